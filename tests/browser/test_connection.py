@@ -14,7 +14,6 @@ import psutil
 import pytest
 from support.pages import away, expect
 
-pytestmark = pytest.mark.waits
 long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
 
 ENDED_S, HANGS_S, BACK_S = 5, 10, 15

@@ -17,8 +17,6 @@ from support.listener import BOTH_KINDS
 from support.members import Member, PlainMember
 from support.processes import wait_until
 
-pytestmark = pytest.mark.waits
-
 LONG_AGO_MS = 1_714_585_000_000
 MANY = 6_000
 MEMBERS_SEEN = "SELECT 1 FROM people WHERE person LIKE 'u:%'"

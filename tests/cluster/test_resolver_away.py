@@ -10,8 +10,6 @@ from support.databases import SqliteDatabase
 from support.listener import PlainListener
 from support.processes import wait_until
 
-pytestmark = pytest.mark.waits
-
 AWAY_S = 3.0
 """In which the worker tries everything that it does regularly."""
 BACK_S = 20.0

@@ -16,7 +16,7 @@ from koyjabo.communities.communities import Communities, Enrolment
 from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
 from koyjabo.identity import Account
 
-pytestmark = [pytest.mark.both_kinds, pytest.mark.waits]
+pytestmark = pytest.mark.both_kinds
 
 ROUNDS = 10 if EVERYTHING else 4
 TOGETHER_S = 20

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 from support.changed_server import ChangedServer
 from support.databases import SqliteDatabase
 from support.dials import Dial
 from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers
-
-pytestmark = pytest.mark.waits
 
 DAY_MS = 86_400_000
 

@@ -7,8 +7,6 @@ from support.checks import assert_exact, assert_retries_are_told_the_same, asser
 from support.crowd import Crowd
 from support.processes import wait_until
 
-pytestmark = pytest.mark.waits
-
 VISITS, READS, RUSH = 200, 30, 160
 
 

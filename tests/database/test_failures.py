@@ -15,8 +15,6 @@ from support.crowd import Crowd
 from support.processes import wait_until
 from support.server import Server
 
-pytestmark = pytest.mark.waits
-
 VISITS = 120
 FAST_S = 3
 """On a machine that is busy; whoever waits for a lock waits longer."""

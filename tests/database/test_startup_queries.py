@@ -117,7 +117,6 @@ def locked(database: PostgresDatabase) -> Iterator[None]:
         yield
 
 
-@pytest.mark.waits
 def test_start_does_not_wait_for_tables_that_are_being_migrated(postgres):
     database = postgres.new_database()
     with Site(database.url):

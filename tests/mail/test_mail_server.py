@@ -96,7 +96,6 @@ def slow():
     mailbox.stop()
 
 
-@pytest.mark.waits
 def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_server, sqlite_database, slow):
     by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would be wrong
     server = new_server(sqlite_database, **slow.settings(SMTP_URL=by_name, LOG_LEVEL="DEBUG")).start()

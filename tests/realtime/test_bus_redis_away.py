@@ -9,8 +9,6 @@ import pytest
 from support.processes import wait_until
 from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
 
-pytestmark = pytest.mark.waits
-
 AT_MOST_S = 0.5
 """On average. Usual is 0.01; a request that waited for Redis would take a second or more."""
 

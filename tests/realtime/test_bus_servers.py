@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 
-import pytest
 from support.checks import assert_exact
 from support.crowd import Crowd
 from support.databases import SqliteDatabase
@@ -19,8 +18,6 @@ from support.workers import (
     two_workers,
     wait_until_same,
 )
-
-pytestmark = pytest.mark.waits
 
 SOON_S = 15
 """2 s are promised; more tell them from never where the machine has other things to do."""

@@ -20,9 +20,6 @@ from support.workers import (
     worker_of,
 )
 
-pytestmark = pytest.mark.waits
-
-
 SOON_S = 15
 
 

@@ -19,8 +19,6 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.milestones import of_setting
 from koyjabo.counting.records import NewVisit
 
-pytestmark = pytest.mark.waits
-
 PAGES, VISITS = 6, 200
 MILESTONES = "2,100,150,400,3000"
 

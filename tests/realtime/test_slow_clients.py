@@ -13,8 +13,6 @@ from support.changed_server import changed_server
 from support.line import Line, head
 from support.processes import open_sockets, wait_until
 
-pytestmark = pytest.mark.waits
-
 PLACES = 32
 SLOW = 3 * PLACES
 OTHERS = 6

@@ -221,7 +221,8 @@ def _part_from_parent(config: pytest.Config, number: int, pipe: Connection) -> N
         if plugins.has_plugin(name):
             plugins.unregister(name=name)
     if changed := plugins.getplugin("TestmonCollect"):
-        changed._running_as = "worker"  # the parent stores what reports say
+        changed._running_as = "worker"  # the parent stores what reports say, of each test
+        sys.modules["testmon.testmon_core"].TEST_BATCH_SIZE = 1  # type: ignore[attr-defined]
     teller = Teller(config, pipe)
     plugins.register(teller)
     teller.is_ready = True

@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from support.changed import servers_of_changes
 from support.durations import SHARDS, Durations
 from support.run_folder import RunFolder
 from support.runner import Run, module_name, modules_of
@@ -23,6 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--random-order", nargs="?", type=int, const=random.randrange(10**6), metavar="SEED",
                     help="modules, and the tests in each, in an order of their own")  # fmt: skip
     group.addoption("--shard", default="", choices=["", *SHARDS], help="a part of the tests")
+    group.addoption("--servers-of-changes", action="store_true", help="the tests of servers near what has changed")
     group.addoption("--store-durations", action="store_true", help="write what modules took to tests/durations.json")
 
 
@@ -42,6 +44,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if shard := config.option.shard:
         wanted = durations.shard(shard, sorted(set(map(module_name, items))))
         items[:] = [item for item in items if module_name(item) in wanted]
+    if config.option.servers_of_changes:
+        items[:] = servers_of_changes(items)
     modules = sorted(modules_of(items), key=lambda module: -durations.of(module_name(module[0])))
     if (seed := config.option.random_order) is not None:
         order = random.Random(seed)
@@ -70,6 +74,12 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     if session.shouldstop:
         raise session.Interrupted(session.shouldstop)
     return True
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    chosen = session.config.option.servers_of_changes or session.config.pluginmanager.hasplugin("TestmonSelect")
+    if chosen and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        session.exitstatus = pytest.ExitCode.OK  # the change touches none
 
 
 @pytest.hookimpl(trylast=True)

@@ -12,8 +12,6 @@ from support.databases import SqliteDatabase
 from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
 from support.server import Server
 
-pytestmark = pytest.mark.waits
-
 GRACE_S = 5
 
 

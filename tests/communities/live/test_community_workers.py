@@ -13,8 +13,6 @@ from support.processes import wait_until
 from support.server import Server
 from support.workers import only, two_workers
 
-pytestmark = pytest.mark.waits
-
 GONE_S = 15
 """(specification: promise 5)"""
 

@@ -15,8 +15,6 @@ from support.workers import all_ready, only
 
 from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
 
-pytestmark = pytest.mark.waits
-
 BEAT_S = 2
 SOON_S = 10.0
 

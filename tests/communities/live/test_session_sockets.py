@@ -13,8 +13,6 @@ from support.members import PASSWORD, Member, PlainMember
 from support.processes import SECRET, wait_until
 from support.server import Server
 
-pytestmark = pytest.mark.waits
-
 INVALID, EXPIRED = 4002, 4004
 
 

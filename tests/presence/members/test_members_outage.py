@@ -13,8 +13,6 @@ from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 
-pytestmark = pytest.mark.waits
-
 LONG_S = 30
 """Callers who are told at once wait much less."""
 

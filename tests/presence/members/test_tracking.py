@@ -15,9 +15,6 @@ from support.members import Member, PlainMember
 from support.processes import ROOT, environment, wait_until
 from support.server import Server
 
-pytestmark = pytest.mark.waits
-
-
 PROGRAM = """
 import json, sys, koyjabo
 app = koyjabo.create_app()

@@ -13,8 +13,6 @@ from support.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.processes import wait_until
 from support.websocket import WebSocket
 
-pytestmark = pytest.mark.waits
-
 WINDOW_S = 3
 SOON_S = WINDOW_S + 12
 SILENT = "Mozilla/5.0 (Windows NT 10.0) a browser that does not say who it is"

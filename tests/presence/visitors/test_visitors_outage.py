@@ -10,8 +10,6 @@ from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_script import BATCH
 
-pytestmark = pytest.mark.waits
-
 
 @pytest.fixture
 def world(mortal_redis):

@@ -11,8 +11,6 @@ from support.processes import wait_until
 from support.server import Server
 from support.workers import Desk, desks, only, two_workers
 
-pytestmark = pytest.mark.waits
-
 INVALID, FORBIDDEN = 4002, 4003
 ROUNDS = 5
 

@@ -29,8 +29,6 @@ from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.runtime import ThreadRuntime
 
-pytestmark = pytest.mark.waits
-
 FORBIDDEN = 4003
 LIST_WORKERS = "koyjabo:workers"
 SOON_S = 8.0

@@ -16,8 +16,6 @@ import pytest
 from support.processes import ROOT, suspended, wait_until
 from support.server import Server
 
-pytestmark = pytest.mark.waits
-
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database) -> Server:
