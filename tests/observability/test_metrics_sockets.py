@@ -7,8 +7,6 @@ from support.changed_server import changed_server
 from support.processes import wait_until
 from support.websocket import SOCKETIO, SocketIO, WebSocket, frame
 
-pytestmark = pytest.mark.waits
-
 MOST = 2
 FORWARDED = "X-Forwarded-For: 203.0.113.7"
 OPENED, ENDED = 'koyjabo_connections_opened_total{kind="socketio"}', "koyjabo_connection_duration_seconds_count"

@@ -14,8 +14,6 @@ from support.line import Line, head
 from support.members import Member, PlainMember
 from support.processes import SECRET, wait_until
 
-pytestmark = pytest.mark.waits
-
 LOOP, STREAMS = "koyjabo.server.websockets.connection_loop", "koyjabo.server.websockets.event_stream"
 SWEEP = "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S"
 TICK_S, QUIET_TICKS = 0.15, 4

@@ -15,8 +15,6 @@ from support.members import Member
 from support.odd_messages import packets, rooms, texts, values
 from support.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
 
-pytestmark = pytest.mark.waits
-
 NORMAL, ABUSE = 1000, 1008
 MOST_ERRORS = 10
 PRESENT = {"/": "visitor_update", "visitors/": "visitor_count", "visitor-dashboard/": "dashboard_update"}

@@ -18,8 +18,6 @@ from support.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Soc
 from support.processes import ROOT
 from support.server import Server
 
-pytestmark = pytest.mark.waits
-
 SAID, HEARD = '42["message",1]', '42["message-back",1]'
 TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
 

@@ -18,8 +18,6 @@ from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, 
 from koyjabo.server.http.connections import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
 from koyjabo.server.process.parent import listen
 
-pytestmark = pytest.mark.waits
-
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AT_ONCE = 500
 """Connections that are opened before the next are: fewer than wait for `accept`."""

@@ -7,15 +7,11 @@ import signal
 import socket
 from contextlib import ExitStack
 
-import pytest
 from support.askers import Askers
 from support.checks import assert_verified
 from support.line import Line, head
 from support.processes import is_gone, wait_until
 from support.server import START_S
-
-pytestmark = pytest.mark.waits
-
 
 CLIENTS = 300
 PROMPTLY_S = 7

@@ -13,8 +13,6 @@ from support.loaders import listens
 from support.processes import is_gone, suspended, wait_until
 from support.server import START_S
 
-pytestmark = pytest.mark.waits
-
 PLACES = 3
 ONE_FOR_ALL = ("0", "1", "2")
 """Standard input, output and error."""

@@ -13,7 +13,6 @@ from support.loaders import SERVE, SLOW_FORKS, LoadingServer, failing
 from support.processes import children, is_gone, wait_until
 from support.server import START_S
 
-pytestmark = pytest.mark.waits
 insurance = pytest.mark.long(
     proved_by="server/process/test_loader.py::test_kill_9_of_worker_and_loader_at_once_is_mended"
 )

@@ -17,7 +17,7 @@ from support.line import Line
 from support.processes import ROOT, assert_nobody_is_left, environment, wait_until
 from support.server import Server
 
-pytestmark = [pytest.mark.honest_start, pytest.mark.waits]
+pytestmark = pytest.mark.honest_start
 
 ANY_REDIS = "redis://127.0.0.1:1/0"
 FILES = 90

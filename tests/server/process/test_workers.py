@@ -12,9 +12,6 @@ from support.crowd import Crowd
 from support.processes import wait_until
 from support.workers import only
 
-pytestmark = pytest.mark.waits
-
-
 VISITS, LIMIT = 300, 20
 ANY_REDIS = "redis://127.0.0.1:1/0"
 """Nothing listens there: two workers serve and count without Redis."""

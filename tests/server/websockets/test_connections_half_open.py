@@ -11,8 +11,6 @@ from support.processes import wait_until
 from support.websocket import KINDS, SOCKETIO, WebSocket, answer
 from support.websocket import PING as PING_FRAME
 
-pytestmark = pytest.mark.waits
-
 ABUSE = 1008
 INTERVAL_S, TIMEOUT_S, SWEEP_S = 0.8, 0.7, 0.05
 SHORT_PINGS = pings(INTERVAL_S, TIMEOUT_S)

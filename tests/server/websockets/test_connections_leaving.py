@@ -12,8 +12,6 @@ from support.listeners import Listeners
 from support.processes import open_sockets, wait_until
 from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
 
-pytestmark = pytest.mark.waits
-
 GOING_AWAY = 1001
 GOODBYE = Goodbye(GOING_AWAY, "the server is going away")
 PROMPTLY_S, ALWAYS_S = 7, 10

@@ -12,8 +12,6 @@ from support.line import Line
 from support.processes import wait_until
 from support.websocket import CLOSE, KINDS, SOCKETIO, TEXT, Goodbye, WebSocket, close, say
 
-pytestmark = pytest.mark.waits
-
 TOO_MANY = 1013
 SORRY = Goodbye(TOO_MANY, "too many connections, try again later")
 TOO_MANY_TABS = Goodbye(TOO_MANY, "This visitor has too many pages open here. Close some, or reload one later.")

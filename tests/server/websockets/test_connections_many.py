@@ -6,12 +6,9 @@ import random
 import socket
 import threading
 
-import pytest
 from support.listeners import Listeners
 from support.processes import open_sockets, wait_until
 from support.websocket import KINDS, WebSocket, frame, say, upgrade
-
-pytestmark = pytest.mark.waits
 
 RESETS = 100
 EVENTS = 100

@@ -12,8 +12,6 @@ from support.listeners import Listeners
 from support.processes import wait_until
 from support.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
 
-pytestmark = pytest.mark.waits
-
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 TINY = 2048
 """Bytes of a buffer; the kernel doubles it, and has a least one of its own."""

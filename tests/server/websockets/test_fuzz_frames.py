@@ -16,8 +16,6 @@ from support.websocket import CLOSE, PONG, TEXT, Lost, SocketIO, WebSocket
 
 from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
 
-pytestmark = pytest.mark.waits
-
 NORMAL, ABUSE = 1000, 1008
 
 
