@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import threading
@@ -58,7 +57,7 @@ def server(sqlite_database, new_server):
 @pytest.fixture
 def page(server):
     if not (shutil.which("node") and (ROOT / "node_modules" / "socket.io-client").exists()):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+        pytest.skip(MISSING)
     page = Page(server.port)
     yield page
     page.process.stdin.close()

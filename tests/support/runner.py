@@ -48,7 +48,10 @@ class Process:
         self.module: Module = []
         self.done = 0
         self.since = time.monotonic()
-        self.pid = os.fork()
+        with warnings.catch_warnings(
+            action="ignore", category=DeprecationWarning
+        ):  # eventlet's, which is not used here
+            self.pid = os.fork()
         if self.pid == 0:
             run.in_child(number, theirs)
         theirs.close()
