@@ -98,7 +98,6 @@ def test_only_json_is_taken_with_or_without_a_last_slash(site):
         assert_error(person.post(f"{path}/", json={}), 400, "invalid_input", *fields)
 
 
-@pytest.mark.both_kinds
 def test_of_two_who_sign_up_with_one_address_at_once_one_wins(database):
     """In two servers, each with threads and connections of its own."""
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:

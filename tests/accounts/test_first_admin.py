@@ -45,7 +45,6 @@ def test_it_is_made_beside_users_there_are_and_leaves_the_one_of_its_address(dat
         assert_error(try_login(site, password=ADMIN["ADMIN_PASSWORD"]), 401, "wrong_credentials")
 
 
-@pytest.mark.both_kinds
 def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     """Two servers start at once: each sees that there is nobody."""
     with Site(database.url, **ADMIN) as site:

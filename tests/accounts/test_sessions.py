@@ -77,7 +77,6 @@ def test_another_tab_that_renews_at_the_same_time_is_only_refused(site, losses):
     assert losses == []
 
 
-@pytest.mark.both_kinds
 def test_refresh_token_shown_twice_at_once_is_good_for_one(database):
     """To two servers."""
     with Site(database.url) as one, Site(database.url) as other, ThreadPoolExecutor(2) as threads:

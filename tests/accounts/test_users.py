@@ -34,7 +34,6 @@ def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[
     return [each.name for each in page.items], page.total
 
 
-@pytest.mark.both_kinds
 def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
     site.time.pass_(seconds=1)
     karim = sign_up(site, "karim")
@@ -109,7 +108,6 @@ def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
     assert users.disable(OPERATOR, ayesha.id).disabled_ms is not None
 
 
-@pytest.mark.both_kinds
 def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
     """On two servers; on one, changes are made one after the other anyway."""
     both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)

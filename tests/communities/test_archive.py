@@ -89,7 +89,6 @@ def test_restored_community_has_all_it_had(site, ayesha, admin, directory, commu
     assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1, "it counts in the epoch of the site"
 
 
-@pytest.mark.both_kinds
 def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, directory, community):
     def visit(number: int) -> list[int]:
         client = site.app.test_client()

@@ -59,7 +59,6 @@ def test_list_is_by_members_then_by_name(empty):
         assert names(empty[who].get(PATH)) == everyone
 
 
-@pytest.mark.both_kinds
 def test_pages_together_are_the_list_once_and_in_order(empty):
     communities = [found(empty["admin"], name=name) for name in ("b", "a", "c", "a", "a", "B", "b")]
     ids = {each["id"] for each in communities}

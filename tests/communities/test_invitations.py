@@ -160,7 +160,6 @@ def test_invitation_ends_with_its_community_and_with_the_membership_of_who_is_re
     assert_void(karim, back)
 
 
-@pytest.mark.both_kinds
 def test_one_of_two_at_the_same_time_accepts(site, database, founder, community):
     people = [sign_up(site, f"person{number}") for number in range(6)]
     with Site(database.url) as other:

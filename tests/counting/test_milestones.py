@@ -46,7 +46,6 @@ def test_usual_ones_are_1_and_2_and_a_half_and_5_times_each_power_of_10():
     assert (of_setting("").after(100), of_setting("").after(249), Milestones([7]).after(7)) == (250, 250, None)
 
 
-@pytest.mark.both_kinds
 def test_visit_that_reaches_one_writes_it_down_once_and_its_room_is_told_once(site):
     assert pushes(site) == [None]
     for number in range(5):

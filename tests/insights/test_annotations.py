@@ -86,7 +86,6 @@ def test_unusable_ones_are_refused_by_field(site):
     assert texts(site, "1971-01-01", "2030-01-01") == []
 
 
-@pytest.mark.both_kinds
 def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site):
     for version in ("1.1.0", "1.1.0", "1.2.0"):
         gate = Barrier(4)

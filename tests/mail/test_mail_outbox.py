@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from support.account_calls import bare, log_in, sign_up
 from support.admin_calls import panel
 from support.app_fixtures import Site, Time, assert_error
@@ -76,7 +75,6 @@ def test_panel_says_what_waits_and_what_was_given_up_and_no_address(site, mailbo
     assert "karim" not in page
 
 
-@pytest.mark.both_kinds
 def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbox):
     time = Time()
     with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:

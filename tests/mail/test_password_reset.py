@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from support.account_calls import bare, disable, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 from support.described import assert_described
@@ -65,7 +64,6 @@ def test_link_is_good_once_and_ends_the_others(site, mailbox):
     assert log_in(site, password=NEW)
 
 
-@pytest.mark.both_kinds
 def test_link_is_used_once_at_the_same_time_on_two_servers(site, database, mailbox):
     sign_up(site)
     path = mailed(site, mailbox)

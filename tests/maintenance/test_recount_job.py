@@ -64,7 +64,6 @@ def pause(monkeypatch):
     pause.over.set()
 
 
-@pytest.mark.both_kinds
 def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch):
     monkeypatch.setattr(recount_job, "MOST_PROBLEMS", 1)
     for visitor in ("a", "b", "a"):
@@ -80,7 +79,6 @@ def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch)
     assert found["problem_count"] > 1
 
 
-@pytest.mark.both_kinds
 def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")
     site.services.maintenance.recounts.begin(admin)

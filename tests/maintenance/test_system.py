@@ -25,7 +25,6 @@ def data(site: Site, admin: Account = OPERATOR) -> Data:
     return site.services.maintenance.system.data(admin)
 
 
-@pytest.mark.both_kinds
 def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
     site.register("ayesha")
     facts = site.services.maintenance.system.facts(admin)

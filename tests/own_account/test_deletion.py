@@ -95,7 +95,6 @@ def test_last_admin_of_the_site_has_something_to_do_first(site, life):
     assert life.boss.delete(ME, json=RIGHT).status_code == 204
 
 
-@pytest.mark.both_kinds
 def test_of_two_admins_who_leave_at_once_one_stays(site):
     karim, community, both = sign_up(site, "karim"), "", threading.Barrier(2)
 
@@ -139,7 +138,6 @@ def test_visit_that_was_on_its_way_is_nobodys(site, life):
     assert site.recount() == []
 
 
-@pytest.mark.both_kinds
 def test_account_with_very_many_rows_is_deleted_in_pieces(site, life, monkeypatch):
     """No transaction is long; what was begun is continued, and in between all numbers agree."""
     monkeypatch.setattr(throttle, "FIRST", 2)

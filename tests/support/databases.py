@@ -190,7 +190,7 @@ class PostgresDatabases:
         if like == MIGRATED and not self._has_template:
             self.make_template()
         name = next(self._names)
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
 
     def make_template(self) -> None:

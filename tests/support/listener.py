@@ -159,9 +159,9 @@ class SocketioSocket(Listener):
 class SocketioListener(SocketioSocket):
     """`transports` are those it may use, both if nothing is said."""
 
-    def __init__(self, port: int, visitor: str | None = None, **options: Any) -> None:
+    def __init__(self, port: int, visitor: str | None = None, agent: str = BROWSER, **options: Any) -> None:
         query = f"?{urlencode({'visitorId': visitor})}" if visitor else ""
-        super().__init__(f"http://127.0.0.1:{port}/{query}", headers={"User-Agent": BROWSER}, **options)
+        super().__init__(f"http://127.0.0.1:{port}/{query}", headers={"User-Agent": agent}, **options)
 
     @property
     def transport(self) -> str:

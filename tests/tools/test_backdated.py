@@ -12,8 +12,6 @@ from demo.backdated import Backdated
 from koyjabo.counting.visits import NewVisit
 from koyjabo.models import Scope
 
-pytestmark = pytest.mark.both_kinds
-
 HOUR_MS = 3_600_000
 
 

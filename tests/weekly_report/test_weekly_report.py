@@ -137,7 +137,6 @@ def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbo
     assert reports(mailbox)[0]["Subject"] == "সপ্তাহের হিসাব: ০টি ভিজিট"
 
 
-@pytest.mark.both_kinds
 def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_began(database, mailbox, monkeypatch):
     time = at(FRIDAY)
     with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
 from support.account_calls import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 from support.authenticator import Authenticator
@@ -80,7 +79,6 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
     assert sorted(found) == [200, 401, 401, 401]
 
 
-@pytest.mark.both_kinds
 def test_session_begins_a_passkey_on_two_servers_at_once(database):
     """Somebody clicks twice: the later step takes the place of the other one."""
     with Site(database.url) as site, Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:

@@ -59,7 +59,6 @@ def test_code_is_good_for_its_30_s_and_one_step_either_side_and_once(site, ayesh
     assert log_in_with(site, f" {code[:3]} {code[3:]} ".translate(bangla)).status_code == 200
 
 
-@pytest.mark.both_kinds
 @pytest.mark.parametrize("kind", ["totp", pytest.param("recovery", marks=pytest.mark.long)])
 def test_code_is_good_once_for_two_servers_at_once(database, kind):
     with Site(database.url) as site:

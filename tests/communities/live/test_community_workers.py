@@ -106,7 +106,10 @@ def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, foun
         socket.close()
 
 
-@pytest.mark.long(proved_by="database/test_failures.py::test_frozen_postgres_keeps_nobody_waiting")
+@pytest.mark.long(
+    proved_by="communities/live/test_community_workers.py::"
+    "test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_never_left"
+)
 def test_frozen_database_takes_nobody_away_and_holds_up_no_goodbye(new_server, mortal_postgres, mortal_redis):
     database = mortal_postgres.new_database()
     server = two_workers(new_server(database, REDIS_URL=mortal_redis.url, LEAVE_GRACE_SECONDS=1))

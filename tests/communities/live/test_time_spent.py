@@ -79,7 +79,6 @@ def test_members_add_up_and_midnight_divides(site, ayesha, metro):
     assert spent(site, metro, TOMORROW, TOMORROW) == {TOMORROW: (1, 15.0)}
 
 
-@pytest.mark.both_kinds
 def test_workers_that_write_at_once_add_each_moment_once(site, ayesha, metro):
     workers, gate = [worker(site) for _ in range(4)], Barrier(4)
     for number, each in enumerate(workers):

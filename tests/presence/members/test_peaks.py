@@ -59,7 +59,6 @@ def stored(database, what: str = "scope, day, people") -> list[tuple]:
     return sorted(database.rows(f"SELECT {what} FROM peaks"))
 
 
-@pytest.mark.both_kinds
 def test_greatest_of_the_day_counts_and_outlives_the_server(new_peaks, database, time):
     first, second = new_peaks(), new_peaks()
     assert of(first) == (0, 0, 0)

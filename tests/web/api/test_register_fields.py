@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from support.account_calls import send as send_json
 from support.app_fixtures import Site, assert_error, nothing_counted
 
@@ -125,7 +124,6 @@ def test_texts_are_kept_or_absent_and_cut_if_they_are_long(site):
         assert 256 <= len(stored) <= 1024
 
 
-@pytest.mark.both_kinds
 def test_what_no_database_holds_is_replaced(database):
     with Site(database.url) as site:
         for bad in ("\0", "\ud83d", "\ude00\ud83d"):
