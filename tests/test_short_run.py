@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from support.durations import TESTS
 from support.short_run import promises
+from support.spent import BUDGET_S, WHOLE_S
 
 
 def test_what_is_left_out_names_a_quick_test_of_the_same_promise(pytestconfig):
@@ -16,3 +18,9 @@ def test_what_is_left_out_names_a_quick_test_of_the_same_promise(pytestconfig):
         if other not in found or not found[other].is_quick
     }
     assert wrong == {}, "there is no such quick test"
+
+
+def test_every_folder_has_its_share_of_the_budget():
+    folders = {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
+    assert folders - set(BUDGET_S) == set()
+    assert sum(BUDGET_S.values()) <= WHOLE_S

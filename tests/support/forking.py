@@ -22,7 +22,7 @@ from support.run_folder import MARKER
 
 ROOT = Path(__file__).resolve().parents[2]
 
-PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", MARKER)
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX", MARKER)
 """Variables of the tests' own environment that every program gets."""
 
 

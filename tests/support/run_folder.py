@@ -28,7 +28,7 @@ class RunFolder:
         _delete_those_of_ended_runs(parent, prefix)
         self.path = parent / f"{prefix}{os.getpid()}"
         self.path.mkdir(mode=0o711)  # PostgreSQL has a user of its own where tests run as root
-        os.environ["TMPDIR"] = str(self.path)
+        os.environ["TMPDIR"] = os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(self.path)
         tempfile.tempdir = None
         self._cleaner = subprocess.Popen(
             [sys.executable, "-I", "-S", CLEANER, f"{MARKER}={self.path.name}", self.path],

@@ -26,7 +26,6 @@ import pytest
 from _pytest.reports import TestReport
 
 from support import forking
-from support.durations import TESTS
 from support.redis import use_ports_of
 from support.run_folder import RunFolder
 from support.spent import Spent, meter
@@ -258,4 +257,4 @@ def modules_of(items: list[pytest.Item]) -> list[Module]:
 
 def module_name(item: pytest.Item) -> str:
     """Its path below `tests/`."""
-    return str(item.path.relative_to(TESTS))
+    return item.nodeid.partition("::")[0].removeprefix("tests/")

@@ -55,11 +55,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = [item for module in modules for item in module]
 
 
-def pytest_report_header(config: pytest.Config) -> str | None:
-    seed = config.option.random_order
-    return None if seed is None else f"in random order; to repeat it: --random-order {seed}"
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
     processes = session.config.option.processes
@@ -86,6 +81,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     spent = config.stash[SPENT]
     spent.report(terminalreporter)
+    if (seed := config.option.random_order) is not None:
+        terminalreporter.write_line(f"in a random order; to repeat it: --random-order {seed}")
     if config.option.store_durations:
         config.stash[DURATIONS].store(spent.wall_s)
 

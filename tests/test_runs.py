@@ -1,0 +1,95 @@
+"""A run of the tests: what it does with processes that die and tests that are skipped, and what it leaves behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+from support.durations import TESTS
+from support.processes import is_gone, wait_until
+
+CONFTEST = 'pytest_plugins = ["support.session", "support.skips"]'
+DYING = """
+import os
+
+def test_before(): pass
+def test_that_dies(): os.kill(os.getpid(), 9)
+def test_after(): pass
+"""
+FAILING = "def test_that_fails(): assert [1, 2] == [1, 3]"
+SKIPPING = """
+import pytest
+
+def test_without_a_program(): pytest.skip("there is no such program")
+"""
+
+HOLDER = """
+import subprocess, time
+from support.run_folder import RunFolder
+
+folder = RunFolder()
+left = subprocess.Popen(["sleep", "600"], start_new_session=True)
+print(folder.path, left.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def run(folder: Path, *options: str, **environment: str) -> str:
+    """Run the tests of `folder` in two processes; what is printed."""
+    (folder / "conftest.py").write_text(CONFTEST)
+    kept = {name: value for name, value in os.environ.items() if name != "CI"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n", "2", "-rA", *options, "--rootdir", folder, folder],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout
+
+
+def test_that_kills_its_process_has_failed_and_the_others_go_on(tmp_path):
+    (tmp_path / "test_dying.py").write_text(DYING)
+    (tmp_path / "test_failing.py").write_text(FAILING)
+    (tmp_path / "test_skipping.py").write_text(SKIPPING)
+    said = run(tmp_path)
+    assert "its process has ended: killed by SIGKILL" in said
+    assert "assert [1, 2] == [1, 3]" in said
+    assert "NOT TESTED, 1 times: there is no such program" in said
+    assert "2 failed, 2 passed, 1 skipped" in said
+
+
+def test_that_is_skipped_fails_where_nothing_may_be_skipped(tmp_path):
+    (tmp_path / "test_skipping.py").write_text(SKIPPING)
+    assert "1 failed" in run(tmp_path, CI="1")
+
+
+def test_the_same_seed_gives_the_same_order(tmp_path):
+    names = [f"test_{number}" for number in range(20)]
+    (tmp_path / "test_many.py").write_text("\n".join(f"def {name}(): pass" for name in names))
+    orders = []
+    for _ in range(2):
+        said = run(tmp_path, "-n", "0", "--random-order", "7")
+        assert "--random-order 7" in said
+        orders.append([line.partition("::")[2] for line in said.splitlines() if line.startswith("PASSED")])
+    assert orders[0] == orders[1] != names
+    assert sorted(orders[0]) == sorted(names)
+
+
+def test_a_run_that_is_killed_leaves_no_process_and_no_folder(tmp_path):
+    command = [sys.executable, "-c", HOLDER]
+    given = {**os.environ, "PYTHONPATH": str(TESTS)}
+    with subprocess.Popen(command, env=given, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        folder, pid = holder.stdout.readline().split()
+        left = psutil.Process(int(pid))
+        assert Path(folder).is_dir()
+        holder.send_signal(signal.SIGKILL)
+    wait_until(lambda: is_gone(left), "what it started has ended")
+    wait_until(lambda: not Path(folder).exists(), "its folder is gone")
