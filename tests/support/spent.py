@@ -22,7 +22,7 @@ LOOP, REFERENCE_S = compile("rounds = 0\nwhile rounds < 1_000_000: rounds += 1",
 BUDGET_S = {
     **{"browser": 105, "web": 95, "server": 75, "insights": 28, "communities": 26, "maintenance": 24, "accounts": 20},
     **{"cli": 18, "realtime": 17, "counting": 16, "database": 15, "visit_log": 15, "observability": 11, "presence": 10},
-    **{"mail": 9, "tools": 9, "own_account": 5, "sharing": 6, "sockets": 6, "tests": 6, "importers": 3, "network": 3},
+    **{"mail": 9, "tools": 9, "own_account": 5, "sharing": 6, "sockets": 6, "tests": 9, "importers": 3, "network": 3},
     **{
         "clients": 0,
         "weekly_report": 3,
