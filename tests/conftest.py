@@ -154,12 +154,6 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
     yield from _servers_in(tmp_path_factory.mktemp("servers"))
 
 
-@pytest.fixture(scope="module")
-def shared_server(module_database: Database, module_servers: NewServer) -> Server:
-    """A running server for the tests of a module, which leave it as they would like to find it."""
-    return module_servers(module_database).start()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def founding_limit() -> Iterator[int]:
     """Tests found without end. Yields the limit of the product, for those about it."""
