@@ -1,15 +1,16 @@
-"""What others have written shows in the panel as text, whatever it looks like."""
+"""What others have written shows in the panel and on pages of communities as text, whatever it looks like."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from support.account_calls import sign_up
 from support.admin_calls import Scene, panel
 
-HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}"""
-ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;&lt;img src=x onerror=alert(2)&gt;{{ 7*7 }}"
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}100% %(name)s"""
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;&lt;img src=x onerror=alert(2)&gt;{{ 7*7 }}100% %(name)s"
 OUR_TAGS = re.compile(r"<(script|img)\b[^>]*>")
 
 
@@ -37,7 +38,10 @@ def admin(site, scene):
 def paths(scene):
     community, user = f"/admin/communities/{scene.community}", f"/admin/users/{scene.member.id}"
     found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
-    asked = "%3Cscript%3Ealert(1)%3C/script%3E%22'%3E%3Cimg%20src=x%20onerror=alert(2)%3E%7B%7B%207*7%20%7D%7D"
+    found += [
+        f"/communities/{scene.community}{page}" for page in ("", "/members", "/dashboard", "/settings", "/delete")
+    ]
+    asked = quote(HOSTILE)
     searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")
     searches += ("settings?query", "find?q")
     return found + [f"/admin/{search}={asked}" for search in searches]
@@ -61,7 +65,10 @@ def test_places_are_text_in_what_scripts_read(site, admin, scene):
         assert "<" not in "".join(blocks)
 
 
-def test_texts_are_text_where_a_form_was_refused(admin, scene):
+def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, scene):
+    question = admin.send(f"/admin/users/{scene.member.id}/promote", 200)
+    assert ESCAPED in question
+    assert HOSTILE not in question
     assert ESCAPED in admin.send("/admin/communities/new", 422, name="", description=HOSTILE)
     path = f"/admin/communities/{scene.community}/members"
     assert f'value="{ESCAPED}"' in admin.send(path, 422, email=HOSTILE, role="member")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.admin_calls import panel
 from support.app_fixtures import Site
-from support.page_calls import Reader, words
+from support.page_calls import words
 
 PATH = "/static/js/koyjabo-count.js"
 MODULE = f"https://koyjabo.example{PATH}"  # which the page's script replaces by its own
@@ -26,9 +26,3 @@ def test_admin_of_a_new_site_gets_the_snippet_until_the_first_visit(site):
     assert site.client.get(PATH).status_code == 200
     site.register("ayesha")
     assert "Get started" not in admin.get("/admin/")
-
-
-def test_viewer_is_told_nothing_that_only_admins_can_do(site):
-    viewer = Reader(site).sign_up("viewer")
-    site.rows("UPDATE users SET is_viewer = true")
-    assert "Get started" not in viewer.get("/admin/")

@@ -162,12 +162,6 @@ def test_a_chart_of_very_many_days_has_the_shortest_period_that_is_possible(admi
     admin.get("/admin/insights?start=1971-01-01&granularity=hour&part=chart")
 
 
-def test_parts_are_sent_alone(admin):
-    page = admin.get("/admin/insights?part=figures,chart&range=7d")
-    assert PART.findall(page) == ["figures", "chart"]
-    assert "<html" not in page
-
-
 def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
     monkeypatch.setattr(view, "MANY", 10)
     page = admin.get("/admin/insights?page=/fares&range=all")

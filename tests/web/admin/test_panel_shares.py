@@ -8,7 +8,6 @@ import pytest
 from support.account_calls import bare
 from support.admin_calls import panel
 from support.page_calls import Reader, words
-from support.share_calls import share
 
 PAGE = "/admin/shares"
 NEW = f"{PAGE}/new"
@@ -85,21 +84,3 @@ def test_fields_that_cannot_be_are_said_beside_them_and_filters_above(rani):
     page = rani.send(f"{NEW}?source={'x' * 600}", 422, name="Traffic", range="", until="", password="")
     assert "Source: must not be longer than 512 characters" in words(page)
     assert 'id="name-error"' not in page
-
-
-def test_moderators_share_their_community_alone(site, cast):
-    community = cast.community(name="Mirpur 10")
-    page = f"/communities/{community}/shares"
-    share(cast["site_admin"], name="Everything")
-    site.register("v3")
-    site.register("v4", communityId=community)
-    moderator = Reader(site).log_in("moderator")
-    made = moderator.send(f"{page}/new", 200, name="Ours", range="all", until="", password="")
-    path = url_in(made).removeprefix("http://localhost").replace("/share/", "/api/shares/")
-    assert bare(site).get(f"{path}/reports/summary").json["visits"] == 1
-    seen = words(moderator.get(page))
-    assert "Ours" in seen
-    assert "Everything" not in seen
-    share_id = site.rows("SELECT id FROM shares WHERE name = 'Ours'")[0][0]
-    moderator.confirm(f"{page}/{share_id}/end")
-    assert "No share links" in words(moderator.get(page))

@@ -16,9 +16,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-import requests
 from support.databases import SqliteDatabase
-from support.members import KINDS, CommunityListener, Member, PlainMember, promote
+from support.members import Member, promote
 from support.processes import wait_until
 from support.server import Server
 from support.workers import only, two_workers
@@ -29,8 +28,6 @@ from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.runtime import ThreadRuntime
 
-FORBIDDEN = 4003
-LIST_WORKERS = "koyjabo:workers"
 SOON_S = 8.0
 ZONE = ZoneInfo("Asia/Dhaka")
 HEARD_S = 5.0
@@ -52,48 +49,12 @@ def boss(server) -> Member:
     return boss
 
 
-def code_of(socket: CommunityListener) -> int:
-    """With which code a socket is sent away, of either kind."""
-    if isinstance(socket, PlainMember):
-        return socket.wait_for_code()
-    return socket.next_of_type("kicked", 0)["code"]
-
-
 def stored(server: Server, statement: str) -> list[tuple]:
     connection = sqlite3.connect(server.database.path)
     try:
         return connection.execute(statement).fetchall()
     finally:
         connection.close()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_sockets_of_an_archived_community_are_closed_on_every_worker(server, boss, kind):
-    founder = Member(server)
-    community = founder.found()
-    sockets = []
-    for worker in server.workers():
-        with only(server, worker):
-            sockets.append(kind(server.port, community, founder.token))
-        wait_until(lambda: sockets[-1].heard, "it is let in")
-    boss.send_form(f"/communities/{community}/archive")
-    for socket in sockets:
-        assert code_of(socket) == FORBIDDEN
-    assert founder.call("GET", f"/api/communities/{community}", status=404)["code"] == "unknown_community"
-    boss.send_form(f"/communities/{community}/restore")
-    assert founder.call("GET", f"/api/communities/{community}")["role"] == "admin"
-
-
-def test_recount_goes_on_beside_requests_and_is_told(server, boss):
-    ended = "SELECT details FROM audit_log WHERE action = 'ledger.recounted' ORDER BY id DESC"
-    wait_until(lambda: len(stored(server, ended)) == begun(server), "no other one goes on", timeout_s=60)
-    before = begun(server)
-    for number in range(5):
-        boss.visit(f"v{number}")
-    boss.send_form("/data/recount")
-    wait_until(lambda: len(stored(server, ended)) > before, "the recount has ended", timeout_s=60)
-    found = json.loads(stored(server, ended)[0][0])
-    assert (found["agrees"], found["rows"]) == (True, stored(server, "SELECT count(*) FROM visits")[0][0])
 
 
 def begun(server: Server) -> int:
@@ -123,29 +84,6 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
         return begun(server) > before
 
     wait_until(begins, "it is over, and another begins", every_s=0.5)
-
-
-def test_workers_tell_of_themselves_and_of_their_sockets(server, shared_redis):
-    def told() -> dict[int, dict]:
-        with shared_redis.client() as client:
-            said = map(json.loads, client.hvals(LIST_WORKERS))
-        return {each["pid"]: each for each in said}
-
-    pids = {worker.pid for worker in server.workers()}
-    wait_until(lambda: set(told()) == pids, "both have told")
-    member = Member(server)
-    with KINDS[0](server.port, member.found(), member.token):
-        wait_until(lambda: sum(each["sockets"]["communities"] for each in told().values()) == 1, "it is counted")
-    wait_until(lambda: sum(each["sockets"]["communities"] for each in told().values()) == 0, "it is gone")
-
-
-def test_audit_log_has_the_place_of_a_real_request_and_no_address(server, boss):
-    requests.post(
-        f"http://127.0.0.1:{server.port}/api/communities", json={"name": "x"}, headers=boss.bearer, timeout=30
-    )
-    ((place,), *_) = stored(server, "SELECT place FROM audit_log WHERE action = 'community.create' ORDER BY id DESC")
-    assert place
-    assert "127.0.0.1" not in str(stored(server, "SELECT * FROM audit_log"))
 
 
 class Panel:

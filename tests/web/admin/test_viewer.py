@@ -68,12 +68,6 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, sc
         assert "You are a viewer of this panel" in page
 
 
-def test_what_a_viewer_may_not_is_refused_in_a_sentence(site, scene, viewer):
-    assert "Only site admins may do that." in words(viewer.get("/admin/communities/new", 403))
-    for path in (f"/admin/users/{scene.member.id}/disable", "/admin/data/recount", "/admin/data/export"):
-        assert "Only site admins may do that." in words(viewer.send(path, 403))
-
-
 def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, scene, viewer):
     assert "Nothing found." in viewer.get("/admin/users?query=babul@")
     assert "Babul" in viewer.get("/admin/users?query=bab")

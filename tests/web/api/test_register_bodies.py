@@ -87,16 +87,3 @@ def test_last_of_two_equal_keys_counts(site):
     answer = site.post(data=b'{"visitorId": "", "visitorId": "last_one"}', content_type="application/json")
     assert answer.status_code == 200
     assert site.rows("SELECT visitor_id FROM visits ORDER BY id DESC LIMIT 1") == [("last_one",)]
-
-
-def test_other_methods_and_paths_are_told_so(site):
-    body = {"json": {"visitorId": "ayesha"}}
-    with nothing_counted(site):
-        for path in ("/api/visitor/register", "/api/visitor/heartbeat"):
-            for method in ("GET", "PUT", "PATCH", "DELETE"):
-                answer = site.client.open(path, method=method, **body)
-                assert_error(answer, 405, "method_not_allowed")
-                assert "POST" in answer.headers["Allow"]
-        for path in ("/api", "/api/", "/api/visitor", "/api/visitor/registers", "/api/stats/x", "/nothing"):
-            for method in ("GET", "POST"):
-                assert_error(site.client.open(path, method=method, **body), 404, "not_found")

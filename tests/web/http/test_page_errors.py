@@ -35,11 +35,6 @@ def test_path_that_was_asked_for_is_not_repeated(client):
     assert "<script>alert" not in client.get("/<script>alert(1)</script>", headers=BROWSER).text
 
 
-def test_whoever_is_not_logged_in_is_led_to_the_login_and_back(client):
-    answer = client.get("/account?tab=1")
-    assert (answer.status_code, answer.location) == (303, "/login?next=/account?tab%3D1")
-
-
 def test_sentences_are_shown_as_text_whatever_is_in_them(client):
     app = client.application
     with app.test_request_context("/"):

@@ -51,14 +51,6 @@ def test_nobody_is_led_to_what_is_not_a_page_of_ours(site, boss):
     assert boss.location == "/admin/"
 
 
-def test_address_that_looks_like_another_host_leads_nowhere(site):
-    for path in ("//evil.example", "/%5Cevil.example", "/%2F/evil.example", "/account//evil.example"):
-        for spelling in (path, f"{path}/"):
-            answer = site.client.get(spelling, headers={"Accept": "text/html"})
-            assert answer.status_code in (200, 404)
-            assert "Location" not in answer.headers
-
-
 def test_login_leads_back_by_path_alone(site):
     answer = site.client.get(
         "/admin/users?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
@@ -169,14 +161,3 @@ def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
     assert "outsider@example.com" in victim.get("/account")
     attacker.get("/account", 303)  # theirs has ended: it was the browser's
     assert attacker.location == "/login?next=/account"
-
-
-def test_name_of_a_session_is_never_taken_from_who_logs_in(site, cast):
-    for value in ("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "a.b.c", ""):
-        reader = Reader(site)
-        reader.client.set_cookie("session", value)
-        reader.client.set_cookie("access_token_cookie", value)
-        reader.client.set_cookie("csrf_access_token", "planted")
-        reader.log_in("outsider")
-        assert reader.csrf != "planted"
-        assert site.rows("SELECT count(*) FROM sessions WHERE id = :id", id=value) == [(0,)]

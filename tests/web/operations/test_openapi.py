@@ -24,15 +24,6 @@ def operations(spec):
             yield path, method, operation
 
 
-def references(node):
-    if isinstance(node, dict):
-        yield from [node["$ref"]] if "$ref" in node else []
-        node = list(node.values())
-    if isinstance(node, list):
-        for each in node:
-            yield from references(each)
-
-
 def test_it_is_openapi_3_1(spec):
     assert re.fullmatch(r"3\.1\.\d", spec["openapi"])
     assert set(spec) <= {"openapi", "info", "paths", "components", "tags", "servers"}
@@ -51,15 +42,6 @@ def test_it_is_openapi_3_1(spec):
             assert {"name", "in", "schema"} <= set(parameter)
     for schema in spec["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
-
-
-def test_every_reference_leads_somewhere(spec):
-    found = set(references(spec))
-    assert found
-    for reference in found:
-        prefix, _, name = reference.rpartition("/")
-        assert prefix == "#/components/schemas"
-        assert name in spec["components"]["schemas"]
 
 
 def test_every_public_path_is_described(site, spec):
@@ -91,7 +73,3 @@ def test_pages_load_nothing_from_elsewhere(site):
             address = urlparse(urljoin(f"http://localhost{page}", link))
             assert address.netloc == "localhost"
             assert site.client.get(address.path).status_code == 200, link
-
-
-def test_docs_show_this_description(site):
-    assert "/openapi.json" in site.client.get("/docs/").text

@@ -9,7 +9,6 @@ from support.community_calls import found, give
 from support.page_calls import Reader, words
 
 NEW_PASSWORD = "launch at dusk"
-ELSEWHERE = "https://evil.example"
 
 
 @pytest.fixture
@@ -87,32 +86,6 @@ def test_what_cannot_be_used_is_said_at_each_field(site, ayesha):
     assert "An account with this email already exists." in words(page)
 
 
-def test_who_is_logged_in_needs_no_form_for_it(ayesha):
-    for path in ("/login", "/signup", "/login?next=/communities"):
-        ayesha.get(path, 303)
-    assert ayesha.location == "/communities"
-
-
-def test_form_of_another_site_logs_nobody_in(site, ayesha):
-    reader = Reader(site)
-    reader.headers["Origin"] = ELSEWHERE
-    reader.send("/login", 403, email="ayesha@example.com", password=PASSWORD)
-    reader.send("/signup", 403, email="karim@example.com", password=PASSWORD)
-    assert reader.csrf == ""
-    assert try_login(site, "karim").status_code == 401
-
-
-def test_logout_needs_its_token_and_ends_the_session(site, ayesha):
-    for token in ("", "é", "x" * 36):
-        ayesha.send("/logout", 403, csrf_token=token)
-    ayesha.get("/account")
-    kept = ayesha.client.get_cookie("access_token_cookie").value
-    ayesha.send("/logout")
-    assert ayesha.client.get_cookie("access_token_cookie") is None
-    ayesha.client.set_cookie("access_token_cookie", kept)
-    ayesha.get("/account", 303)
-
-
 def test_account_shows_who_one_is_and_ones_own_communities(site, ayesha):
     karim = sign_up(site, "karim")
     for name, listed in (("Banani", True), ("Mirpur", False)):
@@ -153,16 +126,6 @@ def test_visitor_who_signs_up_on_the_page_is_one_person_with_the_user(site):
     assert site.services.analytics.reports.conversion_rate(community) == 100
 
 
-def test_names_are_texts(site):
-    hostile = "<img src=x onerror=alert(1)> 100% %(name)s {{ 7 * 7 }}"
-    reader = Reader(site)
-    reader.send("/signup", name=hostile, email="mallory@example.com", password=PASSWORD)
-    for path in ("/account", "/communities", "/"):
-        page = reader.get(path)
-        assert "<img" not in page
-        assert hostile in words(page)
-
-
 def test_pages_of_who_is_logged_in_are_not_kept(site, ayesha):
     """Whoever uses the browser next goes back to none of them."""
     for path in ("/", "/account", "/communities"):
@@ -171,12 +134,3 @@ def test_pages_of_who_is_logged_in_are_not_kept(site, ayesha):
     anybody = Reader(site)
     anybody.get("/")
     assert anybody.headers_of_answer["Cache-Control"] == "private, no-cache"
-
-
-def test_another_login_ends_the_session_that_the_browser_had(site, ayesha):
-    before = ayesha.client.get_cookie("access_token_cookie").value
-    ayesha.log_in("ayesha")
-    assert ayesha.client.get_cookie("access_token_cookie").value != before
-    ayesha.client.set_cookie("access_token_cookie", before)
-    assert ayesha.get("/account", 303) is not None
-    assert ayesha.location.startswith("/login")

@@ -105,9 +105,3 @@ def test_only_admin_is_led_to_the_community_first(site):
     assert "only admin" not in reader.get(DELETE)
     reader.send(DELETE, **right())
     assert karim.get(f"/api/communities/{community}/members").json[0]["name"] == "Karim"
-
-
-def test_last_admin_of_the_site_is_told_what_to_do_first(site, ayesha):
-    site.rows("UPDATE users SET is_admin = true")
-    page = ayesha.send(DELETE, 409, **right())
-    assert "Make another user a site admin first." in words(page)

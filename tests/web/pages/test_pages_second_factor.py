@@ -9,14 +9,12 @@ from typing import Any
 
 import pytest
 from support.account_calls import PASSWORD, log_in
-from support.admin_calls import id_of, panel
 from support.app_fixtures import Site
 from support.authenticator import Authenticator
 from support.page_calls import Reader, words
-from support.second_factor import App, first_step, turn_on
+from support.second_factor import App, turn_on
 
 ACCOUNT, TOTP, STEP = "/account/second-factor", "/account/second-factor/totp", "/login/second-factor"
-ELSEWHERE = "https://evil.example"
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
 
 
@@ -142,14 +140,6 @@ def test_login_that_has_to_enrol_does_it_on_the_way(sqlite_database):
         other.send(STEP, token=token_in(login(other)), code=app.next_code())
 
 
-@pytest.mark.parametrize("path", [STEP, "/login/enrol"])
-def test_no_other_site_makes_the_step(site, ayesha, path):
-    app = turn_on(log_in(site))
-    token, reader = first_step(site).token, Reader(site)
-    reader.headers["Origin"] = ELSEWHERE
-    reader.send(path, 403, token=token, code=app.next_code())
-
-
 def test_passkey_is_made_and_removed_by_forms(site, ayesha):
     """The script only asks the browser: what it sends are fields of these forms."""
     key = Authenticator()
@@ -184,20 +174,6 @@ def test_wrong_passkey_alone_leads_back_to_the_login(site, ayesha):
     asked, reader = site.client.post("/api/auth/second-factor/options", json={}).json, Reader(site)
     credential = text(Authenticator().get(asked["options"]))
     assert "could not be verified" in words(reader.send(STEP, 422, token=asked["token"], credential=credential))
-
-
-def test_panel_resets_the_second_factor_of_others(site, ayesha):
-    boss = panel(site, "boss")
-    turn_on(log_in(site))
-    path = f"/admin/users/{id_of(site, 'ayesha')}"
-    assert "Reset second factor" in boss.get(path)
-    boss.confirm(f"{path}/second-factor/reset")
-    assert "The second factor was reset." in words(boss.get(boss.location))
-    assert "Reset second factor" not in boss.get(path)
-    assert "Second factor reset" in words(boss.get("/admin/audit"))
-    Reader(site).log_in("ayesha").get("/account")
-    own = f"/admin/users/{id_of(site, 'boss')}/second-factor/reset"
-    assert "Ask another site admin." in words(boss.confirm(own, 403))
 
 
 def embedded(page: str) -> dict[str, Any]:

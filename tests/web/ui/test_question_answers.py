@@ -52,15 +52,6 @@ def test_what_is_to_be_typed_is_typed_and_need_not_be_pretty(site, cases, endpoi
     assert stored(site) != before
 
 
-def test_total_is_confirmed_by_typing_it_after_the_difference_was_read(cases):
-    page = cases.make("admin.set_total", total="2,23,520").ask()
-    assert "Now 4,000 After 223,520 Difference +219,520" in words(page)
-    assert form_on(page).labels[TYPED] == "To confirm, type: 223,520"
-    page = cases.make("admin.set_total", total="100", new_epoch="on").ask()
-    assert "Now 4,000 After 100 Difference -3,900" in words(page)
-    assert form_on(page).labels[TYPED] == "To confirm, type: 100"
-
-
 CHANGED = {
     "another name of the person": ("admin.promote", "UPDATE users SET name = 'Rahim Uddin' WHERE id = :user", "Rahim"),
     "another name of the community": (

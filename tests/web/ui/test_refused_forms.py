@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import OperationalError
 from support.account_calls import PASSWORD, sign_up
-from support.admin_calls import panel
 from support.app_fixtures import Site
 from support.forms import CONFIRMED, TYPED, FormOnPage, answer, form_on
 from support.mailbox import PUBLIC_URL
@@ -192,20 +191,6 @@ def test_founding_and_inviting_too_much_comes_back(limited, monkeypatch):
         ("Banani", "By boat", 1, 0),
         ("Mirpur", "", 0, 0),
     ]
-
-
-def test_question_of_one_who_changes_too_much_is_answered_later(limited, monkeypatch):
-    admin = panel(limited)
-    sign_up(limited, "babul")
-    path = f"/admin/users/{limited.rows('SELECT id FROM users WHERE is_admin = false')[0][0]}/promote"
-    form = answer(admin.send(path, 200))
-    for _ in range(3):
-        admin.send(path, 200)
-    again = form_on(admin.send(form.action, 429, **form.fields))
-    assert again.unmasked == form.unmasked
-    wait(admin, monkeypatch)
-    admin.send(again.action, **again.fields)
-    assert limited.rows("SELECT count(*) FROM users WHERE is_admin") == [(2,)]
 
 
 def test_login_succeeds_although_the_session_before_cannot_be_ended(sqlite_database, monkeypatch):
