@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from support.account_calls import try_login
 from support.admin_calls import Scene, id_of, last_line, panel
 from support.app_fixtures import Site
-from support.community_calls import roles_in
 from support.page_calls import words
-
-LINK = re.compile(r"/invitations/[\w-]{43}")
 
 
 @pytest.fixture
@@ -64,24 +59,6 @@ def test_community_is_archived_and_restored(site, admin, scene):
     assert "Mirpur 10 was restored." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
     assert scene.member.get(f"/api/communities/{scene.community}").status_code == 200
-
-
-def test_members_are_added_given_roles_and_removed(site, admin, scene):
-    path, rani = f"/admin/communities/{scene.community}/members", id_of(site, "rani")
-    admin.send(path, email="rani@example.com", role="moderator")
-    assert last_line(site) == ("Rani", "member.invite", "Mirpur 10")
-    assert rani not in roles_in(site, scene.community)
-    link = LINK.search(admin.get(admin.location))
-    admin.send(f"{link[0]}/accept")
-    assert last_line(site) == ("Rani", "member.accept", "Mirpur 10")
-    admin.send(f"{path}/{scene.member.id}", role="admin")
-    assert last_line(site) == ("Rani", "member.role", "Mirpur 10")
-    roles = {scene.founder.id: "admin", scene.member.id: "admin", rani: "moderator"}
-    assert roles_in(site, scene.community) == roles
-    admin.confirm(f"{path}/{scene.member.id}/remove")
-    assert last_line(site) == ("Rani", "member.remove", "Mirpur 10")
-    assert " is no longer a member." in admin.get(admin.location)
-    assert roles_in(site, scene.community) == {scene.founder.id: "admin", rani: "moderator"}
 
 
 def test_user_is_made_admin_and_no_admin_again(site, admin, scene):

@@ -140,17 +140,6 @@ def test_visit_has_its_language_and_campaign(site, admin):
     assert "Campaign" not in words(admin.get("/admin/visits/11"))
 
 
-def test_visits_that_come_meanwhile_move_no_page(other):
-    admin = panel(other)
-    for number in range(52):
-        other.register(f"visitor{number}")
-    page = admin.get("/admin/visits?text=visitor")
-    newer = other.register("visitor99").ordinal
-    following = admin.get(OLDER.search(page)[1].replace("&amp;", "&"))
-    assert min(ordinals(page)) - 1 == max(ordinals(following))
-    assert newer in ordinals(admin.get("/admin/visits"))
-
-
 def test_what_cannot_be_searched_for_is_said_at_the_field(admin, scene):
     page = admin.get("/admin/visits?first_day=2025-02-30&last_day=x&community_id=x&place=%3Cb%3E", 400)
     assert page.count("must be a day, such as 2025-12-16") == 2

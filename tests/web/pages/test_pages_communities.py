@@ -90,13 +90,6 @@ def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
     assert longest in reader.get(answer.headers["Location"])
 
 
-def test_what_cannot_be_is_said_at_the_field_and_the_rest_stays(readers):
-    page = readers["outsider"].send("/communities/new", 422, name="  ", description="Kept")
-    assert "must have 1 to 200 characters" in words(page)
-    assert "Kept</textarea>" in page
-    assert " checked" not in page
-
-
 def test_join_and_leave(site, readers, cast):
     community, reader = cast.community(), readers["outsider"]
     reader.send(path_of(community, "/join"))
