@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 from urllib.parse import urljoin, urlparse
 
 import pytest
 from jsonschema import Draft202012Validator
+from support.odd_values import GOOD
 
+from koyjabo.errors import InvalidInput
 from koyjabo.installation import VERSION
+from koyjabo.web.api.visit_requests import Body
 
 LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
 
@@ -73,3 +78,42 @@ def test_pages_load_nothing_from_elsewhere(site):
             address = urlparse(urljoin(f"http://localhost{page}", link))
             assert address.netloc == "localhost"
             assert site.client.get(address.path).status_code == 200, link
+
+
+ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
+
+
+def bodies(kind: type[Body] = Body) -> list[type[Body]]:
+    """Those of forms alone are in `koyjabo.web.pages` and `koyjabo.web.admin`."""
+    found = [each for sub in kind.__subclasses__() for each in (sub, *bodies(sub))]
+    return [each for each in found if each.__module__.startswith("koyjabo.web.api")]
+
+
+def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:
+    try:
+        body.read(json.dumps(said).encode(), {})
+    except InvalidInput:
+        return False
+    return True
+
+
+def test_fields_are_accepted_as_they_are_described(spec):
+    for body in bodies():
+        schema = {**spec["components"]["schemas"][body.__name__], "components": spec["components"]}
+        described = Draft202012Validator(schema)
+        usual = {name: value for name, value in GOOD.items() if name in body.model_fields}
+        assert is_accepted(body, usual)
+        for name in body.model_fields:
+            without = {each: value for each, value in usual.items() if each != name}
+            for said in (without, *({**usual, name: value} for value in ODD)):
+                assert is_accepted(body, said) == described.is_valid(said), (body.__name__, said)
+
+
+def test_every_body_is_described(spec):
+    described = {
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for path in spec["paths"].values()
+        for operation in path.values()
+        if "requestBody" in operation
+    }
+    assert described == {each.__name__ for each in bodies()}

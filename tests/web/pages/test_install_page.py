@@ -1,4 +1,4 @@
-"""/install has everything to copy, with the address of this server in it."""
+"""/install has everything to copy, with the address of this server in it; a new panel leads there."""
 
 from __future__ import annotations
 
@@ -62,3 +62,20 @@ def test_every_page_and_the_panel_lead_there(site):
     assert '"/install"' in admin.get("/admin/search?q=install")
     site.register()
     assert len(re.findall(r'<a href="/install"', admin.get("/admin/"))) == 2
+
+
+PATH = "/static/js/koyjabo-count.js"
+
+
+MODULE = f"https://koyjabo.example{PATH}"  # which the page's script replaces by its own
+
+
+def test_admin_of_a_new_site_gets_the_snippet_until_the_first_visit(site):
+    admin = panel(site)
+    page = admin.get("/admin/")
+    assert f'</koyjabo-count><script type="module" src="{MODULE}"></script>' in words(page)
+    assert f'src="{MODULE}"' not in page  # it is text, not a script of this page
+    assert 'href="/install"' in page
+    assert site.client.get(PATH).status_code == 200
+    site.register("ayesha")
+    assert "Get started" not in admin.get("/admin/")

@@ -13,6 +13,7 @@ from koyjabo.clock import Clock
 from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
+from koyjabo.web.ui.chart_rows import from_first
 from koyjabo.web.ui.home.pace import at_this_pace
 from koyjabo.web.ui.home.people_map import LARGEST, people_map
 
@@ -120,3 +121,20 @@ def test_page_without_a_database_that_answers_shows_the_stats(site, monkeypatch)
     page = Reader(site).get("/")
     assert f"Total visits {site.stats()['totalVisits']}" in words(page)
     assert "data-hour" not in page
+
+
+CHARTS = [
+    ([0, 0, 0, 5, 0, 0, 0, 0, 1], [5, 0, 0, 0, 0, 1]),
+    ([0, 0, 7, 0, 0, 0, 0, 0, 0], [7, 0, 0, 0, 0, 0, 0]),
+    ([0, 0, 0, 0, 0, 0, 0, 0, 1], [0, 0, 0, 0, 0, 1]),
+    ([0, 0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0]),
+    ([0, 0, 1], [0, 0, 1]),
+    ([], []),
+]
+
+
+def test_chart_begins_with_the_first_value_or_has_six_rows():
+    for values, kept in CHARTS:
+        rows = [(str(at), value, 0) for at, value in enumerate(values)]
+        assert [row[1] for row in from_first(rows)] == kept
+        assert from_first(rows) == rows[len(rows) - len(kept) :]
