@@ -1,4 +1,4 @@
-"""What every answer tells browsers: nothing is run, guessed at or framed that is not meant to be; and the request's id."""
+"""What every answer tells browsers: nothing is run, guessed at or framed that is not meant to be; and its own id."""
 
 from __future__ import annotations
 
