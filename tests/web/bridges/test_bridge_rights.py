@@ -1,4 +1,4 @@
-"""Bridges are off unless asked for, each can be deleted, and who may read what of one: the table of support/permissions."""
+"""Bridges are off unless asked for, each can be deleted, and support/permissions.py says who reads what of one."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from support import community_calls
 from support.account_calls import bare, bearer, log_in, sign_up
 from support.admin_calls import panel
 from support.app_fixtures import Site
@@ -241,10 +242,10 @@ class HeldBack(io.BytesIO):
 
 def test_right_that_is_lost_while_a_form_is_held_back_is_lost(site):
     reader: Reader = panel(site, "slow")
-    before = stored(site)
+    before = community_calls.stored(site)
     lose = "UPDATE users SET is_admin = false WHERE email = 'slow@example.com'"
     body = HeldBack({"csrf_token": reader.csrf, "name": "Too late"}, lambda: site.rows(lose))
     kind = "application/x-www-form-urlencoded"
     said = {"input_stream": body, "content_length": len(body.getvalue()), "content_type": kind}
     answer = reader.client.post("/admin/communities/new", headers=reader.headers, **said)
-    assert (answer.status_code, stored(site)) == (403, before)
+    assert (answer.status_code, community_calls.stored(site)) == (403, before)
