@@ -19,6 +19,7 @@ import os
 def test_before(): pass
 def test_that_dies(): os.kill(os.getpid(), 9)
 def test_after(): pass
+def test_that_dies_last(): os.kill(os.getpid(), 9)
 """
 FAILING = "def test_that_fails(): assert [1, 2] == [1, 3]"
 SKIPPING = """
@@ -62,7 +63,7 @@ def test_that_kills_its_process_has_failed_and_the_others_go_on(tmp_path):
     assert "its process has ended: killed by SIGKILL" in said
     assert "assert [1, 2] == [1, 3]" in said
     assert "NOT TESTED, 1 times: there is no such program" in said
-    assert "2 failed, 2 passed, 1 skipped" in said
+    assert "3 failed, 2 passed, 1 skipped" in said
 
 
 def test_that_is_skipped_fails_where_nothing_may_be_skipped(tmp_path):

@@ -26,6 +26,7 @@ import pytest
 from _pytest.reports import TestReport
 
 from support import forking
+from support.fuzz_effort import TIMES
 from support.redis import use_ports_of
 from support.run_folder import RunFolder
 from support.spent import Spent, meter
@@ -34,7 +35,7 @@ Module = list[pytest.Item]
 
 SET_DEATH_SIGNAL = 1
 LOOK_S = 1.0
-HUNG_S = 300
+HUNG_S = 300 * max(TIMES, 1)
 """No test takes so long. Its process is killed, and the test has failed."""
 
 
@@ -149,7 +150,7 @@ class Run:
         left = process.module[process.done :]
         if left:
             self._fail(left[0], f"its process has ended: {_ending(status)}")
-            self._waiting.appendleft(left[1:])
+            self._waiting.extendleft([left[1:]] if left[1:] else [])
             self._begin(process.number)
         elif status:
             self._session.shouldfail = f"a process of the tests has ended: {_ending(status)}"
