@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
@@ -11,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 ROUNDS, ROUND_S = 100, 0.05
+REMOVE = 0
+"""IPC_RMID of shmctl(2)."""
 
 
 def marked(marker: bytes) -> list[int]:
@@ -34,9 +37,17 @@ def kill_all(marker: bytes) -> None:
         time.sleep(ROUND_S)
 
 
+def forget_memory(folder: str) -> None:
+    """The segment of shared memory of each killed PostgreSQL, which stands in the seventh line of its postmaster.pid."""
+    for file in Path(folder).glob("**/postmaster.pid"):
+        with suppress(OSError, ValueError, IndexError):
+            ctypes.CDLL(None).shmctl(int(file.read_text().splitlines()[6].split()[1]), REMOVE, None)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     said = sys.stdin.read()
     kill_all(sys.argv[1].encode())
+    forget_memory(sys.argv[2])
     if said != "keep":
         shutil.rmtree(sys.argv[2], ignore_errors=True)

