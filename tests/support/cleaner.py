@@ -38,7 +38,7 @@ def kill_all(marker: bytes) -> None:
 
 
 def forget_memory(folder: str) -> None:
-    """The segment of shared memory of each killed PostgreSQL, which stands in the seventh line of its postmaster.pid."""
+    """The segment of shared memory of each killed PostgreSQL: it stands in the seventh line of its postmaster.pid."""
     for file in Path(folder).glob("**/postmaster.pid"):
         with suppress(OSError, ValueError, IndexError):
             ctypes.CDLL(None).shmctl(int(file.read_text().splitlines()[6].split()[1]), REMOVE, None)
