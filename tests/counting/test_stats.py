@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy.engine import make_url
 from support.app_fixtures import SPEC_MOMENT, Site
@@ -151,3 +153,13 @@ def test_last_is_the_newest_visit_of_all_servers_also_after_a_restart_and_a_retr
         other.commit([(NewVisit("old", "1", at_ms=site.time.ms - 3_600_000), "1")])
     other.close()
     assert last(site) == newest  # an import is no visit of now
+
+
+def test_state_of_another_server_that_is_older_is_ignored(site):
+    live = site.services.counting.visits.site
+    site.register("ayesha")
+    older = json.loads(json.dumps(live.state()))
+    newest = site.register("babul").stats
+    live.merge(older)
+    assert live.stats().total == newest["totalVisits"]
+    assert site.stats()["totalVisits"] == newest["totalVisits"]
