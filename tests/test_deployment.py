@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from click.testing import CliRunner
 
 import config
+from koyjabo import installation
+from koyjabo.cli import main
 from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,7 +23,6 @@ SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """What compose decides itself."""
-
 LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE"}
 """The image says where it serves, and nginx knows it; the other is for Render."""
 
@@ -115,3 +117,19 @@ def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
     oldest = job["strategy"]["matrix"]["python"][0]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"] == f">={oldest}"
     assert {"run": ".ci/run"} in job["steps"]
+
+
+RELEASE = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
+
+
+def test_newest_release_in_the_changelog_is_this_version():
+    assert RELEASE.findall((ROOT / "CHANGELOG.md").read_text())[0] == installation.VERSION
+
+
+def test_command_line_says_the_version():
+    assert CliRunner().invoke(main, ["--version"]).output.split()[-1] == installation.VERSION
+
+
+def test_checkout_finds_its_migrations_and_keeps_to_its_folder(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert (installation.migrations(), installation.home()) == (ROOT / "migrations", ROOT)

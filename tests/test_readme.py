@@ -17,9 +17,7 @@ from support.processes import ROOT, environment, wait_until
 
 pytestmark = [
     pytest.mark.honest_start,
-    pytest.mark.long(
-        proved_by="counting/test_reference_scenario.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
-    ),
+    pytest.mark.long(proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"),
 ]
 
 README = (ROOT / "README.md").read_text()

@@ -18,7 +18,7 @@ from support.processes import environment, wait_until
 from koyjabo.installation import VERSION
 
 pytestmark = pytest.mark.long(
-    proved_by="test_installation.py::test_checkout_finds_its_migrations_and_keeps_to_its_folder"
+    proved_by="test_deployment.py::test_checkout_finds_its_migrations_and_keeps_to_its_folder"
 )
 
 SERVING = re.compile(r"serving on http://localhost:(\d+)")

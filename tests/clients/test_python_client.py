@@ -14,7 +14,7 @@ from support.redis import free_port
 from koyjabo_client import ApiError, Client, client, server_sent_events
 
 pytestmark = pytest.mark.long(
-    proved_by="counting/test_reference_scenario.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
+    proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
 )
 
 BUSY = Said(503, b'{"error": "Later.", "code": "ledger_unavailable", "details": {}}', {"Retry-After": "0"})

@@ -13,7 +13,7 @@ from zipfile import ZipFile
 import pytest
 
 pytestmark = pytest.mark.long(
-    proved_by="counting/test_reference_scenario.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
+    proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"
 )
 
 SCRIPT = """

@@ -1,4 +1,4 @@
-"""A resolver that does not answer, when the name of Redis has to be looked up: nobody waits for it but that."""
+"""Redis as the outbox knows it, and a resolver that does not answer for its name: nobody waits for it but that."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from support.changed_server import ChangedServer
 from support.databases import SqliteDatabase
 from support.listener import PlainListener
 from support.processes import wait_until
+from support.visitor_worlds import Line
 
 AWAY_S = 3.0
 """In which the worker tries everything that it does regularly."""
@@ -56,3 +57,22 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         assert server.worker.num_threads() < 12, "look-ups pile up"
         silent.unlink()
         wait_until(lambda: ready(server), "Redis is found again", BACK_S)
+
+
+def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to_send(mortal_redis):
+    returns = []
+    line = Line(mortal_redis.url, lambda: returns.append("Redis is back"))
+
+    def send(what) -> None:
+        line.outbox.send_newest("key", what)
+        line.outbox.drain()
+
+    mortal_redis.kill()
+    for what in (line.client.ping, lambda: None):
+        send(what)
+        assert not line.outbox.reachable
+    mortal_redis.start()
+    send(line.client.ping)
+    wait_until(lambda: line.outbox.reachable, "Redis is back")
+    send(line.client.ping)
+    assert len(returns) == 1

@@ -1,4 +1,4 @@
-"""`todayVisits` turns over at midnight in TIMEZONE, by itself."""
+"""`todayVisits` turns over at midnight in TIMEZONE, by itself; a clock that is put forward harms nobody for long."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ import sqlite3
 
 import pytest
 from support.app_fixtures import Site
+from support.changed_server import ChangedServer
+from support.databases import SqliteDatabase
+from support.dials import Dial
+from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
 
@@ -57,3 +61,22 @@ def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(sqlite_
         assert (stats["stale"], stats["todayVisits"], stats["totalVisits"]) == (True, 0, 1)
         fresh = site.client.get("/api/stats", headers={"If-None-Match": answer.headers["ETag"]})
         assert (fresh.status_code, "stale" in fresh.json) == (200, False)
+
+
+DAY_MS = 86_400_000
+
+
+def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(tmp_path, redis):
+    clock, database = Dial(tmp_path / "ahead"), SqliteDatabase(tmp_path / "koyjabo.db")
+    made = ChangedServer(database, tmp_path, CHANGES="{}", CLOCK=clock.path, REDIS_URL=redis.url)
+    try:
+        server = two_workers(made)
+        with desks(server) as each_worker, pages(server) as open_pages:
+            for ahead_ms in (DAY_MS, 0):
+                clock.set(ahead_ms)
+                assert_heard_at_once(each_worker, flat(open_pages), visits=6)
+            for page in flat(open_pages):
+                assert_never_fell(page)
+        assert "Traceback" not in server.log
+    finally:
+        made.kill()

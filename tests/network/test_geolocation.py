@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import maxminddb
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzz_effort import effort
@@ -16,7 +19,8 @@ from support.processes import ROOT, run
 
 import config
 from koyjabo.network import geolocation
-from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, PlaceFinder, largest
+from koyjabo.network.geolocation import DB_IP, LONGEST, MAXMIND, NAMES, PlaceFinder, largest
+from koyjabo.network.place_names import in_language
 
 BANGLADESH, AMERICA = "103.4.145.245", "8.8.8.8"
 BANGLADESH_V6 = "2400:c600::1"
@@ -247,3 +251,30 @@ def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
     assert named == sorted(named, reverse=True)
     assert max(left_out, default=0) <= min(named, default=5)
     assert shown.get("Unknown") == places.get("Unknown")
+
+
+SCRIPT = Path(__file__).resolve().parents[2] / "koyjabo" / "static" / "js" / "places.js"
+PLACES = [
+    ("Bangladesh", "Bangladesh", "বাংলাদেশ"),
+    ("Hong Kong", "Hong Kong", "হংকং"),
+    ("Yangon, MM", "Yangon, Myanmar", "Yangon, মিয়ানমার"),
+    ("Dhaka, BD", "Dhaka, Bangladesh", "ঢাকা, বাংলাদেশ"),
+    ("Myanmar", "Myanmar", "মিয়ানমার"),
+    ("Cox's Bazar, BD", "Cox's Bazar, Bangladesh", "কক্সবাজার, বাংলাদেশ"),
+    ("Nowhere, ZZ", "Nowhere, ZZ", "Nowhere, ZZ"),
+    ("Atlantis", "Atlantis", "Atlantis"),
+    ("", "", ""),
+]
+
+
+def test_countries_are_named_in_the_language():
+    assert [(place, in_language(place, "en"), in_language(place, "bn")) for place, _, _ in PLACES] == PLACES
+    assert [name for name in NAMES.values() if re.search("[A-Za-z]", in_language(name, "bn"))] == []
+
+
+def test_script_knows_the_english_names_that_browsers_do_not():
+    cldr = Locale.parse("en").territories
+    listed = SCRIPT.read_text().partition("ENGLISH = {")[2].partition("};")[0]
+    assert dict(re.findall(r'([A-Z]{2}): "([^"]*)"', listed)) == {
+        code: name for code, name in NAMES.items() if cldr[code] != name
+    }

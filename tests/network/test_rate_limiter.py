@@ -1,15 +1,17 @@
-"""What rates count, and what that costs."""
+"""What rates count, and what that costs; how much each network of an IPv6 customer may use."""
 
 from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import repeat
+from itertools import product, repeat
 from types import SimpleNamespace
 
 import pytest
 
 from koyjabo.network import rate_limiter
+from koyjabo.network.address_levels import AddressCounter
+from koyjabo.network.client_address import neighbourhood as key
 from koyjabo.network.rate_limiter import Rate, share
 
 
@@ -64,3 +66,82 @@ def test_of_many_at_once_as_many_get_through_as_may():
 
 def test_limit_is_shared_out():
     assert [share(*each) for each in ((600, 1, 1), (600, 4, 1), (3, 64, 1), (60, 64, 10))] == [600, 150, 1, 10]
+
+
+LIMIT = 3
+
+
+def of_prefix(subnet: int, home: int = 0) -> str:
+    """A /64 of the /48 `2001:db8:1::`: its last byte is `subnet`, and the one before names the /56."""
+    return key(f"2001:db8:1:{home:02x}{subnet:02x}::1")
+
+
+@pytest.fixture(params=["rate", "counter"])
+def use(request):
+    """`use(address)`: whether one more use of it is within the limit, which is then counted."""
+    rate, counter = Rate(LIMIT), AddressCounter()
+
+    def count(address: str) -> bool:
+        if not counter.has_room(address, LIMIT):
+            return False
+        counter.add(address)
+        return True
+
+    return count if request.param == "counter" else lambda address: not rate.use_address(address).is_exceeded
+
+
+def test_address_of_ipv4_is_a_network_of_its_own(use):
+    assert [use(key("192.0.2.1")) for _ in range(LIMIT + 1)] == [True] * LIMIT + [False]
+    assert use(key("192.0.2.2"))
+
+
+def test_customer_with_a_64_is_one_address(use):
+    assert [use(key(f"2001:db8:1:1::{n:x}")) for n in range(LIMIT + 1)] == [True] * LIMIT + [False]
+    assert use(key("2001:db8:1:2::"))
+
+
+def test_customer_with_a_56_is_four_addresses(use):
+    assert [use(of_prefix(n)) for n in range(5 * LIMIT)] == [True] * 4 * LIMIT + [False] * LIMIT
+    assert use(of_prefix(0, home=1)), "another /56"
+
+
+def test_customer_with_a_48_is_sixteen_addresses(use):
+    used = [use(of_prefix(n, home)) for n, home in product(range(LIMIT), range(17))]
+    assert sum(used) == 16 * LIMIT
+    assert not use(of_prefix(9, home=200))
+    assert use(key("2001:db8:2::")), "another /48"
+
+
+def test_flood_of_one_address_uses_up_nothing_of_its_neighbours(use):
+    for _ in range(100 * LIMIT):
+        use(of_prefix(0))
+    assert [use(of_prefix(1)) for _ in range(LIMIT)] == [True] * LIMIT
+
+
+def test_what_was_taken_away_is_free_again():
+    counter = AddressCounter()
+    for n in range(LIMIT * 16):
+        counter.add(of_prefix(n % 4, n))
+    assert not counter.has_room(of_prefix(0, 99), LIMIT)
+    counter.remove(of_prefix(0, 0))
+    assert counter.has_room(of_prefix(0, 99), LIMIT)
+    for n in range(1, LIMIT * 16):
+        counter.remove(of_prefix(n % 4, n))
+    assert not counter._counts
+
+
+def test_use_that_is_taken_back_may_be_used_again():
+    rate = Rate(1)
+    assert not rate.use_address(of_prefix(0), "ayesha").is_exceeded
+    assert rate.use_address(of_prefix(0), "ayesha").is_exceeded
+    rate.take_back(of_prefix(0), "ayesha")
+    assert not rate.use_address(of_prefix(0), "ayesha").is_exceeded
+    rate.take_back(of_prefix(0), "babul")
+    assert rate.use_address(of_prefix(0), "ayesha").is_exceeded
+
+
+def test_tightest_of_the_levels_is_told():
+    rate = Rate(LIMIT)
+    told = [rate.use_address(of_prefix(n)) for n in range(4 * LIMIT)]
+    assert [(each.limit, each.left) for each in told[:2]] == [(LIMIT, LIMIT - 1)] * 2
+    assert [(each.limit, each.left) for each in told[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]

@@ -1,4 +1,4 @@
-"""How late a worker is for what it does every second."""
+"""How late a worker is for what it does every second, and who is back within a minute of having lost their line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 
 from koyjabo.application import instrumentation
 from koyjabo.application.instrumentation import Lag
+from koyjabo.observability import reconnections
+from koyjabo.observability.reconnections import Reconnections
 
 
 @pytest.fixture
@@ -32,3 +34,27 @@ def test_late_is_what_passes_beyond_the_interval(now, passed_s, late_s):
     now[0] += passed_s
     lag.measure()
     assert lag.seconds == late_s
+
+
+@pytest.fixture(params=["alone", "folder lost", "two workers"])
+def pair(request, tmp_path) -> tuple[Reconnections, Reconnections]:
+    """Where one leaves, and where they come back to."""
+    if request.param == "two workers":
+        return Reconnections(str(tmp_path), "secret"), Reconnections(str(tmp_path), "secret")
+    only = Reconnections(None if request.param == "alone" else str(tmp_path / "nowhere"), "secret")
+    return only, only
+
+
+def test_one_who_lost_their_line_is_back_once(pair):
+    here, there = pair
+    here.lost("ayesha")
+    assert not there.is_back("karim")
+    assert [there.is_back("ayesha"), there.is_back("ayesha")] == [True, False]
+
+
+def test_one_who_comes_later_is_not_back(pair, monkeypatch):
+    here, there = pair
+    here.lost("ayesha")
+    now = reconnections.time.time()
+    monkeypatch.setattr(reconnections, "time", SimpleNamespace(time=lambda: now + reconnections.WITHIN_S + 1))
+    assert not there.is_back("ayesha")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from itertools import cycle
+from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,8 +17,13 @@ from support.workers import WEBSOCKET, only, two_workers
 
 from koyjabo.clock import Clock
 from koyjabo.counting.ledger import open_store
-from koyjabo.counting.milestones import of_setting
-from koyjabo.counting.records import NewVisit
+from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.milestones import Milestones, of_setting
+from koyjabo.counting.records import CounterSnapshot, NewVisit
+from koyjabo.models import SITE
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.realtime.milestone_news import MilestoneNews
+from koyjabo.realtime.site_room import SiteRoom
 
 PAGES, VISITS = 6, 200
 MILESTONES = "2,100,150,400,3000"
@@ -91,3 +97,34 @@ def test_members_of_a_community_hear_of_its_own(server):
                 page.wait_for(lambda stats, ordinal=ordinal: stats.total == ordinal, "the visit")
         assert [told(page) for page in pages] == [[(2, 2)], [(2, 2)]]
         assert [page.next_of_type("visitor_update").keys() for page in pages] == [{"type", "community_id", "stats"}] * 2
+
+
+CLOCK = Clock(ZoneInfo("UTC"))
+
+
+def snapshot(total: int) -> CounterSnapshot:
+    return CounterSnapshot(SITE, 1, CLOCK.now_ms() + total, total, total, 1, CLOCK.today(), total)
+
+
+def test_a_client_that_is_answered_after_visits_came_during_the_read_is_not_ahead_of_their_milestone():
+    site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK)
+
+    def find(_scope, _epoch, passed):
+        if passed == [100]:
+            site.update(snapshot(157))  # during the read
+        return passed[-1]
+
+    news = MilestoneNews(site, Milestones([100, 150]), find)
+    room = SiteRoom(SimpleNamespace(site=site, newest=site.stats), news, 0.05)
+    site.update(snapshot(100))
+
+    (first,) = room.events_after(0)
+    answer = room.first_event()
+    (second,) = room.events_after(first.revision)
+
+    assert [(each.stats.total, each.milestone) for each in (first, answer, second)] == [
+        (100, 100),
+        (100, None),
+        (157, 150),
+    ]
+    assert room.first_event().stats.total == 157

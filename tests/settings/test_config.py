@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import stat
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 import config
 from config import SettingsError
+from koyjabo.settings import operator_secrets
+from koyjabo.settings.catalogue import GROUPS, NEVER_EMPTY, SECRETS, catalogue
 from koyjabo.settings.schema import Settings
 
 KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
@@ -17,7 +20,6 @@ POSTGRES = "postgresql://user@db/koyjabo"
 ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
 MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
 """Of these every Linux has one."""
-
 RATE_LIMITS = [str(field.alias) for field in Settings.model_fields.values() if "RATE_LIMIT_" in str(field.alias)]
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
@@ -137,7 +139,11 @@ DATABASES = {
     "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
 }
 REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
+
+
 REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
+
+
 REDIS += ["unix:///run/redis.sock?db=1"]
 
 
@@ -167,3 +173,74 @@ def test_file_that_render_deletes_is_refused_unless_allowed(load):
 def test_file_on_a_mounted_disk_stays(load):
     (mounted, *_) = (path for path in MOUNTED if path.is_mount())
     assert load(RENDER="true", SECRET_KEY=KEY, DATABASE_URL=f"sqlite:///{mounted}/a/b/koyjabo.db").database_url
+
+
+WEAK = [
+    "short",
+    "k" * 64,
+    "abc" * 20,
+    "rickshaw at dawn" * 2,
+    "01" * 32,
+    "aaaaaaaabbbbbbbbaaaabbbbaaababab1234",
+    "please-change-me-before-going-live-1",
+    "your-secret-key-goes-here-x9k2m4p8qz",
+    "koyjabo-live-in-production-2f9a71bc4",
+    "abcdefghijklmnopqrstuvwxyz012345",
+    "0123456789abcdef0123456789abcdefX",
+]
+
+
+def test_what_is_soon_guessed_is_refused():
+    assert [weak for weak in WEAK if not operator_secrets.weakness(weak).startswith("is ")] == []
+    for weak in WEAK:
+        with pytest.raises(SettingsError, match=r"^SECRET_KEY is .*; make one with python -c .*\.$"):
+            config.load({"ENVIRONMENT": "production", "SECRET_KEY": weak, "DATABASE_URL": "postgresql://db/x"})
+
+
+def test_what_is_random_is_taken():
+    for make, length in ((secrets.token_hex, 32), (secrets.token_urlsafe, 32), (secrets.token_hex, 16)):
+        assert [made for made in (make(length) for _ in range(500)) if operator_secrets.weakness(made)] == []
+
+
+OBVIOUS = ["password", "Password1!", "12345678", "administrator", "admin2026", "changeme-now", "qwertyuiop", "boss1234"]
+
+
+OBVIOUS += ["koyjabo2026", "abcdabcd", "aaaaaaaa"]
+
+
+def test_password_that_anybody_would_try_first_is_refused_in_production_alone(tmp_path):
+    production = {"ENVIRONMENT": "production", "SECRET_KEY": secrets.token_hex(32), "DATABASE_URL": "postgresql://d/x"}
+    for password in OBVIOUS:
+        admin = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": password}
+        with pytest.raises(SettingsError, match=r"^ADMIN_PASSWORD ") as refused:
+            config.load({**production, **admin})
+        assert password not in str(refused.value)
+        assert config.load({"ENVIRONMENT": "development", **admin}, instance=tmp_path).admin_password == password
+    taken = ["the first of them", "rickshaw at dawn", "7Gk!pQ2w", "ঢাকা থেকে চট্টগ্রাম"]
+    assert [each for each in taken if operator_secrets.is_obvious(each, "boss@example.com")] == []
+
+
+NAMES = [str(field.alias) for field in Settings.model_fields.values()]
+TELLING = ("SECRET", "PASSWORD", "TOKEN", "_URL")
+
+
+def test_every_setting_is_in_one_group():
+    assert sorted(" ".join(GROUPS.values()).split()) == sorted(NAMES)
+
+
+def test_secrets_have_no_value():
+    made = catalogue(
+        config.load(
+            {"SMTP_URL": "smtp://a:hush@mail.example.com?from=a%40b.example", "PUBLIC_URL": "https://x.example"}
+        )
+    )
+    assert "hush" not in str(made)
+    assert {each.name for each in made if each.value is None} == SECRETS
+    assert {name for name in NAMES if any(part in name for part in TELLING)} - SECRETS == {"PUBLIC_URL"}
+
+
+def test_only_other_values_than_the_default_are_changed():
+    assert [each.name for each in catalogue(Settings()) if each.is_changed] == []
+    given = catalogue(Settings(TIMEZONE="UTC", LANES=False, SECRET_KEY="x" * 40))
+    assert {each.name: each.value for each in given if each.is_changed} == {"TIMEZONE": "UTC", "LANES": "0"}
+    assert {each.name for each in given if each.name in NEVER_EMPTY and not each.is_changed} == NEVER_EMPTY

@@ -14,7 +14,7 @@ from support.processes import ROOT, wait_until
 from support.redis import free_port
 
 pytestmark = pytest.mark.long(
-    proved_by="sockets/test_socketio_clients.py::test_updates_and_acknowledgements_come_by_every_transport"
+    proved_by="sockets/test_socketio_protocol.py::test_updates_and_acknowledgements_come_by_every_transport"
 )
 
 SCRIPT = Path(__file__).resolve().parents[1] / "support" / "page.mjs"

@@ -15,6 +15,7 @@ import requests
 import websocket
 from support.echo_app import MOST_BYTES
 from support.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
+from support.listener import SocketioListener
 from support.processes import ROOT
 from support.server import Server
 
@@ -239,3 +240,23 @@ def test_event_with_attachments_comes_back_and_is_acknowledged_with_them(socket)
     ):
         socket.send(said, b"\1\2\3", b"\4\5\6")
         assert [socket.receive() for _ in range(3)] == [heard, b"\1\2\3", b"\4\5\6"]
+
+
+POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]
+
+
+@pytest.mark.parametrize("transports", [POLLING, WEBSOCKET, BOTH], ids="+".join)
+def test_updates_and_acknowledgements_come_by_every_transport(sqlite_server, transports):
+    """To a client that comes again, too."""
+    for _ in range(2):
+        with SocketioListener(sqlite_server.port, transports=transports) as page:
+            before = page.first()
+            assert before == sqlite_server.stats()
+            assert page.transport == transports[-1]
+            assert page.ask("ping")["ok"] is True
+            for number in range(3):
+                stats = sqlite_server.register(f"v{number}").stats
+                assert page.wait_for_total(stats.total) == stats
+            assert page.ask("request_count")["stats"] == sqlite_server.stats().raw
+            revisions = [stats.revision for stats in page.updates[:4]]
+            assert revisions == sorted({before.revision, *revisions})

@@ -8,17 +8,20 @@ import http.client
 import json
 import socket
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
+from struct import pack
 from urllib.parse import urlencode
 
 import psutil
 import pytest
 from support.changed_server import ChangedServer, changed_server
-from support.line import Line
+from support.line import Line, head
 from support.members import Member, promote
 from support.processes import wait_until
+from support.wsgi import CLOSE, GET, Gate, all_of, answering, served, serving, until
 
 REQUEST_S, SLOW_S, LONG_S = 3.0, 2.0, 6.0
 PLACES = 16
@@ -32,7 +35,6 @@ CHANGES = {
 }
 VISITS = 3_000
 """So much more than systems keep for one who reads slowly that they ask for more all the time: 13 MB."""
-
 RECEIVE_BUFFER = 32 * 1024
 STEPS = 200
 
@@ -128,3 +130,69 @@ def test_who_stops_reading_an_export_is_ended(server, admin, whole):
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             read += answer.read()
     assert len(read) < len(whole)
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    import eventlet
+
+
+def test_client_that_sends_more_than_its_last_request_is_not_reset():
+    gate = Gate()
+    with served(gate) as ask:
+        line = ask(CLOSE)
+        gate.wait_for_request()
+        line.sendall(b"more")
+        gate.open()
+        assert all_of(line).endswith(b"abc")
+        line.sendall(b"still open for this")
+
+
+def test_connection_ends_after_a_body_that_is_far_too_large():
+    with served(answering(b"abc")) as ask:
+        line = ask(head("POST", "/", "Content-Length: 300000"))
+        line.sendall(b"x" * 100_000)
+        answer = all_of(line)
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"abc")
+
+
+def test_server_that_leaves_ends_a_connection_without_a_request():
+    with serving(answering(b"abc", length=3)) as (server, ask):
+        line = ask(GET)
+        received = line.recv(10)
+        line.sendall(b"\r\n")
+        eventlet.sleep(0.02)  # it may be read before or after
+        server.leave()
+        assert (received + all_of(line)).endswith(b"abc")
+
+
+def test_server_that_leaves_ends_a_connection_when_the_last_bytes_are_sent():
+    body = b"x" * 20_000_000
+    with serving(answering(body)) as (server, ask):
+        line = ask(GET)
+        received = line.recv(10)
+        server.leave()
+        eventlet.sleep(0)
+        assert (received + all_of(line)).count(b"x") == len(body)
+
+
+def test_connection_that_has_ended_cannot_be_taken_over():
+    errors, gate = [], Gate()
+
+    def app(environ, start):
+        answer = gate(environ, start)
+        try:
+            environ["koyjabo.connection"].detach()
+        except ConnectionError as error:
+            errors.append(error)
+        return answer
+
+    with served(app) as ask:
+        line = ask(GET)
+        gate.wait_for_request()
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        line.close()
+        eventlet.sleep(0.02)  # it is read
+        gate.open()
+        until(lambda: errors)

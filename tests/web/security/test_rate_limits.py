@@ -119,7 +119,7 @@ def test_loopback_that_speaks_for_others_is_one_address(site):
 
 
 def test_network_behind_an_ipv6_prefix_is_one_address(site):
-    """More of it is in tests/network/test_address_levels.py."""
+    """More of it is in tests/network/test_rate_limiter.py."""
     of_one = [f"2001:db8:1:2::{n:x}" for n in range(1, LIMIT)] + ["2001:db8:1:2:ffff:ffff:ffff:ffff"]
     assert [knock(site, address).status_code for address in of_one] == [200] * LIMIT
     assert knock(site, "2001:db8:1:2:abcd::1").status_code == 429
