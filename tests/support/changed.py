@@ -47,5 +47,7 @@ def _folder_of(file: str) -> Path | None:
         if file.startswith(start):
             return TESTS / folder
     package = Path(file.removeprefix("koyjabo/")).parent
+    if file.startswith("tests/support/") or (file.startswith("koyjabo/") and not package.name):
+        return TESTS  # everything rests on it
     found = [TESTS / each for each in (package, *package.parents) if each.name and (TESTS / each).is_dir()]
     return found[0] if found and file.startswith("koyjabo/") else None

@@ -16,19 +16,21 @@ REMOVE = 0
 """IPC_RMID of shmctl(2)."""
 
 
-def marked(marker: bytes) -> list[int]:
-    """The processes that have it in the environment they were started with."""
+def left_over(marker: bytes, folder: str) -> list[int]:
+    """Processes that have the marker in their environment, or that work in the folder: some write over the former."""
     found = []
-    for name in os.listdir("/proc"):
+    for name in filter(str.isdigit, os.listdir("/proc")):
         with suppress(OSError):
-            if name.isdigit() and marker in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
+            works_in = os.readlink(f"/proc/{name}/cwd")
+            is_marked = marker in Path(f"/proc/{name}/environ").read_bytes().split(b"\0")
+            if is_marked or works_in == folder or works_in.startswith(f"{folder}/"):
                 found.append(int(name))
     return found
 
 
-def kill_all(marker: bytes) -> None:
+def kill_all(marker: bytes, folder: str) -> None:
     for _ in range(ROUNDS):
-        left = marked(marker)
+        left = left_over(marker, folder)
         if not left:
             return
         for pid in left:
@@ -46,8 +48,8 @@ def forget_memory(folder: str) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    said = sys.stdin.read()
-    kill_all(sys.argv[1].encode())
-    forget_memory(sys.argv[2])
-    if said != "keep":
-        shutil.rmtree(sys.argv[2], ignore_errors=True)
+    _, marker, folder = sys.argv
+    sys.stdin.read()
+    kill_all(marker.encode(), folder)
+    forget_memory(folder)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -105,6 +105,7 @@ def _migrated_file() -> Path:
     path = Path(tempfile.gettempdir()) / "migrated.db"
     with made_once(path) as is_made:
         if not is_made:
+            path.unlink(missing_ok=True)
             migrated = SqliteDatabase(path)
             migrate(migrated)
             migrated.rows("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -254,6 +255,7 @@ def shared_postgres() -> PostgresDatabases:
     found = folder.with_suffix(".uri")
     with made_once(found) as is_made:
         if not is_made:
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed to begin it
             folder.mkdir()
             server = Postgres(folder)
             atexit.unregister(server._server._cleanup)  # whichever process began it, the run ends it

@@ -160,6 +160,10 @@ class Forked:
                 self._hear(0)
         return self._cpu_s
 
+    def close(self) -> None:
+        """Its processing time is not asked for any more."""
+        self._status.close()
+
     def _hear(self, timeout_s: float | None) -> None:
         self._status.settimeout(timeout_s)
         said = self._status.recv(64)
@@ -171,3 +175,11 @@ class Forked:
             self._cpu_s += float(value)
         else:
             self.returncode = int(value)
+
+
+def forget_ended() -> None:
+    """Close the files by which ended programs were heard."""
+    for program in Forked.all:
+        if program.returncode is not None:
+            program.close()
+    Forked.all[:] = [program for program in Forked.all if program.returncode is None]

@@ -33,6 +33,7 @@ class Nginx:
         with (self._folder / "said").open("wb") as said:
             self._process = subprocess.Popen(
                 [nginx, "-p", self._folder, "-c", configuration, "-g", self._options()],
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=said,
                 stderr=said,

@@ -46,6 +46,7 @@ class PgBouncer:
         with (self._folder / "pgbouncer.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [program("pgbouncer", "`make pgbouncer` brings it"), "-q", *user, configuration],
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -32,6 +32,7 @@ class RunFolder:
         tempfile.tempdir = None
         self._cleaner = subprocess.Popen(
             [sys.executable, "-I", "-S", CLEANER, f"{MARKER}={self.path.name}", self.path],
+            cwd="/",
             stdin=subprocess.PIPE,
             start_new_session=True,
         )
@@ -42,11 +43,9 @@ class RunFolder:
         assert self._cleaner.stdin is not None
         self._cleaner.stdin.close()
 
-    def close(self, keep: bool = False) -> None:
-        """End what was started. `keep` leaves the files to be looked at, until the next run."""
+    def close(self) -> None:
+        """End what was started, and delete what was written."""
         assert self._cleaner.stdin is not None
-        if keep:
-            self._cleaner.stdin.write(b"keep")
         self._cleaner.stdin.close()
         self._cleaner.wait(END_S)
 
@@ -58,9 +57,10 @@ def _parent() -> Path:
 
 def _delete_those_of_ended_runs(parent: Path, prefix: str) -> None:
     for folder in parent.glob(f"{prefix}*"):
-        try:
-            os.kill(int(folder.name.removeprefix(prefix)), 0)
-        except ProcessLookupError:
+        if not _is_running(folder.name.removeprefix(prefix)):
             shutil.rmtree(folder, ignore_errors=True)
-        except PermissionError:  # the pid is that of another user's process now
-            continue
+
+
+def _is_running(pid: str) -> bool:
+    """Whether another process has it. That of this run had it from an earlier one."""
+    return pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()

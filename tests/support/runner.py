@@ -48,18 +48,21 @@ class Process:
         self.module: Module = []
         self.done = 0
         self.since = time.monotonic()
+        parent = os.getpid()
         with warnings.catch_warnings(
             action="ignore", category=DeprecationWarning
         ):  # eventlet's, which is not used here
             self.pid = os.fork()
         if self.pid == 0:
-            run.in_child(number, theirs)
+            self.pipe.close()
+            run.in_child(parent, number, theirs)
         theirs.close()
 
     def give(self, module: Module, places: list[int]) -> None:
         """`places` are those of its tests among all that were collected. An empty module is the last one."""
         self.module, self.done, self.since = module, 0, time.monotonic()
-        self.pipe.send(places)
+        with suppress(BrokenPipeError):  # its end is heard next
+            self.pipe.send(places)
 
     @property
     def running(self) -> str:
@@ -84,6 +87,8 @@ class Run:
                 self._begin(number)
             while self._processes:
                 self._listen()
+            if self._waiting and not (self._session.shouldfail or self._session.shouldstop):
+                self._session.shouldfail = "modules were left over: all processes of the tests have ended"
         except KeyboardInterrupt:
             lines = [f"{process.number}: {process.running}" for process in self._processes]
             sys.stderr.write("\n".join(["", "running:", *lines, ""]))
@@ -110,11 +115,12 @@ class Run:
                 self._hear(process)
             elif process.module and time.monotonic() - process.since > HUNG_S:
                 os.kill(process.pid, signal.SIGKILL)
+                self._gone(process)
 
     def _hear(self, process: Process) -> None:
         try:
             what, *said = process.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):  # also in the middle of a report
             self._gone(process)
             return
         getattr(self, f"_on_{what}")(process, *said)
@@ -165,11 +171,11 @@ class Run:
                 os.kill(process.pid, signal.SIGKILL)
                 os.waitpid(process.pid, 0)
 
-    def in_child(self, number: int, pipe: Connection) -> None:
+    def in_child(self, parent: int, number: int, pipe: Connection) -> None:
         """Never returns. Nothing that the parent has begun is ended here."""
         status = 1
         try:
-            _die_with(os.getppid())
+            _die_with(parent)
             self._folder.leave()
             for process in self._processes:
                 process.pipe.close()

@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[COLLECTED] = list(items)
     durations = config.stash[DURATIONS]
     if shard := config.option.shard:
-        wanted = durations.shard(shard, sorted(set(map(module_name, items))))
+        wanted = durations.shard(shard)
         items[:] = [item for item in items if module_name(item) in wanted]
     if config.option.servers_of_changes:
         items[:] = servers_of_changes(items)

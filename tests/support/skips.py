@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Generator
+from typing import Any, TypeVar
 
 import pytest
 
@@ -13,10 +14,21 @@ MAY_BE_SKIPPED: dict[str, str] = {}
 
 CI = "CI" in os.environ
 
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    report = yield
+    return _judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A module may be skipped as a whole."""
+    return _judged((yield))
+
+
+def _judged(report: Report) -> Report:
     if CI and report.skipped and not hasattr(report, "wasxfail"):
         reason = _reason(report)
         if not reason.startswith(tuple(MAY_BE_SKIPPED)):
@@ -31,5 +43,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"NOT TESTED, {tests} times: {reason}", yellow=True, bold=True)
 
 
-def _reason(report: pytest.TestReport) -> str:
+def _reason(report: Any) -> str:
     return str(report.longrepr[2]).removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else "no reason"

@@ -74,7 +74,13 @@ class Spent:
 def meter() -> Callable[[], float]:
     """Begin to measure this process, all that it starts, and what is forked from templates for it. Returns seconds."""
     began, forked = _own_s(), len(forking.Forked.all)
-    return lambda: _own_s() - began + sum(each.cpu_s() for each in forking.Forked.all[forked:])
+
+    def used_s() -> float:
+        seconds = _own_s() - began + sum(each.cpu_s() for each in forking.Forked.all[forked:])
+        forking.forget_ended()
+        return seconds
+
+    return used_s
 
 
 def tree_s(pid: int) -> float:

@@ -22,7 +22,7 @@ from mutations.catalogue import Mutation, mutations
 ROOT = Path(__file__).resolve().parents[2]
 LINKED = (".venv", "node_modules", "clients/react/node_modules")
 BUILT = ("koyjabo/static/vendor", "koyjabo/static/min", "koyjabo/network/data", "koyjabo/translations")
-PATIENCE_S = 300
+PATIENCE_S = 360
 """For the tests of one mutation: some never end with it, and have failed then."""
 
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) tests/([^\[\s]+)", re.MULTILINE)
