@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-scale bench-start bench-pages geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-scale bench-pages geoip lock clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -121,9 +121,6 @@ bench-reconnect: $(VENV)/dev  ## 10,000 sockets of each kind come back after a r
 
 bench-reports: $(VENV)/dev  ## reports of a site with 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
-
-bench-start: $(VENV)/dev  ## seconds, CPU and memory of a start with one worker and with four
-	@$(call COMPARE,start)
 
 bench-pages: $(VENV)/dev $(ASSETS)  ## weight, speed and accessibility of every page, by Lighthouse and on slow 3G
 	@$(WITH_NODE) $(BIN)/python bench/pages.py $(ARGS)

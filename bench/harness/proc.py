@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 
 PROC = Path("/proc")
-LISTEN = "0A"
-"""A state of TCP, as /proc/net/tcp has it."""
 
 
 def tree(root: int) -> list[int]:
@@ -33,26 +31,9 @@ def name(pid: int) -> str:
         return ""
 
 
-def pss_mb(root: int) -> float:
-    """Memory of the whole tree, MB (10⁶ bytes); pages that processes share are counted once."""
-    return sum(map(_pss_kb, tree(root))) * 1024 / 1e6
-
-
 def cpu_us(root: int) -> float:
     """CPU time used so far by the living threads of the whole tree, µs."""
     return sum(_thread_ns(pid) for pid in tree(root)) / 1000
-
-
-def cpu_with_ended_s(root: int) -> float:
-    """CPU time of the living processes of the tree, and of their ended children, s."""
-    return sum(_ticks(pid) for pid in tree(root)) / os.sysconf("SC_CLK_TCK")
-
-
-def accepting(root: int, port: int) -> int:
-    """How many processes of the tree wait for connections to a TCP port, with epoll."""
-    lines = [line.split() for line in (PROC / "net" / "tcp").read_text().splitlines()[1:]]
-    listening = {f"socket:[{line[9]}]" for line in lines if line[1].endswith(f":{port:04X}") and line[3] == LISTEN}
-    return sum(_watches(pid, listening) for pid in tree(root))
 
 
 def rss_mb(pid: int) -> float:
@@ -90,28 +71,3 @@ def _thread_ns(pid: int) -> int:
         with suppress(OSError):  # that thread has just ended
             total += int(path.read_text().split()[0])
     return total
-
-
-def _ticks(pid: int) -> int:
-    with suppress(OSError):
-        return sum(map(int, (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[11:15]))
-    return 0
-
-
-def _watches(pid: int, sockets: set[str]) -> bool:
-    """Whether an epoll object of the process has one of these sockets."""
-    files, watched = {}, set()
-    with suppress(OSError):
-        for entry in (PROC / str(pid) / "fd").iterdir():
-            files[entry.name] = os.readlink(entry)
-        for number in (number for number, what in files.items() if what == "anon_inode:[eventpoll]"):
-            lines = (PROC / str(pid) / "fdinfo" / number).read_text().splitlines()
-            watched |= {line.split()[1] for line in lines if line.startswith("tfd:")}
-    return any(files.get(number) in sockets for number in watched)
-
-
-def _pss_kb(pid: int) -> int:
-    with suppress(OSError):
-        lines = (PROC / str(pid) / "smaps_rollup").read_text().splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return 0

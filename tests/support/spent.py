@@ -30,7 +30,6 @@ BUDGET_S = {
         "audit": 2,
         "cluster": 2,
         "application": 1,
-        "bench": 1,
         "settings": 1,
     },
     **{"(PostgreSQL)": 25, "(collection)": 15, "(templates of programs)": 6},
