@@ -128,6 +128,7 @@ def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postg
         wait_until(lambda: crowd.refusals, "visits are refused while there is no database")
         mortal_postgres.start()
         crowd.wait_for(2 * VISITS // 3)
+        wait_until(lambda: "ledger_recovered" in server.log, "a visit is committed again")
         assert_said(server)
         server.kill()
         server.start()
