@@ -48,9 +48,9 @@ class Durations:
         parts: dict[str, list[str]] = {shard: [] for shard in SHARDS}
         taken_s = dict.fromkeys(EVEN, 0.0)
         for module in sorted(modules, key=lambda module: (-self.of(module), module)):
-            named = [shard for shard, paths in NAMED.items() if module.startswith(paths)]
-            shard = named[0] if named else min(EVEN, key=taken_s.__getitem__)
-            if not named:
+            named = next((shard for shard, paths in NAMED.items() if module.startswith(paths)), None)
+            shard = named or min(EVEN, key=taken_s.__getitem__)
+            if shard in taken_s:
                 taken_s[shard] += self.of(module)
             parts[shard].append(module)
         return set(parts[wanted])

@@ -1,7 +1,7 @@
 """The folder of a run, for all that its tests write, and the end of all that they start.
 
 A program of its own (`support.cleaner`) waits for the end of the run, however that comes. It then kills the processes
-that have `MARKER` in their environment, and deletes the folder. The next run deletes the folders of ended ones.
+that have `MARKER` in their environment or work in the folder, and deletes it. The next run deletes those of ended runs.
 """
 
 from __future__ import annotations

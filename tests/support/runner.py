@@ -49,9 +49,8 @@ class Process:
         self.done = 0
         self.since = time.monotonic()
         parent = os.getpid()
-        with warnings.catch_warnings(
-            action="ignore", category=DeprecationWarning
-        ):  # eventlet's, which is not used here
+        # eventlet warns of forks; this process imports it and does not use it.
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
             self.pid = os.fork()
         if self.pid == 0:
             self.pipe.close()
