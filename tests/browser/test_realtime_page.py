@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import expect, stat, visit
+from support.pages import expect, stat, visit, wait_for
 
 long = pytest.mark.long(
     proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"
@@ -54,6 +54,22 @@ def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
     expect(admin.locator("[data-newest] tbody tr").first).to_contain_text(f"{total + 1:,}")
     expect(admin.locator("#insights-periods canvas")).to_be_visible()
     assert admin.evaluate("window.neverReloaded") is True
+
+
+def test_all_figures_of_a_range_are_of_the_moment_that_they_say(admin_tab, site):
+    page, held = open_live(admin_tab, "/admin/"), []
+    figures, note = page.locator("#insights-figures output"), page.locator("#insights-figures-exactness")
+    expect(note).to_contain_text(re.compile(r"exact as of \d\d:\d\d:\d\d"))
+    before, said = figures.all_inner_texts(), note.inner_text()
+    page.route("**/admin/?part=figures*", lambda route: held.append(route))
+    told = site.register("somebody-else", page="/fares")
+    expect(stat(page, "totalVisits")).to_have_text(f"{told.ordinal:,}")
+    wait_for(page, lambda: held, "the figures are asked for")
+    assert (figures.all_inner_texts(), note.inner_text()) == (before, said)
+    held[0].continue_()
+    expect(note).not_to_have_text(said)
+    for name in ("visits", "visitors", "new_visitors", "page_views"):
+        expect(stat(page, name)).not_to_have_text(before[0])
 
 
 def test_overview_has_ranges_and_leads_into_insights(admin_tab, site):

@@ -124,8 +124,6 @@ class Feed:
         return {
             "stats": {name: stats[name] for name in STATS if name in stats},
             "minutes": {str(minute): sum(each) for minute, each in recent.minutes.items()},
-            "hours": recent.hours,
-            "days": recent.days,
             "places": {wire.short(place, LONGEST_NAME): each["count"] for place, each in stats["locations"].items()},
             "pages": {wire.short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
             "communities": self._communities,

@@ -38,6 +38,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
     app.jinja_env.filters.update(count=count, percent=percent, digits=digits, translated=translated, period=period)
     app.jinja_env.filters.update(place=place, size=size, day=day)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
+    app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
     app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, zone)
     app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, zone, current().clock.now_ms())
     app.jinja_env.filters["time_of_day"] = time_of_day

@@ -187,8 +187,8 @@ root.addEventListener("replaced", (event) => {
   if (/** @type {Element} */ (event.target).id === "insights-numbers") figures.show(readJson("insights-numbers") ?? {});
 });
 
-/** @param {Record<string, number>} numbers  of figures, by name */
-export const showNumbers = (numbers) => figures.show(numbers);
+/** @returns {number} when the figures were read, ms since 1970 by the server's clock */
+export const asOf = () => readJson("insights-numbers")?.at ?? 0;
 
 /** The address of the figures and the chart alone. */
 function livePart() {

@@ -7,5 +7,5 @@ import "../charts.js";
 import "../insights/insights.js";
 import "../admin.js";
 import "../panel.js";
-import "../overview.js";
+import "../insights/panel.js";
 import "../realtime.js";

@@ -44,7 +44,10 @@ class View(Links):
     def __init__(self, base: Base, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
         self._insights = current().insights.shared_reports if base.is_shared else current().insights.reports
-        self.today = current().clock.today()
+        clock = current().clock
+        self.as_of_ms = clock.now_ms()
+        """All visits until then are in every part (specification: Rules of reports)."""
+        self.today = clock.today()
         self._asked = self._insights.asked(pairs, base.scope, (*SHOWN, *SENT), base.range)
         self.question = self._asked.question.within(base.filters)
         self.address = Address(base.path, tuple(self._asked.pairs())).without(SENT)
@@ -98,9 +101,14 @@ class View(Links):
         return str(_("%(days)s, compared with %(before)s", days=days, before=before))
 
     @property
+    def is_running(self) -> bool:
+        """Whether the last of the days is today."""
+        return self.question.last == self.today
+
+    @property
     def numbers(self) -> dict[str, int]:
-        """The figures that are known, for scripts."""
-        return {each.name: each.value for each in self.figures if each.value is not None}
+        """The figures that are known, for scripts, and when they were read, ms since 1970."""
+        return {each.name: each.value for each in self.figures if each.value is not None} | {"at": self.as_of_ms}
 
     @cached_property
     def chart(self) -> Chart:
