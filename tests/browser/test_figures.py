@@ -88,7 +88,7 @@ def test_twelve_digits_fit(new_device):
 
 @long
 def test_page_says_how_lively_the_site_is(frozen, site):
-    total, title = site.register("rahim").stats.total, "{:,} · Live stats · Koy Jabo"
+    total, title = site.register("rahim").stats.total, "{:,} · Global Stats · Koy Jabo"
     expect(frozen).to_have_title(title.format(total))
     frozen.clock.run_for(8_000)
     pulse = frozen.locator("[data-pulse]")

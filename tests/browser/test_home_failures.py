@@ -19,6 +19,17 @@ REGISTERED = "✅ Visit registered with backend"
 BACK_ONLINE = "dispatchEvent(new Event('online'))"
 
 
+FORGET_NUMBER = """() => {
+  const key = Object.keys(sessionStorage).find((name) => name.startsWith("koyjabo.visit"));
+  const { receipt, ...older } = JSON.parse(sessionStorage[key]);
+  sessionStorage[key] = JSON.stringify(older);
+}"""
+
+
+def own(page):
+    return page.locator("[data-own]")
+
+
 def line_says(page, words: str) -> None:
     expect(page.locator("[data-line]")).to_contain_text(words)
 
@@ -90,6 +101,26 @@ def test_lost_answer_is_an_error_and_the_visit_is_sent_again_under_its_name(page
     first, again = sent
     assert first["visitId"] == again["visitId"]
     assert site.stats().total == before + 1
+
+
+def test_page_of_a_refused_visit_says_so_until_it_has_its_number(page, site):
+    before = site.stats().total
+    with site.database.locked():
+        visit(page)
+        expect(own(page)).to_have_text("Your visit is not saved yet. This page keeps trying.")
+        total_is(page, before)
+    page.evaluate(BACK_ONLINE)  # by itself it would wait for some seconds more
+    expect(own(page)).to_contain_text(f"You are visit no. {before + 1:,}, ")
+    total_is(page, before + 1)
+
+
+@pytest.mark.long(proved_by="browser/test_home_failures.py::test_page_of_a_refused_visit_says_so_until_it_has_its_number")
+def test_session_that_an_older_client_has_counted_is_one_of_todays_visits(page, site):
+    visit(page)
+    expect(own(page)).to_contain_text("You are visit no.")
+    page.evaluate(FORGET_NUMBER)
+    page.reload()
+    expect(own(page)).to_have_text(f"You are one of today's {site.stats().today} visits.")
 
 
 @counted

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.pages import expect, live, stat, wait_for
+from support.pages import expect, live, stat, visit, wait_for
+
+from koyjabo.network.geolocation import NAMES
+from koyjabo.web.http.static_files import FOLDER
 
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 DHAKA, ELSEWHERE, YANGON, OSAKA = "103.4.145.245", "103.4.146.1", "103.4.147.1", "103.4.148.1"
@@ -18,6 +22,10 @@ HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.sha
 NTH = """async (numbers) => {
   const { nth } = await import("/static/js/home/own-visit.js");
   return numbers.map(nth);
+}"""
+CODES = """async (names) => {
+  const { countryCode } = await import("/static/js/places.js");
+  return names.map(countryCode);
 }"""
 COUNT_RINGS = """() => {
   window.rings = 0;
@@ -94,6 +102,14 @@ def test_visit_moves_number_line_list_and_dot(new_device, site):
         register_from(site, OSAKA, f"osaka{visitor}")
     expect(japan.locator("circle")).not_to_have_attribute("r", "0")
     expect(page.locator("[data-feed] li").first).to_contain_text("Someone in Japan")
+
+
+def test_browser_knows_each_country_of_the_map_by_the_name_that_the_server_gives_it(tab):
+    """Browsers have names for withdrawn codes, too: "UK" and "FX" are as good a name to them as "GB" and "FR"."""
+    visit(tab)
+    codes = list(json.loads((FOLDER / "vendor" / "dots.json").read_text())["countries"])
+    assert {"GB", "FR", "RU", "RS", "BJ", "BF", "TL", "DE", "YE"} <= set(codes)
+    assert tab.evaluate(CODES, [NAMES[code] for code in codes]) == codes
 
 
 @long

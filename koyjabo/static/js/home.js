@@ -34,7 +34,7 @@ const pulse = new Pulse(first, known);
 connection.asOf(known.nowMs);
 /** @type {Stats | null} */
 let shown = null;
-let isOver = false; // the registration
+let isOver = false; // the first try to register the visit
 
 const koyjabo = new KoyJabo({ stats: first });
 const hadNumber = koyjabo.visit !== null;

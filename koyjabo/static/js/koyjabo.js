@@ -99,6 +99,11 @@ export class KoyJabo {
     return this.#visit.receipt;
   }
 
+  /** Whether the visit of this session is registered; an older client that did that kept no number. */
+  get isCounted() {
+    return this.#visit.isRegistered;
+  }
+
   /** How many visits and events of this browser have no answer yet. */
   get waiting() {
     return waiting();

@@ -9,7 +9,7 @@ const CITY = /^(.+), ([A-Z]{2})$/s;
 /** Our English names that differ from those of browsers. @type {Record<string, string>} */
 const ENGLISH = {
   AG: "Antigua and Barbuda", BA: "Bosnia and Herzegovina", BL: "Saint Barthélemy", BQ: "Bonaire, Sint Eustatius, and Saba",
-  CD: "DR Congo", CG: "Congo Republic", CI: "Ivory Coast", CV: "Cabo Verde", EU: "Europe", FM: "Federated States of Micronesia",
+  CD: "DR Congo", CG: "Congo Republic", CI: "Ivory Coast", CV: "Cabo Verde", EU: "Europe", FK: "Falkland Islands", FM: "Federated States of Micronesia",
   GS: "South Georgia and the South Sandwich Islands", HK: "Hong Kong", HM: "Heard and McDonald Islands", KN: "St Kitts and Nevis",
   LC: "Saint Lucia", MF: "Saint Martin", MM: "Myanmar", MO: "Macao", NL: "The Netherlands", PM: "Saint Pierre and Miquelon",
   PS: "Palestine", SH: "Saint Helena", SJ: "Svalbard and Jan Mayen", ST: "São Tomé and Príncipe", TC: "Turks and Caicos Islands",
@@ -23,9 +23,12 @@ const words = Object.assign(Object.create(null), readJson("phrases")?.places); /
 /** @type {Map<string, string>} codes by English name */
 let codes;
 
+/** Browsers give withdrawn codes the names of their successors: "UK" is named as "GB" is. @param {string} code */
+const isInUse = (code) => new Intl.Locale(`und-${code}`).region === code;
+
 function readCodes() {
   const english = new Intl.DisplayNames("en", { type: "region", fallback: "none" });
-  const all = LETTERS.flatMap((first) => LETTERS.map((second) => first + second));
+  const all = LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).filter(isInUse);
   return new Map(all.map((code) => [ENGLISH[code] ?? english.of(code) ?? code, code]));
 }
 

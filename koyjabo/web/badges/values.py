@@ -24,14 +24,14 @@ LABELS = {
         "total": "visits",
         "today": "visits today",
         "active": "active now",
-        "visitors": "people so far",
+        "visitors": "unique visitors",
         ONLINE: "online now",
     },
     "bn": {
         "total": "ভিজিট",
         "today": "আজকের ভিজিট",
         "active": "এখন সক্রিয়",
-        "visitors": "এ পর্যন্ত মানুষ",
+        "visitors": "আলাদা ভিজিটর",
         ONLINE: "এখন অনলাইনে",
     },
 }

@@ -47,7 +47,7 @@ def test_nothing_else_may_errors_included(site):
 
 
 SHOWN = {"": "4,001 visits", "?lang=bn": "৪,০০১ ভিজিট", "?value=today&lang=en": "1 visits today"}
-SHOWN |= {"?value=visitors": "1 people so far"}
+SHOWN |= {"?value=visitors": "1 unique visitors"}
 
 
 def test_it_shows_the_number_of_the_moment_and_counts_nothing(site):

@@ -56,7 +56,7 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
     page = words(reader.get(f"/communities/{community}/dashboard"))
     for shown in (
         "Online now 0",
-        "Visitors today 3",
+        "Unique visitors today 3",
         "With an account 1 Today",
         "Anonymous 2 Today",
         "Conversion rate 25 %",
@@ -77,7 +77,7 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time
     sign_up(site, "karim", visitorId="b")
     page = reader.get(f"/communities/{community}/dashboard")
     head, *by_hour = rows(page, "by-hour")
-    assert head == ["Hour", "With an account", "Anonymous", "Visitors"]
+    assert head == ["Hour", "With an account", "Anonymous", "Unique visitors"]
     assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and none of the hours to come
     assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and none of those before anyone came
     assert len(by_hour) == 15 + 11

@@ -60,10 +60,27 @@ def test_map_of_nobody_has_divisions_without_dots():
     assert ([dot.radius for dot in found.divisions], found.countries) == ([0] * 8, [])
 
 
+WORDS = {
+    "en": ("Global Stats", "Total Visits", "Today", "Active now", "Unique visitors"),
+    "bn": ("সামগ্রিক পরিসংখ্যান", "মোট ভিজিট", "আজ", "এখন সক্রিয়", "আলাদা ভিজিটর"),
+}
+
+
+def test_pages_say_the_words_of_the_contract_in_their_order(site, cast):
+    """The heading and the names of the four numbers are those of the original app."""
+    for language, (heading, *names) in WORDS.items():
+        pages = {"/": Reader(site, language).get("/")}
+        pages["/admin/"] = Reader(site, language).log_in("site_admin").get("/admin/")
+        assert f"<h1>{heading}</h1>" in pages["/"]
+        for path, page in pages.items():
+            said = re.findall(r'<h2 id="(?:totalVisits|todayVisits|activeUsers|uniqueVisitors)-label".*?>(.+?)</h2>', page)
+            assert said == names, path
+
+
 def test_empty_site_says_that_nobody_was_there_yet(sqlite_database):
     with Site(sqlite_database.url) as site:
         page = Reader(site).get("/")
-    assert "Total visits 0" in words(page)
+    assert "Total Visits 0" in words(page)
     assert "0 a minute" in words(page)
     assert "No visits yet. Yours may be the first." in words(page)
     assert "100 more to 100" in words(page)
@@ -76,7 +93,7 @@ def test_page_shows_the_last_hour_the_newest_visit_and_the_way_to_the_milestone(
             site.register()
         page = Reader(site).get("/")
         said = words(page)
-        assert "Total visits 4,002 2 a minute" in said
+        assert "Total Visits 4,002 2 a minute" in said
         assert "10:48 Someone, somewhere" in said
         assert "1 more to 4,003" in said
         assert 'data-goal="4003 4010"' in page
@@ -119,7 +136,7 @@ def test_page_without_a_database_that_answers_shows_the_stats(site, monkeypatch)
 
     monkeypatch.setattr(type(site.services.visit_log.pulse), "hour", away)
     page = Reader(site).get("/")
-    assert f"Total visits {site.stats()['totalVisits']}" in words(page)
+    assert f"Total Visits {site.stats()['totalVisits']}" in words(page)
     assert "data-hour" not in page
 
 

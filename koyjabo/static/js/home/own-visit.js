@@ -51,12 +51,13 @@ export class OwnVisit {
     });
   }
 
-  /** @param {KoyJabo} koyjabo  @param {Stats} stats  @param {boolean} isOver  the registration has ended, one way or the other */
-  show({ visit, line }, stats, isOver) {
+  /** @param {KoyJabo} koyjabo  @param {Stats} stats  @param {boolean} isOver  the first try of the registration has ended */
+  show({ visit, isCounted, line }, stats, isOver) {
     if (visit) this.#showNumber(visit, stats);
     else if (KoyJabo.isNotCounted) this.#write(phrases.notCounted);
     else if (line === "offline") this.#write(phrases.waits);
-    else if (isOver) this.#write(phrases.oneOf, { today: written(stats.todayVisits) });
+    else if (isCounted) this.#write(phrases.oneOf, { today: written(stats.todayVisits) });
+    else if (isOver) this.#write(phrases.notSaved);
   }
 
   /** @param {import("../client/visit.js").Receipt} visit  @param {Stats} stats */

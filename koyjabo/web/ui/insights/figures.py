@@ -13,9 +13,9 @@ from koyjabo.web.ui.insights.changes import change
 
 LABELS: dict[str, LazyString] = {
     "visits": _("Visits"),
-    "visitors": _("People"),
-    "new_visitors": _("New people"),
-    "returning_visitors": _("Returning people"),
+    "visitors": _("Unique visitors"),
+    "new_visitors": _("New visitors"),
+    "returning_visitors": _("Returning visitors"),
     "page_views": _("Page views"),
     "peak_active": _("Most at once"),
 }
