@@ -114,7 +114,9 @@ def test_page_of_a_refused_visit_says_so_until_it_has_its_number(page, site):
     total_is(page, before + 1)
 
 
-@pytest.mark.long(proved_by="browser/test_home_failures.py::test_page_of_a_refused_visit_says_so_until_it_has_its_number")
+@pytest.mark.long(
+    proved_by="browser/test_home_failures.py::test_page_of_a_refused_visit_says_so_until_it_has_its_number"
+)
 def test_session_that_an_older_client_has_counted_is_one_of_todays_visits(page, site):
     visit(page)
     expect(own(page)).to_contain_text("You are visit no.")

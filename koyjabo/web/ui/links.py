@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from flask import Flask, current_app, request, url_for
 
+from koyjabo.web.current import current
+
 ANY_SITE = "https://koyjabo.example"
-"""Stands in samples for a site without PUBLIC_URL: an answer never repeats the host of its request. js/samples.js puts
-the address there that the reader has come to.
+"""Stands in samples for a site without PUBLIC_URL: no answer repeats the host of its request but as the address
+of its picture. js/samples.js puts the address there that the reader has come to.
 """
 
 
 def init_app(app: Flask) -> None:
-    app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], sample_site=sample_site)
+    app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], site_origin=site_origin, sample_site=sample_site)
 
 
 def invitation(token: str) -> str:
@@ -20,6 +22,11 @@ def invitation(token: str) -> str:
 
 def share(token: str) -> str:
     return _at_this_site(url_for("pages.share", token=token))
+
+
+def site_origin() -> str:
+    """For addresses that have to be whole: PUBLIC_URL, or the origin of the request; "" if its Host is invalid."""
+    return current().network.origins.site(request) or ""
 
 
 def sample_site() -> str:

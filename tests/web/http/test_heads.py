@@ -45,6 +45,18 @@ def test_card_is_a_picture_at_the_public_address(sqlite_database):
     assert len(answer.data) < 40_000
 
 
+def test_card_of_a_site_without_a_public_address_is_at_the_host_of_the_request(sqlite_database):
+    hosts = {"live.example.org:443": "https://live.example.org", "localhost@evil.example": "", "<script>": ""}
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
+        path = "/static/" + meta(site.client.get("/").text)["og:image"].partition("/static/")[2]
+        number = site.register("ayesha").share
+        for host, origin in hosts.items():
+            headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+            assert meta(site.client.get("/", headers=headers).text)["og:image"] == origin + path
+            card = meta(site.client.get(number, headers=headers).text)["og:image"]
+            assert card == origin + number.replace("?", ".png?")
+
+
 def test_colour_of_the_browser_is_that_of_the_page(site):
     surfaces = re.search(r"--surface: light-dark\((#\w{6}), (#\w{6})\)", (FOLDER / "css" / "tokens.css").read_text())
     schemes = ("light", "dark")

@@ -4,6 +4,7 @@ reach, and whose host they name.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 import pytest
@@ -59,11 +60,13 @@ def test_login_leads_back_by_path_alone(site):
     assert "Set-Cookie" not in answer.headers
 
 
+PICTURE = re.compile(r'<meta property="og:image" content="[^"]*">')
 HOSTS = ("localhost@evil.example", "", "evil.example:80", "<script>")
 
 
 @pytest.mark.parametrize("host", [EVIL, *(pytest.param(host, marks=pytest.mark.long) for host in HOSTS)])
 def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
+    """But as the address of its picture, which has to be whole (specification: The web app)."""
     proxied = {"X-Forwarded-Host": EVIL, "X-Forwarded-Server": EVIL, "Forwarded": f"host={EVIL}"}
     named = {**boss.headers, "Host": host, **proxied}
     for endpoint, rule in rules(site).items():
@@ -72,7 +75,7 @@ def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
         path = path_of(site, cast, rule, cast.kept_community())
         answer = boss.client.get(path, headers=named)
         said = answer.text if "html" in answer.content_type or "json" in answer.content_type else ""
-        for text in (said, *(value for _, value in answer.headers)):
+        for text in (PICTURE.sub("", said), *(value for _, value in answer.headers)):
             assert EVIL not in text, f"{endpoint}: {text[:200]}"
             assert "http://localhost" not in text.replace("http://localhost:8000", ""), endpoint
         assert answer.status_code < 500 or endpoint in STREAMS, endpoint

@@ -47,12 +47,22 @@ def test_no_other_address_shows_it(site):
     site.register("babul")
     path, _, signature = share.partition("?s=")
     wrong = signature[:-1] + ("A" if signature[-1] != "A" else "B")
-    others = (path, f"{path}?s=", f"{path}?s={wrong}", f"{path}/?s={signature}", f"/n/04001?s={signature}")
+    others = (path, f"{path}?s=", f"{path}?s={wrong}", f"{path}/?s={wrong}", f"/n/04001?s={wrong}")
     others += (f"/n/4002?s={signature}", f"/n/{'9' * 40}?s={signature}", f"/n/-1?s={signature}", f"{path}?s=%ff%F0")
     for each in others:
         assert site.client.get(each).status_code == 404, each
         assert site.client.get(each.replace("?", ".png?")).status_code == 404, each
-    assert site.client.get(f"{share}&fbclid=1").status_code == 200
+
+
+def test_other_spellings_lead_to_the_one_path_and_what_networks_add_is_ignored(site):
+    share = site.register("ayesha").share
+    path, _, signature = share.partition("?s=")
+    assert site.client.get(f"{path}?fbclid=1&s={signature}&s=0").status_code == 200
+    for picture in ("", ".png"):
+        for other in (f"{path}{picture}/", f"/n/04001{picture}", f"/n/৪০০১{picture}"):
+            answer = site.client.get(f"{other}?fbclid=1&s={signature}")
+            assert (answer.status_code, answer.headers["Location"]) == (301, f"{path}{picture}?s={signature}"), other
+            assert answer.headers["X-Robots-Tag"] == "noindex"
 
 
 def test_link_ends_with_its_visitor_and_with_its_count(site):

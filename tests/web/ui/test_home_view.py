@@ -60,6 +60,7 @@ def test_map_of_nobody_has_divisions_without_dots():
     assert ([dot.radius for dot in found.divisions], found.countries) == ([0] * 8, [])
 
 
+NAME = re.compile(r'<h2 id="(?:totalVisits|todayVisits|activeUsers|uniqueVisitors)-label".*?>(.+?)</h2>')
 WORDS = {
     "en": ("Global Stats", "Total Visits", "Today", "Active now", "Unique visitors"),
     "bn": ("সামগ্রিক পরিসংখ্যান", "মোট ভিজিট", "আজ", "এখন সক্রিয়", "আলাদা ভিজিটর"),
@@ -73,8 +74,7 @@ def test_pages_say_the_words_of_the_contract_in_their_order(site, cast):
         pages["/admin/"] = Reader(site, language).log_in("site_admin").get("/admin/")
         assert f"<h1>{heading}</h1>" in pages["/"]
         for path, page in pages.items():
-            said = re.findall(r'<h2 id="(?:totalVisits|todayVisits|activeUsers|uniqueVisitors)-label".*?>(.+?)</h2>', page)
-            assert said == names, path
+            assert NAME.findall(page) == names, path
 
 
 def test_empty_site_says_that_nobody_was_there_yet(sqlite_database):
