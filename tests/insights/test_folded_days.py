@@ -14,8 +14,10 @@ from koyjabo.database import throttle
 from koyjabo.errors import NotYetForgotten
 from koyjabo.insights.projection import clearing_queries, folding_queries, recount_queries
 from koyjabo.insights.projection.clearing_queries import BEGINNING
-from koyjabo.insights.question import Question
+from koyjabo.insights.question import Filter, Question
+from koyjabo.insights.reasons import FOLDED, FOLDED_VALUE
 
+FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
 SUMS = """SELECT scope, dimension, period, value, visits, new_visitors, count, visitors
 FROM insight_sums ORDER BY 1, 2, 3, 4"""
@@ -97,6 +99,47 @@ def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
     assert (pages.other.visits, pages.other.visitors) == (2, None)
 
 
+@pytest.mark.both_kinds
+def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
+    """The first day is folded; the last visit came to it after its sums had been read."""
+    site.time.put_right(days=-2)
+    site.register("late", page="/")
+    site.time.pass_(days=2)
+    reports = site.services.insights.reports
+    for _ in range(2):
+        asked = of_page("/")
+        summary, pages = reports.summary(asked, "previous"), reports.breakdown(asked, "page")
+        assert (summary.figures[2:7], summary.compared.visits, summary.reason) == ((7, *[None] * 4), 0, FOLDED)
+        assert [(row.value, row.sums[:3], row.share) for row in pages.rows] == [("/", (7, None, None), 1.0)]
+        assert (pages.total.visits, pages.other.visits, pages.values, pages.reason) == (7, 0, 1, FOLDED)
+        other = reports.breakdown(asked, "device")
+        assert (other.rows, other.other.visits, other.total.visits) == ([], 7, 7)
+        days, weeks, hours = (reports.timeline(asked, each) for each in ("day", "week", "hour"))
+        assert [each[1:5] for each in days] == [(4, None, None, None), (3, 3, 1, 3)]
+        assert [each[1:3] for each in weeks] == [(7, None)]
+        assert {each.visits for each in hours} == {None, 0, 3}
+        site.services.insights.projection.catch_up()
+
+
+def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
+    """Also one that never was: nothing tells it from those. Two values, or two filters, are unknown as well."""
+    reports = site.services.insights.reports
+    for asked in (of_page("/b"), of_page("/never")):
+        assert reports.summary(asked).figures.visits is None
+        assert reports.summary(asked).reason == reports.breakdown(asked, "page").reason == FOLDED_VALUE
+        assert reports.breakdown(asked, "page").total.visits is None
+    assert [each.visits for each in reports.timeline(of_page("/b"), "day")] == [None, 1]
+    nowhere = {"country": Filter(frozenset(["ZZ"]))}
+    assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
+    for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):
+        found = reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
+        assert (found.figures.visits, found.reason) == (None, FOLDED)
+
+
+def of_page(page: str) -> Question:
+    return Question(*FOLDED_AND_NOT, filters={"page": Filter(frozenset([page]))})
+
+
 def test_files_mark_what_they_may_lack(site):
     admin = sign_up(site, "boss")
     promote(site, admin.email)
@@ -112,8 +155,9 @@ def test_files_mark_what_they_may_lack(site):
         **{"/": ("", "false", "false"), "/a": ("", "false", "false")},
         **{"/b": ("1", "true", "false"), "/c": ("1", "true", "false")},
     }
-    (summary,) = file("summary")
-    assert (summary["visits"], summary["visitors"], summary["exact"]) == ("14", "", "false")
+    for query, visits in (("", "14"), ("page=/", "6")):
+        (summary,) = file("summary", query)
+        assert (summary["visits"], summary["visitors"], summary["exact"]) == (visits, "", "false")
     hours = file("hours", "page=/")
     assert len(hours) == 7 * 24
     assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}

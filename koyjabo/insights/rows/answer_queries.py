@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
 from pyroaring import BitMap
@@ -13,8 +14,8 @@ from koyjabo.insights.answers import Breakdown, Figures, Hours, Period, Row, Sum
 from koyjabo.insights.periods import HOUR, period_of, periods, running
 from koyjabo.insights.question import Question
 from koyjabo.insights.ranges import day_of
-from koyjabo.insights.reasons import FOLDED, FOLDED_EVENTS
-from koyjabo.insights.rows import event_answer_queries
+from koyjabo.insights.reasons import FOLDED, FOLDED_EVENTS, FOLDED_VALUE
+from koyjabo.insights.rows import event_answer_queries, folded_value_queries
 from koyjabo.insights.rows.arm_queries import Arm, Column
 from koyjabo.insights.rows.condition_queries import value
 from koyjabo.insights.rows.event_queries import is_of_events
@@ -34,31 +35,40 @@ def summary(session: Session, parser: TraitParser, clock: Clock, question: Quest
     figures = _figures(session, parser, clock, question)
     compared = _figures(session, parser, clock, other) if other else None
     until = clock.local(other.until_ms // 1000) if other and other.until_ms is not None else None
-    return Summary(figures, compared, until, _reason(figures, compared))
+    return Summary(figures, compared, until, _reason(question, figures, compared))
 
 
-def _reason(*asked: Figures | None) -> str | None:
+def _reason(question: Question, *asked: Figures | None) -> str | None:
     known = [each for each in asked if each is not None]
-    if any(each.visits is None for each in known):
-        return FOLDED
+    if any(each.visitors is None for each in known):
+        return _why(question, None if any(each.visits is None for each in known) else 0)
     return FOLDED_EVENTS if any(each.events is None for each in known) else None
+
+
+def _why(question: Question, visits: int | None) -> str:
+    """Why not everything is known of folded days."""
+    return FOLDED_VALUE if visits is None and folded_value_queries.one_value(question) else FOLDED
 
 
 def timeline(session: Session, parser: TraitParser, clock: Clock, question: Question, granularity: str) -> list[Period]:
     column = "hour_s" if granularity == HOUR else "day"
+    rows, folded = Rows(session, question, parser, clock), folded_days(session, question)
     found: defaultdict[str, Group] = defaultdict(Group)
-    for key, group in Rows(session, question, parser, clock).by(question, lambda arm: arm.column(column)).items():
-        found[clock.local(key) if granularity == HOUR else period_of(day_of(key), granularity)].take(group)
+    for key, group in rows.by(question, lambda arm: arm.column(column)).items():
+        if granularity == HOUR:
+            found[clock.local(key)].take(group)
+        elif day_of(key) not in folded:
+            found[period_of(day_of(key), granularity)].take(group)
     events = event_answer_queries.counts(session, parser, clock, question)
     views = event_answer_queries.views_by_period(events, clock, granularity)
     without_views = event_answer_queries.periods_without_views(events, clock, granularity)
-    unknown = {name for day in folded_days(session, question) for name in _periods_of(day, granularity, clock)}
+    unknown = _of_folded_days(session, rows, question, folded, granularity, clock)
     now = running(granularity, clock) if question.last == clock.today() else None
     names = sorted(
         {*periods(question, granularity, clock), *found, *unknown, *views, *without_views}, key=datetime.fromisoformat
     )
     return [
-        Period(name, None, None, None, None, name == now)
+        _period_with_folded_days(name, unknown[name], found[name], name == now)
         if name in unknown
         else _period(name, found[name], None if name in without_views else views[name], name == now)
         for name in names
@@ -70,8 +80,8 @@ def breakdown(
 ) -> Breakdown:
     if is_of_events(dimension):
         return event_answer_queries.breakdown(session, parser, clock, question, dimension, limit, offset)
-    if folded_days(session, question):
-        return Breakdown([], UNKNOWN, UNKNOWN, 0, FOLDED)
+    if folded := folded_days(session, question):
+        return _of_one_value(question, dimension, _visits(session, parser, clock, question, folded), limit, offset)
     found = Rows(session, question, parser, clock).by(question, lambda arm: value(arm, dimension, question.scope))
     ordered = sorted(found, key=lambda text: (-found[text].visits, text is not None, text or ""))
     shown = ordered[offset : offset + limit]
@@ -82,6 +92,15 @@ def breakdown(
     total = Sums(visits, len(people), sum(group.new for group in found.values()))
     rows = [Row(text, text or "", found[text].sums, found[text].visits / visits) for text in shown]
     return Breakdown(rows, other.sums, total, len(found), None)
+
+
+def _of_one_value(question: Question, dimension: str, visits: int | None, limit: int, offset: int) -> Breakdown:
+    """Of days some of which are folded. By the dimension of the filter, its value has all visits."""
+    whole, asked = Sums(visits, None, None), folded_value_queries.one_value(question)
+    if not visits or asked is None or asked[0] != dimension:
+        return Breakdown([], whole, whole, 0, _why(question, visits))
+    rows = [Row(asked[1], asked[1] or "", whole, 1.0)][offset : offset + limit]
+    return Breakdown(rows, Sums(0, 0, 0) if rows else whole, whole, 1, FOLDED)
 
 
 def hours(session: Session, parser: TraitParser, clock: Clock, question: Question) -> Hours:
@@ -102,8 +121,9 @@ def _day_and_hour(arm: Arm) -> Column:
 
 def _figures(session: Session, parser: TraitParser, clock: Clock, question: Question) -> Figures:
     days = question.first, question.last
-    if folded_days(session, question):
-        return Figures(*days, *(None,) * 6, peak(session, question))
+    if folded := folded_days(session, question):
+        known = _visits(session, parser, clock, question, folded)
+        return Figures(*days, known, *(None,) * 5, peak(session, question))
     found = Rows(session, question, parser, clock).all(question)
     views, events = event_answer_queries.counts(session, parser, clock, question).totals()
     visitors = len(found.people())
@@ -116,7 +136,28 @@ def _period(name: str, group: Group, views: int | None, so_far: bool) -> Period:
     return Period(name, *group.sums[:3], None if views is None else group.pages + views, so_far)
 
 
-def _periods_of(day: str, granularity: str, clock: Clock) -> list[str]:
+def _visits(
+    session: Session, parser: TraitParser, clock: Clock, question: Question, folded: Collection[str]
+) -> int | None:
+    """Of days some of which are folded."""
+    if not folded_value_queries.may_know(question):
+        return None
+    return folded_value_queries.visits(session, Rows(session, question, parser, clock), question, folded, clock)
+
+
+def _of_folded_days(
+    session: Session, rows: Rows, question: Question, folded: Collection[str], granularity: str, clock: Clock
+) -> dict[str, int | None]:
+    """The visits of folded days by period; those of hours are not known."""
     if granularity == HOUR:
-        return [clock.local(hour_s) for hour_s in clock.hours(day, day)]
-    return [period_of(day, granularity)]
+        return {clock.local(hour_s): None for day in folded for hour_s in clock.hours(day, day)}
+    found: dict[str, int | None] = {}
+    for day, visits in folded_value_queries.by_folded_day(session, rows, question, folded, clock).items():
+        name = period_of(day, granularity)
+        before = found.get(name, 0)
+        found[name] = None if visits is None or before is None else before + visits
+    return found
+
+
+def _period_with_folded_days(name: str, folded: int | None, others: Group, so_far: bool) -> Period:
+    return Period(name, None if folded is None else folded + others.visits, None, None, None, so_far)

@@ -96,26 +96,26 @@ class Rows:
     def all(self, question: Question) -> Group:
         return self.by(question, nothing).get(0, Group())
 
-    def by(self, question: Question, key: Key, with_people: bool = True) -> dict[Any, Group]:
-        """By key. Raises LedgerUnavailable after REPORT_LIMIT_S."""
+    def by(self, question: Question, key: Key, with_people: bool = True, is_newer: bool = False) -> dict[Any, Group]:
+        """By key; `is_newer`: only visits after the watermark. Raises LedgerUnavailable after REPORT_LIMIT_S."""
         groups: dict[Any, Group] = {}
-        for found, *sums in self.found(lambda arm: self._grouped(arm, question, key, with_people)):
+        for found, *sums in self.found(lambda arm: self._grouped(arm, question, key, with_people), is_newer):
             group = groups.get(found)
             if group is None:
                 group = groups[found] = Group()
             group.add(*sums)
         return groups
 
-    def found(self, statement_for: Callable[[Arm], Select[Any]]) -> Iterator[Any]:
+    def found(self, statement_for: Callable[[Arm], Select[Any]], is_newer: bool = False) -> Iterator[Any]:
         """The rows of a statement, piece by piece. Raises LedgerUnavailable after REPORT_LIMIT_S."""
-        for statement, pieces in self._parts(statement_for):
+        for statement, pieces in self._parts(statement_for, is_newer):
             for parameters in pieces:
                 if time.monotonic() > self._until:
                     raise LedgerUnavailable
                 yield from self._session.execute(statement, parameters)
 
-    def _parts(self, statement_for: Callable[[Arm], Select[Any]]) -> Iterator[_Part]:
-        after, upto = self._ids[0], min(self._ids[1], self._watermark)
+    def _parts(self, statement_for: Callable[[Arm], Select[Any]], is_newer: bool) -> Iterator[_Part]:
+        after, upto = self._ids[0], 0 if is_newer else min(self._ids[1], self._watermark)
         pieces = [{AFTER: start, UPTO: min(start + PIECE, upto)} for start in range(after, upto, PIECE)]
         yield _Part(statement_for(Facts()), pieces)
         if self._tail != EMPTY:

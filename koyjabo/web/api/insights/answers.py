@@ -64,9 +64,9 @@ class SumsAnswer(BaseModel):
 
 
 class TotalAnswer(SumsAnswer):
-    """The sums of all values."""
+    """The sums of several values."""
 
-    values: int = Field(description="how many values there are")
+    values: int = Field(description="how many values these are; folded days have their 1,000 largest")
 
 
 class RowAnswer(SumsAnswer):
@@ -82,7 +82,7 @@ class BreakdownAnswer(BaseModel):
     """The values with the most visits; `other` is all that is not in `rows`."""
 
     rows: list[RowAnswer]
-    other: SumsAnswer
+    other: TotalAnswer
     total: TotalAnswer
     exact: bool
     reason: str | None = Field(None, description=REASON)
@@ -108,7 +108,7 @@ def timeline(found: list[Period]) -> list[Object]:
 def breakdown(found: Breakdown) -> Object:
     return {
         "rows": [_row(row) for row in found.rows],
-        "other": _sums(found.other),
+        "other": {**_sums(found.other), "values": found.values - len(found.rows)},
         "total": {**_sums(found.total), "values": found.values},
         **_exact(found.reason),
     }
