@@ -25,16 +25,20 @@ def decode(text: str) -> bytes:
 
 
 class Authenticator:
-    """`verifies`: it asks for a PIN or a finger. `counter` grows with each use, as in keys that cannot be copied."""
+    """`verifies`: it asks for a PIN or a finger. `counter` grows with each use, as in keys that cannot be copied.
+    `owner` is the user for whom its passkey was made, which it says with each use; keys without a memory do not.
+    """
 
-    def __init__(self, verifies: bool = True) -> None:
+    def __init__(self, verifies: bool = True, id_bytes: int = 32) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self.credential_id = os.urandom(32)
+        self.credential_id = os.urandom(id_bytes)
+        self.owner: str | None = None
         self.verifies = verifies
         self.counter = 1
 
     def create(self, options: dict[str, Any], origin: str = ORIGIN) -> dict[str, Any]:
         """The credential, as a browser's `toJSON()`."""
+        self.owner = options["user"]["id"]
         numbers = self._key.public_key().public_numbers()
         key = {1: 2, 3: -7, -1: 1, -2: numbers.x.to_bytes(32, "big"), -3: numbers.y.to_bytes(32, "big")}
         length = len(self.credential_id).to_bytes(2, "big")
@@ -49,7 +53,8 @@ class Authenticator:
         data = self._data(options["rpId"])
         client = _client_data("webauthn.get", options["challenge"], origin)
         signature = self._key.sign(data + hashlib.sha256(client).digest(), ec.ECDSA(SHA256()))
-        return self._credential(clientDataJSON=client, authenticatorData=data, signature=signature)
+        handle = {} if self.owner is None else {"userHandle": decode(self.owner)}
+        return self._credential(clientDataJSON=client, authenticatorData=data, signature=signature, **handle)
 
     def _data(self, host: str, flags: int = 0) -> bytes:
         flags |= PRESENT | (VERIFIED if self.verifies else 0)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_MS = 300_000
 SITE_NAME = "Koy Jabo"
+SHORTEST_ID, LONGEST_ID = 16, 1023
+"""Bytes of a credential id (WebAuthn, 4: Credential ID)."""
 
 # webauthn is imported late: 5 MB and 0.2 s that most workers never need.
 
@@ -77,6 +79,8 @@ def verify_registration(site: RelyingParty, credential: dict[str, Any], challeng
         )
     except Exception as error:  # the library parses the client's input, and fails in many ways
         raise WrongPasskey from error
+    if not SHORTEST_ID <= len(made.credential_id) <= LONGEST_ID:
+        raise WrongPasskey
     public_key = bytes_to_base64url(made.credential_public_key)
     return NewPasskey(bytes_to_base64url(made.credential_id), public_key, made.sign_count)
 
@@ -101,15 +105,21 @@ def verify_login(
     site: RelyingParty,
     credential: dict[str, Any],
     challenge: str,
+    user_id: str,
     public_key: str,
     sign_count: int,
     is_alone: bool,
 ) -> Used:
-    """Raises WrongPasskey, also for a counter that has not grown: the passkey was copied."""
+    """Raises WrongPasskey, also for a counter that has not grown: the passkey was copied. The credential may say whose
+    it is, and alone it must (WebAuthn, 7.2, step 6).
+    """
     import webauthn
-    from webauthn.helpers import base64url_to_bytes
+    from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json
 
     try:
+        owner = parse_authentication_credential_json(credential).response.user_handle
+        if owner != user_id.encode() and (owner is not None or is_alone):
+            raise WrongPasskey
         used = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=base64url_to_bytes(challenge),

@@ -49,11 +49,14 @@ def secret(session: Session, user_id: str) -> Secret | None:
 
 
 def begin_totp(session: Session, user_id: str, sealed: str, now_ms: int) -> bool:
-    """Store a secret that is not confirmed yet, in place of another such. Returns False if one is confirmed."""
+    """Store a secret that is not confirmed yet, in place of another such. Returns False if one is confirmed. The used
+    codes of earlier secrets go: they say nothing about those of this one.
+    """
     _lock(session, user_id)
     session.execute(delete(TotpSecret).where(TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_(None)))
     if secret(session, user_id) is not None:
         return False
+    session.execute(delete(SpentCode).where(SpentCode.user_id == user_id))
     values = {"sealed": sealed, "began_ms": now_ms, "guesses": 0, "guessing_ms": now_ms}
     session.execute(insert(TotpSecret).values(user_id=user_id, **values))
     return True

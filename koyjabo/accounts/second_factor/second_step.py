@@ -131,7 +131,7 @@ class SecondStep:
             raise WrongPasskey
         is_alone = pending.user_id is None
         used = ceremonies.verify_login(
-            site, credential, pending.challenge, key.public_key, key.sign_count, is_alone=is_alone
+            *(site, credential, pending.challenge, key.user_id, key.public_key, key.sign_count), is_alone=is_alone
         )
         person = self._known(key.user_id) if is_alone else self._pending.person_of(pending)
         use = partial(passkey_queries.use, key=key, sign_count=used.sign_count, now_ms=self._clock.now_ms())

@@ -118,6 +118,7 @@ def test_admin_resets_the_second_factor_of_others_only(database):
         assert second_step(site, token, "1").status_code == 401
         assert "access_token" in try_login(site).json
         assert site.rows("SELECT actor FROM audit_log WHERE action = 'second_factor.reset'") == [("Boss",)]
+        assert log_in_with(site, turn_on(log_in(site)).next_code()).status_code == 200, "set up again in the same 30 s"
         users.reset_second_factor(OPERATOR, ayesha.id)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from support.account_calls import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
-from support.authenticator import Authenticator
+from support.authenticator import Authenticator, encode
 from support.second_factor import SECOND, first_step, second_step, turn_on
 
 from koyjabo.accounts.second_factor import passkeys
@@ -128,6 +128,25 @@ def test_removed_passkey_forgets_browsers(site, ayesha):
     proof = {"password": PASSWORD, "code": app.next_code()}
     assert ayesha.delete(f"{PASSKEYS}/{passkey['id']}", json=proof).status_code == 204
     assert "second_factor" in browser.post("/api/auth/login", json=login).json
+
+
+def test_passkey_that_says_it_is_of_another_user_is_refused(site, ayesha):
+    """And alone it has to say whose it is (WebAuthn, 7.2)."""
+    key = Authenticator()
+    add(ayesha, key)
+    own, karims = key.owner, encode(sign_up(site, "karim").id.encode())
+    for owner, alone, statuses in ((own, 200, 200), (None, 401, 200), (karims, 401, 401), ("!", 401, 401)):
+        key.owner = owner if owner != "!" else encode(b"\xff")
+        for begun, status in ((None, alone), (first_step(site).token, statuses)):
+            token, options = ask(site, begun)
+            assert (owner, prove(site, token, key.get(options)).status_code) == (owner, status)
+
+
+def test_credential_ids_have_16_to_1023_bytes(database):
+    with Site(database.url) as site:
+        ayesha = sign_up(site)
+        found = {size: add(ayesha, Authenticator(id_bytes=size)).status_code for size in (1, 15, 16, 1023, 1024)}
+        assert found == {1: 401, 15: 401, 16: 201, 1023: 201, 1024: 401}
 
 
 def test_copied_passkey_is_noticed(site, ayesha):
