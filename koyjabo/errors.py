@@ -119,6 +119,13 @@ class NoSecondFactor(KoyJaboError):
     sentence = N_("There is no authenticator app to confirm or to turn off. Begin to set one up.")
 
 
+class EmailUnconfirmed(KoyJaboError):
+    code = "email_unconfirmed"
+    sentence = N_(
+        "Confirm your email first, with the link that we have mailed you. The page of your account sends a new one."
+    )
+
+
 class UnknownPasskey(KoyJaboError):
     code = "unknown_passkey"
     sentence = N_("Passkey not found. It may have been removed already.")

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from koyjabo.accounts import queries
 from koyjabo.accounts.credential_rules import email_key
 from koyjabo.accounts.queries import NewHash, Person
+from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail.link_tokens import RESET, VERIFY
 from koyjabo.mail.outbox_queries import Letter
-from koyjabo.models import EmailLink, User
+from koyjabo.models import EmailLink, Invitation, Share, User
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
 LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
@@ -24,6 +25,11 @@ LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
 class EmailState(NamedTuple):
     is_verified: bool
     wants_weekly_report: bool
+
+
+class Reset(NamedTuple):
+    person: Person  # as before
+    is_takeover: bool
 
 
 class EmailChanged(NamedTuple):
@@ -46,13 +52,14 @@ def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | Non
     person = queries.by_email(session, usable(email_key(letter.email)))
     if person is None or person.is_disabled:
         return None
-    return _with_link(session, letter._replace(email=person.email), person, RESET, now_ms)
+    data = {**letter.data, "is_takeover": is_takeover(person)}
+    return _with_link(session, letter._replace(email=person.email, data=data), person, RESET, now_ms)
 
 
 def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Letter | None:
     """For the user's email only: they may have changed it since."""
     person = queries.by_id(session, letter.data["user"])
-    if person is None or email_key(person.email) != email_key(letter.email) or state(session, person.id).is_verified:
+    if person is None or email_key(person.email) != email_key(letter.email) or person.is_verified:
         return None
     return _with_link(session, letter, person, VERIFY, now_ms)
 
@@ -67,7 +74,13 @@ def find(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | 
     return person if is_valid else None
 
 
-def use(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | None:
+def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> Person | None:
+    """Verify the email of this user, who is logged in, by a link that was mailed to it."""
+    person = find(session, link_id, VERIFY, now_ms)
+    return _use(session, link_id, VERIFY, now_ms) if person is not None and person.id == user_id else None
+
+
+def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | None:
     """Use a link, once: returns its user to one of all concurrent callers. It proves that the email is theirs. All
     links of the user for that purpose end.
     """
@@ -81,11 +94,35 @@ def use(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | N
     return person
 
 
-def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Person | None:
-    person = use(session, link_id, RESET, now_ms)
-    if person is not None:
-        queries.change_password(session, person.id, None, hashed, now_ms)
-    return person
+def is_takeover(person: Person) -> bool:
+    """Whether a new password by mail takes the account over: who has used it until now has never shown that they read
+    mails to this email. Admins and viewers of the site keep their second factors in any case: they got their role as
+    persons who were known, and with a mistyped email it would be a stranger's (decision 77).
+    """
+    return not (person.is_verified or person.is_admin or person.is_viewer)
+
+
+def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Reset | None:
+    link = session.get(EmailLink, link_id)
+    if link is not None:  # locked, so that nobody verifies the email or gives a role meanwhile
+        session.execute(select(User.id).where(User.id == link.user_id).with_for_update())
+    person = _use(session, link_id, RESET, now_ms)
+    if person is None:
+        return None
+    if is_takeover(person):
+        _end_what_was_made(session, person.id)
+    queries.change_password(session, person.id, None, hashed, now_ms)
+    return Reset(person, is_takeover(person))
+
+
+def _end_what_was_made(session: Session, user_id: str) -> None:
+    """End what opens the account, or speaks in its name, for somebody else than its new owner. A new kind of
+    credential belongs here (specification: Unconfirmed emails).
+    """
+    second_factors.remove_all(session, user_id)
+    for theirs in (Share.created_by, Invitation.invited_by):
+        session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
+    session.execute(update(User).where(User.id == user_id).values(weekly_report=False))
 
 
 def _end_all(session: Session, user_id: str) -> None:

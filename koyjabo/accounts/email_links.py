@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 from koyjabo.accounts import credential_rules, email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
-from koyjabo.accounts.email_link_queries import EmailChanged, EmailState
+from koyjabo.accounts.email_link_queries import EmailChanged, EmailState, Reset
 from koyjabo.accounts.grants import browser_mark_of
 from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
+from koyjabo.audit.log import Actor, Entry
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, UnknownLink
@@ -66,25 +67,29 @@ class EmailLinks:
         self._outbox.require()
         self._database.write(_nothing, mail=self._outbox.letter(RESET, email, language))
 
-    def check_reset(self, token: str) -> None:
-        """Raises UnknownLink."""
-        if self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms()) is None:
+    def check_reset(self, token: str) -> bool:
+        """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
+        person = self._database.read(email_link_queries.find, self._id(RESET, token), RESET, self._clock.now_ms())
+        if person is None:
             raise UnknownLink
+        return email_link_queries.is_takeover(person)
 
     def reset_password(self, token: str, password: str, client: Client = FIRST) -> NewPassword:
-        """Replace the password, end all sessions, and make all browsers unfamiliar. A second factor stays. Raises
-        UnknownLink, TooBusy.
+        """Replace the password, end all sessions, and make all browsers unfamiliar. A second factor stays if the email
+        was confirmed before; otherwise the account is taken over, and the second factors, share links and invitations
+        that were made in it end (specification: Unconfirmed emails). Raises UnknownLink, TooBusy.
         """
         self.check_reset(token)  # before the hash, which takes time
         hashed = NewHash(self._passwords.hash(credential_rules.password(password), client))
         by = log.anonymous(self._clock.now_ms())
-        person = self._database.write(
+        reset = self._database.write(
             email_link_queries.reset_password,
             *(self._id(RESET, token), hashed, by.at_ms),
-            audit=lambda person: own_entry(by, "user.password_reset", person),
+            audit=lambda reset: _reset_entry(by, reset) if reset else None,
         )
-        if person is None:
+        if reset is None:
             raise UnknownLink
+        person = reset.person
         self._on_revoked(person.id)
         with suppress(LedgerUnavailable):  # the password is new already, and the budget is renewed anyway
             self._unlock(credential_rules.email_key(person.email))
@@ -97,13 +102,15 @@ class EmailLinks:
         language = person.language if person else None
         self._database.write(_nothing, mail=letters.verification(self._outbox, account.id, account.email, language))
 
-    def verify(self, token: str) -> None:
-        """Raises UnknownLink."""
-        client = log.anonymous(self._clock.now_ms())
+    def verify(self, account: Account, token: str) -> None:
+        """Verify the email of this account. Only a login to it does so: who reads the mail and who uses the account
+        have to be one person. Raises UnknownLink.
+        """
+        by = log.actor(account, self._clock)
         person = self._database.write(
-            email_link_queries.use,
-            *(self._id(VERIFY, token), VERIFY, client.at_ms),
-            audit=lambda person: own_entry(client, "user.verify", person),
+            email_link_queries.verify,
+            *(self._id(VERIFY, token), account.id, by.at_ms),
+            audit=lambda person: own_entry(by, "user.verify", person),
         )
         if person is None:
             raise UnknownLink
@@ -129,6 +136,11 @@ class EmailLinks:
 
     def _id(self, purpose: str, token: str) -> str:
         return self._tokens.row_id(purpose, token) or ""
+
+
+def _reset_entry(by: Actor, reset: Reset) -> Entry | None:
+    details = {"taken_over": True} if reset.is_takeover else {}
+    return own_entry(by, "user.password_reset", reset.person, **details)
 
 
 def _nothing(session: Any) -> None:

@@ -48,6 +48,8 @@ class Person(NamedTuple):
     """Of mails; None if unknown."""
 
     is_viewer: bool = False  # of the panel
+    is_verified: bool = False
+    """Whether a link that was mailed to `email` was used."""
 
 
 class NewHash(NamedTuple):
@@ -256,5 +258,5 @@ def _person(user: User | None) -> Person | None:
 
 def known(user: User) -> Person:
     is_disabled = user.disabled_ms is not None
-    more = user.browser_mark, user.second_factor_ms, user.language, user.is_viewer
+    more = user.browser_mark, user.second_factor_ms, user.language, user.is_viewer, user.verified_ms is not None
     return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)

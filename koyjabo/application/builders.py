@@ -160,7 +160,7 @@ def accounts(base: Base) -> AccountServices:
         tokens=Tokens(secret),
         second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
         second_factors=Enrolment(database, clock, pending, codes, policy, on_revoked),
-        passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked),
+        passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked, needs_email=outbox.is_on),
         email_links=EmailLinks(database, clock, passwords, outbox, base.link_tokens, on_revoked, failures.unlock),
     )
 

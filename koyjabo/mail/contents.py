@@ -14,6 +14,12 @@ from koyjabo.text import N_
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
 TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}
 IGNORE = N_("If you did not ask for this, ignore this mail.")
+AFTER_LOGIN = N_("The link asks you to log in to that account.")
+TAKEOVER = N_(
+    "Nobody has confirmed this email for the account yet, so another person may be using it. A new password also "
+    "removes its authenticator apps, recovery codes and passkeys, and ends its share links and invitations. Its name "
+    "and its communities stay: look at them after your login."
+)
 
 
 class Listing(NamedTuple):
@@ -41,7 +47,10 @@ def verify(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("Confirm your email")),
-        [say(N_("Somebody, probably you, uses this email for an account. Please confirm that it is yours."))],
+        [
+            say(N_("Somebody, probably you, uses this email for an account. Please confirm that it is yours.")),
+            say(AFTER_LOGIN),
+        ],
         *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
         say(IGNORE),
     )
@@ -54,6 +63,7 @@ def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
         [
             say(N_("Somebody, probably you, has forgotten the password of your account.")),
             say(N_("This link is good for 30 minutes, and once. A new password ends all sessions.")),
+            *([say(TAKEOVER)] if data.get("is_takeover") else []),
         ],
         *(say(N_("Choose a new password")), "/reset-password/", RESET),
         say(IGNORE),
@@ -89,7 +99,10 @@ def email_new(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say = speech.say
     return Contents(
         say(N_("This is now the email of your account")),
-        [say(N_("Your account uses this email from now on. Please confirm that it is yours."))],
+        [
+            say(N_("Your account uses this email from now on. Please confirm that it is yours.")),
+            say(AFTER_LOGIN),
+        ],
         *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
         say(IGNORE),
     )

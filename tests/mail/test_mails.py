@@ -7,7 +7,7 @@ from email.policy import default
 
 import pytest
 from support.account_calls import PASSWORD, bare, bearer, log_in, sign_up, try_login
-from support.app_fixtures import Site
+from support.app_fixtures import Site, assert_error
 from support.authenticator import Authenticator
 from support.community_calls import PATH, accept, found, invite
 from support.mailbox import LINK, html_of, link_in, path_in, text_of
@@ -68,7 +68,7 @@ def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     reader.send("/account/verify-email")
     assert "The mail is on its way." in words(reader.get(reader.location))
     send(site)
-    first, path = map(path_in, mailbox.mails)
+    first, path = map(path_in, mailbox.to("ayesha@example.com"))
     assert "Not confirmed" in words(reader.get("/account"))
     page = reader.get(path)
     assert reader.headers_of_answer["Referrer-Policy"] == "no-referrer"
@@ -77,13 +77,17 @@ def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     site.rows("UPDATE users SET email = 'b@example.com', email_key = 'b@example.com'")
     reader.send(path, 404)  # it is for another email
     site.rows("UPDATE users SET email = 'ayesha@example.com', email_key = 'ayesha@example.com'")
+    for other in (Reader(site), Reader(site).sign_up("karim")):  # who uses the account has to be who reads the mail
+        other.get(path, 200 if other.csrf else 303)
+        other.send(path, 404 if other.csrf else 303)
+    assert "Not confirmed" in words(reader.get("/account"))
     reader.send(path)
     assert "Your email is confirmed." in words(reader.get(reader.location))
     assert "Not confirmed" not in words(reader.get("/account"))
     assert site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 1") == [("user.verify",)]
     reader.send("/account/verify-email")
     send(site)
-    assert len(mailbox.mails) == 2
+    assert len(mailbox.to("ayesha@example.com")) == 2
     for used in (first, path):
         reader.send(used, 404)
 
@@ -208,6 +212,7 @@ def news(site: Site, mailbox) -> list[str]:
 @pytest.fixture
 def app(site, mailbox) -> App:
     app = turn_on(sign_up(site))
+    site.rows("UPDATE users SET verified_ms = 1")
     site.time.pass_(minutes=5)
     news(site, mailbox)
     return app
@@ -228,9 +233,9 @@ def test_login_in_two_steps_is_told_after_the_second_if_the_browser_is_not_famil
 def test_login_with_a_passkey_alone_is_told_if_the_browser_is_not_familiar(database, mailbox):
     with Site(database.url, **{**mailbox.settings(), "PUBLIC_URL": "http://localhost"}) as site:
         person, key = sign_up(site), Authenticator()
+        site.rows("UPDATE users SET verified_ms = 1")
         options = person.post(f"{PASSKEYS}/options", json={"password": PASSWORD}).json["options"]
         assert person.post(PASSKEYS, json={"credential": key.create(options)}).status_code == 201
-        assert news(site, mailbox) == ["Confirm your email"]
         browser = site.app.test_client()
         for told in (["New login to your account"], []):
             asked = browser.post(ASK, json={}).json
@@ -265,6 +270,36 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
     for client in (browser, bare(site)):
         assert list(client.post("/api/auth/login", json={**LOGIN, "password": NEW}).json) == ["second_factor"]
     assert second_step(site, first_step(site, password=NEW).token, app.recovery_codes[0]).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["is_admin", "is_viewer"])
+def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email(site, mailbox, app, role):
+    """Who mistypes a new email would give the role to a stranger."""
+    site.rows(f"UPDATE users SET verified_ms = NULL, {role} = true")
+    bare(site).post("/api/auth/password-reset", json={"email": LOGIN["email"]})
+    send(site)
+    mail = mailbox.wait_for(LOGIN["email"], "Choose a new password")
+    assert "authenticator apps" not in text_of(mail)
+    Reader(site).send(path_in(mail), new_password=NEW)
+    assert first_step(site, password=NEW).methods == ["totp", "recovery"]
+
+
+def test_passkey_needs_a_confirmed_email(database, mailbox):
+    """It opens the account alone, also after the owner of the email has reset the password."""
+    with Site(database.url, **{**mailbox.settings(), "PUBLIC_URL": "http://localhost"}) as site:
+        reader, password = Reader(site).sign_up("ayesha"), {"password": PASSWORD}
+        person = log_in(site)
+        assert_error(person.post(f"{PASSKEYS}/options", json=password), 409, "email_unconfirmed")
+        page = reader.get("/account/second-factor")
+        assert "Passkeys need a confirmed email." in words(page)
+        assert "Add a passkey" not in words(page)
+        assert "Confirm your email first" in words(reader.send("/account/second-factor/passkeys", 409, **password))
+        site.rows("UPDATE users SET verified_ms = 1")
+        assert "Add a passkey" in words(reader.get("/account/second-factor"))
+        options = person.post(f"{PASSKEYS}/options", json=password).json["options"]
+        assert person.patch("/api/auth/me", json={**password, "email": "director@example.com"}).status_code == 200
+        made = person.post(PASSKEYS, json={"credential": Authenticator().create(options)})
+        assert_error(made, 409, "email_unconfirmed")
 
 
 def test_other_new_password_ends_the_links_for_one(site, mailbox):

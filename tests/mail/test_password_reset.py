@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-from support.account_calls import bare, disable, log_in, sign_up, try_login
+from support.account_calls import PASSWORD, bare, disable, log_in, sign_up, try_login
+from support.account_world import Life, tables_of_users, tables_with
 from support.app_fixtures import Site, assert_error
 from support.described import assert_described
-from support.mailbox import link_in, path_in
+from support.mailbox import link_in, path_in, text_of
 from support.page_calls import Reader, words
+from support.second_factor import turn_on
 from support.statements import recorded
 
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.mail.contents import TAKEOVER
 
 RESET, NEW = "/api/auth/password-reset", "launch at dusk"
 
@@ -51,6 +54,50 @@ def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
     reader.log_in("ayesha", password=NEW)
     site.services.mail.send_all()
     assert mailbox.subjects() == ["New login to your account"], "that above: the browser of the link is familiar"
+
+
+ENDED = {"sessions", "totp_secrets", "recovery_codes", "passkeys", "pending_steps", "shares", "invitations"}
+STAYS = {
+    *("users", "memberships", "communities", "member_spans"),  # their owner sees and ends them
+    *("visits", "visitors", "people", "conversions", "audit_log"),  # it has happened
+    *("email_links", "outbox", "spent_codes"),  # they are for the owner's mailbox, or open nothing
+}
+
+
+def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, mailbox):
+    """Nobody else has a way in afterwards. A new table belongs to one of the two sets."""
+    assert tables_of_users() == ENDED | STAYS
+    life = Life(site)
+    site.rows("UPDATE users SET verified_ms = NULL WHERE email = 'ayesha@example.com'")
+    site.rows("UPDATE outbox SET done_ms = 1")
+    kept = ("memberships", "communities")
+    before = [site.rows(f"SELECT count(*) FROM {table}") for table in kept]
+    assert tables_with(site, life.ayesha.id) >= ENDED
+    path = mailed(site, mailbox)
+    assert TAKEOVER in " ".join(text_of(mailbox.to("ayesha@example.com")[-1]).split())
+    assert TAKEOVER in words(Reader(site).get(path))
+    use(site, path)
+    assert tables_with(site, life.ayesha.id) & ENDED == {"sessions"}
+    live = "SELECT count(*) FROM sessions WHERE revoked_ms IS NULL AND user_id = :id"
+    assert site.rows(live, id=life.ayesha.id) == [(0,)]
+    user = site.rows("SELECT verified_ms, weekly_report FROM users WHERE id = :id", id=life.ayesha.id)
+    assert [(user[0][0], bool(user[0][1]))] == [(site.time.ms, False)]
+    assert [site.rows(f"SELECT count(*) FROM {table}") for table in kept] == before
+    assert site.rows("SELECT email FROM invitations") == [("ayesha@example.com",)], "that of another person"
+    assert log_in(site, password=NEW).id == life.ayesha.id, "without a second step"
+    details = site.rows("SELECT details FROM audit_log WHERE action = 'user.password_reset'")
+    assert details == [('{"taken_over": true}',)]
+
+
+def test_account_is_taken_over_after_a_change_to_the_email_of_another(site, mailbox):
+    person = sign_up(site, "mallory")
+    site.rows("UPDATE users SET verified_ms = 1")
+    turn_on(person)
+    changed = person.patch("/api/auth/me", json={"password": PASSWORD, "email": "ayesha@example.com"})
+    assert changed.status_code == 200
+    use(site, mailed(site, mailbox))
+    assert_error(person.get("/api/auth/me"), 401, "invalid_token")
+    assert log_in(site, password=NEW).id == person.id
 
 
 def test_link_is_good_once_and_ends_the_others(site, mailbox):

@@ -23,7 +23,7 @@ LEAST = {
         pages.choose_language pages.choose_theme pages.install pages.embed
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
-        pages.verify_email pages.do_verify_email pages.email_verified pages.invitation
+        pages.invitation
         pages.share pages.unlock_share pages.visit_number pages.visit_picture
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
@@ -39,7 +39,8 @@ LEAST = {
         api.list_communities api.create_community api.join_community
         pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
-        pages.send_verification pages.choose_weekly_report pages.accept_invitation pages.decline_invitation
+        pages.verify_email pages.do_verify_email pages.send_verification pages.choose_weekly_report
+        pages.accept_invitation pages.decline_invitation
         pages.new_community pages.create_community pages.community pages.join_community
     """,
     VIEWER: """
@@ -113,7 +114,7 @@ STREAMS = {"api.stream", "api.community_stream"}
 WITHOUT_SESSION = {
     *("api.sign_up", "api.log_in", "pages.do_sign_up", "pages.do_log_in"),
     *("api.second_factor", "api.second_factor_options", "pages.second_factor", "pages.enrol"),
-    *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
+    *("api.request_password_reset", "pages.do_forgot_password", "pages.do_reset_password"),
     "pages.unlock_share",
 }
 """They begin one, or need only an email or the token of a link, and so ask for none."""

@@ -13,7 +13,7 @@ from koyjabo.accounts.second_factor.pending_queries import Pending, end
 from koyjabo.accounts.second_factor.queries import begin_second_factor, end_if_none_left, replace_recovery_codes
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
-from koyjabo.errors import TooManyPasskeys, WrongPasskey
+from koyjabo.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.models import Passkey, User
 
 
@@ -60,11 +60,15 @@ def add(
     digests: Collection[str],
     most: int,
     kept_session_id: str,
+    needs_email: bool,
 ) -> bool:
     """Store a passkey. If it is the first second factor, store the recovery codes and end all other sessions. Returns
-    whether it is. Raises TooManyPasskeys, and WrongPasskey if the step was used already or the passkey is known.
+    whether it is. Raises EmailUnconfirmed, with `needs_email`; TooManyPasskeys; WrongPasskey if the step was used
+    already or the passkey is known.
     """
     user = session.execute(select(User).where(User.id == key.user_id).with_for_update()).scalar_one()
+    if needs_email and user.verified_ms is None:
+        raise EmailUnconfirmed
     count = select(func.count()).select_from(Passkey).where(Passkey.user_id == key.user_id)
     if session.execute(count).scalar_one() >= most:
         raise TooManyPasskeys

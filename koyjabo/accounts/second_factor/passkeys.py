@@ -17,7 +17,7 @@ from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import UnknownPasskey, WrongPasskey
+from koyjabo.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
 from koyjabo.identity import Account, Login
 
 MOST_PASSKEYS = 20
@@ -30,7 +30,8 @@ class Made(NamedTuple):
 
 class Passkeys:
     """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
-    id.
+    id. With `needs_email`, only users who have confirmed their email make passkeys: one opens the account alone, and
+    would do so for whoever has signed up with another person's email (decision 77).
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class Passkeys:
         codes: Codes,
         policy: Policy,
         on_revoked: Callable[[str], object],
+        needs_email: bool,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -48,21 +50,24 @@ class Passkeys:
         self._codes = codes
         self._policy = policy
         self._on_revoked = on_revoked
+        self._needs_email = needs_email
 
     def all(self, account: Account) -> tuple[PasskeyLine, ...]:
         """The oldest first."""
         return self._database.read(passkey_queries.lines, account.id)
 
     def options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
-        """WebAuthn's options to make a passkey with."""
+        """WebAuthn's options to make a passkey with. Raises EmailUnconfirmed."""
         account, challenge = login.account, ceremonies.new_challenge()
         person = self._database.read(queries.by_id, account.id)
+        if self._needs_email and not (person and person.is_verified):
+            raise EmailUnconfirmed
         self._pending.begin_passkey(challenge, person, login.session_id)
         known = self._database.read(passkey_queries.credential_ids, account.id)
         return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
 
     def register(self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str) -> Made:
-        """Raises WrongPasskey, TooManyPasskeys, and SecondFactorExpired without `options` before."""
+        """Raises EmailUnconfirmed, WrongPasskey, TooManyPasskeys, and SecondFactorExpired without `options` before."""
         pending = self._pending.registration(login.session_id)
         person = self._pending.person_of(pending)
         if pending.challenge is None or person.id != login.account.id:
@@ -74,7 +79,7 @@ class Passkeys:
         key = Key(person.id, made.credential_id, made.public_key, made.sign_count)
         is_first = self._database.write(
             passkey_queries.add,
-            *(pending, line, key, digests, MOST_PASSKEYS, login.session_id),
+            *(pending, line, key, digests, MOST_PASSKEYS, login.session_id, self._needs_email),
             audit=by.entry("second_factor.add", subject(person), method="passkey", name=name),
         )
         if is_first:

@@ -32,6 +32,7 @@ STATUS = {
     "second_factor_expired": 401,
     "second_factor_on": 409,
     "no_second_factor": 409,
+    "email_unconfirmed": 409,
     "unknown_passkey": 404,
     "too_many_passkeys": 409,
     "account_disabled": 401,

@@ -8,31 +8,25 @@ from koyjabo.errors import UnknownLink
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
 from koyjabo.web.pages.password_reset import secret
-from koyjabo.web.security import page_login, rate_limits, tokens
+from koyjabo.web.security import page_login, rate_limits
 from koyjabo.web.ui.flash import done
-
-
-@bp.get("/verify-email")
-def email_verified() -> str:
-    """Where the form of a link leads to: without a login, since its browser has sent `Origin: null`."""
-    return render_template("account/verify_email.html", is_done=True)
 
 
 @bp.get("/verify-email/<token>")
 def verify_email(token: str) -> Response:
     """A page with a button: programs that check mails open their links, and must not confirm anything."""
+    page_login.require()
     return secret(make_response(render_template("account/verify_email.html")))
 
 
 @bp.post("/verify-email/<token>")
 def do_verify_email(token: str) -> Response:
-    page_login.check_own_page()
-    tokens.record_request_place()
+    account = page_login.require()
     try:
-        current().accounts.email_links.verify(token)
+        current().accounts.email_links.verify(account, token)
     except UnknownLink as error:
         return secret(make_response(render_template("account/verify_email.html", problem=error), 404))
-    return done("email_verified", "pages.email_verified")
+    return done("email_verified", "pages.account")
 
 
 @bp.post("/account/verify-email")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, make_response, render_template
 from flask_babel import lazy_gettext as _
 
-from koyjabo.errors import SecondFactorExpired, TooManyPasskeys, WrongPasskey
+from koyjabo.errors import EmailUnconfirmed, SecondFactorExpired, TooManyPasskeys, WrongPasskey
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
 from koyjabo.web.pages.form_fields import NewPasskeyBody
@@ -53,7 +53,7 @@ def add_passkey() -> Response:
             raise WrongPasskey
         site = second_step.relying_party()
         made = current().accounts.passkeys.register(login, site, body.credential, body.name)
-    except (WrongPasskey, SecondFactorExpired, TooManyPasskeys) as error:
+    except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
         return ask(login, ADDITION, status=422, problem=error)
     return show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
 

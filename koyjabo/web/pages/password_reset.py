@@ -6,6 +6,7 @@ from flask import Response, make_response, render_template
 
 from koyjabo.accounts.credential_rules import email_key
 from koyjabo.errors import UnknownLink
+from koyjabo.mail.contents import TAKEOVER
 from koyjabo.web.api.account_requests import PasswordResetBody
 from koyjabo.web.current import current
 from koyjabo.web.pages import bp
@@ -38,10 +39,10 @@ def do_forgot_password() -> Response:
 def reset_password(token: str) -> Response:
     """Changes nothing: programs that check mails open their links."""
     try:
-        current().accounts.email_links.check_reset(token)
+        is_takeover = current().accounts.email_links.check_reset(token)
     except UnknownLink as error:
         return _reset(None, 404, error)
-    return _reset(Form(NewPasswordBody))
+    return _reset(Form(NewPasswordBody), is_takeover=is_takeover)
 
 
 @bp.post("/reset-password/<token>")
@@ -65,9 +66,13 @@ def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:
     return make_response(page, status)
 
 
-def _reset(form: Form[NewPasswordBody] | None, status: int = 200, problem: UnknownLink | None = None) -> Response:
-    page = make_response(render_template("account/reset_password.html", form=form, problem=problem), status)
-    return secret(page)
+def _reset(
+    form: Form[NewPasswordBody] | None, status: int = 200, problem: UnknownLink | None = None, is_takeover: bool = False
+) -> Response:
+    page = render_template(
+        "account/reset_password.html", form=form, problem=problem, warning=TAKEOVER if is_takeover else ""
+    )
+    return secret(make_response(page, status))
 
 
 def secret(page: Response) -> Response:

@@ -8,7 +8,15 @@ from typing import NamedTuple
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import lazy_gettext as _
 
-from koyjabo.errors import InvalidInput, KoyJaboError, NoSecondFactor, SecondFactorOn, WrongCode, WrongCredentials
+from koyjabo.errors import (
+    EmailUnconfirmed,
+    InvalidInput,
+    KoyJaboError,
+    NoSecondFactor,
+    SecondFactorOn,
+    WrongCode,
+    WrongCredentials,
+)
 from koyjabo.identity import Login
 from koyjabo.web.api.second_factor_requests import CodeBody, ProofBody
 from koyjabo.web.current import current
@@ -50,7 +58,9 @@ CODES = Change(
 def second_factors() -> Response:
     login, accounts = page_login.require_login(), current().accounts
     state, passkeys = accounts.second_factors.state(login.account), accounts.passkeys.all(login.account)
-    return make_response(render_template("account/second_factor.html", state=state, passkeys=passkeys))
+    is_unconfirmed = current().mail.is_on and not accounts.email_links.state(login.account).is_verified
+    page = render_template("account/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
+    return make_response(page)
 
 
 @bp.get("/account/second-factor/totp")
@@ -155,7 +165,7 @@ def carry_out(login: Login, change: Change, act: Callable[[], Response]) -> Resp
         form.errors["password"] = str(error)
     except WrongCode as error:
         form.errors["code"] = error.sentence
-    except (SecondFactorOn, NoSecondFactor) as error:
+    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed) as error:
         return ask(login, change, form, 409, error)
     return ask(login, change, form, 422)
 

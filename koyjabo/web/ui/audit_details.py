@@ -44,6 +44,7 @@ LABELS: Mapping[str, LazyString] = {
     "who": _("Traffic"),
     "day": _("Day"),
     "note": _("Annotation"),
+    "taken_over": _("Second factors, share links and invitations ended"),
 }
 """Other names in details that are shown; the rest is in the sentence, or ids."""
 

@@ -23,11 +23,12 @@ def list_passkeys() -> Response:
 @bp.post("/auth/passkeys/options")
 @describe(
     "Begin to make a passkey",
-    {200: CreationAnswer, **WITH_BODY, **TOKEN, **CSRF, **WRONG},
+    {200: CreationAnswer, 409: "your email is not confirmed", **WITH_BODY, **TOKEN, **CSRF, **WRONG},
     body=ProofBody,
 )
 def passkey_options() -> Response:
-    """WebAuthn's options. Takes the password and, while an authenticator app is on, a code."""
+    """WebAuthn's options. Takes the password and, while an authenticator app is on, a code. On a server that sends
+    mails, confirm your email before."""
     login = tokens.require()
     second_step.confirm(login, ProofBody.of(request))
     return answer(CreationAnswer(options=current().accounts.passkeys.options(login, second_step.relying_party())))
@@ -36,7 +37,14 @@ def passkey_options() -> Response:
 @bp.post("/auth/passkeys")
 @describe(
     "Add a passkey",
-    {201: PasskeyAnswer, 409: "you have 20 passkeys", **WITH_BODY, **TOKEN, **CSRF, **WRONG},
+    {
+        201: PasskeyAnswer,
+        409: "you have 20 passkeys, or your email is not confirmed",
+        **WITH_BODY,
+        **TOKEN,
+        **CSRF,
+        **WRONG,
+    },
     body=PasskeyBody,
 )
 def add_passkey() -> Response:
