@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
+from support.admin_calls import panel
 
 from koyjabo.web.http.static_files import FOLDER
 
@@ -91,3 +92,11 @@ def test_digits_of_both_scripts_weigh_at_most_8_kb():
     fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
     assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)
     assert sum(font.stat().st_size for font in fonts) <= 8192
+
+
+def test_page_of_the_parts_shows_date_ranges_and_banners_under_their_names_and_no_empty_head(site):
+    page = panel(site).get("/admin/design")
+    parts = dict(re.findall(r'<section class="design" id="(\w+)".*?<h2[^>]*>(.*?)</h2>', page, re.DOTALL))
+    assert (parts["filters"], parts["states"]) == ("Filters and date ranges", "States and banners")
+    assert (page.count('type="date"'), page.count('class="notice') >= 8) == (4, True)
+    assert re.findall(r"<(?:th|h\d)\b[^>]*>\s*</", page) == []
