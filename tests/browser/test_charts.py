@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from support.pages import expect, visit_as
+from support.pages import PHONE, expect, visit, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_the_arrow_keys_and_is_announced")
 
@@ -76,7 +78,7 @@ def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
 def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     plot, tip = chart.get_by_role("slider"), chart.locator(".tip")
     expect(plot).to_have_attribute(
-        "aria-valuetext", "16 Dec, 14:00 so far: Anonymous 30, With an account 30, Visitors 60"
+        "aria-valuetext", "16 Dec, 14:00 so far: Anonymous 30, With an account 30, Unique visitors 60"
     )
     expect(tip).to_be_hidden()
     chart.locator("summary").focus()
@@ -85,8 +87,10 @@ def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     for key, spoken in (("ArrowLeft", "16 Dec, 13:00"), ("Home", "16 Dec, 9:00"), ("ArrowRight", "16 Dec, 10:00")):
         chart.page.keyboard.press(key)
         expect(tip.locator("strong")).to_have_text(spoken)
-    expect(tip.locator("span")).to_have_text(["Anonymous60", "With an account30", "Visitors90"])
-    expect(plot).to_have_attribute("aria-valuetext", "16 Dec, 10:00: Anonymous 60, With an account 30, Visitors 90")
+    expect(tip.locator("span")).to_have_text(["Anonymous60", "With an account30", "Unique visitors90"])
+    expect(plot).to_have_attribute(
+        "aria-valuetext", "16 Dec, 10:00: Anonymous 60, With an account 30, Unique visitors 90"
+    )
     chart.page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
 
@@ -103,3 +107,48 @@ def test_tooltip_follows_the_pointer_and_stays_on_the_page(chart):
             assert 0 <= where["x"] - figure["x"] <= figure["width"] - where["width"]
     chart.locator("figcaption").hover()
     expect(tip).to_be_hidden()
+
+
+def readings(plot, *keys: str) -> list[str]:
+    return [plot.press(key) or plot.get_attribute("aria-valuetext") for key in keys]
+
+
+def test_last_60_minutes_are_read_by_keys_and_pointer(tab, site, founder, community):
+    site.register("somebody", communityId=community)
+    figure = visit_as(tab, founder, f"/communities/{community}/dashboard").locator("#minutes")
+    plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
+    said = readings(plot, "End", "ArrowLeft")  # the minute may just have ended
+    assert any(each.partition(": ")[2].startswith("Anonymous 1, With an account 0, Visits 1") for each in said), said
+    assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
+    assert readings(plot, "Home") == [f"{tip.locator('strong').inner_text()}: Anonymous 0, With an account 0, Visits 0"]
+    plot.press("Escape")
+    expect(tip).to_be_hidden()
+    plot.hover(position={"x": plot.evaluate("plot => plot.clientWidth") - 2, "y": 5})
+    expect(tip.locator("em")).to_have_text("so far")
+    expect(plot).to_have_attribute("aria-valuenow", "59")
+    figure.locator("figcaption").hover()
+    expect(tip).to_be_hidden()
+
+
+minutes = pytest.mark.long(proved_by="browser/test_charts.py::test_last_60_minutes_are_read_by_keys_and_pointer")
+
+
+@minutes
+def test_last_60_minutes_are_read_by_a_finger_in_bangla(new_device):
+    page = new_device(**PHONE).open()
+    expect(page.locator("[data-line=live]")).to_be_visible()
+    plot, tip = page.get_by_role("slider", name="প্রতি মিনিটের ভিজিট, গত এক ঘণ্টা"), page.locator(".hour .tip")
+    plot.tap(position={"x": 2, "y": 20})
+    assert re.fullmatch("[০-৯]{2}:[০-৯]{2}ভিজিট[০-৯]+", tip.text_content())
+    expect(plot).to_have_attribute("aria-valuenow", "0")
+    page.locator("h1").tap()
+    expect(tip).to_be_hidden()
+
+
+@minutes
+def test_last_60_minutes_are_read_in_the_panel(admin_tab, site):
+    visit(admin_tab, "/admin/realtime")
+    site.register("somebody")
+    expect(admin_tab.locator("[data-line]")).to_contain_text("Live")
+    plot = admin_tab.get_by_role("slider", name="Visits, last 60 minutes")
+    assert any(": Visits 0" not in each for each in readings(plot, "End", "ArrowLeft"))

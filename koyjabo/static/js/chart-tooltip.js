@@ -1,57 +1,59 @@
 /** The tooltip of a chart: at the pointer, and by the arrow keys, as a slider whose value screen readers announce. */
 
-/** @typedef {import("../vendor/uPlot.js")} uPlot */
 /** Series "0" is the total. @typedef {{title: string, lines: {name: string, value: string, series: string}[], note: string}} Reading */
+
+/**
+ * @typedef {object} Chart  what is pointed at
+ * @property {(row: number) => Reading} read
+ * @property {(row: number) => void} point  shows the tooltip there
+ * @property {() => void} leave  hides it
+ * @property {(row: number) => void} [choose]  is called for Enter, and for a click that is no tap
+ */
 
 const STEPS = new Map([
   ["ArrowLeft", -1], ["ArrowDown", -1], ["PageDown", -6], ["Home", -Infinity],
   ["ArrowRight", 1], ["ArrowUp", 1], ["PageUp", 6], ["End", Infinity],
 ]);
 const GAP_PX = 8; // from the pointer
-const AWAY = { left: -10, top: -10 };
 
 export class ChartTooltip {
   #place;
-  #plot;
-  #read;
-  #choose;
+  #chart;
   #tip = document.createElement("div");
   #row = 0; // shown last
   #last = 0;
 
-  /** @param {HTMLElement} place  that of the plot  @param {() => uPlot | undefined} plot  @param {(row: number) => Reading} read
-   * @param {(row: number) => void} choose  is called for Enter, and for a click that is no tap
-   */
-  constructor(place, plot, read, choose) {
+  /** @param {HTMLElement} place  that of the plot  @param {Chart} chart */
+  constructor(place, chart) {
     this.#place = place;
-    this.#plot = plot;
-    this.#read = read;
-    this.#choose = choose;
+    this.#chart = chart;
     Object.assign(this.#tip, { className: "tip", hidden: true });
     place.after(this.#tip);
     set(place, { tabindex: 0, role: "slider", "aria-valuemin": 0 });
     place.addEventListener("keydown", (event) => this.#press(event));
-    place.addEventListener("click", ({ pointerType }) => pointerType === "touch" || this.#tip.hidden || this.#choose(this.#row)); // a tap shows it
-    place.addEventListener("focus", () => place.matches(":focus-visible") && this.#point(this.#row));
-    place.addEventListener("blur", () => this.#plot()?.setCursor(AWAY));
+    place.addEventListener("click", ({ pointerType }) => pointerType === "touch" || this.#tip.hidden || chart.choose?.(this.#row)); // a tap shows it
+    place.addEventListener("focus", () => place.matches(":focus-visible") && chart.point(this.#row));
+    place.addEventListener("blur", chart.leave);
   }
 
   /** @param {number} rows  how many the chart has */
   limit(rows) {
     this.#last = rows - 1;
     set(this.#place, { "aria-valuemax": this.#last });
-    if (this.#tip.hidden) this.#say(this.#last, this.#read(this.#last));
+    if (this.#tip.hidden) this.#say(this.#last, this.#chart.read(this.#last));
   }
 
-  /** Shows the values at the plot's cursor. @param {uPlot} plot */
-  show(plot) {
-    const { idx, left = -1 } = plot.cursor;
-    this.#tip.hidden = left < 0 || typeof idx !== "number";
-    if (this.#tip.hidden || typeof idx !== "number") return;
-    const reading = this.#read(idx);
-    this.#say(idx, reading);
+  hide() {
+    this.#tip.hidden = true;
+  }
+
+  /** @param {number} row  @param {number} x  @param {number} y  where it is, as the place of the plot is positioned */
+  show(row, x, y) {
+    const reading = this.#chart.read(row);
+    this.#tip.hidden = false;
+    this.#say(row, reading);
     this.#tip.replaceChildren(part("strong", reading.title), ...reading.lines.map(line), ...(reading.note ? [part("em", reading.note)] : []));
-    this.#move(plot.over.offsetLeft + left, this.#place.offsetTop + plot.over.offsetTop);
+    this.#move(x, y);
   }
 
   /** Beside the pointer, on the side that has room. @param {number} x  @param {number} y */
@@ -72,23 +74,17 @@ export class ChartTooltip {
   /** @param {KeyboardEvent} event */
   #press(event) {
     const step = STEPS.get(event.key);
-    if (event.key === "Escape") this.#plot()?.setCursor(AWAY);
-    if (event.key === "Enter") this.#choose(this.#row);
+    if (event.key === "Escape") this.#chart.leave();
+    if (event.key === "Enter") this.#chart.choose?.(this.#row);
     if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    this.#point(Math.min(Math.max(this.#row + step, 0), this.#last));
-  }
-
-  /** @param {number} row */
-  #point(row) {
-    const plot = this.#plot();
-    plot?.setCursor({ left: plot.valToPos(row, "x"), top: 0 });
+    this.#chart.point(Math.min(Math.max(this.#row + step, 0), this.#last));
   }
 }
 
-/** @param {HTMLElement} element  @param {Record<string, string | number>} attributes */
+/** A screen reader may announce each change. @param {HTMLElement} element  @param {Record<string, string | number>} attributes */
 function set(element, attributes) {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));
+  for (const [name, value] of Object.entries(attributes)) if (element.getAttribute(name) !== String(value)) element.setAttribute(name, String(value));
 }
 
 /** @param {Reading["lines"][number]} line */

@@ -7,6 +7,7 @@ import { written } from "./figures.js";
 /** @type {typeof import("../vendor/uPlot.js")} */
 const uPlot = Object(window).uPlot; // a classic script, not a module
 
+const AWAY = { left: -10, top: -10 };
 const HEIGHT_PX = 240;
 const LABEL_PX = 75; // room for a label of the time axis
 const NAME_PX = 20; // the height of the name of a series
@@ -66,7 +67,12 @@ class Chart {
     this.#place = /** @type {HTMLElement} */ (figure.querySelector(".plot"));
     this.#names = /** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll(".names > li"));
     this.#table = readTable(figure);
-    this.#tooltip = new ChartTooltip(this.#place, () => this.#plot, (row) => this.#inWords(row), (row) => this.#table.links[row]?.click());
+    this.#tooltip = new ChartTooltip(this.#place, {
+      read: (row) => this.#inWords(row),
+      point: (row) => this.#plot?.setCursor({ left: this.#plot.valToPos(row, "x"), top: 0 }),
+      leave: () => this.#plot?.setCursor(AWAY),
+      choose: (row) => this.#table.links[row]?.click(),
+    });
     this.#resizes.observe(this.#place);
   }
 
@@ -103,6 +109,12 @@ class Chart {
     return { title: titles[row] ?? "", lines, note: notes[row] ?? "" };
   }
 
+  /** @param {uPlot} plot */
+  #follow({ cursor: { idx, left = -1 }, over }) {
+    if (left < 0 || typeof idx !== "number") this.#tooltip.hide();
+    else this.#tooltip.show(idx, over.offsetLeft + left, this.#place.offsetTop + over.offsetTop);
+  }
+
   #size() {
     return { width: this.#place.clientWidth, height: HEIGHT_PX };
   }
@@ -116,7 +128,7 @@ class Chart {
       series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#line()],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      hooks: { draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot)], setCursor: [(plot) => this.#tooltip.show(plot)] },
+      hooks: { draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot)], setCursor: [(plot) => this.#follow(plot)] },
     };
   }
 

@@ -45,7 +45,7 @@ let later;
 /** @returns {Promise<typeof import("./pages/home-later.js")>} */
 function loadLater() {
   later ??= import("./pages/home-later.js").then((module) => {
-    module.follow(koyjabo);
+    module.follow(koyjabo, pulse);
     return module;
   });
   later.catch(() => (later = undefined)); // without a network; again when the line is back

@@ -19,7 +19,7 @@ const phrases = readJson("phrases").own;
 const timeZone = find("[data-connection]").dataset.zone;
 
 /** @param {number} ms  since 1970 */
-const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
+export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
 
 /** @param {number} number  @returns {string} "145th" */
 export const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];

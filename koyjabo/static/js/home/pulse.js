@@ -2,6 +2,7 @@
 
 import { locale, written } from "../figures.js";
 import { find, readJson, write } from "../page.js";
+import { minuteOfDay } from "./own-visit.js";
 
 /** @typedef {import("../koyjabo.js").Stats} Stats */
 
@@ -44,6 +45,11 @@ class LastHour {
     this.#sums = [...sums];
     this.#aheadMs = nowMs - Date.now();
     this.#minute = Math.floor(nowMs / MINUTE_MS);
+  }
+
+  /** @param {number} row  of the line, from 0  @returns {[number, number]} when that minute began, ms since 1970, and its visits */
+  minute(row) {
+    return [(this.#minute - this.#sums.length + 1 + row) * MINUTE_MS, this.#sums[row] ?? 0];
   }
 
   get isKnown() {
@@ -90,6 +96,8 @@ export class Pulse {
   #dot = find("[data-line]");
   #title = document.title;
   #hour = new LastHour();
+  /** Is called when it is drawn. */
+  drawn = () => {};
   #stats;
   #lastMs = 0; // when the last visit was, by performance.now(); 0 if that is not known
   #isOld;
@@ -113,6 +121,12 @@ export class Pulse {
     this.#lastMs = performance.now();
     this.#hour.add(visits);
     this.#tell();
+  }
+
+  /** @param {number} row  of the line, from 0  @returns {[string, string]} the time of that minute and its visits, to be read */
+  minute(row) {
+    const [beganMs, visits] = this.#hour.minute(row);
+    return [minuteOfDay(beganMs), written(visits)];
   }
 
   /** @param {boolean} isLive  after a time without a line, the minutes of that time are not known */
@@ -151,6 +165,7 @@ export class Pulse {
   #tell() {
     if (!this.#hour.isKnown) return;
     this.#hour.draw();
+    this.drawn();
     const parts = [phrases.rate.replace("{count}", written(this.#hour.rate))];
     if (this.#lastMs) parts.push(phrases.last.replace("{age}", ago(performance.now() - this.#lastMs)));
     write(this.#element, parts.join(" · "));

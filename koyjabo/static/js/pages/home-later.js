@@ -3,15 +3,30 @@
 import { Feed } from "../home/feed.js";
 import { Goal } from "../home/goal.js";
 import { People } from "../home/people.js";
+import { LAST, MinuteTooltip } from "../minute-tooltip.js";
 
 /** @typedef {import("../koyjabo.js").KoyJabo} KoyJabo */
+/** @typedef {import("../home/pulse.js").Pulse} Pulse */
 
 const people = new People();
 const feed = new Feed();
 const goal = document.querySelector("[data-goal]") && new Goal();
 
-/** @param {KoyJabo} koyjabo */
-export function follow(koyjabo) {
+/** Answers what a minute of the last hour had. @param {Pulse} pulse */
+function explain(pulse) {
+  const plot = /** @type {HTMLElement | null} */ (document.querySelector("[data-hour] .plot"));
+  if (!plot) return;
+  const { name = "", running = "" } = plot.dataset;
+  const tooltip = new MinuteTooltip(plot, (row) => {
+    const [title, value] = pulse.minute(row);
+    return { title, lines: [{ name, value, series: "1" }], note: row === LAST ? running : "" };
+  }, 0);
+  pulse.drawn = () => tooltip.update();
+}
+
+/** @param {KoyJabo} koyjabo  @param {Pulse} pulse */
+export function follow(koyjabo, pulse) {
+  explain(pulse);
   /** @type {unknown} */ let shown;
   /** @type {string | undefined} */ let lastAt;
   koyjabo.subscribe((stats) => {

@@ -1,0 +1,51 @@
+/** The tooltip of a drawing of the last 60 minutes, the oldest first: by pointer, finger and keys. */
+
+import { ChartTooltip } from "./chart-tooltip.js";
+
+/** @typedef {import("./chart-tooltip.js").Reading} Reading */
+
+export const LAST = 59; // the running minute
+const NONE = -1;
+
+export class MinuteTooltip {
+  #place;
+  #inset;
+  /** @type {ChartTooltip} */ #tooltip;
+  #row = NONE; // shown
+
+  /** @param {HTMLElement} place  of the drawing  @param {(row: number) => Reading} read
+   * @param {number} inset  from the edges to the middle of the first and the last minute, as a share of the width
+   */
+  constructor(place, read, inset) {
+    this.#place = place;
+    this.#inset = inset;
+    this.#tooltip = new ChartTooltip(place, { read, point: (row) => this.#point(row), leave: () => this.#point(NONE) });
+    place.addEventListener("pointerdown", (event) => this.#follow(event));
+    place.addEventListener("pointermove", (event) => this.#follow(event));
+    place.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.#point(NONE)); // a finger that is lifted leaves, too
+    this.update();
+  }
+
+  /** The values have changed. */
+  update() {
+    this.#tooltip.limit(LAST + 1);
+    if (this.#row !== NONE) this.#point(this.#row);
+  }
+
+  /** @param {PointerEvent} event */
+  #follow({ clientX }) {
+    const { left, width } = this.#place.getBoundingClientRect();
+    const share = ((clientX - left) / width - this.#inset) / (1 - 2 * this.#inset);
+    this.#point(Math.round(LAST * Math.min(Math.max(share, 0), 1)));
+  }
+
+  /** @param {number} row  @returns {void} */
+  #point(row) {
+    const { style, offsetLeft, offsetTop, clientWidth } = this.#place, share = this.#inset + (row / LAST) * (1 - 2 * this.#inset);
+    this.#row = row;
+    this.#place.toggleAttribute("data-pointed", row !== NONE);
+    if (row === NONE) return this.#tooltip.hide();
+    style.setProperty("--at", `${100 * share}%`);
+    this.#tooltip.show(row, offsetLeft + clientWidth * share, offsetTop);
+  }
+}
