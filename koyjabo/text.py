@@ -11,8 +11,11 @@ from itertools import count
 from typing import Protocol
 
 LONGEST_TEXT = 512
+LONGEST_SEARCH = 200
+"""Characters of a search that are read."""
+
 DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|[\u200c\u200d]+(?!\S)")
+LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|(?<![\u200c\u200d])[\u200c\u200d]++(?!\S)")
 BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 """Letters and symbols without a shape: fillers of Hangul, and a Braille pattern without dots."""
 

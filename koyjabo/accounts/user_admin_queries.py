@@ -12,7 +12,7 @@ from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.queries import Person, known, revoke
 from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.database.paging import Page, length, ordered_by
-from koyjabo.database.text_search import has_words, typed
+from koyjabo.database.text_search import has_words, sought
 from koyjabo.errors import LastAdmin, UnknownUser
 from koyjabo.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
 from koyjabo.models import Community, LoginSession, Membership, User
@@ -73,7 +73,7 @@ def page(
     one of ORDERS, with "-" in front for descending.
     """
     wanted = select(*USER)
-    if part := typed(query):
+    if part := sought(query):
         columns = (User.email_key, User.name) if by_email else (User.name,)
         wanted = wanted.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
     rows = wanted.order_by(ordered_by(ORDERS, order), User.id).offset(start).limit(count)

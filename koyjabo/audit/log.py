@@ -148,7 +148,8 @@ def anonymous(now_ms: int) -> Actor:
     return Actor("", "", request_place.get(), now_ms)
 
 
-EMAIL = re.compile(r"[^\s@\"'<>(),;:]+@[^\s@\"'<>(),;:]+")
+WORD = r"[^\s@\"'<>(),;:]"
+EMAIL = re.compile(rf"(?<!{WORD}){WORD}++@{WORD}+")
 
 
 class AuditFilter(NamedTuple):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityQueries
 from koyjabo.communities.queries import Community as Shown
 from koyjabo.database.paging import Page, length, ordered_by
-from koyjabo.database.text_search import has_words, typed
+from koyjabo.database.text_search import has_words, sought
 from koyjabo.models import Community, Counter, DailyVisits, Membership
 
 _BY_NAME = (func.lower(Community.name), Community.id)
@@ -45,7 +45,7 @@ def overviews(session: Session, query: str, start: int, count: int, order: str) 
     for descending.
     """
     wanted = select(*_COLUMNS)
-    if part := typed(query):
+    if part := sought(query):
         wanted = wanted.where(or_(Community.id == part.lower(), and_(*has_words((Community.name,), part))))
     ordered = wanted.order_by(ordered_by(ORDERS, order), *_BY_NAME).offset(start).limit(count)
     total = length(session, wanted)

@@ -12,7 +12,7 @@ from koyjabo import models
 from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.audit.queries import Entry
 from koyjabo.database.paging import Page, length
-from koyjabo.database.text_search import has, typed
+from koyjabo.database.text_search import has, sought
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 
 
@@ -120,8 +120,8 @@ class CommunityQueries:
         wanted = _list_access(user_id).add_columns(MEMBERS)
         if not everything:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
-        if typed(search.text):
-            wanted = wanted.where(has(models.Community.name, typed(search.text)))
+        if part := sought(search.text):
+            wanted = wanted.where(has(models.Community.name, part))
         found = self._page(wanted, start, count, *ORDERS[search.order])
         return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in found.items), found.total)
 
@@ -147,8 +147,8 @@ class CommunityQueries:
     def members(self, community_id: str, search: MemberSearch, start: int, count: int) -> Page[Member]:
         """In the order in which they joined."""
         wanted = _members(community_id)
-        if typed(search.text):
-            wanted = wanted.where(has(User.name, typed(search.text)))
+        if part := sought(search.text):
+            wanted = wanted.where(has(User.name, part))
         if search.role:
             wanted = wanted.where(Membership.role == search.role)
         rows = self._rows(wanted.order_by(Membership.joined_ms, User.id), start, count)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
 
-from koyjabo.text import ASCII_DIGITS, DIGITS
+from koyjabo.text import ASCII_DIGITS, DIGITS, LONGEST_SEARCH
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""
@@ -22,6 +22,11 @@ def usable(text: str) -> str:
 def typed(text: str) -> str:
     """The text for storage: in NFC, without characters that databases refuse."""
     return unicodedata.normalize("NFC", UNUSABLE.sub("", text)).strip()
+
+
+def sought(text: str) -> str:
+    """The beginning of the text, for a search as typed by a user."""
+    return typed(text[:LONGEST_SEARCH])
 
 
 def has(column: Any, text: str) -> ColumnElement[bool]:

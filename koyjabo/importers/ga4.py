@@ -21,7 +21,7 @@ SESSIONS = frozenset(
     ["sessions", "sessioni", "sessies", "sessões", "sesiones", "sesje", "sesi", "sitzungen", "oturumlar", "сеансы"]
 ).union(["সেশন", "सेशन", "セッション", "会话"])
 NTH_DAY, NTH = "Nth day", re.compile(r"\d{1,4}", re.ASCII)
-DATE = re.compile(r"#[^:]*: ?(\d{8})", re.ASCII)
+DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
 """A comment with one date. The last two before a section of a report are its start and its end."""
 
 NO_SESSIONS = (

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 PORTS = {"smtp": 587, "smtps": 465}
 ADDRESS = r"[^\s<>@]+@[^\s<>@]+"
-SENDER = re.compile(rf'\s*"?(?P<name>[^<>"\r\n]*?)"?\s*<(?P<named>{ADDRESS})>\s*|(?P<bare>{ADDRESS})')
+SENDER = re.compile(rf'\s*+"?(?P<name>[^<>"\r\n]*+)"?\s*+<(?P<named>{ADDRESS})>\s*|(?P<bare>{ADDRESS})')
 EXAMPLE = "smtp://user:password@host:587?from=Koy%20Jabo%20<live@example.com>"
 
 

@@ -31,8 +31,6 @@ LONGEST = 60
 """The most characters of a place. With 20 places an event is still under 2 KB (specification: Real time)."""
 
 CODE = re.compile(r"[A-Z]{2}")
-DISTRICT = re.compile(r" *\(.*\) *$")
-"""The district in a city of DB-IP, "Dhaka (Gulshan)". It is removed: it is more precise than needed."""
 
 
 class Attribution(NamedTuple):
@@ -108,8 +106,14 @@ class _Database:
 
 def _place(record: Any, has_city: bool) -> str:
     code = _text(record, "country_code") or _text(record, "country", "iso_code")
-    city = DISTRICT.sub("", _text(record, "city", "names", "en") or _text(record, "city"))
+    city = _without_district(_text(record, "city", "names", "en") or _text(record, "city"))
     return (named(code, city if has_city else "") or _text(record, "country", "names", "en"))[:LONGEST]
+
+
+def _without_district(city: str) -> str:
+    """DB-IP writes "Dhaka (Gulshan)", which is more precise than needed."""
+    name, _, district = city.partition("(")
+    return name.rstrip(" ") if district.rstrip(" ").endswith(")") else city
 
 
 def named(code: str, city: str) -> str:

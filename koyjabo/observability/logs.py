@@ -17,7 +17,7 @@ from typing import Any
 from koyjabo.clock import iso
 from koyjabo.observability.request_context import request_id
 
-KEY = re.compile(r"(\w+)=%[^\s%]*[a-z]")
+KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 INDENT = "    "
 

@@ -29,9 +29,11 @@ FORMULA = "=+\\-@＝＋－＠\t\r\n"
 may begin within a text: spreadsheets split at the list separator of their country, or at one that is chosen.
 """
 
-SIGN = re.compile(rf"(?<!\w)({MARK}*[{FORMULA}])")
-MARKED = re.compile(rf"(?<!\w){MARK}({MARK}*[{FORMULA}])")
-"""A sign after a letter or digit is safe: these separate nothing."""
+START = rf"(?<!\w)(?<!\W{MARK})"
+"""Not within a row of MARK, which is read once. A sign after a letter or digit is safe: these separate nothing."""
+
+SIGN = re.compile(rf"{START}({MARK}*[{FORMULA}])")
+MARKED = re.compile(rf"{START}{MARK}({MARK}*[{FORMULA}])")
 
 
 def head(kind: str, columns: Iterable[str] = COLUMNS) -> str:

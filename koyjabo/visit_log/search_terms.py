@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from koyjabo.text import ASCII_DIGITS
+from koyjabo.text import ASCII_DIGITS, LONGEST_SEARCH
 
-LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*[#№]?\s*"
+LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
 GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"
 NUMBER = re.compile(rf"{LABEL}(?P<number>{GROUPED})", re.IGNORECASE)
 LONGEST_NUMBER = 19
@@ -16,9 +16,9 @@ MOST_PARTS = 8
 """The list of visits writes at most two; each part looks through all texts of a visit."""
 
 
-def plain(text: str) -> str:
-    """The text without NUL and outer spaces, composed as stored texts are."""
-    return unicodedata.normalize("NFC", text.replace("\0", "")).strip()
+def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
+    """The beginning of a text without NUL and outer spaces, composed as stored texts are."""
+    return unicodedata.normalize("NFC", text.strip()[:longest].replace("\0", "")).strip()
 
 
 def ordinal(text: str) -> int | None:

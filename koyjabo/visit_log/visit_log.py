@@ -17,7 +17,7 @@ from koyjabo.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.models import SITE, Scope
 from koyjabo.runtime import ReportProgress, unreported
-from koyjabo.text import N_
+from koyjabo.text import LONGEST_SEARCH, LONGEST_TEXT, N_
 from koyjabo.visit_log import condition_queries, file_format, frequent_queries, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
 from koyjabo.visit_log.frequent_queries import Frequent
@@ -40,8 +40,8 @@ LARGE_PIECE = 5_000
 WHO = {"people": False, "bots": True}
 """The values of `Filter.who`, and the `is_bot` of such visits: those of declared crawlers or not."""
 
-TEXTS = ("place", "page", "source", "browser", "text")
-"""The fields of `Filter` that are texts."""
+TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
+"""The fields of `Filter` that are texts, and how many characters are read of each."""
 
 FOREVER = "9999-12-31"
 
@@ -174,7 +174,7 @@ class VisitLog:
 
     def _wanted(self, which: Filter) -> SearchFilter:
         days, community_id = _validated(which)
-        texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name)) for name in TEXTS}
+        texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name), most) for name, most in TEXTS.items()}
         return SearchFilter(
             *self._clock.range_ms(days), community_id=community_id, is_bot=WHO.get(which.who.strip()), **texts
         )

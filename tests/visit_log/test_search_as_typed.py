@@ -114,6 +114,10 @@ def test_filter_means_exactly_what_was_chosen(world):
     assert [(which, ordinals(world, **which)) for which, _ in CHOSEN] == CHOSEN
 
 
+def test_search_is_read_for_200_characters(world):
+    assert ordinals(world, text="b2" + " " * 198 + "x" * 7000) == [22302]
+
+
 def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
     with Site(database.url) as site:
         for agent in (IPHONE, ANDROID, "curl/8.5.0"):

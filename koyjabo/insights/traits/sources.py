@@ -23,7 +23,7 @@ LISTS = (DATA / "sources.json", DATA / "more_sources.json")
 APPS = ("android-app", "ios-app")
 """Schemes of referrers whose host is the id of an app."""
 
-ADDRESS = re.compile(r"[0-9.]+|.*:.*")
+ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
 """An IP address, which has no domain."""
 
 LONGEST_LABELS = 20

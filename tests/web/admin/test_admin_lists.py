@@ -182,6 +182,7 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, sce
     assert "chandana@example.com" in admin.get("/admin/users?query=চন্দ")
     assert "chandana@example.com" in admin.get("/admin/users?query=CHANDANA@")
     assert "Nothing found." in admin.get("/admin/users?query=%25")
+    assert "Line 19" in admin.get(f"/admin/communities?query=line+19{'+' * 193}{'x' * 5000}")  # read for 200 characters
 
 
 def test_page_of_a_list_that_is_none_is_refused(admin):

@@ -1,0 +1,132 @@
+"""Regular expressions take time in proportion to the text they read: a long text stops nobody else's request."""
+
+from __future__ import annotations
+
+import ast
+import pkgutil
+import re
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from pathlib import Path
+from re import _compiler as compiler
+from re import _constants as kinds
+from re import _parser as parser
+from typing import Any
+
+import koyjabo
+
+METHODS = ("findall", "finditer", "fullmatch", "match", "search", "split", "sub")
+REPEATS = (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT)
+ASSERTIONS = (kinds.ASSERT, kinds.ASSERT_NOT)
+LETTERS = "a1 .-/(,:@'\"=#?\\;\n\u200d\u061cক"
+ENDS = ("", "\n", "x", "!", "ক")
+SHORT, LONG = 500, 2_000
+SOON = 0.0003
+"""In s: LONG takes more in proportion to its square."""
+
+STEEPEST = 9
+"""LONG takes 4 times as long as SHORT in proportion to the text, and 16 times in proportion to its square."""
+
+Read = Callable[[Any], object]
+
+
+def used() -> Iterator[tuple[str, re.Pattern[Any], str]]:
+    """Each expression of the package, with the line and the method that uses it."""
+    for module in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
+        if not module.name.endswith("__main__"):
+            names = vars(import_module(module.name))
+            for call in ast.walk(ast.parse(Path(names["__file__"]).read_text())):
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr in METHODS:
+                    pattern = _value(call.args[0] if _is_re(call.func.value) else call.func.value, names)
+                    if isinstance(pattern, re.Pattern) or (pattern and _is_re(call.func.value)):
+                        yield f"{module.name}:{call.lineno}", re.compile(pattern), call.func.attr
+
+
+def _is_re(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "re"
+
+
+def _value(node: ast.expr, names: dict[str, Any]) -> Any:
+    try:
+        return eval(compile(ast.Expression(node), "", "eval"), names)
+    except (NameError, AttributeError):
+        return None  # a local variable
+
+
+def hostile(pattern: re.Pattern[Any]) -> set[tuple[str, str, str]]:
+    """Texts made for it: a beginning, what is repeated for long, and an end that does not fit."""
+    text = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
+    tree = parser.parse(text, 0 if isinstance(pattern.pattern, bytes) else pattern.flags)
+    pumped = {*_pumped(tree, ""), *(("", example) for example in _examples(tree))}
+    found = {(first + start, middle, end) for start, middle in pumped if middle for first in ("", "x") for end in ENDS}
+    return found | {("", start + middle, end) for start, middle, end in found}
+
+
+def _pumped(tree: Any, before: str) -> Iterator[tuple[str, str]]:
+    for kind, what in tree:
+        if kind in REPEATS and what[1] > 20:
+            yield from ((before, example) for example in _examples(what[2]))
+        for part in _parts(kind, what):
+            yield from _pumped(part, before)
+        before += (_of(kind, what, tree.state) or [""])[0]
+
+
+def _parts(kind: Any, what: Any) -> list[Any]:
+    if kind is kinds.BRANCH:
+        return list(what[1])
+    if kind in REPEATS:
+        return [what[2]]
+    return [what[-1]] if kind is kinds.SUBPATTERN or kind in ASSERTIONS else []
+
+
+def _examples(tree: Any) -> list[str]:
+    """Texts that fit, each with another variant of one part."""
+    found = [""]
+    for kind, what in tree:
+        each = _of(kind, what, tree.state) or [""]
+        found = [*(text + each[0] for text in found), *(found[0] + other for other in each[1:])]
+    return found[:20]
+
+
+def _of(kind: Any, what: Any, state: Any) -> list[str]:
+    if kind is kinds.LITERAL:
+        return [chr(what)]
+    if kind in REPEATS:
+        return [text * max(1, what[0]) for text in _examples(what[2])]
+    if kind in (kinds.IN, kinds.NOT_LITERAL, kinds.ANY):
+        one = compiler.compile(parser.SubPattern(state, [(kind, what)])).fullmatch
+        return [each for each in LETTERS if one(each)][:8]
+    return [text for part in _parts(kind, what) if kind not in ASSERTIONS for text in _examples(part)]
+
+
+def steepness(read: Read, texts: list[Any]) -> float:
+    short, long = (min(_duration(read, text) for _ in range(2)) for text in texts)
+    return long / short
+
+
+def _duration(read: Read, text: Any) -> float:
+    """In s, of this thread alone."""
+    start = time.thread_time()
+    read(text)
+    return time.thread_time() - start
+
+
+def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
+    """A text for which it takes more than its length says."""
+    of = getattr(pattern, method)
+    read = {"sub": lambda text: of("", text), "finditer": lambda text: list(of(text))}.get(method, of)
+    for start, middle, end in hostile(pattern):
+        texts = [start + middle * (size // len(middle)) + end for size in (SHORT, LONG)]
+        if isinstance(pattern.pattern, bytes):
+            texts = [text.encode("latin-1", "replace") for text in texts]
+        if _duration(read, texts[1]) > SOON and all(steepness(read, texts) > STEEPEST for _ in range(3)):
+            return start, middle, end
+    return None
+
+
+def test_every_pattern_reads_a_text_in_proportion_to_its_length():
+    patterns = {(pattern, method): where for where, pattern, method in used()}
+    assert len(patterns) > 60
+    found = [(where, pattern.pattern[:60], steep(pattern, method)) for (pattern, method), where in patterns.items()]
+    assert [each for each in found if each[2]] == []
