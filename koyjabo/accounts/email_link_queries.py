@@ -14,6 +14,7 @@ from koyjabo.accounts.queries import NewHash, Person
 from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
+from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import EmailLink, Invitation, Share, User
@@ -40,11 +41,14 @@ class EmailChanged(NamedTuple):
     to_new: Letter | None
 
     def store(self, session: Session) -> None:
-        _end_all(session, self.user_id)
+        """The old email is told first, while it may be a confirmed one, which is no stranger's."""
         person = queries.by_id(session, self.user_id)
-        for letter in (self.to_old, self.to_new):
-            if letter is not None:
-                letter._replace(language=person.language if person else None).store(session)
+        language = person.language if person else None
+        if self.to_old is not None:
+            self.to_old._replace(language=language).store(session)
+        _end_all(session, self.user_id)
+        if self.to_new is not None:
+            self.to_new._replace(language=language).store(session)
 
 
 def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | None:
@@ -52,8 +56,11 @@ def prepare_reset(session: Session, letter: Letter, now_ms: int) -> Letter | Non
     person = queries.by_email(session, usable(email_key(letter.email)))
     if person is None or person.is_disabled:
         return None
-    data = {**letter.data, "is_takeover": is_takeover(person)}
-    return _with_link(session, letter._replace(email=person.email, data=data), person, RESET, now_ms)
+    charged = outbox_queries.charged(session, letter, person.id, now_ms)
+    if charged is None:
+        return None
+    data = {**charged.data, "is_takeover": is_takeover(person)}
+    return _with_link(session, charged._replace(email=person.email, data=data), person, RESET, now_ms)
 
 
 def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Letter | None:

@@ -65,7 +65,8 @@ class EmailLinks:
         for every email. Raises MailUnavailable.
         """
         self._outbox.require()
-        self._database.write(_nothing, mail=self._outbox.letter(RESET, email, language))
+        letter = self._outbox.letter(RESET, email, language, charges=self._outbox.charges(RESET))
+        self._database.write(_nothing, mail=letter)
 
     def check_reset(self, token: str) -> bool:
         """Whether the link takes the account over (see `reset_password`). Raises UnknownLink."""
@@ -95,12 +96,15 @@ class EmailLinks:
             self._unlock(credential_rules.email_key(person.email))
         return NewPassword(person.email, browser_mark_of(person._replace(**hashed._asdict())))
 
-    def request_verification(self, account: Account) -> None:
-        """Mail the link again. Raises MailUnavailable."""
+    def request_verification(self, account: Account) -> bool:
+        """Mail the link again. Returns False if the mails to strangers of this day are used up. Raises
+        MailUnavailable.
+        """
         self._outbox.require()
         person = self._database.read(queries.by_id, account.id)
         language = person.language if person else None
-        self._database.write(_nothing, mail=letters.verification(self._outbox, account.id, account.email, language))
+        letter = letters.verification(self._outbox, account.id, account.email, language)
+        return letter is None or self._database.write(letter.store)
 
     def verify(self, account: Account, token: str) -> None:
         """Verify the email of this account. Only a login to it does so: who reads the mail and who uses the account
@@ -130,8 +134,8 @@ class EmailLinks:
         letter = self._outbox.letter
         return EmailChanged(
             user_id,
-            letter("email_changed", old, None),
-            letter("email_new", new, None, user=user_id),
+            letter("email_changed", old, None, owner=user_id),
+            letter("email_new", new, None, owner=user_id, user=user_id),
         )
 
     def _id(self, purpose: str, token: str) -> str:

@@ -11,11 +11,11 @@ from koyjabo.network import user_agents
 
 def verification(outbox: Outbox, user_id: str, email: str, language: str | None) -> Letter | None:
     """With a link that confirms the email."""
-    return outbox.letter(VERIFY, email, language, user=user_id)
+    return outbox.letter(VERIFY, email, language, owner=user_id, user=user_id)
 
 
 def sign_in(outbox: Outbox, person: Person, new: NewSession) -> Letter | None:
     """About a login with an unfamiliar browser."""
     browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}
-    return outbox.letter("sign_in", person.email, person.language, at_ms=new.now_ms, **names)
+    return outbox.letter("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)

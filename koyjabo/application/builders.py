@@ -78,10 +78,10 @@ def outbox(
 ) -> Outbox:
     server, site, secret = settings.smtp, settings.public_url, settings.secret_key
     if server is None:
-        return Outbox(database, clock, runtime, None, None, secret)
+        return Outbox(database, clock, runtime, None, None, secret, settings.rate_limit_mails)
     composer = Composer(server.sender_name, server.sender, site, tokens, settings.zone)
     transport = SmtpTransport(server, urlsplit(site).hostname or "localhost", runtime)
-    return Outbox(database, clock, runtime, composer, transport, secret)
+    return Outbox(database, clock, runtime, composer, transport, secret, settings.rate_limit_mails)
 
 
 def realtime(base: Base) -> RealtimeServices:

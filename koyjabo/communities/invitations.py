@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from koyjabo.accounts import email_link_queries
 from koyjabo.accounts.credential_rules import email_key
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
@@ -23,6 +24,16 @@ from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import Invitation
 
+Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
+"""What became of the mail: this server may send none, or none to such an address; the inviter has not confirmed their
+own email; the mails to strangers of this day are used up.
+"""
+
+
+class Invited(NamedTuple):
+    token: str  # of the link
+    mail: Mailed  # says nothing about who has the email
+
 
 class Invitations:
     """Calls of admins check the permissions of `account`; they raise UnknownCommunity and Forbidden. A token admits
@@ -37,19 +48,16 @@ class Invitations:
         self._tokens = tokens
         outbox.prepare({INVITATION: invitation_queries.prepare})
 
-    def invite(self, account: Account, community_id: str, email: str, role: str, language: str) -> str:
-        """Invite the person with this email, whether there is an account with it or not. `language` is that of the
-        mail, unless an account has chosen another one. Returns the token of the link.
+    def invite(self, account: Account, community_id: str, email: str, role: str, language: str) -> Invited:
+        """Invite the person with this email, whether there is an account with it or not. They get a mail if the inviter
+        has confirmed their own email, within the budgets. `language` is that of the mail, unless an account has chosen
+        another one.
         """
         by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
-
-        def mail(community: str) -> Letter | None:
-            names = {"community": _one_line(community), "by": _one_line(account.name)}
-            data = {"link": invitation_id, "role": role, **names}
-            return self._outbox.letter(INVITATION, email, language, sender=account.id, **data)
-
-        self._database.write(_invite, by, account, community_id, invitation_id, email, role, mail=mail)
-        return self._tokens.token(INVITATION, invitation_id)
+        data = {"link": invitation_id, "role": role, "by": account.name}
+        letter = self._outbox.letter(INVITATION, email, language, sender=account.id, **data)
+        mail = self._database.write(_invite, by, account, community_id, invitation_id, email, role, letter)
+        return Invited(self._tokens.token(INVITATION, invitation_id), mail)
 
     def pending(self, account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
         """The invitations to a community, for its admins, each with its token."""
@@ -83,9 +91,16 @@ class Invitations:
 
 
 def _invite(
-    session: Any, by: Actor, account: Account, community_id: str, invitation_id: str, email: str, role: str
-) -> str:
-    """Returns the name of the community."""
+    session: Any,
+    by: Actor,
+    account: Account,
+    community_id: str,
+    invitation_id: str,
+    email: str,
+    role: str,
+    letter: Letter | None,
+) -> Mailed:
+    """Returns what became of the letter."""
     records = CommunityQueries(session)
     community = memberships.managed(records, account, community_id).community
     times = {"created_ms": by.at_ms, "expires_ms": by.at_ms + WEEK_MS}
@@ -100,7 +115,16 @@ def _invite(
     )
     invitation_queries.add(session, invitation)
     records.store(by.entry("member.invite", memberships.subject(community), role=role))
-    return community.name
+    return _mail(session, account, community.name, letter)
+
+
+def _mail(session: Any, account: Account, community: str, letter: Letter | None) -> Mailed:
+    if letter is None:
+        return "unavailable"
+    if not email_link_queries.state(session, account.id).is_verified:
+        return "unconfirmed"
+    is_queued = letter._replace(data={**letter.data, "community": community}).store(session)
+    return "queued" if is_queued else "limited"
 
 
 def _pending(session: Any, account: Account, community_id: str, now_ms: int) -> list[PendingInvitation]:
@@ -148,7 +172,3 @@ def _valid(session: Any, invitation_id: str, now_ms: int) -> Offer:
     if found is None:
         raise UnknownInvitation
     return found
-
-
-def _one_line(name: str) -> str:
-    return " ".join(name.split())

@@ -42,7 +42,7 @@ Operation = Callable[[Session], Any]
 
 
 class Storable(Protocol):
-    def store(self, session: Session) -> None:
+    def store(self, session: Session) -> object:
         """Insert it, in the transaction of the session."""
 
 

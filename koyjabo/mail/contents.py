@@ -1,4 +1,6 @@
-"""The contents of each kind of mail. Names of people and communities are theirs to choose, so they are only text."""
+"""The contents of each kind of mail. Names of people and communities are theirs to choose, so they are only text, and
+`mailable`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
+from koyjabo.mail.names import mailable
 from koyjabo.mail.speech import Speech
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.place_names import in_language
@@ -71,11 +74,16 @@ def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
 
 
 def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
-    say, names = speech.say, {"name": data["by"], "community": data["community"]}
+    say, community = speech.say, mailable(data["community"])
+    names = {"name": mailable(data["by"]) or say(N_("Somebody")), "community": community}
+    subject, offer = N_("Invitation to a community"), N_("%(name)s invites you to a community.")
+    if community:
+        subject = N_("Invitation to %(community)s")
+        offer = N_("%(name)s invites you to the community %(community)s.")
     return Contents(
-        say(N_("Invitation to %(community)s"), community=data["community"]),
+        say(subject, **names),
         [
-            say(N_("%(name)s invites you to the community %(community)s."), **names),
+            say(offer, **names),
             say(N_("Your role: %(role)s"), role=say(ROLES[data["role"]])),
             say(N_("You become a member only if you accept. The link is good for a week, and once.")),
         ],
@@ -153,7 +161,7 @@ def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Li
 
 def _community(speech: Speech, each: Mapping[str, Any]) -> str:
     lines = [
-        each["name"],
+        mailable(each["name"]) or speech.say(N_("A community")),
         _compared(speech, N_("Visits this week: %(count)s"), each["visits"], each["visits_before"]),
         speech.say(N_("Most people online at once: %(count)s"), count=speech.count(each["most"])),
     ]

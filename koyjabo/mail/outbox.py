@@ -14,8 +14,10 @@ from koyjabo.database import worker_lease_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.mail import outbox_queries
+from koyjabo.mail.budget_queries import Charge
+from koyjabo.mail.budgets import Budgets
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import LEASE, SENDER_LENGTH, Letter, Prepare, Status
+from koyjabo.mail.outbox_queries import LEASE, USED_UP, Letter, Prepare, Status
 from koyjabo.mail.smtp import NotDelivered, Transport
 from koyjabo.runtime import Runtime
 
@@ -24,12 +26,17 @@ log = logging.getLogger(__name__)
 DELIVERABLE = re.compile(r"[^\s()<>\[\]:;@\\,\"]+@[\w.-]+")
 """Other characters have a meaning in headers: mails to `x<y@example.com` would reach `y@example.com`."""
 
+USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account": logging.WARNING}
+"""Only the server's concerns everybody, so the metrics count it among the errors."""
+
 LOOK_S = 2.0
 """Seconds between two calls of `tick`."""
 
 
 class Outbox:
-    """Call `tick` every LOOK_S. Without `composer` and `transport`, `letter` returns None, and nothing is stored."""
+    """Call `tick` every LOOK_S. Without `composer` and `transport`, `letter` returns None, and nothing is stored.
+    `most` is RATE_LIMIT_MAILS.
+    """
 
     def __init__(
         self,
@@ -39,6 +46,7 @@ class Outbox:
         composer: Composer | None,
         transport: Transport | None,
         secret: str,
+        most: int,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -46,6 +54,7 @@ class Outbox:
         self._composer = composer
         self._transport = transport
         self._key = hmac.digest(secret.encode(), b"recipients of mails", "sha256")
+        self._budgets = Budgets(clock, self._key, most)
         self._prepare: dict[str, Prepare] = {}
         self._worker = secrets.token_hex(16)
         self._busy = self._has_sent = False
@@ -69,27 +78,37 @@ class Outbox:
         email: str,
         language: str | None,
         once: str | None = None,
+        owner: str | None = None,
         sender: str | None = None,
         **data: Any,
     ) -> Letter | None:
         """A letter to `store` in the transaction of its cause; None if this server sends no mails, or none to such
         an address. In the `language` of the recipient, if that is known. Of letters with the same `once`, only the
-        first is stored; `sender` is the id of a user, whose letters to strangers are limited.
+        first is stored.
+
+        A letter to a stranger is stored within the budgets: that of a `sender`, or to the `owner` of an email that may
+        not be confirmed. Both are ids of users.
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
         letter = Letter(kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms())
+        account = owner or sender
         return letter._replace(
             once=self._hash(once) if once else None,
-            sender=self._hash(f"sender {sender}")[:SENDER_LENGTH] if sender else None,
+            owner=owner,
+            charges=self._budgets.charges(account) if account else (),
         )
+
+    def charges(self, kind: str) -> tuple[Charge, ...]:
+        """The budgets of mails of this kind alone, for the address of the current request: other kinds leave them."""
+        return self._budgets.shared(kind)
 
     def _hash(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), "sha256").hexdigest()
 
     def status(self) -> Status | None:
         """None if this server sends no mails. Raises LedgerUnavailable."""
-        return self._database.read(outbox_queries.status) if self.is_on else None
+        return self._database.read(outbox_queries.status, self._budgets.server()) if self.is_on else None
 
     def tick(self) -> None:
         """Start sending in a task if there is something to send, or renew the lease while one is running."""
@@ -138,6 +157,8 @@ class Outbox:
     def _send(self, letter: Letter) -> None:
         assert self._composer is not None
         assert self._transport is not None
+        for of in letter.data.get(USED_UP, ()):
+            log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, letter.kind)
         try:
             mail = self._composer.compose(letter)
             self._transport.send(mail.recipient, mail.message, mail.is_utf8)

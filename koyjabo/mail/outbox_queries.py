@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -11,18 +10,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.database import worker_lease_queries
-from koyjabo.models import OutboxMail
+from koyjabo.mail import budget_queries
+from koyjabo.mail.budget_queries import Charge
+from koyjabo.models import OutboxMail, User
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 MOST_AN_HOUR = 5
 """Mails of one kind to one address: further ones are dropped, so that no form fills a stranger's mailbox."""
 
-MOST_OF_A_SENDER = 50
-"""Mails in a day that one user has sent to strangers: further ones are dropped."""
-
-SENDER_LENGTH = 32
-"""Characters of the hash of a user, with which `once` begins, so that the mails of a user are found by its index."""
+ORDER = ("reset", "email_changed", "sign_in", "email_new", "verify", "invitation", "weekly")
+"""Of the kinds that are due, the first is sent: what people wait for or should know at once, and then the rest."""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS
 SENT_KEPT_MS, FAILED_KEPT_MS = DAY_MS, 30 * DAY_MS
@@ -33,8 +31,10 @@ LEASE = "mail"
 
 
 class Letter(NamedTuple):
-    """A mail without its texts. `data` has what they need: names, ids and numbers. `once` and `sender` are keyed
-    hashes.
+    """A mail without its texts. `data` has what they need: names, ids and numbers. `once` is a keyed hash.
+
+    `charges` are the budgets that a mail to a stranger uses. The email of the user `owner` is none once it is
+    confirmed.
     """
 
     kind: str
@@ -45,32 +45,36 @@ class Letter(NamedTuple):
     at_ms: int
     once: str | None = None
     id: int = 0
-    sender: str | None = None
+    owner: str | None = None
+    charges: tuple[Charge, ...] = ()
 
-    def store(self, session: Session) -> None:
-        """Put it into the outbox, in the transaction of what it is about."""
+    def store(self, session: Session) -> bool:
+        """Put it into the outbox, in the transaction of what it is about. Returns False if a budget is used up; that
+        says nothing about the recipient, who may have got too many from others.
+        """
+        used_up = budget_queries.charge(session, self._due(session), self.at_ms)
+        if used_up is None:
+            return False
         if self._is_wanted(session):
-            row = self._asdict() | {"data": json.dumps(self.data), "created_ms": self.at_ms, "due_ms": self.at_ms}
-            if self.sender is not None:
-                row["once"] = self.sender + secrets.token_hex(SENDER_LENGTH // 2)
+            data = json.dumps({**self.data, **({USED_UP: used_up} if used_up else {})})
+            row = self._asdict() | {"data": data, "created_ms": self.at_ms, "due_ms": self.at_ms}
             session.add(OutboxMail(**{name: row[name] for name in ROW}, attempts=0))
             session.flush()
+        return True
+
+    def _due(self, session: Session) -> tuple[Charge, ...]:
+        return () if self.owner and is_confirmed(session, self.owner) else self.charges
 
     def _is_wanted(self, session: Session) -> bool:
         same = (OutboxMail.recipient == self.recipient, OutboxMail.kind == self.kind)
         recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
         sent = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
         known = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
-        return sent < MOST_AN_HOUR and not known and self._of_sender(session) < MOST_OF_A_SENDER
+        return sent < MOST_AN_HOUR and not known
 
-    def _of_sender(self, session: Session) -> int:
-        """How many mails of this sender were stored within a day. Nothing that the sender does afterwards lowers it."""
-        if self.sender is None:
-            return 0
-        theirs = OutboxMail.once.between(self.sender, f"{self.sender}g")  # digits are hexadecimal
-        recent = (theirs, OutboxMail.created_ms > self.at_ms - DAY_MS)
-        return session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
 
+USED_UP = "used_up"
+"""In the data of a letter: whose budgets it has used up, which is logged when it is sent."""
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
@@ -91,12 +95,12 @@ class Status(NamedTuple):
     oldest_ms: int | None  # since when the oldest of them has waited
     last_failure: str | None  # of an attempt for one of them
     failures: list[Failure]  # given up, newest first, at most MOST_FAILURES
+    most: int | None = None  # RATE_LIMIT_MAILS, if the mails to strangers of this day are used up
 
 
 def is_due(session: Session, worker: str, now_ms: int) -> bool:
     """Whether this worker should take a letter."""
-    due = select(OutboxMail.id).where(OutboxMail.done_ms.is_(None), OutboxMail.due_ms <= now_ms).limit(1)
-    if session.scalar(due) is None:
+    if _next(session, now_ms) is None:
         return False
     return worker_lease_queries.is_free(session, LEASE, worker, now_ms)
 
@@ -107,9 +111,7 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
     """
     if not worker_lease_queries.renew(session, LEASE, worker, now_ms):
         return None
-    due = select(OutboxMail).where(OutboxMail.done_ms.is_(None), OutboxMail.due_ms <= now_ms)
-    ordered = due.order_by(OutboxMail.kind == "weekly", OutboxMail.due_ms, OutboxMail.id).limit(1)
-    while (row := session.execute(ordered).scalar_one_or_none()) is not None:
+    while (row := _next(session, now_ms)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
         letter = prepare.get(row.kind, _as_it_is)(session, _letter(row), now_ms)
@@ -118,6 +120,32 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
         _finish(row, now_ms)
         session.flush()
     return None
+
+
+def _next(session: Session, now_ms: int) -> OutboxMail | None:
+    """One look into the index by kind: however many invitations wait, they are not read."""
+    for kind in ORDER:
+        due = (OutboxMail.done_ms.is_(None), OutboxMail.kind == kind, OutboxMail.due_ms <= now_ms)
+        row = session.scalar(select(OutboxMail).where(*due).order_by(OutboxMail.due_ms, OutboxMail.id).limit(1))
+        if row is not None:
+            return row
+    return None
+
+
+def charged(session: Session, letter: Letter, owner: str, now_ms: int) -> Letter | None:
+    """A letter whose recipient was not known when it was stored: if it is to a stranger, it is charged now, for the
+    `charges` in its data. None if a budget is used up.
+    """
+    if is_confirmed(session, owner):
+        return letter
+    charges = [Charge(*each) for each in letter.data.get("charges", ())]
+    used_up = budget_queries.charge(session, charges, now_ms)
+    return None if used_up is None else letter._replace(data={**letter.data, USED_UP: used_up})
+
+
+def is_confirmed(session: Session, user_id: str) -> bool:
+    """Whether the email of a user is known to be theirs."""
+    return session.scalar(select(User.verified_ms).where(User.id == user_id)) is not None
 
 
 def sent(session: Session, letter_id: int, now_ms: int) -> None:
@@ -139,7 +167,8 @@ def failed(session: Session, letter_id: int, reason: str, now_ms: int) -> bool:
     return True
 
 
-def status(session: Session) -> Status:
+def status(session: Session, budget: Charge | None = None) -> Status:
+    """`budget` is that of the server."""
     waiting = OutboxMail.done_ms.is_(None)
     count, oldest_ms = session.execute(select(func.count(), func.min(OutboxMail.created_ms)).where(waiting)).one()
     tried = select(OutboxMail.failure).where(waiting, OutboxMail.failure.is_not(None))
@@ -147,7 +176,8 @@ def status(session: Session) -> Status:
     given_up = select(OutboxMail.kind, OutboxMail.failure, OutboxMail.done_ms)
     given_up = given_up.where(OutboxMail.failure.is_not(None), OutboxMail.done_ms.is_not(None))
     rows = session.execute(given_up.order_by(OutboxMail.done_ms.desc()).limit(MOST_FAILURES))
-    return Status(count, oldest_ms, last, [Failure._make(row) for row in rows])
+    most = budget.most if budget and budget_queries.is_used_up(session, budget) else None
+    return Status(count, oldest_ms, last, [Failure._make(row) for row in rows], most)
 
 
 def pause_ms(attempts: int) -> int:

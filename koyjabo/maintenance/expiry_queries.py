@@ -17,6 +17,7 @@ from koyjabo.models import (
     Invitation,
     LoginFailures,
     LoginSession,
+    MailBudget,
     OutboxMail,
     PendingStep,
     Share,
@@ -69,6 +70,10 @@ def mails(session: Session, before_ms: int, size: int) -> int:
     is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
     is_old = func.coalesce(OutboxMail.done_ms, OutboxMail.created_ms) <= before_ms - FAILED_KEPT_MS
     return _remove(session, OutboxMail.id, size, is_sent | is_old)
+
+
+def mail_budgets(session: Session, before_ms: int, size: int) -> int:
+    return _remove(session, MailBudget.key, size, MailBudget.expires_ms <= before_ms)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:

@@ -27,6 +27,7 @@ UNCOUNTED = (
     expiry_queries.invitations,
     expiry_queries.email_links,
     expiry_queries.mails,
+    expiry_queries.mail_budgets,
     expiry_queries.pending_steps,
     expiry_queries.spent_codes,
     expiry_queries.shares,

@@ -47,7 +47,7 @@ from koyjabo.models.ledger import (
     Visit,
     Visitor,
 )
-from koyjabo.models.mail import EmailLink, Invitation, OutboxMail
+from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
 from koyjabo.models.second_factor import Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret
 from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork, WebhookEvent
@@ -77,6 +77,7 @@ __all__ = [
     "Invitation",
     "LoginFailures",
     "LoginSession",
+    "MailBudget",
     "MemberSpans",
     "Membership",
     "NightlyWork",

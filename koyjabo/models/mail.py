@@ -15,7 +15,7 @@ class OutboxMail(Model):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_due", "done_ms", "due_ms"),
+        Index("ix_outbox_due", "done_ms", "kind", "due_ms"),
         Index("ix_outbox_recipient", "recipient", "kind"),
         Index("uq_outbox_once", "once", unique=True),
     )
@@ -32,6 +32,17 @@ class OutboxMail(Model):
     attempts: Mapped[int] = mapped_column(Integer)
     failure: Mapped[str | None] = mapped_column(Text)  # of the last attempt: a status of SMTP or the kind of the error
     done_ms: Mapped[int | None] = mapped_column(BigInteger)  # sent, or given up if there is a `failure`
+
+
+class MailBudget(Model):
+    """How many mails to strangers an account, a network or the server has sent on a day."""
+
+    __tablename__ = "mail_budgets"
+    __table_args__ = (Index("ix_mail_budgets_expires", "expires_ms"), {"sqlite_with_rowid": False})
+
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)  # a keyed hash that changes daily
+    used: Mapped[int] = mapped_column(Integer)
+    expires_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 class EmailLink(Model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Any
@@ -15,6 +16,9 @@ NO_LIMIT = "koyjabo.no_limit"
 
 LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
 """The keys of requests from this machine, and of requests that a local proxy forwards for another client."""
+
+current: ContextVar[str] = ContextVar("client_address", default="")
+"""The `limit_key` of the current request; "" outside of one. The transport sets it before the request sends mails."""
 
 TIMES_LOCAL = 10
 """How many times the limits of one address LOCAL has: it may be a proxy that does not say for whom it forwards."""

@@ -147,6 +147,13 @@ class Settings(BaseModel):
     rate_limit_changes: int = Field(
         120, alias="RATE_LIMIT_CHANGES", ge=0, description="changes of any kind a minute by one account, 0 for no limit"
     )
+    rate_limit_mails: int = Field(
+        500,
+        alias="RATE_LIMIT_MAILS",
+        ge=0,
+        description="mails a day to unconfirmed emails, such as invitations; a tenth of them for one address, 0 for no "
+        "limit",
+    )
     rate_limit_reports: int = Field(
         600,
         alias="RATE_LIMIT_REPORTS",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.account_calls import bare, log_in, sign_up
+from support.account_calls import bare, confirm, log_in, sign_up
 from support.admin_calls import panel
 from support.app_fixtures import Site, Time, assert_error
 from support.community_calls import found, invite
@@ -115,17 +115,18 @@ def test_address_in_other_letters_is_reached_but_not_one_that_headers_read_other
 def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     founder = sign_up(site)
     send(site)
+    confirm(site, "ayesha")
     invite(founder, found(founder)["id"], "karim@example.com")
     mailbox.refusal = "550 no"
     site.time.pass_(days=1)
     send(site)
-    retention, tables = site.services.maintenance.retention, ("outbox", "email_links", "invitations")
+    retention, tables = site.services.maintenance.retention, ("outbox", "email_links", "invitations", "mail_budgets")
     counts = []
     for days in (0, 1, 6, 30):
         site.time.pass_(days=days, minutes=1)
         retention.sweep()
         counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
-    assert counts == [[1, 1, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
+    assert counts == [[1, 1, 1, 3], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     sign_up(site, "salma")
     with Site(site.database_url, site.time) as silent:
         for days, left in ((29, 1), (1, 0)):

@@ -49,7 +49,7 @@ class Backdated:
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
         pending = PendingSteps(self._database, self.clock, "", "none")
-        unsent = Outbox(self._database, self.clock, runtime, None, None, secret="")
+        unsent = Outbox(self._database, self.clock, runtime, None, None, secret="", most=0)
         self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
         self.invitations = Invitations(self._database, self.clock, unsent, LinkTokens(secret=""))

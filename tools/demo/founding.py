@@ -58,8 +58,8 @@ class Founding:
             communities.join(account, community_id)
         if not plan.is_open or member.role != "member":
             invitations, founder = self._backdated.invitations, self._founders[plan.name]
-            token = invitations.invite(founder, community_id, account.email, member.role, "en")
-            invitations.accept(account, token)
+            made = invitations.invite(founder, community_id, account.email, member.role, "en")
+            invitations.accept(account, made.token)
         self._backdated.reports.convert(account.id, member.visitor.id)
 
 

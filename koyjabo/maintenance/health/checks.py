@@ -175,6 +175,8 @@ def _mails(seen: Seen) -> Check:
         return Check("mails", WARNING, "given_up", {"count": len(mail.failures)})
     if mail.oldest_ms is not None and seen.facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:
         return Check("mails", WARNING, "late", {"count": mail.waiting, "at": mail.oldest_ms})
+    if mail.most is not None:
+        return Check("mails", WARNING, "used_up", {"count": mail.most})
     return Check("mails", GOOD, "sent", {"count": mail.waiting})
 
 

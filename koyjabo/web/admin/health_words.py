@@ -67,6 +67,7 @@ SENTENCES = {
     "mails.off": N_("This server sends no mails. Set SMTP_URL and PUBLIC_URL."),
     "mails.late": N_("Waiting mails: %(count)s, the oldest since %(at)s."),
     "mails.given_up": N_("Mails that could not be sent: %(count)s"),
+    "mails.used_up": N_("Today's %(count)s mails to unconfirmed emails are used up."),
     "places.known": N_("Countries are known."),
     "places.missing": N_("The country database is missing, so all places are unknown."),
     "version.current": N_("Version %(version)s, database schema %(schema)s."),
@@ -98,6 +99,10 @@ ADVICE = {
     "reports.late": N_("Reports are slow until then. If the number does not fall, the log says why (projection)."),
     "mails.late": N_("The reason of the last attempt is below. Check SMTP_URL."),
     "mails.given_up": N_("The reasons are below. Check SMTP_URL."),
+    "mails.used_up": N_(
+        "Until midnight, invitations are links only, and new accounts get no mail. Look for spam in the audit log, or "
+        "raise RATE_LIMIT_MAILS."
+    ),
     "places.missing": N_("Run make assets, then restart the server."),
     "version.newer": N_("Deploy the newer version to all machines."),
 }

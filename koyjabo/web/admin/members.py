@@ -14,21 +14,21 @@ from koyjabo.web.ui.member_forms import MemberProblem, Result
 
 @bp.post("/communities/<community_id>/members")
 def add_member(community_id: str) -> Response:
-    return _result(member_forms.invite(me(), community_id), "invited", community_id)
+    return _result(member_forms.invite(me(), community_id), community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
 def change_role(community_id: str, user_id: str) -> Response:
-    return _result(member_forms.set_role(me(), community_id, user_id), "role_given", community_id)
+    return _result(member_forms.set_role(me(), community_id, user_id), community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
     back = url_for("admin.community", community_id=community_id)
-    return _result(member_forms.remove(me(), community_id, user_id, back), "member_removed", community_id)
+    return _result(member_forms.remove(me(), community_id, user_id, back), community_id)
 
 
-def _result(found: Result, code: str, community_id: str) -> Response:
+def _result(found: Result, community_id: str) -> Response:
     if isinstance(found, MemberProblem):
         return show(community_id, problem=found)
-    return done(code, "admin.community", *found, community_id=community_id)
+    return done(found.code, "admin.community", found.about, found.undo, community_id=community_id)

@@ -163,6 +163,7 @@ def request_password_reset() -> Response:
     are the same for every email."""
     body = PasswordResetBody.of(request)
     rate_limits.count_reset()
+    tokens.record_request_place()
     current().accounts.email_links.request_reset(body.email, language())
     return Response(status=202, headers={"Cache-Control": "no-store"})
 

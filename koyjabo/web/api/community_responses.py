@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from koyjabo.clock import iso
 from koyjabo.communities.communities import CommunityAccess, Member
 from koyjabo.communities.invitation_queries import Offer
+from koyjabo.communities.invitations import Mailed
 from koyjabo.web.api.community_requests import COUNT_ANONYMOUS, PUBLIC_COUNT
 
 JOINED_AT = "2025-12-16T04:48:38.412Z"
@@ -77,10 +78,14 @@ class MemberAnswer(BaseModel):
 
 
 class InvitedAnswer(BaseModel):
-    """An invitation that was made."""
+    """An invitation that was made. No field depends on whether there is an account with the email."""
 
     status: Literal["invited"]
     link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
+    mail: Mailed = Field(
+        description="whether the link was mailed: the server may send no mails, your own email may not be confirmed, "
+        "or the mails of this day may be used up"
+    )
 
 
 class NamedAnswer(BaseModel):

@@ -26,12 +26,12 @@ def members(community_id: str) -> Response:
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
     found = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
-    return _result(found, "invited", community_id)
+    return _result(found, community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
 def set_role(community_id: str, user_id: str) -> Response:
-    return _result(member_forms.set_role(page_login.require(), community_id, user_id), "role_given", community_id)
+    return _result(member_forms.set_role(page_login.require(), community_id, user_id), community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
@@ -40,14 +40,14 @@ def remove_member(community_id: str, user_id: str) -> Response:
     account, back = page_login.require(), url_for("pages.members", **_list(community_id))
     found = member_forms.remove(account, community_id, user_id, back)
     if isinstance(found, MemberChange) and user_id.lower() == account.id:
-        return done("left", "pages.list_communities", found.about)
-    return _result(found, "member_removed", community_id)
+        return done(found.code, "pages.list_communities", found.about)
+    return _result(found, community_id)
 
 
-def _result(found: Result, code: str, community_id: str) -> Response:
+def _result(found: Result, community_id: str) -> Response:
     if isinstance(found, MemberProblem):
         return _show(community_page.enter(community_id, ADMIN), found)
-    return done(code, "pages.members", *found, **_list(community_id))
+    return done(found.code, "pages.members", found.about, found.undo, **_list(community_id))
 
 
 def _list(community_id: str) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response
     read = partial(current().communities.directory.members, at.account, community_id, search=search)
     found = pagination.list_page(read, "pages.members", community_id=community_id)
     values: dict[str, Any] = {"found": found, "search": search, "form": problem.form, "refused": problem.refused}
-    invitations = member_forms.pending(at.account, community_id) if at.may(ADMIN) else []
-    values |= {"invitations": invitations, "sends_mails": current().mail.is_on}
+    if at.may(ADMIN):
+        values |= {"invitations": member_forms.pending(at.account, community_id), "sends_mails": current().mail.is_on}
+        values["is_confirmed"] = current().accounts.email_links.state(at.account).is_verified
     return community_page.page("members", at, problem.status, **values)

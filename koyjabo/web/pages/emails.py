@@ -33,8 +33,8 @@ def do_verify_email(token: str) -> Response:
 def send_verification() -> Response:
     account = page_login.require()
     rate_limits.count_reset()
-    current().accounts.email_links.request_verification(account)
-    return done("verification_sent", "pages.account")
+    is_sent = current().accounts.email_links.request_verification(account)
+    return done("verification_sent" if is_sent else "mails_used_up", "pages.account")
 
 
 @bp.post("/account/weekly-report")

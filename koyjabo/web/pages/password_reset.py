@@ -31,6 +31,7 @@ def do_forgot_password() -> Response:
     if body is None:
         return _ask(form, 422)
     rate_limits.count_reset()
+    tokens.record_request_place()
     current().accounts.email_links.request_reset(body.email, language())
     return done("reset_requested", "pages.log_in")
 

@@ -16,6 +16,7 @@ from koyjabo.audit import log
 from koyjabo.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.extensions import jwt
 from koyjabo.identity import Login
+from koyjabo.network import client_address
 from koyjabo.web.current import current
 from koyjabo.web.security import cookies, rate_limits
 
@@ -53,9 +54,11 @@ def require() -> Login:
 
 
 def record_request_place() -> None:
-    """Set the place of the current request for the audit log. Call it for every request that may write an entry,
-    because the context may still have the place of the connection's previous request.
+    """Set the place of the current request for the audit log, and its address for the budgets of mails. Call it for
+    every request that may write an entry or send a mail, because the context may still have those of the connection's
+    previous request.
     """
+    client_address.current.set(client_address.limit_key(request.environ))
     log.request_place.set(current().network.places.locate(request.remote_addr))
 
 

@@ -26,6 +26,14 @@ SENTENCES = {
     "archived": _("%(name)s was archived."),
     "restored": _("%(name)s was restored."),
     "invited": _("The invitation of %(name)s was made. Its link is below."),
+    "invited_unconfirmed": _(
+        "The invitation of %(name)s was made, but not mailed: your own email is not confirmed. Send the link below "
+        "yourself."
+    ),
+    "invited_limited": _(
+        "The invitation of %(name)s was made, but not mailed: there were too many mails today. Send the link below "
+        "yourself."
+    ),
     "withdrawn": _("The invitation was withdrawn."),
     "declined": _("You have declined the invitation."),
     "role_given": _("The role of %(name)s was changed."),
@@ -37,6 +45,7 @@ SENTENCES = {
     ),
     "password_reset": _("Your password was changed, and you are logged out everywhere. Log in with the new password."),
     "verification_sent": _("The mail is on its way. It may take some minutes."),
+    "mails_used_up": _("No mail was sent: there were too many today. Try again tomorrow."),
     "email_verified": _("Your email is confirmed."),
     "account_deleted": _("Your account was deleted."),
     "session_ended": _("The session was ended: %(name)s"),

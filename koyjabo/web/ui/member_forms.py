@@ -25,6 +25,9 @@ from koyjabo.web.ui.questions import Question, confirm
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
 
+INVITED = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
+"""The messages about invitations that were not mailed, though this server sends mails."""
+
 
 class MemberProblem(NamedTuple):
     """The status and the errors with which the list of members is shown; by default without errors."""
@@ -42,8 +45,9 @@ NO_PROBLEM = MemberProblem()
 
 
 class MemberChange(NamedTuple):
-    """The change a form has made, for the message about it."""
+    """The change a form has made, for the message about it (`flash.SENTENCES`)."""
 
+    code: str
     about: str  # the name or email of the person
     undo: Undo | None = None
 
@@ -67,8 +71,8 @@ def invite(account: Account, community_id: str, count: Callable[[], None] = lamb
     if body is None:
         return MemberProblem(422, form)
     count()
-    current().communities.invitations.invite(account, community_id, body.email, body.role, language())
-    return MemberChange(body.email)
+    made = current().communities.invitations.invite(account, community_id, body.email, body.role, language())
+    return MemberChange(INVITED.get(made.mail, "invited"), body.email)
 
 
 def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
@@ -86,7 +90,7 @@ def set_role(account: Account, community_id: str, user_id: str) -> Result:
     def act() -> MemberChange:
         given = current().communities.directory.set_role(account, community_id, user_id, role)
         undo = Undo(request.full_path.rstrip("?"), {"role": given.role_before}) if given.role_before else None
-        return MemberChange(given.member.name, undo)
+        return MemberChange("role_given", given.member.name, undo)
 
     return _attempt(user_id, act)
 
@@ -98,7 +102,8 @@ def remove(account: Account, community_id: str, user_id: str, back: str) -> Resu
         community, member = current().communities.directory.removable(account, community_id, user_id)
         confirm(removal(account, community, member, back))
         current().communities.directory.remove_member(account, community_id, user_id)
-        return MemberChange(community.name if member.user_id == account.id else member.name)
+        is_own = member.user_id == account.id
+        return MemberChange("left", community.name) if is_own else MemberChange("member_removed", member.name)
 
     return _attempt(user_id, act)
 

@@ -1,0 +1,48 @@
+"""Budgets of mails to strangers, in the database: they hold on all workers and after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import select, text, update
+from sqlalchemy.orm import Session
+
+from koyjabo.models import MailBudget
+
+KEPT_MS = 25 * 3_600_000
+"""A budget is one of a day, and a day has up to 25 hours."""
+
+ADD = text(
+    "INSERT INTO mail_budgets (key, used, expires_ms) VALUES (:key, 0, :expires_ms) ON CONFLICT (key) DO NOTHING"
+)
+
+
+class Charge(NamedTuple):
+    """One mail of a budget: whose it is (`account`, `network`, `server`), its key, and the mails it has in all."""
+
+    of: str
+    key: str
+    most: int
+
+
+def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str] | None:
+    """Take one mail out of each budget. Returns whose budgets it has used up; None, and takes nothing, if one of them
+    had none left. Each budget is used up once. Locks the budgets until the transaction ends.
+    """
+    by_key = {each.key: each for each in charges}
+    keys = sorted(by_key)  # in one order, so that there are no deadlocks
+    if not keys:
+        return []
+    session.execute(ADD, [{"key": key, "expires_ms": now_ms + KEPT_MS} for key in keys])
+    wanted = select(MailBudget.key, MailBudget.used).where(MailBudget.key.in_(keys)).order_by(MailBudget.key)
+    used = {row.key: row.used for row in session.execute(wanted.with_for_update())}
+    if any(used[key] >= each.most for key, each in by_key.items()):
+        return None
+    session.execute(update(MailBudget).where(MailBudget.key.in_(keys)).values(used=MailBudget.used + 1))
+    return [each.of for key, each in by_key.items() if used[key] + 1 == each.most]
+
+
+def is_used_up(session: Session, budget: Charge) -> bool:
+    used = session.scalar(select(MailBudget.used).where(MailBudget.key == budget.key))
+    return used is not None and used >= budget.most

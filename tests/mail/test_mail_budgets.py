@@ -1,0 +1,172 @@
+"""Mails to strangers, whose emails nobody has confirmed: for whom they are sent, how many a day, and what names say."""
+
+from __future__ import annotations
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.account_calls import PASSWORD, bare, confirm, log_in, sign_up
+from support.admin_calls import panel
+from support.app_fixtures import Site, Time
+from support.community_calls import PATH, found
+from support.mailbox import html_of, text_of
+from support.page_calls import Reader, words
+from support.statements import plan_of, recorded
+
+from koyjabo.mail.names import mailable
+
+MANY = 3000
+BACKLOG = """INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
+WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {rows})
+SELECT '{kind}', '', '', '{{}}', 1, {due}, 0 FROM numbers"""
+
+
+def mailed(site: Site, kind: str = "verify") -> int:
+    return site.rows("SELECT count(*) FROM outbox WHERE kind = :kind", kind=kind)[0][0]
+
+
+def join(site: Site, name: str, address: str = "192.0.2.1") -> int:
+    body = {"email": f"{name}@example.com", "password": PASSWORD}
+    headers = {"X-Forwarded-For": address}
+    return bare(site).post("/api/auth/signup", json=body, headers=headers).status_code
+
+
+def asked(person, community: str, email: str) -> str:
+    """What becomes of the mail of an invitation."""
+    answer = person.post(f"{PATH}/{community}/members", json={"email": email, "role": "member"})
+    assert answer.json["link"].startswith("https://live.example.com/invitations/")
+    return answer.json["mail"]
+
+
+def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and_50_a_day(site):
+    founder = sign_up(site, "founder")
+    community, reader = found(founder)["id"], Reader(site).log_in("founder")
+    path = f"/communities/{community}/members"
+    assert asked(founder, community, "stranger@example.com") == "unconfirmed"
+    assert "You get a link, and send it yourself." in words(reader.get(path))
+    reader.send(path, email="karim@example.com", role="member")
+    assert "not mailed: your own email is not confirmed" in words(reader.get(path))
+    assert mailed(site, "invitation") == 0
+    confirm(site, "founder")
+    assert "We send the invitation by mail" in words(reader.get(path))
+    found_ones = [asked(founder, community, f"stranger{number}@example.com") for number in range(50)]
+    assert found_ones == ["queued"] * 48 + ["limited"] * 2, "two were to its own email, before that was confirmed"
+    reader.send(path, email="karim@example.com", role="member")
+    assert "not mailed: there were too many mails today" in words(reader.get(path))
+    site.time.pass_(days=1)
+    founder.renew()
+    assert [asked(founder, community, "one@example.com") for _ in range(6)] == ["queued"] * 6, "says nothing of others"
+    assert mailed(site, "invitation") == 48 + 5
+
+
+def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_they_are_used_up(
+    database, mailbox, caplog
+):
+    settings = mailbox.settings(RATE_LIMIT_LOGINS="0", RATE_LIMIT_MAILS="20", TRUSTED_PROXIES="1")
+    with Site(database.url, **settings) as site, caplog.at_level(logging.WARNING, "koyjabo"):
+        one = [f"2001:db8:1::{number}" for number in range(3)]
+        subnet = [f"2001:db8:1:{number}::1" for number in range(1, 9)]
+        others = [f"2001:db8:1:{number}00::1" for number in range(1, 4)]
+        counts = []
+        for addresses in (one, subnet, others, [f"192.0.2.{number}" for number in range(12)]):
+            for address in addresses:
+                assert join(site, f"p{address}".replace(":", "-"), address) == 201
+            counts.append(mailed(site))
+            site.restart()
+        assert counts == [2, 8, 10, 20]
+        reader = Reader(site).log_in("p192.0.2.11")
+        reader.send("/account/verify-email")
+        assert "No mail was sent: there were too many today." in words(reader.get(reader.location))
+        site.services.mail.send_all()
+        told = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
+        assert sorted(told) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
+        assert "Today's 20 mails to unconfirmed emails are used up." in words(panel(site).get("/admin/health"))
+        site.time.pass_(days=1)
+        assert (join(site, "tomorrow"), mailed(site)) == (201, 21)
+
+
+def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everything_to_others(database, mailbox):
+    settings = mailbox.settings(RATE_LIMIT_LOGINS="0", RATE_LIMIT_MAILS="1")
+    with Site(database.url, **settings) as site:
+        for name in ("ayesha", "karim", "salma"):
+            sign_up(site, name)
+        confirm(site, "karim")
+        for name in ("karim", "salma", "ayesha"):
+            bare(site).post("/api/auth/password-reset", json={"email": f"{name}@example.com"})
+            site.services.mail.send_all()
+            body = {"email": f"{name}.new@example.com", "password": PASSWORD}
+            assert log_in(site, name).patch("/api/auth/me", json=body).status_code == 200
+        site.services.mail.send_all()
+        assert sorted(mailbox.recipients) == ["ayesha@example.com", *["karim@example.com"] * 3, "salma@example.com"]
+        assert mailbox.to("salma@example.com")[0]["Subject"] == "Choose a new password", "its budget is one of its own"
+
+
+@pytest.mark.both_kinds
+def test_workers_at_the_same_time_do_not_exceed_a_budget(database, mailbox):
+    time, settings = Time(), mailbox.settings(RATE_LIMIT_LOGINS="0", RATE_LIMIT_MAILS="7", TRUSTED_PROXIES="1")
+    with Site(database.url, time, **settings) as one, Site(database.url, time, **settings) as two:
+        with ThreadPoolExecutor(8) as threads:
+            names, addresses = zip(*((f"person{number}", f"192.0.2.{number}") for number in range(20)), strict=True)
+            statuses = list(threads.map(join, (one, two) * 10, names, addresses))
+        assert (set(statuses), mailed(one)) == ({201}, 7)
+
+
+@pytest.mark.both_kinds
+def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_read(site, mailbox, kind):
+    sign_up(site)
+    for waiting, due in (("invitation", 2), ("weekly", 1)):
+        site.rows(BACKLOG.format(kind=waiting, rows=MANY, due=due))
+    site.rows("ANALYZE")
+    bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
+    with recorded() as statements:
+        assert [site.services.mail._take().kind for _ in range(2)] == ["reset", "verify"]
+    looks = [each for each in statements if "due_ms" in each[0] and each[0].startswith("SELECT")]
+    plans = [plan_of(site, kind, *each) for each in looks]
+    assert len(plans) == 1 + 5
+    assert [plan for plan in plans if "ix_outbox_due" not in plan or "B-TREE" in plan] == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "You have won, claim it at https://evil.example/claim",
+        *("www.evil", "evil.example", "Evil.Example/claim", "evil。example", "evil\uff0eexample", "evil\u2024example"),
+        *(
+            "e\u200bvil.\u200bexample",
+            "ｅｖｉｌ．ｅｘａｍｐｌｅ",
+            "evil.рф",
+            "evil.বাংলা",
+            "i❤.ws",
+            "evil.xn--54b7fta0cc",
+        ),
+        *(
+            "h\u2060ttp:\u2215\u2215evil",
+            "me@evil",
+            "192.0.2.1/x",
+            "\\\\evil\\share",
+            "evil\u0701example",
+            "evil\ufe52com",
+        ),
+    ],
+)
+def test_name_with_the_address_of_a_page_is_in_no_mail(name):
+    assert mailable(f"Prize {name} office") == ""
+
+
+def test_other_names_stay_on_one_line_without_what_cannot_be_seen():
+    for name in ("মো.করিম", "ড.মুহাম্মদ ইউনূস", "Night bus <b>", "A.K.M. Fazlul", "No. 5, 10.15 h", "Wait...", "24/7"):
+        assert mailable(name) == name
+    assert mailable("Night\r\nBcc: x\x00\u2028\u202ebus\x85") == "Night Bcc: x bus"
+
+
+def test_invitation_says_something_neutral_in_place_of_such_a_name(site, mailbox):
+    founder = sign_up(site, "evil.example")
+    confirm(site, "evil.example")
+    community = found(founder, name="Claim it at https://evil.example")["id"]
+    assert asked(founder, community, "stranger@example.com") == "queued"
+    site.services.mail.send_all()
+    (mail,) = mailbox.to("stranger@example.com")
+    assert mail["Subject"] == "Invitation to a community"
+    assert "Somebody invites you to a community." in text_of(mail)
+    assert "evil" not in mail.as_string() + text_of(mail) + html_of(mail)
