@@ -124,7 +124,7 @@ class Accounts:
         client = log.anonymous(new.now_ms)
         renewal = self._database.write(
             queries.renew_session,
-            *(claims.user_id, claims.token_id, new),
+            *(claims.user_id, claims.token_id, new, self._pending.policy),
             audit=lambda renewal: own_entry(client, "session.replay", renewal.ended),
         )
         if renewal.ended is not None:
@@ -145,10 +145,12 @@ class Accounts:
             self._on_revoked(session_id)
 
     def login_of(self, session_id: str, refresh_id: str | None = None) -> Login | None:
-        """The login of a session; None if it is revoked or expired, or its user disabled. `refresh_id`, if given, must
-        be its valid refresh token, or one renewed less than TOGETHER_MS ago.
+        """The login of a session; None if it is revoked or expired, or its user disabled or without the second factor
+        that REQUIRE_TWO_FACTOR wants. `refresh_id`, if given, must be its valid refresh token, or one renewed less than
+        TOGETHER_MS ago.
         """
-        found = self._database.read(queries.of_session, session_id, self._clock.now_ms(), refresh_id)
+        now_ms, policy = self._clock.now_ms(), self._pending.policy
+        found = self._database.read(queries.of_session, session_id, now_ms, refresh_id, policy)
         return Login(account_of(found), session_id) if found else None
 
     def require_room(self, client: Client) -> None:

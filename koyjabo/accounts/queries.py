@@ -8,11 +8,12 @@ import uuid
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
+from koyjabo.accounts.second_factor.policy import Policy
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.errors import EmailTaken
@@ -146,13 +147,24 @@ def by_id(session: Session, user_id: str) -> Person | None:
     return _person(session.get(User, user_id))
 
 
-def of_session(session: Session, session_id: str, now_ms: int, refresh_id: str | None = None) -> Person | None:
-    """The user of a live session; None if it is revoked or expired, its user is disabled, or `refresh_id` is given and
-    `Family.admits` refuses it.
+def permitted(policy: Policy) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on users: they have a second factor if `policy` wants one of them. Their sessions end when it begins
+    to want one; but a server or a command that does not know the setting may begin others, or give a role.
+    """
+    if policy == "none":
+        return ()
+    return (or_(User.second_factor_ms.is_not(None), *([~User.is_admin] if policy == "admins" else [])),)
+
+
+def of_session(
+    session: Session, session_id: str, now_ms: int, refresh_id: str | None = None, policy: Policy = "none"
+) -> Person | None:
+    """The user of a live session; None if it is revoked or expired, its user is disabled or not `permitted`, or
+    `refresh_id` is given and `Family.admits` refuses it.
     """
     query = select(User, *FAMILY).join(LoginSession, LoginSession.user_id == User.id)
     mine = (LoginSession.id == session_id, LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms)
-    row = session.execute(query.where(*mine, User.disabled_ms.is_(None))).one_or_none()
+    row = session.execute(query.where(*mine, User.disabled_ms.is_(None), *permitted(policy))).one_or_none()
     if row is None or (refresh_id is not None and not Family._make(row[1:]).admits(refresh_id, now_ms)):
         return None
     return known(row[0])
@@ -179,11 +191,11 @@ def _needs(person: Person) -> tuple[str, int | None, bool]:
     return person.password, person.second_factor_ms, person.is_admin
 
 
-def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession) -> Renewal:
+def renew_session(session: Session, user_id: str, old_refresh_id: str, new: NewSession, policy: Policy) -> Renewal:
     """Replace the refresh token. An older token ends the session, because it or its successor was stolen. Less than
     TOGETHER_MS after a renewal it is only refused: another tab may have sent it, or the response may have been lost.
     """
-    person = of_session(session, new.id, new.now_ms)
+    person = of_session(session, new.id, new.now_ms, policy=policy)
     if person is None or person.id != user_id:
         return Renewal()
     good = (LoginSession.id == new.id, LoginSession.refresh_id == old_refresh_id, LoginSession.revoked_ms.is_(None))

@@ -180,7 +180,8 @@ def communities(
             dashboards.changed(community_id)
 
     database, clock, runtime, backends = base.database, base.clock, base.runtime, base.backends
-    permissions, participants = Permissions(database, runtime, clock), Participants()
+    policy = base.settings.require_two_factor
+    permissions, participants = Permissions(database, runtime, clock, policy), Participants()
     attendance_log, time_spent = AttendanceLog(attend, runtime, clock), TimeSpent(database, runtime, clock)
     community_rooms = CommunityRooms(
         *(rooms, backends.members, visits, dashboards, panel.current),

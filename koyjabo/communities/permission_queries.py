@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.queries import FAMILY, Family
+from koyjabo.accounts.queries import FAMILY, Family, permitted
+from koyjabo.accounts.second_factor.policy import Policy
 from koyjabo.identity import site_role
 from koyjabo.models import Community, LoginSession, Membership, User
 
@@ -33,9 +34,15 @@ class Facts(NamedTuple):
     roles: dict[tuple[str, str], str]  # by community and user
 
 
-def facts(session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str]) -> Facts:
-    """Look up these ids. Revoked sessions, disabled users, archived communities and unknown ids are left out."""
+def facts(
+    session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str], policy: Policy
+) -> Facts:
+    """Look up these ids. Revoked sessions, those of users that are not `permitted`, disabled users, archived
+    communities and unknown ids are left out.
+    """
     live = select(*FAMILY).where(LoginSession.revoked_ms.is_(None))
+    if policy != "none":
+        live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
     active = select(Community.id, Community.is_listed, Community.public_count).where(Community.archived_ms.is_(None))
     found = Facts({}, {}, {}, {})

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from koyjabo.accounts import access_version_queries
+from koyjabo.accounts.second_factor.policy import Policy
 from koyjabo.clock import Clock
 from koyjabo.communities.permission_queries import Facts, facts
 from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
@@ -53,7 +54,10 @@ class AccessRequest(NamedTuple):
 
 
 class Permissions:
-    def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:
+    """`policy` is REQUIRE_TWO_FACTOR."""
+
+    def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock, policy: Policy) -> None:
+        self._policy = policy
         self._database = database
         self._runtime = runtime
         self._clock = clock
@@ -100,7 +104,7 @@ class Permissions:
     def _look_up(self, accesses: Collection[RequiredAccess]) -> Facts:
         sessions, users = {each.session_id for each in accesses}, {each.user_id for each in accesses}
         communities = {each.community_id for each in accesses}
-        return self._database.read(facts, sessions, users, communities)
+        return self._database.read(facts, sessions, users, communities, self._policy)
 
     def _answer_requests(self) -> None:
         while jobs := self._take_pending():
@@ -120,7 +124,7 @@ class Permissions:
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
         """Whether this session is not revoked and its refresh token, if given, is valid. Raises LedgerUnavailable."""
-        known = self._database.read(facts, [session_id], [], [])
+        known = self._database.read(facts, [session_id], [], [], self._policy)
         return _is_live(session_id, known, refresh_id, self._clock.now_ms())
 
 

@@ -122,7 +122,7 @@ class Enrolment:
     def end_sessions_without(self) -> None:
         """End the sessions of users of whom REQUIRE_TWO_FACTOR wants a second factor, and who have none: at start."""
         if self._policy != "none":
-            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._policy == "admins")
+            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._policy)
 
 
 def _setup(secret: str, email: str) -> TotpSetup:

@@ -45,11 +45,11 @@ class PendingSteps:
         self._database = database
         self._clock = clock
         self._secret = secret.encode()
-        self._policy = policy
+        self.policy = policy
 
     def is_required(self, person: Person) -> bool:
         """Whether REQUIRE_TWO_FACTOR wants a second factor of this person."""
-        return requires(self._policy, person.is_admin)
+        return requires(self.policy, person.is_admin)
 
     def begin_if_due(self, person: Person, cookie: str = "", visitor_id: str | None = None) -> SecondFactorDue | None:
         """The second step of a login with the right password; None if it needs none. `cookie` may prove that the

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import case, delete, func, insert, or_, select, text, update
+from sqlalchemy import case, delete, func, insert, not_, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.queries import revoke
+from koyjabo.accounts.queries import permitted, revoke
+from koyjabo.accounts.second_factor.policy import Policy
 from koyjabo.audit.log import Entry
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
@@ -161,10 +162,9 @@ def remove_all(session: Session, user_id: str) -> None:
     session.execute(update(User).where(User.id == user_id).values(second_factor_ms=None))
 
 
-def end_sessions_without(session: Session, now_ms: int, only_admins: bool) -> None:
-    """End the sessions of users that have no second factor."""
-    users = select(User.id).where(User.second_factor_ms.is_(None))
-    users = users.where(User.is_admin) if only_admins else users
+def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
+    """End the sessions of users that lack the second factor that `policy` wants of them."""
+    users = select(User.id).where(*map(not_, permitted(policy)))
     revoke(session, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
 
 

@@ -19,7 +19,7 @@ from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
 from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import WrongCode, WrongPasskey
+from koyjabo.errors import SecondFactorExpired, WrongCode, WrongPasskey
 
 
 class Browser(NamedTuple):
@@ -107,7 +107,7 @@ class SecondStep:
         TooManyRequests.
         """
         pending = self._pending.count_try(token, ENROL, SIGN_UP)
-        person = self._pending.person_of(pending)
+        person = self._without_factor(pending)
         if pending.purpose == SIGN_UP:
             browser = browser._replace(is_familiar=lambda _: True)
         codes, digests = self._codes.new_recovery_codes(person.id)
@@ -123,7 +123,16 @@ class SecondStep:
 
     def enrolling(self, token: str) -> Person:
         """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
-        return self._pending.person_of(self._pending.find(token, ENROL, SIGN_UP))
+        return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
+
+    def _without_factor(self, pending: Pending) -> Person:
+        """A step of enrolment takes the password alone, so it ends when there is a second factor, such as a passkey
+        that was made in a session meanwhile. Raises SecondFactorExpired.
+        """
+        person = self._pending.person_of(pending)
+        if person.second_factor_ms is not None:
+            raise SecondFactorExpired
+        return person
 
     def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[Person, Proof]:
         key = self._database.read(passkey_queries.key, str(credential.get("id")))

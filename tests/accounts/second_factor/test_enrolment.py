@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from support.account_calls import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
 from support.app_fixtures import Site, assert_error
+from support.authenticator import Authenticator
 from support.community_calls import site_admin
 from support.routes import method_of
 from support.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
@@ -224,6 +225,43 @@ def test_new_admin_without_a_second_factor_is_logged_out_and_has_to_enrol(new_si
     assert (ayesha.get(ME).status_code, karim.get(ME).status_code) == (401, 200)
     assert live_sessions(site) == 1
     enrolling(site)
+
+
+def test_token_of_enrolment_ends_when_there_is_a_second_factor(new_site):
+    """Else the password alone would be enough beside a passkey that was made meanwhile."""
+    site = new_site("admins")
+    ayesha = sign_up(site)
+    promote(site, ayesha.email)
+    headers = bearer(enrolling(site))
+    app = App(site, bare(site).post(TOTP, headers=headers).json["secret"])
+    promote(site, ayesha.email, is_admin=False)
+    person = log_in(site)
+    options = person.post("/api/auth/passkeys/options", json={"password": PASSWORD}).json["options"]
+    made = person.post("/api/auth/passkeys", json={"credential": Authenticator().create(options)})
+    assert made.status_code == 201
+    assert_error(bare(site).post(TOTP, headers=headers), 401, "second_factor_expired")
+    confirmed = bare(site).post(CONFIRM, json={"code": app.code()}, headers=headers)
+    assert_error(confirmed, 401, "second_factor_expired")
+
+
+@pytest.mark.parametrize("policy", ["admins", "all"])
+def test_session_is_refused_that_a_server_without_the_setting_has_given_to_who_lacks_a_factor(new_site, policy):
+    """As during an upgrade of several servers, or by a command that does not know the setting."""
+    site = new_site(policy)
+    with Site(site.database_url, site.time) as other:
+        ayesha, with_one, karim = sign_up(other), sign_up(other, "rani"), sign_up(other, "karim")
+        turn_on(with_one)
+        for admin in (ayesha, with_one):
+            promote(other, admin.email)
+    for person, status in ((ayesha, 401), (with_one, 200), (karim, 401 if policy == "all" else 200)):
+        browser = site.app.test_client()
+        browser.set_cookie("access_token_cookie", person.access)
+        page = browser.get("/account", headers={"Accept": "text/html"})
+        assert page.status_code == (200 if status == 200 else 303)
+        assert bare(site).get(ME, headers=bearer(person.access)).status_code == status
+        session_id = site.services.accounts.tokens.read(person.access).session_id
+        assert site.services.communities.permissions.is_live(session_id, None) == (status == 200), "for sockets"
+        assert bare(site).post("/api/auth/refresh", headers=bearer(person.refresh)).status_code == status
 
 
 def test_turning_off_what_is_demanded_ends_all_sessions(new_site):
