@@ -1,7 +1,7 @@
 """Reads requests with llhttp, which is strict, and limits their size (RFC 9112).
 
 llhttp does not stop at the end of a request. So it is given the bytes in pieces, each of which ends where a request may
-end: after the length that was announced, or after an empty line.
+end: after the length that was announced, after the last chunk, or after an empty line.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from koyjabo.server.http.chunks import Chunks
 from koyjabo.server.http.refusals import Refused
 
 LONGEST_LINE = 8 * 1024
@@ -27,6 +28,9 @@ TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQU
 END = b"\r\n\r\n"
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 VERSIONS = {"1.0", "1.1"}
+SEPARATORS = {"HTTP_COOKIE": "; "}
+"""Of values of a header that is sent several times, where it is no comma: pairs of cookies (RFC 9113, 8.2.3)."""
+
 OTHER_PROTOCOLS = {b"RTSP/", b" ICE/"}
 """Protocols that llhttp reads as well; five bytes before the version."""
 
@@ -55,7 +59,7 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_body_size", "_header_count", "_line", "_llhttp", "_pieces", "_refusal", "_size", "_tail", "_unfed",
+        "_body_size", "_chunks", "_header_count", "_line", "_llhttp", "_pieces", "_refusal", "_size", "_tail", "_unfed",
         "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive", "largest_body", "method", "url",
         "version",
     )  # fmt: skip
@@ -75,6 +79,7 @@ class RequestParser:
         self._line: bytes | None = b""  # the beginning of a request line that is not whole yet
         self._tail = b""  # the last bytes that were parsed, in which an empty line may have begun
         self._size = self._body_size = self._unfed = self._header_count = 0
+        self._chunks: Chunks | None = None
         self._pieces: list[bytes] = []
         self._refusal: Refused | None = None
 
@@ -114,6 +119,8 @@ class RequestParser:
             self._line = data[start:]
             return b""
         self._line = None
+        if data.count(b" ", start, end) > 2:
+            raise Refused(HTTPStatus.BAD_REQUEST, "single spaces must part the words of the request line")
         if data[max(0, end - 9) : end - 4] in OTHER_PROTOCOLS:
             raise Refused(HTTPStatus.BAD_REQUEST, "the protocol must be HTTP")
         if data.isascii() or data[start:end].isascii():
@@ -123,6 +130,8 @@ class RequestParser:
     def _next_end(self, data: bytes, at: int) -> int:
         if self._unfed:
             return at + self._unfed
+        if self._chunks is not None and not self._chunks.are_over:
+            return self._chunks.end_in(data, at)
         if self._tail:
             begun = (self._tail + data[at : at + 3]).find(END)
             if begun >= 0:
@@ -171,17 +180,20 @@ class RequestParser:
             self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_count += 1
+        if self._header_count > MOST_HEADERS:
+            self._refuse(HEAD_TOO_LARGE)
+            return
         if self.has_head:
             return  # a trailer
-        self._header_count += 1
         key = names.get(name) or wsgi_name(name)
         text = value.decode("latin-1").strip(" \t")
-        if len(name) + len(value) > LONGEST_LINE or self._header_count > MOST_HEADERS:
+        if len(name) + len(value) > LONGEST_LINE:
             self._refuse(HEAD_TOO_LARGE)
         elif key == "HTTP_HOST" and key in self.headers:
             self._refuse(HTTPStatus.BAD_REQUEST, "Host must be given once")
         elif key in self.headers:
-            self.headers[key] += f",{text}"
+            self.headers[key] += f"{SEPARATORS.get(key, ',')}{text}"
         elif key:
             self.headers[key] = text
 
@@ -194,6 +206,8 @@ class RequestParser:
         if "CONTENT_LENGTH" in headers and self.method != "CONNECT":
             self._unfed = int(headers["CONTENT_LENGTH"])
             self.keeps_alive = self.keeps_alive and self._unfed <= MOST_UNREAD
+        if "HTTP_TRANSFER_ENCODING" in headers:
+            self._chunks = Chunks()
         if "HTTP_EXPECT" in headers:
             self.awaits_continue = self.version == "1.1" and headers["HTTP_EXPECT"].lower() == "100-continue"
         if self.version not in VERSIONS:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from itertools import count
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.fuzz_effort import effort
 from support.line import chunked, head
 
+from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser, wsgi_name
 
 LARGEST_BODY = 100
+NEXT = head("GET", "/next")
+RECEIVED = 65_536
 H2C = ("Upgrade: h2c", "Connection: Upgrade")
 CHUNKS = head("POST", "/", "Transfer-Encoding: chunked")
 EMPTY_LINES = b"a\r\n\r\nb\r\n\r\n"
@@ -19,6 +27,8 @@ REQUESTS = {
     "with a body": head("POST", "/", "Content-Length: 10") + b"0123456789",
     "with empty lines in its body": head("POST", "/", f"Content-Length: {len(EMPTY_LINES)}") + EMPTY_LINES,
     "in chunks": CHUNKS + chunked(b"ab", EMPTY_LINES, b"c"),
+    "in chunks that look like ends": CHUNKS + chunked(b"a\r\n0\r\n\r\n", b"0\r\n\r\n", b"\n", b"0"),
+    "in a chunk that looks like sizes": CHUNKS + chunked(b"fff\r\n" * 4),
     "in chunks with trailers": CHUNKS + b"1;a=b\r\nx\r\n0\r\nX-A: b\r\n\r\n",
     "after empty lines": b"\r\n\r\n" + head("GET", "/"),
     "with bytes over 127": head("GET", "/").replace(b"/ ", b"/\xff?\xe0\xa6 ", 1),
@@ -50,7 +60,7 @@ def test_request_may_be_cut_anywhere():
         assert len(whole) == 1, what
         assert read_all([bytes([each]) for each in request]) == whole, what
         for cut in range(1, len(request)):
-            assert read_all([request[:cut], request[cut:]]) == whole, (what, cut)
+            assert read_all([request[:cut], request[cut:] + NEXT]) == [*whole, *read_all([NEXT])], (what, cut)
 
 
 @effort(100)
@@ -69,6 +79,40 @@ def test_body_is_kept_up_to_one_piece_over_the_limit():
     for _ in range(10):
         parser.feed(b"x" * 1000)
     assert len(parser.body) == 1000
+
+
+def work(request: bytes) -> int:
+    """How many functions are called to read it, in the pieces in which a socket gives it, as far as it is read."""
+    called = count()
+    parser = RequestParser(LARGEST_BODY)
+    sys.setprofile(lambda *_: next(called))
+    try:
+        with suppress(Refused):
+            for at in range(0, len(request), RECEIVED):
+                parser.feed(request[at : at + RECEIVED])
+    finally:
+        sys.setprofile(None)
+    return next(called)
+
+
+def test_shape_of_a_body_does_not_change_what_it_costs():
+    letters = work(CHUNKS + chunked(b"abcd" * 60_000))
+    assert work(CHUNKS + chunked(b"\r\n\r\n" * 60_000)) == letters
+    assert work(CHUNKS + chunked(b"\r\n0\r\n\r\n" * 30_000)) == letters
+    for many in (b"1\r\na\r\n", b"2\r\n\r\n\r\n", b"1;a=b\r\nx\r\n", b"0\r\n" + b"a: b\r\n" * 40_000):
+        assert work(CHUNKS + many * (240_000 // len(many))) < 40_000, many[:10]
+
+
+def test_body_may_have_1000_chunks():
+    assert len(read_all([CHUNKS + chunked(*[b"a"] * 999)])) == 1
+    with pytest.raises(Refused):
+        read_all([CHUNKS + chunked(*[b"a"] * 1_000)])
+
+
+def test_cookies_in_several_headers_are_one_list():
+    """Servers behind proxies that speak HTTP/2 to browsers get them so (RFC 9113, 8.2.3)."""
+    ((_, _, headers, _),) = read_all([head("GET", "/", "Cookie: a=b", "Accept: x", "Cookie: c=d; e=f", "Accept: y")])
+    assert (headers["HTTP_COOKIE"], headers["HTTP_ACCEPT"]) == ("a=b; c=d; e=f", "x,y")
 
 
 def test_name_with_an_underscore_is_left_out():
