@@ -32,8 +32,8 @@ def unreported(rows: int, label: str) -> AbstractContextManager[Advance]:
 class Waiter(Protocol):
     """Lets one request or task wait for one answer. After `wake`, `wait` returns at once. `wake` is idempotent.
 
-    The waiter resumes inside the call of `wake`, so call `wake` from the loop (`Runtime.soon`). It raises no error of
-    the waiter.
+    The waiter resumes inside the call of `wake`, or in its turn, so call `wake` from the loop (`Runtime.soon`). It
+    raises no error of the waiter.
     """
 
     def wait(self) -> None: ...

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
-from koyjabo.network.client_address import LOCAL, TIMES_LOCAL
+from koyjabo.network.client_address import LOCAL, LOCAL_KEYS, TIMES_LOCAL
 
 
 class Level(NamedTuple):
@@ -26,6 +26,18 @@ def levels(address: str) -> tuple[Level, ...]:
         return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
     number = int(address)  # the first 64 bits
     return Level(address, 1), Level(f"{number >> 8:x}/56", 4), Level(f"{number >> 16:x}/48", 16)
+
+
+def customer(address: str) -> str:
+    """The largest network that one customer may have: an IPv4 address, or the /48 of an IPv6 address."""
+    return levels(address)[-1].network
+
+
+def neighbours(address: str) -> str:
+    """The /24 or /48 of an address; "" for this machine, which may be a proxy of all clients, and for no limit."""
+    if not address or address in LOCAL_KEYS:
+        return ""
+    return customer(address) if address.isdecimal() else address.rpartition(".")[0] or address
 
 
 class AddressCounter:

@@ -17,6 +17,8 @@ NO_LIMIT = "koyjabo.no_limit"
 LOCAL, LOCAL_PROXY = "this machine", "127.0.0.1"
 """The keys of requests from this machine, and of requests that a local proxy forwards for another client."""
 
+LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
+
 current: ContextVar[str] = ContextVar("client_address", default="")
 """The `limit_key` of the current request; "" outside of one. The transport sets it before the request sends mails."""
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from koyjabo.network.client_address import LOCAL, LOCAL_PROXY
-
 log = logging.getLogger(__name__)
 
 SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
-LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
 
 ENOUGH = 20
 """Requests from this machine, and none from elsewhere, after which a proxy is more likely than an operator."""

@@ -1,7 +1,8 @@
 """Records what happens on the sockets of this worker, in the log and in the metrics.
 
 The logger `koyjabo.websockets` has four kinds of lines: sockets opened and closed, failed authentication, broadcasts
-(at DEBUG: up to twenty a second in each room), and errors. No line has personal data.
+(at DEBUG: up to twenty a second in each room), and errors. No line has personal data. The sockets of one address have
+few lines a minute, so that a client that reconnects all the time does not fill the disk; the metrics count all.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 
+from koyjabo.network.rate_limiter import Rate
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.reconnections import Reconnections
 from koyjabo.realtime.close_codes import CLEAN_CLOSES, GOING_AWAY
@@ -17,6 +19,9 @@ log = logging.getLogger("koyjabo.websockets")
 
 NOWHERE = "-"
 """The community in log lines about sockets without one."""
+
+MOST_LINES = 3
+"""Lines of one address a minute about sockets that were opened, and as many about closed and refused ones."""
 
 BROADCAST = "broadcast room=%s type=%s clients=%d bytes=%d ms=%.1f revision=%s"
 COMMIT_EVENT = "visitor_update"
@@ -27,30 +32,37 @@ class SocketLog:
     def __init__(self, metrics: Metrics, reconnections: Reconnections) -> None:
         self._metrics = metrics
         self._reconnections = reconnections
+        self._lines = Rate(MOST_LINES)
 
-    def opened(self, kind: str, community: str = NOWHERE, who: str | None = None) -> None:
-        """Record a socket that was opened and admitted; `who` is its user or visitor, if known."""
+    def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
+        """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is the key of
+        its limits, here and below.
+        """
         is_back = who is not None and self._reconnections.is_back(who)
         self._metrics.opened(kind, is_back)
-        log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
+        if self._has_line(address, "opened"):
+            log.info("socket_opened kind=%s community=%s reconnection=%s", kind, community, is_back)
 
     def named(self, who: str) -> None:
         """Record that an open socket has named its visitor, which may be back."""
         if self._reconnections.is_back(who):
             self._metrics.reconnected()
 
-    def refused(self, kind: str, community: str, code: int | str, why: str, is_logged: bool = True) -> None:
+    def refused(self, kind: str, address: str, community: str, code: int | str, why: str) -> None:
         """Record a refused socket or join; `why` is a code of `koyjabo.errors`, or a word in its style."""
         self._metrics.error(f"socket_{why}")
-        if is_logged:
+        if self._has_line(address, "refused"):
             log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)
 
-    def closed(self, kind: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None) -> None:
+    def closed(
+        self, kind: str, address: str, code: int, duration_s: float, community: str = NOWHERE, who: str | None = None
+    ) -> None:
         """Record the end of an admitted socket, with the client's close code."""
         if who is not None and code not in CLEAN_CLOSES and code != GOING_AWAY:
             self._reconnections.lost(who)
         self._metrics.closed(duration_s)
-        log.info("socket_closed kind=%s community=%s code=%d duration_s=%.1f", kind, community, code, duration_s)
+        if self._has_line(address, "closed"):
+            log.info("socket_closed kind=%s community=%s code=%d duration_s=%.1f", kind, community, code, duration_s)
 
     def received(self, kind: str) -> None:
         self._metrics.received(kind)
@@ -65,3 +77,6 @@ class SocketLog:
     def sent_to_one(self, event: str) -> None:
         """Record the present value of a room that was sent to one member."""
         self._metrics.sent(event, 1)
+
+    def _has_line(self, address: str, event: str) -> bool:
+        return not address or not self._lines.use_address(address, event).is_exceeded

@@ -15,6 +15,7 @@ from flask import Flask, Request
 from koyjabo.application.services import Services
 from koyjabo.counting.stats import encode
 from koyjabo.errors import KoyJaboError, NoStreams
+from koyjabo.network import client_address
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.close_codes import TOO_MANY, UNEXPECTED
 from koyjabo.realtime.events import STATS_ROOM, Error
@@ -63,14 +64,15 @@ class Events(Stream):
             self._record_refusal(connection, request, CLOSE_CODES.get(code, UNEXPECTED), code)
             connection.abandon()
             raise
-        self._socket_log.opened(self.kind, self.community_of(connection), self.person_of(connection))
+        self._record_opening(connection)
         return connection.body
 
     def _reserve(self, streams: Any, request: Request) -> EventConnection:
         try:
             return cast(EventConnection, streams.open(request.environ, self))
         except KoyJaboError:
-            self._socket_log.refused(self.kind, NOWHERE, TOO_MANY, "no_room")
+            address = client_address.limit_key(request.environ)
+            self._socket_log.refused(self.kind, address, NOWHERE, TOO_MANY, "no_room")
             raise
 
 

@@ -51,7 +51,6 @@ class Client:
         self.token: str | None = None  # sent in `auth` on connecting
         self.is_admitted = False
         self.admitted_by: str | None = None  # the id of the refresh token that admitted it
-        self.refusals = 0
 
 
 class JoinedRooms:
@@ -99,14 +98,6 @@ class JoinedRooms:
                 value = self._take(client, requested, participant)
                 client.admitted_by = participant.refresh_id or client.admitted_by
             return value
-
-    def count_refusal(self, sid: str) -> int:
-        """Count a refused join. Returns how many of this client have been refused."""
-        client = self._clients.get(sid)
-        if client is None:
-            return 0
-        client.refusals += 1
-        return client.refusals
 
     def leave(self, sid: str, message: Any) -> None:
         """Leave a room at once. Does nothing if the client is not in it. Raises InvalidMessage."""

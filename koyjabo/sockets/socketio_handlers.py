@@ -11,6 +11,7 @@ from koyjabo.application.services import Services
 from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.extensions import socketio
 from koyjabo.identity import uuid_of
+from koyjabo.network import client_address
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.close_codes import ABUSE, NORMAL
 from koyjabo.realtime.events import Error, Pong
@@ -24,9 +25,6 @@ ANY_EVENT = "*"
 ERRORS = "errors"
 CLIENT_DISCONNECT = "client disconnect"
 KIND, LOST = "socketio", 1006
-MOST_LOGGED = 3
-"""Refused joins of one client that are logged. All are counted in the metrics."""
-
 EXTENSION = "koyjabo.joined_rooms"
 
 
@@ -65,7 +63,8 @@ def connect(auth: Any = None) -> None:
         disconnect()  # the client disconnected before it was admitted
         return
     _joined_rooms().admit(_sid())
-    services.observability.socket_log.opened(KIND, who=services.presence.visitor_sockets.visitor_of(_sid()))
+    who = services.presence.visitor_sockets.visitor_of(_sid())
+    services.observability.socket_log.opened(KIND, _address(), who=who)
 
 
 def disconnect(reason: str = "") -> None:
@@ -73,7 +72,7 @@ def disconnect(reason: str = "") -> None:
     if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
         code = NORMAL if reason == CLIENT_DISCONNECT else LOST
         who = services.presence.visitor_sockets.visitor_of(sid)
-        services.observability.socket_log.closed(KIND, code, lasted_s, who=who)
+        services.observability.socket_log.closed(KIND, _address(), code, lasted_s, who=who)
     services.presence.visitor_sockets.closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
@@ -105,8 +104,7 @@ def join(message: Any = None, *_: Any) -> dict[str, Any]:
         return _refuse(error)
     except KoyJaboError as error:
         community = uuid_of(message["communityId"]) or NOWHERE
-        is_logged = _joined_rooms().count_refusal(_sid()) <= MOST_LOGGED
-        _services().observability.socket_log.refused(KIND, community, close_code(error), error.code, is_logged)
+        _services().observability.socket_log.refused(KIND, _address(), community, close_code(error), error.code)
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
@@ -127,7 +125,7 @@ def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
 
 def _refuse_client(error: TooManyRequests) -> None:
     code = close_code(error)
-    _services().observability.socket_log.refused(KIND, NOWHERE, code, error.code)
+    _services().observability.socket_log.refused(KIND, _address(), NOWHERE, code, error.code)
     _services().realtime.rooms.disconnect(_sid(), code, str(error))
 
 
@@ -158,6 +156,10 @@ def _joined_rooms() -> JoinedRooms:
 
 def _services() -> Services:
     return Services.of(current_app)
+
+
+def _address() -> str:
+    return client_address.limit_key(request.environ)
 
 
 def _sid() -> str:

@@ -26,6 +26,7 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknow
 class Connection(Hashable, Protocol):
     """A WebSocket; `koyjabo.server.websockets.connection` implements it."""
 
+    address: str  # the key of its limits
     born: float  # monotonic s
     is_stream: bool
 
@@ -84,7 +85,7 @@ class Stream(ABC):
         try:
             if connection.is_open:
                 self.admit(connection, request)
-                self._socket_log.opened(self.kind, self.community_of(connection), self.person_of(connection))
+                self._record_opening(connection)
             else:
                 self._record_refusal(connection, request, TOO_MANY, "no_room")
         except KoyJaboError as error:
@@ -109,19 +110,22 @@ class Stream(ABC):
         self._errors.pop(connection, None)
         if connection not in self._refused:
             lasted_s = time.monotonic() - connection.born
-            self._socket_log.closed(
-                self.kind, code, lasted_s, self.community_of(connection), self.person_of(connection)
-            )
+            community, who = self.community_of(connection), self.person_of(connection)
+            self._socket_log.closed(self.kind, connection.address, code, lasted_s, community, who)
         self.disconnected(connection, code)
 
     @property
     def _socket_log(self) -> SocketLog:
         return self._services.observability.socket_log
 
+    def _record_opening(self, connection: Connection) -> None:
+        community, who = self.community_of(connection), self.person_of(connection)
+        self._socket_log.opened(self.kind, connection.address, community, who)
+
     def _record_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
         self._refused.add(connection)
         community_id = uuid_of((request.view_args or {}).get("community_id", ""))
-        self._socket_log.refused(self.kind, community_id or NOWHERE, code, why)
+        self._socket_log.refused(self.kind, connection.address, community_id or NOWHERE, code, why)
 
     def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
         kind = message["type"]

@@ -43,6 +43,7 @@ def wrap(app: Flask, settings: Settings) -> None:
     """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
     from koyjabo.web.http import lanes, middleware, request_log, response_headers
 
+    middleware.take_turns(app)
     if settings.lanes:
         lanes.init_app(app)
     more = [bridge.PATHS for bridge in bridges_of(settings)]

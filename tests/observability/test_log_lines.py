@@ -93,11 +93,31 @@ def test_sockets_are_told_of_as_they_come_and_go_or_are_refused(server):
 def test_refused_joins_of_one_client_do_not_fill_the_log(server):
     community, stranger = Member(server).found(), Member(server)
     before, counted = server.log.count("socket_refused"), refused_in(server)
-    with SocketioMember(server.port, community, stranger.token) as client:
+    with SocketioMember(server.port, community, stranger.token, headers={"X-Forwarded-For": "203.0.113.5"}) as client:
         for _ in range(20):
             assert client.ask("join", {**client.where, "token": stranger.token})["ok"] is False
     assert server.log.count("socket_refused") - before <= 3
     wait_until(lambda: refused_in(server) - counted >= 20, "the metrics count all of them")
+
+
+def test_sockets_of_one_address_do_not_fill_the_log(server):
+    def open_and_close(address: str, kind: type[WebSocket]) -> None:
+        with kind(server.port, f"X-Forwarded-For: {address}") as socket:
+            assert socket.is_answered()
+
+    def told() -> list[int]:
+        return [server.log.count(each) for each in ("socket_opened", "socket_closed", ADDRESS)]
+
+    def ended() -> float:
+        return float(re.search(r"^koyjabo_connection_duration_seconds_count (\S+)", server.metrics(), re.MULTILINE)[1])
+
+    before, counted = told(), ended()
+    for number in range(20):
+        open_and_close(ADDRESS, (WebSocket, SocketIO)[number % 2])
+    wait_until(lambda: ended() - counted == 20, "the metrics count all of them")
+    assert [now - then for now, then in zip(told(), before, strict=True)] == [3, 3, 0]
+    open_and_close("203.0.113.78", WebSocket)
+    wait_until(lambda: told()[1] - before[1] == 4, "another address has lines of its own")
 
 
 def refused_in(server) -> float:

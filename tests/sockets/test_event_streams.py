@@ -166,7 +166,7 @@ def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
 
 def test_limits_are_those_of_sockets(tmp_path):
     own, other = {"X_Forwarded_For": "203.0.113.7"}, {"X_Forwarded_For": "203.0.113.8"}
-    settings = {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": 2, "MAX_CONNECTIONS": 3}
+    settings = {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": 2, "MAX_CONNECTIONS": 12}
     with changed_server(tmp_path, **settings) as server:
         sources = [EventSource(server.port, **own) for _ in range(2)]
         assert [source.event()["type"] for source in sources] == ["visitor_update"] * 2

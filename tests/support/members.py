@@ -198,9 +198,10 @@ class SocketioMember(SocketioSocket, CommunityListener):
         token: str | None = None,
         room: str = "visitors",
         auth: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
         **said: Any,
     ) -> None:
-        super().__init__(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth)
+        super().__init__(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, headers=headers or {})
         self.where = {"room": room, "communityId": community}
         self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **said})
 

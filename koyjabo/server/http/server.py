@@ -17,7 +17,9 @@ from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
+from koyjabo.server.http.states import GONE
 from koyjabo.server.process.poller import READABLE, Poller
+from koyjabo.server.process.turns import Turns
 
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_S = 0.1
@@ -52,7 +54,9 @@ class HttpServer:
         self._listener = listener
         self._app = app
         self._largest_body = largest_body
-        self._shared = shared_environment(listener.getsockname(), {**environ, "koyjabo.unhurried": unhurried})
+        self._turns = Turns(runtime)
+        more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_turn": self._await_turn}
+        self._shared = shared_environment(listener.getsockname(), more)
         self._parsers: list[RequestParser] = []
         self._lent = 0  # parsers of connections
         listener.setblocking(False)
@@ -139,6 +143,14 @@ class HttpServer:
 
     def forget(self, connection: HttpConnection) -> None:
         self.connections.discard(connection)
+
+    def _await_turn(self, environ: dict[str, Any], network: str) -> bool:
+        """Let the present request wait for its turns among those of all networks. False if its client has left
+        meanwhile. Middleware finds this function in the WSGI environment as `koyjabo.await_turn`.
+        """
+        self._turns.begin(network)
+        connection: HttpConnection = environ["koyjabo.connection"]
+        return connection.state != GONE
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -20,6 +20,7 @@ from typing import Any
 import greenlet
 
 from koyjabo.runtime import Call, Waiter
+from koyjabo.server.process.turns import await_turn
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,8 @@ class GreenWaiter:
                 self._hub.switch()
         finally:  # an exception may have resumed it; `wake` must not switch to it again
             self._parked = None
+        if (take_turn := await_turn.get()) is not None:
+            take_turn()
 
     def wake(self) -> None:
         self._woken = True

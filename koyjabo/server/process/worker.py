@@ -32,6 +32,9 @@ FEWEST_REQUESTS = 1000
 MOST_REQUESTS = 25_000
 """HTTP connections at once. When all are taken, the ones that have kept us waiting longest are closed."""
 
+PART_OF_A_NETWORK = 4
+"""Of this number of sockets and streams, a /24 or /48 may have one."""
+
 CLOSE_S = 1.0
 """The time to commit pending writes after the requests have ended."""
 
@@ -145,13 +148,14 @@ class _Server:
 
 
 def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:
-    """The WebSockets, at most `most` at once, with the limits of one address."""
+    """The WebSockets, at most `most` at once, with the limits of one address and one network."""
     from koyjabo.network.rate_limiter import Rate, share
     from koyjabo.server.websockets.websockets import Sockets
 
-    handshakes = settings.rate_limit_handshakes
+    handshakes, an_address = settings.rate_limit_handshakes, settings.rate_limit_sockets
     rate = Rate(share(handshakes, settings.web_concurrency)) if handshakes else None
-    return Sockets(runtime, poller, most, settings.rate_limit_sockets or most, rate)
+    a_network = max(1, most // PART_OF_A_NETWORK) if an_address else most
+    return Sockets(runtime, poller, most, an_address or most, a_network, rate)
 
 
 def _allow_files(wanted: int) -> tuple[int, int]:

@@ -153,10 +153,11 @@ class EventStreams:
     def open(self, environ: dict[str, Any], owner: Owner) -> EventStream:
         """A stream for this request, to which events may be written. Its `body` is that of the response.
 
-        Raises TooManyConnections if the worker is full, TooManyRequests if the address exceeds a limit.
+        Raises TooManyConnections if no place is left in the worker, or in its part for one network; TooManyRequests if
+        the address exceeds a limit.
         """
         address = client_address.limit_key(environ)
-        if self._loop.is_full:
+        if self._loop.is_full(address):
             raise TooManyConnections
         if not self._loop.reserve(address):
             raise TooManyRequests(RETRY_AFTER_S, NO_ROOM)

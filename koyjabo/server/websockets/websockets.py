@@ -32,9 +32,15 @@ MOST_SLEEPS = 3
 
 class Sockets:
     def __init__(
-        self, runtime: Runtime, poller: Poller, most: int, most_an_address: int, handshakes: Rate | None
+        self,
+        runtime: Runtime,
+        poller: Poller,
+        most: int,
+        most_an_address: int,
+        most_a_network: int,
+        handshakes: Rate | None,
     ) -> None:
-        self._connections = ConnectionLoop(runtime, poller, most, most_an_address, handshakes)
+        self._connections = ConnectionLoop(runtime, poller, most, most_an_address, most_a_network, handshakes)
         self._engine = Engine(socketio.server, self._connections)
         self.websockets = WebSockets(self._connections)
         self.event_streams = EventStreams(self._connections)

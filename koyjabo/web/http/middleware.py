@@ -13,6 +13,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.network import client_address
+from koyjabo.network.address_levels import customer
 from koyjabo.web.api.visit_requests import LARGEST_BODY
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
@@ -46,6 +47,25 @@ class Request(flask.Request):
         super().close()
         if self.routing_exception is not None:
             self.routing_exception.__traceback__ = self.routing_exception.__context__ = None
+
+
+def take_turns(app: Flask) -> None:
+    """Let the requests that reach Flask take turns, so that a client with many connections waits for itself. Call it
+    before other layers are put around Flask; lanes cost too little to wait.
+    """
+    app.wsgi_app = InTurns(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class InTurns:
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        await_turn = environ.get("koyjabo.await_turn")  # none under another WSGI server
+        if await_turn and not await_turn(environ, customer(client_address.limit_key(environ))):
+            start_response("503 Service Unavailable", [])  # nobody reads it
+            return []
+        return self._app(environ, start_response)
 
 
 def trust_proxies(app: Flask, hops: int) -> None:

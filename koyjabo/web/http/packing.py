@@ -7,6 +7,7 @@ answers to forms, which may show new codes and keys, are sent as they are.
 
 from __future__ import annotations
 
+import gzip
 from gzip import GzipFile
 from io import BytesIO
 from secrets import randbelow
@@ -25,6 +26,22 @@ MOST_PADDING = 100
 
 def init_app(app: Flask) -> None:
     app.after_request(pack)
+
+
+def kept(packed: bytes, mimetype: str) -> Response:
+    """An answer that was made and packed once, by `keep`, with an ETag: unpacked for a client that asks for that."""
+    is_packed = request.accept_encodings["gzip"] > 0
+    response = Response(packed if is_packed else gzip.decompress(packed), mimetype=mimetype)
+    response.vary.add("Accept-Encoding")
+    if is_packed:
+        response.headers["Content-Encoding"] = "gzip"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
+
+
+def keep(data: bytes) -> bytes:
+    return _gzip(data, padding=0)
 
 
 def pack(response: Response) -> Response:

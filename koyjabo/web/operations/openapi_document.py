@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from koyjabo.installation import VERSION
 from koyjabo.web.api.visit_responses import ErrorAnswer
+from koyjabo.web.http import packing
 from koyjabo.web.operations.openapi import Answer, Events, File, Image, ListOf, OneOf, Operation, Table, Text
 
 REF = "#/components/schemas/{model}"
@@ -43,12 +44,12 @@ bp = Blueprint("openapi", __name__)
 @bp.get("/openapi.json")
 def openapi() -> Response:
     """The OpenAPI 3.1 description of this API, generated from its routes."""
-    return Response(_encoded(current_app._get_current_object()), mimetype="application/json")  # type: ignore[attr-defined]
+    return packing.kept(_packed(current_app._get_current_object()), "application/json")  # type: ignore[attr-defined]
 
 
 @cache
-def _encoded(app: Flask) -> bytes:
-    return app.make_response(specification(app)).get_data()
+def _packed(app: Flask) -> bytes:
+    return packing.keep(app.make_response(specification(app)).get_data())
 
 
 @cache

@@ -9,7 +9,7 @@ from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.errors import TooManyRequests
 from koyjabo.insights.events.records import MOST_EVENTS
 from koyjabo.network import client_address
-from koyjabo.network.local_proxy import LOCAL_KEYS, LocalProxy
+from koyjabo.network.local_proxy import LocalProxy
 from koyjabo.network.rate_limiter import Allowance, Rate, share
 
 LOGINS_OF_A_PAIR = 10
@@ -131,7 +131,7 @@ class RateLimits:
 
     def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
         address = tally.address = client_address.limit_key(environ)
-        if address in LOCAL_KEYS:
+        if address in client_address.LOCAL_KEYS:
             self.local_proxy.seen()
         elif address:
             self.local_proxy.is_alone = False

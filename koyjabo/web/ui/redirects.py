@@ -16,6 +16,12 @@ def to(endpoint: str, **values: Any) -> Response:
     return redirect(url_for(endpoint, **values), 303)  # type: ignore[return-value]
 
 
+def with_query(endpoint: str, **path: Any) -> Response:
+    """303 with the query of this request as it is: `url_for` gives some names a meaning (`_external`, `_scheme`)."""
+    query = request.query_string.decode()
+    return redirect(url_for(endpoint, **path) + (f"?{query}" if query else ""), 303)  # type: ignore[return-value]
+
+
 def back(otherwise: str) -> Response:
     """Redirect to the path in `next` if it is on this server, otherwise to the endpoint."""
     return redirect(path_back(otherwise), 303)  # type: ignore[return-value]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.changed_server import changed_server
 from support.engine_client import PATH
+from support.event_source import EventSource
 from support.line import Line
 from support.processes import wait_until
 from support.websocket import ACCEPT, CLOSE, KINDS, SOCKETIO, TEXT, Goodbye, WebSocket, close, frame, say, upgrade
@@ -20,6 +21,7 @@ ADDRESS, ANOTHER = "203.0.113.7", "203.0.113.8"
 PATHS = pytest.mark.parametrize("path", ["/", SOCKETIO])
 LIMITS = {
     "of_an_address": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": MOST},
+    "of_a_network": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_SOCKETS": MOST, "MAX_CONNECTIONS": 4 * MOST},
     "of_all": {"MAX_CONNECTIONS": MOST},
     "of_visitors": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_TABS": MOST},
     "of_handshakes": {"TRUSTED_PROXIES": 1, "RATE_LIMIT_HANDSHAKES": MOST},
@@ -110,6 +112,25 @@ def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
         assert limited.connect().is_answered()
     assert limited.connect().goodbye() == SORRY
     assert limited.connect(ADDRESS).is_answered()
+
+
+@limit("of_a_network")
+@pytest.mark.parametrize("address", ["203.0.113.{}", pytest.param("2001:db8:77:{}00::1", marks=pytest.mark.long)])
+def test_network_may_have_a_quarter_of_all_places(limited, address):
+    """A stranger still gets one, of any kind. This machine may be a proxy, and is no network."""
+    for number in range(MOST):
+        assert limited.connect(address.format(number), kind=list(KINDS.values())[number % 2]).is_answered()
+    late = address.format(99)
+    assert limited.connect(late).goodbye() == limited.connect(late, path=SOCKETIO).goodbye() == SORRY
+    polling = limited.server.get(f"{PATH}?EIO=4&transport=polling", headers={"X-Forwarded-For": late})
+    assert polling.status_code == 401
+    with EventSource(limited.server.port, X_Forwarded_For=late) as refused:
+        assert refused.error == (503, "too_many_connections")
+    stranger = {"X_Forwarded_For": "198.51.100.1"}
+    with EventSource(limited.server.port, **stranger) as stream:
+        assert stream.event()["type"] == "visitor_update"
+    assert all(limited.connect("198.51.100.1", kind=kind).is_answered() for kind in KINDS.values())
+    assert all(limited.connect().is_answered() for _ in range(MOST + 1))
 
 
 @limit("of_all")

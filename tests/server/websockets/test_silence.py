@@ -36,7 +36,7 @@ class World:
     def __init__(self, ours: socket.socket, theirs: socket.socket) -> None:
         self.now, self.ours, self.theirs = 1000.0, ours, theirs
         theirs.settimeout(0)
-        self.loop = ConnectionLoop(ThreadRuntime(), POLLER, most=10, most_an_address=10)
+        self.loop = ConnectionLoop(ThreadRuntime(), POLLER, 10, 10, 10)
 
     def connect(self) -> Connection:
         connection = self.loop.add(self.ours, "", OWNER, b"", b"")

@@ -9,7 +9,7 @@ from html import unescape
 
 import pytest
 from support.app_fixtures import Site
-from support.page_calls import words
+from support.page_calls import Reader, words
 
 from koyjabo.web.operations import api_guide
 
@@ -87,6 +87,19 @@ def test_english_text_is_marked_on_the_page_in_bangla(site):
     chrome, _, calls = page.partition('<div lang="en" translate="no" class="calls"')
     assert "POST" not in words(chrome)
     assert "POST" in calls
+
+
+def test_page_is_made_once_and_the_same_for_all_its_readers(site, cast):
+    reader = Reader(site).log_in("member")
+    for of_reader in ({"Accept-Encoding": "gzip"}, {"Accept-Encoding": "gzip", "Accept-Language": "bn"}):
+        first, again = (client.get("/docs/?x=1", headers=of_reader) for client in (site.client, reader.client))
+        assert first.data == again.data
+        assert first.headers["ETag"] == again.headers["ETag"]
+        same = site.client.get("/docs/", headers={**of_reader, "If-None-Match": first.headers["ETag"]})
+        assert (same.status_code, same.headers["Cache-Control"]) == (304, "private, no-cache")
+        assert {"Accept-Encoding", "Accept-Language", "Cookie"} <= set(first.vary)
+    reader.client.set_cookie("theme", "dark")
+    assert '<html lang="en" data-theme="dark"' in reader.get("/docs")
 
 
 def test_page_is_small_and_swagger_is_on_another_one(site, page):

@@ -46,8 +46,7 @@ def unlock_share(token: str) -> Response:
         except WrongPassword as error:
             form.errors["password"] = error.sentence
         else:
-            view = request.args.to_dict(flat=False) | {"token": token}  # the one whose address was opened
-            return share_password.remember(redirects.to("pages.share", **view), link, proof)
+            return share_password.remember(redirects.with_query("pages.share", token=token), link, proof)
     return _ask(link, form, 422)
 
 

@@ -1,0 +1,63 @@
+"""The order in which requests get the event loop: in turns, by the network that they come from (decision 80)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from contextvars import ContextVar
+from functools import partial
+
+from koyjabo.runtime import Runtime, Waiter
+
+await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
+"""What a request calls after each wait, before it goes on; None for one that takes no turns."""
+
+
+class Line:
+    """The waiting requests of one network. Those that have begun are served first."""
+
+    __slots__ = ("begun", "new")
+
+    def __init__(self) -> None:
+        self.begun: deque[Waiter] = deque()
+        self.new: deque[Waiter] = deque()
+
+
+class Turns:
+    """One request has a turn, which lasts until it waits for something or ends. Before the next turn, the sockets that
+    are ready are served. Networks have their turns one after the other.
+
+    No request is refused, and none waits while the loop is free.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lines: OrderedDict[str, Line] = OrderedDict()
+        self._is_taken = False
+
+    def begin(self, network: str) -> None:
+        """Wait for the first turn of the present request. It then takes another one after each wait."""
+        self._wait(network, is_new=True)
+        await_turn.set(partial(self._wait, network, is_new=False))
+
+    def _wait(self, network: str, is_new: bool) -> None:
+        if not self._is_taken:
+            self._is_taken = True
+            self._runtime.soon(self._pass_on)
+            return
+        line, waiter = self._lines.setdefault(network, Line()), self._runtime.waiter()
+        (line.new if is_new else line.begun).append(waiter)
+        own = await_turn.set(None)  # this wait needs no turn after it
+        waiter.wait()
+        await_turn.reset(own)
+
+    def _pass_on(self) -> None:
+        if not self._lines:
+            self._is_taken = False
+            return
+        network, line = self._lines.popitem(last=False)
+        waiter = (line.begun or line.new).popleft()
+        if line.begun or line.new:
+            self._lines[network] = line  # at the end
+        self._runtime.soon(self._pass_on)
+        waiter.wake()

@@ -1,0 +1,115 @@
+"""Requests take turns by network, so that a client with many of them waits for itself (decision 80)."""
+
+from __future__ import annotations
+
+import os
+import select
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+from support.changed_server import changed_server
+from support.line import Line, head
+from support.runtimes import loop_on, pause
+
+from koyjabo.server.process.turns import Turns
+
+
+@pytest.fixture
+def loop():
+    with loop_on() as loop:
+        yield loop
+
+
+def run(loop, *requests) -> None:
+    """All arrive at once."""
+    for request in requests:
+        loop.soon(partial(loop.run_request, request))
+    pause(loop, 0.1)
+
+
+@pytest.fixture
+def done(loop):
+    """What requests and the reader of a pipe have done."""
+    done = Done()
+    reader, done.writer = os.pipe()
+    loop.call_when_readable(reader, lambda: done.append(os.read(reader, 1)))
+    return done
+
+
+class Done(list):
+    writer: int
+
+    def add(self, name: str) -> None:
+        """Write a byte, too: the pipe is ready, as the sockets of others are meanwhile."""
+        self.append(name)
+        os.write(self.writer, b".")
+
+
+def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
+    turns = Turns(loop)
+
+    def request(network: str) -> None:
+        turns.begin(network)
+        done.add(network)
+
+    run(loop, *[partial(request, each) for each in "aaaabb"])
+    assert done[::2] == ["a", "a", "b", "a", "b", "a"]
+    assert done[1::2] == [b"."] * 6
+
+
+def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
+    turns, waiters = Turns(loop), []
+
+    def request(name: str, waits: bool = True) -> None:
+        turns.begin(name[0])
+        if waits:
+            waiters.append(loop.waiter())
+            waiters[-1].wait()
+        done.add(name)
+
+    run(loop, *[partial(request, each) for each in ("a1", "a2", "b1")])
+    loop.soon(lambda: [each.wake() for each in waiters])
+    run(loop, partial(request, "a3", waits=False))
+    assert done[::2] == ["a1", "a2", "b1", "a3"]
+    assert done[1::2] == [b"."] * 4
+
+
+def test_free_loop_lets_nobody_wait(loop):
+    turns, done = Turns(loop), []
+    for name in "ab":
+        run(loop, lambda name=name: (turns.begin(name), done.append(name)))
+        assert done.pop() == name
+    assert not turns._lines
+
+
+CROWD = 50
+
+
+def answered_before(server, path: str) -> int:
+    """How many requests of one address for a page are answered before that of a stranger for `path`, which came last.
+    All have arrived before the worker looks.
+    """
+    with ExitStack() as stack:
+        lines = [stack.enter_context(Line(server.port)) for _ in range(CROWD + 1)]
+        server.worker.suspend()
+        for number, line in enumerate(lines):
+            address = "198.51.100.1" if line is lines[-1] else "203.0.113.7"
+            line.send(head("GET", path if line is lines[-1] else f"/login?{number}", f"X-Forwarded-For: {address}"))
+        server.worker.resume()
+        waiting, stranger, poll = {line._socket.fileno() for line in lines}, lines[-1]._socket.fileno(), select.poll()
+        for each in waiting:
+            poll.register(each, select.POLLIN)
+        while stranger in waiting:
+            for answered, _ in poll.poll(15_000):
+                poll.unregister(answered)
+                waiting.discard(answered)
+        return CROWD - len(waiting)
+
+
+def test_address_with_many_connections_lets_nobody_else_wait(tmp_path):
+    """Neither for a lane nor for a page. This process may have looked away while some more were answered."""
+    with changed_server(tmp_path, TRUSTED_PROXIES=1) as server:
+        for path in ("/api/stats", "/signup"):
+            assert server.get(path).ok, "what is loaded late"
+            assert min(answered_before(server, path) for _ in range(3)) < CROWD / 3, path
