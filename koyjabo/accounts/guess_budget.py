@@ -22,6 +22,11 @@ MOST_NETWORKS = 200
 TURN_MS = 10_000
 """How long the next guess is reserved for the network in turn: a client that tries every 5 s does not miss it."""
 
+NOTED_MS = 10_000
+"""For so long after a refusal, further ones to the same network change nothing: a network claims its turn for ten times
+as long.
+"""
+
 
 class Plan(NamedTuple):
     """Two budgets: `most` guesses, and one more each `pace_ms`. A success fills the first one. Of the second one,
@@ -98,8 +103,7 @@ def load(failures: int, text: str, plan: Plan, now_ms: int) -> State:
 
 def admit(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> Decision:
     """Count an attempt, or refuse it. `networks` are those of one address, smallest first."""
-    has_failed = state.rank(networks) > 0
-    opens_ms = _opens_ms(state, plan, networks[0].network, now_ms) if has_failed else _day_opens_ms(state, plan, 0)
+    opens_ms = _opens_for_ms(state, plan, networks, now_ms)
     if opens_ms > now_ms:
         mark = state.marks.get(networks[0].network)
         if mark is not None:
@@ -111,6 +115,15 @@ def admit(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> D
     state.day_spent_ms = max(state.day_spent_ms, now_ms) + plan.day_pace_ms
     _mark(state, networks, now_ms)
     return Decision(0, state.spent_ms - before_ms)
+
+
+def still_waits_ms(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
+    """How long an attempt has to wait that `admit` would refuse and that it need not note, since it has just noted
+    another one: a flood of refused attempts is only read. 0 if `admit` has to decide.
+    """
+    mark = state.marks.get(networks[0].network)
+    is_noted = mark is None or mark.refused_ms > now_ms - NOTED_MS
+    return max(0, _opens_for_ms(state, plan, networks, now_ms) - now_ms) if is_noted else 0
 
 
 def take_back(state: State, plan: Plan, networks: Sequence[Level], decision: Decision) -> None:
@@ -158,6 +171,12 @@ def _unmark(state: State, networks: Sequence[Level], failures: int) -> None:
             mark.failures -= failures
             if mark.failures <= 0:
                 del state.marks[network]
+
+
+def _opens_for_ms(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
+    if state.rank(networks) > 0:
+        return _opens_ms(state, plan, networks[0].network, now_ms)
+    return _day_opens_ms(state, plan, 0)
 
 
 def _opens_ms(state: State, plan: Plan, network: str, now_ms: int) -> int:

@@ -58,12 +58,13 @@ class LoginFailures:
 
         Raises TooManyRequests, LedgerUnavailable.
         """
-        accounts = self._accounts(email_key)
+        accounts, plan = self._accounts(email_key), PLANS[purpose]
         networks = [Level(self._network_key(accounts[purpose], network), times) for network, times in levels(address)]
         by = log.anonymous(self._clock.now_ms())
-        decision = self._database.write(_count, accounts[purpose], email_key, PLANS[purpose], networks, by)
-        if decision.wait_ms:
-            raise TooManyRequests(-(-decision.wait_ms // 1000), SENTENCE)
+        state = self._database.read(login_throttle_queries.find, accounts[purpose], plan, by.at_ms)
+        _refuse(guess_budget.still_waits_ms(state, plan, networks, by.at_ms) if state else 0)
+        decision = self._database.write(_count, accounts[purpose], email_key, plan, networks, by)
+        _refuse(decision.wait_ms)
         return Attempt(self._database, self._clock, purpose, accounts, networks, decision)
 
     def unlock(self, email_key: str) -> None:
@@ -126,6 +127,11 @@ class Attempt:
     def _change(self, purpose: str, change: Callable[[State], None]) -> None:
         now_ms = self.clock.now_ms()
         self.database.write(login_throttle_queries.change, self.accounts[purpose], PLANS[purpose], now_ms, change)
+
+
+def _refuse(wait_ms: int) -> None:
+    if wait_ms:
+        raise TooManyRequests(-(-wait_ms // 1000), SENTENCE)
 
 
 def _count(session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor) -> Decision:

@@ -48,11 +48,16 @@ class Account:
         self.attempts += 1
         if self.attempts % STORED_EVERY == 0:
             self.reload()
-        decision = guess_budget.admit(self.state, self.plan, networks, self.now_ms)
-        if decision.wait_ms == 0:
+        wait_ms = self.decide(networks)
+        if wait_ms == 0:
             self.guesses.append(self.now_ms)
             assert self.of_last_day() <= MOST_A_DAY[self.purpose]
-        return -(-decision.wait_ms // 1000) * 1000
+        return -(-wait_ms // 1000) * 1000
+
+    def decide(self, networks: Networks) -> int:
+        """Refusals that need no note are only read."""
+        still_ms = guess_budget.still_waits_ms(self.state, self.plan, networks, self.now_ms)
+        return still_ms or guess_budget.admit(self.state, self.plan, networks, self.now_ms).wait_ms
 
     def keys(self, networks: Networks) -> Networks:
         """Other ones each day."""
@@ -65,10 +70,10 @@ class Account:
         """With the right password, on a browser that is not familiar. Returns as `guess` does."""
         networks = self.keys(networks)
         self.reload()
-        decision = guess_budget.admit(self.state, self.plan, networks, self.now_ms)
-        if decision.wait_ms == 0:
+        wait_ms = self.decide(networks)
+        if wait_ms == 0:
             guess_budget.succeed(self.state, self.plan, networks)
-        return decision.wait_ms
+        return wait_ms
 
     def log_in_on_a_familiar_browser(self) -> None:
         self.reload()

@@ -12,6 +12,7 @@ import pytest
 from support.account_calls import PASSWORD as RIGHT
 from support.account_calls import Person, sign_up, try_login
 from support.app_fixtures import Site, assert_error
+from support.statements import recorded
 
 from koyjabo.accounts.guess_budget import Plan
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
@@ -88,6 +89,18 @@ def test_attempt_whose_password_nobody_looked_at_is_none(site, monkeypatch, why)
     assert kept(site)[0][1] == 2, "the second one has a line in the audit log"
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'login.fail'") == [(1,)]
     assert attempt(site).status_code == 200
+
+
+def test_refusal_is_noted_once_in_10_s_so_that_a_flood_is_only_read(site):
+    """Every write waits for those before it, also that of an owner who logs in."""
+    assert attempts(site, MOST + 1, **WRONG)[-1] == 429
+    wrote = []
+    for seconds in (0, 9, 1):
+        site.time.pass_(seconds=seconds)
+        with recorded() as statements:
+            assert attempt(site, number=MOST % NETWORKS, **WRONG).status_code == 429
+        wrote.append(any(statement.startswith(("INSERT", "UPDATE")) for statement, _ in statements))
+    assert wrote == [False, False, True]
 
 
 def test_success_takes_the_failures_back(site):
