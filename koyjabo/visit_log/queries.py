@@ -10,12 +10,12 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.identity import DELETED
-from koyjabo.models import SITE, Community, User, Visit
+from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
 from koyjabo.visit_log.condition_queries import SearchFilter, conditions
 
 LATE_MS = 60_000
@@ -23,6 +23,8 @@ LATE_MS = 60_000
 
 YEAR_9999_MS = 253_370_764_800_000
 """Clients may claim any number."""
+
+FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Rows read by one statement: few at first, for a page that is soon full, then twice as many each time."""
@@ -35,6 +37,16 @@ class Search(NamedTuple):
     upto: int
     conditions: tuple[ColumnElement[bool], ...]
     is_indexed: bool  # an index finds the few matching rows, so the range need not be split
+
+    def past(self, cursor: int, newest_first: bool) -> Search:
+        """The ids that come after this one in an order."""
+        if newest_first:
+            return self._replace(upto=min(self.upto, cursor - 1))
+        return self._replace(after=max(self.after, cursor))
+
+    def ends_at(self, reached: int, newest_first: bool) -> bool:
+        """Whether nothing is left of it, once it has been read up to and including this id."""
+        return reached <= self.after + 1 if newest_first else reached >= self.upto
 
 
 class LoggedVisit(NamedTuple):
@@ -75,7 +87,7 @@ class SearchPage(NamedTuple):
 
 
 class Count(NamedTuple):
-    """The number of matching visits. An incomplete count took too long, and is a lower bound."""
+    """The number of matching visits. An incomplete count took too long or found too many, and is a lower bound."""
 
     visits: int
     is_complete: bool
@@ -115,8 +127,24 @@ def count(session: Session, query: Search, most: int, patience_s: float) -> Coun
         found += session.scalar(select(func.count()).select_from(rows.subquery())) or 0
         is_complete = after == query.after
         if found == most or is_complete or time.monotonic() > until:
-            return Count(found, is_complete or found == most)
+            return Count(found, is_complete and found < most)
     return Count(0, True)
+
+
+def count_all(session: Session, wanted: SearchFilter) -> Count | None:
+    """Counts by hour what is filtered by time and community alone. None with other filters, or if hours of another
+    TIMEZONE do not begin when the time does.
+    """
+    if wanted._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
+        return None
+    began_s, ended_s = (wanted.began_ms or 0) // 1000, (wanted.ended_ms or FOREVER_MS) // 1000
+    scope, sums = wanted.community_id or SITE, []
+    for hours in (HourlyVisits, FoldedVisits):
+        here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
+        whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
+        sums.append(session.execute(select(func.sum(hours.visits), func.sum(whole)).where(*here)).one())
+    (visits, of_whole_hours), (folded, _) = sums
+    return Count(int(visits or 0) - int(folded or 0), True) if visits == of_whole_hours else None
 
 
 def by_ids(session: Session, ids: list[int]) -> tuple[LoggedVisit, ...]:

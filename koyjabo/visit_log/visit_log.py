@@ -29,7 +29,7 @@ PATIENCE_S = 1.0
 """The longest search for a page, enough for millions of visits. The next page continues the search."""
 
 MOST_COUNTED, COUNT_S = 10_000, 0.3
-"""More results are not counted, and the longest count."""
+"""More results of a search are not counted, and the longest count."""
 
 PIECE, PIECE_S = 500, 0.2
 """Visits in a piece of an export, and its longest duration. Short, because reports wait for it."""
@@ -66,15 +66,15 @@ class Filter(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Visits, newest first, and the cursors of the pages of older and newer ones: None at the ends.
+    """Visits, and the cursors of the pages of older and newer ones: None at the ends.
 
-    If the search timed out, the page is not full but has a cursor, and `looked_back_to_ms` is the time it has reached.
+    If the search timed out, the page is not full but has a cursor, and `reached_ms` is the time it has reached.
     """
 
-    visits: tuple[LoggedVisit, ...]
-    before: int | None
-    looked_back_to_ms: int | None
+    visits: tuple[LoggedVisit, ...] = ()
+    before: int | None = None
     after: int | None = None
+    reached_ms: int | None = None
 
 
 class Extract(NamedTuple):
@@ -95,16 +95,26 @@ class VisitLog:
         self._parser = parser
 
     def page(
-        self, account: Account, which: Filter, before: int | None = None, count: int = 50, after: int | None = None
+        self,
+        account: Account,
+        which: Filter,
+        before: int | None = None,
+        count: int = 50,
+        after: int | None = None,
+        newest_first: bool = True,
     ) -> Found:
         """`count` visits from before the cursor, or those found within PATIENCE_S; or those next after the cursor
-        `after`, if there are enough, and otherwise the newest. No search tells viewers a visitorId or an email.
+        `after`, if there are enough, and otherwise the newest. The other way round if not `newest_first`. No search
+        tells viewers a visitorId or an email.
         """
-        found = self._database.report(_page, self._searched_by(account, which), before, after, count)
+        onward, back = (before, after) if newest_first else (after, before)
+        found = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
         return found._replace(visits=tuple(_as_shown_to(account, each) for each in found.visits))
 
     def count(self, account: Account, which: Filter) -> Count:
-        """How many visits match, up to MOST_COUNTED + 1, as far as they can be counted within COUNT_S."""
+        """How many visits match: all, if these are all of some days or of a community; else up to MOST_COUNTED + 1, as
+        far as they can be counted within COUNT_S.
+        """
         return self._database.report(_count, self._searched_by(account, which))
 
     def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
@@ -200,27 +210,39 @@ def _validated(which: Filter) -> tuple[Days, str]:
     return days, community_id
 
 
-def _page(session: Any, wanted: SearchFilter, before: int | None, after: int | None, count: int) -> Found:
+def _page(
+    session: Any, wanted: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
+) -> Found:
+    """What comes after the cursor `onward`; or before the cursor `back`, if that fills the page."""
     search = queries.search(session, wanted)
-    if after is not None:
-        newer = search._replace(after=max(search.after, after))
-        found, _ = queries.oldest_first(session, newer, count + 1, PATIENCE_S)
+    if back is not None:
+        found, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)
         if len(found) > count:
-            return Found(found[count - 1 :: -1], found[0].id, None, found[count - 1].id)
-        before = None
-    if before is not None:
-        search = search._replace(upto=min(search.upto, before - 1))
-    found, reached = queries.newest_first(session, search, count + 1, PATIENCE_S)
-    newest = None if before is None else found[0].id if found else before - 1
+            return _found(found[count - 1 :: -1], found[0].id, found[count - 1].id, newest_first)
+        onward = None
+    if onward is not None:
+        search = search.past(onward, newest_first)
+    found, reached = _read(session, search, count + 1, newest_first)
+    first = None if onward is None else found[0].id if found else onward - 1 if newest_first else onward + 1
     if len(found) > count:
-        return Found(found[:count], found[count - 1].id, None, newest)
-    if reached <= search.after + 1:
-        return Found(found, None, None, newest)
-    return Found(found, reached, queries.at_ms(session, reached), newest)
+        return _found(found[:count], found[count - 1].id, first, newest_first)
+    if search.ends_at(reached, newest_first):
+        return _found(found, None, first, newest_first)
+    return _found(found, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
+
+
+def _read(session: Any, search: Search, count: int, newest_first: bool) -> queries.SearchPage:
+    read = queries.newest_first if newest_first else queries.oldest_first
+    return read(session, search, count, PATIENCE_S)
+
+
+def _found(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> Found:
+    return Found(visits, onward, back) if newest_first else Found(visits, back, onward)
 
 
 def _count(session: Any, wanted: SearchFilter) -> Count:
-    return queries.count(session, queries.search(session, wanted), MOST_COUNTED + 1, COUNT_S)
+    found = queries.count_all(session, wanted)
+    return found or queries.count(session, queries.search(session, wanted), MOST_COUNTED + 1, COUNT_S)
 
 
 def _of_ordinal(session: Any, ordinal: int) -> tuple[LoggedVisit, ...]:

@@ -34,17 +34,18 @@ class Log:
         visit = NewVisit(visitor, visit_id, Scope(scope), place, self.site.time(), user_agent="=cmd|'/c calc'!A0")
         return self.site.services.counting.visits.register(visit).ordinal
 
-    def pages(self, count: int = 50, **which: str) -> list[LoggedVisit]:
+    def pages(self, count: int = 50, newest_first: bool = True, **which: str) -> list[LoggedVisit]:
         """All there are, page by page."""
-        visits, before = [], None
+        visits, name, cursor = [], "before" if newest_first else "after", None
         while True:
-            page = self.log.page(self.admin, Filter(**which), before, count)
+            cursors = {name: cursor, "newest_first": newest_first}
+            page = self.log.page(self.admin, Filter(**which), count=count, **cursors)
             visits += page.visits
             assert len(page.visits) <= count
-            if page.before is None:
+            last, cursor = cursor, getattr(page, name)
+            if cursor is None:
                 return visits
-            assert before is None or page.before < before
-            before = page.before
+            assert last is None or (cursor < last if newest_first else cursor > last)
 
     def export(self, kind: str, **which: str) -> str:
         return "".join(self.log.export(self.admin, Filter(**which), kind))

@@ -13,6 +13,7 @@ from support.visit_log_world import DAYS, SYLHET, Log
 from koyjabo.counting.records import NewVisit
 from koyjabo.errors import InvalidInput
 from koyjabo.visit_log import condition_queries, queries, visit_log
+from koyjabo.visit_log.queries import Count
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
 
@@ -37,6 +38,12 @@ def test_everything_is_there_newest_first(log):
 def test_pages_fit_together(log):
     for count in (1, 5, 24):
         assert log.pages(count) == log.everything, count
+        assert log.pages(count, newest_first=False) == log.everything[::-1], count
+    asked = {"count": 5, "newest_first": False}
+    pages = [log.log.page(log.admin, Filter(), after=after, **asked) for after in (None, 5, 10)]
+    assert [page.before for page in pages] == [None, 6, 11]
+    assert log.log.page(log.admin, Filter(), before=11, **asked).visits == pages[1].visits
+    assert log.log.page(log.admin, Filter(), before=3, **asked).visits == pages[0].visits
 
 
 def test_days_are_those_of_the_time_zone_both_included(log):
@@ -63,14 +70,21 @@ def test_filter_that_cannot_be_used_is_refused_by_field(log):
             assert set(refused.value.details) == {field}
 
 
+def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
+    monkeypatch.setattr(visit_log, "MOST_COUNTED", 0)
+    for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
+        assert log.log.count(log.admin, Filter(**which)) == Count(len(log.pages(**which)), True), which
+
+
 def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
     monkeypatch.setattr(visit_log, "PATIENCE_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
     page = log.log.page(log.admin, Filter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
-    assert page.looked_back_to_ms == log.everything[3].at_ms
+    assert page.reached_ms == log.everything[3].at_ms
     assert log.pages(text="1-15") == [each for each in log.everything if each.visit_id == "1-15"]
-    assert log.pages(count=3) == log.everything
+    for newest_first in (True, False):
+        assert log.pages(3, newest_first) == log.everything[:: 1 if newest_first else -1]
 
 
 def test_visitor_of_very_many_visits_is_found_like_anything_else(log, monkeypatch):
@@ -103,6 +117,17 @@ def test_number_finds_the_visit_of_every_count(own):
 
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
     assert of(str(2**63 - 1)) == []
+
+
+def test_folded_visits_are_counted_in_no_log(own):
+    site, admin = own
+    site.register("old")
+    site.time.pass_(days=2)
+    site.register("new")
+    assert site.services.visit_log.log.count(admin, Filter()) == Count(2, True)
+    retention = site.services.maintenance.retention
+    retention.prune(retention.past(1))
+    assert site.services.visit_log.log.count(admin, Filter()) == Count(1, True)
 
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):

@@ -1,4 +1,4 @@
-"""/admin/visits: the log of visits, newest first, with one search field and filters; each visit has its own page."""
+"""/admin/visits: the log of visits, by number, with one search field and filters; each visit has its own page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from koyjabo.web.api.visit_requests import Body
 from koyjabo.web.current import current
 from koyjabo.web.ui import languages, pagination, visit_filters, visit_texts
 from koyjabo.web.ui.forms import Form
+from koyjabo.web.ui.sorting import Sorting
 from koyjabo.web.ui.visit_filters import with_counts
+
+NUMBER = "number"
+"""The only order: that of the primary key. Any other index would make each registration slower (decision 37)."""
 
 MOST_CHOICES = 200
 """At most this many communities are offered; the page of a community links to its visits."""
@@ -24,16 +28,17 @@ MOST_CHOICES = 200
 @bp.get("/visits")
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
-    log, which = current().visit_log.log, Filter(**form.values)
+    log, which, sorting = current().visit_log.log, Filter(**form.values), Sorting.of(request, (NUMBER,), f"-{NUMBER}")
     try:
-        found = log.page(me(), which, cursor("before"), after=cursor("after"))
+        is_newest_first = sorting.order != NUMBER
+        found = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
         results = visit_filters.results(log.count(me(), which))
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
-        return _show(form, Found((), None, None), "", 400)
-    return _show(form, found, results)
+        return _show(form, Found(), "", sorting, 400)
+    return _show(form, found, results, sorting)
 
 
 @bp.get("/visits/<int:ordinal>")
@@ -44,7 +49,7 @@ def visit(ordinal: int) -> Response:
     return page("visit", visit=found[0], earlier=found[1:])
 
 
-def _show(form: Form[Body], found: Found, results: str, status: int = 200) -> Response:
+def _show(form: Form[Body], found: Found, results: str, sorting: Sorting, status: int = 200) -> Response:
     communities, days = choices(form), Filter() if form.errors else _days(form)
     return page(
         "visits",
@@ -52,6 +57,7 @@ def _show(form: Form[Body], found: Found, results: str, status: int = 200) -> Re
         form=form,
         found=found,
         results=results,
+        sorting=sorting,
         older=pagination.this_page(before=found.before, after=None) if found.before is not None else None,
         newer=pagination.this_page(after=found.after, before=None) if found.after is not None else None,
         choices=communities,

@@ -28,4 +28,5 @@ class Sorting(NamedTuple):
         of the present order is turned round.
         """
         first, second = (name, f"-{name}") if is_text else (f"-{name}", name)
-        return pagination.this_page(sort=second if self.order == first else first, page=None)
+        wanted = second if self.order == first else first
+        return pagination.this_page(sort=wanted, page=None, before=None, after=None)

@@ -79,7 +79,7 @@ def source(host: str) -> str:
 
 def results(found: Count) -> str:
     """How many visits there are, in words; "" if none was found in the time for the count."""
-    if found.visits > MOST_COUNTED:
+    if not found.is_complete and found.visits > MOST_COUNTED:
         return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
     if not found.is_complete:
         return str(_("At least %(count)s visits", count=count(found.visits))) if found.visits else ""

@@ -95,6 +95,22 @@ def test_newer_visits_are_a_link_away(admin):
     assert ordinals(admin.get(NEWER.search(back)[1].replace("&amp;", "&"))) == ordinals(first)
 
 
+def test_visits_are_sorted_by_number_alone_and_other_columns_say_why_not(admin):
+    page = admin.get("/admin/visits?who=people&before=99")
+    assert 'aria-sort="descending"><a href="/admin/visits?who=people&amp;sort=number">Visit' in page
+    assert (
+        len(re.findall(r'<th scope="col" class="[^"]*" data-optional title="Visits (?:cannot|are)[^"]*">', page)) == 7
+    )
+    first = admin.get("/admin/visits?sort=number")
+    assert ordinals(first) == list(range(1, 51))
+    newer = re.search(r'rel="next" href="([^"]*)">Newer<', first)[1].replace("&amp;", "&")
+    second = admin.get(newer)
+    assert ordinals(second) == list(range(51, 101))
+    older = re.search(r'rel="prev" href="([^"]*)">Older<', second)[1].replace("&amp;", "&")
+    assert ordinals(admin.get(older)) == list(range(1, 51))
+    assert "Searched" not in words(first)
+
+
 def test_results_and_filters_are_said_and_each_can_be_removed(admin, scene):
     page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
     said = words(page)
