@@ -305,3 +305,11 @@ class LedgerUnavailable(KoyJaboError):
         error = cls()
         error.__cause__ = cause
         return error
+
+
+class DiskAlmostFull(KoyJaboError):
+    """The rest of the database's disk is kept for visits (specification: Failures)."""
+
+    code = "disk_almost_full"
+    sentence = "The disk of this server is almost full, so events are not recorded. Send them again later."
+    retry_after_s = 60

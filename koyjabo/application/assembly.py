@@ -23,6 +23,7 @@ from koyjabo.counting import milestones
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import base36
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.free_space import FreeSpace
 from koyjabo.insights.projection import projection
 from koyjabo.installation import VERSION
 from koyjabo.mail import outbox
@@ -34,6 +35,7 @@ from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.visitors import active_peak
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.runtime import Runtime
+from koyjabo.settings.database_url import file_of
 from koyjabo.settings.schema import Settings
 from koyjabo.sharing.shares import Shares
 
@@ -67,7 +69,9 @@ def _base(settings: Settings, runtime: Runtime, clock: Clock, signals: Signals, 
     database, tokens = DatabaseExecutor(settings.database, runtime), LinkTokens(settings.secret_key)
     mails = builders.outbox(settings, runtime, clock, database, tokens)
     announced = milestones.of_setting(settings.milestones)
-    return Base(settings, clock, runtime, database, signals, backends, mails, tokens, Passwords(runtime), announced)
+    file, passwords = file_of(settings.database_url), Passwords(runtime)
+    space = FreeSpace(file.parent if file else None)
+    return Base(settings, clock, runtime, database, signals, backends, mails, tokens, passwords, announced, space)
 
 
 def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) -> Services:

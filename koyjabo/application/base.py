@@ -10,6 +10,7 @@ from koyjabo.application.signals import Signals
 from koyjabo.clock import Clock
 from koyjabo.counting.milestones import Milestones
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.free_space import FreeSpace
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.runtime import Runtime
@@ -28,3 +29,4 @@ class Base:
     link_tokens: LinkTokens
     passwords: Passwords
     milestones: Milestones
+    space: FreeSpace  # of the database

@@ -29,7 +29,7 @@ def insights(base: Base, parser: TraitParser) -> InsightsServices:
     return InsightsServices(
         reports=reports,
         shared_reports=Insights(database, clock, reader.in_turns()),
-        events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore"),
+        events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", base.space),
         annotations=Annotations(database, clock),
         conversions=Conversions(database),
         site_people=SitePeople(database, clock, reports),

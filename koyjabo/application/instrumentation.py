@@ -12,6 +12,7 @@ from koyjabo.observability.gauges import (
     COMMUNITIES,
     CONNECTIONS,
     DATABASE,
+    FREE,
     LAG,
     OLDEST,
     REDIS,
@@ -61,6 +62,7 @@ class Instrumentation:
 def values_of(services: Services) -> Values:
     visits, observability = services.counting.visits, services.observability
     writer, redis_answers = visits.writer(), observability.redis_answers
+    disk = services.insights.events.space.disk()
     redis = {} if redis_answers is None else {REDIS.name: {"": float(redis_answers())}}
     return {
         WORKERS.name: {"": 1},
@@ -71,6 +73,7 @@ def values_of(services: Services) -> Values:
         UNPROJECTED.name: {"": services.insights.projection.last_behind},
         LAG.name: {"": observability.lag_s()},
         DATABASE.name: {"": float(not visits.newest().stale)},
+        **({FREE.name: {"": disk.free}} if disk else {}),
         **redis,
         BUILD.name: {build(): 1},
     }

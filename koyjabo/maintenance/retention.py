@@ -113,6 +113,8 @@ class Retention:
             advance(piece.reached - reached)
 
     def _merge_event_sums(self, throttle: Throttle, first_kept: str, advance: Advance) -> None:
+        for scope, day in self._database.long_read(event_fold_queries.days_with_names, first_kept):
+            self._database.write(event_fold_queries.forget_names, scope, day)
         for group in self._database.long_read(event_fold_queries.crowded, first_kept):
             while throttle.do(event_fold_queries.merge_smallest, group):
                 advance(0)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from heapq import nlargest
+from operator import itemgetter
 from typing import NamedTuple
 
 from koyjabo.network.address_levels import levels
 
-WINDOW_S = 60
+WINDOW_S, DAY_S = 60, 86_400
 
 MOST_KEYS = 50_000
 """The most keys of one rate, which take 5 MB. Further keys of the same minute are not counted: an attacker with that
@@ -53,9 +55,9 @@ class Rate:
         """
         return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)], uses)
 
-    def take_back(self, address: str, *key: str) -> None:
-        """Undo one `use_address` of the present minute."""
-        self._uncount([hash((*key, network)) for network, _ in levels(address)], 1)
+    def take_back(self, address: str, *key: str, uses: int = 1) -> None:
+        """Undo a `use_address` of the present minute, or some of its uses."""
+        self._uncount([hash((*key, network)) for network, _ in levels(address)], uses)
 
     def _use(self, names: Sequence[tuple[int, int]], uses: int) -> Allowance:
         """Count uses of each name with its limit: all of them, or none if one of the names has fewer left. Returns the
@@ -64,7 +66,7 @@ class Rate:
         with self._lock:
             now = time.monotonic()
             if now >= self._ends_at:
-                self._counts, self._ends_at = {}, now + WINDOW_S
+                self._counts, self._ends_at = {}, now + self._window_s()
             left, limit = min([(limit - self._counts.get(name, 0), limit) for name, limit in names])
             is_exceeded = left < uses
             if not is_exceeded:
@@ -72,6 +74,10 @@ class Rate:
                 left -= uses
             resets_at_s = int(time.time() + self._ends_at - now) + 1
         return Allowance(limit, left, resets_at_s, is_exceeded)
+
+    def _window_s(self) -> float:
+        """How long a window is that begins now."""
+        return WINDOW_S
 
     def _count(self, names: Sequence[int], uses: int) -> None:
         for name in names:
@@ -87,6 +93,20 @@ class Rate:
             for name in names:
                 if self._counts.get(name):
                     self._counts[name] = max(0, self._counts[name] - uses)
+
+
+class DailyRate(Rate):
+    """As `Rate`, for days of UTC. So many addresses come in a day that the half with the fewest uses is forgotten when
+    there are too many.
+    """
+
+    def _window_s(self) -> float:
+        return DAY_S - time.time() % DAY_S
+
+    def _count(self, names: Sequence[int], uses: int) -> None:
+        if len(self._counts) > MOST_KEYS - len(names):
+            self._counts = dict(nlargest(MOST_KEYS // 2, self._counts.items(), key=itemgetter(1)))
+        super()._count(names, uses)
 
 
 def share(limit: int, workers: int, fewest: int = 1) -> int:

@@ -46,10 +46,11 @@ WAITING = Gauge("koyjabo_visits_waiting", "visits that wait for their commit", s
 OLDEST = Gauge("koyjabo_oldest_visit_waiting_seconds", "how long the first of them has waited", max)
 UNPROJECTED = Gauge("koyjabo_visits_unprojected", "visits that the sums of reports do not have yet", max)
 LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with its work of every second", max)
+FREE = Gauge("koyjabo_disk_free_bytes", "free space on the disk of the SQLite file; absent with PostgreSQL", min)
 DATABASE = Gauge("koyjabo_database_up", "1 while the database answers all workers", min)
 REDIS = Gauge("koyjabo_redis_up", "1 while Redis answers all workers; absent without Redis", min)
 BUILD = Gauge("koyjabo_build_info", "always 1; the label says which version serves", max, "version")
-GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, DATABASE, REDIS, BUILD)
+GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, FREE, DATABASE, REDIS, BUILD)
 
 
 class Gauges(Collector):

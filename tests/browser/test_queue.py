@@ -142,6 +142,17 @@ def test_server_that_takes_nothing_now_is_asked_again_when_it_has_said(queue, an
     assert queue.visits() == visits
 
 
+def test_refused_events_wait_and_hold_back_no_visit(queue):
+    first = queue.visit()
+    event, second = queue.event(first), queue.visit()
+    refusal = {"status": 503, "json": {"error": "No."}, "headers": {**CORS, "Retry-After": "60"}}
+    queue.page.route("**/api/events", lambda route: route.fulfill(**refusal), times=1)
+    queue.deliver()
+    assert (queue.visits(), queue.events(), queue.waits()) == ([first, second], [], [event])
+    queue.deliver()
+    assert (queue.events(), queue.waits()) == ([event], [])
+
+
 @long
 def test_what_is_refused_or_too_old_is_dropped_with_its_events_and_a_line(queue, device):
     queue.visit(age_ms=366 * DAY_MS)

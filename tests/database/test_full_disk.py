@@ -18,7 +18,7 @@ from support.websocket import WebSocket
 
 from koyjabo.server.process.metrics_folder import PREFIX
 
-DISK = "size=1m"
+DISK = "size=4m"
 
 SOME = 16 * 1024
 """Bytes that are too few to count in."""
@@ -87,6 +87,26 @@ def test_full_disk_refuses_visits_and_heals(server_on_it, small_disk):
     assert server.register("ayesha", visit=str(acknowledged)).ordinal == acknowledged + 1
     assert "ledger_recovered" in server.log
     assert_verified(server)
+
+
+def test_the_last_of_a_disk_is_kept_for_visits(small_disk, new_server):
+    """As long as less than 5 % of this small disk are free."""
+    database = SqliteDatabase.migrated(small_disk / "koyjabo.db")
+    fill(small_disk / "filler", but=180 * 1024)
+    server = new_server(database).start()
+    try:
+        event = {"visitorId": "ayesha", "events": [{"id": "1", "name": "search"}]}
+        refused = server.post("/api/events", json=event)
+        assert (refused.status_code, refused.json()["code"]) == (503, "disk_almost_full")
+        assert refused.headers["Retry-After"] == "60"
+        assert server.register("ayesha").ordinal == 1
+        assert "disk_almost_full free=" in server.log
+        assert 'koyjabo_errors_total{kind="disk_almost_full"} 1.0' in server.metrics()
+        (small_disk / "filler").unlink()
+        wait_until(lambda: server.post("/api/events", json=event).status_code == 200, "events are recorded")
+        assert "disk_has_room" in server.log
+    finally:
+        server.kill()
 
 
 @pytest.mark.long(proved_by="database/test_full_disk.py::test_full_disk_refuses_visits_and_heals")

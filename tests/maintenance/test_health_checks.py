@@ -50,7 +50,8 @@ SEEN = Seen(WELL, READY, Status(0, None, None, []), has_countries=True, is_behin
 
 def at(part: str = "", **changes: Any) -> Seen:
     """A server on which all is well but for these facts: of itself, or of its `installation` or `database`."""
-    facts = WELL._replace(**{part: getattr(WELL, part)._replace(**changes)} if part else changes)
+    facts = WELL._replace(**{name: changes.pop(name) for name in changes.keys() & {"disk"}})
+    facts = facts._replace(**{part: getattr(WELL, part)._replace(**changes)} if part else changes)
     return SEEN._replace(facts=facts)
 
 
@@ -70,6 +71,9 @@ FACTS = [
     ("redis", unready("redis"), DANGER, "silent"),
     ("redis", at(redis_ms=101.0), WARNING, "slow"),
     ("disk", at(disk=Disk(199999999, 100 * GB)), DANGER, "full"),
+    ("disk", at("installation", kind="SQLite", disk=Disk(5 * GB // 10 - 1, 100 * GB)), DANGER, "refusing"),
+    ("disk", at("installation", kind="SQLite", disk=Disk(5 * GB // 10, 100 * GB)), WARNING, "tight"),
+    ("disk", at(disk=Disk(4 * GB // 10, 100 * GB)), WARNING, "tight"),
     ("disk", at(disk=Disk(GB - 1, 2 * GB)), WARNING, "tight"),
     ("disk", at(disk=Disk(49 * GB, 1000 * GB)), WARNING, "tight"),
     ("disk", at(disk=None), GOOD, "unknown"),

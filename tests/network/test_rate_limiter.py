@@ -12,7 +12,7 @@ import pytest
 from koyjabo.network import rate_limiter
 from koyjabo.network.address_levels import AddressCounter
 from koyjabo.network.client_address import neighbourhood as key
-from koyjabo.network.rate_limiter import Rate, share
+from koyjabo.network.rate_limiter import DailyRate, Rate, share
 
 
 @pytest.fixture
@@ -55,6 +55,19 @@ def test_many_names_fill_no_memory_and_set_nobody_free(monkeypatch, now):
     now[0] += 60
     rate.use("ayesha")
     assert len(rate._counts) == 1
+
+
+def test_of_the_many_addresses_of_a_day_the_lightest_are_forgotten(monkeypatch, now):
+    monkeypatch.setattr(rate_limiter, "MOST_KEYS", 100)
+    rate = DailyRate(1000)
+    assert not rate.use("heavy", uses=1000).is_exceeded
+    for number in range(1000):
+        rate.use(f"light{number}", uses=10)
+    assert len(rate._counts) <= 100
+    assert rate.use("heavy").is_exceeded
+    assert rate.use("heavy").resets_at_s % 86_400 < 60
+    now[0] += 86_400
+    assert not rate.use("heavy").is_exceeded
 
 
 def test_of_many_at_once_as_many_get_through_as_may():

@@ -11,7 +11,7 @@ from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.insights.events import event_queries
-from koyjabo.insights.events.event_plan import EVENT, PROPERTIES, property_of
+from koyjabo.insights.events.event_plan import EVENT, PROPERTIES, PROPERTY, REST, property_of
 from koyjabo.insights.events.records import PAGEVIEW
 from koyjabo.insights.projection import bulk_queries, folding_queries, state_queries
 from koyjabo.insights.projection.encoding import HOUR, OTHER
@@ -22,10 +22,19 @@ Group = tuple[str, str, str]
 """(scope, dimension, period)"""
 
 KEY = ("scope", "dimension", "period", "value")
-REST = f"{PROPERTIES}{OTHER}"
-"""A dimension with one value, OTHER: the properties that a day has lost."""
-
 IS_PROPERTY = and_(EventSum.dimension.startswith(PROPERTIES), EventSum.dimension != REST)
+
+
+def days_with_names(session: Session, first_kept: str) -> list[tuple[str, str]]:
+    """The scopes and days before `first_kept` that still list their properties. Reads all sums."""
+    day = (EventSum.scope, EventSum.period)
+    wanted = select(*day).where(*_old(session, first_kept), EventSum.dimension == PROPERTY).distinct()
+    return [(row[0], row[1]) for row in session.execute(wanted)]
+
+
+def forget_names(session: Session, scope: str, day: str) -> None:
+    """Remove the list of a day's properties, which nothing adds to any more."""
+    _remove(session, *_of((scope, PROPERTY, day)))
 
 
 def crowded(session: Session, first_kept: str) -> list[Group]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from koyjabo.clock import Clock
+from koyjabo.insights.events import stored_bytes
 from koyjabo.insights.events.records import PAGEVIEW, EventKey, NewEvent, NewEvents, Recorded
-from koyjabo.insights.projection.encoding import ALL, HOUR, encoded
+from koyjabo.insights.projection.encoding import ALL, HOUR, OTHER, encoded
 from koyjabo.models import SITE
 
 Found = tuple[int, bool]
@@ -26,6 +26,14 @@ the page views by hour.
 PROPERTIES = f"{EVENT}:"
 """How the dimensions of properties begin."""
 
+REST = f"{PROPERTIES}{OTHER}"
+"""A dimension with one value, OTHER: the properties that a day does not have, or has lost."""
+
+PROPERTY = "property"
+"""A dimension whose values are the properties of a day, `{name}:{property}`, until it is folded. Their counts mean
+nothing.
+"""
+
 SumKey = tuple[str, str, str, str]
 """(scope, dimension, period, value), as `projection.encoding` writes values"""
 
@@ -35,6 +43,7 @@ class KnownRows:
     """The rows that the database already has for a batch, read under the lock of the writers of events."""
 
     newest: int  # the greatest id that an event ever had
+    changes: int  # of stored sums, by others than writers of events (`projection.state_queries`)
     ids: dict[EventKey, int]  # of events that are retries
     visits: dict[str, tuple[int, str]]  # id and scope of the newest visit, by visitor_id
 
@@ -46,6 +55,8 @@ class Plan:
     rows: list[Row] = field(default_factory=list)
     sums: Counter[SumKey] = field(default_factory=Counter)
     found: list[list[Found]] = field(default_factory=list)
+    grown: list[int] = field(default_factory=list)  # bytes stored by each request
+    first: dict[SumKey, int] = field(default_factory=dict)  # the place of the first request that adds to a sum
 
     def sum_rows(self) -> list[Row]:
         """In the order of their keys, so that writers of several rows never wait for each other."""
@@ -53,7 +64,8 @@ class Plan:
 
     def recorded(self) -> list[Recorded]:
         duplicates = [sum(is_known for _, is_known in each) for each in self.found]
-        return [Recorded(len(each) - known, known) for each, known in zip(self.found, duplicates, strict=True)]
+        sizes = zip(self.found, duplicates, self.grown, strict=True)
+        return [Recorded(len(each) - known, known, grown) for each, known, grown in sizes]
 
 
 def property_of(dimension: str) -> tuple[str, str]:
@@ -77,6 +89,7 @@ def plan(batch: list[NewEvents], known: KnownRows, clock: Clock) -> Plan:
     """Assign an id to each new event. Changes `known`: a key that occurs twice is a retry the second time."""
     made = Plan()
     for request in batch:
+        made.grown.append(0)
         made.found.append([_find(made, event, known, clock) for event in request])
     return made
 
@@ -92,11 +105,15 @@ def _find(made: Plan, event: NewEvent, known: KnownRows, clock: Clock) -> Found:
     known.ids[key] = known.newest
     visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
     day, hour_s = clock.bucket(event.at_ms)
-    props = json.dumps(dict(event.props), ensure_ascii=False) if event.props else None
+    props = stored_bytes.props_text(event)
     when = (event.at_ms, day, hour_s, event.client_ms)
     made.rows.append((known.newest, *key, visit_id, scope, *when, event.name, event.page, props))
+    made.grown[-1] += stored_bytes.of_row(event, props)
     for each in {SITE, scope}:
-        made.sums.update((each, *counted) for counted in _counted(event, day, hour_s))
+        for counted in _counted(event, day, hour_s):
+            sum_key = (each, *counted)
+            made.sums[sum_key] += 1
+            made.first.setdefault(sum_key, len(made.found))
     return known.newest, False
 
 

@@ -1,4 +1,5 @@
-"""The transactions of events on PostgreSQL: two round trips for a batch of any size (see `counting.ledger_postgres`).
+"""The transactions of events on PostgreSQL: two round trips for a batch of any size, and one more if it has new values
+(see `counting.ledger_postgres`).
 
 An advisory lock orders the writers, so that ids become visible in their order. The tables are locked before it, so that
 a restore, which replaces all rows, comes before or after.
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg2
@@ -15,15 +17,18 @@ from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
 from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
-from koyjabo.insights.events.event_plan import Found, KnownRows, Plan, keys, plan, visitors
+from koyjabo.insights.events import sum_limits
+from koyjabo.insights.events.event_plan import Found, KnownRows, Plan, SumKey, keys, plan, visitors
 from koyjabo.insights.events.event_queries import EVENTS_LOCK, newest_visit
 from koyjabo.insights.events.records import NewEvents, Recorded
+from koyjabo.insights.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
 
 LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
 LOCK TABLE events, event_sums IN ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock({EVENTS_LOCK});
-SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
+SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events),
+(SELECT coalesce(max(upto), 0) FROM watermarks WHERE name = 'changes'), ARRAY(
     SELECT (SELECT e.id FROM events e WHERE e.visitor_id = b.visitor AND e.event_id = b.event)
     FROM unnest(%s::text[], %s::text[]) AS b(visitor, event)
 ), ARRAY(
@@ -31,6 +36,17 @@ SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
         SELECT json_build_array(v.id, v.scope)::text FROM visits v
         WHERE v.id = {newest_visit("b.visitor", "greatest")}
     ) FROM unnest(%s::text[]) AS b(visitor)
+)
+"""
+LOOK_UP_SUMS = f"""
+SELECT ARRAY(
+    SELECT json_build_array(s.scope, s.dimension, s.period, s.value)::text FROM jsonb_array_elements(%s) r
+    JOIN event_sums s ON s.scope = r->>0 AND s.dimension = r->>1 AND s.period = r->>2 AND s.value = r->>3
+), ARRAY(
+    SELECT (SELECT count(*) FROM (
+        SELECT 1 FROM event_sums s WHERE s.scope = r->>0 AND s.dimension = r->>1 AND s.period = r->>2
+        LIMIT {MOST_VALUES}
+    ) AS these) FROM jsonb_array_elements(%s) r
 )
 """
 ADD = """
@@ -62,6 +78,7 @@ class PostgresEventStore:
         self._clock = clock
         self._connection: Any = None
         self._planned: Planned | None = None
+        self._sums = KnownSums()
 
     def writing(self) -> AbstractContextManager[object]:
         """Holds nothing: servers queue at the advisory lock."""
@@ -88,7 +105,8 @@ class PostgresEventStore:
         try:
             with self._connection.cursor() as cursor:
                 transaction, known = _look_up(cursor, batch)
-                made = plan(batch, known, self._clock)
+                made, sums = plan(batch, known, self._clock), self._sums.at(known.changes)
+                sum_limits.limit(made, sums, partial(_look_up_sums, cursor))
                 if first and was_committed(cursor, first.transaction):
                     made.found = first.found
                 self._planned = Planned(transaction, made.found)
@@ -97,6 +115,7 @@ class PostgresEventStore:
             close(self._connection)
             self._connection = None
             raise
+        sums.add(*made.sums)
         return made
 
     def close(self) -> None:
@@ -114,9 +133,16 @@ def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownRows]:
     """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number, and the rows."""
     events, people = keys(batch), visitors(batch)
     cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
-    transaction, newest, ids, visits = cursor.fetchone()
+    transaction, newest, changes, ids, visits = cursor.fetchone()
     return transaction, KnownRows(
         newest=newest,
+        changes=changes,
         ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},
         visits={who: tuple(json.loads(found)) for who, found in zip(people, visits, strict=True) if found is not None},
     )
+
+
+def _look_up_sums(cursor: Any, keys: list[SumKey], groups: list[Group]) -> Stored:
+    cursor.execute(LOOK_UP_SUMS, (json.dumps(keys), json.dumps(groups)))
+    found, sizes = cursor.fetchone()
+    return Stored.of(groups, [json.loads(each) for each in found], sizes)

@@ -1,4 +1,6 @@
-"""The transactions of events on SQLite: four statements for a batch of any size (see `counting.ledger_sqlite`)."""
+"""The transactions of events on SQLite: four statements for a batch of any size, and one more if it has new values
+(see `counting.ledger_sqlite`).
+"""
 
 from __future__ import annotations
 
@@ -8,12 +10,16 @@ from contextlib import AbstractContextManager
 
 from koyjabo.clock import Clock
 from koyjabo.database.sqlite import FileLock, connect
-from koyjabo.insights.events.event_plan import KnownRows, keys, plan, visitors
+from koyjabo.insights.events import sum_limits
+from koyjabo.insights.events.event_plan import KnownRows, SumKey, keys, plan, visitors
 from koyjabo.insights.events.event_queries import newest_visit
 from koyjabo.insights.events.records import NewEvents, Recorded
+from koyjabo.insights.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
 
 LOOK_UP = f"""
 SELECT (SELECT coalesce(max(id), 0) FROM events), (
+    SELECT coalesce(max(upto), 0) FROM watermarks WHERE name = 'changes'
+), (
     SELECT json_group_array(json_array(e.visitor_id, e.event_id, e.id)) FROM json_each(?) j
     JOIN events e ON e.visitor_id = j.value ->> 0 AND e.event_id = j.value ->> 1
 ), (
@@ -34,6 +40,20 @@ ON CONFLICT (scope, dimension, period, value) DO UPDATE SET count = count + excl
 """
 
 
+LOOK_UP_SUMS = f"""
+SELECT (
+    SELECT json_group_array(json_array(s.scope, s.dimension, s.period, s.value)) FROM json_each(?) j
+    JOIN event_sums s ON s.scope = j.value ->> 0 AND s.dimension = j.value ->> 1 AND s.period = j.value ->> 2
+        AND s.value = j.value ->> 3
+), (
+    SELECT json_group_array((SELECT count(*) FROM (
+        SELECT 1 FROM event_sums s WHERE s.scope = j.value ->> 0 AND s.dimension = j.value ->> 1
+        AND s.period = j.value ->> 2 LIMIT {MOST_VALUES}
+    ))) FROM json_each(?) j
+)
+"""
+
+
 class SqliteEventStore:
     """A connection for writing, used by one thread."""
 
@@ -43,6 +63,7 @@ class SqliteEventStore:
         self._path = path
         self._clock = clock
         self._lock = FileLock(path)
+        self._sums = KnownSums()
         self._connection: sqlite3.Connection | None = None
 
     def writing(self) -> AbstractContextManager[object]:
@@ -56,7 +77,9 @@ class SqliteEventStore:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
-            made = plan(batch, self._known(batch), self._clock)
+            known = self._known(batch)
+            made, sums = plan(batch, known, self._clock), self._sums.at(known.changes)
+            sum_limits.limit(made, sums, self._stored)
             if made.rows:
                 execute(ADD, (json.dumps(made.rows),))
                 execute(ADD_SUMS, (json.dumps(made.sum_rows()),))
@@ -65,17 +88,25 @@ class SqliteEventStore:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise
+        sums.add(*made.sums)
         return made.recorded()
 
     def _known(self, batch: list[NewEvents]) -> KnownRows:
         assert self._connection is not None
         wanted = (json.dumps(keys(batch)), json.dumps(visitors(batch)))
-        newest, stored, visits = self._connection.execute(LOOK_UP, wanted).fetchone()
+        newest, changes, stored, visits = self._connection.execute(LOOK_UP, wanted).fetchone()
         return KnownRows(
             newest=newest,
+            changes=changes,
             ids={(visitor, event): number for visitor, event, number in json.loads(stored)},
             visits={visitor: (number, scope) for visitor, number, scope in json.loads(visits)},
         )
+
+    def _stored(self, keys: list[SumKey], groups: list[Group]) -> Stored:
+        assert self._connection is not None
+        wanted = (json.dumps(keys), json.dumps(groups))
+        found, sizes = self._connection.execute(LOOK_UP_SUMS, wanted).fetchone()
+        return Stored.of(groups, *map(json.loads, (found, sizes)))
 
     def close(self) -> None:
         if self._connection is not None:

@@ -14,7 +14,9 @@ from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
 from koyjabo.database.batch_worker import BatchWorker
+from koyjabo.database.free_space import FreeSpace
 from koyjabo.database.group_commit import BatchStore, commit_jobs
+from koyjabo.errors import DiskAlmostFull
 from koyjabo.insights.events.records import NewEvents, Recorded
 from koyjabo.runtime import Runtime
 
@@ -43,10 +45,11 @@ def open_store(database: URL, clock: Clock) -> EventStore:
 
 
 class Events:
-    """With `ignores_bots`, events of declared crawlers are not recorded (BOT_POLICY)."""
+    """With `ignores_bots`, events of declared crawlers are not recorded (BOT_POLICY). `space` is the database's."""
 
-    def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: bool) -> None:
+    def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: bool, space: FreeSpace) -> None:
         self._store = store
+        self.space = space
         self._ignores_bots = ignores_bots
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
             runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=MOST_REQUESTS
@@ -55,12 +58,14 @@ class Events:
     def record(self, events: NewEvents, is_bot: bool) -> Recorded:
         """Record the events of one request, durably, all or none (specification: Page views and events).
 
-        Raises LedgerUnavailable when they could not be committed; then none was recorded.
+        Raises LedgerUnavailable when they could not be committed, and DiskAlmostFull; then none was recorded.
         """
         if is_bot and self._ignores_bots:
             return Recorded(0, 0)
+        if self.space.is_low():
+            raise DiskAlmostFull
         recorded = self._writer.do(events)
-        log.debug("events_recorded accepted=%d duplicates=%d", *recorded)
+        log.debug("events_recorded accepted=%d duplicates=%d stored_bytes=%d", *recorded)
         return recorded
 
     def close(self) -> None:

@@ -48,3 +48,4 @@ class Recorded(NamedTuple):
 
     accepted: int
     duplicates: int
+    stored_bytes: int = 0  # that the database grew by (`stored_bytes`)

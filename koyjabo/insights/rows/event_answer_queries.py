@@ -24,7 +24,7 @@ UNKNOWN = (None, None, None)
 
 
 def counts(session: Session, parser: TraitParser, clock: Clock, question: Question) -> EventRows | EventSums:
-    return EventRows(session, question, parser, clock) if question.filters else EventSums(session, question)
+    return EventRows(session, question, parser, clock) if question.filters else EventSums(session, question, clock)
 
 
 def views_by_period(events: EventRows | EventSums, clock: Clock, granularity: str) -> Counter[str]:

@@ -35,7 +35,7 @@ class EventRows:
     def __init__(self, session: Session, question: Question, parser: TraitParser, clock: Clock) -> None:
         self._session = session
         self._question = question
-        self._ids = _ids(session, question, clock)
+        self._ids = ids(session, question, clock)
         self._is_old = _is_old(session, question, clock)
         self._folded_hours: set[int] | None = None
         self._has_events = session.scalar(select(exists().where(*self._conditions())))
@@ -111,7 +111,7 @@ class EventRows:
         return min(found or self._question.first, self._question.first)
 
 
-def _ids(session: Session, question: Question, clock: Clock) -> tuple[int, int]:
+def ids(session: Session, question: Question, clock: Clock) -> tuple[int, int]:
     """Ids of events, over the first and up to the second: all of the range, also if it was counted in another zone."""
     days = Days(date.fromisoformat(question.first) - MARGIN, date.fromisoformat(question.last) + MARGIN)
     newest = session.scalar(select(func.max(Event.id))) or 0

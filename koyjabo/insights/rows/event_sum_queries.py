@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -11,29 +12,34 @@ from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock, shifted
 from koyjabo.database.id_order import DISORDER_MS, last_before
-from koyjabo.insights.events.event_fold_queries import REST
-from koyjabo.insights.events.event_plan import EVENT, VIEWED_PAGE, property_of
+from koyjabo.insights.events.event_plan import EVENT, REST, VIEWED_PAGE, property_of
 from koyjabo.insights.events.records import PAGEVIEW
 from koyjabo.insights.projection.encoding import HOUR, OTHER, decoded, encoded
 from koyjabo.insights.question import Question, Value
 from koyjabo.insights.rows import event_queries
 from koyjabo.insights.rows.arm_queries import Column
 from koyjabo.insights.rows.event_queries import EVENTS
+from koyjabo.insights.rows.event_row_queries import ids
 from koyjabo.models import SITE, Event, EventSum
 
 IS_KEPT = EventSum.value != OTHER
 
 
 class EventSums:
-    """Of a question without filters. Events after `until_ms` are read from rows and left out."""
+    """Of a question without filters. Events after `until_ms` are read from rows and left out, and values that sums do
+    not have are read from rows as long as these are kept.
+    """
 
-    def __init__(self, session: Session, question: Question) -> None:
+    def __init__(self, session: Session, question: Question, clock: Clock) -> None:
         self._session = session
         self._question = question
+        self._clock = clock
+        self._kept: dict[str, set[str]] = {}
 
     def totals(self) -> tuple[int, int]:
         """Page views that are events, and other events."""
-        return sum(self.by_day().values()), sum(self.by_value(EVENT).values()) + self.other(EVENT)
+        events = self._counted(EVENT, EventSum.period, EVENTS.c.day)
+        return sum(self.by_day().values()), sum(events.values())
 
     def by_day(self) -> Counter[str]:
         """Page views by day."""
@@ -48,17 +54,20 @@ class EventSums:
 
     def by_value(self, dimension: str) -> Counter[Value]:
         """Without those of `other`."""
-        values = self._counted(dimension, EventSum.value, event_queries.value(dimension), decoded, IS_KEPT)
+        values = self._values(dimension)
         if event_queries.is_of_a_property(dimension):
             values[None] = 0
             values[None] = self._named(dimension) - sum(values.values()) - self.other(dimension)
         return +values
 
     def other(self, dimension: str) -> int:
-        """How many have a value that folded days do not keep."""
-        merged = sum(self._read_days(dimension, EventSum.period, ~IS_KEPT).values())
+        """How many have a value that the sums of their day do not have, and no rows any more."""
+        is_folded = EventSum.period.not_in(self._in_rows(dimension))
+        merged = sum(self._read_days(dimension, EventSum.period, ~IS_KEPT, is_folded).values())
         if event_queries.is_of_a_property(dimension):
-            merged += self._named(dimension, EventSum.period.in_(self._lost(dimension)))
+            name, is_lost = property_of(dimension)[0], EventSum.period.in_(self._lost(dimension))
+            which = (VIEWED_PAGE,) if name == PAGEVIEW else (EVENT, EventSum.value == name)
+            merged += sum(self._read_days(which[0], EventSum.period, is_lost, is_folded, *which[1:]).values())
         return merged
 
     def incomplete_hours(self) -> set[int]:
@@ -67,13 +76,46 @@ class EventSums:
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
         """Those of the values whose counts lack nothing."""
-        lossy = self._read_days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
+        lossy = self._lossy(dimension) - self._in_rows(dimension)
         if not lossy:
             return set(values)
         texts = {encoded(value): value for value in values}
         these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
         wanted = select(EventSum.value).where(*self._of(dimension), *these).group_by(EventSum.value)
         return {texts[text] for text in self._session.scalars(wanted.having(func.count() == len(lossy)))}
+
+    def _values(self, dimension: str) -> Counter[Value]:
+        """How many have each value that is recorded."""
+        days, key = self._in_rows(dimension), event_queries.value(dimension)
+        which = (IS_KEPT, EventSum.period.not_in(days))
+        return self._counted(dimension, EventSum.value, key, decoded, *which) + self._rows(dimension, key, days)
+
+    def _lossy(self, dimension: str) -> set[str]:
+        """The days whose sums lack values: beyond the limits of a day, or not among the largest of a folded one."""
+        return self._read_days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
+
+    def _in_rows(self, dimension: str) -> set[str]:
+        """Those of them of which all events are still there."""
+        if dimension not in self._kept:
+            lossy = self._lossy(dimension)
+            name = property_of(dimension)[0] if event_queries.is_of_a_property(dimension) else dimension
+            all_ = VIEWED_PAGE if name in (PAGEVIEW, VIEWED_PAGE) else EVENT
+            rows = self._rows(all_, EVENTS.c.day, lossy)
+            counted = self._read_days(all_, EventSum.period, EventSum.period.in_(lossy))
+            self._kept[dimension] = {day for day in lossy if rows[day] == counted[day]}
+        return self._kept[dimension]
+
+    def _rows(self, dimension: str, key: Column, days: Collection[str]) -> Counter[Any]:
+        """How many events of these days there are by `key`."""
+        if not days:
+            return Counter()
+        after, upto = ids(self._session, replace(self._question, first=min(days), last=max(days)), self._clock)
+        which = (EVENTS.c.id > after, EVENTS.c.id <= upto, EVENTS.c.day.in_(days), *self._here())
+        wanted = select(key, func.count()).where(*which, event_queries.counts(dimension)).group_by(key)
+        return Counter(dict(map(tuple, self._session.execute(wanted))))
+
+    def _here(self) -> tuple[Column, ...]:
+        return () if self._question.scope == SITE else (EVENTS.c.scope == self._question.scope,)
 
     def _lost(self, dimension: str) -> set[str]:
         """The days of which a property is not known, because it or its event was not among the largest."""
@@ -82,12 +124,10 @@ class EventSums:
         lossy = self._read_days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._read_days(REST, EventSum.period).keys()
         return lossy - self._read_days(dimension, EventSum.period).keys() if lossy else set()
 
-    def _named(self, dimension: str, *which: Column) -> int:
+    def _named(self, dimension: str) -> int:
         """How many events have the name of a property."""
         name = property_of(dimension)[0]
-        if name == PAGEVIEW:
-            return sum(self._counted(VIEWED_PAGE, EventSum.period, EVENTS.c.day, str, *which).values())
-        return self._counted(EVENT, EventSum.value, EVENTS.c.name, str, EventSum.value == name, *which)[name]
+        return sum(self.by_day().values()) if name == PAGEVIEW else self._values(EVENT)[name]
 
     def _counted(
         self, dimension: str, key: Any, key_of_row: Any, decode: Callable[[str], Any] = str, *which: Column
@@ -114,6 +154,5 @@ class EventSums:
         newest = self._session.scalar(select(func.max(EVENTS.c.id))) or 0
         after = last_before(self._session, Event, until_ms - DISORDER_MS, 0, newest)
         is_late = (EVENTS.c.id > after, EVENTS.c.day == self._question.last, EVENTS.c.at_ms >= until_ms)
-        is_there = () if self._question.scope == SITE else (EVENTS.c.scope == self._question.scope,)
-        wanted = select(key, func.count()).where(*is_late, *is_there, event_queries.counts(dimension)).group_by(key)
+        wanted = select(key, func.count()).where(*is_late, *self._here(), event_queries.counts(dimension)).group_by(key)
         return dict(map(tuple, self._session.execute(wanted)))

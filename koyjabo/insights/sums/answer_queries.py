@@ -44,7 +44,7 @@ def _figures(session: Session, source: Source, clock: Clock, question: Question)
         return None
     visitors = range_.visitors(TOTAL, ALL, total)
     returning = None if visitors is None else visitors - total.new_visitors
-    views, events = EventSums(session, question).totals()
+    views, events = EventSums(session, question, clock).totals()
     pages = None if range_.lacks_rows else total.count + views
     days = (question.first, question.last)
     return Figures(*days, total.visits, visitors, total.new_visitors, returning, pages, events, peak(session, question))
@@ -104,7 +104,7 @@ def timeline(
     if granularity not in (HOUR, DAY):
         found = range_.grouped(lambda day: period_of(day, granularity))
     now = running(granularity, clock) if question.last == clock.today() else None
-    views = views_by_period(EventSums(session, question), clock, granularity)
+    views = views_by_period(EventSums(session, question, clock), clock, granularity)
     names = sorted({*periods(question, granularity, clock), *found, *views}, key=datetime.fromisoformat)
     return [_period(name, found.get(name, (0, 0, 0, 0)), views[name], name == now) for name in names]
 

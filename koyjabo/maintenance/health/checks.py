@@ -101,6 +101,8 @@ def _disk(seen: Seen) -> Check:
     if disk is None:
         return Check("disk", GOOD, "unknown")
     values = {"free": disk.free, "total": disk.total}
+    if disk.is_low and seen.facts.installation.kind == "SQLite":
+        return Check("disk", DANGER, "refusing", values)
     if disk.free < FULL_BYTES:
         return Check("disk", DANGER, "full", values)
     if disk.free < max(TIGHT_BYTES, TIGHT_SHARE * disk.total):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import time
 import uuid
 from collections.abc import Callable
@@ -15,7 +14,9 @@ from typing import NamedTuple
 from koyjabo.audit.log import AuditRecord
 from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Job, Progress, Worker, Workers
+from koyjabo.database import free_space
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.free_space import Disk
 from koyjabo.identity import Account
 from koyjabo.maintenance import nightly
 from koyjabo.maintenance.health import queries
@@ -41,19 +42,12 @@ class Installation(NamedTuple):
     retention_days: int
 
 
-class Disk(NamedTuple):
-    """The disk of `Installation.folder`, bytes."""
-
-    free: int
-    total: int
-
-
 class Facts(NamedTuple):
     installation: Installation
     database: DatabaseFacts
     database_ms: float  # the response time of a ping
     clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
-    disk: Disk | None  # None if the system does not say
+    disk: Disk | None  # of `installation.folder`; None if the system does not say
     redis_ms: float | None  # the response time within the last second or so; None while Redis is away
     workers: list[Worker]
     unsaved_ms: int | None  # since when visits have not been saved
@@ -118,7 +112,7 @@ class System:
             database=self._database.read(queries.facts, nightly.WORK),
             database_ms=took_ms,
             clock_off_ms=None if database_clock_ms is None else round(database_clock_ms - began_ms - took_ms / 2),
-            disk=_disk(self._installation.folder),
+            disk=free_space.look(self._installation.folder),
             redis_ms=self._workers.redis_ms,
             workers=self._workers.live(),
             unsaved_ms=self.unsaved_ms(),
@@ -166,13 +160,6 @@ class System:
             unsaved_ms=self._unsaved_ms(),
             jobs=self._jobs.running(),
         )
-
-
-def _disk(folder: Path) -> Disk | None:
-    with suppress(OSError):
-        found = shutil.disk_usage(folder)
-        return Disk(found.free, found.total)
-    return None
 
 
 def _memory_kb() -> int | None:

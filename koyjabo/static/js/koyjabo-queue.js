@@ -90,13 +90,13 @@ async function send({ id, url, body }) {
 /** @returns {Promise<number>}  ms until the next try; 0 if nothing waits except the page's own entries */
 async function sendAll() {
   /** @type {Record<string, number>} */
-  const rests = {}; // of servers that take nothing now, ms
+  const rests = {}; // ms, of servers that take nothing now, and of those that take no events
   const dropped = new Set();
   for (const entry of await all()) {
-    const { id, url, visit } = entry, { host } = new URL(url);
-    if (own.has(id) || own.has(visit) || rests[host]) continue; // an event belongs to a visit that the server knows
+    const { id, url, visit } = entry, { host } = new URL(url), what = visit ? url : host;
+    if (own.has(id) || own.has(visit) || rests[host] || rests[what]) continue; // an event belongs to a visit that the server knows
     const restMs = answered.has(id) || dropped.has(visit) ? 0 : await send(entry); // with a visit its events are dropped
-    if (restMs) rests[host] = restMs;
+    if (restMs) rests[what] = restMs;
     else await forget(id);
     if (restMs === undefined) dropped.add(id);
   }

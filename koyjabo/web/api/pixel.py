@@ -68,4 +68,4 @@ def _count() -> None:
         )
     )
     call.count_visitor("visits", visit.visitor_id, limits.NOT_COUNTED)
-    services.counting.visits.register(visit)
+    services.counting.visits.register(call.within_budget(visit))

@@ -59,7 +59,8 @@ def register(call: Call, body: NewVisitBody) -> Receipt | None:
     visits = services.counting.visits
     language = languages.first_of(call.environ.get("HTTP_ACCEPT_LANGUAGE"))
     visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id(), language)
-    receipt = visits.register(services.counting.anonymity.visit(visit) if is_anonymous else visit)
+    visit = services.counting.anonymity.visit(visit) if is_anonymous else visit
+    receipt = visits.register(call.within_budget(visit))
     if receipt is not None and receipt.duplicate:
         call.uncount_visitor("visits", body.visitorId)
     return receipt

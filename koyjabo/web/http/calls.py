@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from flask import Response, request
 
 from koyjabo.application.services import Services
+from koyjabo.counting.records import NewVisit
+from koyjabo.insights.events.stored_bytes import Size
 from koyjabo.web.current import current
 from koyjabo.web.http.answers import Answer, as_response
 from koyjabo.web.security import page_login, rate_limits, tokens
@@ -34,8 +36,14 @@ class Call(Protocol):
     def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
         """Undo `count_visitor`, for a request that did nothing, or some of `count_events`."""
 
-    def count_events(self, visitor_id: str, events: int) -> None:
+    def count_events(self, visitor_id: str, size: Size) -> None:
         """Count the events of a request for its visitor and its address. Raises TooManyRequests."""
+
+    def within_budget(self, visit: NewVisit) -> NewVisit:
+        """The visit, or the visit without its texts if its address has stored too much in a day."""
+
+    def uncount_stored(self, stored: int) -> None:
+        """Undo `count_events` for bytes that were not stored."""
 
     def body(self, model: type[Model]) -> Model:
         """Raises UnsupportedBody, InvalidJson, InvalidInput."""
@@ -63,8 +71,14 @@ class FlaskCall:
     def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
         rate_limits.limits().uncount_visitor(kind, self.environ, visitor_id, uses)
 
-    def count_events(self, visitor_id: str, events: int) -> None:
-        rate_limits.limits().count_events(self.environ, rate_limits.tally(), visitor_id, events)
+    def count_events(self, visitor_id: str, size: Size) -> None:
+        rate_limits.limits().count_events(self.environ, rate_limits.tally(), visitor_id, size)
+
+    def within_budget(self, visit: NewVisit) -> NewVisit:
+        return rate_limits.limits().within_budget(rate_limits.tally(), visit)
+
+    def uncount_stored(self, stored: int) -> None:
+        rate_limits.limits().uncount_stored(self.environ, stored)
 
     def body(self, model: type[Model]) -> Model:
         return model.of(request)

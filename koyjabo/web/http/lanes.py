@@ -14,7 +14,9 @@ from wsgiref.types import StartResponse
 from flask import Flask
 
 from koyjabo.application.services import Services
+from koyjabo.counting.records import NewVisit
 from koyjabo.errors import KoyJaboError
+from koyjabo.insights.events.stored_bytes import Size
 from koyjabo.sockets.routes import STATS, open_stream
 from koyjabo.web.api.visit_requests import LARGEST_BODY
 from koyjabo.web.http import errors, request_log
@@ -46,8 +48,14 @@ class LaneCall:
     def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
         self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
 
-    def count_events(self, visitor_id: str, events: int) -> None:
-        self._limits.count_events(self.environ, self.tally, visitor_id, events)
+    def count_events(self, visitor_id: str, size: Size) -> None:
+        self._limits.count_events(self.environ, self.tally, visitor_id, size)
+
+    def within_budget(self, visit: NewVisit) -> NewVisit:
+        return self._limits.within_budget(self.tally, visit)
+
+    def uncount_stored(self, stored: int) -> None:
+        self._limits.uncount_stored(self.environ, stored)
 
     def body(self, model: type[Model]) -> Model:
         data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from koyjabo.accounts.login_throttle import SENTENCE, account_key
+from koyjabo.counting.records import NewVisit
 from koyjabo.errors import TooManyRequests
-from koyjabo.insights.events.records import MOST_EVENTS
+from koyjabo.insights.events.stored_bytes import MOST_USES, Size
 from koyjabo.network import client_address
 from koyjabo.network.local_proxy import LocalProxy
-from koyjabo.network.rate_limiter import Allowance, Rate, share
+from koyjabo.network.rate_limiter import Allowance, DailyRate, Rate, share
+from koyjabo.web.security.visit_texts import SeenTexts, without_texts
 
 LOGINS_OF_A_PAIR = 10
 """Failed logins a minute to one account from one address."""
@@ -27,6 +29,11 @@ SIGNUPS_SHARE = 2
 EVENTS_OF_A_REQUEST = 10
 """The limit of events a minute is this number of times the limit of their requests."""
 
+STORED_OF_A_REQUEST, FEWEST_STORED = 100_000, 1_000_000
+"""What the events of one address and new texts of its visits may take in the database: bytes a day for each request
+with events that it has a minute, 300 MB. The least share of one worker is more than any request takes.
+"""
+
 ERASURES = 30
 """Erasures a minute from one address: each may take some seconds, and a visitor with very many visits needs several.
 """
@@ -38,6 +45,7 @@ NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long a
 NOT_RECORDED = (
     "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again."
 )
+NOT_STORED = "Events of this address have filled what it may store in a day. Send these again tomorrow (UTC)."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
@@ -52,7 +60,7 @@ class Limits(NamedTuple):
     """Requests a minute; 0 for no limit."""
 
     registrations: int  # of one address
-    heartbeats: int  # and as many requests with events, which have ten times as many events
+    heartbeats: int  # and as many requests with events, for which there are limits of events and of their bytes
     logins: int
     visitor: int  # registrations of one visitor, and as many heartbeats and requests with events
     actions: int  # of one account
@@ -109,7 +117,7 @@ class RateLimits:
             "registrations": rate(limits.registrations),
             "heartbeats": rate(limits.heartbeats),
             "event_requests": rate(limits.heartbeats),
-            "events": rate(limits.heartbeats * EVENTS_OF_A_REQUEST, MOST_EVENTS),
+            "events": rate(limits.heartbeats * EVENTS_OF_A_REQUEST, MOST_USES),
             "logins": rate(limits.logins),
             "second_steps": rate(limits.logins),
             "erasures": rate(ERASURES),
@@ -120,7 +128,10 @@ class RateLimits:
         }
         of_a_visitor = ("visits", "heartbeats", "event_requests")
         self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in of_a_visitor}
-        self._of_visitor["events"] = rate(limits.visitor * EVENTS_OF_A_REQUEST, MOST_EVENTS)
+        self._of_visitor["events"] = rate(limits.visitor * EVENTS_OF_A_REQUEST, MOST_USES)
+        stored = share(limits.heartbeats * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
+        self._stored = DailyRate(stored) if limits.heartbeats else None
+        self._texts = SeenTexts()
         self._of_familiar = rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
         self._actions = rate(limits.actions)
@@ -151,17 +162,47 @@ class RateLimits:
         if rate is not None:
             rate.undo(visitor_id, client_address.limit_key(environ), uses=uses)
 
-    def count_events(self, environ: Environment, tally: Tally, visitor_id: str, events: int) -> None:
+    def count_events(self, environ: Environment, tally: Tally, visitor_id: str, size: Size) -> None:
         """Count the events of a request, for its visitor and its address: for both, or for none."""
         address = client_address.limit_key(environ) if tally.address is None else tally.address
         if not address:
             return
-        tally.use(self._of_visitor["events"], visitor_id, address, sentence=NOT_RECORDED, uses=events)
+        self._count_stored(address, size.most_bytes)
         try:
-            tally.use_address(self._of_address["events"], address, sentence=NOT_RECORDED, uses=events)
+            tally.use(self._of_visitor["events"], visitor_id, address, sentence=NOT_RECORDED, uses=size.uses)
+            try:
+                tally.use_address(self._of_address["events"], address, sentence=NOT_RECORDED, uses=size.uses)
+            except TooManyRequests:
+                self.uncount_visitor("events", environ, visitor_id, size.uses)
+                raise
         except TooManyRequests:
-            self.uncount_visitor("events", environ, visitor_id, events)
+            self.uncount_stored(environ, size.most_bytes)
             raise
+
+    def _count_stored(self, address: str, stored: int) -> None:
+        """In no tally: its headers are about requests."""
+        if self._stored is not None:
+            allowance = self._stored.use_address(address, uses=stored)
+            if allowance.is_exceeded:
+                raise TooManyRequests(allowance.retry_after_s, NOT_STORED)
+
+    def uncount_stored(self, environ: Environment, stored: int) -> None:
+        address = client_address.limit_key(environ)
+        if self._stored is not None and address:
+            self._stored.take_back(address, uses=stored)
+
+    def within_budget(self, tally: Tally, visit: NewVisit) -> NewVisit:
+        """The visit as it may be stored: without its texts if these are new and the day's bytes of its address are used
+        up.
+        """
+        if self._stored is None or not tally.address:
+            return visit
+        new_bytes = self._texts.new_bytes(visit)
+        if new_bytes and self._stored.use_address(tally.address, uses=new_bytes).is_exceeded:
+            return without_texts(visit)
+        if new_bytes:
+            self._texts.add(visit)
+        return visit
 
     def count_login(self, environ: Environment, tally: Tally, email_key: str, unlocked_ms: UnlockedMs) -> None:
         self.count_address("logins", environ, tally)

@@ -32,6 +32,7 @@ class Model:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.visits: list[dict[str, Any]] = []
+        self.properties: set[tuple[str, str, str, str]] = set()
 
     def send(self, who: str, sent: list[dict[str, Any]], day: str, hour_s: int) -> dict[str, int]:
         known = {event["id"] for event in self.events if event["who"] == who and event["has_row"]}
@@ -42,6 +43,8 @@ class Model:
                 known.add(event["id"])
                 accepted += 1
                 self.events.append({**event, "who": who, "day": day, "hour_s": hour_s, "scope": scope, "has_row": True})
+                names = [f"{event['name']}:{key}" for key in event["props"]]
+                self.properties |= {(each, "property", day, name) for each in ("site", scope) for name in names}
         return {"accepted": accepted, "duplicates": len(sent) - accepted}
 
     def forget(self, who: str) -> None:
@@ -51,11 +54,12 @@ class Model:
 
     def prune(self, first_kept: str) -> None:
         self.visits = [visit for visit in self.visits if visit["day"] >= first_kept]
+        self.properties = {each for each in self.properties if each[2] >= first_kept}
         for event in self.events:
             event["has_row"] = event["has_row"] and event["day"] >= first_kept
 
     def sums(self) -> Counter[tuple[str, str, str, str]]:
-        found: Counter[tuple[str, str, str, str]] = Counter()
+        found: Counter[tuple[str, str, str, str]] = Counter(self.properties)
         for event in self.events:
             name, day = event["name"], event["day"]
             for scope in {"site", event["scope"]}:

@@ -59,7 +59,7 @@ def sums(site: Site) -> dict[str, int]:
     found: Counter[str] = Counter()
     for scope, dimension, _, _, count in site.rows("SELECT * FROM event_sums WHERE period = '2025-12-16'"):
         assert scope == "site"
-        found[dimension] += count
+        found[dimension] += count if dimension != "property" else 0
     return dict(found)
 
 

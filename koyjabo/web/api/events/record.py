@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from koyjabo.insights.events.records import Recorded
+from koyjabo.insights.events.stored_bytes import size_of
 from koyjabo.network.crawlers import is_bot
 from koyjabo.web.api import bp
 from koyjabo.web.api.events.event_requests import EventsBody, RecordedAnswer
@@ -19,8 +21,10 @@ REFUSALS = {
     413: "over 16 KB; nothing was recorded",
     415: "not JSON; nothing was recorded",
     429: "too many from this address, or of this visitor; nothing was recorded; see Retry-After",
-    503: "nothing could be committed, so nothing was recorded; see Retry-After",
+    503: "nothing could be committed, or the disk is almost full, so nothing was recorded; see Retry-After",
 }
+
+NOTHING = Recorded(0, 0)
 
 
 @bp.post("/events")
@@ -33,13 +37,17 @@ def record_events(call: Call) -> Answer:
     call.count_address("event_requests", limits.NOT_RECORDED)
     body, services = call.body(EventsBody), call.services
     call.count_visitor("event_requests", body.visitorId, limits.NOT_RECORDED)
-    call.count_events(body.visitorId, len(body.events))
     events, anonymity = body.as_events(services.clock.now_ms()), services.counting.anonymity
     if anonymity.is_asked(call.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
-    recorded = services.insights.events.record(events, is_bot(text(call.environ.get("HTTP_USER_AGENT"))))
-    call.uncount_visitor("events", body.visitorId, len(events) - recorded.accepted)
+    size, recorded = size_of(events), NOTHING
+    call.count_events(body.visitorId, size)
+    try:
+        recorded = services.insights.events.record(events, is_bot(text(call.environ.get("HTTP_USER_AGENT"))))
+    finally:
+        call.uncount_stored(size.most_bytes - recorded.stored_bytes)
+    call.uncount_visitor("events", body.visitorId, size.uses * (len(events) - recorded.accepted) // len(events))
     if not recorded.accepted:
         call.uncount_visitor("event_requests", body.visitorId)
     answer = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'

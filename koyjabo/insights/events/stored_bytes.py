@@ -1,0 +1,65 @@
+"""How much a database grows by an event: its row and what it adds to the sums, with their indexes.
+
+Measured on both databases, and rounded up to the one that takes more, PostgreSQL (decision 79).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from koyjabo.insights.events.records import MOST_EVENTS, NewEvent, NewEvents
+
+ROW_BYTES, SUM_BYTES = 200, 100
+"""Of a row without the texts that clients choose."""
+
+OF_TEXTS, OF_IDS, OF_KEYS = 1.5, 3, 2.4
+"""How many bytes each byte takes, where pages of the database are not full: of the page and the properties; of ids,
+which are in the row and in its index; and of the keys of sums, as well.
+"""
+
+LONGEST_SUM_BYTES = 250
+"""Of a row of sums without its value and the names of a property: scope, dimension and period have up to 60 letters."""
+
+USE_BYTES, LARGEST_REQUEST = 300, 16 * 1024
+MOST_USES = max(MOST_EVENTS, -(-LARGEST_REQUEST // USE_BYTES))
+"""The most uses of one request."""
+
+
+class Size(NamedTuple):
+    """Of the events of a request."""
+
+    uses: int  # of the limits a minute: one for each event, or for USE_BYTES of its texts if these are more
+    most_bytes: int  # that are stored if each value is new, in the sums of the site and of a community
+
+
+def size_of(events: NewEvents) -> Size:
+    """The events as they are stored, anonymous ones under their hashes."""
+    texts = most = 0
+    for event in events:
+        props = props_text(event)
+        own = len(event.name) + _bytes(event.page) + _bytes(props)
+        texts += len(event.event_id) + own
+        names = sum(2 * (len(event.name) + len(name)) + _bytes(value) for name, value in event.props.items())
+        sums = 2 * (1 + len(event.props))
+        most += of_row(event, props) + 2 * (sums * LONGEST_SUM_BYTES + int(OF_KEYS * (own + names)))
+    return Size(min(max(len(events), -(-texts // USE_BYTES)), MOST_USES), most)
+
+
+def props_text(event: NewEvent) -> str | None:
+    """The properties as they are stored."""
+    return json.dumps(dict(event.props), ensure_ascii=False) if event.props else None
+
+
+def of_row(event: NewEvent, props: str | None) -> int:
+    ids = len(event.visitor_id) + len(event.event_id)
+    return ROW_BYTES + OF_IDS * ids + len(event.name) + int(OF_TEXTS * (_bytes(event.page) + _bytes(props)))
+
+
+def of_sum(key: Iterable[str]) -> int:
+    return SUM_BYTES + int(OF_KEYS * sum(map(_bytes, key)))
+
+
+def _bytes(text: str | None) -> int:
+    return len(text.encode()) if text else 0
