@@ -100,7 +100,8 @@ class Status(NamedTuple):
 
 def is_due(session: Session, worker: str, now_ms: int) -> bool:
     """Whether this worker should take a letter."""
-    if _next(session, now_ms) is None:
+    due = (OutboxMail.done_ms.is_(None), OutboxMail.kind.in_(ORDER), OutboxMail.due_ms <= now_ms)
+    if session.scalar(select(OutboxMail.id).where(*due).limit(1)) is None:
         return False
     return worker_lease_queries.is_free(session, LEASE, worker, now_ms)
 

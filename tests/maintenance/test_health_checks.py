@@ -98,6 +98,7 @@ FACTS = [
     ("mails", SEEN._replace(mail=None), GOOD, "off"),
     ("mails", SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
     ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
+    ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [], 500)), WARNING, "used_up"),
     ("mails", SEEN._replace(mail=Status(1, NOW_MS, None, [])), GOOD, "sent"),
     ("version", at("database", schema="9999"), WARNING, "newer"),
     ("retention", at("database", retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "late"),
