@@ -8,9 +8,11 @@ from contextlib import ExitStack, suppress
 
 import jwt
 import pytest
+import requests
+from jsonschema import Draft202012Validator
 from support.changed_server import changed_server
 from support.event_source import SITE, EventSource, StreamListener, of_community
-from support.line import Line, head
+from support.line import PATIENCE_S, Line, head
 from support.members import Member, PlainMember
 from support.processes import SECRET, wait_until
 
@@ -162,6 +164,36 @@ def test_right_that_is_lost_is_an_error_and_the_end(server, what, code):
     assert error["error"]
     wait_until(lambda: stream.has_ended, "it has ended")
     stream.close()
+
+
+def test_every_event_is_as_it_is_described(server):
+    """Of both streams, whatever they send: the last one loses its right."""
+    described = requests.get(f"{server.url}/openapi.json", timeout=PATIENCE_S).json()
+    founder, member = Member(server), Member(server)
+    community = founder.found()
+    member.join(community)
+    path = of_community(community)
+    with StreamListener(server.port) as site, StreamListener(server.port, path, founder.token) as first:
+        second = StreamListener(server.port, path, member.token)
+        first.next_of_type("visitor_joined")
+        second.close()
+        first.next_of_type("visitor_left")
+        for number in range(100):  # a milestone
+            founder.visit(f"v{number}", community)
+        first.next_of_type("visitor_update")
+        with StreamListener(server.port, path, member.token) as last:
+            first.next_of_type("visitor_joined")
+            founder.call("DELETE", f"/api/communities/{community}/members/{member.id}")
+            last.next_of_type("error")
+        for name, streams in (("/api/stream", [site]), ("/api/communities/{community_id}/stream", [first, last])):
+            answer = described["paths"][name]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
+            heard = [each.event for stream in streams for each in stream.heard]
+            assert {each["type"] for each in heard} == set(answer["discriminator"]["mapping"])
+            assert any("milestone" in each for each in heard)
+            for event in heard:
+                model = answer["discriminator"]["mapping"][event["type"]].rpartition("/")[2]
+                assert set(event) <= set(described["components"]["schemas"][model]["properties"])
+                Draft202012Validator({**answer, "components": described["components"]}).validate(event)
 
 
 def test_limits_are_those_of_sockets(tmp_path):

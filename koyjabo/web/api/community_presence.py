@@ -20,7 +20,7 @@ from koyjabo.web.api.stats import STREAM_LIMITS, stream_answer
 from koyjabo.web.api.visit_responses import StatsAnswer, stats_or_304, writer
 from koyjabo.web.current import current
 from koyjabo.web.http.answers import as_response
-from koyjabo.web.operations import openapi
+from koyjabo.web.operations import openapi, stream_events
 from koyjabo.web.operations.openapi import ListOf, describe
 from koyjabo.web.security import tokens
 
@@ -64,7 +64,7 @@ def community_stats(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/stream")
 @describe(
     "Stream who comes and goes",
-    {200: openapi.Events("first `visitor_count`"), **INSIDE, **STREAM_LIMITS},
+    {200: openapi.Events(stream_events.OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:

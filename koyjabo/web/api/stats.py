@@ -14,10 +14,10 @@ from werkzeug.http import parse_etags
 from koyjabo.counting.stats import encode
 from koyjabo.sockets.event_streams import Events, SiteEvents, events_of
 from koyjabo.web.api import bp
-from koyjabo.web.api.visit_responses import CONTENT, StatsAnswer, revalidated, stats_or_304, writer
+from koyjabo.web.api.visit_responses import CONTENT, LastVisitAnswer, StatsAnswer, revalidated, stats_or_304, writer
 from koyjabo.web.http.answers import Answer
 from koyjabo.web.http.calls import Call, lane
-from koyjabo.web.operations import openapi
+from koyjabo.web.operations import openapi, stream_events
 from koyjabo.web.operations.openapi import describe
 
 STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
@@ -26,11 +26,6 @@ STREAM_LIMITS: dict[int, openapi.Answer] = {
     501: "the application runs under another WSGI server",
     503: "no place for another connection, or the database is away; see Retry-After",
 }
-
-
-class LastVisitAnswer(BaseModel):
-    at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
-    place: str | None = Field(description="null if it is unknown, or fewer than 3 active visitors are there")
 
 
 class PulseAnswer(BaseModel):
@@ -71,7 +66,7 @@ def pulse(call: Call) -> Answer:
 
 
 @bp.get("/stream")
-@describe("Stream the stats of the site", {200: openapi.Events("`visitor_update`, at every change"), **STREAM_LIMITS})
+@describe("Stream the stats of the site", {200: openapi.Events(stream_events.OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
     """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
     return stream_answer(SiteEvents)

@@ -38,6 +38,11 @@ class StatsAnswer(BaseModel):
     )
 
 
+class LastVisitAnswer(BaseModel):
+    at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    place: str | None = Field(description="null if it is unknown, or fewer than 3 active visitors are there")
+
+
 class VisitAnswer(BaseModel):
     ordinal: int = Field(examples=[4001])
     today: int | None = Field(

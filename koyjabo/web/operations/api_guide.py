@@ -94,8 +94,8 @@ def kind_of(schema: Schema) -> str:
     """`integer or null`, `list of StatsAnswer`, `"member" or "admin"`"""
     if "$ref" in schema:
         return _name(schema["$ref"])
-    if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(map(kind_of, schema["anyOf"])))
+    if several := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(dict.fromkeys(map(kind_of, several)))
     if "enum" in schema or "const" in schema:
         return " or ".join(json.dumps(each) for each in schema.get("enum") or [schema["const"]])
     if schema.get("type") == "array":

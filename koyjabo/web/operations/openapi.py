@@ -55,9 +55,9 @@ class Image:
 
 @dataclass(frozen=True)
 class Events:
-    """Server-Sent Events."""
+    """Server-Sent Events: each has one of the models as its data, told apart by `type`."""
 
-    description: str
+    models: tuple[type[BaseModel], ...]
 
 
 Answer = type[BaseModel] | ListOf | Table | OneOf | Text | File | Image | Events | str | None

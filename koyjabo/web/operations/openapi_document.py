@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from apispec import APISpec
 from flask import Blueprint, Flask, Response, current_app
@@ -34,6 +34,8 @@ SECURITY = {
         "Over HTTPS, the names of both cookies begin with __Host-",
     },
 }
+
+OF_EVENTS = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
 
 COME_BACK_LATER = {429, 503}
 RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
@@ -78,6 +80,8 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
         each = answer.json if isinstance(answer, Table) else answer
         if isinstance(each, OneOf):
             yield each.other
+        if isinstance(each, Events):
+            yield from each.models
         model = each.model if isinstance(each, ListOf | OneOf) else each
         if isinstance(model, type):
             yield model
@@ -147,7 +151,7 @@ def _body(answer: Answer) -> dict[str, Any]:
     if isinstance(answer, Image):
         return {"description": answer.description, "content": {answer.media: {}}}
     if isinstance(answer, Events):
-        return {"description": answer.description, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+        return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(answer.models)}}}
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
         return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
@@ -165,6 +169,13 @@ def _body(answer: Answer) -> dict[str, Any]:
 
 def _schema(model: type[BaseModel]) -> dict[str, Any]:
     return {"schema": {"$ref": REF.format(model=model.__name__)}}
+
+
+def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    """One of several models, each of which has its own `type`."""
+    references = {get_args(each.model_fields["type"].annotation)[0]: _schema(each)["schema"] for each in models}
+    mapping = {name: reference["$ref"] for name, reference in references.items()}
+    return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
 
 
 def _add_schema(spec: APISpec, model: type[BaseModel]) -> None:
