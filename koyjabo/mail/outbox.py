@@ -17,7 +17,7 @@ from koyjabo.mail import outbox_queries
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.budgets import Budgets
 from koyjabo.mail.composer import Composer
-from koyjabo.mail.outbox_queries import LEASE, USED_UP, Letter, Prepare, Status
+from koyjabo.mail.outbox_queries import LEASE, Letter, Prepare, Status
 from koyjabo.mail.smtp import NotDelivered, Transport
 from koyjabo.runtime import Runtime
 
@@ -152,13 +152,14 @@ class Outbox:
 
     def _take(self) -> Letter | None:
         self._has_sent = True
-        return self._database.write(outbox_queries.take, self._worker, self._clock.now_ms(), self._prepare)
+        taken = self._database.write(outbox_queries.take, self._worker, self._clock.now_ms(), self._prepare)
+        for of, kind in taken.used_up:
+            log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
+        return taken.letter
 
     def _send(self, letter: Letter) -> None:
         assert self._composer is not None
         assert self._transport is not None
-        for of in letter.data.get(USED_UP, ()):
-            log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, letter.kind)
         try:
             mail = self._composer.compose(letter)
             self._transport.send(mail.recipient, mail.message, mail.is_utf8)

@@ -74,9 +74,15 @@ class Letter(NamedTuple):
 
 
 USED_UP = "used_up"
-"""In the data of a letter: whose budgets it has used up, which is logged when it is sent."""
+"""In the data of a letter: whose budgets it has used up, which is logged when it is taken to be sent."""
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
+
+
+class Taken(NamedTuple):
+    letter: Letter | None
+    used_up: list[tuple[str, str]]  # whose budgets, and the kind of the letter that did it: each is told once
+
 
 Prepare = Callable[[Session, Letter, int], Letter | None]
 """Completes a letter right before it is sent, in the transaction that takes it from the outbox, at `now_ms`. None if
@@ -106,21 +112,25 @@ def is_due(session: Session, worker: str, now_ms: int) -> bool:
     return worker_lease_queries.is_free(session, LEASE, worker, now_ms)
 
 
-def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Letter | None:
+def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepare]) -> Taken:
     """The next letter that is due, for the one worker that has the lease. It is due again after a pause, in case this
     worker does not report what became of it.
     """
+    used_up: list[tuple[str, str]] = []
     if not worker_lease_queries.renew(session, LEASE, worker, now_ms):
-        return None
+        return Taken(None, used_up)
     while (row := _next(session, now_ms)) is not None:
         row.attempts += 1
         row.due_ms = now_ms + pause_ms(row.attempts)
-        letter = prepare.get(row.kind, _as_it_is)(session, _letter(row), now_ms)
+        stored = _letter(row)
+        letter = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
+        used_up += [(of, row.kind) for of in (letter or stored).data.get(USED_UP, ())]
         if letter is not None:
-            return letter
+            row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
+            return Taken(letter, used_up)
         _finish(row, now_ms)
         session.flush()
-    return None
+    return Taken(None, used_up)
 
 
 def _next(session: Session, now_ms: int) -> OutboxMail | None:

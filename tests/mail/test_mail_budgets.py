@@ -15,7 +15,7 @@ from support.mailbox import html_of, text_of
 from support.page_calls import Reader, words
 from support.statements import plan_of, recorded
 
-from koyjabo.mail import contents
+from koyjabo.mail import budgets, contents
 from koyjabo.mail.names import mailable
 from koyjabo.mail.speech import Speech
 
@@ -42,7 +42,9 @@ def asked(person, community: str, email: str) -> str:
     return answer.json["mail"]
 
 
-def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and_50_a_day(site):
+def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and_50_a_day(site, monkeypatch):
+    assert budgets.OF_AN_ACCOUNT == 50
+    monkeypatch.setattr(budgets, "OF_AN_ACCOUNT", 8)
     founder = sign_up(site, "founder")
     community, reader = found(founder)["id"], Reader(site).log_in("founder")
     path = f"/communities/{community}/members"
@@ -53,14 +55,14 @@ def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and
     assert mailed(site, "invitation") == 0
     confirm(site, "founder")
     assert "We send the invitation by mail" in words(reader.get(path))
-    found_ones = [asked(founder, community, f"stranger{number}@example.com") for number in range(50)]
-    assert found_ones == ["queued"] * 48 + ["limited"] * 2, "two were to its own email, before that was confirmed"
+    found_ones = [asked(founder, community, f"stranger{number}@example.com") for number in range(8)]
+    assert found_ones == ["queued"] * 6 + ["limited"] * 2, "two were to its own email, before that was confirmed"
     reader.send(path, email="karim@example.com", role="member")
     assert "not mailed: there were too many mails today" in words(reader.get(path))
     site.time.pass_(days=1)
     founder.renew()
     assert [asked(founder, community, "one@example.com") for _ in range(6)] == ["queued"] * 6, "says nothing of others"
-    assert mailed(site, "invitation") == 48 + 5
+    assert mailed(site, "invitation") == 6 + 5
 
 
 def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_they_are_used_up(
@@ -81,7 +83,9 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         reader = Reader(site).log_in("p192.0.2.11")
         reader.send("/account/verify-email")
         assert "No mail was sent: there were too many today." in words(reader.get(reader.location))
-        site.services.mail.send_all()
+        for mailbox.refusal in ("451 later", ""):
+            site.services.mail.send_all()
+            site.time.pass_(minutes=1)
         told = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
         assert sorted(told) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
         assert "Today's 20 mails to unconfirmed emails are used up." in words(panel(site).get("/admin/health"))
