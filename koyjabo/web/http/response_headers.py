@@ -39,7 +39,7 @@ COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
 
 SOCKETIO_PATH = "/socket.io/"
 
-SECRET_PATHS = ("/reset-password/", "/verify-email/", "/share/", "/n/")
+SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
 """Pages whose address is a secret, which no other page may get as `Referer`, and no search engine may list."""
 
 FRAME_PATHS = ("/embed", "/embed/")
