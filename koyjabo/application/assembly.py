@@ -78,7 +78,7 @@ def _build(base: Base, snapshot: CounterSnapshot, instruments: Instrumentation) 
     realtime, analytics, presence = builders.realtime(base), builders.analytics(base), builders.presence(base)
     rooms, reports, sockets = realtime.rooms, analytics.reports, presence.visitor_sockets
     accounts, parser = builders.accounts(base), insights_builders.trait_parser(base)
-    insights = insights_builders.insights(base, parser)
+    insights = insights_builders.insights(base, parser, presence)
     people = OnlinePeople(base.backends.members.people, accounts.credentials.names)
     dashboards = live_builders.dashboards(base, rooms, reports, people, presence.arrivals)
     stats_rooms = StatsRooms(rooms, dashboards)

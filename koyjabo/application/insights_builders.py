@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from koyjabo.application.base import Base
-from koyjabo.application.services import InsightsServices
+from koyjabo.application.services import InsightsServices, PresenceServices
 from koyjabo.insights.annotations import Annotations
 from koyjabo.insights.conversions import Conversions
 from koyjabo.insights.events.ledger import Events, open_store
@@ -14,6 +15,7 @@ from koyjabo.insights.projection.projection import Projection
 from koyjabo.insights.readers import AnswerReader
 from koyjabo.insights.site_people import SitePeople
 from koyjabo.insights.traits.parser import TraitParser
+from koyjabo.models import SITE, Scope
 
 
 def trait_parser(base: Base) -> TraitParser:
@@ -22,13 +24,17 @@ def trait_parser(base: Base) -> TraitParser:
     return TraitParser(filter(None, hosts))
 
 
-def insights(base: Base, parser: TraitParser) -> InsightsServices:
+def insights(base: Base, parser: TraitParser, presence: PresenceServices) -> InsightsServices:
     settings, database, clock = base.settings, base.database, base.clock
     reader = AnswerReader(database, clock, parser)
-    reports = Insights(database, clock, reader)
+
+    def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
+        return (presence.active_peak if scope == SITE else presence.peaks).unwritten(scope)
+
+    reports = Insights(database, clock, reader, unwritten_peaks)
     return InsightsServices(
         reports=reports,
-        shared_reports=Insights(database, clock, reader.in_turns()),
+        shared_reports=Insights(database, clock, reader.in_turns(), unwritten_peaks),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", base.space),
         annotations=Annotations(database, clock),
         conversions=Conversions(database),

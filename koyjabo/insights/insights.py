@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from koyjabo.clock import MINUTE_MS, Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import InvalidInput
@@ -17,18 +19,23 @@ from koyjabo.insights.rows import ledger_queries, tail_queries
 from koyjabo.insights.sums import answer_queries as sums
 from koyjabo.models import SITE, Scope
 
+UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
+
 __all__ = ["DAY", "GRANULARITIES", "HOUR", "MONTH", "MOST_PERIODS", "PREVIOUS", "WEEK", "YEAR", "Insights"]
 
 
 class Insights:
     """All methods wait, and raise LedgerUnavailable. Answers raise StillCounting until the projection is filled, and
-    TooBusy for readers of share links.
+    TooBusy for readers of share links. `unwritten_peaks`: those of this worker that are not in the database, by day.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, reader: AnswerReader) -> None:
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, reader: AnswerReader, unwritten_peaks: UnwrittenPeaks
+    ) -> None:
         self._database = database
         self._clock = clock
         self._reader = reader
+        self._unwritten_peaks = unwritten_peaks
 
     def is_counting(self) -> bool:
         """Whether answers raise StillCounting now."""
@@ -47,7 +54,10 @@ class Insights:
     def summary(self, question: Question, compare: str | None = None) -> Summary:
         """The figures of a range, and of the range that `compare` (PREVIOUS, YEAR) names."""
         other = self.compared(question, compare) if compare else None
-        return self._reader.answer(sums.summary, rows.summary, question, other)
+        found = self._reader.answer(sums.summary, rows.summary, question, other)
+        return found._replace(
+            figures=found.figures._replace(peak_active=self._peak(question, found.figures.peak_active))
+        )
 
     def timeline(self, question: Question, granularity: str) -> list[Period]:
         """Every period of the range; raises InvalidInput for more than MOST_PERIODS."""
@@ -79,12 +89,19 @@ class Insights:
     def version(self, question: Question, is_compared: bool = False) -> str:
         """Differs whenever an answer may differ: for ETags. A comparison with a running day moves with the clock."""
         known, now_ms = self._database.read(ledger_queries.version, question), self._clock.now_ms()
+        known = f"{known}.{self._peak(question, None)}"
         moves = is_compared and question.last == self._clock.today()
         return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
 
     def first_day(self, scope: Scope = SITE) -> str | None:
         """The first day with visits; None without any."""
         return self._database.read(ledger_queries.first_day, scope)
+
+    def _peak(self, question: Question, stored: int | None) -> int | None:
+        """The stored peak, or a greater one of the last minute."""
+        unwritten = {} if question.filters else self._unwritten_peaks(question.scope)
+        newer = [people for day, people in unwritten.items() if question.first <= day <= question.last]
+        return max((*newer, *([] if stored is None else [stored])), default=None)
 
     def _names(self, dimension: str, found: Breakdown) -> dict[str, str]:
         """Names of communities by id, if these are the values."""

@@ -55,6 +55,11 @@ class Peaks:
         most = max(greatest, unwritten)
         return {"day": max(day, greatest), "week": max(week, most), "month": max(month, most)}
 
+    def unwritten(self, scope: Scope) -> Mapping[str, int]:
+        """The peaks of this worker that are not in the database yet, by day. Does not wait."""
+        with self._lock:
+            return {day: people for (where, day), (people, _) in self._unwritten.items() if where == scope}
+
     def refresh(self) -> None:
         """Begin a new day with the people online now, and start one task at a time that writes the unwritten peaks."""
         with self._lock:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from koyjabo.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.runtime import Runtime
@@ -24,6 +26,10 @@ class ActivePeak:
 
     def measure(self) -> None:
         self._peaks.record(SITE, self._count())
+
+    def unwritten(self, scope: Scope) -> Mapping[str, int]:
+        """The greatest measurements since the last call of `write`, by day."""
+        return self._peaks.unwritten(scope)
 
     def write(self) -> None:
         """Store the greatest measurement of each day. Waits; raises no error."""

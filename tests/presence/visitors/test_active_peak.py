@@ -10,6 +10,8 @@ from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 
+DAYS = Question("2025-12-16", "2025-12-17")
+
 
 @pytest.fixture
 def site(database):
@@ -22,21 +24,27 @@ def stored(site: Site) -> list[tuple]:
     return site.rows("SELECT day, people FROM peaks WHERE scope = 'site' ORDER BY day")
 
 
+def peak_active(site: Site) -> int | None:
+    return site.services.insights.reports.summary(DAYS).figures.peak_active
+
+
 def test_the_greatest_measurement_of_a_day_is_stored(site):
     peak = site.services.presence.active_peak
     for visitors in (["ayesha"], ["babul", "karim"]):
         for visitor in visitors:
             site.register(visitor)
+        version = site.services.insights.reports.version(DAYS)
         peak.measure()
+        assert site.services.insights.reports.version(DAYS) != version
     site.time.pass_(seconds=299)  # the next day has begun, and all three are still active
     peak.measure()
     site.time.pass_(seconds=1)
     peak.measure()
     assert stored(site) == []
+    assert peak_active(site) == 3, "also in the running minute"
     peak.write()
     assert stored(site) == [("2025-12-16", 3), ("2025-12-17", 3)]
-    figures = site.services.insights.reports.summary(Question("2025-12-16", "2025-12-17")).figures
-    assert figures.peak_active == 3
+    assert peak_active(site) == 3
 
 
 class Measured:
