@@ -53,6 +53,12 @@ def test_every_call_is_shown_with_what_it_takes_and_answers(spec, page):
             assert f"<code>{field}</code>" in page
 
 
+def test_page_that_is_kept_names_no_host_of_its_first_reader(site, page):
+    assert HERE in page
+    headers = {"Host": "evil.example", "Accept-Language": "bn"}
+    assert "evil.example" not in site.client.get("/docs", headers=headers).text
+
+
 def test_every_link_in_it_leads_somewhere(page):
     links = set(re.findall(r'href="#([^"]+)"', page))
     assert links
