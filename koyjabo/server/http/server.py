@@ -54,7 +54,7 @@ class HttpServer:
         self._listener = listener
         self._app = app
         self._largest_body = largest_body
-        self._turns = Turns(runtime)
+        self._turns = Turns(runtime, poller)
         more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_turn": self._await_turn}
         self._shared = shared_environment(listener.getsockname(), more)
         self._parsers: list[RequestParser] = []

@@ -42,6 +42,7 @@ class Poller:
 
     def __init__(self, runtime: EventLoop) -> None:
         self._epoll = runtime.epoll()
+        self.passes = 1  # how often sockets were served
         self._watchers: dict[int, Watcher] = {}
         self._added: set[int] = set()  # since the last poll: its events may be those of another file with this number
         runtime.call_when_readable(self._epoll.fileno(), self._call_ready)
@@ -71,6 +72,7 @@ class Poller:
 
     def _call_ready(self) -> None:
         self._added.clear()
+        self.passes += 1
         for fd, events in self._epoll.poll(0, EVENTS_AT_ONCE):
             watcher = self._watchers.get(fd)
             if watcher is not None and fd not in self._added:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from functools import partial
 
 from koyjabo.runtime import Runtime, Waiter
+from koyjabo.server.process.poller import Poller
 
 await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
 """What a request calls after each wait, before it goes on; None for one that takes no turns."""
@@ -30,10 +31,11 @@ class Turns:
     No request is refused, and none waits while the loop is free.
     """
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, poller: Poller) -> None:
         self._runtime = runtime
+        self._poller = poller
         self._lines: OrderedDict[str, Line] = OrderedDict()
-        self._is_taken = False
+        self._taken_in = 0  # the pass of the poller in which the last turn began
 
     def begin(self, network: str) -> None:
         """Wait for the first turn of the present request. It then takes another one after each wait."""
@@ -41,23 +43,23 @@ class Turns:
         await_turn.set(partial(self._wait, network, is_new=False))
 
     def _wait(self, network: str, is_new: bool) -> None:
-        if not self._is_taken:
-            self._is_taken = True
-            self._runtime.soon(self._pass_on)
-            return
+        if not self._lines:
+            if self._taken_in != self._poller.passes:  # needs no timer, which would cost a tenth of a short request
+                self._taken_in = self._poller.passes
+                return
+            self._runtime.soon(self._begin_next)
         line, waiter = self._lines.setdefault(network, Line()), self._runtime.waiter()
         (line.new if is_new else line.begun).append(waiter)
         own = await_turn.set(None)  # this wait needs no turn after it
         waiter.wait()
         await_turn.reset(own)
 
-    def _pass_on(self) -> None:
-        if not self._lines:
-            self._is_taken = False
-            return
+    def _begin_next(self) -> None:
         network, line = self._lines.popitem(last=False)
         waiter = (line.begun or line.new).popleft()
         if line.begun or line.new:
             self._lines[network] = line  # at the end
-        self._runtime.soon(self._pass_on)
+        if self._lines:
+            self._runtime.soon(self._begin_next)
+        self._taken_in = self._poller.passes
         waiter.wake()

@@ -12,6 +12,7 @@ from support.changed_server import changed_server
 from support.line import Line, head
 from support.runtimes import loop_on, pause
 
+from koyjabo.server.process.poller import Poller
 from koyjabo.server.process.turns import Turns
 
 
@@ -47,7 +48,7 @@ class Done(list):
 
 
 def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
-    turns = Turns(loop)
+    turns = Turns(loop, Poller(loop))
 
     def request(network: str) -> None:
         turns.begin(network)
@@ -59,7 +60,7 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
 
 
 def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
-    turns, waiters = Turns(loop), []
+    turns, waiters = Turns(loop, Poller(loop)), []
 
     def request(name: str, waits: bool = True) -> None:
         turns.begin(name[0])
@@ -71,12 +72,12 @@ def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_
     run(loop, *[partial(request, each) for each in ("a1", "a2", "b1")])
     loop.soon(lambda: [each.wake() for each in waiters])
     run(loop, partial(request, "a3", waits=False))
-    assert done[::2] == ["a1", "a2", "b1", "a3"]
+    assert done[::2] == ["a1", "b1", "a2", "a3"]
     assert done[1::2] == [b"."] * 4
 
 
 def test_free_loop_lets_nobody_wait(loop):
-    turns, done = Turns(loop), []
+    turns, done = Turns(loop, Poller(loop)), []
     for name in "ab":
         run(loop, lambda name=name: (turns.begin(name), done.append(name)))
         assert done.pop() == name
