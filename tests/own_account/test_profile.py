@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.account_calls import PASSWORD, log_in, sign_up, try_login
 from support.app_fixtures import Site, assert_error
+from support.page_calls import Reader, words
+from support.second_factor import turn_on
 
 ME = "/api/auth/me"
 
@@ -58,6 +62,23 @@ def test_new_email_is_the_one_to_log_in_with(site, ayesha):
     assert other.get(ME).json["email"] == "Siddiqua@Example.com"
     assert site.rows("SELECT verified_ms FROM users") == [(None,)]
     assert sign_up(site).id != ayesha.id
+
+
+def test_another_email_takes_a_code_while_an_app_is_on(site, ayesha):
+    """Else who has a session and the password would get rid of the app, by a new password that is mailed there."""
+    app = turn_on(ayesha)
+    assert change(ayesha, name="Ayesha Siddiqua", email="AYESHA@example.com").status_code == 200, "it is the same one"
+    for code in ({}, {"code": "1"}):
+        assert_error(change(ayesha, email="siddiqua@example.com", **code), 401, "wrong_code")
+    reader = Reader(site)
+    token = re.search(
+        r'name="token" value="([^"]+)"', reader.send("/login", 200, email=ayesha.email, password=PASSWORD)
+    )
+    reader.send("/login/second-factor", token=token[1], code=app.next_code())
+    form = {"name": "Ayesha", "email": "siddiqua@example.com", "password": PASSWORD}
+    assert "This code is wrong" in words(reader.send("/account/details", 422, **form, code="1"))
+    reader.send("/account/details", **form, code=app.next_code())
+    assert change(ayesha, email="ayesha@example.com", code=app.recovery_codes[0]).status_code == 200
 
 
 def test_password_is_needed(site, ayesha):

@@ -82,6 +82,7 @@ class ProfileBody(Body):
     password: Typed = Field(description="your password")
     name: Text = Field(None, description="without a visible character: the part of the email before the @")
     email: OptionalEmail = Field(None, examples=["ayesha@example.com"])
+    code: Text = Field(None, description="needed for another email while an authenticator app is on")
 
 
 class PasswordResetBody(Body):

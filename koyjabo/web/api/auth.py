@@ -105,7 +105,8 @@ def me() -> Response:
     body=ProfileBody,
 )
 def change_me() -> Response:
-    """Takes the password. Another email has to be confirmed again."""
+    """Takes the password and, for another email while an authenticator app is on, a code. Another email has to be
+    confirmed again."""
     login = tokens.require()
     return _answer(UserAnswer.of(own_account.change(login, ProfileBody.of(request))), 200)
 

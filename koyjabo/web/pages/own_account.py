@@ -39,6 +39,8 @@ def change_details() -> Response:
             return done("saved", "pages.account")
         except WrongCredentials as error:
             form.errors["password"] = str(error)
+        except WrongCode as error:
+            form.errors["code"] = error.sentence
         except EmailTaken as error:
             form.errors["email"] = error.sentence
     return _show_details(login.account, form, 422)
@@ -81,7 +83,9 @@ def _is_confirmed(login: Login, body: DeletionBody, form: Form[DeletionBody]) ->
 
 
 def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
-    return make_response(render_template("account/details.html", account=account, form=form), status)
+    needs_code = current().accounts.second_factors.state(account).totp_ms is not None
+    page = render_template("account/details.html", account=account, form=form, needs_code=needs_code)
+    return make_response(page, status)
 
 
 def _show_deletion(

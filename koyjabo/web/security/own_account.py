@@ -20,10 +20,13 @@ if TYPE_CHECKING:
 
 
 def change(login: Login, body: ProfileBody) -> Account:
-    """Takes the password. This browser stays familiar with another email. Raises WrongCredentials, EmailTaken,
-    TooManyRequests, TooBusy, LedgerUnavailable.
+    """Takes the password and, for another email while an authenticator app is on, a code: a new password that is mailed
+    there may remove the app. This browser stays familiar with another email. Raises WrongCredentials, WrongCode,
+    EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable.
     """
     log_in.confirm_password(login, body.password)
+    if credential_rules.email_key(body.email or login.account.email) != credential_rules.email_key(login.account.email):
+        current().accounts.second_factors.require_code(login, body.code)
     account = current().own_account.profile.change(login.account, body.name, body.email)
     if account.email != login.account.email:
         mark = current().accounts.credentials.browser_mark(account.email)
