@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -27,8 +28,15 @@ OF_MACOS = "__MACOSX/"
 MOST_TIMES, ALWAYS_READ = 200, 100_000_000
 """An unpacked archive may be this many times as large, or have this many bytes. Exports are 5 to 30 times as large."""
 
-DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError)
-"""What reading an archive raises: RuntimeError for one with a password."""
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How programs pack. Of others, zipfile unpacks 4 KB at once, which may be gigabytes."""
+
+LARGEST_LIST = 1_000_000
+"""Bytes of the list of an archive's files, which takes 15 times as much memory: some 10,000 files."""
+
+LIES = (struct.error, ValueError, LookupError, OverflowError)
+DAMAGE = (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, *LIES)
+"""What reading an archive raises: RuntimeError for one with a password, LIES for sizes and names that are none."""
 
 
 class UnusableExport(KoyJaboError):
@@ -118,6 +126,21 @@ class _Lines:
             raise _damaged(error) from None
 
 
+class _Bounded:
+    """A file of which zipfile reads the list of contents at once, whatever its size."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def read(self, size: int = -1) -> bytes:
+        if size > LARGEST_LIST:
+            raise UnusableExport("The archive has more files than an export can have.")
+        return self._file.read(size)
+
+
 def _members(file: IO[bytes], name: str) -> list[Member]:
     file.seek(0)
     start = file.read(4)
@@ -129,15 +152,22 @@ def _members(file: IO[bytes], name: str) -> list[Member]:
 
 def _zipped(file: IO[bytes]) -> list[Member]:
     try:
-        archive = zipfile.ZipFile(file)
+        archive = zipfile.ZipFile(cast(Any, _Bounded(file)))
     except DAMAGE as error:
         raise _damaged(error) from None
+    if any(each.compress_type not in METHODS for each in archive.infolist()):
+        raise UnusableExport("The archive is packed by a method that exports do not use. Pack it again with Deflate.")
     return [
-        Member(PurePosixPath(each.filename).name, lambda each=each: archive.open(each))  # type: ignore[misc]
+        Member(_shown(PurePosixPath(each.filename).name), lambda each=each: archive.open(each))  # type: ignore[misc]
         for each in archive.infolist()
-        if not each.is_dir() and not each.filename.startswith(OF_MACOS)
+        if not each.filename.endswith("/") and not each.filename.startswith(OF_MACOS)
     ]
 
 
+def _shown(name: str) -> str:
+    """A name for sentences: control characters would change the operator's terminal."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in name)
+
+
 def _damaged(error: Exception) -> UnusableExport:
-    return UnusableExport(f"The file cannot be read to its end ({error}). Export it again.")
+    return UnusableExport(f"The file cannot be read to its end ({str(error) or 'it ends early'}). Export it again.")

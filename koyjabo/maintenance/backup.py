@@ -82,7 +82,9 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
         backup_queries.clear(connection)
         with progress(sum(head.rows.values()), "Restoring") as advance:
             for piece in backup_file.pieces(path):
-                backup_queries.insert_rows(connection, _table(piece), piece.columns, piece.rows)
+                table = _table(piece)
+                with _fitting(piece):
+                    backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
                 advance(len(piece.rows))
         by = log.actor(OPERATOR, clock)
         backup_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
@@ -172,7 +174,19 @@ def _table(piece: Piece) -> Any:
             f"This version of the program cannot restore the table {piece.table} of the backup. Restore it with the "
             "older version that made it, and then let this version migrate the database."
         )
+    with _fitting(piece):
+        backup_queries.require_fitting(table, piece.columns, piece.rows)
     return table
+
+
+@contextmanager
+def _fitting(piece: Piece) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise UnusableBackup(
+            f"The backup is damaged or was changed: rows of its table {piece.table} cannot be stored."
+        ) from None
 
 
 def _recount(connection: Any, progress: ReportProgress) -> None:

@@ -27,6 +27,9 @@ AT_ONCE = 1_000
 """Rows in a piece, which has at most twice LONGEST_LINE bytes."""
 
 
+LATEST_MS = 253_402_300_799_999
+"""The last moment that has a date of four digits."""
+
 CUT_OFF = "The backup is cut off: its end is missing."
 
 
@@ -95,13 +98,13 @@ def pieces(path: Path) -> Iterator[Piece]:
     """
     with _reading(path) as found:
         first = next(found, b"")
-        _head(first)
         yield from _Body(first).read(found)
 
 
 class _Body:
     def __init__(self, first: bytes) -> None:
         self._hash = hashlib.sha256(first)
+        self._announced = _head(first).rows
         self._counted: Tally[str] = Tally()
         self._table, self._columns = "", [""]
 
@@ -123,8 +126,8 @@ class _Body:
                 self._check(value, next(found, b""))
                 return
             self._hash.update(line)
-            if isinstance(value, dict):
-                self._table, self._columns = value["table"], value["columns"]
+            if not isinstance(value, list):
+                self._table, self._columns = _table(value)
                 self._counted[self._table] = 0
         raise UnusableBackup(CUT_OFF)
 
@@ -133,7 +136,8 @@ class _Body:
         return Piece(self._table, self._columns, rows)
 
     def _check(self, end: dict[str, Any], more: bytes) -> None:
-        if more or end["sha256"] != self._hash.hexdigest() or end["rows"] != dict(self._counted):
+        is_whole = end["sha256"] == self._hash.hexdigest() and self._announced == end["rows"] == dict(self._counted)
+        if more or not is_whole:
             raise UnusableBackup("The backup was changed since it was made: its contents do not match its end.")
 
 
@@ -147,14 +151,31 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
         raise UnusableBackup(f"{error}: it is not from a backup of this program. Nothing was restored.") from None
     except EOFError:
         raise UnusableBackup(CUT_OFF) from None
-    except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError):
+    except (gzip.BadGzipFile, zlib.error, ValueError, KeyError, TypeError, RecursionError):
         raise UnusableBackup("The file is damaged, or it is not a backup of this program.") from None
     except OSError as error:
         raise UnusableBackup(f"The backup cannot be read: {error.strerror or error}.") from None
 
 
+def _table(value: Any) -> tuple[str, list[str]]:
+    """The name and columns in the line before rows. Raises ValueError, KeyError and TypeError."""
+    name, columns = value["table"], value["columns"]
+    if not isinstance(name, str) or not isinstance(columns, list) or not all(isinstance(each, str) for each in columns):
+        raise ValueError("it does not name a table and its columns")
+    return name, columns
+
+
 def _head(line: bytes) -> Head:
+    """Raises ValueError, KeyError and TypeError."""
     values = json.loads(line)
+    if not isinstance(values, dict):
+        raise ValueError("it is no head")
     if values.pop("koyjabo_backup") != FORMAT:
         raise UnusableBackup("A newer version of this program made the backup. Restore it with that version.")
-    return Head(**values)
+    head = Head(**values)
+    numbers = (head.made_ms, head.epoch, head.total, *dict(head.rows).values(), head.rows["visits"])
+    if not isinstance(head.schema, str) or not all(type(each) is int for each in numbers):
+        raise ValueError("its values have other types")
+    if not 0 <= head.made_ms <= LATEST_MS:
+        raise ValueError("its moment has no date")
+    return head

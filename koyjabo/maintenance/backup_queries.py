@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, LargeBinary, Table, delete, exists, func, insert, or_, select, text, update
+from sqlalchemy.exc import DataError, IntegrityError
 
 from koyjabo.extensions import db
 from koyjabo.insights.projection.state_queries import CHANGES
@@ -97,24 +98,43 @@ def fitting(name: str, columns: Sequence[str]) -> Table | None:
     return table if all(column.nullable or column.server_default is not None for column in missing) else None
 
 
+def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) -> None:
+    """Raises ValueError for rows that have other values than these columns: SQLite would store them."""
+    for name, values in zip(columns, zip(*new, strict=True), strict=True):
+        column = table.columns[name]
+        kind = column.type.python_type
+        present = [value for value in values if value is not None or not column.nullable]
+        if not all(type(value) is (str if kind is bytes else kind) for value in present):
+            raise ValueError(f"{name} has values of another type")
+        if kind is int and not all(abs(value) < 2**63 for value in present):
+            raise ValueError(f"{name} has numbers that do not fit 64 bits")
+        if kind is str and "\0" in b"".join(value.encode() for value in present).decode():
+            raise ValueError(f"{name} has texts with NUL")
+        if kind is bytes:
+            _ = [b64decode(value, validate=True) for value in present]
+
+
 def clear(connection: Connection) -> None:
     for table in reversed(tables()):
         connection.execute(delete(table))
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], new: Iterable[Row]) -> None:
-    """Other columns get their default."""
+    """Other columns get their default. Raises ValueError for rows that the database refuses."""
     is_sqlite, binary = (
         connection.dialect.name == "sqlite",
         [columns.index(name) for name in _binary_names(table) if name in columns],
     )
     stored: Callable[[str], Any] = b64decode if is_sqlite else (lambda text: f"\\x{b64decode(text).hex()}")
     values = [dict(zip(columns, _changed(row, binary, stored), strict=True)) for row in new]
-    if is_sqlite:
-        connection.execute(insert(table), values)
-    else:
-        statement = INSERT_JSON.format(table=table.name, columns=", ".join(columns))
-        connection.exec_driver_sql(statement, (json.dumps(values),))
+    try:
+        if is_sqlite:
+            connection.execute(insert(table), values)
+        else:
+            statement = INSERT_JSON.format(table=table.name, columns=", ".join(columns))
+            connection.exec_driver_sql(statement, (json.dumps(values),))
+    except (DataError, IntegrityError) as error:
+        raise ValueError(str(error.orig)) from error
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:

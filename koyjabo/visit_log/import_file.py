@@ -40,6 +40,7 @@ STORED_VISIT_ID = re.compile(f"~?{VISIT_NAME.pattern}", re.ASCII)
 STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
 """With "~" for names that this program generated, which exports contain as well."""
 
+MILLISECONDS = re.compile("[0-9]{1,19}")
 TOO_LONG = "is longer than 1 MB"
 LONGEST_ID = 128
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
@@ -75,6 +76,8 @@ def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], No
             yield Line(number, _visit({ALIASES.get(name, name): value for name, value in values.items()}, number, zone))
         except ValueError as error:
             raise BadLine(number, str(error)) from None
+        except RecursionError:
+            raise BadLine(number, "has values in values, too deep to be read") from None
 
 
 def _decoded(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[str]:
@@ -205,7 +208,7 @@ def _uuid(value: Any, name: str) -> str:
 
 def moment(value: Any, zone: tzinfo) -> int:
     """ms since 1970 (UTC), or ISO 8601; without a UTC offset, in `zone`. Raises ValueError."""
-    if isinstance(value, int) or (isinstance(value, str) and value.isascii() and value.isdigit()):
+    if type(value) is int or (isinstance(value, str) and MILLISECONDS.fullmatch(value)):
         at_ms = int(value)
     else:
         at_ms = _parsed(value, zone)

@@ -41,6 +41,21 @@ def of_an_unknown_method() -> bytes:
     return bytes(contents)
 
 
+def packed_by(method: int) -> bytes:
+    contents = io.BytesIO()
+    with zipfile.ZipFile(contents, "w", method) as archive:
+        archive.writestr("a.csv", WHOLE)
+    return contents.getvalue()
+
+
+def listed(at: int, *bytes_: int) -> bytes:
+    """With other bytes in the list of its files."""
+    contents = bytearray(zipped(a=WHOLE))
+    start = contents.index(b"PK\x01\x02") + at
+    contents[start : start + len(bytes_)] = bytes_
+    return bytes(contents)
+
+
 MANY = ("a,b\n" + "1,2\n" * 5000).encode()
 DAMAGED = {
     "gzip cut off": gzip.compress(MANY)[:-12],
@@ -49,13 +64,18 @@ DAMAGED = {
     "zip changed": zipped(a=MANY).replace(zipped(a=MANY)[40:60], b"\0" * 20),
     "a password": encrypted(),
     "an unknown method": of_an_unknown_method(),
+    "bzip2, of which 4 KB are gigabytes": packed_by(zipfile.ZIP_BZIP2),
+    "LZMA": packed_by(zipfile.ZIP_LZMA),
+    "a name that is no UTF-8": listed(8, 0, 8).replace(b"a.csv", b"\xff.csv"),
+    "a place before the file": listed(42, 0xFF, 0xFF, 0xFF, 0x7F),
+    "a list of 20,000 files": zipped(**{str(number): "" for number in range(20_000)}),
     "UTF-16": "a,b\n1,2\n".encode("utf-16"),
 }
 
 
 @pytest.mark.parametrize("contents", DAMAGED.values(), ids=DAMAGED)
 def test_damaged_file_is_refused_with_a_sentence(contents):
-    with pytest.raises(UnusableExport, match=r"The file .*\. .*\."):
+    with pytest.raises(UnusableExport, match=r"The (file|archive) .*\."):
         read(contents)
 
 
@@ -68,6 +88,11 @@ def test_archive_that_grows_without_end_is_refused(monkeypatch):
             read(contents)
         monkeypatch.setattr(export, "ALWAYS_READ", 200_000)
         assert len(read(contents)[0]) >= 39_996
+
+
+def test_name_in_an_archive_is_said_without_what_changes_a_terminal():
+    (said,) = read(zipped(**{"b\x1b[2J\u202e": "a,b\n1\n", "c": WHOLE}))[1]
+    assert said == "Not imported, line 2: has not as many values as there are columns (b\ufffd[2J\ufffd.csv)."
 
 
 def test_files_of_macos_and_folders_are_passed_over():

@@ -80,6 +80,61 @@ def sealed(lines: list[bytes]) -> bytes:
     return gzip.compress(b"".join(lines[:-1]) + json.dumps(end).encode())
 
 
+def head_with(**values: object) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [json.dumps({**json.loads(lines[0]), **values}).encode() + b"\n", *lines[1:]]
+
+
+def line_of_visits(change: Callable[[list[str], list[object]], object]) -> Callable[[list[bytes]], list[bytes]]:
+    """Changes their first row, or puts what it returns in its place."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"visits"'))
+        row = json.loads(lines[where + 1])
+        instead = change(json.loads(lines[where])["columns"], row)
+        return [
+            *lines[: where + 1],
+            json.dumps(row if instead is None else instead).encode() + b"\n",
+            *lines[where + 2 :],
+        ]
+
+    return changed
+
+
+def visit_with(column: str, value: object) -> Callable[[list[bytes]], list[bytes]]:
+    return line_of_visits(lambda columns, row: row.__setitem__(columns.index(column), value))
+
+
+HOSTILE = {
+    "a head that is a text": lambda lines: [b'"x"\n', *lines[1:]],
+    "a head of lists in lists": lambda lines: [b"[" * 900_000 + b"\n", *lines[1:]],
+    "a total that is a text": head_with(total="x"),
+    "a schema that is a list": head_with(schema=[]),
+    "a moment in a million years": head_with(made_ms=10**19),
+    "more visits than there are": head_with(rows={"visits": 10**12}),
+    "lists in lists": lambda lines: [lines[0], b"[" * 400_000 + b"]" * 400_000 + b"\n", *lines[1:]],
+    "columns that are no names": lambda lines: [lines[0], b'{"table":"visits","columns":[[]]}\n[]\n', *lines[1:]],
+    "too few values": line_of_visits(lambda columns, row: row[:-1]),
+    "a text for a number": visit_with("at_ms", "x"),
+    "a number of 65 bits": visit_with("at_ms", 2**64),
+    "a list for a text": visit_with("place", ["x"]),
+    "nothing": visit_with("visitor_id", None),
+    "half a character": visit_with("place", "\ud800"),
+    "NUL": visit_with("place", "\0"),
+    "a visit twice": lambda lines: [*lines[:-1], *line_of_visits(lambda _, row: row)(lines)[1:-1], lines[-1]],
+}
+
+
+@pytest.mark.both_kinds
+def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(file, empty, tmp_path):
+    """SQLite would store a text in the place of a number, and the server would not start again."""
+    before, hostile = everything(empty), tmp_path / "hostile"
+    for what, harm in HOSTILE.items():
+        hostile.write_bytes(sealed(harm(lines_of(file))))
+        with pytest.raises(UnusableBackup):
+            restore(empty, hostile)
+        assert everything(empty) == before, what
+
+
 def without_bots(lines: list[bytes]) -> list[bytes]:
     """As of before visits had `is_bot`, `language`, `campaign` and `day_number`, which are their last columns."""
     made, inside = [], False

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+from contextlib import suppress
+from zoneinfo import ZoneInfo
 
 import pytest
 from support.app_fixtures import SPEC_MOMENT, Site
@@ -12,7 +15,7 @@ from koyjabo.clock import iso
 from koyjabo.counting.records import NewVisit
 from koyjabo.extensions import db
 from koyjabo.models import SITE
-from koyjabo.visit_log import file_format, import_queries
+from koyjabo.visit_log import file_format, import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.importing import Imported
 from koyjabo.visit_log.visit_log import Filter, VisitLog
@@ -92,6 +95,7 @@ BAD = {
     "a visitor": (rows("a,1,1714585000000", "?,2,1714585000000"), "Line 3: visitor_id"),
     "a name": (rows("a,1 1,1714585000000"), "Line 2: visit_id"),
     "a moment": (rows("a,1,yesterday"), "Line 2: at must be"),
+    "a moment of many digits": (rows(f"a,1,{'9' * 5000}"), "Line 2: at must be a moment, such as"),
     "no moment": (rows("a,1,"), "Line 2: at must be"),
     "before 1970": (rows("a,1,1869-01-01"), "Line 2: at must be"),
     "the future": (rows("a,1,2038-01-01"), "Line 2: at is in the future"),
@@ -108,6 +112,7 @@ BAD_JSON = {
     "no JSON": ('{"visitor_id": "a", "at": 1714585000000}\n{', "Line 2: is not valid JSON"),
     "a list": ("[]\n", "Line 1: must be a JSON object"),
     "a number": ('{"visitor_id": "a", "at": 1714585000000, "page": 5}\n', "Line 1: page must be a text"),
+    "a truth for a moment": ('{"visitor_id": "a", "at": true}\n', "Line 1: at must be"),
     "a truth": ('{"visitor_id": "a", "at": 1714585000000, "is_bot": "maybe"}\n', "Line 1: is_bot"),
     "too large": ('{"visitor_id": "a", "at": 1' + "0" * 30 + "}\n", "Line 1: at must be"),
 }
@@ -122,6 +127,13 @@ def test_line_that_cannot_be_used_is_named_and_what_came_before_is_kept(site):
         usable = int(sentence.removeprefix("Line ").partition(":")[0]) - (2 if kind_of_file == "csv" else 1)
         assert site.stats()["totalVisits"] - before == max(0, usable), sentence
     assert site.recount() == []
+
+
+def test_values_in_values_are_read_or_refused_however_deep_they_are():
+    for depth in range(700, 1_000, 2):
+        line = f'{{"visitor_id": "a", "at": 1714585000000, "other": {"[" * depth}{"]" * depth}}}'.encode()
+        with suppress(BadLine):
+            assert len([*import_file.read(io.BytesIO(line), "jsonl", ZoneInfo("UTC"), lambda read: None)]) == 1
 
 
 def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
