@@ -17,9 +17,8 @@ from koyjabo.web.ui.languages import LANGUAGE_COOKIE, LANGUAGE_S
 
 @bp.post("/language")
 def choose_language() -> Response:
-    """Needs no CSRF token: another site can change nothing but the language. It is that of mails, too, if the user is
-    logged in.
-    """
+    """For our own pages: another site must not change it. It is that of mails, too, if the user is logged in."""
+    page_login.check_own_page()
     response = redirects.back("pages.index")
     chosen = request.form.get("language", "")
     if chosen in LANGUAGES:

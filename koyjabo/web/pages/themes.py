@@ -5,14 +5,15 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.web.pages import bp
-from koyjabo.web.security import cookies
+from koyjabo.web.security import cookies, page_login
 from koyjabo.web.ui import redirects
 from koyjabo.web.ui.themes import THEME_COOKIE, THEME_S, THEMES
 
 
 @bp.post("/theme")
 def choose_theme() -> Response:
-    """Needs no CSRF token: another site can change nothing but the theme. Another value ends the choice."""
+    """For our own pages: another site must not change it. Another value ends the choice."""
+    page_login.check_own_page()
     response = redirects.back("pages.index")
     chosen = request.form.get("theme", "")
     if chosen in THEMES:

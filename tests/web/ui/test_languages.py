@@ -100,3 +100,14 @@ def test_themes_that_do_not_exist_end_the_choice_and_it_leads_to_no_other_site(c
         assert client.post("/theme", data={"theme": theme}).status_code == 303
         assert theme_of(client) == ""
     assert client.post("/theme", data={"theme": "dark", "next": "//elsewhere.example"}).location == "/"
+
+
+def test_another_site_chooses_neither_language_nor_theme(site):
+    """Pages without a referrer send `Origin: null`."""
+    sent = {"/language": {"language": "bn"}, "/theme": {"theme": "dark"}}
+    for path, data in sent.items():
+        for headers in ({"Origin": "https://evil.example"}, {"Origin": "null", "Sec-Fetch-Site": "cross-site"}):
+            refused = site.app.test_client().post(path, data=data, headers=headers)
+            assert (refused.status_code, refused.headers.getlist("Set-Cookie")) == (403, []), (path, headers)
+        for headers in ({"Origin": "http://localhost"}, {"Origin": "null", "Sec-Fetch-Site": "same-origin"}):
+            assert site.app.test_client().post(path, data=data, headers=headers).status_code == 303, (path, headers)
