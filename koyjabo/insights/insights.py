@@ -48,11 +48,11 @@ class Insights:
         return Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
 
     def compared(self, question: Question, compare: str) -> Question:
-        """The question about the range that `compare` (PREVIOUS, YEAR) names."""
+        """The question about the range that `compare`, one of COMPARISONS, names."""
         return compared(question, compare, self._clock)
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
-        """The figures of a range, and of the range that `compare` (PREVIOUS, YEAR) names."""
+        """The figures of a range, and of the range that `compare`, one of COMPARISONS, names."""
         other = self.compared(question, compare) if compare else None
         found = self._reader.answer(sums.summary, rows.summary, question, other)
         return found._replace(

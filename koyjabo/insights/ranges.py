@@ -14,9 +14,12 @@ DEFAULT = "30d"
 DAYS_OF = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
 RANGES = ("today", "yesterday", *DAYS_OF, "month", "all")
 NOT_A_RANGE = N_("must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all")
-PREVIOUS, YEAR = "previous", "year"
-COMPARISONS = (PREVIOUS, YEAR)
-NOT_A_COMPARISON = N_("must be one of previous, year")
+WEEKDAY, PREVIOUS, YEAR = "weekday", "previous", "year"
+COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
+NOT_A_COMPARISON = N_("must be one of weekday, previous, year")
+WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
+"""Numbers of days."""
+
 EPOCH = date(1970, 1, 1)
 MARGIN = timedelta(2)
 """Days in another TIMEZONE begin and end at most this much earlier or later."""
@@ -39,7 +42,8 @@ def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[
 
 
 def compared(question: Question, how: str, clock: Clock) -> Question:
-    """The same question about the days before (PREVIOUS), as many, or about those a year earlier (YEAR).
+    """The same question about as many days before: the same weekdays (WEEKDAY), those that end when the range begins
+    (PREVIOUS), or those a year earlier (YEAR).
 
     If its range ends today, the other one ends at the same time of day.
     """
@@ -47,7 +51,8 @@ def compared(question: Question, how: str, clock: Clock) -> Question:
     if how == YEAR:
         days = _year_before(first), _year_before(last)
     else:
-        days = shifted(first, -length(question)), shifted(first, -1)
+        ago = length(question) if how == PREVIOUS else _whole_weeks(length(question))
+        days = shifted(first, -ago), shifted(last, -ago)
     until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
     return replace(question, first=days[0], last=days[1], until_ms=until_ms)
 
@@ -65,6 +70,11 @@ def day_number(day: str) -> int:
 def day_of(days: int) -> str:
     """The opposite of `day_number`."""
     return (EPOCH + timedelta(days)).isoformat()
+
+
+def _whole_weeks(days: int) -> int:
+    """The fewest days of whole weeks that are as many; of a year 52 weeks."""
+    return YEAR_OF_WEEKS if days in YEARS else -(-days // WEEK) * WEEK
 
 
 def _year_before(day: str) -> str:

@@ -21,9 +21,9 @@ long = pytest.mark.long(proved_by="browser/test_insights_browser.py::test_the_ca
 
 @pytest.fixture(scope="module")
 def site(new_site, module_sqlite_database):
-    """With the visits of nine days; on Thursday fewer came to /fares from Google."""
+    """With the visits of eleven days; on Thursday fewer came to /fares from Google."""
     with Site(module_sqlite_database.url, Time()) as filled:
-        for back in range(9, 0, -1):
+        for back in range(11, 0, -1):
             day = TODAY - timedelta(back)
             filled.time.go_to(f"{day}T10:00:00+06:00")
             for (page, referrer), times in (FELL if day == THURSDAY else USUAL).items():
@@ -35,7 +35,7 @@ def site(new_site, module_sqlite_database):
 
 
 def check_found(page) -> None:
-    """Thursday's visits to /fares, by source, compared with Wednesday's."""
+    """Thursday's visits to /fares, by source, compared with those of a usual day."""
     expect(page.locator("#insights-figures [data-stat=visits]")).to_have_attribute("data-value", "3")
     google = page.locator("#insights-source-values tr", has_text="google.com")
     expect(google.locator("[data-direction=down]")).to_be_visible()
@@ -46,6 +46,21 @@ def check_found(page) -> None:
 
 def row(page, dimension: str, text: str):
     return page.locator(f"#insights-{dimension}-values a", has_text=text)
+
+
+HALO = r"""(names) => {
+  const canvas = document.querySelector("#insights-periods canvas"), probe = document.createElement("i");
+  const colours = names.map((name) => {
+    canvas.parentElement.append(Object.assign(probe, { style: `color: var(${name})` }));
+    return getComputedStyle(probe).color.match(/\d+/g).join();
+  });
+  const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const at = (x, y) => colours.indexOf(data.slice(4 * (y * width + x), 4 * (y * width + x) + 3).join());
+  const column = (_, x) => Array.from({ length: height }, (_, y) => "line ground bar".split(" ")[at(x, y)]?.[0] ?? "-");
+  const stands = /b-{0,3}g{1,9}-{0,3}l+-{0,3}g{1,9}-{0,3}b/;
+  return Array.from({ length: width }, column).some((each) => stands.test(each.join("")));
+}"""
+"""Whether the line of the comparison has its ground above and below it where it is on a bar."""
 
 
 def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
@@ -61,7 +76,15 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     box = bars.bounding_box()
     thursday = {"x": (at + 0.5) * box["width"] / 7, "y": box["height"] - 10}
     bars.hover(position=thursday)
-    expect(page.locator("#insights-periods .tip")).to_contain_text("13")
+    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13$"))
+    page.keyboard.press("x")
+    expect(page).to_have_url(re.compile("compare=weekday"))
+    bars.hover(position=thursday)
+    days = rf"^{THURSDAY:%a} .*13{THURSDAY:%a} .*20$"
+    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(days))
+    assert page.evaluate(HALO, ["--series-3", "--raised", "--series-1"])
+    page.keyboard.press("x")
+    expect(page).not_to_have_url(re.compile("compare"))
     bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
@@ -95,7 +118,7 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
     expect(plot).to_be_focused()
     expect(table).to_have_attribute("open", "")
     page.keyboard.press("x")
-    expect(page).to_have_url(re.compile("compare=previous"))
+    expect(page).to_have_url(re.compile("compare=weekday"))
     row(page, "page", "/fares").focus()
     page.keyboard.press("Enter")
     check_found(page)

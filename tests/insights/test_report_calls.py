@@ -16,6 +16,13 @@ from koyjabo.insights.rows import group_queries, tail_queries
 
 REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
 CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+SAME_WEEKDAYS = {
+    "today": ("2025-10-03", "2025-10-03"),
+    "7d": ("2025-09-27", "2025-10-03"),
+    "month": ("2025-09-17", "2025-09-26"),
+    "30d": ("2025-08-07", "2025-09-05"),
+    "365d": ("2023-10-13", "2024-10-11"),
+}
 UNUSABLE = {
     "range=8d": "range",
     "range=7d&start=2025-10-01": "range",
@@ -76,6 +83,9 @@ def test_a_summary_is_compared_with_the_same_time_before(ask):
         },
         "exact": True,
     }
+    for name, days in SAME_WEEKDAYS.items():
+        found = ask(f"/api/reports/summary?range={name}&compare=weekday").json["compared"]
+        assert (found["start"], found["end"], found["until"]) == (*days, f"{days[1]}T10:30:00+06:00"), name
     year = ask("/api/reports/summary?start=2025-10-08&end=2025-10-09&compare=year").json["compared"]
     assert (year["start"], year["end"], year["until"]) == ("2024-10-08", "2024-10-09", None)
 

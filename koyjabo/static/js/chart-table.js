@@ -27,9 +27,10 @@ export function readTable(figure) {
   const rows = periods.map((cell) => numbers(cell, "data-value"));
   const values = names.map((_, series) => rows.map((row) => row[series] ?? null));
   const sums = names.map((_, series) => rows.map((row) => total(row.slice(0, series + 1))));
+  const labels = texts(periods.map((cell) => cell.childNodes[0]));
   return {
-    labels: texts(periods.map((cell) => cell.childNodes[0])),
-    titles: texts(periods),
+    labels,
+    titles: texts(periods).map((text, at) => text.replace(labels[at], periods[at].title || labels[at])), // with the weekday
     links: periods.map((cell) => cell.querySelector("a")),
     notes: periods.map((cell) => beside(cell, "data-note")[0]?.textContent ?? ""),
     names, values, sums,
@@ -54,11 +55,12 @@ export const total = (numbers) => numbers.reduce((/** @type {number} */ sum, eac
 
 /**
  * The data of uPlot: the sums, the highest first, because each bar covers the lower part of the one before it. Incomplete
- * rows have a series of their own, since uPlot fills a series in one way. The line of the comparison comes last.
+ * rows have a series of their own, since uPlot fills a series in one way. The line of the comparison comes last, with its
+ * halo below it.
  * @param {Table} table  @returns {uPlot.AlignedData}
  */
 export function layers({ labels, sums, compared, incomplete }) {
   const bars = sums.map((sum) => sum.map((each) => each || null)); // one of 0 would cover the axis
   const split = bars.map((column) => [column.map((each, at) => (incomplete[at] ? null : each)), column.map((each, at) => (incomplete[at] ? each : null))]);
-  return [labels.map((_, at) => at), ...split.reverse().flat(), ...(compared.length ? [compared] : [])];
+  return [labels.map((_, at) => at), ...split.reverse().flat(), ...(compared.length ? [compared, compared] : [])];
 }

@@ -157,11 +157,12 @@ class Chart {
     return [{ ...bars, fill: color, stroke: ground, width: 1 }, { ...bars, fill: hatched(color, ground), stroke: color, width: 1 }];
   }
 
-  /** The comparison. @returns {uPlot.Series[]} */
+  /** The comparison, on a halo by which it stands out from the bars. @returns {uPlot.Series[]} */
   #line() {
     if (!this.#table.compared.length) return [];
     const points = { show: this.#table.compared.length === 1 };
-    return [{ paths: uPlot.paths.linear?.(), points, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
+    const line = { paths: uPlot.paths.linear?.(), points };
+    return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
   }
 
   /** A dashed line through each row with a note. @param {uPlot} plot */

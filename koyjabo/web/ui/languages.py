@@ -140,9 +140,14 @@ def duration(seconds: int) -> str:
     return digits(format_timedelta(timedelta(seconds=seconds), threshold=2, locale=language()))
 
 
-def period(iso: str, step: str) -> str:
-    """The start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year."""
+def period(iso: str, step: str, has_weekday: bool = False) -> str:
+    """The start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year.
+
+    `has_weekday`: of a day or an hour.
+    """
     pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
+    if has_weekday and step in ("hour", "day"):
+        pattern = f"EEE {pattern}"
     return _time(datetime.fromisoformat(iso).replace(tzinfo=None), pattern)
 
 

@@ -11,7 +11,7 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.clock import shifted
 from koyjabo.insights.question import Question
-from koyjabo.insights.ranges import PREVIOUS, YEAR, length
+from koyjabo.insights.ranges import PREVIOUS, WEEKDAY, YEAR, length
 from koyjabo.web.ui.insights.address import Address, Pairs
 from koyjabo.web.ui.languages import day
 
@@ -27,7 +27,12 @@ PRESETS: dict[str, tuple[LazyString, str]] = {
 }
 """By the values of the parameter `range`: names, and the keys that choose them."""
 
-COMPARED: dict[str, LazyString] = {"": _("No comparison"), PREVIOUS: _("Period before"), YEAR: _("Year before")}
+COMPARED: dict[str, LazyString] = {
+    "": _("No comparison"),
+    WEEKDAY: _("Same weekdays before"),
+    PREVIOUS: _("Period before"),
+    YEAR: _("Year before"),
+}
 
 
 class Choice(NamedTuple):
@@ -80,7 +85,7 @@ def _presets(address: Address, question: Question, today: str, default: str) -> 
 
 
 def _comparisons(address: Address, chosen: str) -> list[Choice]:
-    toggled = "" if chosen else PREVIOUS  # by the key X
+    toggled = "" if chosen else WEEKDAY  # by the key X
     return [
         Choice(str(address.having({"compare": name or None})), str(label), name == chosen, "X" * (name == toggled))
         for name, label in COMPARED.items()

@@ -45,7 +45,7 @@ class Chart(NamedTuple):
     step: str  # one of GRANULARITIES
     first: str  # the name of its periods
     rows: list[Row]  # the oldest first
-    compared: str  # the name of the days compared with; "" without them
+    compared: str  # the days compared with; "" without them
 
     @property
     def is_running(self) -> bool:

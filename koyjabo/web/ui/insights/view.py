@@ -117,7 +117,8 @@ class View(Links):
         notes = list(self.base.notes(self.question.first, self.question.last))
         rows = timelines.rows(self.question, read(self.question, step), before, self._metric, step, self.address, notes)
         label = str(figures.LABELS[self._metric])
-        return Chart(label, step, str(timelines.LABELS[step]), rows, self.range.comparison if before else "")
+        days = ranges.words(self.compared.first, self.compared.last) if self.compared and before else ""
+        return Chart(label, step, str(timelines.LABELS[step]), rows, days)
 
     @property
     def annotate(self) -> str:
