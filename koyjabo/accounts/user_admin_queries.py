@@ -28,6 +28,7 @@ class UserLine(NamedTuple):
     created_ms: int
     disabled_ms: int | None
     second_factor_ms: int | None  # since when; None without one
+    verified_ms: int | None  # when the email was confirmed; None if it is not
     communities: int
     sessions: int  # live ones
     seen_ms: int | None  # when a session of the last 30 days began or was renewed
@@ -56,7 +57,7 @@ class Changed(NamedTuple):
     role_before: str = ""  # one of SITE_ROLES, after a change of it
 
 
-USER = tuple(getattr(User, name) for name in UserLine._fields[:8])
+USER = tuple(getattr(User, name) for name in UserLine._fields[:9])
 BELONGING = (Community.id, Community.name, Membership.role, Membership.joined_ms, Community.archived_ms)
 
 

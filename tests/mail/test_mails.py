@@ -6,7 +6,7 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from support.account_calls import PASSWORD, bare, bearer, confirm, log_in, sign_up, try_login
+from support.account_calls import PASSWORD, bare, bearer, confirm, log_in, promote, sign_up, try_login
 from support.app_fixtures import Site, assert_error
 from support.authenticator import Authenticator
 from support.community_calls import accept, found, invite
@@ -264,6 +264,16 @@ def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email
     assert "authenticator apps" not in text_of(mail)
     Reader(site).send(path_in(mail), new_password=NEW)
     assert first_step(site, password=NEW).methods == ["totp", "recovery"]
+
+
+def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(site, mailbox):
+    user, boss = sign_up(site), Reader(site).sign_up("boss")
+    promote(site, "boss@example.com")
+    for is_told in (True, False):
+        for role in ("promote", "viewer"):
+            page = boss.send(f"/admin/users/{user.id}/{role}", 200)
+            assert ("may be another person's" in words(page)) == is_told
+        site.rows("UPDATE users SET verified_ms = 1")
 
 
 def test_passkey_needs_a_confirmed_email(database, mailbox):

@@ -10,6 +10,7 @@ from koyjabo.communities.communities import Overview
 from koyjabo.maintenance.total import Preview
 from koyjabo.web.admin.form_fields import TotalBody
 from koyjabo.web.admin.pages import me
+from koyjabo.web.current import current
 from koyjabo.web.ui.languages import count
 from koyjabo.web.ui.questions import Question
 
@@ -17,7 +18,7 @@ from koyjabo.web.ui.questions import Question
 def promotion(user: UserLine) -> Question:
     title = _("Make %(name)s a site admin?", name=_name(user))
     effects = (_("This user can then see and change everything: visits, users, communities, and your own rights."),)
-    return Question(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
+    return Question(title, effects + _unproved(user), _("Give admin rights"), _page_of(user), typed=user.email)
 
 
 def demotion(user: UserLine) -> Question:
@@ -33,7 +34,15 @@ def viewing(user: UserLine) -> Question:
     title = _("Make %(name)s a viewer of the panel?", name=_name(user))
     effect = _("This user can see all pages of the panel, without emails and visitor IDs, and change nothing.")
     lost = (_("Their admin rights end at once."),) if user.is_admin else ()
-    return Question(title, (effect, *lost, *_about_oneself(user)), _("Make a viewer of the panel"), _page_of(user))
+    return Question(
+        title, (effect, *lost, *_unproved(user), *_about_oneself(user)), _("Make a viewer of the panel"), _page_of(user)
+    )
+
+
+def _unproved(user: UserLine) -> tuple[str, ...]:
+    if user.verified_ms is not None or not current().mail.is_on:
+        return ()
+    return (_("The email of this user is not confirmed: the account may be another person's."),)
 
 
 def disabling(user: UserLine) -> Question:
