@@ -56,7 +56,7 @@ class Plan:
     sums: Counter[SumKey] = field(default_factory=Counter)
     found: list[list[Found]] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)  # bytes stored by each request
-    first: dict[SumKey, int] = field(default_factory=dict)  # the place of the first request that adds to a sum
+    added: list[list[SumKey]] = field(default_factory=list)  # what each request adds to, the events of a sum one by one
 
     def sum_rows(self) -> list[Row]:
         """In the order of their keys, so that writers of several rows never wait for each other."""
@@ -90,7 +90,9 @@ def plan(batch: list[NewEvents], known: KnownRows, clock: Clock) -> Plan:
     made = Plan()
     for request in batch:
         made.grown.append(0)
+        made.added.append([])
         made.found.append([_find(made, event, known, clock) for event in request])
+        made.sums.update(made.added[-1])
     return made
 
 
@@ -110,10 +112,7 @@ def _find(made: Plan, event: NewEvent, known: KnownRows, clock: Clock) -> Found:
     made.rows.append((known.newest, *key, visit_id, scope, *when, event.name, event.page, props))
     made.grown[-1] += stored_bytes.of_row(event, props)
     for each in {SITE, scope}:
-        for counted in _counted(event, day, hour_s):
-            sum_key = (each, *counted)
-            made.sums[sum_key] += 1
-            made.first.setdefault(sum_key, len(made.found))
+        made.added[-1].extend((each, *counted) for counted in _counted(event, day, hour_s))
     return known.newest, False
 
 

@@ -22,6 +22,10 @@ which are in the row and in its index; and of the keys of sums, as well.
 LONGEST_SUM_BYTES = 250
 """Of a row of sums without its value and the names of a property: scope, dimension and period have up to 60 letters."""
 
+ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each event
+JSON_BYTES = 6
+"""Of a property, around its name and value."""
+
 USE_BYTES, LARGEST_REQUEST = 300, 16 * 1024
 MOST_USES = max(MOST_EVENTS, -(-LARGEST_REQUEST // USE_BYTES))
 """The most uses of one request."""
@@ -36,20 +40,22 @@ class Size(NamedTuple):
 
 def size_of(events: NewEvents) -> Size:
     """The events as they are stored, anonymous ones under their hashes."""
-    texts = most = 0
-    for event in events:
-        props = props_text(event)
-        own = len(event.name) + _bytes(event.page) + _bytes(props)
-        texts += len(event.event_id) + own
-        names = sum(2 * (len(event.name) + len(name)) + _bytes(value) for name, value in event.props.items())
-        sums = 2 * (1 + len(event.props))
-        most += of_row(event, props) + 2 * (sums * LONGEST_SUM_BYTES + int(OF_KEYS * (own + names)))
-    return Size(min(max(len(events), -(-texts // USE_BYTES)), MOST_USES), most)
+    texts = ids = names = sums = 0
+    for _, event_id, name, _, page, props, *_ in events:
+        ids += len(event_id)
+        texts += len(name) + (_bytes(page) if page else 0)
+        sums += 1 + 2 * len(props)
+        for each, value in props.items():
+            texts += len(each) + _bytes(value) + JSON_BYTES
+            names += 2 * len(name) + len(each)
+    of_rows = len(events) * (ROW_BYTES + OF_IDS * len(events[0].visitor_id)) + OF_IDS * ids + int(OF_TEXTS * texts)
+    of_sums = 2 * (sums * LONGEST_SUM_BYTES + int(OF_KEYS * (texts + names)))
+    return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows + of_sums)
 
 
 def props_text(event: NewEvent) -> str | None:
     """The properties as they are stored."""
-    return json.dumps(dict(event.props), ensure_ascii=False) if event.props else None
+    return ENCODER.encode(dict(event.props)) if event.props else None
 
 
 def of_row(event: NewEvent, props: str | None) -> int:
@@ -62,4 +68,6 @@ def of_sum(key: Iterable[str]) -> int:
 
 
 def _bytes(text: str | None) -> int:
-    return len(text.encode()) if text else 0
+    if not text:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())

@@ -97,6 +97,7 @@ class _Limits:
         limits = {group: most for group in groups if (most := _most(group[1])) and _other(group) not in known}
         asked = {*unknown, *pairs, *map(_other, limits)}
         self._stored, sizes = look_up(sorted(asked), sorted(limits))
+        self._first = {key: place for place, keys in reversed(list(enumerate(made.added))) for key in keys}
         self._room = {each: 0 if _other(each) in self._stored else most - sizes[each] for each, most in limits.items()}
 
     def apply(self) -> None:
@@ -133,5 +134,5 @@ class _Limits:
                 return False
             self._room[group] -= 1
         self._stored.add(key)
-        self._made.grown[self._made.first[cause]] += stored_bytes.of_sum(key)
+        self._made.grown[self._first[cause]] += stored_bytes.of_sum(key)
         return True

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from itertools import product
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.app_fixtures import Site, Time
@@ -13,6 +16,7 @@ from support.databases import SqliteDatabase
 from support.fuzz_effort import effort
 
 from koyjabo.clock import shifted
+from koyjabo.insights.events import sum_limits
 from koyjabo.insights.insights import HOUR
 from koyjabo.insights.projection.encoding import encoded
 from koyjabo.insights.question import Question
@@ -120,6 +124,22 @@ class History:
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
+    def compare_today(self) -> None:
+        """What reports say of events on a day of which all rows are kept, whatever its sums lack."""
+        reports = self.site.services.insights.reports
+        events = [event for event in self.model.events if event["day"] == self.day]
+        for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
+            here = [event for event in events if scope in ("site", event["scope"]) and name in (event["name"], None)]
+            props = [None if event["who"] == "~" else event["props"].get(key) for event in here]
+            values = Counter(each if each is None else str(each) for each in props)
+            if name is None:
+                values = Counter(event["name"] for event in here if event["name"] != "pageview")
+            question = Question(self.day, self.day, scope=scope)
+            found = reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
+            assert {row.value: row.sums.count for row in found.rows if row.sums.count} == +values
+            assert not any(row.at_least for row in found.rows)
+            assert (found.other.count, found.total.count) == (0, values.total())
+
     def compare(self) -> None:
         stored = self.site.rows("SELECT scope, dimension, period, value, count FROM event_sums")
         assert {tuple(row[:4]): row[4] for row in stored} == self.model.sums()
@@ -131,19 +151,30 @@ class History:
         assert sum(each.page_views for each in reports.timeline(question, HOUR)) == views
 
 
-def live_through(url: str, seed: int) -> None:
+def live_through(url: str, seed: int, compare: Callable[[History], None] = History.compare) -> None:
     history = History(url, Random(seed))
     with history.site:
         for _ in range(20):
             often = [history.send] * 4 + [history.register, history.pass_time]
             history.choose.choice([*often, history.forget, history.prune, history.restart])()
-            history.compare()
+            compare(history)
+            history.compare_today()
 
 
 @effort(16)
 @given(seed=seeds)
 def test_sums_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)
+
+
+@effort(8)
+@given(seed=seeds)
+def test_reports_are_the_models_where_sums_are_limited(tmp_path_factory, seed) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MOST_NAMES", "MOST_PROPERTIES", "MOST_VALUES"):
+            patch.setattr(sum_limits, name, 1)
+        url = SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url
+        live_through(url, seed, History.compare_today)
 
 
 @effort(8)
