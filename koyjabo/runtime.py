@@ -8,8 +8,9 @@ thread, which each of them gives up while it waits, and calls run in between.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -22,6 +23,24 @@ Advance = Callable[[int], None]
 
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Is given how many items there are, and a word that names the work, to be shown while the context lasts."""
+
+
+await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
+"""What a request calls after each wait, before it goes on; None for one that takes no turns."""
+
+
+@contextmanager
+def out_of_turn() -> Iterator[None]:
+    """For a request that has or awaits what others wait for, such as a lock: it goes on at once after each wait, and
+    awaits its turn when it has given that back. Else the others would wait behind all requests of its network.
+    """
+    wait, own = await_turn.get(), await_turn.set(None)
+    try:
+        yield
+    finally:
+        await_turn.reset(own)
+    if wait is not None:
+        wait()
 
 
 def unreported(rows: int, label: str) -> AbstractContextManager[Advance]:

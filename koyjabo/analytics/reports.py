@@ -20,6 +20,7 @@ from koyjabo.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.models import Scope
+from koyjabo.runtime import out_of_turn
 
 __all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend", "Visitors"]
 
@@ -165,7 +166,8 @@ class Reports:
         with self._lock:
             rows = self._cache.get(key, version)
         if rows is None:
-            rows = self._shared((key, version), lambda: self._database.report(operation, scope, *args))
+            with out_of_turn():
+                rows = self._shared((key, version), lambda: self._database.report(operation, scope, *args))
             with self._lock:
                 self._cache.store(key, version, rows)
         return rows

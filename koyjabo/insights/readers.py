@@ -15,6 +15,7 @@ from koyjabo.insights.question import Question
 from koyjabo.insights.rows.kept_queries import KeptAnswers
 from koyjabo.insights.sums.range_queries import Source
 from koyjabo.insights.traits.parser import TraitParser
+from koyjabo.runtime import out_of_turn
 from koyjabo.text import N_
 
 Result = TypeVar("Result")
@@ -62,9 +63,10 @@ class AnswerReader:
 @contextmanager
 def _held(lock: threading.Lock) -> Iterator[None]:
     """Raises TooBusy."""
-    if not lock.acquire(timeout=PATIENCE_S):
-        raise TooBusy(MANY_READERS)
-    try:
-        yield
-    finally:
-        lock.release()
+    with out_of_turn():
+        if not lock.acquire(timeout=PATIENCE_S):
+            raise TooBusy(MANY_READERS)
+        try:
+            yield
+        finally:
+            lock.release()

@@ -19,8 +19,7 @@ from typing import Any
 
 import greenlet
 
-from koyjabo.runtime import Call, Waiter
-from koyjabo.server.process.turns import await_turn
+from koyjabo.runtime import Call, Waiter, await_turn
 
 log = logging.getLogger(__name__)
 

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
-from contextvars import ContextVar
 from functools import partial
 
-from koyjabo.runtime import Runtime, Waiter
+from koyjabo.runtime import Runtime, Waiter, await_turn
 from koyjabo.server.process.poller import Poller
-
-await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
-"""What a request calls after each wait, before it goes on; None for one that takes no turns."""
 
 
 class Line:

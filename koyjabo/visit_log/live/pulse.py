@@ -11,6 +11,7 @@ from koyjabo.counting.stats import Stats, base36
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
+from koyjabo.runtime import out_of_turn
 from koyjabo.visit_log.live.last_hour import MINUTES, LastHour, Minute
 
 
@@ -46,7 +47,7 @@ class Pulse:
 
     def _minutes(self, moment: Moment) -> Mapping[int, Minute]:
         wanted = moment.stats.epoch, moment.stats.total, moment.minute
-        with self._lock:
+        with out_of_turn(), self._lock:
             if self._read is None or self._read[0] != wanted:
                 run = self._database.read
                 if self._read is None or self._read[0][0] != moment.stats.epoch:  # or a backup was restored

@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import select
 from contextlib import ExitStack
+from contextvars import copy_context
 from functools import partial
+from threading import Lock
+from types import SimpleNamespace
 
 import pytest
 from support.changed_server import changed_server
 from support.line import Line, head
 from support.runtimes import loop_on, pause
 
+from koyjabo.accounts.passwords import Passwords
+from koyjabo.analytics.reports import Reports
+from koyjabo.insights import readers
+from koyjabo.runtime import ThreadRuntime, await_turn
 from koyjabo.server.process.poller import Poller
 from koyjabo.server.process.turns import Turns
+from koyjabo.visit_log.live.pulse import Moment, Pulse
 
 
 @pytest.fixture
@@ -82,6 +90,47 @@ def test_free_loop_lets_nobody_wait(loop):
         run(loop, lambda name=name: (turns.begin(name), done.append(name)))
         assert done.pop() == name
     assert not turns._lines
+
+
+def verify_a_password(wait) -> None:
+    passwords = Passwords(ThreadRuntime())
+    passwords._group = SimpleNamespace(do=wait)
+    passwords.hash("a secret")
+
+
+def read_a_shared_report(wait) -> None:
+    with readers._held(Lock()):
+        wait()
+
+
+HELD = {
+    "the place of a hash": verify_a_password,
+    "the lock of share links": read_a_shared_report,
+    "the read of the last hour": lambda wait: Pulse(SimpleNamespace(read=wait, report=wait), None, None).hour(
+        Moment(SimpleNamespace(epoch=1, total=1), 100)
+    ),
+    "the read of a report": lambda wait: Reports(
+        SimpleNamespace(read=lambda *_: 1, report=wait), None, None
+    ).conversion_rate("a community"),
+}
+
+
+@pytest.mark.parametrize("use", HELD.values(), ids=HELD)
+def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
+    done = []
+
+    def wait(*_: object) -> dict[int, float]:
+        if await_turn.get() is not None:
+            done.append("turn")
+        done.append("given back")
+        return {0: 0.0}
+
+    def request() -> None:
+        await_turn.set(lambda: done.append("turn"))
+        use(wait)
+
+    copy_context().run(request)
+    assert done == ["given back", "turn"]
 
 
 CROWD = 50
