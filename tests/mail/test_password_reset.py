@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-from support.account_calls import PASSWORD, bare, disable, log_in, sign_up, try_login
+from support.account_calls import PASSWORD, bare, confirm, disable, log_in, sign_up, try_login
 from support.account_world import Life, tables_of_users, tables_with
 from support.app_fixtures import Site, assert_error
 from support.described import assert_described
@@ -91,7 +91,7 @@ def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, m
 
 def test_account_is_taken_over_after_a_change_to_the_email_of_another(site, mailbox):
     person = sign_up(site, "mallory")
-    site.rows("UPDATE users SET verified_ms = 1")
+    confirm(site, "mallory")
     new = {"password": PASSWORD, "email": "ayesha@example.com", "code": turn_on(person).recovery_codes[0]}
     assert person.patch("/api/auth/me", json=new).status_code == 200
     use(site, mailed(site, mailbox))
