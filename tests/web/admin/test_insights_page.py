@@ -146,7 +146,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
 
 def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
     page = admin.get(link(admin.get("/admin/insights"), "figure visitors"))
-    assert re.search(r'<figcaption id="insights-periods-caption">People<', page)
+    assert re.search(r'<figcaption id="insights-periods-caption">Unique visitors<', page)
     assert "so far" in words(page)
     day = admin.get(f"/admin/insights?start={THURSDAY}&end={THURSDAY}")
     assert figures(
