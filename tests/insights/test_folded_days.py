@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 import pytest
 from support.account_calls import promote, sign_up
+from support.admin_calls import panel
 from support.app_fixtures import Site, Time
 from support.archive_world import bring, rebuild
+from support.page_calls import words
+from support.share_calls import share
 
 from koyjabo.database import throttle
 from koyjabo.errors import NotYetForgotten
@@ -119,6 +123,19 @@ def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
         assert [each[1:3] for each in weeks] == [(7, None)]
         assert {each.visits for each in hours} == {None, 0, 3}
         site.services.insights.projection.catch_up()
+
+
+def test_page_and_share_links_have_the_visits_of_one_value(site):
+    days = "start=2025-10-08&end=2025-10-09"
+    page = panel(site).get(f"/admin/insights?{days}&page=/&granularity=day")
+    assert re.search(r'data-stat="visits" data-value="6"', page)
+    assert re.findall(r'<td class="number" data-value="(\d*)"', page) == ["3", "3"]
+    assert FOLDED in words(page)
+    boss = sign_up(site, "boss")
+    promote(site, boss.email)
+    link = share(boss, filters={"page": ["/"]})["token"]
+    summary = site.client.get(f"/api/shares/{link}/reports/summary?{days}").json
+    assert (summary["visits"], summary["visitors"], summary["exact"], summary["reason"]) == (6, None, False, FOLDED)
 
 
 def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
