@@ -36,10 +36,14 @@ NO_EXPORT = (
 
 def read(export: Export, views: FirstViews, report: Report) -> None:
     """Raises UnusableExport."""
+    found = False
     for table in export.tables():
+        found = True
         if not table.columns or table.columns[0] not in FORMATS or not set(table.columns) >= COLUMNS:
             raise UnusableExport(NO_EXPORT)
         views.add(_views(table, report))
+    if not found:
+        raise UnusableExport(NO_EXPORT)
 
 
 def _views(table: Table, report: Report) -> Iterator[PageView]:

@@ -61,10 +61,10 @@ def records(lines: Lines, refuse: Refuse) -> Iterator[Record]:
         decoded.begin_record()
         try:
             values = next(reader, None)
-        except BadLine as error:
-            refuse(error)
-        except csv.Error:
-            refuse(BadLine(number, "is not valid CSV"))
+        except (BadLine, csv.Error) as error:
+            why = error.why if isinstance(error, BadLine) else "is not valid CSV"
+            for lost in range(number, decoded.number + 1):  # a quotation that does not end has many
+                refuse(BadLine(lost, why))
         else:
             if values is None:
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tracemalloc
 import zipfile
 
@@ -126,9 +127,16 @@ def test_lines_that_cannot_be_used_are_named_and_the_others_taken():
     assert said == [
         "Not imported, line 3: has not as many values as there are columns.",
         "Not imported, line 5: is not in UTF-8.",
-        "Not imported, lines 6, 11: is not valid CSV.",
+        "Not imported, lines 6, 11, 12: is not valid CSV.",
         "Not imported, line 9: is longer than 1 MB.",
     ]
+
+
+def test_lines_that_a_quotation_without_end_takes_are_all_named():
+    rows, (said,) = read(b'a,b\n1,2\n"' + b"3,4\n" * 40_000)
+    named, more = re.findall(r"lines (3, 4, .*) and ([\d,]+) more", said)[0]
+    assert rows[0] == {"a": "1", "b": "2"}
+    assert len(rows) + len(named.split(", ")) + int(more.replace(",", "")) == 40_001
 
 
 def test_very_many_bad_lines_are_named_in_part():

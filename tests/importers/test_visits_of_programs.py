@@ -171,6 +171,7 @@ NO_EXPORTS = (
     ("umami", "", "No file of this export"),
     ("umami", zipped(), "No file of this export"),
     ("goatcounter", "3Path,Event,Bot,Session,Date\n", "in format 1 or 2"),
+    ("goatcounter", zipped(), "in format 1 or 2"),
 )
 
 
