@@ -161,7 +161,10 @@ class Settings(BaseModel):
         description="reports a minute for one account, and as many of share links for one address, 0 for no limit",
     )
     rate_limit_sockets: int = Field(
-        2000, alias="RATE_LIMIT_SOCKETS", ge=0, description="open sockets of one address in one worker, 0 for no limit"
+        2000,
+        alias="RATE_LIMIT_SOCKETS",
+        ge=0,
+        description="open sockets of one address in one worker, 0 for no limit, nor one of its network",
     )
     rate_limit_handshakes: int = Field(
         6000,
@@ -173,7 +176,11 @@ class Settings(BaseModel):
         50, alias="RATE_LIMIT_TABS", ge=0, description="open sockets of one `visitorId` in one worker, 0 for no limit"
     )
     max_connections: int = Field(
-        20000, alias="MAX_CONNECTIONS", ge=1, le=1_000_000, description="open sockets a worker accepts"
+        20000,
+        alias="MAX_CONNECTIONS",
+        ge=1,
+        le=1_000_000,
+        description="open sockets a worker accepts; a network (/24 or /48) may have a quarter of them",
     )
     lanes: bool = Field(
         True, alias="LANES", description="`0` lets Flask answer the most frequent requests as well, at twice the cost"
