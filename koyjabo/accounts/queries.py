@@ -243,6 +243,11 @@ def change_password(
     return True
 
 
+def unchanged(person: Person) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on users: it is this one, with the email and the password that were read."""
+    return User.id == person.id, User.email == person.email, User.password == person.password
+
+
 def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None:
     """Replace the hash `old` by another one of the same password. Does nothing if the stored hash is not `old`."""
     session.execute(update(User).where(User.id == user_id, User.password == old).values(new._asdict()))

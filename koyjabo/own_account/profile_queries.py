@@ -6,17 +6,24 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.queries import Person, unchanged
 from koyjabo.database.row_count import changed_rows
-from koyjabo.errors import EmailTaken, UnknownUser
+from koyjabo.errors import EmailTaken, WrongCredentials
 from koyjabo.models import User
+from koyjabo.text import N_
+
+OVERTAKEN = N_("Your account was changed meanwhile. Nothing was saved; please try again.")
 
 
-def change(session: Session, user_id: str, name: str, email: str, email_key: str) -> None:
-    """Raises EmailTaken by the unique key, also to all but one of several concurrent callers; UnknownUser."""
-    changed = update(User).where(User.id == user_id).values(name=name, email=email, email_key=email_key)
+def change(session: Session, person: Person, name: str, email: str, email_key: str) -> None:
+    """Raises EmailTaken by the unique key, also to all but one of several concurrent callers. Raises WrongCredentials
+    if the email or the password has changed since it was verified: another request may have confirmed another email, or
+    the account may have been taken over.
+    """
+    changed = update(User).where(*unchanged(person)).values(name=name, email=email, email_key=email_key)
     try:
         count = changed_rows(session, changed.execution_options(synchronize_session=False))
     except IntegrityError:
         raise EmailTaken from None
     if count != 1:
-        raise UnknownUser
+        raise WrongCredentials(OVERTAKEN)

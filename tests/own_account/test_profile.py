@@ -10,6 +10,8 @@ from support.app_fixtures import Site, assert_error
 from support.page_calls import Reader, words
 from support.second_factor import turn_on
 
+from koyjabo.own_account.profile import Profile
+
 ME = "/api/auth/me"
 
 
@@ -62,6 +64,21 @@ def test_new_email_is_the_one_to_log_in_with(site, ayesha):
     assert other.get(ME).json["email"] == "Siddiqua@Example.com"
     assert site.rows("SELECT verified_ms FROM users") == [(None,)]
     assert sign_up(site).id != ayesha.id
+
+
+@pytest.mark.parametrize("meanwhile", ["email = 'own@example.com', verified_ms = 1", "password = 'of the new owner'"])
+def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, meanwhile):
+    """A request that waits long could give a confirmed account its earlier, unconfirmed email back, or take an account
+    along whose owner has just taken it over."""
+    store = Profile._store
+
+    def store_late(*args) -> None:
+        site.rows(f"UPDATE users SET {meanwhile}")
+        store(*args)
+
+    monkeypatch.setattr(Profile, "_store", store_late)
+    assert_error(change(ayesha, email="AYESHA@example.com"), 401, "wrong_credentials")
+    assert site.rows("SELECT email FROM users WHERE email = 'AYESHA@example.com'") == []
 
 
 def test_another_email_takes_a_code_while_an_app_is_on(site, ayesha):

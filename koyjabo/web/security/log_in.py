@@ -10,6 +10,7 @@ from flask import request
 from koyjabo.accounts import credential_rules
 from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
+from koyjabo.accounts.queries import Person
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.errors import TooManyRequests
 from koyjabo.identity import Login
@@ -85,11 +86,11 @@ def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactor
     return welcome(found, body.visitorId) if isinstance(found, Grant) else found
 
 
-def confirm_password(login: Login, password: str) -> None:
+def confirm_password(login: Login, password: str) -> Person:
     """Before a change that a stolen session must not make. Raises as `change_password` does."""
     key, accounts = credential_rules.email_key(login.account.email), current().accounts
     with rate_limits.counted_login(key, accounts.login_failures.unlocked_ms), _attempt(key, PASSWORD):
-        accounts.credentials.verify_password(login, password, rate_limits.client(is_familiar=True))
+        return accounts.credentials.verify_password(login, password, rate_limits.client(is_familiar=True))
 
 
 def welcome(grant: Grant, visitor_id: str | None) -> Grant:

@@ -24,11 +24,11 @@ def change(login: Login, body: ProfileBody) -> Account:
     there may remove the app. This browser stays familiar with another email. Raises WrongCredentials, WrongCode,
     EmailTaken, TooManyRequests, TooBusy, LedgerUnavailable.
     """
-    log_in.confirm_password(login, body.password)
-    if credential_rules.email_key(body.email or login.account.email) != credential_rules.email_key(login.account.email):
+    person = log_in.confirm_password(login, body.password)
+    if credential_rules.email_key(body.email or person.email) != credential_rules.email_key(person.email):
         current().accounts.second_factors.require_code(login, body.code)
-    account = current().own_account.profile.change(login.account, body.name, body.email)
-    if account.email != login.account.email:
+    account = current().own_account.profile.change(person, body.name, body.email)
+    if account.email != person.email:
         mark = current().accounts.credentials.browser_mark(account.email)
         rate_limits.remember_login(credential_rules.email_key(account.email), mark)
     return account
