@@ -113,19 +113,21 @@ def test_an_address_may_fill_a_part_of_the_disk_in_a_day(database, database_kind
     """1 MB here, with its sums and indexes; retries are not charged, and the next day is another one."""
     with Site(database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=0) as site:
         site.client.environ_base |= PHONE
-        before, answer = size(site, database_kind), None
-        while answer is None or answer.status_code == 200:
+        before = size(site, database_kind)
+        for _ in range(100):
             now[0] += MINUTE_S
             props = {f"p{number}": f"{next(numbers)}" + "\u0995" * 110 for number in range(10)}
             body = {"visitorId": "ayesha", "events": [{"id": str(next(numbers)), "name": "search", "props": props}] * 2}
             answer = site.post("/api/events", json=body)
+            if answer.status_code != 200:
+                break
         assert_error(answer, 429, "rate_limited")
         assert MINUTE_S < int(answer.headers["Retry-After"]) <= DAY_S
         assert 400_000 < size(site, database_kind) - before < 1_050_000
         small = {"visitorId": "ayesha", "events": [{"id": "small", "name": "search"}]}
-        for _ in range(99):
+        for time in range(50):
             now[0] += MINUTE_S
-            assert site.post("/api/events", json=small).json["accepted"] == int(_ == 0)
+            assert site.post("/api/events", json=small).json["accepted"] == int(time == 0)
         now[0] += DAY_S
         assert site.post("/api/events", json=body).json == {"accepted": 1, "duplicates": 1}
 
