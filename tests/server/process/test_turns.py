@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
+from struct import pack
 from threading import Lock
 from types import SimpleNamespace
 
@@ -14,6 +16,7 @@ import pytest
 from support.changed_server import changed_server
 from support.line import Line, head
 from support.runtimes import loop_on, pause
+from support.wsgi import GET, served, until
 
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.analytics.reports import Reports
@@ -131,6 +134,26 @@ def test_request_gives_back_what_others_wait_for_before_its_next_turn(use):
 
     copy_context().run(request)
     assert done == ["given back", "turn"]
+
+
+def test_client_that_has_left_takes_no_turn():
+    """The second one resets the connection of the third, which waits behind it."""
+    found, lines = [], []
+
+    def app(environ, start):
+        found.append(environ["koyjabo.await_turn"](environ, "a"))
+        if len(found) == 2:
+            lines[2].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+            lines[2].close()
+        start("200 OK", [])
+        return [b""]
+
+    with served(app) as connect:
+        lines += [connect(b"") for _ in range(3)]
+        for line in lines:
+            line.sendall(GET)
+        until(lambda: len(found) == 3)
+    assert found == [True, True, False]
 
 
 CROWD = 50
