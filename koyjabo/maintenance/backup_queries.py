@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from types import NoneType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, LargeBinary, Table, delete, exists, func, insert, or_, select, text, update
@@ -102,15 +103,16 @@ def require_fitting(table: Table, columns: Sequence[str], new: Sequence[Row]) ->
     """Raises ValueError for rows that have other values than these columns: SQLite would store them."""
     for name, values in zip(columns, zip(*new, strict=True), strict=True):
         column = table.columns[name]
-        kind = column.type.python_type
-        present = [value for value in values if value is not None or not column.nullable]
-        if not all(type(value) is (str if kind is bytes else kind) for value in present):
+        kind = str if isinstance(column.type, LargeBinary) else column.type.python_type
+        kinds = set(map(type, values))
+        if kinds - {kind, NoneType if column.nullable else kind}:
             raise ValueError(f"{name} has values of another type")
-        if kind is int and not all(abs(value) < 2**63 for value in present):
+        present = [value for value in values if value is not None] if NoneType in kinds else values
+        if kind is int and present and not -(2**63) <= min(present) <= max(present) < 2**63:
             raise ValueError(f"{name} has numbers that do not fit 64 bits")
-        if kind is str and "\0" in b"".join(value.encode() for value in present).decode():
+        if kind is str and b"\0" in "".join(present).encode():  # or it has half characters
             raise ValueError(f"{name} has texts with NUL")
-        if kind is bytes:
+        if isinstance(column.type, LargeBinary):
             _ = [b64decode(value, validate=True) for value in present]
 
 
