@@ -123,7 +123,7 @@ class Settings(BaseModel):
         alias="RATE_LIMIT_HEARTBEATS",
         ge=0,
         description="heartbeats a minute from one address, and as many requests with events, with ten times as many "
-        "events in all, 0 for no limit; a page sends one heartbeat a minute",
+        "events in all and 100 KB a day for each, 0 for no limit; a page sends one heartbeat a minute",
     )
     rate_limit_visitor: int = Field(
         60,
