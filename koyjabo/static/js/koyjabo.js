@@ -3,13 +3,12 @@
  * Only this module imports those of js/client/: `make assets` puts them into one file, so that none is there twice.
  */
 
-import { newFeed } from "./client/feed.js";
 import { Line } from "./client/line.js";
 import { origin } from "./client/origin.js";
-import { delay, elapsedMs, limit, onReturn, post } from "./client/requests.js";
-import { isNewer, Newest } from "./client/stats.js";
-import { doNotCount, isNotCounted } from "./client/storage.js";
-import { done, isNoted, note, queue, waiting } from "./client/unsent.js";
+import { elapsedMs, onReturn, POLL_MS, request } from "./client/requests.js";
+import { isNewer } from "./client/stats.js";
+import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
+import { deliver, queue, waiting } from "./client/unsent.js";
 import { Visit } from "./client/visit.js";
 
 /**
@@ -30,51 +29,69 @@ import { Visit } from "./client/visit.js";
  * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
  */
 
+const FRESH_AT_LOAD_MS = 10_000;
 const FRESH_MS = 30_000;
-const POLL_MS = 2_000;
 const HEARTBEAT_MS = 60_000; // a visitor is active for 5 minutes by default
 
-export { delay, done, isNewer, Line, note, post, queue };
+export { isNewer, Line };
+
+/** A page may be prepared, and nobody looks at it. */
+const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => document.addEventListener("prerenderingchange", then));
 
 export class KoyJabo {
-  #base;
+  #options;
   #visit;
-  #listens;
-  #pageViews;
-  /** @type {Promise<any> | undefined} */
-  #events; // their module: requested once, so that they keep their order
-  #feed;
-  #newest;
+  /** @type {Promise<ReturnType<typeof import("./koyjabo-queue.js").eventsOf>> | undefined} */
+  #events; // requested once, so that they keep their order
+  /** The events of the site: by a socket, and by a stream where no socket can be opened. */
+  #socket;
+  /** @type {ReturnType<typeof import("./koyjabo-stream.js").stream> | undefined} */
+  #stream;
+  #area;
+  #key; // of the copy of the stats for the next page
+  /** @type {Stats | null} */
+  #stats = null;
+  #text = "";
+  /** The newest visit of anybody, if the server has named one. @type {Last | null} */
+  last = null; // read only
   #changes = new EventTarget();
   #stopped = new AbortController();
   /** @type {LineState} */
   line = "connecting"; // read only
   #timer = 0;
-  #askedMs = -Infinity;
-  #activeMs = elapsedMs();
+  #toldMs = 0; // when the server was heard or asked
+  #activeMs = 0;
   /** @type {Promise<boolean> | null} */
   #asking = null;
   /** @type {Promise<void> | null} */
   #registering = null;
-  /** @type {Promise<unknown> | undefined} */
-  #begun; // the first registration or request
+  /** @type {(first: Promise<unknown>) => void} */
+  #begin = () => {};
+  #begun = new Promise((begin) => (this.#begin = begin)); // settled with the first registration or request
 
   /** @param {Options} [options] */
   constructor(options = {}) {
-    const { baseUrl, remember = true, listens = true, poll, pageViews, stats } = options;
-    const base = (this.#base = new URL(baseUrl ?? origin()));
-    this.#visit = new Visit(base, options);
-    this.visitorId = this.#visit.visitorId;
-    this.#listens = listens;
-    this.#pageViews = pageViews;
-    this.#newest = new Newest(base, remember, () => this.#tell());
-    this.#feed = newFeed(base, this.#visit.who, this.#stopped.signal, {
+    const { baseUrl, poll, stats } = (this.#options = options);
+    const base = new URL(baseUrl ?? origin());
+    const { visitorId, who } = (this.#visit = new Visit(base, options));
+    this.visitorId = visitorId;
+    this.#area = who.anonymous ? session : local;
+    this.#key = `koyjabo.stats ${base.host}`;
+    this.#socket = new Line(new URL(who.anonymous ? "/?anonymous=true" : "/", base), {
       hear: (event) => this.#hear(event),
-      lost: () => this.#ask(),
-      ready: () => this.#begun,
+      lost: (isRefused) => {
+        this.#ask();
+        if (isRefused) this.#loadStream().catch(() => {}); // polls, then
+        return this.#stream?.replace();
+      },
+      opened: async (opened) => {
+        await this.#begun; // the server knows the visitor
+        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId })); // not in the URL: proxies log it
+        console.log("Connected to KoyJabo Analytics Stream");
+      },
     });
     this.poll = poll;
-    if (stats) this.#newest.accept(stats, undefined, 0);
+    if (stats) this.#accept(stats, undefined, 0);
   }
 
   static doNotCount = doNotCount;
@@ -85,13 +102,8 @@ export class KoyJabo {
 
   /** The newest known stats. Refreshes them if they are older than 30 s. */
   get stats() {
-    if (Math.abs(Date.now() - this.#newest.freshMs) > FRESH_MS && elapsedMs() - this.#askedMs > POLL_MS) this.refresh();
-    return this.#newest.stats;
-  }
-
-  /** The newest visit of anybody, if the server has named one. */
-  get last() {
-    return this.#newest.last;
+    if (elapsedMs() - this.#toldMs > FRESH_MS) this.refresh();
+    return this.#stats;
   }
 
   /** The visitor's own number, once the visit of this session is registered. */
@@ -115,7 +127,7 @@ export class KoyJabo {
    * @returns {() => void} ends the subscription
    */
   subscribe(listener) {
-    const tell = () => listener(this.#newest.stats, this.line);
+    const tell = () => listener(this.#stats, this.line);
     this.#changes.addEventListener("change", tell);
     tell();
     return () => this.#changes.removeEventListener("change", tell);
@@ -124,20 +136,20 @@ export class KoyJabo {
   /** Count the visit if it is the first of this session, and open the socket. */
   async start() {
     const { signal } = this.#stopped;
-    if (/** @type {any} */ (document).prerendering) await new Promise((shown) => document.addEventListener("prerenderingchange", shown)); // nobody looks
+    await shown();
     if (signal.aborted) return;
-    this.#newest.start(signal);
+    this.#recall();
     onReturn(() => this.#wake(), signal);
     this.#timer = setInterval(() => this.#tick(), POLL_MS);
-    if (isNotCounted()) console.info("This browser is not counted (KoyJabo.doNotCount)");
-    if (this.#visit.isDue) console.log("🆕 First visit in this session - registering with backend...");
-    if (this.#pageViews) this.track(/** @type {any} */ (0)); // no event: the module follows the history
-    let isLeft = waiting() > 0; // by an earlier page
-    this.#begun = this.#visit.isDue ? this.#register() : this.refresh();
-    isLeft ||= !isNoted();
-    if (this.#listens) this.#feed.socket.start(signal); // meanwhile: on slow networks each answer takes half a second
+    if (isNotCounted()) console.log("This browser is not counted (KoyJabo.doNotCount)");
+    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname));
+    const isLeft = waiting(); // by an earlier page
+    const { isDue } = this.#visit;
+    if (isDue) console.log("🆕 First visit in this session - registering with backend...");
+    this.#begin(isDue ? this.#register() : this.refresh());
+    if (this.#listens) this.#socket.start(signal); // meanwhile: on slow networks each answer takes half a second
     await this.#begun;
-    if (isLeft) queue(({ deliver }) => deliver());
+    if (isLeft) deliver();
   }
 
   /**
@@ -146,16 +158,18 @@ export class KoyJabo {
    * @param {Record<string, unknown>} [props]  texts, numbers and booleans
    */
   async track(name, props, page = location.pathname) {
-    (await this.#loadEvents()).track(this.#visit, this.#stopped.signal, name, props, page);
+    await shown();
+    const events = await this.#loadEvents();
+    if (!isNotCounted()) events.track(name, props, page);
   }
 
-  /** Once, so that events keep their order, and until there is a network. @returns {Promise<any>} */
   #loadEvents() {
-    return (this.#events ??= import("./koyjabo-events.js").catch(async () => {
-      await new Promise((then) => setTimeout(then, POLL_MS));
-      this.#events = undefined;
-      return this.#loadEvents();
-    }));
+    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, this.#begun, this.#stopped.signal)));
+  }
+
+  async #loadStream() {
+    const { stream } = await import("./koyjabo-stream.js");
+    this.#stream ??= stream(this, this.#socket, this.#visit.base, this.#stopped.signal, (event) => this.#hear(event), () => void this.#ask());
   }
 
   /** Stop for good. @returns {Promise<void> | null} the registration in progress, if any */
@@ -163,6 +177,31 @@ export class KoyJabo {
     clearInterval(this.#timer);
     this.#stopped.abort();
     return this.#registering;
+  }
+
+  /** Take what an earlier page has kept, if it is recent. */
+  #recall() {
+    const { lastUpdated, ...stats } = parsed(this.#area[this.#key]) ?? {};
+    const ageMs = Date.now() - lastUpdated;
+    if (ageMs >= 0 && ageMs <= FRESH_AT_LOAD_MS) this.#accept(stats, undefined, lastUpdated);
+    else delete this.#area[this.#key];
+  }
+
+  /**
+   * @param {Stats} stats  from push, poll or registration, in any order
+   * @param {Last | null} [last]
+   * @param {number} [freshMs]  when they came, since 1970, if not now; 0 is unknown
+   */
+  #accept(stats, last = this.last, freshMs = Date.now()) {
+    if (!isNewer(stats, this.#stats)) return;
+    this.#stats = stats;
+    this.last = last;
+    if (freshMs) keep(this.#area, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
+    const text = JSON.stringify([stats, last]);
+    if (text === this.#text) return;
+    this.#text = text;
+    dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
+    this.#tell();
   }
 
   /**
@@ -174,10 +213,10 @@ export class KoyJabo {
   }
 
   async #fetch() {
-    this.#askedMs = elapsedMs();
+    this.#toldMs = elapsedMs();
     try {
-      const response = await fetch(new URL("/api/stats", this.#base), { signal: limit() });
-      if (response.ok) this.#newest.accept(await response.json());
+      const response = await request("/api/stats", this.#visit.base);
+      if (response.ok) this.#accept(await response.json());
       return response.ok;
     } catch {
       return false;
@@ -191,11 +230,11 @@ export class KoyJabo {
   async #count() {
     const told = await this.#visit.send();
     if (told) {
-      this.#newest.accept(told);
+      this.#accept(told);
       this.#tell(); // its number
       this.#print(told);
     }
-    if ((await this.refresh()) && !told) this.#print(/** @type {Stats} */ (this.#newest.stats), " [from GET fallback]");
+    if ((await this.refresh()) && !told) this.#print(/** @type {Stats} */ (this.#stats), " [from GET fallback]");
   }
 
   /** @param {Stats} stats */
@@ -205,40 +244,48 @@ export class KoyJabo {
 
   /** @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another without stats */
   async #hear({ stats, last, milestone }) {
+    if (this.#socket.isLive) this.#stream?.close();
     if (!stats) return;
-    this.#newest.accept(stats, last);
+    this.#toldMs = elapsedMs();
+    this.#accept(stats, last);
     if (milestone) dispatchEvent(new CustomEvent("koyjaboMilestone", { detail: { milestone } }));
     await this.#begun;
-    if (this.#feed.isLive()) this.#say("live");
+    if (this.#isLive) this.#say("live");
+  }
+
+  get #isLive() {
+    return this.#socket.isLive || this.#stream?.isLive;
+  }
+
+  get #listens() {
+    return this.#options.listens !== false;
   }
 
   #tick() {
-    this.#newest.keep();
     if (this.#visit.isDue) this.#register();
     if (document.hidden) return;
-    if (this.#listens && (this.poll || !this.#feed.isLive())) this.#ask();
+    if (this.#listens && (this.poll || !this.#isLive)) this.#ask();
     this.#stayActive();
   }
 
   /** The stats may be old after the page was hidden or offline. */
   #wake() {
-    this.#visit.hurry();
     this.#tick();
     if (this.#listens) this.refresh();
   }
 
   async #ask() {
     const answered = await this.refresh();
-    if (!this.#feed.isLive()) this.#say(answered ? "polling" : "offline");
+    if (!this.#isLive) this.#say(answered ? "polling" : "offline");
   }
 
   /** Send a heartbeat if there is no open socket, which would keep the visitor active: a stream does not say whose it is. */
   #stayActive() {
     const nowMs = elapsedMs();
-    if (this.#feed.socket.isLive) this.#activeMs = nowMs;
-    if (!this.#visit.isRegistered || isNotCounted() || nowMs - this.#activeMs < HEARTBEAT_MS) return;
+    if (this.#socket.isLive || !this.#visit.isRegistered || isNotCounted()) this.#activeMs = nowMs;
+    if (nowMs - this.#activeMs < HEARTBEAT_MS) return;
     this.#activeMs = nowMs;
-    post(new URL("/api/visitor/heartbeat", this.#base), this.#visit.who).catch(() => {});
+    request("/api/visitor/heartbeat", this.#visit.base, this.#visit.who).catch(() => {});
   }
 
   /** @param {LineState} line */

@@ -1,4 +1,4 @@
-/** A WebSocket that is opened again when it is lost. */
+/** A connection by which the server sends events, a WebSocket, that is opened again when it is lost. */
 
 import { ANSWER_LIMIT_MS, delay, onReturn } from "./requests.js";
 
@@ -7,68 +7,69 @@ import { ANSWER_LIMIT_MS, delay, onReturn } from "./requests.js";
  * @property {(event: any) => void} hear
  * @property {(isRefused: boolean) => number | false | undefined | void} lost  `isRefused`: no socket may work here.
  *   Returns ms until the next one, if that can wait
- * @property {(socket: WebSocket) => void} [opened]
+ * @property {(socket: any) => void} [opened]
  * @property {(code: number) => void} [ended]  the server has closed the line for good, with a code from 4000 on
  */
 
-const SILENCE_MS = 45_000; // then send a request; the server's pings, every 25 s, are invisible to a page
+const SILENCE_MS = 45_000; // the server's pings and comments, every 20 to 25 s, are invisible to a page
 const OPEN = 1; // of a WebSocket
-
-/** @param {WebSocket | null} socket */
-export const isOpen = (socket) => socket?.readyState === OPEN;
 
 export class Line {
   isLive = false; // an event has arrived since the socket was opened
-  #url;
   #handlers;
   #failures = 0;
   #hasOpened = false;
   #isOver = false;
-  /** @type {WebSocket | null} */
-  #socket = null;
+  /** @type {any} */
+  source; // the socket
   #timer = 0; // of an answer while there is a socket, and of the next one while there is none
 
   /** @param {URL} url  ws(s) or http(s)  @param {LineHandlers} handlers */
   constructor(url, handlers) {
-    this.#url = url.href.replace("http", "ws"); // older browsers take nothing else
+    this.url = url.href;
     this.#handlers = handlers;
   }
 
   /** @param {AbortSignal} [signal] ends it */
   start(signal) {
-    onReturn(() => this.#wake(), signal);
+    onReturn(() => this.wake(), signal);
     addEventListener("offline", () => this.#drop(), { signal });
     addEventListener("pageshow", ({ persisted }) => {
       if (!persisted) return;
-      this.#close(); // the back/forward cache has closed it
-      this.#wake();
+      this.close(); // the back/forward cache has closed it
+      this.wake();
     }, { signal });
     signal?.addEventListener("abort", () => this.end());
-    this.#open();
+    this.open();
   }
 
-  #open() {
-    if (this.#socket || this.#isOver) return;
+  /** @returns {any} */
+  connect() {
+    return new WebSocket(this.url.replace("http", "ws")); // older browsers take nothing else
+  }
+
+  open() {
+    if (this.source || this.#isOver) return;
     try {
-      const socket = (this.#socket = new WebSocket(this.#url));
-      socket.onopen = () => {
+      const source = (this.source = this.connect());
+      source.onopen = () => {
         this.#hasOpened = true;
-        this.#handlers.opened?.(socket);
+        this.#handlers.opened?.(source);
       };
-      socket.onmessage = ({ data }) => socket === this.#socket && this.#take(data);
+      source.onmessage = (/** @type {any} */ { data }) => source === this.source && this.#take(JSON.parse(data));
       // Chromium does not close one that a policy refuses.
-      socket.onclose = socket.onerror = (event) => socket === this.#socket && this.#lost(/** @type {CloseEvent} */ (event).code);
-      this.#wait(ANSWER_LIMIT_MS);
+      source.onclose = source.onerror = (/** @type {any} */ { code }) => source === this.source && this.#lost(code);
+      this.wait(ANSWER_LIMIT_MS);
     } catch {
       this.#drop(); // Firefox throws where a policy refuses it
     }
   }
 
   /** Visible or online again: the connection may be dead. */
-  #wake() {
+  wake() {
     this.#failures = 0;
-    this.#open();
-    this.#ask();
+    this.open();
+    this.ask();
   }
 
   /** @param {number | undefined} code  none for an error */
@@ -81,41 +82,41 @@ export class Line {
   #drop() {
     if (this.#isOver) return;
     const isRefused = !this.#hasOpened || this.#failures > 0;
-    this.#close();
+    this.close();
     const pauseMs = this.#handlers.lost(isRefused) || delay(this.#failures++);
-    if (!this.#socket) this.#wait(pauseMs, () => this.#open());
+    if (!this.source) this.wait(pauseMs, () => this.open());
   }
 
   /** Close it for good. */
   end() {
     this.#isOver = true;
-    this.#close();
+    this.close();
   }
 
-  #close() {
-    const socket = this.#socket;
-    this.#socket = null;
+  close() {
+    this.source?.close();
+    this.source = null;
     this.isLive = false;
     clearTimeout(this.#timer);
-    socket?.close();
   }
 
-  /** @param {string} data */
-  #take(data) {
-    this.#wait(SILENCE_MS, () => this.#ask());
+  /** @param {any} event */
+  #take(event) {
+    this.wait(SILENCE_MS, () => this.ask());
     this.#failures = 0;
     this.isLive = true;
-    this.#handlers.hear(JSON.parse(data));
+    this.#handlers.hear(event);
   }
 
-  #ask() {
-    if (!isOpen(this.#socket)) return;
-    this.#socket?.send('{"type":"request_count"}');
-    this.#wait(ANSWER_LIMIT_MS);
+  /** Whether anybody is there. */
+  ask() {
+    if (this.source?.readyState !== OPEN) return;
+    this.source.send('{"type":"request_count"}');
+    this.wait(ANSWER_LIMIT_MS);
   }
 
   /** @param {number} limitMs  @param {() => void} then */
-  #wait(limitMs, then = () => this.#drop()) {
+  wait(limitMs, then = () => this.#drop()) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(then, limitMs);
   }

@@ -2,19 +2,25 @@
 
 export const ANSWER_LIMIT_MS = 10_000;
 
+export const POLL_MS = 2_000;
+
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 30_000;
 
 /** Since the page was opened. */
 export const elapsedMs = () => performance.now();
 
-/** Browsers before 2022 do without. */
-export const limit = () => AbortSignal.timeout?.(ANSWER_LIMIT_MS);
-
-/** Also if the page closes. As plain text, for which browsers ask no permission. @param {URL} url  @param {object} body */
-export function post(url, body) {
-  return fetch(url, { method: "POST", body: JSON.stringify(body), keepalive: true, signal: limit() });
-}
+/**
+ * GET, or POST with a body: as plain text, for which browsers ask no permission. Also if the page closes.
+ * @param {string} path  @param {URL} base  @param {object} [body]
+ */
+export const request = (path, base, body) =>
+  fetch(new URL(path, base), {
+    method: body && "POST",
+    body: JSON.stringify(body),
+    keepalive: !!body,
+    signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS), // browsers before 2022 do without
+  });
 
 /** @param {() => void} call  when the network or the visitor returns  @param {AbortSignal} [signal] */
 export function onReturn(call, signal) {
@@ -23,6 +29,4 @@ export function onReturn(call, signal) {
 }
 
 /** Growing, with jitter, so that pages do not reconnect all at once. @param {number} failures  @returns {number} ms */
-export function delay(failures) {
-  return Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS) * (4 + Math.random()) / 5;
-}
+export const delay = (failures) => Math.min(FIRST_RETRY_MS * 2 ** failures, LONGEST_RETRY_MS) * (4 + Math.random()) / 5;

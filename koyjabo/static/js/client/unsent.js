@@ -3,26 +3,33 @@
  * given to koyjabo-queue.js once a request has failed.
  */
 
-import { local } from "./storage.js";
+import { POLL_MS } from "./requests.js";
+import { keep, local } from "./storage.js";
 
 /** @typedef {import("../koyjabo-queue.js").Entry} Entry */
 
 const WAITING = "koyjabo.waiting "; // as in koyjabo-queue.js
 
-/** @param {Entry} entry */
-export const note = (entry) => local.set(WAITING + entry.id, JSON.stringify(entry));
-
 /** The number of visits and events of this browser without an answer. */
-export const waiting = () => local.count(WAITING);
+export const waiting = () => Object.keys(local).filter((key) => key.startsWith(WAITING)).length;
 
-/** Whether notes stay: where they do not, an earlier page may have left something without one. */
-export const isNoted = () => local.isWhole;
+/** The module that sends what waits, as soon as there is a network. @returns {Promise<typeof import("../koyjabo-queue.js")>} */
+export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(() => then(queue()), POLL_MS)));
 
-/** Do something with the module, unless it cannot be loaded: the notes stay. @param {(queue: typeof import("../koyjabo-queue.js")) => unknown} call */
-export const queue = (call) => import("../koyjabo-queue.js").then(call).catch(() => {});
+/** Send what waits. @param {number} [restMs]  not before */
+export const deliver = (restMs) => queue().then(({ later }) => later(restMs));
 
-/** The server has counted or refused it. @param {string} id  @param {unknown} hasFailed  it may be in the queue */
-export function done(id, hasFailed) {
-  local.drop(WAITING + id);
-  if (hasFailed) queue(({ remove }) => remove(id));
+/** @param {Entry} entry  @returns {() => boolean} whether the queue has an answer to it, and does not say which */
+export function note(entry) {
+  const key = WAITING + entry.id;
+  if (keep(local, key, JSON.stringify(entry))) return () => !(key in local);
+  queue().then(({ keep }) => keep(entry)); // there is no room
+  return () => false;
+}
+
+/** The server has counted or refused it. @param {string} id */
+export function done(id) {
+  const isKept = local[WAITING + id] === "0"; // in the queue, which a retry takes it out of
+  delete local[WAITING + id];
+  if (isKept) deliver();
 }

@@ -1,8 +1,8 @@
 /** The visitor, and the visit of this session. */
 
-import { delay, elapsedMs, post } from "./requests.js";
-import { isNotCounted, local, parsed, session } from "./storage.js";
-import { done, note, queue } from "./unsent.js";
+import { request } from "./requests.js";
+import { isNotCounted, keep, local, parsed, session } from "./storage.js";
+import { deliver, done, note } from "./unsent.js";
 
 /**
  * @typedef {import("./stats.js").Stats} Stats
@@ -21,22 +21,21 @@ import { done, note, queue } from "./unsent.js";
  * @property {string} [sessionKey]
  */
 
+const PATH = "/api/visitor/register";
 const VISITOR_ID = /^[\w.:-]{1,128}$/;
 
-/** @param {number} length  the number of digits, in base 36 */
-function random(length) {
-  return Array.from(crypto.getRandomValues(new Uint8Array(length)), (byte) => (byte % 36).toString(36)).join("");
-}
+/** Up to 13 digits in base 36. */
+const random = () => crypto.getRandomValues(new BigUint64Array(1))[0].toString(36);
 
-const newVisitorId = () => `visitor_${Date.now()}_${random(9)}`;
+const newVisitorId = () => `visitor_${Date.now()}_${random().slice(-9)}`;
 
 /** @param {boolean} remember  @param {string} key  under which it is kept  @returns {string} */
 function visitorId(remember, key) {
-  const known = (remember && local.get(key)) || session.get(key);
+  const known = (remember && local[key]) || session[key];
   const id = known && VISITOR_ID.test(known) ? known : newVisitorId();
   if (isNotCounted()) return id;
-  if (remember && local.set(key, id)) session.drop(key);
-  else session.set(key, id);
+  if (remember && keep(local, key, id)) delete session[key];
+  else keep(session, key, id);
   return id;
 }
 
@@ -45,88 +44,71 @@ export class Visit {
   isRegistered = false;
   /** @type {Receipt | null} */
   receipt = null;
+  visitId = `${Date.now().toString(36)}-${random()}`;
   #key;
   #sessionKey;
-  #failures = 0;
-  #dueMs = Infinity; // when to send it, by elapsedMs(); not while that is done, nor when it is over
-  #notBeforeMs = 0;
-  visitId = `${Date.now().toString(36)}-${random(14)}`;
+  #isToSend = () => true;
 
   /** @param {URL} base  @param {VisitOptions} options */
-  constructor(base, { communityId, page = location.pathname, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey }) {
+  constructor(base, { communityId, page = location.pathname, counts = true, remember = true, visitorIdKey = "visitorId", sessionKey = "" }) {
     const id = (this.visitorId = visitorId(remember, visitorIdKey));
     /** As the server is told. */
     this.who = { visitorId: isNotCounted() ? newVisitorId() : id, anonymous: !remember || undefined };
+    this.base = base;
     this.#key = `koyjabo.visit ${base.host} ${communityId ?? ""}`.trim();
     this.#sessionKey = sessionKey;
-    this.url = new URL("/api/visitor/register", base);
     this.fields = { communityId, page };
     counts &&= !isNotCounted();
-    const begun = parsed(session.get(this.#key));
-    if (begun?.visitorId === id) {
-      this.visitId = begun.visitId;
-      this.isRegistered = begun.isRegistered;
-      this.receipt = begun.receipt;
-    } else if (counts) this.#keep();
-    if (sessionKey && session.get(sessionKey)) this.isRegistered = true; // by an older client
+    const begun = parsed(session[this.#key]);
+    if (begun?.visitorId === id) Object.assign(this, begun);
+    else if (counts) this.#keep();
+    this.isRegistered ||= !!(this.receipt || session[sessionKey]); // or by an older client
     this.isNew = counts && !this.isRegistered; // this page is the first view of the visit
-    if (this.isNew) this.#dueMs = 0;
   }
 
+  /** It has to be sent, the first time or for its number. */
   get isDue() {
-    return this.#dueMs <= elapsedMs();
+    return this.isNew && !this.isRegistered && this.#isToSend();
   }
 
-  /** Retry at once, but not before the server's Retry-After. */
-  hurry() {
-    if (this.#dueMs < Infinity) this.#dueMs = this.#notBeforeMs;
-  }
-
-  /** @returns {Promise<Stats | null>}  null if it was not registered */
+  /** @returns {Promise<Stats | void>}  nothing if it was not registered: the queue sends it again */
   async send() {
-    this.#dueMs = Infinity;
+    const { who, fields, visitId } = this;
+    const body = {
+      ...who,
+      ...fields,
+      visitId,
+      timestamp: parseInt(visitId, 36), // when it was opened
+      userAgent: navigator.userAgent,
+      referrer: document.referrer || "direct",
+    };
+    this.#isToSend = note({ id: visitId, url: new URL(PATH, this.base).href, body });
+    let restMs;
     try {
-      const response = await this.#post();
-      if (response.ok) {
+      const response = await request(PATH, this.base, body);
+      const { ok, status } = response;
+      if (ok) {
         const { visit: { duplicate, ...receipt }, stats } = await response.json();
         this.isRegistered = true;
         this.receipt = receipt;
         this.#keep();
-        done(this.visitId, this.#failures);
+        done(visitId);
         console.log("✅ Visit registered with backend");
         return stats;
       }
-      console.warn(`⚠️ Failed to register visit with backend, status: ${response.status}`);
-      this.isNew = response.status > 499 || response.status === 429; // others would be refused again, and have no events
-      if (this.isNew) this.#later(Number(response.headers.get("Retry-After")) * 1000 || 0);
-      else done(this.visitId, this.#failures);
+      console.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
+      this.isNew = status > 499 || status === 429; // others would be refused again, and have no events
+      if (!this.isNew) return done(visitId);
+      restMs = Number(response.headers.get("Retry-After")) * 1000;
     } catch (error) {
       console.error("❌ Error registering visit:", error);
-      this.#later();
-      queue(({ deliver }) => deliver(this.#entry));
     }
-    return null;
-  }
-
-  #post() {
-    note(this.#entry);
-    return post(this.url, this.#entry.body);
-  }
-
-  get #entry() {
-    const { who, url, fields, visitId } = this;
-    const said = { timestamp: parseInt(visitId, 36), userAgent: navigator.userAgent, referrer: document.referrer || "direct" }; // when it was opened
-    return { id: visitId, url: url.href, body: { ...who, ...fields, ...said, visitId } };
-  }
-
-  #later(atLeastMs = 0) {
-    this.#notBeforeMs = elapsedMs() + atLeastMs;
-    this.#dueMs = Math.max(this.#notBeforeMs, elapsedMs() + delay(this.#failures++));
+    deliver(restMs);
   }
 
   #keep() {
-    const { visitorId, isRegistered, receipt } = this;
-    session.set(this.#key, JSON.stringify({ visitorId, visitId: this.visitId, isRegistered, receipt }));
-    if (isRegistered && this.#sessionKey) session.set(this.#sessionKey, "1");
+    const { visitorId, visitId, receipt } = this;
+    keep(session, this.#key, JSON.stringify({ visitorId, visitId, receipt }));
+    if (receipt && this.#sessionKey) keep(session, this.#sessionKey, "1");
   }
 }
