@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -154,9 +155,13 @@ class HttpConnection:
 
     def wait_until_sent(self) -> bool:
         """Wait in a request until all data is sent. False if the connection has ended."""
-        if self._unsent is not None and self.state != GONE:
+        return self.wait(lambda waiter: waiter.wait()) if self._unsent is not None else self.state != GONE
+
+    def wait(self, wait_with: Callable[[Waiter], None]) -> bool:
+        """Wait in a request for what wakes a waiter, or for the end of the connection. False if it has ended."""
+        if self.state != GONE:
             self._waiter = self._server.runtime.waiter()
-            self._waiter.wait()
+            wait_with(self._waiter)
             self._waiter = None
         return self.state != GONE
 

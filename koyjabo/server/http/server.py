@@ -17,7 +17,6 @@ from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
-from koyjabo.server.http.states import GONE
 from koyjabo.server.process.poller import READABLE, Poller
 from koyjabo.server.process.turns import Turns
 
@@ -148,9 +147,8 @@ class HttpServer:
         """Let the present request wait for its turns among those of all networks. False if its client has left
         meanwhile. Middleware finds this function in the WSGI environment as `koyjabo.await_turn`.
         """
-        self._turns.begin(network)
         connection: HttpConnection = environ["koyjabo.connection"]
-        return connection.state != GONE
+        return connection.wait(partial(self._turns.begin, network))
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -32,18 +32,20 @@ class Turns:
         self._lines: OrderedDict[str, Line] = OrderedDict()
         self._taken_in = 0  # the pass of the poller in which the last turn began
 
-    def begin(self, network: str) -> None:
-        """Wait for the first turn of the present request. It then takes another one after each wait."""
-        self._wait(network, is_new=True)
+    def begin(self, network: str, waiter: Waiter | None = None) -> None:
+        """Wait for the first turn of the present request, or until somebody else wakes `waiter`. The request then takes
+        another turn after each wait.
+        """
+        self._wait(network, is_new=True, waiter=waiter)
         await_turn.set(partial(self._wait, network, is_new=False))
 
-    def _wait(self, network: str, is_new: bool) -> None:
+    def _wait(self, network: str, is_new: bool, waiter: Waiter | None = None) -> None:
         if not self._lines:
             if self._taken_in != self._poller.passes:  # needs no timer, which would cost a tenth of a short request
                 self._taken_in = self._poller.passes
                 return
             self._runtime.soon(self._begin_next)
-        line, waiter = self._lines.setdefault(network, Line()), self._runtime.waiter()
+        line, waiter = self._lines.setdefault(network, Line()), waiter or self._runtime.waiter()
         (line.new if is_new else line.begun).append(waiter)
         own = await_turn.set(None)  # this wait needs no turn after it
         waiter.wait()
