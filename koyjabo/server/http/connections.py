@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import nsmallest
 from operator import attrgetter
 
+from koyjabo.runtime import Waiter
 from koyjabo.server.http.connection import HttpConnection
 from koyjabo.server.http.states import ANSWERING, IDLE, LINGERING, READING
 
@@ -31,6 +32,9 @@ PATIENCE_S = 1.0
 ENDED_AT_ONCE = 16
 """When there is no room, one in this number of connections is closed."""
 
+PART_OF_A_LINE = 4
+"""When there is no room, of this number of connections one network may have one that waits for its turn."""
+
 MOST_READING = 5_000
 """Connections that may have sent a part of a request. Each keeps up to 33 KB of it, while an idle one takes 1.2 KB."""
 
@@ -42,6 +46,7 @@ class Connections:
     def __init__(self, most: int) -> None:
         self._most = most
         self._open: set[HttpConnection] = set()
+        self._lines: dict[str, dict[HttpConnection, None]] = {}  # those that wait for their turn, by network
         self._next_search = 0.0  # monotonic s
 
     def __iter__(self) -> Iterator[HttpConnection]:
@@ -58,17 +63,37 @@ class Connections:
     def discard(self, connection: HttpConnection) -> None:
         self._open.discard(connection)
 
+    def wait(self, connection: HttpConnection, network: str, wait_with: Callable[[Waiter], None]) -> bool:
+        """Let the present request wait for its turn among those of this network. False if its connection has ended."""
+        line = self._lines.setdefault(network, {})
+        line[connection] = None
+        try:
+            return connection.wait(wait_with)
+        finally:
+            del line[connection]
+            if not line:
+                del self._lines[network]
+
     def are_full(self) -> bool:
         return len(self._open) >= self._most
 
     def make_room(self) -> bool:
         """Whether one more may be open. When all places are taken, the connections that have kept us waiting longest
-        are closed, so that idle and slow clients cannot exclude others.
+        are closed, so that idle and slow clients cannot exclude others; nor can a network whose requests wait for
+        each other, which loses the newest ones.
         """
         if self.are_full():
             now = time.monotonic()
             self._end_oldest([each for each in self._open if _waits_for_client(each, now)], self._most)
+            if self.are_full():
+                self._shorten_longest_line()
         return not self.are_full()
+
+    def _shorten_longest_line(self) -> None:
+        line = max(self._lines.values(), key=len, default={})
+        if len(line) > self._most // PART_OF_A_LINE:
+            for connection in list(line)[-max(1, self._most // ENDED_AT_ONCE) :]:
+                connection.end()
 
     def end_slow_requests(self) -> None:
         """Close connections whose request has been incomplete for longest. Call it when there are MOST_READING."""

@@ -148,7 +148,7 @@ class HttpServer:
         meanwhile. Middleware finds this function in the WSGI environment as `koyjabo.await_turn`.
         """
         connection: HttpConnection = environ["koyjabo.connection"]
-        return connection.wait(partial(self._turns.begin, network))
+        return self.connections.wait(connection, network, partial(self._turns.begin, network))
 
 
 def unhurried(environ: dict[str, Any], pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -95,28 +95,49 @@ def test_free_loop_lets_nobody_wait(loop):
     assert not turns._lines
 
 
-def test_client_that_has_left_takes_no_turn(loop):
-    """Else a client that asks and leaves, again and again, fills the memory with requests."""
-    done, clients = [], []
+@pytest.fixture
+def busy(loop):
+    """A worker with 8 places, the turns of which take long."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
+        asked, has_turn = [], []
 
-    def app(environ, start_response) -> list[bytes]:
-        done.append(environ["koyjabo.await_turn"](environ, "a"))
-        start_response("204 No Content", [])
-        return []
+        def app(environ, start_response) -> list[bytes]:
+            asked.append(environ["PATH_INFO"])
+            has_turn.append(environ["koyjabo.await_turn"](environ, asked[-1]))
+            start_response("204 No Content", [])
+            return []
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = HttpServer(loop, Poller(loop), listener, app, 10, 0, {})
-        server._turns._begin_next = lambda: None  # the turns of others take long
+        def ask(path: str) -> socket.socket:
+            line = stack.enter_context(Line(listener.getsockname()[1]))
+            line.send(head("GET", path))
+            return line._socket
+
+        server = HttpServer(loop, Poller(loop), listener, app, 8, 0, {})
+        server._turns._begin_next = lambda: None
         server.start()
-        for _ in range(2):
-            clients.append(Line(listener.getsockname()[1]))
-            clients[-1].send(head("GET", "/"))
-        pause(loop, 0.1)
-        assert done == [True]
-        clients[-1]._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # a reset
-        clients[-1]._socket.close()
-        pause(loop, 0.1)
-        assert done == [True, False]
+        yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=lambda: pause(loop, 0.1))
+
+
+def test_client_that_has_left_takes_no_turn(busy):
+    """Else a client that asks and leaves, again and again, fills the memory with requests."""
+    clients = [busy.ask("/") for _ in range(2)]
+    busy.wait()
+    assert busy.has_turn == [True]
+    clients[1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))  # a reset
+    clients[1].close()
+    busy.wait()
+    assert busy.has_turn == [True, False]
+
+
+def test_line_of_one_network_leaves_room_for_others(busy):
+    for _ in range(8):
+        busy.ask("/crowd")
+    busy.wait()
+    assert (len(busy.asked), busy.has_turn) == (8, [True])
+    busy.ask("/other")
+    busy.wait()
+    assert busy.asked[8:] == ["/other"]
+    assert busy.has_turn == [True, False], "the newest of the crowd has given its place"
 
 
 def verify_a_password(wait) -> None:
