@@ -207,3 +207,24 @@ def test_event_is_not_sent_before_the_visit_of_the_same_page(elsewhere, site):
     elsewhere.evaluate("dispatchEvent(new Event('online'))")
     wait_for(elsewhere, lambda: site.database.rows(query), "it is sent")
     assert site.database.rows(query) == [("search", "patient")]
+
+
+def test_visit_that_the_queue_took_over_leaves_it_when_its_page_has_the_answer(queue):
+    """Otherwise it would be sent again on another day, when an anonymous one is not known any longer."""
+    asked: list[Any] = []
+
+    def answer(route) -> None:
+        asked.append(route)
+        if len(asked) == 2:  # of the queue
+            route.abort()
+        elif len(asked) > 2:
+            route.continue_()
+
+    queue.page.route("**/api/visitor/register", answer)
+    begin(queue.page, queue.site)
+    wait_for(queue.page, lambda: asked, "the page sends it")
+    queue.deliver()
+    assert len(queue.waits()) == 1
+    asked[0].continue_()
+    wait_for(queue.page, lambda: queue.page.evaluate(WAITING) == [], "the queue is empty")
+    assert queue.page.evaluate("window.koyjabo.visit")

@@ -86,6 +86,7 @@ export class KoyJabo {
       },
       opened: async (opened) => {
         await this.#begun; // the server knows the visitor
+        if (opened.readyState !== 1) return; // it is not open any longer
         opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId })); // not in the URL: proxies log it
         console.log("Connected to KoyJabo Analytics Stream");
       },

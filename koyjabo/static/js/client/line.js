@@ -12,7 +12,6 @@ import { ANSWER_LIMIT_MS, delay, onReturn } from "./requests.js";
  */
 
 const SILENCE_MS = 45_000; // the server's pings and comments, every 20 to 25 s, are invisible to a page
-const OPEN = 1; // of a WebSocket
 
 export class Line {
   isLive = false; // an event has arrived since the socket was opened
@@ -110,7 +109,7 @@ export class Line {
 
   /** Whether anybody is there. */
   ask() {
-    if (this.source?.readyState !== OPEN) return;
+    if (this.source?.readyState !== 1) return; // it is not open
     this.source.send('{"type":"request_count"}');
     this.wait(ANSWER_LIMIT_MS);
   }
