@@ -76,6 +76,9 @@ class Letter(NamedTuple):
 USED_UP = "used_up"
 """In the data of a letter: whose budgets it has used up, which is logged when it is taken to be sent."""
 
+SETTLED = (USED_UP, "charges")
+"""In the data of a letter until it is taken for the first time: further attempts cost nothing, and tell nothing."""
+
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
 
@@ -126,7 +129,7 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
         letter = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
         used_up += [(of, row.kind) for of in (letter or stored).data.get(USED_UP, ())]
         if letter is not None:
-            row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
+            row.data = json.dumps({name: value for name, value in stored.data.items() if name not in SETTLED})
             return Taken(letter, used_up)
         _finish(row, now_ms)
         session.flush()

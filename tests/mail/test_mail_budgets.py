@@ -101,7 +101,9 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
         confirm(site, "karim")
         for name in ("karim", "salma", "ayesha"):
             bare(site).post("/api/auth/password-reset", json={"email": f"{name}@example.com"})
-            site.services.mail.send_all()
+            for mailbox.refusal in ("451 later", ""):  # the second attempt costs nothing
+                site.services.mail.send_all()
+                site.time.pass_(minutes=1)
             body = {"email": f"{name}.new@example.com", "password": PASSWORD}
             assert log_in(site, name).patch("/api/auth/me", json=body).status_code == 200
         site.services.mail.send_all()
