@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+import time
 from contextlib import ExitStack
 from contextvars import copy_context
 from functools import partial
@@ -22,6 +23,7 @@ from koyjabo.analytics.reports import Reports
 from koyjabo.insights import readers
 from koyjabo.runtime import ThreadRuntime, await_turn
 from koyjabo.server.http.server import HttpServer
+from koyjabo.server.process import turns
 from koyjabo.server.process.poller import Poller
 from koyjabo.server.process.turns import Turns
 from koyjabo.visit_log.live.pulse import Moment, Pulse
@@ -38,6 +40,12 @@ def run(loop, *requests) -> None:
     for request in requests:
         loop.soon(partial(loop.run_request, request))
     pause(loop, 0.1)
+
+
+@pytest.fixture
+def is_long(monkeypatch):
+    """As if each turn took longer than several may take together."""
+    monkeypatch.setattr(turns, "SHARE_S", 0)
 
 
 @pytest.fixture
@@ -58,11 +66,12 @@ class Done(list):
         os.write(self.writer, b".")
 
 
+@pytest.mark.usefixtures("is_long")
 def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
-    turns = Turns(loop, Poller(loop))
+    order = Turns(loop, Poller(loop))
 
     def request(network: str) -> None:
-        turns.begin(network)
+        order.begin(network)
         done.add(network)
 
     run(loop, *[partial(request, each) for each in "aaaabb"])
@@ -70,11 +79,26 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
     assert done[1::2] == [b"."] * 6
 
 
+def test_short_turns_follow_each_other_at_once(loop, done):
+    """And the first long one is the last of them."""
+    order = Turns(loop, Poller(loop))
+
+    def request(name: str) -> None:
+        order.begin("a network")
+        if name == "long":
+            time.sleep(2 * turns.SHARE_S)  # of this thread, the loop's
+        done.add(name)
+
+    run(loop, *[partial(request, each) for each in ("1", "2", "long", "3", "4")])
+    assert done == ["1", "2", "long", b".", "3", "4", b".", b".", b".", b"."]
+
+
+@pytest.mark.usefixtures("is_long")
 def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_network(loop, done):
-    turns, waiters = Turns(loop, Poller(loop)), []
+    order, waiters = Turns(loop, Poller(loop)), []
 
     def request(name: str, waits: bool = True) -> None:
-        turns.begin(name[0])
+        order.begin(name[0])
         if waits:
             waiters.append(loop.waiter())
             waiters[-1].wait()
@@ -88,15 +112,15 @@ def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_
 
 
 def test_free_loop_lets_nobody_wait(loop):
-    turns, done = Turns(loop, Poller(loop)), []
+    order, done = Turns(loop, Poller(loop)), []
     for name in "ab":
-        run(loop, lambda name=name: (turns.begin(name), done.append(name)))
+        run(loop, lambda name=name: (order.begin(name), done.append(name)))
         assert done.pop() == name
-    assert not turns._lines
+    assert not order._lines
 
 
 @pytest.fixture
-def busy(loop):
+def busy(loop, is_long):
     """A worker with 8 places, the turns of which take long."""
     with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as stack:
         asked, has_turn = [], []
