@@ -154,11 +154,12 @@ class History:
 def live_through(url: str, seed: int, compare: Callable[[History], None] = History.compare) -> None:
     history = History(url, Random(seed))
     with history.site:
-        for _ in range(20):
+        for step in range(20):
             often = [history.send] * 4 + [history.register, history.pass_time]
             history.choose.choice([*often, history.forget, history.prune, history.restart])()
             compare(history)
-            history.compare_today()
+            if step % 5 == 4:  # many reports, each over all rows
+                history.compare_today()
 
 
 @effort(16)
@@ -174,7 +175,7 @@ def test_reports_are_the_models_where_sums_are_limited(tmp_path_factory, seed) -
         for name in ("MOST_NAMES", "MOST_PROPERTIES", "MOST_VALUES"):
             patch.setattr(sum_limits, name, 1)
         url = SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url
-        live_through(url, seed, History.compare_today)
+        live_through(url, seed, lambda _: None)  # which values are named and which are Other depends on the order
 
 
 @effort(8)
