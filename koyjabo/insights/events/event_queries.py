@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from koyjabo.database.row_count import changed_rows
 from koyjabo.insights.events.event_plan import SumKey, of_properties
 from koyjabo.insights.projection import state_queries
+from koyjabo.insights.projection.encoding import OTHER
 from koyjabo.models import SITE, Event
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
@@ -69,13 +70,20 @@ def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
     for row in rows:
         for scope in {SITE, row.scope}:
             counted.update((scope, *each) for each in of_properties(row.name, json.loads(row.props or "{}"), row.day))
-    for key, count in sorted(counted.items()):
-        values = dict(zip(("scope", "dimension", "period", "value"), key, strict=True))
-        if session.scalar(TAKE, {**values, "count": count}) == 0:
-            session.execute(REMOVE, values)
+    for (*group, value), count in sorted(counted.items()):
+        _take(session, (*group, value), count) or _take(session, (*group, OTHER), count)
     if counted:
         state_queries.changed(session)
     return len(rows)
+
+
+def _take(session: Session, key: tuple[str, ...], count: int) -> bool:
+    """Whether there is such a sum."""
+    values = dict(zip(("scope", "dimension", "period", "value"), key, strict=True))
+    left = session.scalar(TAKE, {**values, "count": count})
+    if left == 0:
+        session.execute(REMOVE, values)
+    return left is not None
 
 
 def remove_before(session: Session, first_kept: str, size: int) -> int:

@@ -80,6 +80,18 @@ def test_a_value_whose_sum_was_erased_is_not_remembered(site):
     assert {key[1]: n for key, n in sums(site).items() if key[0] == "event:search:to"} == {"b": 1, "~other": 2}
 
 
+def test_a_value_in_other_is_erased_from_it(site):
+    """So that a folded day says of the event what its row said: it has no value."""
+    send(site, "search", {"to": "a"}, {"to": "b"}, {"to": "c"})
+    send(site, "search", {"to": "c"}, {"to": "d"}, visitor="babul")
+    assert site.post("/api/visitor/forget", json={"visitorId": "babul"}).status_code == 204
+    assert ask(site, "event:search:to") == ({"a": (1, False), "b": (1, False), "c": (1, False), None: (2, False)}, 0)
+    site.time.pass_(days=2)
+    retention = site.services.maintenance.retention
+    retention.prune(retention.past())
+    assert ask(site, "event:search:to") == ({"a": (1, False), "b": (1, False), None: (2, True)}, 1)
+
+
 PHONE = {"REMOTE_ADDR": "203.0.113.7"}
 MINUTE_S, DAY_S = 60, 86_400
 BANGLA = {"to": "\u0995" * 120}

@@ -138,10 +138,10 @@ WAITING = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 @pytest.mark.parametrize(
     ("first", "second", "left"),
-    [(SMALLEST, SMALLEST, 12), (LOST, LOST, 12), (FORGET, SMALLEST, 10), (SMALLEST, FORGET, 12)],
+    [(SMALLEST, SMALLEST, 12), (LOST, LOST, 12), (FORGET, SMALLEST, 10), (SMALLEST, FORGET, 10)],
 )
 def test_a_merge_counts_nothing_again_that_another_transaction_has_moved(site, database, first, second, left):
-    """The second begins before the first commits. A value in other has no visitor that could be forgotten."""
+    """The second begins before the first commits."""
     send(site, *({"name": "search", "props": {"to": to}} for to in "aaabbb"))
     send(site, *({"name": "search", "props": {"to": to}} for to in "cd"), visitor="babul")
     send(site, *({"name": "search", "props": {to: to}} for to in "efgh"), visitor="chandni")
