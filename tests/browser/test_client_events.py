@@ -108,6 +108,24 @@ def test_page_views_follow_the_history_until_the_client_is_stopped(elsewhere, si
     tab.wait_for_names(*["pageview"] * 6, "later")
 
 
+def test_page_views_end_with_the_choice_not_to_be_counted(elsewhere, site):
+    """Also in a session whose visit is counted."""
+    url, loaded = f"http://localhost:{site.port}/static/js/koyjabo.js", "window.koyjabo.track('search')"
+    tab = Tab(elsewhere, site, pageViews=True)
+    elsewhere.evaluate(loaded)
+    tab.wait_for_names("search")
+    sent = sent_by(elsewhere, "/api/events")
+    elsewhere.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
+    tab.go("pushState /a")
+    elsewhere.reload()
+    begin_live(elsewhere, site, pageViews=True)
+    elsewhere.evaluate(loaded)
+    tab.go("pushState /b")
+    assert elsewhere.evaluate("window.koyjabo.waiting") == 0
+    elsewhere.evaluate("window.koyjabo.stop()")
+    assert sent == []
+
+
 @once
 def test_what_happened_last_is_sent_when_the_page_is_left(elsewhere, site):
     tab = Tab(elsewhere, site, pageViews=True)

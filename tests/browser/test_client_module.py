@@ -16,6 +16,7 @@ AGE = """
   localStorage.setItem(key, JSON.stringify({ ...JSON.parse(kept), lastUpdated: Date.now() - ageMs }));
 }
 """
+CORS = {"Access-Control-Allow-Origin": "*"}
 BLOCK_STORAGE = """
 for (const area of ["localStorage", "sessionStorage"]) {
   Object.defineProperty(window, area, { get() { throw new DOMException("blocked", "SecurityError"); } });
@@ -125,3 +126,26 @@ def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(elsewhere, 
         begin(elsewhere, site)
         wait_for_state(elsewhere, before + 1, "live")
     assert site.stats().total == before + 1
+
+
+@counted
+def test_page_without_storage_sends_its_visit_again(elsewhere, site):
+    elsewhere.add_init_script(BLOCK_STORAGE)
+    elsewhere.reload()
+    elsewhere.route("**/api/visitor/register", lambda route: route.abort(), times=1)
+    before = site.stats().total
+    begin(elsewhere, site)
+    wait_for(elsewhere, lambda: elsewhere.evaluate("window.koyjabo.visit"), "it has its number")
+    assert (site.stats().total, elsewhere.evaluate("window.koyjabo.waiting")) == (before + 1, 0)
+
+
+@counted
+def test_crawler_that_is_not_counted_asks_once(elsewhere, site):
+    elsewhere.clock.install()
+    answer = {"json": {"success": True, "visit": None, "stats": told(4001)}, "headers": CORS}
+    elsewhere.route("**/api/visitor/register", lambda route: route.fulfill(**answer))
+    sent = sent_by(elsewhere, "register")
+    begin_live(elsewhere, site)
+    elsewhere.clock.run_for(10_000)
+    assert (len(sent), elsewhere.evaluate("window.koyjabo.isCounted")) == (1, False)
+    assert elsewhere.evaluate("window.koyjabo.waiting") == 0

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from support.elsewhere import begin
+from support.elsewhere import begin, begin_live
 from support.pages import sent_by, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_queue.py::test_what_finds_no_network_waits_and_is_sent_when_it_is_back")
@@ -141,6 +141,20 @@ def test_server_that_takes_nothing_now_is_asked_again_when_it_has_said(queue, an
     queue.page.clock.run_for(31_000)
     wait_for(queue.page, lambda: queue.page.evaluate(KEYS) == [], "it is sent again")
     assert queue.visits() == visits
+
+
+@long
+def test_page_that_is_left_sends_visits_before_their_events(queue):
+    begin_live(queue.page, queue.site)
+    queue.page.evaluate("window.koyjabo.track('search')")
+    wait_for(queue.page, lambda: queue.page.evaluate("window.koyjabo.waiting") == 0, "its module is there")
+    sent = sent_by(queue.page, "/api/")
+    visits = [queue.visit() for _ in range(8)]
+    for visit in reversed(visits):
+        queue.event(visit)
+    queue.page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide'))")
+    wait_for(queue.page, lambda: len(sent) >= 16, "all is sent")
+    assert [body.get("visitId") for body in sent[:8]] == visits
 
 
 def test_refused_events_wait_and_hold_back_no_visit(queue):

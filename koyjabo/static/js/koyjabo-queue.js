@@ -29,6 +29,7 @@ const ANSWER_LIMIT_MS = 10_000;
 const MOST = 50;
 const MOST_BYTES = 12_000; // of the 16 KB that the server accepts
 const WAITING = "koyjabo.waiting"; // in localStorage with an id: the note of a page, or "0" for an entry of this queue
+const NOT_COUNTED = "koyjabo.doNotCount"; // as in client/storage.js
 
 /** @type {any} */
 let area = {};
@@ -64,17 +65,18 @@ async function stored(change) {
   return asked.result;
 }
 
-const notes = () => Object.keys(area).filter((name) => name.startsWith(key("")));
+/** The oldest first. */
+const notes = () => Object.keys(area).filter((name) => name.startsWith(key(""))).sort();
 
 /** @param {string[]} names  @returns {Entry[]} */
 const entriesOf = (names) => names.map((name) => JSON.parse(area[name])).filter(Boolean);
 
 /** Move the notes of pages here. @returns {Promise<Entry[]>} all that waits */
 async function all() {
-  const names = notes().sort(), entries = entriesOf(names);
+  const names = notes(), entries = entriesOf(names);
   try {
     const kept = await stored((kept) => entries.forEach((entry) => kept.put(entry)));
-    for (const name of names) kept.some(({ id }) => key(id) === name) ? (area[name] = 0) : delete area[name];
+    for (const name of names) kept.some(({ id }) => key(id) === name) ? (area[name] = "0") : delete area[name];
     return kept;
   } catch {
     return entries;
@@ -139,7 +141,7 @@ async function sendAll() {
 }
 
 /** One page or service worker at a time, where browsers can do that: two would send the same. @returns {Promise<number>}  as `sendAll` */
-export const drain = async () => navigator.locks?.request(WAITING, sendAll).catch(sendAll) ?? sendAll();
+export const drain = () => /** @type {Promise<any> | undefined} */ (navigator.locks?.request(WAITING, sendAll))?.catch(sendAll) ?? sendAll();
 
 /** Keep an entry in the time after this page, too. @param {Entry} entry */
 export function keep(entry) {
@@ -158,8 +160,9 @@ export async function deliver() {
   timer ||= restMs && setTimeout(deliver, restMs);
 }
 
-/** Send what waits now, or unless a time is set, after so long. @param {number} [ms] */
-export function later(ms) {
+/** Send what waits now, or unless a time is set, after so long. @param {number} [ms]  @param {any} [notes]  as in `eventsOf` */
+export function later(ms, notes = area) {
+  area = notes;
   if (ms && timer) return;
   isTold = !!ms;
   clearTimeout(timer);
@@ -184,21 +187,24 @@ const isRight = ([name, value]) => PROPERTY.test(name) && (["string", "boolean"]
 function problem(name, props, page) {
   if (typeof name !== "string" || !NAME.test(name)) return "its name must be of a-z, 0-9 and _";
   if (typeof page !== "string") return "its page must be a text";
-  if (props.length > MOST_PROPERTIES || !props.every(isRight)) return "its properties must be 10 texts, numbers and booleans at most, with names of a-z, A-Z, 0-9 and _";
+  if (props.length > MOST_PROPERTIES || !props.every(isRight)) return "its properties must be at most 10 texts, numbers and booleans, with names of a-z, A-Z, 0-9 and _";
 }
 
 /**
  * @param {Visit} visit  to which they belong
  * @param {Promise<unknown>} begun  settled when it was sent
  * @param {AbortSignal} signal  ends them
+ * @param {any} notes  where the page keeps them: memory, if the browser allows nothing else
  */
-export function eventsOf(visit, begun, signal) {
+export function eventsOf(visit, begun, signal, notes) {
+  area = notes;
   let number = 1_000_000; // the order of events is that of their ids
+  const isCounted = () => !area[NOT_COUNTED] && (visit.isNew || visit.isRegistered); // the server may have refused it
 
   /** @param {unknown} name  @param {any} props  null is none  @param {unknown} page */
   async function track(name, props, page) {
-    const { visitId, who, base, isNew, isRegistered } = visit;
-    if (signal.aborted || !(isNew || isRegistered)) return; // the server may have refused it
+    const { visitId, who, base } = visit;
+    if (signal.aborted || !isCounted()) return;
     const said = Object.entries(props ?? {}).filter(([, value]) => value != null);
     const wrong = problem(name, said, page);
     if (wrong) return console.warn(`Event not counted, ${wrong}:`, name, props);
@@ -208,7 +214,7 @@ export function eventsOf(visit, begun, signal) {
     const entry = { id, url: new URL("/api/events", base).href, visit: visitId, body: { ...who, events: [event] } };
     keep(entry);
     await begun;
-    visit.isNew || isRegistered ? later(PAUSE_MS) : forget(entry);
+    isCounted() ? later(PAUSE_MS) : forget(entry);
   }
 
   /** A page view for every change of the path, and when the back/forward cache shows the page again. @param {string} viewed  when the client was started */

@@ -160,12 +160,11 @@ export class KoyJabo {
    */
   async track(name, props, page = location.pathname) {
     await shown();
-    const events = await this.#loadEvents();
-    if (!isNotCounted()) events.track(name, props, page);
+    (await this.#loadEvents()).track(name, props, page);
   }
 
   #loadEvents() {
-    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, this.#begun, this.#stopped.signal)));
+    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, this.#begun, this.#stopped.signal, local)));
   }
 
   async #loadStream() {

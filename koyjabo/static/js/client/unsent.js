@@ -17,7 +17,7 @@ export const waiting = () => Object.keys(local).filter((key) => key.startsWith(W
 export const queue = () => import("../koyjabo-queue.js").catch(() => new Promise((then) => setTimeout(() => then(queue()), POLL_MS)));
 
 /** Send what waits. @param {number} [restMs]  not before */
-export const deliver = (restMs) => queue().then(({ later }) => later(restMs));
+export const deliver = (restMs) => queue().then(({ later }) => later(restMs, local));
 
 /** @param {Entry} entry  @returns {() => boolean} whether the queue has an answer to it, and does not say which */
 export function note(entry) {

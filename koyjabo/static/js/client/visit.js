@@ -88,12 +88,15 @@ export class Visit {
       const response = await request(PATH, this.base, body);
       const { ok, status } = response;
       if (ok) {
-        const { visit: { duplicate, ...receipt }, stats } = await response.json();
-        this.isRegistered = true;
-        this.receipt = receipt;
-        this.#keep();
+        const { visit, stats } = await response.json();
+        // An ignored crawler has none.
+        if ((this.isNew = this.isRegistered = !!visit)) {
+          const { duplicate, ...receipt } = visit;
+          this.receipt = receipt;
+          this.#keep();
+          console.log("✅ Visit registered with backend");
+        }
         done(visitId);
-        console.log("✅ Visit registered with backend");
         return stats;
       }
       console.warn(`⚠️ Failed to register visit with backend, status: ${status}`);
