@@ -49,10 +49,10 @@ class Queue:
         visit, body = self._id(age_ms), {"visitorId": self.visitor, "timestamp": now_ms() - age_ms, **fields}
         return self._note(visit, "/api/visitor/register", {**body, "visitId": visit}, port=port)
 
-    def event(self, visit: str, name: str = "search") -> str:
+    def event(self, visit: str, name: str = "search", **fields: Any) -> str:
         event = self._id()
         about = {"id": event, "name": name, "page": "/", "props": {}, "at": now_ms()}
-        return self._note(event, "/api/events", {"visitorId": self.visitor, "events": [about]}, visit)
+        return self._note(event, "/api/events", {"visitorId": self.visitor, **fields, "events": [about]}, visit)
 
     def _id(self, age_ms: int = 0) -> str:
         """As the module makes them: in the order of time."""
@@ -201,6 +201,16 @@ def test_browser_that_can_do_less_sends_what_pages_have_noted(queue, fault):
     assert queue.page.evaluate(KEYS)
     queue.deliver()
     assert (queue.visits(), queue.page.evaluate(KEYS)) == ([visit], [])
+
+
+def test_anonymous_events_are_sent_apart_from_others_of_their_session(queue):
+    """One page of it may remember nothing, and another one may."""
+    visit = queue.visit()
+    for fields in ({}, {"anonymous": True}, {"anonymous": True}, {}):
+        queue.event(visit, **fields)
+    bodies = sent_by(queue.page, "/api/events")
+    queue.deliver()
+    assert [(body.get("anonymous"), len(body["events"])) for body in bodies] == [(None, 1), (True, 2), (None, 1)]
 
 
 @long

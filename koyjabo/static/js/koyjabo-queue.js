@@ -89,12 +89,14 @@ async function forget(...entries) {
   await stored((kept) => entries.forEach(({ id }) => kept.delete(id))).catch(() => {});
 }
 
-/** The first of them, and the events of the same visit right after it: as many as one request may have. @param {Entry[]} entries */
+/** The first of them, and the events of the same visit right after it: as many as one request may have. One is anonymous with all its
+ * events or with none. @param {Entry[]} entries
+ */
 function first(entries, most = MOST) {
-  const [{ visit }] = entries;
+  const [{ visit, body }] = entries;
   let end = 0, room = MOST_BYTES;
   do room -= new Blob([JSON.stringify(entries[end].body)]).size;
-  while (++end < most && visit && entries[end]?.visit === visit && room > 0);
+  while (++end < most && visit && entries[end]?.visit === visit && entries[end].body.anonymous === body.anonymous && room > 0);
   return entries.slice(0, end);
 }
 
@@ -110,7 +112,7 @@ async function send(entries) {
       const answer = await fetch(url, { method: "POST", body: written(entries), keepalive: true, signal: AbortSignal.timeout?.(ANSWER_LIMIT_MS) });
       ({ error } = await answer.json()); // other bodies than JSON come from a proxy or a portal, and not from the server
       isTold = answer.status > 499 || answer.status === 429;
-      if (isTold) return Number(answer.headers.get("Retry-After")) * 1000 || REST_MS;
+      if (isTold) return /** @type {any} */ (answer.headers.get("Retry-After")) * 1000 || REST_MS;
       if (answer.ok) return 0;
     } catch {
       return REST_MS;
@@ -122,11 +124,10 @@ async function send(entries) {
 /** @returns {Promise<number>}  ms until the next try; 0 if nothing waits */
 async function sendAll() {
   /** @type {Record<string, number | void>} */
-  const rests = {}; // ms, of servers that take nothing now, and of those that take no events
-  const dropped = new Set();
+  const rests = {}; // ms, of servers that take nothing now, and of those that take no events; 0: of visits that were dropped
   for (let waiting = await all(), most = MOST; waiting[0]; ) {
     const some = first(waiting, most), [{ id, url, visit }, another] = some, { host } = new URL(url), what = visit ? url : host;
-    const restMs = rests[host] ?? rests[what] ?? (dropped.has(visit) ? 0 : await send(some)); // with a visit its events are dropped
+    const restMs = rests[host] ?? rests[what] ?? rests[/** @type {any} */ (visit)] ?? await send(some); // with a visit its events are dropped
     if (restMs === undefined && another) {
       most = 1; // to find out which
       continue;
@@ -134,7 +135,7 @@ async function sendAll() {
     waiting = waiting.slice(some.length);
     if (restMs) rests[what] = restMs; // an event belongs to a visit that the server knows
     else await forget(...some);
-    if (restMs === undefined) dropped.add(id);
+    if (restMs === undefined) rests[id] = 0;
   }
   dispatchEvent(new Event("koyjaboWaiting"));
   return Math.max(0, .../** @type {number[]} */ (Object.values(rests)));
@@ -178,7 +179,7 @@ function leave() {
 }
 
 /** @param {[string, unknown]} property */
-const isRight = ([name, value]) => PROPERTY.test(name) && (["string", "boolean"].includes(typeof value) || Number.isFinite(value));
+const isRight = ([name, value]) => PROPERTY.test(name) && (/string|boolean/.test(typeof value) || Number.isFinite(value));
 
 /**
  * The error in the arguments of `track` (docs/specification.md).
@@ -187,7 +188,7 @@ const isRight = ([name, value]) => PROPERTY.test(name) && (["string", "boolean"]
 function problem(name, props, page) {
   if (typeof name !== "string" || !NAME.test(name)) return "its name must be of a-z, 0-9 and _";
   if (typeof page !== "string") return "its page must be a text";
-  if (props.length > MOST_PROPERTIES || !props.every(isRight)) return "its properties must be at most 10 texts, numbers and booleans, with names of a-z, A-Z, 0-9 and _";
+  if (props.length > MOST_PROPERTIES || !props.every(isRight)) return "it may have 10 properties: texts, numbers and booleans, with names of a-z, A-Z, 0-9 and _";
 }
 
 /**

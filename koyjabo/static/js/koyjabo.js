@@ -150,7 +150,7 @@ export class KoyJabo {
     this.#begin(isDue ? this.#register() : this.refresh());
     if (this.#listens) this.#socket.start(signal); // meanwhile: on slow networks each answer takes half a second
     await this.#begun;
-    if (isLeft) deliver();
+    if (isLeft) deliver(1); // unless the server has said when
   }
 
   /**
