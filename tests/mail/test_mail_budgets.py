@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from zoneinfo import ZoneInfo
 
+import psycopg2
 import pytest
 from support.account_calls import PASSWORD, bare, confirm, log_in, sign_up
 from support.admin_calls import panel
@@ -13,6 +15,7 @@ from support.app_fixtures import Site, Time
 from support.community_calls import PATH, found
 from support.mailbox import html_of, text_of
 from support.page_calls import Reader, words
+from support.processes import wait_until
 from support.statements import plan_of, recorded
 
 from koyjabo.mail import budgets, contents
@@ -111,12 +114,35 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
         assert mailbox.to("salma@example.com")[0]["Subject"] == "Choose a new password", "its budget is one of its own"
 
 
-@pytest.mark.both_kinds
-def test_workers_at_the_same_time_do_not_exceed_a_budget(database, mailbox):
-    def send(site: Site, number: int) -> bool:
-        letter = site.services.mail.letter("invitation", f"{number}@example.com", None, sender=str(number))
-        return site.services.mail._database.write(letter.store)
+def send(site: Site, number: int) -> bool:
+    letter = site.services.mail.letter("invitation", f"{number}@example.com", None, sender=str(number))
+    return site.services.mail._database.write(letter.store)
 
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+def test_two_workers_that_wait_for_the_last_mail_of_a_budget_do_not_both_take_it(postgres, mailbox):
+    database, settings = postgres.new_database(), mailbox.settings(RATE_LIMIT_MAILS="3")
+    with (
+        Site(database.url, Time(), **settings) as one,
+        Site(database.url, Time(), **settings) as two,
+        ThreadPoolExecutor(2) as threads,
+        closing(psycopg2.connect(database.url)) as holder,
+    ):
+        assert send(one, 1)
+        assert send(one, 2)
+        holder.cursor().execute("UPDATE mail_budgets SET used = used")
+        sent = [threads.submit(send, site, number) for site, number in ((one, 3), (two, 4))]
+        wait_until(lambda: database.rows(WAITING) == [(2,)], "both wait")
+        holder.rollback()
+        assert sorted(each.result() for each in sent) == [False, True]
+
+
+@pytest.mark.long(
+    proved_by="mail/test_mail_budgets.py::test_two_workers_that_wait_for_the_last_mail_of_a_budget_do_not_both_take_it"
+)
+def test_workers_at_the_same_time_do_not_exceed_a_budget(database, mailbox):
     time, settings = Time(), mailbox.settings(RATE_LIMIT_MAILS="3")
     with (
         Site(database.url, time, **settings) as one,
