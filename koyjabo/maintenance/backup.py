@@ -159,10 +159,16 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
             f"A newer version of this program made the backup (its schema is {head.schema}, this version's "
             f"{NEWEST_REVISION}). Restore it with that version."
         )
+    unfit: UnusableBackup | None = None
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):
-            _table(piece)
+            try:
+                _table(piece)
+            except UnusableBackup as error:  # of a damaged file it is not the reason, and that shows at its end
+                unfit = unfit or error
             advance(len(piece.rows))
+    if unfit is not None:
+        raise unfit
     return head
 
 

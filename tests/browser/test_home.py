@@ -110,19 +110,6 @@ def test_phone_of_some_years_ago_counts_and_is_told_as_well(device, site):
     total_is(live(device.open()), before + 1)
 
 
-@long
-def test_second_tab_is_in_step_by_what_the_first_keeps(device, site):
-    """Even when it hears nothing by itself."""
-    first = live(device.open())
-    second = device.context.new_page()
-    second.route("**/api/**", lambda route: route.abort())
-    second.route_web_socket("**/*", lambda socket: socket.close())
-    visit(second)
-    total = site.register("somebody").stats.total
-    total_is(first, total)
-    total_is(second, total)
-
-
 def test_bangla_has_its_own_digits(new_device, site):
     page = new_device(locale="bn-BD").open()
     bengali = str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯")

@@ -50,6 +50,9 @@ BROKEN = {
     "changed since": of_lines(lambda lines: [line.replace(b"Dhaka", b"Dhakb") for line in lines]),
     "end is missing": of_lines(lambda lines: lines[:-1]),
     "damaged": flip_a_bit,
+    "its contents do not match": of_lines(
+        lambda lines: [line.replace(b'"client_ms"', b'"shoe_size"') for line in lines]
+    ),
     "do not match its end": of_lines(lambda lines: [line for line in lines if b"visit-8" not in line]),
     "changed since it was made": of_lines(lambda lines: [*lines, b"[]\n"]),
     "newer version of this program.*9999": of_head(schema="9999"),
