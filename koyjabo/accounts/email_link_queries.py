@@ -111,7 +111,7 @@ def is_takeover(person: Person) -> bool:
 
 def reset_password(session: Session, link_id: str, hashed: NewHash, now_ms: int) -> Reset | None:
     link = session.get(EmailLink, link_id)
-    if link is not None:  # locked, so that nobody verifies the email or gives a role meanwhile
+    if link is not None:  # locked: the email cannot be verified, or a role given, meanwhile
         session.execute(select(User.id).where(User.id == link.user_id).with_for_update())
     person = _use(session, link_id, RESET, now_ms)
     if person is None:

@@ -100,8 +100,10 @@ class Insights:
     def _peak(self, question: Question, stored: int | None) -> int | None:
         """The stored peak, or a greater one of the last minute."""
         unwritten = {} if question.filters else self._unwritten_peaks(question.scope)
-        newer = [people for day, people in unwritten.items() if question.first <= day <= question.last]
-        return max((*newer, *([] if stored is None else [stored])), default=None)
+        known = [people for day, people in unwritten.items() if question.first <= day <= question.last]
+        if stored is not None:
+            known.append(stored)
+        return max(known, default=None)
 
     def _names(self, dimension: str, found: Breakdown) -> dict[str, str]:
         """Names of communities by id, if these are the values."""

@@ -1,4 +1,4 @@
-"""How many mails a day go to strangers: to emails that nobody has confirmed, such as those of invitations and signups.
+"""How many mails a day go to strangers: to unconfirmed emails, such as those of invitations and signups.
 A flood of them costs the sender's domain its reputation, after which mails that people wait for are not delivered.
 """
 

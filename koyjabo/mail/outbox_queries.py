@@ -33,7 +33,7 @@ LEASE = "mail"
 class Letter(NamedTuple):
     """A mail without its texts. `data` has what they need: names, ids and numbers. `once` is a keyed hash.
 
-    `charges` are the budgets that a mail to a stranger uses. The email of the user `owner` is none once it is
+    `charges` are the budgets that a mail to a stranger uses; a mail to the user `owner` uses them until their email is
     confirmed.
     """
 

@@ -40,6 +40,12 @@ def neighbours(address: str) -> str:
     return customer(address) if address.isdecimal() else address.rpartition(".")[0] or address
 
 
+@lru_cache(maxsize=4096)
+def _networks(address: str) -> frozenset[str]:
+    """All that an address counts for. The /48 of IPv6 is a level, too; the /24 of IPv4 is not."""
+    return frozenset(each.network for each in levels(address)) | ({neighbours(address)} - {""})
+
+
 class AddressCounter:
     """How much each network holds of something, such as sockets."""
 
@@ -50,12 +56,17 @@ class AddressCounter:
         """Whether each network of an address holds less than it may, if one address may hold `most`."""
         return all(self._counts[network] < most * times for network, times in levels(address))
 
+    def neighbours_have_room(self, address: str, most: int) -> bool:
+        """Whether the /24 or /48 of an address holds less than `most`; true of addresses without one."""
+        network = neighbours(address)
+        return not network or self._counts[network] < most
+
     def add(self, address: str) -> None:
-        for network, _ in levels(address):
+        for network in _networks(address):
             self._counts[network] += 1
 
     def remove(self, address: str) -> None:
-        for network, _ in levels(address):
+        for network in _networks(address):
             self._counts[network] -= 1
             if not self._counts[network]:
                 del self._counts[network]

@@ -31,7 +31,7 @@ class Made(NamedTuple):
 class Passkeys:
     """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
     id. With `needs_email`, only users who have confirmed their email make passkeys: one opens the account alone, and
-    would do so for whoever has signed up with another person's email (decision 77).
+    would do so for a stranger who has signed up with another person's email (decision 77).
     """
 
     def __init__(

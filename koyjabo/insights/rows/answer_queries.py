@@ -41,13 +41,13 @@ def summary(session: Session, parser: TraitParser, clock: Clock, question: Quest
 def _reason(question: Question, *asked: Figures | None) -> str | None:
     known = [each for each in asked if each is not None]
     if any(each.visitors is None for each in known):
-        return _why(question, None if any(each.visits is None for each in known) else 0)
+        return _why(question, all(each.visits is not None for each in known))
     return FOLDED_EVENTS if any(each.events is None for each in known) else None
 
 
-def _why(question: Question, visits: int | None) -> str:
+def _why(question: Question, knows_visits: bool) -> str:
     """Why not everything is known of folded days."""
-    return FOLDED_VALUE if visits is None and folded_value_queries.one_value(question) else FOLDED
+    return FOLDED if knows_visits or not folded_value_queries.one_value(question) else FOLDED_VALUE
 
 
 def timeline(session: Session, parser: TraitParser, clock: Clock, question: Question, granularity: str) -> list[Period]:
@@ -98,7 +98,7 @@ def _of_one_value(question: Question, dimension: str, visits: int | None, limit:
     """Of days some of which are folded. By the dimension of the filter, its value has all visits."""
     whole, asked = Sums(visits, None, None), folded_value_queries.one_value(question)
     if not visits or asked is None or asked[0] != dimension:
-        return Breakdown([], whole, whole, 0, _why(question, visits))
+        return Breakdown([], whole, whole, 0, _why(question, visits is not None))
     rows = [Row(asked[1], asked[1] or "", whole, 1.0)][offset : offset + limit]
     return Breakdown(rows, Sums(0, 0, 0) if rows else whole, whole, 1, FOLDED)
 

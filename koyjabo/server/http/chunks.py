@@ -49,7 +49,7 @@ class Chunks:
 
 
 def _size(line: bytes) -> int:
-    """0 for a line that is none, which llhttp refuses."""
+    """0 for a line without a size, which llhttp refuses."""
     try:
         return max(0, int(line.partition(b";")[0], 16))
     except ValueError:

@@ -13,7 +13,7 @@ SHARE_S = 0.001
 """For so long turns follow each other at once: to serve the sockets in between costs a short request a quarter more."""
 
 
-class Line:
+class NetworkQueue:
     """The waiting requests of one network. Those that have begun are served first."""
 
     __slots__ = ("begun", "new")
@@ -34,23 +34,23 @@ class Turns:
     def __init__(self, runtime: Runtime, poller: Poller) -> None:
         self._runtime = runtime
         self._poller = poller
-        self._lines: OrderedDict[str, Line] = OrderedDict()
+        self._queues: OrderedDict[str, NetworkQueue] = OrderedDict()
         self._pass = 0  # of the poller, in which turns were begun last
         self._since = 0.0  # when the first of them began, monotonic s
         self._is_due = False
 
     def begin(self, network: str, waiter: Waiter | None = None) -> None:
-        """Wait for the first turn of the present request, or until somebody else wakes `waiter`. The request then takes
+        """Wait for the first turn of the present request, or until `waiter` is woken otherwise. The request then takes
         another turn after each wait.
         """
         self._wait(network, is_new=True, waiter=waiter)
         await_turn.set(partial(self._wait, network, is_new=False))
 
     def _wait(self, network: str, is_new: bool, waiter: Waiter | None = None) -> None:
-        if not self._lines and self._has_time():
+        if not self._queues and self._has_time():
             return
-        line, waiter = self._lines.setdefault(network, Line()), waiter or self._runtime.waiter()
-        (line.new if is_new else line.begun).append(waiter)
+        queue, waiter = self._queues.setdefault(network, NetworkQueue()), waiter or self._runtime.waiter()
+        (queue.new if is_new else queue.begun).append(waiter)
         self._begin_soon()
         own = await_turn.set(None)  # this wait needs no turn after it
         waiter.wait()
@@ -64,18 +64,18 @@ class Turns:
         return True
 
     def _begin_soon(self) -> None:
-        if self._lines and not self._is_due:
+        if self._queues and not self._is_due:
             self._is_due = True
             self._runtime.soon(self._begin_next)
 
     def _begin_next(self) -> None:
         self._is_due = False
         self._pass, self._since = self._poller.passes, time.monotonic()
-        while self._lines:
-            network, line = self._lines.popitem(last=False)
-            waiter = (line.begun or line.new).popleft()
-            if line.begun or line.new:
-                self._lines[network] = line  # at the end
+        while self._queues:
+            network, queue = self._queues.popitem(last=False)
+            waiter = (queue.begun or queue.new).popleft()
+            if queue.begun or queue.new:
+                self._queues[network] = queue  # at the end
             waiter.wake()
             if not self._has_time():
                 break

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import socket
 import time
-from collections import Counter
 from typing import Any, Protocol
 
-from koyjabo.network.address_levels import AddressCounter, neighbours
+from koyjabo.network.address_levels import AddressCounter
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.realtime.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.runtime import Runtime
@@ -65,7 +64,6 @@ class ConnectionLoop:
         self._poller = poller
         self._open: dict[int, BufferedConnection] = {}
         self._by_address = AddressCounter()
-        self._by_network: Counter[str] = Counter()
         self._reserved = 0
         self._leaving = False
         self._stalled: dict[BufferedConnection, float] = {}  # the time of the last successful write, monotonic s
@@ -86,7 +84,7 @@ class ConnectionLoop:
         connection = Connection(sock, address, owner, self, greeting, early)
         exceeds_limits = not self._has_room(address)
         self._open[sock.fileno()] = connection
-        self._count(address)
+        self._by_address.add(address)
         if self._leaving:
             connection.close(GOING_AWAY, "the server is going away")
         elif exceeds_limits:
@@ -111,8 +109,7 @@ class ConnectionLoop:
         """No place is left for another client, or for one of the network of this address."""
         if len(self._open) + self._reserved >= self.most:
             return True
-        network = neighbours(address)
-        return bool(network) and self._by_network[network] >= self.most_a_network
+        return not self._by_address.neighbours_have_room(address, self.most_a_network)
 
     def reserve(self, address: str) -> bool:
         """Count a client that has no connection here: it polls, or its stream has yet to begin. False if a limit is
@@ -121,13 +118,13 @@ class ConnectionLoop:
         if not self._has_room(address):
             return False
         self._reserved += 1
-        self._count(address)
+        self._by_address.add(address)
         return True
 
     def release(self, address: str) -> None:
         """Stop counting a client that was reserved."""
         self._reserved -= 1
-        self._uncount(address)
+        self._by_address.remove(address)
 
     def close_all(self) -> None:
         """Close all connections, and from now on new ones, because the server is going away."""
@@ -166,7 +163,7 @@ class ConnectionLoop:
         if self._open.pop(fd, None) is None:
             self._reserved -= 1  # a stream that has not begun
         self._stalled.pop(connection, None)
-        self._uncount(connection.address)
+        self._by_address.remove(connection.address)
         owner, connection.owner = connection.owner, NO_OWNER  # breaks a cycle that only the garbage collector could
         self.start_task(lambda: owner.ended(connection, code))
 
@@ -189,17 +186,6 @@ class ConnectionLoop:
         if self.is_full(address):
             return False
         return not address or (self._by_address.has_room(address, self.most_an_address) and self._may_connect(address))
-
-    def _count(self, address: str) -> None:
-        self._by_address.add(address)
-        self._by_network[neighbours(address)] += 1
-
-    def _uncount(self, address: str) -> None:
-        self._by_address.remove(address)
-        network = neighbours(address)
-        self._by_network[network] -= 1
-        if not self._by_network[network]:
-            del self._by_network[network]
 
     def _may_connect(self, address: str) -> bool:
         return self._handshakes is None or not self._handshakes.use_address(address).is_exceeded

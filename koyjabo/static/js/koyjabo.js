@@ -35,7 +35,7 @@ const HEARTBEAT_MS = 60_000; // a visitor is active for 5 minutes by default
 
 export { isNewer, Line };
 
-/** A page may be prepared, and nobody looks at it. */
+/** A browser may load a page before it shows it. */
 const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => document.addEventListener("prerenderingchange", then));
 
 export class KoyJabo {

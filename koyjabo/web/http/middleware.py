@@ -63,7 +63,7 @@ class InTurns:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         await_turn = environ.get("koyjabo.await_turn")  # none under another WSGI server
         if await_turn and not await_turn(environ, customer(client_address.limit_key(environ))):
-            start_response("503 Service Unavailable", [])  # nobody reads it
+            start_response("503 Service Unavailable", [])  # the client has left
             return []
         return self._app(environ, start_response)
 

@@ -116,7 +116,7 @@ def test_free_loop_lets_nobody_wait(loop):
     for name in "ab":
         run(loop, lambda name=name: (order.begin(name), done.append(name)))
         assert done.pop() == name
-    assert not order._lines
+    assert not order._queues
 
 
 @pytest.fixture
