@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.clock import Clock
 from koyjabo.counting.daily_people import Asked, DailyPeople, user, visitor
 from koyjabo.counting.milestones import Milestone, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt, VisitKey
+from koyjabo.database.json_rows import reader, stored_fields
 from koyjabo.errors import KoyJaboError, UnknownCommunity
-from koyjabo.models import SITE, Scope
+from koyjabo.models import SITE, Scope, Visit
 
 At = TypeVar("At")
 
@@ -23,8 +24,32 @@ Counted = tuple[Numbers, bool, Scope]
 Sums = list[int]
 """[visits, new visitors]"""
 
-AT_MS, PLACE = 5, 9
-"""Where a row of a visit has them."""
+
+class Assigned(NamedTuple):
+    """The columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
+
+    id: int
+    ordinal: int
+    visit_id: str
+    day: str
+    hour_s: int
+    day_number: int
+
+
+class FirstVisit(NamedTuple):
+    """A row of `visitors`."""
+
+    scope: Scope
+    visitor_id: str
+    first_visit: int
+    user_id: str | None
+
+
+SENT = stored_fields(Visit, NewVisit._fields, Assigned._fields)
+VISIT_COLUMNS = (*Assigned._fields, *SENT)
+"""Of the rows in `Plan.visits`."""
+
+_sent = reader(NewVisit._fields, SENT)
 
 
 @dataclass(slots=True)
@@ -47,12 +72,13 @@ class KnownRows:
 
 @dataclass(slots=True)
 class Plan:
-    """Rows to write, in column order, and an outcome for each visit of the batch."""
+    """Rows to write, and an outcome for each visit of the batch."""
 
     snapshot: dict[Scope, CounterSnapshot]
     people: DailyPeople
-    visits: list[tuple[Any, ...]] = field(default_factory=list)
-    visitors: list[tuple[Scope, str, int, str | None]] = field(default_factory=list)
+    newest: NewVisit | None = None  # of `visits`
+    visits: list[tuple[Any, ...]] = field(default_factory=list)  # of VISIT_COLUMNS
+    visitors: list[FirstVisit] = field(default_factory=list)
     days: dict[tuple[Scope, str], Sums] = field(default_factory=dict)
     hours: dict[tuple[Scope, int], Sums] = field(default_factory=dict)
     touched: dict[Scope, Sums] = field(default_factory=dict)
@@ -130,15 +156,15 @@ def _add_visit(
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
     known.day_visits[day] = day_number = known.day_visits.get(day, 0) + 1
-    counted = (number, ordinal, visit.scope, visit.visitor_id, visit_id, visit.at_ms, day, hour_s)
-    sent = (visit.client_ms, visit.place, visit.referrer, visit.user_agent, visit.page, visit.user_id)
-    made.visits.append((*counted, *sent, visit.is_bot, visit.language, visit.campaign, day_number))
+    assigned = Assigned(number, ordinal, visit_id, day, hour_s, day_number)
+    made.visits.append((*assigned, *_sent(visit)))
+    made.newest = visit
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)
         is_new = known_as not in known.visitors
         if is_new:
             known.visitors[known_as] = user_id = None if scope == SITE else visit.user_id
-            made.visitors.append((*known_as, number, user_id))
+            made.visitors.append(FirstVisit(*known_as, number, user_id))
         _count(made.days, (scope, day), is_new)
         _count(made.hours, (scope, hour_s), is_new)
         _count(made.touched, scope, is_new)
@@ -159,7 +185,7 @@ def _advance(made: Plan, clock: Clock, milestones: Milestones) -> None:
     now_ms = clock.now_ms()
     for scope, (visits, new_visitors) in made.touched.items():
         old = made.snapshot[scope]
-        last_ms, last_place = (made.visits[-1][AT_MS], made.visits[-1][PLACE]) if scope == SITE else (None, None)
+        last = made.newest if scope == SITE else None
         made.snapshot[scope] = new = CounterSnapshot(
             scope=scope,
             epoch=old.epoch,
@@ -169,7 +195,7 @@ def _advance(made: Plan, clock: Clock, milestones: Milestones) -> None:
             unique_visitors=old.unique_visitors + new_visitors,
             day=old.day,
             day_visits=old.day_visits + made.days.get((scope, old.day), (0,))[0],
-            last_ms=last_ms,
-            last_place=last_place,
+            last_ms=last and last.at_ms,
+            last_place=last and last.place,
         )
         made.milestones += milestones.reached(new, old.total, now_ms)

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
+from koyjabo.database.json_rows import adding, postgres_insert
+from koyjabo.models import HourlyPeople, Return
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
@@ -28,22 +30,16 @@ FROM (
 JOIN people p ON p.scope = a.scope AND p.person = a.person
 LEFT JOIN person_days d ON d.person_id = p.id AND d.day = a.day
 """
-WRITE = """
+SET_PEOPLE = """
 INSERT INTO people (scope, person, last_day) SELECT r->>0, r->>1, r->>2 FROM json_array_elements(%s) r
 ON CONFLICT (scope, person) DO UPDATE SET last_day = excluded.last_day;
 INSERT INTO person_days (person_id, day, began_s, slots)
 SELECT (SELECT p.id FROM people p WHERE p.scope = r->>0 AND p.person = r->>1), r->>2, (r->>3)::bigint, (r->>4)::bigint
 FROM json_array_elements(%s) r
 ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots;
-INSERT INTO returns AS t (scope, day, previous_day, authenticated, anonymous)
-SELECT r->>0, r->>1, r->>2, (r->>3)::bigint, (r->>4)::bigint FROM json_array_elements(%s) r
-ON CONFLICT (scope, day, previous_day) DO UPDATE
-SET authenticated = t.authenticated + excluded.authenticated, anonymous = t.anonymous + excluded.anonymous;
-INSERT INTO hourly_people AS h (scope, hour_s, authenticated, anonymous)
-SELECT r->>0, (r->>1)::bigint, (r->>2)::bigint, (r->>3)::bigint FROM json_array_elements(%s) r
-ON CONFLICT (scope, hour_s) DO UPDATE
-SET authenticated = h.authenticated + excluded.authenticated, anonymous = h.anonymous + excluded.anonymous;
 """
+ADD_SUMS = (postgres_insert(rollup, conflict=adding(rollup)) for rollup in (Return, HourlyPeople))
+WRITE = "".join((SET_PEOPLE, *ADD_SUMS))
 
 
 def columns(asked: list[Asked]) -> tuple[list[str], ...]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.counting.daily_people import Asked, DailyPeople, StoredDay
+from koyjabo.database.json_rows import adding, sqlite_insert
+from koyjabo.models import HourlyPeople, Return
 
 Execute = Callable[[str, tuple[Any, ...]], Any]
 
@@ -38,18 +40,7 @@ SELECT p.id, j.value ->> 2, j.value ->> 3, j.value ->> 4 FROM json_each(?) j
 CROSS JOIN people p ON p.scope = j.value ->> 0 AND p.person = j.value ->> 1 WHERE true
 ON CONFLICT (person_id, day) DO UPDATE SET slots = excluded.slots
 """
-ADD_TO_RETURNS = """
-INSERT INTO returns (scope, day, previous_day, authenticated, anonymous)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
-ON CONFLICT (scope, day, previous_day) DO UPDATE
-SET authenticated = authenticated + excluded.authenticated, anonymous = anonymous + excluded.anonymous
-"""
-ADD_TO_HOURS = """
-INSERT INTO hourly_people (scope, hour_s, authenticated, anonymous)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true
-ON CONFLICT (scope, hour_s) DO UPDATE
-SET authenticated = authenticated + excluded.authenticated, anonymous = anonymous + excluded.anonymous
-"""
+ADD_SUMS = [sqlite_insert(rollup, conflict=adding(rollup)) for rollup in (Return, HourlyPeople)]
 
 
 def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
@@ -58,6 +49,6 @@ def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
 
 
 def write(execute: Execute, people: DailyPeople) -> None:
-    for statement, rows in zip((SET_PEOPLE, SET_DAYS, ADD_TO_RETURNS, ADD_TO_HOURS), people.tables(), strict=True):
+    for statement, rows in zip((SET_PEOPLE, SET_DAYS, *ADD_SUMS), people.tables(), strict=True):
         if rows:
             execute(statement, (json.dumps(rows),))

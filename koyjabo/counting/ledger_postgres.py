@@ -16,14 +16,15 @@ from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import Counted, Plan, plan
+from koyjabo.counting.batch_plan import VISIT_COLUMNS, Counted, FirstVisit, Plan, plan
 from koyjabo.counting.look_up_postgres import look_up
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.database.json_rows import insert_sums, postgres_insert
 from koyjabo.database.lease import Fence
 from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
 from koyjabo.errors import KoyJaboError
-from koyjabo.models import Scope
+from koyjabo.models import DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 Row = tuple[Any, ...]
 Outcome = Counted | KoyJaboError
@@ -37,25 +38,13 @@ class Planned(NamedTuple):
     outcomes: list[Outcome]
 
 
-WRITE = """
-INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page, user_id, is_bot, language, campaign, day_number)
-SELECT (r->>0)::bigint, (r->>1)::bigint, r->>2, r->>3, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
-       (r->>8)::bigint, r->>9, r->>10, r->>11, r->>12, r->>13, (r->>14)::boolean, r->>15, r->>16, (r->>17)::integer
-FROM jsonb_array_elements(%s) r;
-INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
-SELECT r->>0, r->>1, (r->>2)::bigint, r->>3 FROM jsonb_array_elements(%s) r;
-"""
-ADD_SUMS = """
-INSERT INTO daily_visits AS d (scope, day, visits, new_visitors) VALUES {days}
-ON CONFLICT (scope, day) DO UPDATE
-SET visits = d.visits + excluded.visits, new_visitors = d.new_visitors + excluded.new_visitors;
-INSERT INTO hourly_visits AS h (scope, hour_s, visits, new_visitors) VALUES {hours}
-ON CONFLICT (scope, hour_s) DO UPDATE
-SET visits = h.visits + excluded.visits, new_visitors = h.new_visitors + excluded.new_visitors;
+WRITE = postgres_insert(Visit, VISIT_COLUMNS) + postgres_insert(Visitor, FirstVisit._fields)
+ADD_SUMS = f"""
+{insert_sums(DailyVisits, "{days}")};
+{insert_sums(HourlyVisits, "{hours}")};
 UPDATE counters c
 SET visits = r.visits, total = r.total, unique_visitors = r.unique_visitors, revision = r.revision
-FROM (VALUES {counters}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
+FROM (VALUES {{counters}}) AS r(scope, visits, total, unique_visitors, revision) WHERE c.scope = r.scope;
 """
 ADD_MILESTONES = """
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES {milestones} ON CONFLICT (key) DO NOTHING;

@@ -14,13 +14,14 @@ from typing import Any
 
 from koyjabo.clock import Clock
 from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import KnownRows, Plan, asked, keys, other_days, plan, users
+from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit, KnownRows, Plan, asked, keys, other_days, plan, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
+from koyjabo.database.json_rows import insert_sums, sqlite_insert
 from koyjabo.database.sqlite import FileLock, connect
 from koyjabo.errors import KoyJaboError
-from koyjabo.models import SITE, Scope
+from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 READ_TIMEOUT_S = 0.05
 """How long a read waits for a lock. Short, because reads run on the event loop."""
@@ -56,28 +57,9 @@ LOOK_UP_WITH_PEOPLE = f"""{LOOK_UP}, ({daily_people_sqlite.SEEN.format(asked="?5
 )
 """
 DAYS = "SELECT day, visits FROM daily_visits WHERE scope = 'site' AND day IN (SELECT value FROM json_each(?))"
-ADD_VISITS = """
-INSERT INTO visits (id, ordinal, scope, visitor_id, visit_id, at_ms, day, hour_s,
-                    client_ms, place, referrer, user_agent, page, user_id, is_bot, language, campaign, day_number)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12,
-       value ->> 13, value ->> 14, value ->> 15, value ->> 16, value ->> 17
-FROM json_each(?)
-"""
-ADD_VISITORS = """
-INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)
-"""
-ADD_TO_DAY = """
-INSERT INTO daily_visits (scope, day, visits, new_visitors) VALUES (?, ?, ?, ?)
-ON CONFLICT (scope, day) DO UPDATE
-SET visits = visits + excluded.visits, new_visitors = new_visitors + excluded.new_visitors
-"""
-ADD_TO_HOUR = """
-INSERT INTO hourly_visits (scope, hour_s, visits, new_visitors) VALUES (?, ?, ?, ?)
-ON CONFLICT (scope, hour_s) DO UPDATE
-SET visits = visits + excluded.visits, new_visitors = new_visitors + excluded.new_visitors
-"""
+ADD_VISITS = sqlite_insert(Visit, VISIT_COLUMNS)
+ADD_VISITORS = sqlite_insert(Visitor, FirstVisit._fields)
+ADD_TO_DAY, ADD_TO_HOUR = (insert_sums(rollup, "(?, ?, ?, ?)") for rollup in (DailyVisits, HourlyVisits))
 ADD_MILESTONE = """
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING
 """

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from koyjabo.clock import Clock
+from koyjabo.database.json_rows import reader, stored_fields
 from koyjabo.insights.events import stored_bytes
 from koyjabo.insights.events.records import PAGEVIEW, EventKey, NewEvent, NewEvents, Recorded
 from koyjabo.insights.projection.encoding import ALL, HOUR, OTHER, encoded
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Event
 
 Found = tuple[int, bool]
 """(id, was recorded before)"""
@@ -38,6 +39,24 @@ SumKey = tuple[str, str, str, str]
 """(scope, dimension, period, value), as `projection.encoding` writes values"""
 
 
+class Assigned(NamedTuple):
+    """The columns of an event that the ledger assigns. The others are fields of `NewEvent`."""
+
+    id: int
+    visit_id: int | None
+    scope: str
+    day: str
+    hour_s: int
+    props: str | None
+
+
+SENT = stored_fields(Event, NewEvent._fields, Assigned._fields)
+EVENT_COLUMNS = (*Assigned._fields, *SENT)
+"""Of the rows in `Plan.rows`."""
+
+_sent = reader(NewEvent._fields, SENT)
+
+
 @dataclass(slots=True)
 class KnownRows:
     """The rows that the database already has for a batch, read under the lock of the writers of events."""
@@ -50,9 +69,9 @@ class KnownRows:
 
 @dataclass(slots=True)
 class Plan:
-    """Rows to write, in column order, and the result for each event of each request."""
+    """Rows to write, and the result for each event of each request."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)  # of EVENT_COLUMNS
     sums: Counter[SumKey] = field(default_factory=Counter)
     found: list[list[Found]] = field(default_factory=list)
     grown: list[int] = field(default_factory=list)  # bytes stored by each request
@@ -108,8 +127,7 @@ def _find(made: Plan, event: NewEvent, known: KnownRows, clock: Clock) -> Found:
     visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
     day, hour_s = clock.bucket(event.at_ms)
     props = stored_bytes.props_text(event)
-    when = (event.at_ms, day, hour_s, event.client_ms)
-    made.rows.append((known.newest, *key, visit_id, scope, *when, event.name, event.page, props))
+    made.rows.append((*Assigned(known.newest, visit_id, scope, day, hour_s, props), *_sent(event)))
     made.grown[-1] += stored_bytes.of_row(event, props)
     for each in {SITE, scope}:
         made.added[-1].extend((each, *counted) for counted in _counted(event, day, hour_s))

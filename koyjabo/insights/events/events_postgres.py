@@ -16,12 +16,14 @@ import psycopg2
 from sqlalchemy.engine import URL
 
 from koyjabo.clock import Clock
+from koyjabo.database.json_rows import adding, postgres_insert
 from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
 from koyjabo.insights.events import sum_limits
-from koyjabo.insights.events.event_plan import Found, KnownRows, Plan, SumKey, keys, plan, visitors
+from koyjabo.insights.events.event_plan import EVENT_COLUMNS, Found, KnownRows, Plan, SumKey, keys, plan, visitors
 from koyjabo.insights.events.event_queries import EVENTS_LOCK, newest_visit
 from koyjabo.insights.events.records import NewEvents, Recorded
 from koyjabo.insights.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
+from koyjabo.models import Event, EventSum
 
 LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
@@ -49,15 +51,7 @@ SELECT ARRAY(
     ) AS these) FROM jsonb_array_elements(%s) r
 )
 """
-ADD = """
-INSERT INTO events (id, visitor_id, event_id, visit_id, scope, at_ms, day, hour_s, client_ms, name, page, props)
-SELECT (r->>0)::bigint, r->>1, r->>2, (r->>3)::bigint, r->>4, (r->>5)::bigint, r->>6, (r->>7)::bigint,
-       (r->>8)::bigint, r->>9, r->>10, r->>11
-FROM jsonb_array_elements(%s) r;
-INSERT INTO event_sums AS s (scope, dimension, period, value, count)
-SELECT r->>0, r->>1, r->>2, r->>3, (r->>4)::bigint FROM jsonb_array_elements(%s) r
-ON CONFLICT (scope, dimension, period, value) DO UPDATE SET count = s.count + excluded.count;
-"""
+ADD = postgres_insert(Event, EVENT_COLUMNS) + postgres_insert(EventSum, conflict=adding(EventSum))
 COMMIT = "COMMIT"
 
 

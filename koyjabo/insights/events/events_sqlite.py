@@ -9,12 +9,14 @@ import sqlite3
 from contextlib import AbstractContextManager
 
 from koyjabo.clock import Clock
+from koyjabo.database.json_rows import adding, sqlite_insert
 from koyjabo.database.sqlite import FileLock, connect
 from koyjabo.insights.events import sum_limits
-from koyjabo.insights.events.event_plan import KnownRows, SumKey, keys, plan, visitors
+from koyjabo.insights.events.event_plan import EVENT_COLUMNS, KnownRows, SumKey, keys, plan, visitors
 from koyjabo.insights.events.event_queries import newest_visit
 from koyjabo.insights.events.records import NewEvents, Recorded
 from koyjabo.insights.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
+from koyjabo.models import Event, EventSum
 
 LOOK_UP = f"""
 SELECT (SELECT coalesce(max(id), 0) FROM events), (
@@ -27,19 +29,8 @@ SELECT (SELECT coalesce(max(id), 0) FROM events), (
     JOIN visits v ON v.id = {newest_visit("j.value", "max")}
 )
 """
-ADD = """
-INSERT INTO events (id, visitor_id, event_id, visit_id, scope, at_ms, day, hour_s, client_ms, name, page, props)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-       value ->> 8, value ->> 9, value ->> 10, value ->> 11
-FROM json_each(?)
-"""
-ADD_SUMS = """
-INSERT INTO event_sums (scope, dimension, period, value, count)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?) WHERE true
-ON CONFLICT (scope, dimension, period, value) DO UPDATE SET count = count + excluded.count
-"""
-
-
+ADD = sqlite_insert(Event, EVENT_COLUMNS)
+ADD_SUMS = sqlite_insert(EventSum, conflict=adding(EventSum))
 LOOK_UP_SUMS = f"""
 SELECT (
     SELECT json_group_array(json_array(s.scope, s.dimension, s.period, s.value)) FROM json_each(?) j
