@@ -1,12 +1,16 @@
-"""What the README and `.env.example` say is what the code does."""
+"""What the pages of the documentation and `.env.example` say is what the code does."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import click
+
 from koyjabo.accounts import hash_queue, login_throttle
+from koyjabo.cli import main
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import close_codes, events
 from koyjabo.settings.schema import Settings
@@ -17,7 +21,9 @@ from koyjabo.web.security.limits import LOGINS_OF_A_PAIR
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)
 LINE = re.compile(r"^#? ?([A-Z_]+)=(.*)$", re.MULTILINE)
-README = (ROOT / "README.md").read_text()
+API, SETTINGS, COMMAND_LINE, DEVELOPMENT = (
+    (ROOT / "docs" / name).read_text() for name in ("api.md", "settings.md", "command-line.md", "development.md")
+)
 
 
 def in_the_code() -> list[tuple[str, str, str]]:
@@ -30,19 +36,57 @@ def written(default: object) -> str:
     return str(int(default)) if isinstance(default, bool) else str(default)
 
 
-def test_readme_and_env_example_list_every_setting_and_no_other():
-    assert ROW.findall(README) == in_the_code()
+def test_settings_and_env_example_list_every_setting_and_no_other():
+    assert ROW.findall(SETTINGS) == in_the_code()
     example = (ROOT / ".env.example").read_text()
     assert LINE.findall(example) == [(name, default) for name, default, _ in in_the_code()]
     assert [line for line in example.splitlines() if not line.startswith(("#", "\n")) and line] == []
 
 
-def test_readme_lists_every_error_code_with_its_status():
-    rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", README, re.MULTILINE)
+def test_api_lists_every_error_code_with_its_status():
+    rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", API, re.MULTILINE)
     listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
     known = set(STATUS.items()) | {(code, status) for status, (code, _) in SENTENCES.items()}
     unlisted = {("internal_error", 500), ("bad_request", 400)}  # nobody can do anything about these
     assert known - unlisted <= listed <= known
+
+
+def test_api_lists_every_call_and_no_other(site):
+    """A row names calls with their method, `GET /api/stats`, or paths with all of them; `…` is the rest of a path."""
+    paths = site.client.get("/openapi.json").json["paths"]
+    calls = {(method.upper(), path) for path, item in paths.items() for method in item}
+    calls |= {("GET", rule.rule) for rule in site.app.url_map.iter_rules() if rule.websocket}
+    calls |= {("GET", "/openapi.json"), ("GET", "/docs/"), ("GET", "/socket.io/")}  # not described by themselves
+    table = API.partition("## Calls")[2].partition("\n## ")[0]
+    names = re.findall(r"`(?:([A-Z]+) )?(/[^`…]*)(…?)`", "".join(re.findall(r"^\|([^|]+)\|", table, re.MULTILINE)))
+    listed = [
+        {
+            (verb, path)
+            for verb, path in calls
+            if method in ("", verb) and (path == name or (rest and path.startswith(name)))
+        }
+        for method, name, rest in names
+    ]
+    assert [name for name, found in zip(names, listed, strict=True) if not found] == []
+    assert sorted(calls - set().union(*listed)) == []
+
+
+def test_command_line_lists_every_command_and_no_other():
+    listed = re.findall(r"^\| `koyjabo ([^`]+)` \|", COMMAND_LINE, re.MULTILINE)
+    assert sorted(listed) == sorted(commands(main))
+
+
+def commands(group: click.Group, before: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        yield from commands(command, f"{before}{name} ") if isinstance(command, click.Group) else [before + name]
+
+
+def test_development_lists_every_target_of_make_as_it_describes_itself():
+    targets = re.findall(r"^([a-z-]+):.*## +(.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    table = DEVELOPMENT.partition("## Commands")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `make ([a-z-]+)` \| (.+) \|$", table, re.MULTILINE)) == sorted(targets)
 
 
 PARTS = ("stats", "minutes", "hours", "days", "places", "pages", "communities")

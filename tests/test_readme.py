@@ -1,4 +1,4 @@
-"""Every command of the README does what the README says."""
+"""Every command of the README, and of the pages that begin with it, does what they say."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ pytestmark = [
     pytest.mark.long(proved_by="counting/test_stats.py::test_4000_becomes_4001_everywhere_and_survives_a_restart"),
 ]
 
-README = (ROOT / "README.md").read_text()
-COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.splitlines()]
+API, DEVELOPMENT = ((ROOT / "docs" / name).read_text() for name in ("api.md", "development.md"))
+PAGES = [(ROOT / "README.md").read_text(), API, (ROOT / "docs" / "command-line.md").read_text()]
+COMMANDS = [
+    line for page in PAGES for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL) for line in block.splitlines()
+]
+TARGETS = re.findall(r"^\| `(make [a-z-]+)` \|", DEVELOPMENT, re.MULTILINE)
 OURS = [line for line in COMMANDS if line.startswith((".venv/bin/", "make "))]
 CURLS = [line for line in COMMANDS if line.startswith("curl ")]
 SERVE = "STARTING_TOTAL=4000 make run"
@@ -51,7 +55,7 @@ def port(checkout: Path, settings: dict[str, str], tmp_path_factory: pytest.Temp
     process.wait(15)
 
 
-def test_4000_becomes_4001_as_the_readme_shows(port):
+def test_4000_becomes_4001_as_is_shown(port):
     before, told, after = (
         json.loads(_with_requests(line.replace("localhost:8000", f"127.0.0.1:{port}"))) for line in CURLS
     )
@@ -59,11 +63,11 @@ def test_4000_becomes_4001_as_the_readme_shows(port):
     visit = told["visit"]
     assert (visit["ordinal"], visit["today"], visit["duplicate"]) == (4001, 1, False)
     assert after["totalVisitors"] == 4001
-    shown = json.loads(re.findall(r"```json\n(.*?)```", README, re.DOTALL)[0])
+    shown = json.loads(re.findall(r"```json\n(.*?)```", API, re.DOTALL)[0])
     assert (list(told), list(told["stats"])) == (list(shown), list(shown["stats"]))
 
 
-@pytest.mark.parametrize("command", OURS)
+@pytest.mark.parametrize("command", sorted({*OURS, *TARGETS}))
 def test_each_command_of_ours_succeeds(port, checkout, settings, command):
     """Those of make are shown, not run: one of them is the run that this test is part of."""
     shown = " --dry-run" if command.startswith("make ") else ""
@@ -75,7 +79,9 @@ def test_each_command_of_ours_succeeds(port, checkout, settings, command):
 
 
 def test_no_command_is_left_untested():
+    assert len(CURLS) == 3
     assert [line for line in COMMANDS if line not in OURS + CURLS] == [SERVE]
+    assert {line for line in OURS if line.startswith("make ")} <= {*TARGETS}
 
 
 def _with_requests(curl: str) -> str:

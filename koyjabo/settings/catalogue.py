@@ -41,7 +41,7 @@ class Setting(NamedTuple):
     group: str  # a key of GROUPS
     value: str | None  # as one writes it; None for a secret
     default: str
-    meaning: str  # Markdown, as in the README
+    meaning: str  # Markdown, as in docs/settings.md
     is_set: bool  # has a value that is not empty
     is_changed: bool  # has another value than the default
 

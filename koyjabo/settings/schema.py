@@ -1,4 +1,4 @@
-"""All settings, each with its purpose and its valid values. README lists them; a test compares the two."""
+"""All settings, each with its purpose and its valid values. docs/settings.md lists them; a test compares the two."""
 
 from __future__ import annotations
 
