@@ -30,9 +30,9 @@ LONGEST_SITE = 40
 def import_(file: Path, program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
     """Add the visits in FILE, or on standard input (-), from another counter or an export.
 
-    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/backup.md describes the other columns.
-    Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after an
-    interruption, import the same file again. Safe to run beside a busy server.
+    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/backup.md describes the other
+    columns. Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after
+    an interruption, import the same file again. Safe to run beside a busy server.
 
     With --program, FILE is an export of another counter. The visits in the page views of umami and goatcounter are
     added like other visits, and the sums by day of plausible and ga4 to the total. Lines that cannot be used are named,
