@@ -19,6 +19,7 @@ from koyjabo.counting import day_secret_queries
 from koyjabo.counting.records import NewVisit, VisitKey
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.errors import LedgerUnavailable
+from koyjabo.models.ledger import LOST
 from koyjabo.network import user_agents
 
 VALID_AFTER_MS = 3_600_000
@@ -58,10 +59,10 @@ class Anonymity:
             visitor_id=key[0],
             visit_id=key[1] if visit.visit_id else None,
             other_key=others[0] if others and visit.visit_id else None,
-            client_ms=None,  # a wrong clock could be recognised
             referrer=_host(visit.referrer),
             user_agent=user_agents.described(visit.user_agent) or None if visit.user_agent else None,
             user_id=None,
+            **LOST,
         )
 
     def names(self, visitor_id: str) -> list[str]:

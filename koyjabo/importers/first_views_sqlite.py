@@ -40,23 +40,23 @@ class Visitor(NamedTuple):
     language: str | None
 
 
+OF_VISITOR = Visitor._fields[1:]
 SCHEMA = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{CACHE_KB};
 CREATE TABLE views (visit TEXT PRIMARY KEY, {", ".join(PageView._fields[1:])});
-CREATE TABLE visitors (visitor TEXT PRIMARY KEY, user_agent, place, language);
+CREATE TABLE visitors (visitor TEXT PRIMARY KEY, {", ".join(OF_VISITOR)});
 """
 KEEP_FIRST = f"""
 INSERT INTO views VALUES ({", ".join("?" for _ in PageView._fields)})
 ON CONFLICT (visit) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in PageView._fields[1:])}
 WHERE excluded.at_ms < views.at_ms
 """
-KEEP = "INSERT OR REPLACE INTO visitors VALUES (?, ?, ?, ?)"
+KEEP = f"INSERT OR REPLACE INTO visitors VALUES ({', '.join('?' for _ in Visitor._fields)})"
+EITHER = ", ".join(f"coalesce(v.{name}, w.{name})" if name in OF_VISITOR else f"v.{name}" for name in PageView._fields)
 IN_ORDER = f"""
-SELECT {", ".join(f"v.{name}" for name in PageView._fields[:7])}, coalesce(v.user_agent, w.user_agent),
-       coalesce(v.place, w.place), coalesce(v.language, w.language)
-FROM views v LEFT JOIN visitors w USING (visitor) ORDER BY v.at_ms, v.number
+SELECT {EITHER} FROM views v LEFT JOIN visitors w USING (visitor) ORDER BY v.at_ms, v.number
 """
 
 

@@ -35,6 +35,9 @@ VISITS: dict[str, Callable[[Export, FirstViews, Report], None]] = {
 }
 SUMS: dict[str, Callable[[Export, Days, Report], None]] = {"plausible": plausible.read, "ga4": ga4.read}
 
+KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
+"""The fields of a page view that are those of its visit."""
+
 NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
 
 
@@ -85,14 +88,8 @@ def _visit(view: PageView, program: str) -> NewVisit:
     return NewVisit(
         visitor_id=f"{program}:{view.visitor}",
         visit_id=view.visit,
-        place=view.place or UNKNOWN,
-        at_ms=view.at_ms,
-        referrer=view.referrer,
-        user_agent=view.user_agent,
-        page=view.page,
         is_bot=is_bot(view.user_agent),
-        language=view.language,
-        campaign=view.campaign,
+        **{name: getattr(view, name) for name in KNOWN} | {"place": view.place or UNKNOWN},
     )
 
 

@@ -8,7 +8,7 @@ name.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, select, text
@@ -19,6 +19,7 @@ from koyjabo.insights.events import event_queries
 from koyjabo.insights.projection import folding_queries, referrer_queries
 from koyjabo.insights.traits import campaigns
 from koyjabo.models import SITE, Scope, Visit
+from koyjabo.models.ledger import LOST
 from koyjabo.network import user_agents
 from koyjabo.text import origin_of
 
@@ -38,12 +39,21 @@ INSERT INTO forgotten_visitors (scope, visitors) VALUES (:scope, :by)
 ON CONFLICT (scope) DO UPDATE SET visitors = forgotten_visitors.visitors + excluded.visitors
 """)
 REMOVE_ZEROS = text("DELETE FROM forgotten_visitors WHERE visitors = 0")
-RENAME_VISIT = text("""
-UPDATE visits SET visitor_id = :name, visit_id = :visit_id, client_ms = NULL, referrer = :referrer,
-                  campaign = :campaign, user_agent = :user_agent, user_id = :user_id WHERE id = :id
-""")
 
-COLUMNS = (Visit.id, Visit.scope, Visit.referrer, Visit.campaign, Visit.user_agent, Visit.user_id)
+REDUCED: dict[str, Callable[[str | None], str | None]] = {
+    "referrer": origin_of,
+    "campaign": campaigns.of_forgotten,
+    "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
+    "user_id": lambda user_id: DELETED if user_id else None,
+}
+"""What is left of the columns that are not kept or lost as a whole (`models.ledger`)."""
+
+REPLACED = ("visitor_id", "visit_id", *REDUCED)
+RENAME_VISIT = text(f"""
+UPDATE visits SET {", ".join(f"{name} = :{name}" for name in REPLACED)}, {", ".join(f"{name} = NULL" for name in LOST)}
+WHERE id = :id
+""")
+COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
 
 
 class Renamed(NamedTuple):
@@ -106,15 +116,8 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
 
 
 def _values(row: Any, name: str) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "name": name,
-        "visit_id": f"{RENAMED}{row.id}",
-        "referrer": origin_of(row.referrer),
-        "campaign": campaigns.of_forgotten(row.campaign),
-        "user_agent": user_agents.reduced(row.user_agent or "") or None,
-        "user_id": DELETED if row.user_id else None,
-    }
+    left = {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
+    return {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}", **left}
 
 
 def _count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
+from koyjabo.text import N_
 
 HAS_USER = text("user_id IS NOT NULL")
+
+KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
+"""What becomes of a column of `visits` when its visitor is forgotten, or is anonymous: it stays, or a rule of its own
+reduces it. Any other column is lost (LOST).
+"""
+
+LABEL = "label"
+"""The name of a column on the page of a visit, unless that has a place of its own for it."""
 
 
 class Counter(Model):
@@ -39,24 +50,37 @@ class Visit(Model):
         Index("ix_visits_user", "user_id", "id", sqlite_where=HAS_USER, postgresql_where=HAS_USER),
     )
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    ordinal: Mapped[int] = mapped_column(BigInteger)  # as returned to the visitor: id plus the adjustments of that time
-    scope: Mapped[str] = mapped_column(String(64))  # a community's visit counts for the site too
-    visitor_id: Mapped[str] = mapped_column(String(128))  # a random name ("~…") once the visitor is forgotten
-    visit_id: Mapped[str] = mapped_column(String(128))  # the client's id of the visit, or a generated one ("~…")
-    at_ms: Mapped[int] = mapped_column(BigInteger)
-    day: Mapped[str] = mapped_column(String(10))  # the day it was counted on; a change of TIMEZONE does not change it
-    hour_s: Mapped[int] = mapped_column(BigInteger)  # start of its local hour, s since 1970 UTC
-    client_ms: Mapped[int | None] = mapped_column(BigInteger)  # the client's clock, stored but not trusted
-    place: Mapped[str] = mapped_column(Text)
-    referrer: Mapped[str | None] = mapped_column(Text)
-    user_agent: Mapped[str | None] = mapped_column(Text)
-    page: Mapped[str | None] = mapped_column(Text)
-    user_id: Mapped[str | None] = mapped_column(String(36))  # the user, if the request identified one; or DELETED
-    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false())  # a declared crawler
-    language: Mapped[str | None] = mapped_column(String(8))  # the first of the Accept-Language header: "bn"
-    campaign: Mapped[str | None] = mapped_column(Text)  # the utm_ parameters of the page, as a query string
-    day_number: Mapped[int | None] = mapped_column(Integer)  # its number among the visits of its day; None if unknown
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
+    # As returned to the visitor: the id plus the adjustments of that time.
+    ordinal: Mapped[int] = mapped_column(BigInteger, info=KEPT)
+    scope: Mapped[str] = mapped_column(String(64), info=KEPT)  # a community's visit counts for the site too
+    # A random name ("~…") once the visitor is forgotten.
+    visitor_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
+    # The client's id of the visit, or a generated one ("~…").
+    visit_id: Mapped[str] = mapped_column(String(128), info=REDUCED)
+    at_ms: Mapped[int] = mapped_column(BigInteger, info=KEPT)
+    # The day it was counted on; a change of TIMEZONE does not change it.
+    day: Mapped[str] = mapped_column(String(10), info=KEPT)
+    hour_s: Mapped[int] = mapped_column(BigInteger, info=KEPT)  # start of its local hour, s since 1970 UTC
+    # The client's clock, stored but not trusted. A wrong one could be recognised.
+    client_ms: Mapped[int | None] = mapped_column(BigInteger)
+    place: Mapped[str] = mapped_column(Text, info=KEPT)
+    referrer: Mapped[str | None] = mapped_column(Text, info=REDUCED)
+    user_agent: Mapped[str | None] = mapped_column(Text, info=REDUCED)
+    page: Mapped[str | None] = mapped_column(Text, info=KEPT)
+    # The user, if the request identified one; or DELETED.
+    user_id: Mapped[str | None] = mapped_column(String(36), info=REDUCED)
+    is_bot: Mapped[bool] = mapped_column(Boolean, server_default=false(), info=KEPT)  # a declared crawler
+    # The first of the Accept-Language header: "bn".
+    language: Mapped[str | None] = mapped_column(String(8), info=KEPT | {LABEL: N_("Language")})
+    # The utm_ parameters of the page, as a query string.
+    campaign: Mapped[str | None] = mapped_column(Text, info=REDUCED | {LABEL: N_("Campaign")})
+    # Its number among the visits of its day; None if unknown.
+    day_number: Mapped[int | None] = mapped_column(Integer, info=KEPT)
+
+
+LOST: dict[str, Any] = {column.name: None for column in Visit.__table__.columns if "forgotten" not in column.info}
+"""Changes that take these columns away from a visit."""
 
 
 class FoldedVisits(Model):

@@ -88,6 +88,11 @@ def _of(table: Any, *columns: str) -> Callable[[Owner], Select[*tuple[Any, ...]]
     return lambda owner: select(*(getattr(table, name) for name in columns)).where(table.user_id == owner.user_id)
 
 
+def _columns(table: Any, *left_out: str) -> list[ColumnElement[Any]]:
+    """All columns of a table but these, which say nothing about the owner that others do not."""
+    return [column for column in table.__table__.columns if column.name not in left_out]
+
+
 def _memberships(owner: Owner) -> Select[*tuple[Any, ...]]:
     columns = (Membership.community_id, Community.name, Membership.role, Membership.joined_ms)
     joined = select(*columns).join(Community, Community.id == Membership.community_id)
@@ -139,26 +144,14 @@ def _audit_about_membership(owner: Owner) -> Select[*tuple[Any, ...]]:
 
 def _events(owner: Owner) -> Select[*tuple[Any, ...]]:
     """Those of the account's visits."""
-    columns = (Event.at_ms, Event.visitor_id, Event.event_id, Event.client_ms, Event.name, Event.page, Event.props)
+    columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 
 
-VISIT = (
-    *(
-        "ordinal",
-        "day_number",
-        "at_ms",
-        "scope",
-        "visitor_id",
-        "visit_id",
-        "client_ms",
-        "place",
-        "referrer",
-        "user_agent",
-        "page",
-    ),
-    *("language", "campaign"),
-)
+def _visits(owner: Owner) -> Select[*tuple[Any, ...]]:
+    return select(*_columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")).where(Visit.user_id == owner.user_id)
+
+
 SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
 
 SECTIONS = (
@@ -181,6 +174,6 @@ SECTIONS = (
     Section("conversions", _of(Conversion, "scope", "visitor_id", "at_ms"), (Conversion.id,)),
     Section("presence", _presence, (PersonDay.person_id, PersonDay.day)),
     Section("time_in_communities", _of(MemberSpans, "scope", "spans", "days"), (MemberSpans.scope,)),
-    Section("visits", _of(Visit, *VISIT), (Visit.id,)),
+    Section("visits", _visits, (Visit.id,)),
     Section("events", _events, (Event.id,)),
 )

@@ -12,16 +12,17 @@ from typing import Any
 from koyjabo.clock import iso
 from koyjabo.insights.dimensions import UTM
 from koyjabo.insights.traits.parser import TraitParser, VisitRow
-from koyjabo.visit_log.queries import LoggedVisit
+from koyjabo.visit_log.queries import OTHERS, LoggedVisit
 
 CSV, JSON_LINES = "csv", "jsonl"
 MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
 
-OTHERS = ("id", "ordinal", "at_ms", "language", "campaign")
 PARSED = ("browser", "system", "device", "language", "source", "channel", *UTM)
 """What reports read of a visit."""
 
-COLUMNS = ("ordinal", "at", *(name for name in LoggedVisit._fields if name not in OTHERS), "opened", *PARSED)
+LEFT_OUT = ("id", "ordinal", "at_ms", "others", "campaign", *PARSED)
+STORED = tuple(name for name in (*LoggedVisit._fields, *OTHERS) if name not in LEFT_OUT)
+COLUMNS = ("ordinal", "at", *STORED, "opened", *PARSED)
 
 MARK = "'"
 FORMULA = "=+\\-@＝＋－＠\t\r\n"
@@ -54,9 +55,10 @@ def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
 
 
 def _row(visit: LoggedVisit, parser: TraitParser) -> dict[str, Any]:
-    traits = parser.parse(VisitRow._make(getattr(visit, name) for name in VisitRow._fields))._asdict()
+    stored = {**dict.fromkeys(OTHERS), **visit._asdict(), **visit.others}
+    traits = parser.parse(VisitRow._make(stored[name] for name in VisitRow._fields))._asdict()
     opened = None if visit.opened_ms is None else iso(visit.opened_ms)
-    values = {**visit._asdict(), **traits, "at": iso(visit.at_ms), "opened": opened}
+    values = {**stored, **traits, "at": iso(visit.at_ms), "opened": opened}
     return {name: values[name] for name in COLUMNS}
 
 

@@ -15,13 +15,14 @@ from datetime import UTC, datetime, tzinfo
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from koyjabo.counting.batch_plan import SENT
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
 from koyjabo.errors import KoyJaboError
 from koyjabo.identity import uuid_of
 from koyjabo.insights.dimensions import BOT, CAMPAIGN
 from koyjabo.insights.traits import campaigns, languages
 from koyjabo.insights.traits.campaigns import Campaign
-from koyjabo.models import SITE, Scope
+from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import user_agents
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
@@ -150,19 +151,14 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
         scope=_scope(values.get("community_id")),
         place=_text(values, "place") or UNKNOWN,
         at_ms=moment(values.get("at"), zone),
-        client_ms=_milliseconds(values["client_ms"]) if "client_ms" in values else None,
         referrer=None if referrer == "direct" else referrer,
         user_agent=user_agent,
         page=page_path(_address(values, "page")),
         user_id=_uuid(values["user_id"], "user_id") if "user_id" in values else None,
-        is_bot=_boolean(values["is_bot"]) if "is_bot" in values else _is_bot(values, user_agent),
+        is_bot=values.get("device") == BOT or is_bot(user_agent),
         language=languages.first_of(_text(values, "language")),
         campaign=_campaign(values),
-    )
-
-
-def _is_bot(values: Values, user_agent: str | None) -> bool:
-    return values.get("device") == BOT or is_bot(user_agent)
+    )._replace(**{name: read(values, name) for name, read in PLAIN.items() if name in values})
 
 
 def _described(values: Values) -> str | None:
@@ -227,20 +223,22 @@ def _parsed(value: Any, zone: tzinfo) -> int:
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
-def _milliseconds(value: Any) -> int:
+def _number(values: Values, name: str) -> int:
     try:
-        found = int(value)
+        found = int(values[name])
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("client_ms must be a whole number of ms since 1970") from None
+        unit = " of ms since 1970" if name.endswith("_ms") else ""
+        raise ValueError(f"{name} must be a whole number{unit}") from None
     if abs(found) > LARGEST_INT64:
-        raise ValueError("client_ms must be a number that fits 64 bits")
+        raise ValueError(f"{name} must be a number that fits 64 bits")
     return found
 
 
-def _boolean(value: Any) -> bool:
+def _boolean(values: Values, name: str) -> bool:
+    value = values[name]
     found = value if isinstance(value, bool) else BOOLEANS.get(str(value).lower())
     if found is None:
-        raise ValueError("is_bot must be true or false")
+        raise ValueError(f"{name} must be true or false")
     return found
 
 
@@ -255,3 +253,20 @@ def _address(values: Values, name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{name} must be a text")
     return value
+
+
+READERS: dict[type, Callable[[Values, str], Any]] = {int: _number, bool: _boolean, str: _text}
+BY_RULES = {
+    "visitor_id",
+    "scope",
+    "place",
+    "at_ms",
+    "referrer",
+    "user_agent",
+    "page",
+    "user_id",
+    "language",
+    "campaign",
+}
+PLAIN = {name: READERS[Visit.__table__.columns[name].type.python_type] for name in SENT if name not in BY_RULES}
+"""How the other columns that a visit is sent with are read."""

@@ -7,7 +7,8 @@ index; an index for each other field would cost each registration too much (deci
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, select
@@ -16,6 +17,7 @@ from sqlalchemy.orm import Session
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.identity import DELETED
 from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
+from koyjabo.models.ledger import LABEL
 from koyjabo.visit_log.condition_queries import SearchFilter, conditions
 
 LATE_MS = 60_000
@@ -65,9 +67,7 @@ class LoggedVisit(NamedTuple):
     user_id: str | None
     user: str | None
     client_ms: int | None = None  # the time that the client claims
-    language: str | None = None
-    campaign: str | None = None  # as `insights.traits.campaigns` writes it
-    day_number: int | None = None  # its number in its day
+    others: Mapping[str, Any] = MappingProxyType({})  # the columns of OTHERS by name
 
     @property
     def opened_ms(self) -> int | None:
@@ -93,15 +93,16 @@ class Count(NamedTuple):
     is_complete: bool
 
 
-ROW = (
-    *(getattr(Visit, name) for name in LoggedVisit._fields[:10]),
-    Visit.scope,
-    Visit.user_id,
-    Visit.client_ms,
-    Visit.language,
-    Visit.campaign,
-    Visit.day_number,
-)
+LEFT_OUT = ("scope", "day", "hour_s")
+"""Columns that say nothing that a `LoggedVisit` does not."""
+
+COLUMNS = {column.name: column for column in Visit.__table__.columns}
+NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
+OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
+LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS[name].info}
+"""What the page of a visit calls those of OTHERS that it shows."""
+
+ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
 
 
 def search(session: Session, wanted: SearchFilter) -> Search:
@@ -196,11 +197,16 @@ def _with_names(session: Session, rows: list[Any]) -> tuple[LoggedVisit, ...]:
 
 
 def _visit(row: Any, communities: dict[str, str], users: dict[str, str]) -> LoggedVisit:
-    *columns, scope, user_id, client_ms, language, campaign, day_number = row
-    community_id = None if scope == SITE else scope
-    known_id = None if user_id == DELETED else user_id
-    named = (community_id, communities.get(scope), known_id, users.get(user_id))
-    return LoggedVisit._make((*columns, *named, client_ms, language, campaign, day_number))
+    values = dict(row._mapping)
+    scope, user_id = values.pop("scope"), values.pop("user_id")
+    return LoggedVisit(
+        community_id=None if scope == SITE else scope,
+        community=communities.get(scope),
+        user_id=None if user_id == DELETED else user_id,
+        user=users.get(user_id),
+        others={name: values.pop(name) for name in OTHERS},
+        **values,
+    )
 
 
 def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:

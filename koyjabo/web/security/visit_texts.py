@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from koyjabo.counting.records import NewVisit
+from koyjabo.database.json_rows import reader
 from koyjabo.network.rate_limiter import DAY_S
 
 OF_EACH = 600
 """Bytes of a new value in the sums of the site and of a community, on PostgreSQL; SQLite takes less."""
 
-PAGE, REFERRER, USER_AGENT, CAMPAIGN = OF_EACH, 2 * OF_EACH, OF_EACH, 5 * OF_EACH
-"""By the number of dimensions that a text has."""
+TEXTS = {"page": OF_EACH, "referrer": 2 * OF_EACH, "user_agent": OF_EACH, "campaign": 5 * OF_EACH}
+"""The texts that a client chooses. They count by the number of their dimensions."""
+
+WITHOUT: dict[str, Any] = dict.fromkeys(TEXTS)
+_texts = reader(NewVisit._fields, list(TEXTS))
 
 OF_TEXTS = 9
 """How many bytes each byte takes in all these rows, at most."""
@@ -33,21 +38,15 @@ class SeenTexts:
         if day != self._day or len(self._hashes) > MOST_SEEN:
             self._hashes, self._day = set(), day
         scope, found = visit.scope, 0
-        for text, bytes_ in (
-            (visit.page, PAGE),
-            (visit.referrer, REFERRER),
-            (visit.user_agent, USER_AGENT),
-            (visit.campaign, CAMPAIGN),
-        ):
+        for text, bytes_ in zip(_texts(visit), TEXTS.values(), strict=True):
             if text and hash((scope, text)) not in self._hashes:
                 found += bytes_ + OF_TEXTS * len(text.encode())
         return found
 
     def add(self, visit: NewVisit) -> None:
-        texts = (visit.page, visit.referrer, visit.user_agent, visit.campaign)
-        self._hashes.update(hash((visit.scope, text)) for text in texts if text)
+        self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
 
 
 def without_texts(visit: NewVisit) -> NewVisit:
     """The visit of which only what counts is stored."""
-    return visit._replace(page=None, referrer=None, user_agent=None, campaign=None)
+    return visit._replace(**WITHOUT)

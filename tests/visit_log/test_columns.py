@@ -1,0 +1,32 @@
+"""What is declared of the columns of a visit, once, and used wherever visits are written or read."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger
+
+from koyjabo.counting.batch_plan import SENT
+from koyjabo.maintenance import renaming_queries
+from koyjabo.models import Visit
+from koyjabo.models.ledger import LOST
+from koyjabo.visit_log import import_file, queries
+from koyjabo.visit_log.file_format import COLUMNS
+
+TABLE = Visit.__table__.columns
+
+
+def test_whatever_is_not_declared_as_kept_is_reduced_or_lost_with_its_visitor():
+    reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
+    assert reduced == set(renaming_queries.REPLACED)
+    assert [name for name in LOST if not TABLE[name].nullable] == []
+
+
+def test_every_column_is_read_for_the_log_and_exported_or_part_of_another():
+    assert {column.name for column in queries.ROW} | {"day", "hour_s"} == set(TABLE.keys())
+    part_of_another = {"id", "scope", "at_ms", "day", "hour_s", "campaign"}
+    assert set(TABLE.keys()) - part_of_another <= set(COLUMNS)
+
+
+def test_every_column_that_is_sent_is_imported():
+    assert set(SENT) == import_file.BY_RULES | set(import_file.PLAIN)
+    numbers = [name for name, read in import_file.PLAIN.items() if read is import_file.READERS[int]]
+    assert [name for name in numbers if not isinstance(TABLE[name].type, BigInteger)] == [], "an import reads 64 bits"
