@@ -35,10 +35,15 @@ def postgres_insert(model: type[Model], columns: Sequence[str] = (), conflict: s
 
 def adding(model: type[Model]) -> str:
     """The end of an INSERT into a table whose columns beside the key are sums: those of an existing key grow."""
-    key = [column.name for column in model.__table__.primary_key]
-    sums = [column.name for column in model.__table__.columns if not column.primary_key]
+    key, sums = key_and_sums(model)
     grown = ", ".join(f"{name} = {model.__tablename__}.{name} + excluded.{name}" for name in sums)
     return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {grown}"
+
+
+def key_and_sums(model: type[Model]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The columns of a table of sums."""
+    key = tuple(column.name for column in model.__table__.primary_key)
+    return key, tuple(column.name for column in model.__table__.columns if not column.primary_key)
 
 
 def insert_sums(model: type[Model], values: str) -> str:

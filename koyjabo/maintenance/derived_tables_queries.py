@@ -1,4 +1,4 @@
-"""Every table that is derived from the ledger, described once, with the statements that derive it or check it.
+"""Every table that is derived from the ledger, described once, with the statements that derive, check or repair it.
 
 Statements read a table in pieces: rows with ids over :after and up to :upto. Tables without such ids (folded visits,
 conversions) are read with the first piece, whose :after is 0.
@@ -6,35 +6,45 @@ conversions) are read with the first piece, whose :after is 0.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from sqlalchemy import TextClause, text
 
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
+from koyjabo.database.json_rows import key_and_sums
 from koyjabo.insights.projection import recount_queries
 from koyjabo.maintenance import fold_queries
+from koyjabo.models import DailyVisits, HourlyPeople, HourlyVisits, Return
+from koyjabo.models.columns import Model
 
 PIECES = {"visits": 50_000, "people": 5_000}
 """The number of ids in a piece."""
 
 
 class Rollup(NamedTuple):
-    """A table of sums: `select` gives its `key` and its two `values` for a piece of `read`, to be added up by key."""
+    """A table of two sums: `select` gives its key and its `values` for a piece of `read`, to be added up by key."""
 
     table: str
     key: tuple[str, ...]
-    values: tuple[str, str]
+    values: tuple[str, ...]
     read: str
     select: TextClause
 
+    @classmethod
+    def of(cls, model: type[Model], read: str, select: TextClause) -> Self:
+        return cls(model.__tablename__, *key_and_sums(model), read, select)
+
 
 class Check(NamedTuple):
-    """Another invariant: `select` counts the rows in a piece of `read` that contradict `table`."""
+    """Another invariant: `select` counts the rows in a piece of `read` that contradict `table`. The statements `repair`
+    put that right.
+    """
 
     table: str
     problem: str
     read: str
     select: TextClause
+    repair: tuple[TextClause, ...] = ()
 
 
 VISITS = text(f"""
@@ -104,7 +114,7 @@ ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor. Of users
 # whose account was deleted, and of forgotten visitors, nothing tells which person they are: their ids and names begin
-# with "~" (`own_account`, `renaming_queries`).
+# with "~" (`own_account`, `erasure_queries`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v
@@ -121,7 +131,14 @@ LAST_DAYS = text("""
 SELECT count(*) FROM people p WHERE p.id > :after AND p.id <= :upto
 AND p.last_day <> coalesce((SELECT max(d.day) FROM person_days d WHERE d.person_id = p.id), '')
 """)
-# Forgotten visitors have names that begin with "~" (`renaming_queries`).
+REMOVE_ABSENT = text("""
+DELETE FROM people WHERE NOT EXISTS (SELECT 1 FROM person_days d WHERE d.person_id = people.id)
+""")
+SET_LAST_DAYS = text("""
+UPDATE people SET last_day = (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
+WHERE last_day <> (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
+""")
+# Forgotten visitors have names that begin with "~" (`erasure_queries`).
 ANONYMOUS = text("""
 SELECT count(*) FROM people p LEFT JOIN visitors w ON w.scope = p.scope AND w.visitor_id = substr(p.person, 3)
 WHERE p.id > :after AND p.id <= :upto AND p.person LIKE 'v:%' AND p.person NOT LIKE 'v:~%'
@@ -133,12 +150,14 @@ WHERE (w.user_id IS NULL OR w.user_id <> c.user_id) AND c.visitor_id NOT LIKE '~
 AND :after = 0
 """)
 
-DAILY_VISITS = Rollup("daily_visits", ("scope", "day"), ("visits", "new_visitors"), "visits", VISITS)
+REPAIR_PEOPLE = (REMOVE_ABSENT, SET_LAST_DAYS)
+
+DAILY_VISITS = Rollup.of(DailyVisits, "visits", VISITS)
 ROLLUPS = (
     DAILY_VISITS,
-    Rollup("hourly_visits", ("scope", "hour_s"), ("visits", "new_visitors"), "visits", VISITS),
-    Rollup("returns", ("scope", "day", "previous_day"), ("authenticated", "anonymous"), "people", RETURNS),
-    Rollup("hourly_people", ("scope", "hour_s"), ("authenticated", "anonymous"), "people", HOURS),
+    Rollup.of(HourlyVisits, "visits", VISITS),
+    Rollup.of(Return, "people", RETURNS),
+    Rollup.of(HourlyPeople, "people", HOURS),
 )
 LEDGER_CHECKS = (
     Check("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
@@ -154,7 +173,7 @@ CHECKS = (
     *FACT_CHECKS,
     Check("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),
     ABSENCES,
-    Check("people", "have a last day that is not the last of their days", "people", LAST_DAYS),
+    Check("people", "have a last day that is not the last of their days", "people", LAST_DAYS, REPAIR_PEOPLE),
     Check("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),
     Check("conversions", "are of visitors who are not known as that user", "people", CONVERSIONS),
 )

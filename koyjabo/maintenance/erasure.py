@@ -15,9 +15,9 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
 from koyjabo.identity import OPERATOR, Account
-from koyjabo.maintenance import erasure_queries, renaming_queries
+from koyjabo.maintenance import erasure_queries
+from koyjabo.maintenance.erasure_queries import Renamed
 from koyjabo.maintenance.jobs import ERASURE, Jobs
-from koyjabo.maintenance.renaming_queries import Renamed
 from koyjabo.models import SITE, Scope
 from koyjabo.runtime import Advance, Runtime
 
@@ -122,7 +122,7 @@ class Erasure:
         scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
         throttle = Throttle(self._database)
         if SITE not in scopes:
-            while throttle.do(renaming_queries.rename_events, visitor_id):
+            while throttle.do(erasure_queries.rename_events, visitor_id):
                 advance(0)
             raise UnknownVisitor
 

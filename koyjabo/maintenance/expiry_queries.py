@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, select
@@ -28,31 +29,26 @@ SHARES_KEPT_MS = 30 * 86_400_000
 """For so long the list of share links says that one has expired."""
 
 
-def sessions(session: Session, before_ms: int, size: int) -> int:
-    """Remove expired sessions. A session that was ended earlier stays until its tokens expire, so that they are
-    recognised.
-    """
-    return _remove(session, LoginSession.id, size, LoginSession.expires_ms <= before_ms)
+Remove = Callable[[Session, int, int], int]
 
 
-def login_failures(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, LoginFailures.account, size, LoginFailures.expires_ms <= before_ms)
+def _expired(key: Any, kept_ms: int = 0) -> Remove:
+    """For a table with the primary key `key` and the time `expires_ms`, whose rows are kept that long after it."""
+
+    def remove(session: Session, before_ms: int, size: int) -> int:
+        return _remove(session, key, size, key.class_.expires_ms <= before_ms - kept_ms)
+
+    return remove
 
 
-def invitations(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, Invitation.id, size, Invitation.expires_ms <= before_ms)
-
-
-def shares(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, Share.id, size, Share.expires_ms <= before_ms - SHARES_KEPT_MS)
-
-
-def email_links(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, EmailLink.id, size, EmailLink.expires_ms <= before_ms)
-
-
-def pending_steps(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, PendingStep.token, size, PendingStep.expires_ms <= before_ms)
+# A session that was ended earlier stays until its tokens expire, so that they are recognised.
+sessions = _expired(LoginSession.id)
+login_failures = _expired(LoginFailures.account)
+invitations = _expired(Invitation.id)
+shares = _expired(Share.id, SHARES_KEPT_MS)
+email_links = _expired(EmailLink.id)
+pending_steps = _expired(PendingStep.token)
+mail_budgets = _expired(MailBudget.key)
 
 
 def spent_codes(session: Session, before_ms: int, size: int) -> int:
@@ -70,10 +66,6 @@ def mails(session: Session, before_ms: int, size: int) -> int:
     is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
     is_old = func.coalesce(OutboxMail.done_ms, OutboxMail.created_ms) <= before_ms - FAILED_KEPT_MS
     return _remove(session, OutboxMail.id, size, is_sent | is_old)
-
-
-def mail_budgets(session: Session, before_ms: int, size: int) -> int:
-    return _remove(session, MailBudget.key, size, MailBudget.expires_ms <= before_ms)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:

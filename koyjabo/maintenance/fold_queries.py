@@ -11,8 +11,10 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.id_range_queries import id_range
+from koyjabo.database.json_rows import adding
 from koyjabo.database.row_count import changed_rows
 from koyjabo.insights.projection import folding_queries, state_queries
+from koyjabo.models import FoldedVisits
 from koyjabo.visit_log import import_queries
 
 # By scope, day and hour. A visit is its visitor's first for the site, for its community, for both, or for neither.
@@ -25,12 +27,7 @@ SELECT v.scope, v.day, v.hour_s, count(*), count(w.first_visit) FROM visits v
 LEFT JOIN visitors w ON w.scope = v.scope AND w.visitor_id = v.visitor_id AND w.first_visit = v.id
 WHERE {which} AND v.scope <> 'site' GROUP BY v.scope, v.day, v.hour_s
 """
-FOLD = f"""
-INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) {SUMS}
-ON CONFLICT (scope, day, hour_s) DO UPDATE
-SET visits = folded_visits.visits + excluded.visits,
-    new_visitors = folded_visits.new_visitors + excluded.new_visitors
-"""
+FOLD = f"INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) {SUMS} {adding(FoldedVisits)}"
 REMOVE = "DELETE FROM visits AS v WHERE {which}"
 
 

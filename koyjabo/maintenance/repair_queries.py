@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock
@@ -18,14 +18,6 @@ from koyjabo.maintenance.total_queries import record_epoch
 from koyjabo.models import Counter
 from koyjabo.runtime import Advance
 
-REMOVE_ABSENT = text("""
-DELETE FROM people WHERE NOT EXISTS (SELECT 1 FROM person_days d WHERE d.person_id = people.id)
-""")
-SET_LAST_DAYS = text("""
-UPDATE people SET last_day = (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
-WHERE last_day <> (SELECT max(d.day) FROM person_days d WHERE d.person_id = people.id)
-""")
-
 
 def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) -> list[str]:
     """Repair the derived tables, in an exclusive transaction. Returns the problems found before.
@@ -36,8 +28,8 @@ def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) 
     if found.is_ledger_sound:
         if found.absences:
             _mark_present(connection, clock)
-        connection.execute(REMOVE_ABSENT)
-        connection.execute(SET_LAST_DAYS)
+        for statement in (statement for check in derived.CHECKS for statement in check.repair):
+            connection.execute(statement)
         _write(connection, recount(connection, advance).mismatches, clock.now_ms(), reason)
         if not found.is_projected:
             reject(Session(connection))

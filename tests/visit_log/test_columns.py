@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger
 
 from koyjabo.counting.batch_plan import SENT
-from koyjabo.maintenance import renaming_queries
+from koyjabo.maintenance import erasure_queries
 from koyjabo.models import Visit
 from koyjabo.models.ledger import LOST
 from koyjabo.visit_log import import_file, queries
@@ -16,7 +16,7 @@ TABLE = Visit.__table__.columns
 
 def test_whatever_is_not_declared_as_kept_is_reduced_or_lost_with_its_visitor():
     reduced = {column.name for column in TABLE if column.info.get("forgotten") == "reduced"}
-    assert reduced == set(renaming_queries.REPLACED)
+    assert reduced == set(erasure_queries.REPLACED)
     assert [name for name in LOST if not TABLE[name].nullable] == []
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.clock import Clock
 from koyjabo.communities.live.member_time import MemberTime
+from koyjabo.database.json_rows import insert_sums
 from koyjabo.models import Community, MemberSpans, Scope, TimeSpent, User
 
 STORE = text("""
@@ -20,11 +21,7 @@ ON CONFLICT (scope, user_id) DO UPDATE SET spans = excluded.spans, days = exclud
 MAKE = text("""
 INSERT INTO member_spans (scope, user_id, spans, days) VALUES (:scope, :user_id, '[]', '[]') ON CONFLICT DO NOTHING
 """)
-ADD = text("""
-INSERT INTO time_spent (scope, day, members, spent_ms) VALUES (:scope, :day, :members, :spent_ms)
-ON CONFLICT (scope, day) DO UPDATE
-SET members = time_spent.members + excluded.members, spent_ms = time_spent.spent_ms + excluded.spent_ms
-""")
+ADD = text(insert_sums(TimeSpent, "(:scope, :day, :members, :spent_ms)"))
 
 Key = tuple[str, str]
 """(community, user)"""
