@@ -139,15 +139,16 @@ def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(fil
 
 
 def without_bots(lines: list[bytes]) -> list[bytes]:
-    """As of before visits had `is_bot`, `language`, `campaign` and `day_number`, which are their last columns."""
-    made, inside = [], False
+    """As of before visits had `is_bot` and the columns after it."""
+    made, inside, kept = [], False, 0
     for line in lines:
         said = json.loads(line)
         if isinstance(said, dict):
             inside = said.get("table") == "visits"
-            said = {**said, "columns": said["columns"][:-4]} if inside else said
+            kept = said["columns"].index("is_bot") if inside else 0
+            said = {**said, "columns": said["columns"][:kept]} if inside else said
         elif inside:
-            said = said[:-4]
+            said = said[:kept]
         made.append(json.dumps(said).encode() + b"\n")
     return made
 
