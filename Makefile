@@ -49,7 +49,7 @@ test-changed: $(VENV)/dev $(ASSETS)  ## run the tests of what has changed since 
 	@$(PYTEST) --servers-of-changes
 
 mutations: $(VENV)/dev $(ASSETS)  ## break the product on purpose, and see the tests fail: of one AREA, or of all
-	@PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)
+	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m mutations $(if $(AREA),--area $(AREA)) $(ARGS)
 
 PACKAGES ?= dist
 
@@ -215,7 +215,7 @@ $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/asse
 	@$(BIN)/pybabel --quiet compile -d $(TRANSLATIONS)
 	@touch $@
 
-$(ASSETS): $(VENV)/assets $(shell find koyjabo/static/js koyjabo/static/css -type f)
+$(ASSETS): $(VENV)/assets $(shell find koyjabo/static -type f -not -path "*/min/*")
 	@$(WITH_NODE) node tools/assets/minify.mjs
 	@touch $@
 

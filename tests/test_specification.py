@@ -105,7 +105,7 @@ def test_fields_are_those_of_the_code():
 
 
 def test_console_lines_are_those_of_the_module():
-    scripts = ROOT / "koyjabo" / "static" / "js"
+    scripts = ROOT / "koyjabo" / "static" / "counting"
     script = "".join(path.read_text() for path in (scripts / "koyjabo.js", *sorted((scripts / "client").iterdir())))
     written = [found[1] for found in re.findall(r"console\.\w+\(\n?\s*([\"`])(.+?)\1", script)]
     patterns = [re.sub(r"\\\$\\{.+?\\}", ".*", re.escape(line)) for line in written if line != "WebSocket error:"]

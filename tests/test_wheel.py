@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.long(
     proved_by="test_deployment.py::test_checkout_finds_its_migrations_and_keeps_to_its_folder"
 )
 
+ROOT = Path(__file__).resolve().parents[1]
 SERVING = re.compile(r"serving on http://localhost:(\d+)")
 START_S = 120
 BUILD_S = 300
@@ -121,6 +123,8 @@ def test_pages_find_their_assets_and_are_translated(server):
     assert "মোট" in page
     assets = re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
     assert len(assets) >= 3
+    built = json.loads((ROOT / "koyjabo/static/min/manifest.json").read_text())
+    assert all(asset.startswith(f"/static/v-{built['version']}/") for asset in assets)
     for asset in [*assets, "/static/vendor/uPlot.js", "/static/vendor/uPlot.min.css", "/docs"]:
         answer = server.get(asset)
         assert (answer.status_code, bool(answer.content)) == (200, True), asset

@@ -1,4 +1,4 @@
-// Builds dist/: the client module as koyjabo/static/js has it, with its types, and all.js, which is all of it in one file.
+// Builds dist/: the client module as koyjabo/static/counting has it, with its types, and all.js, which is all of it in one file.
 import { execFileSync } from "node:child_process";
 import { cpSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,7 +7,7 @@ import { build } from "esbuild";
 
 const here = import.meta.dirname;
 const dist = join(here, "dist");
-const scripts = join(here, "../../koyjabo/static/js");
+const scripts = join(here, "../../koyjabo/static/counting");
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const modules = ["client", "koyjabo.js", ...readdirSync(scripts).filter((name) => /^koyjabo-(stream|queue)\.js$/.test(name))];
 

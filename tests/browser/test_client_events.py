@@ -1,4 +1,4 @@
-"""track() and page views of js/koyjabo.js on the pages of others: each counts once, whatever the page does."""
+"""track() and page views of counting/koyjabo.js on the pages of others: each counts once, whatever the page does."""
 
 from __future__ import annotations
 

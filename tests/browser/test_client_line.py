@@ -1,4 +1,4 @@
-"""The line of js/koyjabo.js to the server: what it takes from it, and that it comes back whatever happens to it."""
+"""The line of koyjabo.js to the server: what it takes from it, and that it comes back whatever happens to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""js/koyjabo.js on the pages of others: what it counts, what it keeps, and that any page can use it."""
+"""counting/koyjabo.js on the pages of others: what it counts, what it keeps, and that any page can use it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Streams of js/koyjabo.js: pages whose policy or network lets no socket through are live, and lose no visit."""
+"""Streams of counting/koyjabo.js: pages whose policy or network lets no socket through are live, and lose no visit."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from support.pages import expect, freeze
 BEGIN = """
 async () => {
   document.querySelector("main button.primary").dataset.countdown = "65";  // as the server writes it
-  await import("/static/js/countdown.js");
+  await import("/static/webkit/countdown.js");
 }
 """
 

@@ -12,7 +12,7 @@ long = pytest.mark.long(proved_by="browser/test_figures.py::test_digits_rest_bet
 LONGEST = 123_456_789_012
 BEGIN = """
 async () => {
-  const { Figures } = await import("/static/js/figures.js");
+  const { Figures } = await import("/static/webkit/figures.js");
   const shown = document.querySelector("[data-stat=uniqueVisitors]");
   shown.dataset.stat = "test";
   shown.dataset.value = shown.textContent = "1000";
@@ -27,7 +27,7 @@ async () => {
 RESTS = "[rolls, shown.querySelector('.rolling') ? 'rolling' : shown.textContent]"
 FILL = """
 async ([number, locale]) => {
-  const { Figures } = await import("/static/js/figures.js");
+  const { Figures } = await import("/static/webkit/figures.js");
   const shown = [...document.querySelectorAll("[data-stat]")];
   for (const each of shown) each.dataset.value = "0";
   new Figures().show(Object.fromEntries(shown.map((each) => [each.dataset.stat, number])));

@@ -20,11 +20,11 @@ long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_
 
 HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.shared.push(what); };"
 NTH = """async (numbers) => {
-  const { nth } = await import("/static/js/home/own-visit.js");
+  const { nth } = await import("/static/home/own-visit.js");
   return numbers.map(nth);
 }"""
 CODES = """async (names) => {
-  const { countryCode } = await import("/static/js/places.js");
+  const { countryCode } = await import("/static/webkit/places.js");
   return names.map(countryCode);
 }"""
 COUNT_RINGS = """() => {

@@ -1,4 +1,4 @@
-"""js/live.js: parts of a page are kept as the server would write them, and their readers stay where they are."""
+"""webkit/live.js: parts of a page are kept as the server would write them, and their readers stay where they are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = """<!doctype html><title>Rows</title>
 <div id="rows" data-live tabindex="0" style="height: 100px; overflow: auto">{rows}</div>"""
 BEGIN = """
 async () => {
-  const { LivePage } = await import("/static/js/live.js");
+  const { LivePage } = await import("/static/webkit/live.js");
   window.live = new LivePage();
   addEventListener("replaced", ({ target }) => { window.replaced = target.id; });
 }

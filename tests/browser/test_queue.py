@@ -1,4 +1,4 @@
-"""js/koyjabo-queue.js on the pages of others: what waits is sent once, and never what the server would count twice."""
+"""koyjabo-queue.js on the pages of others: what waits is sent once, and never what the server would count twice."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
     assert shown.get("Unknown") == places.get("Unknown")
 
 
-SCRIPT = Path(__file__).resolve().parents[2] / "koyjabo" / "static" / "js" / "places.js"
+SCRIPT = Path(__file__).resolve().parents[2] / "koyjabo" / "static" / "webkit" / "places.js"
 PLACES = [
     ("Bangladesh", "Bangladesh", "বাংলাদেশ"),
     ("Hong Kong", "Hong Kong", "হংকং"),

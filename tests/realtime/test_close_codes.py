@@ -20,5 +20,5 @@ def test_react_package_knows_every_code_of_a_refusal():
 
 
 def test_page_of_a_community_knows_the_code_of_a_lost_permission():
-    said = (ROOT / "koyjabo/static/js/inside.js").read_text()
+    said = (ROOT / "koyjabo/static/communities/inside.js").read_text()
     assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in said

@@ -1,4 +1,4 @@
-"""The pages of others, on which js/koyjabo.js runs, with a line that tests answer."""
+"""The pages of others, on which counting/koyjabo.js runs, with a line that tests answer."""
 
 from __future__ import annotations
 

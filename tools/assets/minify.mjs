@@ -1,61 +1,98 @@
-// Minifies our scripts and styles, and packs them and those of others with Brotli, into koyjabo/static/min/. A file has
-// a hash of its source for a name, by which the server finds it (web/http/static_files.py); one whose source has changed
-// since is not found. A script of js/pages is one file with all that it imports, and has the hash of all of these; so has
-// the client module.
+// Builds koyjabo/static/min/ from the files beside it: scripts and styles minified, everything that is text packed with
+// Brotli and gzip, and manifest.json, in which the server looks up what it has to know (webkit/assets/static_files.py).
+// The client module and what is in a folder `pages/` are one file each with all that they import.
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, extname, join, relative } from "node:path";
-import { brotliCompressSync } from "node:zlib";
-import { build, transformSync } from "esbuild";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+import { build } from "esbuild";
 import { minify } from "terser";
 
 const STATIC = "koyjabo/static";
-const OPTIONS = { minify: true, charset: "utf8", target: "esnext", legalComments: "none" };
+const TARGET = join(STATIC, "min");
+const TEXTS = [".js", ".css", ".svg", ".json", ".webmanifest"];
+const CLIENT = "counting/koyjabo.js";
+const INLINE = "home/pages/home.css";
+const OPTIONS = { bundle: true, minify: true, format: "esm", charset: "utf8", target: "esnext", legalComments: "none", write: false };
 // After esbuild: 2 % less of what is sent.
 const AGAIN = { module: true, ecma: 2022, compress: { passes: 3, keep_fargs: false } };
-const KINDS = { ".js": { loader: "js", format: "esm", treeShaking: true }, ".css": { loader: "css" } };
-const TEXTS = [".js", ".css", ".svg"];
 
-const PAGES = join(STATIC, "js", "pages");
-const CLIENT = join(STATIC, "js", "koyjabo.js");
-const isBundle = (path) => path === CLIENT || dirname(path) === PAGES;
-const target = join(STATIC, "min");
+const isBundle = (name) => name === CLIENT || name.split("/").at(-2) === "pages";
+const isOurs = (name) => [".js", ".css"].includes(extname(name)) && !name.startsWith("vendor/");
 
-/** The path of what is made of a file. */
-const built = (source, suffix) => join(target, createHash("sha256").update(source).digest("hex").slice(0, 16) + suffix);
+/** The names of all files but those made here. */
+const sources = readdirSync(STATIC, { recursive: true, withFileTypes: true })
+  .filter((each) => each.isFile())
+  .map((each) => relative(STATIC, join(each.parentPath, each.name)).replaceAll("\\", "/"))
+  .filter((name) => !name.startsWith("min/"))
+  .sort();
 
-function files(folder) {
-  return readdirSync(join(STATIC, folder), { recursive: true }).filter((name) => TEXTS.includes(extname(name))).map((name) => join(STATIC, folder, name));
-}
-
-rmSync(target, { recursive: true, force: true });
-mkdirSync(target);
-async function write(source, suffix, text) {
-  const { code } = suffix === ".js" ? await minify(text, AGAIN) : { code: text };
-  writeFileSync(built(source, suffix), code);
-  writeFileSync(built(source, `${suffix}.br`), brotliCompressSync(code));
-}
-
-/** What a page loads later stays a file of its own. `folder` is that of the bundle. */
-const later = (folder) => ({
-  name: "later",
+/** What a file of its own stays, by a path from the bundle: what a script loads later, what a style shows. Of a file that is
+ * no bundle, all that it imports. */
+const apart = (name) => ({
+  name: "apart",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.{1,2}\// }, ({ kind, path, resolveDir }) => (kind === "dynamic-import" ? { path: `./${relative(folder, join(resolveDir, path))}`, external: true } : null));
+    onResolve({ filter: /^\.{1,2}\// }, ({ kind, path, resolveDir }) => {
+      if (kind === "entry-point" || (isBundle(name) && ["import-statement", "import-rule"].includes(kind))) return null;
+      const target = relative(dirname(join(STATIC, name)), join(resolveDir, path));
+      return { path: target.startsWith(".") ? target : `./${target}`, external: true };
+    });
   },
 });
 
-async function bundle(path) {
-  const { metafile, outputFiles } = await build({ ...OPTIONS, entryPoints: [path], bundle: true, format: "esm", metafile: true, write: false, plugins: [later(dirname(path))] });
-  const sources = Object.keys(metafile.inputs).sort();
-  await write(Buffer.concat(sources.map((each) => readFileSync(each))), ".js", outputFiles[0].text);
+async function built(name) {
+  if (!isOurs(name)) return readFileSync(join(STATIC, name));
+  const { outputFiles } = await build({ ...OPTIONS, entryPoints: [join(STATIC, name)], plugins: [apart(name)] });
+  const [{ text }] = outputFiles;
+  return Buffer.from(extname(name) === ".js" ? (await minify(text, AGAIN)).code : text);
 }
 
-for (const path of [...files("js"), ...files("css")]) {
-  const source = readFileSync(path), suffix = extname(path);
-  if (isBundle(path)) await bundle(path);
-  else await write(source, suffix, transformSync(source.toString(), { ...OPTIONS, ...KINDS[suffix], sourcefile: path }).code);
+/** The modules that each of our scripts imports at load, nearest first. */
+async function graph() {
+  const entryPoints = sources.filter((name) => isOurs(name) && extname(name) === ".js").map((name) => join(STATIC, name));
+  const { metafile } = await build({ ...OPTIONS, entryPoints, outdir: TARGET, metafile: true });
+  const importsOf = (name) => metafile.inputs[join(STATIC, name)].imports.filter(({ kind }) => kind === "import-statement").map(({ path }) => relative(STATIC, path));
+  return (name, whole = []) => {
+    const found = new Set([name]); // which grows while it is read
+    for (const each of found) if (!whole.includes(each)) for (const imported of importsOf(each)) found.add(imported);
+    return [...found].slice(1);
+  };
 }
-for (const path of files("vendor")) {
-  const source = readFileSync(path);
-  writeFileSync(built(source, `${extname(path)}.br`), brotliCompressSync(source));
+
+/** A style for the head of a page, from which its addresses start at the root. */
+function inlined(css, version) {
+  const text = css.toString().trim().replaceAll("../../", `/static/v-${version}/`);
+  return { text, digest: createHash("sha256").update(text).digest("base64") };
 }
+
+/** @param {Map<string, Buffer>} files  by name, in the order of these */
+function digestOf(files) {
+  const hash = createHash("sha256");
+  for (const [name, content] of files) hash.update(`${name} ${content.length}\n`).update(content);
+  return hash.digest("hex");
+}
+
+rmSync(TARGET, { recursive: true, force: true });
+const contents = new Map();
+for (const name of sources) contents.set(name, await built(name));
+for (const [name, content] of contents) {
+  if (!TEXTS.includes(extname(name))) continue;
+  const path = join(TARGET, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
+  writeFileSync(`${path}.br`, brotliCompressSync(content));
+  writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
+}
+
+const version = digestOf(contents).slice(0, 12);
+const modulesOf = await graph();
+const scripts = sources.filter((name) => isOurs(name) && extname(name) === ".js");
+const manifest = {
+  version,
+  sources: digestOf(new Map(sources.map((name) => [name, readFileSync(join(STATIC, name))]))),
+  names: sources,
+  preloads: Object.fromEntries(scripts.filter((name) => !isBundle(name)).map((name) => [name, modulesOf(name, [CLIENT])])),
+  bundled: Object.fromEntries(scripts.filter((name) => isBundle(name)).map((name) => [name, modulesOf(name)])),
+  inline: { [INLINE]: inlined(contents.get(INLINE), version) },
+};
+writeFileSync(join(TARGET, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);

@@ -58,14 +58,22 @@ def _is_killed(mutation: Mutation, free: SimpleQueue[Path]) -> bool:
     original = (copy / mutation.file).read_text()
     try:
         mutation.apply(copy)
+        _build(copy, mutation)
         survived = set(mutation.tests) - _failing(copy, mutation.tests, expected=set(mutation.tests))
     finally:
         (copy / mutation.file).write_text(original)
+        _build(copy, mutation)
         free.put(copy)
     verdict = "SURVIVES " if survived else "killed   "
     tests = ", ".join(sorted(survived)) or f"{len(mutation.tests)} tests fail"
     _say(f"{verdict} {time.monotonic() - began:5.1f} s  {mutation.area}: {mutation.name}: {tests}")
     return not survived
+
+
+def _build(copy: Path, mutation: Mutation) -> None:
+    """Pages get what is built of a script or a style."""
+    if mutation.file.startswith("koyjabo/static/"):
+        subprocess.run(["node", "tools/assets/minify.mjs"], cwd=copy, check=True)
 
 
 def _failing(copy: Path, tests: Iterable[str], expected: set[str]) -> set[str]:

@@ -4,6 +4,7 @@ page without an inline script, which our content security policy forbids (`respo
 
 from __future__ import annotations
 
+import mimetypes
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -27,7 +28,7 @@ bp = Blueprint("docs", __name__, url_prefix="/docs")
 def docs() -> Response:
     """The same for all readers, logged in or not: it takes 24 ms to make, and so is made once."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return private(packing.kept(_page(app, static_files.current_version(), language(), theme()), "text/html"))
+    return private(packing.kept(_page(app, static_files.assets().version, language(), theme()), "text/html"))
 
 
 @bp.get("/try")
@@ -37,7 +38,14 @@ def try_it() -> str:
 
 @bp.get('/<any("swagger-ui.css", "swagger-ui-bundle.js"):name>')
 def file(name: str) -> Response:
-    return static_files.send(FILES / name, static_files.FOR_A_DAY)
+    response = packing.kept(_packed(FILES / name), mimetypes.guess_type(name)[0] or "")
+    response.headers["Cache-Control"] = static_files.FOR_A_DAY
+    return response
+
+
+@cache
+def _packed(file: Path) -> bytes:
+    return packing.keep(file.read_bytes())
 
 
 @lru_cache(maxsize=16)

@@ -75,7 +75,7 @@ def place(name: str) -> str:
 
 
 def place_words() -> dict[str, str]:
-    """What js/places.js needs besides the names of countries that browsers know: words by English name."""
+    """What webkit/places.js needs besides the names of countries that browsers know: words by English name."""
     return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
 
 
@@ -109,8 +109,8 @@ def exact(at_ms: int, zone: ZoneInfo) -> str:
 
 
 def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
-    """Day and minute as a `<time>` element, which js/parts/ages.js changes to "12 s ago". `data-age` is its age in ms,
-    so that the clock of the browser does not matter; `title` has the second and the zone.
+    """Day and minute as a `<time>` element, which parts/ages.js changes to "12 s ago". `data-age` is its age in ms, so
+    that the clock of the browser does not matter; `title` has the second and the zone.
     """
     element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
     text = _local(at_ms, zone, "d MMM y, HH:mm")

@@ -8,7 +8,7 @@ from koyjabo.web.current import current
 
 ANY_SITE = "https://koyjabo.example"
 """Stands in samples for a site without PUBLIC_URL: no answer repeats the host of its request but as the address
-of its picture. js/samples.js puts the address there that the reader has come to.
+of its picture. webkit/samples.js puts the address there that the reader has come to.
 """
 
 

@@ -14,8 +14,9 @@ from support.app_fixtures import Site
 from support.page_calls import Reader
 from support.routes import path_of, rules
 
-from koyjabo.web.http.static_files import CLIENT, FOLDER, is_bundle
+from koyjabo.web.http.static_files import FOLDER
 
+CLIENT = "counting/koyjabo.js"
 META = re.compile(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"(?: media="([^"]+)")?>')
 ICONS = {"/favicon.ico": {(16, 16), (32, 32), (48, 48)}, "/apple-touch-icon.png": {(180, 180)}}
 PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password", "/install"]
@@ -58,7 +59,7 @@ def test_card_of_a_site_without_a_public_address_is_at_the_host_of_the_request(s
 
 
 def test_colour_of_the_browser_is_that_of_the_page(site):
-    surfaces = re.search(r"--surface: light-dark\((#\w{6}), (#\w{6})\)", (FOLDER / "css" / "tokens.css").read_text())
+    surfaces = re.search(r"--surface: light-dark\((#\w{6}), (#\w{6})\)", (FOLDER / "webkit" / "tokens.css").read_text())
     schemes = ("light", "dark")
     said = meta(site.client.get("/").text)
     assert [said[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(surfaces.groups())
@@ -109,6 +110,11 @@ ADDRESS = re.compile(r'(?:src|href)="/static/v-[0-9a-f]+/([^"]+)"')
 
 STATEMENT = re.compile(r"""(?:^|\n|;)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s*)?["']([^"']+)["']""")
 """Read in another way than the server does."""
+
+
+def is_bundle(name: str) -> bool:
+    """Whether its file has all that it imports."""
+    return name == CLIENT or "/pages/" in name
 
 
 def imports(name: str) -> set[str]:
@@ -165,10 +171,13 @@ def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
     """So that no module is there twice, with a state of its own each time."""
     scripts, _ = modules_of(all_pages["/admin/ boss"])
-    assert scripts == {"js/pages/overview.js"} | {"js/get-started.js", "js/parts/copy.js"}  # of a site without visits
-    assert modules_of(all_pages["/ stranger"])[0] == {"js/pages/home.js"}
+    assert scripts == {"panel/pages/overview.js"} | {
+        "panel/get-started.js",
+        "webkit/parts/copy.js",
+    }  # of a site without visits
+    assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}
 
 
 def test_pages_have_what_this_test_relies_on(all_pages):
     found = [set(modules_of(page)[1]) for page in all_pages.values()]
-    assert any({CLIENT, "js/figures.js", "js/page.js"} <= preloaded for preloaded in found)
+    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in found)

@@ -5,18 +5,23 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
 
 import pytest
+from flask import Flask
+from support.app_fixtures import Site
 
 from koyjabo.web.http import static_files
-from koyjabo.web.http.module_graph import imports_of
-from koyjabo.web.http.static_files import BUILT, CLIENT, FOLDER, is_bundle
+from koyjabo.web.http.static_files import FOLDER
 
+BUILT = FOLDER / "min"
+MANIFEST = json.loads((BUILT / "manifest.json").read_text())
+CLIENT = "counting/koyjabo.js"
 MODULE_LIMIT = 3_500
-"""Of js/koyjabo.js in gzip, bytes (3.4 KB; 3 in Brotli): other sites load it too."""
+"""Of the client module in gzip, bytes (3.4 KB; 3 in Brotli): other sites load it too."""
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def client(site):
 @pytest.fixture(scope="module")
 def style(client):
     """Where pages find their style."""
-    return re.search(r'href="(/static/v-[0-9a-f]{12}/css/[\w+]*site[\w+]*\.css)"', client.get("/login").text)[1]
+    return re.search(r'href="(/static/v-[0-9a-f]{12}/webkit/pages/base\.css)"', client.get("/login").text)[1]
 
 
 def test_files_under_the_name_of_their_content_are_kept_for_a_year_and_need_no_tag(client, style):
@@ -63,15 +68,8 @@ def test_pages_of_others_find_the_client_module_under_one_name(client):
     assert answer.mimetype == "text/javascript"
 
 
-def minified(name: str):
-    """Where `make assets` has put it; a bundle goes by all that is in it."""
-    names = [name, *imports_of(FOLDER, name, "")] if is_bundle(name) else [name]
-    source = b"".join((FOLDER / each).read_bytes() for each in sorted(names))
-    return BUILT / f"{hashlib.sha256(source).hexdigest()[:16]}{(FOLDER / name).suffix}"
-
-
 def test_texts_travel_packed_to_those_who_unpack(client):
-    for name in ("css/site.css", "js/koyjabo.js", "vendor/uPlot.js", "vendor/icons.svg"):
+    for name in ("webkit/site.css", CLIENT, "vendor/uPlot.js", "vendor/icons.svg"):
         accepted = ("", "gzip", "gzip, br")
         plain, packed, brotli = (client.get(f"/static/{name}", headers={"Accept-Encoding": each}) for each in accepted)
         assert [each.headers.get("Content-Encoding") for each in (plain, packed, brotli)] == [None, "gzip", "br"]
@@ -83,49 +81,108 @@ def test_texts_travel_packed_to_those_who_unpack(client):
 
 
 def test_styles_of_a_page_are_one_file(client, style):
-    names = ["tokens", "site", "parts", "controls", "print"]
-    assert style.endswith(f"/css/{'+'.join(names)}.css")
-    parts = [client.get(f"/static/css/{name}.css").data for name in names]
-    assert client.get(style).data == b"".join(parts)
-    assert client.get("/static/css/site+uPlot.min.css").status_code == 200
-
-
-def test_nothing_else_is_joined(client):
-    odd = (
-        "site+no",
-        "site+",
-        "site+../css/site",
-        "site+%2e%2e",
-        "+".join(["site"] * 13),
-        "site+a%00",
-        "../js/page+live",
-    )
-    for path in ("js/page+live.js", *(f"css/{name}.css" for name in odd)):
-        assert client.get(f"/static/{path}").status_code == 404, path
+    """Which has the sheets that its source imports."""
+    names = re.findall(r'@import "\.\./(\w+\.css)";', (FOLDER / "webkit/pages/base.css").read_text())
+    assert len(names) > 3
+    parts = [client.get(f"/static/webkit/{name}").text for name in names]
+    joined = client.get(style).text
+    assert "@import" not in joined
+    assert joined.count("{") == sum(part.count("{") for part in parts)
 
 
 def test_scripts_and_styles_are_sent_minified(client):
     """After `make assets`."""
-    sources = [path for folder in ("js", "css") for path in (FOLDER / folder).rglob("*") if path.is_file()]
-    assert sources
+    sources = [FOLDER / name for name in MANIFEST["names"] if name.endswith((".js", ".css")) and "vendor/" not in name]
+    assert len(sources) > 90
     for source in sources:
-        name = str(source.relative_to(FOLDER))
-        assert client.get(f"/static/{name}").data == minified(name).read_bytes()
-        if not is_bundle(name):
-            assert len(minified(name).read_bytes()) < source.stat().st_size
+        name = source.relative_to(FOLDER).as_posix()
+        sent = client.get(f"/static/{name}").data
+        assert sent == (BUILT / name).read_bytes()
+        if source.parent.name != "pages" and name != CLIENT:
+            assert len(sent) < source.stat().st_size
 
 
-def test_source_that_has_changed_since_is_sent_itself(client, tmp_path, monkeypatch):
-    folder = tmp_path / "static"
-    shutil.copytree(FOLDER, folder)
-    monkeypatch.setattr(static_files, "FOLDER", folder)
-    monkeypatch.setattr(static_files, "BUILT", folder / "min")
-    source = folder / "js" / "page.js"
-    assert client.get("/static/js/page.js").data != source.read_bytes()
-    before = source.stat()
-    source.write_text("export const changed = true; // no twin\n")
-    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert client.get("/static/js/page.js").data == source.read_bytes()
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A copy of the files, which a test may change."""
+    copy = tmp_path / "static"
+    shutil.copytree(FOLDER, copy)
+    monkeypatch.setattr(static_files, "FOLDER", copy)
+    return copy
+
+
+def in_production():
+    """A client of an application that begins with the files as they are."""
+    app = Flask("static files", static_folder=None)
+    app.register_blueprint(static_files.bp)
+    static_files.init_app(app, is_development=False)
+    return app.test_client()
+
+
+def test_source_that_has_changed_is_sent_itself_at_the_next_request(folder, sqlite_database):
+    source = folder / "webkit" / "page.js"
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        assert site.client.get("/static/webkit/page.js").text != source.read_text()
+        built = site.client.get("/login").text
+        source.write_text(source.read_text().replace("export", "EXPORT"))
+        assert site.client.get("/static/webkit/page.js").text == source.read_text()
+        changed = site.client.get("/login").text
+        source.write_text(source.read_text().replace("EXPORT", "Export"))
+        assert len({built, changed, site.client.get("/login").text}) == 3  # so that browsers request it again
+
+
+def test_sources_do_without_what_is_built(folder, sqlite_database):
+    shutil.rmtree(folder / "min")
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        for path in ("/", "/login", "/docs/", "/communities"):
+            named = re.findall(r'(?:href|src)="(/static/[^"#]+)"', site.client.get(path).text)
+            assert len(named) > 1
+            assert {site.client.get(address).status_code for address in named} == {200}
+        assert site.client.get("/static/js/koyjabo.js").data == (folder / CLIENT).read_bytes()
+
+
+def test_server_with_other_files_than_were_built_sends_those(folder):
+    assert in_production().get("/static/webkit/page.js").data == (folder / "min/webkit/page.js").read_bytes()
+    source = folder / "webkit" / "page.js"
+    source.write_text(source.read_text().replace("export", "EXPORT"))
+    assert in_production().get("/static/webkit/page.js").text == source.read_text()
+
+
+def test_server_does_not_start_with_a_part_of_what_was_built(folder):
+    (folder / "min" / "webkit" / "page.js").unlink()
+    sentence = r"manifest.json names webkit/page.js, which is not beside it. Run `make assets`"
+    with pytest.raises(LookupError, match=sentence):
+        in_production()
+
+
+def test_page_in_development_looks_at_the_files_once(sqlite_database, monkeypatch):
+    walk, stat = os.walk, os.stat
+    walks, looks = [], []
+    with Site(sqlite_database.url, ENVIRONMENT="development") as site:
+        site.client.get("/install")
+        monkeypatch.setattr(os, "walk", lambda folder: walks.append(folder) or walk(folder))
+        monkeypatch.setattr(os, "stat", lambda path, **how: looks.append(str(path)) or stat(path, **how))
+        site.client.get("/install")
+        monkeypatch.undo()
+    assert walks == [FOLDER]
+    sources = [path for path in looks if path.startswith(str(FOLDER)) and not path.startswith(str(BUILT))]
+    assert len(sources) == len(set(sources)) == len(MANIFEST["names"])
+
+
+ASSET = re.compile(r"""\b(?:asset|has_asset|stylesheet|inline_stylesheet|module|bundle)\((["'])([^"']+\.\w+)\1\)""")
+
+
+def test_templates_name_files_that_are_there():
+    templates = [*(FOLDER.parent / "templates").rglob("*.html")]
+    named = {name for path in templates for _, name in ASSET.findall(path.read_text())}
+    assert len(named) > 40
+    assert named - set(MANIFEST["names"]) == set()
+
+
+def test_unknown_file_is_an_error_of_the_page_that_names_it(site):
+    page = site.app.jinja_env.from_string("{{ module('webkit/no.js') }}")
+    with site.app.test_request_context("/"), pytest.raises(LookupError, match=r"There is no file webkit/no\.js in "):
+        page.render()
 
 
 def test_module_for_other_sites_is_small(client):
@@ -136,24 +193,42 @@ def test_module_for_other_sites_is_small(client):
 
 def test_only_the_client_module_imports_its_parts():
     """Others would bring a second copy of them, with a state of its own."""
-    own = {name for name in imports_of(FOLDER, CLIENT, "") if name.startswith("js/client/")}
-    assert own == {f"js/client/{path.name}" for path in (FOLDER / "js" / "client").iterdir()}
-    for path in (FOLDER / "js").rglob("*.js"):
-        name = path.relative_to(FOLDER).as_posix()
-        if name not in own:
-            assert name == CLIENT or not own & set(imports_of(FOLDER, name, "", frozenset({CLIENT}))), name
+    own = {name for name in MANIFEST["bundled"][CLIENT] if name.startswith("counting/client/")}
+    assert own == {f"counting/client/{path.name}" for path in (FOLDER / "counting" / "client").iterdir()}
+    for name, imported in MANIFEST["preloads"].items():
+        assert name in own or not own & set(imported), name
+
+
+FEATURES = [
+    "webkit",
+    "counting",
+    "home",
+    "badges",
+    "realtime",
+    "accounts",
+    "reports",
+    "communities",
+    "visit_log",
+    "panel",
+]
+
+
+def test_scripts_import_those_of_features_below_alone():
+    height = {feature: number for number, feature in enumerate(FEATURES)}
+    scripts = {**MANIFEST["preloads"], **MANIFEST["bundled"]}
+    folders = {(name.partition("/")[0], each.partition("/")[0]) for name, all_ in scripts.items() for each in all_}
+    assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 
 def test_built_files_are_those_of_now():
     """`make assets` leaves nothing behind of earlier versions."""
-    names = [path.relative_to(FOLDER) for folder in ("js", "css") for path in (FOLDER / folder).rglob("*.*s*")]
-    assert {path.name for path in BUILT.iterdir() if path.suffix != ".br"} == {
-        minified(str(name)).name for name in names
-    }
+    built = {path.relative_to(BUILT).as_posix() for path in BUILT.rglob("*") if path.is_file()} - {"manifest.json"}
+    texts = {name for name in MANIFEST["names"] if (FOLDER / name).suffix in static_files.TEXTS}
+    assert built == {name + packing for name in texts for packing in ("", ".br", ".gz")}
 
 
 def test_text_is_sent_whole_and_the_rest_in_parts(client):
-    whole = client.get("/static/js/page.js", headers={"Range": "bytes=2-5", "Accept-Encoding": "gzip"})
+    whole = client.get("/static/webkit/page.js", headers={"Range": "bytes=2-5", "Accept-Encoding": "gzip"})
     assert (whole.status_code, whole.headers["Content-Encoding"]) == (200, "gzip")
     part = client.get("/static/card.png", headers={"Range": "bytes=0-3"})
     assert (part.status_code, part.data) == (206, b"\x89PNG")
@@ -161,15 +236,15 @@ def test_text_is_sent_whole_and_the_rest_in_parts(client):
 
 def test_what_a_browser_has_is_not_sent_again(client):
     for headers in ({}, {"Accept-Encoding": "gzip"}):
-        first = client.get("/static/css/site.css", headers=headers)
-        again = client.get("/static/css/site.css", headers={**headers, "If-None-Match": first.headers["ETag"]})
+        first = client.get("/static/webkit/site.css", headers=headers)
+        again = client.get("/static/webkit/site.css", headers={**headers, "If-None-Match": first.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
 
 
-SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/js/service-worker\.js)";\n')
+SOURCE = re.compile(r'import "(/static/v-[0-9a-f]{12}/counting/service-worker\.js)";\n')
 
 
-STYLE = re.compile(r'href="(/static/v-[0-9a-f]{12}/)css/')
+STYLE = re.compile(r'href="(/static/v-[0-9a-f]{12}/)webkit/')
 
 
 def test_service_worker_is_looked_for_anew_and_names_the_version_of_the_pages(site):

@@ -12,7 +12,7 @@ from support.admin_calls import panel
 
 from koyjabo.web.http.static_files import FOLDER
 
-STYLE = (FOLDER / "css" / "tokens.css").read_text()
+STYLE = (FOLDER / "webkit" / "tokens.css").read_text()
 COLOURS = {
     name: dict(zip(("light", "dark"), values, strict=True))
     for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)

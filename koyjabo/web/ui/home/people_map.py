@@ -19,7 +19,7 @@ LEAST = 3
 """The fewest people of a dot (specification: The web app)."""
 
 LARGEST, SMALLEST = 34, 8
-"""The radius of dots; their area is that of the number. js/home/people.js draws the same."""
+"""The radius of dots; their area is that of the number. home/people.js draws the same."""
 
 
 class Dot(NamedTuple):

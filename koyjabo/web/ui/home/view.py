@@ -58,7 +58,7 @@ class HomeView(NamedTuple):
 
     @property
     def known(self) -> dict[str, Any]:
-        """What js/home/pulse.js goes on from."""
+        """What home/pulse.js goes on from."""
         hour, age_ms = self.pulse and self.pulse.hour, self.last and self.last.age_ms
         return {"nowMs": self.now_ms, "hour": hour, "lastAgeMs": age_ms}
 

@@ -1,0 +1,7 @@
+/** Prints the recovery codes. Without a script they can be downloaded. */
+
+import { find } from "../webkit/page.js";
+
+const print = find("[data-print]");
+print.hidden = false;
+print.addEventListener("click", () => globalThis.print());

@@ -1,0 +1,36 @@
+/** Keeps the online count and the stats of a community up to date, and counts the visit. */
+
+import { Figures, written } from "../webkit/figures.js";
+import { community, listen, page, phrases } from "./inside.js";
+import { isNewer, KoyJabo } from "../counting/koyjabo.js";
+import { Announcer, find, readJson } from "../webkit/page.js";
+
+/** @typedef {import("../counting/koyjabo.js").Stats} Stats */
+/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
+
+const COUNTS = ["visitor_count", "visitor_joined", "visitor_left"];
+
+const figures = new Figures();
+const announcer = new Announcer();
+const koyjabo = new KoyJabo({ communityId: community, listens: false });
+/** @type {Stats} */
+let shown = readJson("stats");
+
+/** @param {Stats} stats  in any order */
+function accept(stats) {
+  if (!isNewer(stats, shown)) return;
+  shown = stats;
+  figures.show(stats);
+}
+
+/** @param {ServerEvent} event */
+function hear(event) {
+  if (event.type === "visitor_update") accept(event.stats);
+  if (!COUNTS.includes(event.type)) return;
+  figures.show({ online: event.count });
+  announcer.show(phrases.online.replace("{count}", written(event.count)));
+}
+
+find("#stats").addEventListener("replaced", () => accept(readJson("stats")));
+listen("visitors", hear, () => koyjabo.stop());
+koyjabo.start().then(() => page.refresh());

@@ -1,0 +1,62 @@
+/** The common parts of a community's live pages: their line, its state in words, and the end of access. */
+
+import { connection } from "../webkit/connection.js";
+import { Line } from "../counting/koyjabo.js";
+import { isLookedAt, LivePage } from "../webkit/live.js";
+import { find, readJson, showLine, write } from "../webkit/page.js";
+
+/** @typedef {{type: string, [field: string]: any}} ServerEvent */
+
+const FORBIDDEN = 4003;
+const AGAIN_MS = 30_000;
+
+const inside = find("#inside");
+
+export const phrases = readJson("phrases");
+export const { community = "", outside = "" } = inside.dataset;
+export const page = new LivePage();
+
+/** Remove everything that the user may no longer see. */
+function end() {
+  inside.remove();
+  const ending = find("#ending");
+  ending.hidden = false;
+  write(ending, phrases.forbidden);
+}
+
+/**
+ * Refreshes the page whenever the line is opened, because a socket does not send earlier changes.
+ * @param {string} room  of the community
+ * @param {(event: ServerEvent) => void} hear  called with each event
+ * @param {() => void} [after]  called when the user has lost access
+ */
+export function listen(room, hear, after) {
+  const url = new URL(`/ws/communities/${community}/${room}/`, location.href);
+  const line = new Line(url, {
+    hear(event) {
+      connection.heard();
+      showLine("live", phrases.live);
+      hear(event);
+    },
+    opened: () => page.refresh(),
+    lost() {
+      connection.doubt();
+      showLine("offline", phrases.offline);
+    },
+    ended(code) {
+      over.abort();
+      if (code !== FORBIDDEN) return again();
+      end();
+      after?.();
+    },
+  });
+  const over = new AbortController();
+  line.start(over.signal);
+
+  /** A refresh redirects to the login if the session has ended. If it has not, the line is opened again later. */
+  function again() {
+    showLine("offline", phrases.offline);
+    page.refresh();
+    setTimeout(() => isLookedAt().then(() => listen(room, hear, after)), AGAIN_MS);
+  }
+}

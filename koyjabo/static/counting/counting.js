@@ -1,0 +1,10 @@
+/** The switch "Do not count this browser". */
+
+import { KoyJabo } from "./koyjabo.js";
+import { find } from "../webkit/page.js";
+
+const part = find("[data-counting]");
+const box = /** @type {HTMLInputElement} */ (part.querySelector("input"));
+box.checked = KoyJabo.isNotCounted;
+box.addEventListener("change", () => KoyJabo.doNotCount(box.checked));
+part.hidden = false;

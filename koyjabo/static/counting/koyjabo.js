@@ -1,0 +1,301 @@
+/**
+ * Koy Jabo Live for any page of any site: counts the visit, and keeps the stats equal to the server's (docs/client.md).
+ * Only this module imports those of client/: `make assets` puts them into one file, so that none is there twice.
+ */
+
+import { Line } from "./client/line.js";
+import { origin } from "./client/origin.js";
+import { elapsedMs, onReturn, POLL_MS, request } from "./client/requests.js";
+import { isNewer } from "./client/stats.js";
+import { doNotCount, isNotCounted, keep, local, parsed, session } from "./client/storage.js";
+import { deliver, queue, waiting } from "./client/unsent.js";
+import { Visit } from "./client/visit.js";
+
+/**
+ * @typedef {import("./client/stats.js").Stats} Stats
+ * @typedef {import("./client/stats.js").Last} Last
+ * @typedef {import("./client/visit.js").Receipt} Receipt
+ *
+ * @typedef {"connecting" | "live" | "polling" | "offline"} LineState
+ * @typedef {(stats: Stats | null, line: LineState) => void} Listener
+ *
+ * @typedef {object} PageOptions
+ * @property {string} [baseUrl]
+ * @property {boolean} [listens]
+ * @property {boolean} [poll]
+ * @property {boolean} [pageViews]
+ * @property {Stats | null} [stats]
+ *
+ * @typedef {import("./client/visit.js").VisitOptions & PageOptions} Options
+ */
+
+const FRESH_AT_LOAD_MS = 10_000;
+const FRESH_MS = 30_000;
+const HEARTBEAT_MS = 60_000; // a visitor is active for 5 minutes by default
+
+export { isNewer, Line };
+
+/** A browser may load a page before it shows it. */
+const shown = () => /** @type {any} */ (document).prerendering && new Promise((then) => document.addEventListener("prerenderingchange", then));
+
+export class KoyJabo {
+  #options;
+  #visit;
+  /** @type {Promise<ReturnType<typeof import("./koyjabo-queue.js").eventsOf>> | undefined} */
+  #events; // requested once, so that they keep their order
+  /** The events of the site: by a socket, and by a stream where no socket can be opened. */
+  #socket;
+  /** @type {ReturnType<typeof import("./koyjabo-stream.js").stream> | undefined} */
+  #stream;
+  #area;
+  #key; // of the copy of the stats for the next page
+  /** @type {Stats | null} */
+  #stats = null;
+  #text = "";
+  /** The newest visit of anybody, if the server has named one. @type {Last | null} */
+  last = null; // read only
+  #changes = new EventTarget();
+  #stopped = new AbortController();
+  /** @type {LineState} */
+  line = "connecting"; // read only
+  #timer = 0;
+  #toldMs = 0; // when the server was heard or asked
+  #activeMs = 0;
+  /** @type {Promise<boolean> | null} */
+  #asking = null;
+  /** @type {Promise<void> | null} */
+  #registering = null;
+  /** @type {(first: Promise<unknown>) => void} */
+  #begin = () => {};
+  #begun = new Promise((begin) => (this.#begin = begin)); // settled with the first registration or request
+
+  /** @param {Options} [options] */
+  constructor(options = {}) {
+    const { baseUrl, poll, stats } = (this.#options = options);
+    const base = new URL(baseUrl ?? origin());
+    const { visitorId, who } = (this.#visit = new Visit(base, options));
+    this.visitorId = visitorId;
+    this.#area = who.anonymous ? session : local;
+    this.#key = `koyjabo.stats ${base.host}`;
+    this.#socket = new Line(new URL(who.anonymous ? "/?anonymous=true" : "/", base), {
+      hear: (event) => this.#hear(event),
+      lost: (isRefused) => {
+        this.#ask();
+        if (isRefused) this.#loadStream().catch(() => {}); // polls, then
+        return this.#stream?.replace();
+      },
+      opened: async (opened) => {
+        await this.#begun; // the server knows the visitor
+        if (opened.readyState !== 1) return; // it is not open any longer
+        opened.send(JSON.stringify({ type: "visitor", visitorId: who.visitorId })); // not in the URL: proxies log it
+        console.log("Connected to KoyJabo Analytics Stream");
+      },
+    });
+    this.poll = poll;
+    if (stats) this.#accept(stats, undefined, 0);
+  }
+
+  static doNotCount = doNotCount;
+
+  static get isNotCounted() {
+    return isNotCounted();
+  }
+
+  /** The newest known stats. Refreshes them if they are older than 30 s. */
+  get stats() {
+    if (elapsedMs() - this.#toldMs > FRESH_MS) this.refresh();
+    return this.#stats;
+  }
+
+  /** The visitor's own number, once the visit of this session is registered. */
+  get visit() {
+    return this.#visit.receipt;
+  }
+
+  /** Whether the visit of this session is registered; an older client that did that kept no number. */
+  get isCounted() {
+    return this.#visit.isRegistered;
+  }
+
+  /** How many visits and events of this browser have no answer yet. */
+  get waiting() {
+    return waiting();
+  }
+
+  /**
+   * Call `listener` now and at every change.
+   * @param {Listener} listener
+   * @returns {() => void} ends the subscription
+   */
+  subscribe(listener) {
+    const tell = () => listener(this.#stats, this.line);
+    this.#changes.addEventListener("change", tell);
+    tell();
+    return () => this.#changes.removeEventListener("change", tell);
+  }
+
+  /** Count the visit if it is the first of this session, and open the socket. */
+  async start() {
+    const { signal } = this.#stopped;
+    await shown();
+    if (signal.aborted) return;
+    this.#recall();
+    onReturn(() => this.#wake(), signal);
+    this.#timer = setInterval(() => this.#tick(), POLL_MS);
+    if (isNotCounted()) console.log("This browser is not counted (KoyJabo.doNotCount)");
+    if (this.#options.pageViews) this.#loadEvents().then((events) => events.follow(location.pathname));
+    const isLeft = waiting(); // by an earlier page
+    const { isDue } = this.#visit;
+    if (isDue) console.log("🆕 First visit in this session - registering with backend...");
+    this.#begin(isDue ? this.#register() : this.refresh());
+    if (this.#listens) this.#socket.start(signal); // meanwhile: on slow networks each answer takes half a second
+    await this.#begun;
+    if (isLeft) deliver(1); // unless the server has said when
+  }
+
+  /**
+   * Count an event.
+   * @param {string} name  of a-z, 0-9 and _
+   * @param {Record<string, unknown>} [props]  texts, numbers and booleans
+   */
+  async track(name, props, page = location.pathname) {
+    await shown();
+    (await this.#loadEvents()).track(name, props, page);
+  }
+
+  #loadEvents() {
+    return (this.#events ??= queue().then(({ eventsOf }) => eventsOf(this.#visit, this.#begun, this.#stopped.signal, local)));
+  }
+
+  async #loadStream() {
+    const { stream } = await import("./koyjabo-stream.js");
+    this.#stream ??= stream(this, this.#socket, this.#visit.base, this.#stopped.signal, (event) => this.#hear(event), () => void this.#ask());
+  }
+
+  /** Stop for good. @returns {Promise<void> | null} the registration in progress, if any */
+  stop() {
+    clearInterval(this.#timer);
+    this.#stopped.abort();
+    return this.#registering;
+  }
+
+  /** Take what an earlier page has kept, if it is recent. */
+  #recall() {
+    const { lastUpdated, ...stats } = parsed(this.#area[this.#key]) ?? {};
+    const ageMs = Date.now() - lastUpdated;
+    if (ageMs >= 0 && ageMs <= FRESH_AT_LOAD_MS) this.#accept(stats, undefined, lastUpdated);
+    else delete this.#area[this.#key];
+  }
+
+  /**
+   * @param {Stats} stats  from push, poll or registration, in any order
+   * @param {Last | null} [last]
+   * @param {number} [freshMs]  when they came, since 1970, if not now; 0 is unknown
+   */
+  #accept(stats, last = this.last, freshMs = Date.now()) {
+    if (!isNewer(stats, this.#stats)) return;
+    this.#stats = stats;
+    this.last = last;
+    if (freshMs) keep(this.#area, this.#key, JSON.stringify({ ...stats, lastUpdated: freshMs }));
+    const text = JSON.stringify([stats, last]);
+    if (text === this.#text) return;
+    this.#text = text;
+    dispatchEvent(new CustomEvent("globalStatsUpdated", { detail: stats }));
+    this.#tell();
+  }
+
+  /**
+   * Request the stats. Concurrent calls share one request.
+   * @returns {Promise<boolean>} whether the server answered
+   */
+  refresh() {
+    return (this.#asking ??= this.#fetch().finally(() => (this.#asking = null)));
+  }
+
+  async #fetch() {
+    this.#toldMs = elapsedMs();
+    try {
+      const response = await request("/api/stats", this.#visit.base);
+      if (response.ok) this.#accept(await response.json());
+      return response.ok;
+    } catch {
+      return false;
+    }
+  }
+
+  #register() {
+    return (this.#registering = this.#count().finally(() => (this.#registering = null)));
+  }
+
+  async #count() {
+    const told = await this.#visit.send();
+    if (told) {
+      this.#accept(told);
+      this.#tell(); // its number
+      this.#print(told);
+    }
+    if ((await this.refresh()) && !told) this.#print(/** @type {Stats} */ (this.#stats), " [from GET fallback]");
+  }
+
+  /** @param {Stats} stats */
+  #print(stats, whence = "") {
+    console.log(`📊 Backend sync - Total: ${stats.totalVisits}, Today: ${stats.todayVisits}, Active: ${stats.activeUsers}${whence}`);
+  }
+
+  /** @param {{stats?: Stats, last?: Last, milestone?: number}} event  a visitor_update, or another without stats */
+  async #hear({ stats, last, milestone }) {
+    if (this.#socket.isLive) this.#stream?.close();
+    if (!stats) return;
+    this.#toldMs = elapsedMs();
+    this.#accept(stats, last);
+    if (milestone) dispatchEvent(new CustomEvent("koyjaboMilestone", { detail: { milestone } }));
+    await this.#begun;
+    if (this.#isLive) this.#say("live");
+  }
+
+  get #isLive() {
+    return this.#socket.isLive || this.#stream?.isLive;
+  }
+
+  get #listens() {
+    return this.#options.listens !== false;
+  }
+
+  #tick() {
+    if (this.#visit.isDue) this.#register();
+    if (document.hidden) return;
+    if (this.#listens && (this.poll || !this.#isLive)) this.#ask();
+    this.#stayActive();
+  }
+
+  /** The stats may be old after the page was hidden or offline. */
+  #wake() {
+    this.#tick();
+    if (this.#listens) this.refresh();
+  }
+
+  async #ask() {
+    const answered = await this.refresh();
+    if (!this.#isLive) this.#say(answered ? "polling" : "offline");
+  }
+
+  /** Send a heartbeat if there is no open socket, which would keep the visitor active: a stream does not say whose it is. */
+  #stayActive() {
+    const nowMs = elapsedMs();
+    if (this.#socket.isLive || !this.#visit.isRegistered || isNotCounted()) this.#activeMs = nowMs;
+    if (nowMs - this.#activeMs < HEARTBEAT_MS) return;
+    this.#activeMs = nowMs;
+    request("/api/visitor/heartbeat", this.#visit.base, this.#visit.who).catch(() => {});
+  }
+
+  /** @param {LineState} line */
+  #say(line) {
+    if (line === this.line) return;
+    this.line = line;
+    this.#tell();
+  }
+
+  #tell() {
+    this.#changes.dispatchEvent(new Event("change"));
+  }
+}

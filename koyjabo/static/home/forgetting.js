@@ -1,0 +1,61 @@
+/** Erases the visitor on the server, then its id in this browser. */
+
+/** @typedef {import("../counting/koyjabo.js").KoyJabo} KoyJabo */
+
+const OURS = /^(visitorId$|koyjabo\.(?!doNotCount))/;
+const LONGEST_WAIT_S = 30;
+
+/**
+ * Repeat the request until it succeeds: a visitor with very many visits is erased in several requests.
+ * @param {KoyJabo} koyjabo  is stopped after that
+ * @returns {Promise<boolean>} whether the visitor is erased; if not, the call may be repeated
+ */
+export async function forget(koyjabo) {
+  await forgetWaiting(); // it would be counted afterwards
+  if (!(await isForgotten(koyjabo.visitorId))) return false;
+  const visit = koyjabo.stop();
+  if (visit && !(await visit.then(() => isForgotten(koyjabo.visitorId)))) return false; // erase again: a visit was registered in the meantime
+  for (const area of /** @type {const} */ (["localStorage", "sessionStorage"])) forgetHere(area);
+  await forgetWaiting();
+  return true;
+}
+
+/** What waits in the browser. Another page or the service worker that sends it ends first. */
+async function forgetWaiting() {
+  const clear = () => new Promise((done) => Object.assign(indexedDB.deleteDatabase("koyjabo.waiting"), { onsuccess: done, onerror: done }));
+  await (navigator.locks?.request("koyjabo.waiting", clear) ?? clear()).catch(() => {}); // the browser allows none
+}
+
+/** @param {string} visitorId */
+async function isForgotten(visitorId) {
+  const request = {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ visitorId }),
+  };
+  try {
+    let answer = await fetch("/api/visitor/forget", request);
+    while (await isToBeAskedAgain(answer)) answer = await fetch("/api/visitor/forget", request);
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits for the time in Retry-After. @param {Response} answer */
+async function isToBeAskedAgain(answer) {
+  if (answer.ok || (await answer.json()).code !== "not_yet_forgotten") return false;
+  const waitS = Math.min(Number(answer.headers.get("Retry-After")), LONGEST_WAIT_S);
+  await new Promise((resolve) => setTimeout(resolve, 1000 * waitS));
+  return true;
+}
+
+/** @param {"localStorage" | "sessionStorage"} area */
+function forgetHere(area) {
+  try {
+    const kept = window[area];
+    for (const key of Object.keys(kept).filter((key) => OURS.test(key))) kept.removeItem(key);
+  } catch {
+    // The browser's storage is not available.
+  }
+}

@@ -1,0 +1,62 @@
+/** The way to the next milestone; each is celebrated once, when it comes. */
+
+import { written } from "../webkit/figures.js";
+import { find, readJson, write } from "../webkit/page.js";
+
+const SHOWN_MS = 20_000;
+
+const phrases = readJson("phrases").goal;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+export class Goal {
+  #part = find("[data-goal]");
+  #words = find("[data-goal-words]");
+  #pace = find("[data-pace]");
+  #bar = find("[data-goal] rect");
+  #ahead = (this.#part.dataset.goal ?? "").split(" ").map(Number);
+  #first = this.#ahead[0];
+  #total = 0;
+  #reached = 0; // the milestone that is celebrated; 0: none
+  #celebrated = new Set();
+
+  /** @param {number} total */
+  show(total) {
+    this.#total = total;
+    if (!this.#reached) this.#draw();
+  }
+
+  /** @param {number} milestone */
+  celebrate(milestone) {
+    if (this.#celebrated.has(milestone)) return;
+    this.#celebrated.add(milestone);
+    this.#reached = milestone;
+    const words = phrases.reached.replace("{milestone}", written(milestone));
+    this.#part.classList.add("reached");
+    this.#put(words, 1);
+    write(find("[data-announcement]"), words);
+    setTimeout(() => this.#end(milestone), SHOWN_MS);
+    if (!still.matches) import("./confetti.js").then(({ fall }) => fall()).catch(() => {}); // without a network there is none
+  }
+
+  /** @param {number} milestone */
+  #end(milestone) {
+    if (milestone !== this.#reached) return; // another one has come
+    this.#reached = 0;
+    this.#part.classList.remove("reached");
+    this.#draw();
+  }
+
+  #draw() {
+    const next = this.#ahead.find((each) => each > this.#total);
+    this.#part.hidden = !next;
+    if (!next) return; // the page knows a few; a new one has more
+    this.#pace.hidden = next !== this.#first;
+    this.#put(phrases.ahead.replace("{visits}", written(next - this.#total)).replace("{milestone}", written(next)), this.#total / next);
+  }
+
+  /** @param {string} words  @param {number} share */
+  #put(words, share) {
+    write(this.#words, words);
+    this.#bar.setAttribute("width", `${Math.floor(100 * share)}%`);
+  }
+}

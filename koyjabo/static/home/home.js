@@ -1,0 +1,94 @@
+/** Keeps the stats of the site and the line's state up to date, tells visitors their number, and erases them on request.
+ * The parts below the fold are loaded when the number is there.
+ */
+
+import { connection } from "../webkit/connection.js";
+import { Figures, written } from "../webkit/figures.js";
+import { OwnVisit } from "./own-visit.js";
+import { Pulse } from "./pulse.js";
+import { KoyJabo } from "../counting/koyjabo.js";
+import { Announcer, find, readJson, showLine, write } from "../webkit/page.js";
+
+/** @typedef {import("../counting/koyjabo.js").Stats} Stats */
+
+const SETTLED_MS = 3_000; // then the page leaves the network to others
+
+const phrases = readJson("phrases");
+const milestones = (document.querySelector("[data-goal]")?.getAttribute("data-goal") ?? "").split(" ").map(Number);
+
+/** @param {Stats} stats */
+function inWords({ totalVisits, todayVisits, activeUsers }) {
+  return phrases.announcement
+    .replace("{total}", written(totalVisits))
+    .replace("{today}", written(todayVisits))
+    .replace("{active}", written(activeUsers));
+}
+
+const figures = new Figures();
+const announcer = new Announcer();
+const ownVisit = new OwnVisit();
+/** @type {Stats} */
+const first = readJson("stats");
+const known = readJson("pulse");
+const pulse = new Pulse(first, known);
+connection.asOf(known.nowMs);
+/** @type {Stats | null} */
+let shown = null;
+let isOver = false; // the first try to register the visit
+
+const koyjabo = new KoyJabo({ stats: first });
+const hadNumber = koyjabo.visit !== null;
+
+/** @type {Promise<typeof import("./pages/home-later.js")> | undefined} */
+let later;
+
+/** @returns {Promise<typeof import("./pages/home-later.js")>} */
+function loadLater() {
+  later ??= import("./pages/home-later.js").then((module) => {
+    module.follow(koyjabo, pulse);
+    return module;
+  });
+  later.catch(() => (later = undefined)); // without a network; again when the line is back
+  return later;
+}
+
+/** @param {number} milestone */
+const celebrate = (milestone) => loadLater().then((module) => module.celebrate(milestone)).catch(() => {});
+
+koyjabo.subscribe((stats, state) => {
+  if (state === "live") connection.heard();
+  if (state === "offline") connection.doubt();
+  showLine(state, stats?.stale && state !== "offline" ? phrases.stale : phrases[state]);
+  if (state !== "connecting") pulse.follow(state === "live");
+  if (state === "live") loadLater();
+  if (stats) ownVisit.show(koyjabo, stats, isOver);
+  if (!stats || stats === shown) return;
+  shown = stats;
+  figures.show(stats);
+  pulse.show(stats);
+  announcer.show(inWords(stats));
+});
+addEventListener("koyjaboMilestone", (event) => celebrate(/** @type {CustomEvent} */ (event).detail.milestone));
+
+koyjabo.start().then(() => {
+  const { visit, stats } = koyjabo;
+  isOver = true;
+  if (stats) ownVisit.show(koyjabo, stats, isOver);
+  if (visit && !hadNumber && milestones.includes(visit.ordinal)) celebrate(visit.ordinal);
+  loadLater();
+});
+addEventListener("load", () => setTimeout(() => import("../counting/offline.js").catch(() => {}), SETTLED_MS));
+
+const asking = find("[data-forget] form");
+asking.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const said = find("[data-forget] [role=status]"), button = find("[data-forget] button");
+  button.toggleAttribute("disabled", true);
+  write(said, phrases.forgetting);
+  const isForgotten = await import("./forgetting.js").then(({ forget }) => forget(koyjabo)).catch(() => false);
+  write(said, isForgotten ? phrases.forgotten : phrases.remembered);
+  button.toggleAttribute("disabled", isForgotten);
+  if (!isForgotten) return;
+  showLine("offline", phrases.stale);
+  find("[data-share]").removeAttribute("href"); // the page of the number is gone
+});

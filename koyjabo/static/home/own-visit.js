@@ -1,0 +1,93 @@
+/** "You are visit no. 4,001, the 145th today", and the link by which that is shared. */
+
+import { locale, written } from "../webkit/figures.js";
+import { KoyJabo } from "../counting/koyjabo.js";
+import { find, readJson } from "../webkit/page.js";
+
+/** @typedef {import("../counting/koyjabo.js").Stats} Stats */
+
+const SHOWN_MS = 2_000;
+const LATE_MS = 60_000;
+
+/** The ends of ordinal numbers, by the plural rules of the Unicode CLDR. @type {Record<string, Record<string, string>>} */
+const ENDS = {
+  "en": { one: "st", two: "nd", few: "rd", other: "th" },
+  "bn-BD": { one: "ম", two: "য়", few: "র্থ", many: "ষ্ঠ", other: "তম" },
+};
+const kinds = new Intl.PluralRules(locale, { type: "ordinal" });
+const phrases = readJson("phrases").own;
+const timeZone = find("[data-connection]").dataset.zone;
+
+/** @param {number} ms  since 1970 */
+export const minuteOfDay = (ms) => new Date(ms).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit", hour12: false, timeZone });
+
+/** @param {number} number  @returns {string} "145th" */
+export const nth = (number) => written(number) + ENDS[locale][kinds.select(number)];
+
+/** A visit has a number in its day; the page may be open on another one. @param {number} ordinal  @param {Stats} stats */
+const isOfToday = (ordinal, { totalVisits, todayVisits }) => ordinal > totalVisits - todayVisits;
+
+/** A sentence with emphasised values. @param {string} phrase  with names in braces  @param {Record<string, string>} values */
+function sentence(phrase, values) {
+  return phrase.split(/\{(\w+)\}/).map((part, at) => {
+    if (at % 2 === 0) return part;
+    const strong = document.createElement("strong");
+    strong.textContent = values[part];
+    return strong;
+  });
+}
+
+export class OwnVisit {
+  #words = find("[data-own]");
+  #link = /** @type {HTMLAnchorElement} */ (find("[data-share]"));
+  #label = /** @type {HTMLElement} */ (find("[data-share] span"));
+  #shown = "";
+  #countedMs = 0; // when this page first knew its number
+
+  constructor() {
+    this.#link.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.#share();
+    });
+  }
+
+  /** @param {KoyJabo} koyjabo  @param {Stats} stats  @param {boolean} isOver  the first try of the registration has ended */
+  show({ visit, isCounted, line }, stats, isOver) {
+    if (visit) this.#showNumber(visit, stats);
+    else if (KoyJabo.isNotCounted) this.#write(phrases.notCounted);
+    else if (line === "offline") this.#write(phrases.waits);
+    else if (isCounted) this.#write(phrases.oneOf, { today: written(stats.todayVisits) });
+    else if (isOver) this.#write(phrases.notSaved);
+  }
+
+  /** @param {import("../counting/client/visit.js").Receipt} visit  @param {Stats} stats */
+  #showNumber({ ordinal, today, share }, stats) {
+    this.#link.href = share;
+    this.#countedMs ||= Date.now();
+    const openedMs = performance.timeOrigin, hasWaited = this.#countedMs - openedMs > LATE_MS;
+    const phrase = today && isOfToday(ordinal, stats) ? phrases.number : phrases.numberAlone;
+    const values = { ordinal: written(ordinal), today: nth(today) };
+    if (!hasWaited) return this.#write(phrase, values);
+    const times = { opened: minuteOfDay(openedMs), counted: minuteOfDay(this.#countedMs) };
+    this.#write(`${phrase} ${phrases.late}`, { ...values, ...times });
+  }
+
+  /** @param {string} phrase  @param {Record<string, string>} [values] */
+  #write(phrase, values = {}) {
+    const shown = phrase + Object.values(values);
+    if (shown === this.#shown) return; // a screen reader announces each write
+    this.#shown = shown;
+    this.#words.replaceChildren(...sentence(phrase, values));
+  }
+
+  async #share() {
+    const { href } = this.#link, number = this.#words.querySelector("strong")?.textContent ?? "";
+    const shared = { title: document.title, text: phrases.shared.replace("{ordinal}", number), url: href };
+    if (navigator.share) return navigator.share(shared).catch(() => {}); // the visitor has thought better of it
+    if (!navigator.clipboard) return location.assign(href);
+    await navigator.clipboard.writeText(href);
+    const label = this.#label.textContent;
+    this.#label.textContent = phrases.copied;
+    setTimeout(() => (this.#label.textContent = label), SHOWN_MS);
+  }
+}

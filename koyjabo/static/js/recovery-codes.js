@@ -1,7 +1,0 @@
-/** Prints the recovery codes. Without a script they can be downloaded. */
-
-import { find } from "./page.js";
-
-const print = find("[data-print]");
-print.hidden = false;
-print.addEventListener("click", () => globalThis.print());

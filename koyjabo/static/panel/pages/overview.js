@@ -1,0 +1,11 @@
+/** All scripts of Overview, which `make assets` puts into one file. */
+
+import "../../webkit/connection.js";
+import "../../webkit/parts/menu.js";
+import "../../webkit/parts/tabs.js";
+import "../../webkit/charts.js";
+import "../../reports/insights.js";
+import "../admin.js";
+import "../panel.js";
+import "../../reports/panel.js";
+import "../../visit_log/realtime.js";

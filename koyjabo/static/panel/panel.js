@@ -1,0 +1,57 @@
+/** What every page of the panel has: whether visits are saved, the colour of Health, and the command menu. */
+
+import { isLookedAt } from "../webkit/live.js";
+import { find, write } from "../webkit/page.js";
+import { panel } from "../realtime/panel-line.js";
+
+const ASK_MS = 60_000; // the line tells at once when visits are no longer or again saved
+const ANSWER_LIMIT_MS = 10_000;
+
+/** Questions before damage have neither the mark nor the menu. @param {{unsaved: string, health: string, words: string}} state */
+function showState({ unsaved, health, words }) {
+  const notice = /** @type {HTMLElement} */ (find("[data-unsaved]").firstElementChild);
+  write(notice, unsaved);
+  notice.hidden = !unsaved;
+  const mark = find("[data-health]");
+  if (!mark) return;
+  mark.dataset.kind = health;
+  write(/** @type {HTMLElement} */ (mark.firstElementChild), words);
+}
+
+let isAsking = false; // once, also where the page is hidden for hours
+
+async function ask() {
+  if (isAsking) return;
+  isAsking = true;
+  await isLookedAt();
+  try {
+    const signal = AbortSignal.timeout?.(ANSWER_LIMIT_MS);
+    const response = await fetch(find("[data-unsaved]").dataset.unsaved ?? "", { signal });
+    if (response.ok && !response.redirected) showState(await response.json());
+  } catch {
+    // The server cannot be reached, of which the page tells elsewhere.
+  }
+  isAsking = false;
+}
+
+/** The menu itself is loaded when it is first opened. */
+function listenForMenu() {
+  const button = find("[data-command-menu]");
+  if (!button) return;
+  const open = async () => (await import("./command-menu.js")).open();
+  button.addEventListener("click", (event) => {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    void open();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey) return;
+    event.preventDefault();
+    void open();
+  });
+  if (navigator.platform.startsWith("Mac")) write(/** @type {HTMLElement} */ (button.querySelector("kbd")), "⌘K");
+}
+
+for (const news of ["state", "polled"]) panel.addEventListener(news, ask);
+setInterval(ask, ASK_MS);
+listenForMenu();

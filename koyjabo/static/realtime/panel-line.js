@@ -1,0 +1,143 @@
+/** The line of a page of the panel: its events, and an exchange every few seconds that finds a server which hangs. */
+
+import { connection } from "../webkit/connection.js";
+import { Line } from "../counting/koyjabo.js";
+import { isLookedAt, LivePage } from "../webkit/live.js";
+
+/** @typedef {import("../counting/koyjabo.js").Stats} Stats */
+
+/**
+ * @typedef {object} Visit
+ * @property {number} id
+ * @property {number} ordinal
+ * @property {number} at  ms since 1970
+ * @property {string} place
+ * @property {string} page
+ * @property {string} browser
+ * @property {string} system
+ * @property {boolean} [bot]
+ * @property {{id: string, name: string}} [community]
+ * @property {{id: string, name: string}} [user]
+ */
+
+/** Whole values by key; null: the key is gone. @typedef {Record<string, any>} Part */
+/** @typedef {{type: string, whole: boolean, visits: Visit[]} & Record<string, Part>} PanelUpdate */
+
+const FORBIDDEN = 4003;
+const AGAIN_MS = 30_000;
+const EXCHANGE_MS = 3_000;
+const QUESTION = '{"type":"request_count"}';
+const STATE_LIMIT_MS = 2_000; // together with the next, so that a server that hangs is noticed within 10 s
+const POLL_LIMIT_MS = 2_500;
+
+/** Dispatches `update` with each PanelUpdate, `state` when visits are no longer or again saved; without a line `polled` with
+ * Stats, or `lost`.
+ */
+class Panel extends EventTarget {
+  /** The server's clock is ahead by this, ms. */
+  aheadMs = 0;
+  #over = new AbortController();
+  #page = new LivePage();
+  #askAlive = connection.ask;
+  #unsaved = "";
+  /** @type {WebSocket | null} */
+  #socket = null;
+
+  start() {
+    setInterval(() => document.hidden || this.#question(), EXCHANGE_MS);
+    this.#restart();
+  }
+
+  #restart() {
+    connection.ask = () => this.#ask();
+    this.#open();
+  }
+
+  #open() {
+    this.#over.abort();
+    this.#over = new AbortController();
+    this.#socket = null;
+    const line = new Line(new URL("/ws/admin/", location.href), {
+      opened: (socket) => this.#opened(socket),
+      hear: (event) => this.#hear(event),
+      lost: () => this.#lost(),
+      ended: (code) => this.#ended(code),
+    });
+    line.start(this.#over.signal);
+  }
+
+  /** @param {WebSocket} socket */
+  #opened(socket) {
+    this.#socket = socket;
+    this.#question(); // the answer has the server's time
+  }
+
+  #question() {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(QUESTION);
+  }
+
+  /** @param {{type: string, timestamp: string, unsaved_since?: string | null}} event */
+  #hear(event) {
+    connection.heard();
+    this.dispatchEvent(new Event("heard"));
+    if (event.type === "panel_state") this.#take(event.timestamp, event.unsaved_since ?? "");
+    if (event.type === "panel_update") this.dispatchEvent(new CustomEvent("update", { detail: event }));
+  }
+
+  /** @param {string} timestamp  @param {string} unsaved  since when visits have not been saved, or "" */
+  #take(timestamp, unsaved) {
+    this.aheadMs = Date.parse(timestamp) - Date.now();
+    if (unsaved !== this.#unsaved) this.dispatchEvent(new Event("state"));
+    this.#unsaved = unsaved;
+  }
+
+  #lost() {
+    this.#socket = null;
+    connection.doubt();
+  }
+
+  /** On the line, whose exchange is small; where that does not answer, open it again, and ask for the stats. */
+  async #ask() {
+    if (this.#socket) {
+      if (await this.#isHeard()) return true;
+      this.#open(); // one that is still being opened is left alone: it may be slow
+    }
+    return this.#poll();
+  }
+
+  /** @returns {Promise<boolean>} whether anything is heard within the limit */
+  #isHeard() {
+    this.#question();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), STATE_LIMIT_MS);
+      this.addEventListener("heard", () => (clearTimeout(timer), resolve(true)), { once: true });
+    });
+  }
+
+  async #poll() {
+    try {
+      const response = await fetch("/api/stats", { signal: AbortSignal.timeout?.(POLL_LIMIT_MS) });
+      if (response.ok) {
+        this.dispatchEvent(new CustomEvent("polled", { detail: await response.json() }));
+        return true;
+      }
+    } catch {
+      // No answer is like one of a proxy whose server is gone.
+    }
+    this.dispatchEvent(new Event("lost"));
+    return false;
+  }
+
+  /** The right is gone: the page says so. Or the session: a refresh redirects to the login if it has ended.
+   * @param {number} code
+   */
+  #ended(code) {
+    if (code === FORBIDDEN) return location.reload();
+    connection.ask = this.#askAlive;
+    this.dispatchEvent(new Event("lost"));
+    this.#page.refresh();
+    setTimeout(() => isLookedAt().then(() => this.#restart()), AGAIN_MS);
+  }
+}
+
+export const panel = new Panel();

@@ -1,0 +1,210 @@
+/** Insights without reloads: its links and forms are fetched, and the parts of the page replaced. Keys choose ranges. */
+
+import { Figures } from "../webkit/figures.js";
+import { LivePage, replaceParts } from "../webkit/live.js";
+import { find, readJson, write } from "../webkit/page.js";
+
+const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minute
+const NOTICED_MS = 300; // an answer that takes longer shows its progress
+const AT_ONCE = 2; // requests for parts
+const TYPING = "input, select, textarea, [contenteditable]";
+
+const root = find("[data-insights]");
+const progress = find("[data-insights-progress]");
+let figures = new Figures(root);
+let asking = new AbortController();
+let shown = location.pathname + location.search;
+
+/** @param {string} url  @param {AbortSignal} signal  @returns {Promise<Document | null>} that page, if it is one of Insights */
+async function read(url, signal) {
+  const limit = AbortSignal.any?.([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]) ?? signal;
+  const response = await fetch(url, { headers: { Accept: "text/html" }, signal: limit });
+  const answer = new DOMParser().parseFromString(await response.text(), "text/html");
+  return response.redirected || !answer.querySelector("[data-insights]") ? null : answer; // the session may have ended
+}
+
+/** Shows the view of an address. @param {string} url  @param {boolean} isNew  whether it is a new entry of the history */
+async function go(url, isNew) {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking, focused = focusNow();
+  const noticed = setTimeout(() => showProgress(0, 0), NOTICED_MS);
+  try {
+    const newer = await read(url, signal);
+    if (!newer) return location.assign(url);
+    if (isNew) history.pushState(null, "", url);
+    shown = location.pathname + location.search;
+    replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
+    replaceParts(newer); // those beside Insights, of the same days
+    tell(focused);
+    await fill(signal);
+    say();
+  } catch {
+    if (!signal.aborted) location.assign(url); // the browser says that the server cannot be reached
+  } finally {
+    clearTimeout(noticed);
+    if (!signal.aborted) showProgress(1, 1);
+  }
+}
+
+/** Parts with the same names are replaced one by one, so that the page stays where it is. @param {HTMLElement} newer */
+function replace(newer) {
+  if (parts(newer).join() === parts(root).join()) newer.querySelectorAll("[data-part]").forEach(replacePart);
+  else root.replaceChildren(...newer.childNodes);
+}
+
+/** One that is still counted keeps what it shows until then. @param {Element} newer */
+function replacePart(newer) {
+  const part = find(`#${newer.id}`);
+  part.toggleAttribute("data-pending", newer.hasAttribute("data-pending"));
+  if (newer.hasAttribute("data-pending")) part.setAttribute("aria-busy", "true");
+  else {
+    part.removeAttribute("aria-busy");
+    part.replaceChildren(...newer.childNodes);
+  }
+}
+
+/** Asks for the parts that the page came without. @param {AbortSignal} signal */
+async function fill(signal) {
+  const pending = /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-pending]")]), all = pending.length;
+  const work = async () => {
+    for (let part = pending.shift(); part && !signal.aborted; part = pending.shift()) {
+      showProgress(all - pending.length - 1, all);
+      await fillPart(part, signal);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+}
+
+/** One that does not come says so, and can be asked for again. @param {HTMLElement} part  @param {AbortSignal} signal */
+async function fillPart(part, signal) {
+  const url = new URL(location.href);
+  url.searchParams.set("part", part.dataset.part ?? "");
+  const newer = (await read(url.href, signal).catch(() => null))?.querySelector("[data-part]");
+  if (signal.aborted) return;
+  const focused = focusNow();
+  if (newer) replacePart(newer);
+  else showFailure(part);
+  tell(focused);
+}
+
+/** @param {HTMLElement} part */
+function showFailure(part) {
+  const template = /** @type {HTMLTemplateElement} */ (find("template[data-insights-failed]"));
+  const failure = document.importNode(template.content, true);
+  /** @type {Element} */ (failure.firstElementChild).id = part.getAttribute("aria-labelledby") ?? "";
+  part.removeAttribute("aria-busy");
+  part.replaceChildren(failure);
+}
+
+/** @param {HTMLElement} part  that has failed */
+async function retry(part) {
+  const { signal } = asking;
+  showProgress(0, 0);
+  await fillPart(part, signal);
+  if (signal.aborted) return;
+  showProgress(1, 1);
+  part.tabIndex = -1;
+  (/** @type {HTMLElement | null} */ (part.querySelector("[data-retry]")) ?? part).focus();
+}
+
+/** For what listens to changes of the page, and for the focus. @param {() => HTMLElement | null} focused */
+function tell(focused) {
+  figures = new Figures(root);
+  root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+  if (document.activeElement === document.body) focused()?.focus({ preventScroll: true });
+}
+
+/** Finds the link, button or field after a change that has the focus now; if it is gone, the choice of days. */
+function focusNow() {
+  const element = /** @type {HTMLElement | null} */ (document.activeElement);
+  if (!element || !root.contains(element)) return () => null;
+  const menu = element.closest("details"), at = menu ? [...root.querySelectorAll("summary")].indexOf(/** @type {HTMLElement} */ (menu.querySelector("summary"))) : 0;
+  const { key } = element.dataset, own = element.id ? `#${CSS.escape(element.id)}` : key ? `[data-key="${CSS.escape(key)}"]` : "summary";
+  return () => /** @type {HTMLElement | null} */ ((own !== "summary" && root.querySelector(own)) || root.querySelectorAll("summary")[at]);
+}
+
+/** @param {HTMLElement} element */
+const parts = (element) => Array.from(element.querySelectorAll("[data-part]"), (part) => part.id);
+
+/** @param {number} done  @param {number} all  parts; 0 of 0: not known */
+function showProgress(done, all) {
+  const bar = /** @type {HTMLProgressElement} */ (progress.firstElementChild);
+  if (all) Object.assign(bar, { max: all, value: done });
+  else bar.removeAttribute("value");
+  progress.hidden = all > 0 && done >= all;
+  root.toggleAttribute("data-busy", !progress.hidden);
+}
+
+/** Announces the present view to screen readers. */
+function say() {
+  const said = /** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll("[data-said]"));
+  write(find("[data-insights-said]"), Array.from(said, (each) => each.dataset.said).join(". "));
+}
+
+/** @param {string} href */
+const isView = (href) => new URL(href).pathname === location.pathname;
+
+root.addEventListener("click", (event) => {
+  const link = /** @type {Element} */ (event.target).closest("a[href]");
+  const href = new URL(link?.getAttribute("href") ?? "", location.href).href; // links of maps have no text in `href`
+  if (!link || link.hasAttribute("download") || !isView(href) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  void go(href, true);
+  link.closest("details.menu")?.removeAttribute("open");
+});
+
+root.addEventListener("click", (event) => {
+  const button = /** @type {Element} */ (event.target).closest("[data-retry]");
+  if (button) void retry(/** @type {HTMLElement} */ (button.closest("[data-part]")));
+});
+
+root.addEventListener("submit", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!isView(form.action)) return;
+  event.preventDefault();
+  const url = new URL(form.action);
+  for (const [name, value] of new FormData(form)) url.searchParams.append(name, String(value));
+  void go(url.href, true);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (/** @type {Element} */ (event.target).closest(TYPING) || document.querySelector("dialog[open]")) return;
+  const key = /^Key[A-Z]$/.test(event.code) ? event.code.slice(3) : event.key.toUpperCase(); // also of a Bangla keyboard
+  const control = /** @type {HTMLElement | null} */ (root.querySelector(`[aria-keyshortcuts="${CSS.escape(key)}"]`));
+  if (!control) return;
+  event.preventDefault();
+  control.click();
+  if (control.matches("summary")) control.focus();
+});
+
+addEventListener("popstate", () => {
+  if (location.pathname + location.search !== shown) void go(location.href, false);
+});
+
+root.addEventListener("replaced", (event) => {
+  if (/** @type {Element} */ (event.target).id === "insights-numbers") figures.show(readJson("insights-numbers") ?? {});
+});
+
+/** @returns {number} when the figures were read, ms since 1970 by the server's clock */
+export const asOf = () => readJson("insights-numbers")?.at ?? 0;
+
+/** The address of the figures and the chart alone. */
+function livePart() {
+  const url = new URL(location.href);
+  url.searchParams.set("part", "figures,chart");
+  return url.href;
+}
+
+const now = new LivePage(livePart);
+const later = new LivePage(() => location.href, 60_000);
+
+/** For pages that hear of visits: figures and chart follow within seconds, lists within a minute. */
+export function refresh() {
+  if (!root.querySelector("[data-today]") || root.hasAttribute("data-busy")) return;
+  now.refresh();
+  later.refresh();
+}
+
+void fill(asking.signal).finally(() => showProgress(1, 1));

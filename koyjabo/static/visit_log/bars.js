@@ -1,0 +1,46 @@
+/** Numbers by name as bars, the largest first. The row of a name is reused, so that its bar grows. */
+
+import { written } from "../webkit/figures.js";
+
+export class Bars {
+  #list;
+  #nobody;
+  #row;
+  #nameOf;
+  /** @type {Map<string, number>} */
+  #counts = new Map();
+  /** @type {Map<string, Element>} */
+  #rows = new Map();
+
+  /** @param {HTMLElement} part  with a list, a template of its rows, and a text for no rows
+   * @param {(name: string) => string} nameOf  the name to show
+   */
+  constructor(part, nameOf) {
+    this.#list = /** @type {HTMLElement} */ (part.querySelector("ul"));
+    this.#nobody = /** @type {HTMLElement} */ (part.querySelector("[data-nobody]"));
+    this.#row = /** @type {HTMLTemplateElement} */ (part.querySelector("template")).content;
+    this.#nameOf = nameOf;
+  }
+
+  /** @param {Record<string, number | null>} counts  whole values by name; null: it is gone  @param {boolean} isWhole */
+  take(counts, isWhole) {
+    if (isWhole) this.#counts.clear();
+    for (const [name, count] of Object.entries(counts)) count ? this.#counts.set(name, count) : this.#counts.delete(name);
+    const most = Math.max(...this.#counts.values());
+    const sorted = [...this.#counts].sort(([one, more], [other, fewer]) => fewer - more || one.localeCompare(other));
+    const rows = sorted.map(([name, count]) => this.#draw(name, count, (100 * count) / most));
+    this.#rows = new Map(sorted.map(([name], at) => [name, rows[at]]));
+    this.#list.replaceChildren(...rows);
+    this.#nobody.hidden = rows.length > 0;
+  }
+
+  /** @param {string} name  @param {number} count  @param {number} percent */
+  #draw(name, count, percent) {
+    const row = this.#rows.get(name) ?? /** @type {Element} */ (this.#row.firstElementChild?.cloneNode(true));
+    const [label, number, bar] = row.children;
+    label.textContent = this.#nameOf(name);
+    number.textContent = written(count);
+    bar.firstElementChild?.setAttribute("width", `${percent}%`);
+    return row;
+  }
+}

@@ -1,0 +1,100 @@
+/** The newest visits as rows. They wait while the list is pointed at, has the focus, or is paused. */
+
+import { written } from "../webkit/figures.js";
+import { showMoment } from "../webkit/moments.js";
+import { find, readJson } from "../webkit/page.js";
+import { panel } from "../realtime/panel-line.js";
+import { placeName } from "../webkit/places.js";
+
+/** @typedef {import("../realtime/panel-line.js").Visit} Visit */
+
+const phrases = readJson("phrases");
+
+export class Newest {
+  #table = find("[data-newest]");
+  #body = /** @type {HTMLTableSectionElement} */ (find("[data-newest] tbody"));
+  #row = /** @type {HTMLTemplateElement} */ (find("#visit")).content;
+  #button = find("[data-pause]");
+  #most = Number(this.#table.dataset.rows);
+  #isPaused = false;
+  /** @type {Visit[] | null} newest first; null before the first event */
+  #visits = null;
+  #waiting = 0;
+  #isRedrawn = false; // rows may have lost a name since they were drawn
+
+  constructor() {
+    this.#button.hidden = false;
+    this.#button.addEventListener("click", () => this.#pause(!this.#isPaused));
+    for (const end of ["pointerleave", "focusout"]) this.#table.addEventListener(end, () => setTimeout(() => this.#show()));
+    this.#label();
+  }
+
+  /** @param {Visit[]} visits  newest first  @param {boolean} isWhole */
+  take(visits, isWhole) {
+    const known = isWhole ? [] : (this.#visits ?? []), newest = known[0]?.id ?? 0;
+    const added = visits.filter(({ id }) => id > newest);
+    this.#visits = [...added, ...known].slice(0, this.#most);
+    this.#waiting = isWhole ? 0 : this.#waiting + added.length;
+    this.#isRedrawn ||= isWhole;
+    this.#show();
+  }
+
+  get #isHeld() {
+    return this.#isPaused || this.#table.matches(":hover") || this.#table.contains(document.activeElement);
+  }
+
+  /** @param {boolean} isPaused */
+  #pause(isPaused) {
+    this.#isPaused = isPaused;
+    this.#button.setAttribute("aria-pressed", String(isPaused));
+    this.#show();
+  }
+
+  #show() {
+    this.#label();
+    if (this.#isHeld || !this.#visits) return;
+    find("[data-no-visits]").hidden = this.#visits.length > 0;
+    const shown = new Map(this.#isRedrawn ? [] : [...this.#body.rows].map((row) => [row.dataset.id, row]));
+    this.#isRedrawn = false;
+    const fresh = this.#waiting;
+    this.#waiting = 0;
+    this.#label();
+    const rows = this.#visits.map((visit) => shown.get(String(visit.id)) ?? this.#draw(visit));
+    for (const row of rows.slice(0, fresh)) row.classList.add("arrived");
+    if (!fresh && rows.length === this.#body.rows.length && rows.every((row, at) => row === this.#body.rows[at])) return;
+    if (!fresh || !rows.slice(fresh).every((row) => row.isConnected)) return this.#body.replaceChildren(...rows);
+    this.#body.prepend(...rows.slice(0, fresh)); // the others stay where they are, or their glow would begin again
+    for (const row of [...this.#body.rows]) if (!rows.includes(row)) row.remove();
+  }
+
+  #label() {
+    const count = this.#isHeld ? this.#waiting : 0;
+    const words = this.#isPaused ? phrases.resume : phrases.pause;
+    this.#button.textContent = count ? `${words} · ${phrases.waiting.replace("{count}", written(count))}` : words;
+  }
+
+  /** @param {Visit} visit */
+  #draw(visit) {
+    const row = /** @type {HTMLTableRowElement} */ (this.#row.firstElementChild?.cloneNode(true));
+    row.dataset.id = String(visit.id);
+    showMoment(/** @type {Element} */ (row.querySelector("time")), visit.at, panel.aheadMs);
+    set(row, "ordinal", written(visit.ordinal), visit.ordinal);
+    set(row, "place", placeName(visit.place), visit.place);
+    set(row, "page", visit.page || "–");
+    set(row, "community", visit.community?.name, visit.community?.id);
+    set(row, "user", visit.user?.name, visit.user?.id);
+    set(row, "browser", [visit.browser, visit.system].filter(Boolean).join(" · ") || "–");
+    set(row, "bot", visit.bot ? phrases.bot : undefined);
+    return row;
+  }
+}
+
+/** Write a text, and the address of a link; without a text the element goes.
+ * @param {Element} row  @param {string} name  @param {string | undefined} text  @param {string | number} [key]
+ */
+function set(row, name, text, key) {
+  const element = /** @type {HTMLElement} */ (row.querySelector(`[data-field="${name}"]`));
+  if (text === undefined) return element.remove();
+  element.textContent = text || String(key);
+  if (element instanceof HTMLAnchorElement) element.href = (element.dataset.href ?? "").replace("~", encodeURIComponent(String(key)));
+}

@@ -1,0 +1,34 @@
+/** While a sheet is open, the address of the page is that of the link which opened it; closing it and "back" agree. */
+
+export class SheetAddress {
+  /** The link whose page is in the sheet. @type {HTMLAnchorElement | null} */
+  shown = null;
+
+  constructor() {
+    document.addEventListener("click", (event) => this.#follow(event));
+    document.addEventListener("close", (event) => this.#leave(event), { capture: true }); // it does not bubble
+    window.addEventListener("popstate", () => this.#close());
+  }
+
+  /** @param {MouseEvent} event */
+  #follow(event) {
+    const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("a[data-sheet]"));
+    if (!link || !event.defaultPrevented) return; // webkit/parts/sheet.js has opened no sheet
+    if (this.shown) history.replaceState(null, "", link.href);
+    else history.pushState(null, "", link.href);
+    this.shown = link;
+  }
+
+  /** @param {Event} event */
+  #leave(event) {
+    if (!this.shown || !(event.target instanceof HTMLDialogElement) || !event.target.matches(".sheet")) return;
+    this.shown.focus();
+    this.shown = null;
+    history.back();
+  }
+
+  #close() {
+    this.shown = null;
+    /** @type {HTMLDialogElement | null} */ (document.querySelector("dialog.sheet[open]"))?.close();
+  }
+}
