@@ -14,12 +14,11 @@ from koyjabo.audit import log
 from koyjabo.clock import Clock
 from koyjabo.counting.records import NewVisit
 from koyjabo.identity import OPERATOR
-from koyjabo.importers import ga4, goatcounter, plausible, sums_queries, umami
-from koyjabo.importers.days import Days
+from koyjabo.importers import day_exports, goatcounter, sums_queries, umami
+from koyjabo.importers.day_exports import Days
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
 from koyjabo.importers.report import Report, Summed
-from koyjabo.importers.sums import difference, require_same_site
 from koyjabo.maintenance.total import TOTAL
 from koyjabo.maintenance.total_queries import read_count
 from koyjabo.network.crawlers import is_bot
@@ -33,7 +32,10 @@ VISITS: dict[str, Callable[[Export, FirstViews, Report], None]] = {
     "umami": umami.read,
     "goatcounter": goatcounter.read,
 }
-SUMS: dict[str, Callable[[Export, Days, Report], None]] = {"plausible": plausible.read, "ga4": ga4.read}
+SUMS: dict[str, Callable[[Export, Days, Report], None]] = {
+    "plausible": day_exports.read_plausible,
+    "ga4": day_exports.read_google_analytics,
+}
 
 KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
 """The fields of a page view that are those of its visit."""
@@ -106,9 +108,9 @@ def _import_sums(source: Source, clock: Clock, progress: ReportProgress) -> Repo
 def _add(session: Any, source: Source, days: dict[str, int], clock: Clock) -> Summed:
     key = f"{source.program}:{source.site}" if source.site else source.program
     taken = sums_queries.taken(session, source.program)
-    require_same_site(days, key, taken)
+    sums_queries.require_same_site(days, key, taken)
     known = taken.get(key, {})
-    found = difference(days, known)
+    found = sums_queries.difference(days, known)
     if not found.more:
         total = read_count(session).total
         return Summed(0, 0, found.known, found.fewer, total, total)

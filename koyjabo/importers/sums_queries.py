@@ -1,17 +1,74 @@
-"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` by which it is known."""
+"""Adds visits by day to the total: an adjustment for each day, and a row in `imported_days` by which it is known.
+
+A later export of the same site has the days of the earlier one again, of which the last may have grown. A day is added
+once, and its growth once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from koyjabo.errors import KoyJaboError
 from koyjabo.maintenance.total_queries import Totals, add_to_total
 from koyjabo.models import ImportedDay
 
 Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""
+
+CHANCE = 3
+"""The number of days that may be equal in two sites, or differ in two exports of one: the newest come late."""
+
+
+class AnotherSite(KoyJaboError):
+    """The days differ from those of the named site, or are those of another one."""
+
+
+class Difference(NamedTuple):
+    more: dict[str, int]  # visits that are new, by day
+    same: int  # days that were added before, as they are in the file
+    grown: int
+    fewer: list[str]
+
+    @property
+    def known(self) -> int:
+        return self.same + self.grown + len(self.fewer)
+
+
+def difference(days: Days, known: Days) -> Difference:
+    more = {day: visits - known.get(day, 0) for day, visits in sorted(days.items()) if visits > known.get(day, 0)}
+    again = [day for day in days if day in known]
+    return Difference(
+        more=more,
+        same=sum(days[day] == known[day] for day in again),
+        grown=sum(days[day] > known[day] for day in again),
+        fewer=sorted(day for day in again if days[day] < known[day]),
+    )
+
+
+def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> None:
+    """Raises AnotherSite where the days tell that `source` is not the site of this file."""
+    own = difference(days, taken.get(source, {}))
+    if own.known - own.same > max(CHANCE, own.same):
+        raise AnotherSite(
+            f"Of {own.known:,} days that were imported before, only {own.same:,} have the same number of visits in "
+            "this file, so it seems to be of another site. Nothing was imported. Name the site with --site NAME."
+        )
+    for other, known in taken.items():
+        found = difference(days, known)
+        if other != source and found.same > max(CHANCE, found.known - found.same):
+            raise AnotherSite(
+                f"{found.same:,} days of this file were imported as {_site(other)} already, with the same numbers of "
+                "visits. Nothing was imported. Give the same --site as then, or none if there was none."
+            )
+
+
+def _site(source: str) -> str:
+    program, _, site = source.partition(":")
+    return f"--program {program} --site {site}" if site else f"--program {program}, without --site,"
 
 
 def taken(session: Session, program: str) -> dict[str, dict[str, int]]:

@@ -11,7 +11,7 @@ from support.exports import PLAUSIBLE, bring_export, table, zipped
 
 from koyjabo.extensions import db
 from koyjabo.importers.export import UnusableExport
-from koyjabo.importers.sums import AnotherSite
+from koyjabo.importers.sums_queries import AnotherSite
 from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.importing import Busy
 

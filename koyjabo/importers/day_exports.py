@@ -1,0 +1,161 @@
+"""Exports of sums by day: those of Plausible and of Google Analytics 4.
+
+Of Plausible, the visits of each day are `visits` in `imported_visitors_*.csv`, alone or in the zip archive of Settings,
+Imports & exports (since Community Edition 2.1).
+
+Of Google Analytics, they are its sessions: in the CSV of an exploration with the dimension Date and the metric
+Sessions, or of a report whose chart shows Sessions by "Nth day". Comments (#) and blank lines part its sections. The
+names of columns are in the language of the user. Days are in the time zone of the site there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.importers.records import Record
+from koyjabo.importers.report import Report
+from koyjabo.visit_log.import_file import BadLine
+
+DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
+GROUPED = re.compile(r"\d{1,3}(?:([,.\u00a0\u202f ’'])\d{3})(?:\1\d{3})*|\d{1,15}", re.ASCII)
+"""A whole number, with or without separators between thousands."""
+
+MOST = 10**12
+EARLIEST = "1970-01-02"
+
+COLUMNS = {"date", "visitors", "pageviews", "bounces", "visits", "visit_duration"}
+"""Of imported_visitors. Other files of the archive have a dimension beside them."""
+
+NO_VISITORS = (
+    "No file of this export has the columns of Plausible's imported_visitors: date, visitors, pageviews, bounces, "
+    "visits and visit_duration. What the dashboard exports is filtered and may be by hour or month. In Plausible: "
+    "Settings, Imports & exports, Prepare export."
+)
+
+SESSIONS = frozenset(
+    ["sessions", "sessioni", "sessies", "sessões", "sesiones", "sesje", "sesi", "sitzungen", "oturumlar", "сеансы"]
+).union(["সেশন", "सेशन", "セッション", "会话"])
+NTH_DAY, NTH = "Nth day", re.compile(r"\d{1,4}", re.ASCII)
+DATE = re.compile(r"#[^:#]*: ?(\d{8})", re.ASCII)
+"""A comment with one date. The last two before a section of a report are its start and its end."""
+
+NO_SESSIONS = (
+    "This file has no sessions by date. In Google Analytics: Explore, a free form with the dimension Date alone as "
+    "rows and the metric Sessions as values, all rows shown; export it as CSV."
+)
+
+
+class Days:
+    """The visits of each day of a file, YYYY-MM-DD, up to `today`."""
+
+    def __init__(self, today: str) -> None:
+        self.visits: dict[str, int] = {}
+        self._today = today
+
+    def add(self, day: str, visits: str) -> None:
+        """Raises ValueError for a line that cannot be used, UnusableExport for a day that was there before."""
+        found = _day(day)
+        if not EARLIEST <= found <= self._today:
+            raise ValueError("the day is in the future, or before 1970")
+        number = _number(visits)
+        if found in self.visits:
+            raise UnusableExport(
+                f"The file has several lines for {found}, so their sum may count visits twice. Export visits by day "
+                "alone, without another dimension and without a comparison."
+            )
+        self.visits[found] = number
+
+
+def _day(text: str) -> str:
+    if DAY.fullmatch(text):
+        try:
+            return date.fromisoformat(text).isoformat()
+        except ValueError:
+            pass
+    raise ValueError("the day must be a date, such as 2025-12-16 or 20251216")
+
+
+def _number(text: str) -> int:
+    if not GROUPED.fullmatch(text):
+        raise ValueError("the number of visits must be a whole number")
+    number = int(re.sub(r"\D", "", text))
+    if number > MOST:
+        raise ValueError("the number of visits is too large")
+    return number
+
+
+def read_plausible(export: Export, days: Days, report: Report) -> None:
+    """Raises UnusableExport."""
+    found = False
+    for table in export.tables():
+        if set(table.columns) != COLUMNS:
+            continue
+        found = True
+        for number, row in table:
+            try:
+                days.add(row.get("date", ""), row.get("visits", ""))
+            except ValueError as error:
+                table.refuse(number, str(error))
+    if not found:
+        raise UnusableExport(NO_VISITORS)
+
+
+def read_google_analytics(export: Export, days: Days, report: Report) -> None:
+    """Raises UnusableExport."""
+    found = False
+    for member in export.members:
+        for number, row in _rows(export.records(member)):
+            found = True
+            try:
+                days.add(*row)
+            except ValueError as error:
+                report.refuse(BadLine(number, str(error)))
+    if not found:
+        raise UnusableExport(NO_SESSIONS)
+
+
+def _rows(records: Iterator[Record]) -> Iterator[tuple[int, tuple[str, str]]]:
+    """The day and the sessions of each row that has them, as they are written."""
+    section: _Section | None = None
+    dates: list[str] = []
+    for number, values in records:
+        if not values or values[0].startswith("#"):
+            dates = dates if section is None else []
+            dates += DATE.findall(values[0]) if values else []
+            section = None
+        elif section is None:
+            section = _Section(values, dates[-2] if len(dates) > 1 else None)
+        else:
+            row = section.row(values)
+            if row:
+                yield number, row
+
+
+class _Section:
+    """A header and the rows below it. `start` is the first day of the report, YYYYMMDD."""
+
+    def __init__(self, columns: list[str], start: str | None) -> None:
+        names = [name.strip().casefold() for name in columns]
+        self._sessions = next((at for at, name in enumerate(names) if at and name in SESSIONS), None)
+        self._start = start if columns[0] == NTH_DAY else None
+        self._is_by_day = False
+
+    def row(self, values: list[str]) -> tuple[str, str] | None:
+        """None for rows of totals, which have no day, and in sections of other things than sessions by day."""
+        if self._sessions is None:
+            return None
+        day = self._day(values[0])
+        self._is_by_day |= bool(DAY.fullmatch(day))
+        visits = values[self._sessions] if self._sessions < len(values) else ""
+        return (day, visits) if self._is_by_day and day else None
+
+    def _day(self, text: str) -> str:
+        if not self._start or not NTH.fullmatch(text):
+            return text
+        try:
+            return (date.fromisoformat(self._start) + timedelta(days=int(text))).isoformat()
+        except (ValueError, OverflowError):
+            return text
