@@ -11,7 +11,7 @@ from koyjabo.cluster.bus import Bus, NullBus
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_memory import MemoryWorkers
 from koyjabo.communities.live.dashboard_room import DashboardLeader, LocalLeader
-from koyjabo.counting.queries import recent_visits
+from koyjabo.counting.recent_visits_queries import recent_visits
 from koyjabo.extensions import db
 from koyjabo.observability.socket_log import SocketLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers

@@ -42,7 +42,7 @@ from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.stats_rooms import StatsRooms
 from koyjabo.communities.live.time_spent import TimeSpent
 from koyjabo.communities.permissions import Permissions
-from koyjabo.counting import queries as counting_queries
+from koyjabo.counting import milestone_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, OnBatch, open_store
 from koyjabo.counting.live_stats import LiveStats
@@ -141,7 +141,7 @@ def counting(
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
     def find(scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-        return base.database.read(counting_queries.greatest_milestone, scope, epoch, values)
+        return base.database.read(milestone_queries.greatest, scope, epoch, values)
 
     return MilestoneNews(live_stats, base.milestones, find)
 
