@@ -13,7 +13,7 @@ import maxminddb
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from koyjabo import installation
+from koyjabo.core import installation
 from koyjabo.settings import database_url, operator_secrets
 from koyjabo.settings.checks import SHORTEST_TOKEN
 from koyjabo.settings.schema import Settings

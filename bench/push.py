@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import click
-from harness import machine, versions
-from harness.broadcasts import (
+from harness.clients.broadcasts import (
     OURS,
     OURS_DEFLATE,
     OURS_PLAIN,
@@ -30,10 +29,12 @@ from harness.broadcasts import (
     stages,
     with_trigger,
 )
-from harness.crowds import Counts, allow_files
+from harness.clients.websocket_clients import Counts, allow_files
 from harness.folders import RESULTS, scratch
-from harness.tables import NO_WORSE, Report, Target, say_targets
-from harness.versions import Version
+from harness.reporting import machine
+from harness.reporting.tables import NO_WORSE, Report, Target, say_targets
+from harness.servers import versions
+from harness.servers.versions import Version
 
 FEW, MANY = 1_000, 10_000
 QUICK_SIZE, QUICK_ROUNDS, QUICK_SECONDS = 200, 3, 2

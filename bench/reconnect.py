@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from statistics import median
 
 import click
-from harness import machine, proc, versions
-from harness.broadcasts import Pusher, Stand, deployed
-from harness.crowds import allow_files, crowd
-from harness.databases import fresh
+from harness.clients.broadcasts import Pusher, Stand, deployed
+from harness.clients.websocket_clients import allow_files, crowd
 from harness.folders import RESULTS, scratch
-from harness.processes import free_port, serving
-from harness.tables import NO_WORSE, Report, Target, progress, say_targets
-from harness.versions import THIS, Version
+from harness.reporting import machine
+from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.servers import process_figures as proc
+from harness.servers import versions
+from harness.servers.databases import fresh
+from harness.servers.server import free_port, serving
+from harness.servers.versions import THIS, Version
 
 QUICK_SOCKETS = 300
 HEAD = ("", "CPU µs/connect", "least-most", "all back s", "least-most", "without number", "lost")

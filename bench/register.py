@@ -11,13 +11,16 @@ from functools import partial
 from statistics import median
 
 import click
-from harness import contenders as who
-from harness import load, machine, proc, versions
-from harness.contenders import POSTGRES, WARM_UP_S, Contender, Figures, Place
-from harness.databases import fresh, is_exact, postgres
+from harness.clients import http_load as load
 from harness.folders import RESULTS, scratch
-from harness.tables import Report, Target, progress, say_targets
-from harness.versions import Version
+from harness.reporting import machine
+from harness.reporting.tables import Report, Target, progress, say_targets
+from harness.servers import contenders as who
+from harness.servers import process_figures as proc
+from harness.servers import versions
+from harness.servers.contenders import POSTGRES, WARM_UP_S, Contender, Figures, Place
+from harness.servers.databases import fresh, is_exact, postgres
+from harness.servers.versions import Version
 
 WARM_UP_CONNECTIONS = 8
 BUSY = 64

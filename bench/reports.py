@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from statistics import median
 
 import click
-from harness import contenders as who
-from harness import machine
-from harness.contenders import Place
-from harness.databases import Database, SqliteFile, postgres
+from harness.clients.steady_requests import OK, Steady, percentile
 from harness.folders import RESULTS, scratch
-from harness.ledgers import VISITS_EACH, filled, wait_until_read
-from harness.processes import Server
-from harness.steady import OK, Steady, percentile
-from harness.tables import Report, Target, say_targets
+from harness.reporting import machine
+from harness.reporting.tables import Report, Target, say_targets
+from harness.servers import contenders as who
+from harness.servers.contenders import Place
+from harness.servers.databases import Database, SqliteFile, postgres
+from harness.servers.ledgers import VISITS_EACH, filled, wait_until_read
+from harness.servers.server import Server
 
 ALL_VISITS = 5_000_000
 ALIVE_A_SECOND, ALIVE_P99_MS = 200, 15

@@ -11,11 +11,11 @@ import math
 from dataclasses import asdict, replace
 
 import click
-from harness import machine
 from harness import scale_model as model
 from harness.folders import RESULTS
+from harness.reporting import machine
+from harness.reporting.tables import Report
 from harness.scale_model import Costs, Load, Plant
-from harness.tables import Report
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 FULLEST = 4

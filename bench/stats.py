@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from functools import partial
 
 import click
-from harness import contenders as who
-from harness import load, machine, versions
-from harness.contenders import WARM_UP_S, Contender, Figures, Place
-from harness.databases import Database, SqliteFile, postgres
+from harness.clients import http_load as load
 from harness.folders import RESULTS, scratch
-from harness.ledgers import filled, wait_until_read
-from harness.processes import Server
-from harness.tables import NO_WORSE, Report, Target, progress, say_targets
-from harness.versions import Version
+from harness.reporting import machine
+from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.servers import contenders as who
+from harness.servers import versions
+from harness.servers.contenders import WARM_UP_S, Contender, Figures, Place
+from harness.servers.databases import Database, SqliteFile, postgres
+from harness.servers.ledgers import filled, wait_until_read
+from harness.servers.server import Server
+from harness.servers.versions import Version
 
 CONNECTIONS = 64
 FEW = 10

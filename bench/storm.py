@@ -16,16 +16,18 @@ from pathlib import Path
 from statistics import median
 
 import click
-from harness import machine, proc, versions
-from harness.broadcasts import PLAIN_DOOR, SOCKET_IO_DOOR
-from harness.crowds import Counts, Crowd, allow_files, crowd
-from harness.databases import STARTING_TOTAL, fresh, is_exact, postgres, redis_server
-from harness.deliveries import Deliveries, Visit, visit
+from harness.clients.broadcasts import PLAIN_DOOR, SOCKET_IO_DOOR
+from harness.clients.deliveries import Deliveries, Visit, visit
+from harness.clients.steady_requests import OK, Answer, Steady
+from harness.clients.websocket_clients import Counts, Crowd, allow_files, crowd
 from harness.folders import RESULTS, scratch
-from harness.processes import Server, serving
-from harness.steady import OK, Answer, Steady
-from harness.tables import NO_WORSE, Report, Target, progress, say_targets
-from harness.versions import THIS, Version
+from harness.reporting import machine
+from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.servers import process_figures as proc
+from harness.servers import versions
+from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, redis_server
+from harness.servers.server import Server, serving
+from harness.servers.versions import THIS, Version
 
 QUICK_SOCKETS, QUICK_SECONDS = 100, 4
 WORKERS = 2

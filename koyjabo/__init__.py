@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.clock import Clock
-    from koyjabo.runtime import Runtime
+    from koyjabo.core.clock import Clock
+    from koyjabo.core.runtime import Runtime
     from koyjabo.settings.schema import Settings
 
 
@@ -33,17 +33,18 @@ def create_app(
     errors.UnusableDatabase if it is not a usable database.
     """
     import config
-    from koyjabo import sockets, web
-    from koyjabo.application import opening
-    from koyjabo.clock import Clock
-    from koyjabo.runtime import ThreadRuntime
+    from koyjabo import sockets
+    from koyjabo.application import doors, opening
+    from koyjabo.core.clock import Clock
+    from koyjabo.core.runtime import ThreadRuntime
+    from koyjabo.realtime.services import RealtimeServices
 
     chosen, runtime = config.load(settings), runtime or ThreadRuntime()
     config.protect_instance()
     app = app or make_routes(chosen, settings or {})
     services = opening.open_services(app, chosen, runtime, clock or Clock(chosen.zone))
-    sockets.init_app(app, runtime, services.realtime.fanout, chosen.web_concurrency)
-    web.wrap(app, chosen)
+    sockets.init_app(app, runtime, services[RealtimeServices].fanout, chosen.web_concurrency)
+    doors.wrap(app, chosen)
     return app
 
 
@@ -54,12 +55,12 @@ def make_routes(settings: Settings, more: Mapping[str, Any]) -> Flask:
     from flask import Flask
 
     import config
-    from koyjabo import web
+    from koyjabo.application import doors
 
     app = Flask(__name__, instance_path=str(config.INSTANCE), static_folder=None)
     app.config.update({name: value for name, value in more.items() if name.isupper()})
     app.config.update(
         SECRET_KEY=settings.secret_key, METRICS_TOKEN=settings.metrics_token, PUBLIC_URL=settings.public_url
     )
-    web.init_app(app, settings)
+    doors.init_app(app, settings)
     return app

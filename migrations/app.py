@@ -3,8 +3,8 @@
 from flask_migrate import Migrate
 
 from koyjabo import create_app
+from koyjabo.core.extensions import db
 from koyjabo.database.engine import MIGRATIONS
-from koyjabo.extensions import db
 
 app = create_app()
 Migrate(app, db, directory=str(MIGRATIONS))

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import Connection
 
-from koyjabo.extensions import db
+from koyjabo.core.extensions import db
 
 
 def run(connection: Connection) -> None:

@@ -8,21 +8,34 @@ from pathlib import Path
 import pytest
 from argon2 import PasswordHasher
 from hypothesis import HealthCheck, settings
-from support.app_fixtures import Site
-from support.community_calls import Cast, site_admin
-from support.compiled import compile_once, keep_statements
-from support.databases import EMPTY, MIGRATED, Database, Postgres, PostgresDatabases, SqliteDatabase, shared_postgres
-from support.forking import Starting
-from support.page_calls import PARTS, Reader
-from support.redis import Redis
-from support.server import Server
-from support.short_run import EVERYTHING
+from support.application.compile_cache import compile_once, keep_statements
+from support.application.site import Site
+from support.databases.database import (
+    EMPTY,
+    MIGRATED,
+    Database,
+    Postgres,
+    PostgresDatabases,
+    SqliteDatabase,
+    shared_postgres,
+)
+from support.databases.redis import Redis
+from support.people.communities import Cast, site_admin
+from support.people.page_readers import PARTS, Reader
+from support.programs.forking import Starting
+from support.runs.short_run import EVERYTHING
+from support.servers.server import Server
 
 from koyjabo.accounts import passwords
 from koyjabo.communities import lifecycle
-from koyjabo.identity import Account
+from koyjabo.core.identity import Account
 
-pytest_plugins = ["support.session", "support.skips", "support.server_fixtures", "support.package_fixtures"]
+pytest_plugins = [
+    "support.runs.session",
+    "support.runs.skips",
+    "support.fixtures.server_fixtures",
+    "support.fixtures.package_fixtures",
+]
 
 NewServer = Callable[..., Server]
 

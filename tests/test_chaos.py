@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chaos.book import Book, Seen
+from chaos.journal import Book, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
 
 AYESHA, KARIM, RAHIM = ("ayesha", "1"), ("karim", "1"), ("rahim", "1")

@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.app_fixtures import Site
-from support.databases import EMPTY, SqliteDatabase
-from support.processes import run
+from support.application.site import Site
+from support.databases.database import EMPTY, SqliteDatabase
+from support.programs.processes import run
 
 
 @pytest.fixture

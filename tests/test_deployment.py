@@ -11,8 +11,8 @@ import yaml
 from click.testing import CliRunner
 
 import config
-from koyjabo import installation
 from koyjabo.cli import main
+from koyjabo.core import installation
 from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,12 +11,13 @@ import click
 
 from koyjabo.accounts import hash_queue, login_throttle
 from koyjabo.cli import main
+from koyjabo.core import close_codes
 from koyjabo.counting.stats import Stats
-from koyjabo.realtime import close_codes, events
+from koyjabo.realtime import events
 from koyjabo.settings.schema import Settings
 from koyjabo.sockets.close_code_of_error import CLOSE_CODES
-from koyjabo.web.http.errors import SENTENCES, STATUS
-from koyjabo.web.security.limits import LOGINS_OF_A_PAIR
+from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
+from koyjabo.webkit.pages.errors import SENTENCES, STATUS
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.processes import ROOT, environment, wait_until
+from support.programs.processes import ROOT, environment, wait_until
 
 pytestmark = [
     pytest.mark.honest_start,

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import psutil
-from support.durations import TESTS
-from support.processes import is_gone, wait_until
+from support.programs.processes import is_gone, wait_until
+from support.runs.durations import TESTS
 
-CONFTEST = 'pytest_plugins = ["support.session", "support.skips"]'
+CONFTEST = 'pytest_plugins = ["support.runs.session", "support.runs.skips"]'
 DYING = """
 import os
 
@@ -30,8 +30,8 @@ def test_without_a_program(): pytest.skip("there is no such program")
 
 HOLDER = """
 import subprocess, time
-from support.run_folder import RunFolder
-from support.redis import Redis
+from support.programs.run_folder import RunFolder
+from support.databases.redis import Redis
 
 folder = RunFolder()
 left = subprocess.Popen(["sleep", "600"], start_new_session=True)

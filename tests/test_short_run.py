@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from support.durations import TESTS
-from support.short_run import promises
-from support.spent import BUDGET_S, WHOLE_S
+from support.runs.cpu_budgets import BUDGET_S, WHOLE_S
+from support.runs.durations import TESTS
+from support.runs.short_run import promises
 
 
 def test_what_is_left_out_names_a_quick_test_of_the_same_promise(pytestconfig):

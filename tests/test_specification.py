@@ -8,19 +8,19 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from support import permissions
+from support.people import permissions
 
-from koyjabo.accounts.tokens import ACCESS_S, REFRESH_S
+from koyjabo.core.text import LONGEST_TEXT
+from koyjabo.counting.schemas import StatsAnswer
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import REST, SHORTEST_INTERVAL_S
 from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
-from koyjabo.text import LONGEST_TEXT
-from koyjabo.web.api.paging import MOST_PER_PAGE
-from koyjabo.web.api.visit_requests import NewVisitBody
-from koyjabo.web.api.visit_responses import StatsAnswer
+from koyjabo.webkit.login.jwt import ACCESS_S, REFRESH_S
+from koyjabo.webkit.schemas.bodies import NewVisitBody
+from koyjabo.webkit.schemas.paging import MOST_PER_PAGE
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"

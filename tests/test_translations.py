@@ -10,13 +10,12 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
-from koyjabo import errors
-from koyjabo.accounts import credential_rules
+from koyjabo.communities.api import requests as community_requests
+from koyjabo.core import credential_rules, errors
 from koyjabo.maintenance import total
 from koyjabo.settings.checks import LARGEST_TOTAL
-from koyjabo.web.admin import form_fields
-from koyjabo.web.api import community_requests
-from koyjabo.web.ui.languages import LANGUAGES
+from koyjabo.webkit.i18n import LANGUAGES
+from koyjabo.webkit.panel import form_fields
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"

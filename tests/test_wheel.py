@@ -13,10 +13,10 @@ from sysconfig import get_path
 from zipfile import ZipFile
 
 import pytest
-from support.caller import Caller
-from support.processes import environment, wait_until
+from support.programs.processes import environment, wait_until
+from support.servers.api_client import Caller
 
-from koyjabo.installation import VERSION
+from koyjabo.core.installation import VERSION
 
 pytestmark = pytest.mark.long(
     proved_by="test_deployment.py::test_checkout_finds_its_migrations_and_keeps_to_its_folder"

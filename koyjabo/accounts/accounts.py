@@ -6,22 +6,23 @@ import uuid
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
-from koyjabo.accounts import credential_rules, letters, queries
+from koyjabo.accounts import letters, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.grants import Grant, account_of, browser_mark_of, grant_of
 from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords, is_outdated
 from koyjabo.accounts.queries import NewHash, NewSession, Person
-from koyjabo.accounts.tokens import REFRESH_S, Claims
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
-from koyjabo.clock import Clock
+from koyjabo.core import credential_rules
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.core.identity import OPERATOR, Account, Login
+from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import InvalidToken, UnknownUser, WrongCredentials
-from koyjabo.identity import OPERATOR, Account, Login
 from koyjabo.mail.outbox import Outbox
 from koyjabo.network import user_agents
-from koyjabo.text import N_
+from koyjabo.webkit.login.jwt import REFRESH_S, Claims
 
 if TYPE_CHECKING:
     from koyjabo.accounts.second_factor.codes import Proof

@@ -6,7 +6,7 @@ from typing import Any
 
 from koyjabo.accounts.queries import Person
 from koyjabo.audit.log import Actor, Entry, Subject
-from koyjabo.identity import Account
+from koyjabo.core.identity import Account
 
 
 def subject(person: Person | Account) -> Subject:

@@ -9,9 +9,9 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts import queries
-from koyjabo.accounts.credential_rules import email_key
 from koyjabo.accounts.queries import NewHash, Person
 from koyjabo.accounts.second_factor import queries as second_factors
+from koyjabo.core.credential_rules import email_key
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries

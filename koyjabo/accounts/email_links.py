@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import credential_rules, email_link_queries, letters, queries
+from koyjabo.accounts import email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailChanged, EmailState, Reset
 from koyjabo.accounts.grants import browser_mark_of
@@ -17,10 +17,11 @@ from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Entry
-from koyjabo.clock import Clock
+from koyjabo.core import credential_rules
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable, UnknownLink
+from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable, UnknownLink
-from koyjabo.identity import Account
 from koyjabo.mail.link_tokens import RESET, VERIFY, LinkTokens
 from koyjabo.mail.outbox import Outbox
 

@@ -9,7 +9,7 @@ import logging
 import secrets
 
 from koyjabo.accounts.accounts import Accounts
-from koyjabo.errors import EmailTaken
+from koyjabo.core.errors import EmailTaken
 
 log = logging.getLogger(__name__)
 

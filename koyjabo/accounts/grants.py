@@ -6,7 +6,7 @@ import hashlib
 from typing import NamedTuple
 
 from koyjabo.accounts.queries import NewSession, Person
-from koyjabo.identity import Account, Login
+from koyjabo.core.identity import Account, Login
 
 
 class Grant(NamedTuple):

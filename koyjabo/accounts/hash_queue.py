@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from koyjabo.errors import TooBusy
+from koyjabo.core.errors import TooBusy
+from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.network.address_levels import AddressCounter
-from koyjabo.runtime import Runtime, Waiter
 
 AT_ONCE = 2
 """Jobs that have their turn: one is hashed, and the next is ready when it is done."""

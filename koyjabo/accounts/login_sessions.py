@@ -9,11 +9,11 @@ from koyjabo.accounts import login_session_queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import UnknownSession
+from koyjabo.core.identity import Login
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
-from koyjabo.errors import UnknownSession
-from koyjabo.identity import Login
 from koyjabo.network import user_agents
 from koyjabo.network.user_agents import Browser
 

@@ -16,12 +16,12 @@ from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.guess_budget import Decision, Plan, State
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
-from koyjabo.clock import MINUTE_MS, Clock
+from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
+from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
-from koyjabo.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.network.address_levels import Level, levels
-from koyjabo.text import N_
 
 LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
 """The purposes of a password: a login, one from a familiar browser, and a change of the password. Each has budgets of

@@ -12,9 +12,9 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
 from koyjabo.accounts.hash_queue import FIRST, Client, HashQueue
+from koyjabo.core.errors import LedgerUnavailable, TooBusy
+from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.database.batch_worker import BatchWorker, Job
-from koyjabo.errors import LedgerUnavailable, TooBusy
-from koyjabo.runtime import Runtime, out_of_turn
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """The least that OWASP recommends: 19 MiB, and an eighth of the CPU of RFC 9106's 64 MiB, so that a flood can be served

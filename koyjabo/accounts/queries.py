@@ -13,12 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
-from koyjabo.accounts.second_factor.policy import Policy
+from koyjabo.core.errors import EmailTaken
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
-from koyjabo.errors import EmailTaken
 from koyjabo.mail.link_tokens import RESET
 from koyjabo.models import EmailLink, LoginSession, User
+from koyjabo.settings.two_factor_policy import Policy
 
 MOST_SWEPT = 100
 """Expired sessions deleted each time a session begins."""

@@ -7,18 +7,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.accounts import credential_rules, user_admin_queries
+from koyjabo.accounts import user_admin_queries
 from koyjabo.accounts.audit_entries import subject
-from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Entry
-from koyjabo.clock import Clock
+from koyjabo.core import credential_rules
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import Forbidden, UnknownUser
+from koyjabo.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
+from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
-from koyjabo.errors import Forbidden, UnknownUser
-from koyjabo.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
-from koyjabo.text import N_
+from koyjabo.settings.two_factor_policy import Policy, requires
 
 __all__ = ["USER_ORDERS", "Page", "UserLine", "UserMembership", "Users"]
 

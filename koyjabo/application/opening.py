@@ -6,15 +6,17 @@ from flask import Flask
 
 from koyjabo.accounts import first_admin
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.services import AccountServices
 from koyjabo.application.assembly import assemble
-from koyjabo.application.services import EXTENSION, Services
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.extensions import db
+from koyjabo.core.runtime import Runtime
+from koyjabo.core.services import Services
 from koyjabo.counting import opening_queries
 from koyjabo.database import engine
-from koyjabo.extensions import db
 from koyjabo.observability import logs
-from koyjabo.runtime import Runtime
 from koyjabo.settings.schema import Settings
+from koyjabo.webkit.current import EXTENSION
 
 
 def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock) -> Services:
@@ -27,8 +29,8 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
-    services.accounts.second_factors.end_sessions_without()
-    _make_first_admin(settings, services.accounts.credentials)
+    services[AccountServices].second_factors.end_sessions_without()
+    _make_first_admin(settings, services[AccountServices].credentials)
     return services
 
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.audit import queries
 from koyjabo.audit.queries import AuditRecord, Entry, Selection
-from koyjabo.clock import typed_days
-from koyjabo.identity import MASKED, OPERATOR
+from koyjabo.core.clock import typed_days
+from koyjabo.core.identity import MASKED, OPERATOR
 
 if TYPE_CHECKING:
-    from koyjabo.clock import Clock
+    from koyjabo.core.clock import Clock
+    from koyjabo.core.identity import Account
     from koyjabo.database.executor import DatabaseExecutor
-    from koyjabo.identity import Account
 
 __all__ = [
     "ACTIONS",

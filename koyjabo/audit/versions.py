@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from koyjabo.audit import log, version_queries
 from koyjabo.audit.log import Entry, Subject
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import OPERATOR
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.identity import OPERATOR
 
 SERVER = Subject("server", "", "")
 

@@ -5,41 +5,68 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
 
 import click
 
-from koyjabo.installation import VERSION
+from koyjabo.core.installation import VERSION
 
 if TYPE_CHECKING:
-    from koyjabo.application.services import Services
+    from koyjabo.core.services import Services
+
+COMMANDS = {
+    "backup": "maintenance.cli.backup:backup",
+    "export": "visit_log.cli:export",
+    "forget": "maintenance.cli.forget:forget",
+    "import": "importers.cli:import_",
+    "prune": "maintenance.cli.prune:prune",
+    "restore": "maintenance.cli.backup:restore",
+    "serve": "cli.serve:serve",
+    "stats": "counting.cli:stats",
+    "total": "maintenance.cli.total:total",
+    "user": "accounts.cli:user",
+    "verify": "maintenance.cli.verify:verify",
+}
+"""The module of each command, loaded when it is called: `serve` must load nothing before the server has patched."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        return cast(click.Command, getattr(import_module(f"koyjabo.{module}"), name))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(VERSION)
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Koy Jabo Live: visitor counts, exact and at once.
 
     Every command reads its settings from the environment (and from .env in development). DATABASE_URL names the
     database; the default is instance/koyjabo.db.
     """
+    context.obj = _application
 
 
 @contextmanager
-def application() -> Iterator[Services]:
-    """The services for a command, in an application context, and closed afterwards. Ends the program with a message for
-    a known error: status 2 for a wrong setting or an unusable database, else 1.
-    """
+def _application() -> Iterator[Services]:
+    """See `core.command_line.application`."""
     import config
     from koyjabo import create_app
-    from koyjabo.application.services import Services
     from koyjabo.observability import logs
+    from koyjabo.webkit.current import services_of
 
     with _errors_as_sentences():
         settings = config.load()
         logs.configure("WARNING", settings.log_format)
         app = create_app()
-        services = Services.of(app)
+        services = services_of(app)
         try:
             with app.app_context():
                 yield services
@@ -51,7 +78,7 @@ def application() -> Iterator[Services]:
 def _errors_as_sentences() -> Iterator[None]:
     """End the program with what an error means for the operator: status 2 for the settings, 1 for any other."""
     import config
-    from koyjabo.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
+    from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase
 
     try:
         yield
@@ -63,17 +90,3 @@ def _errors_as_sentences() -> Iterator[None]:
         raise click.ClickException(f"The database cannot be reached: {cause}. See DATABASE_URL.") from None
     except KoyJaboError as error:
         raise click.ClickException(str(error)) from None
-
-
-from koyjabo.cli import (  # noqa: E402  (they add their commands to main)
-    backup,  # noqa: F401
-    forget,  # noqa: F401
-    imports,  # noqa: F401
-    prune,  # noqa: F401
-    serve,  # noqa: F401
-    stats,  # noqa: F401
-    total,  # noqa: F401
-    user,  # noqa: F401
-    verify,  # noqa: F401
-    visits,  # noqa: F401
-)

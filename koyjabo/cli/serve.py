@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from koyjabo.cli import main
+import click
 
 
-@main.command()
+@click.command()
 def serve() -> None:
     """Serve on PORT (8000) until Ctrl+C or SIGTERM.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 
 import redis
 
-from koyjabo.runtime import Runtime
+from koyjabo.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Outbox:
     `ping` asks Redis for an answer; `on_return` is called when Redis answers again after an outage.
     """
 
-    def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], None]) -> None:
+    def __init__(self, runtime: Runtime, ping: Callable[[], object], on_return: Callable[[], object]) -> None:
         self._ping = ping
         self._on_return = on_return
         self.reachable = True

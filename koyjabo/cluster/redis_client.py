@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
+from typing import NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.core.runtime import Runtime
 
 PATIENCE_S = 1.0
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
@@ -23,3 +28,15 @@ def connect(url: str) -> redis.Redis:
         retry=Retry(NoBackoff(), 1),  # for a pooled connection that a restart of Redis has closed
         **more,
     )
+
+
+class SharedRedis(NamedTuple):
+    """The Redis of all workers: a client for reads, and what is sent in the background."""
+
+    client: redis.Redis
+    outbox: Outbox
+
+
+def share(url: str, runtime: Runtime, on_return: Callable[[], object]) -> SharedRedis:
+    client = connect(url)
+    return SharedRedis(client, Outbox(runtime, client.ping, on_return))

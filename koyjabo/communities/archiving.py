@@ -13,8 +13,8 @@ from koyjabo.communities import archiving_queries
 from koyjabo.communities.archiving_queries import Overview
 from koyjabo.communities.memberships import subject
 from koyjabo.communities.queries import CommunityQueries
-from koyjabo.errors import UnknownCommunity
-from koyjabo.identity import uuid_of
+from koyjabo.core.errors import UnknownCommunity
+from koyjabo.core.identity import uuid_of
 
 
 def overview(session: Any, community_id: str) -> Overview:

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
-from koyjabo.clock import Clock
 from koyjabo.communities import archiving as archive
 from koyjabo.communities import lifecycle, memberships, roles
 from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
@@ -24,9 +23,10 @@ from koyjabo.communities.queries import (
     MemberSearch,
 )
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
+from koyjabo.core.clock import Clock
+from koyjabo.core.identity import MASKED, Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
-from koyjabo.identity import MASKED, Account, uuid_of
 from koyjabo.models import Scope
 
 __all__ = [

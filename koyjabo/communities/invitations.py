@@ -6,19 +6,19 @@ import uuid
 from typing import Any, Literal, NamedTuple
 
 from koyjabo.accounts import email_link_queries
-from koyjabo.accounts.credential_rules import email_key
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
-from koyjabo.clock import Clock
 from koyjabo.communities import invitation_queries, memberships, roles
 from koyjabo.communities.communities import Enrolment
 from koyjabo.communities.invitation_queries import WEEK_MS, Offer, PendingInvitation
 from koyjabo.communities.queries import CommunityQueries, Member
 from koyjabo.communities.roles import ADMIN
+from koyjabo.core.clock import Clock
+from koyjabo.core.credential_rules import email_key
+from koyjabo.core.errors import UnknownInvitation
+from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
-from koyjabo.errors import UnknownInvitation
-from koyjabo.identity import Account
 from koyjabo.mail.link_tokens import INVITATION, LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Letter

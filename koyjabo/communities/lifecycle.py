@@ -8,8 +8,8 @@ from koyjabo.audit.log import Actor
 from koyjabo.communities.memberships import managed, subject
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
 from koyjabo.communities.roles import ADMIN
-from koyjabo.errors import TooManyCommunities
-from koyjabo.identity import Account
+from koyjabo.core.errors import TooManyCommunities
+from koyjabo.core.identity import Account
 
 MOST_FOUNDED = 20
 """The most communities of one founder, without archived ones. Site admins have no limit."""

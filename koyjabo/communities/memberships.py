@@ -6,10 +6,10 @@ from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER
+from koyjabo.core.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.core.identity import Account, uuid_of
+from koyjabo.core.text import N_
 from koyjabo.database.paging import Page
-from koyjabo.errors import Forbidden, UnknownCommunity, UnknownUser
-from koyjabo.identity import Account, uuid_of
-from koyjabo.text import N_
 
 NOBODY = ""
 """The id of no user."""

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import FAMILY, Family, permitted
-from koyjabo.accounts.second_factor.policy import Policy
-from koyjabo.identity import site_role
+from koyjabo.core.identity import site_role
 from koyjabo.models import Community, LoginSession, Membership, User
+from koyjabo.settings.two_factor_policy import Policy
 
 AT_ONCE = 500
 """Ids in one query."""

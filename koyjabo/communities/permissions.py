@@ -8,16 +8,23 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from koyjabo.accounts import access_version_queries
-from koyjabo.accounts.second_factor.policy import Policy
-from koyjabo.clock import Clock
 from koyjabo.communities.permission_queries import Facts, facts
 from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import (
+    AccountDisabled,
+    Forbidden,
+    InvalidToken,
+    KoyJaboError,
+    Unauthenticated,
+    UnknownCommunity,
+)
+from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import Job, take_pending
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import AccountDisabled, Forbidden, InvalidToken, KoyJaboError, Unauthenticated, UnknownCommunity
-from koyjabo.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.models import SITE
-from koyjabo.runtime import Runtime
+from koyjabo.settings.two_factor_policy import Policy
 
 MOST_TOGETHER = 500
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
-from koyjabo.errors import Forbidden, LastAdmin, UnknownCommunity
-from koyjabo.identity import Account
-from koyjabo.text import N_
+from koyjabo.core.errors import Forbidden, LastAdmin, UnknownCommunity
+from koyjabo.core.identity import Account
+from koyjabo.core.text import N_
 
 ROLES = ("member", "moderator", "admin")
 """From the lowest to the highest. Each role has the permissions of those before it."""

@@ -14,11 +14,11 @@ from hashlib import blake2b
 from typing import Any
 from urllib.parse import urlsplit
 
-from koyjabo.clock import Clock, shifted
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting import day_secret_queries
 from koyjabo.counting.records import NewVisit, VisitKey
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.models.ledger import LOST
 from koyjabo.network import user_agents
 

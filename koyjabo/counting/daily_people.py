@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 
 SLOT_S = 1800

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy.engine import URL
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.database.group_commit import BatchStore, commit_jobs
 from koyjabo.database.lease import Fence
 from koyjabo.database.loop_batcher import LoopBatcher
-from koyjabo.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.models import SITE, Scope
-from koyjabo.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

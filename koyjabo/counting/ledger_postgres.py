@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import psycopg2
 from sqlalchemy.engine import URL
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, Counted, FirstVisit, Plan, plan
 from koyjabo.counting.look_up_postgres import look_up
@@ -23,7 +24,6 @@ from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, postgres_insert
 from koyjabo.database.lease import Fence
 from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
-from koyjabo.errors import KoyJaboError
 from koyjabo.models import DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 Row = tuple[Any, ...]

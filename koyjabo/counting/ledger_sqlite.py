@@ -12,7 +12,8 @@ import threading
 from contextlib import AbstractContextManager
 from typing import Any
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.counting import daily_people_sqlite
 from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit, KnownRows, Plan, asked, keys, other_days, plan, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
@@ -20,7 +21,6 @@ from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, sqlite_insert
 from koyjabo.database.sqlite import FileLock, connect
-from koyjabo.errors import KoyJaboError
 from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 READ_TIMEOUT_S = 0.05

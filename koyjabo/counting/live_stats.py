@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import LastVisit, Stats
 from koyjabo.models import Scope

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting import daily_people_postgres
 from koyjabo.counting.batch_plan import KnownRows, asked, keys, other_days, users
 from koyjabo.counting.daily_people import DailyPeople, StoredDay

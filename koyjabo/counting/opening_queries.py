@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.engine import exclusive, is_up_to_date, migrate, snapshot, translated_errors
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits, Visit

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from sqlalchemy import Engine, select
 from sqlalchemy.exc import OperationalError
 
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.identity import DELETED
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import DELETED
 from koyjabo.models import SITE, Scope, Visit
 
 MOST_ROWS = 200_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting.ledger import Writer
 from koyjabo.counting.visits import Visits
 

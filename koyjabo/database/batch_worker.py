@@ -16,8 +16,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Generic, TypeVar
 
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.runtime import Runtime, Waiter
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime, Waiter
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -14,10 +14,10 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from koyjabo.core.errors import LedgerUnavailable, UnusableDatabase
+from koyjabo.core.extensions import db
 from koyjabo.database import migration_lock
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
-from koyjabo.errors import LedgerUnavailable, UnusableDatabase
-from koyjabo.extensions import db
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the file system that a retry does not solve."""

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from koyjabo.core.extensions import db
 from koyjabo.database import engine
-from koyjabo.extensions import db
 
 ATTEMPTS = 10
 """Attempts to lock all tables. An attempt fails in a deadlock with a transaction that holds one table and waits for

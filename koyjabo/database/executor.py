@@ -18,10 +18,10 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.database.engine import SNAPSHOT
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.runtime import Runtime
 
 PATIENCE_S, LIMIT_S = 5.0, 10.0
 IDLE_S = 1.0

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.batch_worker import Job
-from koyjabo.errors import LedgerUnavailable
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

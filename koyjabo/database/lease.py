@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from koyjabo.errors import DatabaseInUse
+from koyjabo.core.errors import DatabaseInUse
 
 LEASE_S = 10.0
 """Length of a lease. A holder that has not renewed it for this long is dead or frozen; the next process may take it."""

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import Job, take_pending
-from koyjabo.runtime import Runtime
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

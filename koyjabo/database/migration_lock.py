@@ -14,7 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from koyjabo.errors import DatabaseInUse
+from koyjabo.core.errors import DatabaseInUse
 
 log = logging.getLogger(__name__)
 

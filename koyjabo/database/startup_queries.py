@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from koyjabo.installation import migrations
+from koyjabo.core.installation import migrations
 
 MIGRATIONS = migrations()
 NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]

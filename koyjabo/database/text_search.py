@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
 
-from koyjabo.text import ASCII_DIGITS, DIGITS, LONGEST_SEARCH
+from koyjabo.core.text import ASCII_DIGITS, DIGITS, LONGEST_SEARCH
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""

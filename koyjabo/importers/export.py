@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
-from koyjabo.errors import KoyJaboError
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.runtime import Advance
 from koyjabo.importers.records import Record, Refuse, Table, records
 from koyjabo.importers.report import Report
-from koyjabo.runtime import Advance
 from koyjabo.visit_log.import_file import BadLine
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from typing import NamedTuple, Self
 
-from koyjabo.errors import KoyJaboError
+from koyjabo.core.errors import KoyJaboError
 
 CACHE_KB = 65_536
 

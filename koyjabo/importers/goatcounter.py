@@ -14,7 +14,7 @@ from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
 from koyjabo.importers.records import Table, Values
 from koyjabo.importers.report import Report
-from koyjabo.insights.traits.campaigns import Campaign
+from koyjabo.network.campaigns import Campaign
 
 FORMATS = ("1Path", "2Path")
 COLUMNS = {"Event", "Bot", "Session", "Date"}

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.identity import OPERATOR
+from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.counting.records import NewVisit
-from koyjabo.identity import OPERATOR
 from koyjabo.importers import day_exports, goatcounter, sums_queries, umami
 from koyjabo.importers.day_exports import Days
 from koyjabo.importers.export import Export, UnusableExport
@@ -23,7 +24,6 @@ from koyjabo.maintenance.total import TOTAL
 from koyjabo.maintenance.total_queries import read_count
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.runtime import Advance, ReportProgress
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import Line

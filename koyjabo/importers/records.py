@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 
-from koyjabo.text import LONGEST_LINE, Lines
+from koyjabo.core.text import LONGEST_LINE, Lines
 from koyjabo.visit_log.import_file import TOO_LONG, BadLine
 
 NULLS = frozenset({"", "\\N", "NULL"})

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
-from koyjabo.errors import KoyJaboError
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.maintenance.total_queries import Totals, add_to_total
 from koyjabo.models import ImportedDay
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC
 
-from koyjabo.insights.traits.campaigns import Campaign
+from koyjabo.core.text import page_path, truncate, whole, without_query
 from koyjabo.network import geolocation, user_agents
+from koyjabo.network.campaigns import Campaign
 from koyjabo.network.user_agents import DESKTOP, PHONE, Parsed
-from koyjabo.text import page_path, truncate, whole, without_query
 from koyjabo.visit_log import import_file
 
 ID = re.compile(r"[A-Za-z0-9_.:\-]{1,100}", re.ASCII)

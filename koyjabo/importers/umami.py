@@ -13,7 +13,7 @@ from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView, Visitor
 from koyjabo.importers.records import Table, Values
 from koyjabo.importers.report import Report
-from koyjabo.insights.traits import languages
+from koyjabo.network import languages
 
 EVENT = {"visit_id", "session_id", "event_type", "created_at"}
 SESSION = {"session_id", "browser", "country"}

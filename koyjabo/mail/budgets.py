@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hmac
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.network import client_address
 from koyjabo.network.address_levels import levels

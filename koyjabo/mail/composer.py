@@ -13,11 +13,11 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
+from koyjabo.core.text import N_
 from koyjabo.mail.contents import KINDS, Contents
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.mail.speech import Speech
-from koyjabo.text import N_
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Not every mail server takes bodies of 8 bits (RFC 6152)."""

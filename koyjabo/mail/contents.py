@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from koyjabo.core.text import N_
 from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
 from koyjabo.mail.names import mailable
 from koyjabo.mail.speech import Speech
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.place_names import in_language
-from koyjabo.text import N_
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
 TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}

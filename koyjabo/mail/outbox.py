@@ -9,17 +9,17 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable, MailUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.database import worker_lease_queries
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.budgets import Budgets
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.outbox_queries import LEASE, Letter, Prepare, Status
 from koyjabo.mail.smtp import NotDelivered, Transport
-from koyjabo.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

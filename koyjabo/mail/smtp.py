@@ -10,10 +10,10 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, Protocol
 
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import BatchWorker, Job
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.mail.smtp_url import SmtpServer
-from koyjabo.runtime import Runtime
+from koyjabo.settings.smtp_url import SmtpServer
 
 TIMEOUT_S = 15.0
 """For each step of the conversation: connecting, a command and its reply."""

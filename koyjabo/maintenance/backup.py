@@ -15,19 +15,19 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from koyjabo.audit import log
-from koyjabo.clock import Clock, iso
+from koyjabo.core.clock import Clock, iso
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
+from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.database import engine
 from koyjabo.database.exclusive import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
-from koyjabo.errors import KoyJaboError
-from koyjabo.extensions import db
-from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
 from koyjabo.maintenance.health.queries import BACKUP
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
-from koyjabo.runtime import Advance, ReportProgress
 from koyjabo.visit_log.import_queries import only_one
 
 logger = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from koyjabo.errors import KoyJaboError
-from koyjabo.text import LONGEST_LINE, LineTooLong, lines
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.text import LONGEST_LINE, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3

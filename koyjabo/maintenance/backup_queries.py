@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, LargeBinary, Table, delete, exists, func, insert, or_, select, text, update
 from sqlalchemy.exc import DataError, IntegrityError
 
-from koyjabo.extensions import db
-from koyjabo.insights.projection.state_queries import CHANGES
+from koyjabo.core.extensions import db
 from koyjabo.maintenance.total_queries import record_epoch
 from koyjabo.models import (
     SITE,
@@ -26,6 +25,7 @@ from koyjabo.models import (
     User,
     Watermark,
 )
+from koyjabo.reports.projection.state_queries import CHANGES
 
 AT_ONCE = 1_000
 """Rows read at once."""

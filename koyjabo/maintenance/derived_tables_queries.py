@@ -12,10 +12,10 @@ from sqlalchemy import TextClause, text
 
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
 from koyjabo.database.json_rows import key_and_sums
-from koyjabo.insights.projection import recount_queries
 from koyjabo.maintenance import fold_queries
 from koyjabo.models import DailyVisits, HourlyPeople, HourlyVisits, Return
 from koyjabo.models.columns import Model
+from koyjabo.reports.projection import recount_queries
 
 PIECES = {"visits": 50_000, "people": 5_000}
 """The number of ids in a piece."""

@@ -10,16 +10,16 @@ from functools import partial
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Entry, Subject
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
+from koyjabo.core.identity import OPERATOR, Account
+from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
-from koyjabo.identity import OPERATOR, Account
 from koyjabo.maintenance import erasure_queries
 from koyjabo.maintenance.erasure_queries import Renamed
 from koyjabo.maintenance.jobs import ERASURE, Jobs
 from koyjabo.models import SITE, Scope
-from koyjabo.runtime import Advance, Runtime
 
 logger = logging.getLogger(__name__)
 

@@ -15,16 +15,15 @@ from typing import Any, NamedTuple
 from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.core.identity import DELETED
+from koyjabo.core.text import origin_of
 from koyjabo.counting.daily_people import visitor
 from koyjabo.database.json_rows import insert_sums
-from koyjabo.identity import DELETED
-from koyjabo.insights.events import event_queries
-from koyjabo.insights.projection import folding_queries, referrer_queries
-from koyjabo.insights.traits import campaigns
 from koyjabo.models import SITE, Counter, ForgottenVisitors, Scope, Visit
 from koyjabo.models.ledger import LOST
-from koyjabo.network import user_agents
-from koyjabo.text import origin_of
+from koyjabo.network import campaigns, user_agents
+from koyjabo.reports.events import event_queries
+from koyjabo.reports.projection import folding_queries, referrer_queries
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""

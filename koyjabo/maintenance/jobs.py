@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 
-from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Job
-from koyjabo.runtime import Advance, ReportProgress
+from koyjabo.core.clock import Clock
+from koyjabo.core.runtime import Advance, ReportProgress
 
 EXPORT, ERASURE = KINDS = ("export", "erasure")
 

@@ -11,14 +11,14 @@ import secrets
 from collections.abc import Callable
 from functools import partial
 
-from koyjabo.clock import Clock, shifted
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.insights.projection.folding_queries import NotProjected
 from koyjabo.maintenance import nightly_queries
 from koyjabo.maintenance.nightly_queries import Claim
 from koyjabo.maintenance.retention import Retention
-from koyjabo.runtime import Runtime
+from koyjabo.reports.projection.folding_queries import NotProjected
 from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.import_queries import ImportUnderWay
 

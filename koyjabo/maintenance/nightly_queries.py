@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.clock import shifted
+from koyjabo.core.clock import shifted
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import NightlyWork
 

@@ -14,13 +14,13 @@ from koyjabo.audit import log as audit
 from koyjabo.audit import queries
 from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
 from koyjabo.audit.queries import Selection
-from koyjabo.clock import Clock
 from koyjabo.cluster.workers import Progress, Workers
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.identity import Account
+from koyjabo.core.runtime import Advance, ReportProgress, Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.identity import Account
 from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
-from koyjabo.runtime import Advance, ReportProgress, Runtime
 
 log = logging.getLogger(__name__)
 

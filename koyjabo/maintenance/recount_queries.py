@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
-from koyjabo.insights.projection.recount_queries import problems as wrong_sums
+from koyjabo.core.runtime import Advance
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.derived_tables_queries import Check, Rollup
 from koyjabo.models import SITE
-from koyjabo.runtime import Advance
+from koyjabo.reports.projection.recount_queries import problems as wrong_sums
 
 MOST_PROBLEMS = 1_000
 """Of the sums of reports, which all are made again for one of them."""

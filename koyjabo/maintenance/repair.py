@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.identity import OPERATOR
+from koyjabo.core.runtime import ReportProgress
 from koyjabo.database import engine
 from koyjabo.database.exclusive import exclusive_transaction
-from koyjabo.identity import OPERATOR
 from koyjabo.maintenance import repair_queries
 from koyjabo.maintenance.recount_job import LEDGER, MOST_PROBLEMS, Recounts
 from koyjabo.maintenance.recount_queries import newest_id, recount
-from koyjabo.runtime import ReportProgress
 
 REASON = "koyjabo verify --repair"
 

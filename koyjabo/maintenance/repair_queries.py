@@ -7,16 +7,16 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.extensions import db
+from koyjabo.core.runtime import Advance
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople
-from koyjabo.extensions import db
-from koyjabo.insights.projection.recount_queries import reject
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.recount_queries import Mismatch, pieces, recount
 from koyjabo.maintenance.total_queries import record_epoch
 from koyjabo.models import Counter
-from koyjabo.runtime import Advance
+from koyjabo.reports.projection.recount_queries import reject
 
 
 def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) -> list[str]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.clock import Clock, shifted
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.runtime import Advance
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.insights.events import event_fold_queries, event_queries
-from koyjabo.insights.projection import unused_queries
-from koyjabo.insights.projection.projection import Projection
 from koyjabo.maintenance import expiry_queries, fold_queries, user_agent_queries
-from koyjabo.runtime import Advance
+from koyjabo.reports.events import event_fold_queries, event_queries
+from koyjabo.reports.projection import unused_queries
+from koyjabo.reports.projection.projection import Projection
 
 DAY_MS = 86_400_000
 

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import InvalidInput, TotalWouldFall
+from koyjabo.core.identity import Account
+from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import InvalidInput, TotalWouldFall
-from koyjabo.identity import Account
 from koyjabo.maintenance.total_queries import Totals, adjust_total, read_count
 from koyjabo.settings.checks import LARGEST_TOTAL
-from koyjabo.text import N_
 
 TOTAL = Subject("total", "site", "")
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")

@@ -8,9 +8,9 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.id_range_queries import id_range
-from koyjabo.insights.projection import folding_queries
 from koyjabo.models import Visit, Watermark
 from koyjabo.network import user_agents
+from koyjabo.reports.projection import folding_queries
 
 POSITION = "user_agents"
 STORE_POSITION = text("""

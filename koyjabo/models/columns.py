@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NewType
 
 from sqlalchemy import BigInteger, Integer
 
-from koyjabo.extensions import db
+from koyjabo.core.extensions import db
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import DeclarativeBase

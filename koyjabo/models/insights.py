@@ -1,7 +1,7 @@
 """What Insights reads: the parsed values of visits, page views and events, their sums, and what admins made of them.
 
 `traits`, `addresses`, `visitor_numbers`, `visit_facts` and `insight_sums` are a projection of `visits` and `events`:
-everything in them can be thrown away and made again (`koyjabo.insights.projection`), but for the days whose visits are
+everything in them can be thrown away and made again (`koyjabo.reports.projection`), but for the days whose visits are
 folded.
 """
 
@@ -72,7 +72,7 @@ class VisitorNumber(Model):
 class InsightSum(Model):
     """Sums of one value of a dimension in a period of a scope, up to the watermark of their projection.
 
-    `koyjabo.insights.projection.encoding` says how dimensions, periods and values are written.
+    `koyjabo.reports.projection.encoding` says how dimensions, periods and values are written.
     """
 
     __tablename__ = "insight_sums"
@@ -125,7 +125,7 @@ class Event(Model):
 class EventSum(Model):
     """How many page views or events there were, by value, in a period of a scope. Written with the events.
 
-    `koyjabo.insights.events.event_plan` says which values the dimensions count.
+    `koyjabo.reports.events.event_plan` says which values the dimensions count.
     """
 
     __tablename__ = "event_sums"

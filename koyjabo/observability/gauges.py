@@ -19,7 +19,7 @@ from typing import NamedTuple
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from koyjabo.installation import VERSION
+from koyjabo.core.installation import VERSION
 
 Values = Mapping[str, Mapping[str, float]]
 """Name → label → value; the label of a gauge without labels is empty."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.clock import iso
+from koyjabo.core.clock import iso
 from koyjabo.observability.request_context import request_id
 
 KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")

@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import time
 
+from koyjabo.core.close_codes import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.observability.metrics import Metrics
 from koyjabo.observability.reconnections import Reconnections
-from koyjabo.realtime.close_codes import CLEAN_CLOSES, GOING_AWAY
 
 log = logging.getLogger("koyjabo.websockets")
 
@@ -49,7 +49,7 @@ class SocketLog:
             self._metrics.reconnected()
 
     def refused(self, kind: str, address: str, community: str, code: int | str, why: str) -> None:
-        """Record a refused socket or join; `why` is a code of `koyjabo.errors`, or a word in its style."""
+        """Record a refused socket or join; `why` is a code of `koyjabo.core.errors`, or a word in its style."""
         self._metrics.error(f"socket_{why}")
         if self._has_line(address, "refused"):
             log.info("socket_refused kind=%s community=%s code=%s why=%s", kind, community, code, why)

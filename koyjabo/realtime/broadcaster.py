@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from koyjabo.clock import system_now_ms
+from koyjabo.core.clock import system_now_ms
 from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
 
 if TYPE_CHECKING:

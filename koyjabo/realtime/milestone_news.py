@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.stats import Stats
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
 
 FindGreatest = Callable[[Scope, int, Sequence[int]], int | None]

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.sinks import Member
-from koyjabo.runtime import Runtime, Waiter
 
 log = logging.getLogger("koyjabo.websockets")
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from koyjabo.cluster.bus import Bus
+from koyjabo.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import Closed, Event, Room, Source
 from koyjabo.realtime.sinks import Member
-from koyjabo.runtime import Runtime
 
 Kind = TypeVar("Kind")
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
+from koyjabo.core.text import N_
 from koyjabo.settings.schema import Settings
-from koyjabo.text import N_
 
 GROUPS = {
     N_("Server"): (

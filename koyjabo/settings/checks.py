@@ -6,15 +6,15 @@ import ipaddress
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from koyjabo.mail import smtp_url
 from koyjabo.network import origins
+from koyjabo.settings import smtp_url
 
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"
 LARGEST_TOTAL = 10**15
 
 BRIDGES = ("koyjabo", "citinfos")
-"""Modules and packages of `koyjabo.web.bridges`."""
+"""Modules and packages of `koyjabo.bridges`."""
 
 
 def upper(value: Any) -> Any:

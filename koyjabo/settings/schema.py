@@ -9,11 +9,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from koyjabo.accounts import credential_rules
-from koyjabo.accounts.second_factor.policy import Policy
-from koyjabo.mail import smtp_url
-from koyjabo.mail.smtp_url import SmtpServer
-from koyjabo.settings import checks
+from koyjabo.core import credential_rules
+from koyjabo.settings import checks, smtp_url
+from koyjabo.settings.smtp_url import SmtpServer
+from koyjabo.settings.two_factor_policy import Policy
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL

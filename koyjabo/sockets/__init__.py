@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Flask
 
+    from koyjabo.core.runtime import Runtime
     from koyjabo.realtime.fanout import LocalFanout
-    from koyjabo.runtime import Runtime
 
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from koyjabo.errors import KoyJaboError
-from koyjabo.realtime.close_codes import EXPIRED, FORBIDDEN, INVALID_TOKEN, NO_CREDENTIALS, TOO_MANY
+from koyjabo.core.close_codes import EXPIRED, FORBIDDEN, INVALID_TOKEN, NO_CREDENTIALS, TOO_MANY
+from koyjabo.core.errors import KoyJaboError
 
 CLOSE_CODES = {
     "unauthenticated": NO_CREDENTIALS,

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 from flask import Request
 
-from koyjabo.accounts.tokens import ACCESS, COOKIES, REFRESH, Claims, cookie_name
-from koyjabo.application.services import Services
-from koyjabo.errors import InvalidToken, TokenExpired
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import InvalidToken, TokenExpired
+from koyjabo.core.services import Services
+from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.login.jwt import ACCESS, COOKIES, REFRESH, Claims, cookie_name
 
 SUB_PROTOCOL = "Authorization"
 
@@ -38,11 +41,11 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     """
     token = token or _header(request) or request.args.get("token")
     name = cookie_name(COOKIES[REFRESH], request.is_secure)
-    cookie = request.cookies.get(name) if services.network.origins.trusts(request) else None
+    cookie = request.cookies.get(name) if services[NetworkServices].origins.trusts(request) else None
     if token:
         return _by_token(services, token, cookie, admitted_by)
     if cookie:
-        return services.accounts.tokens.read(cookie, REFRESH)
+        return services[AccountServices].tokens.read(cookie, REFRESH)
     return None
 
 
@@ -56,11 +59,11 @@ def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | Non
 def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
     """Read the claims of `token`. An expired token is accepted next to a live session."""
     try:
-        return services.accounts.tokens.read(token, ACCESS)
+        return services[AccountServices].tokens.read(token, ACCESS)
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
-            claims = services.accounts.tokens.read(cookie or "", REFRESH)
-            if services.communities.permissions.is_live(claims.session_id, token_to_verify(claims, admitted_by)):
+            claims = services[AccountServices].tokens.read(cookie or "", REFRESH)
+            if services[CommunityServices].permissions.is_live(claims.session_id, token_to_verify(claims, admitted_by)):
                 return claims
         raise
 

@@ -12,18 +12,22 @@ from typing import Any, Protocol, TypeVar, cast
 
 from flask import Flask, Request
 
-from koyjabo.application.services import Services
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.close_codes import TOO_MANY, UNEXPECTED
+from koyjabo.core.errors import KoyJaboError, NoStreams
+from koyjabo.core.services import Services
+from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.errors import KoyJaboError, NoStreams
 from koyjabo.network import client_address
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.realtime.close_codes import TOO_MANY, UNEXPECTED
 from koyjabo.realtime.events import STATS_ROOM, Error
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.close_code_of_error import CLOSE_CODES
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.permitted_streams import CommunityStream
 from koyjabo.sockets.stats_stream import StatsStream
 from koyjabo.sockets.stream import Connection, Stream
+from koyjabo.webkit.current import services_of
 
 EXTENSION = "koyjabo.event_streams"
 KIND = "streams"
@@ -82,8 +86,8 @@ class SiteEvents(Events, StatsStream):
     def check(self, request: Request) -> None: ...
 
     def admit(self, connection: Connection, request: Request) -> None:
-        self._services.counting.visits.stats()  # read the current state: a message may be in transit
-        self._services.realtime.rooms.get(STATS_ROOM).admit(connection)
+        self._services[CountingServices].visits.stats()  # read the current state: a message may be in transit
+        self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
 
 
 class CommunityEvents(Events, CommunityStream):
@@ -94,7 +98,7 @@ class CommunityEvents(Events, CommunityStream):
     def check(self, request: Request) -> None:
         claims = identify(self._services, request, None)
         participant = self._participant(cast(Connection, None), claims, request)
-        self._services.communities.permissions.check(participant.access, participant.refresh_id)
+        self._services[CommunityServices].permissions.check(participant.access, participant.refresh_id)
 
     def _end(self, connection: Connection, problem: KoyJaboError) -> None:
         connection.send(encode(Error(str(problem), problem.code).as_object()))
@@ -108,5 +112,5 @@ def events_of(app: Flask, kind: type[Owner]) -> Owner:
     """The owner of the streams of this kind."""
     owners: dict[type[Events], Any] = app.extensions.setdefault(EXTENSION, {})
     if kind not in owners:
-        owners[kind] = kind(Services.of(app))
+        owners[kind] = kind(services_of(app))
     return cast(Owner, owners[kind])

@@ -8,8 +8,8 @@ from typing import Any
 from flask import request
 from flask_socketio import ConnectionRefusedError as Refused
 
-from koyjabo.errors import KoyJaboError
-from koyjabo.extensions import socketio
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.extensions import socketio
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 
 from flask import Request
 
-from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Participant
-from koyjabo.errors import InvalidMessage, KoyJaboError
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import InvalidMessage, KoyJaboError
+from koyjabo.core.services import Services
 from koyjabo.realtime.events import Kicked
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.room_kinds import KINDS, participant_for
@@ -75,7 +77,7 @@ class JoinedRooms:
     def disconnected(self, sid: str, clean: bool) -> None:
         client = self._clients.pop(sid, None)
         for participant in list(client.participants.values()) if client else []:
-            self._services.communities.rooms.leave(participant, clean)
+            self._services[CommunityServices].rooms.leave(participant, clean)
 
     def join(self, sid: str, message: Any, request: Request) -> dict[str, Any]:
         """Admit a client to a room, send it the current value, and return that value. Idempotent. A watcher may have
@@ -86,7 +88,7 @@ class JoinedRooms:
         requested = RequestedRoom.of(message)
         with self._client(sid) as client:
             if (watcher := client.participants.get(requested)) and watcher.is_watcher:
-                self._services.communities.rooms.leave(client.participants.pop(requested))
+                self._services[CommunityServices].rooms.leave(client.participants.pop(requested))
             value = self._present(client, requested)
             if value is None:
                 if len(client.participants) >= MOST_ROOMS:
@@ -105,7 +107,7 @@ class JoinedRooms:
         with self._client(sid) as client:
             participant = client.participants.pop(requested, None)
             if participant is not None:
-                self._services.communities.rooms.leave(participant)
+                self._services[CommunityServices].rooms.leave(participant)
 
     def send_present(self, sid: str, message: Any) -> dict[str, Any]:
         """Send the client the current value of a room, and return it. Raises InvalidMessage if it is not in it."""
@@ -118,7 +120,7 @@ class JoinedRooms:
 
     def _present(self, client: Client, requested: RequestedRoom) -> dict[str, Any] | None:
         participant = client.participants.get(requested)
-        return self._services.communities.rooms.send_present(participant) if participant is not None else None
+        return self._services[CommunityServices].rooms.send_present(participant) if participant is not None else None
 
     @contextmanager
     def _client(self, sid: str) -> Iterator[Client]:
@@ -134,7 +136,7 @@ class JoinedRooms:
     def _take(self, client: Client, requested: RequestedRoom, participant: Participant) -> dict[str, Any]:
         client.participants[requested] = participant
         try:
-            value = self._services.communities.rooms.join(participant)
+            value = self._services[CommunityServices].rooms.join(participant)
         except Exception:
             client.participants.pop(requested, None)
             raise
@@ -149,7 +151,7 @@ class JoinedRooms:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
                 del client.participants[requested]
             event = Kicked(requested.room, requested.community_id, close_code(problem))
-            self._services.realtime.rooms.send_to(sid, event)
+            self._services[RealtimeServices].rooms.send_to(sid, event)
 
 
 def _text(value: object) -> str | None:

@@ -10,20 +10,22 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.accounts.tokens import Claims
-from koyjabo.application.services import Services
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.close_codes import CLEAN_CLOSES, UNEXPECTED
+from koyjabo.core.errors import KoyJaboError, Unauthenticated
+from koyjabo.core.services import Services
 from koyjabo.counting.stats import encode
-from koyjabo.errors import KoyJaboError, Unauthenticated
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.realtime.close_codes import CLEAN_CLOSES, UNEXPECTED
 from koyjabo.realtime.events import PanelState
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.credentials import identify, sub_protocols, token_to_verify
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream
+from koyjabo.webkit.login.jwt import Claims
 
 
 class PermittedStream(Stream):
@@ -48,13 +50,13 @@ class PermittedStream(Stream):
         claims = identify(self._services, request, sub_protocols(request).token)
         participant = self._participant(connection, claims, request)
         self._participants[connection] = participant
-        if self._services.communities.rooms.join(participant) is None:
+        if self._services[CommunityServices].rooms.join(participant) is None:
             connection.close(UNEXPECTED)  # usually it has disconnected already
 
     def send_present(self, connection: Connection) -> None:
         participant = self._participants.get(connection)
         if participant is not None:
-            self._services.communities.rooms.send_present(participant)
+            self._services[CommunityServices].rooms.send_present(participant)
 
     def _end(self, connection: Connection, problem: KoyJaboError) -> None:
         """End a connection whose permission was revoked. Must not block."""
@@ -63,7 +65,7 @@ class PermittedStream(Stream):
     def disconnected(self, connection: Connection, code: int) -> None:
         participant = self._participants.pop(connection, None)
         if participant is not None:
-            self._services.communities.rooms.leave(participant, clean=code in CLEAN_CLOSES)
+            self._services[CommunityServices].rooms.leave(participant, clean=code in CLEAN_CLOSES)
 
 
 class CommunityStream(PermittedStream):
@@ -90,7 +92,7 @@ class PanelStream(PermittedStream):
     kind = "panel"
 
     def send_present(self, connection: Connection) -> None:
-        unsaved_ms = self._services.maintenance.system.unsaved_ms()
+        unsaved_ms = self._services[MaintenanceServices].system.unsaved_ms()
         connection.send(encode(PanelState(unsaved_ms, self._services.clock.now_ms()).as_object()))
 
     def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:

@@ -7,12 +7,13 @@ from functools import partial
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
-from koyjabo.application.services import Services
-from koyjabo.errors import NoWebSockets
+from koyjabo.core.errors import NoWebSockets
+from koyjabo.core.services import Services
 from koyjabo.sockets.credentials import sub_protocols
 from koyjabo.sockets.permitted_streams import CommunityStream, PanelStream
 from koyjabo.sockets.stats_stream import StatsStream
 from koyjabo.sockets.stream import Stream
+from koyjabo.webkit.current import services_of
 
 bp = Blueprint("sockets", __name__)
 
@@ -67,5 +68,5 @@ def open_stream(app: Flask, name: str, request: Request, protocol: str | None = 
         raise NoWebSockets
     streams: dict[str, Stream] = app.extensions.setdefault(EXTENSION, {})
     if name not in streams:
-        streams[name] = STREAMS[name](Services.of(app))
+        streams[name] = STREAMS[name](services_of(app))
     streams[name].open(websockets, request, protocol)

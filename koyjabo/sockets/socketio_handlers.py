@@ -7,19 +7,23 @@ from typing import Any
 from flask import current_app, request
 from flask_socketio import emit
 
-from koyjabo.application.services import Services
-from koyjabo.errors import InvalidMessage, KoyJaboError, TooManyRequests
-from koyjabo.extensions import socketio
-from koyjabo.identity import uuid_of
+from koyjabo.core.close_codes import ABUSE, NORMAL
+from koyjabo.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
+from koyjabo.core.extensions import socketio
+from koyjabo.core.identity import uuid_of
+from koyjabo.core.services import Services
 from koyjabo.network import client_address
+from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.realtime.close_codes import ABUSE, NORMAL
+from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import Error, Pong
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import JoinedRooms
 from koyjabo.sockets.messages import MOST_ERRORS, is_true, unknown
 from koyjabo.sockets.site_stream import admit, send_stats
+from koyjabo.webkit.current import services_of
 
 ANY_EVENT = "*"
 ERRORS = "errors"
@@ -63,22 +67,22 @@ def connect(auth: Any = None) -> None:
         disconnect()  # the client disconnected before it was admitted
         return
     _joined_rooms().admit(_sid())
-    who = services.presence.visitor_sockets.visitor_of(_sid())
-    services.observability.socket_log.opened(KIND, _address(), who=who)
+    who = services[PresenceServices].visitor_sockets.visitor_of(_sid())
+    services[ObservabilityServices].socket_log.opened(KIND, _address(), who=who)
 
 
 def disconnect(reason: str = "") -> None:
     services, sid = _services(), _sid()
     if (lasted_s := _joined_rooms().lasted_s(sid)) is not None:
         code = NORMAL if reason == CLIENT_DISCONNECT else LOST
-        who = services.presence.visitor_sockets.visitor_of(sid)
-        services.observability.socket_log.closed(KIND, _address(), code, lasted_s, who=who)
-    services.presence.visitor_sockets.closed(sid)
+        who = services[PresenceServices].visitor_sockets.visitor_of(sid)
+        services[ObservabilityServices].socket_log.closed(KIND, _address(), code, lasted_s, who=who)
+    services[PresenceServices].visitor_sockets.closed(sid)
     _joined_rooms().disconnected(sid, clean=reason == CLIENT_DISCONNECT)
 
 
 def ping(*_: Any) -> dict[str, Any]:
-    _services().observability.socket_log.received("ping")
+    _services()[ObservabilityServices].socket_log.received("ping")
     pong = Pong(_services().clock.now_ms()).as_object()
     emit("pong", pong)
     return {"ok": True, **pong}
@@ -86,7 +90,7 @@ def ping(*_: Any) -> dict[str, Any]:
 
 def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
     """Send the statistics of the site, or the value of the community room in the message."""
-    _services().observability.socket_log.received("request_count")
+    _services()[ObservabilityServices].socket_log.received("request_count")
     if not isinstance(message, dict) or "communityId" not in message:
         return {"ok": True, **send_stats(_services(), _sid())}
     try:
@@ -97,19 +101,21 @@ def request_count(message: Any = None, *_: Any) -> dict[str, Any]:
 
 def join(message: Any = None, *_: Any) -> dict[str, Any]:
     """Join a community room. A refusal is acknowledged with the close code of a plain WebSocket."""
-    _services().observability.socket_log.received("join")
+    _services()[ObservabilityServices].socket_log.received("join")
     try:
         return {"ok": True, **_joined_rooms().join(_sid(), message, request)}
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
         community = uuid_of(message["communityId"]) or NOWHERE
-        _services().observability.socket_log.refused(KIND, _address(), community, close_code(error), error.code)
+        _services()[ObservabilityServices].socket_log.refused(
+            KIND, _address(), community, close_code(error), error.code
+        )
         return {"ok": False, "error": str(error), "code": close_code(error)}
 
 
 def leave(message: Any = None, *_: Any) -> dict[str, Any]:
-    _services().observability.socket_log.received("leave")
+    _services()[ObservabilityServices].socket_log.received("leave")
     try:
         _joined_rooms().leave(_sid(), message)
     except InvalidMessage as error:
@@ -119,20 +125,20 @@ def leave(message: Any = None, *_: Any) -> dict[str, Any]:
 
 def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event without a handler."""
-    _services().observability.socket_log.received(event)
+    _services()[ObservabilityServices].socket_log.received(event)
     return _refuse(unknown(event))
 
 
 def _refuse_client(error: TooManyRequests) -> None:
     code = close_code(error)
-    _services().observability.socket_log.refused(KIND, _address(), NOWHERE, code, error.code)
-    _services().realtime.rooms.disconnect(_sid(), code, str(error))
+    _services()[ObservabilityServices].socket_log.refused(KIND, _address(), NOWHERE, code, error.code)
+    _services()[RealtimeServices].rooms.disconnect(_sid(), code, str(error))
 
 
 def _refuse(error: InvalidMessage) -> dict[str, Any]:
     emit("error", Error(str(error), error.code).as_object())
     if _count_error() >= MOST_ERRORS:
-        _services().realtime.rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
+        _services()[RealtimeServices].rooms.disconnect(_sid(), ABUSE, "too many invalid messages")
     return {"ok": False, "error": str(error), "code": error.code}
 
 
@@ -155,7 +161,7 @@ def _joined_rooms() -> JoinedRooms:
 
 
 def _services() -> Services:
-    return Services.of(current_app)
+    return services_of(current_app)
 
 
 def _address() -> str:

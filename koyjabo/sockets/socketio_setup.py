@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from wsgiref.types import StartResponse, WSGIApplication
 
-from koyjabo.extensions import socketio
+from koyjabo.core.extensions import socketio
+from koyjabo.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.strict_packets import Packet
-from koyjabo.runtime import Runtime
 from koyjabo.sockets.messages import LARGEST_MESSAGE
 
 if TYPE_CHECKING:

@@ -7,8 +7,10 @@ from typing import Any
 
 from flask import Request
 
-from koyjabo.errors import InvalidMessage, TooManyRequests
+from koyjabo.core.errors import InvalidMessage, TooManyRequests
+from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.messages import is_true
 from koyjabo.sockets.site_stream import admit, name_visitor, send_stats
@@ -19,7 +21,7 @@ class StatsStream(Stream):
     kind = "site"
 
     def person_of(self, connection: Connection) -> str | None:
-        return self._services.presence.visitor_sockets.visitor_of(connection)
+        return self._services[PresenceServices].visitor_sockets.visitor_of(connection)
 
     def admit(self, connection: Connection, request: Request) -> None:
         sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
@@ -44,5 +46,5 @@ class StatsStream(Stream):
             connection.close(close_code(error), str(error))
 
     def disconnected(self, connection: Connection, code: int) -> None:
-        self._services.realtime.rooms.get(STATS_ROOM).dismiss(connection)
-        self._services.presence.visitor_sockets.closed(connection)
+        self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
+        self._services[PresenceServices].visitor_sockets.closed(connection)

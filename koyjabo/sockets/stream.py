@@ -12,12 +12,13 @@ from weakref import WeakSet
 
 from flask import Request
 
-from koyjabo.application.services import Services
+from koyjabo.core.close_codes import ABUSE, TOO_MANY, UNEXPECTED
+from koyjabo.core.errors import InvalidMessage, KoyJaboError
+from koyjabo.core.identity import uuid_of
+from koyjabo.core.services import Services
 from koyjabo.counting.stats import encode
-from koyjabo.errors import InvalidMessage, KoyJaboError
-from koyjabo.identity import uuid_of
+from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE, SocketLog
-from koyjabo.realtime.close_codes import ABUSE, TOO_MANY, UNEXPECTED
 from koyjabo.realtime.events import Error, Pong
 from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
@@ -116,7 +117,7 @@ class Stream(ABC):
 
     @property
     def _socket_log(self) -> SocketLog:
-        return self._services.observability.socket_log
+        return self._services[ObservabilityServices].socket_log
 
     def _record_opening(self, connection: Connection) -> None:
         community, who = self.community_of(connection), self.person_of(connection)

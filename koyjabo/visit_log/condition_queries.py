@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.database.text_search import has, has_words
-from koyjabo.insights.traits.name_queries import of_browser
 from koyjabo.models import SITE, Adjustment, Community, User, Visit
 from koyjabo.network.geolocation import NAMES
+from koyjabo.reports.traits.name_queries import of_browser
 from koyjabo.visit_log import place_terms, search_terms
 
 MANY = 1_000

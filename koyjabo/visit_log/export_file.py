@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from koyjabo.errors import KoyJaboError
-from koyjabo.runtime import ReportProgress
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.runtime import ReportProgress
 from koyjabo.visit_log import file_format
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 

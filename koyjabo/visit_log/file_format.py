@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from koyjabo.clock import iso
-from koyjabo.insights.dimensions import UTM
-from koyjabo.insights.traits.parser import TraitParser, VisitRow
+from koyjabo.core.clock import iso
+from koyjabo.reports.query.dimensions import UTM
+from koyjabo.reports.traits.parser import TraitParser, VisitRow
 from koyjabo.visit_log.queries import OTHERS, LoggedVisit
 
 CSV, JSON_LINES = "csv", "jsonl"

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from koyjabo.core.text import host_of
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.models import Visit
 from koyjabo.network import user_agents
 from koyjabo.network.geolocation import NAMES
-from koyjabo.text import host_of
 from koyjabo.visit_log.condition_queries import DIRECT
 
 NEWEST = 10_000

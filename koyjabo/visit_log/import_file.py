@@ -15,19 +15,18 @@ from datetime import UTC, datetime, tzinfo
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.identity import uuid_of
+from koyjabo.core.text import LONGEST_LINE, LineTooLong, lines, page_path, truncate, without_query
 from koyjabo.counting.batch_plan import SENT
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
-from koyjabo.errors import KoyJaboError
-from koyjabo.identity import uuid_of
-from koyjabo.insights.dimensions import BOT, CAMPAIGN
-from koyjabo.insights.traits import campaigns, languages
-from koyjabo.insights.traits.campaigns import Campaign
 from koyjabo.models import SITE, Scope, Visit
-from koyjabo.network import user_agents
+from koyjabo.network import campaigns, languages, user_agents
+from koyjabo.network.campaigns import Campaign
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import Parsed
-from koyjabo.text import LONGEST_LINE, LineTooLong, lines, page_path, truncate, without_query
+from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
 from koyjabo.visit_log import file_format
 
 ALIASES = {

@@ -12,10 +12,10 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.extensions import db
 from koyjabo.database import engine, lease
 from koyjabo.database.lease import Fence
-from koyjabo.errors import KoyJaboError
-from koyjabo.extensions import db
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
 
 PATIENCE_S, LOOK_S = 2.0, 0.02

@@ -14,15 +14,15 @@ from typing import IO, Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
+from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.database import engine
 from koyjabo.database.id_order import DISORDER_MS
 from koyjabo.database.lease import Fence
-from koyjabo.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
-from koyjabo.extensions import db
-from koyjabo.identity import OPERATOR
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine, Line

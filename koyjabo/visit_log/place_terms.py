@@ -6,9 +6,9 @@ import unicodedata
 from functools import cache
 from typing import NamedTuple
 
+from koyjabo.core.text import LANGUAGES
 from koyjabo.network.geolocation import NAMES
 from koyjabo.network.place_names import CITIES, in_language
-from koyjabo.text import LANGUAGES
 
 SHORTEST_PART = 3
 """Characters of a part of a name that finds countries: two are in most names."""

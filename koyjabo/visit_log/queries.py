@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
+from koyjabo.core.identity import DELETED
 from koyjabo.counting.id_range_queries import id_range
-from koyjabo.identity import DELETED
 from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
 from koyjabo.models.ledger import LABEL
 from koyjabo.visit_log.condition_queries import SearchFilter, conditions

@@ -6,18 +6,18 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 
-from koyjabo.analytics import timeline_queries
-from koyjabo.analytics.timeline_queries import Visited
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
-from koyjabo.clock import Clock, Days, typed_days
+from koyjabo.core.clock import Clock, Days, typed_days
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.identity import MASKED, OPERATOR, Account, uuid_of
+from koyjabo.core.runtime import ReportProgress, unreported
+from koyjabo.core.text import LONGEST_SEARCH, LONGEST_TEXT, N_
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import InvalidInput
-from koyjabo.identity import MASKED, OPERATOR, Account, uuid_of
-from koyjabo.insights.traits.parser import TraitParser
 from koyjabo.models import SITE, Scope
-from koyjabo.runtime import ReportProgress, unreported
-from koyjabo.text import LONGEST_SEARCH, LONGEST_TEXT, N_
+from koyjabo.reports.people import timeline_queries
+from koyjabo.reports.people.timeline_queries import Visited
+from koyjabo.reports.traits.parser import TraitParser
 from koyjabo.visit_log import condition_queries, file_format, frequent_queries, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
 from koyjabo.visit_log.frequent_queries import Frequent

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from support.account_calls import log_in, sign_up
-from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, found
-from support.page_calls import Reader, words
+from support.application.site import Site, assert_error
+from support.people.accounts import log_in, sign_up
+from support.people.communities import PATH, found
+from support.people.page_readers import Reader, words
 
 from koyjabo.settings.schema import Settings
 

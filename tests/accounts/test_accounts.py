@@ -7,10 +7,11 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from support.account_calls import PASSWORD, bare, disable, log_in, send, sign_up, try_login
-from support.app_fixtures import Site, assert_error
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, disable, log_in, send, sign_up, try_login
 
 from koyjabo.accounts import queries
+from koyjabo.reports.services import PeopleServices
 
 SIGNUP, LOGIN, ME = "/api/auth/signup", "/api/auth/login", "/api/auth/me"
 SQL = "x'); DROP TABLE users; --"
@@ -147,7 +148,7 @@ def test_disabled_user_is_told_what_a_stranger_is(site):
 
 def test_who_signs_up_or_logs_in_with_a_visitor_id_is_a_conversion(site, monkeypatch):
     told = []
-    monkeypatch.setattr(type(site.services.analytics.reports), "convert", lambda self, *what: told.append(what))
+    monkeypatch.setattr(type(site.services[PeopleServices].reports), "convert", lambda self, *what: told.append(what))
     person = sign_up(site, visitorId="visitor_1")
     log_in(site, visitorId="visitor_2")
     log_in(site)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.account_calls import log_in, sign_up, try_login
-from support.app_fixtures import Site, assert_error
+from support.application.site import Site, assert_error
+from support.people.accounts import log_in, sign_up, try_login
 
 from config import SettingsError
 from koyjabo.accounts import first_admin
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.services import AccountServices
 
 pytestmark = pytest.mark.empty_database
 
@@ -49,7 +50,10 @@ def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     """Two servers start at once: each sees that there is nobody."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
-        assert first_admin.ensure(site.services.accounts.credentials, ADMIN["ADMIN_EMAIL"], "another password") is False
+        assert (
+            first_admin.ensure(site.services[AccountServices].credentials, ADMIN["ADMIN_EMAIL"], "another password")
+            is False
+        )
         monkeypatch.undo()
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"

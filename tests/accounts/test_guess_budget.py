@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from support.fuzz_effort import effort
+from support.runs.fuzz_effort import effort
 
 from koyjabo.accounts import guess_budget
 from koyjabo.accounts.guess_budget import DAY_MS, MOST_NETWORKS, State

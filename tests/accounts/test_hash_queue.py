@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import pytest
 from argon2 import PasswordHasher
-from support.account_calls import log_in, sign_up, try_login
-from support.app_fixtures import Site, assert_error
-from support.processes import wait_until
+from support.application.site import Site, assert_error
+from support.people.accounts import log_in, sign_up, try_login
+from support.programs.processes import wait_until
 
 from koyjabo.accounts import hash_queue, passwords
 from koyjabo.accounts.hash_queue import MOST_OF_AN_ADDRESS, Client, HashQueue
-from koyjabo.errors import TooBusy
+from koyjabo.core.errors import TooBusy
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.network.client_address import neighbourhood
-from koyjabo.runtime import ThreadRuntime
 
 
 class Jobs:

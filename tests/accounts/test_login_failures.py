@@ -9,15 +9,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import PASSWORD as RIGHT
-from support.account_calls import Person, sign_up, try_login
-from support.app_fixtures import Site, assert_error
-from support.statements import recorded
+from support.application.site import Site, assert_error
+from support.application.statements import recorded
+from support.people.accounts import PASSWORD as RIGHT
+from support.people.accounts import Person, sign_up, try_login
 
 from koyjabo.accounts.guess_budget import Plan
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
-from koyjabo.errors import LedgerUnavailable, TooBusy
-from koyjabo.identity import OPERATOR
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import LedgerUnavailable, TooBusy
+from koyjabo.core.identity import OPERATOR
 
 MOST, RESERVE = 6, 3
 NETWORKS = 4
@@ -84,7 +85,7 @@ def test_attempt_whose_password_nobody_looked_at_is_none(site, monkeypatch, why)
         raise why
 
     with monkeypatch.context() as patch:
-        patch.setattr(site.services.accounts.credentials, "log_in", away)
+        patch.setattr(site.services[AccountServices].credentials, "log_in", away)
         assert attempts(site, 2 * MOST) == [503] * 2 * MOST
     assert kept(site)[0][1] == 2, "the second one has a line in the audit log"
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'login.fail'") == [(1,)]
@@ -159,7 +160,7 @@ def test_browser_whose_cookie_was_stolen_is_treated_as_a_new_one(site):
 
 
 def test_operator_takes_all_failures_back(site):
-    person, accounts = sign_up(site), site.services.accounts
+    person, accounts = sign_up(site), site.services[AccountServices]
     for number, remedy in enumerate(
         (
             lambda: accounts.credentials.set_password("ayesha@example.com", RIGHT),
@@ -185,7 +186,7 @@ def test_operator_takes_the_failures_of_a_minute_back(database, monkeypatch):
         for _ in range(2):
             assert [attempt(site, **WRONG).status_code for _ in range(most + 1)] == [401] * most + [429]
             site.time.pass_(seconds=1)
-            site.services.accounts.users.unlock(OPERATOR, person.id)
+            site.services[AccountServices].users.unlock(OPERATOR, person.id)
         assert attempt(site).status_code == 200
 
 

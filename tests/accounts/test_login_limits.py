@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 from argon2 import PasswordHasher
-from support.account_calls import PASSWORD, Person, bare, log_in, sign_up, try_login
-from support.app_fixtures import Site, assert_error
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try_login
 
 from koyjabo.accounts import passwords
 from koyjabo.accounts.guess_budget import Plan
 from koyjabo.accounts.login_throttle import LOGIN, PLANS
+from koyjabo.accounts.services import AccountServices
 
 PHONE, OTHER, GUESSING = "203.0.113.7", "203.0.113.8", "198.51.100.0"
 WRONG = {"password": "something else"}
@@ -162,7 +163,7 @@ def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
 
 def test_password_set_by_the_operator_keeps_familiar_browsers(attack, monkeypatch):
     """Twice, too; and what the owner changes afterwards makes them strangers as ever."""
-    credentials = attack.site.services.accounts.credentials
+    credentials = attack.site.services[AccountServices].credentials
     for password in ("something new", "something newer"):
         credentials.set_password("ayesha@example.com", password)
         guess(attack.site, "198.51.101")

@@ -12,11 +12,11 @@ from threading import Event, Thread
 import pytest
 import requests
 from argon2 import PasswordHasher
-from support.account_calls import disable, sign_up, try_login
-from support.app_fixtures import Site
-from support.changed_server import changed_server
-from support.processes import wait_until
-from support.server import Server
+from support.application.site import Site
+from support.people.accounts import disable, sign_up, try_login
+from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server
+from support.servers.server import Server
 
 from koyjabo.database.executor import DatabaseExecutor
 

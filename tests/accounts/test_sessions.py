@@ -5,8 +5,10 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import PASSWORD, Person, bare, log_in, sign_up, try_login
-from support.app_fixtures import Site, assert_error
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try_login
+
+from koyjabo.accounts.services import AccountServices
 
 ME, LOGOUT, PASSWORDS = "/api/auth/me", "/api/auth/logout", "/api/auth/password"
 NEW_PASSWORD = "launch at dusk"
@@ -160,7 +162,7 @@ def test_new_password_needs_the_present_one(site, losses):
 
 def test_password_set_by_the_operator_ends_all_sessions(site, losses):
     person, elsewhere = sign_up(site), log_in(site)
-    site.services.accounts.credentials.set_password("AYESHA@example.com", NEW_PASSWORD)
+    site.services[AccountServices].credentials.set_password("AYESHA@example.com", NEW_PASSWORD)
     assert not lives(person)
     assert not lives(elsewhere)
     assert log_in(site, password=NEW_PASSWORD).id == person.id

@@ -6,12 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import Person, log_in, sign_up, try_login
-from support.app_fixtures import Site
-from support.community_calls import account_of
+from support.application.site import Site
+from support.people.accounts import Person, log_in, sign_up, try_login
+from support.people.communities import account_of
 
-from koyjabo.errors import Forbidden, LastAdmin, UnknownUser
-from koyjabo.identity import OPERATOR, Account
+from koyjabo.accounts.services import AccountServices
+from koyjabo.audit.log import Audit
+from koyjabo.core.errors import Forbidden, LastAdmin, UnknownUser
+from koyjabo.core.identity import OPERATOR, Account
 
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
@@ -30,7 +32,7 @@ def ayesha(site, admin) -> Person:
 
 
 def named(site: Site, admin: Account, query: str = "", **stretch: int) -> tuple[list[str], int]:
-    page = site.services.accounts.users.page(admin, query, **stretch)
+    page = site.services[AccountServices].users.page(admin, query, **stretch)
     return [each.name for each in page.items], page.total
 
 
@@ -43,7 +45,7 @@ def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
     assert named(site, admin, " AYESHA@Exam ") == (["Ayesha"], 1)
     assert named(site, admin, "0% m") == (["Karim 100% Mia"], 1)
     assert named(site, admin, "_") == named(site, admin, "nobody\0") == ([], 0)
-    users = site.services.accounts.users
+    users = site.services[AccountServices].users
     assert users.get_by_email(admin, "AYESHA@example.com") == users.get(admin, ayesha.id)
     with pytest.raises(UnknownUser):
         users.get_by_email(OPERATOR, "nobody@example.com")
@@ -54,7 +56,7 @@ def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
 
 
 def test_role_on_the_site_is_one_of_three_and_who_loses_a_right_is_told_of(site, admin, ayesha):
-    users, told = site.services.accounts.users, []
+    users, told = site.services[AccountServices].users, []
     site.services.signals.access_revoked.connect(told.append, weak=False)
     began, losses = losses_of(site), []
     for role in ("viewer", "admin", "viewer", "member", "member"):
@@ -63,7 +65,7 @@ def test_role_on_the_site_is_one_of_three_and_who_loses_a_right_is_told_of(site,
         assert ayesha.get(ME).json["is_admin"] == (role == "admin")
         losses.append(losses_of(site) - began)
     assert (losses, set(told)) == ([0, 0, 1, 2, 2], {ayesha.id})
-    actions = [(line.action, line.details) for line in site.services.audit.page(admin, actor=admin.id).lines]
+    actions = [(line.action, line.details) for line in site.services[Audit].page(admin, actor=admin.id).lines]
     assert actions[:-1] == [  # the last is the signup
         ("user.role", {"role": "member", "before": "viewer"}),
         ("user.demote", {"role": "viewer", "before": "admin"}),
@@ -77,7 +79,7 @@ def losses_of(site: Site) -> int:
 
 
 def test_user_who_is_disabled_or_logged_out_everywhere_has_no_session(site, admin, ayesha):
-    users, other, began = site.services.accounts.users, log_in(site), losses_of(site)
+    users, other, began = site.services[AccountServices].users, log_in(site), losses_of(site)
     assert users.log_out(admin, ayesha.id).sessions == 0
     assert [person.get(ME).status_code for person in (ayesha, other)] == [401, 401]
     again = log_in(site)
@@ -90,7 +92,7 @@ def test_user_who_is_disabled_or_logged_out_everywhere_has_no_session(site, admi
 
 
 def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
-    users = site.services.accounts.users
+    users = site.services[AccountServices].users
     with pytest.raises(LastAdmin):
         users.set_role(admin, admin.id, "member")
     users.set_role(admin, ayesha.id, "admin")
@@ -115,7 +117,7 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
     def demote(where: Site, by: Account, whom: str) -> type | None:
         both.wait(10)
         try:
-            where.services.accounts.users.set_role(by, whom, "member")
+            where.services[AccountServices].users.set_role(by, whom, "member")
         except LastAdmin as problem:
             return type(problem)
         return None

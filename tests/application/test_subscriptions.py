@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from koyjabo import application
-from koyjabo.application.lifetime import Lifetime
-from koyjabo.application.signals import Signals
-from koyjabo.runtime import ThreadRuntime
+import koyjabo
+from koyjabo.core.lifetime import Lifetime
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.core.signals import Signals
 
 SIGNALS = [each.name for each in fields(Signals)]
-SOURCE = "".join(file.read_text() for file in Path(application.__path__[0]).glob("*.py"))
+SOURCE = "".join(file.read_text() for file in Path(koyjabo.__path__[0]).rglob("*.py"))
 
 
 def test_every_signal_has_a_publisher_and_a_receiver(site):

@@ -7,13 +7,16 @@ from datetime import datetime
 
 import pytest
 from sqlalchemy import text
-from support.account_calls import PASSWORD, disable, promote, sign_up
-from support.app_fixtures import Site
-from support.community_calls import PATH, account_of, found, give
+from support.application.site import Site
+from support.people.accounts import PASSWORD, disable, promote, sign_up
+from support.people.communities import PATH, account_of, found, give
 
+from koyjabo.accounts.services import AccountServices
 from koyjabo.audit import log
-from koyjabo.audit.log import BY_OPERATOR, Actor, AuditRecord, Entry, Subject
-from koyjabo.errors import Forbidden, InvalidInput, LastAdmin
+from koyjabo.audit.log import BY_OPERATOR, Actor, Audit, AuditRecord, Entry, Subject
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import Forbidden, InvalidInput, LastAdmin
+from koyjabo.network.services import NetworkServices
 
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 
@@ -34,7 +37,7 @@ class Panel:
         self.site.rows("DELETE FROM audit_log")
 
     def lines(self) -> tuple[AuditRecord, ...]:
-        return self.services.audit.page(self.admin).lines
+        return self.services[Audit].page(self.admin).lines
 
     def only_line(self) -> AuditRecord:
         (line,) = self.lines()
@@ -110,7 +113,7 @@ def test_long_text_is_kept_as_its_beginning_and_its_length(panel):
 def test_line_says_the_place_and_no_address(panel):
     answer = panel.ayesha.post(PATH, json={"name": "Ours"}, environ_overrides={"REMOTE_ADDR": ADDRESS})
     assert answer.status_code == 201
-    assert panel.only_line().place == panel.services.network.places.locate(ADDRESS) != "Unknown"
+    assert panel.only_line().place == panel.services[NetworkServices].places.locate(ADDRESS) != "Unknown"
     assert ADDRESS not in json.dumps(panel.site.rows("SELECT * FROM audit_log"), default=str)
     panel.clear()
     found(panel.ayesha)
@@ -118,7 +121,7 @@ def test_line_says_the_place_and_no_address(panel):
 
 
 def test_operator_leaves_lines_without_a_name(panel):
-    accounts = panel.services.accounts.credentials
+    accounts = panel.services[AccountServices].credentials
     accounts.create("rima@example.com", PASSWORD)
     promote(panel.site, "rima@example.com")
     promote(panel.site, "rima@example.com", is_admin=False)
@@ -135,16 +138,18 @@ def test_operator_leaves_lines_without_a_name(panel):
     assert {(line.actor_id, line.actor, line.place) for line in lines} == {(None, "", "")}
     assert {line.target for line in lines[1:]} == {"rima@example.com"}
     assert lines[0].details == {"before": 0, "after": 9000, "new_epoch": False, "reason": "koyjabo total set"}
-    assert panel.services.audit.page(panel.admin, actor=BY_OPERATOR).lines == tuple(lines)
-    assert panel.services.audit.page(panel.admin, actor=panel.ayesha.id).lines == (founded,)
+    assert panel.services[Audit].page(panel.admin, actor=BY_OPERATOR).lines == tuple(lines)
+    assert panel.services[Audit].page(panel.admin, actor=panel.ayesha.id).lines == (founded,)
     panel.site.set_total(0, new_epoch=True)
 
 
 def test_own_password_is_changed_in_ones_own_name_and_not_told(panel):
     new, nila = "another rickshaw", sign_up(panel.site, "nila")
-    login = panel.services.accounts.credentials.login_of(panel.services.accounts.tokens.read(nila.access).session_id)
+    login = panel.services[AccountServices].credentials.login_of(
+        panel.services[AccountServices].tokens.read(nila.access).session_id
+    )
     panel.clear()
-    panel.services.accounts.credentials.change_password(login, PASSWORD, new)
+    panel.services[AccountServices].credentials.change_password(login, PASSWORD, new)
     line = panel.only_line()
     assert (line.action, line.actor_id, line.target_id) == ("user.password", nila.id, nila.id)
     stored = str(panel.site.rows("SELECT * FROM audit_log"))
@@ -158,9 +163,9 @@ def test_what_changes_nothing_leaves_no_line(panel):
     give(panel.ayesha, panel.community, panel.karim, "moderator")
     panel.karim.post(f"{PATH}/{panel.community}/join", json={})
     promote(panel.site, panel.boss.email)
-    panel.services.accounts.users.set_role(panel.admin, panel.boss.id, "admin")
-    panel.services.accounts.users.disable(panel.admin, panel.karim.id, disabled=False)
-    panel.services.communities.directory.restore(panel.admin, panel.community)
+    panel.services[AccountServices].users.set_role(panel.admin, panel.boss.id, "admin")
+    panel.services[AccountServices].users.disable(panel.admin, panel.karim.id, disabled=False)
+    panel.services[CommunityServices].directory.restore(panel.admin, panel.community)
     assert panel.lines() == ()
 
 
@@ -168,7 +173,7 @@ def test_what_is_refused_leaves_no_line(panel):
     assert panel.karim.patch(f"{PATH}/{panel.community}", json={"name": "Ours"}).status_code == 403
     assert panel.ayesha.post(f"{PATH}/{panel.community}/leave").status_code == 409
     with pytest.raises(LastAdmin):
-        panel.services.accounts.users.set_role(panel.admin, panel.boss.id, "member")
+        panel.services[AccountServices].users.set_role(panel.admin, panel.boss.id, "member")
     assert panel.lines() == ()
 
 
@@ -188,7 +193,7 @@ def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
 def store(panel: Panel, action: str, at: str) -> None:
     at_ms = int(datetime.fromisoformat(at).timestamp() * 1000)
     entry = Actor(panel.karim.id, "Karim", "", at_ms).entry(action, Subject("community", "", at))
-    panel.services.audit._database.write(entry.store)
+    panel.services[Audit]._database.write(entry.store)
 
 
 def test_lines_are_found_by_kind_and_day(panel):
@@ -197,7 +202,7 @@ def test_lines_are_found_by_kind_and_day(panel):
         store(panel, "login.fail" if number % 2 else "community.create", moment)
 
     def found(**which: str) -> list[str]:
-        return [line.target for line in panel.services.audit.page(panel.admin, **which).lines][::-1]
+        return [line.target for line in panel.services[Audit].page(panel.admin, **which).lines][::-1]
 
     assert found() == found(kind="all") == moments
     assert found(kind="changes") == found(action="community.create") == moments[::2]
@@ -217,12 +222,12 @@ def test_export_has_every_matching_line_once(panel, monkeypatch):
     monkeypatch.setattr(log, "PIECE", 3)
     for number in range(7):
         store(panel, "login.fail" if number % 3 == 2 else "community.create", f"2025-12-20T00:00:0{number}+06:00")
-    exported = panel.services.audit.export(panel.admin, kind="changes", first_day="2025-12-20")
+    exported = panel.services[Audit].export(panel.admin, kind="changes", first_day="2025-12-20")
     assert panel.lines()[0].action == "audit.export"
     assert [int(line.target[18]) for piece in exported for line in piece] == [0, 1, 3, 4, 6]
     assert panel.lines()[0].details == {"filter": {"kind": "changes", "first_day": "2025-12-20"}}
     with pytest.raises(Forbidden):
-        panel.services.audit.export(panel.admin._replace(is_admin=False, is_viewer=True))
+        panel.services[Audit].export(panel.admin._replace(is_admin=False, is_viewer=True))
 
 
 def test_line_outlives_what_it_is_about(panel):

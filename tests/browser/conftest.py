@@ -8,13 +8,13 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support import browser as browsers
-from support.databases import SqliteDatabase
-from support.elsewhere import Elsewhere, Line
-from support.members import Member
-from support.pages import EMAIL, PASSWORD, Device, kept_login
-from support.redis import free_port
-from support.server import Server
+from support.browser import chromium as browsers
+from support.browser.host_pages import Elsewhere, Line
+from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
+from support.clients.members import Member
+from support.databases.database import SqliteDatabase
+from support.databases.redis import free_port
+from support.servers.server import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, StorageState

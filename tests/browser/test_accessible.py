@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.members import PlainMember
-from support.pages import check_accessible, expect, open_as, visit
+from support.browser.pages import check_accessible, expect, open_as, visit
+from support.clients.members import PlainMember
 
 SEEN_BY_ALL = ["/", "/docs#api_register_visit"]
 MORE_SEEN_BY_ALL = ["/install", "/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import expect, sent_by, stat, visit, wait_for
+from support.browser.pages import expect, sent_by, stat, visit, wait_for
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import PHONE, expect, visit, visit_as
+from support.browser.pages import PHONE, expect, visit, visit_as
 
 long = pytest.mark.long(proved_by="browser/test_charts.py::test_tooltip_follows_the_arrow_keys_and_is_announced")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.elsewhere import begin_live
-from support.pages import sent_by, wait_for
+from support.browser.host_pages import begin_live
+from support.browser.pages import sent_by, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_are_counted_with_their_properties")
 once = pytest.mark.long(proved_by="browser/test_client_events.py::test_events_are_sent_again_under_the_same_ids")

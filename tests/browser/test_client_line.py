@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.elsewhere import Line, begin_on, state, wait_for_state
-from support.pages import freeze, sent_by, wait_for
+from support.browser.host_pages import Line, begin_on, state, wait_for_state
+from support.browser.pages import freeze, sent_by, wait_for
 
 values = pytest.mark.long(proved_by="browser/test_client_line.py::test_older_values_are_dropped")
 returns = pytest.mark.long(proved_by="browser/test_client_line.py::test_lost_line_is_opened_less_and_less_often")

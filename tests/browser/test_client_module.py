@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.elsewhere import begin, begin_live, begin_on, state, told, wait_for_state
-from support.pages import sent_by, wait_for
+from support.browser.host_pages import begin, begin_live, begin_on, state, told, wait_for_state
+from support.browser.pages import sent_by, wait_for
 
 counted = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 kept = pytest.mark.long(proved_by="browser/test_client_module.py::test_what_is_kept_is_shown_offline_for_10_s")

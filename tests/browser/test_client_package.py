@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from support.package_fixtures import succeed
-from support.pages import expect, wait_for
+from support.browser.pages import expect, wait_for
+from support.fixtures.package_fixtures import succeed
 
 APPLICATION = """
 import { useKoyJabo } from "@koyjabo/react";

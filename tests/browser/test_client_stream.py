@@ -5,8 +5,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from support.elsewhere import begin, state, wait_for_state
-from support.pages import away, freeze, sent_by, wait_for
+from support.browser.host_pages import begin, state, wait_for_state
+from support.browser.pages import away, freeze, sent_by, wait_for
 
 long = pytest.mark.long(
     proved_by="browser/test_client_stream.py::test_page_whose_policy_forbids_sockets_is_live_by_a_stream"

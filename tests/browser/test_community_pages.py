@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.members import PASSWORD, Member, PlainMember
-from support.pages import expect, live, open_as, stat, visit, visit_as
+from support.browser.pages import expect, live, open_as, stat, visit, visit_as
+from support.clients.members import PASSWORD, Member, PlainMember
 
 long = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import psutil
 import pytest
-from support.pages import away, expect
+from support.browser.pages import away, expect
 
 long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.elsewhere import Line, begin_live
-from support.members import PlainMember
-from support.pages import expect, wait_for
+from support.browser.host_pages import Line, begin_live
+from support.browser.pages import expect, wait_for
+from support.clients.members import PlainMember
 
 counted = pytest.mark.long(proved_by="browser/test_count_element.py::test_elements_of_a_page_are_one_visit")
 framed = pytest.mark.long(proved_by="browser/test_count_element.py::test_frame_is_live_and_counts_when_it_is_asked_to")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.pages import expect, freeze
+from support.browser.pages import expect, freeze
 
 BEGIN = """
 async () => {

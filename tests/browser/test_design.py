@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import PHONE, check_accessible, expect, visit
+from support.browser.pages import PHONE, check_accessible, expect, visit
 
 long = pytest.mark.long(proved_by="browser/test_design.py::test_menus_and_tooltips_open_close_and_move")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import expect, visit
+from support.browser.pages import expect, visit
 
 CALL = "[data-call]:visible"
 MOST_BYTES = 150_000

@@ -9,8 +9,8 @@ from contextlib import suppress
 from random import Random
 
 import pytest
-from support.elsewhere import begin
-from support.pages import wait_for
+from support.browser.host_pages import begin
+from support.browser.pages import wait_for
 
 SEEDS, SHORT = 60, 4
 """In a part, and in the first one."""

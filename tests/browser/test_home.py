@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import expect, freeze, live, sent_by, stat, visit, wait_for
+from support.browser.pages import expect, freeze, live, sent_by, stat, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_home.py::test_2_multiple_devices")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import away, expect, sent_by, stat, visit, wait_for
+from support.browser.pages import away, expect, sent_by, stat, visit, wait_for
 
 counted = pytest.mark.long(
     proved_by="browser/test_home_failures.py::test_lost_answer_is_an_error_and_the_visit_is_sent_again_under_its_name"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import expect, live, wait_for
+from support.browser.pages import expect, live, wait_for
 
 MILESTONE, NEXT = 4_006, 4_008
 COUNT_CONFETTI = """

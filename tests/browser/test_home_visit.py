@@ -8,10 +8,10 @@ import re
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.pages import expect, live, stat, visit, wait_for
+from support.browser.pages import expect, live, stat, visit, wait_for
 
 from koyjabo.network.geolocation import NAMES
-from koyjabo.web.http.static_files import FOLDER
+from koyjabo.webkit.assets.static_files import FOLDER
 
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 DHAKA, ELSEWHERE, YANGON, OSAKA = "103.4.145.245", "103.4.146.1", "103.4.147.1", "103.4.148.1"

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.app_fixtures import Site, Time
-from support.pages import PASSWORD, PHONE, check_accessible, expect, visit
+from support.application.site import Site, Time
+from support.browser.pages import PASSWORD, PHONE, check_accessible, expect, visit
 
 TODAY = (datetime.now(UTC) + timedelta(hours=6)).date()  # in Dhaka
 THURSDAY = TODAY - timedelta(3)  # let it be one

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import PHONE, check_accessible, expect, visit
+from support.browser.pages import PHONE, check_accessible, expect, visit
 
 pytestmark = pytest.mark.long(proved_by="browser/test_realtime_page.py::test_panel_goes_from_4000_to_4001")
 

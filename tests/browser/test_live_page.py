@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.pages import wait_for
+from support.browser.pages import wait_for
 
 pytestmark = pytest.mark.long(
     proved_by="browser/test_realtime_page.py::test_visit_is_a_row_a_minute_and_a_place_without_a_request"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.members import PASSWORD, Member
-from support.pages import log_in
+from support.browser.pages import log_in
+from support.clients.members import PASSWORD, Member
 
 LETTERS = "অবিচ্ছিন্ননাম"  # words without a space, as addresses have
 NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijheel" * 8

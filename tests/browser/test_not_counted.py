@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.elsewhere import begin, begin_live, wait_for_state
-from support.pages import expect, live, log_in, sent_by, visit, wait_for
+from support.browser.host_pages import begin, begin_live, wait_for_state
+from support.browser.pages import expect, live, log_in, sent_by, visit, wait_for
 
 counted = pytest.mark.long(proved_by="browser/test_not_counted.py::test_switch_is_on_home_page_and_account")
 erased = pytest.mark.long(proved_by="browser/test_not_counted.py::test_one_who_asks_is_forgotten_by_server_and_browser")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
+from support.browser.pages import Device, away, check_accessible, expect, live, log_in, visit, wait_for
 
 long = pytest.mark.long(
     proved_by="browser/test_offline.py::test_visit_in_a_tunnel_counts_once_when_there_is_a_network_again"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.pages import check_accessible, expect, visit
+from support.browser.pages import check_accessible, expect, visit
 
 
 @pytest.fixture(scope="module", autouse=True)

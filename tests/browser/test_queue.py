@@ -7,8 +7,8 @@ from itertools import count
 from typing import Any
 
 import pytest
-from support.elsewhere import begin, begin_live
-from support.pages import sent_by, wait_for
+from support.browser.host_pages import begin, begin_live
+from support.browser.pages import sent_by, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_queue.py::test_what_finds_no_network_waits_and_is_sent_when_it_is_back")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.members import PASSWORD, Member
-from support.pages import check_accessible, expect, visit
+from support.browser.pages import check_accessible, expect, visit
+from support.clients.members import PASSWORD, Member
 
 AUTHENTICATOR = {
     "protocol": "ctap2",

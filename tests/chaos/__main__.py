@@ -15,8 +15,8 @@ from pathlib import Path
 
 import click
 
-from chaos.book import Breach
 from chaos.campaign import Campaign
+from chaos.journal import Breach
 from chaos.report import in_short, text
 from chaos.world import POSTGRES, SQLITE, world
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from chaos.checks import Held, check_presence, check_resources, measure, measure_sync_delay
 from chaos.faults import Fault, all_of, check_exit, deal
-from chaos.http_line import HttpLine
+from chaos.http_connection import HttpLine
 from chaos.ledger import check_events, check_ledger
 from chaos.world import World
 

@@ -9,13 +9,13 @@ from statistics import quantiles
 from typing import Any
 
 import psutil
-from support.askers import Askers
-from support.processes import wait_until
-from support.workers import all_ready, desks
+from support.clients.continuous_registrations import Askers
+from support.clients.worker_connections import all_ready, desks
+from support.programs.processes import wait_until
 
 from chaos.faults import SYNC_DELAY_US
-from chaos.http_line import HttpLine
-from chaos.people import Tab
+from chaos.http_connection import HttpLine
+from chaos.members import Tab
 from chaos.world import World
 
 SEATED_WITHIN_S = 25.0

@@ -16,8 +16,8 @@ from pathlib import Path
 import psutil
 import psycopg2
 import redis as redis_client
-from support.processes import is_gone, kill_all, suspended, wait_until
-from support.server import Exit
+from support.programs.processes import is_gone, kill_all, suspended, wait_until
+from support.servers.server import Exit
 
 from chaos.world import World
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chaos.book import Book, Visit
+from chaos.journal import Book, Visit
 from chaos.world import World
 
 ROWS = "SELECT id, ordinal, visitor_id, visit_id FROM visits ORDER BY id"

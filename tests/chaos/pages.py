@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from chaos.book import Seen
-from chaos.lines import Line, SocketioLine
-from chaos.switchboard import Switchboard
+from chaos.event_loop import Switchboard
+from chaos.journal import Seen
+from chaos.websocket_clients import Line, SocketioLine
 
 SILENT_FOR_S = (35.0, 60.0)
 """The server gives up on one that does not read after 30 s, or sooner."""

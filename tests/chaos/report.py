@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import median
 
-from chaos.book import Book, Breach
 from chaos.campaign import Outcome, Recovery
+from chaos.journal import Book, Breach
 
 AT_ONCE = "two at once"
 SHORT = 200

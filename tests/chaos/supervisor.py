@@ -8,10 +8,10 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from support.changed_server import ChangedServer
-from support.server import Exit
+from support.servers.changed_server import ChangedServer
+from support.servers.server import Exit
 
-from chaos.book import Book
+from chaos.journal import Book
 
 TURN_S = 0.05
 AGAIN_S = 0.3

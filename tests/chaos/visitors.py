@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from chaos.book import Book, Seen, Visit
-from chaos.http_line import Answer, HttpLine
+from chaos.http_connection import Answer, HttpLine
+from chaos.journal import Book, Seen, Visit
 
 REGISTER, EVENTS = "/api/visitor/register", "/api/events"
 MOST_EVENTS = 4

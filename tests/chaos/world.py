@@ -12,19 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.changed_server import ChangedServer
-from support.databases import Database, Postgres, SqliteDatabase
-from support.dials import Dial, slow_disk
-from support.members import Member
-from support.pgbouncer import PgBouncer
-from support.redis import Redis, free_port
+from support.clients.members import Member
+from support.databases.database import Database, Postgres, SqliteDatabase
+from support.databases.pgbouncer import PgBouncer
+from support.databases.redis import Redis, free_port
+from support.faults.shared_numbers import Dial, slow_disk
+from support.servers.changed_server import ChangedServer
 
-from chaos.book import Book
+from chaos.event_loop import Switchboard
+from chaos.journal import Book
+from chaos.members import Person
 from chaos.pages import Page, SilentLine, open_pages, open_silent_pages
-from chaos.people import Person
-from chaos.reader import Reader
+from chaos.report_reader import Reader
 from chaos.supervisor import Supervisor
-from chaos.switchboard import Switchboard
 from chaos.visitors import Visitor
 
 SQLITE, POSTGRES = "SQLite, one worker", "PostgreSQL and Redis, two workers"

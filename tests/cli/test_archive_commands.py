@@ -9,13 +9,13 @@ import sqlite3
 from contextlib import closing, suppress
 
 import pytest
-from support.checks import assert_verified
-from support.crowd import Crowd
-from support.databases import SqliteDatabase
-from support.forking import Program
-from support.listener import BOTH_KINDS
-from support.members import Member, PlainMember
-from support.processes import wait_until
+from support.assertions.ledger import assert_verified
+from support.clients.concurrent_registrations import Crowd
+from support.clients.listener import BOTH_KINDS
+from support.clients.members import Member, PlainMember
+from support.databases.database import SqliteDatabase
+from support.programs.forking import Program
+from support.programs.processes import wait_until
 
 LONG_AGO_MS = 1_714_585_000_000
 MANY = 6_000

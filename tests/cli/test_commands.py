@@ -9,13 +9,15 @@ from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
-from support.app_fixtures import Site
-from support.checks import assert_verified
-from support.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
-from support.listener import BOTH_KINDS
-from support.processes import ROOT, environment, run
+from support.application.site import Site
+from support.assertions.ledger import assert_verified
+from support.clients.listener import BOTH_KINDS
+from support.programs.processes import ROOT, environment, run
+from support.sites.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
 
-from koyjabo.cli import imports, main, progress
+from koyjabo.cli import main
+from koyjabo.core import progress
+from koyjabo.importers import cli as imports
 from koyjabo.importers import importing
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"

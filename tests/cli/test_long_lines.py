@@ -8,11 +8,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.processes import run
+from support.programs.processes import run
 
+from koyjabo.core.text import LONGEST_LINE
 from koyjabo.maintenance import backup_file
 from koyjabo.maintenance.backup_file import UnusableBackup
-from koyjabo.text import LONGEST_LINE
 from koyjabo.visit_log import file_format, import_file
 from koyjabo.visit_log.import_file import BadLine
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyotp
 import pytest
 import requests
-from support.databases import Database
-from support.server import Server
+from support.databases.database import Database
+from support.servers.server import Server
 
 EMAIL, PASSWORD, NEW_PASSWORD = "ayesha@example.com", "rickshaw at dawn", "launch at dusk"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from support.processes import wait_until
+from support.programs.processes import wait_until
 
 SCRIPT = Path(__file__).with_suffix(".mjs")
 PATIENCE_S = 30

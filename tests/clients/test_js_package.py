@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from support.package_fixtures import succeed
+from support.fixtures.package_fixtures import succeed
 
 pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import jwt
 import pytest
 from react_page import OFFLINE, ONLINE, ReactPage
-from support.members import Member, PlainMember
-from support.processes import SECRET
-from support.redis import free_port
-from support.server import Server
+from support.clients.members import Member, PlainMember
+from support.databases.redis import free_port
+from support.programs.processes import SECRET
+from support.servers.server import Server
 
 pytestmark = pytest.mark.long(proved_by="browser/test_community_pages.py::test_counter_follows_those_who_come_and_go")
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.processes import ROOT
+from support.programs.processes import ROOT
 
-pytestmark = pytest.mark.long(
-    proved_by="realtime/test_close_codes.py::test_react_package_knows_every_code_of_a_refusal"
-)
+pytestmark = pytest.mark.long(proved_by="core/test_close_codes.py::test_react_package_knows_every_code_of_a_refusal")
 
 REACT = ROOT / "clients" / "react"
 README = (REACT / "README.md").read_text()

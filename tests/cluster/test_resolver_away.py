@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.changed_server import ChangedServer
-from support.databases import SqliteDatabase
-from support.listener import PlainListener
-from support.processes import wait_until
-from support.visitor_worlds import Line
+from support.application.visitor_workers import Line
+from support.clients.listener import PlainListener
+from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
+from support.servers.changed_server import ChangedServer
 
 AWAY_S = 3.0
 """In which the worker tries everything that it does regularly."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.processes import wait_until
-from support.redis import Redis
-from support.visitor_worlds import Line
+from support.application.visitor_workers import Line
+from support.databases.redis import Redis
+from support.programs.processes import wait_until
 
 from koyjabo.cluster.workers import Job, Progress, Worker
 from koyjabo.cluster.workers_memory import MemoryWorkers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.app_fixtures import Site
+from support.application.site import Site
 
 
 @pytest.fixture(scope="module")

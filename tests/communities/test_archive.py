@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import Person, log_in, sign_up
-from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, found, give
+from support.application.site import Site, assert_error
+from support.people.accounts import Person, log_in, sign_up
+from support.people.communities import PATH, found, give
 
 from koyjabo.communities.communities import Communities
-from koyjabo.errors import UnknownCommunity
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import UnknownCommunity
 
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 
@@ -33,7 +34,7 @@ def community(ayesha) -> str:
 
 @pytest.fixture
 def directory(site) -> Communities:
-    return site.services.communities.directory
+    return site.services[CommunityServices].directory
 
 
 def counter(site: Site, community: str) -> list[tuple]:

@@ -1,13 +1,15 @@
-"""Communities: founded, changed, joined, left and ended. Who may do what: tests/web/security/test_permissions.py."""
+"""Communities: founded, changed, joined, left and ended. Who may do what: tests/application/test_permissions.py."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, found, losses, roles_in, stored
-from support.described import assert_described
+from support.application.site import Site, assert_error
+from support.assertions.openapi import assert_described
+from support.people.communities import PATH, found, losses, roles_in, stored
+
+from koyjabo.communities.services import CommunityServices
 
 CODES = {401: "unauthenticated", 403: "forbidden", 404: "unknown_community", 409: "last_admin"}
 OF_MEMBERS = [
@@ -76,7 +78,7 @@ def test_outsider_may_nothing_and_knows_only_of_what_is_listed(site, cast, liste
 
 def test_loss_of_a_right_is_noted_once_and_told_after_the_commit(site, cast, monkeypatch):
     community, told = cast.community(), []
-    directory = site.services.communities.directory
+    directory = site.services[CommunityServices].directory
     monkeypatch.setattr(directory, "_on_revoked", lambda whose: told.append(roles_in(site, community)))
     for who, method, path, body, status, lost in IN_TURN:
         noted = losses(site)

@@ -8,13 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from support.app_fixtures import Site
-from support.community_calls import losses, roles_in
-from support.short_run import EVERYTHING
+from support.application.site import Site
+from support.people.communities import losses, roles_in
+from support.runs.short_run import EVERYTHING
 
 from koyjabo.communities.communities import Communities, Enrolment
-from koyjabo.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
-from koyjabo.identity import Account
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin, UnknownCommunity, UnknownUser
+from koyjabo.core.identity import Account
 
 pytestmark = pytest.mark.both_kinds
 
@@ -43,7 +44,7 @@ def new_account(site: Site) -> Account:
 
 
 def with_admins(site: Site, first: Account, *others: Account) -> str:
-    communities = site.services.communities.directory
+    communities = site.services[CommunityServices].directory
     community = communities.create(first, "Mirpur 10", "", True, True).community.id
     for other in others:
         communities.set_role(first._replace(is_admin=True), community, other.id, "admin")
@@ -87,7 +88,7 @@ def leave(communities: Communities, by: Account, community: str, _: Account) -> 
 )
 def test_two_admins_never_end_each_other(sites, two, act: Act, other_act: Act, refusals):
     first, second = two
-    here, there = (site.services.communities.directory for site in sites)
+    here, there = (site.services[CommunityServices].directory for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first, second)
         noted = losses(sites[0])
@@ -103,7 +104,7 @@ def test_two_admins_never_end_each_other(sites, two, act: Act, other_act: Act, r
 
 def test_joining_twice_at_once_makes_one_membership(sites, two):
     first, second = two
-    here, there = (site.services.communities.directory for site in sites)
+    here, there = (site.services[CommunityServices].directory for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first)
         enrolments: list[Enrolment] = []
@@ -118,7 +119,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
 
 def test_nobody_enters_a_community_that_is_being_ended(sites, two):
     first, second = two
-    here, there = (site.services.communities.directory for site in sites)
+    here, there = (site.services[CommunityServices].directory for site in sites)
     for _ in range(ROUNDS):
         community = with_admins(sites[0], first)
         ended, joined = at_once(
@@ -135,8 +136,10 @@ def test_admin_who_is_disabled_is_no_admin_to_rely_on(sites, two):
     community = with_admins(site, first, second)
     site.rows("UPDATE users SET disabled_ms = 1 WHERE id = :id", id=second.id)
     try:
-        assert at_once(lambda: site.services.communities.directory.leave(first, community))[0].code == "last_admin"
-        site.services.communities.directory.remove_member(first, community, second.id)
+        assert (
+            at_once(lambda: site.services[CommunityServices].directory.leave(first, community))[0].code == "last_admin"
+        )
+        site.services[CommunityServices].directory.remove_member(first, community, second.id)
     finally:
         site.rows("UPDATE users SET disabled_ms = NULL WHERE id = :id", id=second.id)
     assert roles_in(site, community) == {first.id: "admin"}

@@ -6,8 +6,8 @@ import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from support.app_fixtures import assert_error
-from support.community_calls import PATH, found, give
+from support.application.site import assert_error
+from support.people.communities import PATH, found, give
 
 LINK = re.compile(r'<([^>]+)>; rel="(\w+)"')
 

@@ -6,11 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
 import pytest
-from support.account_calls import sign_up
-from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, found
+from support.application.site import Site, assert_error
+from support.people.accounts import sign_up
+from support.people.communities import PATH, found
 
-from koyjabo.identity import Account
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.identity import Account
 
 THREADS = 4
 ROUNDS = 6
@@ -50,7 +51,9 @@ def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
     for _ in range(ROUNDS):
         with ThreadPoolExecutor(2) as threads:
             begun = threads.submit(site.set_total, 10, new_epoch=True)
-            threads.submit(site.services.communities.directory.create, account, "Banani", "", True, True).result(20)
+            threads.submit(site.services[CommunityServices].directory.create, account, "Banani", "", True, True).result(
+                20
+            )
             begun.result(20)
         assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import sign_up
-from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, account_of, found, give, site_admin
+from support.application.site import Site, assert_error
+from support.people.accounts import sign_up
+from support.people.communities import PATH, account_of, found, give, site_admin
 
 from koyjabo.communities import lifecycle
-from koyjabo.errors import TooManyCommunities
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import TooManyCommunities
 
 MOST = 3
 
@@ -35,7 +36,11 @@ def assert_refused(person) -> None:
 
 def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
     """The founder counts, not who is an admin now: others cannot use up what somebody may found."""
-    ayesha, babul, directory = sign_up(site, "ayesha"), sign_up(site, "babul"), site.services.communities.directory
+    ayesha, babul, directory = (
+        sign_up(site, "ayesha"),
+        sign_up(site, "babul"),
+        site.services[CommunityServices].directory,
+    )
     communities = [found(ayesha)["id"] for _ in range(MOST)]
     assert_refused(ayesha)
     for community in communities:
@@ -60,7 +65,7 @@ def test_requests_at_once_found_no_more(site):
 
     def founds(_: int) -> bool:
         try:
-            return bool(site.services.communities.directory.create(ayesha, "Mirpur", "", True, True))
+            return bool(site.services[CommunityServices].directory.create(ayesha, "Mirpur", "", True, True))
         except TooManyCommunities:
             return False
 

@@ -6,11 +6,13 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import bare, confirm, disable, promote, sign_up
-from support.app_fixtures import Site, assert_error
-from support.community_calls import PATH, accept, found, give, invite, roles_in
-from support.described import assert_described
-from support.page_calls import Reader, words
+from support.application.site import Site, assert_error
+from support.assertions.openapi import assert_described
+from support.people.accounts import bare, confirm, disable, promote, sign_up
+from support.people.communities import PATH, accept, found, give, invite, roles_in
+from support.people.page_readers import Reader, words
+
+from koyjabo.communities.services import CommunityServices
 
 LIST = "/api/auth/invitations"
 UNMAILED = {"status": "invited", "link": "", "mail": "unavailable"}
@@ -144,7 +146,7 @@ def test_invitation_ends_with_the_rights_of_who_made_it(site, founder, karim, co
 def test_invitation_ends_with_its_community_and_with_the_membership_of_who_is_removed(site, admin, founder, karim):
     community, gone = found(founder)["id"], found(founder)["id"]
     token, other = (invite(founder, each, "karim@example.com") for each in (community, gone))
-    directory = site.services.communities.directory
+    directory = site.services[CommunityServices].directory
     directory.archive(admin, community)
     assert_void(karim, token)
     directory.restore(admin, community)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.account_calls import sign_up
-from support.app_fixtures import Site, Time, assert_error
-from support.archive_world import everything, in_context, quiet
-from support.community_calls import found
+from support.application.site import Site, Time, assert_error
+from support.people.accounts import sign_up
+from support.people.communities import found
+from support.sites.full_site import everything, in_context, quiet
 
+from koyjabo.core.extensions import socketio
 from koyjabo.counting import anonymity as anonymity_module
-from koyjabo.extensions import socketio
+from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance import backup
+from koyjabo.network.services import NetworkServices
+from koyjabo.presence.services import PresenceServices
 
 GPC, DNT = {"Sec-GPC": "1"}, {"DNT": "1"}
 PHONE = (
@@ -57,7 +60,7 @@ def visitor_ids(site: Site) -> list[str]:
 
 @pytest.mark.parametrize(("headers", "fields"), [(GPC, {}), (DNT, {}), ({}, {"anonymous": True})])
 def test_nothing_is_kept_that_leads_to_a_person(site, headers, fields, monkeypatch):
-    places = site.services.network.places
+    places = site.services[NetworkServices].places
     monkeypatch.setattr(places, "locate", lambda _, has_city=True: "Dhaka, BD" if has_city else "Bangladesh")
     sent = {**headers, "Authorization": f"Bearer {sign_up(site, 'karim').access}", "Accept-Language": "bn-BD,bn;q=0.9"}
     said = {"visitId": "ayesha-1", "timestamp": 5, "userAgent": PHONE, "referrer": "https://News.example:8443/a/b?c"}
@@ -145,13 +148,13 @@ def test_secret_is_deleted_and_even_if_not_it_is_not_used(site, time):
     register(site, visitId="1")
     (secret,) = everything(site)["day_secrets"]
     time.go_to("2025-12-17T00:59:59.999+06:00")
-    site.services.counting.anonymity.sweep()
+    site.services[CountingServices].anonymity.sweep()
     assert secret in everything(site)["day_secrets"]
     time.go_to(ONE)
     site.restart()  # nothing was swept
     assert register(site, visitId="1") == (2, False)
     assert secret in everything(site)["day_secrets"]
-    site.services.counting.anonymity.sweep()
+    site.services[CountingServices].anonymity.sweep()
     assert [row["day"] for row in everything(site)["day_secrets"]] == ["2025-12-17"]
 
 
@@ -173,7 +176,7 @@ def test_socket_finds_the_visitor(site, time, said, headers):
     register(site)
     client = socketio.test_client(site.app, auth={"visitorId": "ayesha", **said}, headers=headers)
     time.pass_(minutes=4)
-    site.services.presence.visitor_sockets.renew()
+    site.services[PresenceServices].visitor_sockets.renew()
     time.pass_(minutes=4)
     assert site.stats()["activeUsers"] == 1
     client.disconnect()

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Site
+from support.application.site import Site
 
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit

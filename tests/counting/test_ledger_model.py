@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.app_fixtures import Site, Time
-from support.ledger_model import SITE, Model, next_midnight_ms
-from support.machines import NewUrl, new_urls, play
+from support.application.site import Site, Time
+from support.models.ledger_model import SITE, Model, next_midnight_ms
+from support.models.state_machines import NewUrl, new_urls, play
 
-from koyjabo.errors import TotalWouldFall
+from koyjabo.core.errors import TotalWouldFall
 
 WINDOW_S = 300
 NUMBERS = ("totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors")

@@ -11,9 +11,9 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
-from support.app_fixtures import Site
-from support.processes import wait_until
-from support.threads import SOON_S, in_thread
+from support.application.site import Site
+from support.programs.processes import wait_until
+from support.programs.threads import SOON_S, in_thread
 
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.counting import ledger_postgres

@@ -7,15 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Site, assert_error
-from support.processes import wait_until
+from support.application.site import Site, assert_error
+from support.programs.processes import wait_until
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.ledger_postgres import PostgresStore
 from koyjabo.counting.ledger_sqlite import SqliteStore
 from koyjabo.counting.records import NewVisit
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 
 THREADS, OWN, SHARED, START = 16, 16, 4, 4000
@@ -115,7 +116,7 @@ def test_visit_that_cannot_be_stored_fails_alone(database, monkeypatch):
     monkeypatch.setattr("koyjabo.counting.ledger_postgres.PostgresStore", type("P", (Poisoned, PostgresStore), {}))
     monkeypatch.setattr(Poisoned, "together", [])
     with Site(database.url) as site:
-        visits = site.services.counting.visits
+        visits = site.services[CountingServices].visits
         site.register("warm-up")
 
         def register(visitor: str):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from support.app_fixtures import Site
-from support.changed_server import ChangedServer
-from support.databases import SqliteDatabase
-from support.dials import Dial
-from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers
+from support.application.site import Site
+from support.clients.worker_connections import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers
+from support.databases.database import SqliteDatabase
+from support.faults.shared_numbers import Dial
+from support.servers.changed_server import ChangedServer
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
 

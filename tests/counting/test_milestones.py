@@ -6,16 +6,19 @@ import json
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.admin_calls import panel
-from support.app_fixtures import Site
-from support.archive_world import bring
-from support.archive_world import rows as rows_of
-from support.page_calls import words
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.sites.full_site import bring
+from support.sites.full_site import rows as rows_of
 
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.milestones import Milestones, of_setting, usual
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports.services import ReportServices
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 
@@ -33,8 +36,8 @@ def rows(site: Site) -> list[tuple[str, str, int]]:
 
 def pushes(site: Site, room: str = "stats") -> list[int | None]:
     """The milestones of the events that are now due to a room."""
-    source = site.services.realtime.rooms.get(room).source
-    after, site.told = getattr(site, "told", 0), site.services.counting.visits.stats().revision
+    source = site.services[RealtimeServices].rooms.get(room).source
+    after, site.told = getattr(site, "told", 0), site.services[CountingServices].visits.stats().revision
     return [event.as_object().get("milestone") for event in source.events_after(after)]
 
 
@@ -53,9 +56,9 @@ def test_visit_that_reaches_one_writes_it_down_once_and_its_room_is_told_once(si
     assert rows(site) == [("milestone:site:100", "milestone.reached", site.time.ms)]
     ((scope, data),) = site.rows("SELECT scope, data FROM webhook_events")
     assert (scope, json.loads(data)) == ("site", {"milestone": 100, "epoch": site.stats()["epoch"]})
-    assert site.services.realtime.rooms.get("stats").source.is_relative  # newcomers wait for that event
+    assert site.services[RealtimeServices].rooms.get("stats").source.is_relative  # newcomers wait for that event
     assert pushes(site) == [100]
-    assert not site.services.realtime.rooms.get("stats").source.is_relative
+    assert not site.services[RealtimeServices].rooms.get("stats").source.is_relative
     site.register("babul")
     assert pushes(site) == [None]
 
@@ -101,7 +104,7 @@ def test_a_community_has_its_own_and_the_operator_says_which_there_are(database)
             site.register("ayesha", visitId=visit, communityId=HERE)
         found = {key for key, *_ in rows(site)}
         assert found == {f"milestone:{HERE}:3", "milestone:site:9"}
-        live = site.services.counting.visits.community(HERE)
+        live = site.services[CountingServices].visits.community(HERE)
         assert (live.scope, live.snapshot.total) == (HERE, 4)
         site.settings["MILESTONES"] = "none"
         site.restart()
@@ -112,7 +115,7 @@ def test_a_community_has_its_own_and_the_operator_says_which_there_are(database)
 
 def test_panel_and_charts_say_it(site):
     site.register("a"), site.register("b"), site.register("c")
-    (note,) = site.services.insights.annotations.between(SITE, "2025-12-01", "2025-12-31")
+    (note,) = site.services[ReportServices].annotations.between(SITE, "2025-12-01", "2025-12-31")
     assert (note.day, note.action, note.details) == ("2025-12-16", "milestone.reached", {"total": 100})
     admin = panel(site)
     for path in ("/admin/", "/admin/realtime"):

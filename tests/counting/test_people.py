@@ -6,9 +6,9 @@ import random
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.app_fixtures import Site
-from support.people_world import AYESHA, HERE, HOUR_MS, KARIM, NILA, STARTS, THERE, World
-from support.short_run import EVERYTHING
+from support.application.site import Site
+from support.models.people_model import AYESHA, HERE, HOUR_MS, KARIM, NILA, STARTS, THERE, World
+from support.runs.short_run import EVERYTHING
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE

@@ -6,12 +6,14 @@ import json
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.answers import Registered
-from support.app_fixtures import SPEC_MOMENT, Site
+from support.application.site import SPEC_MOMENT, Site
+from support.servers.responses import Registered
 
-from koyjabo.clock import iso
+from koyjabo.core.clock import iso
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.realtime.services import RealtimeServices
 
 FIELDS = {  # in the order of the specification
     "totalVisitors": int,
@@ -112,12 +114,12 @@ def test_equal_revision_means_equal_numbers_of_one_epoch_across_a_restart(site):
 
 
 def visit(site: Site, visitor: str, place: str = "Dhaka, BD") -> dict | None:
-    site.services.counting.visits.register(NewVisit(visitor, None, place=place, at_ms=site.time.ms))
+    site.services[CountingServices].visits.register(NewVisit(visitor, None, place=place, at_ms=site.time.ms))
     return last(site)
 
 
 def last(site: Site) -> dict | None:
-    event = site.services.realtime.rooms.get("stats").source.first_event().as_object()
+    event = site.services[RealtimeServices].rooms.get("stats").source.first_event().as_object()
     assert event["last"] == site.client.get("/api/pulse").json["last"]
     return event["last"]
 
@@ -157,7 +159,7 @@ def test_last_is_the_newest_visit_of_all_servers_also_after_a_restart_and_a_retr
 
 
 def test_state_of_another_server_that_is_older_is_ignored(site):
-    live = site.services.counting.visits.site
+    live = site.services[CountingServices].visits.site
     site.register("ayesha")
     older = json.loads(json.dumps(live.state()))
     newest = site.register("babul").stats

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.checks import assert_exact, assert_retries_are_told_the_same, assert_verified
-from support.crowd import Crowd
-from support.processes import wait_until
+from support.assertions.ledger import assert_exact, assert_retries_are_told_the_same, assert_verified
+from support.clients.concurrent_registrations import Crowd
+from support.programs.processes import wait_until
 
 VISITS, READS, RUSH = 200, 30, 160
 

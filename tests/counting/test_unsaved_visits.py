@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting import unsaved_visits
 from koyjabo.counting.ledger import Writer
 from koyjabo.counting.unsaved_visits import LATE_S, UnsavedVisits

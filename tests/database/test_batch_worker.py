@@ -8,13 +8,13 @@ from concurrent.futures import Future
 from functools import partial
 
 import pytest
-from support.processes import wait_until
-from support.threads import SOON_S, in_thread
+from support.programs.processes import wait_until
+from support.programs.threads import SOON_S, in_thread
 
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database import batch_worker
 from koyjabo.database.batch_worker import BatchWorker
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.runtime import ThreadRuntime
 
 PATIENCE_S, LIMIT_S = 0.1, 0.3
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy import text
-from support.app_fixtures import Site
+from support.application.site import Site
 
 from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.maintenance.services import MaintenanceServices
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
 
@@ -23,7 +24,7 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
         raise ValueError("no change")
 
     with Site(database.url) as site:
-        write = site.services.maintenance.total._database.write
+        write = site.services[MaintenanceServices].total._database.write
         for change, audit, problem in ((set_total, has_no_entry, "no entry"), (fails, ENTRY, "no change")):
             with pytest.raises(ValueError, match=problem):
                 write(change, audit=audit)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from support.checks import assert_exact, assert_verified
-from support.crowd import Crowd
-from support.processes import wait_until
-from support.server import Server
+from support.assertions.ledger import assert_exact, assert_verified
+from support.clients.concurrent_registrations import Crowd
+from support.programs.processes import wait_until
+from support.servers.server import Server
 
 VISITS = 120
 FAST_S = 3

@@ -8,8 +8,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.app_fixtures import Site
-from support.processes import run
+from support.application.site import Site
+from support.programs.processes import run
 
 import config
 from koyjabo.database.sqlite import connect

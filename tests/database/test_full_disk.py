@@ -9,13 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.app_fixtures import Site, assert_error
-from support.checks import assert_verified
-from support.databases import SqliteDatabase
-from support.processes import wait_until
-from support.server import Server
-from support.websocket import WebSocket
+from support.application.site import Site, assert_error
+from support.assertions.ledger import assert_verified
+from support.clients.websocket import WebSocket
+from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
+from support.servers.server import Server
 
+from koyjabo.counting.services import CountingServices
 from koyjabo.server.process.metrics_folder import PREFIX
 
 DISK = "size=4m"
@@ -33,7 +34,7 @@ def test_database_without_room_refuses_visits_and_heals(sqlite_database):
     """The database itself says that it is full, as on a disk that is."""
     with Site(sqlite_database.url) as site:
         acknowledged = site.register("ayesha").ordinal
-        database = site.services.counting.visits._ledger._store._writing
+        database = site.services[CountingServices].visits._ledger._store._writing
         ((pages,),) = database.execute("PRAGMA page_count").fetchall()
         database.execute(f"PRAGMA max_page_count = {pages}")
         while (answer := site.post(json={"visitorId": "ayesha", "page": LONG})).status_code == 200:

@@ -1,6 +1,6 @@
 """Migrations and models agree, and a database that is up to date is left alone.
 
-Databases are copies of one that the migrations have made (`support.databases`).
+Databases are copies of one that the migrations have made (`support.databases.database`).
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import Migrate, downgrade
 from sqlalchemy import inspect
-from support.app_fixtures import Site
+from support.application.site import Site
 
+from koyjabo.core.extensions import db
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
-from koyjabo.extensions import db
 
 MODELS = set(db.metadata.tables)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import psutil
 import psycopg2
 import pytest
-from support.changed_server import ChangedServer
-from support.checks import assert_verified
-from support.databases import EMPTY, PostgresDatabase
-from support.pgbouncer import PgBouncer
-from support.processes import kill_all, wait_until
-from support.server import Server
+from support.assertions.ledger import assert_verified
+from support.databases.database import EMPTY, PostgresDatabase
+from support.databases.pgbouncer import PgBouncer
+from support.programs.processes import kill_all, wait_until
+from support.servers.changed_server import ChangedServer
+from support.servers.server import Server
 
 from koyjabo.database.migration_lock import LOCK
 

@@ -8,17 +8,20 @@ from functools import cache
 
 import psycopg2.extensions
 import pytest
-from support.app_fixtures import Site
-from support.databases import Database, SqliteDatabase
-from support.statements import plan_of, recorded
+from support.application.site import Site
+from support.application.statements import plan_of, recorded
+from support.databases.database import Database, SqliteDatabase
 
-from koyjabo.analytics.reports import GRANULARITIES
+from koyjabo.core.identity import Account
 from koyjabo.counting import ledger_postgres as postgres
 from koyjabo.counting import ledger_sqlite
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 from koyjabo.database import sqlite
-from koyjabo.identity import Account
 from koyjabo.models import Scope
+from koyjabo.reports.people.reports import GRANULARITIES
+from koyjabo.reports.services import PeopleServices
+from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -87,7 +90,9 @@ def work(site: Site) -> None:
 
 
 def visit_community(site: Site, visitor: str, visit: str, user: str | None = None) -> None:
-    site.services.counting.visits.register(NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user))
+    site.services[CountingServices].visits.register(
+        NewVisit(visitor, visit, Scope(HERE), at_ms=site.time(), user_id=user)
+    )
 
 
 @contextmanager
@@ -125,7 +130,7 @@ def assert_no_table_is_read_whole(site: Site, statements: list[str], least: int)
 
 def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(filled, monkeypatch):
     with recorded_on_sqlite(monkeypatch) as statements, Site(filled("sqlite")) as site:
-        reports = site.services.analytics.reports
+        reports = site.services[PeopleServices].reports
         visit_community(site, "somebody", "1")
         statements.clear()
         reports.attend(HERE, [USER], site.time.ms)
@@ -153,7 +158,7 @@ def test_log_of_visits_is_looked_through_in_stretches(filled, kind):
         for what, which in WANTED.items():
             asked.clear()
             for newest_first in (True, False):
-                site.services.visit_log.log.page(ADMIN, which, before=5_000, newest_first=newest_first)
+                site.services[VisitLogServices].log.page(ADMIN, which, before=5_000, newest_first=newest_first)
             looked = [each for each in asked if "FROM visits" in each[0]]
             plans = [plan_of(site, kind, *each) for each in looked]
             assert len(plans) >= 3, what

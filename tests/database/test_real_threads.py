@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from support.app_fixtures import Site
-from support.changed_server import TRESPASS, ChangedServer
-from support.members import Member, promote
-from support.processes import wait_until
+from support.application.site import Site
+from support.clients.members import Member, promote
+from support.programs.processes import wait_until
+from support.servers.changed_server import TRESPASS, ChangedServer
 
 pytestmark = pytest.mark.honest_start
 
@@ -18,7 +18,7 @@ READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "v
 REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/", "hours?page=/")
 """From sums and from rows, with closed days whose answers are kept."""
 
-AT_ONCE = json.dumps({"koyjabo.insights.projection.projection.PATIENCE_MS": 0})
+AT_ONCE = json.dumps({"koyjabo.reports.projection.projection.PATIENCE_MS": 0})
 
 
 def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_path):

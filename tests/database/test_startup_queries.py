@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager
 
 import psycopg2
 import pytest
-from support.app_fixtures import SECRET, Site
-from support.databases import PostgresDatabase, SqliteDatabase
-from support.processes import run
+from support.application.site import SECRET, Site
+from support.databases.database import PostgresDatabase, SqliteDatabase
+from support.programs.processes import run
 
 import config
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.startup_queries import NEWEST_REVISION, is_prepared
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.settings.database_url import file_of, for_libpq
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}

@@ -9,7 +9,7 @@ import tracemalloc
 import zipfile
 
 import pytest
-from support.exports import packed, zipped
+from support.sites.exports import packed, zipped
 
 from koyjabo.importers import export, first_views_sqlite
 from koyjabo.importers.export import Export, UnusableExport

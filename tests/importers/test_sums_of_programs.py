@@ -5,11 +5,11 @@ from __future__ import annotations
 from threading import Thread
 
 import pytest
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import everything, in_context
-from support.exports import PLAUSIBLE, bring_export, table, zipped
+from support.application.site import SPEC_MOMENT, Site
+from support.sites.exports import PLAUSIBLE, bring_export, table, zipped
+from support.sites.full_site import everything, in_context
 
-from koyjabo.extensions import db
+from koyjabo.core.extensions import db
 from koyjabo.importers.export import UnusableExport
 from koyjabo.importers.sums_queries import AnotherSite
 from koyjabo.visit_log import import_queries

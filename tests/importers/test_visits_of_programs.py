@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import DAY_MS, everything
-from support.exports import (
+from support.application.site import SPEC_MOMENT, Site
+from support.sites.exports import (
     GOATCOUNTER_1,
     GOATCOUNTER_2,
     UMAMI_CLOUD,
@@ -16,9 +15,11 @@ from support.exports import (
     table,
     zipped,
 )
+from support.sites.full_site import DAY_MS, everything
 
-from koyjabo.clock import iso
+from koyjabo.core.clock import iso
 from koyjabo.importers.export import UnusableExport
+from koyjabo.maintenance.services import MaintenanceServices
 
 SEEN = ("visitor_id", "visit_id", "page", "referrer", "place", "user_agent", "language", "campaign", "is_bot")
 ANDROID = (
@@ -154,7 +155,7 @@ def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(
     old, kept = (iso(SPEC_MOMENT - age * DAY_MS) for age in (400, 100))
     said = table(UMAMI_EVENTS, view("v1", old), view("v2", kept), view("v3", "2031-01-01"))
     assert bring_export(site, "umami", said).imported == (2, 0)
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     assert retention.prune(retention.past()).visits == 1
     report = bring_export(site, "umami", said)
     assert (report.imported, report.refused) == ((0, 1), 2)

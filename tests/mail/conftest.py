@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.app_fixtures import Site
-from support.mailbox import Mailbox
+from support.application.site import Site
+from support.servers.mailbox import Mailbox
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import uuid
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzz_effort import effort
+from support.runs.fuzz_effort import effort
 
 from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY, LinkTokens
 

@@ -9,17 +9,18 @@ from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
-from support.account_calls import PASSWORD, bare, confirm, log_in, sign_up
-from support.admin_calls import panel
-from support.app_fixtures import Site, Time
-from support.community_calls import PATH, found
-from support.mailbox import html_of, text_of
-from support.page_calls import Reader, words
-from support.processes import wait_until
-from support.statements import plan_of, recorded
+from support.application.site import Site, Time
+from support.application.statements import plan_of, recorded
+from support.people.accounts import PASSWORD, bare, confirm, log_in, sign_up
+from support.people.admins import panel
+from support.people.communities import PATH, found
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+from support.servers.mailbox import html_of, text_of
 
 from koyjabo.mail import budgets, contents
 from koyjabo.mail.names import mailable
+from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.speech import Speech
 
 MANY = 3000
@@ -87,7 +88,7 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         reader.send("/account/verify-email")
         assert "No mail was sent: there were too many today." in words(reader.get(reader.location))
         for mailbox.refusal in ("451 later", ""):
-            site.services.mail.send_all()
+            site.services[Outbox].send_all()
             site.time.pass_(minutes=1)
         told = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
         assert sorted(told) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
@@ -105,18 +106,18 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
         for name in ("karim", "salma", "ayesha"):
             bare(site).post("/api/auth/password-reset", json={"email": f"{name}@example.com"})
             for mailbox.refusal in ("451 later", ""):  # the second attempt costs nothing
-                site.services.mail.send_all()
+                site.services[Outbox].send_all()
                 site.time.pass_(minutes=1)
             body = {"email": f"{name}.new@example.com", "password": PASSWORD}
             assert log_in(site, name).patch("/api/auth/me", json=body).status_code == 200
-        site.services.mail.send_all()
+        site.services[Outbox].send_all()
         assert sorted(mailbox.recipients) == ["ayesha@example.com", *["karim@example.com"] * 3, "salma@example.com"]
         assert mailbox.to("salma@example.com")[0]["Subject"] == "Choose a new password", "its budget is one of its own"
 
 
 def send(site: Site, number: int) -> bool:
-    letter = site.services.mail.letter("invitation", f"{number}@example.com", None, sender=str(number))
-    return site.services.mail._database.write(letter.store)
+    letter = site.services[Outbox].letter("invitation", f"{number}@example.com", None, sender=str(number))
+    return site.services[Outbox]._database.write(letter.store)
 
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -163,7 +164,7 @@ def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_r
     site.rows("ANALYZE")
     bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
     with recorded() as statements:
-        assert [site.services.mail._take().kind for _ in range(2)] == ["reset", "verify"]
+        assert [site.services[Outbox]._take().kind for _ in range(2)] == ["reset", "verify"]
     looks = [each for each in statements if "due_ms" in each[0] and each[0].startswith("SELECT")]
     plans = [plan_of(site, kind, *each) for each in looks]
     assert len(plans) == 1 + 5
@@ -208,7 +209,7 @@ def test_invitation_and_report_say_something_neutral_in_place_of_such_a_name(sit
     confirm(site, "evil.example")
     community = found(founder, name="Claim it at https://evil.example")["id"]
     assert asked(founder, community, "stranger@example.com") == "queued"
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
     (mail,) = mailbox.to("stranger@example.com")
     assert mail["Subject"] == "Invitation to a community"
     assert "Somebody invites you to a community." in text_of(mail)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from support.account_calls import bare, confirm, log_in, sign_up
-from support.admin_calls import panel
-from support.app_fixtures import Site, Time, assert_error
-from support.community_calls import found, invite
-from support.mailbox import link_in
-from support.page_calls import Reader, words
-from support.processes import wait_until
+from support.application.site import Site, Time, assert_error
+from support.people.accounts import bare, confirm, log_in, sign_up
+from support.people.admins import panel
+from support.people.communities import found, invite
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+from support.servers.mailbox import link_in
+
+from koyjabo.mail.outbox import Outbox
+from koyjabo.maintenance.services import MaintenanceServices
 
 
 def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
@@ -16,7 +19,7 @@ def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
 
 
 def send(site: Site) -> None:
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
 
 
 def test_letter_is_written_with_its_action_or_not_at_all_and_nothing_is_left_once_it_is_sent(site, mailbox):
@@ -32,7 +35,7 @@ def test_letter_is_written_with_its_action_or_not_at_all_and_nothing_is_left_onc
     send(site)
     assert mailbox.mails == []  # not before the pause is over
     site.time.pass_(minutes=1)
-    site.services.mail.tick()  # in the background
+    site.services[Outbox].tick()  # in the background
     token = link_in(mailbox.wait_for("ayesha@example.com", "Confirm your email")).rpartition("/")[2]
     wait_until(lambda: rows(site, "email, data") == [("", "{}")], "nothing is left")
     stored = str([site.rows(f"SELECT * FROM {table}") for table in ("outbox", "email_links", "audit_log")])
@@ -79,7 +82,7 @@ def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbo
     time = Time()
     with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:
         sign_up(one, "ayesha")
-        one.services.mail._take()  # and then it is killed
+        one.services[Outbox]._take()  # and then it is killed
         sign_up(one, "karim")
         send(two)
         assert mailbox.mails == []
@@ -120,7 +123,10 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     mailbox.refusal = "550 no"
     site.time.pass_(days=1)
     send(site)
-    retention, tables = site.services.maintenance.retention, ("outbox", "email_links", "invitations", "mail_budgets")
+    retention, tables = (
+        site.services[MaintenanceServices].retention,
+        ("outbox", "email_links", "invitations", "mail_budgets"),
+    )
     counts = []
     for days in (0, 1, 6, 30):
         site.time.pass_(days=days, minutes=1)
@@ -131,7 +137,7 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     with Site(site.database_url, site.time) as silent:
         for days, left in ((29, 1), (1, 0)):
             site.time.pass_(days=days)
-            silent.services.maintenance.retention.sweep()
+            silent.services[MaintenanceServices].retention.sweep()
             assert len(rows(site)) == left, "mails that wait are removed in the end, though no server sends any"
 
 

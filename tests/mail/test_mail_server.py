@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 import requests
-from support.account_calls import sign_up
-from support.app_fixtures import Site
-from support.mailbox import Mailbox
-from support.members import Member
-from support.processes import wait_until
-from support.redis import free_port
+from support.application.site import Site
+from support.clients.members import Member
+from support.databases.redis import free_port
+from support.people.accounts import sign_up
+from support.programs.processes import wait_until
+from support.servers.mailbox import Mailbox
+
+from koyjabo.mail.outbox import Outbox
 
 USER, PASSWORD = "live@example.com", "p@ss:w/rd?"
 LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
@@ -45,7 +47,7 @@ def with_tls(certificate, monkeypatch):
 def failure_of(site: Site) -> str | None:
     """Why the mail of a signup could not be sent."""
     sign_up(site)
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
     return site.rows("SELECT failure FROM outbox")[0][0]
 
 

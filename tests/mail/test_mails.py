@@ -6,24 +6,26 @@ from email import message_from_bytes
 from email.policy import default
 
 import pytest
-from support.account_calls import PASSWORD, bare, bearer, confirm, log_in, promote, sign_up, try_login
-from support.app_fixtures import Site, assert_error
-from support.authenticator import Authenticator
-from support.community_calls import accept, found, invite
-from support.mailbox import LINK, html_of, link_in, path_in, text_of
-from support.page_calls import Reader, words
-from support.second_factor import CONFIRM, SECOND, TOTP, App, first_step, second_step, turn_on
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer, confirm, log_in, promote, sign_up, try_login
+from support.people.authenticator import Authenticator
+from support.people.communities import accept, found, invite
+from support.people.page_readers import Reader, words
+from support.people.second_factor import CONFIRM, SECOND, TOTP, App, first_step, second_step, turn_on
+from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
 
-from koyjabo.identity import OPERATOR
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.identity import OPERATOR
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.contents import KINDS
-from koyjabo.web.admin.health import MAILS
+from koyjabo.mail.outbox import Outbox
+from koyjabo.maintenance.admin.health import MAILS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 
 
 def send(site: Site) -> None:
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
 
 
 def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -> Reader:
@@ -53,8 +55,8 @@ def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
 
 def test_mail_in_bangla_has_the_names_of_the_site_and_of_places_in_bangla(site):
     login = {"browser": "Chrome", "system": "Android", "place": "Dhaka, BD", "at_ms": site.time.ms}
-    letter = site.services.mail.letter("sign_in", "ayesha@example.com", "bn", **login)
-    wire = site.services.mail._composer.compose(letter).message
+    letter = site.services[Outbox].letter("sign_in", "ayesha@example.com", "bn", **login)
+    wire = site.services[Outbox]._composer.compose(letter).message
     assert wire.isascii()
     mail = message_from_bytes(wire, policy=default)
     text = text_of(mail).replace("\r", "")
@@ -185,7 +187,7 @@ NEW = "launch at dusk"
 
 def news(site: Site, mailbox) -> list[str]:
     """The subjects of the mails since the last call."""
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
     subjects = mailbox.subjects()
     mailbox.mails.clear()
     return subjects
@@ -235,7 +237,7 @@ def test_signup_that_has_to_set_up_an_app_is_no_login_from_elsewhere(database, m
     with Site(database.url, REQUIRE_TWO_FACTOR="all", **mailbox.settings()) as site:
         enrol(bare(site).post("/api/auth/signup", json=LOGIN).json["second_factor"]["token"])
         assert news(site, mailbox) == ["Confirm your email"]
-        site.services.accounts.users.reset_second_factor(OPERATOR, site.rows("SELECT id FROM users")[0][0])
+        site.services[AccountServices].users.reset_second_factor(OPERATOR, site.rows("SELECT id FROM users")[0][0])
         enrol(try_login(site).json["second_factor"]["token"])
         assert news(site, mailbox) == ["New login to your account"]
 
@@ -245,7 +247,7 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
     waiting = first_step(site).token
     assert bare(site).post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
     path = path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
     Reader(site).send(path, new_password=NEW)
     assert second_step(site, waiting, app.next_code()).status_code == 401
@@ -298,7 +300,7 @@ def test_other_new_password_ends_the_links_for_one(site, mailbox):
     """Else who reads an old mail could replace it for half an hour."""
     person = sign_up(site)
     bare(site).post("/api/auth/password-reset", json={"email": person.email})
-    site.services.mail.send_all()
+    site.services[Outbox].send_all()
     path = path_in(mailbox.wait_for(person.email, "Choose a new password"))
     new = {"current_password": PASSWORD, "new_password": NEW}
     assert person.post("/api/auth/password", json=new).status_code == 204

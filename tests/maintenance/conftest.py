@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.app_fixtures import Site, Time
-from support.archive_world import fill
-from support.backups import back_up
-from support.databases import Database, SqliteDatabase
+from support.application.site import Site, Time
+from support.databases.database import Database, SqliteDatabase
+from support.sites.backups import back_up
+from support.sites.full_site import fill
 
 ADMIN = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": "ferry at noon"}
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import gzip
 
 import pytest
-from support.account_calls import sign_up
-from support.app_fixtures import Site
-from support.archive_world import everything, in_context
-from support.backups import back_up, restore
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.sites.backups import back_up, restore
+from support.sites.full_site import everything, in_context
 
-from koyjabo.extensions import db
+from koyjabo.core.extensions import db
 from koyjabo.maintenance import backup_queries
 from koyjabo.maintenance.backup import TargetInUse
 from koyjabo.maintenance.backup_file import UnusableBackup
+from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.import_queries import only_one
 
 NEW = {"epoch", "revision", "revoked_ms", "version"}
@@ -69,7 +70,7 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
     assert target.register("somebody").ordinal == after["totalVisits"] + 1
     assert target.register("v1", visitId="visit-8").duplicate
     target.set_total(20_000)  # keys are handed out where those of the backup end
-    target.services.analytics.reports.attend(found["communities"][0]["id"], ["u"], target.time())
+    target.services[PeopleServices].reports.attend(found["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.archive_world import everything
-from support.backups import restore
+from support.sites.backups import restore
+from support.sites.full_site import everything
 
 from koyjabo.maintenance.backup_file import UnusableBackup
 

@@ -7,20 +7,24 @@ import logging
 from itertools import count
 
 import pytest
-from support.account_calls import sign_up
-from support.app_fixtures import Site, assert_error, nothing_counted
-from support.checks import assert_verified
-from support.community_calls import site_admin
-from support.listener import PlainListener
-from support.processes import wait_until
-from support.second_factor import first_step, turn_on
-from support.workers import desks, only, two_workers
+from support.application.site import Site, assert_error, nothing_counted
+from support.assertions.ledger import assert_verified
+from support.clients.listener import PlainListener
+from support.clients.worker_connections import desks, only, two_workers
+from support.people.accounts import sign_up
+from support.people.communities import site_admin
+from support.people.second_factor import first_step, turn_on
+from support.programs.processes import wait_until
 
+from koyjabo.audit.log import Audit
+from koyjabo.core.errors import UnknownVisitor
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
-from koyjabo.errors import UnknownVisitor
 from koyjabo.maintenance import erasure
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.services import PeopleServices
 
 HERE, GONE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 ANDROID = "Mozilla/5.0 (Linux; Android 14; SM-A155F) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
@@ -70,7 +74,7 @@ def test_no_table_names_them(sqlite_database):
         for community in (HERE, GONE):
             site.add_community(community)
             site.register("ayesha", communityId=community, visitId="the-visit", page="/map")
-        site.services.analytics.reports.convert("somebody", "ayesha")
+        site.services[PeopleServices].reports.convert("somebody", "ayesha")
         site.register("ayesha", communityId=HERE)
         event = {"visitor_id": "ayesha", "event_id": "the-visit", "scope": "site", "at_ms": 1, "day": "d", "hour_s": 1}
         site.rows(
@@ -114,8 +118,8 @@ def test_neither_answer_nor_audit_log_nor_log_says_which_visitor_it_was(site, ca
     assert [name for name, _ in unknown.headers] == [name for name, _ in known.headers]
     assert "ayesha-the-visitor" not in caplog.text
     site.register("karim")
-    site.services.maintenance.erasure.forget("karim")
-    by_operator, by_oneself = site.services.audit.page(admin, action="visitor.forget").lines
+    site.services[MaintenanceServices].erasure.forget("karim")
+    by_operator, by_oneself = site.services[Audit].page(admin, action="visitor.forget").lines
     assert (by_oneself.actor_id, by_oneself.actor, by_oneself.place) == ("", "", "")
     assert by_operator.actor_id is None
     for line in (by_operator, by_oneself):
@@ -148,7 +152,7 @@ def small_pieces(monkeypatch):
 
 def many_visits(site: Site, count: int) -> None:
     for number in range(count):
-        site.services.counting.visits.register(
+        site.services[CountingServices].visits.register(
             NewVisit("program", None, Scope(HERE if number % 2 else SITE), at_ms=site.time.ms)
         )
 
@@ -177,7 +181,7 @@ def test_visitor_of_many_visits_is_forgotten_in_pieces_until_it_is_done(site, sm
 def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_visit_is_folded(site, small_pieces):
     many_visits(site, 2)
     site.time.pass_(days=2)
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     assert retention.prune(retention.past(1)).visits == 2
     many_visits(site, 12)
 
@@ -185,17 +189,17 @@ def test_forgetting_that_broke_off_goes_on_with_one_name_also_when_the_first_vis
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        site.services.maintenance.erasure.forget("program", interrupted)
+        site.services[MaintenanceServices].erasure.forget("program", interrupted)
     assert site.recount() == []
-    assert 0 < site.services.maintenance.erasure.count("program") < 12
-    site.services.maintenance.erasure.forget("program")
+    assert 0 < site.services[MaintenanceServices].erasure.count("program") < 12
+    site.services[MaintenanceServices].erasure.forget("program")
     assert old_names(site) == []
     assert site.rows("SELECT count(*), count(DISTINCT visitor_id) FROM visits") == [(12, 1)]
     assert site.rows("SELECT count(*) FROM visitors GROUP BY scope") == [(1,), (1,)]
     assert site.rows("SELECT * FROM forgotten_visitors") == []
     assert site.recount() == []
     with pytest.raises(UnknownVisitor):
-        site.services.maintenance.erasure.forget("program")
+        site.services[MaintenanceServices].erasure.forget("program")
 
 
 @pytest.mark.both_kinds
@@ -208,9 +212,9 @@ def test_visits_that_come_meanwhile_are_forgotten_too(site, small_pieces):
         assert site.recount() == []
         community = f"{next(coming):08}{HERE[8:]}"
         site.add_community(community)
-        site.services.counting.visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
+        site.services[CountingServices].visits.register(NewVisit("program", None, Scope(community), at_ms=site.time.ms))
 
-    site.services.maintenance.erasure.forget("program", register)
+    site.services[MaintenanceServices].erasure.forget("program", register)
     ((last, scope),) = old_names(site)  # it came when all others were forgotten
     known = set(site.rows("SELECT scope, visitor_id, first_visit FROM visitors WHERE visitor_id NOT LIKE '~%'"))
     assert known == {(each, "program", last) for each in (SITE, scope)}

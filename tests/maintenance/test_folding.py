@@ -6,12 +6,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Site
-from support.checks import assert_exact
-from support.crowd import Crowd
-from support.processes import run
+from support.application.site import Site
+from support.assertions.ledger import assert_exact
+from support.clients.concurrent_registrations import Crowd
+from support.programs.processes import run
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import Scope

@@ -8,16 +8,19 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
-from support.app_fixtures import Site, Time
-from support.machines import NewUrl, new_urls, play
+from support.application.site import Site, Time
+from support.models.state_machines import NewUrl, new_urls, play
 
-from koyjabo.analytics.reports import DAILY, HOURLY
-from koyjabo.clock import shifted
+from koyjabo.core.clock import shifted
+from koyjabo.core.errors import UnknownVisitor
 from koyjabo.counting.records import NewVisit
-from koyjabo.errors import UnknownVisitor
-from koyjabo.insights.dimensions import TRAITS
-from koyjabo.insights.question import Question
+from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.people.reports import DAILY, HOURLY
+from koyjabo.reports.query.dimensions import TRAITS
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import PeopleServices, ReportServices
 
 HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 USERS = tuple(f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "12")
@@ -52,11 +55,11 @@ class FoldingMachine(RuleBasedStateMachine):
     def visit(self, scope: str, visitor: str, user: str | None, times: int, sent: dict[str, str]) -> None:
         for _ in range(times):
             visit = NewVisit(visitor, None, Scope(scope), at_ms=self.time.ms, user_id=user, **sent)
-            self.site.services.counting.visits.register(visit)
+            self.site.services[CountingServices].visits.register(visit)
 
     @rule(user=st.sampled_from(USERS), visitor=visitors)
     def turn_out_to_be(self, user: str, visitor: str) -> None:
-        self.site.services.analytics.reports.convert(user, visitor)
+        self.site.services[PeopleServices].reports.convert(user, visitor)
 
     @rule(hours=st.sampled_from([1, 5, 24, 30, 50]))
     def time_passes(self, hours: int) -> None:
@@ -72,7 +75,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 3))
     def prune(self, days: int) -> None:
-        before, retention = self.numbers(), self.site.services.maintenance.retention
+        before, retention = self.numbers(), self.site.services[MaintenanceServices].retention
         past = retention.past(days)
         # Where the clock was put right, some lie outside of it: they wait for a later night.
         there = "day < :first_kept AND id > :after AND id <= :last"
@@ -83,7 +86,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(visitor=visitors)
     def forget(self, visitor: str) -> None:
-        before, told, erasure = self.numbers(), self.insights(), self.site.services.maintenance.erasure
+        before, told, erasure = self.numbers(), self.insights(), self.site.services[MaintenanceServices].erasure
         if self.traces(visitor):
             erasure.forget(visitor)
         else:
@@ -95,7 +98,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     def insights(self) -> list[Any]:
         """What reports say of all days, but for rows by `referrer`."""
-        insights, today = self.site.services.insights.reports, self.site.services.clock.today()
+        insights, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
         everything = [Question(self.first_day, max(today, self.first_day), Scope(each)) for each in (SITE, HERE)]
         told: list[Any] = [insights.summary(question) for question in everything]
         return told + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]
@@ -110,7 +113,7 @@ class FoldingMachine(RuleBasedStateMachine):
     def numbers(self) -> dict[str, Any]:
         """Everything that anybody is told, and what it is told from; and the ledger agrees."""
         assert self.site.recount() == []
-        reports, today = self.site.services.analytics.reports, self.site.services.clock.today()
+        reports, today = self.site.services[PeopleServices].reports, self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))
         told: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in ROLLUPS}
         for here in (HERE, THERE):

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.app_fixtures import Site
-from support.archive_world import in_context
+from support.application.site import Site
+from support.sites.full_site import in_context
 
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.extensions import db
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.extensions import db
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.nightly_queries import SILENT_MS
-from koyjabo.runtime import ThreadRuntime
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.visit_log import import_queries
 
 DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
@@ -46,7 +47,12 @@ def nights(caplog):
 
 def worker(site: Site) -> Nightly:
     services = site.services
-    return Nightly(services.maintenance.retention._database, services.clock, InPlace(), services.maintenance.retention)
+    return Nightly(
+        services[MaintenanceServices].retention._database,
+        services.clock,
+        InPlace(),
+        services[MaintenanceServices].retention,
+    )
 
 
 def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights):
@@ -82,7 +88,7 @@ def claimed_by_one_who_died(site: Site) -> None:
         raise SystemExit  # it logs, ends and takes back nothing
 
     with pytest.MonkeyPatch.context() as dying:
-        dying.setattr(site.services.maintenance.retention, "prune", die)
+        dying.setattr(site.services[MaintenanceServices].retention, "prune", die)
         with pytest.raises(SystemExit):
             worker(site).tick()
     assert not ended(site)
@@ -106,7 +112,7 @@ def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, night
 def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
     """And one that was frozen, and has lost it, does not go on."""
     first, second = worker(site), worker(site)
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     sweep = retention.sweep
 
     def slow(alive):
@@ -167,7 +173,7 @@ def test_clock_that_was_wrong_does_not_end_it_for_ever(site, nights):
 
 
 def test_outage_is_no_end_of_it(site, nights, monkeypatch):
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
 
     def gone(*_):
         raise LedgerUnavailable

@@ -7,14 +7,17 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from support.app_fixtures import Site
-from support.processes import wait_until
+from support.application.site import Site
+from support.programs.processes import wait_until
 
+from koyjabo.accounts.services import AccountServices
+from koyjabo.audit.log import Audit
 from koyjabo.cluster.workers import Progress
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.identity import Account
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import Account
 from koyjabo.maintenance import recount_job
 from koyjabo.maintenance.recount_job import BEGUN, ENDED
+from koyjabo.maintenance.services import MaintenanceServices
 
 
 @pytest.fixture
@@ -24,19 +27,21 @@ def site(database):
 
 
 def actions(site: Site, admin: Account) -> list[str]:
-    found = [line.action for line in site.services.audit.page(admin).lines]
+    found = [line.action for line in site.services[Audit].page(admin).lines]
     return [action for action in found if action.startswith("ledger.")]
 
 
 def wait_for_end(site: Site) -> None:
-    wait_until(lambda: site.services.maintenance.recounts.progress() is None, "the recount is over", timeout_s=30)
+    wait_until(
+        lambda: site.services[MaintenanceServices].recounts.progress() is None, "the recount is over", timeout_s=30
+    )
 
 
 def recounted(site: Site, admin: Account) -> dict:
     """The result of a recount that is made now."""
-    site.services.maintenance.recounts.begin(admin)
+    site.services[MaintenanceServices].recounts.begin(admin)
     wait_for_end(site)
-    last = site.services.maintenance.recounts.state(admin).last
+    last = site.services[MaintenanceServices].recounts.state(admin).last
     assert last.action == ENDED
     return last.details
 
@@ -81,17 +86,17 @@ def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch)
 
 def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")
-    site.services.maintenance.recounts.begin(admin)
+    site.services[MaintenanceServices].recounts.begin(admin)
     assert pause.begun.wait(30)
-    site.services.maintenance.recounts.begin(admin)  # once more does nothing
+    site.services[MaintenanceServices].recounts.begin(admin)  # once more does nothing
     site.register("b")
-    assert site.services.accounts.users.page(admin).total == 1  # reports are made meanwhile
-    system = site.services.maintenance.system
+    assert site.services[AccountServices].users.page(admin).total == 1  # reports are made meanwhile
+    system = site.services[MaintenanceServices].system
     (worker,) = system.facts(admin).workers
     assert system.data(admin).recount == worker.recount == Progress(site.time.ms, 0, 1)
     pause.over.set()
     wait_for_end(site)
-    details = site.services.maintenance.recounts.state(admin).last.details
+    details = site.services[MaintenanceServices].recounts.state(admin).last.details
     assert (details["agrees"], details["rows"]) == (True, 1)
     assert actions(site, admin) == [ENDED, BEGUN]
 
@@ -99,11 +104,11 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
 def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
     site.register()
     with Site(site.database_url, site.time) as other:  # which is heard of by nothing but the database
-        other.services.maintenance.recounts.begin(admin)
-        site.services.maintenance.recounts.begin(admin)
+        other.services[MaintenanceServices].recounts.begin(admin)
+        site.services[MaintenanceServices].recounts.begin(admin)
         assert actions(site, admin) == [BEGUN]
-        assert site.services.maintenance.recounts.progress() is None
-        assert site.services.maintenance.recounts.state(admin).running == Progress(site.time.ms, 0, 0)
+        assert site.services[MaintenanceServices].recounts.progress() is None
+        assert site.services[MaintenanceServices].recounts.state(admin).running == Progress(site.time.ms, 0, 0)
         pause.over.set()
         wait_for_end(other)
     site.time.pass_(seconds=1)
@@ -113,7 +118,7 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
 @pytest.mark.parametrize("is_heard_late", [False, True])
 def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, is_heard_late):
     """`is_heard_late`: what is written is there all the same."""
-    recounts, away = site.services.maintenance.recounts, [True] * 3
+    recounts, away = site.services[MaintenanceServices].recounts, [True] * 3
     write = recounts._database.write
 
     def fail(*said, **named):
@@ -147,7 +152,7 @@ def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with pytest.raises(KeyboardInterrupt):
-            site.services.maintenance.recounts.run(interrupted)
+            site.services[MaintenanceServices].recounts.run(interrupted)
         assert waited == []
     finally:
         over.set()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.app_fixtures import Site
-from support.archive_world import everything, in_context, quiet
+from support.application.site import Site
+from support.sites.full_site import everything, in_context, quiet
 
-from koyjabo.extensions import db
+from koyjabo.core.extensions import db
 from koyjabo.maintenance import repair as repairs
 from koyjabo.maintenance.derived_tables_queries import CHECKS, ROLLUPS
 from koyjabo.maintenance.repair import Repaired
+from koyjabo.maintenance.services import MaintenanceServices
 
 DERIVED = {
     "visits of a day": "UPDATE daily_visits SET visits = visits + 1",
@@ -42,7 +43,7 @@ NEW = {"id", "person_id", "revision", "epoch"}
 
 def repair(site: Site) -> Repaired:
     with in_context(site):
-        return repairs.repair(site.services.maintenance.recounts, site.services.clock, quiet)
+        return repairs.repair(site.services[MaintenanceServices].recounts, site.services.clock, quiet)
 
 
 def numbers(site: Site) -> dict[str, list[dict]]:
@@ -108,8 +109,8 @@ def test_repair_leaves_a_line_where_something_was_repaired(full):
 
 def test_repair_ends_where_sums_of_folded_visits_take_part(full):
     before = numbers(full)
-    past = full.services.maintenance.retention.past(5)
-    assert full.services.maintenance.retention.prune(past).visits > 0
+    past = full.services[MaintenanceServices].retention.past(5)
+    assert full.services[MaintenanceServices].retention.prune(past).visits > 0
     full.rows("UPDATE daily_visits SET visits = visits + 1")
     full.rows("UPDATE counters SET visits = 3")
     assert repair(full).left == []

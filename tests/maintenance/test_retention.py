@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 from sqlalchemy.exc import OperationalError
-from support.app_fixtures import Site
-from support.community_calls import site_admin
+from support.application.site import Site
+from support.people.communities import site_admin
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.insights.question import Question
 from koyjabo.maintenance import fold_queries
 from koyjabo.maintenance.retention import Pruned
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
@@ -27,7 +31,7 @@ def site(database):
 
 
 def prune(site: Site, days: int | None = None) -> Pruned:
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     return retention.prune(retention.past(days))
 
 
@@ -38,7 +42,7 @@ def days_kept(site: Site) -> list[str]:
 def visit_on(site: Site, *moments: str, visitor: str = "ayesha", scope: str = SITE) -> None:
     for moment in moments:
         site.time.go_to(moment)
-        site.services.counting.visits.register(NewVisit(visitor, None, Scope(scope), at_ms=site.time.ms))
+        site.services[CountingServices].visits.register(NewVisit(visitor, None, Scope(scope), at_ms=site.time.ms))
 
 
 def test_today_and_the_days_of_retention_before_it_are_kept_and_so_are_their_retries(site):
@@ -104,7 +108,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
 
 
 def test_log_is_looked_through_where_ids_are_missing(site):
-    admin, log = site_admin(site), site.services.visit_log.log
+    admin, log = site_admin(site), site.services[VisitLogServices].log
     for day in range(10, 30):
         visit_on(site, *[f"2025-11-{day}T{hour}:00:00+06:00" for hour in (10, 14)], visitor=f"v{day}")
     for day in (12, 13, 14, 15, 16, 17, 20, 21, 28, 29):
@@ -134,8 +138,8 @@ def test_what_has_run_out_is_swept(site):
     columns = "id, at_ms, actor, action, target_kind, target_id, target, details, place"
     for number, at_ms in ((1, now - 30 * day - 1), (2, now - 30 * day), (3, now)):
         site.rows(f"INSERT INTO audit_log ({columns}) VALUES ({number}, {at_ms}, '', '', '', '', '', '{{}}', '')")
-    assert site.services.maintenance.retention.sweep() == (1, 1, 1)
-    assert site.services.maintenance.retention.sweep() == (0, 0, 0)
+    assert site.services[MaintenanceServices].retention.sweep() == (1, 1, 1)
+    assert site.services[MaintenanceServices].retention.sweep() == (0, 0, 0)
     assert site.rows("SELECT id FROM sessions") == [("alive",)]
     assert site.rows("SELECT account FROM login_failures") == [("alive",)]
     assert site.rows("SELECT id FROM audit_log ORDER BY id") == [(2,), (3,)]
@@ -152,7 +156,7 @@ def fill_with_agents(site: Site) -> None:
     for number, day in enumerate(DAYS):
         at_ms = site.services.clock.began_s(day) * 1000
         agent = PHONE if number else "curl/8.5.0"
-        site.services.counting.visits.register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
+        site.services[CountingServices].visits.register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
     site.rows("INSERT INTO imported_visits (after_visit, upto_visit, first_ms, last_ms) VALUES (3, 4, 0, :m)", m=10**15)
 
 
@@ -161,7 +165,7 @@ def stored(site: Site) -> list[str]:
 
 
 def told(site: Site) -> list:
-    insights = site.services.insights.reports
+    insights = site.services[ReportServices].reports
     question = Question(DAYS[0], "2025-12-31")
     return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
 
@@ -170,7 +174,7 @@ def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
     fill_with_agents(site)
-    before, reduce = told(site), site.services.maintenance.retention.reduce_user_agents
+    before, reduce = told(site), site.services[MaintenanceServices].retention.reduce_user_agents
     reduce()
     assert stored(site) == ["curl (desktop)", SHORT, PHONE, SHORT, PHONE]
     assert told(site) == before

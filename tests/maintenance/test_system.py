@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.app_fixtures import SECRET, Site
-from support.databases import SqliteDatabase
+from support.application.site import SECRET, Site
+from support.databases.database import SqliteDatabase
 
 from koyjabo.cluster.workers import SOCKET_KINDS
+from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.database.startup_queries import NEWEST_REVISION
-from koyjabo.identity import OPERATOR, Account
 from koyjabo.maintenance.health.system import Data
+from koyjabo.maintenance.services import MaintenanceServices
 
 
 @pytest.fixture
@@ -22,12 +23,12 @@ def site(database, monkeypatch):
 
 
 def data(site: Site, admin: Account = OPERATOR) -> Data:
-    return site.services.maintenance.system.data(admin)
+    return site.services[MaintenanceServices].system.data(admin)
 
 
 def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
     site.register("ayesha")
-    facts = site.services.maintenance.system.facts(admin)
+    facts = site.services[MaintenanceServices].system.facts(admin)
     assert facts.installation.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
     assert facts.installation.survives_deploy == (kind == "postgres")
     assert (facts.database.schema, facts.database.visits) == (NEWEST_REVISION, 1)
@@ -50,7 +51,7 @@ def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
     with Site(SqliteDatabase.migrated(tmp_path / "other.db").url) as other:
         other.register()
         for each, starting_total in ((site, 4000), (other, 0)):
-            each.services.maintenance.total.set_total(OPERATOR, 6000, "STARTING_TOTAL")
+            each.services[MaintenanceServices].total.set_total(OPERATOR, 6000, "STARTING_TOTAL")
             assert data(each).starting_total == starting_total
     told = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
     assert told == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]

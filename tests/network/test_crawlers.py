@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.app_fixtures import Site, nothing_counted
+from support.application.site import Site, nothing_counted
 
 from koyjabo.network.crawlers import is_bot
 

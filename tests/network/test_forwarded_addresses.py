@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.app_fixtures import Site
+from support.application.site import Site
 
 BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 BANGLADESH_V6 = "2400:c600::1"

@@ -13,9 +13,9 @@ import pytest
 from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzz_effort import effort
-from support.places import flat
-from support.processes import ROOT, run
+from support.application.geolocation import flat
+from support.programs.processes import ROOT, run
+from support.runs.fuzz_effort import effort
 
 import config
 from koyjabo.network import geolocation

@@ -1,6 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzz_effort import effort
+from support.runs.fuzz_effort import effort
 
 from koyjabo.network import user_agents
 

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from support.processes import run
+from support.programs.processes import run
 
 from koyjabo.server.process import metrics_folder
 from koyjabo.server.process.metrics_folder import SIZE, counting_folder, keep_if_there

@@ -6,17 +6,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from koyjabo.application import instrumentation
-from koyjabo.application.instrumentation import Lag
 from koyjabo.observability import reconnections
+from koyjabo.observability import services as observability
 from koyjabo.observability.reconnections import Reconnections
+from koyjabo.observability.services import Lag
 
 
 @pytest.fixture
 def now(monkeypatch) -> list[float]:
     """The time that passes evenly, s; tests set it."""
     said = [100.0]
-    monkeypatch.setattr(instrumentation, "time", SimpleNamespace(monotonic=lambda: said[0]))
+    monkeypatch.setattr(observability, "time", SimpleNamespace(monotonic=lambda: said[0]))
     return said
 
 

@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from support.loaders import written
-from support.members import Member, PlainMember, SocketioMember
-from support.processes import wait_until
-from support.server import SERVING, START_S, Server
-from support.websocket import SocketIO, WebSocket
+from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.websocket import SocketIO, WebSocket
+from support.faults.failing_loaders import written
+from support.programs.processes import wait_until
+from support.servers.server import SERVING, START_S, Server
 
 KEY = re.compile(r"(\w+)=(\S+)")
 PERSONAL = "zephyrine"

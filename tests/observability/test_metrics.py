@@ -13,13 +13,13 @@ import pytest
 import yaml
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
-from support.app_fixtures import Site
-from support.changed_server import changed_server
-from support.processes import METRICS_TOKEN, wait_until
-from support.websocket import SOCKETIO, SocketIO, WebSocket, frame
+from support.application.site import Site
+from support.clients.websocket import SOCKETIO, SocketIO, WebSocket, frame
+from support.programs.processes import METRICS_TOKEN, wait_until
+from support.servers.changed_server import changed_server
 
-from koyjabo.application.instrumentation import MOST_COMMUNITIES, _largest
-from koyjabo.installation import VERSION
+from koyjabo.application.gauges import MOST_COMMUNITIES, _largest
+from koyjabo.core.installation import VERSION
 from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
 from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
 

@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.members import Member, PlainMember
-from support.processes import wait_until
-from support.server import START_S, Server
-from support.websocket import SocketIO, WebSocket
-from support.workers import all_ready, two_workers
+from support.clients.members import Member, PlainMember
+from support.clients.websocket import SocketIO, WebSocket
+from support.clients.worker_connections import all_ready, two_workers
+from support.programs.processes import wait_until
+from support.servers.server import START_S, Server
 
 from koyjabo.server.process.metrics_folder import PREFIX
 

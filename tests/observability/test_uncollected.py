@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.changed_server import changed_server, pings
-from support.event_source import EventSource, of_community
-from support.line import Line, head
-from support.processes import wait_until
-from support.websocket import KINDS
+from support.clients.connection import Line, head
+from support.clients.event_source import EventSource, of_community
+from support.clients.websocket import KINDS
+from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server, pings
 
 TIMES = 8
 SOON_S = 0.8

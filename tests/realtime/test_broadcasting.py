@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from redis import exceptions as redis_errors
-from support.databases import SqliteDatabase
-from support.members import CommunityListener, Member, PlainMember, SocketioMember
-from support.processes import run, wait_until
-from support.redis import free_port
-from support.server import Server
-from support.workers import only, two_workers
+from support.clients.members import CommunityListener, Member, PlainMember, SocketioMember
+from support.clients.worker_connections import only, two_workers
+from support.databases.database import SqliteDatabase
+from support.databases.redis import free_port
+from support.programs.processes import run, wait_until
+from support.servers.server import Server
 
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.broadcaster import NowhereToBroadcast

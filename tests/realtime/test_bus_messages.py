@@ -6,8 +6,16 @@ import json
 
 import pytest
 from flask_socketio import SocketIO
-from support.processes import wait_until
-from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
+from support.clients.worker_connections import (
+    assert_heard_at_once,
+    assert_never_fell,
+    desks,
+    flat,
+    pages,
+    two_workers,
+    wait_until_same,
+)
+from support.programs.processes import wait_until
 
 CHANNEL = "flask-socketio"
 VALUE = "koyjabo:value"

@@ -6,8 +6,16 @@ import time
 from statistics import fmean
 
 import pytest
-from support.processes import wait_until
-from support.workers import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers, wait_until_same
+from support.clients.worker_connections import (
+    assert_heard_at_once,
+    assert_never_fell,
+    desks,
+    flat,
+    pages,
+    two_workers,
+    wait_until_same,
+)
+from support.programs.processes import wait_until
 
 AT_MOST_S = 0.5
 """On average. Usual is 0.01; a request that waited for Redis would take a second or more."""

@@ -6,12 +6,10 @@ from collections import Counter
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from support.checks import assert_exact
-from support.crowd import Crowd
-from support.databases import SqliteDatabase
-from support.listener import BOTH_KINDS, SocketioListener
-from support.redis import Redis
-from support.workers import (
+from support.assertions.ledger import assert_exact
+from support.clients.concurrent_registrations import Crowd
+from support.clients.listener import BOTH_KINDS, SocketioListener
+from support.clients.worker_connections import (
     WEBSOCKET,
     Desk,
     assert_heard_at_once,
@@ -24,6 +22,8 @@ from support.workers import (
     wait_until_same,
     worker_of,
 )
+from support.databases.database import SqliteDatabase
+from support.databases.redis import Redis
 
 SOON_S = 15
 """2 s are promised; more tell them from never where the machine has other things to do."""

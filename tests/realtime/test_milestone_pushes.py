@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.crowd import Crowd
-from support.listener import PlainListener, SocketioListener
-from support.members import Member, PlainMember
-from support.workers import WEBSOCKET, only, two_workers
+from support.clients.concurrent_registrations import Crowd
+from support.clients.listener import PlainListener, SocketioListener
+from support.clients.members import Member, PlainMember
+from support.clients.worker_connections import WEBSOCKET, only, two_workers
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones, of_setting

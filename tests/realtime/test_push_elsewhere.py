@@ -8,13 +8,14 @@ from contextlib import contextmanager
 import pytest
 import requests
 import socketio as client_library
-from support.app_fixtures import UPGRADE, Site, assert_error
-from support.listener import leave
-from support.processes import wait_until
+from support.application.site import UPGRADE, Site, assert_error
+from support.clients.listener import leave
+from support.programs.processes import wait_until
 from werkzeug.serving import make_server
 
-from koyjabo.extensions import socketio
+from koyjabo.core.extensions import socketio
 from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.services import RealtimeServices
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ class Member:
 
     def __init__(self, site):
         self.frames = []
-        site.services.realtime.rooms.get(STATS_ROOM).admit(self)
+        site.services[RealtimeServices].rooms.get(STATS_ROOM).admit(self)
 
     def write(self, data):
         self.frames.append(data)

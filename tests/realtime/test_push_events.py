@@ -6,10 +6,10 @@ import time
 from contextlib import ExitStack, contextmanager
 
 import pytest
-from support.crowd import Crowd
-from support.listener import BOTH_KINDS, PlainListener, SocketioListener
-from support.processes import wait_until
-from support.workers import assert_never_fell
+from support.clients.concurrent_registrations import Crowd
+from support.clients.listener import BOTH_KINDS, PlainListener, SocketioListener
+from support.clients.worker_connections import assert_never_fell
+from support.programs.processes import wait_until
 
 INTERVAL_S = 0.05
 SPEC_KEYS = ["totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniqueVisitors", "locations",

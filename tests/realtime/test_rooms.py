@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
-from support.processes import wait_until
+from support.programs.processes import wait_until
 
 from koyjabo.cluster.bus import NullBus
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.realtime import room as module
 from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.rooms import Rooms
-from koyjabo.runtime import ThreadRuntime
 
 ROOM = "stats"
 SHORTEST_INTERVAL_S, REST = 0.05, 4  # (specification: promise 2)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from support.changed_server import changed_server
-from support.line import Line, head
-from support.processes import open_sockets, wait_until
+from support.clients.connection import Line, head
+from support.programs.processes import open_sockets, wait_until
+from support.servers.changed_server import changed_server
 
 PLACES = 32
 SLOW = 3 * PLACES

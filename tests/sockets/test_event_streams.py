@@ -10,11 +10,11 @@ import jwt
 import pytest
 import requests
 from jsonschema import Draft202012Validator
-from support.changed_server import changed_server
-from support.event_source import SITE, EventSource, StreamListener, of_community
-from support.line import PATIENCE_S, Line, head
-from support.members import Member, PlainMember
-from support.processes import SECRET, wait_until
+from support.clients.connection import PATIENCE_S, Line, head
+from support.clients.event_source import SITE, EventSource, StreamListener, of_community
+from support.clients.members import Member, PlainMember
+from support.programs.processes import SECRET, wait_until
+from support.servers.changed_server import changed_server
 
 LOOP, STREAMS = "koyjabo.server.websockets.connection_loop", "koyjabo.server.websockets.event_stream"
 SWEEP = "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S"

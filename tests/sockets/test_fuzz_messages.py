@@ -9,11 +9,11 @@ from contextlib import suppress
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.bystanders import Bystanders, bystanders
-from support.fuzz_effort import effort
-from support.members import Member
-from support.odd_messages import packets, rooms, texts, values
-from support.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
+from support.clients.members import Member
+from support.clients.unaffected_clients import Bystanders, bystanders
+from support.clients.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
+from support.faults.odd_messages import packets, rooms, texts, values
+from support.runs.fuzz_effort import effort
 
 NORMAL, ABUSE = 1000, 1008
 MOST_ERRORS = 10

@@ -9,15 +9,15 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.answers import Stats
-from support.processes import ROOT, wait_until
-from support.redis import free_port
+from support.databases.redis import free_port
+from support.programs.processes import ROOT, wait_until
+from support.servers.responses import Stats
 
 pytestmark = pytest.mark.long(
     proved_by="sockets/test_socketio_protocol.py::test_updates_and_acknowledgements_come_by_every_transport"
 )
 
-SCRIPT = Path(__file__).resolve().parents[1] / "support" / "page.mjs"
+SCRIPT = Path(__file__).resolve().parents[1] / "support" / "clients" / "socketio_page.mjs"
 MISSING = "npm has not installed socket.io-client: `make assets` has it do so"
 
 

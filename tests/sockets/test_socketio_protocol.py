@@ -13,11 +13,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 import websocket
-from support.echo_app import MOST_BYTES
-from support.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
-from support.listener import SocketioListener
-from support.processes import ROOT
-from support.server import Server
+from support.clients.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
+from support.clients.listener import SocketioListener
+from support.programs.processes import ROOT
+from support.servers.echo_app import MOST_BYTES
+from support.servers.server import Server
 
 SAID, HEARD = '42["message",1]', '42["message-back",1]'
 TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
@@ -26,7 +26,7 @@ TWO = '{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}'
 @pytest.fixture(scope="module")
 def port(tmp_path_factory, module_sqlite_database) -> Iterator[int]:
     server = Server(module_sqlite_database, tmp_path_factory.mktemp("echo"))
-    server.program = (str(ROOT / "tests" / "support" / "echo_app.py"),)
+    server.program = (str(ROOT / "tests" / "support" / "servers" / "echo_app.py"),)
     server.start()
     yield server.port
     log = server.log

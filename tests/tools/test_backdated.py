@@ -6,11 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Site
+from support.application.site import Site
 
 from demo.backdated import Backdated
+from koyjabo.accounts.services import AccountServices
 from koyjabo.counting.visits import NewVisit
 from koyjabo.models import Scope
+from koyjabo.reports.services import PeopleServices
 
 HOUR_MS = 3_600_000
 
@@ -58,13 +60,13 @@ def test_communities_and_conversions_are_of_their_time(site, backdated):
     nila = backdated.accounts.create("nila@example.com", "ferry at noon", "Nila")
     backdated.reports.convert(nila.id, "nila")
     yesterday = backdated.clock.today()
-    assert site.services.analytics.reports.visitors(here, yesterday, yesterday).people == (1, 1)
-    assert sum(site.services.analytics.reports.today(here).people) == 0
-    assert site.services.analytics.reports.conversion_rate(here) == 50.0
+    assert site.services[PeopleServices].reports.visitors(here, yesterday, yesterday).people == (1, 1)
+    assert sum(site.services[PeopleServices].reports.today(here).people) == 0
+    assert site.services[PeopleServices].reports.conversion_rate(here) == 50.0
     assert site.recount() == []
 
 
 def test_backdated_accounts_can_log_in(site, backdated):
     for email in ("karim@example.com", "nila@example.com"):  # the second hash is that of the first
         backdated.accounts.create(email, "ferry at noon")
-        assert site.services.accounts.credentials.log_in(email, "ferry at noon").login.account.email == email
+        assert site.services[AccountServices].credentials.log_in(email, "ferry at noon").login.account.email == email

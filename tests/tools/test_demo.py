@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import requests
 from sqlalchemy.engine import make_url
-from support.checks import assert_verified
-from support.databases import SqliteDatabase
-from support.processes import ROOT, SECRET, environment, run, wait_until
-from support.server import Server
+from support.assertions.ledger import assert_verified
+from support.databases.database import SqliteDatabase
+from support.programs.processes import ROOT, SECRET, environment, run, wait_until
+from support.servers.server import Server
 
 from demo import cast
 from demo.cast import COMMUNITIES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from support.processes import ROOT
-from support.short_run import promises
+from support.programs.processes import ROOT
+from support.runs.short_run import promises
 
 from mutations.catalogue import mutations
 

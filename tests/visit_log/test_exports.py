@@ -10,11 +10,12 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.fuzz_effort import effort
-from support.visit_log_world import DAYS, DHAKA, Log
+from support.application.site import SPEC_MOMENT, Site
+from support.runs.fuzz_effort import effort
+from support.sites.visit_log import DAYS, DHAKA, Log
 
-from koyjabo.insights.traits.parser import TraitParser
+from koyjabo.audit.log import Audit
+from koyjabo.reports.traits.parser import TraitParser
 from koyjabo.visit_log import file_format, visit_log
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
@@ -46,7 +47,7 @@ def test_export_goes_by_the_filter_and_leaves_a_line(log):
     log.site.rows("DELETE FROM audit_log")
     text = log.export("csv", first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
     assert [row["visitor_id"] for row in csv.DictReader(io.StringIO(text))] == ["v0", "v3", "v6", "v9"]
-    (line,) = log.site.services.audit.page(log.admin).lines
+    (line,) = log.site.services[Audit].page(log.admin).lines
     assert (line.action, line.actor_id) == ("visits.export", log.ayesha.id)
     assert line.details == {"kind": "csv", "first_day": DAYS[1], "last_day": DAYS[1], "place": DHAKA}
 
@@ -56,7 +57,7 @@ def test_line_of_an_export_says_of_what_was_looked_for_only_that_there_was_somet
     log.site.rows("DELETE FROM audit_log")
     assert log.export("csv", text="v3").count("v3") == 3
     log.log.extract(Filter(text="v3"), "csv")
-    lines = log.site.services.audit.page(log.admin).lines
+    lines = log.site.services[Audit].page(log.admin).lines
     assert [line.details for line in lines] == [{"kind": "csv", "text": True}] * 2
     assert "v3" not in str(log.site.rows("SELECT * FROM audit_log"))
 

@@ -10,16 +10,18 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import DAY_MS, bring, rows
-from support.processes import wait_until
-from support.threads import SOON_S, in_thread
+from support.application.site import SPEC_MOMENT, Site
+from support.programs.processes import wait_until
+from support.programs.threads import SOON_S, in_thread
+from support.sites.full_site import DAY_MS, bring, rows
 
-from koyjabo.clock import iso
+from koyjabo.core.clock import iso
+from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.database import lease, throttle
-from koyjabo.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.maintenance import fold_queries
 from koyjabo.maintenance.retention import Pruned
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.import_queries import ImportUnderWay
@@ -50,7 +52,7 @@ def imported(site, monkeypatch) -> str:
         monkeypatch.setattr(throttle, name, 2)
     said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, said) == Imported(LINES, 0)
-    site.services.insights.projection.catch_up()  # only visits that reports have read are folded
+    site.services[ReportServices].projection.catch_up()  # only visits that reports have read are folded
     return said
 
 
@@ -66,7 +68,7 @@ def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
 
 
 def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     return retention.prune(retention.past(), advance)
 
 
@@ -126,10 +128,10 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
 
 def test_import_waits_for_what_is_being_folded(site, imported, database):
     """And is told neither that another import is going on, nor what was there before."""
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     past = retention.past()
     retention._database.write(fold_queries.begin, *past)
-    site.services.insights.projection.leave_people_out(past.first_kept)
+    site.services[ReportServices].projection.leave_people_out(past.first_kept)
     is_folding, may_commit = threading.Event(), threading.Event()
 
     def fold_slowly(session) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from support.account_calls import bearer, sign_up
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.community_calls import account_of, found
+from support.application.site import SPEC_MOMENT, Site
+from support.people.accounts import bearer, sign_up
+from support.people.communities import account_of, found
 
+from koyjabo.core.identity import MASKED
 from koyjabo.counting.records import NewVisit
-from koyjabo.identity import MASKED
+from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import queries, visit_log
+from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Count, Filter
 
 ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
@@ -44,11 +47,13 @@ def world(site):
     nusrat = sign_up(site, "nusrat")
     hikers = found(nusrat, name="Mirpur 10 hikers")["id"]
     for values in VISITS.values():
-        site.services.counting.visits.register(NewVisit(visit_id=None, scope=SITE, at_ms=site.time(), **values))
+        site.services[CountingServices].visits.register(
+            NewVisit(visit_id=None, scope=SITE, at_ms=site.time(), **values)
+        )
     site.post(json={"visitorId": "n7"}, headers=bearer(nusrat.access))
-    site.services.counting.visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
+    site.services[CountingServices].visits.register(NewVisit("h8", None, Scope(hikers), "Unknown", site.time()))
     site.rows("UPDATE users SET is_admin = true")
-    return site.services.visit_log.log, account_of(nusrat)._replace(is_admin=True), hikers
+    return site.services[VisitLogServices].log, account_of(nusrat)._replace(is_admin=True), hikers
 
 
 def ordinals(world, **which) -> list[int]:
@@ -122,10 +127,10 @@ def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
     with Site(database.url) as site:
         for agent in (IPHONE, ANDROID, "curl/8.5.0"):
             site.register("ayesha", userAgent=agent)
-        site.services.insights.projection.catch_up()
+        site.services[ReportServices].projection.catch_up()
         site.rows("UPDATE visits SET user_agent = NULL")
         site.register("ayesha", userAgent=IPHONE)
-        log, admin = site.services.visit_log.log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
+        log, admin = site.services[VisitLogServices].log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
         for name, ordinals_ in (("safari", [1, 4]), ("iOS", [1, 4]), ("Andr", [2]), ("CURL", [3]), ("opera", [])):
             for which in ({"browser": name}, {"text": name}):
                 assert sorted(each.ordinal for each in log.page(admin, Filter(**which)).visits) == ordinals_

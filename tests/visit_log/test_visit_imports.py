@@ -8,16 +8,19 @@ from contextlib import suppress
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.archive_world import DAY_MS, bring, everything, fill, in_context, rows
+from support.application.site import SPEC_MOMENT, Site
+from support.sites.full_site import DAY_MS, bring, everything, fill, in_context, rows
 
-from koyjabo.clock import iso
+from koyjabo.core.clock import iso
+from koyjabo.core.extensions import db
 from koyjabo.counting.records import NewVisit
-from koyjabo.extensions import db
+from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
 from koyjabo.visit_log import file_format, import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.importing import Imported
+from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 
 KINDS = tuple(file_format.MIMETYPES)
@@ -40,7 +43,7 @@ def site(database):
 
 
 def export(site: Site, kind: str, **which: str) -> bytes:
-    extract = site.services.visit_log.log.extract(Filter(**which), kind)
+    extract = site.services[VisitLogServices].log.extract(Filter(**which), kind)
     return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
 
 
@@ -141,9 +144,9 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, said)
-    retention = site.services.maintenance.retention
+    retention = site.services[MaintenanceServices].retention
     assert retention.prune(retention.past()).visits == 1
-    site.services.maintenance.erasure.forget("c")
+    site.services[MaintenanceServices].erasure.forget("c")
     with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
         bring(site, said)
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
@@ -170,7 +173,7 @@ def test_days_are_found_on_both_sides_of_an_import_and_in_it(site):
     for number, site.time.ms in enumerate(live[10:], 10):
         site.register("live", visitId=f"live-{number}")
     assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [16]  # after that, all goes by time
-    log = site.services.visit_log.log
+    log = site.services[VisitLogServices].log
     assert day_of(log, "2024-05-03") == ["2"]
     assert day_of(log, "2024-05-10") == ["9"]
     for number, at_ms in enumerate(live):
@@ -182,12 +185,12 @@ def test_import_that_was_killed_is_ended_by_the_next(site):
     site.register("live", visitId="live")
     with in_context(site), import_queries.only_one(db.engine.url) as fence:
         import_queries.begin(fence)  # and never ended
-    site.services.counting.visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
+    site.services[CountingServices].visits.register(NewVisit("old", "1", SITE, "Dhaka, BD", 1714585000000 + DAY_MS))
     assert everything(site)["imported_visits"][0]["upto_visit"] is None
-    assert day_of(site.services.visit_log.log, "2024-05-02") == ["1"]
+    assert day_of(site.services[VisitLogServices].log, "2024-05-02") == ["1"]
     bring(site, rows("a,9,2024-01-01"))
     assert [row["upto_visit"] for row in everything(site)["imported_visits"]] == [2, 3]
-    assert day_of(site.services.visit_log.log, "2024-05-02") == ["1"]
+    assert day_of(site.services[VisitLogServices].log, "2024-05-02") == ["1"]
 
 
 PHONE = "Mozilla/5.0 (Linux; Android 14; K) AppleWebKit/537.36 Chrome/130.0.0.0 Mobile Safari/537.36"
@@ -226,7 +229,7 @@ def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
         "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
     )
     site.register("a", page="/?utm_term=a")
-    site.services.maintenance.erasure.forget("a")
+    site.services[MaintenanceServices].erasure.forget("a")
     text = export(site, kind).decode()
     for said in ("Chrome on Android (phone)", "Chrome", "Android", "phone", "facebook.com", "campaign", "mail", "ক"):
         assert said in text

@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from support.account_calls import bearer, sign_up
-from support.app_fixtures import SPEC_MOMENT, Site
-from support.community_calls import account_of, found
-from support.visit_log_world import DAYS, SYLHET, Log
+from support.application.site import SPEC_MOMENT, Site
+from support.people.accounts import bearer, sign_up
+from support.people.communities import account_of, found
+from support.sites.visit_log import DAYS, SYLHET, Log
 
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import InvalidInput
 from koyjabo.counting.records import NewVisit
-from koyjabo.errors import InvalidInput
+from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.visit_log import condition_queries, queries, visit_log
 from koyjabo.visit_log.queries import Count
+from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
 
 
@@ -113,7 +117,7 @@ def test_number_finds_the_visit_of_every_count(own):
     site.register("f")
 
     def of(text: str) -> list[str]:
-        return [visit.visitor_id for visit in site.services.visit_log.log.page(admin, Filter(text=text)).visits]
+        return [visit.visitor_id for visit in site.services[VisitLogServices].log.page(admin, Filter(text=text)).visits]
 
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
     assert of(str(2**63 - 1)) == []
@@ -124,10 +128,10 @@ def test_folded_visits_are_counted_in_no_log(own):
     site.register("old")
     site.time.pass_(days=2)
     site.register("new")
-    assert site.services.visit_log.log.count(admin, Filter()) == Count(2, True)
-    retention = site.services.maintenance.retention
+    assert site.services[VisitLogServices].log.count(admin, Filter()) == Count(2, True)
+    retention = site.services[MaintenanceServices].retention
     retention.prune(retention.past(1))
-    assert site.services.visit_log.log.count(admin, Filter()) == Count(1, True)
+    assert site.services[VisitLogServices].log.count(admin, Filter()) == Count(1, True)
 
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
@@ -135,12 +139,12 @@ def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # of Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
-        site.services.counting.visits.register(visit)
+        site.services[CountingServices].visits.register(visit)
     day = site.services.clock.bucket(midnight).day
-    found_on = site.services.visit_log.log.page(admin, Filter(first_day=day)).visits
+    found_on = site.services[VisitLogServices].log.page(admin, Filter(first_day=day)).visits
     assert {visit.visitor_id for visit in found_on} == {"v1", "v3", "v5", "v7"}
     day_before = site.services.clock.bucket(midnight - 1).day
-    before = site.services.visit_log.log.page(admin, Filter(last_day=day_before)).visits
+    before = site.services[VisitLogServices].log.page(admin, Filter(last_day=day_before)).visits
     assert {visit.visitor_id for visit in before} == {"v0", "v2", "v4", "v6"}
 
 
@@ -150,10 +154,10 @@ def test_names_of_users_and_communities_are_those_of_now(own):
     community = found(karim, name="Ours")["id"]
     answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
     assert answer.status_code == 200
-    site.services.communities.directory.archive(admin, community)
-    (visit,) = site.services.visit_log.log.page(admin, Filter(community_id=community.upper())).visits
+    site.services[CommunityServices].directory.archive(admin, community)
+    (visit,) = site.services[VisitLogServices].log.page(admin, Filter(community_id=community.upper())).visits
     assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
-    site.services.communities.directory.restore(admin, community)
-    site.services.communities.directory.delete(admin, community)
-    (visit,) = site.services.visit_log.log.page(admin, Filter(community_id=community)).visits
+    site.services[CommunityServices].directory.restore(admin, community)
+    site.services[CommunityServices].directory.delete(admin, community)
+    (visit,) = site.services[VisitLogServices].log.page(admin, Filter(community_id=community)).visits
     assert (visit.community_id, visit.community) == (community, None)

@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 FONTS = ROOT / "node_modules/@fontsource/noto-sans-bengali/files"
-TARGET = ROOT / "koyjabo/visit_log/own_number/parts.bin"
+TARGET = ROOT / "koyjabo/counting/visit_number/parts.bin"
 LATIN, BENGALI = "0123456789,", "০১২৩৪৫৬৭৮৯"
 SIZES = {"large": (160, [*LATIN]), "medium": (72, [*LATIN, *BENGALI])}
 SMALL = 40

@@ -16,7 +16,7 @@ from demo.crowd import Crowd
 from demo.preparation import prepare
 from demo.site import Refusal
 from demo.stage import Stage
-from koyjabo.errors import KoyJaboError
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.settings.schema import Settings
 
 MINUTE_S = 60

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from demo.audience import one_of
 from demo.openings import INTERCITY, METRO, REGULAR
-from koyjabo.insights.events.records import PAGEVIEW
+from koyjabo.reports.events.records import PAGEVIEW
 
 SEARCHES, VIEWS = 0.4, 0.28
 """The chances that a person searches and views another page, and again after each time."""

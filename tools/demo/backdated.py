@@ -15,21 +15,21 @@ from sqlalchemy.engine import URL
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.second_factor.pending import PendingSteps
-from koyjabo.analytics.reports import Reports
-from koyjabo.clock import Clock, system_now_ms
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import Invitations
+from koyjabo.core.clock import Clock, system_now_ms
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.insights.events import ledger as event_ledger
-from koyjabo.insights.events.records import NewEvents
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.runtime import ThreadRuntime
+from koyjabo.reports.events import ledger as event_ledger
+from koyjabo.reports.events.records import NewEvents
+from koyjabo.reports.people.reports import Reports
 
 
 def _unpublished(subject: object) -> None:

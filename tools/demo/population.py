@@ -14,10 +14,10 @@ from demo.cast import COMMUNITIES
 from demo.founding import Founding
 from demo.openings import Opening
 from koyjabo.counting.visits import NewVisit
-from koyjabo.insights.events.records import NewEvent
-from koyjabo.insights.traits import campaigns, languages
 from koyjabo.models import SITE, Scope
+from koyjabo.network import campaigns, languages
 from koyjabo.network.crawlers import is_bot
+from koyjabo.reports.events.records import NewEvent
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35
 """The share of visits to communities, and the share of members in those. Before members join they are anonymous."""

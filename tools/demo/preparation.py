@@ -12,7 +12,7 @@ from demo.founding import Founding
 from demo.site import Refusal, Site
 from demo.stage import logged_in
 from demo.target_site import CannotRun
-from koyjabo.errors import EmailTaken
+from koyjabo.core.errors import EmailTaken
 from koyjabo.settings.schema import Settings
 
 UNAUTHORIZED = 401

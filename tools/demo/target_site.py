@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 from demo.site import Refusal, Site
 from koyjabo.network.client_address import is_loopback
 from koyjabo.settings.schema import Settings
-from koyjabo.web.operations import development
+from koyjabo.webkit import development
 
 OWN_DATABASE = (
     "The demo writes invented visits. Give it a database of its own: DATABASE_URL=sqlite:///demo.db, for the server "

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from koyjabo.errors import WrongPasskey
+from koyjabo.core.errors import WrongPasskey
 
 if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor

@@ -12,10 +12,10 @@ from koyjabo.accounts.second_factor.pending import PENDING_S
 from koyjabo.accounts.second_factor.pending_queries import RECOVERY, TOTP
 from koyjabo.accounts.second_factor.sealing import Sealer
 from koyjabo.audit.log import Entry
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
+from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
-from koyjabo.text import N_
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.second_factor import queries, totp
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.pending import PendingSteps
-from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.accounts.second_factor.queries import State
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import NoSecondFactor, SecondFactorExpired, WrongCode
+from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import NoSecondFactor, SecondFactorExpired, WrongCode
-from koyjabo.identity import Account, Login
+from koyjabo.settings.two_factor_policy import Policy, requires
 
 
 class TotpSetup(NamedTuple):

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from koyjabo.accounts.second_factor.pending_queries import Pending, end
 from koyjabo.accounts.second_factor.queries import begin_second_factor, end_if_none_left, replace_recovery_codes
+from koyjabo.core.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
-from koyjabo.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.models import Passkey, User
 
 

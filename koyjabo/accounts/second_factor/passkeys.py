@@ -13,12 +13,12 @@ from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.passkey_queries import Key, PasskeyLine
 from koyjabo.accounts.second_factor.pending import PendingSteps
-from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
+from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
-from koyjabo.identity import Account, Login
+from koyjabo.settings.two_factor_policy import Policy, requires
 
 MOST_PASSKEYS = 20
 

@@ -11,11 +11,11 @@ from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.queries import Person
 from koyjabo.accounts.second_factor import pending_queries, remembered
 from koyjabo.accounts.second_factor.pending_queries import Pending
-from koyjabo.accounts.second_factor.policy import Policy, requires
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import SecondFactorExpired
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import SecondFactorExpired
+from koyjabo.settings.two_factor_policy import Policy, requires
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
 """The purposes of steps: prove a second factor, set one up to log in or to sign up, log in with a passkey alone."""

@@ -9,10 +9,10 @@ from sqlalchemy import case, delete, func, insert, not_, or_, select, text, upda
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import permitted, revoke
-from koyjabo.accounts.second_factor.policy import Policy
 from koyjabo.audit.log import Entry
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
+from koyjabo.settings.two_factor_policy import Policy
 
 KEPT_STEPS = 120
 """Used codes are kept for an hour, so that they stay used if the clock is set back."""

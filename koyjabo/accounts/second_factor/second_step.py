@@ -17,9 +17,9 @@ from koyjabo.accounts.second_factor.codes import Codes, Proof
 from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
 from koyjabo.audit import log
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import SecondFactorExpired, WrongCode, WrongPasskey
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import SecondFactorExpired, WrongCode, WrongPasskey
 
 
 class Browser(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
-from koyjabo.clock import Clock
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.runtime import Runtime
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +21,9 @@ Arrival = tuple[str, str, int, int]
 
 
 class AttendanceLog:
-    """`attend(community_id, user_ids, at_ms)` writes that these users were present. It must be idempotent."""
+    """`attend(community_id, users=user_ids, at_ms=…)` writes that these users were present. It must be idempotent."""
 
-    def __init__(self, attend: Callable[[str, Collection[str], int], None], runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, attend: Callable[..., object], runtime: Runtime, clock: Clock) -> None:
         self._attend = attend
         self._runtime = runtime
         self._clock = clock
@@ -67,7 +67,7 @@ class AttendanceLog:
         if not batch:
             return False
         try:
-            self._attend(community_id, {user_id for _, user_id, *_ in batch}, at_ms)
+            self._attend(community_id, users={user_id for _, user_id, *_ in batch}, at_ms=at_ms)
         except LedgerUnavailable:
             raise
         except Exception:  # these must not block all others

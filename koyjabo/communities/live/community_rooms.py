@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
-from koyjabo.clock import Clock
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.dashboard_room import Dashboards
 from koyjabo.communities.live.member_room import ONLINE, MemberRoom
 from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.live.time_spent import TimeSpent
 from koyjabo.communities.permissions import Permissions
+from koyjabo.core.clock import Clock
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.models import SITE, Scope
@@ -28,9 +28,10 @@ SETTLE_S = 0.5
 
 
 class CommunityRooms:
-    """The participants of these rooms on this worker. `panel` returns a source of the panel's room with current values;
-    it may wait.
-    """
+    """The participants of these rooms on this worker."""
+
+    panel: Callable[[], Source]
+    """Returns a source of the panel's room with current values; may wait. The feature of that room sets it."""
 
     def __init__(
         self,
@@ -38,7 +39,6 @@ class CommunityRooms:
         members: OnlineMembers,
         visits: Visits,
         dashboards: Dashboards,
-        panel: Callable[[], Source],
         attendance_log: AttendanceLog,
         time_spent: TimeSpent,
         participants: Participants,
@@ -50,7 +50,6 @@ class CommunityRooms:
         self._members = members
         self._visits = visits
         self._dashboards = dashboards
-        self._panel = panel
         self._attendance_log = attendance_log
         self._time_spent = time_spent
         self._participants = participants
@@ -110,7 +109,7 @@ class CommunityRooms:
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         if participant.is_dashboard:
             scope = participant.scope
-            current: Source = self._panel() if scope == SITE else self._dashboards.current(scope)
+            current: Source = self.panel() if scope == SITE else self._dashboards.current(scope)
             return self._rooms.admit(self.room_of(participant), lambda: current, participant.client)
         live_stats = self._visits.community(participant.scope)
         if participant.is_online:

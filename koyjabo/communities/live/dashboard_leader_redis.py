@@ -9,11 +9,11 @@ from functools import partial
 
 import redis
 
-from koyjabo.clock import Clock
 from koyjabo.cluster import scripts
 from koyjabo.cluster.outbox import Outbox
 from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
-from koyjabo.runtime import Runtime
+from koyjabo.core.clock import Clock
+from koyjabo.core.runtime import Runtime
 
 KEEP_S = 5.0
 """How long a dashboard counts as open after a worker's report. Workers report every second."""

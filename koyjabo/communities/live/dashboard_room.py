@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.counting.live_stats import newest_credible
-from koyjabo.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.realtime.events import DashboardUpdate, dashboard_room
 from koyjabo.realtime.room import RoomEvent
 from koyjabo.realtime.rooms import Rooms
@@ -107,12 +107,13 @@ class LocalLeader:
 
 
 class Dashboards:
-    """The open dashboards of this worker."""
+    """The open dashboards of this worker. The feature that knows their data sets `look` and `add`."""
 
-    def __init__(self, rooms: Rooms, look: Look, add: Add, leader: DashboardLeader, clock: Clock) -> None:
+    look: Look
+    add: Add
+
+    def __init__(self, rooms: Rooms, leader: DashboardLeader, clock: Clock) -> None:
         self._rooms = rooms
-        self._look = look
-        self._add = add
         self._leader = leader
         self._clock = clock
 
@@ -149,4 +150,4 @@ class Dashboards:
         room = self._rooms.find(dashboard_room(community_id))
         if room is not None and isinstance(room.source, Dashboard):
             return room.source
-        return Dashboard(community_id, self._look, self._add, self._clock)
+        return Dashboard(community_id, self.look, self.add, self._clock)

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 
-from koyjabo.clock import Clock, shifted
+from koyjabo.core.clock import Clock, shifted
 
 KEEP_MS = 10 * 60_000
 """Spans are kept until they are this much older than the newest one. Time before them is not added, because it may have

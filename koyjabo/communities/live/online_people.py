@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
-from koyjabo.clock import iso
+from koyjabo.core.clock import iso
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember
 

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from koyjabo.communities.permissions import WATCHER, RequiredAccess
-from koyjabo.errors import KoyJaboError
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.models import SITE, Scope
 
 _connection_ids = count(1)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.clock import Clock
 from koyjabo.cluster.bus import Bus
 from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.permissions import Permissions
-from koyjabo.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.runtime import Runtime
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
 

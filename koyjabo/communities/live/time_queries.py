@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import Session
 
-from koyjabo.clock import Clock
 from koyjabo.communities.live.member_time import MemberTime
+from koyjabo.core.clock import Clock
 from koyjabo.database.json_rows import insert_sums
 from koyjabo.models import Community, MemberSpans, Scope, TimeSpent, User
 

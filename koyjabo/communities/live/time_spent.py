@@ -10,13 +10,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from koyjabo.clock import Clock
 from koyjabo.communities.live import time_queries
 from koyjabo.communities.live.time_queries import Spent, Stay
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
-from koyjabo.runtime import Runtime
 
 INTERVAL_MS = 60_000
 MOST_AT_ONCE = 200

@@ -7,14 +7,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from koyjabo.cluster.workers import Worker
+from koyjabo.core.installation import VERSION
 from koyjabo.counting.unsaved_visits import LATE_S
 from koyjabo.database.startup_queries import NEWEST_REVISION
-from koyjabo.insights.sums.tail_queries import MOST_ROWS
-from koyjabo.installation import VERSION
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Facts
 from koyjabo.maintenance.recount_job import BEGUN
+from koyjabo.reports.engine.rollups.tail_queries import MOST_ROWS
 
 GOOD, WARNING, DANGER = LEVELS = ("good", "warning", "danger")
 """Green, amber and red."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.clock import Clock
-from koyjabo.errors import LedgerUnavailable
-from koyjabo.identity import OPERATOR, Account
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.health import checks

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.audit import queries as audit
 from koyjabo.audit.queries import AuditRecord
-from koyjabo.insights.projection import state_queries
 from koyjabo.models import SITE, Adjustment, Counter, ImportedVisits, NightlyWork
+from koyjabo.reports.projection import state_queries
 
 BEGINNING = "STARTING_TOTAL"
 MOST_ADJUSTMENTS = 20

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.audit.log import AuditRecord
-from koyjabo.clock import Clock
 from koyjabo.cluster.workers import SOCKET_KINDS, Job, Progress, Worker, Workers
+from koyjabo.core.clock import Clock
+from koyjabo.core.identity import Account
 from koyjabo.database import free_space
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.free_space import Disk
-from koyjabo.identity import Account
 from koyjabo.maintenance import nightly
 from koyjabo.maintenance.health import queries
 from koyjabo.maintenance.health.queries import DatabaseFacts, Importing, TotalAdjustment

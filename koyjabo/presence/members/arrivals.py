@@ -7,7 +7,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from koyjabo.clock import MINUTE_MS, Clock
+from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember
 

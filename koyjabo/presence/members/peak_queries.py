@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.clock import shifted
+from koyjabo.core.clock import shifted
 from koyjabo.models import Peak, Scope
 
 ByDay = dict[tuple[Scope, str], tuple[int, int]]

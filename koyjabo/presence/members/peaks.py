@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.presence.members import peak_queries
-from koyjabo.runtime import Runtime
 
 
 class Peaks:

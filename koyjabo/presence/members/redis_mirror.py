@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.members.redis_script import GONE, LEASE_S, Answer, Report
 

@@ -18,8 +18,8 @@ from typing import TypeVar
 
 import redis
 
-from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import Online, OnlineMember

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent

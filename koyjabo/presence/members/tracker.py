@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from koyjabo.clock import iso
-from koyjabo.identity import uuid_of
+from koyjabo.core.clock import iso
+from koyjabo.core.identity import uuid_of
 from koyjabo.models import Scope
 from koyjabo.network.divisions import division_of
 from koyjabo.presence.members.online_members import OnlineMembers

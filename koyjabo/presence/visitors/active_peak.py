@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-from koyjabo.runtime import Runtime
 
 WRITE_S = 60.0
 """Seconds between two calls of `write`. A worker that is killed loses what it has measured since the last one."""

@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount

@@ -13,8 +13,8 @@ from itertools import chain, islice
 
 import redis
 
-from koyjabo.clock import Clock
 from koyjabo.cluster.outbox import Outbox
+from koyjabo.core.clock import Clock
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 
 MAX_UNMATCHED = 10_000
 """Visits kept until their socket opens; beyond this number, the oldest are dropped."""

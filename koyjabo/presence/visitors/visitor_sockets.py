@@ -17,8 +17,8 @@ from hashlib import blake2b
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from koyjabo.clock import Clock
-from koyjabo.errors import InvalidMessage, TooManyRequests
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import InvalidMessage, TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from koyjabo.runtime import Waiter
+from koyjabo.core.runtime import Waiter
 from koyjabo.server.http.owner import Owner
 from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser

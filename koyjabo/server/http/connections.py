@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from heapq import nsmallest
 from operator import attrgetter
 
-from koyjabo.runtime import Waiter
+from koyjabo.core.runtime import Waiter
 from koyjabo.server.http.connection import HttpConnection
 from koyjabo.server.http.states import ANSWERING, IDLE, LINGERING, READING
 

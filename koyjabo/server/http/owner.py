@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from koyjabo.runtime import EventLoop
+from koyjabo.core.runtime import EventLoop
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.process.poller import Poller
 

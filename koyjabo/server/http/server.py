@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
-from koyjabo.runtime import EventLoop
+from koyjabo.core.runtime import EventLoop
 from koyjabo.server.http.connection import HttpConnection
 from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment

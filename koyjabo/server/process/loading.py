@@ -13,8 +13,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
-PACKAGES = ("koyjabo.web", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets")
+PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets")
 """Loaded with all their modules, some of which they import late."""
+
+
+IN_REDIS = (
+    "koyjabo.cluster.workers_redis",
+    "koyjabo.communities.live.dashboard_leader_redis",
+    "koyjabo.presence.members.redis_store",
+    "koyjabo.presence.visitors.redis_store",
+    "koyjabo.presence.visitors.visitor_sockets_redis",
+    "koyjabo.realtime.message_bus",
+)
+"""Imported where there is Redis."""
 
 
 def patch() -> None:
@@ -31,16 +42,20 @@ def load(settings: Settings) -> None:
         import flask_socketio  # noqa: F401 - python-socketio imports Redis' client if there is one: 15 MB
     with _hidden("cryptography", unless=False):
         import jwt  # noqa: F401 - PyJWT imports it if there is one, for algorithms that are not used here: 10 MB
+    from koyjabo.application import doors
+
     import_module("koyjabo.application.opening")
     if settings.redis_url:
-        import_module("koyjabo.application.backends_redis")
+        for name in IN_REDIS:
+            import_module(name)
     kind = "sqlite" if settings.database.get_backend_name() == "sqlite" else "postgres"
     import_module(f"koyjabo.counting.ledger_{kind}")
-    import_module(f"koyjabo.insights.events.events_{kind}")
+    import_module(f"koyjabo.reports.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
+    doors.load()
 
 
 @contextmanager

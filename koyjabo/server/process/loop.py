@@ -1,4 +1,4 @@
-"""Implements `koyjabo.runtime` on eventlet's loop: tasks are greenlets, threads are threads of the system.
+"""Implements `koyjabo.core.runtime` on eventlet's loop: tasks are greenlets, threads are threads of the system.
 
 Only this module and `patching` import eventlet and greenlet (decision 51). It is imported before the standard library
 is patched, so that its own imports are the originals. It relies on three unpublished facts about eventlet's hub: `add`
@@ -19,7 +19,7 @@ from typing import Any
 
 import greenlet
 
-from koyjabo.runtime import Call, Waiter, await_turn
+from koyjabo.core.runtime import Call, Waiter, await_turn
 
 log = logging.getLogger(__name__)
 

@@ -56,6 +56,6 @@ def _as_text(event: str, values: dict[str, Any], exception: str) -> str:
 
 
 def _now() -> str:
-    """The time as `2025-12-16T04:48:38.412Z`, the format of `koyjabo.clock`."""
+    """The time as `2025-12-16T04:48:38.412Z`, the format of `koyjabo.core.clock`."""
     seconds, ms = divmod(time.time_ns() // 1_000_000, 1000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{ms:03d}Z"

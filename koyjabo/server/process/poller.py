@@ -6,7 +6,7 @@ import logging
 from contextlib import suppress
 from typing import Any, Protocol
 
-from koyjabo.runtime import EventLoop
+from koyjabo.core.runtime import EventLoop
 
 log = logging.getLogger(__name__)
 

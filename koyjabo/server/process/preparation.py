@@ -36,7 +36,7 @@ def prepare(settings: Settings) -> bool:
 
 def is_prepared(settings: Settings) -> bool:
     """Whether the application would change nothing."""
-    from koyjabo.accounts.credential_rules import email_key
+    from koyjabo.core.credential_rules import email_key
     from koyjabo.database import startup_queries
     from koyjabo.settings import database_url
 
@@ -59,7 +59,7 @@ def _run_child(parent: int, log_format: str) -> None:
 def _make_the_application() -> bool:
     """Which migrates the database and makes the first admin."""
     from koyjabo import create_app
-    from koyjabo.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
+    from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
     from koyjabo.server.process import loop
 
     os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the folder of the workers

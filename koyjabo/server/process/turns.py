@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict, deque
 from functools import partial
 
-from koyjabo.runtime import Runtime, Waiter, await_turn
+from koyjabo.core.runtime import Runtime, Waiter, await_turn
 from koyjabo.server.process.poller import Poller
 
 SHARE_S = 0.001

@@ -18,7 +18,7 @@ from koyjabo.server.process.worker_pipe import report
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.runtime import EventLoop
+    from koyjabo.core.runtime import EventLoop
     from koyjabo.server.process.poller import Poller
     from koyjabo.server.websockets.websockets import Sockets
     from koyjabo.settings.schema import Settings
@@ -81,7 +81,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
     before that.
     """
     from koyjabo import create_app
-    from koyjabo.errors import DatabaseInUse, LedgerUnavailable
+    from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
 
     is_logged = False
     while goes_on():
@@ -107,14 +107,15 @@ class _Server:
 
     def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: socket.socket) -> None:
         """Start to serve."""
-        from koyjabo.application.services import Services
         from koyjabo.observability import logs
+        from koyjabo.observability.services import ObservabilityServices
         from koyjabo.server.http.server import HttpServer
         from koyjabo.server.process.poller import Poller
+        from koyjabo.webkit.current import services_of
 
         self._runtime = runtime
-        self._services = Services.of(app)
-        logs.count_errors(self._services.observability.metrics.error)
+        self._services = services_of(app)
+        logs.count_errors(self._services[ObservabilityServices].metrics.error)
         most_sockets, most_requests = _allow_files(settings.max_connections)
         poller = Poller(runtime)
         self._sockets = _make_sockets(runtime, poller, settings, most_sockets)

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.realtime.close_codes import ABUSE
+from koyjabo.core.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
 from koyjabo.server.process.poller import Poller, receive
 from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection

@@ -21,9 +21,9 @@ import socketio
 from engineio import packet
 from engineio.packet import Packet
 
-from koyjabo.errors import KoyJaboError
+from koyjabo.core.close_codes import ABUSE, GOING_AWAY, NORMAL
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.network import client_address
-from koyjabo.realtime.close_codes import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.realtime.strict_packets import InvalidPacket
 from koyjabo.server.websockets.connection import Connection
 from koyjabo.server.websockets.connection_loop import ConnectionLoop, is_old

@@ -13,8 +13,8 @@ from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import Packet
 from engineio.socket import Socket
 
-from koyjabo.errors import BadHandshake, KoyJaboError
-from koyjabo.realtime.close_codes import ABUSE, CLEAN_CLOSES, NORMAL
+from koyjabo.core.close_codes import ABUSE, CLEAN_CLOSES, NORMAL
+from koyjabo.core.errors import BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY, TEXT, frame
 from koyjabo.server.websockets.connection import Connection
 

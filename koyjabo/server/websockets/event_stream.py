@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from koyjabo.errors import TooManyConnections, TooManyRequests
+from koyjabo.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.network import client_address
 from koyjabo.realtime.frames import stream_frame
 from koyjabo.server.process.poller import Poller, receive

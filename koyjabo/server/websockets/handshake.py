@@ -7,7 +7,7 @@ from binascii import Error as NotBase64
 from hashlib import sha1
 from typing import Any
 
-from koyjabo.errors import BadHandshake, UnsupportedWebSocket
+from koyjabo.core.errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.network import client_address
 from koyjabo.server.websockets.connection import Connection
 from koyjabo.server.websockets.connection_loop import ConnectionLoop

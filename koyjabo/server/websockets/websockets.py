@@ -7,9 +7,9 @@ from __future__ import annotations
 import logging
 import time
 
-from koyjabo.extensions import socketio
+from koyjabo.core.extensions import socketio
+from koyjabo.core.runtime import Runtime
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.runtime import Runtime
 from koyjabo.server.process.poller import Poller
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.websockets.engineio import Engine

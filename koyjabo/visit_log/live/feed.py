@@ -11,10 +11,10 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import Any
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.errors import LedgerUnavailable
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.realtime.events import PanelUpdate
 from koyjabo.realtime.room import RoomEvent

@@ -8,9 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.clock import MINUTE_MS
+from koyjabo.core.clock import MINUTE_MS
+from koyjabo.core.identity import DELETED
 from koyjabo.counting.id_range_queries import id_range
-from koyjabo.identity import DELETED
 from koyjabo.models import SITE, Community, Scope, User, Visit
 from koyjabo.network import user_agents
 from koyjabo.network.user_agents import Browser

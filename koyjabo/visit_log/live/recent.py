@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.counting.last_hour import LastHour, Minute
 from koyjabo.models import SITE
 from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
-from koyjabo.visit_log.live.last_hour import LastHour, Minute
 from koyjabo.visit_log.live.opened_pages import MOST_VISITORS, OpenedPages
 
 NEWEST = 50

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.account_calls import Person, sign_up
-from support.app_fixtures import Site
+from support.application.site import Site
+from support.people.accounts import Person, sign_up
 
 
 @pytest.fixture

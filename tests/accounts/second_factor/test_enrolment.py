@@ -7,15 +7,17 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 import pytest
-from support.account_calls import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
-from support.app_fixtures import Site, assert_error
-from support.authenticator import Authenticator
-from support.community_calls import site_admin
-from support.routes import method_of
-from support.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer, log_in, promote, sign_up, try_login
+from support.people.authenticator import Authenticator
+from support.people.communities import site_admin
+from support.people.routes import method_of
+from support.people.second_factor import CONFIRM, TOTP, App, first_step, log_in_with, second_step, turn_on
 
-from koyjabo.errors import Forbidden
-from koyjabo.identity import OPERATOR
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import Forbidden
+from koyjabo.core.identity import OPERATOR
 
 CODES = "/api/auth/recovery-codes"
 ME = "/api/auth/me"
@@ -110,7 +112,7 @@ def test_admin_resets_the_second_factor_of_others_only(database):
         ayesha, admin = sign_up(site), site_admin(site)
         turn_on(ayesha)
         token = first_step(site).token
-        users = site.services.accounts.users
+        users = site.services[AccountServices].users
         with pytest.raises(Forbidden):
             users.reset_second_factor(admin, admin.id)
         assert users.get(admin, ayesha.id).second_factor_ms == site.time.ms
@@ -125,7 +127,7 @@ def test_admin_resets_the_second_factor_of_others_only(database):
 
 def meanwhile(monkeypatch, site: Site, change: Callable[[], object]) -> None:
     """Make a change while the password of the next login is verified, which takes as long as a queue of hashes."""
-    passwords = site.services.accounts.credentials._passwords
+    passwords = site.services[AccountServices].credentials._passwords
     matches = passwords.matches
 
     def changed(*args):
@@ -259,8 +261,8 @@ def test_session_is_refused_that_a_server_without_the_setting_has_given_to_who_l
         page = browser.get("/account", headers={"Accept": "text/html"})
         assert page.status_code == (200 if status == 200 else 303)
         assert bare(site).get(ME, headers=bearer(person.access)).status_code == status
-        session_id = site.services.accounts.tokens.read(person.access).session_id
-        assert site.services.communities.permissions.is_live(session_id, None) == (status == 200), "for sockets"
+        session_id = site.services[AccountServices].tokens.read(person.access).session_id
+        assert site.services[CommunityServices].permissions.is_live(session_id, None) == (status == 200), "for sockets"
         assert bare(site).post("/api/auth/refresh", headers=bearer(person.refresh)).status_code == status
 
 

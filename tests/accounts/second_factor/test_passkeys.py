@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from support.account_calls import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
-from support.app_fixtures import Site, assert_error
-from support.authenticator import Authenticator, encode
-from support.second_factor import SECOND, first_step, second_step, turn_on
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, Person, bare, disable, log_in, sign_up, try_login
+from support.people.authenticator import Authenticator, encode
+from support.people.second_factor import SECOND, first_step, second_step, turn_on
 
 from koyjabo.accounts.second_factor import passkeys
-from koyjabo.errors import TooManyPasskeys
+from koyjabo.core.errors import TooManyPasskeys
 
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
 

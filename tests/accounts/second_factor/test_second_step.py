@@ -5,13 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.account_calls import PASSWORD, bare, bearer, disable, sign_up
-from support.app_fixtures import Site, assert_error
-from support.community_calls import found
-from support.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer, disable, sign_up
+from support.people.communities import found
+from support.people.second_factor import SECOND, first_step, log_in_with, second_step, turn_on
 
 from koyjabo.accounts.second_factor.codes import MOST_GUESSES
-from koyjabo.identity import OPERATOR
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.services import MaintenanceServices
 
 WRONG = "000000"
 ME = "/api/auth/me"
@@ -103,8 +105,8 @@ def test_step_is_open_for_ten_minutes_and_made_once(site, app):
 
 CHANGES = {
     "disabled": lambda site, person: disable(site, person.email),
-    "password": lambda site, person: site.services.accounts.credentials.set_password(person.email, PASSWORD),
-    "reset": lambda site, person: site.services.accounts.users.reset_second_factor(OPERATOR, person.id),
+    "password": lambda site, person: site.services[AccountServices].credentials.set_password(person.email, PASSWORD),
+    "reset": lambda site, person: site.services[AccountServices].users.reset_second_factor(OPERATOR, person.id),
 }
 
 
@@ -203,7 +205,7 @@ def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
         counts = []
         for minutes in (0, 10, 51):  # a code stays used for an hour
             site.time.pass_(minutes=minutes)
-            site.services.maintenance.retention.sweep()
+            site.services[MaintenanceServices].retention.sweep()
             tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
             counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
         assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]

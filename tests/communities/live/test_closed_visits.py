@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from support.account_calls import Person, bearer, log_in, sign_up
-from support.app_fixtures import Site
-from support.community_calls import PATH, Cast, accept, found, invite
-from support.page_calls import Reader
+from support.application.site import Site
+from support.people.accounts import Person, bearer, log_in, sign_up
+from support.people.communities import PATH, Cast, accept, found, invite
+from support.people.page_readers import Reader
 
-from koyjabo.accounts.tokens import ACCESS_S
+from koyjabo.webkit.login.jwt import ACCESS_S
 
 
 def visit(site: Site, community: str, visitor: str, who: Person | None = None, headers=None, **fields) -> dict:
@@ -127,7 +127,7 @@ def test_member_on_a_page_counts_after_their_access_token_has_expired(site, monk
     community = found(admin, open=False)["id"]
     assert accept(log_in(site, "fatima"), invite(admin, community, "fatima@example.com")).status_code < 300
     later = time.time() + ACCESS_S + 60
-    monkeypatch.setattr("koyjabo.accounts.tokens.time.time", lambda: later)
+    monkeypatch.setattr("koyjabo.webkit.login.jwt.time.time", lambda: later)
     answer = reader.client.post("/api/visitor/register", json={"visitorId": "fatima", "communityId": community})
     assert answer.status_code == 200, answer.text
     assert site.rows("SELECT total FROM counters WHERE scope = :id", id=community) == [(1,)]

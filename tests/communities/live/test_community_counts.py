@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from support.databases import SqliteDatabase
-from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
-from support.server import Server
+from support.clients.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
+from support.databases.database import SqliteDatabase
+from support.servers.server import Server
 
 GRACE_S = 5
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from support.account_calls import Person, sign_up
-from support.app_fixtures import UPGRADE, Site, assert_error
-from support.community_calls import found
-from support.processes import wait_until
-from support.seats import seat_of
+from support.application.site import UPGRADE, Site, assert_error
+from support.people.accounts import Person, sign_up
+from support.people.communities import found
+from support.people.seats import seat_of
+from support.programs.processes import wait_until
 
-from koyjabo.errors import Forbidden
-from koyjabo.extensions import socketio
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import Forbidden
+from koyjabo.core.extensions import socketio
 from koyjabo.models import Scope
+from koyjabo.realtime.services import RealtimeServices
 
 
 @pytest.fixture
@@ -31,35 +33,35 @@ def community(ayesha) -> str:
 
 
 def online(site: Site, community: str) -> int:
-    return site.services.communities.rooms.online(community)[0]
+    return site.services[CommunityServices].rooms.online(community)[0]
 
 
 def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
     seat = seat_of(site, ayesha, community)
     assert seat.scope == Scope(community)
-    assert site.services.communities.rooms.join(seat)["count"] == 1
+    assert site.services[CommunityServices].rooms.join(seat)["count"] == 1
     assert online(site, community) == 1
-    site.services.communities.rooms.leave(seat)
+    site.services[CommunityServices].rooms.leave(seat)
     assert online(site, community) == 0
-    assert site.services.realtime.rooms.find(f"visitors_{community}") is None
+    assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
 
 def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_behind(site, ayesha, community):
     """A Socket.IO client that is not connected any more."""
-    assert site.services.communities.rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
+    assert site.services[CommunityServices].rooms.join(seat_of(site, ayesha, community, member="nobody's sid")) is None
     assert online(site, community) == 0
-    assert site.services.realtime.rooms.find(f"visitors_{community}") is None
+    assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
 
 def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site, ayesha, community, monkeypatch):
-    attendance = site.services.communities.rooms
+    attendance = site.services[CommunityServices].rooms
     told: list = []
     seat = seat_of(site, ayesha, community, told.append)
     settled = attendance._members.wait_until_counted
 
     def removed(*arguments):
         site.rows("DELETE FROM memberships")
-        site.services.communities.revocation.publish(ayesha.id)
+        site.services[CommunityServices].revocation.publish(ayesha.id)
         wait_until(lambda: told, "they are sent away")
         return settled(*arguments)
 

@@ -13,11 +13,11 @@ from urllib.parse import quote
 import jwt
 import pytest
 import socketio
-from support.listener import PATIENCE_S
-from support.members import Member, PlainMember, SocketioMember
-from support.processes import SECRET, wait_until
-from support.server import Server
-from support.websocket import WebSocket
+from support.clients.listener import PATIENCE_S
+from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.websocket import WebSocket
+from support.programs.processes import SECRET, wait_until
+from support.servers.server import Server
 
 INVALID, FORBIDDEN, EXPIRED = 4002, 4003, 4004
 SOON_S = 4.0

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from support.databases import SqliteDatabase
-from support.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
-from support.processes import wait_until
-from support.server import Server
-from support.workers import only, two_workers
+from support.clients.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
+from support.clients.worker_connections import only, two_workers
+from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
+from support.servers.server import Server
 
 GONE_S = 15
 """(specification: promise 5)"""

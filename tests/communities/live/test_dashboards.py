@@ -6,12 +6,12 @@ import re
 import time
 
 import pytest
-from support.changed_server import changed_server
-from support.listener import PATIENCE_S
-from support.members import Member, PlainMember, SocketioMember
-from support.processes import wait_until
-from support.server import Server
-from support.workers import all_ready, only
+from support.clients.listener import PATIENCE_S
+from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.worker_connections import all_ready, only
+from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server
+from support.servers.server import Server
 
 from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
 

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 
 import pytest
 import requests
-from support.community_calls import PATH, found, losses
-from support.event_source import StreamListener, of_community
-from support.members import KINDS, Member, PlainMember, SocketioMember, promote
-from support.processes import wait_until
-from support.seats import seat_of
+from support.clients.event_source import StreamListener, of_community
+from support.clients.members import KINDS, Member, PlainMember, SocketioMember, promote
+from support.people.communities import PATH, found, losses
+from support.people.seats import seat_of
+from support.programs.processes import wait_until
 
-from koyjabo.errors import Forbidden
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import Forbidden
 
 LOG_IN, FORBIDDEN = 4001, 4003
 
@@ -154,7 +155,7 @@ def test_it_is_off_until_an_admin_turns_it_on(site, cast):
 
 
 def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_nobody_in(site, cast, monkeypatch):
-    community, communities, told = cast.community(public_count=True), site.services.communities, []
+    community, communities, told = cast.community(public_count=True), site.services[CommunityServices], []
     seat, revoked = (
         seat_of(site, cast["outsider"], community, told.append),
         seat_of(site, cast["outsider"], community, told.append),

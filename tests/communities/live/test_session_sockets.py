@@ -7,11 +7,11 @@ from __future__ import annotations
 import jwt
 import pytest
 import socketio
-from support.changed_server import changed_server
-from support.listener import PATIENCE_S, leave
-from support.members import PASSWORD, Member, PlainMember
-from support.processes import SECRET, wait_until
-from support.server import Server
+from support.clients.listener import PATIENCE_S, leave
+from support.clients.members import PASSWORD, Member, PlainMember
+from support.programs.processes import SECRET, wait_until
+from support.servers.changed_server import changed_server
+from support.servers.server import Server
 
 INVALID, EXPIRED = 4002, 4004
 

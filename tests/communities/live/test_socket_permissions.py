@@ -7,11 +7,11 @@ from __future__ import annotations
 import pyotp
 import pytest
 import socketio
-from support.listener import PATIENCE_S, leave
-from support.members import PASSWORD, Member, PanelSocket, PlainMember, SocketioMember
-from support.permissions import ROLES, SOCKETS, may
-from support.processes import wait_until
-from support.server import Server
+from support.clients.listener import PATIENCE_S, leave
+from support.clients.members import PASSWORD, Member, PanelSocket, PlainMember, SocketioMember
+from support.people.permissions import ROLES, SOCKETS, may
+from support.programs.processes import wait_until
+from support.servers.server import Server
 
 REFUSED = {"nobody": 4001, "revoked": 4002, "pending": 4002}
 REFUSED |= dict.fromkeys(("disabled", "user", "invited", "viewer", "member", "moderator", "admin"), 4003)

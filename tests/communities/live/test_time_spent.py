@@ -13,17 +13,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.account_calls import Person, sign_up
-from support.app_fixtures import Site
-from support.community_calls import found, give
-from support.seats import seat_of
+from support.application.site import Site
+from support.people.accounts import Person, sign_up
+from support.people.communities import found, give
+from support.people.seats import seat_of
 
-from koyjabo.clock import Clock
+from koyjabo.audit.log import Audit
 from koyjabo.communities.live.member_time import KEEP_MS, MemberTime
 from koyjabo.communities.live.time_spent import TimeSpent
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.models import Scope
-from koyjabo.runtime import ThreadRuntime
 
 TODAY, TOMORROW = "2025-12-16", "2025-12-17"
 MINUTE_MS = 60_000
@@ -46,12 +48,12 @@ def metro(ayesha) -> Scope:
 
 
 def worker(site: Site) -> TimeSpent:
-    return TimeSpent(site.services.audit._database, ThreadRuntime(), site.services.clock)
+    return TimeSpent(site.services[Audit]._database, ThreadRuntime(), site.services.clock)
 
 
 def spent(site: Site, scope: Scope, first: str = TODAY, last: str = TODAY) -> dict[str, tuple[int, float]]:
     """Members, and minutes."""
-    found = site.services.communities.time_spent.by_day(scope, first, last)
+    found = site.services[CommunityServices].time_spent.by_day(scope, first, last)
     return {day: (each.members, each.spent_ms / MINUTE_MS) for day, each in found.items()}
 
 
@@ -135,7 +137,7 @@ def test_corrected_clock_adds_no_time(site, ayesha, metro):
 
 
 def test_it_is_written_once_a_minute_and_at_the_end(site, ayesha, metro):
-    seat, rooms = seat_of(site, ayesha, metro), site.services.communities.rooms
+    seat, rooms = seat_of(site, ayesha, metro), site.services[CommunityServices].rooms
     rooms.join(seat)
     site.time.pass_(seconds=59)
     rooms.tick()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from support.app_fixtures import Time
+from support.application.site import Time
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals, Traffic
 from koyjabo.presence.members.online_members import Online

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
 import pytest
-from support.member_worlds import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
+from support.application.member_workers import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
 
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import Online, OnlineMember

@@ -17,8 +17,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.fuzz_effort import effort
-from support.member_worlds import GRACE_S, HIKERS, MemoryWorld, RedisWorld
+from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, RedisWorld
+from support.runs.fuzz_effort import effort
 
 from koyjabo.cluster import outbox
 

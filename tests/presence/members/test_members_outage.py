@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.member_worlds import GRACE_S, HIKERS, LEASE_S, counts, redis_world
-from support.visitor_worlds import assert_nobody_waits
+from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, counts, redis_world
+from support.application.visitor_workers import assert_nobody_waits
 
 from koyjabo.presence.members import redis_store
 from koyjabo.presence.members.online_members import Online, OnlineMember

@@ -6,7 +6,7 @@ That they do so whatever happens is shown by test_members_model; these are momen
 from __future__ import annotations
 
 import pytest
-from support.member_worlds import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
+from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, counts, redis_world
 
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online, OnlineMember

@@ -8,14 +8,14 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Time
-from support.processes import wait_until
+from support.application.site import Time
+from support.programs.processes import wait_until
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.runtime import ThreadRuntime
 from koyjabo.settings.database_url import normal
 
 HIKERS, RIDERS = Scope("hikers"), Scope("riders")

@@ -13,20 +13,20 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.engine import make_url
-from support.app_fixtures import Time
-from support.databases import SqliteDatabase
-from support.member_worlds import MemoryWorld
-from support.members import Member, PlainMember
-from support.processes import ROOT, environment, wait_until
-from support.server import Server
+from support.application.member_workers import MemoryWorld
+from support.application.site import Time
+from support.clients.members import Member, PlainMember
+from support.databases.database import SqliteDatabase
+from support.programs.processes import ROOT, environment, wait_until
+from support.servers.server import Server
 
-from koyjabo.clock import Clock, iso
+from koyjabo.core.clock import Clock, iso
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.presence import CommunityVisitorTracker, visitor_tracker
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.members.tracker import TrackerServices, bind
-from koyjabo.runtime import ThreadRuntime
 
 HIKERS, RIDERS, AYESHA, BABUL, CHANDA = (f"5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a1{number}" for number in range(5))
 TODAY = {"authenticated_visitors": 150, "anonymous_visitors": 320, "total_unique_visitors": 470}

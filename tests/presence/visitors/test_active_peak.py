@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from support.app_fixtures import Site
+from support.application.site import Site
 
-from koyjabo.insights.question import Question
 from koyjabo.models import SITE
+from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.active_peak import ActivePeak
 from koyjabo.presence.visitors.active_visitors import ActiveCount
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
 
 DAYS = Question("2025-12-16", "2025-12-17")
 
@@ -25,17 +27,17 @@ def stored(site: Site) -> list[tuple]:
 
 
 def peak_active(site: Site) -> int | None:
-    return site.services.insights.reports.summary(DAYS).figures.peak_active
+    return site.services[ReportServices].reports.summary(DAYS).figures.peak_active
 
 
 def test_the_greatest_measurement_of_a_day_is_stored(site):
-    peak = site.services.presence.active_peak
+    peak = site.services[PresenceServices].active_peak
     for visitors in (["ayesha"], ["babul", "karim"]):
         for visitor in visitors:
             site.register(visitor)
-        version = site.services.insights.reports.version(DAYS)
+        version = site.services[ReportServices].reports.version(DAYS)
         peak.measure()
-        assert site.services.insights.reports.version(DAYS) != version
+        assert site.services[ReportServices].reports.version(DAYS) != version
     site.time.pass_(seconds=299)  # the next day has begun, and all three are still active
     peak.measure()
     site.time.pass_(seconds=1)
@@ -56,7 +58,7 @@ class Measured:
 
 @pytest.mark.parametrize(("version", "people", "expected"), [(7, 5, 5), (7, 2, 3), (-1, 9, 3)])
 def test_the_greatest_of_all_workers_stays_and_estimates_are_none(site, version, people, expected):
-    base = site.services.presence.active_peak._peaks
+    base = site.services[PresenceServices].active_peak._peaks
     for found in (Measured(1, 3), Measured(version, people)):
         worker = ActivePeak(base._database, base._clock, base._runtime, found)
         worker.measure()

@@ -9,9 +9,9 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from support.listener import BOTH_KINDS, PlainListener, SocketioListener
-from support.processes import wait_until
-from support.websocket import WebSocket
+from support.clients.listener import BOTH_KINDS, PlainListener, SocketioListener
+from support.clients.websocket import WebSocket
+from support.programs.processes import wait_until
 
 WINDOW_S = 3
 SOON_S = WINDOW_S + 12

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.app_fixtures import SECRET, Site, Time, assert_error, nothing_counted
-from support.fuzz_effort import effort
+from support.application.site import SECRET, Site, Time, assert_error, nothing_counted
+from support.runs.fuzz_effort import effort
 
-from koyjabo.clock import Clock
+from koyjabo.core.clock import Clock
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors

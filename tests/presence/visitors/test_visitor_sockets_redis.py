@@ -6,8 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.processes import wait_until
-from support.visitor_worlds import Line, assert_nobody_waits
+from support.application.visitor_workers import Line, assert_nobody_waits
+from support.programs.processes import wait_until
 
 from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisVisitMatcher
 

@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from support.fuzz_effort import effort
-from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, MemoryWorld, redis_world
+from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, MemoryWorld, redis_world
+from support.runs.fuzz_effort import effort
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from support.processes import wait_until
-from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, assert_nobody_waits, redis_world
+from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, assert_nobody_waits, redis_world
+from support.programs.processes import wait_until
 
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveCount

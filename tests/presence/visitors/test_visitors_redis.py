@@ -5,8 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.processes import wait_until
-from support.visitor_worlds import DHAKA, SYLHET, WINDOW_S, active, redis_world
+from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, active, redis_world
+from support.programs.processes import wait_until
 
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.line import Line, head
+from support.clients.connection import Line, head
 
 from koyjabo.network.local_proxy import SENTENCE
 

@@ -10,10 +10,10 @@ import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.bystanders import Bystanders, bystanders
-from support.fuzz_effort import effort
-from support.line import PATIENCE_S, chunked, head
-from support.websocket import SOCKETIO, say, take_frame, upgrade
+from support.clients.connection import PATIENCE_S, chunked, head
+from support.clients.unaffected_clients import Bystanders, bystanders
+from support.clients.websocket import SOCKETIO, say, take_frame, upgrade
+from support.runs.fuzz_effort import effort
 
 REGISTER = "/api/visitor/register"
 BODY = json.dumps({"visitorId": "ayesha"}).encode()

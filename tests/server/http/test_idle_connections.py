@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from unittest.mock import Mock
 
 import pytest
-from support.changed_server import changed_server
-from support.processes import open_sockets, wait_until
+from support.programs.processes import open_sockets, wait_until
+from support.servers.changed_server import changed_server
 
 from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
 from koyjabo.server.http.connections import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections

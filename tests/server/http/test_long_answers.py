@@ -17,11 +17,11 @@ from urllib.parse import urlencode
 
 import psutil
 import pytest
-from support.changed_server import ChangedServer, changed_server
-from support.line import Line, head
-from support.members import Member, promote
-from support.processes import wait_until
-from support.wsgi import CLOSE, GET, Gate, all_of, answering, served, serving, until
+from support.application.http_server import CLOSE, GET, Gate, all_of, answering, served, serving, until
+from support.clients.connection import Line, head
+from support.clients.members import Member, promote
+from support.programs.processes import wait_until
+from support.servers.changed_server import ChangedServer, changed_server
 
 REQUEST_S, SLOW_S, LONG_S = 3.0, 2.0, 6.0
 PLACES = 16

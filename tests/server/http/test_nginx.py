@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 import websocket
-from support.caller import Caller
-from support.checks import assert_exact
-from support.crowd import Crowd
-from support.event_source import EventSource, StreamListener
-from support.listener import PATIENCE_S, PlainListener, SocketioListener
-from support.members import PASSWORD, Member
-from support.nginx import CONFIGURATION, Nginx, TlsNginx
-from support.processes import wait_until
-from support.redis import free_port
-from support.server import Server
-from support.websocket import Goodbye, WebSocket
-from support.workers import two_workers
+from support.assertions.ledger import assert_exact
+from support.clients.concurrent_registrations import Crowd
+from support.clients.event_source import EventSource, StreamListener
+from support.clients.listener import PATIENCE_S, PlainListener, SocketioListener
+from support.clients.members import PASSWORD, Member
+from support.clients.websocket import Goodbye, WebSocket
+from support.clients.worker_connections import two_workers
+from support.databases.redis import free_port
+from support.programs.processes import wait_until
+from support.servers.api_client import Caller
+from support.servers.nginx import CONFIGURATION, Nginx, TlsNginx
+from support.servers.server import Server
 
 BANGLADESH, AMERICA, GERMANY = "103.4.145.245", "8.8.8.8", "85.214.132.117"
 PRIVATE = "private-query-of-ayesha"

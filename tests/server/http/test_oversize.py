@@ -7,9 +7,9 @@ import json
 import zlib
 
 import pytest
-from support.changed_server import changed_server
-from support.line import Line, head
-from support.processes import open_sockets, wait_until
+from support.clients.connection import Line, head
+from support.programs.processes import open_sockets, wait_until
+from support.servers.changed_server import changed_server
 
 REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"

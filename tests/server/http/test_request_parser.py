@@ -9,8 +9,8 @@ from itertools import count
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.fuzz_effort import effort
-from support.line import chunked, head
+from support.clients.connection import chunked, head
+from support.runs.fuzz_effort import effort
 
 from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser, wsgi_name

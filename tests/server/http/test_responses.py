@@ -5,8 +5,8 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from support.line import head
-from support.wsgi import CLOSE, GET, all_of, answering, served, until
+from support.application.http_server import CLOSE, GET, all_of, answering, served, until
+from support.clients.connection import head
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from support.line import Line, chunked, head
-from support.websocket import upgrade
+from support.clients.connection import Line, chunked, head
+from support.clients.websocket import upgrade
 
 REGISTER = "/api/visitor/register"
 

@@ -10,10 +10,10 @@ from contextvars import ContextVar
 from threading import get_ident
 
 import pytest
-from support.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
-from support.threads import SOON_S
+from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
+from support.programs.threads import SOON_S
 
-from koyjabo.runtime import EventLoop
+from koyjabo.core.runtime import EventLoop
 
 LONG_S = 60.0
 

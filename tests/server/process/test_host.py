@@ -6,8 +6,8 @@ import re
 import socket
 
 import pytest
-from support.processes import wait_until
-from support.server import Server
+from support.programs.processes import wait_until
+from support.servers.server import Server
 
 
 def announced(server: Server) -> int:

@@ -7,11 +7,11 @@ import signal
 import socket
 from contextlib import ExitStack
 
-from support.askers import Askers
-from support.checks import assert_verified
-from support.line import Line, head
-from support.processes import is_gone, wait_until
-from support.server import START_S
+from support.assertions.ledger import assert_verified
+from support.clients.connection import Line, head
+from support.clients.continuous_registrations import Askers
+from support.programs.processes import is_gone, wait_until
+from support.servers.server import START_S
 
 CLIENTS = 300
 PROMPTLY_S = 7

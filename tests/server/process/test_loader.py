@@ -9,9 +9,9 @@ from itertools import combinations
 
 import psutil
 import pytest
-from support.loaders import listens
-from support.processes import is_gone, suspended, wait_until
-from support.server import START_S
+from support.faults.failing_loaders import listens
+from support.programs.processes import is_gone, suspended, wait_until
+from support.servers.server import START_S
 
 PLACES = 3
 ONE_FOR_ALL = ("0", "1", "2")

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from support.loaders import SERVE, SLOW_FORKS, LoadingServer, failing
-from support.processes import children, is_gone, wait_until
-from support.server import START_S
+from support.faults.failing_loaders import SERVE, SLOW_FORKS, LoadingServer, failing
+from support.programs.processes import children, is_gone, wait_until
+from support.servers.server import START_S
 
 insurance = pytest.mark.long(
     proved_by="server/process/test_loader.py::test_kill_9_of_worker_and_loader_at_once_is_mended"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.processes import run
+from support.programs.processes import run
 
 ANY_REDIS = "redis://127.0.0.1:1/0"
 LOAD = """

@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import greenlet
 import pytest
-from support.runtimes import HUBS, loop_on, pause
+from support.application.runtimes import HUBS, loop_on, pause
 
 from koyjabo.server.process.loop import GreenWaiter
 

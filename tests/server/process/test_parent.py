@@ -12,10 +12,10 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from support.databases import SqliteDatabase
-from support.line import Line
-from support.processes import ROOT, assert_nobody_is_left, environment, wait_until
-from support.server import Server
+from support.clients.connection import Line
+from support.databases.database import SqliteDatabase
+from support.programs.processes import ROOT, assert_nobody_is_left, environment, wait_until
+from support.servers.server import Server
 
 pytestmark = pytest.mark.honest_start
 

@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from threading import get_ident
 
 import pytest
-from support.processes import run
-from support.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
+from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_until
+from support.programs.processes import run
 
-from koyjabo.runtime import Runtime, ThreadRuntime
+from koyjabo.core.runtime import Runtime, ThreadRuntime
 
 LONG_S = 60.0
 LEAVE = """
 import time
-from koyjabo.runtime import ThreadRuntime
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.server.process.loop import EventletRuntime
 runtime = {}()
 runtime.start_thread(lambda: time.sleep(60))

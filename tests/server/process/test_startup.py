@@ -6,9 +6,9 @@ import socket
 
 import psutil
 import pytest
-from support.databases import SqliteDatabase
-from support.processes import is_gone, run, wait_until
-from support.server import START_S, Server
+from support.databases.database import SqliteDatabase
+from support.programs.processes import is_gone, run, wait_until
+from support.servers.server import START_S, Server
 
 pytestmark = pytest.mark.empty_database
 

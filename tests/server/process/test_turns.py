@@ -14,19 +14,19 @@ from threading import Lock
 from types import SimpleNamespace
 
 import pytest
-from support.changed_server import changed_server
-from support.line import Line, head
-from support.runtimes import loop_on, pause
+from support.application.runtimes import loop_on, pause
+from support.clients.connection import Line, head
+from support.servers.changed_server import changed_server
 
 from koyjabo.accounts.passwords import Passwords
-from koyjabo.analytics.reports import Reports
-from koyjabo.insights import readers
-from koyjabo.runtime import ThreadRuntime, await_turn
+from koyjabo.core.runtime import ThreadRuntime, await_turn
+from koyjabo.counting.pulse import Moment, Pulse
+from koyjabo.reports.engine import readers
+from koyjabo.reports.people.reports import Reports
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.process import turns
 from koyjabo.server.process.poller import Poller
 from koyjabo.server.process.turns import Turns
-from koyjabo.visit_log.live.pulse import Moment, Pulse
 
 
 @pytest.fixture

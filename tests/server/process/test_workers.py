@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 import requests
-from support.changed_server import changed_server
-from support.checks import assert_exact
-from support.crowd import Crowd
-from support.line import Line
-from support.processes import wait_until
-from support.workers import only
+from support.assertions.ledger import assert_exact
+from support.clients.concurrent_registrations import Crowd
+from support.clients.connection import Line
+from support.clients.worker_connections import only
+from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server
 
 VISITS, LIMIT = 300, 20
 ANY_REDIS = "redis://127.0.0.1:1/0"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.changed_server import ChangedServer, changed_server
-from support.websocket import KINDS, WebSocket
+from support.clients.websocket import KINDS, WebSocket
+from support.servers.changed_server import ChangedServer, changed_server
 
 
 @pytest.fixture(scope="module")

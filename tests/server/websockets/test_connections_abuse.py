@@ -6,8 +6,8 @@ import threading
 from contextlib import suppress
 
 import pytest
-from support.processes import wait_until
-from support.websocket import BINARY, PING, PONG, SocketIO, WebSocket, close, frame, say
+from support.clients.websocket import BINARY, PING, PONG, SocketIO, WebSocket, close, frame, say
+from support.programs.processes import wait_until
 
 ABUSE = 1008
 MOST_ERRORS = 10

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.websocket import (
+from support.clients.websocket import (
     BINARY,
     FINAL,
     KINDS,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.changed_server import ChangedServer, changed_server, pings
-from support.engine_client import CLOSE, PING, PONG, Polling
-from support.processes import wait_until
-from support.websocket import KINDS, SOCKETIO, WebSocket, answer
-from support.websocket import PING as PING_FRAME
+from support.clients.engine_client import CLOSE, PING, PONG, Polling
+from support.clients.websocket import KINDS, SOCKETIO, WebSocket, answer
+from support.clients.websocket import PING as PING_FRAME
+from support.programs.processes import wait_until
+from support.servers.changed_server import ChangedServer, changed_server, pings
 
 ABUSE = 1008
 INTERVAL_S, TIMEOUT_S, SWEEP_S = 0.8, 0.7, 0.05

@@ -7,10 +7,10 @@ import threading
 
 import pytest
 import requests
-from support.changed_server import changed_server
-from support.listeners import Listeners
-from support.processes import open_sockets, wait_until
-from support.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
+from support.clients.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
+from support.clients.websocket_pool import Listeners
+from support.programs.processes import open_sockets, wait_until
+from support.servers.changed_server import changed_server
 
 GOING_AWAY = 1001
 GOODBYE = Goodbye(GOING_AWAY, "the server is going away")

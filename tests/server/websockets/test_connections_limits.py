@@ -6,12 +6,24 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.changed_server import changed_server
-from support.engine_client import PATH
-from support.event_source import EventSource
-from support.line import Line
-from support.processes import wait_until
-from support.websocket import ACCEPT, CLOSE, KINDS, SOCKETIO, TEXT, Goodbye, WebSocket, close, frame, say, upgrade
+from support.clients.connection import Line
+from support.clients.engine_client import PATH
+from support.clients.event_source import EventSource
+from support.clients.websocket import (
+    ACCEPT,
+    CLOSE,
+    KINDS,
+    SOCKETIO,
+    TEXT,
+    Goodbye,
+    WebSocket,
+    close,
+    frame,
+    say,
+    upgrade,
+)
+from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server
 
 TOO_MANY = 1013
 SORRY = Goodbye(TOO_MANY, "too many connections, try again later")

@@ -6,9 +6,9 @@ import random
 import socket
 import threading
 
-from support.listeners import Listeners
-from support.processes import open_sockets, wait_until
-from support.websocket import KINDS, WebSocket, frame, say, upgrade
+from support.clients.websocket import KINDS, WebSocket, frame, say, upgrade
+from support.clients.websocket_pool import Listeners
+from support.programs.processes import open_sockets, wait_until
 
 RESETS = 100
 EVENTS = 100

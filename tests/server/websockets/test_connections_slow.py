@@ -7,10 +7,10 @@ import random
 import time
 
 import pytest
-from support.changed_server import changed_server
-from support.listeners import Listeners
-from support.processes import wait_until
-from support.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
+from support.clients.websocket import KINDS, PING, SocketIO, WebSocket, frame, take_frame
+from support.clients.websocket_pool import Listeners
+from support.programs.processes import wait_until
+from support.servers.changed_server import changed_server
 
 CONNECTIONS = "koyjabo.server.websockets.connection_loop"
 TINY = 2048

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.bystanders import Bystanders, bystanders
-from support.frames_model import LARGEST, cuts, expected, pieces, streams
-from support.fuzz_effort import effort
-from support.websocket import CLOSE, PONG, TEXT, Lost, SocketIO, WebSocket
+from support.clients.unaffected_clients import Bystanders, bystanders
+from support.clients.websocket import CLOSE, PONG, TEXT, Lost, SocketIO, WebSocket
+from support.models.frames_model import LARGEST, cuts, expected, pieces, streams
+from support.runs.fuzz_effort import effort
 
 from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-from support.websocket import PING, PONG, frame, take_frame
+from support.clients.websocket import PING, PONG, frame, take_frame
 
-from koyjabo.runtime import ThreadRuntime
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
 from koyjabo.server.websockets.connection import MOST_FRAMES, Connection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old

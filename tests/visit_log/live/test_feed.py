@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.account_calls import bearer, sign_up
-from support.app_fixtures import Site, Time
-from support.community_calls import found
+from support.application.site import Site, Time
+from support.people.accounts import bearer, sign_up
+from support.people.communities import found
 
-from koyjabo.errors import LedgerUnavailable
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.visit_log.services import VisitLogServices
 
 CHROME = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36"
 SECRET = "visitor_1702757318000_a1b2c3d4e"
@@ -33,7 +37,7 @@ def site(database, time):
 
 @pytest.fixture
 def feed(site):
-    return site.services.visit_log.live_panel.current()
+    return site.services[VisitLogServices].live_panel.current()
 
 
 def first(feed) -> dict:
@@ -54,7 +58,7 @@ def test_first_event_is_the_present_state(site, time):
     time.pass_(minutes=2)
     site.register("b", page="/fares")
     site.register("c", page="/map", userAgent="Googlebot/2.1 (+http://www.google.com/bot.html)")
-    event = first(site.services.visit_log.live_panel.current())
+    event = first(site.services[VisitLogServices].live_panel.current())
     assert (event["type"], event["whole"]) == ("panel_update", True)
     assert [visit["ordinal"] for visit in event["visits"]] == [3, 2, 1]
     newest, *_, oldest = event["visits"]
@@ -133,7 +137,7 @@ def test_visitor_counts_once_at_the_page_opened_last_for_the_active_window(site,
 def test_community_has_its_minutes_by_account(site, time):
     ayesha = sign_up(site, "ayesha")
     community, other = found(ayesha, is_open=True)["id"], found(ayesha, name="Uttara", is_open=True)["id"]
-    dashboards = site.services.communities.dashboards
+    dashboards = site.services[CommunityServices].dashboards
     assert dashboards.current(community).data["minutes"] == {}
     site.register("a", communityId=community)
     site.post(json={"visitorId": "b", "communityId": community}, headers=bearer(ayesha.access))
@@ -150,7 +154,7 @@ def test_community_has_its_minutes_by_account(site, time):
 
 def test_communities_are_named_where_people_came_and_left(site, feed):
     community = found(sign_up(site, "ayesha"), name="Mirpur")["id"]
-    arrivals = site.services.presence.arrivals
+    arrivals = site.services[PresenceServices].arrivals
     for version, online in enumerate((1, 2, 1), 1):
         arrivals.record(Scope(community), Online(version, online))
     (event,) = events(feed)
@@ -163,7 +167,7 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
         def fail(*_):
             raise LedgerUnavailable
 
-        patched.setattr(site.services.visit_log.live_panel._database, "read", fail)
+        patched.setattr(site.services[VisitLogServices].live_panel._database, "read", fail)
         site.register("a")
         (event,) = events(feed)
         assert event["visits"] == []
@@ -173,7 +177,7 @@ def test_ledger_that_is_away_is_said_and_no_visit_is_missed(site, feed, monkeypa
 
 def test_visits_of_who_was_erased_or_deleted_are_read_again(site, feed):
     """They stay; whose they were is gone from the ledger, and so from open pages."""
-    site.services.realtime.rooms.open("panel", feed)  # as while a page of the panel is open
+    site.services[RealtimeServices].rooms.open("panel", feed)  # as while a page of the panel is open
     site.register("a", page="/first")
     site.register("b", page="/second")
     events(feed)

@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from support.members import PASSWORD, Member, PanelSocket, promote
-from support.processes import wait_until
-from support.server import Server
-from support.workers import Desk, desks, only, two_workers
+from support.clients.members import PASSWORD, Member, PanelSocket, promote
+from support.clients.worker_connections import Desk, desks, only, two_workers
+from support.programs.processes import wait_until
+from support.servers.server import Server
 
 INVALID, FORBIDDEN = 4002, 4003
 ROUNDS = 5

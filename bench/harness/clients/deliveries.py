@@ -1,0 +1,106 @@
+"""What a crowd was sent against what was registered: who learned of which visit when, and whether any went back."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.clients.steady_requests import Answer
+
+ENTRY = struct.Struct("<qqqq")  # `struct entry` of load/wsload.c
+SLOT_NS = 100_000
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A registration that was acknowledged; wall clock, ns."""
+
+    ordinal: int
+    sent_ns: int
+    committed_ns: int
+
+
+def visit(answer: Answer) -> Visit:
+    """The revision of its stats is the time of the commit, ms; what the client saw of it are the bounds."""
+    body = json.loads(answer.body)
+    committed_ns = min(body["stats"]["revision"] * 1_000_000, answer.answered_ns)
+    return Visit(body["visit"]["ordinal"], answer.sent_ns, max(committed_ns, answer.sent_ns))
+
+
+class Delays:
+    """Many times, kept as how many there are of each, in steps of 0.1 ms."""
+
+    def __init__(self) -> None:
+        self._slots: Counter[int] = Counter()
+
+    def add(self, ns: int) -> None:
+        self._slots[max(0, ns // SLOT_NS)] += 1
+
+    @property
+    def count(self) -> int:
+        return self._slots.total()
+
+    def percentile_ms(self, percent: float) -> float:
+        """The upper end of the step in which it lies."""
+        left = self.count * percent / 100
+        for slot, count in sorted(self._slots.items()):
+            left -= count
+            if left <= 0:
+                return (slot + 1) * SLOT_NS / 1e6
+        return 0.0
+
+
+@dataclass
+class Socket:
+    """What one client has been shown last, and how often it was shown something older than before."""
+
+    total: int
+    revision: int = 0
+    went_back: int = 0
+    updates: int = 0
+
+    def take(self, total: int, revision: int) -> range:
+        """The ordinals that this update is the first to include."""
+        self.updates += 1
+        self.went_back += total < self.total or revision < self.revision
+        news = range(self.total + 1, total + 1)
+        self.total, self.revision = max(self.total, total), max(self.revision, revision)
+        return news
+
+
+@dataclass
+class Deliveries:
+    """Delays of all (visit, socket) pairs, and the sockets at the end."""
+
+    starting_total: int
+    sockets: list[Socket] = field(default_factory=list)
+    from_commit: Delays = field(default_factory=Delays)
+    from_sending: Delays = field(default_factory=Delays)
+
+    def read(self, log: Path, clients: int, visits: Sequence[Visit]) -> None:
+        """Add what `clients` have written to `log`. `visits` are sorted; only without a gap can they be told apart."""
+        mine = [Socket(self.starting_total) for _ in range(clients)]
+        self.sockets += mine
+        first = self.starting_total + 1
+        if any(one.ordinal != first + at for at, one in enumerate(visits)):
+            return
+        for at_ns, number, total, revision in ENTRY.iter_unpack(log.read_bytes()):
+            for ordinal in mine[number].take(total, revision):
+                one = visits[ordinal - first]
+                self.from_commit.add(at_ns - one.committed_ns)
+                self.from_sending.add(at_ns - one.sent_ns)
+
+    def not_on(self, total: int) -> int:
+        return sum(socket.total != total for socket in self.sockets)
+
+    @property
+    def went_back(self) -> int:
+        return sum(socket.went_back for socket in self.sockets)
+
+    @property
+    def updates(self) -> int:
+        return sum(socket.updates for socket in self.sockets)

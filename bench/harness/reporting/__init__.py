@@ -1,0 +1,1 @@
+"""What a benchmark prints: the machine, tables, ratios beside targets."""

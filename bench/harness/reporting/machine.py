@@ -1,0 +1,98 @@
+"""What the figures were taken with and on, and how a benchmark starts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import click
+
+from harness.reporting.tables import Report
+
+NEEDED = {"taskset": "util-linux", "node": "nodejs", "npm": "npm", "cc": "gcc libc6-dev"}
+PACKAGES = ("flask", "eventlet", "flask-socketio", "sqlalchemy", "psycopg2-binary", "redis")
+BLOCK = b"\0" * 8192
+SYNCS = 200
+
+
+def run(main: click.Command) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that every server is stopped on the way out
+    main()
+
+
+def demand(*programs: str) -> None:
+    """Stop with a sentence when a program is not installed."""
+    missing = [name for name in programs if not shutil.which(name)]
+    if missing:
+        packages = " ".join(NEEDED[name] for name in missing)
+        raise click.ClickException(f"{', '.join(missing)} cannot be found: install with apt install {packages}.")
+
+
+def two_cores() -> tuple[int, int]:
+    """For the server under test, and for its clients and databases."""
+    usable = sorted(os.sched_getaffinity(0))
+    if len(usable) < 2:
+        raise click.ClickException("the server and its clients need a core each.")
+    return usable[0], usable[1]
+
+
+def all_cores() -> str:
+    """Those that this process may use, as taskset takes them."""
+    return ",".join(map(str, sorted(os.sched_getaffinity(0))))
+
+
+def say_head(report: Report, *lines: str) -> None:
+    """What is measured, on which machine, and with what. Ask while nothing of ours runs."""
+    model = "unknown processor"
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    before = cpu_ticks()
+    time.sleep(2)
+    busy = f"{busy_percent_since(before):.0f} % busy with other work at the beginning"
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    report.say(lines[0])
+    report.say(f"{len(os.sched_getaffinity(0))} cores, {model}, Linux {platform.release()}, {busy}")
+    report.say(f"Python {platform.python_version()}, {versions}")
+    for line in lines[1:]:
+        report.say(line)
+    report.say()
+
+
+def node_version() -> str:
+    return subprocess.run(["node", "--version"], capture_output=True, text=True, timeout=20).stdout.strip()
+
+
+def busy_percent_since(before: tuple[int, int]) -> float:
+    """How busy all cores were, with anybody's work, since `cpu_ticks` gave `before`."""
+    idle, total = cpu_ticks()
+    return 100 * (1 - (idle - before[0]) / max(1, total - before[1]))
+
+
+def cpu_ticks() -> tuple[int, int]:
+    """Idle (and waiting for a disk), and all: from the first line of /proc/stat."""
+    _, *ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    _user, _nice, _system, idle, waiting, *_ = map(int, ticks)
+    return idle + waiting, sum(map(int, ticks[:8]))
+
+
+def fsync_ms(folder: Path) -> float:
+    """Median time to append two pages to a file and have them on disk, as a commit does, ms."""
+    path, taken = folder / "fsync", []
+    with path.open("wb", buffering=0) as file:
+        for _ in range(SYNCS):
+            began = time.perf_counter()
+            file.write(BLOCK)
+            os.fdatasync(file.fileno())
+            taken.append((time.perf_counter() - began) * 1000)
+    path.unlink()
+    return statistics.median(taken)

@@ -1,0 +1,83 @@
+"""Servers that answer HTTP: this one, a version before and constant answers; and one load on one of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.clients import http_load as load
+from harness.folders import BENCH, ROOT
+from harness.servers import process_figures as proc
+from harness.servers.databases import Database, Postgres
+from harness.servers.server import Server, serving
+from harness.servers.versions import THIS, Version
+
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+SERVERS = BENCH / "servers"
+WARM_UP_S = 1
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A server to start in `folder`. `keeps` says whether it stores what it is sent, so that it can be checked."""
+
+    name: str
+    backend: str
+    command: tuple[str, ...]
+    keeps: bool = True
+    env: tuple[tuple[str, str], ...] = ()
+    folder: Path = ROOT
+
+    @property
+    def migrates(self) -> bool:
+        """Whether it is another version, which makes its own tables."""
+        return self.folder != ROOT
+
+
+ON_SQLITE = Contender("this server, SQLite", SQLITE, THIS.server)
+ON_POSTGRES = Contender("this server, PostgreSQL", POSTGRES, THIS.server)
+FLASK = Contender(
+    "Flask: get_json, constant answer", SQLITE, (sys.executable, str(SERVERS / "constant.py")), keeps=False
+)
+NODE = Contender("Node http, constant answer", SQLITE, ("node", str(SERVERS / "constant.js")), keeps=False)
+
+
+def of_version(version: Version) -> tuple[Contender, Contender]:
+    """It on SQLite and on PostgreSQL. Its ledger is not checked, since its tables may be others."""
+    return tuple(
+        Contender(f"{version.name}, {backend}", backend, version.server, keeps=False, folder=version.folder)
+        for backend in (SQLITE, POSTGRES)
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where loads happen: a folder on a real disk, a database server, and who works on which core."""
+
+    folder: Path
+    postgres: Postgres | None
+    server_core: int
+    load_core: int
+
+    @contextmanager
+    def serving(self, contender: Contender, database: Database) -> Iterator[Server]:
+        env = {**database.env, **dict(contender.env)}
+        log = self.folder / "server.log"
+        with serving(contender.command, env, self.server_core, log, contender.folder) as server:
+            yield server
+
+    def measure(self, contender: Contender, server: Server, start: Callable[[], load.Load]) -> tuple[Figures, int]:
+        """The load that `start` begins: its figures, and how many requests were answered."""
+        roots = {"cpu_us": server.pid}
+        if contender.backend == POSTGRES and self.postgres:
+            roots["database_cpu_us"] = self.postgres.pid
+        before = {name: proc.cpu_us(root) for name, root in roots.items()}
+        seen = start()
+        used = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
+        figures = {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "errors": float(seen.errors)}
+        figures.update({name: cpu / max(1, seen.requests) for name, cpu in used.items()})
+        return figures, seen.requests

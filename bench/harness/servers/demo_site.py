@@ -1,0 +1,113 @@
+"""A server with a crowd's history in its database, and what its users look at."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.folders import ROOT
+from harness.reporting.machine import all_cores
+from harness.servers.databases import SqliteFile
+from harness.servers.server import Server, serving
+from harness.servers.versions import THIS
+
+sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
+
+from pictures import ADMIN, GUIDE, MEMBER, NOBODY, PAGES, SITE_ADMIN  # noqa: E402
+
+from demo import cast  # noqa: E402
+
+JSON = {"Content-Type": "application/json"}
+CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
+LEFT_OUT = {"missing", "forbidden"}
+"""Pages of PAGES that are errors."""
+
+
+class Reader(NamedTuple):
+    """A user: cookies and an Authorization header of a session, and the names that addresses of pages contain."""
+
+    cookies: dict[str, str]
+    header: dict[str, str]
+    names: dict[str, str]
+
+
+class Subject(NamedTuple):
+    """A page to measure."""
+
+    name: str
+    path: str
+    cookies: dict[str, str]
+
+
+@contextmanager
+def full_site(folder: Path) -> Iterator[Server]:
+    """As it is deployed, on one worker. Nothing happens on it any more."""
+    database = SqliteFile(folder / "koyjabo.db")
+    env = {**database.env, "ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(database.env["SECRET_KEY"])}
+    development = {**env, "ENVIRONMENT": "development"}
+    with serving(THIS.server, development, all_cores(), folder / "development.log") as server:
+        _fill(server, development)
+    with serving(THIS.server, env, all_cores(), folder / "production.log") as server:
+        yield server
+
+
+def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
+    """All pages that have names, or those with the given ones."""
+    password = cast.password(SqliteFile(Path()).env["SECRET_KEY"])
+    readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
+    said = {"visit": str(json.loads(server.ask("GET", "/api/stats")[1])["totalVisits"])}
+    said |= _share(server, readers[SITE_ADMIN], password)
+    return [
+        Subject(name, path.format(**said, **readers[who].names), readers[who].cookies)
+        for name, (who, path) in PAGES.items()
+        if (name in names if names else name not in LEFT_OUT)
+    ]
+
+
+def _fill(server: Server, env: dict[str, str]) -> None:
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "demo", "--url", f"http://localhost:{server.port}", "--people", str(CROWD)],
+        cwd=ROOT,
+        env={**os.environ, **env, "PYTHONPATH": "tools"},
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + PATIENCE_S
+    try:
+        while json.loads(server.ask("GET", "/api/stats")[1])["activeUsers"] < ENOUGH:
+            if time.monotonic() > deadline or demo.poll() is not None:
+                raise SystemExit("the demo brings no visitors")
+            time.sleep(1)
+    finally:
+        demo.send_signal(signal.SIGINT)
+        demo.wait(30)
+
+
+def _log_in(server: Server, email: str, password: str) -> Reader:
+    body = json.dumps({"email": email, "password": password})
+    status, answer, headers = server.ask("POST", "/api/auth/login", body, JSON)
+    assert status == 200, answer
+    cookies = dict(each.partition(";")[0].split("=", 1) for each in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
+    bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
+    found = json.loads(server.ask("GET", "/api/communities?per_page=100", headers=bearer)[1])
+    (community,) = (each["id"] for each in found if each["name"] == GUIDE.community)
+    return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
+
+
+def _share(server: Server, admin: Reader, password: str) -> dict[str, str]:
+    """The tokens of two links, one of them with a password."""
+    links = {"share": {"filters": {"channel": ["search"]}}, "locked": {"password": password}}
+    made = {}
+    for name, link in links.items():
+        body = json.dumps({"name": name, **link})
+        status, answer, _ = server.ask("POST", "/api/shares", body, JSON | admin.header)
+        assert status == 201, answer
+        made[name] = json.loads(answer)["token"]
+    return made

@@ -1,0 +1,196 @@
+"""/api/auth: sign up, log in, refresh, log out, change the password; /api/auth/me: one's own account."""
+
+from __future__ import annotations
+
+from flask import Response, after_this_request, request
+
+from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.login import log_in as entrance
+from koyjabo.accounts.login.requests import (
+    LoginBody,
+    PasswordBody,
+    PasswordResetBody,
+    ProfileBody,
+    SignupBody,
+    TokensAnswer,
+    UserAnswer,
+)
+from koyjabo.accounts.login.second_factor_requests import EnrolledAnswer, ProofBody, SecondFactorAnswer
+from koyjabo.accounts.second_factor.pending import SecondFactorDue
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import InvalidToken
+from koyjabo.counting.schemas import JSON
+from koyjabo.personal_data import ui as own_account
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import language
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.login.jwt import REFRESH
+from koyjabo.webkit.openapi.describe import Answer, File, OneOf, describe
+from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
+
+WITH_BODY: dict[int, Answer] = {
+    400: "a field cannot be used; see details",
+    413: "over 16 KB",
+    415: "not application/json",
+    429: "too many attempts; see Retry-After",
+    503: "too many people at once, or the database is not available; see Retry-After",
+}
+WRONG: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}
+
+
+@bp.post("/auth/signup")
+@describe(
+    "Sign up",
+    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "an account with this email exists", **WITH_BODY},
+    body=SignupBody,
+)
+def sign_up() -> Response:
+    """Create an account and log in. The answer is 200 if this site demands a second factor."""
+    return _login_answer(entrance.sign_up(SignupBody.of(request)), 201)
+
+
+@bp.post("/auth/login")
+@describe(
+    "Log in",
+    {200: OneOf(TokensAnswer, SecondFactorAnswer), 401: "wrong email or password", **WITH_BODY},
+    body=LoginBody,
+    secured=False,
+)
+def log_in() -> Response:
+    """Start a session. The answer to a wrong password does not reveal whether the user exists. If a second factor is
+    due, the answer says how to go on, and there are no tokens and no cookies yet."""
+    return _login_answer(entrance.log_in(LoginBody.of(request)), 200)
+
+
+@bp.post("/auth/refresh")
+@describe("Renew the tokens", {200: TokensAnswer, 429: "too many changes at once", **TOKEN, **CSRF})
+def refresh() -> Response:
+    """Takes the refresh token, as bearer or cookie. It is valid once: a second use ends the session, because then the
+    token has been copied."""
+    tokens.record_request_place()
+    claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
+    if credentials.login_of(claims.session_id) is not None:  # else who has an old token could use up the changes
+        rate_limits.count_change(claims.user_id)
+    return tokens_answer(credentials.refresh(claims), 200)
+
+
+@bp.post("/auth/logout")
+@describe("Log out", {204: None, **TOKEN, **CSRF})
+def log_out() -> Response:
+    """End the session of an access or refresh token, even an expired one, and delete the cookies."""
+    try:
+        claims = tokens.claims_of_any()
+    except InvalidToken:
+        after_this_request(tokens.without_cookies)  # deletes the invalid cookies
+        raise
+    tokens.record_request_place()
+    current()[AccountServices].credentials.log_out(claims.session_id)
+    return tokens.without_cookies(empty())
+
+
+@bp.get("/auth/me")
+@describe("Get your own account", {200: UserAnswer, **TOKEN})
+def me() -> Response:
+    """The account of the token."""
+    return _answer(UserAnswer.of(tokens.require().account), 200)
+
+
+@bp.patch("/auth/me")
+@describe(
+    "Change your name or email",
+    {200: UserAnswer, 409: "an account with this email exists", **WITH_BODY, **TOKEN, **CSRF, **WRONG},
+    body=ProfileBody,
+)
+def change_me() -> Response:
+    """Takes the password and, for another email while an authenticator app is on, a code. Another email has to be
+    confirmed again."""
+    login = tokens.require()
+    return _answer(UserAnswer.of(own_account.change(login, ProfileBody.of(request))), 200)
+
+
+@bp.get("/auth/me/export")
+@describe(
+    "Export all that is stored about you",
+    {200: File("one JSON object: your account, and a list for each kind of data"), 429: "too many at once", **TOKEN},
+)
+def export_me() -> Response:
+    """Sessions, memberships, invitations, second factors without their secrets, lines of the audit log, and the visits
+    that were made with a login of yours."""
+    return own_account.export(tokens.require())
+
+
+@bp.delete("/auth/me")
+@describe(
+    "Delete your account",
+    {
+        204: None,
+        409: "you are the last admin of the site, or of a community (details has names by id)",
+        **WITH_BODY,
+        **TOKEN,
+        **CSRF,
+        **WRONG,
+    },
+    body=ProofBody,
+)
+def delete_me() -> Response:
+    """Takes the password and, while an authenticator app is on, a code. All sessions and sockets end at once. Visits
+    stay counted, and nothing tells that they were yours. 503 `not_yet_forgotten`: repeat the call to continue."""
+    login = tokens.require()
+    own_account.delete(login, ProofBody.of(request))
+    return tokens.without_cookies(empty())
+
+
+@bp.post("/auth/password")
+@describe("Change your password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
+def change_password() -> Response:
+    """Also takes the current password. All other sessions end."""
+    login = tokens.require()
+    entrance.change_password(login, PasswordBody.of(request))
+    return empty()
+
+
+@bp.post("/auth/password-reset")
+@describe(
+    "Ask for a new password",
+    {202: None, 501: "this server sends no mails", **WITH_BODY},
+    body=PasswordResetBody,
+    secured=False,
+)
+def request_password_reset() -> Response:
+    """Mail a link, good for 30 minutes and once, on whose page the user chooses a new password. The answer and its time
+    are the same for every email."""
+    body = PasswordResetBody.of(request)
+    rate_limits.count_reset()
+    tokens.record_request_place()
+    current()[AccountServices].email_links.request_reset(body.email, language())
+    return Response(status=202, headers={"Cache-Control": "no-store"})
+
+
+def tokens_answer(grant: Grant, status: int) -> Response:
+    pair, user = tokens.tokens_for(grant), UserAnswer.of(grant.login.account)
+    return _with_cookies(TokensAnswer(**pair._asdict(), user=user), status, pair)
+
+
+def enrolled_answer(grant: Grant, recovery_codes: list[str]) -> Response:
+    pair, user = tokens.tokens_for(grant), UserAnswer.of(grant.login.account)
+    return _with_cookies(EnrolledAnswer(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
+
+
+def _login_answer(found: Grant | SecondFactorDue, status: int) -> Response:
+    return tokens_answer(found, status) if isinstance(found, Grant) else _answer(SecondFactorAnswer.of(found), 200)
+
+
+def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Response:
+    response = _answer(body, status)
+    tokens.set_cookies(response, pair)
+    return response
+
+
+def _answer(body: UserAnswer | TokensAnswer | SecondFactorAnswer, status: int) -> Response:
+    return Response(body.model_dump_json(exclude_none=True), status, {"Cache-Control": "no-store"}, content_type=JSON)
+
+
+def empty() -> Response:
+    return Response(status=204, headers={"Cache-Control": "no-store"})

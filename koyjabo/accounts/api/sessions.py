@@ -1,0 +1,69 @@
+"""/api/auth/sessions: list and end your own sessions."""
+
+from __future__ import annotations
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from koyjabo.accounts.api.auth import empty
+from koyjabo.accounts.login_sessions import Session
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.clock import iso
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import ListOf, describe
+from koyjabo.webkit.openapi.refusals import CHANGE, CSRF, TOKEN
+from koyjabo.webkit.schemas.paging import QUERY, Paging
+from koyjabo.webkit.schemas.responses import list_answer
+
+MOMENT = "2025-12-16T04:48:38.412Z"
+
+
+class SessionAnswer(BaseModel):
+    """A login on one device."""
+
+    id: str
+    created_at: str = Field(examples=[MOMENT])
+    renewed_at: str = Field(examples=[MOMENT], description="when its tokens were last issued")
+    browser: str = Field(examples=["Chrome"], description='at login; "" if unknown')
+    system: str = Field(examples=["Android"])
+    place: str = Field(examples=["Dhaka, BD"], description="at login")
+    current: bool = Field(description="true for the session of this request")
+
+    @classmethod
+    def of(cls, session: Session) -> SessionAnswer:
+        return cls(
+            id=session.id,
+            created_at=iso(session.created_ms),
+            renewed_at=iso(session.renewed_ms),
+            browser=session.browser.name,
+            system=session.browser.system,
+            place=session.place,
+            current=session.is_current,
+        )
+
+
+@bp.get("/auth/sessions")
+@describe("List your sessions", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
+def list_sessions() -> Response:
+    """Your active sessions, the last used first."""
+    login, paging = tokens.require(), Paging.of(request)
+    found = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
+    return list_answer(map(SessionAnswer.of, found.items), paging.headers(found.total))
+
+
+@bp.delete("/auth/sessions")
+@describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
+def end_other_sessions() -> Response:
+    """End all your other sessions, with their tokens and sockets."""
+    current()[AccountServices].sessions.end_others(tokens.require())
+    return empty()
+
+
+@bp.delete("/auth/sessions/<session_id>")
+@describe("End a session", {204: None, 404: "you have no such session", **CHANGE, **TOKEN, **CSRF})
+def end_session(session_id: str) -> Response:
+    """End one of your sessions, with its tokens and sockets."""
+    current()[AccountServices].sessions.end(tokens.require(), session_id)
+    return empty()

@@ -1,0 +1,181 @@
+"""The bodies of requests and responses of second factors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.accounts.login.requests import TokensAnswer, Typed
+from koyjabo.accounts.second_factor.passkey_queries import PasskeyLine
+from koyjabo.accounts.second_factor.pending import SecondFactorDue
+from koyjabo.core.clock import iso
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.text import N_, whole
+from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, refuse
+
+LONGEST_NAME = 200
+REQUIRED = N_("is required")
+CODE = "6 digits of the authenticator app, or a recovery code"
+
+
+def _optional_text(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise refuse("must be a text")
+    return value
+
+
+def object_only(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise refuse("must be what PublicKeyCredential.toJSON() returns")
+    return value
+
+
+def _optional_object(value: Any) -> dict[str, Any] | None:
+    return None if value is None else object_only(value)
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str):
+        raise refuse("must be a text")
+    return " ".join(whole(value).split())[:LONGEST_NAME].strip()
+
+
+PasskeyName = Annotated[str, BeforeValidator(_name), Field(max_length=LONGEST_NAME)]
+OBJECT = {"type": "object"}
+Credential = Annotated[dict[str, Any], BeforeValidator(object_only), WithJsonSchema(OBJECT)]
+OptionalCredential = Annotated[
+    dict[str, Any] | None, BeforeValidator(_optional_object), WithJsonSchema({"anyOf": [OBJECT, NULL]})
+]
+OptionalTyped = Annotated[
+    str | None, BeforeValidator(_optional_text), WithJsonSchema({"anyOf": [{"type": "string"}, NULL]})
+]
+
+
+class SecondFactorBody(Body):
+    """One of `code` and `credential`."""
+
+    media = JSON
+
+    token: Typed = Field(description="from the first step")
+    code: OptionalTyped = Field(None, description=CODE)
+    credential: OptionalCredential = Field(None, description="of a passkey: what PublicKeyCredential.toJSON() returns")
+    remember: Flag = Field(False, description="this browser needs no second step for 30 days")
+    visitorId: OptionalVisitorId = Field(None, description="for a login with a passkey alone; records a conversion")
+
+
+class OptionsBody(Body):
+    """Without a token, a login with a passkey alone begins."""
+
+    media = JSON
+
+    token: OptionalTyped = Field(None, description="from the first step")
+
+
+class ProofBody(Body):
+    """What a change of second factors needs."""
+
+    media = JSON
+    may_be_absent = True
+
+    password: OptionalTyped = Field(None, description="your password; not needed with a token of enrolment")
+    code: OptionalTyped = Field(None, description=f"{CODE}; needed while an authenticator app is on")
+
+    def required_password(self) -> str:
+        """Raises InvalidInput."""
+        if self.password is None:
+            raise InvalidInput(details={"password": REQUIRED})
+        return self.password
+
+
+class CodeBody(Body):
+    media = JSON
+
+    code: Typed = Field(description="6 digits of the authenticator app", examples=["492039"])
+
+
+class PasskeyBody(Body):
+    media = JSON
+
+    credential: Credential = Field(description="what PublicKeyCredential.toJSON() returns")
+    name: PasskeyName = Field("", description="by which you recognise it")
+
+
+class DueAnswer(BaseModel):
+    """What the second step of a login needs: one of `methods`, or, with `enrol`, that you set up a second factor."""
+
+    token: str = Field(description="valid for 10 minutes and 5 tries")
+    methods: list[str] | None = Field(None, description="out of totp, recovery, passkey")
+    enrol: bool | None = Field(
+        None, description="true: set one up, with `token` as bearer of POST /api/auth/totp and /api/auth/totp/confirm"
+    )
+
+
+class SecondFactorAnswer(BaseModel):
+    """A login that needs a second step. There are no tokens and no cookies yet."""
+
+    second_factor: DueAnswer
+
+    @classmethod
+    def of(cls, due: SecondFactorDue) -> SecondFactorAnswer:
+        if due.must_enrol:
+            return cls(second_factor=DueAnswer(token=due.token, methods=None, enrol=True))
+        return cls(second_factor=DueAnswer(token=due.token, methods=list(due.methods), enrol=None))
+
+
+class OptionsAnswer(BaseModel):
+    """What to ask a passkey with."""
+
+    token: str
+    options: dict[str, Any] = Field(description="for PublicKeyCredential.parseRequestOptionsFromJSON()")
+
+
+class StateAnswer(BaseModel):
+    """Your second factors."""
+
+    totp: bool = Field(description="an authenticator app is on")
+    passkeys: int
+    recovery_codes: int = Field(description="unused ones")
+
+
+class TotpAnswer(BaseModel):
+    """What an authenticator app needs. It counts when it is confirmed within 10 minutes."""
+
+    secret: str = Field(description="base32")
+    uri: str = Field(examples=["otpauth://totp/Koy%20Jabo:ayesha%40example.com?secret=…&issuer=Koy%20Jabo"])
+    svg: str = Field(description="a QR code of `uri`")
+
+
+class RecoveryCodesAnswer(BaseModel):
+    """Ten recovery codes, each for one login. They are shown once."""
+
+    recovery_codes: list[str] = Field(examples=[["7K3Q-XW2M-9D4T-HB6R"]])
+
+
+class EnrolledAnswer(TokensAnswer):
+    """Recovery codes, and the login."""
+
+    recovery_codes: list[str]
+
+
+class CreationAnswer(BaseModel):
+    """What to make a passkey with."""
+
+    options: dict[str, Any] = Field(description="for PublicKeyCredential.parseCreationOptionsFromJSON()")
+
+
+class PasskeyAnswer(BaseModel):
+    """A passkey. With your first second factor, ten recovery codes, which are shown once."""
+
+    id: str
+    name: str
+    created_at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    used_at: str | None
+    recovery_codes: list[str] | None = None
+
+    @classmethod
+    def of(cls, line: PasskeyLine, codes: list[str] | None = None) -> PasskeyAnswer:
+        used_at = None if line.used_ms is None else iso(line.used_ms)
+        found = {} if codes is None else {"recovery_codes": codes}
+        return cls(id=line.id, name=line.name, created_at=iso(line.created_ms), used_at=used_at, **found)

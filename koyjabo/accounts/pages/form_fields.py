@@ -1,0 +1,45 @@
+"""The fields of forms that no call of the API has in this way."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from koyjabo.accounts.login.requests import NewPassword, Typed
+from koyjabo.accounts.login.second_factor_requests import CodeBody, PasskeyName, SecondFactorBody, object_only
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import refuse
+
+
+def _from_text(value: Any) -> dict[str, Any] | None:
+    """Scripts write it into a field as JSON."""
+    try:
+        return object_only(json.loads(value)) if value else None
+    except (ValueError, RecursionError):
+        raise refuse("must be JSON") from None
+
+
+CredentialText = Annotated[dict[str, Any] | None, BeforeValidator(_from_text)]
+
+
+class NewPasswordBody(Body):
+    """For the page behind the link of a mail."""
+
+    new_password: NewPassword
+
+
+class EnrolBody(CodeBody):
+    """For a login that has to enrol."""
+
+    token: Typed
+
+
+class SecondStepBody(SecondFactorBody):
+    credential: CredentialText = None
+
+
+class NewPasskeyBody(Body):
+    credential: CredentialText = None
+    name: PasskeyName = ""

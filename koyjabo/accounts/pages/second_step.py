@@ -1,0 +1,129 @@
+"""/login/second-factor and /login/enrol: the second step of a login, in the same window as the first.
+
+The token of the step is a field of the form, so that nothing is kept in the browser before the login is complete.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from flask import Response, make_response, render_template, request, url_for
+
+from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.login import second_step
+from koyjabo.accounts.login.requests import LoginBody
+from koyjabo.accounts.login.second_factor_requests import REQUIRED
+from koyjabo.accounts.pages.form_fields import EnrolBody, SecondStepBody
+from koyjabo.accounts.second_factor.pending import SecondFactorDue
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import LedgerUnavailable, NoSecondFactor, SecondFactorExpired, WrongCode, WrongPasskey
+from koyjabo.core.identity import Account
+from koyjabo.webkit.blueprints import pages as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.login import page_login, tokens
+from koyjabo.webkit.pages import redirects
+
+
+@bp.post("/login/second-factor")
+def second_factor() -> Response:
+    page_login.check_origin()
+    form = Form(SecondStepBody, flags=("remember",))
+    body = form.read()
+    if body is not None and not body.code and body.credential is None:
+        form.errors["code"] = REQUIRED
+    try:
+        if body is not None and not form.errors:
+            return welcome(second_step.complete(body))
+        return _ask(form, 422)
+    except (WrongCode, WrongPasskey) as error:
+        form.errors["code"] = error.sentence
+        return _again(form)
+    except SecondFactorExpired as error:
+        return _over(error)
+
+
+@bp.post("/login/enrol")
+def enrol() -> Response:
+    """The first code of an authenticator app, for a login that needs one."""
+    page_login.check_origin()
+    form = Form(EnrolBody)
+    body = form.read()
+    try:
+        if body is None:
+            return _enrolment(form, 422)
+        enrolled = second_step.enrol(body.token, body.code)
+    except WrongCode as error:
+        form.errors["code"] = error.sentence
+        return _enrolment(form, 422)
+    except (SecondFactorExpired, NoSecondFactor) as error:
+        return _over(error)
+    onwards = redirects.path_back(landing(enrolled.completed.grant.login.account))
+    page = _page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
+    return _logged_in(enrolled.completed.grant, page)
+
+
+def welcome(grant: Grant, otherwise: str = "") -> Response:
+    """To where the browser was going, logged in; otherwise to that endpoint, or where the account lands."""
+    return _logged_in(grant, redirects.back(otherwise or landing(grant.login.account)))
+
+
+def landing(account: Account) -> str:
+    """The endpoint to which a login leads if the browser was not going anywhere else: the panel for
+    accounts that see it, so that an admin's login counts no visit.
+    """
+    return "admin.overview" if account.sees_panel else "pages.index"
+
+
+def show(due: SecondFactorDue) -> Response:
+    """The page of the second step, in answer to the form of the first."""
+    if due.must_enrol:
+        person = current()[AccountServices].second_step.enrolling(due.token)
+        current()[AccountServices].second_factors.begin_totp(person.id, person.email)
+        return _enrolment(Form(EnrolBody, {"token": due.token}))
+    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)))
+
+
+def _logged_in(grant: Grant, response: Response) -> Response:
+    """Ends the browser's previous session, whose cookies are replaced. The login has succeeded, so a failure of that is
+    not reported.
+    """
+    with suppress(LedgerUnavailable):
+        before = page_login.login()
+        if before is not None:
+            current()[AccountServices].credentials.log_out(before.session_id)
+    tokens.set_cookies(response, tokens.tokens_for(grant))
+    return response
+
+
+def _again(form: Form[SecondStepBody]) -> Response:
+    """After a wrong code: ask again, or begin again if the login is unknown."""
+    try:
+        return _ask(form, 422)
+    except SecondFactorExpired:
+        return _over(WrongPasskey())
+
+
+def _ask(form: Form[SecondStepBody], status: int = 200) -> Response:
+    """Raises SecondFactorExpired."""
+    methods = current()[AccountServices].second_step.methods(str(form.values.get("token", "")))
+    return _page("second_step", status, form=form, methods=methods)
+
+
+def _enrolment(form: Form[EnrolBody], status: int = 200) -> Response:
+    """Raises SecondFactorExpired, NoSecondFactor."""
+    person = current()[AccountServices].second_step.enrolling(str(form.values.get("token", "")))
+    setup = current()[AccountServices].second_factors.setup(person.id, person.email)
+    return _page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"))
+
+
+def _over(error: Exception) -> Response:
+    return _page("login", 422, form=Form(LoginBody), problem=str(error), onwards=request.values.get("next"))
+
+
+def _page(name: str, status: int = 200, **values: Any) -> Response:
+    """A page with secrets, which no browser may keep."""
+    response = make_response(render_template(f"account/{name}.html", **values), status)
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,113 @@
+"""The HTTP transport: handlers that parse a request, make one call to the domain and answer."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Blueprint, Flask
+
+    from koyjabo.bridges import Bridge
+    from koyjabo.settings.schema import Settings
+
+
+DOORS = {
+    "webkit": "pages",
+    "audit": "admin",
+    "accounts": "api pages admin",
+    "personal_data": "pages",
+    "counting": "api pages",
+    "communities": "api pages admin",
+    "badges": "pages",
+    "reports": "api pages admin",
+    "visit_log": "admin",
+    "maintenance": "admin",
+    "home": "pages",
+    "panel": "design",
+}
+"""The doors of each feature that put routes on the shared blueprints."""
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Add everything of this package to `app`, except what `wrap` adds."""
+    from koyjabo.reports.ui import annotation_texts
+    from koyjabo.visit_log.ui import visit_texts
+    from koyjabo.webkit import i18n as languages
+    from koyjabo.webkit.assets import asset_tags, static_files
+    from koyjabo.webkit.forms import confirmation as questions
+    from koyjabo.webkit.http import cookies, middleware, packing
+    from koyjabo.webkit.limits import rate_limits
+    from koyjabo.webkit.login import page_login, tokens
+    from koyjabo.webkit.pages import errors, flash, links, themes
+
+    is_development = settings.environment == "development"
+    middleware.init_app(app)
+    rate_limits.init_app(app, settings)
+    errors.init_app(app)
+    cookies.init_app(app, secure=not is_development)
+    tokens.init_app(app)
+    page_login.init_app(app)
+    languages.init_app(app, settings.zone)
+    links.init_app(app)
+    visit_texts.init_app(app)
+    annotation_texts.init_app(app)
+    themes.init_app(app)
+    flash.init_app(app)
+    questions.init_app(app)
+    static_files.init_app(app, is_development)
+    asset_tags.init_app(app)
+    packing.init_app(app)
+    for blueprint in blueprints(settings):
+        app.register_blueprint(blueprint)
+
+
+def wrap(app: Flask, settings: Settings) -> None:
+    """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
+    from koyjabo.webkit.http import middleware, request_log, response_headers
+    from koyjabo.webkit.lanes import lanes
+
+    middleware.take_turns(app)
+    if settings.lanes:
+        lanes.init_app(app)
+    more = [bridge.PATHS for bridge in bridges_of(settings)]
+    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0, more)
+    middleware.trust_proxies(app, settings.trusted_proxies)
+    if settings.environment == "development":
+        if not settings.trusted_proxies:
+            middleware.trust_this_machine(app)
+        middleware.exempt_this_machine(app)
+    if settings.log_level == "DEBUG":
+        request_log.init_app(app)
+
+
+def blueprints(settings: Settings) -> list[Blueprint]:
+    """All blueprints, with the routes that the doors of the features have put on them."""
+    from koyjabo.badges import api as badges
+    from koyjabo.counting.api import pixel
+    from koyjabo.maintenance.api import health, metrics
+    from koyjabo.webkit import blueprints as shared
+    from koyjabo.webkit import development
+    from koyjabo.webkit.assets import static_files
+    from koyjabo.webkit.openapi import docs_page, document
+
+    load()
+    public = [shared.api, pixel.bp, badges.bp, health.bp, metrics.bp, document.bp, docs_page.bp, static_files.bp]
+    own = [*public, shared.pages, shared.admin, *(bridge.bp for bridge in bridges_of(settings))]
+    return [*own, development.bp] if settings.environment == "development" else own
+
+
+def load() -> None:
+    """Load the doors, which put their routes on the shared blueprints."""
+    for feature, doors in DOORS.items():
+        for door in doors.split():
+            import_module(f"koyjabo.{feature}.{door}")
+
+
+def bridges_of(settings: Settings) -> list[Bridge]:
+    """The bridges that are on. Nothing of the others is loaded."""
+    if not settings.bridged:
+        return []
+    from koyjabo import bridges
+
+    return [bridges.load(name) for name in settings.bridged]

@@ -1,0 +1,129 @@
+"""Who listens to which event: the handlers of all signals."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from koyjabo.communities.live.member_room import ONLINE
+from koyjabo.communities.live.revocation import ACCESS_REVOKED
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.clock import iso
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.services import Services
+from koyjabo.counting.services import CountingServices
+from koyjabo.models import SITE, Scope
+from koyjabo.presence.members.online_members import Online
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.events import STATS_ROOM, scope_of_visitors_room
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports.people.reports import Conversion
+from koyjabo.reports.services import PeopleServices
+from koyjabo.visit_log.services import VisitLogServices
+
+log = logging.getLogger(__name__)
+
+FORGOTTEN = "forgotten"
+"""The name on the bus under which workers publish an erased visitor: [visitor_id, scopes]."""
+
+
+def connect(services: Services) -> None:
+    handlers, signals = Handlers(services), services.signals
+    communities, live_panel = services[CommunityServices], services[VisitLogServices].live_panel
+
+    signals.active_changed.connect(handlers.publish_site_stats, SITE, weak=False)
+
+    signals.online_changed.connect(handlers.record_peak, weak=False)
+    signals.online_changed.connect(handlers.record_arrivals, weak=False)
+    signals.online_changed.connect(communities.rooms.count_changed, weak=False)
+
+    signals.access_revoked.connect(communities.revocation.publish, weak=False)
+    signals.access_revoked.connect(live_panel.user_changed, weak=False)
+
+    signals.members_attended.connect(handlers.record_attendance, weak=False)
+
+    signals.visitor_forgotten.connect(handlers.forget, weak=False)
+    signals.visitor_forgotten.connect(handlers.publish_forgotten, weak=False)
+
+    signals.visitor_identified.connect(handlers.convert, weak=False)
+    signals.visitor_converted.connect(handlers.announce_conversion, weak=False)
+
+    signals.value_received.connect(handlers.receive_revocation, ACCESS_REVOKED, weak=False)
+    signals.value_received.connect(handlers.receive_forgotten, FORGOTTEN, weak=False)
+    signals.value_received.connect(handlers.receive_arrivals, weak=False)
+    signals.value_received.connect(handlers.receive_site_stats, STATS_ROOM, weak=False)
+    signals.value_received.connect(services[RealtimeServices].rooms.receive, weak=False)
+
+
+class Handlers:
+    """Those that need more than one call of one service."""
+
+    def __init__(self, services: Services) -> None:
+        self._visits = services[CountingServices].visits
+        self._anonymity = services[CountingServices].anonymity
+        self._presence = services[PresenceServices]
+        self._realtime = services[RealtimeServices]
+        self._communities = services[CommunityServices]
+        self._people = services[PeopleServices]
+        self._live_panel = services[VisitLogServices].live_panel
+
+    def publish_site_stats(self, scope: Scope) -> None:
+        self._communities.stats_rooms.changed(self._visits.site)
+
+    def record_peak(self, scope: Scope) -> None:
+        online = self._presence.members.online(scope)
+        if not online.is_estimate:
+            self._presence.peaks.record(scope, online.count)
+
+    def record_arrivals(self, scope: Scope) -> None:
+        self._presence.arrivals.record(scope, self._presence.members.online(scope))
+
+    def record_attendance(self, community_id: str, users: Collection[str], at_ms: int) -> None:
+        if self._people.reports.attend(community_id, sorted(users), at_ms):
+            self._communities.dashboards.changed(community_id)
+
+    def forget(self, visitor_id: str, scopes: Collection[Scope]) -> None:
+        self._presence.visitor_sockets.forget(visitor_id)  # first: open pages keep their visitor active
+        for scope in scopes:
+            self._presence.active_visitors.forget(scope, visitor_id)
+        self._live_panel.reload()
+
+    def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
+        self._realtime.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
+
+    def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
+        """Does nothing for a client that asks for privacy.
+
+        The request itself has succeeded, so a failure here is not reported: a later request records the conversion.
+        """
+        if self._anonymity.is_asked(environ):
+            return
+        try:
+            self._people.reports.convert(user_id, visitor_id)
+        except LedgerUnavailable:
+            log.warning("conversion_postponed")
+
+    def announce_conversion(self, conversion: Conversion) -> None:
+        broadcaster, scope = self._realtime.broadcaster, conversion.scope
+        fields = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
+        broadcaster.broadcast_analytics_metric(scope, "conversion", fields)
+        broadcaster.broadcast_analytics_metric(scope, "conversion_rate", conversion.rate)
+        self._communities.dashboards.changed(scope)
+
+    def receive_revocation(self, room: str, state: Any) -> None:
+        self._communities.revocation.receive(state)
+        self._live_panel.user_changed(str(state))
+
+    def receive_arrivals(self, room: str, state: Any) -> None:
+        """Other programs may publish here: only a count of people online is taken in."""
+        scope, online = scope_of_visitors_room(room), state.get(ONLINE) if isinstance(state, dict) else None
+        if scope is not None and isinstance(online, list) and [type(each) for each in online] == [int, int, bool]:
+            self._presence.arrivals.record(Scope(scope), Online._make(online))
+
+    def receive_site_stats(self, room: str, state: Any) -> None:
+        self._live_panel.changed()
+
+    def receive_forgotten(self, room: str, state: Any) -> None:
+        visitor_id, scopes = state
+        self.forget(visitor_id, scopes)

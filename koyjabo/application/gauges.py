@@ -1,0 +1,61 @@
+"""The present values of the gauges, which do not depend on Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.services import Services
+from koyjabo.counting.services import CountingServices
+from koyjabo.observability.gauges import (
+    BUILD,
+    COMMUNITIES,
+    CONNECTIONS,
+    DATABASE,
+    FREE,
+    LAG,
+    OLDEST,
+    REDIS,
+    UNPROJECTED,
+    WAITING,
+    WORKERS,
+    Values,
+    build,
+)
+from koyjabo.observability.metrics import OTHER
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.realtime import socket_counts
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports.services import ReportServices
+
+MOST_COMMUNITIES = 50
+
+
+def values_of(services: Services) -> Values:
+    visits, observability, reports = (
+        services[CountingServices].visits,
+        services[ObservabilityServices],
+        services[ReportServices],
+    )
+    writer, redis_answers = visits.writer(), observability.redis_answers
+    disk = reports.events.space.disk()
+    redis = {} if redis_answers is None else {REDIS.name: {"": float(redis_answers())}}
+    return {
+        WORKERS.name: {"": 1},
+        CONNECTIONS.name: socket_counts.sockets(services[RealtimeServices].fanout),
+        COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
+        WAITING.name: {"": writer.waiting},
+        OLDEST.name: {"": writer.oldest_s},
+        UNPROJECTED.name: {"": reports.projection.last_behind},
+        LAG.name: {"": observability.lag_s()},
+        DATABASE.name: {"": float(not visits.newest().stale)},
+        **({FREE.name: {"": disk.free}} if disk else {}),
+        **redis,
+        BUILD.name: {build(): 1},
+    }
+
+
+def _largest(counts: Counter[str]) -> dict[str, int]:
+    largest = dict(counts.most_common(MOST_COMMUNITIES))
+    rest = counts.total() - sum(largest.values())
+    return {**largest, OTHER: rest} if rest else largest

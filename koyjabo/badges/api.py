@@ -1,0 +1,144 @@
+"""GET /badge.svg and /badge.json: a number of the site, never older than the request (specification: Badges)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import NamedTuple
+from zlib import crc32
+
+from flask import Blueprint
+from pydantic import BaseModel, Field
+
+from koyjabo.badges import drawing, values
+from koyjabo.badges.colors import PROBLEM
+from koyjabo.badges.parameters import PARAMETERS, STYLES, Badge, badge_of, cleaned, query_of
+from koyjabo.badges.values import Number
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.text import LANGUAGES
+from koyjabo.counting.schemas import JSON, answer_or_304
+from koyjabo.counting.stats import base36, encode
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.i18n import number_in
+from koyjabo.webkit.lanes.calls import Call, lane, with_query
+from koyjabo.webkit.openapi.describe import Image, describe
+from koyjabo.webkit.pages import errors
+
+SVG = "image/svg+xml"
+MOST_KEPT = 1024
+"""Badges that are kept as they were sent last, for requests at the same revision."""
+
+QUERY = {
+    "value": ", ".join(values.VALUES),
+    "community": "id, for online",
+    "label": "at most 40 characters",
+    "color": "green, 97ca00",
+    "lang": ", ".join(LANGUAGES),
+    "style": ", ".join(STYLES),
+}
+assert tuple(QUERY) == PARAMETERS
+
+WRONG = "a parameter is wrong"
+UNKNOWN = "no such community, or no public number"
+UNREADABLE = "the number cannot be read; see Retry-After"
+
+bp = Blueprint("badges", __name__)
+
+
+class BadgeAnswer(BaseModel):
+    """A badge as an endpoint of shields.io describes it."""
+
+    schemaVersion: int = Field(examples=[1])  # noqa: N815  (the name that shields.io reads)
+    label: str = Field(examples=["visits"])
+    message: str = Field(examples=["4,001"])
+    color: str = Field(examples=["#006a4e"])
+    style: str = Field(examples=["flat"])
+
+
+class Kept(NamedTuple):
+    number: Number
+    tag: str
+    body: str
+
+
+_kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
+
+
+@bp.get("/badge.svg")
+@describe(
+    "A number of the site as an image",
+    {
+        200: Image("an SVG", SVG),
+        304: None,
+        400: Image(WRONG, SVG),
+        404: Image(UNKNOWN, SVG),
+        503: Image(UNREADABLE, SVG),
+    },
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+    query=QUERY,
+)
+@lane
+@with_query
+def badge_svg(call: Call) -> Answer:
+    """Counts nothing. Never older than the request."""
+    try:
+        return _answer(call, SVG, _drawn)
+    except KoyJaboError as error:
+        call.services[ObservabilityServices].metrics.error(error.code)
+        return _refusal(error)
+
+
+@bp.get("/badge.json")
+@describe(
+    "A number of the site for shields.io",
+    {
+        200: BadgeAnswer,
+        304: None,
+        400: WRONG,
+        404: UNKNOWN,
+        503: UNREADABLE,
+    },
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+    query=QUERY,
+)
+@lane
+@with_query
+def badge_json(call: Call) -> Answer:
+    """The schema of an endpoint of shields.io. Counts nothing. Never older than the request."""
+    return _answer(call, JSON, _described)
+
+
+def _answer(call: Call, media: str, write: Callable[[Badge, str], str]) -> Answer:
+    badge = badge_of(query_of(call.environ))
+    number = values.read(call.services, badge.value, badge.community)
+    kept = _kept.get((media, badge))
+    if kept is None or kept.number != number:
+        kept = _written(number, write(badge, number_in(badge.language, number.number)))
+        if len(_kept) >= MOST_KEPT:
+            _kept.clear()
+        _kept[media, badge] = kept
+    return answer_or_304(call.environ, kept.tag, media, kept.body)
+
+
+def _written(number: Number, body: str) -> Kept:
+    """The checksum stands for the query."""
+    return Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
+
+
+def _drawn(badge: Badge, message: str) -> str:
+    return drawing.badge(badge.label, message, badge.color, badge.style, badge.language)
+
+
+def _described(badge: Badge, message: str) -> str:
+    written = {"label": badge.label, "message": message, "color": badge.color, "style": badge.style}
+    return encode({"schemaVersion": 1, **written})
+
+
+def _refusal(error: KoyJaboError) -> Answer:
+    """The first reason fits into a badge."""
+    label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
+    _, headers, _ = errors.error_answer(error)
+    kept = [(name, value) for name, value in headers if name != "Content-Type"]
+    body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")
+    return Answer(HTTPStatus(errors.STATUS[error.code]), [("Content-Type", SVG), *kept], body)

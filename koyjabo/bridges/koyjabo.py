@@ -1,0 +1,108 @@
+"""koyjabo.com of today: its calls of a worker at Cloudflare that concern visits, POST and GET /gh (docs/bridges.md)."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.core.errors import NotBridged
+from koyjabo.counting.api.visitor import REFUSALS, register
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import VISIT_NAME
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.response_headers import Paths
+from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.lanes.calls import Call, lane
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.openapi.describe import describe
+from koyjabo.webkit.schemas.bodies import Body, NewVisitBody
+from koyjabo.webkit.schemas.fields import pattern, refuse, text, visit_id, visitor_id
+
+bp = Blueprint("koyjabo_bridge", __name__)
+
+PATHS = Paths(public=("/gh",))
+RECORD_VISIT = "record-visit"
+STATS = "data/stats/global.json"
+NOTHING_ELSE = "nothing else is served here"
+
+
+def _action(value: Any) -> str:
+    """Raises NotBridged."""
+    if value != RECORD_VISIT:
+        raise NotBridged
+    return RECORD_VISIT
+
+
+def _request_id(value: Any) -> str:
+    return visit_id("" if value is None else value) or ""
+
+
+def _visitor_of(value: Any) -> str:
+    """The `visitorId` in a JSON text."""
+    try:
+        sent = json.loads(value) if isinstance(value, str) else None
+    except (ValueError, RecursionError):
+        sent = None
+    if not isinstance(sent, dict):
+        raise refuse("must be a JSON text with a visitorId")
+    return visitor_id(sent.get("visitorId"))
+
+
+class VisitRecordBody(Body):
+    """A visit as koyjabo.com sends it. `email`, `passwordHash` and `userId` are neither read nor stored."""
+
+    action: Annotated[str, BeforeValidator(_action), WithJsonSchema({"const": RECORD_VISIT})] = Field(
+        "", validate_default=True
+    )
+    requestId: Annotated[str, BeforeValidator(_request_id), WithJsonSchema(pattern(VISIT_NAME))] = Field(
+        description="the visitId: a repeated request is not counted again"
+    )
+    data: Annotated[str, BeforeValidator(_visitor_of), WithJsonSchema({"type": "string"})] = Field(
+        description="a JSON text, of which visitorId is used",
+        examples=['{"visitorId": "visitor_1702757318000_a1b2c3"}'],
+    )
+
+
+class GlobalStatsAnswer(BaseModel):
+    """Without `todayDate`: clients would compare it with their day in UTC, and show 0 until 06:00 in Dhaka."""
+
+    totalVisits: int = Field(examples=[4001])
+    todayVisits: int = Field(examples=[145])
+    uniqueVisitors: int = Field(examples=[3821])
+
+
+@bp.post("/gh")
+@describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
+@lane
+def record_visit(call: Call) -> Answer:
+    """204, for a visit that was counted before, too. The rules of POST /api/visitor/register apply."""
+    call.count_address("registrations", limits.NOT_COUNTED)
+    sent = call.body(VisitRecordBody)
+    user_agent = text(call.environ.get("HTTP_USER_AGENT"))
+    fields = {"visitorId": sent.data, "visitId": sent.requestId, "userAgent": user_agent}
+    register(call, NewVisitBody.model_validate(fields))
+    return Answer(HTTPStatus.NO_CONTENT, [])
+
+
+@bp.get("/gh")
+@describe(
+    "Current stats for koyjabo.com",
+    {200: GlobalStatsAnswer, 404: NOTHING_ELSE},
+    query={"r": "any", "p": STATS},
+)
+def read_stats() -> Response:
+    """Never older than a visit that was acknowledged."""
+    if request.args.get("p") != STATS:
+        raise NotBridged
+    found = current()[CountingServices].visits.stats().as_object()
+    shown = {name: found[name] for name in GlobalStatsAnswer.model_fields}
+    return Response(json.dumps(shown), headers={"Cache-Control": "no-cache"}, mimetype="application/json")
+
+
+@bp.route("/gh", methods=["PUT", "PATCH", "DELETE"])
+def refuse_others() -> Response:
+    raise NotBridged

@@ -1,0 +1,114 @@
+"""/admin/communities: list, create, change, archive and restore communities."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Response, request
+
+from koyjabo.communities.api.requests import CommunityChangesBody
+from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
+from koyjabo.communities.invitation_queries import PendingInvitation
+from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.ui import community_forms, member_forms, online_people
+from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberProblem
+from koyjabo.panel import questions
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.confirmation import confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.pages.flash import done
+from koyjabo.webkit.pages.pagination import ListPage
+from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.panel.pages import me, page
+
+
+@bp.get("/communities")
+def communities() -> Response:
+    query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
+    found = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
+    open_ones = [each.community.id for each in found.items if each.archived_ms is None]
+    return page("communities", found=found, query=query, sorting=sorting, online=online_people.online(open_ones))
+
+
+@bp.get("/communities/new")
+def new_community() -> Response:
+    return page("new_community", form=community_forms.founding())
+
+
+@bp.post("/communities/new")
+def create_community() -> Response:
+    form = community_forms.founding()
+    body = form.read()
+    if body is None:
+        return page("new_community", 422, form=form)
+    created = current()[CommunityServices].directory.create(me(), **body.values())
+    return done("founded", "admin.community", created.community.name, community_id=created.community.id)
+
+
+@bp.get("/communities/<community_id>")
+def community(community_id: str) -> Response:
+    return show(community_id)
+
+
+@bp.post("/communities/<community_id>")
+def change_community(community_id: str) -> Response:
+    form = community_forms.changes()
+    body = form.read()
+    if body is None:
+        return show(community_id, form)
+    changed = current()[CommunityServices].directory.change(me(), community_id, **body.changes())
+    return done("community_saved", "admin.community", changed.community.name, community_id=community_id)
+
+
+@bp.post("/communities/<community_id>/archive")
+def archive_community(community_id: str) -> Response:
+    found = current()[CommunityServices].directory.overview(me(), community_id)
+    confirm(questions.archiving(found))
+    current()[CommunityServices].directory.archive(me(), community_id)
+    return done("archived", "admin.community", found.community.name, community_id=community_id)
+
+
+@bp.post("/communities/<community_id>/restore")
+def restore_community(community_id: str) -> Response:
+    current()[CommunityServices].directory.restore(me(), community_id)
+    name = current()[CommunityServices].directory.overview(me(), community_id).community.name
+    return done("restored", "admin.community", name, community_id=community_id)
+
+
+def show(
+    community_id: str, form: Form[CommunityChangesBody] | None = None, problem: MemberProblem = NO_PROBLEM
+) -> Response:
+    """The page of a community, with the errors of the `form` or of a change of its members, if any."""
+    found = current()[CommunityServices].directory.overview(me(), community_id)
+    return page(
+        "community",
+        422 if form else problem.status,
+        found=found,
+        online=None if found.archived_ms else next(iter(current()[CommunityServices].rooms.online(found.community.id))),
+        form=form or community_forms.present(found.community),
+        invitation=problem.form,
+        refused=problem.refused,
+        members=_members(found),
+        search=member_forms.search(),
+        invitations=_invitations(found),
+    )
+
+
+def _members(found: Overview) -> ListPage[Member] | None:
+    """None of an archived community: its page does not show them."""
+    if found.archived_ms is not None:
+        return None
+    community_id = found.community.id
+    read = partial(
+        current()[CommunityServices].directory.listed_members, me(), community_id, search=member_forms.search()
+    )
+    return pagination.list_page(read, "admin.community", community_id=community_id)
+
+
+def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
+    """Viewers of the site see none: an email and a link by which a person becomes a member are all there is to them."""
+    if found.archived_ms is not None or not me().is_admin:
+        return []
+    return member_forms.pending(me(), found.community.id)

@@ -1,0 +1,128 @@
+"""The bodies of requests to /api/communities."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.accounts.login.requests import Email
+from koyjabo.communities.communities import ROLES
+from koyjabo.core.text import N_, has_visible, tidy_name, whole
+from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, refuse
+
+LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
+NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+NOT_VISIBLE = N_("must have at least one character that can be seen")
+NAME_TOO_LONG = N_("must not be longer than 200 characters")
+DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
+
+COLUMNS = {"open": "is_open", "listed": "is_listed"}
+"""The domain's names of fields whose names differ."""
+
+
+COUNT_ANONYMOUS = "counts visits of people who are not members, although it is not open"
+PUBLIC_COUNT = "shows everybody how many people are online, and how many visits there are, as they change"
+
+
+def _named(values: dict[str, Any]) -> dict[str, Any]:
+    return {COLUMNS.get(name, name): value for name, value in values.items()}
+
+
+def _text(value: Any, longest: int, too_long: str) -> str:
+    if not isinstance(value, str):
+        raise refuse("must be a text")
+    text = whole(value).strip()
+    if len(text) > longest:
+        raise refuse(too_long)
+    return text
+
+
+def _name(value: Any) -> str:
+    name = tidy_name(_text(value, LONGEST_NAME, NAME_TOO_LONG))
+    if not name:
+        raise refuse(NAME_LENGTH)
+    if not has_visible(name):
+        raise refuse(NOT_VISIBLE)
+    return name
+
+
+def _description(value: Any) -> str:
+    return "" if value is None else _text(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
+
+
+def _role(value: Any) -> str:
+    if not isinstance(value, str) or value not in ROLES:
+        raise refuse(N_("must be member, moderator or admin"))
+    return value
+
+
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
+]
+Description = Annotated[
+    str,
+    BeforeValidator(_description),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_DESCRIPTION}, NULL]}),
+]
+Role = Annotated[str, BeforeValidator(_role), WithJsonSchema({"type": "string", "enum": list(ROLES)})]
+
+
+class NewCommunityBody(Body):
+    """A new community. Only `name` is required."""
+
+    media = JSON
+
+    name: Name = Field(examples=["Mirpur 10 commuters"])
+    description: Description = ""
+    open: Flag = Field(True, description="anyone can join")
+    listed: Flag = Field(True, description="anyone can find it; only members get in")
+    count_anonymous: Flag = Field(False, description=COUNT_ANONYMOUS)
+    public_count: Flag = Field(False, description=PUBLIC_COUNT)
+
+    def values(self) -> dict[str, Any]:
+        """The domain's names and values."""
+        return _named(self.model_dump())
+
+
+class CommunityChangesBody(Body):
+    """The fields to change. Fields that are missing or null are not changed."""
+
+    media = JSON
+
+    name: Name | None = None
+    description: Description | None = None
+    open: Flag | None = None
+    listed: Flag | None = None
+    count_anonymous: Flag | None = Field(None, description=COUNT_ANONYMOUS)
+    public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
+
+    def changes(self) -> dict[str, Any]:
+        return _named(self.model_dump(exclude_none=True))
+
+
+class JoinBody(Body):
+    """The body is optional."""
+
+    media = JSON
+    may_be_absent = True
+
+    visitorId: OptionalVisitorId = Field(
+        None, description="the visitorId used before there was an account; records a conversion"
+    )
+
+
+class InvitationBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+    role: Role
+
+
+class RoleBody(Body):
+    media = JSON
+
+    role: Role

@@ -1,0 +1,1 @@
+"""What pages of communities and of the panel share."""

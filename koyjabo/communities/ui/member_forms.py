@@ -1,0 +1,134 @@
+"""The forms that change the members of a community, for its own pages and the panel: each is read and carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask import request
+from flask_babel import gettext as _
+
+from koyjabo.communities.api.requests import InvitationBody, RoleBody
+from koyjabo.communities.communities import ROLES, Community, Member, MemberSearch
+from koyjabo.communities.invitation_queries import PendingInvitation
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
+from koyjabo.core.identity import Account
+from koyjabo.core.text import N_
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import language, translated
+from koyjabo.webkit.pages import links
+from koyjabo.webkit.pages.errors import STATUS
+from koyjabo.webkit.pages.flash import Undo
+
+ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
+
+INVITED = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
+"""The messages about invitations that were not mailed, though this server sends mails."""
+
+
+class MemberProblem(NamedTuple):
+    """The status and the errors with which the list of members is shown; by default without errors."""
+
+    status: int = 200
+    invitation: Form[InvitationBody] | None = None  # the form with its errors
+    refused: tuple[str, KoyJaboError] | None = None  # (user_id, error) of a member who was not changed
+
+    @property
+    def form(self) -> Form[InvitationBody]:
+        return self.invitation or Form(InvitationBody, {"role": MEMBER})
+
+
+NO_PROBLEM = MemberProblem()
+
+
+class MemberChange(NamedTuple):
+    """The change a form has made, for the message about it (`flash.SENTENCES`)."""
+
+    code: str
+    about: str  # the name or email of the person
+    undo: Undo | None = None
+
+
+Result = MemberProblem | MemberChange
+
+
+def search() -> MemberSearch:
+    """The members that the request asks for."""
+    role = request.args.get("role", "")
+    return MemberSearch(request.args.get("query", "").strip(), role if role in ROLES else "")
+
+
+def invite(account: Account, community_id: str, count: Callable[[], None] = lambda: None) -> Result:
+    """Carry out the form of the current request.
+
+    `count` is called before the person is invited, and may raise TooManyRequests.
+    """
+    form = Form(InvitationBody)
+    body = form.read()
+    if body is None:
+        return MemberProblem(422, form)
+    count()
+    made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
+    return MemberChange(INVITED.get(made.mail, "invited"), body.email)
+
+
+def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
+    """The invitations to a community, for its admins, each with its link."""
+    found = current()[CommunityServices].invitations.pending(account, community_id)
+    return [(each, links.invitation(token)) for each, token in found]
+
+
+def set_role(account: Account, community_id: str, user_id: str) -> Result:
+    body = Form(RoleBody).read()
+    if body is None:
+        return MemberProblem(422)
+    role = body.role
+
+    def act() -> MemberChange:
+        given = current()[CommunityServices].directory.set_role(account, community_id, user_id, role)
+        undo = Undo(request.full_path.rstrip("?"), {"role": given.role_before}) if given.role_before else None
+        return MemberChange("role_given", given.member.name, undo)
+
+    return _attempt(user_id, act)
+
+
+def remove(account: Account, community_id: str, user_id: str, back: str) -> Result:
+    """`back` is the path of the list. Raises Unconfirmed."""
+
+    def act() -> MemberChange:
+        community, member = current()[CommunityServices].directory.removable(account, community_id, user_id)
+        confirm(removal(account, community, member, back))
+        current()[CommunityServices].directory.remove_member(account, community_id, user_id)
+        is_own = member.user_id == account.id
+        return MemberChange("left", community.name) if is_own else MemberChange("member_removed", member.name)
+
+    return _attempt(user_id, act)
+
+
+def removal(account: Account, community: Community, member: Member, back: str) -> Question:
+    """The question before the end of a membership."""
+    role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
+    if member.user_id == account.id:
+        title = _("Leave %(community)s?", community=community.name)
+        effect, label = _("You will no longer see how many people are online here."), _("Leave")
+    else:
+        title = _("Remove %(name)s from %(community)s?", name=member.name, community=community.name)
+        effect, label = _("They lose their role, and the numbers and pages of this community, at once."), _("Remove")
+    return Question(title, (effect, role, _return(community)), label, back)
+
+
+def _return(community: Community) -> str:
+    if community.is_open:
+        return str(_("The community is open: it can be joined again."))
+    return str(_("The community is invitation only: coming back takes a new invitation."))
+
+
+def _attempt(user_id: str, act: Callable[[], MemberChange]) -> Result:
+    try:
+        return act()
+    except (UnknownUser, LastAdmin) as error:
+        return MemberProblem(STATUS[error.code], refused=(user_id, error))

@@ -1,0 +1,1 @@
+"""What every part speaks of: errors, the clock, identities, texts."""

@@ -1,0 +1,154 @@
+"""The one source of time: milliseconds since the Unix epoch; days and hours of TIMEZONE, and days that people type."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.text import ASCII_DIGITS, N_
+
+MINUTE_MS = 60 * 1000
+QUARTER_HOUR_MS = 15 * MINUTE_MS
+CACHE_SIZE = 1000
+
+
+def system_now_ms() -> int:
+    """Wall clock, ms since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def system_elapsed_ms() -> int:
+    """Monotonic time, ms since an arbitrary moment. Corrections of the wall clock do not affect it."""
+    return time.monotonic_ns() // 1_000_000
+
+
+def iso(at_ms: int) -> str:
+    """`2025-12-16T04:48:38.412Z`, as every timestamp on the wire is written."""
+    moment = datetime.fromtimestamp(at_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def shifted(day: str, days: int) -> str:
+    """The day `days` after `day`, or before it if negative."""
+    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
+TYPED_YEARS = range(1971, 9999)
+NOT_A_DAY = N_("must be a day, such as 2025-12-16")
+
+
+class Days(NamedTuple):
+    """Both included; None means no limit."""
+
+    first: date | None
+    last: date | None
+
+
+def typed_days(first_day: str, last_day: str) -> Days:
+    """Days in ISO format, with digits of any script; "" means no limit. Raises InvalidInput by field."""
+    problems: dict[str, str] = {}
+    typed = {"first_day": first_day, "last_day": last_day}
+    first, last = (_typed_day(name, text.translate(ASCII_DIGITS).strip(), problems) for name, text in typed.items())
+    if first and last and first > last:
+        problems["last_day"] = N_("must not be before the first day")
+    if problems:
+        raise InvalidInput(details=problems)
+    return Days(first, last)
+
+
+def _typed_day(name: str, text: str, problems: dict[str, str]) -> date | None:
+    try:
+        found = date.fromisoformat(text) if text else None
+    except ValueError:
+        found = date.min
+    if found is not None and found.year not in TYPED_YEARS:
+        problems[name] = NOT_A_DAY
+        return None
+    return found
+
+
+class Bucket(NamedTuple):
+    """The local day and the start of the local hour in which a moment is counted."""
+
+    day: str  # YYYY-MM-DD in TIMEZONE
+    hour_s: int  # seconds since 1970-01-01 UTC at which that local hour began
+
+
+class Clock:
+    """The server's time: `now_ms` for days and records, `elapsed_ms` for durations.
+
+    Tests replace both. Code that counts must not read the system's time in another way.
+    """
+
+    def __init__(
+        self,
+        zone: ZoneInfo,
+        now_ms: Callable[[], int] = system_now_ms,
+        elapsed_ms: Callable[[], int] = system_elapsed_ms,
+    ) -> None:
+        self.now_ms = now_ms
+        self.elapsed_ms = elapsed_ms
+        self._zone = zone
+        self._buckets: dict[int, Bucket] = {}
+        self._beginnings: dict[str, int] = {}
+
+    def today(self) -> str:
+        """The local date, YYYY-MM-DD. It changes at local midnight, with daylight saving time as well."""
+        return self.bucket(self.now_ms()).day
+
+    def bucket(self, at_ms: int) -> Bucket:
+        """The day and hour of a visit at `at_ms`.
+
+        Cached by quarter hour: the offsets of all zones, and their changes, fall on quarters of an hour.
+        """
+        quarter = at_ms // QUARTER_HOUR_MS
+        found = self._buckets.get(quarter)
+        if found is None:
+            if len(self._buckets) >= CACHE_SIZE:
+                self._buckets.clear()
+            found = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
+        return found
+
+    def began_s(self, day: str) -> int:
+        """Seconds since 1970-01-01 UTC at which a local day begins, with the later hour where midnight is missing."""
+        found = self._beginnings.get(day)
+        if found is None:
+            if len(self._beginnings) >= CACHE_SIZE:
+                self._beginnings.clear()
+            midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self._zone)
+            found = self._beginnings[day] = int(midnight.timestamp())
+        return found
+
+    def range_ms(self, days: Days) -> tuple[int | None, int | None]:
+        """The moments, ms, at which days begin and have ended."""
+        first, last = days
+        began = None if first is None else self.began_s(first.isoformat()) * 1000
+        ended = None if last is None else self.began_s((last + timedelta(1)).isoformat()) * 1000
+        return began, ended
+
+    def hours(self, first: str, last: str) -> list[int]:
+        """The starts of all local hours of the days from `first` to `last`, seconds since 1970-01-01 UTC."""
+        ended_s = self.began_s(shifted(last, 1))
+        halves = range(self.began_s(first), ended_s, 1800)  # half hours, because some zones change by half an hour
+        return sorted({self._bucket_of(half_s).hour_s for half_s in halves})
+
+    def local(self, at_s: int) -> str:
+        """Local time in ISO 8601, as `2025-10-10T14:00:00+06:00`."""
+        return datetime.fromtimestamp(at_s, self._zone).isoformat()
+
+    def same_time_ms(self, day: str) -> int:
+        """The moment, ms, at which the local time on another day is that of now."""
+        now_ms = self.now_ms()
+        local = datetime.fromtimestamp(now_ms // 1000, self._zone).replace(tzinfo=None)
+        then = datetime.combine(date.fromisoformat(day), local.time(), self._zone)
+        return int(then.timestamp()) * 1000 + now_ms % 1000
+
+    def _bucket_of(self, at_s: int) -> Bucket:
+        local = datetime.fromtimestamp(at_s, self._zone)
+        into_hour = timedelta(minutes=local.minute, seconds=local.second)
+        return Bucket(local.date().isoformat(), at_s - int(into_hour.total_seconds()))

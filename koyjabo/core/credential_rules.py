@@ -1,0 +1,59 @@
+"""Rules for email addresses, passwords and names, for every way in which they can be entered.
+
+Each function returns the normalised value, or raises ValueError with the end of a sentence: "must …".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from koyjabo.core.text import N_, has_visible, tidy_name
+
+LONGEST_EMAIL = 254
+LONGEST_LOCAL_PART = 64
+EMAIL_TOO_LONG = N_("must not be longer than 254 characters (64 before the @)")
+LONGEST_NAME = 200
+SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 128
+PASSWORD_LENGTH = N_("must have 8 to 128 characters")
+
+UNUSABLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""White space, control characters, surrogates, and invisible characters."""
+
+DOMAIN = re.compile(r"[\w-]+(\.[\w-]+)*")
+
+
+def email(value: str) -> str:
+    """An address as its owner wrote it, in NFC."""
+    value = unicodedata.normalize("NFC", value.strip())
+    local, _, domain = value.rpartition("@")
+    if UNUSABLE.search(value) or "@" in local or not local or not DOMAIN.fullmatch(domain):
+        raise ValueError(N_("must be an email address, such as ayesha@example.com"))
+    if max(len(value), len(email_key(value))) > LONGEST_EMAIL or len(local) > LONGEST_LOCAL_PART:
+        raise ValueError(EMAIL_TOO_LONG)
+    return value
+
+
+def email_key(value: str) -> str:
+    """Equal for all spellings of one address: case and Unicode composition make no difference."""
+    composed = unicodedata.normalize("NFC", value.strip())
+    return unicodedata.normalize("NFC", composed.casefold())
+
+
+def password(value: str) -> str:
+    """Only the length is restricted, not the characters. In NFC, because keyboards compose letters differently."""
+    if re.search(r"[\ud800-\udfff]", value):
+        raise ValueError("must be a text of whole characters")
+    value = unicodedata.normalize("NFC", value)
+    if not SHORTEST_PASSWORD <= len(value) <= LONGEST_PASSWORD:
+        raise ValueError(PASSWORD_LENGTH)
+    return value
+
+
+def name(value: str | None, of: str) -> str:
+    """On one line, cut to LONGEST_NAME. Without a name that can be seen, the local part of the email address `of`; all
+    of it if even that cannot be seen.
+    """
+    words = " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", " ", value or "").split())
+    names = tidy_name(words)[:LONGEST_NAME].strip(), tidy_name(of.rpartition("@")[0])
+    return next(filter(has_visible, names), of)

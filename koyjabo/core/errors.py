@@ -1,0 +1,315 @@
+"""The errors of the domain. Each transport has one table from `code` to its own status or close code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koyjabo.core.text import N_
+
+
+class KoyJaboError(Exception):
+    """An error with a code for programs, a sentence a person can act on, and details by field.
+
+    `retry_after_s` is set if the client should try again later.
+    """
+
+    code = "internal_error"
+    sentence = N_("Something went wrong on our side. Please try again.")
+    retry_after_s: int | None = None
+
+    def __init__(self, sentence: str | None = None, details: dict[str, Any] | None = None) -> None:
+        super().__init__(sentence or self.sentence)
+        self.details = details or {}
+
+
+class InvalidInput(KoyJaboError):
+    """Fields of the request are invalid. `details` has the reason by field."""
+
+    code = "invalid_input"
+    sentence = N_("Some fields are not valid; see details.")
+
+
+class InvalidJson(KoyJaboError):
+    code = "invalid_json"
+    sentence = "The body must be one JSON object in UTF-8."
+
+
+class UnsupportedBody(KoyJaboError):
+    code = "unsupported_media_type"
+    sentence = "Send the body as application/json (or as text/plain, as sendBeacon does), not compressed."
+
+
+class NotBridged(KoyJaboError):
+    code = "not_bridged"
+    sentence = "Of this program's calls, only counting a visit and reading data/stats/global.json are served here."
+
+
+class UnknownVisitor(KoyJaboError):
+    code = "unknown_visitor"
+    sentence = "This visitorId has not registered a visit yet. Call POST /api/visitor/register first."
+
+
+class NotYetForgotten(KoyJaboError):
+    """The visitor has very many visits, of which only some are erased so far. The next request continues."""
+
+    code = "not_yet_forgotten"
+    sentence = "Erasing this visitor takes several requests. Repeat the request until it succeeds."
+    retry_after_s = 1
+
+
+class StillCounting(KoyJaboError):
+    """The projection of the ledger has many visits to read, after an upgrade or a repair (specification: Reports)."""
+
+    code = "still_counting"
+    sentence = N_("The visits of this server are being counted for reports. Please try again in a moment.")
+    retry_after_s = 10
+
+
+class UnknownCommunity(KoyJaboError):
+    code = "unknown_community"
+    sentence = N_("Community not found, or you have no access to it.")
+
+
+class Unauthenticated(KoyJaboError):
+    code = "unauthenticated"
+    sentence = "Log in first: send an access token as Authorization: Bearer, or the session's cookies."
+
+
+class InvalidToken(KoyJaboError):
+    code = "invalid_token"
+    sentence = "This token is not valid, or it has been revoked. Log in again."
+
+
+class TokenExpired(KoyJaboError):
+    code = "token_expired"
+    sentence = "This token has expired. Get a new pair from POST /api/auth/refresh, or log in again."
+
+
+class WrongCredentials(KoyJaboError):
+    code = "wrong_credentials"
+    sentence = N_("Wrong email or password.")
+
+
+class WrongCode(KoyJaboError):
+    """Of an authenticator app, or a recovery code."""
+
+    code = "wrong_code"
+    sentence = N_("This code is wrong, or it was used already. Enter the newest one.")
+
+
+class WrongPasskey(KoyJaboError):
+    code = "wrong_passkey"
+    sentence = N_("This passkey could not be verified. Try again, or use another way.")
+
+
+class SecondFactorExpired(KoyJaboError):
+    """The second step of a login is over: finished, too late, or after too many wrong codes."""
+
+    code = "second_factor_expired"
+    sentence = N_("This took too long, or there were too many wrong codes. Start again.")
+
+
+class SecondFactorOn(KoyJaboError):
+    code = "second_factor_on"
+    sentence = N_("An authenticator app is set up already. Turn it off first to set up another one.")
+
+
+class NoSecondFactor(KoyJaboError):
+    code = "no_second_factor"
+    sentence = N_("There is no authenticator app to confirm or to turn off. Begin to set one up.")
+
+
+class EmailUnconfirmed(KoyJaboError):
+    code = "email_unconfirmed"
+    sentence = N_(
+        "Confirm your email first, with the link that we have mailed you. The page of your account sends a new one."
+    )
+
+
+class UnknownPasskey(KoyJaboError):
+    code = "unknown_passkey"
+    sentence = N_("Passkey not found. It may have been removed already.")
+
+
+class TooManyPasskeys(KoyJaboError):
+    code = "too_many_passkeys"
+    sentence = N_("An account can have 20 passkeys. Remove one that you do not use any more.")
+
+
+class Forbidden(KoyJaboError):
+    code = "forbidden"
+    sentence = N_("Your role does not allow this.")
+
+
+class AccountDisabled(Forbidden):
+    code = "account_disabled"
+    sentence = N_("This account is disabled.")
+
+
+class WrongCsrfToken(KoyJaboError):
+    code = "wrong_csrf_token"
+    sentence = (
+        "With the session's cookies, send the value of csrf_access_token as X-CSRF-TOKEN "
+        "(to refresh: the value of csrf_refresh_token)."
+    )
+
+
+class EmailTaken(KoyJaboError):
+    code = "email_taken"
+    sentence = N_("An account with this email already exists. Log in, or use another email.")
+
+
+class UnknownUser(KoyJaboError):
+    code = "unknown_user"
+    sentence = N_("User not found. This person has to sign up first.")
+
+
+class UnknownInvitation(KoyJaboError):
+    code = "unknown_invitation"
+    sentence = N_("This invitation is not valid any more. Ask for a new one.")
+
+
+class UnknownLink(KoyJaboError):
+    code = "unknown_link"
+    sentence = N_("This link is not valid any more: it was used, it is too old, or a part of it is missing.")
+
+
+class UnknownShare(KoyJaboError):
+    """It never was, has expired, or was ended."""
+
+    code = "unknown_share"
+    sentence = N_("This share link is not valid any more. Ask for a new one.")
+
+
+class ShareLocked(KoyJaboError):
+    code = "share_locked"
+    sentence = N_("This share link has a password. Open the link in a browser and enter it first.")
+
+
+class WrongPassword(WrongCredentials):
+    """Of a share link."""
+
+    code = "wrong_password"
+    sentence = N_("Wrong password.")
+
+
+class TooManyShares(KoyJaboError):
+    code = "too_many_shares"
+    sentence = N_("You have 200 share links, the most for one account. End one first.")
+
+
+class UnknownSession(KoyJaboError):
+    code = "unknown_session"
+    sentence = N_("Session not found. It may have ended already.")
+
+
+class UnknownAnnotation(KoyJaboError):
+    code = "unknown_annotation"
+    sentence = N_("Annotation not found. It may have been removed already.")
+
+
+class LastAdmin(KoyJaboError):
+    code = "last_admin"
+    sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
+
+
+class TooManyCommunities(KoyJaboError):
+    code = "too_many_communities"
+    sentence = N_("You have created 20 communities, the most for one account. Delete one first, or ask a site admin.")
+
+
+class TotalWouldFall(KoyJaboError):
+    code = "total_would_fall"
+    sentence = "This would lower the total, which open pages ignore. Start a new count: pages accept that."
+
+
+class TooManyRequests(KoyJaboError):
+    code = "rate_limited"
+    sentence = "Too many requests from this address. Wait as long as Retry-After says, then try again."
+
+    def __init__(self, retry_after_s: int, sentence: str | None = None) -> None:
+        super().__init__(sentence)
+        self.retry_after_s = retry_after_s
+
+
+class TooBusy(KoyJaboError):
+    code = "too_busy"
+    sentence = N_("Too many people are logging in right now. Please try again shortly.")
+    retry_after_s = 5
+
+
+class TooManyConnections(KoyJaboError):
+    code = "too_many_connections"
+    sentence = N_("This server has no place for another connection. Please try again shortly.")
+    retry_after_s = 10
+
+
+class MailUnavailable(KoyJaboError):
+    """SMTP_URL is not set."""
+
+    code = "mail_unavailable"
+    sentence = N_("This server sends no mails. Ask the people who run this site.")
+
+
+class BadHandshake(KoyJaboError):
+    code = "bad_handshake"
+    sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
+
+
+class UnsupportedWebSocket(KoyJaboError):
+    code = "upgrade_required"
+    sentence = "Sec-WebSocket-Version must be 13."
+
+
+class NoWebSockets(KoyJaboError):
+    """The application runs under another WSGI server (specification: Python names)."""
+
+    code = "websockets_unavailable"
+    sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+
+
+class NoStreams(KoyJaboError):
+    """The application runs under another WSGI server (specification: Python names)."""
+
+    code = "streams_unavailable"
+    sentence = "Streams need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+
+
+class InvalidMessage(KoyJaboError):
+    """A client's message on a socket is invalid."""
+
+    code = "invalid_message"
+    sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'
+
+
+class UnusableDatabase(KoyJaboError):
+    """The database cannot store visits, and waiting will not change that."""
+
+    code = "unusable_database"
+
+
+class DatabaseInUse(KoyJaboError):
+    """Another process excludes this operation. The message says which one, and what to do."""
+
+
+class LedgerUnavailable(KoyJaboError):
+    """Nothing could be committed, so nothing was counted (specification: Failures)."""
+
+    code = "ledger_unavailable"
+    sentence = N_("The database cannot be reached right now; nothing was changed or counted. Please try again shortly.")
+    retry_after_s = 2
+
+    @classmethod
+    def because(cls, cause: Exception) -> LedgerUnavailable:
+        """An error to raise elsewhere than where `cause` was caught."""
+        error = cls()
+        error.__cause__ = cause
+        return error
+
+
+class DiskAlmostFull(KoyJaboError):
+    """The rest of the database's disk is kept for visits (specification: Failures)."""
+
+    code = "disk_almost_full"
+    sentence = "The disk of this server is almost full, so events are not recorded. Send them again later."
+    retry_after_s = 60

@@ -1,0 +1,69 @@
+"""The identity of a caller: an account, a login, and their ids."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from koyjabo.core.errors import Forbidden
+from koyjabo.core.text import N_
+
+SITE_ROLES = ("member", "viewer", "admin")
+"""Of an account on the whole site, from the lowest to the highest. A viewer sees the pages of the panel, without emails
+and visitorIds, and changes nothing there.
+"""
+
+SITE_MEMBER, SITE_VIEWER, SITE_ADMIN = SITE_ROLES
+
+MASKED = "•••"
+"""Shown to viewers of the site in place of an email or a visitorId."""
+
+DELETED = "~"
+"""Stored in place of the id of a user whose account was deleted."""
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def uuid_of(text: str) -> str | None:
+    """An id as it is stored; None if `text` is not a UUID."""
+    return text.lower() if UUID.fullmatch(text.lower()) else None
+
+
+class Account(NamedTuple):
+    """The account of a user, as other packages see it."""
+
+    id: str
+    email: str
+    name: str
+    is_admin: bool
+    is_viewer: bool = False
+
+    @property
+    def sees_panel(self) -> bool:
+        return self.is_admin or self.is_viewer
+
+    def require_site_viewer(self) -> None:
+        """Raises Forbidden if the account is neither a viewer nor an admin of the site."""
+        if not self.sees_panel:
+            raise Forbidden(N_("Only site admins may see this."))
+
+    def require_site_admin(self) -> None:
+        """Raises Forbidden if the account is not an admin of the site."""
+        if not self.is_admin:
+            raise Forbidden(N_("Only site admins may do that."))
+
+
+OPERATOR = Account("", "", "", is_admin=True)
+"""Acts at the command line and at start-up. It is not stored."""
+
+
+def site_role(is_admin: bool, is_viewer: bool) -> str:
+    """The highest of SITE_ROLES."""
+    return SITE_ADMIN if is_admin else SITE_VIEWER if is_viewer else SITE_MEMBER
+
+
+class Login(NamedTuple):
+    """A logged-in account and its session."""
+
+    account: Account
+    session_id: str

@@ -1,0 +1,26 @@
+"""The version, and the folders of the program's files, in a checkout and in an installed wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+VERSION = "1.0.0"
+"""The only definition of the version; pyproject.toml reads it."""
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CHECKOUT = _PACKAGE.parent
+_SHIPPED_MIGRATIONS = _PACKAGE / "migrations"
+
+
+def migrations() -> Path:
+    """The folder of migrations: beside the package in a checkout, inside it in an installed wheel."""
+    return _SHIPPED_MIGRATIONS if _is_wheel() else _CHECKOUT / "migrations"
+
+
+def home() -> Path:
+    """The folder of `instance/` and `.env`: the checkout, or the folder in which an installed program was started."""
+    return Path.cwd() if _is_wheel() else _CHECKOUT
+
+
+def _is_wheel() -> bool:
+    return _SHIPPED_MIGRATIONS.is_dir()

@@ -1,0 +1,38 @@
+"""The services of one application, found by their class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from koyjabo.core.clock import Clock
+from koyjabo.core.lifetime import Lifetime
+from koyjabo.core.signals import Signals
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Each feature adds one object, made by its `build`; doors and later features look it up: `services[Visits]`."""
+
+    clock: Clock
+    signals: Signals
+    lifetime: Lifetime
+    _by_class: dict[type, Any] = field(default_factory=dict)
+
+    def add(self, service: T) -> T:
+        self._by_class[type(service)] = service
+        return service
+
+    def __getitem__(self, kind: type[T]) -> T:
+        """Raises KeyError if the feature has not been built."""
+        return cast(T, self._by_class[kind])
+
+    def start(self) -> None:
+        """Start the periodic work. Idempotent."""
+        self.lifetime.start()
+
+    def close(self) -> None:
+        """Commit pending writes and close the database. Idempotent."""
+        self.lifetime.close()

@@ -1,0 +1,46 @@
+"""The signals by which services publish events within one application; `application.event_handlers` lists
+their handlers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from blinker import Signal
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """Publishers get a signal's `send` as a constructor argument and pass the event's subject as its sender.
+
+    Receivers are called before `send` returns, in no particular order. A signal with one receiver takes 3.7 µs and a
+    plain call 0.1, so events of every visit are plain calls (`counting.visits`).
+    """
+
+    active_changed: Signal = field(default_factory=Signal)
+    """Other workers have changed the active visitors of a scope. Subject: the scope."""
+
+    online_changed: Signal = field(default_factory=Signal)
+    """The count of online members may have changed. Subject: the scope."""
+
+    access_revoked: Signal = field(default_factory=Signal)
+    """This worker has revoked a permission. Subject: the id of the session, user or community."""
+
+    visitor_forgotten: Signal = field(default_factory=Signal)
+    """This worker has erased a visitor. Subject: the visitor_id; `scopes` are those of their visits."""
+
+    visitor_converted: Signal = field(default_factory=Signal)
+    """An anonymous visitor was identified as a user. Subject: the `Conversion`."""
+
+    visitor_identified: Signal = field(default_factory=Signal)
+    """Somebody has signed up, logged in or joined in a browser. Subject: the user's id; `visitor_id` is that of the
+    browser, `environ` the WSGI environment of the request.
+    """
+
+    value_received: Signal = field(default_factory=Signal)
+    """Another worker has published a value. Subject: the name of the room; `state` is JSON."""
+
+    members_attended: Signal = field(default_factory=Signal)
+    """Members have been in a community. Subject: its id; `users` are their ids, `at_ms` is the time."""
+
+    redis_returned: Signal = field(default_factory=Signal)
+    """Redis answers again after an outage. No subject."""

@@ -1,0 +1,105 @@
+"""POST /api/visitor/…: register a visit, keep a visitor active, erase a visitor."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import request
+
+from koyjabo.counting.schemas import RegisteredAnswer, registered_answer
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Receipt
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.network import languages
+from koyjabo.network.services import NetworkServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.lanes.calls import Call, lane
+from koyjabo.webkit.limits import limits, rate_limits
+from koyjabo.webkit.openapi.describe import describe
+from koyjabo.webkit.schemas.bodies import ForgetBody, HeartbeatBody, NewVisitBody
+
+REFUSALS = {
+    400: "a field cannot be used; nothing was counted",
+    413: "over 16 KB; nothing was counted",
+    415: "not JSON; nothing was counted",
+    429: "too many from this address, or of this visitor; nothing was counted; see Retry-After",
+    503: "nothing could be committed, so nothing was counted; see Retry-After",
+}
+
+
+@bp.post("/visitor/register")
+@describe(
+    "Register a visit",
+    {200: RegisteredAnswer, 404: "no such community", **REFUSALS},
+    body=NewVisitBody,
+    headers={"Idempotency-Key": "used as visitId if the body has none"},
+)
+@lane
+def register_visit(call: Call) -> Answer:
+    """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
+    what is refused.
+
+    With a valid access token, the visit belongs to that user; otherwise it is anonymous.
+    """
+    call.count_address("registrations", limits.NOT_COUNTED)
+    receipt, visits = register(call, call.body(NewVisitBody)), call.services[CountingServices].visits
+    stats = visits.newest() if receipt else visits.stats()
+    return registered_answer(receipt, call.services[CountingServices].own_numbers, stats)
+
+
+def register(call: Call, body: NewVisitBody) -> Receipt | None:
+    """Register the visit of a request that is counted for its address. None for an ignored crawler.
+
+    Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
+    """
+    services = call.services
+    call.count_visitor("visits", body.visitorId, limits.NOT_COUNTED)
+    is_anonymous = services[CountingServices].anonymity.is_asked(call.environ, body.anonymous)
+    place = services[NetworkServices].places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
+    fingerprint = services[PresenceServices].visitor_sockets.fingerprint(call.environ)
+    visits = services[CountingServices].visits
+    language = languages.first_of(call.environ.get("HTTP_ACCEPT_LANGUAGE"))
+    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id(), language)
+    visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
+    receipt = visits.register(call.within_budget(visit))
+    if receipt is not None and receipt.duplicate:
+        call.uncount_visitor("visits", body.visitorId)
+    return receipt
+
+
+@bp.post("/visitor/heartbeat")
+@describe(
+    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
+)
+@lane
+def heartbeat(call: Call) -> Answer:
+    """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
+    call.count_address("heartbeats")
+    body, counting = call.body(HeartbeatBody), call.services[CountingServices]
+    call.count_visitor("heartbeats", body.visitorId)
+    is_anonymous = counting.anonymity.is_asked(call.environ, body.anonymous)
+    place = call.services[NetworkServices].places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
+    visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
+    counting.visits.keep_active(visitor_id, place)
+    return Answer(HTTPStatus.NO_CONTENT, [])
+
+
+@bp.post("/visitor/forget")
+@describe(
+    "Erase a visitor; the totals stay the same",
+    {204: None, **REFUSALS, 503: "not done, or not finished; repeat the request, see Retry-After"},
+    body=ForgetBody,
+)
+def forget() -> tuple[str, int]:
+    """Erase a visitor, and their anonymous visits of today. 204 also if the id is unknown. Knowing the id is enough to
+    erase it.
+    """
+    rate_limits.count_erasure()
+    visitor_id, services = ForgetBody.of(request).visitorId, current()
+    services[MaintenanceServices].erasure.forget_oneself(
+        visitor_id, *services[CountingServices].anonymity.names(visitor_id)
+    )
+    return "", 204

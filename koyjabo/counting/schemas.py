@@ -1,0 +1,97 @@
+"""The bodies of responses of the public API. The stats object is serialised once for each revision."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel, Field
+from werkzeug.http import parse_etags
+
+from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
+from koyjabo.counting.visit_number.visit_numbers import OwnNumbers
+from koyjabo.counting.visits import Receipt
+from koyjabo.webkit.http.responses import Answer
+
+JSON = "application/json"
+CONTENT = ("Content-Type", JSON)
+
+
+class Place(BaseModel):
+    count: int
+
+
+class StatsAnswer(BaseModel):
+    """The numbers of the site at one revision."""
+
+    totalVisitors: int = Field(description="the newest ordinal; the same number as totalVisits", examples=[4001])
+    totalVisits: int = Field(examples=[4001])
+    todayVisits: int = Field(description="since midnight in TIMEZONE", examples=[145])
+    activeUsers: int = Field(description="visitors seen in the last ACTIVE_WINDOW_SECONDS", examples=[3])
+    uniqueVisitors: int = Field(examples=[3821])
+    locations: dict[str, Place] = Field(description="the active visitors by place; they add up to activeUsers")
+    revision: int = Field(description="increases with every change; time in ms since 1970", examples=[1765860518412])
+    epoch: str = Field(description="creation time of the database, base 36", examples=["mj8k2f1x"])
+    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    stale: bool | None = Field(
+        None, description="true if the database cannot be read; the numbers are the last known ones"
+    )
+
+
+class LastVisitAnswer(BaseModel):
+    at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    place: str | None = Field(description="null if it is unknown, or fewer than 3 active visitors are there")
+
+
+class VisitAnswer(BaseModel):
+    ordinal: int = Field(examples=[4001])
+    today: int | None = Field(
+        description="its number in its day; null for a retry of a visit from before there were such numbers",
+        examples=[145],
+    )
+    duplicate: bool = Field(description="true for a retry: the visit was counted before, with these numbers")
+    share: str = Field(description="path of a page that shows the number", examples=["/n/4001?s=pTr0…"])
+
+
+class RegisteredAnswer(BaseModel):
+    success: bool
+    visit: VisitAnswer | None = Field(description="null for a declared crawler where BOT_POLICY is ignore: not counted")
+    stats: StatsAnswer
+
+
+class ErrorAnswer(BaseModel):
+    error: str = Field(description="a sentence a person can act on")
+    code: str = Field(description="for programs; stable")
+    details: dict[str, Any]
+
+
+writer = StatsWriter()
+
+
+def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> Answer:
+    """304 if `If-None-Match` has the tag of these stats."""
+    return answer_or_304(environ, stats.tag, JSON, stats.json)
+
+
+def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> Answer:
+    """`body`, or 304 if `If-None-Match` has its tag."""
+    shown = environ.get("HTTP_IF_NONE_MATCH")
+    if shown is not None and parse_etags(shown).contains_weak(tag):
+        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(tag))
+    return Answer(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
+
+
+def revalidated(tag: str) -> list[tuple[str, str]]:
+    """Headers of a response that caches may store but must revalidate each time."""
+    return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
+
+
+def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> Answer:
+    visit = "null"
+    if receipt is not None:
+        duplicate = "true" if receipt.duplicate else "false"
+        today = "null" if receipt.day_number is None else receipt.day_number
+        share = own_numbers.path(receipt.ordinal, receipt.snapshot.epoch)
+        visit = f'{{"ordinal":{receipt.ordinal},"today":{today},"duplicate":{duplicate},"share":"{share}"}}'
+    body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
+    return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)

@@ -1,0 +1,59 @@
+"""What counting offers to other packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from koyjabo.base import Base
+from koyjabo.core.extensions import db
+from koyjabo.counting import milestones
+from koyjabo.counting.anonymity import Anonymity
+from koyjabo.counting.ledger import Ledger, open_store
+from koyjabo.counting.milestones import Milestones
+from koyjabo.counting.pulse import Pulse
+from koyjabo.counting.recent_visits_queries import recent_visits
+from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.unsaved_visits import UnsavedVisits
+from koyjabo.counting.visit_number.visit_numbers import OwnNumbers
+from koyjabo.counting.visits import Visits
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+
+
+@dataclass(frozen=True, slots=True)
+class CountingServices:
+    visits: Visits
+    anonymity: Anonymity
+    unsaved: UnsavedVisits
+    milestones: Milestones
+    pulse: Pulse
+    own_numbers: OwnNumbers
+
+
+def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
+    """`snapshot` is the current one of the site's counter. Needs an application context. Raises LedgerUnavailable."""
+    settings, database, clock = base.settings, base.database, base.clock
+    presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
+    if isinstance(presence.active_visitors, MemoryActiveVisitors):  # no other worker knows who is active
+        window_ms, now_ms = settings.active_window_seconds * 1000, clock.now_ms()
+        presence.active_visitors.restore(recent_visits(db.engine, now_ms - window_ms), now_ms)
+    store = open_store(settings.database, clock, milestones=announced)
+    on_batch = base.services[ObservabilityServices].metrics.committed
+    visits = Visits(
+        partial(Ledger, store, base.runtime, on_batch),
+        presence.active_visitors,
+        clock,
+        snapshot,
+        ignores_bots=settings.bot_policy == "ignore",
+        on_visit=presence.visitor_sockets.visited,
+    )
+    return CountingServices(
+        visits=visits,
+        anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),
+        unsaved=UnsavedVisits(visits, clock),
+        milestones=announced,
+        pulse=Pulse(database, clock, visits),
+        own_numbers=OwnNumbers(database, settings.secret_key),
+    )

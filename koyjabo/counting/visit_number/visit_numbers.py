@@ -1,0 +1,37 @@
+"""The link of a visit's own number (specification: The number of a visit).
+
+The signature keeps strangers from listing when each visit came: only a visitor is told the link. It is bound to the
+epoch, so that a new count that reaches the same number again does not answer the links of the old one.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64encode
+
+from koyjabo.counting.visit_number import queries
+from koyjabo.database.executor import DatabaseExecutor
+
+SIGNATURE_LENGTH = 22
+"""Characters of base64url: 132 bits."""
+
+
+class OwnNumbers:
+    def __init__(self, database: DatabaseExecutor, secret: str) -> None:
+        self._database = database
+        self._key = hmac.digest(secret.encode(), b"links of own numbers", "sha256")
+
+    def path(self, ordinal: int, epoch: int) -> str:
+        """The path of the page, with its query."""
+        return f"/n/{ordinal}?s={self.signature(ordinal, epoch)}"
+
+    def signature(self, ordinal: int, epoch: int) -> str:
+        mac = hmac.digest(self._key, f"n|{ordinal}|{epoch}".encode(), "sha256")
+        return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()
+
+    def is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
+        return hmac.compare_digest(signature.encode(), self.signature(ordinal, epoch).encode())
+
+    def day_of(self, ordinal: int) -> str | None:
+        """The day (YYYY-MM-DD) of the visit; None if it is not kept any more. Raises LedgerUnavailable."""
+        return self._database.read(queries.day_of, ordinal)

@@ -1,0 +1,90 @@
+"""`koyjabo import`"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import click
+
+from koyjabo.core import progress
+from koyjabo.core.command_line import application
+from koyjabo.visit_log.cli import kind, kind_of
+
+VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
+"""Programs whose exports have page views, and those whose exports have sums by day."""
+
+LONGEST_SITE = 40
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--program", type=click.Choice(VISITS + SUMS), help="The program that has exported FILE.")
+@click.option("--site", metavar="NAME", help="Which of several sites of plausible or ga4 FILE is of.")
+@kind
+@click.option("--even-folded", is_flag=True, help="Also count visits of folded days. Some may be counted twice.")
+def import_(file: Path, program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
+    """Add the visits in FILE, or on standard input (-), from another counter or an export.
+
+    Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/backup.md describes the other
+    columns. Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after
+    an interruption, import the same file again. Safe to run beside a busy server.
+
+    With --program, FILE is an export of another counter. The visits in the page views of umami and goatcounter are
+    added like other visits, and the sums by day of plausible and ga4 to the total. Lines that cannot be used are named,
+    and the others imported.
+    """
+    _require_fitting(program, site, kind, even_folded)
+    if program is None:
+        _import_visits(file, kind or kind_of(file), even_folded)
+    else:
+        _import_export(file, program, site or "", even_folded)
+
+
+def _require_fitting(program: str | None, site: str | None, kind: str | None, even_folded: bool) -> None:
+    if program and kind:
+        raise click.UsageError("Leave --format out: the export of a program has its own.")
+    if site is not None and program not in SUMS:
+        raise click.UsageError(f"--site is for --program {' and '.join(SUMS)}, which export sums by day.")
+    if site is not None and not 0 < len(site) <= LONGEST_SITE:
+        raise click.UsageError(f"--site is a name of up to {LONGEST_SITE} characters.")
+    if even_folded and program in SUMS:
+        raise click.UsageError("--even-folded is for visits, and this program exports sums by day.")
+
+
+def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
+    import config
+    from koyjabo.visit_log import importing
+
+    with application() as services, click.open_file(str(file), "rb") as visits:
+        size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
+        with progress.of(size, "Importing, bytes") as advance:
+            zone, clock = config.load().zone, services.clock
+            imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
+    click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were stored already.")
+
+
+def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:
+    from koyjabo.importers.importing import Source, import_export
+
+    with application() as services, click.open_file(str(file), "rb") as opened, _seekable(opened) as export:
+        source = Source(export, file.name, export.seek(0, os.SEEK_END), program, site)
+        report = import_export(source, services.clock, progress.of, even_folded)
+    for sentence in report.sentences():
+        click.echo(sentence)
+
+
+@contextmanager
+def _seekable(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    """A pipe is copied to a temporary file, because the contents of a zip archive are listed at its end."""
+    if file.seekable():
+        yield file
+        return
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        yield copy

@@ -1,0 +1,5 @@
+"""The panel's pages of data, health and settings."""
+
+from __future__ import annotations
+
+from koyjabo.maintenance.admin import data_actions, data_forms, health, settings, state  # noqa: F401  (they add their routes)

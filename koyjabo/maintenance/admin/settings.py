@@ -1,0 +1,37 @@
+"""GET /admin/settings: every setting with its value, default and meaning."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from flask import Response, request
+from markupsafe import Markup, escape
+
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.settings.catalogue import Setting
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.panel.pages import page
+
+CODE = re.compile("`([^`]+)`")
+
+
+@bp.get("/settings")
+def settings() -> Response:
+    query = request.args.get("query", "").strip()
+    found = [each for each in current()[MaintenanceServices].settings if _matches(each, query.casefold())]
+    groups = [(group, list(members)) for group, members in groupby(found, key=lambda each: each.group)]
+    return page("settings", groups=groups, query=query, count=len(found), meaning=_as_html)
+
+
+def _matches(setting: Setting, query: str) -> bool:
+    """By any part of its name, value or meaning; `changed` finds those with another value than the default."""
+    text = f"{setting.name} {setting.name.replace('_', ' ')} {setting.value or ''} {setting.meaning}".casefold()
+    return query in text or (query == "changed" and setting.is_changed)
+
+
+def _as_html(meaning: str) -> Markup:
+    """The Markdown of a meaning: a sentence with code in it."""
+    sentence = meaning[:1].upper() + meaning[1:]
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))) + "."

@@ -1,0 +1,59 @@
+"""The campaign of a visit: the utm_ parameters of its page, stored as a query string in a fixed order."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple, Self
+from urllib.parse import parse_qsl, urlencode
+
+from koyjabo.core.text import whole
+
+LONGEST_VALUE, LONGEST_QUERY = 120, 4096
+CACHE_SIZE = 512
+MARK = "utm_"
+NAMELESS = "utm"
+"""A campaign without parameters."""
+
+
+class Campaign(NamedTuple):
+    """The fields are those of `dimensions.UTM`, in that order."""
+
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+
+    @classmethod
+    def read(cls, query: str | None) -> Self:
+        """The first value of each parameter that has one, cut to LONGEST_VALUE characters."""
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(query or ""):
+            if name in cls._fields and value.strip():
+                found.setdefault(name, whole(value.strip()[:LONGEST_VALUE]))
+        return cls(**found)
+
+    def written(self) -> str | None:
+        """As `visits.campaign` has it; None without any parameter."""
+        return urlencode([(name, value) for name, value in zip(self._fields, self, strict=True) if value]) or None
+
+
+def of_forgotten(campaign: str | None) -> str | None:
+    """The part that a visit of a forgotten visitor keeps: term and content may name a person. Never empty if the visit
+    had a campaign, which its channel tells.
+    """
+    if not campaign:
+        return None
+    return Campaign.read(campaign)._replace(utm_term=None, utm_content=None).written() or NAMELESS
+
+
+def of_page(page: str | None) -> str | None:
+    """The campaign in the query of a page, as it is stored. A visit costs next to nothing without one."""
+    if not page or MARK not in page:
+        return None
+    return _of_query(page.partition("#")[0].partition("?")[2][:LONGEST_QUERY])
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _of_query(query: str) -> str | None:
+    return Campaign.read(query).written()

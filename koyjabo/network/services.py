@@ -1,0 +1,14 @@
+"""Where clients are, and from which origins pages may call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from koyjabo.network.geolocation import PlaceFinder
+from koyjabo.network.origins import Origins
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkServices:
+    places: PlaceFinder
+    origins: Origins

@@ -1,0 +1,49 @@
+"""What observability offers to other packages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from koyjabo.base import Base
+from koyjabo.observability.gauges import Gauges, Values
+from koyjabo.observability.metrics import Metrics, shared_folder, worker_place
+from koyjabo.observability.reconnections import Reconnections
+from koyjabo.observability.socket_log import SocketLog
+
+
+@dataclass(frozen=True, slots=True)
+class ObservabilityServices:
+    metrics: Metrics
+    socket_log: SocketLog
+    lag_s: Callable[[], float]  # the last measured lag of the event loop
+    redis_answers: Callable[[], bool] | None  # whether Redis answered the last call; None without Redis
+    publish: Callable[[], None]  # measures the lag and writes the gauges
+
+
+class Lag:
+    """Measures the lag of the event loop: the delay of a call that is due every `interval_s`."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.seconds = 0.0
+        self._interval_s = interval_s
+        self._due: float | None = None  # monotonic s; None before the first call
+
+    def measure(self) -> None:
+        now = time.monotonic()
+        self.seconds = max(0.0, now - self._due) if self._due is not None else 0.0
+        self._due = now + self._interval_s
+
+
+def build(base: Base, interval_s: float, values: Callable[[], Values]) -> ObservabilityServices:
+    """`values` returns the current ones of the gauges. `publish` is called every `interval_s`."""
+    lag, gauges = Lag(interval_s), Gauges(shared_folder(), worker_place(), values)
+    metrics = Metrics(gauges)
+    socket_log = SocketLog(metrics, Reconnections(shared_folder(), base.settings.secret_key))
+
+    def publish() -> None:
+        lag.measure()
+        gauges.write()
+
+    return ObservabilityServices(metrics, socket_log, lambda: lag.seconds, base.cluster.redis_answers, publish)

@@ -1,0 +1,60 @@
+"""GET /admin/design: the parts of which pages are built, in both themes and languages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Response, current_app
+from markupsafe import Markup
+
+from koyjabo.core.errors import EmailTaken
+from koyjabo.core.text import LANGUAGES
+from koyjabo.webkit.assets.static_files import FOLDER
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import language, speaking
+from koyjabo.webkit.pages.themes import THEMES
+from koyjabo.webkit.panel.pages import page
+from koyjabo.webkit.schemas.bodies import Body
+
+SECTIONS = (
+    *("colours", "text", "space", "buttons", "fields", "filters", "states", "figures"),
+    *("charts", "navigation", "menus", "dialogs", "tables", "lists", "icons"),
+)
+"""The macros of admin/specimens.html, in the order of the page."""
+
+REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarget|data-dialog|data-sheet)="([^"]*)"')
+
+
+@bp.get("/design")
+def design() -> Response:
+    """The light half is in the language of the page, the dark one in the other: a switch of the language shows both."""
+    halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
+    return page("design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
+
+
+def _half(name: str, theme: str, code: str) -> dict[str, Any]:
+    """The specimens of a section, with identifiers of their own: they are in the page twice."""
+    specimens = current_app.jinja_env.get_template("admin/specimens.html").module
+    with speaking(code):
+        html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")
+    return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(lambda each: _apart(each, theme), html))}
+
+
+def _apart(found: re.Match[str], theme: str) -> str:
+    references = " ".join(f"{each}-{theme}" for each in found[2].split())
+    return f' {found[1]}="{references}"'
+
+
+def _form() -> Form[Body]:
+    """With a mistake."""
+    place = {"bn": "ঢাকা"}.get(language(), "Dhaka")
+    form = Form(Body, {"name": "Mirpur 10", "email": "ayesha@", "place": place})
+    form.errors["email"] = EmailTaken.sentence
+    return form
+
+
+def _icons() -> list[str]:
+    sprite = FOLDER / "vendor" / "icons.svg"
+    return re.findall(r'id="([^"]+)"', sprite.read_text()) if sprite.is_file() else []

@@ -1,0 +1,97 @@
+"""The pages of the panel, by group: one list, from which its navigation and the command menu are made."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.reports.ui.cards import ALL
+
+
+class Shortcut(NamedTuple):
+    """A part of a page, or a page below it, to which the command menu leads."""
+
+    label: LazyString
+    endpoint: str  # as the name of an entry
+    anchor: str = ""
+    for_admins: bool = False
+
+
+class Entry(NamedTuple):
+    """A page of the navigation. Templates name it in their block `room`, those of its sub-pages, too."""
+
+    name: str  # of the endpoint, without "admin."; that of a page outside of the panel with its blueprint
+    label: LazyString
+    icon: str
+    for_admins: bool = False  # viewers do not see it
+    shortcuts: tuple[Shortcut, ...] = ()
+
+
+class Group(NamedTuple):
+    label: LazyString
+    entries: tuple[Entry, ...]
+
+
+INSIGHTS = tuple(Shortcut(card.label, "insights", f"insights-{card.name}") for card in ALL)
+SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
+COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
+HEALTH = (Shortcut(_("Workers"), "health", "workers-label"), Shortcut(_("Mails"), "health", "mail-label"))
+DATA = (
+    Shortcut(_("Export"), "data", "export-label", for_admins=True),
+    Shortcut(_("Import"), "data", "import-label"),
+    Shortcut(_("Backups"), "data", "backups-label"),
+    Shortcut(_("Retention"), "data", "retention-label"),
+    Shortcut(_("Recount"), "data", "recount-label"),
+    Shortcut(_("Erase a visitor"), "data", "erasure-label", for_admins=True),
+    Shortcut(_("Change the total"), "data", "total-label", for_admins=True),
+)
+
+GROUPS = (
+    Group(_("Now"), (Entry("overview", _("Overview"), "gauge"), Entry("realtime", _("Realtime"), "clock"))),
+    Group(
+        _("Understand"),
+        (
+            Entry("insights", _("Insights"), "chart-line", shortcuts=INSIGHTS),
+            Entry("shares", _("Share links"), "upload", for_admins=True, shortcuts=SHARES),
+            Entry("visits", _("Visits"), "list"),
+        ),
+    ),
+    Group(
+        _("People"),
+        (
+            Entry("communities", _("Communities"), "users", shortcuts=COMMUNITIES),
+            Entry("users", _("Users"), "user"),
+        ),
+    ),
+    Group(
+        _("Run"),
+        (
+            Entry("health", _("Health"), "activity", shortcuts=HEALTH),
+            Entry("audit", _("Audit log"), "scroll-text"),
+            Entry("data", _("Data"), "database", shortcuts=DATA),
+            Entry("settings", _("Settings"), "settings"),
+            Entry("pages.install", _("Install"), "plus"),
+        ),
+    ),
+)
+
+
+def endpoint_of(name: str) -> str:
+    return name if "." in name else f"admin.{name}"
+
+
+def groups(may_change: bool) -> list[Group]:
+    """The groups with the pages that an admin (`may_change`) or a viewer may open."""
+    return [
+        group._replace(entries=tuple(each for each in group.entries if may_change or not each.for_admins))
+        for group in GROUPS
+    ]
+
+
+def shortcuts(may_change: bool) -> list[Shortcut]:
+    """The pages, then their parts, as far as an admin (`may_change`) or a viewer may use them."""
+    entries = [entry for group in groups(may_change) for entry in group.entries]
+    parts = (part for entry in entries for part in entry.shortcuts if may_change or not part.for_admins)
+    return [*(Shortcut(entry.label, entry.name) for entry in entries), *parts]

@@ -1,0 +1,61 @@
+"""Deletes an account at the wish of its owner. Its visits stay, and no figure changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from koyjabo.audit.log import Actor, Subject
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import NotYetForgotten
+from koyjabo.core.identity import Account
+from koyjabo.core.text import N_
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.throttle import Throttle
+from koyjabo.personal_data import deletion_queries
+from koyjabo.personal_data.deletion_queries import Managed
+
+PATIENCE_S = 5.0
+"""The longest request. An account with a few visits a day for years is deleted within milliseconds."""
+
+NOBODY = Subject("user", "", "")
+"""The audit log must not identify the deleted user."""
+
+
+class AccountDeletion:
+    """After the commit, `on_revoked` is called with the id of the user. All methods raise LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_revoked: Callable[[str], object]) -> None:
+        self._database = database
+        self._clock = clock
+        self._on_revoked = on_revoked
+
+    def only_admin_of(self, account: Account) -> list[Managed]:
+        """The communities that need another admin first, or are to be deleted."""
+        return self._database.read(deletion_queries.only_admin_of, account.id)
+
+    def delete(self, account: Account) -> None:
+        """Delete an account, with its sessions and sockets. Verify the password before. Raises LastAdmin for the last
+        admin of the site or of a community; InvalidToken if it was deleted before; NotYetForgotten after PATIENCE_S:
+        then a part of its rows is detached, and the next call continues.
+        """
+        by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the user
+        name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
+        self._database.write(deletion_queries.check, account.id)  # before anything changes
+        self._strip_audit_lines(throttle, account)
+        while not throttle.do(
+            deletion_queries.delete_account,
+            *(account.id, name, by.at_ms),
+            audit=lambda is_deleted: by.entry("user.delete", NOBODY) if is_deleted else None,
+        ):
+            if time.monotonic() - began > PATIENCE_S:
+                raise NotYetForgotten(N_("Deleting this account takes several requests. Repeat it until it succeeds."))
+        self._on_revoked(account.id)
+        while throttle.do(deletion_queries.detach, account.id, name):
+            pass  # rows registered while the account was deleted
+        self._strip_audit_lines(throttle, account)
+
+    def _strip_audit_lines(self, throttle: Throttle, account: Account) -> None:
+        ids = self._database.report(deletion_queries.lines_about, account.id, account.name)
+        while ids:
+            ids = throttle.do(deletion_queries.strip_lines, ids)

@@ -1,0 +1,178 @@
+"""Deletes an account in small transactions. Rows that must stay for the sums, or as a record, get DELETED, or a random
+name that begins with it, in place of the user's id: nothing tells whose they were.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
+from sqlalchemy.orm import Session, aliased
+
+from koyjabo.accounts.access_version_queries import record_revocation
+from koyjabo.accounts.user_admin_queries import require_another_admin
+from koyjabo.communities.roles import ADMIN
+from koyjabo.core.errors import InvalidToken, LastAdmin
+from koyjabo.core.identity import DELETED
+from koyjabo.core.text import N_
+from koyjabo.counting.daily_people import user
+from koyjabo.database.row_count import changed_rows
+from koyjabo.models import (
+    SITE,
+    AuditLine,
+    Community,
+    Conversion,
+    Counter,
+    Invitation,
+    Membership,
+    OutboxMail,
+    Person,
+    User,
+    Visit,
+)
+from koyjabo.personal_data.export_queries import scopes_of
+from koyjabo.personal_data.section_queries import about_member, accepted_from, waiting_mails
+
+ONLY_ADMIN = N_(
+    "You are the only admin of a community. Make another member an admin there first, or delete the community."
+)
+
+NAMING = ("user_id", "user", "invited_by")
+"""The details of audit lines that name another user."""
+
+VISITORS_OF = "SELECT scope, visitor_id FROM visitors WHERE user_id = :user_id LIMIT :size"
+DETACH_VISITORS = text(
+    f"UPDATE visitors SET user_id = :name WHERE (scope, visitor_id) IN (SELECT * FROM ({VISITORS_OF}) AS v)"
+)
+
+
+class Managed(NamedTuple):
+    """A community without another admin who can log in."""
+
+    id: str
+    name: str
+
+
+def only_admin_of(session: Session, user_id: str) -> list[Managed]:
+    """Up to 100 communities, by name, without archived ones."""
+    other, person = aliased(Membership), aliased(User)
+    others = exists().where(
+        *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
+        *(person.id == other.user_id, person.disabled_ms.is_(None)),
+    )
+    mine = (Membership.user_id == user_id, Membership.role == ADMIN, Community.archived_ms.is_(None))
+    wanted = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
+    rows = session.execute(wanted.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
+    return [Managed._make(row) for row in rows]
+
+
+def lines_about(session: Session, user_id: str, name: str) -> list[int]:
+    """The ids of audit lines whose details name the user. Reads all lines about members, so it is a report."""
+    return list(session.scalars(select(AuditLine.id).where(or_(about_member(user_id), accepted_from(name)))))
+
+
+def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
+    """Remove the user from the details of `size` audit lines. Returns the other ids."""
+    found = session.execute(select(AuditLine.id, AuditLine.details).where(AuditLine.id.in_(ids[:size])))
+    for line_id, details in found.all():
+        kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
+        values = {"details": json.dumps(kept, ensure_ascii=False)}
+        session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
+    return ids[size:]
+
+
+def check(session: Session, user_id: str) -> None:
+    """Raises LastAdmin, and InvalidToken if there is no such account."""
+    _locked(session, user_id)
+
+
+def delete_account(session: Session, user_id: str, name: str, now_ms: int, size: int) -> bool:
+    """Detach up to `size` rows of each table and, if that was all, delete the account. Returns whether it is deleted.
+    `name` begins with DELETED and is random. Raises LastAdmin, and InvalidToken if it was deleted before.
+    """
+    person = _locked(session, user_id)
+    if detach(session, user_id, name, size):
+        return False
+    _remove(session, person, now_ms)
+    record_revocation(session)  # last, as in all transactions: the same order of locks avoids deadlocks
+    return True
+
+
+def detach(session: Session, user_id: str, name: str, size: int) -> bool:
+    """Let up to `size` rows of each table point at the account no more. Returns whether there may be more rows."""
+    scopes = scopes_of(session, user_id)
+    _lock_counters(session, scopes)
+    if _detach_rows(session, user_id, name, size):
+        return True
+    for scope in scopes:
+        _rename_person(session, scope, user_id, name)
+    return False
+
+
+def _locked(session: Session, user_id: str) -> User:
+    """Locks the communities that the user manages, then users, as all transactions do."""
+    managed = select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
+    rows = select(Community.id).where(Community.id.in_(managed)).order_by(Community.id)
+    session.execute(rows.with_for_update()).all()
+    if communities := only_admin_of(session, user_id):
+        raise LastAdmin(ONLY_ADMIN, dict(communities))
+    if session.scalar(select(User.is_admin).where(User.id == user_id)):
+        require_another_admin(session, user_id)
+    person = session.scalars(select(User).where(User.id == user_id).with_for_update()).one_or_none()
+    if person is None:
+        raise InvalidToken
+    return person
+
+
+def _lock_counters(session: Session, scopes: tuple[str, ...]) -> None:
+    """In the ledger's order: no visit is registered, and no presence recorded, until the commit."""
+    for each in ((SITE,), scopes):
+        rows = select(Counter.scope).where(Counter.scope.in_(each)).order_by(Counter.scope)
+        session.execute(rows.with_for_update()).all()
+
+
+def _detach_rows(session: Session, user_id: str, name: str, size: int) -> bool:
+    """Returns whether there may be more. Conversions go before visitors, which a recount compares with them."""
+    by_me, about_me = {"actor_id": DELETED, "actor": "", "place": ""}, {"target_id": DELETED, "target": ""}
+    is_me = (AuditLine.target_id == user_id) & (AuditLine.target_kind == "user")
+    counts = (
+        _change(session, Visit, Visit.user_id == user_id, size, user_id=DELETED),
+        _change(session, Conversion, Conversion.user_id == user_id, size, user_id=name),
+        changed_rows(session, DETACH_VISITORS, {"user_id": user_id, "name": name, "size": size}),
+        _change(session, AuditLine, AuditLine.actor_id == user_id, size, **by_me),
+        _change(session, AuditLine, is_me, size, details="{}", **about_me),
+    )
+    return max(counts) >= size
+
+
+def _change(session: Session, table: Any, which: ColumnElement[bool], size: int, **values: Any) -> int:
+    some = select(table.id).where(which).limit(size)
+    change: Update = update(table).where(table.id.in_(some)).values(**values)
+    return changed_rows(session, change.execution_options(synchronize_session=False))
+
+
+def _rename_person(session: Session, scope: str, user_id: str, name: str) -> None:
+    """If a visitor that was detached before has come back meanwhile, its person has the name: then another one."""
+    is_taken = session.scalar(select(exists().where(Person.scope == scope, Person.person == user(name))))
+    new = random_name() if is_taken else name
+    renamed = update(Person).where(Person.scope == scope, Person.person == user(user_id)).values(person=user(new))
+    session.execute(renamed.execution_options(synchronize_session=False))
+
+
+def random_name() -> str:
+    return f"{DELETED}{secrets.token_urlsafe(9)}"
+
+
+def _remove(session: Session, person: User, now_ms: int) -> None:
+    """The user, with all rows that the database deletes with them: sessions, memberships, second factors, links and
+    sent invitations.
+    """
+    plainly: dict[str, Any] = {"synchronize_session": False}
+    session.execute(update(Community).where(Community.founder_id == person.id).values(founder_id=None))
+    if person.verified_ms is not None:
+        session.execute(delete(Invitation).where(Invitation.email_key == person.email_key), execution_options=plainly)
+    mails = update(OutboxMail).where(waiting_mails(person.email))
+    session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
+    session.execute(delete(User).where(User.id == person.id), execution_options=plainly)

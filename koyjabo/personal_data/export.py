@@ -1,0 +1,56 @@
+"""Everything that is stored about an account, as JSON for its owner."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from koyjabo.accounts.audit_entries import subject
+from koyjabo.audit import log
+from koyjabo.core.clock import Clock, iso
+from koyjabo.core.errors import InvalidToken
+from koyjabo.core.identity import Account
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.personal_data import export_queries
+from koyjabo.personal_data.section_queries import SECTIONS, Owner, Section
+
+PIECE = 500
+"""Rows in a piece. Reports wait for one piece at most."""
+
+
+class AccountExport:
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def pieces(self, account: Account) -> Iterator[str]:
+        """One JSON object, as text in lazy pieces: the account, then a list for each of SECTIONS. Writes the audit
+        entry before it returns. Raises InvalidToken if the account was just deleted, and LedgerUnavailable, also
+        between pieces.
+        """
+        found = self._database.report(export_queries.account, account.id)
+        if found is None:
+            raise InvalidToken
+        by = log.actor(account, self._clock)
+        self._database.write(by.entry("user.export", subject(account)).store)
+        return self._texts(*found, at_ms=by.at_ms)
+
+    def _texts(self, owner: Owner, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
+        yield f'{{"exported_at": {_json(iso(at_ms))},\n"account": {_json(shown)}'
+        for section in SECTIONS:
+            yield f",\n{_json(section.name)}: ["
+            yield from self._rows(section, owner)
+            yield "]"
+        yield "}\n"
+
+    def _rows(self, section: Section, owner: Owner) -> Iterator[str]:
+        piece = self._database.report(export_queries.piece, section, owner, None, PIECE)
+        yield ",\n".join(map(_json, piece.rows))
+        while piece.reached is not None:
+            piece = self._database.report(export_queries.piece, section, owner, piece.reached, PIECE)
+            yield "".join(f",\n{_json(row)}" for row in piece.rows)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,82 @@
+"""Reads the sections of an export in pieces, as operations of the database executor."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, select, text, tuple_
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import iso
+from koyjabo.core.identity import site_role
+from koyjabo.counting.daily_people import hours_of, user
+from koyjabo.models import SITE, RecoveryCode, User
+from koyjabo.personal_data.section_queries import Owner, Section
+
+Row = dict[str, Any]
+
+# People are indexed by scope first: one index lookup for each scope that ever had people. A subquery for each always
+# uses the index; for a join, PostgreSQL may read the whole table.
+SCOPES = text("""
+WITH RECURSIVE s(scope) AS (
+    SELECT min(scope) FROM people
+    UNION ALL SELECT (SELECT min(p.scope) FROM people p WHERE p.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
+)
+SELECT (SELECT p.scope FROM people p WHERE p.scope = s.scope AND p.person = :person) FROM s
+""")
+
+SHOWN = ("id", "email", "name", "created_ms", "disabled_ms", "second_factor_ms", "verified_ms", "language")
+
+
+class Piece(NamedTuple):
+    """Rows, and the key of the last one: None if there are no more."""
+
+    rows: list[Row]
+    reached: Sequence[Any] | None
+
+
+def account(session: Session, user_id: str) -> tuple[Owner, Row] | None:
+    """The account itself. None if it was deleted."""
+    found = session.get(User, user_id)
+    if found is None:
+        return None
+    codes = session.scalar(select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id))
+    values = {name: getattr(found, name) for name in SHOWN}
+    values |= {"role": site_role(found.is_admin, found.is_viewer), "weekly_report": found.weekly_report}
+    owner = Owner(found.id, found.email, found.email_key, found.verified_ms is not None, scopes_of(session, user_id))
+    return owner, _as_shown(values | {"unused_recovery_codes": codes})
+
+
+def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
+    """The communities in which a user was present, including deleted ones."""
+    return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
+
+
+def piece(session: Session, section: Section, owner: Owner, after: Sequence[Any] | None, size: int) -> Piece:
+    """The next `size` rows of a section, after the key `after`."""
+    wanted, key = section.select(owner), section.key
+    names = wanted.selected_columns.keys()
+    if after is not None:
+        wanted = wanted.where(tuple_(*key) > tuple_(*after) if len(key) > 1 else key[0] > after[0])
+    rows = session.execute(wanted.add_columns(*key).order_by(*key).limit(size)).all()
+    shown = [_as_shown(dict(zip(names, row, strict=False))) for row in rows]
+    return Piece(shown, tuple(rows[-1][len(names) :]) if len(rows) == size else None)
+
+
+def _as_shown(row: Row) -> Row:
+    """As the API writes values: moments in ISO 8601, the scope as the id of a community or null for the site."""
+    shown: Row = {}
+    for name, value in row.items():
+        if name.endswith("_ms"):
+            shown[name.removesuffix("_ms") + "_at" if name != "at_ms" else "at"] = None if value is None else iso(value)
+        elif name == "scope":
+            shown["community_id"] = None if value == SITE else value
+        elif name == "slots":
+            shown["hours"] = [iso(hour_s * 1000) for hour_s in hours_of(row["began_s"], value)]
+        elif name in ("details", "props"):
+            shown[name] = json.loads(value or "{}")
+        elif name != "began_s":
+            shown[name] = value
+    return shown

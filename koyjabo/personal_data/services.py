@@ -1,0 +1,22 @@
+"""Export and deletion of all that belongs to an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from koyjabo.base import Base
+from koyjabo.personal_data.deletion import AccountDeletion
+from koyjabo.personal_data.export import AccountExport
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalDataServices:
+    export: AccountExport
+    deletion: AccountDeletion
+
+
+def build(base: Base) -> PersonalDataServices:
+    database, clock = base.database, base.clock
+    return PersonalDataServices(
+        AccountExport(database, clock), AccountDeletion(database, clock, base.signals.access_revoked.send)
+    )

@@ -1,0 +1,77 @@
+"""What presence offers to other packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from koyjabo.base import Base
+from koyjabo.presence.members.arrivals import ArrivalLog
+from koyjabo.presence.members.memory_store import MemoryOnlineMembers
+from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.peaks import Peaks
+from koyjabo.presence.visitors.active_peak import ActivePeak
+from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.presence.visitors.visit_matcher import NoMatcher, VisitMatcher
+from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
+
+if TYPE_CHECKING:
+    from koyjabo.cluster.redis_client import SharedRedis
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceServices:
+    active_visitors: ActiveVisitors
+    members: OnlineMembers
+    visitor_sockets: VisitorSockets
+    active_peak: ActivePeak
+    peaks: Peaks
+    arrivals: ArrivalLog
+
+
+class Stores(NamedTuple):
+    active_visitors: ActiveVisitors
+    members: OnlineMembers
+    matcher: VisitMatcher
+
+
+def build(base: Base) -> PresenceServices:
+    settings = base.settings
+    stores = _in_redis(base, base.cluster.redis) if base.cluster.redis else _in_memory(base)
+    active_visitors, members, matcher = stores
+    sockets = VisitorSockets(
+        active_visitors,
+        base.clock,
+        settings.active_window_seconds,
+        settings.secret_key,
+        matcher,
+        settings.rate_limit_tabs,
+    )
+    return PresenceServices(
+        active_visitors=active_visitors,
+        members=members,
+        visitor_sockets=sockets,
+        active_peak=ActivePeak(base.database, base.clock, base.runtime, active_visitors),
+        peaks=Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count),
+        arrivals=ArrivalLog(base.clock),
+    )
+
+
+def _in_memory(base: Base) -> Stores:
+    active_visitors = MemoryActiveVisitors(base.clock, base.settings.active_window_seconds)
+    members = MemoryOnlineMembers(base.clock, base.settings.leave_grace_seconds, base.signals.online_changed.send)
+    return Stores(active_visitors, members, NoMatcher())
+
+
+def _in_redis(base: Base, redis: SharedRedis) -> Stores:
+    from koyjabo.presence.members.redis_store import RedisOnlineMembers  # late: Redis' client is 15 MB
+    from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
+    from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
+
+    window_s, grace_s = base.settings.active_window_seconds, base.settings.leave_grace_seconds
+    active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)
+    members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send)
+    base.signals.redis_returned.connect(lambda _: active_visitors.resend(), weak=False)
+    base.signals.redis_returned.connect(lambda _: members.resend(), weak=False)
+    return Stores(active_visitors, members, RedisVisitMatcher(*redis, window_s))

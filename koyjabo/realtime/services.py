@@ -1,0 +1,68 @@
+"""What real time offers to other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from koyjabo.base import Base
+from koyjabo.cluster.bus import Bus, NullBus
+from koyjabo.counting import milestone_queries
+from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import base36
+from koyjabo.models import Scope
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
+from koyjabo.realtime.events import STATS_ROOM
+from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
+from koyjabo.realtime.milestone_news import MilestoneNews
+from koyjabo.realtime.rooms import Rooms
+from koyjabo.realtime.site_room import SiteRoom
+
+
+@dataclass(frozen=True, slots=True)
+class RealtimeServices:
+    fanout: LocalFanout
+    rooms: Rooms
+    broadcaster: VisitorBroadcaster
+    bus: Bus
+
+
+def build(base: Base) -> RealtimeServices:
+    counting, broadcaster = base.services[CountingServices], VisitorBroadcaster()
+    fanout, bus = _fanout(base)
+
+    def emit(event: str, data: dict[str, Any], room: str) -> None:
+        fanout.emit(event, data, room=room)
+
+    for each in (broadcaster, visitor_broadcaster):  # the second is global, for host programs
+        each.bind(emit)
+    rooms, interval_s = Rooms(fanout, base.runtime, bus), base.settings.update_interval_ms / 1000
+    rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, counting.visits.site), interval_s))
+    return RealtimeServices(fanout, rooms, broadcaster, bus)
+
+
+def _fanout(base: Base) -> tuple[LocalFanout, Bus]:
+    site, socket_log = base.services[CountingServices].visits.site, base.services[ObservabilityServices].socket_log
+
+    def epoch() -> str:
+        return base36(site.snapshot.epoch)
+
+    if base.cluster.redis is None:
+        return MemoryFanout(socket_log.sent, socket_log.sent_to_one, epoch), NullBus()
+    from koyjabo.realtime.message_bus import RoomManager  # late: Redis' client is 15 MB
+
+    def receive(room: str, state: Any) -> None:
+        base.signals.value_received.send(room, state=state)
+
+    manager = RoomManager(*base.cluster.redis, receive, socket_log.sent, socket_log.sent_to_one, epoch)
+    return manager, manager
+
+
+def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
+    def find(scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
+        return base.database.read(milestone_queries.greatest, scope, epoch, values)
+
+    return MilestoneNews(live_stats, base.services[CountingServices].milestones, find)

@@ -1,0 +1,5 @@
+"""The panel's pages of reports."""
+
+from __future__ import annotations
+
+from koyjabo.reports.admin import annotation_list, insights, overview, shares  # noqa: F401  (they add their routes)

@@ -1,0 +1,57 @@
+"""/admin/annotations: what happened on the days of the charts, and the forms by which admins add and remove notes."""
+
+from __future__ import annotations
+
+from flask import Response, request, url_for
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.database.paging import Page
+from koyjabo.models import SITE
+from koyjabo.reports.annotations.annotations import LONGEST, Annotation
+from koyjabo.reports.services import ReportServices
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.pages import pagination, redirects
+from koyjabo.webkit.pages.flash import Undo, say
+from koyjabo.webkit.panel.form_fields import AnnotationBody
+from koyjabo.webkit.panel.pages import me, page
+
+LIST = "admin.list_annotations"
+
+
+@bp.get("/annotations")
+def list_annotations() -> Response:
+    """With `next`, the path to which the form leads back, and `day`, the day that it proposes."""
+    return _show(Form(AnnotationBody, {"day": request.args.get("day", current().clock.today())}))
+
+
+@bp.post("/annotations")
+def add_annotation() -> Response:
+    form = Form(AnnotationBody)
+    body = form.read()
+    if body is None:
+        return _show(form, 422)
+    try:
+        current()[ReportServices].annotations.add(me(), SITE, body.day, body.text)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return _show(form, 422)
+    return say(redirects.back(LIST), "annotated")
+
+
+@bp.post("/annotations/<annotation_id>/remove")
+def remove_annotation(annotation_id: str) -> Response:
+    removed = current()[ReportServices].annotations.remove(me(), annotation_id)
+    undo = Undo(url_for("admin.add_annotation"), {"day": removed.day, "text": removed.text})
+    return say(redirects.back(LIST), "annotation_removed", undo=undo)
+
+
+def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
+    found, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
+    return page("annotations", status, found=found, form=form, back=back, longest=LONGEST)
+
+
+def _newest(start: int, number: int) -> Page[Annotation]:
+    found = current()[ReportServices].annotations.between(SITE, "1971-01-01", current().clock.today())[::-1]
+    return Page(tuple(found[start : start + number]), len(found))

@@ -1,0 +1,45 @@
+"""GET /admin/: the numbers of the site now, its reports in short, each leading into Insights, and the newest visits."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Response, make_response, render_template, request, url_for
+
+from koyjabo.counting.services import CountingServices
+from koyjabo.models import SITE
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui import annotation_texts, cards
+from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.view import view_of
+from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.panel.pages import page
+
+NEWEST = 10
+
+
+@bp.get("/")
+def overview() -> Response:
+    lists, notes = url_for("admin.insights"), partial(annotation_texts.notes, SITE)
+    annotate = url_for("admin.list_annotations")
+    base = Base(
+        url_for("admin.overview"), "/api/reports", cards=cards.SHORT, notes=notes, lists=lists, annotate=annotate
+    )
+    view, problems = view_of(base, request.args.items(multi=True))
+    if view.wanted:
+        return make_response(render_template("insights/parts.html", view=view))
+    services = current()
+    stats = services[CountingServices].visits.stats().as_object()
+    return page(
+        "overview",
+        400 if problems else 200,
+        view=view,
+        problems=problems,
+        stats=stats,
+        locations={place: found["count"] for place, found in stats["locations"].items()},
+        newest=services[VisitLogServices].live_panel.newest(NEWEST),
+        milestone=services[ReportServices].annotations.last_milestone(),
+        most=NEWEST,
+    )

@@ -1,0 +1,112 @@
+"""Annotations of charts: notes of admins, milestones, and the records of the audit log that explain a change of
+figures.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import date
+
+from koyjabo.audit import log
+from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
+from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.identity import Account
+from koyjabo.core.text import N_
+from koyjabo.counting import milestone_queries
+from koyjabo.counting.milestone_queries import ReachedMilestone
+from koyjabo.counting.milestones import REACHED
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.text_search import typed
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.annotations import queries as annotation_queries
+from koyjabo.reports.annotations.queries import MOST, VERSION_STARTED, Annotation
+
+__all__ = ["LONGEST", "MOST", "Annotation", "Annotations"]
+
+LONGEST = 200
+"""Characters of a text."""
+
+TEXT_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+LATER = N_("must not be later than today")
+
+
+class Annotations:
+    """Only admins of the site change them; raises Forbidden for other accounts. Raises LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def between(self, scope: Scope, first: str, last: str) -> list[Annotation]:
+        """Those of the days `first` to `last`, both included, in order of time: the newest MOST. The records of the
+        audit log are the site's.
+        """
+        found = self._database.read(annotation_queries.noted, scope, first, last)
+        days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
+        found += [
+            self._of_milestone(each) for each in self._database.read(milestone_queries.within, scope, *days, MOST)
+        ]
+        if scope == SITE:
+            found += self._recorded(*days)
+        return sorted(found, key=lambda each: (each.day, each.at_ms))[-MOST:]
+
+    def last_milestone(self) -> ReachedMilestone | None:
+        """The newest of the site."""
+        return next(iter(self._database.read(milestone_queries.within, SITE, None, None, 1)), None)
+
+    def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
+        """Returns the id. `day` is as typed. Raises InvalidInput by field."""
+        account.require_site_admin()
+        found = Annotation(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
+        entry = _entry("annotation.add", log.actor(account, self._clock), found)
+        self._database.write(annotation_queries.add, scope, found, audit=entry)
+        return found.id
+
+    def remove(self, account: Account, annotation_id: str) -> Annotation:
+        """Returns the removed one. Raises UnknownAnnotation."""
+        account.require_site_admin()
+        by = log.actor(account, self._clock)
+        remove = annotation_queries.remove
+        return self._database.write(remove, annotation_id, audit=lambda found: _entry("annotation.remove", by, found))
+
+    def _of_milestone(self, reached: ReachedMilestone) -> Annotation:
+        day = self._clock.bucket(reached.at_ms).day
+        return Annotation(day, reached.at_ms, action=REACHED, details={"total": reached.value})
+
+    def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[Annotation]:
+        found = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
+        return [self._of(record) for record in found if not _is_first_start(record)]
+
+    def _of(self, record: AuditRecord) -> Annotation:
+        day = self._clock.bucket(record.at_ms).day
+        return Annotation(day, record.at_ms, action=record.action, details=record.details)
+
+    def _usable(self, day: str) -> str:
+        """Raises InvalidInput."""
+        try:
+            found, _ = typed_days(day, "")
+        except InvalidInput:
+            found = None
+        if found is None:
+            raise InvalidInput(details={"day": NOT_A_DAY})
+        if found.isoformat() > self._clock.today():
+            raise InvalidInput(details={"day": LATER})
+        return found.isoformat()
+
+
+def _is_first_start(record: AuditRecord) -> bool:
+    """Of a new site, or of the first version that records it: nothing has changed."""
+    return record.action == VERSION_STARTED and not record.details["before"]
+
+
+def _usable_text(text: str) -> str:
+    """Raises InvalidInput."""
+    text = " ".join(typed(text).split())
+    if not 1 <= len(text) <= LONGEST:
+        raise InvalidInput(details={"text": TEXT_LENGTH})
+    return text
+
+
+def _entry(action: str, by: Actor, found: Annotation) -> Entry:
+    return by.entry(action, Subject("annotation", found.id, ""), day=found.day, note=found.text)

@@ -1,0 +1,64 @@
+"""Queries of annotations: the stored ones, and the records of the audit log that are shown as such."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from koyjabo.audit import queries as audit_queries
+from koyjabo.audit.queries import AuditRecord, Selection
+from koyjabo.core.errors import UnknownAnnotation
+from koyjabo.database.row_count import changed_rows
+from koyjabo.models import Annotation as Note
+from koyjabo.models import Scope
+
+VERSION_STARTED = "server.version"
+ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)
+"""The actions of the audit log that annotate charts."""
+
+MOST = 2_400
+"""As many as a chart has periods (`koyjabo.reports.query.periods`)."""
+
+
+class Annotation(NamedTuple):
+    """What happened on a day: the text of an admin, with its id; or a milestone or an action of the audit log, with its
+    details.
+    """
+
+    day: str  # YYYY-MM-DD in TIMEZONE
+    at_ms: int  # when it was written
+    text: str = ""
+    id: str = ""
+    action: str = ""
+    details: Mapping[str, Any] = {}
+
+
+def noted(session: Session, scope: Scope, first: str, last: str) -> list[Annotation]:
+    """The newest MOST of these days."""
+    wanted = select(Note.day, Note.created_ms, Note.text, Note.id)
+    wanted = wanted.where(Note.scope == scope, Note.day.between(first, last))
+    rows = session.execute(wanted.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
+    return [Annotation(*row) for row in reversed(rows.all())]
+
+
+def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
+    """The newest MOST records of this time."""
+    which = Selection(actions=ANNOTATING, began_ms=began_ms, ended_ms=ended_ms)
+    return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
+
+
+def add(session: Session, scope: Scope, found: Annotation) -> None:
+    session.execute(
+        insert(Note).values(id=found.id, scope=scope, day=found.day, text=found.text, created_ms=found.at_ms)
+    )
+
+
+def remove(session: Session, annotation_id: str) -> Annotation:
+    """Returns the removed one. Raises UnknownAnnotation."""
+    row = session.execute(select(Note.day, Note.created_ms, Note.text, Note.id).where(Note.id == annotation_id)).first()
+    if row is None or not changed_rows(session, delete(Note).where(Note.id == annotation_id)):
+        raise UnknownAnnotation
+    return Annotation(*row)

@@ -1,0 +1,5 @@
+"""API calls of reports, share links and events."""
+
+from __future__ import annotations
+
+from koyjabo.reports.api import community_reports, events, insights, shared, shares  # noqa: F401  (they add their routes)

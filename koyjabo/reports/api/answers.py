@@ -1,0 +1,152 @@
+"""The bodies of answers of reports, as models that describe them, and as JSON and rows of CSV."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from koyjabo.reports.engine.answers import Breakdown, Figures, Hours, Period, Row, Summary, Sums
+
+Object = dict[str, Any]
+Number = int | None
+
+REASON = "why a number is null; missing if all are known"
+PERIOD = "an hour with its offset, a day, a Monday, or the first day of a month"
+
+
+class FiguresAnswer(BaseModel):
+    """The figures of a range of days. null: it cannot be known exactly, and nothing is estimated."""
+
+    start: str = Field(examples=["2026-10-24"])
+    end: str = Field(description="the last day, included", examples=["2026-11-22"])
+    visits: Number
+    visitors: Number = Field(description="different visitors")
+    new_visitors: Number = Field(description="visits that were the first of their visitor")
+    returning_visitors: Number = Field(description="visitors − new_visitors")
+    page_views: Number = Field(description="visits that name a page, and page views")
+    events: Number = Field(description="events without page views")
+    peak_active: Number = Field(description="the most at once; null under a filter")
+
+
+class ComparedAnswer(FiguresAnswer):
+    """The figures of the other range."""
+
+    until: str | None = Field(description="the local time at which it ends, if the range ends today")
+
+
+class SummaryAnswer(FiguresAnswer):
+    """The figures of a range, and of the one that it is compared with."""
+
+    compared: ComparedAnswer | None
+    exact: bool
+    reason: str | None = Field(None, description=REASON)
+
+
+class PeriodAnswer(BaseModel):
+    """The figures of one period."""
+
+    period: str = Field(description=PERIOD, examples=["2026-11-21"])
+    visits: Number
+    visitors: Number
+    new_visitors: Number
+    page_views: Number
+    so_far: bool = Field(description="the period has not ended yet")
+
+
+class SumsAnswer(BaseModel):
+    """Sums of visits."""
+
+    visits: Number
+    visitors: Number
+    new_visitors: Number
+    count: Number = Field(None, description="page views or events, by dimensions that count these")
+
+
+class TotalAnswer(SumsAnswer):
+    """The sums of several values."""
+
+    values: int = Field(description="how many values these are; folded days have their 1,000 largest")
+
+
+class RowAnswer(SumsAnswer):
+    """The sums of one value."""
+
+    value: str | None = Field(description="null: not recorded")
+    label: str = Field(description="for people, in the language of Accept-Language")
+    share: float = Field(description="of all visits, 0 to 1")
+    at_least: bool | None = Field(None, description="true if folded days may lack some of its visits")
+
+
+class BreakdownAnswer(BaseModel):
+    """The values with the most visits; `other` is all that is not in `rows`."""
+
+    rows: list[RowAnswer]
+    other: TotalAnswer
+    total: TotalAnswer
+    exact: bool
+    reason: str | None = Field(None, description=REASON)
+
+
+class HoursAnswer(BaseModel):
+    """Visits by weekday, Monday first, and hour."""
+
+    rows: list[list[int]] = Field(description="7 rows of 24 numbers; none if they cannot be known exactly")
+    exact: bool
+    reason: str | None = Field(None, description=REASON)
+
+
+def summary(found: Summary) -> Object:
+    compared = None if found.compared is None else {**_figures(found.compared), "until": found.until}
+    return {**_figures(found.figures), "compared": compared, **_exact(found.reason)}
+
+
+def timeline(found: list[Period]) -> list[Object]:
+    return [period._asdict() for period in found]
+
+
+def breakdown(found: Breakdown) -> Object:
+    return {
+        "rows": [_row(row) for row in found.rows],
+        "other": {**_sums(found.other), "values": found.values - len(found.rows)},
+        "total": {**_sums(found.total), "values": found.values},
+        **_exact(found.reason),
+    }
+
+
+def hours(found: Hours) -> Object:
+    return {"rows": found.rows, **_exact(found.reason)}
+
+
+def summary_rows(found: Summary) -> list[Object]:
+    compared = [] if found.compared is None else [{**_figures(found.compared), "until": found.until}]
+    return [{**each, "exact": found.exact} for each in ({**_figures(found.figures), "until": None}, *compared)]
+
+
+def breakdown_rows(found: Breakdown) -> list[Object]:
+    return [{**_row(row), "at_least": row.at_least, "exact": found.reason is None} for row in found.rows]
+
+
+def hours_rows(found: Hours) -> list[Object]:
+    return [
+        {"weekday": day + 1, "hour": hour, "visits": row[hour] if row else None, "exact": found.reason is None}
+        for day, row in enumerate(found.rows or [[]] * 7)
+        for hour in range(24)
+    ]
+
+
+def _figures(figures: Figures) -> Object:
+    return figures._asdict()
+
+
+def _row(row: Row) -> Object:
+    named = {"value": row.value, "label": row.label, **_sums(row.sums), "share": row.share}
+    return {**named, "at_least": True} if row.at_least else named
+
+
+def _sums(sums: Sums) -> Object:
+    return {name: number for name, number in sums._asdict().items() if name != "count" or number is not None}
+
+
+def _exact(reason: str | None) -> Object:
+    return {"exact": True} if reason is None else {"exact": False, "reason": reason}

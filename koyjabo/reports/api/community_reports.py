@@ -1,0 +1,147 @@
+"""/api/communities/{id}/visitors: reports of unique visitors, for members."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, json, request
+from pydantic import BaseModel, Field
+
+from koyjabo.communities.services import CommunityServices
+from koyjabo.reports.api import date_ranges
+from koyjabo.reports.api.date_ranges import Range
+from koyjabo.reports.people.reports import Growth, Trend, Visitors
+from koyjabo.reports.services import PeopleServices
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
+from koyjabo.webkit.openapi.refusals import INSIDE
+from koyjabo.webkit.schemas.responses import PRIVATE, answer
+
+REPORT: dict[int, Answer] = {429: "too many reports at once; see Retry-After", **INSIDE}
+WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **REPORT}
+
+
+class DateRange(BaseModel):
+    start: str = Field(examples=["2025-10-01"])
+    end: str = Field(examples=["2025-10-31"])
+
+
+class VisitorsAnswer(BaseModel):
+    """Unique visitors in a range of days. A visitor who later logged in counts once, as a user."""
+
+    community_id: str
+    authenticated_visitors: int = Field(examples=[150])
+    anonymous_visitors: int = Field(examples=[320])
+    total_unique_visitors: int = Field(examples=[470])
+    date_range: DateRange
+
+    @classmethod
+    def of(cls, community_id: str, found: Visitors) -> VisitorsAnswer:
+        return cls(
+            community_id=community_id,
+            authenticated_visitors=found.people.authenticated,
+            anonymous_visitors=found.people.anonymous,
+            total_unique_visitors=sum(found.people),
+            date_range=DateRange(start=found.start, end=found.end),
+        )
+
+
+class GrowthAnswer(BaseModel):
+    """Unique visitors in the last days, compared with the same number of days before."""
+
+    community_id: str
+    current_period_visitors: int
+    previous_period_visitors: int
+    growth_rate: float = Field(
+        description="percent; 100 if there were no visitors before, 0 if there are none in either period"
+    )
+    growth_count: int
+    comparison_days: int
+
+    @classmethod
+    def of(cls, community_id: str, found: Growth) -> GrowthAnswer:
+        return cls(
+            community_id=community_id,
+            current_period_visitors=found.current,
+            previous_period_visitors=found.previous,
+            growth_rate=found.rate,
+            growth_count=found.current - found.previous,
+            comparison_days=found.days,
+        )
+
+
+class TrendAnswer(BaseModel):
+    """Unique visitors in one period."""
+
+    period: str = Field(description="a day; the Monday of a week; an hour with its offset", examples=["2025-10-10"])
+    authenticated_count: int
+    anonymous_count: int
+    total_count: int
+
+
+def _trend(found: Trend) -> dict[str, Any]:
+    """A TrendAnswer, built without pydantic because a report can have a thousand of them."""
+    authenticated, anonymous = found.people
+    counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
+    return {"period": found.period, **counts, "total_count": authenticated + anonymous}
+
+
+def _community(community_id: str) -> str:
+    """The stored id of a community of which the user is a member. Counts a report."""
+    account = tokens.require().account
+    rate_limits.count_report(account.id)
+    return current()[CommunityServices].directory.get(account, community_id).community.id
+
+
+@bp.get("/communities/<community_id>/visitors")
+@describe("Unique visitors in a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=date_ranges.RANGE)
+def visitors(community_id: str) -> Response:
+    """Days are in TIMEZONE; the last day is included."""
+    scope, days = _community(community_id), Range.of(request, current().clock.today())
+    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.visitors(scope, *days)))
+
+
+@bp.get("/communities/<community_id>/visitors/today")
+@describe("Unique visitors today", {200: VisitorsAnswer, **REPORT})
+def visitors_today(community_id: str) -> Response:
+    """Since midnight in TIMEZONE."""
+    scope = _community(community_id)
+    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.today(scope)))
+
+
+@bp.get("/communities/<community_id>/visitors/weekly")
+@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT})
+def visitors_weekly(community_id: str) -> Response:
+    """Today included."""
+    scope = _community(community_id)
+    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.weekly(scope)))
+
+
+@bp.get("/communities/<community_id>/visitors/monthly")
+@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT})
+def visitors_monthly(community_id: str) -> Response:
+    """Today included."""
+    scope = _community(community_id)
+    return answer(VisitorsAnswer.of(scope, current()[PeopleServices].reports.monthly(scope)))
+
+
+@bp.get("/communities/<community_id>/visitors/growth")
+@describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH)
+def visitors_growth(community_id: str) -> Response:
+    """The last days, today included, compared with the same number of days before."""
+    scope, days = _community(community_id), date_ranges.growth_days_of(request)
+    return answer(GrowthAnswer.of(scope, current()[PeopleServices].reports.growth(scope, days)))
+
+
+@bp.get("/communities/<community_id>/visitors/trends")
+@describe(
+    "Unique visitors by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=date_ranges.GRANULARITY
+)
+def visitors_trends(community_id: str) -> Response:
+    """Includes periods without visitors, with zeros. A week counts as far as it lies within the range."""
+    scope, (granularity, days) = _community(community_id), date_ranges.trend_of(request, current().clock.today())
+    rows = [_trend(each) for each in current()[PeopleServices].reports.trend(scope, granularity, *days)]
+    return Response(json.dumps(rows), headers=[PRIVATE], mimetype="application/json")

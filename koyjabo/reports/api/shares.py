@@ -1,0 +1,65 @@
+"""/api/shares: make, list and end share links."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.reports.api.share_requests import NewShareAnswer, NewShareBody, ShareAnswer
+from koyjabo.reports.services import ReportServices
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
+from koyjabo.webkit.openapi.refusals import CHANGE, LOGGED_IN, WITH_BODY
+from koyjabo.webkit.pages import links
+from koyjabo.webkit.schemas.paging import QUERY, Paging
+from koyjabo.webkit.schemas.responses import answer, list_answer, no_answer
+
+ALLOWED: dict[int, Answer] = {
+    **LOGGED_IN,
+    **CHANGE,
+    403: "for admins of the site; for moderators, with the filter by one community of theirs",
+}
+
+
+@bp.post("/shares")
+@describe(
+    "Make a share link",
+    {
+        201: NewShareAnswer,
+        **WITH_BODY,
+        **ALLOWED,
+        404: "no such community",
+        409: "you have as many as one account may",
+    },
+    body=NewShareBody,
+)
+def create_share() -> Response:
+    """Everyone who has the link sees the reports of these visits. Moderators filter by one community of theirs:
+    `{"community": [id]}`."""
+    account, body = tokens.require().account, NewShareBody.of(request)
+    made, token = current()[ReportServices].shares.create(account, body.link(), rate_limits.client(is_familiar=True))
+    return answer(NewShareAnswer(id=made.id, token=token, url=links.share(token), filters=made.filters), 201)
+
+
+@bp.get("/shares")
+@describe(
+    "List share links",
+    {200: ListOf(ShareAnswer), 400: "no such page", **LOGGED_IN, 403: ALLOWED[403]},
+    query={**QUERY, "community": "the id of a community: its links alone"},
+)
+def list_shares() -> Response:
+    """All links, newest first; for moderators, those of their communities."""
+    account, paging = tokens.require().account, Paging.of(request)
+    community_id = request.args.get("community")
+    found = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
+    return list_answer(map(ShareAnswer.of, found.items), paging.headers(found.total))
+
+
+@bp.delete("/shares/<share_id>")
+@describe("End a share link", {204: None, **ALLOWED, 404: "no such link"})
+def end_share(share_id: str) -> Response:
+    """The link shows nothing from now on."""
+    current()[ReportServices].shares.end(tokens.require().account, share_id)
+    return no_answer()

@@ -1,0 +1,80 @@
+"""The answers of reports. None in a number: it cannot be known exactly; the answer then has the reason."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from koyjabo.reports.query.report_query import Value
+
+MOST_ROWS = 1_000
+"""Rows of a breakdown that one answer can have (specification: Questions)."""
+
+
+class Figures(NamedTuple):
+    """The six figures of a range."""
+
+    start: str  # the first day
+    end: str  # the last day, included
+    visits: int | None
+    visitors: int | None
+    new_visitors: int | None
+    returning_visitors: int | None
+    page_views: int | None
+    events: int | None
+    peak_active: int | None
+
+
+class Summary(NamedTuple):
+    figures: Figures
+    compared: Figures | None
+    until: str | None  # local time in ISO 8601 at which the compared range was cut; None if it was not
+    reason: str | None  # why the answer is not exact; None if it is
+
+    @property
+    def exact(self) -> bool:
+        return self.reason is None
+
+
+class Period(NamedTuple):
+    """`period`: an hour with its offset (`2026-11-21T14:00:00+06:00`), a day, a Monday, or the first day of a month."""
+
+    period: str
+    visits: int | None
+    visitors: int | None
+    new_visitors: int | None
+    page_views: int | None
+    so_far: bool
+
+
+class Sums(NamedTuple):
+    visits: int | None
+    visitors: int | None
+    new_visitors: int | None
+    count: int | None = None  # type: ignore[assignment]  # page views or events, by the dimensions that count these
+
+
+class Row(NamedTuple):
+    """One value of a dimension. `label` is for people, in the language asked for."""
+
+    value: Value
+    label: str
+    sums: Sums
+    share: float  # of all visits, 0 to 1
+    at_least: bool = False  # some days have only their largest values, which may lack this one
+
+
+class Breakdown(NamedTuple):
+    """`total` is the summary, `other` all that is not in `rows`, `values` how many values there are in all."""
+
+    rows: list[Row]
+    other: Sums
+    total: Sums
+    values: int
+    reason: str | None
+
+
+class Hours(NamedTuple):
+    """Visits by weekday and hour: 7 rows, Monday first, of 24 numbers each."""
+
+    rows: list[list[int]]
+    reason: str | None

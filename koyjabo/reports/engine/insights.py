@@ -1,0 +1,112 @@
+"""Answers questions about visits, exactly: each figure adds up to the ledger and has the visit of a second ago."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.core.errors import InvalidInput
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
+from koyjabo.reports.engine.raw import answer_queries as rows
+from koyjabo.reports.engine.raw import ledger_queries, tail_queries
+from koyjabo.reports.engine.readers import AnswerReader
+from koyjabo.reports.engine.rollups import answer_queries as sums
+from koyjabo.reports.query import labels
+from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
+from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
+from koyjabo.reports.query.ranges import DEFAULT, PREVIOUS, YEAR, compared
+from koyjabo.reports.query.report_query import Question, Value
+
+UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
+
+__all__ = ["DAY", "GRANULARITIES", "HOUR", "MONTH", "MOST_PERIODS", "PREVIOUS", "WEEK", "YEAR", "Insights"]
+
+
+class Insights:
+    """All methods wait, and raise LedgerUnavailable. Answers raise StillCounting until the projection is filled, and
+    TooBusy for readers of share links. `unwritten_peaks`: those of this worker that are not in the database, by day.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, reader: AnswerReader, unwritten_peaks: UnwrittenPeaks
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._reader = reader
+        self._unwritten_peaks = unwritten_peaks
+
+    def is_counting(self) -> bool:
+        """Whether answers raise StillCounting now."""
+        return self._database.read(tail_queries.is_long)
+
+    def asked(
+        self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
+    ) -> Parameters:
+        """What parameters ask (`Parameters.of`). Raises InvalidInput."""
+        return Parameters.of(pairs, self._clock.today(), lambda: self.first_day(scope), scope, others, default)
+
+    def compared(self, question: Question, compare: str) -> Question:
+        """The question about the range that `compare`, one of COMPARISONS, names."""
+        return compared(question, compare, self._clock)
+
+    def summary(self, question: Question, compare: str | None = None) -> Summary:
+        """The figures of a range, and of the range that `compare`, one of COMPARISONS, names."""
+        other = self.compared(question, compare) if compare else None
+        found = self._reader.answer(sums.summary, rows.summary, question, other)
+        return found._replace(
+            figures=found.figures._replace(peak_active=self._peak(question, found.figures.peak_active))
+        )
+
+    def timeline(self, question: Question, granularity: str) -> list[Period]:
+        """Every period of the range; raises InvalidInput for more than MOST_PERIODS."""
+        check(question, granularity)
+        return self._reader.answer(sums.timeline, rows.timeline, question, granularity)
+
+    def breakdown(
+        self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
+    ) -> Breakdown:
+        """The values of a dimension, those with the most visits first, with labels in a language. Raises InvalidInput
+        for another dimension.
+        """
+        if not is_dimension(dimension):
+            raise InvalidInput(details={"by": NOT_A_DIMENSION})
+        found = self._reader.answer(sums.breakdown, rows.breakdown, question, dimension, limit, offset)
+        names = self._names(dimension, found)
+        named = [row._replace(label=labels.label(dimension, row.value, language, names)) for row in found.rows]
+        return found._replace(rows=named)
+
+    def label(self, dimension: str, value: Value, language: str) -> str:
+        """One value of a dimension as people read it."""
+        names = self._database.read(ledger_queries.community_names, [value]) if dimension == COMMUNITY and value else {}
+        return labels.label(dimension, value, language, names)
+
+    def hours(self, question: Question) -> Hours:
+        """Visits by weekday and hour of TIMEZONE."""
+        return self._reader.answer(sums.hours, rows.hours, question)
+
+    def version(self, question: Question, is_compared: bool = False) -> str:
+        """Differs whenever an answer may differ: for ETags. A comparison with a running day moves with the clock."""
+        known, now_ms = self._database.read(ledger_queries.version, question), self._clock.now_ms()
+        known = f"{known}.{self._peak(question, None)}"
+        moves = is_compared and question.last == self._clock.today()
+        return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
+
+    def first_day(self, scope: Scope = SITE) -> str | None:
+        """The first day with visits; None without any."""
+        return self._database.read(ledger_queries.first_day, scope)
+
+    def _peak(self, question: Question, stored: int | None) -> int | None:
+        """The stored peak, or a greater one of the last minute."""
+        unwritten = {} if question.filters else self._unwritten_peaks(question.scope)
+        known = [people for day, people in unwritten.items() if question.first <= day <= question.last]
+        if stored is not None:
+            known.append(stored)
+        return max(known, default=None)
+
+    def _names(self, dimension: str, found: Breakdown) -> dict[str, str]:
+        """Names of communities by id, if these are the values."""
+        if dimension != COMMUNITY:
+            return {}
+        return self._database.read(ledger_queries.community_names, [row.value for row in found.rows if row.value])

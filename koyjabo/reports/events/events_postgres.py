@@ -1,0 +1,142 @@
+"""The transactions of events on PostgreSQL: two round trips for a batch of any size, and one more if it has new values
+(see `counting.ledger_postgres`).
+
+An advisory lock orders the writers, so that ids become visible in their order. The tables are locked before it, so that
+a restore, which replaces all rows, comes before or after.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any, NamedTuple
+
+import psycopg2
+from sqlalchemy.engine import URL
+
+from koyjabo.core.clock import Clock
+from koyjabo.database.json_rows import adding, postgres_insert
+from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
+from koyjabo.models import Event, EventSum
+from koyjabo.reports.events import sum_limits
+from koyjabo.reports.events.event_plan import EVENT_COLUMNS, Found, KnownRows, Plan, SumKey, keys, plan, visitors
+from koyjabo.reports.events.event_queries import EVENTS_LOCK, newest_visit
+from koyjabo.reports.events.records import NewEvents, Recorded
+from koyjabo.reports.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
+
+LOOK_UP = f"""
+BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
+LOCK TABLE events, event_sums IN ROW EXCLUSIVE MODE;
+SELECT pg_advisory_xact_lock({EVENTS_LOCK});
+SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events),
+(SELECT coalesce(max(upto), 0) FROM watermarks WHERE name = 'changes'), ARRAY(
+    SELECT (SELECT e.id FROM events e WHERE e.visitor_id = b.visitor AND e.event_id = b.event)
+    FROM unnest(%s::text[], %s::text[]) AS b(visitor, event)
+), ARRAY(
+    SELECT (
+        SELECT json_build_array(v.id, v.scope)::text FROM visits v
+        WHERE v.id = {newest_visit("b.visitor", "greatest")}
+    ) FROM unnest(%s::text[]) AS b(visitor)
+)
+"""
+LOOK_UP_SUMS = f"""
+SELECT ARRAY(
+    SELECT json_build_array(s.scope, s.dimension, s.period, s.value)::text FROM jsonb_array_elements(%s) r
+    JOIN event_sums s ON s.scope = r->>0 AND s.dimension = r->>1 AND s.period = r->>2 AND s.value = r->>3
+), ARRAY(
+    SELECT (SELECT count(*) FROM (
+        SELECT 1 FROM event_sums s WHERE s.scope = r->>0 AND s.dimension = r->>1 AND s.period = r->>2
+        LIMIT {MOST_VALUES}
+    ) AS these) FROM jsonb_array_elements(%s) r
+)
+"""
+ADD = postgres_insert(Event, EVENT_COLUMNS) + postgres_insert(EventSum, conflict=adding(EventSum))
+COMMIT = "COMMIT"
+
+
+class Planned(NamedTuple):
+    """The rows that a transaction would write."""
+
+    transaction: int  # its number on the server
+    found: list[list[Found]]
+
+
+class PostgresEventStore:
+    """A connection for writing, used by one thread."""
+
+    unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+    def __init__(self, url: URL, clock: Clock) -> None:
+        self._url = url
+        self._clock = clock
+        self._connection: Any = None
+        self._planned: Planned | None = None
+        self._sums = KnownSums()
+
+    def writing(self) -> AbstractContextManager[object]:
+        """Holds nothing: servers queue at the advisory lock."""
+        return nullcontext()
+
+    def commit(self, batch: list[NewEvents]) -> list[Recorded]:
+        """Write `batch` in one transaction.
+
+        After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
+        events are no retries.
+        """
+        fresh, self._planned = self._connection is None, None
+        try:
+            return self._attempt(batch).recorded()
+        except self.unavailable as error:
+            if was_refused(error) or (fresh and not self._planned):
+                raise
+        return self._attempt(batch, self._planned).recorded()
+
+    def _attempt(self, batch: list[NewEvents], first: Planned | None = None) -> Plan:
+        """`first` is what an attempt has planned of which it is not known whether it was committed."""
+        if self._connection is None:
+            self._connection = connect(self._url)
+        try:
+            with self._connection.cursor() as cursor:
+                transaction, known = _look_up(cursor, batch)
+                made, sums = plan(batch, known, self._clock), self._sums.at(known.changes)
+                sum_limits.limit(made, sums, partial(_look_up_sums, cursor))
+                if first and was_committed(cursor, first.transaction):
+                    made.found = first.found
+                self._planned = Planned(transaction, made.found)
+                cursor.execute(*_message(made))
+        except BaseException:
+            close(self._connection)
+            self._connection = None
+            raise
+        sums.add(*made.sums)
+        return made
+
+    def close(self) -> None:
+        close(self._connection)
+
+
+def _message(made: Plan) -> tuple[str, list[str]]:
+    """The writes of a plan and the commit, with their parameters."""
+    if not made.rows:
+        return COMMIT, []
+    return ADD + COMMIT, [json.dumps(made.rows), json.dumps(made.sum_rows())]
+
+
+def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownRows]:
+    """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number, and the rows."""
+    events, people = keys(batch), visitors(batch)
+    cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
+    transaction, newest, changes, ids, visits = cursor.fetchone()
+    return transaction, KnownRows(
+        newest=newest,
+        changes=changes,
+        ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},
+        visits={who: tuple(json.loads(found)) for who, found in zip(people, visits, strict=True) if found is not None},
+    )
+
+
+def _look_up_sums(cursor: Any, keys: list[SumKey], groups: list[Group]) -> Stored:
+    cursor.execute(LOOK_UP_SUMS, (json.dumps(keys), json.dumps(groups)))
+    found, sizes = cursor.fetchone()
+    return Stored.of(groups, [json.loads(each) for each in found], sizes)

@@ -1,0 +1,74 @@
+"""The ledger of page views and events: an event counts when `record` returns, for then it is on disk, once.
+
+One real thread commits events that arrive together in one transaction (see `database.batch_worker`). The statements are
+in the sibling modules `events_sqlite` and `events_postgres`.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import Protocol
+
+from sqlalchemy.engine import URL
+
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import DiskAlmostFull
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.batch_worker import BatchWorker
+from koyjabo.database.free_space import FreeSpace
+from koyjabo.database.group_commit import BatchStore, commit_jobs
+from koyjabo.reports.events.records import NewEvents, Recorded
+
+log = logging.getLogger(__name__)
+
+COMMIT_PATIENCE_S = 5.0
+COMMIT_LIMIT_S = 10.0
+
+MOST_REQUESTS = 10
+"""Requests in one transaction, of up to 50 events each: visits wait for it (decision 64)."""
+
+
+class EventStore(BatchStore[NewEvents, Recorded], Protocol):
+    def close(self) -> None: ...
+
+
+def open_store(database: URL, clock: Clock) -> EventStore:
+    """The store for a database URL as `settings` normalises it. Opens no connection yet."""
+    if database.get_backend_name() == "sqlite":
+        from koyjabo.reports.events.events_sqlite import SqliteEventStore
+
+        return SqliteEventStore(str(database.database), clock)
+    from koyjabo.reports.events.events_postgres import PostgresEventStore
+
+    return PostgresEventStore(database, clock)
+
+
+class Events:
+    """With `ignores_bots`, events of declared crawlers are not recorded (BOT_POLICY). `space` is the database's."""
+
+    def __init__(self, store: EventStore, runtime: Runtime, ignores_bots: bool, space: FreeSpace) -> None:
+        self._store = store
+        self.space = space
+        self._ignores_bots = ignores_bots
+        self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
+            runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=MOST_REQUESTS
+        )
+
+    def record(self, events: NewEvents, is_bot: bool) -> Recorded:
+        """Record the events of one request, durably, all or none (specification: Page views and events).
+
+        Raises LedgerUnavailable when they could not be committed, and DiskAlmostFull; then none was recorded.
+        """
+        if is_bot and self._ignores_bots:
+            return Recorded(0, 0)
+        if self.space.is_low():
+            raise DiskAlmostFull
+        recorded = self._writer.do(events)
+        log.debug("events_recorded accepted=%d duplicates=%d stored_bytes=%d", *recorded)
+        return recorded
+
+    def close(self) -> None:
+        """Commit the queued events and close the database."""
+        self._writer.close()
+        self._store.close()

@@ -1,0 +1,74 @@
+"""/share/…: the reports of a share link, for everyone who has it."""
+
+from __future__ import annotations
+
+from flask import Response, make_response, render_template, request, url_for
+
+from koyjabo.accounts.login.requests import Typed
+from koyjabo.accounts.pages.password_reset import secret
+from koyjabo.core.errors import ShareLocked, WrongPassword
+from koyjabo.reports.query.ranges import DEFAULT
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.sharing import shares
+from koyjabo.reports.sharing.queries import OpenLink
+from koyjabo.reports.ui import cards, share_forms, share_password
+from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.view import view_of
+from koyjabo.webkit.blueprints import pages as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import page_login
+from koyjabo.webkit.pages import redirects
+from koyjabo.webkit.schemas.bodies import Body
+
+
+class PasswordOfShareBody(Body):
+    password: Typed
+
+
+@bp.get("/share/<token>")
+def share(token: str) -> Response:
+    link = current()[ReportServices].shares.open(token)
+    try:
+        share_password.require(link)
+    except ShareLocked:
+        return _ask(link, Form(PasswordOfShareBody))
+    return _show(link, token)
+
+
+@bp.post("/share/<token>")
+def unlock_share(token: str) -> Response:
+    page_login.check_own_page()
+    link, form = current()[ReportServices].shares.open(token), Form(PasswordOfShareBody)
+    body = form.read()
+    if body is not None:
+        try:
+            proof = share_password.unlock(link, body.password)
+        except WrongPassword as error:
+            form.errors["password"] = error.sentence
+        else:
+            return share_password.remember(redirects.with_query("pages.share", token=token), link, proof)
+    return _ask(link, form, 422)
+
+
+def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
+    return secret(make_response(render_template("share/password.html", link=link, form=form), status))
+
+
+def _show(link: OpenLink, token: str) -> Response:
+    rate_limits.count_shared_report()
+    shares.check(request.args.items(multi=True))
+    base = Base(
+        url_for("pages.share", token=token),
+        f"/api/shares/{token}/reports",
+        shares.scope_of(link),
+        cards.of_a_community(),
+        current()[ReportServices].shares.filters(link),
+        range=link.range or DEFAULT,
+        is_shared=True,
+    )
+    view, problems = view_of(base, request.args.items(multi=True))
+    template = "insights/parts.html" if view.wanted else "share/share.html"
+    page = render_template(template, link=link, filters=share_forms.shown(link), view=view, problems=problems)
+    return secret(make_response(page, 400 if problems else 200))

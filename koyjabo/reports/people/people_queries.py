@@ -1,0 +1,133 @@
+"""Records people of communities other than by visits: members who open a socket, and visitors who log in as users.
+
+Each function takes the same locks of these scopes as the ledger's writer, so that neither interferes with the other.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import Clock
+from koyjabo.counting import daily_people_postgres, daily_people_sqlite
+from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
+from koyjabo.models import Counter, Scope
+
+# In the order in which the ledger locks them. Deleted and archived communities have no row.
+SCOPES_OF = text("""
+SELECT c.scope FROM counters c JOIN people p ON p.scope = c.scope AND p.person = :person ORDER BY c.scope
+""")
+DAYS_OF = text("""
+SELECT d.day, d.began_s, d.slots FROM people p JOIN person_days d ON d.person_id = p.id
+WHERE p.scope = :scope AND p.person = :person
+""")
+REMOVE_DAYS = text("""
+DELETE FROM person_days WHERE person_id = (SELECT id FROM people WHERE scope = :scope AND person = :person)
+""")
+REMOVE_PERSON = text("DELETE FROM people WHERE scope = :scope AND person = :person")
+SET_USER = text("UPDATE visitors SET user_id = :user_id WHERE scope = :scope AND visitor_id = :visitor_id")
+ADD_CONVERSION = text("""
+INSERT INTO conversions (id, scope, visitor_id, user_id, at_ms) VALUES (:id, :scope, :visitor_id, :user_id, :at_ms)
+""")
+RATE = text("""
+SELECT (SELECT count(*) FROM conversions WHERE scope = :scope) AS conversions,
+       (SELECT coalesce(sum(anonymous), 0) FROM returns WHERE scope = :scope AND previous_day = '') AS anonymous
+""")
+ADVANCE_REVISION = text("""
+UPDATE counters SET revision = CASE WHEN revision < :now_ms THEN :now_ms ELSE revision + 1 END WHERE scope = :scope
+""")
+
+
+class Conversion(NamedTuple):
+    """A visitor of a community who has been identified as a user. `id` is random, and reveals nothing about them."""
+
+    scope: Scope
+    id: str
+    at_ms: int
+    rate: float  # the community's `conversion_rate` after it
+
+
+def attend(session: Session, community_id: str, user_ids: list[str], at_ms: int, clock: Clock) -> bool:
+    """Record users who are present in a community, as visitors of the day without a visit. Idempotent.
+
+    Returns whether anything changed. Does nothing for a deleted community.
+    """
+    scope = Scope(community_id)
+    if not user_ids or not _lock(session, [scope]):
+        return False
+    day, hour_s = clock.bucket(at_ms)
+    database, execute = _database(session)
+    keys = [(scope, user(user_id), day) for user_id in user_ids]
+    people = DailyPeople(database.look_up(execute, keys), clock)
+    for _, person, _ in keys:
+        people.record(scope, person, day, hour_s)
+    if people.days:
+        database.write(execute, people)
+        _advance_revision(session, scope, at_ms)
+    return bool(people.days)
+
+
+def anonymous_in(session: Session, visitor_id: str) -> list[Scope]:
+    """The communities in which this visitor is not identified as a user."""
+    return [Scope(scope) for (scope,) in session.execute(SCOPES_OF, {"person": visitor(visitor_id)})]
+
+
+def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[Conversion]:
+    """Identify a visitor as a user, in every community in which the visitor was anonymous so far.
+
+    Their future visits are the user's, even if another user logs in later. Visits of deleted communities are not
+    changed.
+    """
+    scopes = _lock(session, anonymous_in(session, visitor_id))
+    return [
+        _convert(session, scope, user_id, visitor_id, now_ms, clock)
+        for scope in scopes
+        if _days(session, scope, visitor(visitor_id))  # else a concurrent call has converted them
+    ]
+
+
+def _convert(session: Session, scope: Scope, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> Conversion:
+    anonymous, known = visitor(visitor_id), user(user_id)
+    people = DailyPeople((), clock)
+    people.merge(scope, anonymous, known, _days(session, scope, anonymous), _days(session, scope, known))
+    for statement in (REMOVE_DAYS, REMOVE_PERSON):
+        session.execute(statement, {"scope": scope, "person": anonymous})
+    database, execute = _database(session)
+    database.write(execute, people)
+    values = {"scope": scope, "visitor_id": visitor_id, "user_id": user_id}
+    session.execute(SET_USER, values)
+    conversion_id = str(uuid.uuid4())
+    session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
+    _advance_revision(session, scope, now_ms)
+    return Conversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
+
+
+def conversion_rate(session: Session, scope: Scope) -> float:
+    """The percentage of anonymous visitors who were later identified as users, to one decimal. 0 without any."""
+    conversions, anonymous = map(int, session.execute(RATE, {"scope": scope}).one())
+    return round(100 * conversions / (conversions + anonymous), 1) if conversions + anonymous else 0.0
+
+
+def _lock(session: Session, scopes: list[Scope]) -> list[Scope]:
+    """Lock the counter rows, in the ledger's order. Returns the scopes that exist."""
+    rows = select(Counter.scope).where(Counter.scope.in_(scopes)).order_by(Counter.scope)
+    return [Scope(scope) for scope in session.scalars(rows.with_for_update())]
+
+
+def _days(session: Session, scope: Scope, person: str) -> dict[str, Day]:
+    rows = session.execute(DAYS_OF, {"scope": scope, "person": person})
+    return {day: (began_s, slots) for day, began_s, slots in rows}
+
+
+def _advance_revision(session: Session, scope: Scope, now_ms: int) -> None:
+    """Increase the revision, which invalidates cached reports of this scope."""
+    session.execute(ADVANCE_REVISION, {"scope": scope, "now_ms": now_ms})
+
+
+def _database(session: Session) -> tuple[Any, Any]:
+    connection = session.connection()
+    module = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
+    return module, connection.exec_driver_sql

@@ -1,0 +1,221 @@
+"""Reports of the different people who visited a community: by day, week and month, their growth, and conversions.
+
+They count people, not visits: users (`authenticated`) and other visitors (`anonymous`), each once in a period. A person
+who came as both counts as a user. Days are those of TIMEZONE, and ranges include their last day.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from datetime import date, timedelta
+from typing import Any, NamedTuple, TypeVar
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
+from koyjabo.core.runtime import out_of_turn
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.models import Scope
+from koyjabo.reports.people import people_queries as people
+from koyjabo.reports.people import report_queries
+from koyjabo.reports.people.people_queries import Conversion
+from koyjabo.reports.people.report_queries import People, Period
+from koyjabo.reports.query.result_cache import ResultCache
+
+__all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend", "Visitors"]
+
+GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
+
+WEEK, MONTH = 7, 30
+"""Days of the weekly and the monthly report, including today."""
+
+MOST_CACHED = 10_000
+"""Rows of cached reports, 2 MB. Each period of a trend is a row, and so is a single number."""
+
+
+Row = TypeVar("Row")
+
+
+class Visitors(NamedTuple):
+    """The different people of the days `start` to `end`, both included."""
+
+    people: People
+    start: str
+    end: str
+
+
+class Growth(NamedTuple):
+    """The number of different people of the last `days` days, and of the `days` days before them."""
+
+    current: int
+    previous: int
+    days: int
+    is_comparable: bool = False  # people came in the earlier days, and had come by their first day
+
+    @property
+    def rate(self) -> float:
+        """Percent, to two decimals. If `previous` is 0: 100, or 0 if `current` is 0 as well."""
+        if self.previous:
+            return round(100 * (self.current - self.previous) / self.previous, 2)
+        return 100.0 if self.current else 0.0
+
+
+class Trend(NamedTuple):
+    """The different people of one period: a day, a week named by its Monday, or an hour named by its beginning."""
+
+    period: str
+    people: People
+
+
+class _Lookup:
+    """A running query, which all callers with the same key wait for."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self.rows: list[Any] | None = None
+
+
+class Reports:
+    """Every report raises UnknownCommunity for a deleted or archived community, and LedgerUnavailable.
+
+    Reports are cached until the community's next change, on any server. `on_conversion` is called with each conversion
+    after its commit.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, on_conversion: Callable[[Conversion], object]) -> None:
+        self._on_conversion = on_conversion
+        self._database = database
+        self._clock = clock
+        self._cache = ResultCache(MOST_CACHED)
+        self._lookups: dict[Hashable, _Lookup] = {}
+        self._lock = threading.Lock()  # guards both; code that holds it must not wait
+
+    def convert(self, user_id: str, visitor_id: str) -> None:
+        """Identify a visitor as the user who has just signed up, logged in or joined on the same browser.
+
+        In every community where the visitor was anonymous, their history becomes the user's. Idempotent.
+        """
+        if self._database.read(people.anonymous_in, visitor_id):
+            conversions = self._database.write(people.convert, user_id, visitor_id, self._clock.now_ms(), self._clock)
+            for conversion in conversions:
+                self._on_conversion(conversion)
+
+    def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
+        """Record members who were present, as visitors of that day and hour. Returns whether anything changed."""
+        return self._database.write(people.attend, community_id, user_ids, at_ms, self._clock)
+
+    def visitors(self, community_id: str, start: str, end: str) -> Visitors:
+        """The different people of the days `start` to `end`, both included."""
+        (found,) = self._people_in(community_id, [(start, end)])
+        return Visitors(found, start, end)
+
+    def today(self, community_id: str) -> Visitors:
+        return self._last(community_id, 1)
+
+    def weekly(self, community_id: str) -> Visitors:
+        """The last 7 days, today included."""
+        return self._last(community_id, WEEK)
+
+    def monthly(self, community_id: str) -> Visitors:
+        """The last 30 days, today included."""
+        return self._last(community_id, MONTH)
+
+    def growth(self, community_id: str, days: int) -> Growth:
+        """Compares the last `days` days, today included, with the `days` days before them."""
+        start, end = _days_until(days, self._clock.today())
+        before = _days_until(days, shifted(start, -1))
+        previous, current = self._people_in(community_id, [before, (start, end)])
+        (first_day,) = self._cached((community_id, "first_day"), report_queries.first_day)
+        is_comparable = sum(previous) > 0 and first_day is not None and first_day <= before[0]
+        return Growth(sum(current), sum(previous), days, is_comparable)
+
+    def conversion_rate(self, community_id: str) -> float:
+        """The percentage of anonymous visitors who were later identified as users, to one decimal."""
+        return self._cached((community_id, "conversion_rate"), _conversion_rate)[0]
+
+    def trend(self, community_id: str, granularity: str, start: str, end: str) -> list[Trend]:
+        """Each hour, day or ISO week of a range (`GRANULARITIES`), also those without visitors.
+
+        A week that begins or ends outside the range is counted only for its days within.
+        """
+        if granularity == HOURLY:
+            return self._by_hour(community_id, start, end)
+        periods = [(day, day) for day in _days(start, end)] if granularity == DAILY else list(_weeks(start, end))
+        names = [_monday(first) if granularity == WEEKLY else first for first, _ in periods]
+        return [Trend(*each) for each in zip(names, self._people_in(community_id, periods), strict=True)]
+
+    def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
+        return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
+
+    def _last(self, community_id: str, days: int) -> Visitors:
+        return self.visitors(community_id, *_days_until(days, self._clock.today()))
+
+    def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
+        """The people of each period. The first, the last and their number identify the periods in the cache."""
+        key = (community_id, periods[0], periods[-1], len(periods))
+        return self._cached(key, report_queries.people_in, periods)
+
+    def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
+        """The cached rows, or those of the operation, which gets a session, the scope (from `key[0]`) and `args`. The
+        version is read first, so that the rows are never older than their version.
+        """
+        scope = Scope(key[0])
+        version = self._database.read(report_queries.version, scope)
+        if version is None:
+            raise UnknownCommunity
+        with self._lock:
+            rows = self._cache.get(key, version)
+        if rows is None:
+            with out_of_turn():
+                rows = self._shared((key, version), lambda: self._database.report(operation, scope, *args))
+            with self._lock:
+                self._cache.store(key, version, rows)
+        return rows
+
+    def _shared(self, key: Hashable, look_up: Callable[[], list[Row]]) -> list[Row]:
+        """Concurrent calls with the same key share one lookup."""
+        with self._lock:
+            lookup = self._lookups.get(key)
+            is_first = lookup is None
+            if lookup is None:
+                lookup = self._lookups[key] = _Lookup()
+        if is_first:
+            try:
+                lookup.rows = look_up()
+            finally:
+                del self._lookups[key]
+                lookup.done.set()
+        lookup.done.wait()
+        if lookup.rows is None:  # it failed, and its own caller got the error
+            raise LedgerUnavailable
+        return lookup.rows
+
+
+def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:
+    found = report_queries.people_by_hour(session, scope, clock.hours(start, end))
+    return [Trend(clock.local(hour_s), people) for hour_s, people in found]
+
+
+def _conversion_rate(session: Any, scope: Scope) -> list[float]:
+    return [people.conversion_rate(session, scope)]
+
+
+def _days_until(days: int, last: str) -> Period:
+    return shifted(last, 1 - days), last
+
+
+def _days(start: str, end: str) -> list[str]:
+    first, last = date.fromisoformat(start), date.fromisoformat(end)
+    return [(first + timedelta(number)).isoformat() for number in range((last - first).days + 1)]
+
+
+def _monday(day: str) -> str:
+    return shifted(day, -date.fromisoformat(day).weekday())
+
+
+def _weeks(start: str, end: str) -> Iterator[Period]:
+    first = start
+    while first <= end:
+        following = shifted(_monday(first), WEEK)
+        yield first, min(shifted(following, -1), end)
+        first = following

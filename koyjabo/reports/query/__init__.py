@@ -1,0 +1,1 @@
+"""What is asked of reports: parameters, ranges, dimensions."""

@@ -1,0 +1,204 @@
+"""The one grammar of questions: of the API, the panel's address bar, share links and saved views.
+
+A question is a list of (name, value) pairs, as in a query string (specification: Reports).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from koyjabo.core.clock import shifted
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.text import ASCII_DIGITS, LONGEST_TEXT, N_, whole
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.ranges import COMPARISONS, DAYS_OF, DEFAULT, NOT_A_COMPARISON, NOT_A_RANGE, RANGES, preset
+from koyjabo.reports.query.report_query import Filter, Question, Value
+
+Pairs = Iterable[tuple[str, str]]
+
+COMMUNITY = "community"
+MOST_VALUES = 200
+"""Values of all filters together."""
+
+OF_EVENT = re.compile(r"event:[a-z][a-z0-9_]{0,63}:[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
+DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+FIRST_YEAR, LAST_YEAR = 1970, 2999
+LAST_DAY = f"{LAST_YEAR}-12-31"
+ESCAPED = re.compile(r"\\+!")
+NEEDS_ESCAPE = re.compile(r"\\*!")
+
+NOT_A_DAY = N_("must be a day such as 2025-10-31, in the years 1970 to 2999")
+NOT_A_DIMENSION = N_("is no dimension of reports")
+ONCE = N_("must be given once")
+UNKNOWN = N_("is no parameter of this report")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A question as it was asked. `others` are parameters of the caller, such as `granularity`."""
+
+    question: Question
+    range: str | None = None  # one of RANGES, or `default`; None for two days
+    compare: str | None = None  # one of COMPARISONS
+    others: Mapping[str, str] = field(default_factory=dict)
+    default: str = DEFAULT  # the range if none is given; two days are written as in `is_interval`
+
+    @classmethod
+    def of(
+        cls,
+        pairs: Pairs,
+        today: str,
+        first_day: Callable[[], str | None],
+        scope: Scope = SITE,
+        others: Iterable[str] = (),
+        default: str = DEFAULT,
+    ) -> Parameters:
+        """Raises InvalidInput, with the reason by parameter. `first_day` is called for the range `all`: the first day
+        with visits. `others` are the names of further parameters that are allowed, each once.
+        """
+        return _Reader(pairs, scope, frozenset(others), default).read(today, first_day)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parameters that ask this question again, in a fixed order."""
+        question, pairs = self.question, []
+        if self.range is None:
+            pairs = [("start", question.first), ("end", question.last)]
+        elif self.range != self.default:
+            pairs = [("range", self.range)]
+        if self.compare:
+            pairs.append(("compare", self.compare))
+        filters = [(name, text) for name in sorted(question.filters) for text in _written(question.filters[name])]
+        return [*pairs, *filters, *sorted(self.others.items())]
+
+    def asking(self, question: Question) -> Parameters:
+        """The same parameters with other filters, for links."""
+        return replace(self, question=question)
+
+
+def read_day(text: str) -> date | None:
+    """A day as YYYY-MM-DD, in the years 1970 to 2999; None for another text."""
+    try:
+        day = date.fromisoformat(text) if DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+    return day if day and FIRST_YEAR <= day.year <= LAST_YEAR else None
+
+
+def is_dimension(name: str) -> bool:
+    return name in DIMENSIONS or OF_EVENT.fullmatch(name) is not None
+
+
+def is_interval(text: str) -> bool:
+    """Whether a text is two days as ISO 8601 writes them: `2026-11-01/2026-11-15`."""
+    first, _, last = text.partition("/")
+    try:
+        Parameters.of([("start", first), ("end", last)], LAST_DAY, lambda: None)
+    except InvalidInput:
+        return False
+    return text.isascii()
+
+
+def _written(filter_: Filter) -> list[str]:
+    return [
+        *sorted(escaped(value) for value in filter_.any_of),
+        *sorted(f"!{escaped(value)}" for value in filter_.none_of),
+    ]
+
+
+def escaped(value: Value) -> str:
+    """A value as a positive filter has it; behind a `!` it is a negative one."""
+    return f"\\{value}" if value and NEEDS_ESCAPE.match(value) else value or ""
+
+
+def _value(text: str) -> Value:
+    """ "" is None; `\\!x` is `!x`."""
+    text = whole(text[1:] if ESCAPED.match(text) else text)
+    return text or None
+
+
+class _Reader:
+    """Reads one list of parameters, and collects their errors."""
+
+    def __init__(self, pairs: Pairs, scope: Scope, others: frozenset[str], default: str) -> None:
+        self._scope = scope
+        self._default = default
+        self._others = others
+        self._single: dict[str, str] = {}
+        self._filters: dict[str, Filter] = {}
+        self._problems: dict[str, str] = {}
+        for name, value in pairs:
+            self._take(name, value)
+
+    def read(self, today: str, first_day: Callable[[], str | None]) -> Parameters:
+        range_, compare = self._range(), self._compare()
+        first, last = self._days(today) if range_ is None else (today, today)
+        if self._problems:
+            raise InvalidInput(details=self._problems)
+        if range_ is not None:
+            first, last = preset(range_, today, first_day)
+        question = Question(first, last, self._scope, self._filters)
+        others = {name: value for name, value in self._single.items() if name in self._others}
+        return Parameters(question, range_, compare, others, self._default)
+
+    def _take(self, name: str, value: str) -> None:
+        if is_dimension(name):
+            self._filter(name, value)
+        elif name not in {"range", "start", "end", "compare", *self._others}:
+            self._problems[name] = UNKNOWN
+        elif name in self._single:
+            self._problems[name] = ONCE
+        else:
+            self._single[name] = value
+
+    def _filter(self, name: str, text: str) -> None:
+        before = self._filters.get(name, Filter())
+        if name == COMMUNITY and self._scope != SITE:
+            self._problems[name] = N_("must not be given for one community")
+        elif sum(len(each.any_of) + len(each.none_of) for each in self._filters.values()) >= MOST_VALUES:
+            self._problems[name] = N_("There are more than 200 values to filter by; leave some out")
+        elif text.startswith("!"):
+            self._filters[name] = replace(before, none_of=before.none_of | {_value(text[1:])})
+        else:
+            self._filters[name] = replace(before, any_of=before.any_of | {_value(text)})
+        if len(text) > LONGEST_TEXT + 2:
+            self._problems[name] = N_("must not be longer than 512 characters")
+
+    def _range(self) -> str | None:
+        """None if days are given."""
+        given = self._single.get("range")
+        if {"start", "end"} & self._single.keys():
+            if given is not None:
+                self._problems["range"] = N_("must not be given beside start or end")
+            return None
+        if given is not None and given not in RANGES:
+            self._problems["range"] = NOT_A_RANGE
+        return given or self._default
+
+    def _compare(self) -> str | None:
+        given = self._single.get("compare")
+        if given is not None and given not in COMPARISONS:
+            self._problems["compare"] = NOT_A_COMPARISON
+        return given
+
+    def _days(self, today: str) -> tuple[str, str]:
+        """`start` and `end`, not later than today."""
+        end = min(self._day("end") or today, today)
+        start = self._day("start")
+        if start is None:
+            start = shifted(end, 1 - DAYS_OF[DEFAULT])
+        elif "end" in self._single and start > self._single["end"].translate(ASCII_DIGITS):
+            self._problems.setdefault("start", N_("must not be after the last day"))
+        return min(start, today), end
+
+    def _day(self, name: str) -> str | None:
+        text = self._single.get(name)
+        if text is None:
+            return None
+        day = read_day(text.translate(ASCII_DIGITS))
+        if day is None:
+            self._problems[name] = NOT_A_DAY
+        return None if day is None else day.isoformat()

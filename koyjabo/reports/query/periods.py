@@ -1,0 +1,67 @@
+"""The periods of a timeline: hours, days, weeks and months of TIMEZONE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.text import N_
+from koyjabo.reports.query.ranges import length
+from koyjabo.reports.query.report_query import Question
+
+HOUR, DAY, WEEK, MONTH = "hour", "day", "week", "month"
+GRANULARITIES = (HOUR, DAY, WEEK, MONTH)
+MOST_PERIODS = 2_400
+NOT_A_GRANULARITY = N_("must be one of hour, day, week, month")
+DAYS_OF = {HOUR: 1 / 24, DAY: 1, WEEK: 7, MONTH: 31}
+"""The most days that one period has."""
+
+
+def check(question: Question, granularity: str) -> None:
+    """Raises InvalidInput for another granularity, or for more than MOST_PERIODS."""
+    if granularity not in GRANULARITIES:
+        raise InvalidInput(details={"granularity": NOT_A_GRANULARITY})
+    least = possible(question, granularity)
+    if least != granularity:
+        sentence = f"must be {least} or longer for so many days: a timeline has at most {MOST_PERIODS:,} periods"
+        raise InvalidInput(details={"granularity": sentence})
+
+
+def possible(question: Question, granularity: str) -> str:
+    """The granularity, or the next longer one of which the range has no more than MOST_PERIODS."""
+    longer = GRANULARITIES[GRANULARITIES.index(granularity) :]
+    return next(each for each in longer if length(question) / DAYS_OF[each] <= MOST_PERIODS or each == MONTH)
+
+
+def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
+    """The names of all periods of a range, up to the running one."""
+    if granularity == HOUR:
+        return [clock.local(hour_s) for hour_s in hours(question, clock)]
+    return list(dict.fromkeys(period_of(day, granularity) for day in _days(question)))
+
+
+def hours(question: Question, clock: Clock) -> list[int]:
+    """The starts of the hours of a range, s since 1970 UTC, up to the running one."""
+    upto_s = (question.until_ms or clock.now_ms()) / 1000
+    return [hour_s for hour_s in clock.hours(question.first, question.last) if hour_s <= upto_s]
+
+
+def period_of(day: str, granularity: str) -> str:
+    """The day, the Monday or the first day of the month by which the period of a day is named."""
+    if granularity == WEEK:
+        return shifted(day, -date.fromisoformat(day).weekday())
+    return f"{day[:8]}01" if granularity == MONTH else day
+
+
+def running(granularity: str, clock: Clock) -> str:
+    """The name of the period that has not ended yet."""
+    if granularity == HOUR:
+        return clock.local(clock.bucket(clock.now_ms()).hour_s)
+    return period_of(clock.today(), granularity)
+
+
+def _days(question: Question) -> Iterator[str]:
+    first = date.fromisoformat(question.first)
+    return ((first + timedelta(ago)).isoformat() for ago in range(length(question)))

@@ -1,0 +1,85 @@
+"""Ranges of days by name, the periods within a range, and the range that it is compared with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date, timedelta
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.text import N_
+from koyjabo.reports.query.report_query import Question
+
+DEFAULT = "30d"
+DAYS_OF = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
+RANGES = ("today", "yesterday", *DAYS_OF, "month", "all")
+NOT_A_RANGE = N_("must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all")
+WEEKDAY, PREVIOUS, YEAR = "weekday", "previous", "year"
+COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
+NOT_A_COMPARISON = N_("must be one of weekday, previous, year")
+WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
+"""Numbers of days."""
+
+EPOCH = date(1970, 1, 1)
+MARGIN = timedelta(2)
+"""Days in another TIMEZONE begin and end at most this much earlier or later."""
+
+
+def preset(name: str, today: str, first_day: Callable[[], str | None]) -> tuple[str, str]:
+    """The first and the last day of one of RANGES, or of two days (`2026-11-01/2026-11-15`), not after today."""
+    if "/" in name:
+        first, _, last = name.partition("/")
+        return min(first, today), min(last, today)
+    if name in DAYS_OF:
+        return shifted(today, 1 - DAYS_OF[name]), today
+    if name == "yesterday":
+        return shifted(today, -1), shifted(today, -1)
+    if name == "month":
+        return f"{today[:8]}01", today
+    if name == "all":
+        return min(first_day() or today, today), today
+    return today, today
+
+
+def compared(question: Question, how: str, clock: Clock) -> Question:
+    """The same question about as many days before: the same weekdays (WEEKDAY), those that end when the range begins
+    (PREVIOUS), or those a year earlier (YEAR).
+
+    If its range ends today, the other one ends at the same time of day.
+    """
+    first, last = question.first, question.last
+    if how == YEAR:
+        days = _year_before(first), _year_before(last)
+    else:
+        ago = length(question) if how == PREVIOUS else _whole_weeks(length(question))
+        days = shifted(first, -ago), shifted(last, -ago)
+    until_ms = clock.same_time_ms(days[1]) if last == clock.today() else None
+    return replace(question, first=days[0], last=days[1], until_ms=until_ms)
+
+
+def length(question: Question) -> int:
+    """The number of days."""
+    return day_number(question.last) - day_number(question.first) + 1
+
+
+def day_number(day: str) -> int:
+    """Days since 1970-01-01, as `visit_facts.day` has them."""
+    return (date.fromisoformat(day) - EPOCH).days
+
+
+def day_of(days: int) -> str:
+    """The opposite of `day_number`."""
+    return (EPOCH + timedelta(days)).isoformat()
+
+
+def _whole_weeks(days: int) -> int:
+    """The fewest days of whole weeks that are as many; of a year 52 weeks."""
+    return YEAR_OF_WEEKS if days in YEARS else -(-days // WEEK) * WEEK
+
+
+def _year_before(day: str) -> str:
+    year, rest = int(day[:4]) - 1, day[4:]
+    try:
+        return date.fromisoformat(f"{year:04d}{rest}").isoformat()
+    except ValueError:  # 29 February
+        return f"{year:04d}-02-28"

@@ -1,0 +1,64 @@
+"""The question of a report: a scope, a range of days, filters, and the question to compare it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.text import N_
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.query.dimensions import has_many
+
+CONFLICT = N_("This is filtered already, by other values")
+
+Value = str | None
+"""A value of a dimension; None: not recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Values of one dimension: any of `any_of` if there are some, and none of `none_of`."""
+
+    any_of: frozenset[Value] = frozenset()
+    none_of: frozenset[Value] = frozenset()
+
+    def both(self, other: Filter) -> Filter:
+        """What both filters let through."""
+        if not self.any_of or not other.any_of:
+            return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
+        return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))
+
+    def __bool__(self) -> bool:
+        return bool(self.any_of or self.none_of)
+
+
+Filters = Mapping[str, Filter]
+"""By dimension."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """The days `first` to `last`, YYYY-MM-DD in TIMEZONE, both included; `last` is not later than today.
+
+    `until_ms`: only visits counted before this moment, for a comparison with a day that is still running.
+    """
+
+    first: str
+    last: str
+    scope: Scope = SITE
+    filters: Filters = field(default_factory=dict)
+    until_ms: int | None = None
+
+    def within(self, filters: Filters) -> Question:
+        """The same question of what these filters let through, too. Raises InvalidInput if a visit may have values of
+        both filters by one dimension: no filter says that.
+        """
+        if conflicts := [name for name in filters.keys() & self.filters.keys() if self._conflicts(name, filters[name])]:
+            raise InvalidInput(details=dict.fromkeys(conflicts, CONFLICT))
+        both = {name: each.both(self.filters.get(name, Filter())) for name, each in filters.items()}
+        return replace(self, filters={**self.filters, **both})
+
+    def _conflicts(self, dimension: str, other: Filter) -> bool:
+        any_of = self.filters[dimension].any_of
+        return has_many(dimension) and bool(any_of and other.any_of) and any_of != other.any_of

@@ -1,0 +1,112 @@
+"""What reports offer to other packages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.base import Base
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.last_hour import LastHours
+from koyjabo.database.free_space import FreeSpace
+from koyjabo.models import SITE, Scope
+from koyjabo.presence.services import PresenceServices
+from koyjabo.reports.annotations.annotations import Annotations
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.engine.readers import AnswerReader
+from koyjabo.reports.events.ledger import Events, open_store
+from koyjabo.reports.people.conversions import Conversions
+from koyjabo.reports.people.reports import Reports, Visitors
+from koyjabo.reports.people.site_people import SitePeople
+from koyjabo.reports.people.timeline import History
+from koyjabo.reports.projection.projection import Projection
+from koyjabo.reports.sharing.shares import Shares
+from koyjabo.reports.traits.parser import TraitParser
+from koyjabo.settings.database_url import file_of
+
+
+@dataclass(frozen=True, slots=True)
+class ReportServices:
+    reports: Insights
+    shared_reports: Insights  # for readers of share links
+    events: Events
+    annotations: Annotations
+    conversions: Conversions
+    site_people: SitePeople
+    projection: Projection
+    shares: Shares
+    parser: TraitParser
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleServices:
+    reports: Reports
+    timeline: History
+
+
+MOST_NAMED = 50
+"""The people online whom a dashboard's event names."""
+
+
+def trait_parser(base: Base) -> TraitParser:
+    """Hosts of our own pages are no sources."""
+    hosts = (urlsplit(each).hostname for each in (base.settings.public_url, *base.settings.origins))
+    return TraitParser(filter(None, hosts))
+
+
+def build(base: Base) -> ReportServices:
+    settings, database, clock = base.settings, base.database, base.clock
+    parser, presence, file = trait_parser(base), base.services[PresenceServices], file_of(settings.database_url)
+    reader, space = AnswerReader(database, clock, parser), FreeSpace(file.parent if file else None)
+
+    def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
+        return (presence.active_peak if scope == SITE else presence.peaks).unwritten(scope)
+
+    reports = Insights(database, clock, reader, unwritten_peaks)
+    return ReportServices(
+        reports=reports,
+        shared_reports=Insights(database, clock, reader.in_turns(), unwritten_peaks),
+        events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
+        annotations=Annotations(database, clock),
+        conversions=Conversions(database),
+        site_people=SitePeople(database, clock, reports),
+        projection=Projection(database, clock, base.runtime, parser),
+        shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
+        parser=parser,
+    )
+
+
+def build_people(base: Base) -> PeopleServices:
+    """Also lets the dashboards of communities show their people."""
+    reports = Reports(base.database, base.clock, base.signals.visitor_converted.send)
+    presence, communities = base.services[PresenceServices], base.services[CommunityServices]
+    last_hours = LastHours(base.database, base.clock)
+
+    def look(community_id: str) -> dict[str, Any]:
+        scope = Scope(community_id)
+        found, _ = communities.people.page(scope, 0, MOST_NAMED)
+        return {
+            "today_visitors": people(reports.today(community_id)),
+            "realtime_count": presence.members.online(scope).count,
+            "community_id": community_id,
+            "people": [each.as_object() for each in found],
+            "minutes": {str(minute): list(visits) for minute, visits in last_hours.minutes(scope).items()},
+        }
+
+    def add(community_id: str) -> dict[str, Any]:
+        return {"arrivals": presence.arrivals.today(Scope(community_id))._asdict()}
+
+    communities.dashboards.look, communities.dashboards.add = look, add
+    return PeopleServices(reports, History(base.database, base.clock))
+
+
+def people(visitors: Visitors) -> dict[str, int]:
+    """The fields of a report as dashboards and the tracker send them."""
+    return {
+        "authenticated_visitors": visitors.people.authenticated,
+        "anonymous_visitors": visitors.people.anonymous,
+        "total_unique_visitors": sum(visitors.people),
+    }

@@ -1,0 +1,130 @@
+"""Queries for share links, within one transaction. The caller checks the rules."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo.communities.roles import ADMIN, MODERATOR
+from koyjabo.database.paging import Page, length
+from koyjabo.database.row_count import changed_rows
+from koyjabo.models import Community, Membership, Share, User
+
+Texts = dict[str, list[str]]
+"""Values by dimension, written as in a query string (`koyjabo.reports.query.parameters`)."""
+
+MAY_SHARE = (MODERATOR, ADMIN)
+
+
+class ShareLink(NamedTuple):
+    """A link, as its makers see it."""
+
+    id: str
+    name: str
+    filters: Texts
+    range: str | None  # shown unless another one is chosen
+    has_password: bool
+    created_ms: int
+    created_by: str  # the name of the user
+    expires_ms: int | None
+    used_ms: int | None
+    community_id: str | None  # the one community that it shows; None: other visits, or all
+    community: str | None  # its name
+
+
+class OpenLink(NamedTuple):
+    """A valid link, for the reports that it shows. `password` is a hash."""
+
+    id: str
+    name: str
+    filters: Texts
+    range: str | None
+    password: str | None
+    used_ms: int | None
+    community_id: str | None
+    community: str | None
+
+
+LINK = (
+    *(Share.id, Share.name, Share.filters, Share.range, Share.password.is_not(None), Share.created_ms),
+    *(User.name, Share.expires_ms, Share.used_ms, Share.community_id, Community.name),
+)
+OPEN = (Share.id, Share.name, Share.filters, Share.range, Share.password, Share.used_ms, Share.community_id)
+
+
+def add(session: Session, share: Share) -> None:
+    session.add(share)
+    session.flush()
+
+
+def made_by(session: Session, user_id: str) -> int:
+    """How many links an account has."""
+    return session.scalar(select(func.count()).where(Share.created_by == user_id)) or 0
+
+
+def links(session: Session, which: ColumnElement[bool], start: int, count: int) -> Page[ShareLink]:
+    """The newest first."""
+    wanted = _joined(select(*LINK)).where(which)
+    rows = session.execute(wanted.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
+    found = tuple(ShareLink._make(row)._replace(filters=json.loads(row.filters)) for row in rows)
+    return Page(found, length(session, wanted.with_only_columns(Share.id)))
+
+
+def everything() -> ColumnElement[bool]:
+    return Share.id.is_not(None)
+
+
+def of_community(community_id: str) -> ColumnElement[bool]:
+    return Share.community_id == community_id
+
+
+def of_moderator(user_id: str) -> ColumnElement[bool]:
+    """Those of the communities of which a user is a moderator or an admin."""
+    return Share.community_id.in_(_moderated(user_id))
+
+
+def moderates_some(session: Session, user_id: str) -> bool:
+    return session.scalar(_moderated(user_id).limit(1)) is not None
+
+
+def find(session: Session, share_id: str) -> ShareLink | None:
+    found = links(session, Share.id == share_id, 0, 1).items
+    return found[0] if found else None
+
+
+def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:
+    """The link with this token, if it has not expired, and its maker may still see what it shows."""
+    wanted = _joined(select(*OPEN, Community.name.label("community")))
+    is_theirs = (Membership.community_id == Share.community_id) & (Membership.user_id == User.id)
+    wanted = wanted.outerjoin(Membership, is_theirs)
+    conditions = (
+        Share.token_digest == digest,
+        or_(Share.expires_ms.is_(None), Share.expires_ms > now_ms),
+        or_(Share.community_id.is_(None), Community.archived_ms.is_(None)),
+        User.disabled_ms.is_(None),
+        or_(User.is_admin, Membership.role.in_(MAY_SHARE)),
+    )
+    row = session.execute(wanted.where(*conditions)).one_or_none()
+    return OpenLink._make(row)._replace(filters=json.loads(row.filters)) if row else None
+
+
+def record_use(session: Session, share_id: str, now_ms: int) -> None:
+    session.execute(update(Share).where(Share.id == share_id).values(used_ms=now_ms))
+
+
+def remove(session: Session, share_id: str) -> bool:
+    """Returns True to one of all concurrent callers."""
+    removal = delete(Share).where(Share.id == share_id).execution_options(synchronize_session=False)
+    return changed_rows(session, removal) == 1
+
+
+def _joined(wanted: Any) -> Any:
+    joined = wanted.select_from(Share).join(User, User.id == Share.created_by)
+    return joined.outerjoin(Community, Community.id == Share.community_id)
+
+
+def _moderated(user_id: str) -> Any:
+    return select(Membership.community_id).where(Membership.user_id == user_id, Membership.role.in_(MAY_SHARE))

@@ -1,0 +1,234 @@
+"""Makes, lists, ends and opens share links (specification: Share links).
+
+A link is its random token, which is shown once; the database has its hash. It is good as long as its maker may see what
+it shows. Each request reads it, so a link that was ended is unknown on all workers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from koyjabo.accounts.hash_queue import FIRST, Client
+from koyjabo.accounts.passwords import Passwords
+from koyjabo.audit import log
+from koyjabo.audit.log import Actor, Subject
+from koyjabo.communities import memberships
+from koyjabo.communities.queries import CommunityQueries
+from koyjabo.communities.roles import MODERATOR
+from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.core.errors import (
+    Forbidden,
+    InvalidInput,
+    LedgerUnavailable,
+    ShareLocked,
+    TooManyShares,
+    UnknownCommunity,
+    UnknownShare,
+    WrongPassword,
+)
+from koyjabo.core.identity import Account, uuid_of
+from koyjabo.core.text import N_
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.paging import Page
+from koyjabo.models import SITE, Scope, Share
+from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
+from koyjabo.reports.query.report_query import Filters
+from koyjabo.reports.sharing import passes, queries
+from koyjabo.reports.sharing.queries import OpenLink, ShareLink, Texts
+
+MOST_LINKS = 200
+"""The most links of one account."""
+
+ONLY_THEIRS = N_("Moderators share the visits of one community of theirs: filter by it.")
+NOT_SHARED = N_("is not shown by share links")
+
+
+class NewLink(NamedTuple):
+    """`filters` are texts as in a query string. `password` may be None, and so may the end."""
+
+    name: str
+    filters: Mapping[str, Sequence[str]]
+    range: str | None = None
+    password: str | None = None
+    expires_ms: int | None = None
+
+
+class Shares:
+    """Calls with an `account` are for admins of the site and, for links of one community, its moderators; they raise
+    Forbidden. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, passwords: Passwords, secret: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._passwords = passwords
+        self._secret = secret.encode()
+
+    def create(self, account: Account, new: NewLink, client: Client = FIRST) -> tuple[ShareLink, str]:
+        """Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
+        filters, by = self._checked(new), log.actor(account, self._clock)
+        community_id = _community_of(filters)
+        self._database.read(_require, account, community_id)  # before the password is hashed
+        token = secrets.token_urlsafe(32)
+        share = Share(
+            id=str(uuid.uuid4()),
+            token_digest=_digest(token),
+            name=new.name,
+            filters=json.dumps(filters, ensure_ascii=False),
+            range=new.range,
+            password=self._passwords.hash(new.password, client) if new.password else None,
+            created_ms=by.at_ms,
+            created_by=account.id,
+            expires_ms=new.expires_ms,
+            community_id=community_id,
+        )
+        return self._database.write(_create, by, account, share), token
+
+    def page(self, account: Account, start: int, count: int, community_id: str | None = None) -> Page[ShareLink]:
+        """`count` links from the offset `start`, newest first: of a community, or all that `account` may end."""
+        return self._database.read(_page, account, start, count, community_id)
+
+    def end(self, account: Account, share_id: str) -> ShareLink:
+        """Raises UnknownShare."""
+        return self._database.write(_end, log.actor(account, self._clock), account, uuid_of(share_id) or "")
+
+    def find(self, account: Account, share_id: str) -> ShareLink:
+        """Raises UnknownShare."""
+        return self._database.read(_managed, account, uuid_of(share_id) or "")
+
+    def open(self, token: str) -> OpenLink:
+        """The link with this token. Raises UnknownShare."""
+        now_ms = self._clock.now_ms()
+        found = self._database.read(queries.find_open, _digest(token), now_ms)
+        if found is None:
+            raise UnknownShare
+        if found.used_ms is None or now_ms - found.used_ms >= MINUTE_MS:
+            with suppress(LedgerUnavailable):  # a report can be read while nothing can be written
+                self._database.write(queries.record_use, found.id, now_ms)
+        return found
+
+    def unlock(self, link: OpenLink, password: str, client: Client = FIRST) -> str:
+        """The pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
+        if not self._passwords.matches(password, link.password, client):
+            raise WrongPassword
+        return passes.value(self._secret, link, self._clock.now_ms())
+
+    def require_pass(self, link: OpenLink, cookie: str) -> None:
+        """Raises ShareLocked if the link has a password, and `cookie` is no pass."""
+        if link.password and not passes.is_valid(self._secret, link, cookie, self._clock.now_ms()):
+            raise ShareLocked
+
+    def filters(self, link: OpenLink) -> Filters:
+        """The link's filters, which hold beside those of a request (`Question.within`), in `scope_of(link)`."""
+        texts = {name: values for name, values in link.filters.items() if not (link.community_id and name == COMMUNITY)}
+        return self._read(texts).question.filters
+
+    def _checked(self, new: NewLink) -> Texts:
+        """The filters as they are stored. Raises InvalidInput."""
+        problems = {name: NOT_A_DIMENSION for name in new.filters if not is_dimension(name)}
+        if new.expires_ms is not None and new.expires_ms <= self._clock.now_ms():
+            problems["expires_at"] = N_("must be in the future")
+        if problems:
+            raise InvalidInput(details=problems)
+        texts: Texts = {}
+        for name, value in self._read(new.filters).pairs():
+            texts.setdefault(name, []).append(value)
+        return texts
+
+    def _read(self, filters: Mapping[str, Sequence[str]]) -> Parameters:
+        """Raises InvalidInput."""
+        pairs = [(name, value) for name, values in filters.items() for value in values]
+        return Parameters.of(pairs, self._clock.today(), lambda: None)
+
+
+def check(pairs: Pairs) -> None:
+    """Which communities there are is not public: links show none by name. Raises InvalidInput."""
+    problems = {name: NOT_SHARED for name, value in pairs if name == COMMUNITY or (name, value) == ("by", COMMUNITY)}
+    if problems:
+        raise InvalidInput(details=problems)
+
+
+def scope_of(link: OpenLink) -> Scope:
+    """A link of one community shows the figures that its moderators see."""
+    return Scope(link.community_id) if link.community_id else SITE
+
+
+def _community_of(filters: Texts) -> str | None:
+    """The id of the only community; None without one. `filters` are as they are stored."""
+    values = filters.get(COMMUNITY, [])
+    return uuid_of(values[0]) if len(values) == 1 else None
+
+
+def _digest(token: str) -> str:
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _require(session: Any, account: Account, community_id: str | None) -> None:
+    """Raises Forbidden and, for an admin of the site, UnknownCommunity."""
+    if community_id is None:
+        if not account.is_admin:
+            raise Forbidden(ONLY_THEIRS)
+        return
+    try:
+        memberships.allowed(CommunityQueries(session), account, community_id, MODERATOR)
+    except UnknownCommunity:
+        if account.is_admin:
+            raise
+        raise Forbidden(ONLY_THEIRS) from None
+
+
+def _require_some(session: Any, account: Account) -> None:
+    """Raises Forbidden unless `account` moderates a community."""
+    if not queries.moderates_some(session, account.id):
+        raise Forbidden(ONLY_THEIRS)
+
+
+def _create(session: Any, by: Actor, account: Account, share: Share) -> ShareLink:
+    _require(session, account, share.community_id)
+    if queries.made_by(session, account.id) >= MOST_LINKS:
+        raise TooManyShares
+    queries.add(session, share)
+    made = queries.find(session, share.id)
+    assert made is not None
+    by.entry("share.create", _subject(made), has_password=made.has_password).store(session)
+    return made
+
+
+def _page(session: Any, account: Account, start: int, count: int, community_id: str | None) -> Page[ShareLink]:
+    if community_id is not None:
+        _require(session, account, uuid_of(community_id) or community_id)
+        return queries.links(session, queries.of_community(uuid_of(community_id) or ""), start, count)
+    if account.is_admin:
+        return queries.links(session, queries.everything(), start, count)
+    _require_some(session, account)
+    return queries.links(session, queries.of_moderator(account.id), start, count)
+
+
+def _managed(session: Any, account: Account, share_id: str) -> ShareLink:
+    """A link that `account` may end."""
+    found = queries.find(session, share_id)
+    if not account.is_admin:
+        _require_some(session, account)
+    if found is None:
+        raise UnknownShare
+    if not account.is_admin:
+        _require(session, account, found.community_id)
+    return found
+
+
+def _end(session: Any, by: Actor, account: Account, share_id: str) -> ShareLink:
+    found = _managed(session, account, share_id)
+    if not queries.remove(session, found.id):
+        raise UnknownShare
+    by.entry("share.end", _subject(found)).store(session)
+    return found
+
+
+def _subject(link: ShareLink) -> Subject:
+    return Subject("share", link.id, link.name)

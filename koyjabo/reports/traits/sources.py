@@ -1,0 +1,93 @@
+"""Names the source of a visit: the site, search engine, social network, AI assistant or app that its referrer is of.
+
+The lists are `data/sources.json`, made of that of Ghost (`tools/assets/sources.mjs`), and `data/more_sources.json` with
+our additions, which have precedence: hosts by channel and by the source that they are of.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from publicsuffixlist import PublicSuffixList
+
+from koyjabo.reports.query.dimensions import AI, DIRECT, REFERRAL, SEARCH, SOCIAL
+
+DATA = Path(__file__).parent / "data"
+LISTS = (DATA / "sources.json", DATA / "more_sources.json")
+APPS = ("android-app", "ios-app")
+"""Schemes of referrers whose host is the id of an app."""
+
+ADDRESS = re.compile(r"[0-9.]+|[^:]*:.*")
+"""An IP address, which has no domain."""
+
+LONGEST_LABELS = 20
+"""Labels of a host above which it is not looked up."""
+
+CACHE_SIZE = 4096
+
+
+class Source(NamedTuple):
+    domain: str | None  # None: direct
+    channel: str
+
+
+NOWHERE = Source(None, DIRECT)
+
+
+class Sources:
+    """`own_hosts` are those of this site, whose pages are no source. All data is read at the first lookup."""
+
+    def __init__(self, own_hosts: Iterable[str] = ()) -> None:
+        self._own_hosts = frozenset(host.lower().removeprefix("www.") for host in own_hosts)
+        self._of_host = lru_cache(maxsize=CACHE_SIZE)(self._find)
+
+    def of(self, referrer: str | None) -> Source:
+        """The source of a referrer: a URL, or a host with or without a path."""
+        return self._of_host(*_scheme_and_host(referrer)) if referrer else NOWHERE
+
+    def _find(self, scheme: str, host: str) -> Source:
+        if not host or host in self._own_hosts:
+            return NOWHERE
+        known = self._listed(host)
+        if known is not None:
+            return known
+        is_domain = scheme not in APPS and not ADDRESS.fullmatch(host)
+        return Source(self._suffixes.privatesuffix(host) or host if is_domain else host, REFERRAL)
+
+    def _listed(self, host: str) -> Source | None:
+        """The entry of the host, or of the nearest domain above it."""
+        labels = host.split(".")[-LONGEST_LABELS:]
+        names = (".".join(labels[at:]) for at in range(len(labels)))
+        return next((self._known[name] for name in names if name in self._known), None)
+
+    @cached_property
+    def _known(self) -> dict[str, Source]:
+        return {host: source for path in LISTS for host, source in _entries(json.loads(path.read_text("utf-8")))}
+
+    @cached_property
+    def _suffixes(self) -> PublicSuffixList:
+        return PublicSuffixList()  # reads 10,000 lines
+
+
+def _entries(lists: dict[str, Any]) -> Iterable[tuple[str, Source]]:
+    for channel in (SEARCH, SOCIAL, AI):
+        for domain, hosts in lists.get(channel, {}).items():
+            yield from ((host, Source(domain, channel)) for host in hosts)
+    yield from ((host, Source(host, REFERRAL)) for host in lists[REFERRAL])
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _scheme_and_host(address: str) -> tuple[str, str]:
+    """In lower case, the host without `www.` and its port; ("", "") for an invalid address."""
+    try:
+        parts = urlsplit(address if "//" in address else f"//{address}")
+        host = (parts.hostname or "").rstrip(".")
+    except ValueError:
+        return "", ""
+    return parts.scheme, host.removeprefix("www.")

@@ -1,0 +1,44 @@
+"""Annotations of charts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import Flask
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.counting.milestones import REACHED
+from koyjabo.models import Scope
+from koyjabo.reports.annotations.annotations import Annotation
+from koyjabo.reports.services import ReportServices
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import count
+
+SENTENCES: Mapping[str, LazyString] = {
+    "total.set": _("The total was changed from %(before)s to %(after)s"),
+    "visits.import": _("New visits were imported: %(new)s"),
+    "ledger.restore": _("A backup was restored"),
+    "ledger.repair": _("The numbers were repaired"),
+    "server.version": _("Version %(version)s started"),
+    REACHED: _("%(total)s visits were reached"),
+}
+"""By the action of the audit log, or the type of the event."""
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters["annotation"] = text
+
+
+def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
+    """The annotations of the days `first` to `last`, both included: the day and the text of each."""
+    found = current()[ReportServices].annotations.between(scope, first, last)
+    return [(each.day, text(each)) for each in found]
+
+
+def text(annotation: Annotation) -> str:
+    """In the language of the current request; the text of an admin as it is."""
+    if not annotation.action:
+        return annotation.text
+    values = {name: count(value) if type(value) is int else value for name, value in annotation.details.items()}
+    return str(SENTENCES[annotation.action]) % values

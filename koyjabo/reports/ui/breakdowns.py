@@ -1,0 +1,141 @@
+"""The list of a dimension: its values with their numbers, each a link that adds it to the filters."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_babel import gettext as _
+
+from koyjabo.reports.engine.answers import Breakdown, Row, Sums
+from koyjabo.reports.query.dimensions import COUNTED
+from koyjabo.reports.query.parameters import escaped
+from koyjabo.reports.query.report_query import Filter, Question, Value
+from koyjabo.reports.ui import cards
+from koyjabo.reports.ui.address import Address, Pairs
+from koyjabo.reports.ui.changes import change
+from koyjabo.webkit.i18n import count
+
+IN_A_CARD, IN_A_LIST = 8, 50
+GONE, NOTHING = 5, Sums(0, 0, 0, 0)
+
+
+class Line(NamedTuple):
+    value: Value
+    label: str
+    url: str  # of the view with this value alone, or without that filter if it is in force
+    is_chosen: bool
+    number: int | None  # visits, or the unit of the dimension
+    sums: Sums
+    percent: float
+    at_least: bool
+    change: float | str | None
+
+
+class Values(NamedTuple):
+    dimension: str
+    lines: list[Line]
+    other: Sums
+    other_values: int
+    total: Sums
+    values: int
+    offset: int
+    reason: str | None
+    is_counted: bool  # it counts page views or events
+    searched: int | None = None  # values searched for these lines; None: they are not the result of a search
+
+    @property
+    def label(self) -> str:
+        return cards.label(self.dimension)
+
+    @property
+    def is_searched(self) -> bool:
+        """Then the others are not the rest of the lines."""
+        return self.searched is not None
+
+    def found(self, text: str) -> Values:
+        """The lines with a text in their label."""
+        lines = [line for line in self.lines if text.casefold() in line.label.casefold()]
+        return self._replace(lines=lines, values=len(lines), searched=self.values - self.other_values)
+
+    def page(self, offset: int) -> Values:
+        return self._replace(lines=self.lines[offset : offset + IN_A_LIST], offset=offset)
+
+
+class Pages(NamedTuple):
+    """The whole list of a dimension, and the pages beside this one."""
+
+    values: Values
+    text: str  # the searched text
+    before: str
+    after: str
+    words: str  # which lines these are
+    kept: Pairs  # fields that the search sends as well
+
+
+def counted(dimension: str) -> bool:
+    return dimension in COUNTED or dimension.startswith("event:")
+
+
+def values(
+    found: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: Address, offset: int
+) -> Values:
+    """`before` has as many values as one answer can have, of the days compared with."""
+    past = {row.value: row.sums for row in before.rows} if before else {}
+    is_whole = before is not None and _is_whole(before)
+    gone = _gone(found, before.rows) if before and _is_whole(found) else []
+    lines = [_line(row, past, is_whole, question, dimension, address) for row in (*found.rows, *gone)]
+    others = found.values - len(found.rows)
+    is_counted = counted(dimension)
+    return Values(dimension, lines, found.other, others, found.total, found.values, offset, found.reason, is_counted)
+
+
+def pages(found: Values, text: str, address: Address) -> Pages:
+    """`found` begins at its offset."""
+    kept = address.without({"find", "offset"})
+    at = address.having({"find": text or None})
+    before = str(at.having({"offset": str(max(found.offset - IN_A_LIST, 0))})) if found.offset else ""
+    end = min(found.offset + len(found.lines), found.values)
+    after = str(at.having({"offset": str(end)})) if end < found.values else ""
+    return Pages(found, text, before, after, _words(found, end), kept.pairs)
+
+
+def _words(found: Values, end: int) -> str:
+    words = _shown(found, end) if found.lines else str(_("Nothing found."))
+    if found.searched is None or not found.other_values:
+        return words
+    return " · ".join((words, str(_("searched in the %(count)s largest", count=count(found.searched)))))
+
+
+def _shown(found: Values, end: int) -> str:
+    first, last, all_ = count(found.offset + 1), count(end), count(found.values)
+    return str(_("%(first)s to %(last)s of %(all)s", first=first, last=last, all=all_))
+
+
+def _is_whole(found: Breakdown) -> bool:
+    """Whether a value that is not in it has no visits."""
+    return found.reason is None and len(found.rows) == found.values
+
+
+def _gone(found: Breakdown, before: list[Row]) -> list[Row]:
+    """The largest values that only the other days have."""
+    present = {row.value for row in found.rows}
+    gone = [row for row in before if row.value not in present]
+    return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
+
+
+def _line(
+    row: Row, past: dict[Value, Sums], is_whole: bool, question: Question, dimension: str, address: Address
+) -> Line:
+    number = _number(row.sums, dimension)
+    known = _number(past[row.value], dimension) if row.value in past else 0 if is_whole else None
+    is_chosen = row.value in question.filters.get(dimension, Filter()).any_of
+    own = escaped(row.value)
+    url = address.removing(dimension, own) if is_chosen else address.adding(dimension, own)
+    percent = 100 * row.share
+    return Line(
+        row.value, row.label, str(url), is_chosen, number, row.sums, percent, row.at_least, change(number, known)
+    )
+
+
+def _number(sums: Sums, dimension: str) -> int | None:
+    return sums.count if counted(dimension) else sums.visits

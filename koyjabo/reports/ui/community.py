@@ -1,0 +1,80 @@
+"""Parts of a community's dashboard besides those of Insights: time spent, and conversions by page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from flask_babel import gettext as _
+
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.clock import shifted
+from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import duration
+from koyjabo.webkit.pages.chart_rows import Row, from_first
+
+MINUTE_MS, SECOND_MS = 60_000, 1_000
+MOST_PAGES = 10
+
+
+class TimeSpent(NamedTuple):
+    total: str  # in words
+    average: str  # of a member on a day; "" if no member was there
+    days: list[Row]  # the day, and minutes
+
+
+class PageLine(NamedTuple):
+    page: str | None
+    conversions: int
+    people: int | None  # whose first visit opened the page, including converted ones
+    percent: float | None  # of these people
+
+
+class ConversionLines(NamedTuple):
+    """`conversions` is a lower bound if there is a `reason`."""
+
+    conversions: int
+    average: str  # from the first visit to the conversion, in words; "" if not known
+    pages: list[PageLine]
+    others: int  # conversions by other pages
+    reason: str  # why not all conversions are known; "" if they are
+
+
+def time_spent(question: Question) -> TimeSpent:
+    """Of the days of the question, without its filters, which are of visits."""
+    found = current()[CommunityServices].time_spent.by_day(question.scope, question.first, question.last)
+    total_ms, members = sum(each.spent_ms for each in found.values()), sum(each.members for each in found.values())
+    days, day = [], question.first
+    while day <= question.last:
+        days.append((day, found[day].spent_ms // MINUTE_MS if day in found else 0))
+        day = shifted(day, 1)
+    average = duration(total_ms // members // SECOND_MS) if members else ""
+    return TimeSpent(duration(total_ms // SECOND_MS), average, from_first(days))
+
+
+def conversions(question: Question) -> ConversionLines:
+    """Of the people whose first visit was on the days of the question, without its filters (specification:
+    Conversions).
+    """
+    report = current()[ReportServices].conversions.between(question.scope, question.first, question.last)
+    found = _pages(replace(question, filters={}))  # later, so that it has the people of every conversion
+    people = {row.value: row.sums.new_visitors for row in found.rows} if found else {}
+    is_whole = found is not None and found.reason is None
+    lines = [_line(page, number, people.get(page), is_whole) for page, number in report.pages[:MOST_PAGES]]
+    average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
+    others = report.conversions - sum(line.conversions for line in lines)
+    reason = str(_("Some visits of these days are kept as sums only, without the people who signed up later."))
+    return ConversionLines(report.conversions, average, lines, others, reason if found and found.reason else "")
+
+
+def _pages(question: Question) -> Breakdown | None:
+    """By landing page; None while reports cannot be answered."""
+    insights = current()[ReportServices].reports
+    return None if insights.is_counting() else insights.breakdown(question, "page", MOST_ROWS)
+
+
+def _line(page: str | None, number: int, people: int | None, is_whole: bool) -> PageLine:
+    return PageLine(page, number, people, round(100 * number / people, 1) if people and is_whole else None)

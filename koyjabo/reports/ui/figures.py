@@ -1,0 +1,55 @@
+"""The six figures of a range, each with its change; the chosen one is drawn as the chart."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.reports.engine.answers import Period, Summary
+from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.changes import change
+
+LABELS: dict[str, LazyString] = {
+    "visits": _("Visits"),
+    "visitors": _("Unique visitors"),
+    "new_visitors": _("New visitors"),
+    "returning_visitors": _("Returning visitors"),
+    "page_views": _("Page views"),
+    "peak_active": _("Most at once"),
+}
+CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
+"""The figures that timelines have."""
+
+
+class Figure(NamedTuple):
+    name: str
+    label: str
+    value: int | None
+    before: int | None
+    change: float | str | None
+    url: str  # of the view with its chart; "" if there is none
+    is_chosen: bool
+    reason: str  # why there is no value
+
+
+def figures(summary: Summary, address: Address, chosen: str, is_filtered: bool) -> list[Figure]:
+    unmeasured = _("Not measured with filters") if is_filtered else _("Not measured in these days")
+    reasons = {name: unmeasured if name == "peak_active" else summary.reason or "" for name in LABELS}
+    return [_figure(name, summary, address, chosen)._replace(reason=str(reasons[name])) for name in LABELS]
+
+
+def value(period: Period, name: str) -> int | None:
+    """A figure of one period of a timeline."""
+    if name != "returning_visitors":
+        found: int | None = getattr(period, name)
+        return found
+    known = period.visitors is not None and period.new_visitors is not None
+    return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
+
+
+def _figure(name: str, summary: Summary, address: Address, chosen: str) -> Figure:
+    now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
+    url = str(address.having({"metric": name})) if name in CHARTED else ""
+    return Figure(name, str(LABELS[name]), now, before, change(now, before), url, name == chosen, "")

@@ -1,0 +1,63 @@
+"""The filters in force as chips: each can be turned round, and taken away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask_babel import gettext as _
+
+from koyjabo.reports.query.parameters import escaped
+from koyjabo.reports.query.report_query import Filters, Question, Value
+from koyjabo.reports.ui import cards
+from koyjabo.reports.ui.address import Address
+from koyjabo.webkit.i18n import language
+
+Label = Callable[[str, Value, str], str]
+
+
+class Chip(NamedTuple):
+    words: str  # "Page is /fares"
+    opposite: str  # "Page is not /fares"
+    turned: str  # the address of the view with the opposite
+    without: str
+
+
+def words(filters: Filters, label: Label) -> list[str]:
+    """Without addresses, for a list of views."""
+    found = []
+    for dimension, each in filters.items():
+        found += [_words(dimension, value, label)[0] for value in _sorted(each.any_of)]
+        found += [_words(dimension, value, label)[1] for value in _sorted(each.none_of)]
+    return found
+
+
+def chips(question: Question, address: Address, label: Label) -> list[Chip]:
+    found = []
+    for dimension, each in question.filters.items():
+        found += [_chip(dimension, value, True, address, label) for value in _sorted(each.any_of)]
+        found += [_chip(dimension, value, False, address, label) for value in _sorted(each.none_of)]
+    return found
+
+
+def without_filters(question: Question, address: Address) -> str:
+    return str(address.without({"offset", *question.filters}))
+
+
+def _sorted(values: frozenset[Value]) -> list[Value]:
+    return sorted(values, key=lambda value: value or "")
+
+
+def _chip(dimension: str, value: Value, is_wanted: bool, address: Address, label: Label) -> Chip:
+    signs = ("", "!") if is_wanted else ("!", "")
+    own, other = (sign + escaped(value) for sign in signs)
+    pair = _words(dimension, value, label)
+    said, opposite = pair if is_wanted else pair[::-1]
+    without = address.removing(dimension, own)
+    return Chip(said, opposite, str(without.adding(dimension, other)), str(without))
+
+
+def _words(dimension: str, value: Value, label: Label) -> tuple[str, str]:
+    """Of the filter that wants a value, and of the filter that excludes it."""
+    named = {"dimension": cards.label(dimension), "value": label(dimension, value, language())}
+    return str(_("%(dimension)s is %(value)s", **named)), str(_("%(dimension)s is not %(value)s", **named))

@@ -1,0 +1,70 @@
+"""Maps of the lists of places: countries, darker the more visits they have, and a dot for each city of Bangladesh.
+
+Shapes and positions are made by tools/assets/maps.mjs; without them there are lists alone.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from math import ceil, sqrt
+from typing import NamedTuple
+
+from koyjabo.network import place_names
+from koyjabo.reports.ui.breakdowns import Line, Values
+from koyjabo.webkit.assets.static_files import FOLDER
+
+LEVELS = 5
+LARGEST, SMALLEST = 28, 4
+"""The radius of dots, of 500 for the whole map; the area is that of the number."""
+
+SHAPES = 260
+"""Countries, at least."""
+
+
+class Shape(NamedTuple):
+    code: str
+    level: int  # 1 to LEVELS
+    line: Line
+
+
+class Dot(NamedTuple):
+    x: int
+    y: int
+    radius: float
+    line: Line
+
+
+def shapes(found: Values) -> list[Shape]:
+    most = _most(found)
+    return [
+        Shape(line.value, ceil(LEVELS * sqrt(line.number / most)), line)
+        for line in found.lines
+        if line.value and line.number
+    ]
+
+
+def dots(found: Values) -> list[Dot]:
+    """The largest first, so that smaller ones lie on them."""
+    most, placed = _most(found), ((line, _position(line.value or "")) for line in found.lines)
+    return [
+        Dot(*position, round(max(LARGEST * sqrt(line.number / most), SMALLEST), 1), line)
+        for line, position in placed
+        if position and line.number
+    ]
+
+
+def _most(found: Values) -> int:
+    return max((line.number or 0 for line in found.lines), default=1) or 1
+
+
+def _position(place: str) -> tuple[int, int] | None:
+    city = place_names.city_of_bangladesh(place)
+    return _positions().get(city) if city else None
+
+
+@lru_cache
+def _positions() -> dict[str, tuple[int, int]]:
+    file = FOLDER / "vendor" / "bangladesh.json"
+    found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {name.lower(): (x, y) for name, (x, y) in found.items()}

@@ -1,0 +1,122 @@
+"""The ranges that a view offers: presets with their keys, the days before and after, two days of one's own."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from flask_babel import gettext
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.core.clock import shifted
+from koyjabo.reports.query.ranges import PREVIOUS, WEEKDAY, YEAR, length
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.ui.address import Address, Pairs
+from koyjabo.webkit.i18n import day
+
+PRESETS: dict[str, tuple[LazyString, str]] = {
+    "today": (_("Today"), "D"),
+    "yesterday": (_("Yesterday"), "E"),
+    "7d": (_("Last 7 days"), "W"),
+    "30d": (_("Last 30 days"), "M"),
+    "90d": (_("Last 90 days"), "Q"),
+    "365d": (_("Last 365 days"), "Y"),
+    "month": (_("This month"), "T"),
+    "all": (_("All days"), "A"),
+}
+"""By the values of the parameter `range`: names, and the keys that choose them."""
+
+COMPARED: dict[str, LazyString] = {
+    "": _("No comparison"),
+    WEEKDAY: _("Same weekdays before"),
+    PREVIOUS: _("Period before"),
+    YEAR: _("Year before"),
+}
+
+
+class Choice(NamedTuple):
+    url: str
+    label: str
+    is_chosen: bool = False
+    key: str = ""  # the key that chooses it
+
+
+class Picker(NamedTuple):
+    """The choice of the days, and of those to compare them with."""
+
+    title: str  # the chosen range
+    presets: list[Choice]
+    before: Choice
+    after: Choice | None  # None for a range that ends today
+    comparison: str
+    comparisons: list[Choice]
+    kept: Pairs  # fields that a form with two other days sends as well
+
+
+def picker(address: Address, question: Question, compare: str, today: str, default: str) -> Picker:
+    """`default`: the range of an address without one, which may be two days."""
+    presets = _presets(address, question, today, default)
+    return Picker(
+        next((each.label for each in presets if each.is_chosen), words(question.first, question.last)),
+        presets,
+        _beside(address, question, -1, gettext("Days before")),
+        None if question.last >= today else _beside(address, question, 1, gettext("Days after")),
+        str(COMPARED[compare]),
+        _comparisons(address, compare),
+        address.having({"range": None, "start": None, "end": None, "granularity": None}).pairs,
+    )
+
+
+def _presets(address: Address, question: Question, today: str, default: str) -> list[Choice]:
+    is_own = bool(address.first("start") or address.first("end"))
+    chosen = "" if is_own else address.first("range") or default
+    found = [
+        Choice(_ranged(address, name, default), str(label), name == chosen, key)
+        for name, (label, key) in PRESETS.items()
+    ]
+    if default not in PRESETS:
+        days_of_default = words(*default.split("/"))
+        found.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
+    last = shifted(f"{today[:8]}01", -1)
+    days = f"{last[:8]}01", last
+    last_month = Choice(of_days(address, *days), gettext("Last month"), (question.first, question.last) == days)
+    return [*found, last_month]
+
+
+def _comparisons(address: Address, chosen: str) -> list[Choice]:
+    toggled = "" if chosen else WEEKDAY  # by the key X
+    return [
+        Choice(str(address.having({"compare": name or None})), str(label), name == chosen, "X" * (name == toggled))
+        for name, label in COMPARED.items()
+    ]
+
+
+def words(first: str, last: str) -> str:
+    """`21 Nov 2026`, or `15 Nov 2026 – 21 Nov 2026`"""
+    return day(first) if first == last else f"{day(first)} – {day(last)}"
+
+
+def of_days(address: Address, first: str, last: str) -> str:
+    return str(address.having({"range": None, "start": first, "end": last, "granularity": None}))
+
+
+def month_of(first: str) -> str:
+    """The last day of the month that begins with a day."""
+    return ((date.fromisoformat(first) + timedelta(days=31)).replace(day=1) - timedelta(days=1)).isoformat()
+
+
+def _ranged(address: Address, name: str, default: str) -> str:
+    only = None if name == default else name
+    return str(address.having({"range": only, "start": None, "end": None, "granularity": None}))
+
+
+def _beside(address: Address, question: Question, steps: int, label: str) -> Choice:
+    """As many days before or after; a month beside a month."""
+    first, last = question.first, question.last
+    if first.endswith("-01") and last == month_of(first):
+        middle = date.fromisoformat(first) + timedelta(days=15 + 31 * steps)
+        first = middle.replace(day=1).isoformat()
+        return Choice(of_days(address, first, month_of(first)), label)
+    days = steps * length(question)
+    return Choice(of_days(address, shifted(first, days), shifted(last, days)), label)

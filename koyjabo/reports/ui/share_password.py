@@ -1,0 +1,38 @@
+"""The password of a share link: its form, its limits, and the cookie of the browsers that know it."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.sharing.passes import PASS_S
+from koyjabo.reports.sharing.queries import OpenLink
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.limits import rate_limits
+
+
+def require(link: OpenLink) -> None:
+    """Raises ShareLocked unless this browser may see the content of the link."""
+    current()[ReportServices].shares.require_pass(link, cookies.get(_cookie(link)))
+
+
+def unlock(link: OpenLink, password: str) -> str:
+    """The pass for `remember`. Guesses are limited like those at the password of an account, whatever their addresses.
+
+    Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
+    """
+    key, failures = f"share {link.id}", current()[AccountServices].login_failures
+    client = rate_limits.client()
+    with rate_limits.counted_login(key, failures.unlocked_ms), failures.begin(key, rate_limits.guess_key()):
+        return current()[ReportServices].shares.unlock(link, password, client)
+
+
+def remember(response: Response, link: OpenLink, proof: str) -> Response:
+    cookies.put(response, _cookie(link), proof, PASS_S)
+    return response
+
+
+def _cookie(link: OpenLink) -> str:
+    return f"share_{link.id[:8]}"

@@ -1,0 +1,117 @@
+"""The chart of a figure: its periods, those it is compared with, and what admins noted at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import zip_longest
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.core.clock import shifted
+from koyjabo.reports.engine.answers import Period
+from koyjabo.reports.engine.insights import DAY, GRANULARITIES, HOUR, MONTH, WEEK
+from koyjabo.reports.query.ranges import length
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.ui import figures, ranges
+from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.ranges import Choice
+
+LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
+DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
+"""The granularity of ranges of at most this number of days."""
+
+OFFERED = {HOUR: range(1, 32), DAY: range(2, 801), WEEK: range(15, 4000), MONTH: range(62, 10**6)}
+"""The lengths of ranges, in days, for which a granularity makes a legible chart."""
+
+Note = tuple[str, str]
+"""A day, and its note."""
+
+
+class Row(NamedTuple):
+    period: str
+    value: int | None
+    so_far: bool
+    is_partial: bool  # the range has some of its days alone
+    compared: str  # the compared period; "" if there is none
+    before: int | None
+    url: str  # of the view of its days alone; "" of an hour
+    notes: list[str]
+
+
+class Chart(NamedTuple):
+    caption: str
+    step: str  # one of GRANULARITIES
+    first: str  # the name of its periods
+    rows: list[Row]  # the oldest first
+    compared: str  # the days compared with; "" without them
+
+    @property
+    def is_running(self) -> bool:
+        return bool(self.rows) and self.rows[-1].so_far
+
+    @property
+    def has_partial(self) -> bool:
+        return any(row.is_partial for row in self.rows)
+
+
+def granularity(question: Question) -> str:
+    days = length(question)
+    return next((name for most, name in DEFAULTS if days <= most), MONTH)
+
+
+def choices(address: Address, question: Question, chosen: str) -> list[Choice]:
+    days = length(question)
+    return [
+        Choice(str(address.having({"granularity": name})), str(LABELS[name]), name == chosen)
+        for name in GRANULARITIES
+        if days in OFFERED[name] or name == chosen
+    ]
+
+
+def rows(
+    question: Question,
+    periods: Sequence[Period],
+    compared: Iterable[Period],
+    name: str,
+    step: str,
+    address: Address,
+    notes: Iterable[Note],
+) -> list[Row]:
+    """Oldest first; the periods are those of the question. `compared` are beside them in their order: their days have
+    other dates.
+    """
+    pairs = list(zip_longest(periods, compared))[: len(periods)]
+    return [
+        Row(
+            now.period,
+            figures.value(now, name),
+            now.so_far,
+            not now.so_far and _days(now.period, step) != _within_range(now.period, step, question),
+            before.period if before else "",
+            figures.value(before, name) if before else None,
+            "" if step == HOUR else ranges.of_days(address, *_within_range(now.period, step, question)),
+            texts,
+        )
+        for (now, before), texts in zip(pairs, _noted(periods, notes), strict=True)
+    ]
+
+
+def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
+    """The notes of each period; those of a day are at its first hour."""
+    days = [period.period[:10] for period in periods]
+    starts = [day if at == 0 or day != days[at - 1] else "9999" for at, day in enumerate(days)]
+    ends = [next((later for later in days[at + 1 :] if later != day), "9999") for at, day in enumerate(days)]
+    return [[text for day, text in notes if first <= day < end] for first, end in zip(starts, ends, strict=True)]
+
+
+def _days(period: str, step: str) -> tuple[str, str]:
+    """The first and the last day of a period."""
+    first = period[:10]
+    return first, {WEEK: shifted(first, 6), MONTH: ranges.month_of(first)}.get(step, first)
+
+
+def _within_range(period: str, step: str, question: Question) -> tuple[str, str]:
+    first, last = _days(period, step)
+    return max(first, question.first), min(last, question.last)

@@ -1,0 +1,243 @@
+"""One view of Insights: what its address asks, and its parts, each read when a template draws it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from flask_babel import gettext as _
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.text import N_
+from koyjabo.reports.engine.answers import MOST_ROWS, Summary
+from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
+from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui import breakdowns, cards, figures, filters, maps, ranges, timelines
+from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.breakdowns import Pages, Values
+from koyjabo.reports.ui.cards import Card
+from koyjabo.reports.ui.figures import Figure
+from koyjabo.reports.ui.filters import Chip
+from koyjabo.reports.ui.hour_table import HourTable, hour_table
+from koyjabo.reports.ui.links import SHOWN, Links
+from koyjabo.reports.ui.maps import Dot, Shape
+from koyjabo.reports.ui.ranges import Choice, Picker
+from koyjabo.reports.ui.timelines import Chart
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import language, time_of_day
+
+SENT = ("part", "whole")
+"""Parameters of how a page is sent: these parts alone, or all of them, however long they take."""
+
+MANY = 200_000
+"""Filtered answers about more visits take a second or more each; their parts are sent apart from the page."""
+
+
+class View(Links):
+    """Raises InvalidInput for an address that is not valid, and LedgerUnavailable when a part is read."""
+
+    def __init__(self, base: Base, pairs: Iterable[tuple[str, str]]) -> None:
+        self.base = base
+        self._insights = (
+            current()[ReportServices].shared_reports if base.is_shared else current()[ReportServices].reports
+        )
+        clock = current().clock
+        self.as_of_ms = clock.now_ms()
+        """All visits until then are in every part (specification: Rules of reports)."""
+        self.today = clock.today()
+        self._asked = self._insights.asked(pairs, base.scope, (*SHOWN, *SENT), base.range)
+        self.question = self._asked.question.within(base.filters)
+        self.address = Address(base.path, tuple(self._asked.pairs())).without(SENT)
+        self._check()
+
+    @cached_property
+    def is_counting(self) -> bool:
+        """Whether reports cannot be answered yet."""
+        return self._insights.is_counting()
+
+    # The question
+
+    @cached_property
+    def range(self) -> Picker:
+        return ranges.picker(self.address, self.question, self._asked.compare or "", self.today, self.base.range)
+
+    @cached_property
+    def chips(self) -> list[Chip]:
+        return filters.chips(self._asked.question, self.address, self._insights.label)
+
+    @property
+    def without_filters(self) -> str:
+        return filters.without_filters(self._asked.question, self.address)
+
+    @cached_property
+    def compared(self) -> Question | None:
+        return self._insights.compared(self.question, self._asked.compare) if self._asked.compare else None
+
+    # Its parts
+
+    @cached_property
+    def summary(self) -> Summary:
+        return self._insights.summary(self.question, self._asked.compare)
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        return figures.figures(self.summary, self.address, self._metric, bool(self.question.filters))
+
+    @property
+    def days(self) -> str:
+        return ranges.words(self.question.first, self.question.last)
+
+    @property
+    def words(self) -> str:
+        """The days, and those compared with."""
+        days, found = self.days, self.summary.compared
+        if found is None:
+            return days
+        until = self.summary.until
+        before = ranges.words(found.start, found.end) + (f", {time_of_day(until)}" if until else "")
+        return str(_("%(days)s, compared with %(before)s", days=days, before=before))
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the last of the days is today."""
+        return self.question.last == self.today
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The figures that are known, for scripts, and when they were read, ms since 1970."""
+        return {each.name: each.value for each in self.figures if each.value is not None} | {"at": self.as_of_ms}
+
+    @cached_property
+    def chart(self) -> Chart:
+        read, step = self._insights.timeline, self._granularity
+        before = read(self.compared, step) if self.compared else ()
+        notes = list(self.base.notes(self.question.first, self.question.last))
+        rows = timelines.rows(self.question, read(self.question, step), before, self._metric, step, self.address, notes)
+        label = str(figures.LABELS[self._metric])
+        days = ranges.words(self.compared.first, self.compared.last) if self.compared and before else ""
+        return Chart(label, step, str(timelines.LABELS[step]), rows, days)
+
+    @property
+    def annotate(self) -> str:
+        """The address of the page on which notes are added, and which leads back; "" if there is none."""
+        if not self.base.annotate:
+            return ""
+        back = str(self.address)
+        return str(Address(self.base.annotate, (("day", self.question.last), ("next", back))))
+
+    @property
+    def granularities(self) -> list[Choice]:
+        return timelines.choices(self.address, self.question, self._granularity)
+
+    def tabs(self, card: Card) -> list[Choice]:
+        others = [each for each in self._tabs if each and each not in card.tabs]
+        found = []
+        for tab in card.tabs:
+            names = [*others, tab] if tab != card.tabs[0] else others
+            url = str(self.address.having({"tabs": ",".join(names) or None}))
+            found.append(Choice(url, cards.label(tab), tab == self.tab(card)))
+        return found
+
+    def tab(self, card: Card) -> str:
+        """The open one."""
+        return next((each for each in self._tabs if each in card.tabs), card.tabs[0])
+
+    def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
+        read = self._insights.breakdown
+        before = read(self.compared, dimension, MOST_ROWS, 0, language()) if self.compared else None
+        found = read(self.question, dimension, limit, offset, language())
+        return breakdowns.values(found, before, self.question, dimension, self._lists, offset)
+
+    def values_of(self, tab: str) -> Values:
+        """The list of a card; below a map that of its places."""
+        return self.values(cards.MAPS.get(tab, tab))
+
+    @property
+    def shapes(self) -> list[Shape]:
+        return maps.shapes(self.values("country", maps.SHAPES))
+
+    @property
+    def dots(self) -> list[Dot]:
+        return maps.dots(self.values("city", MOST_ROWS))
+
+    @property
+    def by(self) -> str:
+        """The dimension whose whole list is shown; "" for the cards."""
+        return self._other("by")
+
+    @cached_property
+    def pages(self) -> Pages:
+        text, offset = self._other("find").strip(), self._offset
+        if text:
+            found = self.values(self.by, MOST_ROWS).found(text).page(offset)
+        else:
+            found = self.values(self.by, breakdowns.IN_A_LIST, offset)
+        return breakdowns.pages(found, text, self.address)
+
+    @cached_property
+    def hours(self) -> HourTable:
+        return hour_table(self._insights.hours(self.question))
+
+    def csv_of_chart(self) -> str:
+        return self.csv("timeline", granularity=self._granularity)
+
+    # How it is sent
+
+    @cached_property
+    def wanted(self) -> frozenset[str]:
+        """The names of the parts that are asked for; empty: all."""
+        return frozenset(filter(None, self._other("part").split(",")))
+
+    @cached_property
+    def is_apart(self) -> bool:
+        """Whether the parts are sent apart from the page, because they take long."""
+        if self.wanted or self._other("whole") or not self.question.filters:
+            return False
+        visits = self._insights.summary(replace(self.question, filters={})).figures.visits
+        return visits is None or visits > MANY
+
+    def _check(self) -> None:
+        problems: dict[str, Any] = {}
+        if self._other("granularity") not in ("", *GRANULARITIES):
+            problems["granularity"] = NOT_A_GRANULARITY
+        if self.by and not is_dimension(self.by):
+            problems["by"] = NOT_A_DIMENSION
+        if not re.fullmatch(r"[0-9]{0,6}", self._other("offset")):
+            problems["offset"] = N_("must be a number")
+        if problems:
+            raise InvalidInput(details=problems)
+
+    @property
+    def _metric(self) -> str:
+        found = self._other("metric")
+        return found if found in figures.CHARTED else figures.CHARTED[0]
+
+    @property
+    def _granularity(self) -> str:
+        """The requested one; for very many days the next longer one."""
+        return possible(self.question, self._other("granularity") or timelines.granularity(self.question))
+
+    @property
+    def _offset(self) -> int:
+        return int(self._other("offset") or 0)
+
+    @property
+    def _tabs(self) -> list[str]:
+        return self._other("tabs").split(",")
+
+    def _other(self, name: str) -> str:
+        return self._asked.others.get(name, "")
+
+
+def view_of(base: Base, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
+    """The view, and the errors of the parameters by name; after errors it is the view without parameters."""
+    try:
+        return View(base, pairs), {}
+    except InvalidInput as error:
+        return View(base, ()), error.details or {"": str(error)}

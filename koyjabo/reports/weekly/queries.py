@@ -1,0 +1,70 @@
+"""Queries for the weekly report: who wants it, and its figures, from the sums by day."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import shifted
+from koyjabo.models import SITE, Community, Counter, DailyVisits, Membership, Peak, User
+
+RECIPIENTS_AT_ONCE = 20
+MOST_COMMUNITIES = 20
+
+
+class Week(NamedTuple):
+    """Seven days, both ends included."""
+
+    first: str
+    last: str
+
+    @property
+    def before(self) -> Week:
+        return Week(shifted(self.first, -7), shifted(self.last, -7))
+
+
+class Recipient(NamedTuple):
+    id: str
+    email: str
+    language: str | None
+    sees_panel: bool  # an admin or a viewer of the site
+
+
+def recipients(session: Session, after_id: str) -> list[Recipient]:
+    """The next users who want the report and have proved that the email is theirs, by id."""
+    columns = (User.id, User.email, User.language, or_(User.is_admin, User.is_viewer))
+    wanted = select(*columns).where(User.id > after_id, User.weekly_report)
+    wanted = wanted.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+    return [Recipient._make(row) for row in session.execute(wanted.order_by(User.id).limit(RECIPIENTS_AT_ONCE))]
+
+
+def of_site(session: Session, week: Week) -> dict[str, Any]:
+    total = session.scalar(select(Counter.total).where(Counter.scope == SITE)) or 0
+    visits, new = _sums(session, SITE, week)
+    visits_before, new_before = _sums(session, SITE, week.before)
+    return {"total": total, "visits": visits, "visits_before": visits_before, "new": new, "new_before": new_before}
+
+
+def of_communities(session: Session, user_id: str, week: Week) -> list[dict[str, Any]]:
+    """The communities of a user, by name."""
+    wanted = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
+    wanted = wanted.where(Membership.user_id == user_id, Community.archived_ms.is_(None))
+    rows = session.execute(wanted.order_by(func.lower(Community.name), Community.id).limit(MOST_COMMUNITIES))
+    return [_of_community(session, row.id, row.name, week) for row in rows]
+
+
+def _of_community(session: Session, scope: str, name: str, week: Week) -> dict[str, Any]:
+    visits, _ = _sums(session, scope, week)
+    before, _ = _sums(session, scope, week.before)
+    most = select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(*week))
+    figures = {"visits": visits, "visits_before": before, "most": session.scalar(most) or 0}
+    return {"name": " ".join(name.split()), **figures}
+
+
+def _sums(session: Session, scope: str, week: Week) -> tuple[int, int]:
+    """Visits and new visitors."""
+    sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
+    row = session.execute(sums.where(DailyVisits.scope == scope, DailyVisits.day.between(*week))).one()
+    return int(row[0] or 0), int(row[1] or 0)

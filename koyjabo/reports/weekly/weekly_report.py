@@ -1,0 +1,111 @@
+"""Mails the weekly report to the users who want it: on Sunday morning in TIMEZONE, by one worker of all servers.
+
+The claim is like that of the nightly work (`nightly_queries`): a server that was down on that morning does it when it
+is back. The outbox takes the report of a week to a user once, so a worker that continues the work of another one sends
+none twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from datetime import date
+from functools import partial
+from typing import Any
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.core.runtime import Runtime
+from koyjabo.core.text import LANGUAGES
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.mail.outbox import Outbox
+from koyjabo.maintenance import nightly_queries
+from koyjabo.maintenance.nightly import ClaimLost
+from koyjabo.maintenance.nightly_queries import Claim
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.weekly import queries
+from koyjabo.reports.weekly.queries import Recipient, Week
+from koyjabo.reports.weekly.top_values import top_values
+
+log = logging.getLogger(__name__)
+
+WORK = "weekly_report"
+MORNING_S = 8 * 3600
+"""Seconds after the beginning of Sunday: 08:00, except on a day on which the clocks change."""
+
+SUNDAY = 6
+DEFAULT = next(iter(LANGUAGES))
+
+
+class WeeklyReport:
+    """Call `tick` every LOOK_S of the nightly work."""
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: Outbox, insights: Insights
+    ) -> None:
+        self._database = database
+        self._insights = insights
+        self._clock = clock
+        self._runtime = runtime
+        self._outbox = outbox
+        self._done_for = ""
+        self._busy = False
+
+    def tick(self) -> None:
+        """Start the work in a task if it is due, unless another worker has claimed it."""
+        sunday = self._sunday()
+        if not self._outbox.is_on or self._busy or sunday == self._done_for:
+            return
+        claim = Claim(WORK, sunday, secrets.token_hex(16))
+        try:
+            if not self._database.read(nightly_queries.is_free, claim, self._clock.now_ms()):
+                return
+            if not self._database.write(nightly_queries.take, claim, self._clock.now_ms()):
+                return
+        except LedgerUnavailable:
+            return  # the next tick tries again
+        self._busy = True
+        self._runtime.start_task(partial(self._work, claim))
+
+    def _sunday(self) -> str:
+        """The newest Sunday whose morning has come."""
+        today = self._clock.today()
+        sunday = shifted(today, -((date.fromisoformat(today).weekday() - SUNDAY) % 7))
+        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
+        return sunday if has_come else shifted(sunday, -7)
+
+    def _work(self, claim: Claim) -> None:
+        try:
+            self._do(claim)
+        except (LedgerUnavailable, StillCounting, ClaimLost) as error:  # the next worker continues the work
+            log.warning("weekly_report_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
+        except Exception:
+            log.exception("weekly_report_failed day=%s", claim.day)
+        finally:
+            self._busy = False
+
+    def _do(self, claim: Claim) -> None:
+        week = Week(shifted(claim.day, -7), shifted(claim.day, -1))
+        site = self._database.read(queries.of_site, week)
+        lists = {language: top_values(self._insights, week, language) for language in LANGUAGES}
+        count, last_id = 0, ""
+        while recipients := self._database.read(queries.recipients, last_id):
+            for each in recipients:
+                communities = self._database.read(queries.of_communities, each.id, week)
+                top = lists.get(each.language or DEFAULT, lists[DEFAULT]) if each.sees_panel else {}
+                self._write(claim, each, {**site, **top, "communities": communities, **week._asdict()})
+            count, last_id = count + len(recipients), recipients[-1].id
+        self._database.write(nightly_queries.end, claim, self._clock.now_ms())
+        self._done_for = claim.day
+        log.info("weekly_report_done day=%s mails=%d", claim.day, count)
+
+    def _write(self, claim: Claim, to: Recipient, figures: dict[str, Any]) -> None:
+        once = f"weekly {claim.day} {to.id}"
+        letter = self._outbox.letter("weekly", to.email, to.language, once, **figures)
+        self._database.write(_renew, claim, self._clock.now_ms(), mail=letter)
+
+
+def _renew(session: Any, claim: Claim, now_ms: int) -> None:
+    """Raises ClaimLost."""
+    if not nightly_queries.renew(session, claim, now_ms):
+        raise ClaimLost(claim.worker)

@@ -1,0 +1,95 @@
+"""The results of the command menu: pages, communities, users and visits; as JSON, and as a page without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from flask import Response, request, url_for
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.stats import encode
+from koyjabo.panel import navigation
+from koyjabo.visit_log import search_terms
+from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import count, place
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.panel.pages import me, page
+
+MOST = 5
+"""Results of each kind."""
+
+LONGEST = 100
+
+PAGES, COMMUNITIES, USERS, VISITS = _("Pages"), _("Communities"), _("Users"), _("Visits")
+
+
+class Result(NamedTuple):
+    kind: LazyString
+    label: str
+    detail: str
+    url: str
+
+
+@bp.get("/search")
+def search() -> Response:
+    """The results for `q`, in their order. Each request counts as a report of the account."""
+    results = [{**each._asdict(), "kind": str(each.kind)} for each in _results(_query())]
+    return Response(encode({"results": results}), mimetype="application/json")
+
+
+@bp.get("/find")
+def find() -> Response:
+    query = _query()
+    return page("find", query=query, results=_results(query))
+
+
+def _query() -> str:
+    rate_limits.count_report(me().id)
+    return request.args.get("q", "").strip()[:LONGEST]
+
+
+def _results(query: str) -> list[Result]:
+    """Without a query, the sections and their parts."""
+    found = _pages(query.casefold())
+    if query:
+        found += [*_visit(query), *_communities(query), *_users(query)]
+    return found
+
+
+def _pages(query: str) -> list[Result]:
+    """By any part of their names, in the language of the page or in English; names that begin with it come first."""
+    found = []
+    for each in navigation.shortcuts(me().is_admin):
+        label, english = str(each.label), each.anchor.removesuffix("-label") or each.endpoint
+        if query in label.casefold() or query in english:
+            url = url_for(navigation.endpoint_of(each.endpoint), _anchor=each.anchor or None)
+            found.append(Result(PAGES, label, "", url))
+    return sorted(found, key=lambda each: not each.label.casefold().startswith(query))
+
+
+def _visit(query: str) -> Iterator[Result]:
+    number = search_terms.ordinal(query)
+    if number is None:
+        return
+    for visit in current()[VisitLogServices].log.visits_of(me(), number)[:1]:
+        label = str(_("Visit %(number)s", number=count(visit.ordinal)))
+        yield Result(VISITS, label, place(visit.place), url_for("admin.visit", ordinal=number))
+
+
+def _communities(query: str) -> Iterator[Result]:
+    for each in current()[CommunityServices].directory.all(me(), query, count=MOST).items:
+        members = str(_("Members: %(count)s", count=count(each.members)))
+        url = url_for("admin.community", community_id=each.community.id)
+        yield Result(COMMUNITIES, each.community.name, members, url)
+
+
+def _users(query: str) -> Iterator[Result]:
+    for each in current()[AccountServices].users.page(me(), query, count=MOST).items:
+        email = each.email if me().is_admin else ""
+        yield Result(USERS, each.name, email, url_for("admin.user", user_id=each.id))

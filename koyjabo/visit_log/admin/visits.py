@@ -1,0 +1,106 @@
+"""/admin/visits: the log of visits, by number, with one search field and filters; each visit has its own page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, abort, request
+from flask_babel import gettext as _
+
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import InvalidInput
+from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.visit_log.ui import visit_filters, visit_texts
+from koyjabo.visit_log.ui.visit_filters import with_counts
+from koyjabo.visit_log.visit_log import Filter, Found
+from koyjabo.webkit import i18n as languages
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.panel.pages import cursor, me, page
+from koyjabo.webkit.schemas.bodies import Body
+
+NUMBER = "number"
+"""The only order: that of the primary key. Any other index would make each registration slower (decision 37)."""
+
+MOST_CHOICES = 200
+"""At most this many communities are offered; the page of a community links to its visits."""
+
+
+@bp.get("/visits")
+def visits() -> Response:
+    form = filter_form(request.args.to_dict())
+    log, which, sorting = (
+        current()[VisitLogServices].log,
+        Filter(**form.values),
+        Sorting.of(request, (NUMBER,), f"-{NUMBER}"),
+    )
+    try:
+        is_newest_first = sorting.order != NUMBER
+        found = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
+        results = visit_filters.results(log.count(me(), which))
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        if not error.details:
+            raise
+        return _show(form, Found(), "", sorting, 400)
+    return _show(form, found, results, sorting)
+
+
+@bp.get("/visits/<int:ordinal>")
+def visit(ordinal: int) -> Response:
+    found = current()[VisitLogServices].log.visits_of(me(), ordinal)
+    if not found:
+        abort(404)
+    return page("visit", visit=found[0], earlier=found[1:])
+
+
+def _show(form: Form[Body], found: Found, results: str, sorting: Sorting, status: int = 200) -> Response:
+    communities, days = choices(form), Filter() if form.errors else _days(form)
+    return page(
+        "visits",
+        status,
+        form=form,
+        found=found,
+        results=results,
+        sorting=sorting,
+        older=pagination.this_page(before=found.before, after=None) if found.before is not None else None,
+        newer=pagination.this_page(after=found.after, before=None) if found.after is not None else None,
+        choices=communities,
+        chips=visit_filters.chips(form, communities),
+        presets=visit_filters.presets(form, current().clock.today()),
+        **_lists(form, days),
+    )
+
+
+def _lists(form: Form[Body], days: Filter) -> dict[str, Any]:
+    """What to choose from."""
+    frequent = current()[VisitLogServices].log.frequent(me(), days)
+    names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
+    chosen = form.values["browser"]
+    return {
+        "pages": with_counts(frequent.pages, form.values["page"], visit_texts.path),
+        "places": with_counts(frequent.places, form.values["place"], languages.place),
+        "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
+        "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],
+    }
+
+
+def _days(form: Form[Body]) -> Filter:
+    return Filter(form.values["first_day"], form.values["last_day"])
+
+
+def filter_form(values: dict[str, Any]) -> Form[Body]:
+    return Form(Body, {name: values.get(name, "").strip() for name in Filter._fields})
+
+
+def choices(form: Form[Body]) -> list[tuple[str, str]]:
+    """The communities to choose from, (id, name); the chosen one is always included."""
+    found = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
+    named = {each.community.id: each.community.name for each in found}
+    chosen = form.values.get("community_id", "")
+    if chosen and chosen not in named:
+        named[chosen] = chosen
+    return list(named.items())

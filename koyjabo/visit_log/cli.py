@@ -1,0 +1,63 @@
+"""`koyjabo export`"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from koyjabo.core import progress
+from koyjabo.core.command_line import application
+from koyjabo.core.errors import InvalidInput
+from koyjabo.visit_log.services import VisitLogServices
+
+OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
+
+file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+kind = click.option(
+    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: by its name."
+)
+
+
+@click.command("export")
+@file
+@kind
+@click.option("--community", default="", metavar="ID", help="Only visits to this community.")
+@click.option("--from", "first_day", default="", metavar="DAY", help="Only from this day on, such as 2025-12-16.")
+@click.option("--to", "last_day", default="", metavar="DAY", help="Only up to this day.")
+@click.option("--resume", is_flag=True, help="Continue a FILE that is incomplete. Give the same options as before.")
+def export(file: Path, kind: str | None, community: str, first_day: str, last_day: str, resume: bool) -> None:
+    """Write visits to FILE, or to standard output (-), the oldest first.
+
+    The format is CSV or JSON Lines, and `koyjabo import` reads both. Days are in TIMEZONE. Safe to run beside a busy
+    server.
+    """
+    from koyjabo.visit_log import export_file
+    from koyjabo.visit_log.visit_log import Filter
+
+    which, kind = Filter(first_day, last_day, community_id=community), kind or kind_of(file)
+    with application() as services, _errors_by_option():
+        if str(file) == "-":
+            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress.of)
+        else:
+            export_file.write(services[VisitLogServices].log, file, which, kind, resume, progress.of)
+
+
+@contextmanager
+def _errors_by_option() -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        problems = "; ".join(f"{OPTIONS[name]} {why}" for name, why in error.details.items())
+        raise click.UsageError(f"{problems}." if problems else str(error)) from None
+
+
+def kind_of(file: Path) -> str:
+    """By the name of a file."""
+    found = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
+    if found is None:
+        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")
+    return found

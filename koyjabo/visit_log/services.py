@@ -1,0 +1,34 @@
+"""What the log of visits offers to other packages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from koyjabo.base import Base
+from koyjabo.communities.services import CommunityServices
+from koyjabo.counting.services import CountingServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.visit_log.live.feed import Feed
+from koyjabo.visit_log.live.live_panel import LivePanel
+from koyjabo.visit_log.visit_log import VisitLog
+
+
+@dataclass(frozen=True, slots=True)
+class VisitLogServices:
+    log: VisitLog
+    live_panel: LivePanel
+
+
+def build(base: Base) -> VisitLogServices:
+    """Also opens the room of the panel."""
+    services, window_s = base.services, base.settings.active_window_seconds
+    visits, arrivals = services[CountingServices].visits, services[PresenceServices].arrivals
+
+    def new_feed() -> Feed:
+        return Feed(base.database, base.clock, visits, arrivals, window_s)
+
+    panel = LivePanel(services[RealtimeServices].rooms, base.database, new_feed)
+    services[CommunityServices].rooms.panel = panel.current
+    return VisitLogServices(VisitLog(base.database, base.clock, services[ReportServices].parser), panel)

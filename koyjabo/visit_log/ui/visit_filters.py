@@ -1,0 +1,94 @@
+"""The filters of the list of visits, in the words of its page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from koyjabo.core.clock import shifted
+from koyjabo.visit_log.condition_queries import DIRECT
+from koyjabo.visit_log.ui.visit_texts import path
+from koyjabo.visit_log.visit_log import MOST_COUNTED, Count
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import count, day, place
+from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.schemas.bodies import Body
+
+
+class Preset(NamedTuple):
+    url: str
+    label: str
+    is_chosen: bool
+
+
+class Chip(NamedTuple):
+    """A filter, and the address of the page without it."""
+
+    label: str
+    url: str
+
+
+def presets(form: Form[Body], today: str) -> list[Preset]:
+    yesterday = shifted(today, -1)
+    ranges = {
+        _("All days"): ("", ""),
+        _("Today"): (today, today),
+        _("Yesterday"): (yesterday, yesterday),
+        _("7 days"): (shifted(today, -6), today),
+        _("30 days"): (shifted(today, -29), today),
+    }
+    chosen = (form.values["first_day"], form.values["last_day"])
+    return [
+        Preset(_first_page(first_day=days[0], last_day=days[1]), label, days == chosen)
+        for label, days in ranges.items()
+    ]
+
+
+def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Chip]:
+    """One for each filter."""
+    named, traffic = dict(communities), {"people": _("People"), "bots": _("Bots")}
+    words: dict[str, Callable[[str], str]] = {
+        "text": lambda value: f"“{value}”",
+        "first_day": lambda value: _("From %(day)s", day=day(value)),
+        "last_day": lambda value: _("To %(day)s", day=day(value)),
+        "place": lambda value: _("Place: %(name)s", name=place(value)),
+        "page": lambda value: _("Page: %(name)s", name=path(value)),
+        "source": lambda value: _("Source: %(name)s", name=source(value)),
+        "browser": lambda value: _("Browser: %(name)s", name=value),
+        "community_id": lambda value: _("Community: %(name)s", name=named.get(value, value)),
+        "who": lambda value: _("Traffic: %(name)s", name=traffic.get(value, value)),
+    }
+    chosen = {name: form.values[name] for name in words if form.values[name]}
+    return [Chip(str(words[name](value)), _first_page(**{name: None})) for name, value in chosen.items()]
+
+
+def with_counts(
+    counts: Iterable[tuple[str, int]], chosen: str, name_of: Callable[[str], str]
+) -> list[tuple[str, str, int]]:
+    """Values to choose from with their names and numbers of visits; the chosen one is always included."""
+    found = dict(counts)
+    return [(value, name_of(value), number) for value, number in {**found, **_included(chosen, found)}.items()]
+
+
+def source(host: str) -> str:
+    return str(_("Direct")) if host == DIRECT else host
+
+
+def results(found: Count) -> str:
+    """How many visits there are, in words; "" if none was found in the time for the count."""
+    if not found.is_complete and found.visits > MOST_COUNTED:
+        return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
+    if not found.is_complete:
+        return str(_("At least %(count)s visits", count=count(found.visits))) if found.visits else ""
+    return str(ngettext("%(count)s visit", "%(count)s visits", found.visits, count=count(found.visits)))
+
+
+def _included(chosen: str, found: dict[str, int]) -> dict[str, int]:
+    return {chosen: 0} if chosen and chosen not in found else {}
+
+
+def _first_page(**changes: Any) -> str:
+    return pagination.this_page(**changes, before=None, after=None)

@@ -1,1 +1,0 @@
-"""/admin/data: exports, imports, backups, retention, erasure, recount, and the total."""

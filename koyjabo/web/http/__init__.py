@@ -1,1 +1,0 @@
-"""The layers that every HTTP request passes: middleware, errors, headers and static files."""

@@ -1,5 +1,0 @@
-"""/install, which says how a site gets its numbers, and /embed, the frame that shows one."""
-
-from __future__ import annotations
-
-from koyjabo.web.pages.install import frame, page  # noqa: F401  (they add their routes to pages.bp)

@@ -1,1 +1,0 @@
-"""Authentication and rate limits: tokens, cookies, logins, CSRF."""

@@ -1,1 +1,0 @@
-"""Components of pages: forms, pagination, flash messages, languages."""

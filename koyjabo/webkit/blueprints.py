@@ -1,0 +1,12 @@
+"""The blueprints on which the doors of all features put their routes: of the API, of pages, of the panel."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from koyjabo.webkit.http.cache_headers import private
+
+api = Blueprint("api", __name__, url_prefix="/api")
+pages = Blueprint("pages", __name__)
+pages.after_request(private)
+admin = Blueprint("admin", __name__, url_prefix="/admin")

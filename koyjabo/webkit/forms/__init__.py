@@ -1,0 +1,1 @@
+"""Forms, and questions before damage."""

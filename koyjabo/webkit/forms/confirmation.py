@@ -1,0 +1,92 @@
+"""Questions before damage: a page that names the person or the numbers, and the effect, before the action.
+
+The form of an action is answered with its question. The form of the question sends the same fields again, with a digest
+of the question, and the action is carried out if the question is still the same.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from hashlib import sha256
+from typing import NamedTuple
+
+from flask import Flask, Response, make_response, render_template, request
+
+from koyjabo.core.text import N_
+from koyjabo.webkit.forms.sent_fields import SECRETS, sent_form
+from koyjabo.webkit.login.page_login import CSRF_FIELD
+
+CONFIRMED, TYPED = "confirmed", "typed"
+NOT_ASKED = {CSRF_FIELD, CONFIRMED, TYPED, *SECRETS}
+GROUPING = re.compile(r"(?<=\d),(?=\d)")
+
+
+class Question(NamedTuple):
+    """A question, in the language of the current request. If any of it has changed when the answer arrives, except
+    `figures`, the question is asked again.
+    """
+
+    title: str
+    effects: tuple[str, ...]  # sentences
+    label: str  # of the button that confirms
+    back: str  # the path to which "Cancel" leads
+    typed: str = ""  # must be typed to confirm, if given
+    figures: tuple[tuple[str, str], ...] = ()  # names and values that change by themselves
+    version: str = ""  # of `figures`: changes only when a person changes them
+
+
+class Unconfirmed(Exception):
+    """The current request does not confirm the question, which is its answer."""
+
+    def __init__(self, question: Question, status: int = 200) -> None:
+        self.question = question
+        self.status = status
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(Unconfirmed, _ask)
+
+
+def confirm(question: Question) -> None:
+    """Call it after the checks of the action, and before the action. Raises Unconfirmed."""
+    sent = request.form.get(CONFIRMED)
+    if sent is None:
+        raise Unconfirmed(question)
+    if sent != _digest(question):
+        raise Unconfirmed(question, 409)
+    if question.typed and _plain(request.form.get(TYPED, "")) != _plain(question.typed):
+        raise Unconfirmed(question, 422)
+
+
+def page(question: Question, status: int = 200) -> Response:
+    """The question. 409 says that it has changed, and 422 that something else was typed."""
+    sent = sent_form(without=(CONFIRMED, TYPED))
+    if status == 422:
+        sent.form.values[TYPED] = request.form.get(TYPED, "")
+        sent.form.errors[TYPED] = N_("does not match")
+    html = render_template(
+        "question.html", question=question, sent=sent, digest=_digest(question), has_changed=status == 409
+    )
+    return make_response(html, status)
+
+
+def _ask(error: Unconfirmed) -> Response:
+    return page(error.question, error.status)
+
+
+def _digest(question: Question) -> str:
+    """Of the question and of the action's fields, except passwords, which could be guessed from it."""
+    fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
+    asked = [request.path, fields, question._replace(figures=())]
+    return sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+
+
+def _plain(text: str) -> str:
+    """The text without what does not matter when it is typed: capitals, extra spaces, invisible signs, the script of
+    digits and their grouping.
+    """
+    seen = "".join(each for each in text if unicodedata.category(each) != "Cf")
+    words = " ".join(unicodedata.normalize("NFC", seen.casefold()).split())
+    return re.sub(r"\d", lambda digit: str(unicodedata.digit(digit[0])), GROUPING.sub("", words))

@@ -1,0 +1,38 @@
+"""The cookies of this server. Over HTTPS their names begin with `__Host-`, so that browsers accept them from this host
+alone: another host of the same domain cannot plant a session (RFC 6265bis, 4.1.3.2).
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, request
+
+from koyjabo.webkit.login.jwt import cookie_name
+
+ALWAYS_SECURE = "koyjabo.cookies_are_secure"
+
+
+def init_app(app: Flask, secure: bool) -> None:
+    """With `secure`, browsers send cookies over TLS alone, also if this server does not know that it is used."""
+    app.extensions[ALWAYS_SECURE] = secure
+
+
+def get(name: str) -> str:
+    """ "" if the request has no such cookie."""
+    return request.cookies.get(cookie_name(name, request.is_secure), "")
+
+
+def put(response: Response, name: str, value: str, max_age_s: int, httponly: bool = True) -> None:
+    """Set a cookie, and over HTTPS delete the cookie that an older version set without the prefix."""
+    _set(response, cookie_name(name, request.is_secure), value, max_age_s, httponly)
+    if name in request.cookies and request.is_secure:
+        _set(response, name, "", 0, httponly)
+
+
+def delete(response: Response, name: str, httponly: bool = True) -> None:
+    _set(response, cookie_name(name, request.is_secure), "", 0, httponly)
+
+
+def _set(response: Response, name: str, value: str, max_age_s: int, httponly: bool) -> None:
+    secure = current_app.extensions[ALWAYS_SECURE] or request.is_secure
+    expires = None if max_age_s else 0
+    response.set_cookie(name, value, max_age_s or None, expires, secure=secure, httponly=httponly, samesite="Lax")

@@ -1,0 +1,40 @@
+"""Files that are made while they are sent: exports."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+
+from flask import Response, request
+
+from koyjabo.core.errors import KoyJaboError
+
+log = logging.getLogger(__name__)
+
+
+def download(pieces: Iterator[str], name: str, content_type: str, require: Callable[[], object]) -> Response:
+    """`require` is called with each piece, outside of the request; if it raises, the file is broken off."""
+    checked = _log_errors(_while_allowed(pieces, require))
+    unhurried = request.environ.get("koyjabo.unhurried")
+    if unhurried is not None:  # other WSGI servers do not provide it
+        checked = unhurried(request.environ, checked)
+    attached = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(checked, headers=attached, content_type=content_type)
+
+
+def _while_allowed(pieces: Iterator[str], require: Callable[[], object]) -> Iterator[str]:
+    for piece in pieces:
+        require()
+        yield piece
+
+
+def _log_errors(pieces: Iterator[str]) -> Iterator[str]:
+    """Log errors here: the response has begun, so it cannot report them."""
+    try:
+        yield from pieces
+    except KoyJaboError as error:
+        log.warning("export_broken_off code=%s", error.code)
+        raise
+    except Exception as error:
+        log.exception("export_failed kind=%s", type(error).__name__)
+        raise

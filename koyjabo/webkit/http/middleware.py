@@ -1,0 +1,130 @@
+"""WSGI middleware and application settings that apply to every request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+import flask
+from flask import Flask
+from flask.sessions import NullSession, SessionInterface
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from koyjabo.network import client_address
+from koyjabo.network.address_levels import customer
+from koyjabo.webkit.schemas.bodies import LARGEST_BODY
+
+NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
+
+
+def init_app(app: Flask) -> None:
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts longer bodies; `bodies` detects them
+    app.session_interface = NoSession()
+    app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
+    app.url_map.merge_slashes = False
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
+    app.request_class = Request
+
+
+class Request(flask.Request):
+    """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid;
+    percent-encoded, as browsers send them, it accepts them.
+    """
+
+    def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
+        super().__init__(environ, *more, **options)
+        if not self.query_string.isascii():
+            self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
+
+    def close(self) -> None:
+        """Drop the traceback of a 404: its frames refer to the request, which would stay in memory until the garbage
+        collector runs. Each Socket.IO event has such a request, because no route of ours matches it.
+        """
+        super().close()
+        if self.routing_exception is not None:
+            self.routing_exception.__traceback__ = self.routing_exception.__context__ = None
+
+
+def take_turns(app: Flask) -> None:
+    """Let the requests that reach Flask take turns, so that a client with many connections waits for itself. Call it
+    before other layers are put around Flask; lanes cost too little to wait.
+    """
+    app.wsgi_app = InTurns(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class InTurns:
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        await_turn = environ.get("koyjabo.await_turn")  # none under another WSGI server
+        if await_turn and not await_turn(environ, customer(client_address.limit_key(environ))):
+            start_response("503 Service Unavailable", [])  # the client has left
+            return []
+        return self._app(environ, start_response)
+
+
+def trust_proxies(app: Flask, hops: int) -> None:
+    """Accept the last `hops` entries of X-Forwarded-For and ignore the others. Must be the outermost middleware."""
+    if hops:
+        app.wsgi_app = _behind(app.wsgi_app, hops)  # type: ignore[method-assign]
+
+
+def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
+    """Werkzeug's ProxyFix, except for the address: it parses the header as a list of quoted strings, so a quotation
+    mark sent by a client hides the entries that our proxies add after it.
+    """
+
+    def with_address(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        addresses = client_address.hops(environ, hops)
+        if len(addresses) == hops and addresses[-1]:
+            environ["REMOTE_ADDR"] = addresses[-1]
+        return app(environ, start_response)
+
+    return ProxyFix(with_address, x_for=0, x_proto=1)
+
+
+def trust_this_machine(app: Flask) -> None:
+    """In development, accept one hop of X-Forwarded-For from clients on this machine: a development server in front of
+    this one sends it, and so does the demo (`make demo`).
+    """
+    app.wsgi_app = LoopbackProxy(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class LoopbackProxy:
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+        self._fixed = _behind(app, 1)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        app = self._fixed if client_address.is_loopback(environ.get("REMOTE_ADDR") or "") else self._app
+        return app(environ, start_response)
+
+
+def exempt_this_machine(app: Flask) -> None:
+    """In development, remove the limits of direct requests from this machine: tests, benchmarks, the command line."""
+    app.wsgi_app = LoopbackExemption(app.wsgi_app)  # type: ignore[method-assign]
+
+
+class LoopbackExemption:
+    def __init__(self, app: WSGIApplication) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if not client_address.is_forwarded(environ):
+            environ[client_address.NO_LIMIT] = True
+        return self._app(environ, start_response)
+
+
+class NoSession(SessionInterface):
+    """Disables Flask's sessions in signed cookies, which are not used here."""
+
+    def open_session(self, app: Flask, request: Any) -> NullSession:
+        return NullSession()
+
+    def save_session(self, app: Flask, session: Any, response: Any) -> None:
+        pass

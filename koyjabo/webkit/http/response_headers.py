@@ -1,0 +1,224 @@
+"""Adds headers to every response, by path, origin and content type, and the id of the request.
+
+One WSGI layer around Flask and Socket.IO, with lists that are built once: Flask-CORS and flask-talisman take 80 µs a
+request (decision 17). It also answers when an error handler fails.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+from wsgiref.types import WSGIApplication
+
+from flask import Flask
+
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.observability.request_context import request_id
+from koyjabo.webkit.http.request_ids import HEADER, RequestIds
+
+log = logging.getLogger(__name__)
+
+Headers = list[tuple[str, str]]
+
+PUBLIC_PATHS = (
+    *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/stream", "/v.gif", "/badge."),
+    *("/healthz", "/readyz"),
+)
+"""Any origin may call these without credentials, because the app is served from another host than this server."""
+
+STATIC_PATH = "/static/"
+PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations/", "/api/reports/", "/api/shares")
+"""Calls that need a login. Only pages of ALLOWED_ORIGINS may make them with cookies."""
+
+COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")
+"""Any origin may call it with a token, or without one; only pages of ALLOWED_ORIGINS with cookies."""
+
+SOCKETIO_PATH = "/socket.io/"
+
+SECRET_PATHS = ("/reset-password/", "/share/", "/n/")
+"""Pages whose address is a secret, which no other page may get as `Referer`, and no search engine may list."""
+
+FRAME_PATHS = ("/embed", "/embed/")
+"""Any page may frame answers there with 200."""
+
+POLICY = "Content-Security-Policy"
+PAGE_DIRECTIVES = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+    )
+)
+PAGE_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors 'none'"
+"""Of all pages; a page with inline styles adds their hash (`policy_with_style`)."""
+
+FRAME_POLICY = f"{PAGE_DIRECTIVES}; frame-ancestors *"
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+WORKER_PATH = "/sw.js"
+WORKER_POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+"""The response with a service worker's script sets its policy, and not the responses with its pages."""
+
+
+ALWAYS = [("X-Content-Type-Options", "nosniff")]
+UNFRAMED = [("X-Frame-Options", "DENY")]
+FEATURES = [("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")]
+PAGES = [
+    *UNFRAMED,
+    (POLICY, PAGE_POLICY),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    *FEATURES,
+]
+FRAMED_PAGES = [(POLICY, FRAME_POLICY), *FEATURES]
+DATA = [*UNFRAMED, (POLICY, DATA_POLICY)]
+OVER_TLS = [("Strict-Transport-Security", "max-age=31536000")]
+"""For this host only, without its subdomains: those are not ours to decide on."""
+
+RATE_LIMITS = "X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+ANY_ORIGIN = [
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", f"ETag, Retry-After, {RATE_LIMITS}"),
+]
+BY_ORIGIN = [("Vary", "Origin")]
+WITH_COOKIES = [
+    ("Access-Control-Allow-Credentials", "true"),
+    ("Access-Control-Expose-Headers", f"ETag, Link, Retry-After, X-Total-Count, {RATE_LIMITS}"),
+]
+PUBLIC_PREFLIGHT = [
+    ("Access-Control-Allow-Methods", "GET, POST"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, Idempotency-Key, If-None-Match"),
+    ("Access-Control-Max-Age", "86400"),
+]
+PRIVATE_PREFLIGHT = [
+    ("Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE"),
+    ("Access-Control-Allow-Headers", "Authorization, Content-Type, If-None-Match, X-CSRF-TOKEN"),
+    ("Access-Control-Max-Age", "86400"),
+]
+
+LAST_RESORT_STATUS = "500 Internal Server Error"
+LAST_RESORT = json.dumps({"error": KoyJaboError.sentence, "code": KoyJaboError.code, "details": {}}).encode()
+
+
+class Rule:
+    """The headers added to the responses of a group of paths, in `plain` or `over_tls`: to data, to pages. With
+    `preflight`, this layer answers OPTIONS itself.
+    """
+
+    def __init__(
+        self,
+        resource_policy: str,
+        cors: Headers,
+        preflight: Headers | None = None,
+        referrer: str = "same-origin",
+        pages: Headers = PAGES,
+        data: Headers = DATA,
+    ) -> None:
+        policies = [("Referrer-Policy", referrer), ("Cross-Origin-Resource-Policy", resource_policy)]
+        shared = [*cors, *ALWAYS, *policies]
+        self.preflight = preflight
+        self.plain = (shared + data, shared + pages)
+        self.over_tls = (shared + OVER_TLS + data, shared + OVER_TLS + pages)
+
+
+PUBLIC = Rule("cross-origin", ANY_ORIGIN, PUBLIC_PREFLIGHT)
+STATIC = Rule("cross-origin", ANY_ORIGIN[:1])
+SOCKETIO = Rule("cross-origin", [])
+OURS = Rule("same-origin", [])
+FRAME = Rule("cross-origin", [], pages=FRAMED_PAGES)
+SECRET = Rule("same-origin", [("X-Robots-Tag", "noindex")], referrer="no-referrer")
+WORKER = Rule("same-origin", [], data=[*UNFRAMED, (POLICY, WORKER_POLICY)])
+OTHER_ORIGINS = Rule("same-origin", BY_ORIGIN)
+
+
+def policy_with_style(digest: str) -> str:
+    """The policy of a page with a `<style>` of this SHA-256, in base 64."""
+    return PAGE_POLICY.replace("style-src 'self'", f"style-src 'self' 'sha256-{digest}'")
+
+
+def allowed_origin(origin: str) -> Rule:
+    cors = [("Access-Control-Allow-Origin", origin), *WITH_COOKIES, *BY_ORIGIN]
+    return Rule("same-origin", cors, PRIVATE_PREFLIGHT)
+
+
+class Paths(NamedTuple):
+    """Beginnings of paths that any origin may call without credentials, and of paths that need a login."""
+
+    public: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+
+
+def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, more: Iterable[Paths] = ()) -> None:
+    """Install the layer outside of all others except proxy support, which finds out whether a request used TLS."""
+    layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, more)
+    app.wsgi_app = layer  # type: ignore[method-assign]
+
+
+class ResponseHeaders:
+    def __init__(
+        self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool, more: Iterable[Paths] = ()
+    ) -> None:
+        self._app = app
+        added = [*more]
+        self._public = sum((each.public for each in added), PUBLIC_PATHS)
+        self._private = sum((each.private for each in added), PRIVATE_PATHS)
+        self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
+        self._ids = RequestIds(trusts_proxies)
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        own_id = self._ids.of(environ)
+        request_id.set(own_id)
+        rule = self._rule(environ)
+        is_over_tls = environ["wsgi.url_scheme"] == "https"
+
+        def start(status: str, headers: Headers, *error: Any) -> Any:
+            found = OURS if rule is FRAME and not status.startswith("200 ") else rule
+            data, pages = found.over_tls if is_over_tls else found.plain
+            added = data
+            if _is_page(headers):  # a page with inline styles brings its own policy
+                has_policy = any(name == POLICY for name, _ in headers)
+                added = [each for each in pages if each[0] != POLICY] if has_policy else pages
+            return start_response(status, [*headers, *added, (HEADER, own_id)], *error)
+
+        if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":
+            start("204 No Content", rule.preflight)
+            return []
+        try:
+            return self._app(environ, start)
+        except Exception as error:  # the error handler failed as well
+            log.exception("unanswered_error kind=%s", type(error).__name__)
+            start(LAST_RESORT_STATUS, [("Content-Type", "application/json")], sys.exc_info())
+            return [LAST_RESORT]
+
+    def _rule(self, environ: dict[str, Any]) -> Rule:
+        path = environ["PATH_INFO"]
+        if path.startswith(self._public):
+            return PUBLIC
+        if path.startswith(STATIC_PATH):
+            return STATIC
+        if COMMUNITY_STREAM.fullmatch(path):
+            return self._allowed.get(environ.get("HTTP_ORIGIN", ""), PUBLIC)
+        if self._allowed and path.startswith(self._private):
+            return self._allowed.get(environ.get("HTTP_ORIGIN", ""), OTHER_ORIGINS)
+        if path.startswith(SECRET_PATHS):
+            return SECRET
+        if path in FRAME_PATHS:
+            return FRAME
+        if path == WORKER_PATH:
+            return WORKER
+        return SOCKETIO if path.startswith(SOCKETIO_PATH) else OURS
+
+
+def _is_page(headers: Headers) -> bool:
+    for name, value in headers:
+        if name.lower() == "content-type":
+            return value.startswith("text/html")
+    return False

@@ -1,0 +1,169 @@
+"""The languages of pages: the visitor's choice, otherwise the browser's preference.
+
+Numbers and times are written as usual in that language (specification: The web app).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_timedelta
+from babel.numbers import format_decimal
+from babel.units import format_unit
+from flask import Flask, current_app, g, request
+from flask_babel import Babel, force_locale, gettext
+from flask_babel import gettext as _
+from markupsafe import Markup
+
+from koyjabo.core.clock import iso
+from koyjabo.core.text import DIGITS, LANGUAGES
+from koyjabo.network import place_names
+from koyjabo.network.geolocation import OTHER, UNKNOWN
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http import cookies
+
+LANGUAGE_COOKIE, LANGUAGE_S = "language", 365 * 86400
+EXTENSION = "koyjabo.zone"
+UNITS = (("gigabyte", 10**9), ("megabyte", 10**6), ("kilobyte", 10**3), ("byte", 1))
+MONTH = {"bn": "MMMM"}
+"""By language, if not abbreviated."""
+
+
+def init_app(app: Flask, zone: ZoneInfo) -> None:
+    Babel(app, locale_selector=language)
+    app.extensions[EXTENSION] = zone
+    app.jinja_env.filters.update(count=count, percent=percent, digits=digits, translated=translated, period=period)
+    app.jinja_env.filters.update(place=place, size=size, day=day)
+    app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
+    app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
+    app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, zone)
+    app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, zone, current().clock.now_ms())
+    app.jinja_env.filters["time_of_day"] = time_of_day
+    app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words, zone_name=zone.key)
+
+
+def language() -> str:
+    """The code of the language of the current request."""
+    if "language" not in g:
+        chosen = cookies.get(LANGUAGE_COOKIE)
+        preferred = request.accept_languages.best_match(list(LANGUAGES)) or "en"
+        g.language = chosen if chosen in LANGUAGES else preferred
+    code: str = g.language
+    return code
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Another language, for a part of the page."""
+    own, g.language = language(), code
+    with force_locale(code):
+        yield
+    g.language = own
+
+
+def translated(text: object) -> str:
+    """Translate a text that comes from a variable. Unlike `_()`, it does not interpret placeholders or HTML in it."""
+    return str(gettext(str(text)))
+
+
+def place(name: str) -> str:
+    """The place of a visit, a session or an action. "" if that is unknown."""
+    return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
+
+
+def place_words() -> dict[str, str]:
+    """What webkit/places.js needs besides the names of countries that browsers know: words by English name."""
+    return {UNKNOWN: _("Unknown"), OTHER: _("Other"), **place_names.words(language())}
+
+
+def count(number: int) -> str:
+    return number_in(language(), number)
+
+
+def number_in(language: str, number: int) -> str:
+    """Grouped, in the digits of a language that need not be that of the page."""
+    return format_decimal(number, locale=language).translate(DIGITS.get(language, {}))
+
+
+def percent(number: float) -> str:
+    """`number` is in percent: `14.5` becomes `14.5 %`."""
+    return digits(format_decimal(round(number, 2), locale=language())) + "\u202f%"
+
+
+def digits(text: object) -> str:
+    """The digits of a text, in the script of the language."""
+    return str(text).translate(DIGITS.get(language(), {}))
+
+
+def moment(at_ms: int, zone: ZoneInfo) -> Markup:
+    """Day and minute in `zone`, as a `<time>` element."""
+    return Markup('<time datetime="{}">{}</time>').format(iso(at_ms), _local(at_ms, zone, "d MMM y, HH:mm"))
+
+
+def exact(at_ms: int, zone: ZoneInfo) -> str:
+    """Day and second in `zone`, and its name."""
+    return f"{_local(at_ms, zone, 'd MMM y, HH:mm:ss')} ({zone.key})"
+
+
+def age(at_ms: int, zone: ZoneInfo, now_ms: int) -> Markup:
+    """Day and minute as a `<time>` element, which parts/ages.js changes to "12 s ago". `data-age` is its age in ms, so
+    that the clock of the browser does not matter; `title` has the second and the zone.
+    """
+    element = '<time datetime="{}" data-age="{}" title="{}">{}</time>'
+    text = _local(at_ms, zone, "d MMM y, HH:mm")
+    return Markup(element).format(iso(at_ms), now_ms - at_ms, exact(at_ms, zone), text)
+
+
+def _local(at_ms: int, zone: ZoneInfo, pattern: str) -> str:
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(zone).replace(tzinfo=None)
+    return _time(local, pattern)
+
+
+def day(iso: str) -> str:
+    """`21 Nov 2026`; a text that is no day as it is."""
+    try:
+        return _time(datetime.fromisoformat(iso), "d MMM y")
+    except ValueError:
+        return iso
+
+
+def time_of_day(local: str) -> str:
+    """Hour and minute of a local time (`2026-11-20T14:00:00+06:00`)."""
+    return digits(local[11:16])
+
+
+def duration(seconds: int) -> str:
+    """`42 seconds`, `5 minutes`"""
+    return digits(format_timedelta(timedelta(seconds=seconds), threshold=2, locale=language()))
+
+
+def period(iso: str, step: str, has_weekday: bool = False) -> str:
+    """The start of an hour (`2026-11-20T14:00:00+06:00`), a day or a week (`2026-11-20`), without the year.
+
+    `has_weekday`: of a day or an hour.
+    """
+    pattern = "d MMM, HH:mm" if step == "hour" else "d MMM"
+    if has_weekday and step in ("hour", "day"):
+        pattern = f"EEE {pattern}"
+    return _time(datetime.fromisoformat(iso).replace(tzinfo=None), pattern)
+
+
+def clock_time(at_ms: int) -> str:
+    """`21:52:10` in TIMEZONE, with the day if that is not today."""
+    local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current_app.extensions[EXTENSION]).replace(tzinfo=None)
+    pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
+    return _time(local, pattern)
+
+
+def size(number: int) -> str:
+    """A number of bytes in the largest unit of which there is one: `12 MB`, `3.4 GB`"""
+    unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])
+    return digits(format_unit(round(number / length, 1), unit, "short", locale=language()))
+
+
+def _time(local: datetime, pattern: str) -> str:
+    """In Bangla months are not abbreviated: no one writes `এপ্রি`."""
+    return digits(format_datetime(local, pattern.replace("MMM", MONTH.get(language(), "MMM")), locale=language()))

@@ -1,0 +1,150 @@
+"""Answers the most frequent requests without Flask, whose routing and contexts cost more than they do.
+
+A lane is a handler that takes a `Call` and returns an `Answer`. Each path has one handler: `Lanes` calls it for a
+request that is in no way unusual, and its Flask route for any other one. All layers around Flask are around `Lanes` as
+well, so headers, ids and addresses are the same by construction (decision 48).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from wsgiref.types import StartResponse
+
+from flask import Flask
+
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.counting.records import NewVisit
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.reports.events.stored_bytes import Size
+from koyjabo.sockets.routes import STATS, open_stream
+from koyjabo.webkit.current import services_of
+from koyjabo.webkit.http import request_log
+from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.lanes.calls import Handler, Model
+from koyjabo.webkit.limits import limits, rate_limits
+from koyjabo.webkit.pages import errors
+from koyjabo.webkit.schemas.bodies import LARGEST_BODY
+
+UNUSUAL = (
+    "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
+)  # fmt: skip
+"""Headers of requests that only Flask answers."""
+
+USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
+
+
+class LaneCall:
+    def __init__(self, app: Flask, environ: dict[str, Any]) -> None:
+        self.services = services_of(app)
+        self.environ = environ
+        self.tally = limits.Tally()
+        self._limits = rate_limits.limits(app)
+
+    def count_address(self, kind: str, sentence: str | None = None) -> None:
+        self._limits.count_address(kind, self.environ, self.tally, sentence)
+
+    def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
+        self._limits.count_visitor(kind, self.environ, self.tally, visitor_id, sentence)
+
+    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
+
+    def count_events(self, visitor_id: str, size: Size) -> None:
+        self._limits.count_events(self.environ, self.tally, visitor_id, size)
+
+    def within_budget(self, visit: NewVisit) -> NewVisit:
+        return self._limits.within_budget(self.tally, visit)
+
+    def uncount_stored(self, stored: int) -> None:
+        self._limits.uncount_stored(self.environ, stored)
+
+    def body(self, model: type[Model]) -> Model:
+        data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))
+        return model.read(data, self.environ)
+
+    def user_id(self) -> str | None:
+        return None  # a request with credentials is unusual
+
+
+def init_app(app: Flask) -> None:
+    """Install the lanes of all routes. Call it before other layers are put around Flask, and after the routes."""
+    app.wsgi_app = Lanes(app)  # type: ignore[method-assign]
+
+
+class Lanes:
+    def __init__(self, app: Flask) -> None:
+        self._flask = app
+        self._app = app.wsgi_app
+        self._handlers: dict[tuple[str, str], Handler] = {
+            (method, rule.rule): view.handler
+            for rule in app.url_map.iter_rules()
+            if hasattr(view := app.view_functions[rule.endpoint], "handler")
+            for method in (rule.methods or set()) & {"GET", "POST"}
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if "HTTP_UPGRADE" in environ and self._opens_stream(environ):
+            return []
+        handler = self._handlers.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
+        if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
+            return self._app(environ, start_response)
+        call = LaneCall(self._flask, environ)
+        answer = _answer(handler, call)
+        body = answer.body.encode()
+        headers = [*answer.headers, *call.tally.headers()]
+        if answer.status.value not in (204, 304):
+            headers.append(("Content-Length", str(len(body))))
+        start_response(answer.status_line, headers)
+        request_log.log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status.value)
+        return [body]
+
+    def _opens_stream(self, environ: dict[str, Any]) -> bool:
+        """Answer a handshake for the stream of the site. False if this is none, or none that can be accepted."""
+        if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
+            return False
+        status = 200
+        try:
+            # not referred to by `environ`: only the garbage collector could collect the two
+            open_stream(self._flask, STATS, self._flask.request_class(environ, populate_request=False))
+        except KoyJaboError:
+            return False  # Flask answers
+        except Exception as error:  # the client knows from the close code
+            status = 500
+            services_of(self._flask)[ObservabilityServices].metrics.error(errors.unexpected(error).code)
+        request_log.log_request("GET", "/", status)
+        return True
+
+
+def _is_handshake(environ: dict[str, Any]) -> bool:
+    """As Werkzeug routes it."""
+    tokens = [token.strip().lower() for token in environ.get("HTTP_CONNECTION", "").split(",")]
+    is_websocket = "upgrade" in tokens and environ["HTTP_UPGRADE"].lower() == "websocket"
+    return is_websocket and environ["REQUEST_METHOD"] == "GET"
+
+
+def _answer(handler: Handler, call: LaneCall) -> Answer:
+    try:
+        return handler(call)
+    except KoyJaboError as error:
+        return _refusal(error, call)
+    except Exception as error:
+        return _refusal(errors.unexpected(error), call)
+
+
+def _refusal(error: KoyJaboError, call: LaneCall) -> Answer:
+    call.services[ObservabilityServices].metrics.error(error.code)
+    return errors.error_answer(error)
+
+
+def _is_usual(environ: dict[str, Any], takes_query: bool) -> bool:
+    for name in UNUSUAL:
+        if name in environ:
+            return False
+    if environ.get("SCRIPT_NAME") or (environ.get("QUERY_STRING") and not takes_query):
+        return False
+    if environ["REQUEST_METHOD"] == "GET":
+        return True
+    length = environ.get("CONTENT_LENGTH") or ""
+    has_usual_length = length.isascii() and length.isdigit() and int(length) <= LARGEST_BODY
+    return has_usual_length and environ.get("CONTENT_TYPE") in USUAL_TYPES

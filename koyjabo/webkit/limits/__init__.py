@@ -1,0 +1,1 @@
+"""Limits of addresses, visitors and accounts."""

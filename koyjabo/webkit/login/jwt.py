@@ -1,0 +1,86 @@
+"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Accounts` checks whether the session is live."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import jwt
+
+from koyjabo.core.errors import InvalidToken, TokenExpired
+
+ALGORITHM = "HS256"
+ACCESS, REFRESH = "access", "refresh"
+COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
+HOST_PREFIX = "__Host-"
+ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
+LEEWAY_S = 5
+"""The largest tolerated difference between the clocks of two servers."""
+
+LONGEST_TOKEN = 4096
+REQUIRED = ["sub", "sid", "jti", "type", "exp"]
+
+
+def cookie_name(name: str, over_tls: bool) -> str:
+    """The name of a cookie on the wire."""
+    return f"{HOST_PREFIX}{name}" if over_tls else name
+
+
+class Claims(NamedTuple):
+    user_id: str
+    session_id: str
+    token_id: str
+    kind: str
+    csrf: str
+    """The CSRF token that a request has to send as a header if this token is in a cookie."""
+
+    expires_s: float  # since 1970
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_s + LEEWAY_S <= time.time()
+
+
+class Tokens:
+    """Reads tokens; `koyjabo.webkit.login.tokens` issues them."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+
+    def read(self, text: str, kind: str = ACCESS) -> Claims:
+        """Raises InvalidToken for a wrong signature or another kind, and TokenExpired."""
+        claims = self.read_any(text)
+        if claims.kind != kind:
+            raise InvalidToken
+        if claims.has_expired:
+            raise TokenExpired
+        return claims
+
+    def read_any(self, text: str) -> Claims:
+        """Read a token of either kind, expired or not. Raises InvalidToken."""
+        if len(text) > LONGEST_TOKEN:
+            raise InvalidToken
+        options: Any = {"require": REQUIRED, "verify_exp": False}
+        try:
+            found = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=LEEWAY_S)
+            return _claims(found)
+        except (jwt.PyJWTError, ValueError, TypeError):
+            raise InvalidToken from None
+
+
+def _claims(found: dict[str, Any]) -> Claims:
+    return Claims(
+        user_id=_text(found, "sub"),
+        session_id=_text(found, "sid"),
+        token_id=_text(found, "jti"),
+        kind=_text(found, "type"),
+        csrf=_text(found, "csrf"),
+        expires_s=float(found["exp"]),
+    )
+
+
+def _text(found: dict[str, Any], name: str) -> str:
+    text = found.get(name, "")
+    if not isinstance(text, str):
+        raise InvalidToken
+    return text

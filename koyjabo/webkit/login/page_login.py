@@ -1,0 +1,170 @@
+"""Authenticates requests for pages, by the session's cookies.
+
+Pages cannot renew an access token without JavaScript, so an expired one is accepted together with the refresh token of
+the same session. Each request looks the session up, so a revoked session and a renewed token are refused
+(specification: Credentials).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from hmac import compare_digest
+from typing import Any, NamedTuple
+
+from flask import Flask, g, request
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.core.identity import Account, Login
+from koyjabo.core.text import N_
+from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.current import current
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import csrf_masks
+from koyjabo.webkit.login import tokens as auth
+from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims
+
+CSRF_FIELD = "csrf_token"
+RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
+FOREIGN = N_("This form was sent from another site. Open it here and try again.")
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(login=login_if_known, csrf_token=masked_csrf)
+
+
+def login() -> Login | None:
+    """The login of the current request, looked up once. Raises LedgerUnavailable."""
+    if "login_unknown" in g:
+        raise g.login_unknown
+    if "login" not in g:
+        try:
+            g.login = _look_up()
+        except LedgerUnavailable as error:
+            g.login_unknown = error
+            raise
+    found: Login | None = g.login
+    return found
+
+
+def login_if_known() -> Login | None:
+    """The login for the frame of a page: None while the database is away."""
+    try:
+        return login()
+    except LedgerUnavailable:
+        return None
+
+
+def require() -> Account:
+    """The logged-in account. Raises as `require_login` does."""
+    return require_login().account
+
+
+def require_login() -> Login:
+    """The login of the current request. Reads the whole body first, so that a client cannot keep a permission by
+    holding the body back until it is revoked.
+
+    Raises Unauthenticated, LedgerUnavailable; for forms, WrongCsrfToken, and TooManyRequests if the account changes too
+    much.
+    """
+    request.get_data()
+    found = login()
+    if found is None:
+        raise Unauthenticated
+    if request.method not in auth.SAFE_METHODS:
+        _check_csrf()
+        rate_limits.count_change(found.account.id)
+        auth.record_request_place()
+    return found
+
+
+def require_panel() -> Account:
+    """The logged-in admin or viewer of the site. Raises as `require` does, and Forbidden."""
+    account = require()
+    account.require_site_viewer()
+    return account
+
+
+def check_origin() -> None:
+    """For forms that need no login: another site must not log its visitors in. Raises WrongCsrfToken."""
+    if not current()[NetworkServices].origins.trusts(request):
+        raise WrongCsrfToken(FOREIGN)
+
+
+def check_own_page() -> None:
+    """`check_origin` for forms on pages without a referrer, from which browsers send `Origin: null`."""
+    site = request.headers.get("Sec-Fetch-Site")
+    is_null = request.headers.get("Origin") == "null"
+    if not (site == "same-origin" if site else is_null) and not current()[NetworkServices].origins.trusts(request):
+        raise WrongCsrfToken(FOREIGN)
+
+
+def csrf() -> str:
+    """The CSRF token of the session; "" without a login."""
+    session = _session_tokens()
+    return session.claims.csrf if session else ""
+
+
+def masked_csrf() -> str:
+    """The CSRF token for the forms of a page, under the mask of this answer; "" without a login."""
+    if "masked_csrf" not in g:
+        g.masked_csrf = csrf_masks.mask(csrf())
+    masked: str = g.masked_csrf
+    return masked
+
+
+def may_be_sent_again() -> bool:
+    """Whether a page may offer the form of the current request again, with a valid token: not if another site sent it
+    with the cookies of a session. Forms that need no login have checked their origin.
+    """
+    return not csrf() or _has_csrf_token()
+
+
+def _check_csrf() -> None:
+    if not _has_csrf_token():
+        raise WrongCsrfToken(RELOAD)
+
+
+def _has_csrf_token() -> bool:
+    """Scripts send the token of the cookie, without a mask."""
+    sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
+    expected = csrf().encode()
+    is_sent = compare_digest(sent.encode(), expected) or compare_digest(csrf_masks.unmask(sent), expected)
+    return bool(expected) and is_sent
+
+
+def _look_up() -> Login | None:
+    session = _session_tokens()
+    if session is None:
+        return None
+    found = current()[AccountServices].credentials.login_of(session.claims.session_id, session.refresh_id)
+    return found if found and found.account.id == session.claims.user_id else None
+
+
+class _SessionTokens(NamedTuple):
+    claims: Claims  # of the access token
+    refresh_id: str | None  # the id of the refresh token, if the access token has expired
+
+
+def _session_tokens() -> _SessionTokens | None:
+    """The valid tokens of the cookies. Does not check whether the session is live."""
+    if "session_tokens" not in g:
+        g.session_tokens = None
+        with suppress(InvalidToken, TokenExpired):
+            g.session_tokens = _read(auth.cookie(ACCESS), auth.cookie(REFRESH))
+    tokens: _SessionTokens | None = g.session_tokens
+    return tokens
+
+
+def _read(access: auth.SentToken | None, refresh: auth.SentToken | None) -> _SessionTokens | None:
+    """Raises InvalidToken, TokenExpired."""
+    tokens = current()[AccountServices].tokens
+    claims = tokens.read_any(access.text) if access else None
+    if claims is None or claims.kind != ACCESS:
+        return None
+    if not claims.has_expired:
+        return _SessionTokens(claims, None)
+    renewable = tokens.read(refresh.text, REFRESH) if refresh else None
+    if renewable is None or renewable.session_id != claims.session_id:
+        return None
+    return _SessionTokens(claims, renewable.token_id)

@@ -1,0 +1,168 @@
+"""Authenticates API requests by their bearer token or cookies, and issues the tokens and cookies of a new login."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from hmac import compare_digest
+from typing import NamedTuple
+
+from flask import Flask, Response, request
+from flask_jwt_extended import create_access_token, create_refresh_token, get_csrf_token
+
+from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.services import AccountServices
+from koyjabo.audit import log
+from koyjabo.core.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.core.extensions import jwt
+from koyjabo.core.identity import Login
+from koyjabo.network import client_address
+from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login.jwt import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
+
+CSRF_HEADER = "X-CSRF-TOKEN"
+CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
+SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+
+def init_app(app: Flask) -> None:
+    """Flask-JWT-Extended issues tokens; `koyjabo.webkit.login.jwt` reads them, as for sockets, with the same secret."""
+    app.config.update(
+        JWT_ALGORITHM=ALGORITHM,
+        JWT_SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(seconds=ACCESS_S),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(seconds=REFRESH_S),
+        JWT_ENCODE_NBF=False,
+        JWT_TOKEN_LOCATION=["headers", "cookies"],
+        JWT_COOKIE_CSRF_PROTECT=True,
+    )
+    jwt.init_app(app)
+
+
+def require() -> Login:
+    """The login of the current request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken,
+    LedgerUnavailable; TooManyRequests if the account changes too much.
+
+    Reads the whole body first, so that a client cannot keep a permission by holding the body back until it is revoked.
+    """
+    request.get_data()
+    login = _login(claims_of(ACCESS))
+    if request.method not in SAFE_METHODS:
+        rate_limits.count_change(login.account.id)
+        record_request_place()
+    return login
+
+
+def record_request_place() -> None:
+    """Set the place of the current request for the audit log, and its address for the budgets of mails. Call it for
+    every request that may write an entry or send a mail, because the context may still have those of the connection's
+    previous request.
+    """
+    client_address.current.set(client_address.limit_key(request.environ))
+    log.request_place.set(current()[NetworkServices].places.locate(request.remote_addr))
+
+
+def optional() -> Login | None:
+    """The login of the current request; None without a valid token. For registrations, which are only counted for the
+    user, so a cookie needs no CSRF token. Raises LedgerUnavailable.
+    """
+    environ = request.environ
+    if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
+        return None  # as most visits are
+    sent = _bearer() or cookie(ACCESS)
+    try:
+        return _login(current()[AccountServices].tokens.read(sent.text, ACCESS)) if sent else None
+    except (InvalidToken, TokenExpired):
+        return None
+
+
+def claims_of(kind: str) -> Claims:
+    """The claims of the request's token of this kind. Raises as `require` does. Does not check whether the session is
+    live.
+    """
+    sent = _bearer() or cookie(kind)
+    if sent is None:
+        raise Unauthenticated
+    claims = current()[AccountServices].tokens.read(sent.text, kind)
+    _check_csrf(sent, claims)
+    return claims
+
+
+def claims_of_any() -> Claims:
+    """For logging out: the claims of the first readable token of the request, of either kind, expired or not. Raises
+    Unauthenticated, InvalidToken, WrongCsrfToken.
+    """
+    sent = [each for each in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if each is not None]
+    if not sent:
+        raise Unauthenticated
+    for each in sent:
+        with suppress(InvalidToken):
+            claims = current()[AccountServices].tokens.read_any(each.text)
+            _check_csrf(each, claims)
+            return claims
+    raise InvalidToken
+
+
+def _login(claims: Claims) -> Login:
+    login = current()[AccountServices].credentials.login_of(claims.session_id)
+    if login is None or login.account.id != claims.user_id:
+        raise InvalidToken
+    return login
+
+
+class SentToken(NamedTuple):
+    """A token of the current request."""
+
+    text: str
+    is_cookie: bool
+
+
+def _bearer() -> SentToken | None:
+    header = request.authorization
+    return SentToken(header.token or "", False) if header is not None and header.type == "bearer" else None
+
+
+def cookie(kind: str) -> SentToken | None:
+    text = cookies.get(COOKIES[kind])
+    return SentToken(text, True) if text and current()[NetworkServices].origins.trusts(request) else None
+
+
+def _check_csrf(sent: SentToken, claims: Claims) -> None:
+    if not sent.is_cookie or request.method in SAFE_METHODS:
+        return
+    header = request.headers.get(CSRF_HEADER, "")
+    if not claims.csrf or not compare_digest(header.encode(), claims.csrf.encode()):
+        raise WrongCsrfToken
+
+
+class Pair(NamedTuple):
+    access_token: str
+    refresh_token: str
+
+
+def tokens_for(grant: Grant) -> Pair:
+    account, session_id = grant.login
+    session = {"sid": session_id}
+    return Pair(
+        create_access_token(account.id, additional_claims=session),
+        create_refresh_token(account.id, additional_claims={**session, "jti": grant.refresh_id}),
+    )
+
+
+def set_cookies(response: Response, pair: Pair) -> None:
+    """Both tokens and their CSRF values, which scripts read. They last as long as the session, because pages accept an
+    expired access token (`page_login`).
+    """
+    for kind, token in ((ACCESS, pair.access_token), (REFRESH, pair.refresh_token)):
+        cookies.put(response, COOKIES[kind], token, REFRESH_S)
+        cookies.put(response, CSRF_COOKIES[kind], get_csrf_token(token), REFRESH_S, httponly=False)
+
+
+def without_cookies(response: Response) -> Response:
+    for kind in (ACCESS, REFRESH):
+        cookies.delete(response, COOKIES[kind])
+        cookies.delete(response, CSRF_COOKIES[kind], httponly=False)
+    return response

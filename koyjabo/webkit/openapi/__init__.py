@@ -1,0 +1,1 @@
+"""Descriptions of API calls, and the pages made of them."""

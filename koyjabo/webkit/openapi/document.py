@@ -1,0 +1,189 @@
+"""`GET /openapi.json`, generated from the routes and the models in their handlers' `describe`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, get_args
+
+from apispec import APISpec
+from flask import Blueprint, Flask, Response, current_app
+from pydantic import BaseModel
+from werkzeug.routing import Rule
+
+from koyjabo.core.installation import VERSION
+from koyjabo.counting.schemas import ErrorAnswer
+from koyjabo.webkit.http import packing
+from koyjabo.webkit.openapi.describe import Answer, Events, File, Image, ListOf, OneOf, Operation, Table, Text
+
+REF = "#/components/schemas/{model}"
+
+SECURITY = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "a token from POST /api/auth/login",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "access_token_cookie",
+        "description": "set by POST /api/auth/login; requests that change data send csrf_access_token in X-CSRF-TOKEN. "
+        "Over HTTPS, the names of both cookies begin with __Host-",
+    },
+}
+
+OF_EVENTS = "Server-Sent Events; the `data` of each is one of these objects, as JSON"
+
+COME_BACK_LATER = {429, 503}
+RETRY_AFTER = {"Retry-After": {"description": "seconds", "required": True, "schema": {"type": "integer"}}}
+
+bp = Blueprint("openapi", __name__)
+
+
+@bp.get("/openapi.json")
+def openapi() -> Response:
+    """The OpenAPI 3.1 description of this API, generated from its routes."""
+    return packing.kept(_packed(current_app._get_current_object()), "application/json")  # type: ignore[attr-defined]
+
+
+@cache
+def _packed(app: Flask) -> bytes:
+    return packing.keep(app.make_response(specification(app)).get_data())
+
+
+@cache
+def specification(app: Flask) -> dict[str, Any]:
+    spec = APISpec(
+        "Koy Jabo Live",
+        VERSION,
+        "3.1.0",
+        info={"description": "Exact visitor counts and community presence, in real time."},
+    )
+    models: set[type[BaseModel]] = {ErrorAnswer}
+    for rule in app.url_map.iter_rules():
+        operation = getattr(app.view_functions[rule.endpoint], "operation", None)
+        if operation is not None:
+            spec.path(_path(rule), operations=_operations(app, rule, operation))
+            models.update(_models(operation))
+    for model in models:
+        _add_schema(spec, model)
+    for name, scheme in SECURITY.items():
+        spec.components.security_scheme(name, scheme)
+    return spec.to_dict()
+
+
+def _models(operation: Operation) -> Iterator[type[BaseModel]]:
+    for answer in (operation.body, *operation.answers.values()):
+        each = answer.json if isinstance(answer, Table) else answer
+        if isinstance(each, OneOf):
+            yield each.other
+        if isinstance(each, Events):
+            yield from each.models
+        model = each.model if isinstance(each, ListOf | OneOf) else each
+        if isinstance(model, type):
+            yield model
+
+
+TAGS = {
+    "/api/auth/": "accounts",
+    "/api/communities": "communities",
+    "/api/invitations/": "communities",
+    "/api/reports/": "reports",
+    "/api/shares": "reports",
+    "/api/": "visits",
+    "/v.gif": "visits",
+    "/badge.": "visits",
+    "/": "operation",
+}
+"""The tag that groups operations, by the prefix of their path."""
+
+
+def _tag(path: str) -> str:
+    return next(tag for prefix, tag in TAGS.items() if path.startswith(prefix))
+
+
+def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "tags": [_tag(rule.rule)],
+        "summary": operation.summary,
+        "operationId": rule.endpoint.replace(".", "_"),
+        "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
+        "responses": {str(status): _response(status, answer) for status, answer in operation.answers.items()},
+    }
+    parameters = _parameters(rule, operation)
+    if parameters:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": not operation.body.may_be_absent,
+            "content": {media: _schema(operation.body) for media in operation.body.media},
+        }
+    if operation.secured and 401 in operation.answers:
+        described["security"] = [{name: []} for name in SECURITY]
+    methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return {method.lower(): described for method in sorted(methods)}
+
+
+def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:
+    text = {"schema": {"type": "string"}}
+    optional = (("header", operation.headers), ("query", operation.query))
+    return [
+        *({"in": "path", "name": name, "required": True, **text} for name in sorted(rule.arguments)),
+        *({"in": place, "name": name, "description": d, **text} for place, of in optional for name, d in of.items()),
+    ]
+
+
+def _response(status: int, answer: Answer) -> dict[str, Any]:
+    return _body(answer) | ({"headers": RETRY_AFTER} if status in COME_BACK_LATER else {})
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    if answer is None:
+        return {"description": "no body"}
+    if isinstance(answer, Text):
+        return {"description": answer.description, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    if isinstance(answer, File):
+        schema = {"schema": {"type": "object"}}
+        return {"description": answer.description, "content": {"application/json": schema}}
+    if isinstance(answer, Image):
+        return {"description": answer.description, "content": {answer.media: {}}}
+    if isinstance(answer, Events):
+        return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(answer.models)}}}
+    if isinstance(answer, ListOf):
+        array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
+        return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
+    if isinstance(answer, Table):
+        described = _body(answer.json)
+        return {**described, "content": {**described["content"], "text/csv": {"schema": {"type": "string"}}}}
+    if isinstance(answer, OneOf):
+        schemas = [_schema(each)["schema"] for each in (answer.model, answer.other)]
+        description = f"{answer.model.__name__} or {answer.other.__name__}"
+        return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
+    model = ErrorAnswer if isinstance(answer, str) else answer
+    description = answer if isinstance(answer, str) else (model.__doc__ or model.__name__)
+    return {"description": description, "content": {"application/json": _schema(model)}}
+
+
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return {"schema": {"$ref": REF.format(model=model.__name__)}}
+
+
+def _by_type(models: tuple[type[BaseModel], ...]) -> dict[str, Any]:
+    """One of several models, each of which has its own `type`."""
+    references = {get_args(each.model_fields["type"].annotation)[0]: _schema(each)["schema"] for each in models}
+    mapping = {name: reference["$ref"] for name, reference in references.items()}
+    return {"oneOf": list(references.values()), "discriminator": {"propertyName": "type", "mapping": mapping}}
+
+
+def _add_schema(spec: APISpec, model: type[BaseModel]) -> None:
+    schema = model.model_json_schema(ref_template=REF)
+    for name, part in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+        if name not in spec.components.schemas:
+            spec.components.schema(name, part)
+
+
+def _path(rule: Rule) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule.rule)

@@ -1,0 +1,139 @@
+"""Answers every error with its status and `{"error": sentence, "code": …, "details": {…}}` (specification: Errors), or
+with a page if the client is a browser that asks for one.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.text import N_
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import Answer, as_response
+from koyjabo.webkit.pages import error_pages
+
+log = logging.getLogger(__name__)
+
+STATUS = {
+    "invalid_input": 400,
+    "invalid_json": 400,
+    "unauthenticated": 401,
+    "invalid_token": 401,
+    "token_expired": 401,
+    "wrong_credentials": 401,
+    "wrong_code": 401,
+    "wrong_passkey": 401,
+    "second_factor_expired": 401,
+    "second_factor_on": 409,
+    "no_second_factor": 409,
+    "email_unconfirmed": 409,
+    "unknown_passkey": 404,
+    "too_many_passkeys": 409,
+    "account_disabled": 401,
+    "forbidden": 403,
+    "wrong_csrf_token": 403,
+    "unknown_user": 404,
+    "unknown_session": 404,
+    "unknown_annotation": 404,
+    "unknown_invitation": 404,
+    "unknown_link": 404,
+    "unknown_share": 404,
+    "share_locked": 401,
+    "wrong_password": 401,
+    "too_many_shares": 409,
+    "email_taken": 409,
+    "last_admin": 409,
+    "too_many_communities": 409,
+    "total_would_fall": 409,
+    "unknown_visitor": 404,
+    "not_bridged": 404,
+    "unknown_community": 404,
+    "unsupported_media_type": 415,
+    "bad_handshake": 400,
+    "upgrade_required": 426,
+    "websockets_unavailable": 501,
+    "streams_unavailable": 501,
+    "mail_unavailable": 501,
+    "rate_limited": 429,
+    "internal_error": 500,
+    "ledger_unavailable": 503,
+    "disk_almost_full": 503,
+    "too_busy": 503,
+    "too_many_connections": 503,
+    "not_yet_forgotten": 503,
+    "still_counting": 503,
+}
+
+HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}
+
+SENTENCES = {
+    400: ("bad_request", "The request is not valid HTTP for this path."),
+    404: ("not_found", "Nothing found at this path; /openapi.json lists all paths."),
+    405: (
+        "method_not_allowed",
+        N_("This path does not support this method; the Allow header lists those it supports."),
+    ),
+    413: ("body_too_large", N_("The request body is larger than 16 KB. Send less.")),
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(KoyJaboError, _domain_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+
+
+def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> Answer:
+    body = json.dumps({"error": sentence, "code": code, "details": details or {}}, ensure_ascii=False)
+    return Answer(HTTPStatus(status), [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body)
+
+
+def error_answer(error: KoyJaboError) -> Answer:
+    """The answer to all clients but browsers that ask for a page."""
+    found = answer(STATUS[error.code], str(error), error.code, error.details)
+    return found._replace(headers=[*found.headers, *_headers(error)])
+
+
+def unexpected(error: Exception) -> KoyJaboError:
+    """Log an unexpected error. Returns the error to answer with."""
+    log.exception("unexpected_error kind=%s", type(error).__name__)
+    return KoyJaboError()
+
+
+def _headers(error: KoyJaboError) -> list[tuple[str, str]]:
+    retry_after = [] if error.retry_after_s is None else [("Retry-After", str(error.retry_after_s))]
+    return [*HEADERS.get(error.code, {}).items(), *retry_after]
+
+
+def _domain_error(error: KoyJaboError) -> Response:
+    if error_pages.is_page() and error.code in error_pages.LOG_IN_FIRST:
+        return error_pages.to_login()
+    current()[ObservabilityServices].metrics.error(error.code)
+    if not error_pages.is_page():
+        return as_response(error_answer(error))
+    response = error_pages.page(STATUS[error.code], str(error), error.code, error.retry_after_s)
+    response.headers.extend(_headers(error))
+    return response
+
+
+def _http_error(error: HTTPException) -> Response:
+    status = error.code or 500
+    code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
+    current()[ObservabilityServices].metrics.error(code)
+    is_page = error_pages.is_page()
+    response = error_pages.page(status, sentence, code) if is_page else as_response(answer(status, sentence, code))
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def _unexpected_error(error: Exception) -> Response:
+    return _domain_error(unexpected(error))

@@ -1,0 +1,128 @@
+"""Flash messages: the page after a form names once the action, its object, and the way to take it back.
+
+The message is a signed cookie, which the page that shows it deletes: a reload does not repeat it, and another site or
+host cannot write one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask import Flask, Response, current_app, g
+from flask_babel import lazy_gettext as _
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.pages import redirects
+
+SENTENCES = {
+    "welcome": _("Welcome, %(name)s. Your account was created."),
+    "founded": _("%(name)s was created."),
+    "joined": _("You are now a member of %(name)s."),
+    "left": _("You are no longer a member of %(name)s."),
+    "saved": _("Your changes were saved."),
+    "community_saved": _("The settings of %(name)s were saved."),
+    "deleted": _("%(name)s was deleted."),
+    "archived": _("%(name)s was archived."),
+    "restored": _("%(name)s was restored."),
+    "invited": _("The invitation of %(name)s was made. Its link is below."),
+    "invited_unconfirmed": _(
+        "The invitation of %(name)s was made, but not mailed: your own email is not confirmed. Send the link below "
+        "yourself."
+    ),
+    "invited_limited": _(
+        "The invitation of %(name)s was made, but not mailed: there were too many mails today. Send the link below "
+        "yourself."
+    ),
+    "withdrawn": _("The invitation was withdrawn."),
+    "declined": _("You have declined the invitation."),
+    "role_given": _("The role of %(name)s was changed."),
+    "member_removed": _("%(name)s is no longer a member."),
+    "password_changed": _("Your password was changed. You are logged out everywhere else."),
+    "reset_requested": _(
+        "If there is an account with this email, a mail with a link is on its way. It may take some minutes. Look "
+        "among the junk mails, too."
+    ),
+    "password_reset": _("Your password was changed, and you are logged out everywhere. Log in with the new password."),
+    "verification_sent": _("The mail is on its way. It may take some minutes."),
+    "mails_used_up": _("No mail was sent: there were too many today. Try again tomorrow."),
+    "email_verified": _("Your email is confirmed."),
+    "account_deleted": _("Your account was deleted."),
+    "session_ended": _("The session was ended: %(name)s"),
+    "sessions_ended": _("All other sessions were ended."),
+    "second_factor_removed": _("The authenticator app was turned off."),
+    "second_factor_reset": _("The second factor was reset. This user was logged out everywhere."),
+    "passkey_added": _("The passkey was added."),
+    "passkey_removed": _("The passkey was removed."),
+    "promoted": _("This user is now a site admin."),
+    "demoted": _("This user has no rights in the panel any more."),
+    "made_viewer": _("This user is now a viewer of the panel."),
+    "disabled": _("The account was disabled."),
+    "enabled": _("The account was enabled."),
+    "logged_out": _("The user was logged out everywhere."),
+    "erasing": _("The erasure has begun. Its progress is below."),
+    "recounting": _("The recount has started."),
+    "share_ended": _("The share link %(name)s was ended."),
+    "total_set": _("The total was changed."),
+    "annotated": _("The annotation was added."),
+    "annotation_removed": _("The annotation was removed."),
+}
+
+COOKIE, SHOWN_WITHIN_S = "outcome", 60
+
+
+class Undo(NamedTuple):
+    """The form that takes an action back."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class Outcome(NamedTuple):
+    text: str
+    undo: Undo | None = None
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals["outcome"] = outcome
+    app.after_request(_forget)
+
+
+def done(code: str, endpoint: str, about: str = "", undo: Undo | None = None, **values: Any) -> Response:
+    """303 to the page that shows the result. `about` names the subject of the action."""
+    return say(redirects.to(endpoint, **values), code, about, undo)
+
+
+def say(response: Response, code: str, about: str = "", undo: Undo | None = None) -> Response:
+    """Let the page to which `response` leads show the result."""
+    text = str(SENTENCES[code])
+    signed = str(_signer().dumps([text % {"name": about} if about else text, undo]))
+    cookies.put(response, COOKIE, signed, SHOWN_WITHIN_S)
+    return response
+
+
+def outcome() -> Outcome | None:
+    """The message for the page of the current request."""
+    if "outcome" not in g:
+        g.outcome = _read(cookies.get(COOKIE)) if cookies.get(COOKIE) else None
+        g.is_outcome_shown = g.outcome is not None
+    found: Outcome | None = g.outcome
+    return found
+
+
+def _read(signed: str) -> Outcome | None:
+    try:
+        text, undo = _signer().loads(signed, max_age=SHOWN_WITHIN_S)
+    except BadData:
+        return None
+    return Outcome(text, Undo(*undo) if undo else None)
+
+
+def _forget(response: Response) -> Response:
+    if g.get("is_outcome_shown"):
+        cookies.delete(response, COOKIE)
+    return response
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=COOKIE)

@@ -1,0 +1,39 @@
+"""POST /language: choose the language of the pages, in a cookie."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from flask import Response, request
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.text import LANGUAGES
+from koyjabo.webkit.blueprints import pages as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.i18n import LANGUAGE_COOKIE, LANGUAGE_S
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import page_login
+from koyjabo.webkit.pages import redirects
+
+
+@bp.post("/language")
+def choose_language() -> Response:
+    """For our own pages: another site must not change it. It is that of mails, too, if the user is logged in."""
+    page_login.check_own_page()
+    response = redirects.back("pages.index")
+    chosen = request.form.get("language", "")
+    if chosen in LANGUAGES:
+        _remember(chosen)
+        cookies.put(response, LANGUAGE_COOKIE, chosen, LANGUAGE_S)
+    return response
+
+
+def _remember(chosen: str) -> None:
+    """Raises TooManyRequests if the account changes too much."""
+    login = page_login.login_if_known()
+    if login is not None:
+        rate_limits.count_change(login.account.id)
+        with suppress(LedgerUnavailable):
+            current()[AccountServices].email_links.choose_language(login.account, chosen)

@@ -1,0 +1,55 @@
+"""Pages of lists; each page has its own address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlencode
+
+from flask import request, url_for
+
+from koyjabo.database.paging import Page
+from koyjabo.webkit.schemas.paging import Paging
+
+Item = TypeVar("Item")
+
+
+class ListPage(NamedTuple, Generic[Item]):
+    """One page of a list, for the macro `paging.pages`."""
+
+    items: tuple[Item, ...]
+    total: int  # length of the whole list
+    number: int  # of this page, from 1
+    last: int  # number of the last page
+    url: Callable[[int], str]  # the address of each page
+
+
+def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = None, **path: Any) -> ListPage[Item]:
+    """The requested page. `read` gets the offset of the page and its length.
+
+    An action that shows the list again names the `endpoint` of the list. Raises InvalidInput.
+    """
+    paging = Paging.of(request)
+    found = read(paging.start, paging.per_page)
+    return ListPage(found.items, found.total, paging.page, paging.last(found.total), _numbered(endpoint, path))
+
+
+def this_page(**changes: Any) -> str:
+    """The address of this page with other arguments; None removes one."""
+    assert request.endpoint is not None
+    return _address(request.endpoint, request.view_args or {}, changes)
+
+
+def _numbered(endpoint: str | None, path: dict[str, Any]) -> Callable[[int], str]:
+    if endpoint is None:
+        return lambda number: this_page(page=number)
+    return lambda number: _address(endpoint, path, {"page": number})
+
+
+def _address(endpoint: str, path: dict[str, Any], changes: dict[str, Any]) -> str:
+    """Does not pass the query to `url_for`, which gives some arguments a meaning (`_external`, `_scheme`): a link from
+    another site could use them.
+    """
+    arguments = {**request.args.to_dict(), **changes}
+    query = urlencode({name: value for name, value in arguments.items() if value not in (None, "")})
+    return url_for(endpoint, **path) + (f"?{query}" if query else "")

@@ -1,0 +1,60 @@
+"""Common parts of the panel's pages: the current admin or viewer, templates, cursors, downloads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, make_response, render_template, request
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import Forbidden, InvalidInput
+from koyjabo.core.identity import Account, Login
+from koyjabo.core.text import N_
+from koyjabo.panel import navigation
+from koyjabo.webkit.current import current
+from koyjabo.webkit.login import page_login
+
+LARGEST_CURSOR = 2**63 - 1
+
+
+def me() -> Account:
+    """The account that passed the panel's guard."""
+    return my_login().account
+
+
+def my_login() -> Login:
+    login = page_login.login()
+    assert login is not None
+    return login
+
+
+def page(name: str, status: int = 200, **values: Any) -> Response:
+    """`may_change` is False for viewers of the site: then the page has no controls."""
+    may_change = me().is_admin
+    values |= {"may_change": may_change, "navigation": navigation.groups(may_change)}
+    values["endpoint_of"] = navigation.endpoint_of
+    return make_response(render_template(f"admin/{name}.html", **values), status)
+
+
+def while_admin() -> Callable[[], None]:
+    """A check for `download`, made in the request: that its user is still an admin. It raises Forbidden."""
+    accounts, session_id = current()[AccountServices], my_login().session_id
+
+    def require() -> None:
+        found = accounts.credentials.login_of(session_id)
+        if found is None or not found.account.is_admin:
+            raise Forbidden
+
+    return require
+
+
+def cursor(name: str) -> int | None:
+    """A cursor of the request. Raises InvalidInput."""
+    typed = request.args.get(name, "")
+    if not typed:
+        return None
+    if not re.fullmatch(r"[0-9]{1,19}", typed) or int(typed) > LARGEST_CURSOR:
+        raise InvalidInput(N_("The address of this page is not valid. Start again from the first page."))
+    return int(typed)

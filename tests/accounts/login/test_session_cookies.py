@@ -1,0 +1,211 @@
+"""The session as a browser has it: cookies, the header that proves that a page could read one, and other origins."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, bare, bearer
+
+SIGNUP, ME, LOGOUT, REFRESH = "/api/auth/signup", "/api/auth/me", "/api/auth/logout", "/api/auth/refresh"
+APP = "https://app.example.com"
+ELSEWHERE = ["https://evil.example", "null", "http://localhost:81", "https://localhost", f"{APP}.evil.example", "x"]
+ACCESS_CSRF, REFRESH_CSRF = "csrf_access_token", "csrf_refresh_token"
+SESSION = {"access_token_cookie", "refresh_token_cookie", ACCESS_CSRF, REFRESH_CSRF}
+NAMES = SESSION | {"familiar_browser"}
+PASSWORDS = ("current_password", "new_password")
+HOST = "https://localhost"
+HTTPS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, ALLOWED_ORIGINS=f"{APP.upper()}:443, http://localhost:5173") as site:
+        yield site
+
+
+@pytest.fixture
+def browser(site):
+    """Somebody who has signed up, and has the cookies."""
+    answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert answer.status_code == 201
+    return site.client
+
+
+def csrf(browser, cookie: str = ACCESS_CSRF) -> dict[str, str]:
+    return {"X-CSRF-TOKEN": browser.get_cookie(cookie).value}
+
+
+def cookies_of(answer) -> dict[str, dict[str, str]]:
+    """Attributes by name of cookie, in small letters."""
+    found = {}
+    for line in answer.headers.getlist("Set-Cookie"):
+        first, *rest = line.split("; ")
+        attributes = dict(part.partition("=")[::2] for part in rest)
+        found[first.partition("=")[0]] = {name.lower(): value for name, value in attributes.items()}
+    return found
+
+
+@pytest.mark.parametrize(("environment", "secure"), [("production", True), ("development", False)])
+def test_cookies_are_out_of_reach_of_scripts_and_of_other_sites(sqlite_database, environment, secure):
+    with Site(sqlite_database.url, ENVIRONMENT=environment) as site:
+        answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
+        cookies = cookies_of(answer)
+        assert cookies.pop("familiar_browser")["path"] == "/"  # see test_login_limits
+        assert set(cookies) == SESSION
+        for name, attributes in cookies.items():
+            assert ("httponly" in attributes) == (not name.startswith("csrf"))
+            assert ("secure" in attributes) == secure
+            assert (attributes["samesite"], attributes["path"]) == ("Lax", "/")
+            assert "domain" not in attributes
+            assert int(attributes["max-age"]) == 30 * 86400
+
+
+@pytest.fixture
+def proxied(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(proxied):
+    """A browser that has signed up by HTTPS, as the proxy says."""
+    client = proxied.app.test_client()
+    client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
+    client.told = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
+    assert client.told.status_code == 201
+    return client
+
+
+def test_cookies_over_https_are_of_this_host_alone(ayesha):
+    """What a browser asks of a name with this prefix (RFC 6265bis, 4.1.3.2)."""
+    cookies = cookies_of(ayesha.told)
+    assert set(cookies) == {f"__Host-{name}" for name in NAMES}
+    for attributes in cookies.values():
+        assert "secure" in attributes
+        assert attributes["path"] == "/"
+        assert "domain" not in attributes
+    choice = ayesha.post("/language", data={"language": "bn"}, base_url=HOST)
+    assert set(cookies_of(choice)) == {"__Host-language"}
+    assert 'lang="bn"' in ayesha.get("/", base_url=HOST, headers={"Accept": "text/html"}).text
+
+
+def test_browser_stays_logged_in_over_https(ayesha):
+    assert ayesha.get(ME, base_url=HOST).json["email"] == "ayesha@example.com"
+    assert ayesha.get("/account", base_url=HOST).status_code == 200
+    header = {"X-CSRF-TOKEN": ayesha.get_cookie(f"__Host-{REFRESH_CSRF}").value}
+    assert ayesha.post(REFRESH, headers=header, base_url=HOST).status_code == 200
+    header = {"X-CSRF-TOKEN": ayesha.get_cookie(f"__Host-{ACCESS_CSRF}").value}
+    answer = ayesha.post(LOGOUT, headers=header, base_url=HOST)
+    assert answer.status_code == 204
+    assert set(cookies_of(answer)) == {f"__Host-{name}" for name in SESSION}
+    assert_error(ayesha.get(ME, base_url=HOST), 401, "unauthenticated")
+
+
+def test_session_that_another_host_of_the_domain_plants_counts_for_nothing(proxied, ayesha):
+    """Without the prefix, a browser takes cookies for this host from its neighbours."""
+    victim = proxied.app.test_client()
+    victim.environ_base.update(ayesha.environ_base)
+    for name in SESSION:
+        victim.set_cookie(name, ayesha.get_cookie(f"__Host-{name}").value)
+    assert_error(victim.get(ME, base_url=HOST), 401, "unauthenticated")
+    assert "/login" in victim.get("/account", base_url=HOST).headers["Location"]
+
+
+def test_login_over_https_takes_the_cookies_of_older_versions_away(proxied, ayesha):
+    """Otherwise scripts would read a CSRF token that is out of date."""
+    body = {"email": "ayesha@example.com", "password": PASSWORD}
+    for name in NAMES:
+        ayesha.set_cookie(name, "old")
+    cookies = cookies_of(ayesha.post("/api/auth/login", json=body, base_url=HOST))
+    assert set(cookies) == {f"__Host-{name}" for name in NAMES} | NAMES
+    assert {cookies[name]["expires"] for name in NAMES} == {"Thu, 01 Jan 1970 00:00:00 GMT"}
+
+
+def test_client_that_says_https_without_a_proxy_of_ours_changes_nothing(site):
+    answer = site.client.post(SIGNUP, json={"email": "karim@example.com", "password": PASSWORD}, headers=HTTPS)
+    assert set(cookies_of(answer)) == NAMES
+
+
+def test_whatever_changes_something_needs_the_header(browser):
+    for headers in ({}, {"X-CSRF-TOKEN": ""}, {"X-CSRF-TOKEN": "é"}, csrf(browser, REFRESH_CSRF)):
+        assert_error(browser.post("/api/auth/password", headers=headers, json={}), 403, "wrong_csrf_token")
+        assert_error(browser.post(LOGOUT, headers=headers), 403, "wrong_csrf_token")
+    assert_error(browser.post(REFRESH, headers=csrf(browser)), 403, "wrong_csrf_token")
+    assert_error(browser.post("/api/auth/password", headers=csrf(browser), json={}), 400, "invalid_input", *PASSWORDS)
+    assert browser.get(ME).status_code == 200
+
+
+def test_refresh_cookie_logs_out_alone_and_beside_an_access_cookie_that_is_none(site, browser):
+    kept = browser.get_cookie("access_token_cookie").value
+    browser.delete_cookie("access_token_cookie")
+    assert_error(browser.post(LOGOUT), 403, "wrong_csrf_token")
+    header = csrf(browser, REFRESH_CSRF)
+    assert browser.post(LOGOUT, headers=header).status_code == 204
+    assert_error(bare(site).get(ME, headers=bearer(kept)), 401, "invalid_token")
+    again = site.client.post("/api/auth/login", json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert again.status_code == 200
+    browser.set_cookie("access_token_cookie", "of another key")
+    assert browser.post(LOGOUT, headers=csrf(browser, REFRESH_CSRF)).status_code == 204
+
+
+def test_cookies_of_a_session_that_has_ended_are_taken_away_too(browser):
+    header = csrf(browser)
+    assert browser.post(LOGOUT, headers=header).status_code == 204
+    browser.set_cookie("access_token_cookie", "of another key")
+    answer = browser.post(LOGOUT, headers=header)
+    assert_error(answer, 401, "invalid_token")
+    assert browser.get_cookie("access_token_cookie") is None
+
+
+def test_token_comes_before_the_cookie(site, browser):
+    assert_error(browser.get(ME, headers=bearer("abc")), 401, "invalid_token")
+    token = browser.get_cookie("access_token_cookie").value
+    answer = browser.post("/api/auth/password", headers=bearer(token), json={})
+    assert_error(answer, 400, "invalid_input", *PASSWORDS)  # and needs no proof: no browser adds it by itself
+
+
+def test_cookie_from_a_page_elsewhere_is_none(browser):
+    for origin in ELSEWHERE:
+        for path, method in ((ME, "GET"), (LOGOUT, "POST"), (REFRESH, "POST"), ("/api/auth/password", "POST")):
+            answer = browser.open(path, method=method, headers={"Origin": origin, **csrf(browser)})
+            assert_error(answer, 401, "unauthenticated")
+            assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
+
+
+def test_cookie_from_our_pages_and_those_allowed_counts(browser):
+    for origin in ("http://localhost", "http://localhost:80", APP, "http://localhost:5173"):
+        assert browser.get(ME, headers={"Origin": origin}).status_code == 200, origin
+
+
+def test_origin_is_compared_with_what_our_proxy_says(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
+        site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, headers=HTTPS)
+        assert site.client.get(ME, headers={"Origin": HOST, **HTTPS}).status_code == 200
+        assert site.client.get(ME, headers={"Origin": "http://localhost", **HTTPS}).status_code == 401
+
+
+def test_allowed_page_may_ask_and_read(site):
+    asked = {"Origin": APP, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "x-csrf-token"}
+    for path in (ME, "/api/communities", "/api/communities/x/members"):
+        answer = site.client.options(path, headers=asked)
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (204, APP)
+        assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+        named = {"Authorization", "Content-Type", "If-None-Match", "X-CSRF-TOKEN"}
+        assert named == of(answer, "Access-Control-Allow-Headers")
+        assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == of(answer, "Access-Control-Allow-Methods")
+        told = site.client.get(path, headers={"Origin": APP})
+        assert told.status_code == 401
+        assert told.headers.getlist("Access-Control-Allow-Origin") == [APP]
+        assert (told.headers["Access-Control-Allow-Credentials"], told.headers["Vary"]) == ("true", "Origin")
+
+
+def test_no_other_page_may_ask(site):
+    for origin in ELSEWHERE:
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        for answer in (site.client.options(SIGNUP, headers=asked), site.client.post(SIGNUP, headers=asked, json={})):
+            assert not any(name.startswith("Access-Control") for name, _ in answer.headers)
+            assert answer.headers["Vary"] == "Origin"
+
+
+def of(answer, header: str) -> set[str]:
+    return {part.strip() for part in answer.headers[header].split(",")}

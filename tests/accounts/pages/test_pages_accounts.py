@@ -1,0 +1,228 @@
+"""Pages of accounts, without scripts: logging in and out, signing up, one's communities, and how one's account is
+changed, exported and deleted.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import PASSWORD, log_in, sign_up, try_login
+from support.people.communities import found, give
+from support.people.page_readers import Reader, words
+from support.people.second_factor import turn_on
+
+from koyjabo.reports.services import PeopleServices
+
+NEW_PASSWORD = "launch at dusk"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def ayesha(site):
+    return Reader(site).sign_up("ayesha")
+
+
+def test_sign_up_logs_in_and_leads_on(site):
+    reader = Reader(site)
+    reader.sign_up("ayesha")
+    assert reader.location == "/communities"
+    assert "Ayesha" in words(reader.get("/"))
+    other = Reader(site)
+    other.send("/signup?next=/communities/new", name="", email="karim@example.com", password=PASSWORD)
+    assert other.location == "/communities/new"
+    assert "karim" in words(other.get("/communities"))
+
+
+def test_login_leads_nowhere_but_to_pages_of_ours(site, ayesha):
+    for target in ("//evil.example", "https://evil.example", "/\\evil.example", "javascript:x"):
+        reader = Reader(site)
+        reader.send("/login", next=target, email="ayesha@example.com", password=PASSWORD)
+        assert reader.location == "/", target
+
+
+@pytest.mark.parametrize("right", ["is_viewer", pytest.param("is_admin", marks=pytest.mark.long)])
+def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
+    """And so it counts no visit."""
+    site.rows(f"UPDATE users SET {right} = true WHERE email = 'ayesha@example.com'")
+    reader = Reader(site).log_in("ayesha")
+    assert reader.location == "/admin/"
+    reader.get("/login", 303)
+    assert reader.location == "/admin/"
+    other = Reader(site)
+    other.send("/login?next=/communities", email="ayesha@example.com", password=PASSWORD)
+    assert other.location == "/communities"
+    assert site.stats()["totalVisits"] == 0
+
+
+def test_page_that_needs_a_login_leads_there_and_back(site, ayesha):
+    reader = Reader(site)
+    for path in ("/account", "/communities/new", "/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/members?page=2"):
+        reader.get(path, 303)
+        assert reader.location is not None
+        login = reader.location
+        assert login.startswith("/login?next=")
+        assert "next=" in reader.get(login)
+        Reader(site).send(login, email="ayesha@example.com", password=PASSWORD)
+    reader.send(login, email="ayesha@example.com", password=PASSWORD)
+    assert reader.location == path
+
+
+def test_wrong_password_is_said_at_the_field_and_the_email_stays(site, ayesha):
+    reader = Reader(site)
+    page = reader.send("/login", 422, email="ayesha@example.com", password="rickshaw at noon")
+    assert "Wrong email or password." in words(page)
+    assert 'aria-invalid="true"' in page
+    assert 'aria-describedby="password-error"' in page
+    assert 'value="ayesha@example.com"' in page
+    assert "rickshaw at noon" not in page
+    assert "is required" in words(reader.send("/login", 422))
+
+
+def test_what_cannot_be_used_is_said_at_each_field(site, ayesha):
+    page = Reader(site).send("/signup", 422, name="", email="nobody", password="short")
+    assert "must be an email address" in words(page)
+    assert "must have 8 to 128 characters" in words(page)
+    page = Reader(site).send("/signup", 422, name="", email="AYESHA@example.com", password=PASSWORD)
+    assert "An account with this email already exists." in words(page)
+
+
+def test_account_shows_who_one_is_and_ones_own_communities(site, ayesha):
+    karim = sign_up(site, "karim")
+    for name, listed in (("Banani", True), ("Mirpur", False)):
+        community = found(karim, name=name, listed=listed)["id"]
+    give(karim, community, log_in(site, "ayesha"), "moderator")
+    page = words(ayesha.get("/account"))
+    assert "ayesha@example.com" in page
+    assert "Mirpur Moderator" in page
+    assert "Banani" not in page
+
+
+def test_new_password_ends_all_other_sessions(site, ayesha):
+    other = Reader(site).log_in("ayesha")
+    ayesha.send("/account/password", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert "Your password was changed." in words(ayesha.get(ayesha.location))
+    other.get("/account", 303)
+    assert try_login(site, "ayesha").status_code == 401
+    assert try_login(site, "ayesha", password=NEW_PASSWORD).status_code == 200
+
+
+def test_new_password_that_cannot_be_is_said_at_its_field(site, ayesha):
+    page = ayesha.send("/account/password", 422, current_password="rickshaw at noon", new_password=NEW_PASSWORD)
+    assert "That is not your current password." in words(page)
+    assert "current_password-error" in page
+    page = ayesha.send("/account/password", 422, current_password=PASSWORD, new_password="short")
+    assert "must have 8 to 128 characters" in words(page)
+    ayesha.send("/account/password", 403, csrf_token="", current_password=PASSWORD, new_password=NEW_PASSWORD)
+    Reader(site).send("/account/password", 303, current_password=PASSWORD, new_password=NEW_PASSWORD)
+    assert try_login(site, "ayesha").status_code == 200
+
+
+def test_visitor_who_signs_up_on_the_page_is_one_person_with_the_user(site):
+    karim = sign_up(site, "karim")
+    community = found(karim)["id"]
+    site.register("visitor_1", communityId=community)
+    Reader(site).sign_up("ayesha", visitorId="visitor_1")
+    assert site.services[PeopleServices].reports.today(community).people == (1, 0)
+    assert site.services[PeopleServices].reports.conversion_rate(community) == 100
+
+
+def test_pages_of_who_is_logged_in_are_not_kept(site, ayesha):
+    """Whoever uses the browser next goes back to none of them."""
+    for path in ("/", "/account", "/communities"):
+        ayesha.get(path)
+        assert ayesha.headers_of_answer["Cache-Control"] == "private, no-store"
+    anybody = Reader(site)
+    anybody.get("/")
+    assert anybody.headers_of_answer["Cache-Control"] == "private, no-cache"
+
+
+DETAILS, DELETE, EXPORT = "/account/details", "/account/delete", "/account/export"
+
+
+def right(**fields):
+    return {"password": PASSWORD, "confirmation": " Ayesha@example.com", **fields}
+
+
+def test_details_are_shown_and_changed(site, ayesha):
+    page = ayesha.get(DETAILS)
+    assert 'value="Ayesha"' in page
+    assert 'value="ayesha@example.com"' in page
+    ayesha.send(DETAILS, name="Ayesha Siddiqua", email="siddiqua@example.com", password=PASSWORD)
+    page = words(ayesha.get(ayesha.location))
+    assert "Your changes were saved." in page
+    assert "siddiqua@example.com" in page
+    assert try_login(site, "siddiqua").status_code == 200
+
+
+def test_what_cannot_be_changed_is_said_at_its_field(site, ayesha):
+    sign_up(site, "karim")
+    page = ayesha.send(DETAILS, 422, name="A", email="karim@example.com", password=PASSWORD)
+    assert 'id="email-error" class="error">An account with this email already exists.' in page
+    page = ayesha.send(DETAILS, 422, name="A", email="no email", password="rickshaw at noon")
+    assert "must be an email address" in words(page)
+    page = ayesha.send(DETAILS, 422, name="A", email="ayesha@example.com", password="rickshaw at noon")
+    assert 'id="password-error" class="error">That is not your current password.' in page
+    assert "rickshaw" not in page
+    assert "ayesha@example.com" in words(ayesha.get("/account"))
+
+
+def test_export_is_a_file_for_the_one_who_is_logged_in(site, ayesha):
+    assert f'href="{EXPORT}"' in ayesha.get("/account")
+    answer = ayesha.client.get(EXPORT, headers=ayesha.headers)
+    assert (answer.status_code, answer.content_type) == (200, "application/json")
+    assert answer.headers["Content-Disposition"].startswith("attachment;")
+    assert answer.json["account"]["email"] == "ayesha@example.com"
+    Reader(site).get(EXPORT, 303)
+
+
+def test_account_is_deleted_after_the_email_was_typed(site, ayesha):
+    assert f'href="{DELETE}"' in ayesha.get("/account")
+    assert "cannot be undone" in ayesha.get(DELETE)
+    ayesha.send(DELETE, **right())
+    assert ayesha.client.get_cookie("access_token_cookie") is None
+    assert "Your account was deleted." in words(ayesha.get(ayesha.location))
+    assert try_login(site).status_code == 401
+
+
+def test_deletion_that_is_not_confirmed_changes_nothing(site, ayesha):
+    page = ayesha.send(DELETE, 422, **right(confirmation="yes"))
+    assert 'id="confirmation-error" class="error">must be the email of your account' in page
+    page = ayesha.send(DELETE, 422, **right(password="rickshaw at noon"))
+    assert 'id="password-error" class="error">That is not your current password.' in page
+    for fields in ({}, {"confirmation": "ayesha@example.com"}):
+        assert "is required" in words(ayesha.send(DELETE, 422, **fields))
+    assert try_login(site).status_code == 200
+
+
+def test_code_is_asked_of_those_with_an_authenticator_app(site, ayesha):
+    assert 'name="code"' not in ayesha.get(DELETE)
+    app, reader = turn_on(log_in(site)), Reader(site)
+    step = reader.send("/login", 200, email="ayesha@example.com", password=PASSWORD)
+    token = re.search(r'name="token" value="([^"]+)"', step)[1]
+    reader.send("/login/second-factor", token=token, code=app.next_code())
+    assert 'name="code"' in reader.get(DELETE)
+    assert 'id="code-error" class="error">This code is wrong' in reader.send(DELETE, 422, **right(code="1"))
+    reader.send(DELETE, **right(code=app.next_code()))
+    assert reader.location == "/"
+    assert "Your account was deleted." in reader.get("/")
+
+
+def test_only_admin_is_led_to_the_community_first(site):
+    ayesha, karim = sign_up(site), sign_up(site, "karim")
+    reader = Reader(site).log_in("ayesha")
+    community = found(ayesha, name="Mirpur <10>")["id"]
+    page = reader.get(DELETE)
+    assert f'<a href="/communities/{community}/members"><bdi>Mirpur &lt;10&gt;</bdi></a>' in page
+    page = reader.send(DELETE, 409, **right())
+    assert 'role="alert">You are the only admin of a community.' in page
+    give(ayesha, community, karim, "admin")
+    assert "only admin" not in reader.get(DELETE)
+    reader.send(DELETE, **right())
+    assert karim.get(f"/api/communities/{community}/members").json[0]["name"] == "Karim"

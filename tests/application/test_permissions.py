@@ -1,0 +1,251 @@
+"""Every route, for those at the edge of its rule: who is let in, and who is not and changes nothing.
+
+Accounts that are disabled, sessions that were ended and logins without their second step are those of site admins: no
+right is left to them.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from support.application.site import Site
+from support.clients.forms import answer
+from support.people import communities as community_calls
+from support.people.accounts import bare, bearer, log_in, sign_up
+from support.people.admins import panel
+from support.people.communities import Cast, invite
+from support.people.page_readers import Reader
+from support.people.permissions import (
+    ADMIN,
+    ANYBODY,
+    ASKS,
+    BODIES,
+    FORMS,
+    MEMBER,
+    MODERATOR,
+    RULES,
+    SITE_ADMIN,
+    SOCKETS,
+    USER,
+    VIEWER,
+)
+from support.people.routes import CHANGING, method_of, path_of, rules, stored
+from support.people.second_factor import first_step, turn_on
+from werkzeug.routing import Rule
+
+PARTS = {"user": "outsider"}
+"""Of the cast, by role, where the names differ."""
+
+WITHOUT_SESSION = ("disabled", "revoked", "pending")
+REFUSED = {
+    USER: (ANYBODY, "revoked", "pending"),
+    VIEWER: ("admin",),
+    MEMBER: ("viewer", "invited"),
+    MODERATOR: ("viewer", "member"),
+    ADMIN: ("viewer", "moderator"),
+    SITE_ADMIN: ("viewer", "admin"),
+}
+"""The most that a rule keeps out, beside those who are disabled."""
+
+LET_IN = {least: (least,) for least in (ANYBODY, USER, SITE_ADMIN)}
+LET_IN |= {least: (least, SITE_ADMIN) for least in (VIEWER, MEMBER, MODERATOR, ADMIN)}
+"""The least that a rule lets in, and site admins where they come by another rule."""
+
+
+class Caller:
+    """Somebody in a role, who calls the API with a token and pages with cookies."""
+
+    def __init__(self, site: Site, role: str) -> None:
+        self.role = role
+        self.headers: dict[str, str] = {}
+        self.reader = Reader(site)
+        if role == ANYBODY:
+            return
+        if role == "pending":
+            self._begin_login(site)
+            return
+        name = PARTS.get(role, role)
+        self.headers = bearer(log_in(site, name).access)
+        self.reader.log_in(name)
+
+    def _begin_login(self, site: Site) -> None:
+        """The token of the second step, wherever a token of a session is good."""
+        token = first_step(site, "pending").token
+        self.headers = bearer(token)
+        for cookie in ("access_token_cookie", "refresh_token_cookie"):
+            self.reader.client.set_cookie(cookie, token)
+
+    def call(self, site: Site, rule: Rule, path: str, method: str) -> Any:
+        """A question is confirmed."""
+        if rule.endpoint.startswith(("pages.", "admin.")):
+            fields = {"csrf_token": self.reader.csrf, **FORMS.get(rule.endpoint, {})}
+            done = self._open(path, method, fields)
+            is_asked = rule.endpoint in ASKS and done.status_code == 200
+            return self._open(path, method, answer(done.text).fields) if is_asked else done
+        said = {"json": BODIES.get(rule.endpoint, {})} if method in CHANGING else {}
+        return bare(site).open(path, method=method, headers=self.headers, **said)
+
+    def _open(self, path: str, method: str, fields: dict[str, Any]) -> Any:
+        said = {"data": fields} if method in CHANGING else {}
+        return self.reader.client.open(path, method=method, headers=self.reader.headers, **said)
+
+
+@pytest.fixture(scope="module")
+def callers(site: Site, cast: Cast) -> dict[str, Caller]:
+    """One in each role; those without a session that lives have lost it."""
+    site.register("ayesha"), site.register("babul")
+    for name in ("disabled", "revoked", "invited", "viewer"):
+        sign_up(site, name)
+    invite(cast["admin"], cast.kept_community(), "invited@example.com", "admin")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'viewer@example.com'")
+    turn_on(sign_up(site, "pending"))
+    roles = {role for each in (*REFUSED.values(), *LET_IN.values()) for role in each}
+    made = {role: Caller(site, role) for role in sorted({*roles, *WITHOUT_SESSION})}
+    of = "email IN ('disabled@example.com', 'revoked@example.com', 'pending@example.com')"
+    site.rows(f"UPDATE users SET is_admin = true WHERE {of}")
+    site.rows("UPDATE users SET disabled_ms = 1 WHERE email = 'disabled@example.com'")
+    site.rows(
+        "UPDATE sessions SET revoked_ms = 1 WHERE user_id = (SELECT id FROM users WHERE email = 'revoked@example.com')"
+    )
+    return made
+
+
+def endpoints(least: str) -> list[str]:
+    return sorted({endpoint for endpoint, each in RULES.items() if each == least} - SOCKETS)
+
+
+def is_sent_away(answer: Any, role: str) -> bool:
+    if role not in (ANYBODY, *WITHOUT_SESSION):
+        return answer.status_code == 403
+    location = answer.headers.get("Location", "")
+    return answer.status_code == 401 or (answer.status_code == 303 and location.startswith("/login"))
+
+
+MAY_LEAVE = {("disabled", "api.log_out"), ("revoked", "api.log_out")}
+"""Whoever has left already may leave."""
+
+
+def test_every_route_has_a_rule_and_every_rule_a_route(site):
+    assert set(rules(site)) == set(RULES)
+
+
+@pytest.mark.parametrize("least", REFUSED)
+def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least):
+    before, wrong = stored(site), {}
+    for endpoint in endpoints(least):
+        rule = rules(site)[endpoint]
+        path = path_of(site, cast, rule, cast.kept_community())
+        for role in {"disabled", *REFUSED[least]}:
+            answer = callers[role].call(site, rule, path, method_of(rule))
+            if not is_sent_away(answer, role) and (role, endpoint) not in MAY_LEAVE:
+                wrong[role, endpoint] = answer.status
+    assert wrong == {}
+    assert stored(site) == before
+
+
+ENDS_SESSIONS = ("api.log_out", "pages.log_out", "api.refresh", "api.end_other_sessions", "pages.end_other_sessions")
+
+
+@pytest.mark.parametrize("endpoint", ENDS_SESSIONS)
+def test_everybody_ends_their_own_sessions(site, endpoint):
+    name = endpoint.replace("_", "-")
+    person = sign_up(site, name)
+    caller = Caller(site, name)
+    if endpoint == "api.refresh":
+        caller.headers = bearer(person.refresh)
+    rule = rules(site)[endpoint]
+    answer = caller.call(site, rule, rule.rule, method_of(rule))
+    assert answer.status_code < 400, answer.text
+    assert not is_sent_away(answer, ANYBODY)
+
+
+OTHERWISE = {
+    400: """
+        api.sign_up api.log_in api.second_factor api.request_password_reset api.forget
+        api.report_breakdown api.community_report_breakdown
+        api.change_me api.delete_me api.change_password
+        api.begin_totp api.confirm_totp api.remove_totp api.renew_recovery_codes
+        api.passkey_options api.add_passkey api.remove_passkey
+    """,
+    404: """
+        api.end_session api.end_share api.accept_invitation api.decline_invitation
+        api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
+        pages.share pages.unlock_share pages.visit_number pages.visit_picture
+        pages.reset_password pages.do_verify_email pages.end_session pages.end_share
+        pages.withdraw_invitation pages.accept_invitation pages.decline_invitation
+        admin.end_share admin.remove_annotation
+    """,
+    422: """
+        pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
+        pages.enrol pages.change_details pages.change_password pages.delete_account
+        pages.begin_totp pages.remove_totp pages.renew_recovery_codes
+        pages.begin_passkey pages.add_passkey pages.remove_passkey
+    """,
+    501: "api.stream api.community_stream pages.send_verification",
+}
+"""What routes answer that are asked for what is not there, or without what they need; all others succeed."""
+
+ANSWERS = {endpoint: status for status, those in OTHERWISE.items() for endpoint in those.split()}
+
+
+NO_MEMBER = {("site_admin", "api.leave_community"), ("site_admin", "pages.leave_community")}
+"""They may do everything here, but belong to nothing that they could leave."""
+
+
+@pytest.mark.parametrize("least", LET_IN)
+def test_who_may_is_let_in(site, cast, callers, least):
+    wrong = {}
+    for endpoint in endpoints(least):
+        if endpoint in ENDS_SESSIONS:
+            continue
+        rule = rules(site)[endpoint]
+        changes = method_of(rule) in CHANGING and "community_id" in rule.arguments
+        for role in LET_IN[least]:
+            path = path_of(site, cast, rule, cast.community() if changes else cast.kept_community())
+            answer = callers[role].call(site, rule, path, method_of(rule))
+            succeeds = answer.status_code < 400 and not is_sent_away(answer, ANYBODY)
+            is_right = answer.status_code == ANSWERS[endpoint] if endpoint in ANSWERS else succeeds
+            if not is_right and (role, endpoint) not in NO_MEMBER:
+                wrong[role, endpoint] = answer.status
+    assert wrong == {}
+
+
+PAGES = {"": "outsider", "/members": "member", "/dashboard": "moderator", "/settings": "admin", "/delete": "admin"}
+"""Of a community, and who may see them."""
+
+
+def test_hidden_community_is_there_for_its_members_alone(cast, readers):
+    hidden = cast.kept_community(listed=False)
+    for page, least in PAGES.items():
+        readers["outsider"].get(f"/communities/{hidden}{page}", 404)
+        readers["member" if least == "outsider" else least].get(f"/communities/{hidden}{page}")
+
+
+class HeldBack(io.BytesIO):
+    """A body that comes when something else has been done."""
+
+    def __init__(self, fields, do):
+        super().__init__(urlencode(fields).encode())
+        self._do = do
+
+    def read(self, *size):
+        self._do()
+        return super().read(*size)
+
+    def readinto(self, buffer):
+        self._do()
+        return super().readinto(buffer)
+
+
+def test_right_that_is_lost_while_a_form_is_held_back_is_lost(site):
+    reader: Reader = panel(site, "slow")
+    before = community_calls.stored(site)
+    lose = "UPDATE users SET is_admin = false WHERE email = 'slow@example.com'"
+    body = HeldBack({"csrf_token": reader.csrf, "name": "Too late"}, lambda: site.rows(lose))
+    kind = "application/x-www-form-urlencoded"
+    said = {"input_stream": body, "content_length": len(body.getvalue()), "content_type": kind}
+    answer = reader.client.post("/admin/communities/new", headers=reader.headers, **said)
+    assert (answer.status_code, community_calls.stored(site)) == (403, before)

@@ -1,0 +1,82 @@
+"""/embed may be framed by any page, and nothing else may; it shows the number of the moment without scripts."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, nothing_counted
+from support.people.page_readers import words
+
+HTML = {"Accept": "text/html"}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL="4000") as site:
+        site.register("ayesha")
+        yield site
+
+
+def ask(site: Site, query: str = "", **headers: str):
+    return site.client.get(f"/embed{query}", headers={**HTML, **headers})
+
+
+def may_be_framed(answer) -> bool:
+    headers = answer.headers
+    says = "frame-ancestors *" in headers["Content-Security-Policy"]
+    assert says == ("X-Frame-Options" not in headers)
+    assert ("frame-ancestors 'none'" in headers["Content-Security-Policy"]) != says
+    return says
+
+
+def test_page_of_the_frame_may_be_framed_and_loaded_anywhere(site):
+    for path in ("/embed", "/embed/", "/embed?value=today&lang=bn&theme=dark&counts=1"):
+        answer = site.client.get(path, headers=HTML)
+        assert answer.status_code == 200
+        assert may_be_framed(answer)
+        policy = answer.headers["Content-Security-Policy"]
+        assert "script-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin"]
+        assert not {"Set-Cookie", "Cross-Origin-Opener-Policy"} & set(answer.headers.keys())
+
+
+def test_nothing_else_may_errors_included(site):
+    for path in ("/embed?value=x", "/embed/more", "/embedded", "/", "/install", "/nothing", "/badge.svg"):
+        assert not may_be_framed(site.client.get(path, headers=HTML)), path
+        assert not may_be_framed(site.client.post(path, headers=HTML)), path
+
+
+SHOWN = {"": "4,001 visits", "?lang=bn": "৪,০০১ ভিজিট", "?value=today&lang=en": "1 visits today"}
+SHOWN |= {"?value=visitors": "1 unique visitors"}
+
+
+def test_it_shows_the_number_of_the_moment_and_counts_nothing(site):
+    with nothing_counted(site):
+        pages = {query: ask(site, query, Accept_Language="en").text for query in SHOWN}
+    for query, page in pages.items():
+        assert SHOWN[query] in words(page)
+        assert len(page) < 2000
+
+
+def test_language_is_that_of_the_address_else_of_the_browser(site):
+    assert '<html lang="bn">' in ask(site, Accept_Language="bn").text
+    assert '<html lang="en">' in ask(site, "?lang=en", Accept_Language="bn").text
+
+
+def test_theme_is_that_of_the_system_unless_the_address_says_another(site):
+    assert '<html lang="en" data-theme="dark">' in ask(site, "?theme=dark").text
+    assert "data-theme" not in ask(site, "?theme=auto").text
+
+
+def test_only_counts_1_lets_it_count(site):
+    assert 'counts="false"' in ask(site).text
+    assert 'counts="false"' in ask(site, "?counts=0").text
+    assert "counts=" not in ask(site, "?counts=1").text
+
+
+def test_wrong_parameter_is_named(site):
+    for query in ("value=x", "value=online", "lang=de", "theme=blue", "style=flat"):
+        answer = ask(site, f"?{query}")
+        assert answer.status_code == 400
+        name = "community" if query == "value=online" else query.partition("=")[0]
+        assert f"{name}: " in words(answer.text)

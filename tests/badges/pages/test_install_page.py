@@ -1,0 +1,81 @@
+"""/install has everything to copy, with the address of this server in it; a new panel leads there."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+
+CODE = re.compile(r"<pre[^>]*><code>(.*?)</code></pre>", re.DOTALL)
+COPIED = re.compile(r'data-copy="([^"]*)"')
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL="4000") as site:
+        yield site
+
+
+def snippets(page: str) -> list[str]:
+    found = [unescape(code) for code in CODE.findall(page)]
+    assert [unescape(code) for code in COPIED.findall(page)] == found
+    return found
+
+
+def test_every_snippet_names_this_server_and_can_be_copied(site):
+    found = snippets(Reader(site).get("/install"))
+    about_us = [code for code in found if "BRIDGES" not in code and "npm install" not in code]
+    assert len(found) > 10
+    assert all("https://koyjabo.example" in code for code in about_us)  # which the script replaces
+    assert "connect-src https://koyjabo.example wss://koyjabo.example;" in "\n".join(found)
+
+
+def test_addresses_in_it_answer(site):
+    page = "\n".join(snippets(Reader(site).get("/install")))
+    paths = {unescape(path) for path in re.findall(r'https://koyjabo\.example(/[^\s")]+)(?=[")])', page)}
+    assert {path.partition("?")[0] for path in paths} >= {"/badge.svg", "/embed", "/v.gif", "/static/js/koyjabo.js"}
+    for path in paths - {"/static/js/"}:
+        assert site.client.get(path).status_code == 200, path
+
+
+def test_public_address_is_named_where_there_is_one(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
+        page = Reader(site).get("/install")
+    assert "koyjabo.example" not in page
+    assert "connect-src https://live.example.com wss://live.example.com;" in page
+
+
+def test_line_waits_for_the_first_visit_and_then_for_the_next_one(site):
+    assert "Waiting for the first visit…" in words(Reader(site).get("/install"))
+    site.register()
+    assert "4,001 visits so far. Waiting for the next one…" in words(Reader(site).get("/install"))
+
+
+def test_every_page_and_the_panel_lead_there(site):
+    assert '<a href="/install">Put it on your site</a>' in Reader(site).get("/communities")
+    admin = panel(site)
+    assert len(re.findall(r'<a href="/install"', admin.get("/admin/"))) == 3  # navigation, empty panel, footer
+    assert '"/install"' in admin.get("/admin/search?q=install")
+    site.register()
+    assert len(re.findall(r'<a href="/install"', admin.get("/admin/"))) == 2
+
+
+PATH = "/static/js/koyjabo-count.js"
+
+
+MODULE = f"https://koyjabo.example{PATH}"  # which the page's script replaces by its own
+
+
+def test_admin_of_a_new_site_gets_the_snippet_until_the_first_visit(site):
+    admin = panel(site)
+    page = admin.get("/admin/")
+    assert f'</koyjabo-count><script type="module" src="{MODULE}"></script>' in words(page)
+    assert f'src="{MODULE}"' not in page  # it is text, not a script of this page
+    assert 'href="/install"' in page
+    assert site.client.get(PATH).status_code == 200
+    site.register("ayesha")
+    assert "Get started" not in admin.get("/admin/")

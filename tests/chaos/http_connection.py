@@ -1,0 +1,81 @@
+"""One HTTP connection of a client that examines whatever it is answered."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import time
+from dataclasses import dataclass
+from struct import pack
+from typing import Any
+
+from chaos.journal import Book
+
+PATIENCE_S = 25.0
+"""10 s are promised for a database that hangs; our server may be frozen for 5 more."""
+
+RESET = pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+
+
+class HttpLine:
+    """Opened on first use, and again after it was lost."""
+
+    def __init__(self, port: int, book: Book) -> None:
+        self._port = port
+        self._book = book
+        self._line: http.client.HTTPConnection | None = None
+
+    def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer | None:
+        """None when there was no answer."""
+        return self.answer() if self.send(method, path, body, headers) else None
+
+    def send(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> bool:
+        try:
+            line = self._line = self._line or http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
+            text = None if body is None else json.dumps(body)
+            line.request(method, path, text, {"Content-Type": "application/json", **(headers or {})})
+        except (OSError, http.client.HTTPException):
+            self._lost()
+            return False
+        return True
+
+    def answer(self) -> Answer | None:
+        began = time.monotonic()
+        try:
+            assert self._line is not None
+            heard = self._line.getresponse()
+            text = heard.read()
+        except TimeoutError:
+            self._book.breach(f"no answer within {time.monotonic() - began:.0f} s")
+            self._lost()
+            return None
+        except (OSError, http.client.HTTPException):
+            self._lost()
+            return None
+        self._book.note(f"answers {heard.status}")
+        if heard.status >= 500 and not heard.headers["Retry-After"]:
+            self._book.breach(f"{heard.status} without Retry-After: {text[:200]!r}")
+        return Answer(heard.status, json.loads(text) if text else None)
+
+    def drop(self) -> None:
+        """Vanish: no goodbye, RST."""
+        line, self._line = self._line, None
+        if line is not None and line.sock is not None:
+            line.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            line.close()
+
+    def close(self) -> None:
+        if self._line is not None:
+            self._line.close()
+        self._line = None
+
+    def _lost(self) -> None:
+        self._book.note("requests without an answer")
+        self.close()

@@ -1,0 +1,155 @@
+"""What clients were told, and whatever they must not have been told."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.programs.processes import wait_until
+
+Visit = tuple[str, str]
+"""(visitorId, visitId)"""
+
+MOST_ALIKE = 3
+"""Breaches that differ in numbers alone; the others are counted and not kept, so that none hides another."""
+
+NUMBERS = re.compile(r"[0-9]+")
+
+
+@dataclass
+class Entry:
+    """One visit. `ordinal` is None until somebody was told it."""
+
+    sent: int = 0
+    ordinal: int | None = None
+    fresh: int = 0
+    """Answers that did not call it a retry."""
+
+
+@dataclass(frozen=True)
+class Breach:
+    at_s: float
+    """Since the book was opened."""
+    what: str
+    after: tuple[str, ...]
+    """The last faults before it."""
+
+
+@dataclass
+class Book:
+    """Kept by all clients together; every method may be called by any thread."""
+
+    visits: dict[Visit, Entry] = field(default_factory=dict)
+    events: set[Visit] = field(default_factory=set)
+    """(visitorId, id) of all that were sent."""
+    acknowledged_events: set[Visit] = field(default_factory=set)
+    breaches: list[Breach] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    newest: int = 0
+    """The greatest ordinal that anybody was told."""
+    epoch: str | None = None
+    opened: float = field(default_factory=time.monotonic)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _alike: Counter[str] = field(default_factory=Counter)
+
+    def sending(self, visit: Visit) -> bool:
+        """A client is about to send it. True when it, or another one, has sent it before."""
+        with self.lock:
+            entry = self.visits.setdefault(visit, Entry())
+            entry.sent += 1
+            return entry.sent > 1
+
+    def acknowledged(self, visit: Visit, ordinal: int, duplicate: bool) -> None:
+        with self.lock:
+            entry = self.visits[visit]
+            if entry.ordinal is None:
+                entry.ordinal = ordinal
+                self.counts["visits acknowledged"] += 1
+                if duplicate and entry.sent == 1:
+                    self.breach(f"{visit} was called a retry the first time it was sent")
+            elif entry.ordinal != ordinal:
+                self.breach(f"{visit} was told ordinal {entry.ordinal}, and then {ordinal}")
+            entry.fresh += not duplicate
+            if entry.fresh > 1:
+                self.breach(f"{visit} was called new {entry.fresh} times")
+            self.newest = max(self.newest, ordinal)
+
+    def sending_events(self, events: list[Visit]) -> None:
+        with self.lock:
+            self.events.update(events)
+
+    def events_acknowledged(self, events: list[Visit]) -> None:
+        with self.lock:
+            self.acknowledged_events.update(events)
+            self.counts["events acknowledged"] += len(events)
+
+    def is_known_epoch(self, epoch: str) -> bool:
+        with self.lock:
+            self.epoch = self.epoch or epoch
+            return epoch == self.epoch
+
+    def note(self, what: str, times: int = 1) -> None:
+        with self.lock:
+            self.counts[what] += times
+
+    def breach(self, what: str) -> None:
+        with self.lock:
+            self.counts["breaches"] += 1
+            self._alike[(kind := NUMBERS.sub("", what)[:40])] += 1
+            if self._alike[kind] <= MOST_ALIKE:
+                self.breaches.append(Breach(time.monotonic() - self.opened, what, tuple(self.faults[-3:])))
+
+    def expect(self, condition: Callable[[], object], what: str, within_s: float, every_s: float = 0.05) -> None:
+        """It becomes true in time, or is a breach."""
+        try:
+            wait_until(condition, what, within_s, every_s)
+        except AssertionError as error:
+            self.breach(str(error))
+
+    @property
+    def acknowledged_visits(self) -> dict[Visit, int]:
+        with self.lock:
+            return {visit: entry.ordinal for visit, entry in self.visits.items() if entry.ordinal is not None}
+
+
+class Seen:
+    """What one client was shown of one scope: totals never fall within the epoch (specification: promise 3)."""
+
+    def __init__(self, book: Book, who: str) -> None:
+        self.total = -1
+        self.stats: dict[str, Any] = {}
+        self._book = book
+        self._who = who
+        self._on_line: tuple[int, int] | None = None  # total and revision, on the socket that is open now
+
+    def begin_line(self) -> None:
+        """A new socket, perhaps to another worker."""
+        self._on_line = None
+
+    def see(self, stats: dict[str, Any], pushed: bool) -> None:
+        """`pushed` on a socket, where an order is promised; anywhere, only stale numbers may be older ones."""
+        total, revision, stale = stats["totalVisitors"], stats["revision"], stats.get("stale", False)
+        if not self._book.is_known_epoch(stats["epoch"]):
+            self._book.breach(f"{self._who} was shown another epoch: {stats}")
+        if total < self.total and not stale:
+            self._book.breach(f"{self._who} was shown {total} after {self.total} (pushed: {pushed})")
+        if pushed:
+            self._see_on_line(total, revision)
+        self.total = max(self.total, total)
+        self.stats = stats
+
+    def _see_on_line(self, total: int, revision: int) -> None:
+        if self._on_line is not None:
+            last_total, last_revision = self._on_line
+            if total < last_total or revision <= last_revision:
+                self._book.breach(
+                    f"{self._who}: total {total} at revision {revision} followed {last_total} at {last_revision}"
+                    " on one socket"
+                )
+        self._on_line = total, revision

@@ -1,0 +1,66 @@
+"""Somebody who reads reports all the time: figures never contradict what was acknowledged before."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from support.clients.members import Member
+
+from chaos.http_connection import HttpLine
+from chaos.journal import Book
+
+SUMMARY = "/api/reports/summary?range=all"
+EVERY_S = 0.3
+CLOCK_FAULTS = {"clock steps", "midnight"}
+"""Visits of a clock that was ahead are in the future, which no range has."""
+
+
+class Reader(threading.Thread):
+    """A viewer of the site."""
+
+    def __init__(self, member: Member, port: int, book: Book) -> None:
+        super().__init__(daemon=True, name="reader")
+        self._member = member
+        self._line = HttpLine(port, book)
+        self._book = book
+        self._over = threading.Event()
+
+    def stop(self) -> None:
+        self._over.set()
+        self.join()
+
+    def run(self) -> None:
+        while not self._over.wait(EVERY_S):
+            try:
+                self._read()
+            except Exception as error:  # nobody looks at a thread's traceback
+                self._book.breach(f"the reader: {type(error).__name__}: {error}")
+        self._line.close()
+
+    def _read(self) -> None:
+        least = self._book.newest, len(self._book.acknowledged_events)
+        answer = self._line.ask("GET", SUMMARY, headers=self._member.bearer)
+        if answer is None:
+            return
+        if answer.status == 401:  # the clock has stepped beyond the end of the token
+            self._log_in()
+        elif answer.status == 200:
+            self._compare(least, (answer.body["visits"], answer.body["events"]))
+        elif answer.status != 503:
+            self._book.breach(f"a report was answered {answer}")
+
+    def _compare(self, least: tuple[int, int], told: tuple[int, int]) -> None:
+        self._book.note("reports read")
+        most = len(self._book.visits), len(self._book.events)
+        if any(figure > limit for figure, limit in zip(told, most, strict=True)):
+            self._book.breach(f"a report told {told}, and {most} visits and events were sent")
+        is_complete = not CLOCK_FAULTS & set(self._book.faults)
+        if is_complete and any(figure < known for figure, known in zip(told, least, strict=True)):
+            self._book.breach(f"a report told {told} when {least} visits and events were acknowledged")
+
+    def _log_in(self) -> None:
+        try:
+            self._member.log_in()
+        except (AssertionError, OSError):
+            time.sleep(1)  # the server is away, or the clock has stepped again

@@ -1,0 +1,218 @@
+"""WebSockets that come back until they are told to stay away, of both kinds."""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from struct import pack, unpack
+from typing import Any
+
+from support.clients.websocket import ACCEPT, CLOSE, PING, PONG, SOCKETIO, TEXT, close, frame, take_frame, upgrade
+
+from chaos.event_loop import Switchboard
+
+COMES_BACK_S = (0.2, 1.0)
+OPENS_WITHIN_S = 20.0
+"""Then it tries anew: a handshake may have to wait for a worker that is frozen, and for the database."""
+
+RESET = pack("ii", 1, 0)
+AWAY, OPENING, OPEN = "away", "opening", "open"
+
+
+class Line:
+    """`on_event(event)` hears what is said; `on_open()` comes first, when a socket has been accepted."""
+
+    def __init__(self, board: Switchboard, path: str = "/", header: Callable[[], str] | None = None) -> None:
+        self.board = board
+        self._header = header
+        self.state = AWAY
+        self.wanted = False
+        self.on_open: Callable[[], None] = lambda: None
+        self.on_event: Callable[[dict[str, Any]], None] = lambda event: None
+        self.on_close_code: Callable[[int], None] = lambda code: None
+        self._path = path
+        self._socket: socket.socket | None = None
+        self._attempt = 0
+
+    def open(self) -> None:
+        self.wanted = True
+        if self.state != AWAY:
+            return
+        self.state = OPENING
+        self._attempt += 1
+        self._received = bytearray()
+        self._request = upgrade(self._path, *([self._header()] if self._header else []))
+        self._accepted = False
+        self._socket = self._new_socket()
+        self._socket.connect_ex(("127.0.0.1", self.board.port))
+        self.board.register(self._socket.fileno(), self, select.EPOLLOUT)
+        self.board.later(OPENS_WITHIN_S, lambda attempt=self._attempt: self._give_up(attempt))
+
+    def leave(self, code: int = 1000) -> None:
+        """Say goodbye and stay away: 1000, or 1001 as a page that is unloaded."""
+        self.wanted = False
+        if self.state != AWAY:
+            with suppress(OSError):
+                assert self._socket is not None
+                self._socket.send(close(code))
+            self._end()
+
+    def vanish(self) -> None:
+        """Stay away, without a goodbye: RST."""
+        self.wanted = False
+        self.reset()
+
+    def reset(self) -> None:
+        """The connection breaks: RST."""
+        if self.state != AWAY:
+            assert self._socket is not None
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self._end()
+
+    def on_ready(self) -> None:
+        assert self._socket is not None
+        try:
+            if self._request:
+                self._socket.send(self._request)
+                self._request = b""
+                self.board.read_only(self._socket.fileno())
+                return
+            data = self._socket.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._end()
+            return
+        self._received += data
+        self._take()
+
+    def opened(self) -> None:
+        """The last step of opening it has been taken."""
+        self.state = OPEN
+
+    def _new_socket(self) -> socket.socket:
+        made = socket.socket()
+        made.setblocking(False)
+        return made
+
+    def _take(self) -> None:
+        if not self._accepted and not self._take_handshake():
+            return
+        while self.state != AWAY and (found := take_frame(self._received)) is not None:
+            self._hear(*found)
+
+    def _take_handshake(self) -> bool:
+        end = self._received.find(b"\r\n\r\n") + 4
+        if end < 4:
+            return False
+        head = self._received[:end].decode()
+        del self._received[:end]
+        status = int(head.split(" ", 2)[1])
+        if status != 101:
+            self.board.book.note(f"handshakes answered {status}")
+            if status >= 500 and "retry-after" not in head.lower():
+                self.board.book.breach(f"a handshake was answered {status} without Retry-After: {head!r}")
+            self._end()
+            return False
+        if ACCEPT not in head:
+            self.board.book.breach(f"a handshake was answered wrongly: {head!r}")
+        self._accepted = True
+        self._handshake_done()
+        return True
+
+    def _handshake_done(self) -> None:
+        self.on_open()
+        self.opened()
+
+    def _hear(self, opcode: int, payload: bytes) -> None:
+        if opcode == TEXT:
+            self._hear_text(payload)
+        elif opcode == PING:
+            self.say(payload, PONG)
+        elif opcode == CLOSE:
+            code = unpack("!H", payload[:2])[0] if payload else 1005
+            self.board.book.note(f"sockets closed with {code}")
+            self.say(payload[:2], CLOSE)
+            self.on_close_code(code)
+            self._end()
+
+    def _hear_text(self, payload: bytes) -> None:
+        self.on_event(json.loads(payload))
+
+    def say(self, payload: bytes | str, opcode: int = TEXT) -> None:
+        with suppress(OSError):
+            assert self._socket is not None
+            self._socket.send(frame(payload, opcode))
+
+    def _give_up(self, attempt: int) -> None:
+        if self.state == OPENING and self._attempt == attempt:
+            self.board.book.note("sockets that took too long to open")
+            self.reset()
+
+    def _end(self) -> None:
+        if self._socket is None:
+            return
+        self.board.forget(self._socket.fileno())
+        self._socket.close()
+        self._socket, self.state = None, AWAY
+        if self.wanted:
+            self.board.book.note("sockets that came back")
+            self.board.later(self.board.chance.uniform(*COMES_BACK_S), self._come_back)
+
+    def _come_back(self) -> None:
+        if self.wanted:
+            self.open()
+
+
+class SocketioLine(Line):
+    """A Socket.IO client that has never polled; `join` is what it asks for once it is connected, if anything."""
+
+    def __init__(self, board: Switchboard, join: Callable[[], dict[str, Any]] | None = None) -> None:
+        super().__init__(board, SOCKETIO)
+        self._join = join
+
+    def leave(self, code: int = 1000) -> None:
+        """A page that is unloaded says 1001 on the WebSocket, and nothing by Socket.IO."""
+        if code == 1000 and self.state != AWAY:
+            self.say("41")
+        super().leave(code)
+
+    def _handshake_done(self) -> None:
+        """There is more to come."""
+
+    def _hear_text(self, payload: bytes) -> None:
+        text = payload.decode()
+        if text.startswith("0{"):
+            self.say("40")
+        elif text == "2":
+            self.say("3")
+        elif text.startswith("40"):
+            self._connected()
+        elif text.startswith("42"):
+            _, event = json.loads(text[2:])
+            self.on_event(event)
+        elif text.startswith("43"):
+            self._joined(json.loads(text[text.index("[") :])[0])
+        elif text.startswith("41"):
+            self._end()
+
+    def _connected(self) -> None:
+        self.on_open()
+        if self._join is None:
+            self.opened()
+        else:
+            self.say("420" + json.dumps(["join", self._join()]))
+
+    def _joined(self, answer: dict[str, Any]) -> None:
+        if answer["ok"]:
+            self.opened()
+            return
+        self.board.book.note(f"joins answered {answer['code']}")
+        if isinstance(answer["code"], int):
+            self.on_close_code(answer["code"])
+        self.reset()

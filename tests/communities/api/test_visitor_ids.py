@@ -1,0 +1,98 @@
+"""A visitorId is the visitor's own key to being forgotten: nobody in a community ever reads one, not even its admins.
+
+Visitors with ids that nothing else looks like come, join and are converted; then everything is fetched that a member, a
+moderator or an admin of the community may fetch, and everything heard that may be heard.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+from support.people.accounts import bare, bearer, sign_up
+from support.people.page_readers import Reader
+from support.people.permissions import BODIES, SOCKETS
+from support.people.routes import CHANGING, method_of, path_of, rules
+from support.programs.processes import wait_until
+
+from koyjabo.core.extensions import socketio
+
+MARK = "visitorid-nobody-may-read"
+EVENTS = {"visitor_count", "visitor_joined", "visitor_left", "visitor_update", "dashboard_update", "analytics_update"}
+
+
+@pytest.fixture(scope="module")
+def community(site, cast) -> str:
+    """Visited by somebody unknown, by a member, and by two who turned out to be members."""
+    community = cast.kept_community()
+    for n in range(3):
+        site.register(f"{MARK}-{n}", visitId=f"{MARK}-visit-{n}", communityId=community, page=f"/{n}")
+    site.client.post(
+        "/api/visitor/register",
+        json={"visitorId": f"{MARK}-member", "communityId": community},
+        headers=bearer(cast["member"].access),
+    )
+    joined = cast["newcomer"].post(f"/api/communities/{community}/join", json={"visitorId": f"{MARK}-1"})
+    assert joined.status_code == 201
+    sign_up(site, "converted", visitorId=f"{MARK}-2")
+    assert site.rows("SELECT count(*) FROM visits WHERE visitor_id LIKE :mark", mark=f"{MARK}%") == [(4,)]
+    return community
+
+
+OWN = {"api.export_me", "pages.export_account"}
+
+
+def fetched(site, cast, part: str, community: str) -> dict[str, str]:
+    """All that may be read by one of the community, as API and as pages, except what is stored about themselves."""
+    reader, pages = Reader(site).log_in(part), ("pages.", "docs.", "static_files.")
+    answers: dict[str, Any] = {}
+    for endpoint, rule in rules(site).items():
+        if endpoint in {*SOCKETS, *OWN} or method_of(rule) in CHANGING or endpoint.startswith("admin."):
+            continue
+        path = path_of(site, cast, rule, community)
+        for query in ("", "?per_page=100&granularity=hourly"):
+            get = partial(reader.client.get, headers=reader.headers) if endpoint.startswith(pages) else cast[part].get
+            answers[f"{endpoint} {query}"] = get(path + query)
+    for endpoint in ("api.register_visit", "api.heartbeat"):
+        body = {"visitorId": f"{MARK}-0", "communityId": community}
+        answers[endpoint] = bare(site).post(rules(site)[endpoint].rule, json={**BODIES[endpoint], **body})
+    return {name: f"{answer.headers} {answer.get_data()!r}" for name, answer in answers.items()}
+
+
+@pytest.mark.parametrize("part", ["admin", pytest.param("member", marks=pytest.mark.long)])
+def test_nothing_that_is_fetched_has_one(site, cast, community, part):
+    said = fetched(site, cast, part, community)
+    assert "api.who_is_online" in {name.split()[0] for name in said}
+    assert [name for name, text in said.items() if MARK in text] == []
+
+
+def test_nothing_that_is_heard_has_one(site, cast, community):
+    """Visits, conversions, people who come and go, and the acknowledgements of everything one may say."""
+    client = socketio.test_client(site.app, auth={"token": cast["moderator"].access})
+    heard: list[Any] = []
+    for room in ("visitors", "visitor_dashboard"):
+        where = {"room": room, "communityId": community}
+        heard.append(client.emit("join", {**where, "token": cast["moderator"].access}, callback=True))
+        heard.append(client.emit("request_count", where, callback=True))
+    assert all(each["ok"] for each in heard), heard
+    for n in range(3):
+        site.register(f"{MARK}-{n}", communityId=community)
+    person = sign_up(site, "late")
+    person.post(f"/api/communities/{community}/join", json={"visitorId": f"{MARK}-0"})
+    other = socketio.test_client(site.app)
+    here = {"room": "visitors", "communityId": community, "token": person.access}
+    heard.append(other.emit("join", here, callback=True))
+    wait_for(client, heard, "analytics_update")
+    other.disconnect()
+    client.disconnect()
+    assert EVENTS >= {each["name"] for each in heard if "name" in each} >= {"analytics_update", "visitor_update"}
+    assert MARK not in repr(heard)
+
+
+def wait_for(client: Any, heard: list[Any], event: str) -> None:
+    def has_come() -> bool:
+        heard.extend(client.get_received())
+        return any(each.get("name") == event for each in heard)
+
+    wait_until(has_come, f"{event} is heard", 10)

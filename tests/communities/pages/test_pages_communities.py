@@ -1,0 +1,241 @@
+"""Pages of communities and their members, without scripts: founding, joining, inviting, roles, leaving and deleting."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from support.people.communities import roles_in
+from support.people.page_readers import Reader, path_of, words
+from support.programs.installed import program
+from support.programs.processes import ROOT
+
+from koyjabo.reports.services import PeopleServices
+
+
+def test_without_a_login_the_list_says_what_communities_are(site):
+    page = Reader(site).get("/communities")
+    assert "A community is for people who share a route" in words(page)
+    assert 'href="/login?next=/communities"' in page
+    assert 'href="/signup?next=/communities"' in page
+
+
+def test_list_shows_the_known_and_counts_only_inside(readers, cast):
+    cast.community(name="Listed way")
+    cast.community(name="Hidden way", listed=False)
+    inside = words(readers["member"].get("/communities?per_page=100"))
+    assert "Listed way Member Members: 4 0 online" in inside
+    assert "Hidden way Member Members: 4 0 online" in inside
+    outside = words(readers["outsider"].get("/communities?query=Listed+way"))
+    assert "Listed way Open Members: 4" in outside
+    assert "online" not in outside
+    assert "Hidden way" not in words(readers["outsider"].get("/communities?per_page=100"))
+    assert "Hidden way Admin" in words(readers["site_admin"].get("/communities?per_page=100"))
+
+
+def test_public_numbers_are_set_by_the_form_and_shown_outside(readers, cast):
+    community = cast.community(name="Public way")
+    outside = "/communities?query=Public+way", path_of(community)
+    assert all("online" not in words(readers["outsider"].get(path)).partition("You see live")[0] for path in outside)
+    settings = readers["admin"].get(path_of(community, "/settings"))
+    assert 'name="public_count"' in settings
+    fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}
+    readers["admin"].send(path_of(community, "/settings"), **fields)
+    assert "Public numbers: everybody can see" in words(readers["admin"].get(path_of(community)))
+    assert all("0 online" in words(readers["outsider"].get(path)) for path in outside)
+
+
+def test_list_is_gone_through_by_the_page(site, readers):
+    reader = Reader(site).sign_up("lister")
+    for number in range(3):
+        reader.send("/communities/new", name=f"AAA {number}", listed="on")
+        reader.get(reader.location)
+    found, following = [], ["/communities?per_page=2"]
+    while following:
+        page = reader.get(following[0].replace("&amp;", "&"))
+        found.append(re.findall(r"AAA \d", words(page)))
+        assert len(found[-1]) <= 2
+        following = re.findall(r'rel="next" href="([^"]+)"', page)
+    assert [name for names in found for name in names] == ["AAA 0", "AAA 1", "AAA 2"]
+    assert len(found) > 1
+    reader.get("/communities?page=0", 400)
+    assert "There are no communities yet." in words(reader.get("/communities?page=900"))
+
+
+def test_whoever_may_only_know_of_it_sees_what_it_is_and_no_numbers(readers, cast):
+    page = words(readers["outsider"].get(path_of(cast.kept_community(description="By metro"))))
+    assert "Mirpur 10" in page
+    assert "By metro" in page
+    assert "Join" in page
+    assert "Online now" not in page
+    closed = words(readers["outsider"].get(path_of(cast.kept_community(open=False))))
+    assert "Invitation only" in closed
+    assert "Join" not in closed
+
+
+def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
+    reader = readers["outsider"]
+    reader.send("/communities/new", name=" Night bus ", description="Late\r\nlines", listed="on")
+    page = words(reader.get(reader.location))
+    assert "Night bus was created." in page
+    assert "Night bus Admin" in page
+    assert "Invitation only: an admin invites people." in page
+    assert "Listed: anyone can find it; only members get in." in page
+
+
+def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
+    longest = "ব" * 2000
+    reader = readers["outsider"]
+    said = {"csrf_token": reader.csrf, "name": "Bangla", "description": longest}
+    answer = reader.client.post(
+        "/communities/new", headers=reader.headers, data=said, content_type="multipart/form-data"
+    )
+    assert answer.status_code == 303
+    assert 'enctype="multipart/form-data"' in reader.get("/communities/new")
+    assert longest in reader.get(answer.headers["Location"])
+
+
+def test_join_and_leave(site, readers, cast):
+    community, reader = cast.community(), readers["outsider"]
+    reader.send(path_of(community, "/join"))
+    assert "You are now a member of Mirpur 10." in words(reader.get(reader.location))
+    assert roles_in(site, community)[cast["outsider"].id] == "member"
+    reader.confirm(path_of(community, "/leave"))
+    assert "You are no longer a member of Mirpur 10." in words(reader.get(reader.location))
+    assert cast["outsider"].id not in roles_in(site, community)
+
+
+def test_join_by_page_makes_a_conversion_of_it(site, readers, cast):
+    community = cast.community()
+    site.register("visitor_2", communityId=community)
+    readers["outsider"].send(path_of(community, "/join"), visitorId="visitor_2")
+    assert site.services[PeopleServices].reports.conversion_rate(community) == 100
+    readers["outsider"].send(path_of(community, "/join"), visitorId="not one of ours")  # already a member, who stays
+
+
+def test_where_one_may_not_join_the_page_says_why(site, readers, cast):
+    closed, hidden = cast.kept_community(open=False), cast.kept_community(open=False, listed=False)
+    page = readers["outsider"].send(path_of(closed, "/join"), 403)
+    assert "This community is invitation only." in words(page)
+    assert "Mirpur 10" in words(page)
+    readers["outsider"].send(path_of(hidden, "/join"), 404)
+    readers["outsider"].get(path_of(hidden), 404)
+
+
+def test_settings_change_what_is_sent(site, readers, cast):
+    community = cast.community(description="Old", listed=False)
+    page = readers["admin"].get(path_of(community, "/settings"))
+    assert ">Old</textarea>" in page
+    assert page.count(" checked") == 1
+    readers["admin"].send(path_of(community, "/settings"), name="New", description="", listed="on")
+    assert "The settings of New were saved." in words(readers["admin"].get(readers["admin"].location))
+    found = cast["admin"].get(f"/api/communities/{community}").json
+    assert (found["name"], found["description"], found["open"], found["listed"]) == ("New", "", False, True)
+    page = readers["admin"].send(path_of(community, "/settings"), 422, name="", listed="on")
+    assert "must have 1 to 200 characters" in words(page)
+
+
+def test_visits_and_who_is_online_are_on_the_page(site, readers, cast):
+    community = cast.community()
+    for visitor in ("a", "b"):
+        site.register(visitor, communityId=community)
+    page = words(readers["member"].get(path_of(community)))
+    for shown in ("Online now 0", "Total Visits 2", "Today 2", "Unique visitors 2"):
+        assert shown in page
+
+
+@pytest.fixture
+def community(cast):
+    return cast.community()
+
+
+def members(community: str, person: str = "", action: str = "") -> str:
+    return f"/communities/{community}/members" + (f"/{person}" if person else "") + action
+
+
+def test_members_see_names_and_roles_and_only_site_admins_emails(readers, community):
+    page = readers["member"].get(members(community))
+    for shown in ("Members: 4", "Admin Since", "Member (you) Since", "16 Dec 2025"):
+        assert shown in words(page)
+    assert "example.com" not in page
+    assert "<select" not in page
+    assert "moderator@example.com" not in readers["admin"].get(members(community))
+    assert "moderator@example.com" in readers["site_admin"].get(members(community))
+
+
+def test_list_is_gone_through_by_the_page_and_actions_lead_back_to_it(site, readers, cast, community):
+    page = readers["admin"].get(f"{members(community)}?per_page=2&page=2")
+    assert page.count('<form method="post" class="role"') == 2
+    other = cast["other"].id
+    readers["admin"].send(f"{members(community, other)}?page=1", role="admin")
+    assert "page=1" in readers["admin"].location
+    assert roles_in(site, community)[other] == "admin"
+
+
+def test_admin_invites_by_email_and_gets_the_link(site, readers, cast, community):
+    readers["admin"].send(members(community), email=" NEWCOMER@example.com ", role="moderator")
+    page = readers["admin"].get(readers["admin"].location)
+    assert "The invitation of NEWCOMER@example.com was made." in words(page)
+    assert "NEWCOMER@example.com Moderator http://localhost/invitations/" in words(page)
+    assert cast["newcomer"].id not in roles_in(site, community)
+    assert "/invitations/" not in readers["moderator"].get(members(community))
+
+
+def test_who_cannot_be_invited_is_said_at_the_form(readers, community):
+    for email, role, sentence in (
+        ("nobody", "member", "must be an email address"),
+        ("newcomer@example.com", "king", "must be member, moderator or admin"),
+    ):
+        page = readers["admin"].send(members(community), 422, email=email, role=role)
+        assert sentence in words(page)
+        assert f'value="{email}"' in page
+        assert "Members: 4" in words(page)
+
+
+def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community):
+    member = cast["member"].id
+    readers["admin"].send(members(community, member), role="admin")
+    assert roles_in(site, community)[member] == "admin"
+    readers["admin"].confirm(members(community, member, "/remove"))
+    assert "Member is no longer a member." in words(readers["admin"].get(readers["admin"].location))
+    assert member not in roles_in(site, community)
+    readers["member"].get(members(community), 403)
+
+
+@pytest.mark.parametrize(("action", "fields"), [("", {"role": "member"}), ("/remove", {})])
+def test_last_admin_stays_and_is_told_so_at_their_name(site, readers, cast, community, action, fields):
+    admin = cast["admin"].id
+    page = readers["admin"].send(members(community, admin, action), 409, **fields)
+    assert "Admin (you) Since" in words(page)
+    assert "A community needs an admin." in words(page).split("(you)")[1].split("Moderator")[0]
+    assert roles_in(site, community)[admin] == "admin"
+
+
+def test_who_removes_themselves_has_left(site, readers, cast, community):
+    readers["member"].confirm(members(community, cast["member"].id, "/remove"))
+    assert readers["member"].location == "/communities"
+    assert cast["member"].id not in roles_in(site, community)
+
+
+PAGE = (ROOT / "docs" / "communities.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+
+
+@pytest.mark.long(
+    proved_by="communities/live/test_community_counts.py::test_joiner_is_told_the_count_with_themselves_and_not_that_they_joined"
+)
+def test_newcomer_gets_no_error(new_server, sqlite_database):
+    """With a shorter grace, and more time for one command to begin before the next, on a machine that is busy."""
+    program("curl", "install it")
+    server = new_server(sqlite_database, LEAVE_GRACE_SECONDS=1).start()
+    script = "\n".join(["set -euo pipefail", *BLOCKS]).replace("localhost:8000", f"localhost:{server.port}")
+    script = script.replace("& sleep 1;", "& sleep 3;")
+    done = subprocess.run(  # frames of WebSockets are no text throughout
+        ["bash", "-c", script], capture_output=True, text=True, errors="replace", timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ayesha@example.com" in done.stdout
+    assert '"error"' not in done.stdout
+    told = re.findall(r'"type":"(visitor_\w+)"[^}]*?"count":(\d)', done.stdout)
+    assert {("visitor_count", "1"), ("visitor_joined", "2"), ("visitor_left", "1")} <= set(told), done.stdout

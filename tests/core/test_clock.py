@@ -1,0 +1,85 @@
+"""The days and hours that visits are counted in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from support.runs.fuzz_effort import effort
+
+from koyjabo.core.clock import Bucket, Clock, iso, system_now_ms
+
+ZONES = sorted(available_timezones() - {"Factory", "localtime"})
+moments = st.integers(946_684_800_000, 2_208_988_800_000)  # ms, 2000 to 2040
+
+
+def ms(moment: str) -> int:
+    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def worked_out(at_ms: int, zone: ZoneInfo) -> Bucket:
+    """By the offset in force at that moment, with whole numbers."""
+    local = datetime.fromtimestamp(at_ms // 1000, zone)
+    offset_s = int(local.utcoffset().total_seconds())
+    return Bucket(local.strftime("%Y-%m-%d"), (at_ms // 1000 + offset_s) // 3600 * 3600 - offset_s)
+
+
+def bucket(zone: str, moment: str) -> tuple[str, str]:
+    """The day, and the local time at which the hour began."""
+    day, hour_s = Clock(ZoneInfo(zone)).bucket(ms(moment))
+    return day, datetime.fromtimestamp(hour_s, ZoneInfo(zone)).isoformat()
+
+
+@effort(600)
+@given(zone=st.sampled_from(ZONES), at_ms=moments)
+@example(zone="Australia/Lord_Howe", at_ms=ms("2026-04-05T01:45:00+10:30"))
+@example(zone="Australia/Lord_Howe", at_ms=ms("2025-10-05T02:30:00+11:00"))
+@example(zone="Asia/Kathmandu", at_ms=ms("2026-01-01T00:00:00+05:45") - 1)
+def test_bucket_is_what_the_offset_in_force_makes_it(zone, at_ms):
+    assert Clock(ZoneInfo(zone)).bucket(at_ms) == worked_out(at_ms, ZoneInfo(zone))
+
+
+@effort(20)
+@given(zone=st.sampled_from(ZONES), start=moments, steps=st.lists(st.integers(0, 900_000), min_size=100, max_size=100))
+def test_a_clock_in_use_for_long_answers_like_a_new_one(zone, start, steps):
+    clock = Clock(ZoneInfo(zone))
+    for number, step in enumerate(steps):
+        at_ms = start + number * 20 * 3_600_000 + step  # further apart than what it remembers
+        for _ in range(2):
+            assert clock.bucket(at_ms) == worked_out(at_ms, ZoneInfo(zone))
+
+
+HOURS = [
+    ("Asia/Dhaka", "2025-12-16T18:30:00+00:00", "2025-12-17", "2025-12-17T00:00:00+06:00"),
+    ("Asia/Kathmandu", "2025-12-31T18:14:59.999+00:00", "2025-12-31", "2025-12-31T23:00:00+05:45"),
+    ("Asia/Kathmandu", "2025-12-31T18:15:00+00:00", "2026-01-01", "2026-01-01T00:00:00+05:45"),
+    ("Asia/Kolkata", "2026-01-01T10:29:59+05:30", "2026-01-01", "2026-01-01T10:00:00+05:30"),
+    # the hour that comes twice is two hours, and the one after the missing hour begins where that would have
+    ("America/New_York", "2026-11-01T01:59:59.999-04:00", "2026-11-01", "2026-11-01T01:00:00-04:00"),
+    ("America/New_York", "2026-11-01T01:59:59.999-05:00", "2026-11-01", "2026-11-01T01:00:00-05:00"),
+    ("America/New_York", "2026-03-08T01:59:59.999-05:00", "2026-03-08", "2026-03-08T01:00:00-05:00"),
+    ("America/New_York", "2026-03-08T03:00:00-04:00", "2026-03-08", "2026-03-08T03:00:00-04:00"),
+    # 02:00 becomes 01:30 there
+    ("Australia/Lord_Howe", "2026-04-05T01:59:59.999+11:00", "2026-04-05", "2026-04-05T01:00:00+11:00"),
+    ("Australia/Lord_Howe", "2026-04-05T02:00:00+10:30", "2026-04-05", "2026-04-05T02:00:00+10:30"),
+    # midnight itself is missing, and comes twice
+    ("Asia/Beirut", "2026-03-28T23:59:59.999+02:00", "2026-03-28", "2026-03-28T23:00:00+02:00"),
+    ("Asia/Beirut", "2026-03-29T01:00:00+03:00", "2026-03-29", "2026-03-29T01:00:00+03:00"),
+    ("America/Havana", "2026-11-01T00:30:00-05:00", "2026-11-01", "2026-11-01T00:00:00-05:00"),
+]
+
+
+def test_hours_and_days_begin_by_the_local_clock():
+    assert [(zone, moment, *bucket(zone, moment)) for zone, moment, _, _ in HOURS] == HOURS
+    clock = Clock(ZoneInfo("Asia/Dhaka"), now_ms=lambda: ms("2025-12-16T23:59:59.999+06:00"))
+    assert clock.today() == "2025-12-16"
+
+
+def test_time_is_the_systems_unless_told_otherwise_and_written_in_utc_with_milliseconds():
+    assert iso(1_765_860_518_412) == "2025-12-16T04:48:38.412Z"
+    assert iso(1_765_860_518_002) == "2025-12-16T04:48:38.002Z"
+    before = datetime.now(UTC).timestamp() * 1000 - 1
+    assert before <= system_now_ms() <= datetime.now(UTC).timestamp() * 1000 + 1
+    assert Clock(ZoneInfo("UTC")).now_ms is system_now_ms

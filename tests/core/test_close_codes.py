@@ -1,0 +1,24 @@
+"""Clients know the close codes of the server (koyjabo.core.close_codes)."""
+
+from __future__ import annotations
+
+import re
+
+from support.programs.processes import ROOT
+
+from koyjabo.core import close_codes
+
+REFUSALS = {
+    value for name, value in vars(close_codes).items() if name.isupper() and isinstance(value, int) and value >= 4000
+}
+
+
+def test_react_package_knows_every_code_of_a_refusal():
+    said = (ROOT / "clients/react/src/endings.ts").read_text()
+    known = {int(code) for code in re.findall(r"\b4\d{3}\b", said)}
+    assert known == REFUSALS
+
+
+def test_page_of_a_community_knows_the_code_of_a_lost_permission():
+    said = (ROOT / "koyjabo/static/communities/inside.js").read_text()
+    assert f"const FORBIDDEN = {close_codes.FORBIDDEN};" in said

@@ -1,0 +1,254 @@
+"""POST /api/visitor/register: what is refused as a body or a field, and what is kept of what is not."""
+
+from __future__ import annotations
+
+import gzip
+from io import BytesIO
+
+from support.application.site import Site, assert_error, nothing_counted
+from support.people.accounts import send as send_json
+
+ABSENT = object()
+HUGE = int("9" * 400)
+LONGEST = 512
+"""Characters of a page that are kept."""
+
+BAD_FIELDS = {
+    "visitorId": (ABSENT, None, 5, True, [], {}, "", "a" * 129, "আয়েশা", "a b", " a", "a\n", "a/b", "a\0"),
+    "timestamp": (
+        *("abc", "", "12.5", "0x10", "1_000", "१२", 12.5, True, False, [], {}),
+        *(float("nan"), float("inf"), [1702757318000]),
+    ),
+    **dict.fromkeys(("userAgent", "referrer", "page"), (5, 1.5, True, ["x"], {"x": 1})),
+    "visitId": ("", "a" * 129, "a b", "~made-up", "é", "a\n", 5, True, ["1"]),
+    "communityId": (5, True, ["x"], {}),
+}
+COLUMNS = {"userAgent": "user_agent", "referrer": "referrer", "page": "page"}
+
+
+def send(site: Site, headers: dict[str, str] | None = None, **fields: object):
+    body = {"visitorId": "ayesha", **fields}
+    body = {name: value for name, value in body.items() if value is not ABSENT}
+    return send_json(site.client, "/api/visitor/register", body, headers=headers)
+
+
+def kept(site: Site, column: str, headers: dict[str, str] | None = None, **fields: object) -> object:
+    """What the ledger has in `column` of a visit with these fields."""
+    answer = send(site, headers, **fields)
+    assert answer.status_code == 200, answer.text
+    return site.rows(f"SELECT {column} FROM visits ORDER BY id DESC LIMIT 1")[0][0]
+
+
+def test_bad_fields_are_refused_by_name(site):
+    with nothing_counted(site):
+        for field, values in BAD_FIELDS.items():
+            for bad in values:
+                assert_error(send(site, **{field: bad}), 400, "invalid_input", field)
+        answer = send(site, visitorId="", timestamp="soon", page=[], visitId="a b")
+        assert_error(answer, 400, "invalid_input", "visitorId", "timestamp", "page", "visitId")
+
+
+def test_visitor_id_is_kept_as_it_came(site):
+    for good in ("a", "a" * 128, "visitor_1702757318000_a1b2c3d4e", "A-z_0.9:"):
+        assert kept(site, "visitor_id", visitorId=good) == good
+
+
+def test_timestamp_is_kept_as_the_clients_word_and_days_go_by_the_servers_clock(site):
+    for sent, stored in (
+        *((1702757318000, 1702757318000), ("1702757318000", 1702757318000), (1702757318000.0, 1702757318000)),
+        *((-5, -5), ("-5", -5), (0, 0), (2**63 - 1, 2**63 - 1), (None, None), (ABSENT, None)),
+        *((each, None) for each in (2**63, HUGE, str(HUGE), -HUGE)),  # integers that no database holds
+    ):
+        assert kept(site, "client_ms", timestamp=sent) == stored, sent
+    assert (kept(site, "at_ms", timestamp=5), kept(site, "day", timestamp=5)) == (site.time.ms, "2025-12-16")
+
+
+def test_unknown_community_is_not_found(site):
+    with nothing_counted(site):
+        for community in ("", "00000000-0000-4000-8000-000000000000", "site", "x" * 600, "a\0b", "\ud800"):
+            assert_error(send(site, communityId=community), 404, "unknown_community")
+
+
+def test_known_community_counts_for_itself_and_for_the_site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        site.add_community("c1")
+        assert send(site, communityId="c1").json["stats"]["totalVisits"] == 1
+        assert send(site, communityId=None).json["stats"]["totalVisits"] == 2
+        counted = "SELECT scope, visits, total, unique_visitors FROM counters ORDER BY scope"
+        assert site.rows(counted) == [("c1", 1, 1, 1), ("site", 2, 2, 1)]
+        assert site.recount() == []
+
+
+def test_idempotency_key_names_the_visit(site):
+    for bad in ("", '""', "a b", "~x", "a" * 129, '"a" "b"'):
+        assert_error(send(site, {"Idempotency-Key": bad}), 400, "invalid_input", "Idempotency-Key")
+    for first, again in (("bare", "bare"), ('"quoted"', '"quoted"'), ("both", '"both"')):
+        one, two = (send(site, {"Idempotency-Key": key}).json["visit"] for key in (first, again))
+        assert (one["duplicate"], two) == (False, {**one, "duplicate": True})
+    assert kept(site, "visit_id", {"Idempotency-Key": "of-header"}, visitId="of-body") == "of-body"
+    assert kept(site, "visit_id", {"Idempotency-Key": "of-header"}) == "of-header"
+
+
+def test_visit_id_is_the_visitors_own_and_visits_without_one_are_all_counted(site):
+    visitors = ({"visitorId": "babul"}, {"visitorId": "chandni"})
+    one, two = (send(site, visitId="+/=1", **visitor).json["visit"] for visitor in visitors)
+    three, four = (send(site).json["visit"] for _ in range(2))
+    assert [each["duplicate"] for each in (one, two, three, four)] == [False] * 4
+    assert [each["ordinal"] - one["ordinal"] for each in (two, three, four)] == [1, 2, 3]
+
+
+def test_the_first_language_of_the_header_is_kept_without_its_country(site):
+    for header, language in {
+        "bn-BD,bn;q=0.9,en;q=0.8": "bn",
+        "EN": "en",
+        "*": None,
+        "": None,
+        "x" * 5000: None,
+    }.items():
+        assert kept(site, "language", headers={"Accept-Language": header}) == language
+
+
+def test_the_campaign_is_taken_from_the_page_before_its_query_is_cut(site):
+    long = "/map?fbclid=" + "x" * 3000 + "&utm_source=newsletter&utm_term=" + "y" * 300 + "#top"
+    assert kept(site, "page", page=long) == "/map"
+    assert kept(site, "campaign", page=long) == "utm_source=newsletter&utm_term=" + "y" * 120
+    assert kept(site, "campaign", page="/map?from=utm_source") is None
+    assert kept(site, "page", page="/" + "z" * 600 + "?utm_source=a") == "/" + "z" * (LONGEST - 1)
+
+
+def test_texts_are_kept_or_absent_and_cut_if_they_are_long(site):
+    for field, column in COLUMNS.items():
+        headers = {"User-Agent": ""} if field == "userAgent" else {}
+        assert kept(site, column, headers, **{field: "/ঢাকা"}) == "/ঢাকা"
+        assert not kept(site, column, headers, **{field: None})
+        assert not kept(site, column, headers)
+        stored = kept(site, column, **{field: "ক" * 2000})
+        assert set(stored) == {"ক"}
+        assert 256 <= len(stored) <= 1024
+
+
+def test_what_no_database_holds_is_replaced(database):
+    with Site(database.url) as site:
+        for bad in ("\0", "\ud83d", "\ude00\ud83d"):
+            for field, column in COLUMNS.items():
+                stored = kept(site, column, **{field: f"/a{bad}b"})
+                assert (stored[:2], stored[-1:], "\0" in stored) == ("/a", "b", False)
+                stored.encode()
+        assert kept(site, "page", page="\ud83d\ude00") == "😀"  # two halves in their order
+
+
+def test_user_agent_falls_back_to_the_header(site):
+    header = {"User-Agent": "Header/1"}
+    assert kept(site, "user_agent", header) == "Header/1"
+    assert kept(site, "user_agent", header, userAgent=None) == "Header/1"
+    assert kept(site, "user_agent", header, userAgent="Body/2") == "Body/2"
+    long = kept(site, "user_agent", {"User-Agent": "x" * 4000})
+    assert (set(long), len(long) <= 1024) == ({"x"}, True)
+
+
+def test_referrer_is_kept_as_origin_and_path(site):
+    """An origin is scheme, host and port (RFC 6454): no password."""
+    for sent, stored in {
+        "direct": None,
+        "": None,
+        "?q=secret": None,
+        "https://google.com": "https://google.com",
+        "https://google.com/a/b?q=secret": "https://google.com/a/b",
+        "https://google.com/#secret?q": "https://google.com/",
+        "https://google.com?q#x": "https://google.com",
+        f"https://google.com/a?q={'x' * 3000}": "https://google.com/a",
+    }.items():
+        assert kept(site, "referrer", referrer=sent) == stored, sent
+    assert "secret" not in kept(site, "referrer", referrer="https://me:secret@example.com/a")
+
+
+GOOD = b'{"visitorId": "ayesha"}'
+
+
+LARGEST = 16 * 1024
+
+
+NO_OBJECTS = (
+    *(b"", b" ", b"visitorId=ayesha", b'"ayesha"', b"null", b"5", b"[]", b'[{"visitorId": "ayesha"}]', b"\x00"),
+    *(b'{"visitorId": "ayesha"', b'{"visitorId": "ayesha"} {}', b"{'visitorId': 'ayesha'}"),
+    *(
+        b'{"visitorId": "ayesha", "page": "\xff"}',
+        b'{"visitorId": "ayesha", "more": ' + b"[" * 4000 + b"]" * 4000 + b"}",
+    ),
+    *(b"[" * 8000, b'{"a":' * 3000),
+)
+
+
+TYPES = ("application/json", "application/json; charset=utf-8", "APPLICATION/JSON", "application/problem+json")
+
+
+TYPES += ("text/plain", "text/plain;charset=UTF-8")
+
+
+OTHER_TYPES = (
+    *({}, {"Content-Type": ""}, {"Content-Type": "application/x-www-form-urlencoded"}),
+    *(
+        {"Content-Type": f"{media}"}
+        for media in ("multipart/form-data; boundary=x", "text/html", "application/octet-stream")
+    ),
+    {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    {"Content-Type": "text/plain", "Content-Encoding": "br"},
+)
+
+
+def padded(size: int) -> bytes:
+    return b'{"visitorId": "ayesha", "more": "%s"}' % (b"x" * (size - 35))
+
+
+def test_body_that_is_no_json_object_is_refused(site):
+    with nothing_counted(site):
+        for body in NO_OBJECTS:
+            for media in ("application/json", "text/plain"):
+                assert_error(site.post(data=body, content_type=media), 400, "invalid_json")
+
+
+def test_json_is_taken_under_any_name_of_it(site):
+    before = site.stats()["totalVisits"]
+    told = [site.post(data=GOOD, content_type=media).json["stats"]["totalVisits"] for media in TYPES]
+    assert told == [before + 1 + number for number in range(len(TYPES))]
+
+
+def test_anything_else_is_unsupported(site):
+    with nothing_counted(site):
+        for headers in OTHER_TYPES:
+            for body in (GOOD, gzip.compress(GOOD)):
+                assert_error(site.post(data=body, headers=headers), 415, "unsupported_media_type")
+
+
+def test_16_kb_are_taken_and_not_a_byte_more(site):
+    before = site.stats()["totalVisits"]
+    assert len(padded(LARGEST)) == LARGEST
+    assert site.post(data=padded(LARGEST), content_type="application/json").status_code == 200
+    assert site.stats()["totalVisits"] == before + 1
+    with nothing_counted(site):
+        for media in ("application/json", "text/plain"):
+            for size in (LARGEST + 1, 100 * LARGEST):
+                assert_error(site.post(data=padded(size), content_type=media), 413, "body_too_large")
+
+
+def test_body_without_a_length_is_measured_too(site):
+    chunked = {"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    for size, status in ((LARGEST, 200), (LARGEST + 1, 413)):
+        body = BytesIO(padded(size))
+        answer = site.post(input_stream=body, content_type="application/json", environ_overrides=chunked)
+        assert answer.status_code == status, answer.text
+
+
+def test_unknown_fields_are_ignored(site):
+    before = site.stats()["totalVisits"]
+    more = rb'"ordinal": 7, "success": false, "at_ms": 1, "scope": "x", "stats": {"totalVisits": 1}, "\ud800": "\ud800"'
+    answer = site.post(data=b'{"visitorId": "ayesha", ' + more + b"}", content_type="application/json")
+    assert list(answer.json["visit"]) == ["ordinal", "today", "duplicate", "share"]
+    assert (answer.json["visit"]["ordinal"], answer.json["visit"]["duplicate"]) == (before + 1, False)
+    assert site.rows("SELECT scope, at_ms FROM visits ORDER BY id DESC LIMIT 1") == [("site", site.time.ms)]
+
+
+def test_last_of_two_equal_keys_counts(site):
+    answer = site.post(data=b'{"visitorId": "", "visitorId": "last_one"}', content_type="application/json")
+    assert answer.status_code == 200
+    assert site.rows("SELECT visitor_id FROM visits ORDER BY id DESC LIMIT 1") == [("last_one",)]

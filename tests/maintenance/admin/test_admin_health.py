@@ -1,0 +1,146 @@
+"""The page Health: what is well and what is not, and whom the server takes one for."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+
+from koyjabo.core.identity import OPERATOR
+from koyjabo.counting.services import CountingServices
+from koyjabo.database.executor import DatabaseThread
+from koyjabo.maintenance.admin.health_words import ADVICE, LABELS, SENTENCES
+from koyjabo.maintenance.health import checks
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.network import geolocation
+
+PEER = "10.0.0.9"
+FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    """Not on PostgreSQL, which has a clock of its own: one that is set by a test would be reported as wrong."""
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def hops(page):
+    """Address by number of proxies, and the number that is in force."""
+    found = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
+    return [address for _, address, _ in found], [int(number) for number, _, is_in_force in found if is_in_force]
+
+
+def seen_from(site, admin, **headers):
+    environ = {"REMOTE_ADDR": PEER}
+    answer = admin.client.get("/admin/health", headers={**admin.headers, **headers}, environ_overrides=environ)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_every_check_is_said_with_its_level(site, admin):
+    site.register("ayesha")
+    page = admin.get("/admin/health")
+    levels = dict(re.findall(r'<li id="check-(\w+)" data-level="(\w+)"', page))
+    report = site.services[MaintenanceServices].health.report(OPERATOR, False)
+    assert levels == {check.name: check.level for check in report.checks}
+    assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
+    assert re.search(r"(SQLite|PostgreSQL) answers in \d+\.\d ms\. It has [\d.]+ [kMG]?B\.", words(page))
+    for said in ("Not used (single worker)", "Saved so far: 1", "No backup is known. Make one every night"):
+        assert said in words(page)
+
+
+def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
+    for path in ("/admin/", "/admin/users", "/admin/settings"):
+        assert re.search(r'data-kind="good" data-health>\s*<span class="hidden-text">All is well<', admin.get(path))
+    site.register("ayesha")
+    site.time.pass_(seconds=11)
+    assert 'data-kind="warning" data-health>' in admin.get("/admin/")
+
+
+def test_every_result_of_a_check_has_words():
+    source = inspect.getsource(checks)
+    codes = set(re.findall(r'Check\("(\w+)", [^"]+, "(\w+)"', source.replace("\n", " ")))
+    codes |= {("redis", "slow"), ("redis", "answers"), ("backups", "old"), ("version", "newer"), ("retention", "late")}
+    assert {f"{name}.{code}" for name, code in codes} <= set(SENTENCES)
+    assert set(ADVICE) <= set(SENTENCES)
+    assert {name.partition(".")[0] for name in SENTENCES} == set(LABELS)
+
+
+def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch, tmp_path):
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+    with Site(sqlite_database.url) as site:
+        page = words(panel(site).get("/admin/health"))
+    assert "places are unknown. Run make assets, then restart the server." in page
+
+
+def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_missing(site, admin):
+    page = admin.get("/admin/health")
+    assert "make assets" not in words(page)
+    assert site.settings["SECRET_KEY"] not in page
+    assert site.database_url not in page
+    assert "koyjabo.db" not in page
+
+
+def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(site, admin):
+    page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
+    assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [0])
+    assert f"The server sees your address as {PEER} ." in words(page)
+    tables = ("audit_log", "visits", "sessions", "users", "communities")
+    kept = "".join(str(site.rows(f"SELECT * FROM {table}")) for table in tables)
+    assert not any(address in kept for address in (PEER, "203.0.113.5", "198.51.100.7"))
+
+
+def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
+        said = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        page = seen_from(site, panel(site), **{"X-Forwarded-For": said})
+        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
+        assert "The server sees your address as 2001:db8::1 ." in words(page)
+
+
+def test_forwarded_addresses_that_are_none_do_no_harm(site, admin):
+    page = seen_from(site, admin, **{"X-Forwarded-For": ", <script>alert(1)</script>,," + "1.1.1.1," * 50})
+    assert "<script>alert" not in page
+    assert len(hops(page)[0]) == 11
+
+
+@pytest.mark.parametrize("may_be_lost", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_storage_that_the_next_deploy_deletes_is_warned_of(sqlite_database, monkeypatch, may_be_lost):
+    monkeypatch.setattr("os.path.ismount", lambda _: False)  # the tests' files may lie on a disk of their own
+    with Site(sqlite_database.url, ALLOW_EPHEMERAL_STORAGE=str(int(may_be_lost))) as site:
+        assert ("The next deploy will delete" in panel(site).get("/admin/health")) is may_be_lost
+
+
+def test_state_of_the_server_is_told_while_the_database_does_not_answer(site, admin, monkeypatch):
+    """Open pages must learn that visits are not saved just then; `/readyz` tells everyone as much."""
+    assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
+
+    def fail(_):
+        raise OperationalError("", {}, Exception("away"))
+
+    monkeypatch.setattr(DatabaseThread, "_connected", fail)
+    site.services[CountingServices].unsaved.since_ms = site.time.ms
+    said = json.loads(admin.get("/admin/state"))
+    assert (said["unsaved"], said["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
+    admin.get("/admin/users", 503)
+    Reader(site).get("/admin/state", 303)
+    site.services[CountingServices].unsaved.since_ms = None
+    site.time.pass_(seconds=11)
+    assert json.loads(admin.get("/admin/state"))["health"] == "danger"
+
+
+def test_time_of_another_day_is_said_with_the_day(site, admin):
+    site.services[CountingServices].unsaved.since_ms = site.time.ms - 86_400_000
+    assert "since 15 Dec, 10:48:38." in json.loads(admin.get("/admin/state"))["unsaved"]

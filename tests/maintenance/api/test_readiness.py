@@ -1,0 +1,89 @@
+"""`/readyz` is red while visitors should be sent elsewhere, before they are told so."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from support.programs.processes import ROOT, suspended, wait_until
+from support.servers.server import Server
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database) -> Server:
+    return module_servers(module_sqlite_database).start()
+
+
+@pytest.fixture(autouse=True)
+def ready(server: Server) -> None:
+    """The tests before have left it running, and it forgets what they did."""
+    wait_until(lambda: server.get("/readyz").ok, "it is green", timeout_s=30)
+
+
+def checks(server: Server) -> dict[str, dict]:
+    return server.get("/readyz").json()["checks"]
+
+
+def test_red_while_visits_wait_for_their_commit_and_green_after(server):
+    answers: list[int] = []
+    with closing(sqlite3.connect(server.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
+        visit.start()
+        found = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
+        assert answers == [], "it was red only after the visitor was told"
+        assert found["database"]["ok"], "reads go on"
+        assert server.get("/readyz").headers["Retry-After"]
+        other.execute("ROLLBACK")
+    visit.join()
+    assert answers == [200]
+    wait_until(lambda: server.get("/readyz").ok, "it is green again")
+
+
+def test_red_after_a_commit_failed_and_not_for_ever(server):
+    """Who is sent elsewhere because of it cannot show that it is over."""
+    with closing(sqlite3.connect(server.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert server.post_visit("ayesha").status_code == 503
+        assert checks(server)["writer"] == {"ok": False, "error": "The last commit failed."}
+        other.execute("ROLLBACK")
+    wait_until(lambda: server.get("/readyz").ok, "it is green though nobody came", timeout_s=15)
+
+
+def test_red_while_the_worker_has_too_much_to_do(server):
+    late = wait_until(lambda: late_after_a_stop(server), "it says that it was late", timeout_s=60)
+    assert late["loop"]["ms"] > 1000
+    wait_until(lambda: server.get("/readyz").ok, "it is green again")
+
+
+def late_after_a_stop(server: Server) -> dict[str, dict] | None:
+    """What it says in the second for which it says so; None if that passed before anybody could ask."""
+    with suspended(server.workers()):
+        time.sleep(2.5)  # as long as it has too much to do: it is late by the rest of this
+    ends = time.monotonic() + 1
+    while time.monotonic() < ends:
+        if not (found := checks(server))["loop"]["ok"]:
+            return found
+    return None
+
+
+def test_health_check_of_the_image_asks_the_server_and_no_proxy(server):
+    (command,) = re.findall(r"^HEALTHCHECK .*\n +CMD (.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    said = [sys.executable, *json.loads(command)[1:]]
+    surroundings = {**os.environ, "PORT": str(server.port), "http_proxy": "http://127.0.0.1:1"}
+
+    def status() -> int:
+        return subprocess.run(said, env=surroundings, capture_output=True, timeout=20, check=False).returncode
+
+    assert status() == 0
+    server.stop()
+    assert status() == 1
+    server.start()

@@ -1,0 +1,89 @@
+"""What admins of the site do in the panel: each action leaves a line in the audit log, and its outcome is seen."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import try_login
+from support.people.admins import Scene, id_of, last_line, panel
+from support.people.page_readers import words
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture
+def scene(site, admin):
+    return Scene(site)
+
+
+def test_community_is_created_and_changed(site, admin):
+    admin.send("/admin/communities/new", name="Mirpur 10", description="By bus", open="on")
+    location = admin.location
+    assert "Mirpur 10 was created." in admin.get(location)
+    assert last_line(site) == ("Rani", "community.create", "Mirpur 10")
+    path = location.partition("?")[0]
+    admin.send(path, name="Mirpur 11", description="By bus", listed="on")
+    assert "Mirpur 11" in words(admin.get(admin.location))
+    assert last_line(site) == ("Rani", "community.change", "Mirpur 10")
+    assert site.rows("SELECT name, is_open, is_listed FROM communities") == [("Mirpur 11", 0, 1)]
+
+
+def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site, admin, scene):
+    for path in ("/admin/communities/new", f"/admin/communities/{scene.community}"):
+        page = admin.send(path, 422, name=" ", description="kept <b>")
+        assert "must have 1 to 200 characters" in page
+        assert 'aria-describedby="name-error" aria-invalid="true"' in page
+        assert "kept &lt;b&gt;" in page
+    assert site.rows("SELECT count(*) FROM communities") == [(1,)]
+
+
+def test_community_is_archived_and_restored(site, admin, scene):
+    path = f"/admin/communities/{scene.community}"
+    admin.confirm(f"{path}/archive")
+    page = admin.get(admin.location)
+    assert "This community is hidden from everyone." in page
+    assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
+    assert scene.member.get(f"/api/communities/{scene.community}").status_code == 404
+    assert "Archived" in words(admin.get("/admin/communities"))
+    admin.send(path, 404, name="Not now")
+    admin.send(f"{path}/restore")
+    assert "Mirpur 10 was restored." in admin.get(admin.location)
+    assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
+    assert scene.member.get(f"/api/communities/{scene.community}").status_code == 200
+
+
+def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
+    path = f"/admin/users/{scene.member.id}"
+    admin.confirm(f"{path}/promote")
+    assert "This user is now a site admin." in admin.get(admin.location)
+    assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
+    admin.confirm(f"{path}/demote")
+    assert last_line(site) == ("Rani", "user.demote", "babul@example.com")
+    assert scene.member.get("/api/auth/me").json["is_admin"] is False
+
+
+def test_account_is_disabled_and_enabled(site, admin, scene):
+    path = f"/admin/users/{scene.member.id}"
+    admin.confirm(f"{path}/disable")
+    assert "Disabled" in words(admin.get(admin.location))
+    assert last_line(site) == ("Rani", "user.disable", "babul@example.com")
+    assert scene.member.get("/api/auth/me").status_code == 401
+    assert try_login(site, "babul").status_code == 401
+    admin.send(f"{path}/enable")
+    assert last_line(site) == ("Rani", "user.enable", "babul@example.com")
+    assert try_login(site, "babul").status_code == 200
+
+
+def test_nobody_disables_themselves(site, admin):
+    path = f"/admin/users/{id_of(site, 'rani')}"
+    assert f'action="{path}/disable"' not in admin.get(path)
+    assert 'role="alert">You cannot disable your own account.' in admin.confirm(f"{path}/disable", 403)

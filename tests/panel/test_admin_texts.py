@@ -1,0 +1,77 @@
+"""What others have written shows in the panel and on pages of communities as text, whatever it looks like."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from support.people.accounts import sign_up
+from support.people.admins import Scene, panel
+
+from koyjabo.counting.services import CountingServices
+
+HOSTILE = """<script>alert(1)</script>"'><img src=x onerror=alert(2)>{{ 7*7 }}100% %(name)s"""
+ESCAPED = "&lt;script&gt;alert(1)&lt;/script&gt;&#34;&#39;&gt;&lt;img src=x onerror=alert(2)&gt;{{ 7*7 }}100% %(name)s"
+OUR_TAGS = re.compile(r"<(script|img)\b[^>]*>")
+
+
+@pytest.fixture(scope="module")
+def scene(site):
+    scene = Scene(site, name=HOSTILE, description=HOSTILE)
+    texts = {"userAgent": HOSTILE, "referrer": HOSTILE, "page": HOSTILE}
+    site.register("ayesha", communityId=scene.community, **texts)
+    site.rows("UPDATE visits SET place = :text", text=HOSTILE)
+    site.rows("UPDATE users SET name = :text WHERE id = :id", text=HOSTILE, id=scene.member.id)
+    answer = sign_up(site, "chandana").get("/api/auth/me")
+    assert answer.status_code == 200
+    return scene
+
+
+@pytest.fixture(scope="module")
+def admin(site, scene):
+    reader = panel(site)
+    path = f"/admin/communities/{scene.community}"
+    reader.send(path, name=f"{HOSTILE}!", description=HOSTILE)
+    reader.send(f"{path}/members/{scene.member.id}", role="moderator")
+    return reader
+
+
+def paths(scene):
+    community, user = f"/admin/communities/{scene.community}", f"/admin/users/{scene.member.id}"
+    found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
+    found += [
+        f"/communities/{scene.community}{page}" for page in ("", "/members", "/dashboard", "/settings", "/delete")
+    ]
+    asked = quote(HOSTILE)
+    searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")
+    searches += ("settings?query", "find?q")
+    return found + [f"/admin/{search}={asked}" for search in searches]
+
+
+def test_texts_of_others_are_text(admin, scene):
+    for path in paths(scene):
+        page = admin.get(path)
+        assert ESCAPED in page, path
+        assert HOSTILE not in page
+        tags = [tag[0] for tag in OUR_TAGS.finditer(page)]
+        assert all('src="/static/' in tag or 'type="application/json"' in tag for tag in tags), path
+
+
+def test_places_are_text_in_what_scripts_read(site, admin, scene):
+    site.register("babul")
+    site.services[CountingServices].visits.keep_active("babul", HOSTILE)
+    for path in ("/", "/admin/"):
+        blocks = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', admin.get(path), re.DOTALL)
+        assert blocks
+        assert "<" not in "".join(blocks)
+
+
+def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, scene):
+    question = admin.send(f"/admin/users/{scene.member.id}/promote", 200)
+    assert ESCAPED in question
+    assert HOSTILE not in question
+    assert ESCAPED in admin.send("/admin/communities/new", 422, name="", description=HOSTILE)
+    path = f"/admin/communities/{scene.community}/members"
+    assert f'value="{ESCAPED}"' in admin.send(path, 422, email=HOSTILE, role="member")
+    assert ESCAPED in admin.send("/admin/data/total", 422, total=HOSTILE, reason="")

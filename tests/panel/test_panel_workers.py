@@ -1,0 +1,156 @@
+"""What the panel does over two workers, on real ones: archive a community, recount the ledger, know each other, and
+say on every page since when visits cannot be saved.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+from support.clients.members import Member, promote
+from support.clients.worker_connections import only, two_workers
+from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
+from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
+from koyjabo.cluster.workers_redis import RedisWorkers
+from koyjabo.core.runtime import ThreadRuntime
+
+SOON_S = 8.0
+ZONE = ZoneInfo("Asia/Dhaka")
+HEARD_S = 5.0
+"""By then every worker has heard what another tells."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, shared_redis, tmp_path_factory) -> Server:
+    with shared_redis.client() as client:
+        client.flushall()
+    database = SqliteDatabase.migrated(tmp_path_factory.mktemp("database") / "koyjabo.db")
+    return two_workers(module_servers(database, REDIS_URL=shared_redis.url))
+
+
+@pytest.fixture(scope="module")
+def boss(server) -> Member:
+    boss = Member(server, "boss")
+    promote(server, boss)
+    return boss
+
+
+def stored(server: Server, statement: str) -> list[tuple]:
+    connection = sqlite3.connect(server.database.path)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+def begun(server: Server) -> int:
+    return stored(server, "SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
+
+
+def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
+    """A third worker recounts, as Redis has it, and neither of the two begins another."""
+    client = connect(shared_redis.url)
+    third = RedisWorkers(client, Outbox(ThreadRuntime(), client.ping, lambda: None))
+    busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
+    before = begun(server)
+    wait_until(lambda: third.report(busy) or len(third.live()) == 3, "it is known to Redis")
+    deadline = time.monotonic() + HEARD_S
+    while time.monotonic() < deadline:  # it goes on telling, until the others have heard of it
+        third.report(busy)
+        time.sleep(0.5)
+    for worker in server.workers():
+        third.report(busy)
+        with only(server, worker):
+            boss.send_form("/data/recount")
+    assert begun(server) == before
+    third.report(busy._replace(recount=None))
+
+    def begins() -> bool:
+        boss.send_form("/data/recount")
+        return begun(server) > before
+
+    wait_until(begins, "it is over, and another begins", every_s=0.5)
+
+
+class Panel:
+    """The panel of an admin, on a connection that stays with one worker."""
+
+    def __init__(self, server: Server, boss: Member) -> None:
+        cookies = boss.http.cookies.get_dict()
+        self._headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+
+    def get(self, path: str) -> str:
+        self._connection.request("GET", path, headers=self._headers)
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        assert answer.status == 200, text
+        return text
+
+    def unsaved(self) -> str:
+        text = self.get("/admin/state")
+        assert len(text.encode()) <= 300
+        return json.loads(text)["unsaved"]
+
+    def is_red(self) -> bool:
+        return json.loads(self.get("/admin/state"))["health"] == "danger"
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@contextmanager
+def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
+    """One on each worker."""
+    with ExitStack() as stack:
+        found = []
+        for worker in server.workers():
+            with only(server, worker):
+                found.append(Panel(server, boss))
+                stack.callback(found[-1].close)
+                found[-1].get("/admin/state")
+        yield found
+
+
+def seconds_of_day(text: str) -> int:
+    hours, minutes, seconds = map(int, re.findall(r"\d+", text)[-3:])
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def test_every_worker_says_since_when_visits_are_not_saved_and_when_one_is(server, boss):
+    with panels(server, boss) as both, ThreadPoolExecutor(1) as visitors:
+        assert [each.unsaved() for each in both] == ["", ""]
+        with server.database.locked():
+            came, began = datetime.now(ZONE), time.monotonic()
+            visit = visitors.submit(server.post_visit, "ayesha", "1")
+            for each in both:
+                wait_until(each.unsaved, "it is said", timeout_s=SOON_S)
+            assert time.monotonic() - began < SOON_S
+            said = {each.unsaved() for each in both}
+            assert all(each.startswith("Visits have not been saved since ") for each in said)
+            expected = seconds_of_day(f"{came:%H:%M:%S}")
+            assert all((seconds_of_day(each) - expected) % 86_400 in (0, 1, 2) for each in said)
+            assert all(each.is_red() for each in both)
+            page = both[0].get("/admin/users")
+            assert re.search(r'<p class="[^"]*"[^>]*>Visits have not been saved since', page)
+        assert visit.result().status_code in (200, 503)
+        assert server.post_visit("ayesha", "2").status_code == 200
+        ended = time.monotonic()
+        for each in both:
+            wait_until(lambda each=each: not each.unsaved(), "it is not said any more", timeout_s=SOON_S)
+        assert time.monotonic() - ended < SOON_S
+        assert all(server.get("/readyz").ok for _ in both)

@@ -1,0 +1,97 @@
+"""A viewer of the site sees the panel, but nothing that is personal, and can do nothing there."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.people.admins import Scene, address, panel, routes
+from support.people.page_readers import FOR_SCRIPTS, Reader, words
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.identity import OPERATOR
+from koyjabo.webkit.panel import FOR_VIEWERS
+
+VISITOR = "visitor_1702757318000_a1b2c3d4e"
+EMAIL = re.compile(r"[\w.]+@[\w.]+")
+MEANINGS = re.compile(r'(?s)<td[^>]* lang="en">.*?</td>')
+"""Of settings: they have examples of emails."""
+
+
+@pytest.fixture(scope="module")
+def scene(site):
+    """With visits, an invitation, an email in the audit log's details, and somebody who has only an id of digits."""
+    scene = Scene(site)
+    scene.values["ordinal"] = str(site.register(VISITOR, communityId=scene.community).ordinal)
+    site.register("40004")
+    path = f"/api/communities/{scene.community}"
+    scene.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
+    scene.founder.patch(path, json={"description": "Write to babul@example.com, please"})
+    site.services[AccountServices].users.unlock(OPERATOR, scene.member.id)  # of which the audit log says the email
+    return scene
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture(scope="module")
+def viewer(site):
+    reader = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    return reader
+
+
+@pytest.fixture(scope="module")
+def rules(site):
+    found = [rule for rule in routes(site, "GET") if rule.endpoint.removeprefix("admin.") in FOR_VIEWERS]
+    assert len(found) == len(FOR_VIEWERS)
+    return found
+
+
+def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, scene, rules, admin, viewer):
+    """Neither a form, but those of every page, nor a link."""
+    hidden = [VISITOR, "40004", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
+    paths = {address(site, rule, **scene.values) for rule in rules} - FOR_SCRIPTS
+    seen = "".join(admin.get(path) for path in paths)
+    assert all(each in seen for each in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
+    allowed = "|".join(re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in rules)
+    for path in paths:
+        page = viewer.get(path)
+        assert [each for each in hidden if each in page] == [], path
+        assert EMAIL.findall(words(MEANINGS.sub("", page))) == [], path
+        assert "/invitations/" not in page
+        assert set(re.findall(r'<form method="post" action="([^"]+)"', page)) == {"/logout"}, path
+        assert page.count('method="post"') == 3  # that, the themes and the languages
+        links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
+        assert [each for each in links if not re.fullmatch(allowed, each)] == [], path
+        assert "You are a viewer of this panel" in page
+
+
+def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, scene, viewer):
+    assert "Nothing found." in viewer.get("/admin/users?query=babul@")
+    assert "Babul" in viewer.get("/admin/users?query=bab")
+    for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):
+        assert "No visit matches." in viewer.get(f"/admin/visits?text={text}")
+    found = words(viewer.get("/admin/visits?text=1"))
+    assert "•••" in found
+    assert "No visit matches." not in found
+
+
+def test_right_of_a_viewer_ends_at_once(site):
+    reader = Reader(site).sign_up("late")
+    reader.get("/admin/", 403)
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'late@example.com'")
+    page = reader.get("/admin/")
+    assert '<a href="/admin/" aria-current="page">' in page
+    site.rows("UPDATE users SET is_viewer = false WHERE email = 'late@example.com'")
+    reader.get("/admin/", 403)
+    assert 'href="/admin/"' not in reader.get("/account")
+
+
+def test_account_page_and_panel_say_who_is_a_viewer(admin, viewer):
+    assert "Viewer of the panel" in words(viewer.get("/account"))
+    page = words(admin.get("/admin/users?query=nila"))
+    assert "Nila nila@example.com" in page
+    assert "Viewer" in page

@@ -1,0 +1,163 @@
+"""An account that was deleted is gone at once and altogether, and no number knows it."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import PASSWORD, sign_up, try_login
+from support.people.communities import found, give
+from support.sites.full_account import Life, figures, tables_of_users, tables_with
+from support.sites.full_site import register
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import LastAdmin
+from koyjabo.database import throttle
+from koyjabo.personal_data import deletion
+from koyjabo.personal_data.services import PersonalDataServices
+from koyjabo.reports.services import PeopleServices
+from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.visit_log.visit_log import Filter
+
+ME = "/api/auth/me"
+RIGHT = {"password": PASSWORD}
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def life(site) -> Life:
+    return Life(site)
+
+
+def delete(life: Life):
+    return life.ayesha.delete(ME, json={**RIGHT, "code": life.app.next_code()})
+
+
+def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, life):
+    marks = life.ayesha.id, life.ayesha.email, "Ayesha"
+    assert tables_with(site, *marks) == tables_of_users()
+    assert site.recount() == []
+    before, told = figures(life), []
+    site.services.signals.access_revoked.connect(told.append, weak=False)
+    (version,) = site.rows("SELECT version FROM access_version")[0]
+    answer = delete(life)
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert tables_with(site, *marks) == set()
+    assert site.recount() == []
+    assert figures(life) == before
+    assert (set(told), site.rows("SELECT version FROM access_version")) == ({life.ayesha.id}, [(version + 1,)])
+    assert_error(life.ayesha.get(ME), 401, "invalid_token")
+    assert (life.ayesha.renew().status_code, try_login(site).status_code, delete(life).status_code) == (401, 401, 401)
+    columns = "actor_id, actor, target_kind, target_id, target, details, place"
+    assert site.rows(f"SELECT {columns} FROM audit_log WHERE action = 'user.delete'") == [
+        ("", "", "user", "", "", "{}", "")
+    ]
+    assert site.rows("SELECT DISTINCT actor, place FROM audit_log WHERE actor_id = '~'") == [("", "")]
+    other = sign_up(site)
+    assert other.id != life.ayesha.id, "the email is free again"
+    assert other.get("/api/communities").json[0]["role"] is None
+
+
+def test_visits_stay_without_a_user(site, life):
+    assert_error(life.ayesha.delete(ME, json={}), 400, "invalid_input", "password")
+    assert_error(life.ayesha.delete(ME, json={"password": "rickshaw at noon"}), 401, "wrong_credentials")
+    assert_error(life.ayesha.delete(ME, json=RIGHT), 401, "wrong_code")
+    total = site.stats()["totalVisits"]
+    assert delete(life).status_code == 204
+    boss = site.services[AccountServices].credentials.find(life.boss.email)
+    visits = site.services[VisitLogServices].log.page(boss, Filter()).visits
+    assert len(visits) == total
+    assert {(visit.user_id, visit.user) for visit in visits} == {(None, None)}
+    site.register("v1", communityId=life.theirs)  # the browser goes on as the person that it was
+    assert site.services[PeopleServices].reports.weekly(life.theirs).people == (1, 0)
+    assert site.recount() == []
+
+
+def test_last_admin_of_a_community_has_something_to_do_first(site, life):
+    site.rows("UPDATE memberships SET role = 'member' WHERE user_id = :id", id=life.karim.id)
+    before, answer = tables_with(site, life.ayesha.id), delete(life)
+    assert_error(answer, 409, "last_admin", life.hers)
+    assert "Make another member an admin there first, or delete the community." in answer.json["error"]
+    assert answer.json["details"] == {life.hers: "Mirpur 10"}
+    assert (tables_with(site, life.ayesha.id), life.ayesha.get(ME).status_code) == (before, 200)
+    site.rows("UPDATE communities SET archived_ms = 1 WHERE id = :id", id=life.hers)
+    assert delete(life).status_code == 204
+
+
+def test_last_admin_of_the_site_has_something_to_do_first(site, life):
+    answer = life.boss.delete(ME, json=RIGHT)
+    assert_error(answer, 409, "last_admin")
+    assert "Make another user a site admin first." in answer.json["error"]
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=life.ayesha.id)
+    assert life.boss.delete(ME, json=RIGHT).status_code == 204
+
+
+def test_of_two_admins_who_leave_at_once_one_stays(site):
+    karim, community, both = sign_up(site, "karim"), "", threading.Barrier(2)
+
+    def leave(where: Site, user_id: str) -> type | None:
+        account = where.services[AccountServices].users.get(boss, user_id)
+        both.wait(10)
+        try:
+            where.services[PersonalDataServices].deletion.delete(account)
+        except LastAdmin as problem:
+            return type(problem)
+        return None
+
+    sign_up(site, "boss")
+    site.rows("UPDATE users SET is_admin = true WHERE email = 'boss@example.com'")
+    boss = site.services[AccountServices].credentials.find("boss@example.com")
+    with Site(site.database_url) as another, ThreadPoolExecutor() as threads:
+        for number in range(3):
+            ayesha = sign_up(site, f"ayesha{number}")
+            community = found(karim)["id"]
+            give(karim, community, ayesha, "admin")
+            calls = ((site, ayesha.id), (another, karim.id))
+            outcomes = [threads.submit(leave, *call) for call in calls]
+            assert {outcome.result(20) for outcome in outcomes} == {None, LastAdmin}
+            assert site.rows("SELECT count(*) FROM memberships WHERE community_id = :id", id=community) == [(1,)]
+            if not site.rows("SELECT 1 FROM users WHERE id = :id", id=karim.id):
+                karim = sign_up(site, "karim")
+
+
+def test_visit_that_was_on_its_way_is_nobodys(site, life):
+    """It is committed after the account is gone."""
+
+    def arrive(user_id: str) -> None:
+        for number, scope in enumerate(("site", life.theirs, life.hers)):
+            register(site, 100 + number, scope, user_id=user_id)
+
+    site.services.signals.access_revoked.connect(arrive, weak=False)
+    total = site.stats()["totalVisits"]
+    assert delete(life).status_code == 204
+    assert site.stats()["totalVisits"] == total + 3
+    assert tables_with(site, life.ayesha.id) == set()
+    assert site.recount() == []
+
+
+def test_account_with_very_many_rows_is_deleted_in_pieces(site, life, monkeypatch):
+    """No transaction is long; what was begun is continued, and in between all numbers agree."""
+    monkeypatch.setattr(throttle, "FIRST", 2)
+    monkeypatch.setattr(throttle, "FEWEST", 2)
+    monkeypatch.setattr(throttle, "MOST", 2)
+    monkeypatch.setattr(deletion, "PATIENCE_S", 0)
+    before, statuses = figures(life), []
+    while not statuses or statuses[-1] == 503:
+        answer = delete(life)
+        statuses.append(answer.status_code)
+        assert site.recount() == []
+        assert figures(life) == before
+        if answer.status_code == 503:
+            assert_error(answer, 503, "not_yet_forgotten")
+            assert answer.headers["Retry-After"] == "1"
+            assert life.ayesha.get(ME).status_code == 200
+    assert statuses[-1] == 204
+    assert len(statuses) > 3
+    assert tables_with(site, life.ayesha.id, life.ayesha.email, "Ayesha") == set()

@@ -1,0 +1,112 @@
+"""What is stored about an account: all of it, in pieces, for its owner, and no secret."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy.sql.util import find_tables
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.people.communities import found
+from support.sites.full_account import NAME, Life, tables_of_users
+
+from koyjabo.personal_data import export
+from koyjabo.personal_data.section_queries import SECTIONS, Owner
+
+EXPORT = "/api/auth/me/export"
+SECRETS = {
+    "password": "users",
+    "sealed": "totp_secrets",
+    "digest": "recovery_codes",
+    "public_key": "passkeys",
+    "refresh_id": "sessions",
+    "token": "pending_steps",
+}
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url, RATE_LIMIT_REPORTS="0") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def life(site) -> Life:
+    return Life(site)
+
+
+@pytest.fixture
+def exported(life):
+    answer = life.ayesha.get(EXPORT)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="koyjabo-account-2025-12-18.json"'
+    return answer.json
+
+
+def test_every_table_of_users_has_a_section():
+    owner = Owner("", "", "", True, ("here",))
+    tables = {table.name for each in SECTIONS for table in find_tables(each.select(owner), check_columns=True)}
+    assert tables_of_users() - tables == {"recovery_codes"}  # their number stands before the sections
+
+
+def test_rows_are_those_of_the_account(site, life, exported):
+    assert list(exported) == ["exported_at", "account", *(section.name for section in SECTIONS)]
+    assert [name for name, rows in exported.items() if not rows] == []
+    account = exported["account"]
+    told = {"name": NAME, "role": "member", "weekly_report": True, "unused_recovery_codes": 10}
+    told |= {"id": life.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
+    told |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
+    assert account == told | {name: account[name] for name in ("second_factor_at", "language")}
+    roles = {each["name"]: each["role"] for each in exported["memberships"]}
+    assert roles == {"Banani": "moderator", "Mirpur 10": "admin"}
+    assert [each["name"] for each in exported["founded_communities"]] == ["Mirpur 10"]
+    assert [(each["community"], each["invited_by"]) for each in exported["invitations"]] == [("Banani", "Karim")]
+    assert [each["email"] for each in exported["sent_invitations"]] == ["rahim@example.com"]
+    assert [each["name"] for each in exported["passkeys"]] == ["My phone"]
+    visitors = [(each["community_id"], each["visitor_id"]) for each in exported["visitors"]]
+    assert visitors == sorted([(life.theirs, "v1"), (life.hers, "v1")])
+    # Not the visits from before the login, nor from after it: others who know the visitorId could ask for them.
+    assert [each["visit_id"][0] for each in exported["visits"]] == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
+    assert {each["community_id"] for each in exported["presence"]} == {life.theirs, life.hers}
+    assert exported["presence"][0]["hours"][0].endswith(":00:00.000Z")
+    assert {each["action"] for each in exported["audit_about_membership"]} == {"member.role"}
+    assert {each["action"] for each in exported["audit_about_me"]} == {"user.unlock"}
+    assert "user.sign_up" in {each["action"] for each in exported["audit_by_me"]}
+    rows = site.rows("SELECT actor_id, action FROM audit_log ORDER BY id DESC LIMIT 1")
+    assert rows == [(life.ayesha.id, "user.export")]
+
+
+def test_no_secret_is_told(site, life, exported):
+    text = json.dumps(exported)
+    stored = [site.rows(f"SELECT {column} FROM {table}") for column, table in SECRETS.items()]
+    named = ("password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")
+    assert [each for each in named if f'"{each}"' in text] == []
+    assert [value for rows in stored for (value,) in rows if str(value) in text] == []
+    assert life.app.secret not in text
+
+
+def test_long_sections_come_in_pieces(life, exported, monkeypatch):
+    monkeypatch.setattr(export, "PIECE", 2)
+    again = life.ayesha.get(EXPORT).json
+    for section in SECTIONS:
+        if section.name != "audit_by_me":  # which has a line more
+            assert again[section.name] == exported[section.name], section.name
+
+
+def test_others_invitations_wait_for_the_proof_of_the_email(site, life):
+    site.rows("UPDATE users SET verified_ms = NULL WHERE id = :id", id=life.ayesha.id)
+    assert life.ayesha.get(EXPORT).json["invitations"] == []
+    site.rows("UPDATE users SET verified_ms = 1 WHERE id = :id", id=life.ayesha.id)
+
+
+def test_export_is_broken_off_when_the_session_ends(site, life):
+    other = sign_up(site, "other")
+    found(other)
+    answer = other.get(EXPORT, buffered=False)
+    pieces = iter(answer.response)
+    assert b'"exported_at"' in next(pieces)
+    other.post("/api/auth/logout")
+    with pytest.raises(Exception, match="not valid"):
+        b"".join(pieces)

@@ -1,0 +1,219 @@
+"""Insights in the panel without scripts: links and forms lead to every view, and each shows what was counted."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.runs.fuzz_effort import effort
+
+from koyjabo.reports.engine.raw import tail_queries
+from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.ui import breakdowns, view
+from koyjabo.reports.ui.links import SHOWN
+from koyjabo.reports.ui.view import SENT
+
+THURSDAY = "2025-12-11"
+PAGES = {"/": 6, "/fares": 4, "/<b>&amp;": 1, "!bang": 1, "\\!back": 1, "/জায়গা": 1}
+HREF = re.compile(r'href="(/admin/insights[^"]*)"')
+PART = re.compile(r'data-part="(?!problems)(\w+)"')
+ROW = re.compile(
+    r'(?s)<a data-key="value (?P<dimension>\w+) [^>]*href="(?P<url>[^"]*)"[^>]*>(?P<label>.*?)</a></th>'
+    r'\s*<td class="number">(?P<number>[^<]*)<'
+)
+FIGURE = re.compile(r'(?s)data-stat="(\w+)" data-value="(\d+)"')
+numbers = count()
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    """In front of a site with visits of three days."""
+    for day, times in ((THURSDAY, 1), ("2025-12-10", 2), ("2025-12-16", 1)):
+        site.time.go_to(f"{day}T09:30:00+06:00")
+        for page, visits in PAGES.items():
+            for _ in range(visits * times):
+                visit(site, page)
+    return panel(site)
+
+
+def visit(site, page, **fields):
+    number = next(numbers)
+    site.register(f"visitor{number % 9}", visitId=str(number), page=page, **fields)
+
+
+def figures(page):
+    return {name: int(value) for name, value in FIGURE.findall(page)}
+
+
+def rows(page, dimension):
+    return {
+        unescape(found["label"]): (unescape(found["url"]), int(found["number"]))
+        for found in ROW.finditer(page)
+        if found["dimension"] == dimension
+    }
+
+
+def link(page, key):
+    found = re.search(rf'data-key="{key}"[^>]* href="([^"]+)"', page)
+    assert found, key
+    return unescape(found[1])
+
+
+def test_pages_stay_while_visits_are_counted_for_reports(admin, monkeypatch):
+    monkeypatch.setattr(tail_queries, "MOST_ROWS", 0)
+    for path in ("/admin/insights", "/admin/"):
+        assert "are being counted for reports" in words(admin.get(path))
+    assert admin.client.get("/api/reports/summary").status_code == 503
+
+
+def test_figures_and_rows_are_what_was_counted(admin):
+    page = admin.get(f"/admin/insights?start={THURSDAY}&end={THURSDAY}")
+    assert figures(page)["visits"] == 14
+    assert figures(page)["page_views"] == 14
+    assert {label: number for label, (_, number) in rows(page, "page").items()} == PAGES
+    assert "exact, from the ledger" in words(page)
+    assert "Asia/Dhaka" in page
+
+
+def test_comparison_says_how_much_each_row_changed(admin):
+    page = admin.get(f"/admin/insights?start={THURSDAY}&end={THURSDAY}&compare=previous")
+    assert "down by 50 % from 28" in words(page).replace("\u202f", " ")
+    assert "down by 50 %" in words(page[page.index("/fares") :]).replace("\u202f", " ")
+    after = admin.get("/admin/insights?start=2025-12-12&end=2025-12-12&compare=previous")
+    assert {number for _, number in rows(after, "page").values()} == {0}
+    assert "/fares 0 down by 100 %" in words(after).replace("\u202f", " ")
+
+
+def test_click_on_a_row_filters_everything_by_exactly_that_value(admin):
+    page = admin.get(f"/admin/insights?start={THURSDAY}&end={THURSDAY}")
+    for label, (url, number) in rows(page, "page").items():
+        filtered = admin.get(url)
+        assert figures(filtered)["visits"] == number == PAGES[label], label
+        assert f"Landing page is {label}" in words(filtered)
+        assert list(rows(filtered, "page")) == [label]
+    turned = admin.get(link(filtered, "turn 1"))
+    assert figures(turned)["visits"] == 14 - number
+    assert f"Landing page is not {label}" in words(turned)
+    assert admin.get(link(turned, "remove 1")).count("chip") == page.count("chip")
+
+
+def test_every_link_of_a_view_leads_to_a_view(admin):
+    page = admin.get("/admin/insights?compare=year&country=&metric=visitors&tabs=channel,bangladesh,system")
+    links = {unescape(each) for each in HREF.findall(page)}
+    assert len(links) > 60
+    kinds = {tuple(part.partition("=")[0] for part in each.partition("?")[2].split("&")): each for each in links}
+    for each in kinds.values():
+        admin.get(f"{each}{'&' if '?' in each else '?'}part=nothing")  # the address is valid
+    for key in ("before", "figure page_views", "step 1", "tab places 3", "all sources", "clear"):
+        assert PART.findall(admin.get(link(page, key)))[:3] == ["head", "figures", "chart"], key
+
+
+def test_csv_of_each_report_has_the_filters_of_the_view(site, admin):
+    page = admin.get("/admin/insights?range=all&page=/fares&metric=visitors")
+    links = {unescape(each) for each in re.findall(r'href="(/api/reports/[^"]*)" download', page)}
+    assert {each.split("?")[0].rpartition("/")[2] for each in links} == {"summary", "timeline", "breakdown", "hours"}
+    for each in links:
+        answer = admin.client.get(each)
+        assert (answer.status_code, answer.mimetype) == (200, "text/csv"), each
+    assert all("limit=1000" in each for each in links if "/breakdown" in each)
+    summary = next(each for each in links if "/summary" in each)
+    assert ",16," in admin.client.get(summary).text
+
+
+def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
+    monkeypatch.setattr(breakdowns, "IN_A_LIST", 4)
+    first = admin.get("/admin/insights?by=page&range=all")
+    assert PART.findall(first) == ["head", "figures", "chart", "list"]
+    assert "1 to 4 of 6" in words(first)
+    second = admin.get(link(first, "pages after"))
+    assert "5 to 6 of 6" in words(second)
+    assert {*rows(first, "page"), *rows(second, "page")} == {*PAGES}
+    assert [*rows(admin.get("/admin/insights?by=page&range=all&find=FARE"), "page")] == ["/fares"]
+    assert "Nothing found." in admin.get("/admin/insights?by=page&range=all&find=nowhere")
+    assert "searched" not in admin.get("/admin/insights?by=page&range=all&find=FARE")
+    monkeypatch.setattr(view, "MOST_ROWS", 2)
+    found = words(admin.get("/admin/insights?by=page&range=all&find=FARE"))
+    assert "1 to 1 of 1 · searched in the 2 largest" in found
+    assert PART.findall(admin.get(link(second, "back")))[-1] == "hours"
+
+
+def test_chosen_figure_is_the_chart_and_periods_lead_to_their_views(admin):
+    page = admin.get(link(admin.get("/admin/insights"), "figure visitors"))
+    assert re.search(r'<figcaption id="insights-periods-caption">Unique visitors<', page)
+    assert "so far" in words(page)
+    day = admin.get(f"/admin/insights?start={THURSDAY}&end={THURSDAY}")
+    assert figures(
+        admin.get(unescape(re.search(rf'href="([^"]+start={THURSDAY}&amp;end={THURSDAY})"', page)[1]))
+    ) == figures(day)
+    assert "Thursday, 09:00" in words(day)
+    assert "<small>" not in day[day.index("insights-periods-rows") : day.index("</tbody>")]
+
+
+def test_a_chart_of_very_many_days_has_the_shortest_period_that_is_possible(admin):
+    page = admin.get("/admin/insights?start=2025-06-01&granularity=hour")
+    assert 'id="insights-periods" data-chart data-step="day"' in page
+    admin.get("/admin/insights?start=1971-01-01&granularity=hour&part=chart")
+
+
+def test_long_counts_are_sent_apart_from_the_page(admin, monkeypatch):
+    monkeypatch.setattr(view, "MANY", 10)
+    page = admin.get("/admin/insights?page=/fares&range=all")
+    pending = re.findall(r'data-part="(\w+)"[^>]* data-pending', page)
+    assert pending == ["figures", "chart", *(card.name for card in view.cards.ALL), "hours"]
+    assert figures(page) == {}
+    for name in pending:
+        assert PART.findall(admin.get(f"/admin/insights?page=/fares&range=all&part={name}")) == [name]
+    whole = re.search(r'class="button" href="([^"]+)">Count<', page)
+    assert figures(admin.get(unescape(whole[1])))["visits"] == 16
+    assert "data-pending" not in admin.get("/admin/insights?range=all")
+
+
+def test_an_address_that_is_not_valid_says_why_and_shows_the_view_without_it(admin):
+    for query, reason in {
+        "range=month&start=2025-01-01": "range: must not be given beside start or end",
+        "pge=/fares": "pge: is no parameter of this report",
+        "by=color": "by: is no dimension of reports",
+        "granularity=minute": "granularity: must be one of",
+        "offset=-1": "offset: must be a number",
+    }.items():
+        page = admin.get(f"/admin/insights?{query}", 400)
+        assert reason in words(page)
+        assert figures(page)["visits"] == 56
+
+
+def test_what_cannot_be_known_is_a_dash_with_the_reason(admin):
+    page = words(admin.get("/admin/insights?page=/fares"))
+    assert "Most at once – Not measured with filters" in page
+
+
+def test_an_empty_site_says_so(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        page = panel(site).get("/admin/insights?range=all&compare=previous&tabs=world,bangladesh")
+    assert "Nothing in this range." in words(page)
+    assert figures(page)["visits"] == 0
+
+
+names = st.sampled_from(
+    [*SHOWN, *SENT, "range", "start", "end", "compare", *DIMENSIONS, "limit", "event:a:b", "event:"]
+)
+values = st.one_of(
+    st.sampled_from(
+        ["", "all", "today", "year", "hour", "2025-12-01", "0001-01-01", "9999-12-31", "!", "\\", "figures"]
+    ),
+    st.sampled_from([*DIMENSIONS, "world", "999999", "1e9", "-1", "٣", "২"]),
+    st.text(max_size=20),
+)
+
+
+@effort(40)
+@given(st.lists(st.tuples(names, values), max_size=5))
+def test_no_parameter_makes_an_error_of_the_server(admin, pairs):
+    answer = admin.client.get("/admin/insights", query_string=pairs, headers=admin.headers)
+    assert answer.status_code in (200, 400), answer.text

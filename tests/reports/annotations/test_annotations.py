@@ -1,0 +1,128 @@
+"""Annotations say what happened on the days of a chart: notes of admins, and what the audit log has of the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
+
+from koyjabo.audit.log import BY_OPERATOR, Audit
+from koyjabo.audit.versions import VersionLog
+from koyjabo.core.errors import InvalidInput, UnknownAnnotation
+from koyjabo.core.identity import OPERATOR
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.services import ReportServices
+
+TODAY, YESTERDAY = "2025-12-16", "2025-12-15"
+METRO = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22")
+
+
+@pytest.fixture(scope="module")
+def shared_site(module_database) -> Iterator[Site]:
+    with Site(module_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared_site) -> Site:
+    for table in ("annotations", "audit_log"):
+        shared_site.rows(f"DELETE FROM {table}")
+    return shared_site
+
+
+@pytest.fixture(scope="module")
+def rani(shared_site):
+    return panel(shared_site)
+
+
+def texts(site: Site, first: str, last: str, scope: Scope = SITE) -> list[tuple[str, str]]:
+    return [
+        (each.day, each.text or each.action)
+        for each in site.services[ReportServices].annotations.between(scope, first, last)
+    ]
+
+
+def test_note_is_at_its_day_and_scope_until_it_is_removed(site):
+    annotations = site.services[ReportServices].annotations
+    annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    kept = annotations.add(OPERATOR, SITE, YESTERDAY, " The  new timetable\nbegan ")
+    annotations.add(OPERATOR, METRO, TODAY, "Line 6 opened")
+    assert texts(site, YESTERDAY, TODAY) == [(YESTERDAY, "The new timetable began"), (TODAY, "Rain")]
+    assert texts(site, YESTERDAY, YESTERDAY) == [(YESTERDAY, "The new timetable began")]
+    assert texts(site, YESTERDAY, TODAY, METRO) == [(TODAY, "Line 6 opened")]
+    assert annotations.remove(OPERATOR, kept).text == "The new timetable began"
+    assert texts(site, YESTERDAY, TODAY) == [(TODAY, "Rain")]
+    with pytest.raises(UnknownAnnotation):
+        annotations.remove(OPERATOR, kept)
+
+
+def test_audit_log_annotates_the_site_by_itself(site):
+    site.set_total(site.stats()["totalVisits"] + 7)
+    site.services[Audit].export(OPERATOR)
+    assert texts(site, TODAY, TODAY) == [(TODAY, "total.set")]
+    assert texts(site, YESTERDAY, YESTERDAY) == []
+    assert texts(site, TODAY, TODAY, METRO) == []
+
+
+def test_changes_are_audited(site):
+    removed = site.services[ReportServices].annotations.add(OPERATOR, SITE, TODAY, "Rain")
+    site.services[ReportServices].annotations.remove(OPERATOR, removed)
+    lines = site.services[Audit].page(OPERATOR, actor=BY_OPERATOR).lines
+    assert [line.action for line in lines] == ["annotation.remove", "annotation.add"]
+    assert {line.target_id for line in lines} == {removed}
+    assert [line.details for line in lines] == [{"day": TODAY, "note": "Rain"}] * 2
+
+
+def test_unusable_ones_are_refused_by_field(site):
+    bad = {"text": [(TODAY, " "), (TODAY, "x" * 201)], "day": [("2025-12-17", "Rain"), ("", "Rain"), ("x", "Rain")]}
+    for field, notes in bad.items():
+        for day, text in notes:
+            with pytest.raises(InvalidInput) as refused:
+                site.services[ReportServices].annotations.add(OPERATOR, SITE, day, text)
+            assert set(refused.value.details) == {field}, (day, text)
+    assert texts(site, "1971-01-01", "2030-01-01") == []
+
+
+def test_version_is_recorded_once_by_all_workers_and_again_when_it_changes(site):
+    for version in ("1.1.0", "1.1.0", "1.2.0"):
+        gate = Barrier(4)
+
+        def start(version: str = version, gate: Barrier = gate) -> None:
+            worker = VersionLog(site.services[Audit]._database, site.services.clock, version)
+            gate.wait()
+            worker.record()
+            worker.record()
+
+        with ThreadPoolExecutor(4) as workers:
+            for each in [workers.submit(start) for _ in range(4)]:
+                each.result()
+    recorded = site.services[Audit].page(OPERATOR, action="server.version").lines
+    assert [each.details for each in reversed(recorded)] == [
+        {"version": "1.1.0", "before": ""},
+        {"version": "1.2.0", "before": "1.1.0"},
+    ]
+    (found,) = site.services[ReportServices].annotations.between(SITE, TODAY, TODAY)
+    assert found.details["version"] == "1.2.0"  # the first has changed nothing
+
+
+def test_page_adds_and_removes_and_takes_a_removal_back(site, rani):
+    site.set_total(site.stats()["totalVisits"] + 1)
+    rani.send("/admin/annotations", day=TODAY, text="<b>Rain</b>", next="/admin/?range=7d")
+    assert rani.location == "/admin/?range=7d"
+    page = rani.get("/admin/annotations?next=/admin/?range=7d")
+    assert "<b>Rain" not in page
+    assert "16 Dec 2025 <b>Rain</b> Remove" in words(page)
+    assert "The total was changed from " in words(page)
+    (kept,) = site.rows("SELECT id FROM annotations")[0]
+    rani.send(f"/admin/annotations/{kept}/remove", next="https://elsewhere.example")
+    assert rani.location == "/admin/annotations"
+    page = rani.get(rani.location)
+    assert "Undo" in words(page)
+    assert "<b>Rain</b>" not in words(page)
+    assert f'name="day" value="{TODAY}"' in page
+    rani.send(f"/admin/annotations/{kept}/remove", 404)

@@ -1,0 +1,264 @@
+"""GET /api/reports/… and /api/communities/{id}/reports/…: who may ask, what is answered, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from support.application.site import Site, Time, assert_error
+from support.assertions.openapi import assert_described
+from support.people.accounts import Person, promote, sign_up
+from support.people.communities import PATH
+
+from koyjabo.reports.engine.raw import group_queries, tail_queries
+from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.services import ReportServices
+
+REPORTS = {"summary": "", "timeline": "", "breakdown": "?by=page", "hours": ""}
+CRAWLER = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
+SAME_WEEKDAYS = {
+    "today": ("2025-10-03", "2025-10-03"),
+    "7d": ("2025-09-27", "2025-10-03"),
+    "month": ("2025-09-17", "2025-09-26"),
+    "30d": ("2025-08-07", "2025-09-05"),
+    "365d": ("2023-10-13", "2024-10-11"),
+}
+UNUSABLE = {
+    "range=8d": "range",
+    "range=7d&start=2025-10-01": "range",
+    "range=7d&range=7d": "range",
+    "start=2025-02-30": "start",
+    "start=2025-10-09&end=2025-10-08": "start",
+    "end=1969-12-31": "end",
+    "compare=week": "compare",
+    "sources=google.com": "sources",
+    "event:Search:x=1": "event:Search:x",
+    "format=xml": "format",
+    "limit=10": "limit",
+}
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    time = Time()
+    time.go_to("2025-10-08T10:30:00+06:00")
+    with Site(module_database.url, time) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def community(site, cast):
+    """With visits of Wednesday, which are projected, and, two days later, of today, which are not yet."""
+    community = cast.community(open=True)
+    site.register("ayesha", page="/fares", referrer="https://www.google.com/search")
+    site.register("babul", page="/", communityId=community)
+    site.services[ReportServices].projection.catch_up()
+    site.time.pass_(days=2)
+    site.register("ayesha", page="/", communityId=community)
+    site.register("ayesha", page="/=cmd", communityId=community)
+    return community
+
+
+@pytest.fixture
+def ask(site, cast, community):
+    """The answer to an admin of the site, which is as described."""
+
+    def ask(path: str, who: str = "site_admin", **request):
+        answer = cast[who].get(path.replace("{id}", community), **request)
+        assert_described(site, answer)
+        return answer
+
+    return ask
+
+
+def test_a_summary_is_compared_with_the_same_time_before(ask):
+    answer = ask("/api/reports/summary?range=today&compare=previous")
+    assert answer.json == {
+        **{"start": "2025-10-10", "end": "2025-10-10", "visits": 2, "visitors": 1, "new_visitors": 0},
+        **{"returning_visitors": 1, "page_views": 2, "events": 0, "peak_active": answer.json["peak_active"]},
+        "compared": {
+            **{"start": "2025-10-09", "end": "2025-10-09", "visits": 0, "visitors": 0, "new_visitors": 0},
+            **{"returning_visitors": 0, "page_views": 0, "events": 0, "peak_active": None},
+            "until": "2025-10-09T10:30:00+06:00",
+        },
+        "exact": True,
+    }
+    for name, days in SAME_WEEKDAYS.items():
+        found = ask(f"/api/reports/summary?range={name}&compare=weekday").json["compared"]
+        assert (found["start"], found["end"], found["until"]) == (*days, f"{days[1]}T10:30:00+06:00"), name
+    year = ask("/api/reports/summary?start=2025-10-08&end=2025-10-09&compare=year").json["compared"]
+    assert (year["start"], year["end"], year["until"]) == ("2024-10-08", "2024-10-09", None)
+
+
+def test_a_timeline_has_every_period(ask):
+    days = ask("/api/reports/timeline?start=2025-10-07").json
+    assert [(day["period"], day["visits"], day["so_far"]) for day in days] == [
+        *[("2025-10-07", 0, False), ("2025-10-08", 2, False), ("2025-10-09", 0, False), ("2025-10-10", 2, True)]
+    ]
+    hours = ask("/api/reports/timeline?range=today&granularity=hour").json
+    assert (len(hours), hours[-1]["period"], hours[-1]["visits"]) == (11, "2025-10-10T10:00:00+06:00", 2)
+    assert [each["period"] for each in ask("/api/reports/timeline?granularity=month").json] == [
+        *["2025-09-01", "2025-10-01"]
+    ]
+
+
+def test_a_breakdown_has_the_largest_values_and_the_rest(ask):
+    answer = ask("/api/reports/breakdown?by=page&limit=1").json
+    assert answer == {
+        "rows": [{"value": "/", "label": "/", "visits": 2, "visitors": 2, "new_visitors": 1, "share": 0.5}],
+        "other": {"visits": 2, "visitors": 1, "new_visitors": 1, "values": 2},
+        "total": {"visits": 4, "visitors": 2, "new_visitors": 2, "values": 3},
+        "exact": True,
+    }
+    second = ask("/api/reports/breakdown?by=page&limit=1&offset=1").json
+    assert ([row["value"] for row in second["rows"]], second["other"]["values"]) == (["/=cmd"], 2)
+    filtered = ask("/api/reports/breakdown?by=page&limit=1&device=!bot").json
+    assert (filtered["rows"], filtered["other"]) == (answer["rows"], answer["other"])
+    assert ask("/api/reports/breakdown?by=page&offset=9").json["total"]["values"] == 3
+
+
+def test_labels_are_in_the_language_of_the_reader(ask):
+    def labels(by: str) -> list[str]:
+        answer = ask(f"/api/reports/breakdown?by={by}", headers={"Accept-Language": "bn"})
+        return [row["label"] for row in answer.json["rows"]]
+
+    assert labels("country") == ["অজানা"]
+    assert labels("community") == ["Mirpur 10", "নেই"]
+
+
+def test_hours_begin_on_monday(ask):
+    rows = ask("/api/reports/hours").json["rows"]
+    assert [[sum(row), row[10]] for row in rows] == [[0, 0], [0, 0], [2, 2], [0, 0], [2, 2], [0, 0], [0, 0]]
+
+
+def test_a_community_has_its_own_figures(ask):
+    summary = ask(f"{PATH}/{{id}}/reports/summary", "moderator").json
+    assert (summary["visits"], summary["visitors"], summary["new_visitors"]) == (3, 2, 2)
+    assert_error(ask(f"{PATH}/{{id}}/reports/summary?community=x", "moderator"), 400, "invalid_input", "community")
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_every_report_is_a_file_for_spreadsheets(cast, community, name):
+    answer = cast["site_admin"].get(f"/api/reports/{name}{REPORTS[name]}", headers={"Accept": "text/csv"})
+    assert answer.mimetype == "text/csv"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}-2025-09-11-2025-10-10.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    if name == "breakdown":
+        assert [(row["value"], row["visits"]) for row in rows] == [("/", "2"), ("/'=cmd", "1"), ("/fares", "1")]
+        assert {row["at_least"] for row in rows} == {"false"}
+    else:
+        assert sum(int(row["visits"]) for row in rows) == 4
+    assert name == "timeline" or {row["exact"] for row in rows} == {"true"}
+
+
+def test_an_answer_is_sent_once_until_something_changes(ask):
+    for name, query in REPORTS.items():
+        path = f"/api/reports/{name}{query}"
+        tag = ask(path).headers["ETag"]
+        assert ask(path, headers={"If-None-Match": tag}).status_code == 304
+        other = ask(f"{path}{'&' if query else '?'}range=7d", headers={"If-None-Match": tag})
+        assert other.status_code == 200
+        assert ask(path, headers={"If-None-Match": tag, "Accept-Language": "bn"}).status_code == 200
+
+
+@pytest.fixture
+def own(sqlite_database):
+    """A site with one visit, to which more come, and its admin."""
+    time = Time()
+    time.go_to("2025-10-10T10:30:00+06:00")
+    with Site(sqlite_database.url, time) as site:
+        site.register("ayesha", page="/")
+        boss = sign_up(site, "boss")
+        promote(site, boss.email)
+        yield site, boss
+
+
+def tags(boss: Person, prefix: str) -> set[str]:
+    return {boss.get(f"{prefix}/reports/{name}{query}").headers["ETag"] for name, query in REPORTS.items()}
+
+
+def test_every_tag_changes_with_a_visit_in_scope_and_when_an_hour_begins(own):
+    site, boss = own
+    of = ("/api", f"{PATH}/{boss.post(PATH, json={'name': 'Mirpur 10', 'open': True}).json['id']}")
+    first, again = ([tags(boss, each) for each in of] for _ in range(2))
+    assert again == first
+    site.register("babul", page="/fares")
+    site.time.pass_(minutes=29)
+    second = [tags(boss, each) for each in of]
+    assert (second[0] & first[0], second[1]) == (set(), first[1])
+    site.time.pass_(minutes=1)
+    third = [tags(boss, each) for each in of]
+    assert [new & old for new, old in zip(third, second, strict=True)] == [set(), set()]
+
+
+def test_declared_crawlers_are_visits_and_can_be_left_out(own):
+    site, boss = own
+    site.register("bot", userAgent=CRAWLER)
+    queries = ("", "device=!bot", "device=bot")
+    assert [boss.get(f"/api/reports/summary?{query}").json["visits"] for query in queries] == [2, 1, 1]
+
+
+def test_an_answer_with_names_changes_with_them(site, cast, community, ask):
+    path = "/api/reports/breakdown?by=community"
+    tag = ask(path).headers["ETag"]
+    assert ask(path, headers={"If-None-Match": tag}).status_code == 304
+    assert cast["admin"].patch(f"{PATH}/{community}", json={"name": "Mirpur 11"}).status_code == 200
+    renamed = ask(path, headers={"If-None-Match": tag})
+    assert [row["label"] for row in renamed.json["rows"]] == ["Mirpur 11", "None"]
+    assert cast["admin"].patch(f"{PATH}/{community}", json={"name": "Mirpur 10"}).status_code == 200
+
+
+def test_a_comparison_with_a_running_day_moves_with_the_clock(site, ask):
+    queries = ("range=today&compare=previous", "range=yesterday&compare=previous", "range=today")
+    tags = {f"/api/reports/summary?{each}": "" for each in queries}
+    for path in tags:
+        tags[path] = ask(path).headers["ETag"]
+    site.time.pass_(minutes=1)
+    again = [ask(path, headers={"If-None-Match": tag}).status_code for path, tag in tags.items()]
+    site.time.pass_(minutes=-1)
+    assert again == [200, 304, 304]
+
+
+def test_unusable_parameters_are_named(ask):
+    for query, field in UNUSABLE.items():
+        assert_error(ask(f"/api/reports/summary?{query}"), 400, "invalid_input", field)
+    bad = {
+        "": "by",
+        "by=x": "by",
+        "by=page&limit=0": "limit",
+        "by=page&limit=1001": "limit",
+        "by=page&offset=-1": "offset",
+    }
+    for query, field in bad.items():
+        assert_error(ask(f"/api/reports/breakdown?{query}"), 400, "invalid_input", field)
+
+
+def test_a_timeline_has_a_limited_number_of_periods(ask):
+    refused = ask("/api/reports/timeline?granularity=hour&start=2025-06-01")
+    assert_error(refused, 400, "invalid_input", "granularity")
+    assert refused.json["details"]["granularity"].startswith("must be day or longer for so many days")
+    refused = ask("/api/reports/timeline?granularity=hour&start=1990-01-01")
+    assert refused.json["details"]["granularity"].startswith("must be week or longer for so many days")
+    assert ask("/api/reports/timeline?granularity=hour&start=2025-08-01").status_code == 200
+    assert ask("/api/reports/timeline?granularity=month&start=1970-01-01").status_code == 200
+
+
+def test_every_dimension_filters(ask):
+    for name in DIMENSIONS:
+        nothing = ask(f"/api/reports/summary?{name}=x!")
+        assert (nothing.json["visits"], nothing.json["peak_active"]) == (0, None), name
+        assert ask(f"/api/reports/summary?{name}=!x!").json["visits"] == 4, name
+    assert ask("/api/reports/summary?page=/&page=/fares").json["visits"] == 3
+
+
+def test_reports_wait_until_the_visits_of_before_are_counted(ask, monkeypatch):
+    monkeypatch.setattr(tail_queries, "MOST_ROWS", 1)
+    answer = ask("/api/reports/summary?page=/")
+    assert_error(answer, 503, "still_counting")
+    assert answer.headers["Retry-After"] == "10"
+
+
+def test_a_report_that_takes_too_long_ends(ask, monkeypatch):
+    monkeypatch.setattr(group_queries, "REPORT_LIMIT_S", -1)
+    assert_error(ask("/api/reports/summary?page=/"), 503, "ledger_unavailable")

@@ -1,0 +1,257 @@
+"""Whatever was counted, and whatever is asked: reports say what counting visit by visit finds, and add up."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from io import StringIO
+from itertools import count
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site, Time
+from support.databases.database import SqliteDatabase
+from support.models.insights_model import InsightsModel
+from support.runs.fuzz_effort import effort
+from support.sites.full_site import bring, rebuild
+
+from koyjabo.core.clock import iso, shifted
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.database import throttle
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.engine.insights import GRANULARITIES, HOUR
+from koyjabo.reports.people import timeline_queries
+from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.services import ReportServices
+
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
+DESKTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0"
+VALUES: dict[str, list[str | None]] = {
+    "page": [None, "/", "/100%s", "!odd"],
+    "referrer": [None, "https://www.google.com/", "https://m.facebook.com/groups"],
+    "browser": [None, "Firefox", "Chrome"],
+    "source": [None, "google.com", "facebook.com"],
+    "channel": ["direct", "search", "campaign"],
+    "utm_source": [None, "poster"],
+    "device": ["bot", "phone", "desktop"],
+    "language": [None, "bn"],
+    "country": [None, "BD"],
+    "city": [None, "Dhaka, BD"],
+    "community": [None, HERE],
+    "visitor_kind": ["new", "returning"],
+}
+"""Values that occur, by dimension."""
+
+DAY_MS = 86_400_000
+VISITORS = ("ayesha", "babul", "chandni", "dipu")
+
+seeds = st.integers(0, 2**32)
+
+
+def new_visit(choose: Random, at_ms: int) -> NewVisit:
+    return NewVisit(
+        visitor_id=choose.choice(VISITORS),
+        visit_id=choose.choice([None, None, "1", "2", "3"]),
+        scope=choose.choice([SITE, SITE, Scope(HERE)]),
+        place=choose.choice(["Unknown", "Bangladesh", "Dhaka, BD"]),
+        at_ms=at_ms,
+        referrer=choose.choice(VALUES["referrer"]),
+        user_agent=choose.choice([None, PHONE, DESKTOP]),
+        page=choose.choice(VALUES["page"]),
+        is_bot=choose.random() < 0.2,
+        language=choose.choice(VALUES["language"]),
+        campaign=choose.choice([None, "utm_source=poster"]),
+    )
+
+
+def imported_visit(choose: Random, at_ms: int, number: int) -> NewVisit:
+    """As a file of five columns has it."""
+    page, referrer = (choose.choice(VALUES[name]) for name in ("page", "referrer"))
+    return NewVisit(choose.choice(VISITORS), f"i{number}", SITE, at_ms=at_ms, page=page, referrer=referrer)
+
+
+def written(rows: Iterable[Sequence[str | None]]) -> str:
+    file = StringIO()
+    csv.writer(file).writerows([("visitor_id", "visit_id", "at", "page", "referrer"), *rows])
+    return file.getvalue()
+
+
+def new_question(choose: Random, today: str, times_ms: list[int]) -> Question:
+    """`times_ms` are those of visits."""
+    last = shifted(today, -choose.choice([0, 0, 0, 1, 3]))
+    first = shifted(last, -choose.randint(0, 6))
+    names = choose.sample(sorted(VALUES), choose.choice([0, 0, 1, 1, 2]))
+    until_ms = choose.choice([None, choose.choice(times_ms) + choose.choice([0, 1, 600_000])])
+    return Question(first, last, choose.choice([SITE, SITE, Scope(HERE)]), {}, until_ms).within(
+        {name: new_filter(choose, name) for name in names}
+    )
+
+
+def new_filter(choose: Random, dimension: str) -> Filter:
+    values = [*VALUES[dimension], "elsewhere"]
+    any_of = choose.sample(values, choose.choice([0, 1, 2, 2]))
+    return Filter(frozenset(any_of), frozenset(choose.sample(values, choose.choice([0, 0, 1]))))
+
+
+class History:
+    """What happens to a site, chosen at random; the model is told the same."""
+
+    def __init__(self, url: str, choose: Random) -> None:
+        self.choose = choose
+        self.time = Time()
+        self.time.go_to("2025-11-28T21:30:00+06:00")  # a Friday, and near the end of a month
+        self.site = Site(url, self.time)
+        self.site.add_community(HERE)
+        self.model = InsightsModel(self.site.services.clock)
+        self.folded: set[str] = set()
+        self.numbers = count()
+        self.insights = self.site.services[ReportServices].reports
+
+    def register(self) -> None:
+        for _ in range(12):
+            visit = new_visit(self.choose, self.time.ms)
+            if not self.site.services[CountingServices].visits.register(visit).duplicate:
+                self.model.count(visit)
+            self.time.pass_(minutes=self.choose.choice([1, 20, 70]))
+
+    def project(self) -> None:
+        self.site.services[ReportServices].projection.catch_up()
+
+    def pass_time(self) -> None:
+        self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))
+
+    def fold(self) -> None:
+        """All that is to be folded, or until it is interrupted."""
+        retention = self.site.services[MaintenanceServices].retention
+        left = iter(range(self.choose.choice([0, 3, 10, 20, 1000, 1000])))
+
+        def advance(ids: int) -> None:
+            if next(left, None) is None:
+                raise InterruptedError
+
+        self.project()
+        with suppress(InterruptedError):
+            retention.prune(retention.past(self.choose.randint(2, 4)), advance)
+        self.leave_out()
+
+    def leave_out(self) -> None:
+        """People of the days that may be folded are not known."""
+        (before,) = self.site.rows("SELECT coalesce(max(day), '') FROM nightly_work WHERE name = 'folded'")
+        self.folded |= {visit.day for visit in self.model.visits if visit.day < before[0]}
+
+    def rebuild(self) -> None:
+        rebuild(self.site)
+
+    def bring(self) -> None:
+        """Visits of days before the first, some of which may be folded since, or of days that are not."""
+        folded = {day for (day,) in self.site.rows("SELECT DISTINCT day FROM folded_visits")}
+        times_ms = [self.time.ms - self.choose.randint(1, 12) * DAY_MS for _ in range(6)]
+        kept = [at_ms for at_ms in times_ms if self.site.services.clock.bucket(at_ms).day not in folded]
+        imported = [imported_visit(self.choose, at_ms, next(self.numbers)) for at_ms in kept]
+        rows = [(each.visitor_id, each.visit_id, iso(each.at_ms), each.page, each.referrer) for each in imported]
+        assert bring(self.site, written(rows)).new == len(rows)
+        for each in imported:
+            self.model.count(each)
+
+    def recount(self) -> None:
+        assert self.site.recount() == []
+
+    def forget(self) -> None:
+        visitor = self.choose.choice(VISITORS)
+        if self.model.forget(visitor):
+            self.site.services[MaintenanceServices].erasure.forget(visitor)
+            self.project()  # makes the sums by referrer again
+
+    def ask(self) -> None:
+        times_ms = [visit.new.at_ms for visit in self.model.visits]
+        for _ in range(4):
+            question = new_question(self.choose, self.site.services.clock.today(), times_ms)
+            self.compare_summary(question)
+            self.compare_breakdown(question, self.choose.choice(sorted(VALUES)), self.choose.randint(1, 4))
+            self.compare_timeline(question, self.choose.choice(GRANULARITIES))
+            found = self.insights.hours(question)
+            assert found.rows == (self.model.hours(question) if found.reason is None else [])
+
+    def agree(self, question: Question, found: Sequence[int | None], expected: Sequence[int]) -> None:
+        """Equal; or not known, where days are folded."""
+        if self.is_folded(question):
+            expected = [None if each is None else number for each, number in zip(found, expected, strict=True)]
+        assert list(found) == list(expected)
+
+    def is_folded(self, question: Question) -> bool:
+        return any(question.first <= day <= question.last for day in self.folded)
+
+    def compare_summary(self, question: Question) -> None:
+        summary = self.insights.summary(question, "previous")
+        found, (visits, visitors, new, pages) = summary.figures, self.model.figures(question)
+        self.agree(question, found[2:7], (visits, visitors, new, visitors - new, pages))
+        other, before = self.insights.compared(question, "previous"), summary.compared
+        self.agree(other, (*before[2:5], before.page_views), self.model.figures(other))
+        assert summary.exact == (None not in (*found[2:7], *before[2:7]))
+        if question.filters == {} and question.until_ms is None:
+            days = timeline_queries.by_day
+            rollups = self.insights._database.read(days, question.scope, question.first, question.last)
+            assert sum(day.visits for day in rollups.values()) == found.visits == visits
+
+    def compare_breakdown(self, question: Question, dimension: str, limit: int) -> None:
+        expected = self.model.breakdown(question, dimension)
+        total = self.model.figures(question)
+        order = sorted(expected, key=lambda value: (-expected[value][0], value is not None, value or ""))
+        for offset in (0, 1):
+            found = self.insights.breakdown(question, dimension, limit, offset)
+            if found.total[1:3] == (None, None) and not found.rows:
+                self.agree(question, found.other[:3], total[:3])
+                assert (self.is_folded(question), found.reason is None) == (True, False)
+                continue
+            shown = order[offset : offset + limit]
+            assert [row.value for row in found.rows] == shown
+            for row in found.rows:
+                self.agree(question, row.sums[:3], expected[row.value][:3])
+            assert [row.share for row in found.rows] == [expected[each][0] / total[0] for each in shown]
+            rest = question.within({dimension: Filter(none_of=frozenset(shown))})
+            self.agree(question, found.other[:3], self.model.figures(rest)[:3])
+            self.agree(question, found.total[:3], total[:3])
+            assert found.values == len(expected)
+
+    def compare_timeline(self, question: Question, granularity: str) -> None:
+        found = self.insights.timeline(question, granularity)
+        expected = self.model.timeline(question, granularity)
+        for each in found:
+            self.agree(question, each[1:5], expected.pop(each.period, (0, 0, 0, 0)))
+        assert expected == {}
+        assert [each.period for each in found] == sorted({each.period for each in found})
+        is_running = question.last == self.site.services.clock.today()
+        if granularity != HOUR:
+            assert [each.so_far for each in found] == [False] * (len(found) - 1) + [is_running]
+
+
+def live_through(url: str, seed: int) -> None:
+    history = History(url, Random(seed))
+    with history.site, pytest.MonkeyPatch.context() as patch:
+        for limit in ("FIRST", "FEWEST", "MOST"):
+            patch.setattr(throttle, limit, 5)
+        history.register()
+        for _ in range(8):
+            happens = [history.register, history.register, history.project, history.pass_time, history.pass_time]
+            happens += [history.fold, history.fold, history.rebuild, history.bring, history.forget]
+            history.choose.choice(happens)()
+            history.recount()
+            history.ask()
+
+
+@effort(16)
+@given(seed=seeds)
+def test_reports_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
+    live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("history") / "koyjabo.db").url, seed)
+
+
+@effort(8)
+@given(seed=seeds)
+def test_reports_are_the_models_on_postgres(postgres, seed) -> None:
+    live_through(postgres.new_database().url, seed)

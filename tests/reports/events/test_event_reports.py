@@ -1,0 +1,102 @@
+"""Page views and events in reports: figures, breakdowns with counts, and filters by what visitors did."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+from support.application.site import Site, Time
+
+from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.services import ReportServices
+
+FIRST, LAST = "2025-12-14", "2025-12-17"
+numbers = count()
+
+
+@pytest.fixture
+def site(database):
+    time = Time()
+    time.go_to(f"{FIRST}T09:00:00+06:00")
+    with Site(database.url, time) as site:
+        yield site
+
+
+def send(site: Site, visitor: str, *events: dict[str, Any]) -> None:
+    sent = [{"id": str(next(numbers)), **event} for event in events]
+    answer = site.post("/api/events", json={"visitorId": visitor, "events": sent})
+    assert answer.json == {"accepted": len(sent), "duplicates": 0}, answer.text
+
+
+def view(page: str | None) -> dict[str, Any]:
+    return {"name": "pageview", "page": page}
+
+
+def filtered(**filters: str | None) -> dict[str, Filter]:
+    return {name.replace("__", ":"): Filter(frozenset([value])) for name, value in filters.items()}
+
+
+def question(first: str = FIRST, last: str = LAST, **filters: str | None) -> Question:
+    return Question(first, last, filters=filtered(**filters))
+
+
+def rows(site: Site, dimension: str, asked: Question | None = None) -> dict[Any, tuple]:
+    found = site.services[ReportServices].reports.breakdown(asked or question(), dimension, limit=100)
+    return {row.value: tuple(row.sums) for row in found.rows}
+
+
+@pytest.fixture
+def used(site):
+    """Ayesha lands on /, views /a and / again, and searches twice. Babul lands on /a. Chandni has no visit."""
+    site.register("ayesha", page="/", referrer="https://www.google.com/")
+    site.register("babul", page="/a")
+    send(site, "ayesha", view("/a"), view("/"), {"name": "search", "props": {"to": "Mirpur", "n": 3}})
+    send(site, "chandni", view("/a"), {"name": "signup"})
+    site.time.pass_(days=1)
+    send(site, "ayesha", {"name": "search", "props": {"to": "Uttara"}})
+    return site
+
+
+def test_figures_have_page_views_and_events(used):
+    figures = used.services[ReportServices].reports.summary(question()).figures
+    assert (figures.visits, figures.page_views, figures.events) == (2, 5, 3)
+    figures = used.services[ReportServices].reports.summary(question(first="2025-12-15")).figures
+    assert (figures.visits, figures.page_views, figures.events) == (0, 0, 1)
+    figures = used.services[ReportServices].reports.summary(question(source="google.com")).figures
+    assert (figures.visits, figures.page_views, figures.events) == (1, 3, 2)
+    figures = used.services[ReportServices].reports.summary(question(source=None)).figures
+    assert (figures.visits, figures.page_views, figures.events) == (1, 2, 1)
+
+
+@pytest.mark.both_kinds
+def test_rows_carry_counts_that_add_up(used):
+    assert rows(used, "viewed_page") == {"/a": (2, 2, 2, 3), "/": (1, 1, 1, 2)}
+    assert rows(used, "event") == {"search": (1, 1, 1, 2), "signup": (0, 0, 0, 1)}
+    assert rows(used, "event:search:to") == {"Mirpur": (1, 1, 1, 1), "Uttara": (1, 1, 1, 1)}
+    assert rows(used, "event:search:n") == {"3": (1, 1, 1, 1), None: (1, 1, 1, 1)}
+    assert rows(used, "event:nothing:to") == {}
+
+
+def test_what_is_not_shown_is_in_other(used):
+    found = used.services[ReportServices].reports.breakdown(question(), "viewed_page", limit=1)
+    assert ([row.value for row in found.rows], found.values) == (["/a"], 2)
+    assert (tuple(found.other), tuple(found.total)) == ((1, 1, 1, 2), (2, 2, 2, 5))
+
+
+@pytest.mark.both_kinds
+def test_filters_mean_visits_to_which_such_an_event_belongs(used):
+    def visits(**filters: str | None) -> int | None:
+        return used.services[ReportServices].reports.summary(question(**filters)).figures.visits
+
+    assert [visits(event="search"), visits(event="signup"), visits(event=None)] == [1, 0, 1]
+    assert [visits(viewed_page="/a"), visits(viewed_page="/"), visits(viewed_page="/b")] == [2, 1, 0]
+    assert [visits(event__search__to="Uttara"), visits(event__search__to="Dhaka")] == [1, 0]
+    assert rows(used, "source", question(viewed_page="/a")) == {None: (1, 1, 1, None), "google.com": (1, 1, 1, None)}
+
+
+def test_comparison_counts_events_up_to_the_same_time(used):
+    used.time.go_to("2025-12-15T08:30:00+06:00")
+    send(used, "ayesha", view("/"))
+    compared = used.services[ReportServices].reports.summary(question("2025-12-15", "2025-12-15"), "previous").compared
+    assert (compared.visits, compared.page_views, compared.events) == (0, 0, 0)

@@ -1,0 +1,186 @@
+"""Whatever is sent, repeated, forgotten and folded: sums of events are those of a naive recount."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from itertools import product
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site, Time
+from support.databases.database import SqliteDatabase
+from support.runs.fuzz_effort import effort
+
+from koyjabo.core.clock import shifted
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.reports.engine.insights import HOUR
+from koyjabo.reports.events import sum_limits
+from koyjabo.reports.projection.encoding import encoded
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+VISITORS = ("ayesha", "babul", "chandni")
+NAMES = ("search", "signup", "pageview")
+PAGES = (None, "/", "~a")
+PROPS: tuple[dict[str, Any], ...] = ({}, {"to": "Mirpur"}, {"to": "~", "n": 3}, {"n": "3"})
+
+seeds = st.integers(0, 2**32)
+
+
+class Model:
+    """Events as dictionaries, and the visits to which they may belong."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.visits: list[dict[str, Any]] = []
+        self.properties: set[tuple[str, str, str, str]] = set()
+
+    def send(self, who: str, sent: list[dict[str, Any]], day: str, hour_s: int) -> dict[str, int]:
+        known = {event["id"] for event in self.events if event["who"] == who and event["has_row"]}
+        scope = next((visit["scope"] for visit in reversed(self.visits) if visit["who"] == who), "site")
+        accepted = 0
+        for event in sent:
+            if event["id"] not in known:
+                known.add(event["id"])
+                accepted += 1
+                self.events.append({**event, "who": who, "day": day, "hour_s": hour_s, "scope": scope, "has_row": True})
+                names = [f"{event['name']}:{key}" for key in event["props"]]
+                self.properties |= {(each, "property", day, name) for each in ("site", scope) for name in names}
+        return {"accepted": accepted, "duplicates": len(sent) - accepted}
+
+    def forget(self, who: str) -> None:
+        for each in [*self.events, *self.visits]:
+            if each["who"] == who and each.get("has_row", True):
+                each.update(who="~", props={})
+
+    def prune(self, first_kept: str) -> None:
+        self.visits = [visit for visit in self.visits if visit["day"] >= first_kept]
+        self.properties = {each for each in self.properties if each[2] >= first_kept}
+        for event in self.events:
+            event["has_row"] = event["has_row"] and event["day"] >= first_kept
+
+    def sums(self) -> Counter[tuple[str, str, str, str]]:
+        found: Counter[tuple[str, str, str, str]] = Counter(self.properties)
+        for event in self.events:
+            name, day = event["name"], event["day"]
+            for scope in {"site", event["scope"]}:
+                if name == "pageview":
+                    found[scope, "viewed_page", day, encoded(event["page"])] += 1
+                    found[scope, "hour", str(event["hour_s"]), ""] += 1
+                else:
+                    found[scope, "event", day, name] += 1
+                for key, value in event["props"].items():
+                    found[scope, f"event:{name}:{key}", day, encoded(str(value))] += 1
+        return found
+
+
+class History:
+    def __init__(self, url: str, choose: Random) -> None:
+        self.choose, self.model, self.time = choose, Model(), Time()
+        self.site = Site(url, self.time)
+        self.site.add_community(HERE)
+
+    @property
+    def day(self) -> str:
+        return self.site.services.clock.today()
+
+    def register(self) -> None:
+        who, scope = self.choose.choice(VISITORS), self.choose.choice(["site", HERE])
+        self.site.register(who, **({} if scope == "site" else {"communityId": scope}))
+        self.model.visits.append({"who": who, "scope": scope, "day": self.day})
+
+    def send(self) -> None:
+        who = self.choose.choice(VISITORS)
+        sent = [
+            {
+                "id": str(self.choose.randrange(30)),
+                "name": self.choose.choice(NAMES),
+                "page": self.choose.choice(PAGES),
+                "props": self.choose.choice(PROPS),
+            }
+            for _ in range(self.choose.randint(1, 8))
+        ]
+        bucket = self.site.services.clock.bucket(self.time.ms)
+        for _ in range(self.choose.choice([1, 1, 2])):
+            expected = self.model.send(who, sent, bucket.day, bucket.hour_s)
+            assert self.site.post("/api/events", json={"visitorId": who, "events": sent}).json == expected
+
+    def forget(self) -> None:
+        who = self.choose.choice(VISITORS)
+        assert self.site.post("/api/visitor/forget", json={"visitorId": who}).status_code == 204
+        self.model.forget(who)
+
+    def prune(self) -> None:
+        days, retention = self.choose.randint(1, 3), self.site.services[MaintenanceServices].retention
+        retention.prune(retention.past(days))
+        self.model.prune(shifted(self.day, -days))
+
+    def restart(self) -> None:
+        self.site.restart()
+
+    def pass_time(self) -> None:
+        self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
+
+    def compare_today(self) -> None:
+        """What reports say of events on a day of which all rows are kept, whatever its sums lack."""
+        reports = self.site.services[ReportServices].reports
+        events = [event for event in self.model.events if event["day"] == self.day]
+        for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
+            here = [event for event in events if scope in ("site", event["scope"]) and name in (event["name"], None)]
+            props = [None if event["who"] == "~" else event["props"].get(key) for event in here]
+            values = Counter(each if each is None else str(each) for each in props)
+            if name is None:
+                values = Counter(event["name"] for event in here if event["name"] != "pageview")
+            question = Question(self.day, self.day, scope=scope)
+            found = reports.breakdown(question, f"event:{name}:{key}" if name else "event", limit=100)
+            assert {row.value: row.sums.count for row in found.rows if row.sums.count} == +values
+            assert not any(row.at_least for row in found.rows)
+            assert (found.other.count, found.total.count) == (0, values.total())
+
+    def compare(self) -> None:
+        stored = self.site.rows("SELECT scope, dimension, period, value, count FROM event_sums")
+        assert {tuple(row[:4]): row[4] for row in stored} == self.model.sums()
+        kept = sum(event["has_row"] for event in self.model.events)
+        assert self.site.rows("SELECT count(*) FROM events") == [(kept,)]
+        reports, question = self.site.services[ReportServices].reports, Question("2025-12-01", self.day)
+        views = sum(event["name"] == "pageview" for event in self.model.events)
+        assert reports.summary(question).figures[6:8] == (views, len(self.model.events) - views)
+        assert sum(each.page_views for each in reports.timeline(question, HOUR)) == views
+
+
+def live_through(url: str, seed: int, compare: Callable[[History], None] = History.compare) -> None:
+    history = History(url, Random(seed))
+    with history.site:
+        for step in range(20):
+            often = [history.send] * 4 + [history.register, history.pass_time]
+            history.choose.choice([*often, history.forget, history.prune, history.restart])()
+            compare(history)
+            if step % 5 == 4:  # many reports, each over all rows
+                history.compare_today()
+
+
+@effort(16)
+@given(seed=seeds)
+def test_sums_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
+    live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url, seed)
+
+
+@effort(8)
+@given(seed=seeds)
+def test_reports_are_the_models_where_sums_are_limited(tmp_path_factory, seed) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("MOST_NAMES", "MOST_PROPERTIES", "MOST_VALUES"):
+            patch.setattr(sum_limits, name, 1)
+        url = SqliteDatabase.migrated(tmp_path_factory.mktemp("events") / "koyjabo.db").url
+        live_through(url, seed, lambda _: None)  # which values are named and which are Other depends on the order
+
+
+@effort(8)
+@given(seed=seeds)
+def test_sums_are_the_models_on_postgres(postgres, seed) -> None:
+    live_through(postgres.new_database().url, seed)

@@ -1,0 +1,86 @@
+"""Share links on pages: admins make and end them in the panel, moderators on the pages of their community."""
+
+from __future__ import annotations
+
+from html import unescape
+
+import pytest
+from support.people.accounts import bare
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+
+PAGE = "/admin/shares"
+NEW = f"{PAGE}/new"
+
+
+@pytest.fixture(scope="module")
+def rani(site) -> Reader:
+    return panel(site)
+
+
+def url_in(page: str) -> str:
+    return unescape(page.partition('data-copy="')[2].partition('"')[0])
+
+
+def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
+    site.register("v1", page="/metro", referrer="https://www.google.com/")
+    site.register("v2", page="/metro")
+    query = "source=google.com&page=%2Fmetro&page=%21%2Fmap&range=7d"
+    asked = rani.get(f"{NEW}?{query}")
+    assert 'value="7d" selected' in asked
+    made = rani.send(f"{NEW}?{query}", 200, name="Search", range="7d", until="2025-12-31", password="")
+    url = url_in(made)
+    assert url.startswith("http://localhost/share/")
+    assert "it is shown only once" in words(made)
+    later = rani.get(PAGE)
+    assert url not in later
+    seen = words(later)
+    assert "Search" in seen
+    assert "Valid until" in seen
+    assert "Never opened" in seen
+    path = url.removeprefix("http://localhost")
+    summary = bare(site).get(path.replace("/share/", "/api/shares/") + "/reports/summary").json
+    assert summary["visits"] == 1
+    assert "Last opened:" in words(rani.get(PAGE))
+    site.time.go_to("2026-01-01T00:00:00+06:00")
+    assert bare(site).get(path).status_code == 404
+    assert "Expired" in words(rani.get(PAGE))
+
+
+def test_own_days_of_a_view_are_those_of_its_link(site, rani):
+    view = rani.get("/admin/insights?start=2025-12-01&end=2025-12-05&compare=previous&tabs=channel")
+    query = unescape(view.partition('data-key="share" href="')[2].partition('"')[0])
+    assert query == f"{NEW}?start=2025-12-01&end=2025-12-05"
+    days = "2025-12-01/2025-12-05"
+    assert f'value="{days}" selected>1 Dec 2025 – 5 Dec 2025<' in rani.get(query)
+    made = rani.send(query, 200, name="Early December", range=days, until="", password="")
+    path = url_in(made).removeprefix("http://localhost")
+    assert "1 Dec 2025 – 5 Dec 2025" in words(bare(site).get(path, headers={"Accept": "text/html"}).text)
+    assert "/2025" not in rani.get(f"{NEW}?start=2025-12-05&end=2025-12-01")
+
+
+def test_end_is_asked_for_and_tells_its_name(site, rani):
+    made = rani.send(NEW, 200, name="100% <b>mine</b>", range="", until="", password="")
+    path = url_in(made).removeprefix("http://localhost")
+    share_id = site.rows("SELECT id FROM shares WHERE name LIKE '100%'")[0][0]
+    rani.confirm(f"{PAGE}/{share_id}/end")
+    assert rani.location == PAGE
+    assert "The share link 100% <b>mine</b> was ended." in words(rani.get(PAGE))
+    assert bare(site).get(path).status_code == 404
+    line = words(rani.get("/admin/audit?kind=changes"))
+    assert "Rani made the share link 100% <b>mine</b>" in line
+    assert "Rani ended the share link 100% <b>mine</b>" in line
+
+
+def test_fields_that_cannot_be_are_said_beside_them_and_filters_above(rani):
+    for fields, sentence in (
+        ({"name": " "}, "must have 1 to 200 characters"),
+        ({"password": "short"}, "must have 8 to 128 characters"),
+        ({"until": "2025-12-01"}, "must be in the future"),
+        ({"until": "x"}, "must be a day"),
+    ):
+        given = {"name": "Traffic", "range": "", "until": "", "password": "", **fields}
+        assert sentence in words(rani.send(NEW, 422, **given))
+    page = rani.send(f"{NEW}?source={'x' * 600}", 422, name="Traffic", range="", until="", password="")
+    assert "Source: must not be longer than 512 characters" in words(page)
+    assert 'id="name-error"' not in page

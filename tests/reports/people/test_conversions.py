@@ -1,0 +1,96 @@
+"""Conversions of a community are counted by the page that their visitors opened first there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.people.communities import found
+from support.people.page_readers import Reader, words
+
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import Scope
+from koyjabo.reports.services import ReportServices
+
+FIRST, SECOND = "2025-12-16", "2025-12-17"
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def site(database) -> Iterator[Site]:
+    with Site(database.url, RETENTION_DAYS=30) as site:
+        yield site
+
+
+@pytest.fixture
+def metro(site) -> Scope:
+    return Scope(found(sign_up(site))["id"])
+
+
+def pages(site: Site, scope: Scope, first: str, last: str) -> list[tuple[str | None, int]]:
+    return [tuple(each) for each in site.services[ReportServices].conversions.between(scope, first, last).pages]
+
+
+def open_and_sign_up(site: Site, scope: Scope, name: str, *opened: str | None) -> None:
+    """Opens the pages an hour after each other."""
+    for number, page in enumerate(opened):
+        site.register(name, visitId=str(number), page=page, communityId=scope)
+        site.time.pass_(hours=1)
+    sign_up(site, name, visitorId=name)
+
+
+def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site, metro):
+    site.register("karim", visitId="elsewhere", page="/elsewhere")
+    open_and_sign_up(site, metro, "karim", "/fares", "/map")
+    open_and_sign_up(site, metro, "salma", "/fares")
+    open_and_sign_up(site, metro, "rima", None)
+    site.register("nobody", page="/fares", communityId=metro)
+    report = site.services[ReportServices].conversions.between(metro, FIRST, FIRST)
+    assert [tuple(each) for each in report.pages] == [("/fares", 2), (None, 1)]
+    assert report.conversions == 3
+    assert report.average_ms == 4 * HOUR_MS // 3
+    site.services[MaintenanceServices].erasure.forget("karim")
+    assert site.services[ReportServices].conversions.between(metro, FIRST, FIRST) == report
+
+
+def test_range_is_of_the_days_of_first_visits(site, metro):
+    site.register("karim", page="/fares", communityId=metro)
+    site.time.go_to("2025-12-17T00:00:00+06:00")
+    assert pages(site, metro, FIRST, FIRST) == []
+    open_and_sign_up(site, metro, "karim", "/map")
+    open_and_sign_up(site, metro, "salma", "/map")
+    assert pages(site, metro, FIRST, FIRST) == [("/fares", 1)]
+    assert pages(site, metro, SECOND, SECOND) == [("/map", 1)]
+    assert pages(site, Scope("another"), FIRST, SECOND) == []
+
+
+def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
+    """Neither visits of people who came before, nor people who opened the page later, nor filters change it."""
+    site.register("old", page="/map", communityId=metro)
+    site.time.go_to("2025-12-17T09:00:00+06:00")
+    for name in ("nodi", "rupa", "old", "old"):
+        site.register(name, visitId=f"{name}{site.time.ms}", page="/fares", communityId=metro)
+        site.time.pass_(minutes=1)
+    site.register("nodi", visitId="again", page="/map", communityId=metro)
+    open_and_sign_up(site, metro, "karim", "/fares", "/map")
+    sign_up(site, "old", visitorId="old")
+    ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/dashboard"
+    for query in (f"start={SECOND}&end={SECOND}", f"start={SECOND}&end={SECOND}&page=/nowhere"):
+        page = words(ayesha.get(f"{path}?{query}"))
+        assert "New people Signed up Share /fares 3 1 33.3 % From the first visit" in page
+        assert "17 Dec 2025 · exact as of " in page
+    assert "/map 1 1 100 %" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
+
+
+def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site, metro):
+    open_and_sign_up(site, metro, "karim", "/fares")
+    site.time.pass_(days=31)
+    open_and_sign_up(site, metro, "salma", "/fares")
+    retention = site.services[MaintenanceServices].retention
+    retention.prune(retention.past())
+    page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=all"))
+    assert "/fares 2 ≥ 1 –" in page
+    assert "are kept as sums only, without the people who signed up later" in page
+    assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=7d"))

@@ -1,0 +1,121 @@
+"""The grammar of questions: what is asked can be asked again, and whatever is typed is answered or refused."""
+
+from __future__ import annotations
+
+from itertools import product
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.runs.fuzz_effort import effort
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.query.dimensions import DIMENSIONS
+from koyjabo.reports.query.parameters import Parameters
+from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY
+from koyjabo.reports.query.ranges import COMPARISONS, NOT_A_COMPARISON, NOT_A_RANGE, RANGES
+from koyjabo.reports.query.report_query import Filter, Question
+
+TODAY = "2026-11-22"
+COMMUNITY = Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
+
+names = st.sampled_from(["range", "start", "end", "compare", "limit", *DIMENSIONS, "event:search:from"]) | st.text()
+days = st.dates().map(str)
+texts = st.text() | st.sampled_from([*RANGES, "previous", "year", "", "!", "!!", "\\!", "\\\\!x"]) | days
+values = st.none() | st.text(min_size=1, max_size=30).filter(lambda text: "\0" not in text) | st.just("\\!x")
+filters = st.builds(Filter, st.frozensets(values, max_size=3), st.frozensets(values, max_size=3)).filter(bool)
+questions = st.builds(
+    Question,
+    st.sampled_from(["1970-01-01", "2026-02-28", TODAY]),
+    st.just(TODAY),
+    filters=st.dictionaries(st.sampled_from([*DIMENSIONS, "event:search:from"]), filters, max_size=3),
+)
+
+
+def read(*pairs: tuple[str, str], scope: Scope = SITE, first_day: str | None = "2026-11-01") -> Parameters:
+    return Parameters.of(pairs, TODAY, lambda: first_day, scope, ("limit",))
+
+
+@effort(200)
+@given(question=questions, compare=st.sampled_from([None, "year"]), limit=st.sampled_from([{}, {"limit": "5"}]))
+def test_what_was_asked_can_be_asked_again(question, compare, limit):
+    asked = Parameters(question, None, compare, limit)
+    assert read(*asked.pairs()) == asked
+
+
+@effort(300)
+@given(pairs=st.lists(st.tuples(names, texts), max_size=4), scope=st.sampled_from([SITE, COMMUNITY]))
+def test_whatever_is_typed_is_bounded_or_refused(pairs, scope):
+    refused: dict[str, str] = {}
+    try:
+        question = read(*pairs, scope=scope).question
+    except InvalidInput as error:
+        refused = error.details
+    assert refused.keys() <= {name for name, _ in pairs}
+    assert all(isinstance(reason, str) and reason for reason in refused.values())
+    if refused:
+        return
+    assert "1969-01-01" < question.first <= question.last <= TODAY
+    assert (question.scope, question.until_ms) == (scope, None)
+    assert set(question.filters) == {name for name, _ in pairs} - {"range", "start", "end", "compare", "limit"}
+
+
+def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
+    asked = {
+        "": ("2026-10-24", TODAY),
+        "range=today": (TODAY, TODAY),
+        "range=yesterday": ("2026-11-21", "2026-11-21"),
+        "range=7d": ("2026-11-16", TODAY),
+        "range=365d": ("2025-11-23", TODAY),
+        "range=month": ("2026-11-01", TODAY),
+        "range=all": ("2026-11-01", TODAY),
+        "start=2026-11-20": ("2026-11-20", TODAY),
+        "start=২০২৬-১১-২০&end=2026-11-20": ("2026-11-20", "2026-11-20"),
+        "end=2026-11-20": ("2026-10-22", "2026-11-20"),
+        "start=2026-11-20&end=2027-01-01": ("2026-11-20", TODAY),
+        "start=2027-01-01": (TODAY, TODAY),
+    }
+    found = {query: read(*parse_qsl(query)).question for query in asked}
+    assert {query: (question.first, question.last) for query, question in found.items()} == asked
+    assert read(("range", "all"), first_day=None).question.first == TODAY
+    for name in RANGES:
+        named = read(("range", name))
+        assert (named.range, read(*named.pairs())) == (name, named)
+
+
+def test_refusals_name_all_that_is_possible():
+    """In full sentences, which are translated."""
+    for sentence, names in ((NOT_A_RANGE, RANGES), (NOT_A_COMPARISON, COMPARISONS), (NOT_A_GRANULARITY, GRANULARITIES)):
+        assert sentence == f"must be one of {', '.join(names)}"
+
+
+def test_filters_are_values_and_exceptions():
+    pages = (("page", "/"), ("page", ""), ("page", "!/fares"))
+    found = read(*pages, ("source", "!"), ("utm_term", "\\!a"), ("city", "!!a"))
+    assert found.question.filters == {
+        "page": Filter(frozenset(["/", None]), frozenset(["/fares"])),
+        "source": Filter(none_of=frozenset([None])),
+        "utm_term": Filter(frozenset(["!a"])),
+        "city": Filter(none_of=frozenset(["!a"])),
+    }
+
+
+def test_both_filters_hold():
+    few = [frozenset(each) for each in ((), (None,), ("a",), ("a", "b"), (None, "a"))]
+    kinds = [Filter(any_of, none_of) for any_of in few for none_of in few]
+
+    def passes(each: Filter, value: str | None) -> bool:
+        return (not each.any_of or value in each.any_of) and value not in each.none_of
+
+    for one, other, value in product(kinds, kinds, (None, "a", "b")):
+        assert passes(one.both(other), value) == (passes(one, value) and passes(other, value)), (one, other, value)
+
+
+def test_there_are_not_too_many_values():
+    pairs = [("page", f"/{number}") for number in range(200)]
+    assert len(read(*pairs).question.filters["page"].any_of) == 200
+    with pytest.raises(InvalidInput) as refused:
+        read(*pairs, ("source", "x"))
+    assert set(refused.value.details) == {"source"}

@@ -1,0 +1,195 @@
+"""The page of a share link: its headers, and its password."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from html import unescape
+from threading import Event
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import Person, promote, sign_up
+from support.people.communities import found
+from support.people.page_readers import Reader, words
+from support.people.share_links import PASSWORD, share, shared, visits
+
+from koyjabo.accounts.login_throttle import LOGIN, PLANS
+from koyjabo.reports.engine import readers
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.sharing.passes import PASS_S
+
+WRONG = "launch at noon"
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url, RATE_LIMIT_LOGINS=1000) as site:
+        site.register("v1", page="/metro", referrer="https://www.google.com/")
+        yield site
+
+
+@pytest.fixture(scope="module")
+def boss(site) -> Person:
+    person = sign_up(site, "boss")
+    promote(site, person.email)
+    return person
+
+
+def test_page_begins_with_the_days_of_the_link_and_shows_no_more_than_its_filters(site, boss):
+    site.register("v2", page="/fares")
+    token = share(boss, filters={"page": ["/metro"]}, range="7d")["token"]
+    assert shared(site, token).json["start"] == "2025-12-10"
+    assert shared(site, token, query="range=30d").json["start"] == "2025-11-17"
+    reader, path = Reader(site), f"/share/{token}"
+    page = reader.get(path)
+    assert "10 Dec 2025 – 16 Dec 2025" in words(page)
+    assert f'href="{path}?range=30d"' in page
+    assert "17 Nov 2025 – 16 Dec 2025" in words(reader.get(f"{path}?range=30d"))
+    for name in ("summary", "timeline", "breakdown", "hours"):
+        assert f"/api/shares/{token}/reports/{name}" in page
+    for hidden in ("/fares", 'href="/admin', "visitor_id", '"v1"', ">v1<", boss.email):
+        assert hidden not in page, hidden
+    assert ">/fares<" not in reader.get(f"{path}?page=%2Fmetro&by=page")
+    assert 'data-stat="visits" data-value="0"' in reader.get(f"{path}?page=%2Ffares")
+    reader.get(f"{path}?pagee=1", 400)
+    own = f"/share/{share(boss, range='2025-12-14/2099-12-31')['token']}"
+    assert "14 Dec 2025 – 16 Dec 2025" in words(reader.get(own))
+    assert f'<a href="{own}">14 Dec 2025 – 31 Dec 2099</a>' in reader.get(f"{own}?range=7d")
+
+
+def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
+    said, filters = "Only these visits are shown", {"page": ["/metro"], "device": ["!bot"]}
+    page = words(Reader(site).get(f"/share/{share(boss, filters=filters)['token']}"))
+    assert f"{said}: Device is not Bot Landing page is /metro" in page
+    ids = [found(boss, name=name)["id"] for name in ("Secret society", "Hidden circle")]
+    for some in (ids, ids[:1]):
+        page = words(Reader(site).get(f"/share/{share(boss, filters={'community': some})['token']}"))
+        assert said not in page
+        assert "Secret society" not in page
+    assert said not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
+
+
+def test_files_of_the_page_can_be_had(site, boss):
+    """Those of a comparison, too, which the summary alone has."""
+    reader = Reader(site)
+    page = reader.get(f"/share/{share(boss)['token']}?compare=previous")
+    files = [unescape(each) for each in re.findall(r'href="(/api/shares/[^"]*)" download', page)]
+    assert len(files) > 5
+    answers = {each: reader.client.get(each) for each in files}
+    assert {each: answer.mimetype for each, answer in answers.items()} == dict.fromkeys(files, "text/csv")
+
+
+def test_no_search_engine_and_no_other_site_learns_of_a_link(site, boss):
+    known = [share(boss)["token"], share(boss, password=PASSWORD)["token"]]
+    for token in (*known, "x" * 43):
+        answer = site.app.test_client().get(f"/share/{token}", headers={"Accept": "text/html"})
+        headers = answer.headers
+        assert answer.status_code == (200 if token in known else 404)
+        assert (headers["Referrer-Policy"], headers["X-Robots-Tag"]) == ("no-referrer", "noindex")
+        assert token not in known or headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+
+
+def test_nothing_is_shown_before_the_password_is_typed(site, boss):
+    token = share(boss, name="Metro", password=PASSWORD, filters={"page": ["/metro"]})["token"]
+    reader, other = Reader(site), Reader(site)
+    assert "Metro" not in words(reader.get(f"/share/{token}")).replace("Koy Jabo", "")
+    assert_error(shared(site, token, client=reader.client), 401, "share_locked")
+    assert "Wrong password." in words(reader.send(f"/share/{token}", 422, password=WRONG))
+    assert_error(shared(site, token, client=reader.client), 401, "share_locked")
+    reader.send(f"/share/{token}", password=PASSWORD)
+    assert reader.location == f"/share/{token}"
+    assert "Metro" in words(reader.get(reader.location))
+    assert visits(site, token, client=reader.client) == 1
+    assert_error(shared(site, token, client=other.client), 401, "share_locked")
+
+
+def test_pass_is_good_for_one_link_for_half_a_day(site, boss):
+    one, other = (share(boss, password=PASSWORD) for _ in range(2))
+    reader = Reader(site)
+    reader.send(f"/share/{one['token']}", password=PASSWORD)
+    cookie = reader.client.get_cookie(f"share_{one['id'][:8]}")
+    assert cookie.http_only
+    assert cookie.same_site == "Lax"
+    forged = [cookie.value, "", "x", "9999999999999.00", f"9{cookie.value}", cookie.value.replace(".", ".0")]
+    for value in forged:
+        reader.client.set_cookie(f"share_{other['id'][:8]}", value)
+        assert_error(shared(site, other["token"], client=reader.client), 401, "share_locked")
+    site.time.pass_(seconds=PASS_S - 1)
+    assert shared(site, one["token"], client=reader.client).status_code == 200
+    site.time.pass_(seconds=1)
+    assert_error(shared(site, one["token"], client=reader.client), 401, "share_locked")
+
+
+def guess(site: Site, token: str, password: str, address: str) -> int:
+    answer = site.app.test_client().post(
+        f"/share/{token}",
+        data={"password": password},
+        headers={"Accept": "text/html"},
+        environ_overrides={"REMOTE_ADDR": address},
+    )
+    return answer.status_code
+
+
+def test_one_address_has_ten_guesses_a_minute(site, boss):
+    token = share(boss, password=PASSWORD)["token"]
+    assert [guess(site, token, WRONG, "203.0.113.7") for _ in range(11)] == [422] * 10 + [429]
+    assert guess(site, token, PASSWORD, "203.0.113.7") == 429
+    assert guess(site, token, PASSWORD, "203.0.113.8") == 303
+
+
+def test_guesses_from_many_addresses_have_one_budget(site, boss):
+    """Kept in the database, as for accounts: other workers and restarts change nothing."""
+    token = share(boss, password=PASSWORD)["token"]
+    most = PLANS[LOGIN].most
+    addresses = [f"203.0.113.{n // 5}" for n in range(most + 5)]
+    found = [guess(site, token, WRONG, each) for each in addresses]
+    assert found.count(422) <= most + len(set(addresses))
+    assert guess(site, token, WRONG, addresses[-1]) == 429
+    with Site(site.database_url, site.time, RATE_LIMIT_LOGINS=1000) as restarted:
+        assert guess(restarted, token, WRONG, addresses[-1]) == 429
+
+
+def test_right_password_leads_back_to_the_address_as_it_was(site, boss):
+    """Some names have a meaning for Flask, which must not get them from a visitor."""
+    path = f"/share/{share(boss, password=PASSWORD)['token']}"
+    for query in ("", "?_external=1", "?_scheme=javascript&_external=1", "?_anchor=x", "?_method=x", "?endpoint=x",
+                  "?token=x&range=7d&page=%2Fa&page=b"):  # fmt: skip
+        answer = site.app.test_client().post(path + query, data={"password": PASSWORD})
+        assert (answer.status_code, answer.headers["Location"]) == (303, path + query)
+
+
+def test_form_of_another_site_is_refused(site, boss):
+    token = share(boss, password=PASSWORD)["token"]
+    foreign = {"Origin": "https://evil.example", "Accept": "text/html"}
+    answer = site.app.test_client().post(f"/share/{token}", data={"password": PASSWORD}, headers=foreign)
+    assert answer.status_code == 403
+
+
+def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, boss, monkeypatch):
+    token, database = share(boss)["token"], site.services[ReportServices].reports._database
+    report, begun, may_end = database.report, Event(), Event()
+
+    def slow(*args):
+        monkeypatch.setattr(database, "report", report)
+        begun.set()
+        assert may_end.wait(30)
+        return report(*args)
+
+    monkeypatch.setattr(database, "report", slow)
+    monkeypatch.setattr(readers, "PATIENCE_S", 0)
+    with ThreadPoolExecutor(1) as visitor:
+        try:
+            first = visitor.submit(shared, site, token)
+            assert begun.wait(30)
+            refused = shared(site, token)
+            assert_error(refused, 503, "too_busy")
+            assert refused.headers["Retry-After"] == "5"
+            page = words(Reader(site).get(f"/share/{token}", 503))
+            assert "Many people are reading shared reports right now." in page
+            assert boss.get("/api/reports/summary").status_code == 200
+        finally:
+            may_end.set()
+        assert first.result().status_code == 200
+    assert shared(site, token).status_code == 200

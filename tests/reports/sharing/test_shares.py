@@ -1,0 +1,226 @@
+"""Share links: what they show, to whom, and for how long."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import bare, disable, promote
+from support.people.communities import Cast, found, give
+from support.people.share_links import PASSWORD, PATH, ask_for_share, boss, names, of_community, share, shared, visits
+
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.reports.sharing import shares
+
+LINK = ["id", "token", "url", "filters"]
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
+        yield site
+
+
+@pytest.fixture
+def cast(site) -> Cast:
+    return Cast(site)
+
+
+@pytest.fixture
+def community(cast) -> str:
+    return cast.community(name="Mirpur 10")
+
+
+def test_token_is_shown_once_and_stored_as_a_hash(site, cast):
+    made = share(boss(cast), filters={"page": ["/metro"]}, password=PASSWORD)
+    assert list(made) == LINK
+    assert made["url"] == f"https://live.example.com/share/{made['token']}"
+    assert made["filters"] == {"page": ["/metro"]}
+    assert len(made["token"]) == 43
+    stored = str(site.rows("SELECT * FROM shares"))
+    assert made["token"] not in stored
+    assert PASSWORD not in stored
+    (listed,) = boss(cast).get(PATH).json
+    assert made["token"] not in str(listed)
+    assert (listed["name"], listed["has_password"], listed["created_by"]) == ("Traffic", True, "Site_admin")
+
+
+def test_filters_of_the_link_and_of_the_request_hold_both(site, cast):
+    for visitor, page in (("v1", "/metro"), ("v2", "/metro"), ("v3", "/fares"), ("v4", "/map")):
+        site.register(visitor, page=page)
+    metro = share(boss(cast), filters={"page": ["/metro"]})["token"]
+    two = share(boss(cast), filters={"page": ["/metro", "/fares"]})["token"]
+    but_metro = share(boss(cast), filters={"page": ["!/metro"]})["token"]
+    asked = ("", "page=/fares", "page=/metro&page=/fares", "page=!/metro", "page=")
+    assert [visits(site, metro, each) for each in asked] == [2, 0, 2, 0, 0]
+    assert [visits(site, two, each) for each in asked] == [3, 1, 3, 1, 0]
+    assert [visits(site, but_metro, each) for each in asked] == [2, 1, 1, 2, 0]
+    rows = shared(site, metro, "breakdown", "by=page").json["rows"]
+    assert [(row["value"], row["visits"]) for row in rows] == [("/metro", 2)]
+    viewed = share(boss(cast), filters={"viewed_page": ["/metro"]})["token"]
+    refused = shared(site, viewed, "summary", "viewed_page=/fares")  # a visit may have viewed both
+    assert_error(refused, 400, "invalid_input", "viewed_page")
+    site.register("v5")
+    unknown = share(boss(cast), filters={"page": [None]})
+    assert (unknown["filters"], visits(site, unknown["token"])) == ({"page": [""]}, 1)
+
+
+def test_links_name_no_communities(site, cast, community):
+    """An unlisted one is known to its members alone."""
+    site.register("v1", communityId=community)
+    token = share(boss(cast))["token"]
+    assert_error(shared(site, token, "breakdown", "by=community"), 400, "invalid_input", "by")
+    assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
+    page = bare(site).get(f"/share/{token}", headers={"Accept": "text/html"}).text
+    assert "Mirpur 10" not in page
+    assert bare(site).get(f"/share/{token}?by=community", headers={"Accept": "text/html"}).status_code == 400
+
+
+def test_link_of_one_community_shows_what_its_moderators_see(site, cast, community):
+    site.register("v1")
+    for visitor in ("v1", "v2"):
+        site.register(visitor, communityId=community)
+    token = share(cast["moderator"], **of_community(community))["token"]
+    moderators = cast["moderator"].get(f"/api/communities/{community}/reports/summary").json
+    assert shared(site, token).json == moderators
+    assert (moderators["visits"], moderators["new_visitors"]) == (2, 2)
+    assert_error(shared(site, token, "summary", f"community={community}"), 400, "invalid_input", "community")
+
+
+def test_who_may_make_a_link_of_what(site, cast, community):
+    other = found(cast["admin"], name="Banani")["id"]
+    bodies = {
+        "without": {"filters": {"page": ["/"]}},
+        "theirs": of_community(community),
+        "other": of_community(other),
+        "both": {"filters": {"community": [community, other]}},
+    }
+    may = {"moderator": {"theirs"}, "admin": {"theirs", "other"}, "site_admin": set(bodies)}
+    for part in ("nobody", "outsider", "member", "moderator", "admin", "site_admin"):
+        for which, body in bodies.items():
+            expected = 201 if which in may.get(part, ()) else 401 if part == "nobody" else 403
+            answer = cast.call(part, "POST", PATH, {"name": f"{part} {which}", **body})
+            assert answer.status_code == expected, (part, which, answer.text)
+    assert_error(ask_for_share(cast["moderator"], filters={"community": [f"!{community}"]}), 403, "forbidden")
+    nowhere = of_community("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+    assert_error(ask_for_share(boss(cast), **nowhere), 404, "unknown_community")
+
+
+def test_moderators_see_and_end_the_links_of_their_communities(site, cast, community):
+    other = found(cast["admin"], name="Banani")["id"]
+    theirs = share(cast["admin"], name="Ours", **of_community(community))
+    elsewhere = share(cast["admin"], name="Banani's", **of_community(other))
+    everything = share(boss(cast), name="All")
+    assert names(cast["moderator"]) == ["Ours"]
+    assert sorted(names(cast["admin"])) == ["Banani's", "Ours"]
+    assert sorted(names(boss(cast))) == ["All", "Banani's", "Ours"]
+    assert names(boss(cast), f"community={community}") == ["Ours"]
+    for person in (cast["member"], cast["outsider"]):
+        assert_error(person.get(PATH), 403, "forbidden")
+        assert_error(person.delete(f"{PATH}/{theirs['id']}"), 403, "forbidden")
+    for link in (elsewhere, everything):
+        assert_error(cast["moderator"].delete(f"{PATH}/{link['id']}"), 403, "forbidden")
+    assert cast["moderator"].delete(f"{PATH}/{theirs['id']}").status_code == 204
+    assert_error(cast["moderator"].delete(f"{PATH}/{theirs['id']}"), 404, "unknown_share")
+    lines = site.rows("SELECT action, target FROM audit_log WHERE target_kind = 'share' ORDER BY id DESC LIMIT 2")
+    assert lines[0] == ("share.end", "Ours")
+    assert lines[1] == ("share.create", "All")
+
+
+def test_link_is_unknown_when_it_has_ended_or_expired_or_never_was(site, cast):
+    ends = share(boss(cast), expires_at="2025-12-17T00:00:00+06:00")["token"]
+    ended = share(boss(cast))
+    assert boss(cast).delete(f"{PATH}/{ended['id']}").status_code == 204
+    for token in (ended["token"], "x" * 43, "short"):
+        assert_error(shared(site, token), 404, "unknown_share")
+        assert bare(site).get(f"/share/{token}").status_code == 404
+    site.time.go_to("2025-12-16T23:59:59.999+06:00")
+    assert shared(site, ends).status_code == 200
+    site.time.pass_(milliseconds=1)
+    assert_error(shared(site, ends), 404, "unknown_share")
+
+
+def test_end_holds_on_all_workers_at_once(site, cast):
+    made = share(boss(cast))
+    with Site(site.database_url, site.time) as other:
+        assert shared(other, made["token"]).status_code == 200
+        assert boss(cast).delete(f"{PATH}/{made['id']}").status_code == 204
+        assert_error(shared(other, made["token"]), 404, "unknown_share")
+
+
+def test_link_is_good_as_long_as_its_maker_may_see_what_it_shows(site, cast, community):
+    def made() -> str:
+        return share(cast["moderator"], **of_community(community))["token"]
+
+    moderator = cast["moderator"]
+    token = made()
+    give(cast["admin"], community, moderator, "member")
+    assert_error(shared(site, token), 404, "unknown_share")
+    give(cast["admin"], community, moderator, "moderator")
+    assert shared(site, token).status_code == 200
+    disable(site, moderator.email)
+    assert_error(shared(site, token), 404, "unknown_share")
+    disable(site, moderator.email, disabled=False)
+    site.services[CommunityServices].directory.archive(OPERATOR, community)
+    assert_error(shared(site, token), 404, "unknown_share")
+    everything = share(boss(cast))["token"]
+    promote(site, cast["admin"].email)
+    promote(site, boss(cast).email, is_admin=False)
+    assert_error(shared(site, everything), 404, "unknown_share")
+
+
+def test_deleted_community_and_deleted_account_take_their_links_along(site, cast, community):
+    share(cast["admin"], **of_community(community))
+    assert cast["admin"].delete(f"/api/communities/{community}").status_code == 204
+    assert site.rows("SELECT count(*) FROM shares") == [(0,)]
+
+
+def test_last_use_is_kept_to_the_minute(site, cast):
+    token = share(boss(cast))["token"]
+
+    def used() -> str | None:
+        return boss(cast).get(PATH).json[0]["used_at"]
+
+    assert used() is None
+    shared(site, token)
+    first = used()
+    site.time.pass_(seconds=59)
+    shared(site, token)
+    assert used() == first
+    site.time.pass_(seconds=1)
+    shared(site, token)
+    assert used() > first
+
+
+IMPOSSIBLE = [
+    ({"name": ""}, "name"),
+    *(({"filters": bad}, "filters") for bad in ({"page": "/"}, {"page": [7]}, [])),
+    ({"filters": {"pagee": ["/"]}}, "pagee"),
+    ({"filters": {"range": ["7d"]}}, "range"),
+    *(({"range": bad}, "range") for bad in ("fortnight", 7, "2025-12-10/2025-12-09", "2025-12-10/2025-12-11/")),
+    ({"password": "short"}, "password"),
+    *(({"expires_at": bad}, "expires_at") for bad in ("2025-12-16", "2025-12-16T10:48:38+06:00", 7)),
+]
+
+
+def test_fields_that_cannot_be_are_named(cast):
+    for fields, named in IMPOSSIBLE:
+        assert_error(ask_for_share(boss(cast), **fields), 400, "invalid_input", named)
+
+
+def test_an_account_has_a_bounded_number_of_links(site, cast, monkeypatch):
+    monkeypatch.setattr(shares, "MOST_LINKS", 1)
+    share(boss(cast))
+    assert_error(ask_for_share(boss(cast)), 409, "too_many_shares")
+
+
+def test_expired_links_are_removed_after_a_month(site, cast):
+    share(boss(cast), expires_at="2025-12-17T00:00:00Z")
+    share(boss(cast), name="Stays")
+    site.time.go_to("2026-01-15T12:00:00Z")
+    site.services[MaintenanceServices].retention.sweep()
+    assert site.rows("SELECT count(*) FROM shares") == [(2,)]
+    site.time.go_to("2026-01-16T00:00:00Z")
+    site.services[MaintenanceServices].retention.sweep()
+    assert site.rows("SELECT name FROM shares") == [("Stays",)]

@@ -1,0 +1,123 @@
+"""What the parts of Insights are made of: ranges beside each other, periods with their notes, changes, maps."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from koyjabo.reports.engine.answers import Breakdown, Period, Row, Sums
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.ui import breakdowns, maps, ranges, timelines
+from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.changes import change
+
+TODAY = "2025-12-16"
+HERE = Address("/admin/insights", (("page", "/"), ("range", "7d"), ("offset", "50")))
+
+
+@pytest.fixture(autouse=True)
+def _request(site):
+    with site.app.test_request_context():
+        yield
+
+
+BESIDE = [
+    (("2025-12-10", TODAY), ("2025-12-03", "2025-12-09"), None),
+    (("2025-12-10", "2025-12-10"), ("2025-12-09", "2025-12-09"), ("2025-12-11", "2025-12-11")),
+    (("2024-02-01", "2024-02-29"), ("2024-01-01", "2024-01-31"), ("2024-03-01", "2024-03-31")),
+    (("2025-01-01", "2025-01-31"), ("2024-12-01", "2024-12-31"), ("2025-02-01", "2025-02-28")),
+    (("2025-01-01", "2025-01-30"), ("2024-12-02", "2024-12-31"), ("2025-01-31", "2025-03-01")),
+]
+
+
+def test_days_beside_a_range_are_as_many_and_those_of_a_month_a_month():
+    for days, before, after in BESIDE:
+        picker = ranges.picker(HERE, Question(*days), "", TODAY, "30d")
+        assert days_of(picker.before) == before
+        assert (days_of(picker.after) if picker.after else None) == after
+
+
+def days_of(choice):
+    return re.search(r"start=([\d-]+)&end=([\d-]+)$", choice.url).groups()
+
+
+def test_periods_are_compared_in_their_order_and_have_their_notes():
+    weeks = [
+        Period(day, number, 3, 1, None, so_far)
+        for day, number, so_far in (("2025-12-08", 7, False), ("2025-12-15", 2, True))
+    ]
+    past = [Period("2024-12-09", 5, 5, 5, 5, False)]
+    notes = [("2025-12-08", "Fares changed"), ("2025-12-14", "Strike"), ("2025-12-15", "Deployed")]
+    days = Question("2025-12-08", TODAY)
+    first, second = timelines.rows(days, weeks, past, "returning_visitors", "week", HERE, notes)
+    assert (first.value, first.compared, first.before, first.notes) == (2, "2024-12-09", 0, ["Fares changed", "Strike"])
+    assert (second.so_far, second.compared, second.before, second.notes) == (True, "", None, ["Deployed"])
+    assert first.url.endswith("start=2025-12-08&end=2025-12-14")
+    assert [each.value for each in timelines.rows(days, weeks, [], "page_views", "week", HERE, [])] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("step", "starts", "days", "expected"),
+    [
+        ("week", ("2025-12-01", "2025-12-08"), ("2025-12-03", "2025-12-14"), [True, False]),
+        ("week", ("2025-12-01", "2025-12-08"), ("2025-12-01", "2025-12-13"), [False, True]),
+        ("month", ("2025-11-01", "2025-12-01"), ("2025-11-02", TODAY), [True, False]),
+        ("day", ("2025-12-15", TODAY), ("2025-12-15", TODAY), [False, False]),
+        ("hour", ("2025-12-15T23:00:00+06:00",), ("2025-12-15", "2025-12-15"), [False]),
+    ],
+)
+def test_periods_of_which_the_range_has_a_part_are_marked(step, starts, days, expected):
+    """The running one is marked as such. Each leads to those of its days that are counted."""
+    is_running = days[1] == TODAY
+    periods = [Period(start, 1, 1, 1, 1, is_running and start == starts[-1]) for start in starts]
+    found = timelines.rows(Question(*days), periods, [], "visits", step, HERE, [])
+    assert [each.is_partial for each in found] == expected
+    assert timelines.Chart("", step, "", found, "").has_partial == any(expected)
+    assert step == "hour" or f"start={max(days[0], starts[0])}&" in found[0].url
+    assert step == "hour" or found[-1].url.endswith(f"&end={days[1]}")
+
+
+def test_changes_are_in_percent_new_or_not_known():
+    assert [change(*each) for each in ((3, 2), (2, 3), (1001, 1000), (0, 0), (3, 3))] == [50, -33, 0.1, 0, 0]
+    assert (change(3, 0), change(None, 2), change(2, None)) == ("new", None, None)
+
+
+def test_a_value_that_the_other_days_may_have_among_the_rest_has_no_change():
+    now = Breakdown([row("/"), row("/new")], Sums(0, 0, 0), Sums(10, 5, 5), 2, None)
+    whole = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
+    for before, expected in ((whole, [0, "new"]), (whole._replace(values=2), [0, None]), (None, [None, None])):
+        found = breakdowns.values(now, before, Question(TODAY, TODAY), "page", HERE, 0)
+        assert [line.change for line in found.lines] == expected
+
+
+def test_values_that_only_the_other_days_have_are_said_to_be_gone():
+    now = Breakdown([row("/")], Sums(0, 0, 0), Sums(5, 5, 5), 1, None)
+    before = Breakdown([row("/old", 9), row("/")], Sums(0, 0, 0), Sums(14, 9, 9), 2, None)
+    for found, expected in ((now, [("/", 0), ("/old", -100)]), (now._replace(values=3), [("/", 0)])):
+        lines = breakdowns.values(found, before, Question(TODAY, TODAY), "page", HERE, 0).lines
+        assert [(line.label, line.change) for line in lines] == expected
+    folded = now._replace(reason="folded")
+    assert len(breakdowns.values(folded, before, Question(TODAY, TODAY), "page", HERE, 0).lines) == 1
+
+
+def row(value, visits=5):
+    return Row(value, str(value), Sums(visits, 5, 5), 0.5)
+
+
+def test_cities_have_dots_by_every_name_and_countries_shapes():
+    names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
+    found = Breakdown(
+        [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)],
+        Sums(0, 0, 0),
+        Sums(9, 9, 9),
+        7,
+        None,
+    )
+    dots = maps.dots(breakdowns.values(found, None, Question(TODAY, TODAY), "city", HERE, 0))
+    assert [dot.line.value for dot in dots] == names[:4]
+    assert dots[1][:2] == dots[2][:2] != dots[0][:2]
+    assert dots[0].radius == maps.LARGEST > dots[1].radius
+    found = Breakdown([row("BD", 100), row("IN", 1), row(None, 1)], Sums(0, 0, 0), Sums(9, 9, 9), 3, None)
+    shapes = maps.shapes(breakdowns.values(found, None, Question(TODAY, TODAY), "country", HERE, 0))
+    assert [(shape.code, shape.level) for shape in shapes] == [("BD", 5), ("IN", 1)]

@@ -1,0 +1,187 @@
+"""The weekly report: to whom, when, what is in it, and that it is sent once, whoever does it."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, Time
+from support.people.accounts import disable, sign_up
+from support.people.communities import found
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+from support.servers.mailbox import Mailbox, html_of, path_in, text_of
+
+from koyjabo.mail.outbox import Outbox
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import Scope
+from koyjabo.presence.members import peak_queries
+
+FRIDAY, SATURDAY, SUNDAY = (f"2025-12-{day}T12:00:00+06:00" for day in (12, 13, 14))
+EARLY, MORNING = "2025-12-14T07:59:00+06:00", "2025-12-14T08:00:00+06:00"
+
+
+@pytest.fixture(scope="module")
+def mailbox():
+    mailbox = Mailbox().start()
+    yield mailbox
+    mailbox.stop()
+
+
+@pytest.fixture
+def site(database, mailbox):
+    mailbox.mails.clear()
+    with Site(database.url, at(FRIDAY), RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
+        yield site
+
+
+def at(moment: str) -> Time:
+    time = Time()
+    time.go_to(moment)
+    return time
+
+
+def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
+    """Somebody who has confirmed the email and ordered the report."""
+    reader = Reader(site, language).sign_up(name)
+    site.services[Outbox].send_all()
+    reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))
+    reader.send("/account/weekly-report", weekly_report="on")
+    assert 'name="weekly_report" type="checkbox" checked' in reader.get("/account")
+    return reader
+
+
+def tick(site: Site) -> None:
+    """Do what is due, and send it."""
+    write(site)
+    site.services[Outbox].send_all()
+
+
+def reports(mailbox: Mailbox) -> list:
+    return [mail for mail in mailbox.mails if mail["Subject"].startswith(("Weekly report", "সপ্তাহের হিসাব"))]
+
+
+def test_report_has_the_week_the_change_and_the_communities(site, mailbox):
+    site.time.go_to("2025-12-03T12:00:00+06:00")
+    for number in range(4):
+        site.register(f"early{number}")
+    site.time.go_to(FRIDAY)
+    wants(site, mailbox, "ayesha")
+    ayesha = Reader(site).log_in("ayesha")
+    ayesha.send("/communities/new", name="Night bus", open="on", listed="on")
+    community = ayesha.location.partition("/communities/")[2].partition("?")[0]
+    for number in range(5):
+        site.register(f"late{number}", communityId=community)
+    site.register("early0")
+    site.services[Outbox]._database.write(peak_queries.store, Scope(community), "2025-12-12", 12, 1)
+    site.time.go_to(MORNING)
+    site.register("today")
+    tick(site)
+    (mail,) = reports(mailbox)
+    assert mail["Subject"] == "Weekly report: 6 visits"
+    text = text_of(mail).replace("\r", "")
+    assert "7 December 2025 – 13 December 2025" in text
+    assert "Total visits: 11\nVisits this week: 6 (+50\u202f%)\nNew visitors: 5 (+25\u202f%)" in text
+    assert "Night bus\nVisits this week: 5\nMost people online at once: 12" in text
+    assert "turn it off on the page of your account" in text
+
+
+def visit(site: Site, visitor: str, page: str, source: str = "", place: str = "Unknown") -> None:
+    site.register(visitor, page=page, referrer=source)
+    site.rows("UPDATE visits SET place = :place WHERE id = (SELECT max(id) FROM visits)", place=place)
+
+
+def test_admins_and_viewers_read_the_leading_pages_sources_and_places(site, mailbox):
+    site.time.go_to("2025-12-03T12:00:00+06:00")
+    visit(site, "v0", "/metro", "https://www.google.com/", "Dhaka, BD")
+    site.time.go_to(FRIDAY)
+    for number, page in enumerate(("/metro", "/metro", "/metro", "/100%(count)s", "/a", "/b", "/c", "/d")):
+        visit(site, f"v{number}", page, "https://m.facebook.com/" if number > 2 else "", "Dhaka, BD")
+    for name, language in (("ayesha", "en"), ("karim", "bn"), ("salma", "en")):
+        wants(site, mailbox, name, language)
+    site.rows("UPDATE users SET is_admin = true WHERE email = 'ayesha@example.com'")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'karim@example.com'")
+    site.time.go_to(MORNING)
+    tick(site)
+    found = {mail["To"]: mail for mail in reports(mailbox)}
+    text = text_of(found["ayesha@example.com"]).replace("\r", "")
+    assert "Pages\n- /metro: 3 (+200\u202f%)\n- /100%(count)s: 1\n" in text
+    assert "Sources\n- facebook.com: 5\n- None: 3\n" in text
+    assert "Places\n- Dhaka, Bangladesh: 8 (+700\u202f%)\n" in text
+    assert text.partition("Pages\n")[2].partition("\n\n")[0].count("\n") == 4
+    html = html_of(found["ayesha@example.com"])
+    assert "<strong>Sources</strong>" in html
+    assert "<li>facebook.com: 5</li>" in html
+    assert "ঢাকা, বাংলাদেশ: ৮ (+৭০০\u202f%)" in text_of(found["karim@example.com"])
+    assert "/metro" not in text_of(found["salma@example.com"])
+
+
+def test_it_comes_on_sunday_morning_and_once_a_week(site, mailbox):
+    wants(site, mailbox, "ayesha")
+    seen = []
+    for moment in (SATURDAY, EARLY, MORNING, SUNDAY, "2025-12-20T23:00:00+06:00", "2025-12-21T09:00:00+06:00"):
+        site.time.go_to(moment)
+        tick(site)
+        seen.append(len(reports(mailbox)))
+    assert seen == [1, 1, 2, 2, 2, 3]  # the first is that of the Sunday before
+
+
+def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbox):
+    ayesha = wants(site, mailbox, "ayesha")
+    wants(site, mailbox, "rahim", "bn")
+    wants(site, mailbox, "karim")
+    disable(site, "karim@example.com")
+    sign_up(site, "salma")
+    site.rows("UPDATE users SET weekly_report = true WHERE email = 'salma@example.com'")
+    ayesha.send("/account/weekly-report")
+    assert "Weekly report by mail" in words(ayesha.get("/account"))
+    site.time.go_to(MORNING)
+    tick(site)
+    assert [mail["To"] for mail in reports(mailbox)] == ["rahim@example.com"]
+    assert reports(mailbox)[0]["Subject"] == "সপ্তাহের হিসাব: ০টি ভিজিট"
+
+
+def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_began(database, mailbox, monkeypatch):
+    time = at(FRIDAY)
+    with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:
+        for name in ("ayesha", "karim"):
+            wants(one, mailbox, name)
+        for site in (one, two):
+            write(site)
+        assert written(one) == 2  # of the Sunday before
+        time.go_to(MORNING)
+        outbox, letters = one.services[MaintenanceServices].weekly_report._outbox, []
+        letter = outbox.letter
+
+        def broken(*args, **values):
+            assert not letters, "killed after the first letter"
+            letters.append(args)
+            return letter(*args, **values)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(outbox, "letter", broken)
+            write(one)
+        write(two)
+        assert written(one) == 3
+        time.pass_(minutes=3)
+        for site in (two, one, two):
+            write(site)
+        assert written(one) == 4
+
+
+def write(site: Site) -> None:
+    """Do what is due, and wait for it, but send nothing."""
+    weekly = site.services[MaintenanceServices].weekly_report
+    weekly.tick()
+    wait_until(lambda: not weekly._busy, "the work is done")
+
+
+def written(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM outbox WHERE kind = 'weekly'")[0][0]
+
+
+def test_without_smtp_there_is_none(database):
+    with Site(database.url, at(MORNING)) as site:
+        sign_up(site)
+        site.rows("UPDATE users SET weekly_report = true, verified_ms = 1")
+        found(sign_up(site, "karim"))
+        site.services[MaintenanceServices].weekly_report.tick()
+        assert site.rows("SELECT count(*) FROM outbox") == [(0,)]

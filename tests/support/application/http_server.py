@@ -1,0 +1,98 @@
+"""The product's HTTP server with any WSGI application, in this process."""
+
+from __future__ import annotations
+
+import socket
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from support.application.runtimes import PATIENCE_S, loop_on
+from support.clients.connection import head
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    import eventlet
+    from eventlet.green import socket as green
+
+    from koyjabo.server.http.server import HttpServer
+    from koyjabo.server.process.poller import Poller
+
+GET = head("GET", "/")
+CLOSE = head("GET", "/", "Connection: close")
+LARGEST_BODY = 100
+
+
+@contextmanager
+def served(app: Callable) -> Iterator[Callable[[bytes], green.socket]]:
+    """A function that sends requests on a new connection, and returns it."""
+    with serving(app) as (_, ask):
+        yield ask
+
+
+@contextmanager
+def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green.socket]]]:
+    """The server, and such a function."""
+    with loop_on() as runtime:
+        listener = socket.create_server(("127.0.0.1", 0))
+        server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
+        server.start()
+        lines: list[green.socket] = []
+        yield server, partial(_ask, listener, lines)
+        for line in lines:
+            line.close()
+        server.leave()
+        eventlet.sleep(0.05)
+        server.wait_until_answered()
+
+
+def _ask(listener: socket.socket, lines: list[green.socket], requests: bytes) -> green.socket:
+    line = green.create_connection(listener.getsockname())
+    line.settimeout(PATIENCE_S)
+    line.sendall(requests)
+    lines.append(line)
+    return line
+
+
+def all_of(line: green.socket) -> bytes:
+    received = bytearray()
+    while data := line.recv(65536):
+        received += data
+    return bytes(received)
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Let the server run until it is true."""
+    with eventlet.Timeout(PATIENCE_S):
+        while not condition():
+            eventlet.sleep(0.005)
+
+
+class Gate:
+    """An application that answers `abc` when it is opened."""
+
+    def __init__(self) -> None:
+        self.has_begun, self._opened = False, eventlet.event.Event()
+
+    def __call__(self, environ, start):
+        self.has_begun = True
+        self._opened.wait()
+        start("200 OK", [])
+        return [b"abc"]
+
+    def wait_for_request(self) -> None:
+        until(lambda: self.has_begun)
+
+    def open(self) -> None:
+        self._opened.send()
+
+
+def answering(*pieces: bytes, length: int | None = None, status: str = "200 OK") -> Callable:
+    """An application that makes its answer piece by piece."""
+
+    def app(environ, start):
+        start(status, [] if length is None else [("Content-Length", str(length))])
+        yield from pieces
+
+    return app

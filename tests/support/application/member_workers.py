@@ -1,0 +1,132 @@
+"""Workers that share who is online in communities, or one that has it for itself (see `visitor_workers`).
+
+Time passes in steps, and after each of them every worker that lives is looked after, as its pulse would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from koyjabo.core.clock import Clock
+from koyjabo.models import Scope
+from koyjabo.presence.members.memory_store import MemoryOnlineMembers
+from koyjabo.presence.members.redis_store import RedisOnlineMembers
+from support.application import visitor_workers as visitor_worlds
+from support.application.site import Time
+from support.application.visitor_workers import Line, clock_of
+from support.databases.redis import Redis
+from support.programs.processes import wait_until
+
+GRACE_S, LEASE_S = 5, 10
+STEP_MS = 4000
+HIKERS, RIDERS = Scope("hikers"), Scope("riders")
+
+
+class MemoryWorld:
+    """One server, which is alone."""
+
+    def __init__(self) -> None:
+        self.time = Time()
+        self.workers = [self]
+        self.news: list[tuple[Scope, int]] = []
+        self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.members.online(scope).count))
+
+    def new_worker(self) -> MemoryWorld:
+        return self
+
+    def look(self) -> None:
+        self.members.refresh()
+
+    settle = look
+
+    def pass_(self, **how_long: float) -> None:
+        self.time.pass_(**how_long)
+        self.look()
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+class Worker(Line):
+    """One worker's online members."""
+
+    def __init__(self, url: str, clock: Clock) -> None:
+        super().__init__(url, lambda: self.members.resend())
+        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.members.online(scope).count))
+
+    def look(self) -> None:
+        """What the pulse does every second, and Redis's answer to it."""
+        self.members.refresh()
+        self.flush()
+
+    def look_until_redis_answers(self) -> None:
+        def answers() -> bool:
+            self.members.refresh()
+            return self.outbox.reachable
+
+        wait_until(answers, "the worker has noticed that Redis is back")
+        self.flush()
+
+
+class RedisWorld(visitor_worlds.RedisWorld):
+    leases = "koyjabo:online:*:leases"
+
+    @property
+    def members(self) -> RedisOnlineMembers:
+        return self.first.members
+
+    @property
+    def news(self) -> list[tuple[Scope, int]]:
+        return self.first.news
+
+    def new_worker(self) -> Worker:
+        self.workers.append(Worker(self.redis.url, clock_of(self.time)))
+        return self.workers[-1]
+
+    def kill(self, worker: Worker) -> None:
+        """It says no more."""
+        self.workers.remove(worker)
+        self.dead.append(worker)
+
+    def settle(self) -> None:
+        for _ in range(2):
+            for worker in self.workers:
+                worker.members.refresh()
+            for worker in self.workers:
+                worker.flush()
+
+    def pass_(self, **how_long: float) -> None:
+        self.settle()
+        left_ms = timedelta(**how_long) // timedelta(milliseconds=1)
+        while left_ms > 0:
+            step_ms = min(left_ms, STEP_MS)
+            left_ms -= step_ms
+            self.time.pass_(milliseconds=step_ms)
+            self.let_leases_end(step_ms)
+            self.settle()
+
+    def fail(self, *workers: Worker, failure: str = "kill") -> None:
+        """Let Redis fail, and these workers notice."""
+        getattr(self.redis, failure)()
+        for worker in workers:
+            worker.members.refresh()
+            wait_until(lambda worker=worker: not worker.outbox.reachable, "the outbox gives up")
+
+
+@contextmanager
+def redis_world(redis: Redis) -> Iterator[RedisWorld]:
+    world = RedisWorld(redis)
+    yield world
+    world.close()
+
+
+def counts(*workers) -> list[int]:
+    return [worker.members.online(HIKERS).count for worker in workers]

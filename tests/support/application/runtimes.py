@@ -1,0 +1,73 @@
+"""The runtimes of the product in this process: real threads, and eventlet's loop on each of its hubs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet's own, about itself
+    from eventlet import hubs
+
+    from koyjabo.server.process.loop import EventletRuntime
+
+from koyjabo.core.runtime import Runtime
+
+HUBS = ("epolls", "asyncio")
+PATIENCE_S = 15
+
+
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()], ids=["error", "panic"])
+
+
+@contextmanager
+def loop_on(hub: str = os.environ.get("EVENTLET_HUB", HUBS[0])) -> Iterator[EventletRuntime]:
+    """A loop of this thread on the hub of that name, which is that of servers if none is given."""
+    with other_hubs_hidden():
+        hubs.use_hub(hub)
+        runtime = EventletRuntime()
+        yield runtime
+        used = hubs.get_hub()
+        if used.running:
+            used.abort(wait=True)
+        if hub == "asyncio":
+            used.loop.close()
+
+
+@contextmanager
+def other_hubs_hidden() -> Iterator[None]:
+    """asyncio runs one loop in a thread, and tests before may have left one that waits."""
+    known, running = getattr(hubs._threadlocal, "hub", None), asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    try:
+        yield
+    finally:
+        hubs.use_hub()
+        asyncio._set_running_loop(running)
+        if known:
+            hubs._threadlocal.hub = known
+
+
+def pause(runtime: Runtime, seconds: float = 0.02) -> None:
+    """Let others run meanwhile."""
+    waiter = runtime.waiter()
+    runtime.later(seconds, waiter.wake)
+    waiter.wait()
+
+
+def pause_until(runtime: Runtime, condition: Callable[[], object]) -> None:
+    """Let others run until it is true. A busy machine may take a while."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {PATIENCE_S} s"
+        pause(runtime)

@@ -1,0 +1,173 @@
+"""The application in this process, on a database of its own and with a clock that tests set.
+
+Everything else is real: routing, ledger, threads, and both databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import text
+
+from koyjabo import create_app
+from koyjabo.core.clock import Clock
+from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.services import MaintenanceServices
+from support.application import app_pool as kept_apps
+from support.programs.processes import METRICS_TOKEN, NO_LIMITS
+
+SECRET = "a secret for tests, and for nothing but tests"
+SPEC_MOMENT = 1_765_860_518_412  # 2025-12-16T04:48:38.412Z
+TABLES = ("counters", "visits", "visitors", "daily_visits", "hourly_visits", "adjustments", "people", "person_days")
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+"""Headers of a handshake, as RFC 6455 has them."""
+
+
+class Time:
+    """What the clock says: ms since 1970 UTC. It stands still until it is told otherwise."""
+
+    def __init__(self, now_ms: int = SPEC_MOMENT) -> None:
+        self.ms = now_ms
+        self._put_right_by_ms = 0
+
+    def __call__(self) -> int:
+        return self.ms
+
+    def go_to(self, moment: str) -> None:
+        """`2025-12-16T23:59:59.999+06:00`"""
+        self.ms = round(datetime.fromisoformat(moment).timestamp() * 1000)
+
+    def pass_(self, **how_long: float) -> None:
+        self.ms += timedelta(**how_long) // timedelta(milliseconds=1)
+
+    def put_right(self, **by: float) -> None:
+        """The clock on the wall is changed, and no time passes."""
+        self.pass_(**by)
+        self._put_right_by_ms += timedelta(**by) // timedelta(milliseconds=1)
+
+    def elapsed_ms(self) -> int:
+        return self.ms - self._put_right_by_ms
+
+
+@dataclass(frozen=True)
+class Registered:
+    ordinal: int
+    today: int | None
+    duplicate: bool
+    share: str
+    stats: dict[str, Any]
+
+
+class Site:
+    """One application, as its clients and its operator see it."""
+
+    def __init__(self, database_url: str, time: Time | None = None, **settings: Any) -> None:
+        self.database_url = database_url
+        self.time = time or Time()
+        self.settings = {
+            "ENVIRONMENT": "production",  # where `.env` is not read
+            "SECRET_KEY": SECRET,
+            "ALLOW_EPHEMERAL_STORAGE": "1",
+            "TIMEZONE": "Asia/Dhaka",
+            "METRICS_TOKEN": METRICS_TOKEN,
+            **NO_LIMITS,
+            "DATABASE_URL": database_url,
+            **settings,
+        }
+        self.start()
+
+    def start(self) -> None:
+        clock = Clock(ZoneInfo(self.settings["TIMEZONE"]), now_ms=self.time, elapsed_ms=self.time.elapsed_ms)
+        self._kept = kept_apps.take(self.settings)
+        self.app = create_app(self.settings, clock=clock, app=self._kept.app)
+        self.client = self.app.test_client()
+        self.services = self.app.extensions["koyjabo"]
+
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+        kept_apps.give_back(self._kept)
+
+    def close(self) -> None:
+        self.services.close()
+
+    def restart(self) -> None:
+        self.__exit__()
+        self.start()
+
+    def post(self, path: str = "/api/visitor/register", **request: Any):
+        return self.client.post(path, **request)
+
+    def register(self, visitor: str = "ayesha", **fields: Any) -> Registered:
+        answer = self.post(json={"visitorId": visitor, **fields})
+        assert answer.status_code == 200, answer.text
+        assert answer.json["success"] is True
+        return Registered(**answer.json["visit"], stats=answer.json["stats"])
+
+    def heartbeat(self, visitor: str = "ayesha"):
+        return self.post("/api/visitor/heartbeat", json={"visitorId": visitor})
+
+    def stats(self) -> dict[str, Any]:
+        answer = self.client.get("/api/stats")
+        assert answer.status_code == 200, answer.text
+        return answer.json
+
+    def rows(self, statement: str, **parameters: Any) -> list[tuple]:
+        with self.app.app_context(), db.engine.begin() as connection:
+            result = connection.execute(text(statement), parameters)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    def contents(self) -> dict[str, list[tuple]]:
+        """Every row of every table, so that two moments can be compared."""
+        return {table: sorted(self.rows(f"SELECT * FROM {table}"), key=str) for table in TABLES}
+
+    def add_community(self, community: str) -> None:
+        """Let a scope exist, as founding a community does."""
+        self.rows(
+            "INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision) "
+            "SELECT :scope, epoch, 0, 0, 0, revision FROM counters WHERE scope = 'site'",
+            scope=community,
+        )
+
+    def set_total(self, total: int, new_epoch: bool = False) -> tuple[int, int]:
+        """As the operator does."""
+        return self.services[MaintenanceServices].total.set_total(OPERATOR, total, "koyjabo total set", new_epoch)
+
+    def recount(self) -> list[str]:
+        return (
+            self.services[MaintenanceServices].recounts.run(lambda rows, label: nullcontext(lambda done: None)).problems
+        )
+
+
+@contextmanager
+def nothing_counted(site: Site) -> Iterator[None]:
+    """What happens inside changes no number and no row."""
+    before = (site.stats(), site.contents())
+    yield
+    assert (site.stats(), site.contents()) == before
+
+
+def assert_error(answer: Any, status: int, code: str, *fields: str) -> None:
+    """An error as every one looks, with `details` for exactly these fields."""
+    assert (answer.status_code, answer.content_type) == (status, "application/json"), answer.text
+    assert list(answer.json) == ["error", "code", "details"]
+    assert answer.json["code"] == code
+    assert set(answer.json["details"]) == set(fields)
+    for sentence in (answer.json["error"], *answer.json["details"].values()):
+        assert isinstance(sentence, str)
+        assert " " in sentence
+    assert answer.json["error"].endswith(".")

@@ -1,0 +1,164 @@
+"""Workers that share presence in Redis, or one that has it for itself, and a clock that tests set.
+
+Redis goes by its own clock, so there time passes by letting every lease end that much earlier.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from zoneinfo import ZoneInfo
+
+from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.redis_client import connect
+from koyjabo.core.clock import Clock
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.models import SITE, Scope
+from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
+from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
+from support.application.site import Time
+from support.databases.redis import Redis
+from support.programs.processes import wait_until
+
+WINDOW_S = 300
+DHAKA, SYLHET = "Dhaka, BD", "Sylhet, BD"
+
+ROUNDS = 100
+ROUNDS_S = 20.0
+"""All of them usually take 20 ms together. If each waited for Redis, they would take a second or more each."""
+
+
+def clock_of(time: Time) -> Clock:
+    return Clock(ZoneInfo("UTC"), time, time.elapsed_ms)
+
+
+def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = SITE) -> int:
+    return sum(presence.count(scope).places.values())
+
+
+def flush(outbox: Outbox) -> None:
+    """Return when all that was put into it before has been sent."""
+    sent = threading.Event()
+
+    def sends() -> bool:
+        outbox.send_in_order(sent.set)
+        return sent.wait(0.5)  # while Redis is away, what is sent in order is dropped
+
+    wait_until(sends, "the outbox is empty")
+
+
+def assert_nobody_waits(outbox: Outbox, one_round: Callable[[], object]) -> None:
+    """Redis is away: rounds of calls return all the same, before the outbox notices it and afterwards."""
+    for is_noticed in (False, True):
+        if is_noticed:
+            wait_until(lambda: not outbox.reachable, "the outbox gives up")
+        began = time.monotonic()
+        for _ in range(ROUNDS):
+            one_round()
+        assert time.monotonic() - began < ROUNDS_S
+
+
+class Line:
+    """What one worker has of Redis: a client, an outbox, and a list for its news."""
+
+    def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
+        self.client = connect(url)
+        self.news: list = []
+        self.outbox = Outbox(ThreadRuntime(), self.client.ping, on_return)
+
+    def flush(self) -> None:
+        flush(self.outbox)
+
+    @contextmanager
+    def held_back(self) -> Iterator[None]:
+        """Nothing is sent that has a newer value meanwhile: the test decides when there is a next time."""
+        self.outbox.send_newest = lambda key, send: None  # type: ignore[method-assign]
+        yield
+        del self.outbox.send_newest
+
+
+class Worker(Line):
+    """One worker's active visitors."""
+
+    def __init__(self, url: str, clock: Clock, window_s: int) -> None:
+        super().__init__(url, lambda: self.visitors.resend())
+        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
+
+    def _note(self, scope: Scope) -> None:
+        self.news.append((scope, self.visitors.count(scope)))
+
+    def look(self) -> None:
+        """Look up what Redis says, now."""
+        self.visitors.refresh()
+        self.flush()
+
+
+class MemoryWorld:
+    def __init__(self) -> None:
+        self.time = Time()
+        self.visitors = MemoryActiveVisitors(clock_of(self.time), WINDOW_S)
+
+    def pass_(self, **how_long: float) -> None:
+        self.time.pass_(**how_long)
+
+    def settle(self) -> None:
+        """Nobody else has anything to say."""
+
+
+class RedisWorld:
+    leases = "koyjabo:active:*:visitors"
+
+    def __init__(self, redis: Redis, window_s: int = WINDOW_S) -> None:
+        self.redis = redis
+        self.time = Time()
+        self.window_s = window_s
+        self.workers: list = []
+        self.dead: list = []
+
+    @property
+    def first(self):
+        return (self.workers or [self.new_worker()])[0]
+
+    @property
+    def visitors(self) -> RedisActiveVisitors:
+        return self.first.visitors
+
+    def new_worker(self):
+        self.workers.append(Worker(self.redis.url, clock_of(self.time), self.window_s))
+        return self.workers[-1]
+
+    def settle(self) -> None:
+        """Everybody has told Redis what they know, and then hears what it says."""
+        for _ in range(2):
+            for worker in self.workers:
+                worker.look()
+
+    def pass_(self, **how_long: float) -> None:
+        self.settle()
+        before_ms = self.time.ms
+        self.time.pass_(**how_long)
+        self.let_leases_end(self.time.ms - before_ms)
+
+    def let_leases_end(self, earlier_ms: int) -> None:
+        with self.redis.client() as client, client.pipeline() as pipeline:
+            for key in client.scan_iter(self.leases):
+                for lease in client.zrange(key, 0, -1):
+                    pipeline.zincrby(key, -earlier_ms, lease)
+            pipeline.execute()
+
+    def close(self) -> None:
+        if self.redis.running:
+            self.redis.thaw()
+        for worker in [*self.workers, *self.dead]:
+            if self.redis.running:
+                worker.flush()
+            worker.client.close()
+
+
+@contextmanager
+def redis_world(redis: Redis, window_s: int = WINDOW_S) -> Iterator[RedisWorld]:
+    world = RedisWorld(redis, window_s)
+    yield world
+    world.close()

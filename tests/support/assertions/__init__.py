@@ -1,0 +1,1 @@
+"""What must hold of ledgers, responses and pages in any test."""

@@ -1,0 +1,28 @@
+"""What must hold of a ledger after anything at all has happened to it."""
+
+from __future__ import annotations
+
+from support.clients.concurrent_registrations import Crowd
+from support.servers.server import Server
+
+
+def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> None:
+    """`visits` were counted once each, without a gap after `before`; retries were told the same."""
+    assert crowd.surprises == []
+    assert crowd.first_ordinals == list(range(before + 1, before + visits + 1))
+    assert_retries_are_told_the_same(crowd)
+    assert server.stats().total == before + visits
+    assert_verified(server)
+
+
+def assert_retries_are_told_the_same(crowd: Crowd) -> None:
+    for visit, told in crowd.told.items():
+        assert {each.ordinal for each in told} == {told[0].ordinal}, (visit, told)
+        assert told[0].by_retry or not told[0].duplicate, (visit, "called a retry the first time it was sent", told)
+        assert all(each.duplicate for each in told[1:]), (visit, "counted again", told)
+
+
+def assert_verified(server: Server) -> None:
+    """`koyjabo verify` finds that ledger, counters and rollups agree."""
+    verified = server.koyjabo("verify")
+    assert verified.returncode == 0, verified.stdout + verified.stderr

@@ -1,0 +1,90 @@
+"""The pages of others, on which counting/koyjabo.js runs, with a line that tests answer."""
+
+from __future__ import annotations
+
+import json
+from http.server import BaseHTTPRequestHandler
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from support.browser.pages import wait_for
+from support.servers.server import Server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, WebSocketRoute
+
+BEGIN = """
+async ([url, options]) => {
+  const { KoyJabo } = await import(url);
+  const Socket = window.WebSocket;
+  window.sockets = 0;
+  window.WebSocket = class extends Socket { constructor(...said) { super(...said); window.sockets += 1; } };
+  window.events = [];
+  window.seen = [];
+  addEventListener("globalStatsUpdated", (event) => window.events.push(event.detail));
+  window.koyjabo = new KoyJabo(options);
+  window.unsubscribe = window.koyjabo.subscribe((stats, line) => window.seen.push([stats?.totalVisits, line]));
+  window.koyjabo.start();
+}
+"""
+
+
+def told(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
+    """Stats as no server has said them."""
+    numbers = {"totalVisitors": total, "totalVisits": total, "todayVisits": 1, "activeUsers": 1, "uniqueVisitors": 1}
+    return {**numbers, "locations": {}, "revision": revision, "epoch": epoch}
+
+
+class Line:
+    """The sockets of a page, answered by the test instead of a server, which cannot be made to say such things."""
+
+    def __init__(self, page: Page) -> None:
+        self.opened: list[WebSocketRoute] = []
+        self.said: list[dict] = []
+        page.route_web_socket("**/*", self._open)
+
+    def _open(self, socket: WebSocketRoute) -> None:
+        self.opened.append(socket)
+        socket.on_message(lambda text: self.said.append(json.loads(text)))
+
+    def push(self, beside: dict[str, Any] | None = None, **stats: Any) -> None:
+        """`beside` the stats are other fields of the event."""
+        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": told(**stats), **(beside or {})}))
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Another site, with nothing on its pages. `?policy=` is the Content-Security-Policy of one."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        for policy in parse_qs(urlsplit(self.path).query).get("policy", ()):
+            self.send_header("Content-Security-Policy", policy)
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def begin(tab: Page, site: Server, **options: Any) -> None:
+    tab.evaluate(BEGIN, [f"http://localhost:{site.port}/static/js/koyjabo.js", options])
+
+
+def begin_on(line: Line, tab: Page, site: Server) -> None:
+    """Begin, and return when it has opened its socket."""
+    begin(tab, site)
+    wait_for(tab, lambda: line.opened, "it opens a socket")
+
+
+def begin_live(tab: Page, site: Server, **options: Any) -> None:
+    begin(tab, site, **options)
+    wait_for(tab, lambda: state(tab)[1] == "live", "it is live")
+
+
+def state(page: Page) -> list:
+    return page.evaluate("[window.koyjabo.stats?.totalVisits ?? null, window.koyjabo.line]")
+
+
+def wait_for_state(page: Page, total: int | None, line: str) -> None:
+    wait_for(page, lambda: state(page) == [total, line], f"{total}, {line}")

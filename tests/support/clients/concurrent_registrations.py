@@ -1,0 +1,159 @@
+"""Many clients that register visits at once, over connections they keep, and note what they were told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+Visit = tuple[str, str]
+"""(visitorId, visitId)"""
+
+TRY_AGAIN_AFTER_S = 0.05
+REQUEST_TIMEOUT_S = 15
+PATIENCE_S = 60
+
+
+class Client:
+    """One browser, cheap enough to have many of. It asks one server after the other."""
+
+    def __init__(self, servers: Sequence[Server], first: int) -> None:
+        self.seen_total = 0
+        self._servers = servers
+        self._turn = first
+        self._connections: dict[int, http.client.HTTPConnection] = {}  # by port
+
+    def register(self, visitor: str, visit: str) -> tuple[int, str | None, dict[str, Any]] | None:
+        """Status, Retry-After and body of the answer; None when there was none."""
+        self._turn += 1
+        port = self._servers[self._turn % len(self._servers)].port
+        connection = self._connections.get(port) or self._connect(port)
+        body = json.dumps({"visitorId": visitor, "visitId": visit})
+        try:
+            connection.request("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.headers["Retry-After"], json.loads(answer.read())
+        except (OSError, http.client.HTTPException):
+            connection.close()
+            return None
+
+    def _connect(self, port: int) -> http.client.HTTPConnection:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=REQUEST_TIMEOUT_S)
+        self._connections[port] = connection
+        return connection
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Told:
+    ordinal: int
+    duplicate: bool
+    total: int
+    by_retry: bool  # the visit had been acknowledged, or its fate was unknown, before this was asked
+
+
+class Crowd:
+    """Clients that each register their share of `visits`, and register a part of them again.
+
+    A client goes round all `servers`. When it is not answered, or told to come back later, it tries the next one until
+    it succeeds, as a good client does. Used as a context manager, it ends when all visits are acknowledged.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        visits: int = 2000,
+        clients: int = 16,
+        visitors: int = 200,
+        retries: float = 0.2,
+        seed: int = 1,
+    ) -> None:
+        self.told: dict[Visit, list[Told]] = defaultdict(list)  # in the order of the answers; one client a visit
+        self.lost = 0  # requests that were never answered
+        self.refusals: list[tuple[str | None, str]] = []  # of each 503: its Retry-After and its code
+        self.surprises: list[str] = []  # what must never happen
+        self._servers = servers
+        self._retries = retries
+        self._stopping = threading.Event()
+        shares: list[list[Visit]] = [[] for _ in range(clients)]
+        for number in range(visits):
+            shares[number % clients].append((f"visitor-{number % visitors}", f"{seed}-{number}"))
+        self._threads = [
+            threading.Thread(target=self._be_a_client, args=(which, share, random.Random(seed * 1000 + which)))
+            for which, share in enumerate(shares)
+        ]
+
+    def __enter__(self) -> Crowd:
+        self._deadline = time.monotonic() + PATIENCE_S
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def acknowledged(self) -> int:
+        return len(self.told)
+
+    def wait_for(self, acknowledged: int) -> None:
+        """Return as soon as this many visits are acknowledged, with the clients still busy."""
+        wait_until(lambda: self.acknowledged >= acknowledged or self.surprises, f"{acknowledged} visits", 60, 0.001)
+        assert self.surprises == []
+
+    @property
+    def first_ordinals(self) -> list[int]:
+        """The ordinal of every acknowledged visit, as it was told first; sorted."""
+        return sorted(told[0].ordinal for told in self.told.values())
+
+    def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:
+        client = Client(self._servers, which)
+        try:
+            for number, visit in enumerate(visits):
+                self._register(client, visit)
+                if chance.random() < self._retries:
+                    self._register(client, visits[chance.randrange(number + 1)])
+        except Exception as error:  # nobody looks at a thread's traceback
+            self.surprises.append(f"{type(error).__name__}: {error}")
+        finally:
+            client.close()
+
+    def _register(self, client: Client, visit: Visit) -> None:
+        by_retry = visit in self.told
+        while not self._stopping.is_set():
+            if time.monotonic() > self._deadline:
+                raise TimeoutError(f"{visit} was not acknowledged within {PATIENCE_S} s")
+            answer = client.register(*visit)
+            if answer is None:
+                self.lost += 1
+            elif answer[0] == 200:
+                self._note(client, visit, answer[2], by_retry)
+                return
+            elif answer[0] == 503:
+                self.refusals.append((answer[1], answer[2]["code"]))
+            else:
+                raise AssertionError(f"{visit} was answered {answer}")
+            by_retry = True
+            time.sleep(TRY_AGAIN_AFTER_S)
+
+    def _note(self, client: Client, visit: Visit, body: dict[str, Any], by_retry: bool) -> None:
+        told = Told(body["visit"]["ordinal"], body["visit"]["duplicate"], body["stats"]["totalVisitors"], by_retry)
+        if told.total < max(told.ordinal, client.seen_total):
+            self.surprises.append(f"the total fell: {told} after {client.seen_total}")
+        client.seen_total = told.total
+        self.told[visit].append(told)

@@ -1,0 +1,76 @@
+"""Clients that register the next visit as soon as they are answered, on connections they keep: one thread for all."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import selectors
+import socket
+import time
+from itertools import count
+from typing import Self
+
+from support.clients.connection import head
+
+
+class Askers:
+    """They ask while `ask_for` runs. One whose connection the server has closed asks no more."""
+
+    def __init__(self, port: int, clients: int) -> None:
+        self._run = secrets.token_hex(4)
+        self._numbers = count(1)
+        self._selector = selectors.DefaultSelector()
+        for _ in range(clients):
+            line = socket.create_connection(("127.0.0.1", port))
+            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(line, selectors.EVENT_READ)
+            self._ask(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for line in self._lines():
+            self._end(line)
+        self._selector.close()
+
+    @property
+    def open(self) -> int:
+        """How many are still connected."""
+        return len(self._lines())
+
+    def ask_for(self, seconds: float) -> float:
+        """Answers a second, until then or until none is connected any more. Each has to be a 200."""
+        answered, began = 0, time.monotonic()
+        while (took_s := time.monotonic() - began) < seconds and self._selector.get_map():
+            for key, _ in self._selector.select(0.02):
+                assert isinstance(key.fileobj, socket.socket)
+                answered += self._hear(key.fileobj)
+        return answered / took_s if took_s else 0.0
+
+    def _hear(self, line: socket.socket) -> bool:
+        try:
+            answer = line.recv(65536)
+            if answer:
+                self._ask(line)
+        except OSError:
+            answer = b""
+        if not answer:
+            self._end(line)
+            return False
+        assert answer.startswith(b"HTTP/1.1 200 "), answer
+        return True
+
+    def _ask(self, line: socket.socket) -> None:
+        number = next(self._numbers)
+        body = json.dumps({"visitorId": f"asker-{number % 500}", "visitId": f"{self._run}-{number}"}).encode()
+        line.sendall(head("POST", "/api/visitor/register", f"Content-Length: {len(body)}") + body)
+
+    def _end(self, line: socket.socket) -> None:
+        self._selector.unregister(line)
+        line.close()
+
+    def _lines(self) -> list[socket.socket]:
+        return [
+            key.fileobj for key in list(self._selector.get_map().values()) if isinstance(key.fileobj, socket.socket)
+        ]

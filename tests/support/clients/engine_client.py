@@ -1,0 +1,113 @@
+"""An Engine.IO client packet by packet, on either transport: for what client libraries hide or would never send."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+import requests
+import websocket
+
+from support.programs.processes import wait_until
+
+OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
+SEPARATOR = "\x1e"
+PATIENCE_S = 15
+"""Less than it takes until a silent client is dropped."""
+
+PATH = "/socket.io/"
+
+
+def url(port: int, sid: str | None = None, scheme: str = "http", **query: str | None) -> str:
+    asked = {"EIO": "4", "transport": "polling" if scheme == "http" else "websocket", "sid": sid, **query}
+    words = "&".join(f"{name}={value}" for name, value in asked.items() if value is not None)
+    return f"{scheme}://127.0.0.1:{port}{PATH}?{words}"
+
+
+class Polling:
+    """A session by HTTP long-polling, opened when it is made."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.sid: str | None = None
+        self._http = requests.Session()
+        self._http.trust_env = False
+        opened = self.get()
+        assert opened.status_code == 200, opened.text
+        assert opened.text.startswith(OPEN)
+        self.handshake: dict[str, Any] = json.loads(opened.text[1:])
+        self.sid = self.handshake["sid"]
+
+    def get(self) -> requests.Response:
+        return requests.get(url(self.port, self.sid), timeout=PATIENCE_S)
+
+    def post(self, *packets: str) -> requests.Response:
+        return self._http.post(url(self.port, self.sid), data=SEPARATOR.join(packets).encode(), timeout=PATIENCE_S)
+
+    def poll(self) -> list[str]:
+        """The packets of one poll."""
+        answer = self.get()
+        assert answer.status_code == 200, answer.text
+        return answer.text.split(SEPARATOR)
+
+    def next_packets(self) -> list[str]:
+        """Poll, answering pings, until packets come that are none."""
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
+            packets = self.poll()
+            if PING in packets:
+                self.post(PONG)
+            if found := [packet for packet in packets if packet not in (PING, NOOP)]:
+                return found
+        raise AssertionError("only pings came")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the server still knows the session. It may be asked only where a poll ends soon."""
+        return self.get().status_code == 200
+
+    def wait_until_forgotten(self) -> None:
+        wait_until(lambda: not self.is_known, "the session is closed", PATIENCE_S)
+
+
+class Socket:
+    """A WebSocket to Engine.IO; with `sid`, one that is to take over from polling."""
+
+    def __init__(self, port: int, sid: str | None = None, **query: str | None) -> None:
+        self.socket = websocket.create_connection(url(port, sid, "ws", **query), timeout=PATIENCE_S)
+        self.handshake: dict[str, Any] = {}
+        if sid is None:
+            opened = self.receive(pings=True)
+            assert opened[0] == OPEN
+            self.handshake = json.loads(opened[1:])
+
+    def __enter__(self) -> Socket:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError, websocket.WebSocketException):
+            self.socket.close(timeout=1)
+
+    def send(self, *packets: str | bytes) -> Socket:
+        for packet in packets:
+            self.socket.send(packet, websocket.ABNF.OPCODE_BINARY if isinstance(packet, bytes) else 1)
+        return self
+
+    def receive(self, pings: bool = False) -> Any:
+        """The next packet; pings are answered, unless they are asked for."""
+        while True:
+            packet = self.socket.recv()
+            assert packet != "", "the server closed the connection"
+            if packet != PING or pings:
+                return packet
+            self.socket.send(PONG)
+
+    def until_closed(self) -> list[Any]:
+        """What still comes, pings not answered, until the server closes."""
+        packets: list[Any] = []
+        with suppress(websocket.WebSocketConnectionClosedException, ConnectionError):
+            while (packet := self.socket.recv()) != "":
+                packets.append(packet)
+        return packets

@@ -1,0 +1,212 @@
+"""People with accounts on a running server, and their sockets in communities."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import requests
+
+from support.clients.forms import answer
+from support.clients.listener import PATIENCE_S, Listener, PlainSocket, SocketioSocket
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+PASSWORD = "rickshaw at dawn"
+REQUEST_TIMEOUT_S = 15
+numbers = count(1)
+
+
+class Member:
+    """Somebody who has signed up. `call` sends their access token; cookies are kept and not sent by it."""
+
+    def __init__(self, server: Server, name: str = "", **fields: Any) -> None:
+        self.server = server
+        self.name = name or f"person{next(numbers)}"
+        self.email = f"{self.name}@example.com"
+        self.http = requests.Session()
+        self.http.trust_env = False
+        body = {"email": self.email, "password": PASSWORD, "name": self.name, **fields}
+        self._welcome(self.http.post(self._url("/api/auth/signup"), json=body, timeout=REQUEST_TIMEOUT_S))
+
+    def log_in(self, **fields: Any) -> None:
+        body = {"email": self.email, "password": PASSWORD, **fields}
+        self._welcome(self.http.post(self._url("/api/auth/login"), json=body, timeout=REQUEST_TIMEOUT_S))
+
+    def call(self, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
+        """JSON of the answer, or None; its status is 2xx unless said otherwise."""
+        answer = requests.request(
+            method, self._url(path), json=body, headers=self.bearer, timeout=REQUEST_TIMEOUT_S, proxies={}
+        )
+        assert answer.ok if status is None else answer.status_code == status, answer.text
+        return answer.json() if answer.content else None
+
+    def found(self, name: str = "Mirpur 10", **fields: Any) -> str:
+        """The id of a new community."""
+        return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
+
+    def give(self, community: str, to: Member, role: str = "member") -> None:
+        """A member gets the role, somebody else accepts an invitation."""
+        path = f"/api/communities/{community}/members"
+        if to.id in {each["user_id"] for each in self.call("GET", f"{path}?per_page=100")}:
+            self.call("PUT", f"{path}/{to.id}", {"role": role})
+            return
+        link = self.call("POST", path, {"email": to.email, "role": role})["link"]
+        to.call("POST", f"/api/invitations/{link.rpartition('/')[2]}/accept")
+
+    def join(self, community: str, **body: Any) -> Member:
+        self.call("POST", f"/api/communities/{community}/join", body)
+        return self
+
+    def visit(self, visitor: str, community: str | None = None, **fields: Any) -> Any:
+        body = {"visitorId": visitor, **({"communityId": community} if community else {}), **fields}
+        return self.call("POST", "/api/visitor/register", body)
+
+    def send_form(self, path: str) -> None:
+        """Of the admin panel, as a browser does. A question is confirmed."""
+        cookies = self.http.cookies.get_dict()  # they are for HTTPS alone, so that they are not sent by themselves
+        done = self._post_form(path, {"csrf_token": cookies["csrf_access_token"]})
+        if done.status_code == 200:
+            done = self._post_form(path, answer(done.text).fields)
+        assert (done.status_code, "/admin" in done.headers["Location"]) == (303, True), done.headers
+
+    def _post_form(self, path: str, fields: dict[str, str]) -> requests.Response:
+        cookies = self.http.cookies.get_dict()
+        return requests.post(
+            self._url(f"/admin{path}"),
+            data=fields,
+            headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
+            allow_redirects=False,
+            timeout=2 * REQUEST_TIMEOUT_S,
+            proxies={},
+        )
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def _url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.server.port}{path}"
+
+    def _welcome(self, answer: requests.Response) -> None:
+        assert answer.ok, answer.text
+        said = answer.json()
+        self.token, self.refresh, self.id = said["access_token"], said["refresh_token"], said["user"]["id"]
+
+
+def members(server: Server, community: str, count: int) -> list[Member]:
+    """People who have joined a community."""
+    return [Member(server).join(community) for _ in range(count)]
+
+
+def promote(server: Server, member: Member) -> None:
+    """Make somebody an admin of the site."""
+    done = server.koyjabo("user", "promote", member.email)
+    assert done.returncode == 0, done.stderr
+
+
+class CommunityListener(Listener):
+    """A socket in a room of a community, of either kind."""
+
+    @property
+    def counts(self) -> list[dict[str, Any]]:
+        """Everything it was told of how many are online."""
+        kinds = ("visitor_count", "visitor_joined", "visitor_left")
+        return [heard.event for heard in list(self.heard) if heard.event["type"] in kinds]
+
+    @property
+    def count(self) -> int:
+        return self.counts[-1]["count"]
+
+    def wait_for_count(self, count: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
+        """The event with which it was told so."""
+        wait_until(lambda: self.counts and self.count == count, f"{count} are online", timeout_s, 0.002)
+        return self.counts[-1]
+
+    def assert_adds_up(self) -> None:
+        """Who adds what changes is as right as who takes the count, and revisions only grow."""
+        shown, before = self.counts[0]["count"], 0
+        for told in self.counts:
+            shown += told["change"]
+            assert shown == told["count"], self.counts
+            assert told["revision"] > before, self.counts
+            before = told["revision"]
+            kinds = {1: "visitor_joined", -1: "visitor_left"}
+            assert told["type"] == kinds.get(told["change"], "visitor_count"), self.counts
+
+    def break_off(self) -> None:
+        """Go as a lost line does: without a goodbye."""
+        raise NotImplementedError
+
+
+class PlainMember(PlainSocket, CommunityListener):
+    """`ws://…/ws/communities/{id}/visitors/`, or the dashboard's."""
+
+    def __init__(
+        self,
+        port: int,
+        community: str,
+        token: str | None = None,
+        path: str = "visitors/",
+        query: str = "",
+        **options: Any,
+    ) -> None:
+        header = {**({"Authorization": f"Bearer {token}"} if token else {}), **options.pop("header", {})}
+        url = f"ws://127.0.0.1:{port}{self._path(community, path)}{query}"
+        super().__init__(url, redirect_limit=0, header=header, **options)  # browsers follow no redirects either
+
+    def _path(self, community: str, path: str) -> str:
+        return f"/ws/communities/{community}/{path}"
+
+    def ask(self, kind: str, answer: str) -> dict[str, Any]:
+        before = len(self.of_type(answer))
+        self.say({"type": kind})
+        return self.next_of_type(answer, before)
+
+    def wait_for_code(self, timeout_s: float = PATIENCE_S) -> int:
+        """With which code the server has closed it."""
+        wait_until(lambda: self.code is not None, "it is closed", timeout_s, 0.002)
+        assert self.code is not None
+        return self.code
+
+    def break_off(self) -> None:
+        self.socket.sock.shutdown(2)
+        self.socket.shutdown()
+
+
+class PanelSocket(PlainMember):
+    """`ws://…/ws/admin/`"""
+
+    def __init__(self, port: int, token: str | None = None, **options: Any) -> None:
+        super().__init__(port, "", token, **options)
+
+    def _path(self, community: str, path: str) -> str:
+        return "/ws/admin/"
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [heard.event for heard in self.of_type("panel_update")]
+
+
+class SocketioMember(SocketioSocket, CommunityListener):
+    """It has joined `room`; `joined` is the acknowledgement."""
+
+    def __init__(
+        self,
+        port: int,
+        community: str,
+        token: str | None = None,
+        room: str = "visitors",
+        auth: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+        **said: Any,
+    ) -> None:
+        super().__init__(f"http://127.0.0.1:{port}/", transports=["websocket"], auth=auth, headers=headers or {})
+        self.where = {"room": room, "communityId": community}
+        self.joined = self.ask("join", {**self.where, **({"token": token} if token else {}), **said})
+
+    def break_off(self) -> None:
+        self.client.eio.ws.sock.shutdown(2)
+
+
+KINDS = [PlainMember, SocketioMember]

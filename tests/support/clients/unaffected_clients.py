@@ -1,0 +1,55 @@
+"""Those who must not notice what somebody else sends to the same worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from support.clients.listener import PlainListener, SocketioListener
+from support.programs.processes import open_sockets, wait_until
+from support.servers.changed_server import ChangedServer, changed_server
+
+A_FEW = 2
+"""Connections on which we ask it, of which one may not have ended yet."""
+
+
+class Bystanders:
+    """A server, and an open page of each kind on it."""
+
+    def __init__(self, server: ChangedServer, stack: ExitStack) -> None:
+        self.server = server
+        self._worker = server.worker
+        self._pages = [
+            stack.enter_context(PlainListener(server.port)),
+            stack.enter_context(SocketioListener(server.port, transports=["websocket"])),
+        ]
+        for page in self._pages:
+            page.first()
+        self._log_seen = 0
+        self._held = server.held()
+        self._sockets = open_sockets(self._worker)
+
+    def assert_unharmed(self) -> None:
+        """The same worker tells both of a change, keeps nothing of those who have gone, and has logged no failure."""
+        assert self.server.worker == self._worker
+        (revision,) = self.server.emit()
+        for page in self._pages:
+            wait_until(lambda page=page: self._has_heard(page, revision), "a change is heard")
+        wait_until(lambda: self.server.held() == self._held, f"only {self._held} is held")
+        wait_until(lambda: open_sockets(self._worker) <= self._sockets + A_FEW, "their sockets are closed")
+        log = self.server.log
+        new, self._log_seen = log[self._log_seen :], len(log)
+        assert "Traceback" not in new, new
+
+    @staticmethod
+    def _has_heard(page: Any, revision: int) -> bool:
+        heard = page.of_type("visitor_update")
+        return bool(heard) and heard[-1].event["stats"]["revision"] >= revision
+
+
+@contextmanager
+def bystanders(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[Bystanders]:
+    with changed_server(folder, changes, **settings) as server, ExitStack() as stack:
+        yield Bystanders(server, stack)

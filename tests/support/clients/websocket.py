@@ -1,0 +1,248 @@
+"""A WebSocket client byte by byte: for what libraries hide or would never send (RFC 6455)."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from contextlib import suppress
+from struct import pack, unpack
+from typing import Any, NamedTuple, Self
+
+from support.clients.connection import PATIENCE_S, head
+
+MORE, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+FINAL, MASKED = 0x80, 0x80
+MASK = b"\x5a\xa5\x0f\xf0"
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+"""What RFC 6455 (1.3) says the answer to that key is."""
+
+PLAIN = "/"
+SOCKETIO = "/socket.io/?EIO=4&transport=websocket"
+
+
+class Frame(NamedTuple):
+    opcode: int
+    payload: bytes
+
+
+class Goodbye(NamedTuple):
+    code: int | None
+    reason: str
+
+
+class Lost(Exception):
+    """The server has closed the connection, and not by a close frame; by a reset, if there are words."""
+
+
+def upgrade(path: str = PLAIN, *more: str, **changed: str | None) -> bytes:
+    """The request of a handshake. `Sec_WebSocket_Key=None` leaves a header out, `…="x"` changes it."""
+    headers: dict[str, str | None] = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": KEY,
+    }
+    headers |= {name.replace("_", "-"): value for name, value in changed.items()}
+    return head("GET", path, *(f"{name}: {value}" for name, value in headers.items() if value is not None), *more)
+
+
+def frame(
+    payload: bytes | str, opcode: int = TEXT, final: bool = True, masked: bool = True, reserved: int = 0
+) -> bytes:
+    """One frame, right or wrong."""
+    data = payload.encode() if isinstance(payload, str) else payload
+    first = (FINAL if final else 0) | reserved << 4 | opcode
+    header = announce(first, len(data), masked)
+    return header + (MASK + mask(data) if masked else data)
+
+
+def announce(first: int, length: int, masked: bool = True) -> bytes:
+    """A frame's header up to its length."""
+    bit = MASKED if masked else 0
+    if length < 126:
+        return bytes((first, bit | length))
+    if length < 65536:
+        return pack("!BBH", first, bit | 126, length)
+    return pack("!BBQ", first, bit | 127, length)
+
+
+def mask(data: bytes) -> bytes:
+    return bytes(byte ^ MASK[position % 4] for position, byte in enumerate(data))
+
+
+def close(code: int | None = 1000, reason: bytes = b"") -> bytes:
+    """A close frame; without a code it has no payload."""
+    return frame(b"" if code is None else pack("!H", code) + reason, CLOSE)
+
+
+def say(**message: Any) -> bytes:
+    """A message of a plain WebSocket."""
+    return frame(json.dumps(message))
+
+
+def take_handshake(received: bytearray) -> str | None:
+    """The server's answer, once it is whole, out of what has been received."""
+    end = received.find(b"\r\n\r\n") + 4
+    if end < 4:
+        return None
+    answer = received[:end].decode()
+    del received[:end]
+    assert answer.startswith("HTTP/1.1 101 "), answer
+    return answer
+
+
+def take_frame(received: bytearray) -> Frame | None:
+    """The next frame, once it is whole, out of what has been received; a server's are not masked and not in parts."""
+    if len(received) < 2:
+        return None
+    first, length, start = received[0], received[1], 2
+    assert first & 0xF0 == FINAL, f"a frame in parts, or with reserved bits: {bytes(received[:80])!r}"
+    assert not length & MASKED, f"a frame that is masked: {bytes(received[:80])!r}"
+    if length > 125:
+        start = 4 if length == 126 else 10
+        length = int.from_bytes(received[2:start])
+    if len(received) < start + length:
+        return None
+    found = Frame(first & 0x0F, bytes(received[start : start + length]))
+    del received[: start + length]
+    return found
+
+
+class WebSocket:
+    """A plain WebSocket. It answers nothing by itself."""
+
+    path = PLAIN
+    ping_event = say(type="ping")
+
+    def __init__(
+        self, port: int, *headers: str, path: str = "", early: bytes = b"", receive_buffer: int | None = None
+    ) -> None:
+        self._socket = socket.socket()
+        self._socket.settimeout(PATIENCE_S)
+        if receive_buffer is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self._socket.connect(("127.0.0.1", port))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
+        self._received = bytearray()
+        self.send(upgrade(path or self.path, *headers) + early)
+        while (answer := take_handshake(self._received)) is None:
+            self._receive()
+        self.handshake = answer
+        self.begin()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> None:
+        """What this kind of client does first."""
+
+    def send(self, *pieces: bytes) -> Self:
+        for piece in pieces:
+            self._socket.sendall(piece)
+        return self
+
+    def frame(self) -> Frame:
+        """The next frame. Raises Lost when there is none any more."""
+        while (found := take_frame(self._received)) is None:
+            self._receive()
+        return found
+
+    def message(self) -> str:
+        opcode, payload = self.frame()
+        assert opcode == TEXT, (opcode, payload)
+        return payload.decode()
+
+    def event(self) -> dict[str, Any]:
+        return json.loads(self.message())
+
+    def is_answered(self) -> bool:
+        """Whether the server answers our ping, after whatever else it had to say."""
+        self.send(self.ping_event)
+        while self.event()["type"] != "pong":
+            pass
+        return True
+
+    def goodbye(self) -> Goodbye:
+        """How the server ends it, after whatever else it had to say."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (said := self.frame()).opcode != CLOSE:
+            assert time.monotonic() < deadline, "it is not closed"
+        code = unpack("!H", said.payload[:2])[0] if said.payload else None
+        return Goodbye(code, said.payload[2:].decode())
+
+    def rest(self) -> bytes:
+        """Everything until the server closes the connection."""
+        deadline = time.monotonic() + PATIENCE_S
+        with suppress(Lost):
+            while time.monotonic() < deadline:
+                self._receive()
+            raise TimeoutError("it is still open, and the server still talks")
+        return bytes(self._received)
+
+    def is_lost(self) -> bool:
+        """Whether the server closes the connection with nothing but pings before; waits for that."""
+        try:
+            while self.frame().opcode == PING:
+                pass
+        except Lost:
+            return True
+        return False
+
+    def send_no_more(self) -> None:
+        """Say that nothing will come any more; what the server says is still read."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """End it as a machine does that was switched off and on: no goodbye, RST."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        self._socket.close()
+
+    def end(self) -> None:
+        """End it without a goodbye."""
+        self._socket.close()
+
+    def _receive(self) -> None:
+        try:
+            data = self._socket.recv(65536)
+        except ConnectionResetError:
+            raise Lost("reset") from None
+        if not data:
+            raise Lost
+        self._received += data
+
+
+class SocketIO(WebSocket):
+    """A Socket.IO client that has never polled. It answers nothing by itself."""
+
+    path = SOCKETIO
+    ping_event = frame('42["ping"]')
+
+    def begin(self) -> None:
+        assert self.message().startswith("0{")
+        self.send(frame("40"))
+        assert self.message().startswith("40{")
+
+    def event(self) -> dict[str, Any]:
+        said = self.message()
+        assert said.startswith("42"), said
+        _, event = json.loads(said[2:])
+        return event
+
+
+KINDS = {"plain": WebSocket, "Socket.IO": SocketIO}
+
+
+def answer(client: WebSocket, said: Frame) -> bool:
+    """Whether it was a ping of either protocol, which is answered."""
+    if said.opcode == PING:
+        client.send(frame(said.payload, PONG))
+    elif said.payload == b"2":
+        client.send(frame("3"))
+    else:
+        return False
+    return True

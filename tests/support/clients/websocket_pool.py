@@ -1,0 +1,161 @@
+"""Many WebSockets in one process, read by one epoll: they note what they hear."""
+
+from __future__ import annotations
+
+import re
+import resource
+import select
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from struct import unpack
+from typing import Self
+
+from support.clients.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, take_frame, take_handshake, upgrade
+
+REVISION = re.compile(rb'"revision": ?(\d+)')
+MOST_SILENT = 200
+"""Of those who have connected and not yet said what they want: they give way when others want to come in."""
+
+CONNECT_S = 30
+
+
+class Listener:
+    """One of them. It answers the server's pings and its close."""
+
+    def __init__(self, port: int, kind: str, *headers: str) -> None:
+        self.revisions: list[int] = []
+        self.code: int | None = None
+        """Of the server's close frame."""
+        self.over = False
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.socket.connect_ex(("127.0.0.1", port))
+        self._request = upgrade(KINDS[kind].path, *headers)
+        self._received = bytearray()
+        self._accepted = False
+
+    def on_ready(self) -> None:
+        """It is connected, or there is something to read."""
+        if self._request:
+            self.socket.send(self._request)
+            self._request = b""
+            return
+        try:
+            data = self.socket.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        if data:
+            self._received += data
+            self._take()
+        else:
+            self.over = True
+
+    def _take(self) -> None:
+        if not self._accepted:
+            self._accepted = take_handshake(self._received) is not None
+        while self._accepted and (found := take_frame(self._received)) is not None:
+            self._hear(*found)
+
+    def _hear(self, opcode: int, payload: bytes) -> None:
+        assert self.code is None, f"said after a close frame: {payload[:80]!r}"
+        if opcode == TEXT and (said := REVISION.search(payload)):
+            self.revisions.append(int(said[1]))
+        elif opcode == TEXT and payload.startswith(b"0{"):
+            self.socket.send(frame("40"))
+        elif opcode == TEXT and payload == b"2":
+            self.socket.send(frame("3"))
+        elif opcode == PING:
+            self.socket.send(frame(payload, PONG))
+        elif opcode == CLOSE:
+            (self.code,) = unpack("!H", payload[:2])
+            with suppress(ConnectionError):
+                self.socket.send(frame(payload[:2], CLOSE))
+
+
+class Listeners:
+    """They listen while `run` waits for something, and at no other time."""
+
+    def __init__(self, port: int, count: int, *headers: str) -> None:
+        _allow_files()
+        kinds = tuple(KINDS)
+        self._epoll = select.epoll()
+        self.all: list[Listener] = []
+        self._by_file: dict[int, Listener] = {}
+        self._unsent: set[int] = set()
+        for number in range(count):
+            self._connect(Listener(port, kinds[number % len(kinds)], *headers))
+            if len(self._unsent) == MOST_SILENT:
+                self._ask_to_come_in()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._epoll.close()
+        for each in self.all:
+            each.socket.close()
+
+    def _connect(self, listener: Listener) -> None:
+        fd = listener.socket.fileno()
+        self.all.append(listener)
+        self._by_file[fd] = listener
+        self._unsent.add(fd)
+        self._epoll.register(fd, select.EPOLLOUT)
+
+    def _ask_to_come_in(self) -> None:
+        deadline = time.monotonic() + CONNECT_S
+        while self._unsent:
+            assert time.monotonic() < deadline, f"{len(self._unsent)} are not connected within {CONNECT_S} s"
+            self._turn()
+
+    def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = 30) -> Self:
+        """Listen until it is true of each of them; fails, saying how many it was not true of, after `timeout_s`."""
+        deadline = time.monotonic() + timeout_s
+        waiting = {each for each in self.all if not until(each)}
+        while waiting:
+            assert time.monotonic() < deadline, f"{len(waiting)} of {len(self.all)} not within {timeout_s} s: {what}"
+            for each in self._turn():
+                if until(each):
+                    waiting.discard(each)
+                else:
+                    assert not each.over, f"one was closed ({each.code}) before: {what}"
+        return self
+
+    def run_for(self, seconds: float) -> Self:
+        """Listen for so long."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._turn()
+        return self
+
+    def _turn(self) -> list[Listener]:
+        """Serve those for whom there is something; which they were."""
+        served = []
+        for fd, _ in self._epoll.poll(0.1, 512):
+            each = self._by_file[fd]
+            each.on_ready()
+            if fd in self._unsent:
+                self._unsent.discard(fd)
+                self._epoll.modify(fd, select.EPOLLIN)
+            if each.over:
+                self._epoll.unregister(fd)
+            served.append(each)
+        return served
+
+    def hear_first(self) -> Self:
+        return self.run(lambda each: each.revisions, "its first event")
+
+    def hear(self, revision: int) -> Self:
+        return self.run(lambda each: each.revisions and each.revisions[-1] >= revision, f"revision {revision}")
+
+    def are_over(self, timeout_s: float = 30) -> Self:
+        return self.run(lambda each: each.over, "its end", timeout_s)
+
+
+def _allow_files() -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

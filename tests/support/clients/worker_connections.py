@@ -1,0 +1,201 @@
+"""Connections to a worker of one's choice: HTTP that is kept, and open pages of both kinds."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import pairwise
+from statistics import median
+from typing import Any
+
+import psutil
+
+from support.clients.listener import PlainListener, SocketioListener
+from support.programs.processes import wait_until
+from support.servers.responses import Registered, Stats
+from support.servers.server import START_S, Server
+
+REQUEST_TIMEOUT_S = 15
+Page = PlainListener | SocketioListener
+WEBSOCKET = ["websocket"]
+AT_ONCE_S = 0.6
+"""Usual is 0.02; whoever waits for one pulse after the other waits 1."""
+
+
+def two_workers(server: Server) -> Server:
+    """Start it, and return when both serve."""
+    server.settings |= {"WEB_CONCURRENCY": 2}
+    server.start()
+    wait_until(lambda: all_ready(server, 2), "two workers serve", START_S)
+    return server
+
+
+def all_ready(server: Server, count: int) -> bool:
+    """Whether `count` workers answer."""
+    workers = server.workers()
+    if len(workers) != count:
+        return False
+    for worker in workers:
+        with only(server, worker), Desk(server, 2) as desk:
+            try:
+                desk.status("/healthz")
+            except OSError:
+                return False
+    return True
+
+
+@contextmanager
+def only(server: Server, chosen: psutil.Process) -> Iterator[None]:
+    """While it is held, every new connection comes to this worker: the others are frozen. Be quick."""
+    others = [worker for worker in server.workers() if worker.pid != chosen.pid]
+    try:
+        wait_until(lambda: _freeze(server, others), "none of the frozen holds the database")
+        yield
+    finally:
+        for worker in others:
+            worker.resume()
+
+
+def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
+    """False where the chosen worker would wait for one of them; then they go on."""
+    for worker in workers:
+        worker.suspend()
+    for worker in workers:
+        wait_until(lambda worker=worker: worker.status() == psutil.STATUS_STOPPED, "it is frozen", every_s=0.001)
+    if not server.database.is_free():
+        for worker in workers:
+            worker.resume()
+        return False
+    return True
+
+
+class Desk:
+    """One HTTP connection, to the worker that accepts it; it is never opened again."""
+
+    def __init__(self, server: Server, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+        self.took_s: list[float] = []
+        """How long each answer took."""
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout_s)
+        self._connection.connect()
+        self._connection.auto_open = 0
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def ask(self, method: str, path: str, said: Any = None) -> tuple[int, Any]:
+        """Status and JSON of the answer."""
+        began = time.monotonic()
+        body = None if said is None else json.dumps(said)
+        self._connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = self._connection.getresponse()
+        text = answer.read()
+        self.took_s.append(time.monotonic() - began)
+        return answer.status, json.loads(text)
+
+    def status(self, path: str) -> int:
+        return self.ask("GET", path)[0]
+
+    def stats(self) -> Stats:
+        status, answer = self.ask("GET", "/api/stats")
+        assert status == 200, answer
+        return Stats.of(answer)
+
+    def register(self, visitor: str, visit: str | None = None) -> Registered:
+        said = {"visitorId": visitor, **({"visitId": visit} if visit else {})}
+        status, answer = self.ask("POST", "/api/visitor/register", said)
+        assert status == 200, answer
+        return Registered.of(answer)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self._connection.sock.getsockname()
+
+
+def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
+    """The pid of the worker that has the other end of a connection from `address`. Takes some milliseconds."""
+    for worker in workers:
+        if any(each.raddr == address for each in worker.net_connections("tcp")):
+            return worker.pid
+    raise AssertionError(f"no worker has {address}")
+
+
+@contextmanager
+def desks(server: Server) -> Iterator[list[Desk]]:
+    """A kept HTTP connection to each worker."""
+    with ExitStack() as stack:
+        found = []
+        for worker in server.workers():
+            with only(server, worker):
+                desk = stack.enter_context(Desk(server))
+                assert desk.status("/healthz") == 200
+            found.append(desk)
+        yield found
+
+
+@contextmanager
+def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
+    """Open pages of both kinds on each worker, in the order of `server.workers()`; each has heard its first event."""
+    with ExitStack() as stack:
+        yield [_open_pages(stack, server, worker, of_each) for worker in server.workers()]
+
+
+def _open_pages(stack: ExitStack, server: Server, worker: psutil.Process, of_each: int) -> list[Page]:
+    with only(server, worker):
+        found: list[Page] = []
+        for _ in range(of_each):
+            found.append(stack.enter_context(PlainListener(server.port)))
+            found.append(stack.enter_context(SocketioListener(server.port, transports=WEBSOCKET)))
+        for page in found:
+            page.first()
+    return found
+
+
+def flat(found: list[list[Page]]) -> list[Page]:
+    return [page for group in found for page in group]
+
+
+def assert_never_fell(page: Page) -> None:
+    """Totals never fall within an epoch, revisions only grow, and places add up (specification: promise 3)."""
+    for earlier, later in pairwise(page.updates):
+        assert later.revision > earlier.revision, f"{earlier}, and then {later}"
+        assert later.epoch > earlier.epoch or (later.epoch == earlier.epoch and later.total >= earlier.total)
+    for shown in page.updates:
+        assert_adds_up(shown)
+
+
+def assert_adds_up(shown: Stats) -> None:
+    assert sum(place["count"] for place in shown.locations.values()) == shown.active
+
+
+def assert_heard_at_once(desks: list[Desk], found: list[Page], visits: int = 10) -> None:
+    """Visits to each in turn are heard on every page, and sooner than by a pulse."""
+    took_s = []
+    for number in range(visits):
+        told, began = desks[number % len(desks)].register("ayesha"), time.monotonic()
+        for page in found:
+            page.wait_for(lambda shown, told=told: (shown.epoch, shown.total) == (told.stats.epoch, told.ordinal), "it")
+        took_s.append(time.monotonic() - began)
+    for number in range(len(desks)):  # one may be heard at once, and the other not
+        assert median(took_s[number :: len(desks)]) < AT_ONCE_S, took_s
+
+
+def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
+    return shown.epoch, shown.total, shown.active, shown.unique, shown.locations
+
+
+def wait_until_same(found: list[Page], desks: list[Desk], timeout_s: float, said: Callable[[Stats], bool]) -> float:
+    """Until all pages and all workers show the same numbers, of which `said` holds. Seconds that took."""
+
+    def same() -> bool:
+        everywhere = [page.updates[-1] for page in found] + [desk.stats() for desk in desks]
+        return all(map(said, everywhere)) and all(numbers(each) == numbers(everywhere[0]) for each in everywhere)
+
+    began = time.monotonic()
+    wait_until(same, "all show the same", timeout_s, 0.01)
+    return time.monotonic() - began

@@ -1,0 +1,267 @@
+"""Real databases for the tests: SQLite files, and databases on a real PostgreSQL that pip brought."""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any, Protocol
+
+import psutil
+import psycopg2
+
+from support.databases import installed_postgres
+from support.programs.processes import SECRET, is_gone, kill_all, suspended
+
+CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+WHERE application_name = 'koyjabo' AND datname = current_database()"""
+LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
+BEGIN = """INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
+VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
+EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
+UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+class Database(Protocol):
+    """A database of the tests' own, seen from outside the product."""
+
+    kind: str
+    url: str
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run one statement, commit it, and return its rows if it has any."""
+
+    def locked(self) -> Any:
+        """While it is held, nobody can register."""
+
+    def is_free(self) -> bool:
+        """Whether somebody who registered now would wait for nobody."""
+
+    def copy(self) -> Database:
+        """Another database with the same content. Nobody may be using this one."""
+
+    def begin(self) -> None:
+        """Let one that has tables and no row count from 0, beginning now, unless that was done before."""
+
+
+class SqliteDatabase:
+    kind = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"sqlite:///{path}"
+        self._is_new = False
+
+    @classmethod
+    def migrated(cls, path: Path) -> SqliteDatabase:
+        """A new one that has its tables already."""
+        shutil.copy(_migrated_file(), path)
+        database = cls(path)
+        database._is_new = True
+        return database
+
+    def begin(self) -> None:
+        if self._is_new:
+            self._is_new = False
+            self.rows(BEGIN.format(now=_now_ms()))
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+            return connection.execute(statement).fetchall()
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            yield
+            connection.rollback()
+
+    def is_free(self) -> bool:
+        with open(f"{self.path}.lock", "a") as file:  # whoever writes queues for it
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+        return True
+
+    def copy(self) -> SqliteDatabase:
+        copy = self.path.with_name(f"copy-{time.monotonic_ns()}.db")
+        with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)  # a copy of the file may lack what is in its write-ahead log
+        return SqliteDatabase(copy)
+
+
+@cache
+def _migrated_file() -> Path:
+    path = Path(tempfile.gettempdir()) / "migrated.db"
+    with made_once(path) as is_made:
+        if not is_made:
+            path.unlink(missing_ok=True)
+            migrated = SqliteDatabase(path)
+            migrate(migrated)
+            migrated.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    return path
+
+
+class PostgresDatabase:
+    kind = "postgres"
+
+    def __init__(self, server: PostgresDatabases, name: str, is_new: bool = False) -> None:
+        self.url = server.url_of(name)
+        self.name = name
+        self._server = server
+        self._is_new = is_new
+
+    def begin(self) -> None:
+        if self._is_new:
+            self._is_new = False
+            with suppress(psycopg2.OperationalError):  # the server may be away
+                self.rows(BEGIN.format(now=_now_ms()))
+
+    def copy(self) -> PostgresDatabase:
+        return self._server.new_database(like=self.name)
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        with closing(psycopg2.connect(self.url)) as connection, connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        with closing(psycopg2.connect(self.url)) as connection, connection.cursor() as cursor:
+            cursor.execute(LOCK_COUNTERS)
+            yield
+            connection.rollback()
+
+    def cut_connections(self) -> None:
+        """Those of the product to this database."""
+        self.rows(CUT)
+
+    def is_free(self) -> bool:
+        try:
+            self.rows(f"{LOCK_COUNTERS} NOWAIT")
+        except psycopg2.errors.LockNotAvailable:
+            return False
+        return True
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextmanager
+def made_once(path: Path) -> Iterator[bool]:
+    """Whether another process of the run has made what is at `path`. While it is held, none makes it."""
+    done = path.with_name(f"{path.name}.made")
+    with path.with_name(f"{path.name}.making").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield done.exists()
+        done.touch()
+
+
+def migrate(database: Database) -> None:
+    """Give it its tables and no row: the first to open it says when it began, and with which total."""
+    from koyjabo import create_app  # late: servers' own programs come without
+
+    settings = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
+    app = create_app({**settings, "DATABASE_URL": database.url})
+    app.extensions["koyjabo"].close()
+    database.rows("DELETE FROM counters")
+
+
+class PostgresDatabases:
+    """Databases on a PostgreSQL, whose socket is in `folder`."""
+
+    def __init__(self, folder: Path, uri: str) -> None:
+        self.folder = folder
+        self._uri = uri
+        self._names = (f"koyjabo_{os.getpid()}_{number}" for number in count(1))
+        self._has_template = False
+
+    def new_database(self, like: str = MIGRATED) -> PostgresDatabase:
+        if like == MIGRATED and not self._has_template:
+            self.make_template()
+        name = next(self._names)
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
+        return PostgresDatabase(self, name, is_new=like == MIGRATED)
+
+    def make_template(self) -> None:
+        self.execute(f"CREATE DATABASE {MIGRATED}")
+        migrate(PostgresDatabase(self, MIGRATED))
+        self._has_template = True
+
+    def execute(self, *statements: str) -> None:
+        """As its administrator, each in no transaction."""
+        with closing(psycopg2.connect(self.url_of("postgres"))) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+
+    def url_of(self, name: str) -> str:
+        return self._uri.replace(NAME, name)
+
+
+class Postgres(PostgresDatabases):
+    """A PostgreSQL of a test's own, in a new folder: it can be killed and started again."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
+        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")))
+        super().__init__(self._server.pgdata, self._server.get_uri(NAME))
+
+    def processes(self) -> list[psutil.Process]:
+        """The postmaster first, then those that serve a connection."""
+        postmaster = psutil.Process(self._server.get_pid())
+        return [postmaster, *postmaster.children()]
+
+    @property
+    def running(self) -> bool:
+        try:
+            return not is_gone(self.processes()[0])
+        except psutil.NoSuchProcess:
+            return False
+
+    def kill(self) -> None:
+        """kill -9: no checkpoint, no goodbye to any client."""
+        kill_all(self.processes())
+        for lock in ("postmaster.pid", ".s.PGSQL.5432.lock"):  # they name a process that init may not have collected
+            (self.folder / lock).unlink(missing_ok=True)
+
+    def start(self) -> None:
+        """Start again after `kill`, which recovers what was committed."""
+        self._server.ensure_postgres_running()
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """While it is held, connections stay open and nobody answers on them."""
+        return suspended(self.processes())
+
+    def close(self) -> None:
+        self._server.cleanup()
+
+
+def shared_postgres() -> PostgresDatabases:
+    """The PostgreSQL of all processes of a run, which ends with it. It loses what it has if it is killed."""
+    folder = Path(tempfile.gettempdir()) / "postgres"
+    found = folder.with_suffix(".uri")
+    with made_once(found) as is_made:
+        if not is_made:
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed to begin it
+            folder.mkdir()
+            server = Postgres(folder)
+            atexit.unregister(server._server._cleanup)  # whichever process began it, the run ends it
+            server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in UNSAFE), "SELECT pg_reload_conf()")
+            server.make_template()
+            found.write_text(server.url_of(NAME))
+    shared = PostgresDatabases(folder, found.read_text())
+    shared._has_template = True
+    return shared

@@ -1,0 +1,111 @@
+"""Servers of which the loader, or what it forks, fails in a way that a test chooses."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from support.databases.database import Database
+from support.programs.processes import children, is_gone, listens, wait_until
+from support.servers.server import START_S, Server
+
+SERVE = """
+import sys
+from koyjabo.server import serve
+sys.exit(serve())
+"""
+
+SLOW_FORKS = f"""
+import os
+from time import sleep  # as it is before the standard library is patched
+os.register_at_fork(after_in_child=lambda: sleep(0.4), after_in_parent=lambda: sleep(0.4))
+{SERVE}
+"""
+"""Long enough to catch a process that lives no longer than a fork."""
+
+
+def failing(flag: Path, function: str, error: str) -> str:
+    """A program whose `module:function` raises `error` while `flag` exists."""
+    module, _, name = function.partition(":")
+    return f"""
+import errno, os
+import {module} as patched
+original = patched.{name}
+
+def fail_while_wanted(*arguments, **options):
+    if os.path.exists({str(flag)!r}):
+        raise {error}
+    return original(*arguments, **options)
+
+patched.{name} = fail_while_wanted
+{SERVE}
+"""
+
+
+def written(folder: Path, script: str) -> tuple[str, ...]:
+    """The script as a program of a server, which is forked like the product's own."""
+    program = folder / "loading_server.py"
+    program.write_text(script)
+    return (str(program),)
+
+
+class LoadingServer(Server):
+    """A server with several workers, started by `script`."""
+
+    def __init__(self, database: Database, folder: Path, script: str, places: int, **settings: object) -> None:
+        super().__init__(database, folder, WEB_CONCURRENCY=places, **settings)
+        self.program = written(folder, script)
+        self.places = places
+        self.has_loader = True
+
+    def loader(self) -> psutil.Process:
+        """As soon as there is one."""
+        return wait_until(self.loaders, "there is a loader", START_S)[0]
+
+    def is_complete(self) -> bool:
+        """Whether all workers serve, and there is nothing else but a loader, where there is one."""
+        has_loader = len(self.loaders()) == self.has_loader
+        return len(self.workers()) == self.places and has_loader and self.count_listening() == self.places
+
+    def count_listening(self) -> int:
+        """How many workers serve. A loader is taken for a worker until it has its name, but never listens."""
+        return sum(listens(each.pid) for each in self.workers())
+
+    def wait_until_complete(self) -> None:
+        wait_until(self.is_complete, "all workers serve", START_S)
+
+    def middle(self) -> psutil.Process:
+        """The process between loader and worker, as soon as there is one."""
+        return wait_until(self._forked_by_loader, "the loader forks", START_S, every_s=0.005)[0]
+
+    def frozen_middle(self) -> psutil.Process:
+        """`middle` of a worker that is killed, suspended; of the next one, if it had ended before it could be."""
+        while True:
+            self.wait_until_complete()
+            self.kill_worker()
+            middle = self.middle()
+            with suppress(psutil.NoSuchProcess):
+                middle.suspend()
+                wait_until(lambda found=middle: _is_suspended(found) or is_gone(found), "it is suspended")
+                if _is_suspended(middle):
+                    return middle
+
+    def _forked_by_loader(self) -> list[psutil.Process]:
+        with suppress(psutil.Error):
+            return [child for loader in self.loaders() for child in children(loader.pid)]
+        return []
+
+    def seconds_without_loader(self) -> float:
+        """Kills the loader."""
+        began = time.monotonic()
+        killed = self.loader()
+        killed.kill()
+        wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
+        return time.monotonic() - began
+
+
+def _is_suspended(process: psutil.Process) -> bool:
+    return process.status() == psutil.STATUS_STOPPED

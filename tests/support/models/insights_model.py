@@ -1,0 +1,122 @@
+"""Reports as the specification has them, from a list of visits: what the real ones are compared with."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from koyjabo.core.clock import Clock
+from koyjabo.counting.records import NewVisit
+from koyjabo.models import SITE
+from koyjabo.reports.query.dimensions import NEW, RETURNING
+from koyjabo.reports.query.report_query import Filter, Question, Value
+from koyjabo.reports.traits.parser import TraitParser, VisitRow
+
+Figures = tuple[int, int, int, int]
+"""(visits, visitors, new visitors, visits that name a page)"""
+
+
+@dataclass
+class Visit:
+    """A visit that was counted, with the scopes in which it was its visitor's first."""
+
+    new: NewVisit
+    person: str
+    day: str
+    hour_s: int
+    is_new_in: set[str]
+    values: dict[str, Value]
+
+    def value(self, dimension: str, scope: str) -> Value:
+        if dimension == "visitor_kind":
+            return NEW if scope in self.is_new_in else RETURNING
+        return self.values[dimension]
+
+
+@dataclass
+class InsightsModel:
+    clock: Clock
+    parser: TraitParser = field(default_factory=TraitParser)
+    visits: list[Visit] = field(default_factory=list)
+    known: set[tuple[str, str]] = field(default_factory=set)  # (scope, person)
+
+    def count(self, visit: NewVisit) -> None:
+        """A visit that is no retry."""
+        scopes = {SITE, visit.scope}
+        is_new_in = {scope for scope in scopes if (scope, visit.visitor_id) not in self.known}
+        self.known |= {(scope, visit.visitor_id) for scope in scopes}
+        row = VisitRow(**{name: getattr(visit, name) for name in VisitRow._fields})
+        values = {**self.parser.parse(row)._asdict(), "page": visit.page, "referrer": visit.referrer}
+        values["community"] = None if visit.scope == SITE else visit.scope
+        bucket = self.clock.bucket(visit.at_ms)
+        self.visits.append(Visit(visit, visit.visitor_id, *bucket, is_new_in, values))
+
+    def forget(self, visitor_id: str) -> bool:
+        """Give a visitor a name of no one. False if the visitor is not known."""
+        is_known = (SITE, visitor_id) in self.known
+        self.known = {each for each in self.known if each[1] != visitor_id}
+        for visit in self.visits:
+            if visit.person == visitor_id:
+                visit.person = f"~{len(self.visits)} {visitor_id}"
+                visit.values["referrer"] = origin(visit.values["referrer"])
+        return is_known
+
+    def asked(self, question: Question) -> list[Visit]:
+        return [visit for visit in self.visits if self._is_asked(visit, question)]
+
+    def figures(self, question: Question) -> Figures:
+        return figures(self.asked(question), question.scope)
+
+    def breakdown(self, question: Question, dimension: str) -> dict[Value, Figures]:
+        return self._by(question, lambda visit: visit.value(dimension, question.scope))
+
+    def timeline(self, question: Question, granularity: str) -> dict[str, Figures]:
+        return self._by(question, lambda visit: self._period(visit, granularity))
+
+    def hours(self, question: Question) -> list[list[int]]:
+        week = [[0] * 24 for _ in range(7)]
+        for visit in self.asked(question):
+            week[date.fromisoformat(visit.day).weekday()][int(self.clock.local(visit.hour_s)[11:13])] += 1
+        return week
+
+    def _by(self, question: Question, key: Callable[[Visit], Any]) -> dict[Any, Figures]:
+        groups: defaultdict[Any, list[Visit]] = defaultdict(list)
+        for visit in self.asked(question):
+            groups[key(visit)].append(visit)
+        return {each: figures(visits, question.scope) for each, visits in groups.items()}
+
+    def _period(self, visit: Visit, granularity: str) -> str:
+        day = date.fromisoformat(visit.day)
+        if granularity == "hour":
+            return self.clock.local(visit.hour_s)
+        if granularity == "week":
+            return str(day - timedelta(day.weekday()))
+        return str(day.replace(day=1)) if granularity == "month" else visit.day
+
+    def _is_asked(self, visit: Visit, question: Question) -> bool:
+        return (
+            question.first <= visit.day <= question.last
+            and question.scope in (SITE, visit.new.scope)
+            and (question.until_ms is None or visit.new.at_ms < question.until_ms)
+            and all(
+                _passes(visit.value(dimension, question.scope), each) for dimension, each in question.filters.items()
+            )
+        )
+
+
+def origin(referrer: Value) -> Value:
+    return referrer and "/".join(referrer.split("/")[:3])
+
+
+def figures(visits: Iterable[Visit], scope: str) -> Figures:
+    found = list(visits)
+    people = {visit.person for visit in found}
+    new = sum(scope in visit.is_new_in for visit in found)
+    return len(found), len(people), new, sum(visit.new.page is not None for visit in found)
+
+
+def _passes(value: Value, wanted: Filter) -> bool:
+    return (not wanted.any_of or value in wanted.any_of) and value not in wanted.none_of

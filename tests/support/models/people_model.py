@@ -1,0 +1,173 @@
+"""A site with two communities, and who was in which of them when, in a few dictionaries: what people and reports are
+compared with.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import combinations_with_replacement, count
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.engine import make_url
+
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
+from koyjabo.models import SITE
+from koyjabo.reports.people.reports import Conversion
+from koyjabo.reports.services import PeopleServices
+from support.application.site import Site, Time
+
+Moment = tuple[str, int]
+"""(local day, beginning of the local hour)"""
+
+
+def moment(at_ms: int, zone: ZoneInfo) -> Moment:
+    local = datetime.fromtimestamp(at_ms // 1000, zone)
+    offset_s = int(local.utcoffset().total_seconds())
+    return local.strftime("%Y-%m-%d"), (at_ms // 1000 + offset_s) // 3600 * 3600 - offset_s
+
+
+@dataclass
+class Crowd:
+    """One event after the other, and every question answered from the events."""
+
+    zone: ZoneInfo
+    visits: list[tuple[str, str, str | None, Moment]] = field(default_factory=list)
+    attended: list[tuple[str, str, Moment]] = field(default_factory=list)
+    names: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    converted: list[tuple[str, str]] = field(default_factory=list)
+
+    def visit(self, scope: str, visitor: str, user: str | None, at_ms: int) -> None:
+        self.names.setdefault((scope, visitor), user)
+        self.visits.append((scope, visitor, user, moment(at_ms, self.zone)))
+
+    def attend(self, scope: str, user: str, at_ms: int) -> None:
+        self.attended.append((scope, user, moment(at_ms, self.zone)))
+
+    def convert(self, user: str, visitor: str) -> set[str]:
+        """The communities in which that was news."""
+        scopes = {
+            scope
+            for scope, who, said, _ in self.visits
+            if who == visitor and said is None and self.names[scope, who] is None
+        }
+        for scope in scopes:
+            self.names[scope, visitor] = user
+            self.converted.append((scope, visitor))
+        return scopes
+
+    def rate(self, scope: str) -> float:
+        conversions = sum(where == scope for where, _ in self.converted)
+        anonymous = sum(person.startswith("v:") for person in self.people(scope))
+        return round(100 * conversions / (conversions + anonymous), 1)
+
+    def people(self, scope: str) -> dict[str, set[Moment]]:
+        found: dict[str, set[Moment]] = defaultdict(set)
+        for where, visitor, said, at in self.visits:
+            if where == scope:
+                user = said or self.names[scope, visitor]
+                found[f"u:{user}" if user else f"v:{visitor}"].add(at)
+        for where, user, at in self.attended:
+            if where == scope:
+                found[f"u:{user}"].add(at)
+        return found
+
+    def between(self, scope: str, start: str, end: str) -> tuple[int, int]:
+        return split(who for who, at in self.people(scope).items() if any(start <= day <= end for day, _ in at))
+
+    def in_hour(self, scope: str, hour_s: int) -> tuple[int, int]:
+        return split(who for who, at in self.people(scope).items() if any(hour == hour_s for _, hour in at))
+
+    def days(self) -> list[str]:
+        return sorted({at[0] for *_, at in self.visits} | {at[0] for *_, at in self.attended})
+
+    def hours(self) -> set[int]:
+        return {at[1] for *_, at in self.visits} | {at[1] for *_, at in self.attended}
+
+
+def split(people: Iterable[str]) -> tuple[int, int]:
+    kinds = [who[0] for who in people]
+    return kinds.count("u"), kinds.count("v")
+
+
+def shifted(day: str, days: int) -> str:
+    return (date.fromisoformat(day) + timedelta(days)).isoformat()
+
+
+HERE, THERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+AYESHA, KARIM, NILA = (f"{n}{n}{n}{n}0000-0000-4000-8000-000000000000" for n in "123")
+STARTS = {
+    "Asia/Dhaka": "2025-12-16T21:00:00+06:00",
+    "Asia/Kathmandu": "2025-12-31T22:50:00+05:45",
+    "Europe/Berlin": "2026-03-28T20:30:00+01:00",  # 23 hours tomorrow,
+    "America/Havana": "2026-10-31T20:30:00-04:00",  # 25, with midnight twice,
+    "Australia/Lord_Howe": "2026-04-04T21:15:00+11:00",  # and 24 and a half
+}
+HOUR_MS = 3_600_000
+
+
+class World:
+    told: list[Conversion]
+
+    def __init__(self, url: str, zone: str = "Asia/Dhaka") -> None:
+        self.time = Time()
+        self.time.go_to(STARTS[zone])
+        self.site = Site(url, self.time, TIMEZONE=zone)
+        for community in (HERE, THERE):
+            self.site.add_community(community)
+        self.reports = self.site.services[PeopleServices].reports
+        self.told = []
+        self.site.services.signals.visitor_converted.connect(self.told.append, weak=False)
+        self.crowd = Crowd(ZoneInfo(zone))
+        self.store = open_store(make_url(url), self.site.services.clock)
+        self._names = count()
+
+    def close(self) -> None:
+        self.store.close()
+        self.site.close()
+
+    def commit(self, *visits: tuple[str, str, str | None], at_ms: tuple[int, ...] = ()) -> None:
+        """(scope, visitor, user) of each, together."""
+        batch = []
+        for number, (scope, visitor, user) in enumerate(visits):
+            moment = at_ms[number] if at_ms else self.time.ms
+            name = str(next(self._names))
+            batch.append((NewVisit(visitor, name, scope, at_ms=moment, user_id=user), name))
+            if scope != SITE:
+                self.crowd.visit(scope, visitor, user, moment)
+        with self.store.writing():
+            receipts = self.store.commit(batch)
+        assert [receipt.own.scope for receipt in receipts] == [scope for scope, *_ in visits]
+
+    def attend(self, scope: str, *users: str) -> bool:
+        for user in users:
+            self.crowd.attend(scope, user, self.time.ms)
+        return self.reports.attend(scope, list(users), self.time.ms)
+
+    def convert(self, user: str, visitor: str) -> None:
+        self.told.clear()
+        self.reports.convert(user, visitor)
+        expected = self.crowd.convert(user, visitor)
+        told = {each.scope: each for each in self.told}
+        assert set(told) == expected
+        assert {scope: each.rate for scope, each in told.items()} == {s: self.crowd.rate(s) for s in expected}
+
+    def check(self) -> None:
+        assert self.site.recount() == []
+        for scope in (HERE, THERE):
+            days = self.crowd.days() or ["2025-01-01"]
+            for start, end in combinations_with_replacement(days, 2):
+                expected = self.crowd.between(scope, start, end)
+                assert self.reports.visitors(scope, start, end).people == expected, (scope, start, end)
+            first, last = shifted(days[0], -2), shifted(days[-1], 2)
+            for day, people in self.reports.trend(scope, "daily", first, last):
+                assert people == self.crowd.between(scope, day, day)
+            rows = self.site.rows(
+                "SELECT hour_s, authenticated, anonymous FROM hourly_people WHERE scope = :s", s=scope
+            )
+            hours = {hour_s: (authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
+            for hour_s in hours.keys() | self.crowd.hours():
+                assert hours.get(hour_s, (0, 0)) == self.crowd.in_hour(scope, hour_s)

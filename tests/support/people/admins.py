@@ -1,0 +1,52 @@
+"""The panel, as tests see it: `panel(site)` is an admin of the site in front of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.routing import Rule
+
+from support.application.site import Site
+from support.people.accounts import Person, sign_up
+from support.people.communities import found, give
+from support.people.page_readers import Reader
+
+
+def panel(site: Site, name: str = "rani") -> Reader:
+    reader = Reader(site).sign_up(name)
+    site.rows("UPDATE users SET is_admin = true WHERE email = :email", email=f"{name}@example.com")
+    return reader
+
+
+def id_of(site: Site, name: str) -> str:
+    return site.rows("SELECT id FROM users WHERE email = :email", email=f"{name}@example.com")[0][0]
+
+
+def routes(site: Site, method: str) -> list[Rule]:
+    """Every address of the panel that takes this method."""
+    rules = site.app.url_map.iter_rules()
+    return [rule for rule in rules if rule.endpoint.startswith("admin.") and method in (rule.methods or ())]
+
+
+def address(site: Site, rule: Rule, **values: str) -> str:
+    """Of a rule, with values for what it takes."""
+    with site.app.test_request_context():
+        return rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
+
+
+class Scene:
+    """A community, its founder and a member, for those who act on them."""
+
+    def __init__(self, site: Site, founder: str = "ayesha", member: str = "babul", **fields: Any) -> None:
+        self.founder: Person = sign_up(site, founder)
+        self.member: Person = sign_up(site, member)
+        self.community: str = found(self.founder, **fields)["id"]
+        answer = give(self.founder, self.community, self.member, "member")
+        assert answer.status_code == 201, answer.text
+        ids = {"community_id": self.community, "user_id": self.member.id}
+        self.values = {**ids, "annotation_id": "none", "share_id": "none"}
+
+
+def last_line(site: Site) -> tuple:
+    """Who did what to what, as the newest line of the audit log has it."""
+    return site.rows("SELECT actor, action, target FROM audit_log ORDER BY id DESC LIMIT 1")[0]

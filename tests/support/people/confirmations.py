@@ -1,0 +1,64 @@
+"""Forms that ask before they do damage, each about other people: `Cases(site).make("admin.promote")`."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import NamedTuple
+
+from koyjabo.accounts.services import AccountServices
+from support.application.site import Site
+from support.people.accounts import promote
+from support.people.admins import Scene, address, panel
+from support.people.page_readers import Reader
+from support.people.routes import rules
+from support.people.share_links import of_community, share
+
+SET = {"total": "5000", "reason": "counted by hand"}
+BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share")
+
+
+class Case(NamedTuple):
+    """A form, the person in front of it, and whom and what it is about."""
+
+    reader: Reader
+    path: str
+    fields: dict[str, str]
+    scene: Scene
+    named: dict[str, str]
+
+    def ask(self) -> str:
+        return self.reader.send(self.path, 200, **self.fields)
+
+
+class Cases:
+    """`rani` is an admin of the site."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.rani = panel(site)
+        self._numbers = count()
+
+    def make(self, endpoint: str, **fields: str) -> Case:
+        number = next(self._numbers)
+        scene = Scene(self.site, f"founder{number}", f"member{number}")
+        values = dict(scene.values)
+        reader = Reader(self.site).log_in(f"member{number}")
+        if endpoint.startswith("admin.") or endpoint in BY_ADMINS:
+            reader = self.rani
+        if endpoint == "admin.demote":
+            promote(self.site, scene.member.email)
+        if endpoint == "admin.set_total":
+            self.site.set_total(4000, new_epoch=True)
+            fields = {**SET, **fields}
+        if endpoint == "admin.erase_visitor":
+            self.site.register(f"visitor{number}")
+            fields = {"visitor_id": f"visitor{number}", **fields}
+        if endpoint.endswith("end_share"):
+            values["share_id"] = share(scene.founder, **of_community(scene.community))["id"]
+        session = self.site.services[AccountServices].tokens.read(scene.member.access).session_id
+        path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
+        named = {"member": f"Member{number}", "email": scene.member.email, "community": "Mirpur 10"}
+        return Case(reader, path, fields, scene, named)
+
+    def stranger(self) -> Reader:
+        return Reader(self.site).sign_up(f"stranger{next(self._numbers)}")

@@ -1,0 +1,48 @@
+"""The routes of the application, as tests of all of them need them."""
+
+from __future__ import annotations
+
+from sqlalchemy import text
+from werkzeug.routing import Rule
+
+from koyjabo.core.extensions import db
+from support.application.site import Site
+from support.people.admins import address
+from support.people.communities import Cast
+from support.people.permissions import BY_LOOPBACK_OR_TOKEN
+
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits", "invitations")
+TABLES += ("totp_secrets", "recovery_codes", "passkeys", "spent_codes", "shares")
+
+
+def rules(site: Site) -> dict[str, Rule]:
+    return {rule.endpoint: rule for rule in site.app.url_map.iter_rules() if rule.endpoint not in BY_LOOPBACK_OR_TOKEN}
+
+
+def method_of(rule: Rule) -> str:
+    (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    return method
+
+
+def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
+    of_nothing = ("session_id", "passkey_id", "share_id", "invitation_id", "annotation_id")
+    values = {
+        **dict.fromkeys(of_nothing, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
+        "community_id": community,
+        "user_id": cast["other"].id,
+        "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "counting/koyjabo.js",
+        "version": "x",
+        "file": "robots.txt",
+        "token": "x" * 43,
+        "ordinal": "1",
+    }
+    return address(site, rule, **values)
+
+
+def stored(site: Site) -> dict[str, list[tuple]]:
+    with site.app.app_context(), db.engine.connect() as connection:
+        return {
+            table: [tuple(row) for row in connection.execute(text(f"SELECT * FROM {table} ORDER BY 1, 2"))]
+            for table in TABLES
+        }

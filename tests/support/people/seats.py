@@ -1,0 +1,28 @@
+"""Seats in the rooms of a community, without a connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
+from support.application.site import Site
+from support.people.accounts import Person
+
+
+class Socket:
+    """A plain WebSocket, as far as a room can tell. Nothing reads it."""
+
+    is_stream = False
+
+    def write(self, data: bytes) -> None: ...
+
+
+def seat_of(
+    site: Site, person: Person, community: str, end: Callable[[Any], object] = lambda problem: None, member: Any = None
+) -> Participant:
+    """One who asks to be let in as a member; `end` is told why they are sent away."""
+    session = site.services[AccountServices].tokens.read(person.access).session_id
+    return Participant(member or Socket(), RequiredAccess(session, person.id, community, "member"), False, end)

@@ -1,0 +1,67 @@
+"""People with a second factor: their authenticator app, and the steps in which they log in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import pyotp
+
+from support.application.site import Site
+from support.people.accounts import PASSWORD, Person, bare, try_login
+
+STEP_S = 30
+TOTP, CONFIRM, SECOND = "/api/auth/totp", "/api/auth/totp/confirm", "/api/auth/second-factor"
+
+
+@dataclass
+class App:
+    """An authenticator app on somebody's phone, and the recovery codes in their drawer."""
+
+    site: Site
+    secret: str
+    recovery_codes: list[str] = field(default_factory=list)
+
+    def code(self, steps: int = 0) -> str:
+        """What it shows now, or so many steps later."""
+        return pyotp.TOTP(self.secret).at(self.site.time.ms // 1000 + steps * STEP_S)
+
+    def next_code(self) -> str:
+        """One that was never used, when the next step has come."""
+        self.site.time.pass_(seconds=STEP_S)
+        return self.code()
+
+
+def turn_on(person: Person) -> App:
+    """Their session lives on; the code of this moment is used."""
+    answer = person.post(TOTP, json={"password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    app = App(person.site, answer.json["secret"])
+    answer = person.post(CONFIRM, json={"code": app.code()})
+    assert answer.status_code == 200, answer.text
+    app.recovery_codes = answer.json["recovery_codes"]
+    return app
+
+
+class Due(NamedTuple):
+    token: str
+    methods: list[str]
+
+
+def first_step(site: Site, name: str = "ayesha", **fields: Any) -> Due:
+    """Log in by password; nothing is given for it yet."""
+    answer = try_login(site, name, **fields)
+    assert answer.status_code == 200, answer.text
+    assert list(answer.json) == ["second_factor"], answer.text
+    assert answer.headers.getlist("Set-Cookie") == []
+    due = answer.json["second_factor"]
+    return Due(due["token"], due.get("methods", []))
+
+
+def second_step(site: Site, token: str, code: str, client: Any = None, **fields: Any) -> Any:
+    return (client or bare(site)).post(SECOND, json={"token": token, "code": code, **fields})
+
+
+def log_in_with(site: Site, code: str, name: str = "ayesha", **fields: Any) -> Any:
+    """Both steps."""
+    return second_step(site, first_step(site, name).token, code, **fields)

@@ -1,0 +1,51 @@
+"""Share links, as their makers and those who have one see them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.application.site import Site
+from support.people.accounts import Person, bare
+from support.people.communities import Cast
+
+PATH = "/api/shares"
+PASSWORD = "launch at night"
+
+
+def ask_for_share(person: Person, **fields: Any) -> Any:
+    return person.post(PATH, json={"name": "Traffic", **fields})
+
+
+def share(person: Person, **fields: Any) -> dict[str, Any]:
+    """A new link: its id, token, url and filters."""
+    answer = ask_for_share(person, **fields)
+    assert answer.status_code == 201, answer.text
+    made: dict[str, Any] = answer.json
+    return made
+
+
+def of_community(community: str, **filters: list[str]) -> dict[str, Any]:
+    return {"filters": {"community": [community], **filters}}
+
+
+def shared(site: Site, token: str, report: str = "summary", query: str = "", client: Any = None) -> Any:
+    """A report by a link, for somebody without an account."""
+    return (client or bare(site)).get(f"{PATH}/{token}/reports/{report}?{query}")
+
+
+def visits(site: Site, token: str, query: str = "", client: Any = None) -> int:
+    answer = shared(site, token, "summary", query, client)
+    assert answer.status_code == 200, answer.text
+    found: int = answer.json["visits"]
+    return found
+
+
+def names(person: Person, query: str = "") -> list[str]:
+    """Of the links that a person may end."""
+    answer = person.get(f"{PATH}?{query}")
+    assert answer.status_code == 200, answer.text
+    return [each["name"] for each in answer.json]
+
+
+def boss(cast: Cast) -> Person:
+    return cast["site_admin"]

@@ -1,0 +1,185 @@
+"""Start the product's programs: forked from a process that has loaded what they import (`support.programs.template`).
+
+Tests about starting itself are marked `honest_start`: for them `python …` is run anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, ClassVar, Protocol
+
+import psutil
+
+from support.programs.run_folder import MARKER
+
+ROOT = Path(__file__).resolve().parents[3]
+
+PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX", MARKER)
+"""Variables of the tests' own environment that every program gets."""
+
+
+class Program(Protocol):
+    """A running one, as of `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+class Starting:
+    """How programs are started now; set before each test."""
+
+    is_honest = False
+
+
+def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], IO[Any], IO[Any]]) -> Program:
+    """Run `python …` in the project's folder, in a process group of its own, as under a terminal.
+
+    `files` are its standard input, output and error.
+    """
+    kind = _template_for(arguments)
+    if kind and not Starting.is_honest:
+        return TEMPLATES[kind].start(arguments, environment, files)
+    said, output, errors = files
+    return subprocess.Popen(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=said,
+        stdout=output,
+        stderr=errors,
+        start_new_session=True,
+    )
+
+
+def _template_for(arguments: tuple[str, ...]) -> str | None:
+    """None for programs that are started anew in any case."""
+    if arguments[:2] == ("-m", "koyjabo"):
+        return None if arguments[2:3] == ("serve",) else "commands"
+    if arguments[:2] == ("-m", "demo"):
+        return "commands"
+    return "servers" if arguments[0].endswith(("wsgi.py", "changed_server.py", "loading_server.py")) else None
+
+
+class Template:
+    """A process from which programs are forked. It ends with those that may ask it.
+
+    It may be asked before it has begun: the request waits.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ask: Callable[[str], None] = lambda _: self.begin()
+        """How the process that is to begin it is told to do so."""
+
+    def begin(self) -> None:
+        if self._process is not None:
+            return
+        program = Path(__file__).with_name("template.py")
+        kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        self._process = subprocess.Popen(
+            [sys.executable, program, self._kind, str(self._theirs.fileno())],
+            cwd=ROOT,
+            env=kept,
+            stdin=subprocess.DEVNULL,
+            pass_fds=[self._theirs.fileno()],
+            start_new_session=True,
+        )
+        self._theirs.close()
+
+    def leave_to(self, ask: Callable[[str], None]) -> None:
+        """In a process that shares it: another begins it."""
+        self._theirs.close()
+        self.ask = ask
+
+    def start(self, arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], ...]) -> Program:
+        self.ask(self._kind)
+        self.ask = lambda _: None
+        request = {"arguments": arguments, "environment": environment}
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            given = [*(file.fileno() for file in files), theirs.fileno()]
+            socket.send_fds(self._control, [json.dumps(request).encode()], given)
+        return Forked(arguments, ours)
+
+    def cpu_s(self) -> float:
+        """What it has used itself, so far."""
+        return 0.0 if self._process is None else sum(psutil.Process(self._process.pid).cpu_times()[:2])
+
+
+TEMPLATES = {kind: Template(kind) for kind in ("servers", "commands")}
+
+
+class Forked:
+    """A program that a template has forked, with the methods of `subprocess.Popen` that tests use."""
+
+    all: ClassVar[list[Forked]] = []
+
+    def __init__(self, arguments: tuple[str, ...], status: socket.socket) -> None:
+        self._arguments = arguments
+        self._status = status
+        self._cpu_s = 0.0
+        self.pid = 0
+        self.returncode: int | None = None
+        while not self.pid:
+            self._hear(None)
+        Forked.all.append(self)
+
+    def poll(self) -> int | None:
+        with suppress(BlockingIOError):
+            while self.returncode is None:
+                self._hear(0)
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Raises subprocess.TimeoutExpired."""
+        ends_at = None if timeout is None else time.monotonic() + timeout
+        while self.returncode is None:
+            try:
+                self._hear(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
+            except TimeoutError:
+                raise subprocess.TimeoutExpired(list(self._arguments), timeout or 0) from None
+        return self.returncode
+
+    def cpu_s(self) -> float:
+        """What its processes have used that have ended."""
+        with suppress(BlockingIOError, AssertionError):
+            while True:
+                self._hear(0)
+        return self._cpu_s
+
+    def close(self) -> None:
+        """Its processing time is not asked for any more."""
+        self._status.close()
+
+    def _hear(self, timeout_s: float | None) -> None:
+        self._status.settimeout(timeout_s)
+        said = self._status.recv(64)
+        assert said, "the process that programs are forked from is gone"
+        what, value = said.decode().split()
+        if what == "pid":
+            self.pid = int(value)
+        elif what == "cpu":
+            self._cpu_s += float(value)
+        else:
+            self.returncode = int(value)
+
+
+def forget_ended() -> None:
+    """Close the files by which ended programs were heard."""
+    for program in Forked.all:
+        if program.returncode is not None:
+            program.close()
+    Forked.all[:] = [program for program in Forked.all if program.returncode is None]

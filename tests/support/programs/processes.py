@@ -1,0 +1,177 @@
+"""Start the product's programs as an operator would, each in a clean environment."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+
+from support.programs.forking import PASSED_ON, start
+from support.programs.forking import ROOT as ROOT
+
+SECRET = "only-for-tests-" + "0" * 32
+
+NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY = 4, 20
+REQUEST, DUMP, DONE = 0x1, 0x300, 3
+LISTEN = 10
+INODE_AT = 84
+"""Numbers of sock_diag(7) and netlink(7)."""
+METRICS_TOKEN = "only-prometheus-knows-this"
+LIMITS = "REGISTRATIONS HEARTBEATS VISITOR LOGINS ACTIONS CHANGES REPORTS SOCKETS HANDSHAKES TABS"
+NO_LIMITS = {f"RATE_LIMIT_{what}": "0" for what in LIMITS.split()}
+"""In production the tests' own machine is limited like any other."""
+
+OFTEN_S, SELDOM_S = 0.02, 0.1
+
+Found = TypeVar("Found")
+
+
+def environment(**settings: Any) -> dict[str, str]:
+    """A clean environment with `settings`; production, so that nobody's `.env` takes part. None leaves one out."""
+    fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
+    given = {**fixed, **NO_LIMITS, **settings}
+    kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB", "LANES") if name in os.environ}
+    return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
+
+
+def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any) -> subprocess.CompletedProcess[str]:
+    """Run `python …` in the project's folder to its end, with `typed` as its standard input."""
+    with ExitStack() as files:
+        given, said, complained = (files.enter_context(tempfile.TemporaryFile("w+")) for _ in range(3))
+        given.write(typed)
+        given.seek(0)
+        program = start(arguments, environment(**settings), (given, said, complained))
+        try:
+            status = program.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            kill_all([psutil.Process(program.pid)])
+            raise
+        said.seek(0)
+        complained.seek(0)
+        return subprocess.CompletedProcess(arguments, status, said.read(), complained.read())
+
+
+def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15, every_s: float | None = None) -> Found:
+    """The first true value of `condition`; fails, saying `what` never came, when there is none in time.
+
+    Asks every `every_s`; by default less often the longer it waits, since many a condition is costly.
+    """
+    began = time.monotonic()
+    while not (found := condition()):
+        waited_s = time.monotonic() - began
+        assert waited_s < timeout_s, f"not within {timeout_s} s: {what}"
+        time.sleep(min(OFTEN_S + waited_s / 10, SELDOM_S) if every_s is None else every_s)
+    return found
+
+
+def is_gone(process: psutil.Process) -> bool:
+    """Ended; a zombie nobody has collected yet counts as gone, for init may take seconds to do it. While it has other
+    threads it still holds its files and locks.
+    """
+    try:
+        is_zombie = process.status() == psutil.STATUS_ZOMBIE and len(os.listdir(f"/proc/{process.pid}/task")) == 1
+        return is_zombie or not process.is_running()
+    except (FileNotFoundError, ProcessLookupError, psutil.NoSuchProcess):
+        return True
+
+
+def assert_nobody_is_left(group: int) -> None:
+    """Of a server's process group."""
+    wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
+
+
+def _is_in(group: int, process: psutil.Process) -> bool:
+    try:
+        return os.getpgid(process.pid) == group and not is_gone(process)
+    except (ProcessLookupError, PermissionError):
+        return False
+
+
+def children(pid: int) -> list[psutil.Process]:
+    """Those it has now. psutil would look at all processes of the machine, and tests ask often."""
+    found = []
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with suppress(psutil.NoSuchProcess):
+                found.append(psutil.Process(int(child)))
+    return found
+
+
+def listens(pid: int) -> bool:
+    """Whether it has a TCP socket that accepts connections."""
+    listening = {f"socket:[{inode}]" for inode in listening_sockets()}
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):  # it was closed meanwhile
+                if os.readlink(f"/proc/{pid}/fd/{number}") in listening:
+                    return True
+    return False
+
+
+def listening_sockets() -> Iterator[int]:
+    """Their inodes, by sock_diag(7). /proc/net/tcp also has the thousands of connections that tests have closed."""
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
+        for family in (socket.AF_INET, socket.AF_INET6):
+            wanted = struct.pack("=BBBxI48x", family, socket.IPPROTO_TCP, 0, 1 << LISTEN)
+            kernel.send(struct.pack("=IHHII", 16 + len(wanted), SOCK_DIAG_BY_FAMILY, REQUEST | DUMP, 0, 0) + wanted)
+            yield from _inodes(kernel)
+
+
+def _inodes(kernel: socket.socket) -> Iterator[int]:
+    while True:
+        data = kernel.recv(1 << 16)
+        while data:
+            length, kind = struct.unpack_from("=IH", data)
+            if kind == DONE:
+                return
+            yield struct.unpack_from("=I", data, INODE_AT)[0]
+            data = data[length:]
+
+
+def open_sockets(process: psutil.Process) -> int:
+    """How many it holds. Its files would not do as a measure: connections to SQLite are opened when first needed."""
+    found = 0
+    for number in os.listdir(f"/proc/{process.pid}/fd"):
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            found += os.readlink(f"/proc/{process.pid}/fd/{number}").startswith("socket:")
+    return found
+
+
+def kill_all(processes: list[psutil.Process]) -> None:
+    """kill -9 in the given order, and return when all are gone."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()  # psutil makes sure that it is still that process
+    wait_until(lambda: all(map(is_gone, processes)), "all killed processes are gone")
+
+
+def _goes_on(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+@contextmanager
+def suspended(processes: list[psutil.Process]) -> Iterator[None]:
+    """SIGSTOP while it is held; those that end meanwhile are none of its business."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+    try:
+        # One that runs on the other core goes on for a moment, and may take a lock.
+        wait_until(lambda: not any(map(_goes_on, processes)), "all are suspended", every_s=0.001)
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()

@@ -1,0 +1,280 @@
+"""A Python process that has loaded what the product's programs import, and forks one of them when it is asked.
+
+`forking` runs it and speaks to it. A forked program is one like any other: it has an environment, a process
+group, files and an exit status of its own; only what it imports is there already.
+
+A server patches the standard library in its loader and not in its parent. So here all is loaded under the product's own
+patch, which is then taken back; the loader of a forked server has only to do it again.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import gc
+import json
+import os
+import pkgutil
+import runpy
+import select
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+ROOT = str(Path(__file__).resolve().parents[3])
+
+FOR_SERVERS = (
+    *("config", "koyjabo.application.opening", "koyjabo.cluster.redis_client", "koyjabo.server.process.worker"),
+    *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite", "koyjabo.server.process.preparation"),
+    *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
+)
+"""Beside the packages that a loader loads whole."""
+
+USED_BY_COMMANDS = ("engineio.async_drivers.threading", "sqlalchemy.dialects.postgresql.psycopg2")
+"""Beside the product: what is imported when an application is made."""
+
+MISSING = object()
+
+SET_CHILD_SUBREAPER = 36
+
+REQUEST_SIZE = 1 << 20
+FILES = 4
+SECRET = "a secret for tests, and for nothing but tests"
+"""Standard input, output and error, and a socket for the pid and the exit status."""
+
+
+class Patch:
+    """What the product's patch changes in the modules of the standard library."""
+
+    def __init__(self, patch: Callable[[], None]) -> None:
+        """Do it."""
+        modules = [module for name, module in sys.modules.items() if name.partition(".")[0] in sys.stdlib_module_names]
+        before = [parts(module) for module in modules]
+        patch()
+        self._changes = [
+            (module, name, was.get(name, MISSING), now.get(name, MISSING))
+            for module, was, now in zip(modules, before, map(parts, modules), strict=True)
+            for name in was.keys() | now.keys()
+            if was.get(name, MISSING) is not now.get(name, MISSING)
+        ]
+
+    def undo(self) -> None:
+        for module, name, original, _ in self._changes:
+            put(module, name, original)
+
+    def redo(self) -> None:
+        for module, name, _, patched in self._changes:
+            put(module, name, patched)
+
+
+def parts(module: ModuleType) -> dict[str, object]:
+    """Its functions, classes and modules by name. Not its locks: eventlet would miss those that are kept here."""
+    return {name: part for name, part in vars(module).items() if callable(part) or isinstance(part, ModuleType)}
+
+
+def put(module: ModuleType, name: str, value: object) -> None:
+    if value is MISSING:
+        vars(module).pop(name, None)
+    else:
+        setattr(module, name, value)
+
+
+def make_hashes_cheap() -> None:
+    """As in the tests' own process (conftest): Argon2id at full cost takes 0.1 s of four threads for each password."""
+    import argon2
+
+    class CheapHasher(argon2.PasswordHasher):
+        def __init__(self, **costs: Any) -> None:
+            super().__init__(time_cost=1, memory_cost=8, parallelism=1)
+
+    argon2.PasswordHasher = CheapHasher  # type: ignore[misc]
+
+
+def load_for_servers() -> None:
+    """All that a server loads, with or without Redis, on either kind of database."""
+    from koyjabo.server.process import loading, parent, patching  # noqa: F401 - the parent first, as in a server
+
+    patch = Patch(loading.patch)
+    make_hashes_cheap()
+    from koyjabo.application import doors
+
+    for name in (*FOR_SERVERS, *loading.IN_REDIS):
+        import_module(name)
+    for package in map(import_module, (*loading.PACKAGES, "koyjabo.bridges")):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    doors.load()
+    configure_mappers()
+    patch.undo()
+    compile_routes()
+
+    patching.patch = patch.redo
+
+
+def compile_routes() -> None:
+    """Those of all settings."""
+    import config
+    import koyjabo
+    from tests.support.application.compile_cache import compile_once
+
+    compile_once()
+    for environment in ("development", "production"):
+        settings = {"ENVIRONMENT": environment, "SECRET_KEY": SECRET, "ALLOW_EPHEMERAL_STORAGE": "1"}
+        koyjabo.make_routes(config.load({**settings, "DATABASE_URL": "sqlite:////nowhere.db"}), {})
+
+
+def load_for_commands() -> None:
+    """All of the product but its server."""
+    make_hashes_cheap()
+    import koyjabo
+
+    for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
+        if not found.name.startswith(("koyjabo.server", "koyjabo.__main__")):
+            import_module(found.name)
+    for name in USED_BY_COMMANDS:
+        import_module(name)
+    configure_mappers()
+    compile_routes()
+
+
+def configure_mappers() -> None:
+    """Otherwise done with the first query."""
+    from sqlalchemy import orm
+
+    orm.configure_mappers()
+
+
+def serve(control: socket.socket) -> dict[str, Any]:
+    """Fork a program for each request; its request is returned in the program. Ends when nobody can ask any more."""
+    running: dict[int, socket.socket] = {}
+    wake, woken = notice_ends()
+    take_orphans()
+    gc.freeze()
+    while True:
+        ready, _, _ = select.select([control, wake], [], [])
+        if wake in ready:
+            os.read(wake, 4096)
+            reap(running)
+        if control not in ready:
+            continue
+        data, files, _, _ = socket.recv_fds(control, REQUEST_SIZE, FILES)
+        if not data:
+            os._exit(0)
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            close([control.detach(), wake, woken, *(each.detach() for each in running.values())])
+            return take_over(json.loads(data), files)
+        close(files[:3])
+        running[pid] = socket.socket(fileno=files[3])
+        tell(running, pid, f"pid {pid}")
+
+
+def take_orphans() -> None:
+    """What killed programs leave behind is collected here (prctl(2)), so that its processor time is known."""
+    ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def notice_ends() -> tuple[int, int]:
+    """A pipe that can be read when a program has ended."""
+    wake, woken = os.pipe()
+    os.set_blocking(wake, False)
+    os.set_blocking(woken, False)
+    signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    return wake, woken
+
+
+def close(files: list[int]) -> None:
+    for file in files:
+        os.close(file)
+
+
+def reap(running: dict[int, socket.socket]) -> None:
+    """Collect the processes that have ended. What each used is told to the one who asked for its program."""
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            # A program is the first of its own group, unless it ended before it had one.
+            group = ended.si_pid if ended.si_pid in running else os.getpgid(ended.si_pid)
+            pid, status, used = os.wait4(ended.si_pid, 0)
+            tell(running, group, f"cpu {used.ru_utime + used.ru_stime}")
+            if pid == group:
+                tell(running, group, f"exit {os.waitstatus_to_exitcode(status)}")
+    for group in [group for group in running if not is_there(group)]:
+        running.pop(group).close()
+
+
+def is_there(group: int) -> bool:
+    """Whether a process of the group lives. One that was just forked has none yet."""
+    if Path(f"/proc/{group}").exists():
+        return True
+    with suppress(ProcessLookupError):
+        os.killpg(group, 0)
+        return True
+    return False
+
+
+def tell(running: dict[int, socket.socket], group: int, said: str) -> None:
+    try:
+        if group in running:
+            running[group].send(said.encode())
+    except OSError:  # nobody listens any more
+        running.pop(group).close()
+
+
+def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:
+    """Become the program: its session, files and environment."""
+    os.setsid()
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+    close(files)
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    sys.path[1:1] = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    return request
+
+
+def run(arguments: list[str]) -> None:
+    """As `python …` does."""
+    what, *rest = arguments
+    if what == "-m":
+        sys.argv = rest
+        runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
+    else:
+        sys.path[0] = str(Path(what).resolve().parent)
+        sys.argv = arguments
+        runpy.run_path(what, run_name="__main__")
+
+
+def end(status: object) -> None:
+    """As at the end of a program, without taking apart its modules: that would copy all memory it shares."""
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # then the interpreter says so when it ends
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if isinstance(status, int | None):
+            os._exit(status or 0)
+
+
+if __name__ == "__main__":
+    _, kind, descriptor = sys.argv
+    sys.path[0] = ROOT
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    {"servers": load_for_servers, "commands": load_for_commands}[kind]()
+    wanted = serve(socket.socket(fileno=int(descriptor)))
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        run(wanted["arguments"])
+    except SystemExit as ended:
+        if kind == "commands":
+            end(ended.code)
+        raise

@@ -1,0 +1,1 @@
+"""How a run of the tests goes: processes, order, shards, budgets, skips."""

@@ -1,0 +1,51 @@
+"""Ask a server what a page would ask it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+
+from support.programs.processes import METRICS_TOKEN
+from support.servers.responses import Registered, Stats
+
+REQUEST_TIMEOUT_S = 15
+
+
+class Caller:
+    """One browser, on connections that it keeps."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._http = requests.Session()
+        self._http.trust_env = False  # no proxy stands between the tests and the server
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self._http.get(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+
+    def metrics(self) -> str:
+        """As Prometheus reads them."""
+        answer = self.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def post(self, path: str, **options: Any) -> requests.Response:
+        return self._http.post(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+
+    def post_visit(self, visitor: str, visit: str | None = None, **fields: Any) -> requests.Response:
+        body = {"visitorId": visitor, **({"visitId": visit} if visit else {}), **fields}
+        return self.post("/api/visitor/register", json=body)
+
+    def register(self, visitor: str, visit: str | None = None, **fields: Any) -> Registered:
+        answer = self.post_visit(visitor, visit, **fields)
+        assert answer.status_code == 200, answer.text
+        return Registered.of(answer.json())
+
+    def stats(self) -> Stats:
+        answer = self.get("/api/stats")
+        assert answer.status_code == 200, answer.text
+        return Stats.of(answer.json())

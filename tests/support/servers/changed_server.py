@@ -1,0 +1,265 @@
+"""The product's server with constants made small, and with routes for what no client can cause or see.
+
+Run as a program, it takes what to change from CHANGES, as JSON:
+`{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`, and how far its clock is off from the file that CLOCK
+names, if there is one. While the file that SILENT names is there, the resolver does not answer. Where WATCHED is set,
+it says in its log when a real thread meets what belongs to the loop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from koyjabo.counting.services import CountingServices
+from koyjabo.presence.services import PresenceServices
+
+TRESPASS = "a real thread is where only greenlets may be"
+RESOLVER_S = 10
+"""So long a resolver is asked again."""
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+else:
+    import psutil
+
+    from support.databases.database import SqliteDatabase
+    from support.programs.processes import wait_until
+    from support.servers.server import Server
+
+    class ChangedServer(Server):
+        """It counts what it holds, and sends events when it is told."""
+
+        program = (__file__,)
+
+        @property
+        def worker(self) -> psutil.Process:
+            (worker,) = self.workers()
+            return worker
+
+        def resident(self) -> int:
+            """Bytes of memory, once the worker has loaded the rules of user agents, which takes a second or two."""
+            wait_until(lambda: self.get("/test/loaded").json()["loaded"], "the rules are loaded")
+            return self.worker.memory_info().rss
+
+        def allocated(self) -> int:
+            """Bytes that the worker has allocated since this was first called, and has not freed."""
+            (found,) = self.get("/test/allocated").json()
+            return found
+
+        def emit(self, count: int = 1, size: int = 100) -> list[int]:
+            """Send `visitor_update` events of `size` bytes and more to everybody. Returns their revisions."""
+            first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
+            return list(range(first, last + 1))
+
+        def held(self) -> dict[str, int]:
+            """What the worker keeps for its clients; all is 0 when there are none."""
+            return self.get("/test/held").json()
+
+        def wait_until_held(self, sockets: int) -> None:
+            wait_until(lambda: self.held()["connections"] == sockets, f"{sockets} sockets are open")
+
+    def pings(interval_s: float, timeout_s: float, sweep_s: float = 0.05) -> dict[str, float]:
+        """The changes by which clients that have gone are found so soon."""
+        loop = "koyjabo.server.websockets.connection_loop"
+        return {
+            f"{loop}.PING_INTERVAL_S": interval_s,
+            f"{loop}.PING_TIMEOUT_S": timeout_s,
+            f"{loop}.CLOSE_TIMEOUT_S": timeout_s,
+            "koyjabo.server.websockets.websockets.SWEEP_INTERVAL_S": sweep_s,
+            "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": timeout_s,
+            "socketio.ping_interval": interval_s,
+            "socketio.ping_timeout": timeout_s,
+        }
+
+    @contextmanager
+    def changed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
+        """One that runs, on a new SQLite database in `folder`."""
+        database = SqliteDatabase.migrated(folder / "koyjabo.db")
+        server = ChangedServer(database, folder, CHANGES=json.dumps(changes or {}), **settings)
+        try:
+            yield server.start()
+        finally:
+            server.kill()
+
+
+def serve() -> int:
+    """Serve until SIGTERM. Nothing may be imported before the worker has changed the standard library."""
+    import koyjabo
+
+    if "SILENT" in os.environ:
+        look_up_slowly(Path(os.environ["SILENT"]))
+    create_app = koyjabo.create_app
+
+    def create_changed_app(*settings: Any, **wiring: Any):
+        change(json.loads(os.environ["CHANGES"]))
+        if "CLOCK" in os.environ:
+            follow(Path(os.environ["CLOCK"]))
+        if "WATCHED" in os.environ:
+            watch_threads()
+        app = create_app(*settings, **wiring)
+        add_routes(app)
+        return app
+
+    koyjabo.create_app = create_changed_app
+
+    from koyjabo.server import serve
+
+    return serve()
+
+
+def look_up_slowly(silent: Path) -> None:
+    """Below what a worker changes of the standard library: like the system's, it blocks the thread it is called on."""
+    import _socket
+
+    look_up, sleep = _socket.getaddrinfo, time.sleep
+
+    def slow_look_up(host, port, family=0, type=0, proto=0, flags=0):
+        if flags & _socket.AI_NUMERICHOST:
+            return look_up(host, port, family, type, proto, flags)
+        for _ in range(RESOLVER_S * 10):
+            if not silent.exists():
+                return look_up(host, port, family, type, proto, flags)
+            sleep(0.1)
+        raise _socket.gaierror(_socket.EAI_AGAIN, "no answer")
+
+    _socket.getaddrinfo = slow_look_up
+
+
+def change(changes: dict[str, Any]) -> None:
+    from importlib import import_module
+
+    from koyjabo.core.extensions import socketio
+
+    for name, value in changes.items():
+        if name.startswith("socketio."):
+            socketio.server_options[name.removeprefix("socketio.")] = value
+            continue
+        module, _, constant = name.rpartition(".")
+        assert hasattr(import_module(module), constant), name
+        setattr(import_module(module), constant, value)
+
+
+def follow(dial: Path) -> None:
+    """Be ahead of the system's wall clock by as many ms as `dial` says (see `support.faults.shared_numbers`)."""
+    from mmap import ACCESS_READ, mmap
+    from struct import unpack_from
+
+    from koyjabo.core import clock
+
+    with dial.open("rb") as file:
+        ahead = mmap(file.fileno(), 0, access=ACCESS_READ)
+
+    def now_ms() -> int:
+        return clock.system_now_ms() + unpack_from("=q", ahead)[0]
+
+    clock.Clock.__init__.__defaults__ = (now_ms, clock.system_elapsed_ms)
+
+
+def watch_threads() -> None:
+    """Nobody but the thread of the loop, on which this is called, may take a green lock or wait in a green way."""
+    from traceback import print_stack
+
+    from eventlet import hubs, patcher, semaphore
+
+    get_ident = patcher.original("_thread").get_ident
+    loop = get_ident()
+
+    def watched(call):
+        def checked(*args, **options):
+            if get_ident() != loop:
+                sys.stderr.write(f"{TRESPASS}\n")
+                print_stack()
+            return call(*args, **options)
+
+        return checked
+
+    semaphore.Semaphore.acquire = watched(semaphore.Semaphore.acquire)
+    hubs.use_hub = watched(hubs.use_hub)  # how a thread gets a loop of its own, to wait in
+
+
+def add_routes(app) -> None:
+    from itertools import count
+
+    from flask import request
+
+    from koyjabo.core.extensions import socketio
+    from koyjabo.webkit.current import services_of
+
+    newest = services_of(app)[CountingServices].visits.newest()
+    revisions = count(newest.revision + 10**9)  # newer than any the server has to say
+
+    @app.get("/test/emit")
+    def emit():
+        """Others have their turn after each, as they have between two changes."""
+        sent = []
+        for _ in range(request.args.get("count", type=int)):
+            sent.append(next(revisions))
+            stats = {"revision": sent[-1], "filling": "x" * request.args.get("size", type=int)}
+            socketio.emit("visitor_update", {"type": "visitor_update", "stats": stats}, to="stats")
+            time.sleep(0)
+        return [sent[0], sent[-1]]
+
+    @app.get("/test/loaded")
+    def loaded():
+        from koyjabo.network import user_agents
+
+        return {"loaded": bool(user_agents._rules.cache_info().currsize)}
+
+    @app.get("/test/allocated")
+    def allocated():
+        """Bytes that Python has allocated since this was first asked, and that are still in use."""
+        import gc
+        import tracemalloc
+
+        gc.collect()
+        if not tracemalloc.is_tracing():
+            tracemalloc.start()
+        return [tracemalloc.get_traced_memory()[0]]
+
+    @app.get("/test/uncollected")
+    def uncollected():
+        """How many there are of what a connection is made of, with nobody to collect what holds itself."""
+        import gc
+
+        if gc.isenabled():
+            gc.collect()
+            gc.disable()
+        kinds = (
+            "websockets.connection.Connection",
+            "websockets.event_stream.EventStream",
+            "websockets.engineio_socket.EngineSocket",
+            "http.connection.HttpConnection",
+            "http.request_parser.RequestParser",
+        )
+        wanted = [*(f"koyjabo.server.{kind}" for kind in kinds), "koyjabo.webkit.http.middleware.Request"]
+        names = [f"{type(each).__module__}.{type(each).__name__}" for each in gc.get_objects()]
+        return {name: names.count(name) for name in wanted}
+
+    @app.get("/test/held")
+    def held():
+        connections = request.environ["koyjabo.websockets"]._loop
+        fanout = socketio.server.manager
+        streams = app.extensions.get("koyjabo.streams", {})
+        return {
+            "connections": len(connections),
+            "reserved": connections._reserved,
+            "addresses": sum(connections._by_address._counts.values()),
+            "stalled": len(connections._stalled),
+            "members": fanout.member_count("stats"),
+            "told": sum(map(len, fanout._sent.values())),
+            "engine": len(socketio.server.eio.sockets),
+            "environments": len(socketio.server.environ),
+            "paired": len(services_of(app)[PresenceServices].visitor_sockets._sockets),
+            "errors": sum(len(stream._errors) for stream in streams.values()),
+        }
+
+
+if __name__ == "__main__":
+    sys.exit(serve())

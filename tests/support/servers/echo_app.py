@@ -1,0 +1,60 @@
+"""The product's server with an application's own Socket.IO handlers on it: a script.
+
+The handlers are those that the public test suites of the protocols expect.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+MOST_BYTES = 1_000_000
+
+
+def serve_echo() -> int:
+    import koyjabo
+
+    create_app = koyjabo.create_app
+    koyjabo.create_app = lambda *settings, **wiring: create_echo_app(create_app, settings, wiring)
+    from koyjabo.server import serve
+
+    return serve()
+
+
+def create_echo_app(create_app, settings, wiring):
+    """Called in the worker: nothing may be imported before it has changed the standard library."""
+    from koyjabo.core.extensions import socketio
+
+    socketio.server_options.update(max_http_buffer_size=MOST_BYTES)
+    register(socketio)
+    return create_app(*settings, **wiring)
+
+
+def register(socketio) -> None:
+    from flask_socketio import Namespace, emit
+
+    @socketio.on("connect")
+    def connect(auth=None):
+        emit("auth", auth or {})
+
+    @socketio.on("message")
+    def message(*said):
+        emit("message-back", said)
+
+    @socketio.on("message-with-ack")
+    def message_with_ack(*said):
+        return said
+
+    class Custom(Namespace):
+        def on_connect(self, auth=None):
+            emit("auth", auth or {})
+
+        def on_message(self, *said):
+            emit("message-back", said)
+
+    socketio.on_namespace(Custom("/custom"))
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[3])  # instead of this folder
+    sys.exit(serve_echo())

@@ -1,0 +1,104 @@
+"""A real mail server on this machine, and what it has taken: `Mailbox().start()`."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from threading import Event
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from support.databases.redis import free_port
+from support.programs.processes import wait_until
+
+PUBLIC_URL = "https://live.example.com"
+LINK = re.compile(r"https?://[^\s\"<>]+/(?:reset-password|verify-email|invitations)/[\w-]{43}")
+
+
+class Mailbox:
+    """`refusal`, while it is set, is what it answers to every mail: `451 later`. It waits for `go` before."""
+
+    def __init__(self, user: str = "", password: str = "", tls: ssl.SSLContext | None = None, demands: bool = False):
+        self.mails: list[EmailMessage] = []
+        self.recipients: list[str] = []
+        self.attempts = 0
+        self.refusal = ""
+        self.go: Event | None = None
+        self.port = free_port()
+        self._login = LoginPassword(user.encode(), password.encode()) if user else None
+        options: dict[str, Any] = {"enable_SMTPUTF8": True, "tls_context": tls, "require_starttls": demands}
+        if user:
+            options |= {"authenticator": self._check, "auth_required": True, "auth_require_tls": tls is not None}
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
+
+    def start(self) -> Mailbox:
+        self._controller.start()
+        return self
+
+    def stop(self) -> None:
+        self._controller.stop()
+
+    def url(self, options: str = "&tls=off", login: str = "", host: str = "127.0.0.1") -> str:
+        return f"smtp://{login}{host}:{self.port}?from=Koy%20Jabo%20<live@example.com>{options}"
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Of a server that sends its mails here."""
+        return {"SMTP_URL": self.url(), "PUBLIC_URL": PUBLIC_URL, **more}
+
+    def to(self, email: str) -> list[EmailMessage]:
+        return [mail for mail in self.mails if mail["To"] == email]
+
+    def wait_for(self, email: str, subject: str, timeout_s: float = 15) -> EmailMessage:
+        """The newest mail to somebody whose subject begins so."""
+
+        def found() -> EmailMessage | None:
+            return next((each for each in reversed(self.to(email)) if each["Subject"].startswith(subject)), None)
+
+        return wait_until(found, f"a mail to {email}: {subject}; there are {self.subjects()}", timeout_s)
+
+    def subjects(self) -> list[str]:
+        return [mail["Subject"] for mail in self.mails]
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  (aiosmtpd calls it)
+        import asyncio
+
+        self.attempts += 1
+        while self.go and not self.go.is_set():
+            await asyncio.sleep(0.02)
+        if self.refusal:
+            return self.refusal
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        self.recipients += envelope.rcpt_tos
+        return "250 taken"
+
+    def _check(self, server: Any, session: Any, envelope: Any, mechanism: str, sent: Any) -> AuthResult:
+        return AuthResult(success=sent == self._login, handled=False)
+
+
+def text_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return part.get_content()
+
+
+def html_of(mail: EmailMessage) -> str:
+    part = mail.get_body(("html",))
+    assert part is not None
+    return part.get_content()
+
+
+def link_in(mail: EmailMessage) -> str:
+    """The one link of a mail; its HTML has the same."""
+    (link,) = set(LINK.findall(text_of(mail)))
+    assert set(LINK.findall(html_of(mail))) == {link}
+    return link
+
+
+def path_in(mail: EmailMessage) -> str:
+    link = link_in(mail)
+    assert link.startswith(f"{PUBLIC_URL}/")
+    return link.removeprefix(PUBLIC_URL)

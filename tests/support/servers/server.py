@@ -1,0 +1,151 @@
+"""A real server: `python wsgi.py` in processes of its own, spoken to over real sockets."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import psutil
+
+from support.databases.database import Database
+from support.programs.forking import Program, Starting, start
+from support.programs.processes import children, environment, kill_all, listens, run, wait_until
+from support.servers.api_client import Caller
+
+LOADER = "koyjabo-loader"
+SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
+START_S = 120
+"""For a machine that starts many; usually it takes 2 s."""
+
+STOP_TIMEOUT_S = 12
+"""SIGTERM promises an end within 10 s."""
+
+
+class Exit(NamedTuple):
+    status: int
+    seconds: float
+
+
+class Server(Caller):
+    """One server on `database`. It may be started again after it stopped, on another port."""
+
+    program: tuple[str, ...] = ("wsgi.py",)
+
+    def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
+        super().__init__()
+        self.database = database
+        self.settings = {"DATABASE_URL": database.url, **settings}
+        self._folder = folder
+        self._log_path = folder / "unstarted.log"
+        self._process: Program | None = None
+        self._met: set[psutil.Process] = set()
+
+    def launch(self) -> Server:
+        """Start the processes without waiting until they serve."""
+        assert self._process is None, "it is already running"
+        self._told_at = time.monotonic()
+        self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
+        if not Starting.is_honest and "STARTING_TOTAL" not in self.settings:
+            self.database.begin()
+        with self._log_path.open("wb") as log, open(os.devnull) as nothing:
+            self._process = start(self.program, environment(**self.settings), (nothing, log, log))
+        return self
+
+    def start(self) -> Server:
+        """Start, and return when it serves."""
+        return self.launch().wait_until_serving()
+
+    def wait_until_serving(self, timeout_s: float = START_S) -> Server:
+        said = wait_until(self._serving, "the server says where it serves", timeout_s)
+        self.port = int(said[1])
+        return self
+
+    def _serving(self) -> re.Match[str] | None:
+        assert self.running, f"the server ended at start:\n{self.log}"
+        return SERVING.search(self.log)
+
+    def stop(self, how: signal.Signals = signal.SIGTERM, group: bool = False) -> Exit:
+        """Send a signal (to the whole process group, as Ctrl+C does) and wait for the end."""
+        self.tell(how, group)
+        return self.wait()
+
+    def tell(self, how: signal.Signals, group: bool = False) -> None:
+        self._told_at = time.monotonic()
+        (os.killpg if group else os.kill)(self.pid, how)
+
+    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> Exit:
+        """Wait for its end; seconds since it was told to leave, or since it was launched."""
+        assert self._process is not None
+        try:
+            status = self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            log = self.log
+            self.kill()
+            raise AssertionError(f"still running after {timeout_s} s:\n{log}") from None
+        self._process = None
+        return Exit(status, time.monotonic() - self._told_at)
+
+    def kill(self) -> None:
+        """kill -9, of the parent and every worker: nobody gets to say goodbye."""
+        if self._process is None:
+            return
+        self.workers()  # those we have not met yet
+        kill_all(([psutil.Process(self.pid)] if self.running else []) + list(self._met))  # even those it left behind
+        self._process.wait()
+        self._process = None
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "it is not running"
+        return self._process.pid
+
+    def workers(self) -> list[psutil.Process]:
+        """Those that live now, without the process that loads the application and forks them."""
+        if not self.running:
+            return []
+        found = children(self.pid)
+        self._met.update(found)
+        return [each for each in found if _name(each) != LOADER] if listens(self.pid) else []
+
+    def loaders(self) -> list[psutil.Process]:
+        return [each for each in children(self.pid) if _name(each) == LOADER]
+
+    def worker_pids(self) -> set[int]:
+        return {worker.pid for worker in self.workers()}
+
+    def kill_worker(self) -> int:
+        """kill -9 of one worker. Returns the pid it had."""
+        worker = self.workers()[0]
+        worker.kill()
+        return worker.pid
+
+    @property
+    def log(self) -> str:
+        """What it has printed since it was last started."""
+        return self._log_path.read_text() if self._log_path.exists() else ""
+
+    def begin(self, *arguments: object, typed: IO[Any] | None = None, output: IO[Any] | None = None) -> Program:
+        """Begin `koyjabo …` with this server's settings, for tests that act while it runs or kill it."""
+        with open(os.devnull, "r+b") as nothing:
+            files = (typed or nothing, output or nothing, nothing)
+            return start(("-m", "koyjabo", *map(str, arguments)), environment(**self.settings), files)
+
+    def koyjabo(self, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `koyjabo …` with this server's settings."""
+        return run("-m", "koyjabo", *arguments, typed=typed, **self.settings)
+
+
+def _name(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return process.name()
+    return LOADER  # it has ended meanwhile

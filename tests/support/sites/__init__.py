@@ -1,0 +1,1 @@
+"""Sites with content: something in every table, exports of other programs, backups."""

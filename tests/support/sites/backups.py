@@ -1,0 +1,21 @@
+"""Backing up a site, and restoring one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from koyjabo.maintenance import backup
+from koyjabo.maintenance.backup_file import Head
+from support.application.site import Site
+from support.sites.full_site import in_context, quiet
+
+
+def back_up(site: Site, path: Path, force: bool = False) -> Path:
+    with in_context(site):
+        backup.back_up(path, force, site.services.clock, quiet)
+    return path
+
+
+def restore(site: Site, path: Path, force: bool = False) -> Head:
+    with in_context(site):
+        return backup.restore(path, force, site.services.clock, quiet)

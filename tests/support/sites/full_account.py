@@ -1,0 +1,106 @@
+"""An account with something in every table that can have something of an account."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import Table
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
+from koyjabo.models import Scope
+from koyjabo.reports.services import PeopleServices
+from support.application.site import Site
+from support.people.accounts import PASSWORD, sign_up
+from support.people.communities import found, give, invite
+from support.people.second_factor import App, first_step, turn_on
+from support.sites.full_site import everything
+
+NAME = "Ayesha Siddiqua"
+BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"}
+"""Tables that have something of an account, but no foreign key that says so."""
+
+BY_SQL = """
+INSERT INTO passkeys (id, user_id, name, credential_id, public_key, sign_count, created_ms)
+VALUES ('p', :id, 'My phone', 'c', 'the public key', 0, 1);
+INSERT INTO shares (id, token_digest, name, filters, created_ms, created_by)
+VALUES ('s', 'the hash of a token', 'Traffic', '{}', 1, :id);
+INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms) VALUES ('l', :id, 'verify', :email, 1);
+INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
+VALUES ('verify', :email, 'a hash', '{}', 1, 1, 0);
+UPDATE users SET verified_ms = 1, weekly_report = true WHERE id = :id
+"""
+
+
+class Life:
+    """What Ayesha has done; Karim and the admin of the site were there, too. `app` is that on her phone."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.karim, self.boss = sign_up(site, "karim"), sign_up(site, "boss")
+        site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=self.boss.id)
+        self.theirs = found(self.karim, name="Banani")["id"]
+        site.register("v1", communityId=self.theirs)  # before she signed up
+        self.ayesha = sign_up(site, "ayesha", visitorId="v1")
+        self.ayesha.patch("/api/auth/me", json={"password": PASSWORD, "name": NAME})
+        give(self.karim, self.theirs, self.ayesha, "member")
+        give(self.karim, self.theirs, self.ayesha, "moderator")
+        self._found()
+        self._visit()
+        site.services[AccountServices].users.unlock(OPERATOR, self.ayesha.id)
+        for statement in BY_SQL.split(";"):
+            site.rows(statement, **{"id": self.ayesha.id, "email": self.ayesha.email} if ":" in statement else {})
+        invite(self.karim, self.theirs, self.ayesha.email, "admin")
+        self.app: App = turn_on(self.ayesha)
+        site.time.pass_(minutes=2)
+        first_step(site)
+
+    def _found(self) -> None:
+        self.hers = found(self.ayesha, name="Mirpur 10")["id"]
+        give(self.ayesha, self.hers, self.karim, "admin")
+        invite(self.ayesha, self.hers, "rahim@example.com")
+
+    def _visit(self) -> None:
+        self.site.services[PeopleServices].reports.attend(self.hers, [self.ayesha.id], self.site.time())
+        time_spent = self.site.services[CommunityServices].time_spent
+        time_spent.opened(Scope(self.theirs), self.ayesha.id, "a tab")
+        self.site.time.pass_(minutes=1)
+        time_spent.closed(Scope(self.theirs), self.ayesha.id, "a tab")
+        time_spent.write()
+        for number in range(3):
+            self.site.time.pass_(hours=20)
+            for community in (None, self.theirs, self.hers):
+                visit = {"visitorId": "v1", "visitId": f"{number}:{community}", "communityId": community}
+                answer = self.ayesha.post("/api/visitor/register", json=visit)
+                assert answer.status_code == 200, answer.text
+        event = {"visitorId": "v1", "events": [{"id": "e1", "name": "search"}]}
+        assert self.ayesha.post("/api/events", json=event).status_code == 200
+        self.site.register("v1", communityId=self.theirs)  # in the same browser, logged out
+
+
+def tables_of_users() -> set[str]:
+    """Those that have a foreign key to the users, and those besides."""
+
+    def refers(table: Table) -> bool:
+        return any(key.column.table.name == "users" for key in table.foreign_keys)
+
+    return {table.name for table in db.metadata.sorted_tables if refers(table)} | BESIDES
+
+
+def tables_with(site: Site, *texts: str) -> set[str]:
+    """Those with a row that contains one of these texts."""
+    found = {table: json.dumps(rows, ensure_ascii=False) for table, rows in everything(site).items()}
+    return {table for table, rows in found.items() if any(each in rows for each in texts)}
+
+
+def figures(life: Life) -> list[object]:
+    """Every number that people see, and every sum."""
+    reports = life.site.services[PeopleServices].reports
+    seen = [(life.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
+    for community in (life.theirs, life.hers):
+        seen += [reports.weekly(community).people, reports.conversion_rate(community)]
+    sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days", "time_spent")
+    stored = everything(life.site)
+    return [*seen, *([{**row, "revision": 0} for row in stored[table]] for table in sums)]

@@ -1,0 +1,106 @@
+"""A site with something in every table, and all that is in its tables."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from koyjabo.core.extensions import db
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.models import Scope
+from koyjabo.presence.services import PresenceServices
+from koyjabo.reports.projection import recount_queries
+from koyjabo.reports.services import ReportServices
+from koyjabo.visit_log.importing import Imported, import_visits
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.people.communities import found, give, site_admin
+
+DAY_MS = 86_400_000
+
+
+def fill(site: Site, visits: int = 40) -> str:
+    """Two weeks, with a community, whose id is returned: members, conversions, adjustments, sums of what was folded."""
+    ayesha, karim = sign_up(site, "ayesha"), sign_up(site, "karim")
+    site_admin(site)
+    here = found(ayesha, name="Mirpur 10 ☂")["id"]
+    give(ayesha, here, karim, "moderator")
+    for number in range(visits):
+        site.time.pass_(hours=9)
+        register(site, number, here if number % 2 else "site")
+    site.set_total(9000)
+    register(site, visits, here, user_id=karim.id)
+    sign_up(site, "nila", visitorId="v1")
+    site.services[PresenceServices].peaks.record(Scope(here), 7)
+    site.services[PresenceServices].peaks.write()
+    site.services[ReportServices].projection.catch_up()
+    assert site.recount() == []
+    return here
+
+
+def register(site: Site, number: int, scope: str, **fields: Any) -> None:
+    visit = NewVisit(
+        f"v{number % 7}",
+        f"visit-{number}",
+        Scope(scope),
+        "Dhaka, BD",
+        site.time(),
+        client_ms=number,
+        referrer="https://example.com/a",
+        user_agent="=cmd|'/c calc'!A0\n\"two\" lines, and 'more'" if number % 3 else "'quoted'",
+        page=None if number % 5 else "/history",
+        is_bot=number % 4 == 0,
+        **fields,
+    )
+    site.services[CountingServices].visits.register(visit)
+
+
+def everything(site: Site) -> dict[str, list[dict[str, Any]]]:
+    """Every row of every table of the models, by column."""
+    with site.app.app_context(), db.engine.connect() as connection:
+        return {
+            table.name: [dict(row) for row in connection.execute(select(table).order_by(*table.primary_key)).mappings()]
+            for table in db.metadata.sorted_tables
+        }
+
+
+@contextmanager
+def in_context(site: Site) -> Iterator[None]:
+    with site.app.app_context():
+        yield
+
+
+def quiet(total: int, label: str) -> Any:
+    """Nobody is told of any progress."""
+    return nullcontext(lambda done: None)
+
+
+def rows(*said: str) -> str:
+    """A file of visits with these rows: visitor_id, visit_id and at, joined by commas."""
+    return "\r\n".join(["visitor_id,visit_id,at", *said, ""])
+
+
+def bring(
+    site: Site,
+    text: str | bytes,
+    kind: str = "csv",
+    even_folded: bool = False,
+    advance: Callable[[int], None] = lambda done: None,
+) -> Imported:
+    """Import visits from a file with these contents."""
+    file = io.BytesIO(text.encode() if isinstance(text, str) else text)
+    with in_context(site):
+        zone = ZoneInfo(site.settings["TIMEZONE"])
+        return import_visits(file, kind, zone, site.services.clock, advance, even_folded)
+
+
+def rebuild(site: Site) -> None:
+    """Read all visits for reports again, as after a repair."""
+    site.services[ReportServices].reports._database.write(recount_queries.reject)
+    site.services[ReportServices].projection.catch_up()

@@ -1,0 +1,114 @@
+"""Downloads: all that a filter finds, as files that other programs read."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+from support.application.site import Site, Time
+from support.databases.database import SqliteDatabase
+from support.people.admins import Scene, last_line, panel
+
+from koyjabo.core.errors import Forbidden
+from koyjabo.visit_log import visit_log
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    time = Time()
+    time.go_to("2025-12-16T12:00:00+06:00")
+    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("admin") / "site.db").url, time) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def scene(site):
+    scene = Scene(site, name="=Mirpur")
+    for number in range(120):
+        if number == 70:
+            site.time.pass_(days=1)
+        community = {"communityId": scene.community} if number % 10 == 0 else {}
+        site.register(f"visitor{number}", userAgent='=cmd|"calc"', **community)
+    return scene
+
+
+@pytest.fixture(scope="module")
+def admin(site, scene):
+    return panel(site)
+
+
+def download(admin, **fields):
+    """The file, and what was said of it."""
+    said = {"csrf_token": admin.csrf, "what": "visits", "kind": "csv", **fields}
+    answer = admin.client.post("/admin/data/export", data=said, headers=admin.headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.is_streamed
+    return answer
+
+
+def table(admin, **fields):
+    return list(csv.DictReader(io.StringIO(download(admin, **fields).text)))
+
+
+def test_all_visits_are_in_the_file_from_the_first(site, admin):
+    answer = download(admin)
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="visits-2025-12-17.csv"'
+    assert [int(row["ordinal"]) for row in csv.DictReader(io.StringIO(answer.text))] == list(range(1, 121))
+    assert last_line(site)[:2] == ("Rani", "visits.export")
+
+
+@pytest.mark.parametrize("loss", ["is_admin = false", "disabled_ms = 1"])
+def test_export_breaks_off_when_the_right_to_it_is_lost(site, scene, monkeypatch, loss):
+    monkeypatch.setattr(visit_log, "PIECE", 50)
+    reader = panel(site, f"late{loss[:2]}")
+    pieces = iter(download(reader).response)
+    next(pieces), next(pieces)
+    site.rows(f"UPDATE users SET {loss} WHERE email = :email", email=f"late{loss[:2]}@example.com")
+    with pytest.raises(Forbidden):
+        list(pieces)
+
+
+def test_file_has_what_the_filter_finds(admin, scene):
+    assert len(table(admin, first_day="2025-12-17")) == 50
+    assert len(table(admin, first_day="2025-12-16", last_day="2025-12-16", place="Unknown")) == 70
+    assert [row["community"] for row in table(admin, community_id=scene.community)] == ["'=Mirpur"] * 12
+    assert table(admin, place="Dhaka") == []
+
+
+def test_json_lines_have_the_same_visits(admin, scene):
+    answer = download(admin, kind="jsonl", community_id=scene.community)
+    assert answer.content_type == "application/x-ndjson"
+    assert answer.headers["Content-Disposition"].endswith('.jsonl"')
+    rows = [json.loads(line) for line in answer.text.splitlines()]
+    assert [row["ordinal"] for row in rows] == list(range(1, 120, 10))
+    assert rows[0]["user_agent"] == '=cmd|"calc"'
+
+
+def test_numbers_of_days_are_those_of_the_rollups(site, admin, scene):
+    days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
+    days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
+    assert table(admin, what="days") == days
+    assert last_line(site)[:2] == ("Rani", "visits.export")
+    assert table(admin, what="days", first_day="20251217") == days[1:]
+    assert table(admin, what="days", last_day="2025-12-16") == days[:1]
+    assert [day["visits"] for day in table(admin, what="days", community_id=scene.community)] == ["7", "5"]
+    assert json.loads(download(admin, what="days", kind="jsonl").text.splitlines()[0])["visits"] == 70
+
+
+def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site, admin):
+    before = site.rows("SELECT count(*) FROM audit_log")
+    for what in ("visits", "days"):
+        page = admin.send("/admin/data/export", 422, what=what, kind="csv", first_day="x")
+        assert 'id="first_day-error"' in page
+        assert f'<option value="{what}" selected>' in page
+    assert site.rows("SELECT count(*) FROM audit_log") == before
+
+
+def test_form_begins_with_what_was_looked_at(admin, scene):
+    page = admin.get(f"/admin/data?place=Dhaka&community_id={scene.community}")
+    assert 'value="Dhaka"' in page
+    assert f'<option value="{scene.community}" selected>' in page

@@ -1,0 +1,102 @@
+"""Colours that everybody can tell apart (WCAG 2.2, 1.4.3, 1.4.11), and the files that `make assets` makes."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from itertools import combinations, pairwise
+from typing import Any
+
+import pytest
+from support.people.admins import panel
+
+from koyjabo.webkit.assets.static_files import FOLDER
+
+STYLE = (FOLDER / "webkit" / "tokens.css").read_text()
+COLOURS = {
+    name: dict(zip(("light", "dark"), values, strict=True))
+    for name, *values in re.findall(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)", STYLE)
+}
+SURFACES = ("sunken", "surface", "raised", "overlay")
+STATES = ("accent", "good", "warning", "danger", "info")
+SERIES = [f"series-{number}" for number in range(1, 7)]
+
+themes = pytest.mark.parametrize("theme", ["light", "dark"])
+
+
+def luminance(colour: str) -> float:
+    """Relative (WCAG 2.2, definitions)."""
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [each / 12.92 if each <= 0.04045 else ((each + 0.055) / 1.055) ** 2.4 for each in channels]
+    return sum(share * each for share, each in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(theme: str, one: str, other: str) -> float:
+    darker, lighter = sorted(luminance(COLOURS[name][theme]) for name in (one, other))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def below(theme: str, pairs: Any, least: float) -> dict[tuple[str, str], float]:
+    return {pair: found for pair in pairs if (found := contrast(theme, *pair)) < least}
+
+
+@themes
+def test_words_can_be_read_on_every_surface(theme):
+    pairs = [(word, surface) for word in ("ink", "quiet", *STATES) for surface in SURFACES]
+    pairs += [("on-accent", "accent"), *((word, "accent-soft") for word in ("ink", "quiet"))]
+    assert below(theme, [*pairs, *((state, f"{state}-soft") for state in STATES)], 4.5) == {}
+
+
+@themes
+def test_edges_of_what_can_be_used_and_the_focus_stand_out(theme):
+    pairs = [(edge, surface) for edge in ("edge-strong", "focus") for surface in SURFACES]
+    assert below(theme, pairs, 3) == {}
+
+
+@themes
+def test_series_stand_out_and_neighbours_differ_in_luminance(theme):
+    assert below(theme, [(each, surface) for each in SERIES for surface in ("surface", "raised")], 3) == {}
+    assert below(theme, [*pairwise(SERIES), *combinations(SERIES[:3], 2)], 2) == {}
+
+
+VENDOR, PACKAGE = FOLDER / "vendor", FOLDER.parent
+
+
+NAMES = re.compile(r'(?:icon|draw)\("([a-z0-9-]+)"\)|icon="([a-z0-9-]+)"')
+
+
+def test_icons_weigh_at_most_4_kb():
+    assert len((VENDOR / "icons.svg").read_bytes()) <= 4096
+
+
+def test_pages_name_only_icons_that_are_there():
+    drawn = set(re.findall(r'<path id="([^"]+)"', (VENDOR / "icons.svg").read_text()))
+    templates = "".join(path.read_text() for path in (PACKAGE / "templates").rglob("*.html"))
+    navigation = (PACKAGE / "web" / "admin" / "navigation.py").read_text()
+    named = {name for pair in NAMES.findall(templates) for name in pair if name}
+    named |= set(re.findall(r'Entry\("[\w.]+", _\("[^"]+"\), "([a-z0-9-]+)"', navigation))
+    assert named > {"x", "copy", "gauge"}
+    assert named - drawn == set()
+
+
+def test_maps_weigh_at_most_25_kb_packed():
+    for name in ("world.svg", "bangladesh.svg"):
+        assert len(gzip.compress((VENDOR / name).read_bytes())) <= 25_000, name
+
+
+def test_dots_of_both_maps_and_their_positions_weigh_at_most_5_kb_packed():
+    assert sum(len(gzip.compress((VENDOR / name).read_bytes())) for name in ("dots.svg", "dots.json")) <= 5_000
+
+
+def test_digits_of_both_scripts_weigh_at_most_8_kb():
+    fonts = [VENDOR / f"digits-{script}.woff2" for script in ("latin", "bengali")]
+    assert all(font.read_bytes()[:4] == b"wOF2" for font in fonts)
+    assert sum(font.stat().st_size for font in fonts) <= 8192
+
+
+def test_page_of_the_parts_shows_date_ranges_and_banners_under_their_names_and_no_empty_head(site):
+    page = panel(site).get("/admin/design")
+    parts = dict(re.findall(r'<section class="design" id="(\w+)".*?<h2[^>]*>(.*?)</h2>', page, re.DOTALL))
+    assert (parts["filters"], parts["states"]) == ("Filters and date ranges", "States and banners")
+    assert (page.count('type="date"'), page.count('class="notice') >= 8) == (4, True)
+    assert re.findall(r"<(?:th|h\d)\b[^>]*>\s*</", page) == []

@@ -1,0 +1,125 @@
+"""What every answer tells browsers: nothing is run, guessed at or framed that is not meant to be; and its own id."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import UPGRADE, Site
+from support.people.page_readers import Reader
+from support.people.permissions import ANYBODY, RULES, SOCKETS
+from support.people.routes import method_of, path_of, rules
+
+HTML, JSON = {"Accept": "text/html"}, {"Accept": "application/json"}
+MODULE = "/static/js/koyjabo.js"
+FOR_OTHERS = (MODULE, "/api/stats", "/badge.svg", "/embed", "/healthz", "/socket.io/?EIO=4&transport=polling")
+OWN = ("/", "/account", "/api/auth/me", "/docs/swagger-ui-bundle.js")
+WITHIN_PAGES = re.compile(r" style=|<style| onclick=")
+"""Scripts and styles that a policy would refuse."""
+
+KINDS = {
+    "a page": ("GET", "/", HTML, 200),
+    "the description": ("GET", "/docs", HTML, 200),
+    "data": ("GET", "/api/stats", {}, 200),
+    "the specification": ("GET", "/openapi.json", {}, 200),
+    "a module": ("GET", MODULE, {}, 200),
+    "the service worker": ("GET", "/sw.js", {}, 200),
+    "a module, packed": ("GET", MODULE, {"Accept-Encoding": "gzip"}, 200),
+    "a poll": ("GET", "/socket.io/?EIO=4&transport=polling", {}, 200),
+    "a poll that is none": ("GET", "/socket.io/?EIO=4&transport=polling&sid=x", {}, 400),
+    "no page": ("GET", "/nothing", HTML, 404),
+    "no path": ("GET", "/api/nothing", JSON, 404),
+    "another method": ("PUT", "/api/stats", {}, 405),
+    "a preflight": ("OPTIONS", "/api/visitor/register", {}, 204),
+    "options": ("OPTIONS", "/api/auth/me", {}, 200),
+    "a refusal": ("GET", "/api/auth/me", {}, 401),
+    "a redirect": ("GET", "/account", HTML, 303),
+    "no handshake": ("GET", "/ws/communities/x/visitors/", UPGRADE, 501),
+    "a head": ("HEAD", "/", HTML, 200),
+}
+
+
+def assert_guarded(answer, is_frame: bool = False) -> None:
+    """A frame is for pages of others (test_frame.py)."""
+    headers = answer.headers
+    for name in ("X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy"):
+        assert len(headers.getlist(name)) == 1, name
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers.getlist("X-Frame-Options") == ([] if is_frame else ["DENY"])
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert ("frame-ancestors 'none'" in policy) != is_frame
+    assert "unsafe" not in policy
+    is_page, is_worker = answer.mimetype == "text/html", answer.request.path == "/sw.js"
+    assert ("script-src 'self'" in policy) == (is_page or is_worker)
+    assert ("Permissions-Policy" in headers) == is_page
+    assert ("Cross-Origin-Opener-Policy" in headers) == (is_page and not is_frame)
+    assert "Server" not in headers
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "status"), KINDS.values(), ids=KINDS)
+def test_every_kind_of_answer_is_guarded(site, method, path, headers, status):
+    answer = site.client.open(path, method=method, headers=headers)
+    assert answer.status_code == status
+    assert_guarded(answer)
+
+
+def test_every_route_is_and_no_page_of_somebody_is_kept(site, cast):
+    boss, pages = Reader(site).log_in("site_admin"), []
+    for rule in rules(site).values():
+        if rule.endpoint in SOCKETS:
+            continue
+        path = path_of(site, cast, rule, cast.kept_community())
+        answer = boss.client.open(path, method=method_of(rule), headers=boss.headers)
+        assert_guarded(answer, is_frame=rule.endpoint == "pages.embed")
+        if (
+            rule.endpoint.startswith(("pages.", "admin."))
+            and RULES[rule.endpoint] != ANYBODY
+            and answer.mimetype == "text/html"
+        ):
+            pages.append(path)
+            assert "no-store" in answer.headers["Cache-Control"], path
+            assert not WITHIN_PAGES.search(answer.text), path
+    assert {"/account", "/admin/"} <= set(pages)
+
+
+def test_pages_of_others_may_take_what_is_for_them_and_nothing_else(site):
+    told = {path: site.client.get(path).headers["Cross-Origin-Resource-Policy"] for path in (*FOR_OTHERS, *OWN)}
+    assert told == {**dict.fromkeys(FOR_OTHERS, "cross-origin"), **dict.fromkeys(OWN, "same-origin")}
+
+
+def test_browsers_stay_with_tls_when_they_came_with_it(site):
+    for path in ("/", "/api/stats", MODULE, "/nothing"):
+        assert "Strict-Transport-Security" not in site.client.get(path).headers
+        kept = site.client.get(path, base_url="https://localhost").headers["Strict-Transport-Security"]
+        assert int(kept.removeprefix("max-age=")) >= 180 * 86400
+
+
+def test_whether_it_is_tls_our_proxy_says_and_nobody_else(sqlite_database):
+    behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
+    for proxies, is_told in ((0, False), (1, True)):
+        with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
+            answer = site.client.get("/", headers=behind)
+            assert ("Strict-Transport-Security" in answer.headers) == is_told
+
+
+GIVEN = "4f3c2a1b-made-by-a-proxy"
+
+
+BAD = ("short", "x" * 65, "with a space in it", "with=an equals sign", '"quoted-12345"', "আয়েশা-12345")
+
+
+def id_of(site: Site, path: str = "/healthz", **headers: str) -> str:
+    return site.client.get(path, headers=headers).headers["X-Request-Id"]
+
+
+def test_every_answer_has_one_of_its_own_whatever_a_visitor_sends(site):
+    for path in ("/healthz", "/api/stats", "/nowhere", "/", "/socket.io/", "/api/visitor/register"):
+        assert id_of(site, path) != id_of(site, path)
+    assert id_of(site, **{"X-Request-Id": GIVEN}) != GIVEN
+
+
+def test_one_of_a_proxy_of_ours_is_kept_if_it_is_well_formed(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES="1") as behind_proxy:
+        assert id_of(behind_proxy, **{"X-Request-Id": GIVEN}) == GIVEN
+        assert [bad for bad in BAD if id_of(behind_proxy, **{"X-Request-Id": bad}) == bad] == []

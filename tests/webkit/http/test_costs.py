@@ -1,0 +1,60 @@
+"""What a request without a login costs: no page may keep the others of its worker waiting (docs/limits.md)."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import NamedTuple
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import bare
+from support.people.routes import path_of, rules
+from support.people.share_links import boss, share
+
+MOST_MS = 15.0
+"""Of the thread that serves all: /docs took 24 before it was kept. A loaded machine takes half as long again."""
+
+IN_PIECES = {"pages.share"}
+"""They wait for a database's thread again and again, and others are served meanwhile."""
+
+HEADERS = {"Accept-Encoding": "gzip", "Accept": "text/html"}
+
+
+class Cost(NamedTuple):
+    ms: float
+    status: int
+    path: str
+
+
+@pytest.fixture(scope="module")
+def costs(site, cast) -> dict[str, Cost]:
+    """Of each GET that needs no login, by endpoint. `pytest -n 0 -s` prints them."""
+    community, token, number = cast.kept_community(), share(boss(cast))["token"], site.register("ayesha").share
+    more = {"nothing": "/nothing-here", "own number": number, "own picture": number.replace("?", ".png?")}
+    found = {name: of(site, path) for name, path in more.items()}
+    for endpoint, rule in rules(site).items():
+        if "GET" not in (rule.methods or ()) or rule.websocket:
+            continue
+        path = path_of(site, cast, rule, community)
+        cost = of(site, path.replace("x" * 43, token) if "share" in endpoint else path)
+        if cost.status not in (303, 401):
+            found[endpoint] = cost
+    return found
+
+
+def of(site: Site, path: str) -> Cost:
+    """The cheapest of a few."""
+    client, costs = bare(site), []
+    for _ in range(5):
+        began = time.thread_time()
+        status = client.get(path, headers=HEADERS).status_code
+        costs.append(Cost((time.thread_time() - began) * 1000, status, path))
+    return min(costs)
+
+
+def test_no_request_without_a_login_keeps_the_others_waiting(costs):
+    dearest = sorted(costs.values(), reverse=True)
+    sys.stdout.writelines(f"{ms:6.2f} ms  {status}  {path}\n" for ms, status, path in dearest)
+    assert {"docs.docs", "pages.index", "pages.share", "own picture", "badges.badge_svg"} <= set(costs)
+    assert {name: each for name, each in costs.items() if each.ms > MOST_MS and name not in IN_PIECES} == {}

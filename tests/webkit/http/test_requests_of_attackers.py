@@ -1,0 +1,166 @@
+"""Requests that try to be taken for something else: where they lead to, what they write into headers, which file they
+reach, and whose host they name.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import PASSWORD, sign_up
+from support.people.communities import found
+from support.people.page_readers import Reader
+from support.people.permissions import SOCKETS, STREAMS
+from support.people.routes import CHANGING, method_of, path_of, rules
+
+EVIL = "evil.example"
+
+TARGETS = (
+    *(
+        "//evil.example",
+        "///evil.example",
+        "////evil.example/",
+        ".//evil.example",
+        " //evil.example",
+        "/ /evil.example",
+    ),
+    *("https://evil.example", "https:evil.example", "https:/evil.example", "HTTPS://evil.example"),
+    *("http://localhost@evil.example/", "@evil.example", "evil.example", "?next=//evil.example"),
+    *("/\\evil.example", "\\\\evil.example", "\\/evil.example", "/\t/evil.example", "\t//evil.example"),
+    *("/\n/evil.example", "\r\n//evil.example", "/\x00/evil.example", "\u2028//evil.example"),
+    *("javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,x", "vbscript:x", ""),
+)
+
+
+@pytest.fixture(scope="module")
+def boss(site, cast) -> Reader:
+    return Reader(site).log_in("site_admin")
+
+
+def test_nobody_is_led_to_what_is_not_a_page_of_ours(site, boss):
+    """By a form, and by the login, which leads on at once whoever is logged in."""
+    reader = Reader(site)
+    led = {}
+    for target in TARGETS:
+        reader.send("/language", next=target, language="bn")
+        boss.get(f"/login?next={quote(target, safe='')}", 303)
+        led[target] = reader.location, boss.location
+    assert led == dict.fromkeys(TARGETS, ("/", "/admin/"))
+    boss.get(f"/signup?next={quote(TARGETS[0], safe='')}", 303)
+    assert boss.location == "/admin/"
+
+
+def test_login_leads_back_by_path_alone(site):
+    answer = site.client.get(
+        "/admin/users?query=//evil.example%0d%0aSet-Cookie:%20x=1", headers={"Accept": "text/html"}
+    )
+    assert answer.headers["Location"].startswith("/login?next=/admin/users?query%3D")
+    assert "Set-Cookie" not in answer.headers
+
+
+PICTURE = re.compile(r'<meta property="og:image" content="[^"]*">')
+HOSTS = ("localhost@evil.example", "", "evil.example:80", "<script>")
+
+
+@pytest.mark.parametrize("host", [EVIL, *(pytest.param(host, marks=pytest.mark.long) for host in HOSTS)])
+def test_no_answer_names_the_host_that_was_asked_for(site, cast, boss, host):
+    """But as the address of its picture, which has to be whole (specification: The web app)."""
+    proxied = {"X-Forwarded-Host": EVIL, "X-Forwarded-Server": EVIL, "Forwarded": f"host={EVIL}"}
+    named = {**boss.headers, "Host": host, **proxied}
+    for endpoint, rule in rules(site).items():
+        if endpoint in SOCKETS or method_of(rule) in CHANGING:
+            continue
+        path = path_of(site, cast, rule, cast.kept_community())
+        answer = boss.client.get(path, headers=named)
+        said = answer.text if "html" in answer.content_type or "json" in answer.content_type else ""
+        for text in (PICTURE.sub("", said), *(value for _, value in answer.headers)):
+            assert EVIL not in text, f"{endpoint}: {text[:200]}"
+            assert "http://localhost" not in text.replace("http://localhost:8000", ""), endpoint
+        assert answer.status_code < 500 or endpoint in STREAMS, endpoint
+
+
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_where_a_proxy_says_it_is_called_is_not_believed(sqlite_database, proxies):
+    with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
+        headers = {"Accept": "text/html", "X-Forwarded-Host": EVIL, "X-Forwarded-Prefix": f"//{EVIL}"}
+        assert site.client.get("/account", headers=headers).headers["Location"] == "/login?next=/account"
+        own = {"Origin": f"http://{EVIL}", **headers}
+        answer = site.client.post("/login", headers=own, data={"email": "a@example.com", "password": PASSWORD})
+        assert answer.status_code == 403
+
+
+CUTS = ("x\r\nSet-Cookie: cut=1", "x\nLocation: //cut.example", "x\r\n\r\n<script>", "x\x85y", "x\u2028y", "ঢাকা")
+
+
+def test_nothing_that_is_sent_becomes_a_header(site):
+    person, reader = sign_up(site, "cutter"), Reader(site).log_in("cutter")
+    for cut in CUTS:
+        site.rows("UPDATE users SET name = :name WHERE id = :id", name=cut, id=person.id)
+        community, encoded = found(person, name=cut)["id"], quote(cut)
+        answers = [
+            reader.client.get(f"/login?next={encoded}", headers=reader.headers),
+            reader.client.get(f"/communities?done={encoded}&page={encoded}", headers=reader.headers),
+            reader.client.get(f"/nothing{encoded}", headers=reader.headers),
+            reader.client.get(f"/communities/{community}", headers=reader.headers),
+            reader.client.post(f"/language?next=/{encoded}", headers=reader.headers, data={"language": cut}),
+            person.get(f"/api/communities?{encoded}={encoded}&per_page=1"),
+            person.get(f"/api/communities/{encoded}"),
+            site.client.get(f"/static/v-{encoded}/js/koyjabo.js"),
+        ]
+        for answer in answers:
+            assert answer.status_code < 500
+            assert "cut" not in "".join(answer.headers.getlist("Set-Cookie"))
+            assert "cut.example" not in answer.headers.get("Location", "")
+            assert not [name for name, value in answer.headers if {"\r", "\n"} & set(name + value)]
+
+
+def test_language_cookie_is_one_of_ours_or_none(site):
+    for said in ("xx", "bn; evil=1", "<script>", "bn\r\n", "../bn", "ঢাকা"):
+        answer = site.client.post("/language", data={"language": said})
+        assert "Set-Cookie" not in answer.headers
+        reader = Reader(site)
+        reader.client.set_cookie("language", said)
+        assert '<html lang="en"' in reader.get("/")
+
+
+UPWARDS = (
+    *("../config.py", "../../config.py", "..%2f..%2fconfig.py", "%2e%2e/%2e%2e/config.py", "..%5c..%5cconfig.py"),
+    *("....//....//config.py", "js/../../wiring.py", "css/../js/../../__init__.py", "v-x/../../wiring.py"),
+    *("/etc/passwd", "%2fetc%2fpasswd", "~root", "C:\\Windows\\win.ini", "file:///etc/passwd"),
+    *("js", "js/", ".", "..", "no.js", "js/koyjabo.js%00.css"),
+)
+
+
+def test_no_path_leads_out_of_the_folder_of_files(site):
+    for folder in ("/static/", "/static/v-x/", "/docs/"):
+        for name in UPWARDS:
+            for packed in ("gzip", "identity"):
+                answer = site.client.get(folder + name, headers={"Accept-Encoding": packed})
+                assert (answer.status_code, answer.is_json) == (404, True), folder + name
+
+
+def test_ids_are_ids_whatever_stands_in_a_path(cast, boss):
+    pages = ("/communities/{}", "/communities/{}/members", "/admin/communities/{}", "/admin/users/{}")
+    calls = ("/api/communities/{}", "/api/communities/{}/stats", "/api/communities/{}/visitors/online")
+    for name in ("../x", "%2e%2e%2fx", "x%00", "é", "a" * 5000, "' OR 1=1 --", "*", "%", "_"):
+        for path in pages:
+            assert boss.client.get(path.format(name), headers=boss.headers).status_code == 404, path.format(name)
+        for path in calls:
+            assert cast["site_admin"].get(path.format(name)).status_code == 404, path.format(name)
+
+
+def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
+    """Session fixation: whoever plants a session in somebody's browser does not share the one they log in to."""
+    attacker = Reader(site).sign_up("attacker")
+    planted = {name: attacker.client.get_cookie(name).value for name in ("access_token_cookie", "refresh_token_cookie")}
+    victim = Reader(site)
+    for name, value in planted.items():
+        victim.client.set_cookie(name, value)
+    victim.send("/login", email="outsider@example.com", password=PASSWORD)
+    for name, value in planted.items():
+        assert victim.client.get_cookie(name).value != value
+    assert "outsider@example.com" in victim.get("/account")
+    attacker.get("/account", 303)  # theirs has ended: it was the browser's
+    assert attacker.location == "/login?next=/account"

@@ -1,0 +1,212 @@
+"""Whatever is sent to the calls of `/openapi.json`, the answer is one that is described there, and never a failure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site, assert_error
+from support.faults import odd_values
+from support.people.accounts import Person, bare, log_in
+from support.people.communities import Cast, invite
+from support.runs.fuzz_effort import TIMES, effort
+
+from koyjabo.reports.query.dimensions import DIMENSIONS
+
+if TYPE_CHECKING:
+    from schemathesis import APIOperation, Case
+
+UNLIMITED = {
+    f"RATE_LIMIT_{what}": "0" for what in ("REGISTRATIONS", "HEARTBEATS", "VISITOR", "LOGINS", "ACTIONS", "TABS")
+}
+NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
+"""Nothing is sent: only that calls for mails are no failure."""
+
+PARTS = ("nobody", "member", "site_admin")
+EXAMPLES = 8
+"""For each operation and part."""
+
+ONE_IN = {0: 31, 1: 5}.get(TIMES, 1)
+"""Of all odd values in all places, so many for each that is tried; a prime, so that each value and each place has its
+turn."""
+
+FILTERED = "/api/reports/summary"
+"""Stands for all reports, which read filters in one way."""
+
+STREAM = "/stream"
+"""Paths with this end need the server itself, and tell a test client so."""
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "x")
+
+
+class World:
+    """A site with people on it, whose communities and logins come back when a call has ended them."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.cast = Cast(site)
+        import schemathesis  # slow to import
+
+        self.schema = schemathesis.openapi.from_wsgi("/openapi.json", site.app)
+        self.operations: list[APIOperation] = [each.ok() for each in self.schema.get_all_operations()]
+        self._logins = count()
+        self._logged_out: set[str] = set()
+        self._community: str | None = None
+        self._accounts = site.rows("SELECT email, email_key, password, id FROM users")
+
+    def fields(self, operation: APIOperation) -> list[str]:
+        """What may be in its body."""
+        body = operation.definition.raw.get("requestBody")
+        if body is None:
+            return []
+        name = body["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        return list(self.schema.raw_schema["components"]["schemas"][name]["properties"])
+
+    def names(self, part: str) -> dict[str, str]:
+        """Arguments of paths that lead somewhere."""
+        token = self._logged_in("outsider" if part == "nobody" else part).access
+        session = jwt.decode(token, options={"verify_signature": False})["sid"]
+        if self._community is None:
+            self._community = self.cast.community()
+        return {
+            "community_id": self._community,
+            "user_id": self.cast["other"].id,
+            "session_id": session,
+            "passkey_id": session,
+            "share_id": session,
+            "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
+        }
+
+    def ask(self, case: Case, part: str) -> None:
+        login = {} if part == "nobody" else {"Authorization": f"Bearer {self._logged_in(part).access}"}
+        response = case.call(headers={"Accept-Encoding": "identity", **login})  # packed answers are not unpacked here
+        checks = _checks()
+        if response.status_code == 501 and case.operation.path.endswith(STREAM):
+            assert response.json()["code"] == "streams_unavailable"
+            checks = checks[1:]
+        case.validate_response(response, checks=checks)
+        if case.operation.path.startswith("/api/auth/"):
+            self._logged_out.add(part)  # for all we know
+        elif case.method == "DELETE":
+            self._community = None
+
+    def _logged_in(self, part: str) -> Person:
+        person = self.cast[part]
+        if part in self._logged_out and person.get("/api/auth/me").status_code != 200:
+            self.site.rows("DELETE FROM login_failures")
+            for email, key, password, id in self._accounts:  # a call may have changed them
+                change = "UPDATE users SET email = :email, email_key = :key, password = :password WHERE id = :id"
+                self.site.rows(change, email=email, key=key, password=password, id=id)
+            number = next(self._logins)  # each from elsewhere: attempts of one address are limited
+            address = {"REMOTE_ADDR": f"198.18.{number >> 8 & 255}.{number & 255}"}
+            self.cast.people[part] = person = log_in(self.site, part, environ=address)
+        self._logged_out.discard(part)
+        return person
+
+
+@cache
+def _checks() -> list[Any]:
+    from schemathesis.checks import not_a_server_error
+    from schemathesis.specs.openapi import checks
+
+    return [
+        not_a_server_error,
+        checks.status_code_conformance,
+        checks.content_type_conformance,
+        checks.response_headers_conformance,
+        checks.response_schema_conformance,
+    ]
+
+
+@pytest.fixture(scope="module")
+def world(site: Site) -> World:
+    return World(site)
+
+
+@pytest.fixture(scope="module")
+def site(module_database) -> Iterator[Site]:
+    with Site(module_database.url, **UNLIMITED, **NO_MAILBOX) as site:
+        yield site
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("module_database_kind", ["sqlite"], indirect=True)
+def test_answers_are_as_described(world: World, part: str):
+    for operation in world.operations:
+        _fuzz(world, operation, part)
+
+
+def _fuzz(world: World, operation: APIOperation, part: str) -> None:
+    @effort(EXAMPLES)
+    @given(case=_cases(operation), leads_somewhere=st.booleans())
+    def ask(case: Case, leads_somewhere: bool) -> None:
+        if leads_somewhere:
+            known = world.names(part)
+            case.path_parameters = {name: known[name] for name in case.path_parameters or {}}
+        world.ask(case, part)
+
+    ask()
+
+
+def _cases(operation: APIOperation) -> st.SearchStrategy[Case]:
+    from schemathesis import GenerationMode
+
+    right, wrong = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
+    can_be_wrong = operation.definition.raw.keys() & {"requestBody", "security"}
+    return right | wrong if can_be_wrong else right
+
+
+def test_odd_values_are_taken_or_refused(world: World):
+    """By a site admin, who may do everything, so that what is taken reaches the database."""
+    turn = count()
+    for operation in world.operations:
+        for odd in odd_values.VALUES.values():
+            for place in _places(operation, world.fields(operation), odd):
+                if next(turn) % ONE_IN == 0:
+                    world.ask(_with_odd(operation, place, world, odd), "site_admin")
+
+
+def _places(operation: APIOperation, fields: list[str], odd: Any) -> list[tuple[str, str]]:
+    """Where there can be an odd value in a call: path, query or body, and the name there."""
+    asked = [(each["in"], each["name"]) for each in operation.definition.raw.get("parameters", ())]
+    texts = [place for place in asked if _takes_text(operation, *place)] if odd and isinstance(odd, str) else []
+    return texts + [("body", name) for name in fields]
+
+
+def _takes_text(operation: APIOperation, where: str, name: str) -> bool:
+    """Filters are tried at one of the reports, whose parameters are the same."""
+    return where == "path" or (where == "query" and (name not in DIMENSIONS or operation.path == FILTERED))
+
+
+def _with_odd(operation: APIOperation, place: tuple[str, str], world: World, odd: Any) -> Case:
+    """A call with an odd value in one place; all the rest is as it should be."""
+    (where, name), names = place, world.names("site_admin")
+    asked = operation.definition.raw.get("parameters", ())
+    path = {each["name"]: names[each["name"]] for each in asked if each["in"] == "path"}
+    if where == "path":
+        return operation.Case(path_parameters={**path, name: quote(odd, "", errors="surrogatepass")})
+    if where == "query":
+        return operation.Case(path_parameters=path, query={name: odd.encode("utf-8", "surrogatepass")})
+    fields = world.fields(operation)
+    good = {each: value for each, value in odd_values.GOOD.items() if each in fields}
+    body = json.dumps({**good, name: odd}).encode()
+    return operation.Case(path_parameters=path, body=body, media_type="application/json")
+
+
+def test_methods_that_are_not_described_are_refused(world: World):
+    described: dict[str, set[str]] = {}
+    for operation in world.operations:
+        described.setdefault(operation.path, set()).add(operation.method.upper())
+    for path, methods in described.items():
+        for method in set(METHODS) - methods:
+            answer = bare(world.site).open(path, method=method)
+            assert_error(answer, 405, "method_not_allowed")
+            assert methods <= set(answer.headers["Allow"].split(", ")) <= {*methods, "HEAD", "OPTIONS"}

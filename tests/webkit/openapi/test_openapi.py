@@ -1,0 +1,119 @@
+"""`/openapi.json` describes what really is there, and `/docs` shows it without asking anybody else."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import urljoin, urlparse
+
+import pytest
+from jsonschema import Draft202012Validator
+from support.faults.odd_values import GOOD
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.installation import VERSION
+from koyjabo.webkit.schemas.bodies import Body
+
+LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
+
+
+@pytest.fixture(scope="module")
+def spec(site):
+    return site.client.get("/openapi.json").json
+
+
+def operations(spec):
+    for path, item in spec["paths"].items():
+        for method, operation in item.items():
+            yield path, method, operation
+
+
+def test_it_is_openapi_3_1(spec):
+    assert re.fullmatch(r"3\.1\.\d", spec["openapi"])
+    assert set(spec) <= {"openapi", "info", "paths", "components", "tags", "servers"}
+    assert spec["info"]["title"]
+    assert spec["info"]["version"] == VERSION
+    names = [operation["operationId"] for _, _, operation in operations(spec)]
+    assert len(names) == len(set(names))
+    for path, method, operation in operations(spec):
+        assert path.startswith("/")
+        assert method in {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+        assert operation["summary"]
+        assert operation["responses"]
+        assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
+        assert all(response["description"] for response in operation["responses"].values())
+        for parameter in operation.get("parameters", ()):
+            assert {"name", "in", "schema"} <= set(parameter)
+    for schema in spec["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_public_path_is_described(site, spec):
+    public = ("/api", "/v.gif", "/badge.", "/healthz", "/readyz", "/metrics")
+    rules = [rule for rule in site.app.url_map.iter_rules() if rule.rule.startswith(public)]
+    paths = [
+        (re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule), rule.methods - {"HEAD", "OPTIONS"}) for rule in rules
+    ]
+    described = {(path, method) for path, method, _ in operations(spec)}
+    assert described == {(path, method.lower()) for path, methods in paths for method in methods}
+    assert described
+
+
+def test_whoever_has_to_come_back_later_is_told_when(spec):
+    limited = {path for path, _, operation in operations(spec) if "429" in operation["responses"]}
+    assert {"/api/communities", "/api/communities/{community_id}/members", "/api/visitor/register"} <= limited
+    for _, _, operation in operations(spec):
+        for status in {"429", "503"} & set(operation["responses"]):
+            assert operation["responses"][status]["headers"]["Retry-After"]["required"]
+
+
+def test_pages_load_nothing_from_elsewhere(site):
+    for page in ("/", "/docs", "/docs/", "/docs/try"):
+        answer = site.client.get(page)
+        assert (answer.status_code, answer.mimetype) == (200, "text/html")
+        links = LINK.findall(answer.text)
+        assert any(link.endswith(".js") for link in links)
+        for link in links:
+            address = urlparse(urljoin(f"http://localhost{page}", link))
+            assert address.netloc == "localhost"
+            assert site.client.get(address.path).status_code == 200, link
+
+
+ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
+
+
+def bodies(kind: type[Body] = Body) -> list[type[Body]]:
+    """Those of forms alone are in the doors for pages and for the panel."""
+    found = [each for sub in kind.__subclasses__() for each in (sub, *bodies(sub))]
+    return [each for each in found if not {"pages", "admin", "ui", "panel"} & set(each.__module__.split("."))]
+
+
+def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:
+    try:
+        body.read(json.dumps(said).encode(), {})
+    except InvalidInput:
+        return False
+    return True
+
+
+def test_fields_are_accepted_as_they_are_described(spec):
+    for body in bodies():
+        schema = {**spec["components"]["schemas"][body.__name__], "components": spec["components"]}
+        described = Draft202012Validator(schema)
+        usual = {name: value for name, value in GOOD.items() if name in body.model_fields}
+        assert is_accepted(body, usual)
+        for name in body.model_fields:
+            without = {each: value for each, value in usual.items() if each != name}
+            for said in (without, *({**usual, name: value} for value in ODD)):
+                assert is_accepted(body, said) == described.is_valid(said), (body.__name__, said)
+
+
+def test_every_body_is_described(spec):
+    described = {
+        operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+        for path in spec["paths"].values()
+        for operation in path.values()
+        if "requestBody" in operation
+    }
+    assert described == {each.__name__ for each in bodies()}

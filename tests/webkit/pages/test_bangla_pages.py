@@ -1,0 +1,92 @@
+"""Every page in Bangla is in Bangla: each page, in front of nobody, a member and an admin of the site.
+
+English is only what is marked `translate="no"` or `lang="en"`, and what is the same in every language, such as a path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.assertions.bangla import foreign
+from support.databases.database import SqliteDatabase
+from support.people.admins import address
+from support.people.communities import invite
+from support.people.page_readers import Reader
+from support.people.permissions import RULES
+from support.servers.mailbox import PUBLIC_URL
+
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.services import MaintenanceServices
+
+MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
+NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
+PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
+ANSWERS = {200, 303, 400, 403, 404}
+PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
+
+
+@pytest.fixture(scope="module", params=[pytest.param(False, marks=pytest.mark.long), True], ids=["empty", "full"])
+def is_full(request) -> bool:
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def site(is_full, tmp_path_factory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("bangla")
+    with Site(SqliteDatabase.migrated(folder / "site.db").url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def values(is_full, site, cast) -> dict[str, str]:
+    """What addresses take. People and communities have Bangla names; the full site has visits of two days."""
+    for person, name in zip(cast.people.values(), NAMES, strict=True):
+        site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
+    community = cast.community(name="মিরপুর ১০", description="প্রতিদিনের যাত্রীরা")
+    site.rows("UPDATE sessions SET user_agent = :phone", phone=PHONE)
+    token = invite(cast["admin"], community, "newcomer@example.com")
+    if is_full:
+        fill(site, community)
+    (session,) = site.rows("SELECT id FROM sessions LIMIT 1")
+    same = {"community_id": community, "user_id": cast["other"].id, "session_id": session[0], "token": token}
+    return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1"}
+
+
+def fill(site: Site, community: str) -> None:
+    for hours in (0, 3, 21):
+        site.time.pass_(hours=hours)
+        for number in range(4):
+            texts = {"userAgent": PHONE, "referrer": "https://www.facebook.com/", "page": "/fares"}
+            site.register(f"visitor_{number}", communityId=community, visitId=f"{hours}-{number}", **texts)
+    site.services[MaintenanceServices].total.set_total(OPERATOR, 1_234_567, "হাতে গোনা")
+    site.time.pass_(minutes=2)
+
+
+@pytest.fixture(scope="module")
+def readers(site, cast, values) -> dict[str, Reader]:
+    site.rows("UPDATE audit_log SET actor = 'রহিম', target = 'করিম'")
+    return {"nobody": reader(site), **{part: reader(site).log_in(part) for part in ("member", "site_admin")}}
+
+
+def reader(site: Site) -> Reader:
+    reader = Reader(site, "bn")
+    reader.headers["User-Agent"] = PHONE
+    return reader
+
+
+def paths(site: Site, values: dict[str, str]) -> list[str]:
+    rules = [rule for rule in site.app.url_map.iter_rules() if rule.endpoint in PAGES and "GET" in (rule.methods or ())]
+    return [*sorted(address(site, rule, **values) for rule in rules), "/nothing-here", "/docs"]
+
+
+def test_every_page_is_in_bangla(site, values, readers):
+    found: dict[str, str] = {}  # where each foreign text was read first
+    for role, reader in readers.items():
+        for path in paths(site, values):
+            answer = reader.client.get(path, headers=reader.headers)
+            assert answer.status_code in ANSWERS, f"{path}, {role}: {answer.status_code}"
+            if answer.mimetype == "text/html" and answer.status_code != 303:
+                found = dict.fromkeys(foreign(answer.text), f"{path}, {role}") | found
+    assert not found, "\n".join(f"{text!r}: {where}" for text, where in found.items())

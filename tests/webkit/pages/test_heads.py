@@ -1,0 +1,183 @@
+"""What a page says of itself to browsers, searches and those who share its address; the files and modules it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from html import unescape
+from io import BytesIO
+from posixpath import dirname, join, normpath
+
+import pytest
+from PIL import Image
+from support.application.site import Site
+from support.people.page_readers import Reader
+from support.people.routes import path_of, rules
+
+from koyjabo.webkit.assets.static_files import FOLDER
+
+CLIENT = "counting/koyjabo.js"
+META = re.compile(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"(?: media="([^"]+)")?>')
+ICONS = {"/favicon.ico": {(16, 16), (32, 32), (48, 48)}, "/apple-touch-icon.png": {(180, 180)}}
+PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password", "/install"]
+
+
+def meta(page: str) -> dict[str, str]:
+    return {name + media: unescape(content) for name, content, media in META.findall(page)}
+
+
+@pytest.mark.parametrize("language", ["en", pytest.param("bn", marks=pytest.mark.long)])
+def test_pages_describe_themselves(site, language):
+    for path in PAGES:
+        page = site.client.get(path, headers={"Accept-Language": language, "Accept": "text/html"}).text
+        said = meta(page)
+        assert len(said["description"]) > 20, path
+        assert said["og:description"] == said["description"]
+        assert said["og:title"] in unescape(re.search(r"<title>([^<]*)</title>", page)[1])
+        assert said["twitter:card"] == "summary_large_image"
+
+
+def test_card_is_a_picture_at_the_public_address(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL="https://live.example.com") as site:
+        address = meta(site.client.get("/").text)["og:image"]
+        assert address.startswith("https://live.example.com/static/")
+        answer = site.client.get(address.removeprefix("https://live.example.com"))
+    assert Image.open(BytesIO(answer.data)).size == (1200, 630)
+    assert len(answer.data) < 40_000
+
+
+def test_card_of_a_site_without_a_public_address_is_at_the_host_of_the_request(sqlite_database):
+    hosts = {"live.example.org:443": "https://live.example.org", "localhost@evil.example": "", "<script>": ""}
+    with Site(sqlite_database.url, TRUSTED_PROXIES=1) as site:
+        path = "/static/" + meta(site.client.get("/").text)["og:image"].partition("/static/")[2]
+        number = site.register("ayesha").share
+        for host, origin in hosts.items():
+            headers = {"Host": host, "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+            assert meta(site.client.get("/", headers=headers).text)["og:image"] == origin + path
+            card = meta(site.client.get(number, headers=headers).text)["og:image"]
+            assert card == origin + number.replace("?", ".png?")
+
+
+def test_colour_of_the_browser_is_that_of_the_page(site):
+    surfaces = re.search(r"--surface: light-dark\((#\w{6}), (#\w{6})\)", (FOLDER / "webkit" / "tokens.css").read_text())
+    schemes = ("light", "dark")
+    said = meta(site.client.get("/").text)
+    assert [said[f"theme-color(prefers-color-scheme: {scheme})"] for scheme in schemes] == list(surfaces.groups())
+    for scheme, surface in zip(schemes, surfaces.groups(), strict=True):
+        chosen = meta(site.app.test_client(use_cookies=False).get("/", headers={"Cookie": f"theme={scheme}"}).text)
+        assert {name: value for name, value in chosen.items() if name.startswith("theme-color")} == {
+            "theme-color": surface
+        }
+
+
+def test_icons_are_where_they_are_looked_for(site):
+    for path, sizes in ICONS.items():
+        answer = site.client.get(path)
+        image = Image.open(BytesIO(answer.data))
+        assert getattr(image, "info", {}).get("sizes", {image.size}) == sizes
+        assert answer.headers["Cache-Control"] == "public, max-age=86400"
+        assert len(answer.data) < 8_000
+
+
+def test_manifest_names_pictures_that_are_there(site):
+    answer = site.client.get("/manifest.webmanifest")
+    assert answer.mimetype == "application/manifest+json"
+    icons = json.loads(answer.data)["icons"]
+    for icon in icons:
+        picture = site.client.get(icon["src"])
+        assert (picture.status_code, picture.mimetype) == (200, icon["type"])
+        if icon["sizes"] != "any":
+            assert "x".join(map(str, Image.open(BytesIO(picture.data)).size)) == icon["sizes"]
+    assert {"any", "192x192", "512x512"} <= {icon["sizes"] for icon in icons}
+    page = site.client.get("/")
+    assert 'rel="manifest" href="/manifest.webmanifest"' in page.text
+    assert "manifest-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+def test_crawlers_stay_out_of_panel_and_api(site):
+    answer = site.client.get("/robots.txt")
+    assert answer.mimetype == "text/plain"
+    kept_out = {line.removeprefix("Disallow: ") for line in answer.text.splitlines() if line.startswith("Disallow")}
+    assert {"/admin", "/api/", "/account"} <= kept_out
+    assert not [path for path in PAGES if path.startswith(tuple(kept_out))]
+
+
+TAG = re.compile(r"<(script|link)\b([^>]*)>")
+
+
+ADDRESS = re.compile(r'(?:src|href)="/static/v-[0-9a-f]+/([^"]+)"')
+
+
+STATEMENT = re.compile(r"""(?:^|\n|;)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s*)?["']([^"']+)["']""")
+"""Read in another way than the server does."""
+
+
+def is_bundle(name: str) -> bool:
+    """Whether its file has all that it imports."""
+    return name == CLIENT or "/pages/" in name
+
+
+def imports(name: str) -> set[str]:
+    """The modules that one imports, and theirs, unless they are in its own file."""
+    found: set[str] = set()
+    waiting = {name}
+    while waiting:
+        module = waiting.pop()
+        named = {normpath(join(dirname(module), path)) for path in STATEMENT.findall((FOLDER / module).read_text())}
+        waiting |= {each for each in named - found if not is_bundle(each)}
+        found |= named
+    return found
+
+
+def requested(name: str) -> set[str]:
+    """What a browser needs for a script: a bundle has all that it imports."""
+    return {name} if is_bundle(name) else imports(name)
+
+
+def modules_of(page: str) -> tuple[set[str], list[str]]:
+    """The scripts of a page that are modules, and what it preloads."""
+    tags = [(kind, attributes, ADDRESS.search(attributes)) for kind, attributes in TAG.findall(page)]
+    scripts = {
+        found[1] for kind, attributes, found in tags if found and kind == "script" and 'type="module"' in attributes
+    }
+    return scripts, [found[1] for _, attributes, found in tags if found and 'rel="modulepreload"' in attributes]
+
+
+@pytest.fixture(scope="module")
+def all_pages(site, cast) -> dict[str, str]:
+    """Those that an admin of the site and a stranger can look at, by path and reader."""
+    boss, stranger = Reader(site).log_in("site_admin"), Reader(site)
+    found = {}
+    for rule in rules(site).values():
+        if "GET" in (rule.methods or ()) and rule.endpoint.startswith(("pages.", "admin.", "docs.docs")):
+            path = path_of(site, cast, rule, cast.kept_community())
+            for who, reader in (("boss", boss), ("stranger", stranger)):
+                answer = reader.client.get(path, headers=reader.headers)
+                if answer.mimetype == "text/html" and answer.status_code == 200:
+                    found[f"{path} {who}"] = answer.text
+    return found
+
+
+def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
+    seen = 0
+    for path, page in all_pages.items():
+        scripts, preloaded = modules_of(page)
+        assert set(preloaded) == set().union(*map(requested, scripts)), path
+        assert len(preloaded) == len(set(preloaded)), path
+        seen += len(preloaded)
+    assert seen > 20
+
+
+def test_page_with_a_bundle_has_no_other_scripts(all_pages):
+    """So that no module is there twice, with a state of its own each time."""
+    scripts, _ = modules_of(all_pages["/admin/ boss"])
+    assert scripts == {"panel/pages/overview.js"} | {
+        "panel/get-started.js",
+        "webkit/parts/copy.js",
+    }  # of a site without visits
+    assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}
+
+
+def test_pages_have_what_this_test_relies_on(all_pages):
+    found = [set(modules_of(page)[1]) for page in all_pages.values()]
+    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in found)

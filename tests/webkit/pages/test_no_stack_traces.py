@@ -1,0 +1,110 @@
+"""Whatever fails inside, nobody outside learns why: no answer, event or acknowledgement has a line of a traceback.
+
+Things fail for real: functions that handlers need are taken away from them in the server's process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import jwt
+import pytest
+import socketio
+from support.clients.listener import PATIENCE_S, leave
+from support.clients.members import PASSWORD, PlainMember
+from support.clients.websocket import Goodbye, WebSocket, say
+from support.programs.processes import wait_until
+from support.servers.changed_server import ChangedServer, changed_server
+
+TAKEN_AWAY = {
+    "koyjabo.communities.pages.communities.render_template": None,  # a page
+    "koyjabo.webkit.pages.error_pages.render_template": None,  # the page that would tell of it
+    "koyjabo.counting.api.stats.stats_or_304": None,  # JSON
+    "koyjabo.accounts.api.auth.entrance": None,  # what takes a password
+    "koyjabo.webkit.http.cache_headers.g": None,  # what comes after a page's handler
+    "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
+    "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
+    "koyjabo.sockets.joined_rooms.identify": None,  # joining
+    "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
+    "koyjabo.visit_log.file_format._row": None,  # an export, when its head has been sent
+}
+
+INSIDE = re.compile(r"Traceback|File \"|\.py\b|NoneType|not callable|line \d+|site-packages|Error:|koyjabo[./]")
+
+
+def assert_says_nothing(said: str) -> None:
+    assert not INSIDE.search(said), said
+
+
+@pytest.fixture(scope="module", params=["development", pytest.param("production", marks=pytest.mark.long)])
+def server(request, tmp_path_factory) -> Iterator[ChangedServer]:
+    settings = {"ENVIRONMENT": request.param, "FLASK_DEBUG": "1" if request.param == "development" else "0"}
+    with changed_server(tmp_path_factory.mktemp("broken"), TAKEN_AWAY, **settings) as server:
+        yield server
+
+
+CALLS = (
+    ("/communities", "text/html"),  # a page, and the page of its error
+    ("/", "text/html"),  # what comes after a page
+    ("/nothing", "text/html"),  # the page of an error
+    ("/api/stats", "application/json"),
+)
+
+
+def test_answers_say_nothing(server):
+    for path, accept in CALLS:
+        answer = server.get(path, headers={"Accept": accept})
+        assert answer.status_code == 500, path
+        assert_says_nothing(f"{answer.headers} {answer.text}")
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "Traceback" in server.log  # the operator learns it
+
+
+def test_neither_answer_nor_log_repeats_a_password(server):
+    answer = server.post("/api/auth/signup", json={"email": "ayesha@example.com", "password": PASSWORD})
+    assert answer.status_code == 500
+    assert_says_nothing(f"{answer.headers} {answer.text}")
+    assert PASSWORD not in answer.text + server.log
+
+
+def test_plain_sockets_say_nothing(server):
+    with PlainMember(server.port, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x") as socket:
+        assert socket.wait_for_code() == 1011
+        assert_says_nothing(socket.reason)
+    with WebSocket(server.port) as socket:
+        assert socket.event()["type"] == "visitor_update"
+        socket.send(say(type="ping"))
+        assert socket.goodbye() == Goodbye(1011, "")
+    wait_until(lambda: "connection_failed" in server.log, "the operator learns it")
+
+
+def test_acknowledgements_say_that_it_failed_and_no_more(server):
+    client = socketio.Client(reconnection=False)
+    client.connect(server.url, transports=["websocket"], wait_timeout=PATIENCE_S)
+    where = {"room": "visitors", "communityId": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"}
+    for event, said in (("ping", None), ("join", where)):
+        told = client.call(event, said, timeout=PATIENCE_S)
+        assert (told["ok"], told["code"]) == (False, "internal_error")
+        assert_says_nothing(told["error"])
+    leave(client)
+
+
+@pytest.fixture
+def breaking(tmp_path) -> Iterator[ChangedServer]:
+    """It fails after the head of an export, and has an admin."""
+    admin = {"ADMIN_EMAIL": "boss@example.com", "ADMIN_PASSWORD": PASSWORD}
+    with changed_server(tmp_path, {"koyjabo.visit_log.file_format._row": None}, **admin) as server:
+        yield server
+
+
+def test_file_that_breaks_off_says_no_more(breaking):
+    breaking.register("ayesha")
+    login = breaking.post("/api/auth/login", json={"email": "boss@example.com", "password": PASSWORD})
+    token = login.json()["access_token"]
+    form = {"csrf_token": jwt.decode(token, options={"verify_signature": False})["csrf"], "what": "visits"}
+    answer = breaking.post("/admin/data/export", data=form, headers={"Cookie": f"access_token_cookie={token}"})
+    assert answer.status_code == 500  # the head has waited for more, and so has not left yet
+    assert_says_nothing(f"{answer.headers} {answer.text}")
+    assert "export_failed" in breaking.log
+    assert "Traceback" in breaking.log
