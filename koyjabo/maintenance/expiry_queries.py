@@ -1,15 +1,18 @@
-"""Remove expired rows, at most `size` at a time. Each function returns how many it removed; 0 when none are left."""
+"""Removes expired rows, at most `size` at a time, and replaces exact user agents of old visits by what reports read of
+them: "Chrome on Android (phone)". A function that removes returns how many it removed; 0 when none are left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.accounts.second_factor.totp import STEP_MS
+from koyjabo.counting.id_range_queries import id_range
 from koyjabo.database.row_count import changed_rows
 from koyjabo.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
 from koyjabo.models import (
@@ -23,13 +26,30 @@ from koyjabo.models import (
     PendingStep,
     Share,
     SpentCode,
+    Visit,
+    Watermark,
 )
+from koyjabo.network import user_agents
+from koyjabo.reports.projection import folding_queries
 
 SHARES_KEPT_MS = 30 * 86_400_000
 """For so long the list of share links says that one has expired."""
 
+POSITION = "user_agents"
+STORE_POSITION = text("""
+INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
+ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
+""")
+REPLACE = text("UPDATE visits SET user_agent = :said WHERE id = :visit")
 
 Remove = Callable[[Session, int, int], int]
+
+
+class UserAgents(NamedTuple):
+    """The last id that was read, and whether no visit up to it has its exact user agent still."""
+
+    reached: int
+    is_done: bool
 
 
 def _expired(key: Any, kept_ms: int = 0) -> Remove:
@@ -73,6 +93,33 @@ def audit_lines(session: Session, before_ms: int, size: int) -> int:
     oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
     old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
     return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
+
+
+def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
+    """The ids of visits before a moment, ms, that have not been read: over the first of the two, up to the second."""
+    after, last = id_range(session, None, before_ms)
+    read = session.scalar(select(Watermark.upto).where(Watermark.name == POSITION)) or 0
+    return max(after, read), last
+
+
+def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
+    """Replace those of visits before `before_ms` among the next `size` rows, up to the id `last`.
+
+    An import may have put newer visits among older ones. The next night begins at the first of them.
+    """
+    folding_queries.lock(session)  # a visitor may be renamed at the same time, in another order of visits
+    rows = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
+    found = session.execute(rows.order_by(Visit.id).limit(size)).all()
+    old = {row.id: row.user_agent for row in found if row.at_ms < before_ms and row.user_agent}
+    said = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
+    changed = [{"visit": id, "said": text} for id, text in said.items() if text != old[id]]
+    if changed:
+        session.execute(REPLACE, changed)
+    reached = found[-1].id if len(found) == size else last
+    newer = next((row.id for row in found if row.at_ms >= before_ms), None)
+    if after.is_done:
+        session.execute(STORE_POSITION, {"name": POSITION, "upto": reached if newer is None else newer - 1})
+    return UserAgents(reached, after.is_done and newer is None)
 
 
 def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:

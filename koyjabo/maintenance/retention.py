@@ -13,7 +13,7 @@ from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.runtime import Advance
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.maintenance import expiry_queries, fold_queries, user_agent_queries
+from koyjabo.maintenance import expiry_queries, fold_queries
 from koyjabo.reports.events import event_fold_queries, event_queries
 from koyjabo.reports.projection import unused_queries
 from koyjabo.reports.projection.projection import Projection
@@ -105,11 +105,11 @@ class Retention:
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
         """Replace the user agents of visits older than USER_AGENT_DAYS by what reports read of them."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
-        after, last = self._database.report(user_agent_queries.ids_to_read, before_ms)
-        throttle, piece = Throttle(self._database), user_agent_queries.Piece(after, True)
+        after, last = self._database.report(expiry_queries.user_agents_to_read, before_ms)
+        throttle, piece = Throttle(self._database), expiry_queries.UserAgents(after, True)
         while piece.reached < last:
             reached = piece.reached
-            piece = throttle.do(user_agent_queries.replace, before_ms, piece, last)
+            piece = throttle.do(expiry_queries.replace_user_agents, before_ms, piece, last)
             advance(piece.reached - reached)
 
     def _merge_event_sums(self, throttle: Throttle, first_kept: str, advance: Advance) -> None:
