@@ -72,17 +72,8 @@ function digestOf(files) {
   return hash.digest("hex");
 }
 
-rmSync(TARGET, { recursive: true, force: true });
 const contents = new Map();
 for (const name of sources) contents.set(name, await built(name));
-for (const [name, content] of contents) {
-  if (!TEXTS.includes(extname(name))) continue;
-  const path = join(TARGET, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, content);
-  writeFileSync(`${path}.br`, brotliCompressSync(content));
-  writeFileSync(`${path}.gz`, gzipSync(content, { level: 9 }));
-}
 
 const version = digestOf(contents).slice(0, 12);
 const modulesOf = await graph();
@@ -95,4 +86,14 @@ const manifest = {
   bundled: Object.fromEntries(scripts.filter((name) => isBundle(name)).map((name) => [name, modulesOf(name)])),
   inline: { [INLINE]: inlined(contents.get(INLINE), version) },
 };
-writeFileSync(join(TARGET, "manifest.json"), `${JSON.stringify(manifest, null, 1)}\n`);
+
+const written = [["manifest.json", `${JSON.stringify(manifest, null, 1)}\n`]];
+for (const [name, content] of contents) {
+  if (!TEXTS.includes(extname(name))) continue;
+  written.push([name, content], [`${name}.br`, brotliCompressSync(content)], [`${name}.gz`, gzipSync(content, { level: 9 })]);
+}
+rmSync(TARGET, { recursive: true, force: true }); // at the end: a server that runs misses the files for a moment only
+for (const [name, content] of written.reverse()) {
+  mkdirSync(dirname(join(TARGET, name)), { recursive: true });
+  writeFileSync(join(TARGET, name), content);
+}

@@ -99,7 +99,8 @@ def _digest(sources: tuple[tuple[str, int], ...]) -> str:
 @lru_cache(maxsize=2)
 def _built(manifest: Path, modified_ns: int) -> Assets:
     """Raises LookupError if a file that the manifest names is missing: the server does not start with half of them."""
-    found = Assets(**json.loads(manifest.read_text()), folder=manifest.parent)
+    values = json.loads(manifest.read_text())
+    found = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
     missing = [name for name in found.names if Path(name).suffix in TEXTS and not (found.folder / name).is_file()]
     if missing:
         raise LookupError(f"{manifest} names {missing[0]}, which is not beside it. Run `make assets`.")
@@ -134,10 +135,11 @@ def service_worker() -> Response:
 def _send(name: str, cache_control: str) -> Response:
     """Texts whole, others in parts as well. The client module and its parts are known as `js/…` to others."""
     name = f"counting/{name[3:]}" if name.startswith("js/") else name
-    if name not in assets().names:
-        abort(404)
     is_text = Path(name).suffix in TEXTS
-    response = _text(assets().folder / name) if is_text else send_file(FOLDER / name)
+    path = (assets().folder if is_text else FOLDER) / name
+    if name not in assets().names or not path.is_file():  # files may be replaced while the server runs
+        abort(404)
+    response = _text(path) if is_text else send_file(path)
     response.headers["Cache-Control"] = cache_control
     if is_text and cache_control != FOREVER:  # the name of an immutable file is its tag
         response.add_etag()
