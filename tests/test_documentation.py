@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -78,10 +79,13 @@ def test_command_line_lists_every_command_and_no_other():
 
 
 def commands(group: click.Group, before: str = "") -> Iterator[str]:
-    for name, command in group.commands.items():
-        if command.hidden:
-            continue
-        yield from commands(command, f"{before}{name} ") if isinstance(command, click.Group) else [before + name]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+        elif command and not command.hidden:
+            yield before + name
 
 
 def test_development_lists_every_target_of_make_as_it_describes_itself():
@@ -142,7 +146,9 @@ def test_tries_of_an_account_are_as_many_as_is_said():
 
 
 PAGES = sorted(
-    page for places in ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md") for page in ROOT.glob(places)
+    page
+    for places in ("*.md", "docs/**/*.md", "bench/*.md", "clients/*/*.md", "tests/**/*.md")
+    for page in ROOT.glob(places)
 )
 
 
@@ -164,3 +170,26 @@ def test_every_link_leads_to_a_file_and_a_heading():
     assert len(links) > 200
     broken = [(str(page.relative_to(ROOT)), link) for page, link in links if "://" not in link]
     assert [each for each in broken if not leads(ROOT / each[0], each[1])] == []
+
+
+GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and "clients" not in page.parts]
+SOURCE = re.compile(r"`([\w.][\w.-]*(?:/[\w.-]+)*(?:/|\.(?:css|html|js|lua|mjs|py|toml|ts)))`")
+NOT_HERE = {"instance/", "dist/", "deploy/tls/", ".cache/", "cloudflare-worker.js", "visitors/"}
+"""Made by commands, or of other projects."""
+
+
+@cache
+def ends() -> set[str]:
+    """Every end of the path of every file and folder of ours: `koyjabo/core/errors.py`, `errors.py`."""
+    paths = set()
+    for folder, folders, files in os.walk(ROOT):
+        folders[:] = [name for name in folders if name not in {"node_modules", "__pycache__"} and name[0] != "."]
+        parts = Path(folder).relative_to(ROOT).parts
+        paths |= {"/".join((*parts[start:], name)) for name in files + folders for start in range(len(parts) + 1)}
+    return paths
+
+
+def test_every_path_that_a_guide_names_is_there():
+    named = [(str(page.relative_to(ROOT)), name) for page in GUIDES for name in SOURCE.findall(page.read_text())]
+    assert len(named) > 200
+    assert [each for each in named if each[1].rstrip("/") not in ends() and each[1] not in NOT_HERE] == []
