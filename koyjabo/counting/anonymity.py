@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.counting import day_secret_queries
+from koyjabo.counting import queries
 from koyjabo.counting.records import NewVisit, VisitKey
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models.ledger import LOST
@@ -88,7 +88,7 @@ class Anonymity:
         self._secrets = {day: secret for day, secret in self._secrets.items() if day in days}
         if self._swept_for != min(days):
             try:
-                self._database.write(day_secret_queries.delete_before, min(days))
+                self._database.write(queries.delete_day_secrets, min(days))
             except LedgerUnavailable:
                 return  # the next call tries again
             self._swept_for = min(days)
@@ -101,9 +101,9 @@ class Anonymity:
 
     def _load(self, day: str) -> bytes:
         """The secret of a day, made by the first worker that needs it."""
-        found = self._database.read(day_secret_queries.find, day)
+        found = self._database.read(queries.day_secret, day)
         if found is None:
-            found = self._database.write(day_secret_queries.make, day, secrets.token_hex(SECRET_BYTES))
+            found = self._database.write(queries.make_day_secret, day, secrets.token_hex(SECRET_BYTES))
         return bytes.fromhex(found)
 
     def _valid_days(self) -> list[str]:

@@ -12,7 +12,7 @@ from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.pulse import Pulse
-from koyjabo.counting.recent_visits_queries import recent_visits
+from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visit_number.visit_numbers import OwnNumbers

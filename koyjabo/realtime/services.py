@@ -8,7 +8,7 @@ from typing import Any
 
 from koyjabo.base import Base
 from koyjabo.cluster.bus import Bus, NullBus
-from koyjabo.counting import milestone_queries
+from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import base36
@@ -63,6 +63,6 @@ def _fanout(base: Base) -> tuple[LocalFanout, Bus]:
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:
     def find(scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
-        return base.database.read(milestone_queries.greatest, scope, epoch, values)
+        return base.database.read(counting_queries.greatest_milestone, scope, epoch, values)
 
     return MilestoneNews(live_stats, base.services[CountingServices].milestones, find)

@@ -8,8 +8,9 @@ from urllib.parse import quote
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from koyjabo.counting.queries import ids_of
 from koyjabo.database.text_search import has, has_words
-from koyjabo.models import SITE, Adjustment, Community, User, Visit
+from koyjabo.models import Community, User, Visit
 from koyjabo.network.geolocation import NAMES
 from koyjabo.reports.traits.name_queries import of_browser
 from koyjabo.visit_log import place_terms, search_terms
@@ -19,9 +20,6 @@ MANY = 1_000
 
 MOST_NAMED = 500
 """At most this many users, and communities, are found by a part of their names."""
-
-LARGEST_NUMBER = 2**62
-"""The largest ordinal to search for: with adjustments, which are far smaller, its id still fits 64 bits."""
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
@@ -58,19 +56,6 @@ def conditions(session: Session, wanted: SearchFilter) -> Conditions:
     return Conditions((*found, named), is_indexed)
 
 
-def of_ordinal(session: Session, number: int | None) -> list[int]:
-    """The ids of the visits with this ordinal; several if a new epoch began with a lower total."""
-    if number is None or not 0 < number <= LARGEST_NUMBER:
-        return []
-    changes = select(func.sum(Adjustment.total_after - Adjustment.total_before)).where(Adjustment.scope == SITE)
-    by_place = changes.group_by(Adjustment.after_visit).order_by(Adjustment.after_visit)
-    offset, ids = 0, {number}
-    for change in session.scalars(by_place):  # an import makes one for each of its days
-        offset += int(change)
-        ids.add(number - offset)
-    return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids), Visit.ordinal == number)))
-
-
 def _time(wanted: SearchFilter) -> list[ColumnElement[bool]]:
     began, ended = wanted.began_ms, wanted.ended_ms
     return ([Visit.at_ms >= began] if began is not None else []) + ([Visit.at_ms < ended] if ended is not None else [])
@@ -94,7 +79,7 @@ def _exact_match(session: Session, wanted: SearchFilter) -> tuple[ColumnElement[
     """The condition for the visits with this ordinal, or else of this visitor, and whether an index finds them. None if
     there are none.
     """
-    if ids := of_ordinal(session, search_terms.ordinal(wanted.text)):
+    if ids := ids_of(session, search_terms.ordinal(wanted.text)):
         return Visit.id.in_(ids), True
     if not wanted.sees_ids:
         return None

@@ -13,12 +13,13 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.core.runtime import ReportProgress, unreported
 from koyjabo.core.text import LONGEST_SEARCH, LONGEST_TEXT, N_
+from koyjabo.counting.queries import ids_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.people import timeline_queries
 from koyjabo.reports.people.timeline_queries import Visited
 from koyjabo.reports.traits.parser import TraitParser
-from koyjabo.visit_log import condition_queries, file_format, frequent_queries, queries, search_terms
+from koyjabo.visit_log import file_format, frequent_queries, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
 from koyjabo.visit_log.frequent_queries import Frequent
 from koyjabo.visit_log.queries import Count, LoggedVisit, Search
@@ -246,7 +247,7 @@ def _count(session: Any, wanted: SearchFilter) -> Count:
 
 
 def _of_ordinal(session: Any, ordinal: int) -> tuple[LoggedVisit, ...]:
-    return queries.by_ids(session, condition_queries.of_ordinal(session, ordinal))
+    return queries.by_ids(session, ids_of(session, ordinal))
 
 
 def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:

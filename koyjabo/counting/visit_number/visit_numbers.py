@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 
-from koyjabo.counting.visit_number import queries
+from koyjabo.counting import queries
 from koyjabo.database.executor import DatabaseExecutor
 
 SIGNATURE_LENGTH = 22

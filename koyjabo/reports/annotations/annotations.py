@@ -13,9 +13,8 @@ from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
 from koyjabo.core.text import N_
-from koyjabo.counting import milestone_queries
-from koyjabo.counting.milestone_queries import ReachedMilestone
 from koyjabo.counting.milestones import REACHED
+from koyjabo.counting.queries import ReachedMilestone, milestones_within
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import typed
 from koyjabo.models import SITE, Scope
@@ -44,16 +43,14 @@ class Annotations:
         """
         found = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
-        found += [
-            self._of_milestone(each) for each in self._database.read(milestone_queries.within, scope, *days, MOST)
-        ]
+        found += [self._of_milestone(each) for each in self._database.read(milestones_within, scope, *days, MOST)]
         if scope == SITE:
             found += self._recorded(*days)
         return sorted(found, key=lambda each: (each.day, each.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
         """The newest of the site."""
-        return next(iter(self._database.read(milestone_queries.within, SITE, None, None, 1)), None)
+        return next(iter(self._database.read(milestones_within, SITE, None, None, 1)), None)
 
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Returns the id. `day` is as typed. Raises InvalidInput by field."""

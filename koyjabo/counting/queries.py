@@ -1,0 +1,120 @@
+"""Queries of counting beside the ledger: milestones, the secrets of anonymous visits, the visits of the last
+minutes, and those with an ordinal.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import DELETED
+from koyjabo.counting.milestones import REACHED, key
+from koyjabo.counting.stats import base36
+from koyjabo.models import SITE, Adjustment, DaySecret, Scope, Visit, WebhookEvent
+
+ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
+
+LARGEST_NUMBER = 2**62
+"""The largest ordinal to search for: with adjustments, which are far smaller, its id still fits 64 bits."""
+
+MOST_ROWS = 200_000
+"""The most recent visits that are read: more than a small machine registers in one window."""
+
+
+class ReachedMilestone(NamedTuple):
+    value: int
+    at_ms: int
+
+
+class Recent(NamedTuple):
+    scope: Scope
+    visitor_id: str
+    place: str
+    at_ms: int
+
+
+def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
+    """The greatest of these totals that a visit has reached in this epoch: not an import, nor a total set by hand."""
+    keys = [key(scope, value) for value in values]
+    found = map(json.loads, session.scalars(select(WebhookEvent.data).where(WebhookEvent.key.in_(keys))))
+    return max((each["milestone"] for each in found if each["epoch"] == base36(epoch)), default=None)
+
+
+def milestones_within(
+    session: Session, scope: Scope, began_ms: int | None, ended_ms: int | None, most: int
+) -> list[ReachedMilestone]:
+    """The newest `most` of a scope from `began_ms` on and before `ended_ms` (ms; None: no limit), the newest first."""
+    rows = select(WebhookEvent.data, WebhookEvent.at_ms)
+    rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type == REACHED)
+    if began_ms is not None:
+        rows = rows.where(WebhookEvent.at_ms >= began_ms)
+    if ended_ms is not None:
+        rows = rows.where(WebhookEvent.at_ms < ended_ms)
+    found = session.execute(rows.order_by(WebhookEvent.at_ms.desc(), WebhookEvent.id).limit(most))
+    return [ReachedMilestone(json.loads(row.data)["milestone"], row.at_ms) for row in found]
+
+
+def day_secret(session: Session, day: str) -> str | None:
+    return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one_or_none()
+
+
+def make_day_secret(session: Session, day: str, secret: str) -> str:
+    """Store `secret`, unless the day has one. Returns the secret of the day."""
+    session.execute(ADD_SECRET, {"day": day, "secret": secret})
+    return session.execute(select(DaySecret.secret).where(DaySecret.day == day)).scalar_one()
+
+
+def delete_day_secrets(session: Session, before: str) -> None:
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("PRAGMA secure_delete = ON"))  # overwrites the deleted bytes
+    session.execute(delete(DaySecret).where(DaySecret.day < before))
+
+
+def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
+    """The visits after `since_ms`, oldest first, without those of forgotten visitors. Reads backwards from the newest
+    row and stops at `since_ms`.
+
+    Raises LedgerUnavailable.
+    """
+    newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
+    found: list[Recent] = []
+    try:
+        with engine.connect() as connection:
+            rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MOST_ROWS))
+            for row in rows:
+                if row.at_ms <= since_ms:
+                    break
+                if row.visitor_id.startswith(DELETED):
+                    continue
+                for scope in {SITE, Scope(row.scope)}:  # a community's visit counts for the site, too
+                    found.append(Recent(scope, row.visitor_id, row.place, row.at_ms))
+    except (OperationalError, sqlite3.OperationalError) as error:
+        raise LedgerUnavailable from error
+    return found[::-1]
+
+
+def ids_of(session: Session, number: int | None) -> list[int]:
+    """The ids of the visits with this ordinal; several if a new epoch began with a lower total."""
+    if number is None or not 0 < number <= LARGEST_NUMBER:
+        return []
+    changes = select(func.sum(Adjustment.total_after - Adjustment.total_before)).where(Adjustment.scope == SITE)
+    by_place = changes.group_by(Adjustment.after_visit).order_by(Adjustment.after_visit)
+    offset, ids = 0, {number}
+    for change in session.scalars(by_place):  # an import makes one for each of its days
+        offset += int(change)
+        ids.add(number - offset)
+    return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids), Visit.ordinal == number)))
+
+
+def day_of(session: Session, ordinal: int) -> str | None:
+    """The day (YYYY-MM-DD) of the newest visit with this ordinal; None if it is folded or its visitor is forgotten."""
+    newest = max(ids_of(session, ordinal), default=None)
+    found = session.execute(select(Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
+    return None if found is None or found.visitor_id.startswith(DELETED) else found.day
