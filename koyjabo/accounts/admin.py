@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from flask import Response, request
+from flask import Response, request, url_for
+from flask_babel import gettext as _
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.user_admin import USER_ORDERS, UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
-from koyjabo.panel import questions
+from koyjabo.mail.outbox import Outbox
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
@@ -36,25 +38,25 @@ def user(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    _confirm(questions.promotion, user_id)
+    _confirm(_promotion, user_id)
     return _do(user_id, "promoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_ADMIN))
 
 
 @bp.post("/users/<user_id>/demote")
 def demote(user_id: str) -> Response:
-    _confirm(questions.demotion, user_id)
+    _confirm(_demotion, user_id)
     return _do(user_id, "demoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_MEMBER))
 
 
 @bp.post("/users/<user_id>/viewer")
 def make_viewer(user_id: str) -> Response:
-    _confirm(questions.viewing, user_id)
+    _confirm(_viewing, user_id)
     return _do(user_id, "made_viewer", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_VIEWER))
 
 
 @bp.post("/users/<user_id>/disable")
 def disable(user_id: str) -> Response:
-    _confirm(questions.disabling, user_id)
+    _confirm(_disabling, user_id)
     return _do(user_id, "disabled", lambda: current()[AccountServices].users.disable(me(), user_id))
 
 
@@ -65,14 +67,14 @@ def enable(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/second-factor/reset")
 def reset_second_factor(user_id: str) -> Response:
-    _confirm(questions.second_factor_reset, user_id)
+    _confirm(_second_factor_reset, user_id)
     reset = current()[AccountServices].users.reset_second_factor
     return _do(user_id, "second_factor_reset", lambda: reset(me(), user_id))
 
 
 @bp.post("/users/<user_id>/log-out")
 def log_out(user_id: str) -> Response:
-    _confirm(questions.logging_out, user_id)
+    _confirm(_logging_out, user_id)
     return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))
 
 
@@ -94,3 +96,70 @@ def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) 
     found = users.get(account, user_id)
     belongings = pagination.list_page(partial(users.communities_of, account, found.id), "admin.user", user_id=found.id)
     return page("user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem)
+
+
+def _promotion(user: UserLine) -> Question:
+    title = _("Make %(name)s a site admin?", name=_name(user))
+    effects = (_("This user can then see and change everything: visits, users, communities, and your own rights."),)
+    return Question(title, effects + _unproved(user), _("Give admin rights"), _page_of(user), typed=user.email)
+
+
+def _demotion(user: UserLine) -> Question:
+    effects = (_("The panel closes for this user at once. They keep their account and their own communities."),)
+    if user.is_admin:
+        title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
+    else:
+        title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
+    return Question(title, effects + _about_oneself(user), label, _page_of(user))
+
+
+def _viewing(user: UserLine) -> Question:
+    title = _("Make %(name)s a viewer of the panel?", name=_name(user))
+    effect = _("This user can see all pages of the panel, without emails and visitor IDs, and change nothing.")
+    lost = (_("Their admin rights end at once."),) if user.is_admin else ()
+    return Question(
+        title, (effect, *lost, *_unproved(user), *_about_oneself(user)), _("Make a viewer of the panel"), _page_of(user)
+    )
+
+
+def _disabling(user: UserLine) -> Question:
+    title = _("Disable the account of %(name)s?", name=_name(user))
+    explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
+    return Question(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
+
+
+def _logging_out(user: UserLine) -> Question:
+    title = _("Log %(name)s out everywhere?", name=_name(user))
+    effects = (_("This user has to log in again in every browser."), _ending(user))
+    return Question(title, effects + _about_oneself(user), _("Log out everywhere"), _page_of(user))
+
+
+def _second_factor_reset(user: UserLine) -> Question:
+    title = _("Reset the second factor of %(name)s?", name=_name(user))
+    explanation = _(
+        "For a user who has lost their phone and their recovery codes. Make sure that the request is really theirs. "
+        "They are logged out everywhere and can log in with the password alone."
+    )
+    return Question(title, (explanation, _ending(user)), _("Reset second factor"), _page_of(user))
+
+
+def _unproved(user: UserLine) -> tuple[str, ...]:
+    if user.verified_ms is not None or not current()[Outbox].is_on:
+        return ()
+    return (_("The email of this user is not confirmed: the account may be another person's."),)
+
+
+def _name(user: UserLine) -> str:
+    return f"{user.name} ({user.email})"
+
+
+def _page_of(user: UserLine) -> str:
+    return url_for("admin.user", user_id=user.id)
+
+
+def _ending(user: UserLine) -> str:
+    return str(_("Sessions that end: %(count)s", count=count(user.sessions)))
+
+
+def _about_oneself(user: UserLine) -> tuple[str, ...]:
+    return (_("This is your own account."),) if user.id == me().id else ()

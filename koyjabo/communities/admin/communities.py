@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from flask import Response, request
+from flask import Response, request, url_for
+from flask_babel import gettext as _
 
 from koyjabo.communities.api.requests import CommunityChangesBody
 from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
@@ -12,11 +13,11 @@ from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import community_forms, member_forms, online_people
 from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberProblem
-from koyjabo.panel import questions
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import confirm
+from koyjabo.webkit.forms.confirmation import Question, confirm
 from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import ListPage
@@ -65,7 +66,7 @@ def change_community(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
     found = current()[CommunityServices].directory.overview(me(), community_id)
-    confirm(questions.archiving(found))
+    confirm(_archiving(found))
     current()[CommunityServices].directory.archive(me(), community_id)
     return done("archived", "admin.community", found.community.name, community_id=community_id)
 
@@ -112,3 +113,13 @@ def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
     if found.archived_ms is not None or not me().is_admin:
         return []
     return member_forms.pending(me(), found.community.id)
+
+
+def _archiving(found: Overview) -> Question:
+    title = _("Archive %(name)s?", name=found.community.name)
+    explanation = _(
+        "The community is hidden from everyone, and its pages close. Its numbers and members are kept. You can restore "
+        "it later."
+    )
+    effects = (explanation, _("Members: %(count)s", count=count(found.members)))
+    return Question(title, effects, _("Archive"), url_for("admin.community", community_id=found.community.id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flask import Response, request
+from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from koyjabo.core.errors import InvalidInput, TotalWouldFall, UnknownVisitor
@@ -12,15 +12,16 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.admin.data_forms import VISITS, export_form, show
 from koyjabo.maintenance.jobs import EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
-from koyjabo.panel import questions
+from koyjabo.maintenance.total import Preview
 from koyjabo.visit_log.file_format import MIMETYPES
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import confirm
+from koyjabo.webkit.forms.confirmation import Question, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http.downloads import download
+from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel.form_fields import ErasureBody, TotalBody
 from koyjabo.webkit.panel.pages import me, while_admin
@@ -67,7 +68,7 @@ def erase_visitor() -> Response:
     try:
         if not any(map(erasure.is_known, (body.visitor_id, *hashes))):
             raise UnknownVisitor
-        confirm(questions.erasure(sum(map(erasure.count, (body.visitor_id, *hashes)))))
+        confirm(_erasure(sum(map(erasure.count, (body.visitor_id, *hashes)))))
         erasure.begin(me(), body.visitor_id, hashes)
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. It is in the list of visits, beside each visit.")
@@ -83,7 +84,7 @@ def set_total() -> Response:
         return show(422, total=form)
     total = current()[MaintenanceServices].total
     try:
-        confirm(questions.new_total(body, total.preview(me(), body.total, body.new_epoch)))
+        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch)))
         total.set_total(me(), body.total, body.reason, body.new_epoch)
     except InvalidInput as error:
         form.errors.update(error.details)
@@ -92,3 +93,35 @@ def set_total() -> Response:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return show(409, total=form)
     return done("total_set", "admin.data")
+
+
+def _new_total(body: TotalBody, preview: Preview) -> Question:
+    before, after = preview.totals
+    if after < before:
+        effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
+    elif body.new_epoch:
+        effect = _("A new count starts. All open pages show the new number at once.")
+    else:
+        effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
+    return Question(
+        _("Change the total to %(total)s?", total=count(after)),
+        (effect, _("Reason: %(reason)s", reason=body.reason)),
+        _("Change the total"),
+        url_for("admin.data"),
+        typed=count(after),
+        figures=(
+            (_("Now"), count(before)),
+            (_("After"), count(after)),
+            (_("Difference"), f"{'+' if after > before else ''}{count(after - before)}"),
+        ),
+        version=preview.version,
+    )
+
+
+def _erasure(visits: int) -> Question:
+    effects = (
+        _("This visitor's visits are summed up, and what identifies the visitor is deleted. All totals stay the same."),
+        _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
+    )
+    figures = ((_("Visits"), count(visits)),)
+    return Question(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)
