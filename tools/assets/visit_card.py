@@ -1,8 +1,8 @@
 """Draws the parts of the pictures that show a visit's number: `python tools/assets/visit_card.py`.
 
-Chromium draws the still parts, and each digit and each month by itself, as shades of grey. `visit_number/picture.py` puts
-them together, so that the server needs no font and no library to draw. Run it when the look is to change; the result is
-in git.
+Chromium draws the still parts, and each digit and each month by itself, as shades of grey. `visit_number/picture.py`
+puts them together, so that the server needs no font and no library to draw. Run it when the look is to change; the
+result is in git.
 """
 
 from __future__ import annotations
