@@ -25,7 +25,7 @@ Sums = list[int]
 """[visits, new visitors]"""
 
 
-class Assigned(NamedTuple):
+class AssignedToVisit(NamedTuple):
     """The columns of a visit that the ledger assigns. The others are fields of `NewVisit`."""
 
     id: int
@@ -45,9 +45,9 @@ class FirstVisit(NamedTuple):
     user_id: str | None
 
 
-SENT = stored_fields(Visit, NewVisit._fields, Assigned._fields)
-VISIT_COLUMNS = (*Assigned._fields, *SENT)
-"""Of the rows in `Plan.visits`."""
+SENT = stored_fields(Visit, NewVisit._fields, AssignedToVisit._fields)
+VISIT_COLUMNS = (*AssignedToVisit._fields, *SENT)
+"""Of the rows in `BatchPlan.visits`."""
 
 _sent = reader(NewVisit._fields, SENT)
 
@@ -71,7 +71,7 @@ class KnownRows:
 
 
 @dataclass(slots=True)
-class Plan:
+class BatchPlan:
     """Rows to write, and an outcome for each visit of the batch."""
 
     snapshot: dict[Scope, CounterSnapshot]
@@ -124,12 +124,12 @@ def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
     return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
 
 
-def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock, milestones: Milestones) -> Plan:
+def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
     """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
     Changes `known`: a key that occurs twice in one batch is a retry the second time.
     """
-    made = Plan(known.snapshot, known.people)
+    made = BatchPlan(known.snapshot, known.people)
     site = known.snapshot[SITE]
     newest, offset = site.visits, site.total - site.visits
     for visit, visit_id in batch:
@@ -151,12 +151,12 @@ def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock, mile
 
 
 def _add_visit(
-    made: Plan, visit: NewVisit, visit_id: str, number: int, offset: int, known: KnownRows, clock: Clock
+    made: BatchPlan, visit: NewVisit, visit_id: str, number: int, offset: int, known: KnownRows, clock: Clock
 ) -> Numbers:
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
     known.day_visits[day] = day_number = known.day_visits.get(day, 0) + 1
-    assigned = Assigned(number, ordinal, visit_id, day, hour_s, day_number)
+    assigned = AssignedToVisit(number, ordinal, visit_id, day, hour_s, day_number)
     made.visits.append((*assigned, *_sent(visit)))
     made.newest = visit
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
@@ -180,7 +180,7 @@ def _count(sums: dict[At, Sums], at: At, is_new: bool) -> None:
     entry[1] += is_new
 
 
-def _advance(made: Plan, clock: Clock, milestones: Milestones) -> None:
+def _advance(made: BatchPlan, clock: Clock, milestones: Milestones) -> None:
     """Update the figures of every scope that this batch changes."""
     now_ms = clock.now_ms()
     for scope, (visits, new_visitors) in made.touched.items():

@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.counting import daily_people_postgres
-from koyjabo.counting.batch_plan import VISIT_COLUMNS, Counted, FirstVisit, Plan, plan
+from koyjabo.counting.batch_plan import VISIT_COLUMNS, BatchPlan, Counted, FirstVisit, plan
 from koyjabo.counting.look_up_postgres import look_up
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
@@ -31,7 +31,7 @@ Outcome = Counted | KoyJaboError
 """How a visit was counted, or its error."""
 
 
-class Planned(NamedTuple):
+class PlannedVisits(NamedTuple):
     """The rows that a transaction would write."""
 
     transaction: int  # its number on the server
@@ -76,7 +76,7 @@ class PostgresStore:
         self._milestones = milestones
         self._writing: Any = None
         self._reading: Any = None
-        self._planned: Planned | None = None
+        self._planned: PlannedVisits | None = None
 
     def writing(self) -> AbstractContextManager[object]:
         """Holds nothing: servers queue at the lock of the counter row."""
@@ -97,7 +97,7 @@ class PostgresStore:
                 raise
         return self._attempt(batch, self._planned).receipts()
 
-    def _attempt(self, batch: list[tuple[NewVisit, str]], first: Planned | None = None) -> Plan:
+    def _attempt(self, batch: list[tuple[NewVisit, str]], first: PlannedVisits | None = None) -> BatchPlan:
         """`first` is the plan of an attempt that may have been committed."""
         if self._writing is None:
             self._writing = connect(self._url)
@@ -107,7 +107,7 @@ class PostgresStore:
                 made = plan(batch, known, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction):
                     made.outcomes = first.outcomes
-                self._planned = Planned(transaction, made.outcomes)
+                self._planned = PlannedVisits(transaction, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
         except BaseException:
@@ -146,7 +146,7 @@ class PostgresStore:
         close(self._reading)
 
 
-def _message(made: Plan) -> tuple[str, list[Any]]:
+def _message(made: BatchPlan) -> tuple[str, list[Any]]:
     """The writes of a plan and the commit, as one message with its parameters."""
     if not made.visits:
         return COMMIT, []

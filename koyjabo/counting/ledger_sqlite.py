@@ -15,7 +15,17 @@ from typing import Any
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.counting import daily_people_sqlite
-from koyjabo.counting.batch_plan import VISIT_COLUMNS, FirstVisit, KnownRows, Plan, asked, keys, other_days, plan, users
+from koyjabo.counting.batch_plan import (
+    VISIT_COLUMNS,
+    BatchPlan,
+    FirstVisit,
+    KnownRows,
+    asked,
+    keys,
+    other_days,
+    plan,
+    users,
+)
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
@@ -131,7 +141,7 @@ class SqliteStore:
         assert self._writing is not None
         return dict(self._writing.execute(DAYS, (json.dumps(days),))) if days else {}
 
-    def _write(self, made: Plan) -> None:
+    def _write(self, made: BatchPlan) -> None:
         assert self._writing is not None
         execute = self._writing.execute
         execute(ADD_VISITS, (json.dumps(made.visits),))

@@ -33,7 +33,7 @@ class ReachedMilestone(NamedTuple):
     at_ms: int
 
 
-class Recent(NamedTuple):
+class RecentVisit(NamedTuple):
     scope: Scope
     visitor_id: str
     place: str
@@ -77,14 +77,14 @@ def delete_day_secrets(session: Session, before: str) -> None:
     session.execute(delete(DaySecret).where(DaySecret.day < before))
 
 
-def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
+def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     """The visits after `since_ms`, oldest first, without those of forgotten visitors. Reads backwards from the newest
     row and stops at `since_ms`.
 
     Raises LedgerUnavailable.
     """
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
-    found: list[Recent] = []
+    found: list[RecentVisit] = []
     try:
         with engine.connect() as connection:
             rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MOST_ROWS))
@@ -94,7 +94,7 @@ def recent_visits(engine: Engine, since_ms: int) -> list[Recent]:
                 if row.visitor_id.startswith(DELETED):
                     continue
                 for scope in {SITE, Scope(row.scope)}:  # a community's visit counts for the site, too
-                    found.append(Recent(scope, row.visitor_id, row.place, row.at_ms))
+                    found.append(RecentVisit(scope, row.visitor_id, row.place, row.at_ms))
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
     return found[::-1]

@@ -5,7 +5,7 @@ Imports & exports (since Community Edition 2.1).
 
 Of Google Analytics, they are its sessions: in the CSV of an exploration with the dimension Date and the metric
 Sessions, or of a report whose chart shows Sessions by "Nth day". Comments (#) and blank lines part its sections. The
-names of columns are in the language of the user. Days are in the time zone of the site there.
+names of columns are in the language of the user. DaySums are in the time zone of the site there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ NO_SESSIONS = (
 )
 
 
-class Days:
+class DaySums:
     """The visits of each day of a file, YYYY-MM-DD, up to `today`."""
 
     def __init__(self, today: str) -> None:
@@ -87,7 +87,7 @@ def _number(text: str) -> int:
     return number
 
 
-def read_plausible(export: Export, days: Days, report: Report) -> None:
+def read_plausible(export: Export, days: DaySums, report: Report) -> None:
     """Raises UnusableExport."""
     found = False
     for table in export.tables():
@@ -103,7 +103,7 @@ def read_plausible(export: Export, days: Days, report: Report) -> None:
         raise UnusableExport(NO_VISITORS)
 
 
-def read_google_analytics(export: Export, days: Days, report: Report) -> None:
+def read_google_analytics(export: Export, days: DaySums, report: Report) -> None:
     """Raises UnusableExport."""
     found = False
     for member in export.members:

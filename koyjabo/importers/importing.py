@@ -16,7 +16,7 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.counting.records import NewVisit
 from koyjabo.importers import day_exports, goatcounter, sums_queries, umami
-from koyjabo.importers.day_exports import Days
+from koyjabo.importers.day_exports import DaySums
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
 from koyjabo.importers.report import Report, Summed
@@ -26,13 +26,13 @@ from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.visit_log import import_queries, importing
-from koyjabo.visit_log.import_file import Line
+from koyjabo.visit_log.import_file import ImportedLine
 
 VISITS: dict[str, Callable[[Export, FirstViews, Report], None]] = {
     "umami": umami.read,
     "goatcounter": goatcounter.read,
 }
-SUMS: dict[str, Callable[[Export, Days, Report], None]] = {
+SUMS: dict[str, Callable[[Export, DaySums, Report], None]] = {
     "plausible": day_exports.read_plausible,
     "ga4": day_exports.read_google_analytics,
 }
@@ -80,10 +80,10 @@ def _import_visits(source: Source, clock: Clock, progress: ReportProgress, even_
     return report
 
 
-def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[Line]:
+def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[ImportedLine]:
     for view in views.in_order():
         advance(1)
-        yield Line(view.number, _visit(view, program))
+        yield ImportedLine(view.number, _visit(view, program))
 
 
 def _visit(view: PageView, program: str) -> NewVisit:
@@ -97,7 +97,7 @@ def _visit(view: PageView, program: str) -> NewVisit:
 
 def _import_sums(source: Source, clock: Clock, progress: ReportProgress) -> Report:
     """In one transaction."""
-    report, days = Report(), Days(clock.today())
+    report, days = Report(), DaySums(clock.today())
     with progress(source.size, "Reading, bytes") as advance:
         SUMS[source.program](Export(source.file, source.name, report, advance), days, report)
     with importing.alone() as fence, import_queries.exclusive(fence) as session:

@@ -24,7 +24,7 @@ from koyjabo.database import engine
 from koyjabo.database.exclusive import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.maintenance import backup_file, backup_queries
-from koyjabo.maintenance.backup_file import Head, Piece, UnusableBackup
+from koyjabo.maintenance.backup_file import Head, TablePiece, UnusableBackup
 from koyjabo.maintenance.health.queries import BACKUP
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
@@ -112,7 +112,7 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 
 def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> None:
-    writer = backup_file.Writer(file)
+    writer = backup_file.BackupWriter(file)
     writer.head(head)
     for table in backup_queries.tables():
         writer.table(table.name, [column.name for column in table.columns])
@@ -172,7 +172,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     return head
 
 
-def _table(piece: Piece) -> Any:
+def _table(piece: TablePiece) -> Any:
     """The table for these rows. Columns may be missing, as in an older version, if they have a default."""
     table = backup_queries.fitting(piece.table, piece.columns)
     if table is None:
@@ -186,7 +186,7 @@ def _table(piece: Piece) -> Any:
 
 
 @contextmanager
-def _fitting(piece: Piece) -> Iterator[None]:
+def _fitting(piece: TablePiece) -> Iterator[None]:
     try:
         yield
     except ValueError:

@@ -47,7 +47,7 @@ class Head(NamedTuple):
     rows: dict[str, int]  # by table
 
 
-class Piece(NamedTuple):
+class TablePiece(NamedTuple):
     """Some rows of a table, in the order of its columns."""
 
     table: str
@@ -55,7 +55,7 @@ class Piece(NamedTuple):
     rows: list[list[Any]]
 
 
-class Writer:
+class BackupWriter:
     """Writes one backup: `head`, then for each table `table` and `rows`, then `end`."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -92,7 +92,7 @@ def head(path: Path) -> Head:
         return _head(next(found, b""))
 
 
-def pieces(path: Path) -> Iterator[Piece]:
+def pieces(path: Path) -> Iterator[TablePiece]:
     """Yields all rows, table by table. Raises UnusableBackup as soon as a problem is found, which may be at the end: do
     not commit the rows before it has ended.
     """
@@ -108,7 +108,7 @@ class _Body:
         self._counted: Tally[str] = Tally()
         self._table, self._columns = "", [""]
 
-    def read(self, found: Iterator[bytes]) -> Iterator[Piece]:
+    def read(self, found: Iterator[bytes]) -> Iterator[TablePiece]:
         waiting: list[list[Any]] = []
         size = 0
         for line in found:
@@ -131,9 +131,9 @@ class _Body:
                 self._counted[self._table] = 0
         raise UnusableBackup(CUT_OFF)
 
-    def _piece(self, rows: list[list[Any]]) -> Piece:
+    def _piece(self, rows: list[list[Any]]) -> TablePiece:
         self._counted[self._table] += len(rows)
-        return Piece(self._table, self._columns, rows)
+        return TablePiece(self._table, self._columns, rows)
 
     def _check(self, end: dict[str, Any], more: bytes) -> None:
         is_whole = end["sha256"] == self._hash.hexdigest() and self._announced == end["rows"] == dict(self._counted)

@@ -35,7 +35,7 @@ class Rollup(NamedTuple):
         return cls(model.__tablename__, *key_and_sums(model), read, select)
 
 
-class Check(NamedTuple):
+class Invariant(NamedTuple):
     """Another invariant: `select` counts the rows in a piece of `read` that contradict `table`. The statements `repair`
     put that right.
     """
@@ -160,20 +160,20 @@ ROLLUPS = (
     Rollup.of(HourlyPeople, "people", HOURS),
 )
 LEDGER_CHECKS = (
-    Check("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
-    Check("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
+    Invariant("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
+    Invariant("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
 )
 FACT_CHECKS = (
-    Check("visit_facts", "visits differ from their facts", "visits", recount_queries.DIFFERENT),
-    Check("visit_facts", "are of visits that are not there", "visits", recount_queries.WITHOUT_VISIT),
+    Invariant("visit_facts", "visits differ from their facts", "visits", recount_queries.DIFFERENT),
+    Invariant("visit_facts", "are of visits that are not there", "visits", recount_queries.WITHOUT_VISIT),
 )
-ABSENCES = Check("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
+ABSENCES = Invariant("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
 CHECKS = (
     *LEDGER_CHECKS,
     *FACT_CHECKS,
-    Check("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),
+    Invariant("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),
     ABSENCES,
-    Check("people", "have a last day that is not the last of their days", "people", LAST_DAYS, REPAIR_PEOPLE),
-    Check("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),
-    Check("conversions", "are of visitors who are not known as that user", "people", CONVERSIONS),
+    Invariant("people", "have a last day that is not the last of their days", "people", LAST_DAYS, REPAIR_PEOPLE),
+    Invariant("people", "visitors are anonymous, but are users or are not listed", "people", ANONYMOUS),
+    Invariant("conversions", "are of visitors who are not known as that user", "people", CONVERSIONS),
 )

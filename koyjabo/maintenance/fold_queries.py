@@ -46,7 +46,7 @@ ON CONFLICT (name) DO UPDATE SET day = excluded.day
 """)
 
 
-class Piece(NamedTuple):
+class FoldedPiece(NamedTuple):
     """How many rows were folded, and the last id that was read."""
 
     folded: int
@@ -76,7 +76,7 @@ def begin(session: Session, first_kept: str, after: int, last: int) -> None:
         state_queries.changed(session)
 
 
-def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> Piece:
+def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> FoldedPiece:
     """Fold the visits of days before `first_kept` among the next `size` rows, with ids over `after` and up to `last`,
     after `begin`.
 
@@ -87,9 +87,9 @@ def fold_old(session: Session, first_kept: str, after: int, last: int, size: int
     folding_queries.require_read(session, last)
     upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "size": size}).scalar_one()
     if upto is None:
-        return Piece(0, last)
+        return FoldedPiece(0, last)
     folding_queries.remove_facts(session, first_kept, after, upto)
-    return Piece(_fold(session, FOLD_OLD, {"after": after, "upto": upto, "first_kept": first_kept}), upto)
+    return FoldedPiece(_fold(session, FOLD_OLD, {"after": after, "upto": upto, "first_kept": first_kept}), upto)
 
 
 def _fold(session: Session, statements: tuple[TextClause, ...], parameters: dict[str, Any]) -> int:

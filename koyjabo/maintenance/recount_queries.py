@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.runtime import Advance
 from koyjabo.maintenance import derived_tables_queries as derived
-from koyjabo.maintenance.derived_tables_queries import Check, Rollup
+from koyjabo.maintenance.derived_tables_queries import Invariant, Rollup
 from koyjabo.models import SITE
 from koyjabo.reports.projection.recount_queries import problems as wrong_sums
 
@@ -57,7 +57,7 @@ class RecountResult(NamedTuple):
 def recount(connection: Connection, advance: Advance) -> RecountResult:
     """Find every way in which the visits, the counters and the other derived tables disagree."""
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
-    faults: Counter[Check] = Counter()
+    faults: Counter[Invariant] = Counter()
     for table in derived.PIECES:
         for piece in pieces(connection, table):
             _count(connection, table, piece, sums)
@@ -102,7 +102,7 @@ def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]
 
 
 def _result(
-    connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Check], insights: list[str]
+    connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Invariant], insights: list[str]
 ) -> RecountResult:
     newest, by_scope = newest_id(connection, "visits"), _no_sums()
     for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():

@@ -16,7 +16,7 @@ class Totals(NamedTuple):
     after: int
 
 
-class Count(NamedTuple):
+class SiteCount(NamedTuple):
     """The site's count. Visits change `total` and `visits` alike."""
 
     total: int
@@ -24,9 +24,9 @@ class Count(NamedTuple):
     epoch: int  # ms
 
 
-def read_count(session: Session) -> Count:
+def read_count(session: Session) -> SiteCount:
     row = session.execute(select(Counter.total, Counter.visits, Counter.epoch).where(Counter.scope == SITE)).one()
-    return Count._make(row)
+    return SiteCount._make(row)
 
 
 def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:

@@ -53,19 +53,19 @@ class BadLine(KoyJaboError):
     """A line that is not a valid visit."""
 
     def __init__(self, number: int, why: str) -> None:
-        super().__init__(f"Line {number}: {why}.")
+        super().__init__(f"ImportedLine {number}: {why}.")
         self.number = number
         self.why = why
 
 
-class Line(NamedTuple):
+class ImportedLine(NamedTuple):
     """A visit, and the number of the line on which it ends."""
 
     number: int
     visit: NewVisit
 
 
-def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], None]) -> Iterator[Line]:
+def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], None]) -> Iterator[ImportedLine]:
     """Yields the visits of a file. Calls `advance` with the number of bytes read since the last call. Raises BadLine.
 
     A visit without a `visit_id` gets one derived from its line, so that a repeated import recognises it.
@@ -73,7 +73,9 @@ def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], No
     rows = _csv if kind == file_format.CSV else _json_lines
     for number, values in rows(_decoded(file, advance)):
         try:
-            yield Line(number, _visit({ALIASES.get(name, name): value for name, value in values.items()}, number, zone))
+            yield ImportedLine(
+                number, _visit({ALIASES.get(name, name): value for name, value in values.items()}, number, zone)
+            )
         except ValueError as error:
             raise BadLine(number, str(error)) from None
         except RecursionError:

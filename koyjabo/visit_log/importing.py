@@ -25,7 +25,7 @@ from koyjabo.database.id_order import DISORDER_MS
 from koyjabo.database.lease import Fence
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
-from koyjabo.visit_log.import_file import BadLine, Line
+from koyjabo.visit_log.import_file import BadLine, ImportedLine
 
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
@@ -75,7 +75,7 @@ def import_visits(
 
 
 def import_lines(
-    lines: Iterator[Line], clock: Clock, even_folded: bool, refuse: Callable[[BadLine], None], **details: str
+    lines: Iterator[ImportedLine], clock: Clock, even_folded: bool, refuse: Callable[[BadLine], None], **details: str
 ) -> Imported:
     """As `import_visits`, for visits read by another program's format. `refuse` is called with a line whose visit
     cannot be counted, which ends the import if it raises that error. `details` are for the audit log.
@@ -122,7 +122,7 @@ class _Importing:
         import_queries.begin(fence)
         self._folded_days = set() if even_folded else import_queries.folded_days()
 
-    def write(self, lines: Iterator[Line]) -> None:
+    def write(self, lines: Iterator[ImportedLine]) -> None:
         bad: list[BadLine] = []
         usable = self._usable(lines, bad)
         while batch := list(islice(usable, BATCH)):
@@ -132,7 +132,7 @@ class _Importing:
         if bad:
             raise bad[0]
 
-    def _usable(self, lines: Iterator[Line], bad: list[BadLine]) -> Iterator[Line]:
+    def _usable(self, lines: Iterator[ImportedLine], bad: list[BadLine]) -> Iterator[ImportedLine]:
         """Yields the usable lines. Ends with the first BadLine that is raised, which it appends to `bad`."""
         try:
             for line in lines:
@@ -151,7 +151,7 @@ class _Importing:
             return "at is in the future"
         return FOLDED_DAY if self._clock.bucket(visit.at_ms).day in self._folded_days else None
 
-    def _commit(self, batch: list[Line]) -> bool:
+    def _commit(self, batch: list[ImportedLine]) -> bool:
         """Commit a batch. Returns whether others_wrote have registered visits since the last one."""
         try:
             with self._store.writing():
@@ -167,7 +167,7 @@ class _Importing:
                 raise BadLine(line.number, UNKNOWN_COMMUNITY)
         return others_wrote
 
-    def _check_order(self, written: Iterable[tuple[Line, Any]], new: int) -> bool:
+    def _check_order(self, written: Iterable[tuple[ImportedLine, Any]], new: int) -> bool:
         expected = self._visits + new
         for line, outcome in written:
             if isinstance(outcome, Receipt):

@@ -11,7 +11,9 @@ from support.models.people_model import AYESHA, HERE, HOUR_MS, KARIM, NILA, STAR
 from support.runs.short_run import EVERYTHING
 
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE
+from koyjabo.reports.services import PeopleServices
 
 
 @pytest.fixture
@@ -62,20 +64,24 @@ def other_server(world):
 def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
     servers = [world.site.services, other_server.services]
 
-    def visit(round_: int, number: int) -> None:
+    def register(round_: int, number: int) -> None:
         scope, at_ms = (HERE, THERE)[number % 2], world.time.ms + number % 3 * 24 * HOUR_MS
-        servers[number % 2].counting.visits.register(NewVisit(f"v{round_}-{number // 2 % 4}", None, scope, at_ms=at_ms))
+        servers[number % 2][CountingServices].visits.register(
+            NewVisit(f"v{round_}-{number // 2 % 4}", None, scope, at_ms=at_ms)
+        )
 
     def convert(round_: int, number: int) -> None:
         server = number // 4 % 2  # and each visitor with another user there
-        servers[server].analytics.reports.convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
+        servers[server][PeopleServices].reports.convert((AYESHA, KARIM)[server], f"v{round_}-{number % 4}")
 
     def attend(round_: int, number: int) -> None:
-        servers[number // 2 % 2].analytics.reports.attend((HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms)
+        servers[number // 2 % 2][PeopleServices].reports.attend(
+            (HERE, THERE)[number % 2], [AYESHA, KARIM], world.time.ms
+        )
 
     with ThreadPoolExecutor(16) as threads:
         for round_ in range(ROUNDS):
-            work = [each for each in (visit, convert, visit, attend) for _ in range(2)]
+            work = [each for each in (register, convert, register, attend) for _ in range(2)]
             jobs = [threads.submit(each, round_, number) for number in range(16) for each in work]
             for job in jobs:
                 job.result()

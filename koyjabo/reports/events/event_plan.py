@@ -39,7 +39,7 @@ SumKey = tuple[str, str, str, str]
 """(scope, dimension, period, value), as `projection.encoding` writes values"""
 
 
-class Assigned(NamedTuple):
+class AssignedToEvent(NamedTuple):
     """The columns of an event that the ledger assigns. The others are fields of `NewEvent`."""
 
     id: int
@@ -50,15 +50,15 @@ class Assigned(NamedTuple):
     props: str | None
 
 
-SENT = stored_fields(Event, NewEvent._fields, Assigned._fields)
-EVENT_COLUMNS = (*Assigned._fields, *SENT)
-"""Of the rows in `Plan.rows`."""
+SENT = stored_fields(Event, NewEvent._fields, AssignedToEvent._fields)
+EVENT_COLUMNS = (*AssignedToEvent._fields, *SENT)
+"""Of the rows in `EventPlan.rows`."""
 
 _sent = reader(NewEvent._fields, SENT)
 
 
 @dataclass(slots=True)
-class KnownRows:
+class KnownEvents:
     """The rows that the database already has for a batch, read under the lock of the writers of events."""
 
     newest: int  # the greatest id that an event ever had
@@ -68,7 +68,7 @@ class KnownRows:
 
 
 @dataclass(slots=True)
-class Plan:
+class EventPlan:
     """Rows to write, and the result for each event of each request."""
 
     rows: list[Row] = field(default_factory=list)  # of EVENT_COLUMNS
@@ -104,9 +104,9 @@ def visitors(batch: list[NewEvents]) -> list[str]:
     return list({event.visitor_id for request in batch for event in request})
 
 
-def plan(batch: list[NewEvents], known: KnownRows, clock: Clock) -> Plan:
+def plan(batch: list[NewEvents], known: KnownEvents, clock: Clock) -> EventPlan:
     """Assign an id to each new event. Changes `known`: a key that occurs twice is a retry the second time."""
-    made = Plan()
+    made = EventPlan()
     for request in batch:
         made.grown.append(0)
         made.added.append([])
@@ -115,7 +115,7 @@ def plan(batch: list[NewEvents], known: KnownRows, clock: Clock) -> Plan:
     return made
 
 
-def _find(made: Plan, event: NewEvent, known: KnownRows, clock: Clock) -> Found:
+def _find(made: EventPlan, event: NewEvent, known: KnownEvents, clock: Clock) -> Found:
     key = (event.visitor_id, event.event_id)
     stored = known.ids.get(key)
     if stored is None and event.other_key:
@@ -127,7 +127,7 @@ def _find(made: Plan, event: NewEvent, known: KnownRows, clock: Clock) -> Found:
     visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
     day, hour_s = clock.bucket(event.at_ms)
     props = stored_bytes.props_text(event)
-    made.rows.append((*Assigned(known.newest, visit_id, scope, day, hour_s, props), *_sent(event)))
+    made.rows.append((*AssignedToEvent(known.newest, visit_id, scope, day, hour_s, props), *_sent(event)))
     made.grown[-1] += stored_bytes.of_row(event, props)
     for each in {SITE, scope}:
         made.added[-1].extend((each, *counted) for counted in _counted(event, day, hour_s))

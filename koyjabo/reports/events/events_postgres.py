@@ -20,7 +20,7 @@ from koyjabo.database.json_rows import adding, postgres_insert
 from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
 from koyjabo.models import Event, EventSum
 from koyjabo.reports.events import sum_limits
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS, Found, KnownRows, Plan, SumKey, keys, plan, visitors
+from koyjabo.reports.events.event_plan import EVENT_COLUMNS, EventPlan, Found, KnownEvents, SumKey, keys, plan, visitors
 from koyjabo.reports.events.event_queries import EVENTS_LOCK, newest_visit
 from koyjabo.reports.events.records import NewEvents, Recorded
 from koyjabo.reports.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
@@ -55,7 +55,7 @@ ADD = postgres_insert(Event, EVENT_COLUMNS) + postgres_insert(EventSum, conflict
 COMMIT = "COMMIT"
 
 
-class Planned(NamedTuple):
+class PlannedEvents(NamedTuple):
     """The rows that a transaction would write."""
 
     transaction: int  # its number on the server
@@ -71,7 +71,7 @@ class PostgresEventStore:
         self._url = url
         self._clock = clock
         self._connection: Any = None
-        self._planned: Planned | None = None
+        self._planned: PlannedEvents | None = None
         self._sums = KnownSums()
 
     def writing(self) -> AbstractContextManager[object]:
@@ -92,7 +92,7 @@ class PostgresEventStore:
                 raise
         return self._attempt(batch, self._planned).recorded()
 
-    def _attempt(self, batch: list[NewEvents], first: Planned | None = None) -> Plan:
+    def _attempt(self, batch: list[NewEvents], first: PlannedEvents | None = None) -> EventPlan:
         """`first` is what an attempt has planned of which it is not known whether it was committed."""
         if self._connection is None:
             self._connection = connect(self._url)
@@ -103,7 +103,7 @@ class PostgresEventStore:
                 sum_limits.limit(made, sums, partial(_look_up_sums, cursor))
                 if first and was_committed(cursor, first.transaction):
                     made.found = first.found
-                self._planned = Planned(transaction, made.found)
+                self._planned = PlannedEvents(transaction, made.found)
                 cursor.execute(*_message(made))
         except BaseException:
             close(self._connection)
@@ -116,19 +116,19 @@ class PostgresEventStore:
         close(self._connection)
 
 
-def _message(made: Plan) -> tuple[str, list[str]]:
+def _message(made: EventPlan) -> tuple[str, list[str]]:
     """The writes of a plan and the commit, with their parameters."""
     if not made.rows:
         return COMMIT, []
     return ADD + COMMIT, [json.dumps(made.rows), json.dumps(made.sum_rows())]
 
 
-def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownRows]:
+def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownEvents]:
     """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number, and the rows."""
     events, people = keys(batch), visitors(batch)
     cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
     transaction, newest, changes, ids, visits = cursor.fetchone()
-    return transaction, KnownRows(
+    return transaction, KnownEvents(
         newest=newest,
         changes=changes,
         ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},

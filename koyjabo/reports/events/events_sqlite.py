@@ -13,7 +13,7 @@ from koyjabo.database.json_rows import adding, sqlite_insert
 from koyjabo.database.sqlite import FileLock, connect
 from koyjabo.models import Event, EventSum
 from koyjabo.reports.events import sum_limits
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS, KnownRows, SumKey, keys, plan, visitors
+from koyjabo.reports.events.event_plan import EVENT_COLUMNS, KnownEvents, SumKey, keys, plan, visitors
 from koyjabo.reports.events.event_queries import newest_visit
 from koyjabo.reports.events.records import NewEvents, Recorded
 from koyjabo.reports.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
@@ -82,11 +82,11 @@ class SqliteEventStore:
         sums.add(*made.sums)
         return made.recorded()
 
-    def _known(self, batch: list[NewEvents]) -> KnownRows:
+    def _known(self, batch: list[NewEvents]) -> KnownEvents:
         assert self._connection is not None
         wanted = (json.dumps(keys(batch)), json.dumps(visitors(batch)))
         newest, changes, stored, visits = self._connection.execute(LOOK_UP, wanted).fetchone()
-        return KnownRows(
+        return KnownEvents(
             newest=newest,
             changes=changes,
             ids={(visitor, event): number for visitor, event, number in json.loads(stored)},

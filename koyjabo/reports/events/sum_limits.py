@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from koyjabo.reports.events import stored_bytes
-from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, PROPERTY, REST, Plan, SumKey
+from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, PROPERTY, REST, EventPlan, SumKey
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.projection.encoding import OTHER
 
@@ -65,7 +65,7 @@ class KnownSums:
         self._hashes.update(map(hash, keys))
 
 
-def limit(made: Plan, known: KnownSums, look_up: LookUp) -> None:
+def limit(made: EventPlan, known: KnownSums, look_up: LookUp) -> None:
     """Let values beyond the limits add to OTHER, and add what new sums take to the bytes of their requests."""
     unknown = [key for key in made.sums if key not in known]
     if unknown:
@@ -89,7 +89,7 @@ def _other(group: Group) -> SumKey:
 
 
 class _Limits:
-    def __init__(self, made: Plan, known: KnownSums, unknown: list[SumKey], look_up: LookUp) -> None:
+    def __init__(self, made: EventPlan, known: KnownSums, unknown: list[SumKey], look_up: LookUp) -> None:
         self._made = made
         self._known = known
         pairs = {pair for key in unknown if (pair := _pair(key)) and pair not in known}
