@@ -16,7 +16,7 @@ from koyjabo.accounts.second_factor.passkeys import Passkeys
 from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.user_admin import Users
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.webkit.login.jwt import Tokens

@@ -10,7 +10,7 @@ from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.cluster.cluster import open_cluster
 from koyjabo.communities import services as communities
 from koyjabo.communities.services import CommunityServices

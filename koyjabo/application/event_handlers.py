@@ -46,6 +46,8 @@ def connect(services: Services) -> None:
     signals.visitor_forgotten.connect(handlers.forget, weak=False)
     signals.visitor_forgotten.connect(handlers.publish_forgotten, weak=False)
 
+    signals.redis_returned.connect(handlers.resend, weak=False)
+
     signals.visitor_identified.connect(handlers.convert, weak=False)
     signals.visitor_converted.connect(handlers.announce_conversion, weak=False)
 
@@ -70,6 +72,10 @@ class Handlers:
 
     def publish_site_stats(self, scope: Scope) -> None:
         self._communities.stats_rooms.changed(self._visits.site)
+
+    def resend(self, _: object) -> None:
+        for call in self._presence.resend:
+            call()
 
     def record_peak(self, scope: Scope) -> None:
         online = self._presence.members.online(scope)

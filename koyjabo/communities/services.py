@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from koyjabo.accounts.services import AccountServices
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.attendance_log import AttendanceLog

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.core.extensions import db
 from koyjabo.counting import milestones
 from koyjabo.counting.anonymity import Anonymity

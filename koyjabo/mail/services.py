@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance.erasure import Erasure

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.observability.gauges import Gauges, Values
 from koyjabo.observability.metrics import Metrics, shared_folder, worker_place
 from koyjabo.observability.reconnections import Reconnections

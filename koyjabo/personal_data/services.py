@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.personal_data.deletion import AccountDeletion
 from koyjabo.personal_data.export import AccountExport
 

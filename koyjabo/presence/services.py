@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import OnlineMembers
@@ -28,18 +29,20 @@ class PresenceServices:
     active_peak: ActivePeak
     peaks: Peaks
     arrivals: ArrivalLog
+    resend: tuple[Callable[[], None], ...]  # to call when Redis answers again
 
 
 class Stores(NamedTuple):
     active_visitors: ActiveVisitors
     members: OnlineMembers
     matcher: VisitMatcher
+    resend: tuple[Callable[[], None], ...] = ()
 
 
 def build(base: Base) -> PresenceServices:
     settings = base.settings
     stores = _in_redis(base, base.cluster.redis) if base.cluster.redis else _in_memory(base)
-    active_visitors, members, matcher = stores
+    active_visitors, members, matcher, resend = stores
     sockets = VisitorSockets(
         active_visitors,
         base.clock,
@@ -55,6 +58,7 @@ def build(base: Base) -> PresenceServices:
         active_peak=ActivePeak(base.database, base.clock, base.runtime, active_visitors),
         peaks=Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count),
         arrivals=ArrivalLog(base.clock),
+        resend=resend,
     )
 
 
@@ -72,6 +76,5 @@ def _in_redis(base: Base, redis: SharedRedis) -> Stores:
     window_s, grace_s = base.settings.active_window_seconds, base.settings.leave_grace_seconds
     active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)
     members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send)
-    base.signals.redis_returned.connect(lambda _: active_visitors.resend(), weak=False)
-    base.signals.redis_returned.connect(lambda _: members.resend(), weak=False)
-    return Stores(active_visitors, members, RedisVisitMatcher(*redis, window_s))
+    resend = (active_visitors.resend, members.resend)
+    return Stores(active_visitors, members, RedisVisitMatcher(*redis, window_s), resend)

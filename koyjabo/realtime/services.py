@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.cluster.bus import Bus, NullBus
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.live_stats import LiveStats

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from koyjabo.accounts.services import AccountServices
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.database.free_space import FreeSpace

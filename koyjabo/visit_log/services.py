@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from koyjabo.base import Base
+from koyjabo.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.accounts.api.auth import WRONG, empty
+from koyjabo.accounts.api.auth import WITH_BODY, WRONG, empty
 from koyjabo.accounts.login import second_step
 from koyjabo.accounts.login.second_factor_requests import CreationAnswer, PasskeyAnswer, PasskeyBody, ProofBody
 from koyjabo.accounts.services import AccountServices
@@ -12,7 +12,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import ListOf, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN, WITH_BODY
+from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
 from koyjabo.webkit.schemas.responses import answer, list_answer
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.accounts.api.auth import tokens_answer
+from koyjabo.accounts.api.auth import WITH_BODY, tokens_answer
 from koyjabo.accounts.login import second_step
 from koyjabo.accounts.login.requests import TokensAnswer
 from koyjabo.accounts.login.second_factor_requests import (
@@ -20,7 +20,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import describe
-from koyjabo.webkit.openapi.refusals import TOKEN, WITH_BODY
+from koyjabo.webkit.openapi.refusals import TOKEN
 from koyjabo.webkit.schemas.responses import answer
 
 EXPIRED = "the code or the passkey is wrong, or the step is over"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.accounts.api.auth import WRONG, empty, enrolled_answer
+from koyjabo.accounts.api.auth import WITH_BODY, WRONG, empty, enrolled_answer
 from koyjabo.accounts.login import log_in, second_step
 from koyjabo.accounts.login.second_factor_requests import (
     CodeBody,
@@ -18,7 +18,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import OneOf, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN, WITH_BODY
+from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
 from koyjabo.webkit.schemas.responses import answer
 
 NONE_THERE = "there is nothing to confirm or to turn off"
