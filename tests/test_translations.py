@@ -13,9 +13,9 @@ from babel.messages.pofile import read_po
 from koyjabo.communities.api import requests as community_requests
 from koyjabo.core import credential_rules, errors
 from koyjabo.maintenance import total
+from koyjabo.maintenance.admin import data_forms
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.webkit.i18n import LANGUAGES
-from koyjabo.webkit.panel import form_fields
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
@@ -65,7 +65,7 @@ LIMITS = [
     (community_requests.NAME_LENGTH, [1, community_requests.LONGEST_NAME]),
     (community_requests.NAME_TOO_LONG, [community_requests.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.LONGEST_DESCRIPTION]),
-    (form_fields.REASON_LENGTH, [1, form_fields.LONGEST_REASON]),
+    (data_forms.REASON_LENGTH, [1, data_forms.LONGEST_REASON]),
     (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]
 

@@ -21,17 +21,20 @@ from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 
 @bp.get("/users")
+@for_viewers
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
     found = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("users", found=found, query=query, sorting=sorting)
+    return page("admin/users", found=found, query=query, sorting=sorting)
 
 
 @bp.get("/users/<user_id>")
+@for_viewers
 def user(user_id: str) -> Response:
     return _show(user_id)
 
@@ -95,7 +98,7 @@ def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) 
     account, users = me(), current()[AccountServices].users
     found = users.get(account, user_id)
     belongings = pagination.list_page(partial(users.communities_of, account, found.id), "admin.user", user_id=found.id)
-    return page("user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem)
+    return page("admin/user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem)
 
 
 def _promotion(user: UserLine) -> Question:

@@ -24,7 +24,7 @@ DOORS = {
     "visit_log": "admin",
     "maintenance": "admin",
     "home": "pages",
-    "panel": "design",
+    "panel": "design navigation search",
 }
 """The doors of each feature that put routes on the shared blueprints."""
 

@@ -15,6 +15,7 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, speaking
 from koyjabo.webkit.pages.themes import THEMES
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import page
 from koyjabo.webkit.schemas.bodies import Body
 
@@ -28,10 +29,11 @@ REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarge
 
 
 @bp.get("/design")
+@for_viewers
 def design() -> Response:
     """The light half is in the language of the page, the dark one in the other: a switch of the language shows both."""
     halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
-    return page("design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
+    return page("admin/design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
 
 
 def _half(name: str, theme: str, code: str) -> dict[str, Any]:

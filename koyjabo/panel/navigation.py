@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.reports.ui.cards import ALL
+from koyjabo.webkit.blueprints import admin as bp
 
 
 class Shortcut(NamedTuple):
@@ -76,6 +77,12 @@ GROUPS = (
         ),
     ),
 )
+
+
+@bp.context_processor
+def of_pages() -> dict[str, Any]:
+    """For the layout of all pages of the panel."""
+    return {"navigation": groups, "endpoint_of": endpoint_of}
 
 
 def endpoint_of(name: str) -> str:

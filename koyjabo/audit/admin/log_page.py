@@ -21,6 +21,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http.downloads import download
 from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import cursor, me, page, while_admin
 from koyjabo.webkit.schemas.bodies import Body
 
@@ -28,6 +29,7 @@ COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "a
 
 
 @bp.get("/audit")
+@for_viewers
 def audit() -> Response:
     form = _form(request.args.to_dict())
     try:
@@ -71,7 +73,7 @@ def _form(values: dict[str, str]) -> Form[Body]:
 def _show(form: Form[Body], found: AuditPage, status: int = 200) -> Response:
     kinds = {"changes": _("Changes"), "sign_ins": _("Sign-ins"), "all": _("All")}
     return page(
-        "audit",
+        "admin/audit",
         status,
         form=form,
         lines=[(each, audit_sentences.sentence(each), audit_details.details(each)) for each in found.lines],

@@ -22,20 +22,22 @@ from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 
 @bp.get("/communities")
+@for_viewers
 def communities() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
     found = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
     open_ones = [each.community.id for each in found.items if each.archived_ms is None]
-    return page("communities", found=found, query=query, sorting=sorting, online=online_people.online(open_ones))
+    return page("admin/communities", found=found, query=query, sorting=sorting, online=online_people.online(open_ones))
 
 
 @bp.get("/communities/new")
 def new_community() -> Response:
-    return page("new_community", form=community_forms.founding())
+    return page("admin/new_community", form=community_forms.founding())
 
 
 @bp.post("/communities/new")
@@ -43,12 +45,13 @@ def create_community() -> Response:
     form = community_forms.founding()
     body = form.read()
     if body is None:
-        return page("new_community", 422, form=form)
+        return page("admin/new_community", 422, form=form)
     created = current()[CommunityServices].directory.create(me(), **body.values())
     return done("founded", "admin.community", created.community.name, community_id=created.community.id)
 
 
 @bp.get("/communities/<community_id>")
+@for_viewers
 def community(community_id: str) -> Response:
     return show(community_id)
 
@@ -84,7 +87,7 @@ def show(
     """The page of a community, with the errors of the `form` or of a change of its members, if any."""
     found = current()[CommunityServices].directory.overview(me(), community_id)
     return page(
-        "community",
+        "admin/community",
         422 if form else problem.status,
         found=found,
         online=None if found.archived_ms else next(iter(current()[CommunityServices].rooms.online(found.community.id))),

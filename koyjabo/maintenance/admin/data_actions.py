@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from koyjabo.core.errors import InvalidInput, TotalWouldFall, UnknownVisitor
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.admin.data_forms import VISITS, export_form, show
+from koyjabo.maintenance.admin.data_forms import VISITS, ErasureBody, TotalBody, export_form, show
 from koyjabo.maintenance.jobs import EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
@@ -23,7 +23,6 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http.downloads import download
 from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.panel.form_fields import ErasureBody, TotalBody
 from koyjabo.webkit.panel.pages import me, while_admin
 
 

@@ -16,6 +16,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
 from koyjabo.webkit.i18n import clock_time, count, digits, size
 from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 SOCKETS = {
@@ -51,11 +52,12 @@ class Line(NamedTuple):
 
 
 @bp.get("/health")
+@for_viewers
 def health() -> Response:
     report = current()[MaintenanceServices].health.report(me(), bool(rate_limits.limits().local_proxy.warning))
     installation = report.facts.installation
     return page(
-        "health",
+        "admin/health",
         report=report,
         lines=[_line(check) for check in report.checks],
         sockets=SOCKETS,

@@ -12,17 +12,19 @@ from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.settings.catalogue import Setting
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import page
 
 CODE = re.compile("`([^`]+)`")
 
 
 @bp.get("/settings")
+@for_viewers
 def settings() -> Response:
     query = request.args.get("query", "").strip()
     found = [each for each in current()[MaintenanceServices].settings if _matches(each, query.casefold())]
     groups = [(group, list(members)) for group, members in groupby(found, key=lambda each: each.group)]
-    return page("settings", groups=groups, query=query, count=len(found), meaning=_as_html)
+    return page("admin/settings", groups=groups, query=query, count=len(found), meaning=_as_html)
 
 
 def _matches(setting: Setting, query: str) -> bool:

@@ -13,6 +13,7 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import clock_time
 from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.panel import for_viewers
 
 LEVELS = {
     GOOD: N_("All is well"),
@@ -23,6 +24,7 @@ LEVELS = {
 
 
 @bp.get("/state")
+@for_viewers
 def state() -> Response:
     """At most 300 bytes: open pages ask once a minute, and when their line says that it has changed. While the database
     does not answer, the account is not looked up; /readyz says as much to everyone.

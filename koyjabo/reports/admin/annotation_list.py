@@ -14,13 +14,22 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.pages import pagination, redirects
 from koyjabo.webkit.pages.flash import Undo, say
-from koyjabo.webkit.panel.form_fields import AnnotationBody
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.schemas.bodies import Body
 
 LIST = "admin.list_annotations"
 
 
+class AnnotationBody(Body):
+    """What happened on a day."""
+
+    day: str
+    text: str
+
+
 @bp.get("/annotations")
+@for_viewers
 def list_annotations() -> Response:
     """With `next`, the path to which the form leads back, and `day`, the day that it proposes."""
     return _show(Form(AnnotationBody, {"day": request.args.get("day", current().clock.today())}))
@@ -49,7 +58,7 @@ def remove_annotation(annotation_id: str) -> Response:
 
 def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
     found, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
-    return page("annotations", status, found=found, form=form, back=back, longest=LONGEST)
+    return page("admin/annotations", status, found=found, form=form, back=back, longest=LONGEST)
 
 
 def _newest(start: int, number: int) -> Page[Annotation]:

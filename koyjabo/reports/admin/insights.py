@@ -11,10 +11,12 @@ from koyjabo.reports.ui import annotation_texts
 from koyjabo.reports.ui.base import Base
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 
 @bp.get("/insights")
+@for_viewers
 def insights() -> Response:
     notes, annotate = partial(annotation_texts.notes, SITE), url_for("admin.list_annotations")
     share = url_for("admin.new_share") if me().is_admin else ""
@@ -22,4 +24,4 @@ def insights() -> Response:
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("insights/parts.html", view=view))
-    return page("insights", 400 if problems else 200, view=view, problems=problems)
+    return page("admin/insights", 400 if problems else 200, view=view, problems=problems)

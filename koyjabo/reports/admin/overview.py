@@ -15,12 +15,14 @@ from koyjabo.reports.ui.view import view_of
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import page
 
 NEWEST = 10
 
 
 @bp.get("/")
+@for_viewers
 def overview() -> Response:
     lists, notes = url_for("admin.insights"), partial(annotation_texts.notes, SITE)
     annotate = url_for("admin.list_annotations")
@@ -33,7 +35,7 @@ def overview() -> Response:
     services = current()
     stats = services[CountingServices].visits.stats().as_object()
     return page(
-        "overview",
+        "admin/overview",
         400 if problems else 200,
         view=view,
         problems=problems,

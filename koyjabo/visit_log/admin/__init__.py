@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.visit_log.admin import realtime, search, visits  # noqa: F401  (they add their routes)
+from koyjabo.visit_log.admin import realtime, visits  # noqa: F401  (they add their routes)

@@ -12,17 +12,19 @@ from koyjabo.visit_log.live.recent import NEWEST
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import page
 
 
 @bp.get("/realtime")
+@for_viewers
 def realtime() -> Response:
     """The state that a socket of the panel begins with. The page's script keeps it up to date."""
     services = current()
     stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
     parts = feed.parts()
     return page(
-        "realtime",
+        "admin/realtime",
         stats=stats.as_object(),
         columns=columns(services.clock, parts["minutes"]),
         places=parts["places"],

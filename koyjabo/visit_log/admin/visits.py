@@ -19,6 +19,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import cursor, me, page
 from koyjabo.webkit.schemas.bodies import Body
 
@@ -30,6 +31,7 @@ MOST_CHOICES = 200
 
 
 @bp.get("/visits")
+@for_viewers
 def visits() -> Response:
     form = filter_form(request.args.to_dict())
     log, which, sorting = (
@@ -50,17 +52,18 @@ def visits() -> Response:
 
 
 @bp.get("/visits/<int:ordinal>")
+@for_viewers
 def visit(ordinal: int) -> Response:
     found = current()[VisitLogServices].log.visits_of(me(), ordinal)
     if not found:
         abort(404)
-    return page("visit", visit=found[0], earlier=found[1:])
+    return page("admin/visit", visit=found[0], earlier=found[1:])
 
 
 def _show(form: Form[Body], found: Found, results: str, sorting: Sorting, status: int = 200) -> Response:
     communities, days = choices(form), Filter() if form.errors else _days(form)
     return page(
-        "visits",
+        "admin/visits",
         status,
         form=form,
         found=found,

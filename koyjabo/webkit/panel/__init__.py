@@ -4,32 +4,36 @@ its CSRF token.
 
 from __future__ import annotations
 
-from flask import Response, request
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Response, current_app, request
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.http.cache_headers import private
 from koyjabo.webkit.login import page_login
 
-FOR_VIEWERS = {
-    *("overview", "realtime", "insights", "communities", "community", "users", "user", "visits", "visit", "audit"),
-    *("health", "data", "settings", "find", "search", "state", "design"),
-    "list_annotations",
-}
-"""The routes that change nothing. The services mask what viewers may not see on them."""
+View = TypeVar("View", bound=Callable[..., Response])
+
+
+def for_viewers(view: View) -> View:
+    """Let viewers use a route, which must change nothing. The services mask what viewers may not see on it."""
+    view.for_viewers = True  # type: ignore[attr-defined]
+    return view
 
 
 @bp.before_request
 def admit() -> None:
-    """One guard for all routes, so that a new page cannot miss it: unless it is listed, it is for admins alone."""
-    endpoint = (request.endpoint or "").removeprefix("admin.")
+    """One guard for all routes, so that a new page cannot miss it: without `for_viewers`, it is for admins alone."""
+    endpoint = request.endpoint or ""
     try:
         account = page_login.require_panel()
     except LedgerUnavailable:
-        if endpoint == "state":  # open pages must learn that visits are not saved, which /readyz tells everyone
+        if endpoint == "admin.state":  # open pages must learn that visits are not saved, which /readyz tells everyone
             return
         raise
-    if endpoint not in FOR_VIEWERS:
+    if not hasattr(current_app.view_functions[endpoint], "for_viewers"):
         account.require_site_admin()
 
 

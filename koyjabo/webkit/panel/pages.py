@@ -12,7 +12,6 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import Forbidden, InvalidInput
 from koyjabo.core.identity import Account, Login
 from koyjabo.core.text import N_
-from koyjabo.panel import navigation
 from koyjabo.webkit.current import current
 from koyjabo.webkit.login import page_login
 
@@ -31,11 +30,8 @@ def my_login() -> Login:
 
 
 def page(name: str, status: int = 200, **values: Any) -> Response:
-    """`may_change` is False for viewers of the site: then the page has no controls."""
-    may_change = me().is_admin
-    values |= {"may_change": may_change, "navigation": navigation.groups(may_change)}
-    values["endpoint_of"] = navigation.endpoint_of
-    return make_response(render_template(f"admin/{name}.html", **values), status)
+    """The page of a template. `may_change` is False for viewers of the site: then the page has no controls."""
+    return make_response(render_template(f"{name}.html", may_change=me().is_admin, **values), status)
 
 
 def while_admin() -> Callable[[], None]:

@@ -19,6 +19,7 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, place
 from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 MOST = 5
@@ -37,6 +38,7 @@ class Result(NamedTuple):
 
 
 @bp.get("/search")
+@for_viewers
 def search() -> Response:
     """The results for `q`, in their order. Each request counts as a report of the account."""
     results = [{**each._asdict(), "kind": str(each.kind)} for each in _results(_query())]
@@ -44,9 +46,10 @@ def search() -> Response:
 
 
 @bp.get("/find")
+@for_viewers
 def find() -> Response:
     query = _query()
-    return page("find", query=query, results=_results(query))
+    return page("admin/find", query=query, results=_results(query))
 
 
 def _query() -> str:

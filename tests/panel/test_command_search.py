@@ -7,7 +7,7 @@ from support.application.site import Site
 from support.people.admins import Scene, id_of, panel
 from support.people.page_readers import Reader, words
 
-from koyjabo.visit_log.admin.search import MOST
+from koyjabo.panel.search import MOST
 
 
 @pytest.fixture(scope="module")
