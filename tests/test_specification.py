@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from support.people import permissions
 
-from koyjabo.core.text import LONGEST_TEXT
+from koyjabo.core.sanitize import LONGEST_TEXT
 from koyjabo.counting.schemas import StatsAnswer
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster

@@ -17,8 +17,8 @@ from koyjabo.audit.log import Actor
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidToken, UnknownUser, WrongCredentials
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account, Login
-from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import Outbox
 from koyjabo.network import user_agents

@@ -18,7 +18,7 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
 from koyjabo.network.address_levels import Level, levels

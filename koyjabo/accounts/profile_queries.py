@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import Person, unchanged
 from koyjabo.core.errors import EmailTaken, WrongCredentials
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import User
 

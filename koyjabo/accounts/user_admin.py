@@ -15,8 +15,8 @@ from koyjabo.audit.log import Actor, Entry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import Forbidden, UnknownUser
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
-from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.settings.two_factor_policy import Policy, requires

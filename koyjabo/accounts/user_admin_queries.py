@@ -12,8 +12,8 @@ from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.queries import Person, known, revoke
 from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.core.errors import LastAdmin, UnknownUser
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
-from koyjabo.core.text import N_
 from koyjabo.database.paging import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
 from koyjabo.models import Community, LoginSession, Membership, User

@@ -15,7 +15,7 @@ from koyjabo.badges.colors import PROBLEM
 from koyjabo.badges.parameters import PARAMETERS, STYLES, Badge, badge_of, cleaned, query_of
 from koyjabo.badges.values import Number
 from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.text import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.schemas import JSON, answer_or_304
 from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from koyjabo.badges import values
 from koyjabo.badges.colors import ACCENT, color
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES
 
 STYLES = ("flat", "flat-square", "plastic")
 PARAMETERS = ("value", "community", "label", "color", "lang", "style")

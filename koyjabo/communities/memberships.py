@@ -7,8 +7,8 @@ from koyjabo.communities import roles
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.core.errors import Forbidden, UnknownCommunity, UnknownUser
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
-from koyjabo.core.text import N_
 from koyjabo.database.paging import Page
 
 NOBODY = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
 from koyjabo.core.errors import Forbidden, LastAdmin, UnknownCommunity
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
-from koyjabo.core.text import N_
 
 ROLES = ("member", "moderator", "admin")
 """From the lowest to the highest. Each role has the permissions of those before it."""

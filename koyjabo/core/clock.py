@@ -10,7 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import ASCII_DIGITS, N_
+from koyjabo.core.i18n import ASCII_DIGITS, N_
 
 MINUTE_MS = 60 * 1000
 QUARTER_HOUR_MS = 15 * MINUTE_MS

@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from koyjabo.core.text import N_, has_visible, tidy_name
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import has_visible, tidy_name
 
 LONGEST_EMAIL = 254
 LONGEST_LOCAL_PART = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 
 
 class KoyJaboError(Exception):

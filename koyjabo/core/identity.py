@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from koyjabo.core.errors import Forbidden
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 
 SITE_ROLES = ("member", "viewer", "admin")
 """Of an account on the whole site, from the lowest to the highest. A viewer sees the pages of the panel, without emails

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from flask import Response, abort, redirect, render_template, request
 
-from koyjabo.core.text import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.visit_number import picture
 from koyjabo.counting.visit_number.picture import Texts

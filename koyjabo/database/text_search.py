@@ -8,7 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_
 
-from koyjabo.core.text import ASCII_DIGITS, DIGITS, LONGEST_SEARCH
+from koyjabo.core.i18n import ASCII_DIGITS, DIGITS
+
+LONGEST_SEARCH = 200
+"""Characters of a search that are read."""
 
 UNUSABLE = re.compile(r"[\x00\ud800-\udfff]")
 """NUL, which PostgreSQL refuses, and half characters (surrogates), which all databases refuse."""

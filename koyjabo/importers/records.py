@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 
-from koyjabo.core.text import LONGEST_LINE, Lines
+from koyjabo.core.file_lines import LONGEST_LINE, SupportsReadline
 from koyjabo.visit_log.import_file import TOO_LONG, BadLine
 
 NULLS = frozenset({"", "\\N", "NULL"})
@@ -21,7 +21,7 @@ Refuse = Callable[[BadLine], None]
 class _Decoded:
     """The lines of a file. Unlike a generator it goes on after an error, with the next line."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: SupportsReadline) -> None:
         self._lines = lines
         self._left = LONGEST_LINE
         self.number = 0
@@ -52,7 +52,7 @@ class _Decoded:
             line = self._lines.readline(LONGEST_LINE)
 
 
-def records(lines: Lines, refuse: Refuse) -> Iterator[Record]:
+def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
     """The records of a file. Calls `refuse` for a line that is none, and goes on after it."""
     decoded = _Decoded(lines)
     reader = csv.reader(decoded, strict=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from datetime import UTC
 
-from koyjabo.core.text import page_path, truncate, whole, without_query
+from koyjabo.core.sanitize import truncate, whole
+from koyjabo.core.urls import page_path, without_query
 from koyjabo.network import geolocation, user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.network.user_agents import DESKTOP, PHONE, Parsed

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.mail.contents import KINDS, Contents
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox_queries import Letter

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
 from koyjabo.mail.names import mailable
 from koyjabo.mail.speech import Speech

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from koyjabo.core.text import DIRECTION_MARKS
+from koyjabo.core.sanitize import DIRECTION_MARKS
 
 DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
 """The full stops of other scripts, which are dots in domains (RFC 3490) or look like them. NFKD replaces the others."""

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal
 from babel.support import Translations
 
-from koyjabo.core.text import DIGITS, LANGUAGES
+from koyjabo.core.i18n import DIGITS, LANGUAGES
 
 CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
 

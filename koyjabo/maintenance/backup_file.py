@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.text import LONGEST_LINE, LineTooLong, lines
+from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
 
 FORMAT = 1
 COMPRESSION = 3

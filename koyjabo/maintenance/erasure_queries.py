@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
-from koyjabo.core.text import origin_of
+from koyjabo.core.urls import origin_of
 from koyjabo.counting.daily_people import visitor
 from koyjabo.database.json_rows import insert_sums
 from koyjabo.models import SITE, Counter, ForgottenVisitors, Scope, Visit

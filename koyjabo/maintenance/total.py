@@ -8,8 +8,8 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidInput, TotalWouldFall
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
-from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance.total_queries import Totals, adjust_total, read_count
 from koyjabo.settings.checks import LARGEST_TOTAL

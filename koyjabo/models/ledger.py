@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.models.columns import BigKey, Model
 
 HAS_USER = text("user_id IS NOT NULL")

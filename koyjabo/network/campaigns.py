@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple, Self
 from urllib.parse import parse_qsl, urlencode
 
-from koyjabo.core.text import whole
+from koyjabo.core.sanitize import whole
 
 LONGEST_VALUE, LONGEST_QUERY = 120, 4096
 CACHE_SIZE = 512

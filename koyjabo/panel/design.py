@@ -9,7 +9,7 @@ from flask import Response, current_app
 from markupsafe import Markup
 
 from koyjabo.core.errors import EmailTaken
-from koyjabo.core.text import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES
 from koyjabo.webkit.assets.static_files import FOLDER
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.forms.forms import Form

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NotYetForgotten
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
-from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.personal_data import deletion_queries

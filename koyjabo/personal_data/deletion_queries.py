@@ -15,8 +15,8 @@ from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.accounts.user_admin_queries import require_another_admin
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.errors import InvalidToken, LastAdmin
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import DELETED
-from koyjabo.core.text import N_
 from koyjabo.counting.daily_people import user
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import (

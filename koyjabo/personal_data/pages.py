@@ -9,8 +9,8 @@ from koyjabo.accounts.login.second_factor_requests import ProofBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import EmailTaken, InvalidInput, KoyJaboError, LastAdmin, WrongCode, WrongCredentials
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
-from koyjabo.core.text import N_
 from koyjabo.personal_data import ui as own_account
 from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.webkit.blueprints import pages as bp

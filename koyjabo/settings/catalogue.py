@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from pydantic.fields import FieldInfo
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.settings.schema import Settings
 
 GROUPS = {

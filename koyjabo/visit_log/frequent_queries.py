@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.core.text import host_of
+from koyjabo.core.urls import host_of
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.models import Visit
 from koyjabo.network import user_agents

@@ -16,8 +16,10 @@ from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
 from koyjabo.core.identity import uuid_of
-from koyjabo.core.text import LONGEST_LINE, LineTooLong, lines, page_path, truncate, without_query
+from koyjabo.core.sanitize import truncate
+from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.batch_plan import SENT
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
 from koyjabo.models import SITE, Scope, Visit

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from koyjabo.core.text import ASCII_DIGITS, LONGEST_SEARCH
+from koyjabo.core.i18n import ASCII_DIGITS
+from koyjabo.database.text_search import LONGEST_SEARCH
 
 LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
 GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"

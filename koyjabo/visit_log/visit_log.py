@@ -10,11 +10,13 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Subject
 from koyjabo.core.clock import Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.core.runtime import ReportProgress, unreported
-from koyjabo.core.text import LONGEST_SEARCH, LONGEST_TEXT, N_
+from koyjabo.core.sanitize import LONGEST_TEXT
 from koyjabo.counting.queries import ids_of
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.text_search import LONGEST_SEARCH
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.people import timeline_queries
 from koyjabo.reports.people.timeline_queries import Visited

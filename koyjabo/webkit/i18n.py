@@ -19,7 +19,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 
 from koyjabo.core.clock import iso
-from koyjabo.core.text import DIGITS, LANGUAGES
+from koyjabo.core.i18n import DIGITS, LANGUAGES
 from koyjabo.network import place_names
 from koyjabo.network.geolocation import OTHER, UNKNOWN
 from koyjabo.webkit.current import current

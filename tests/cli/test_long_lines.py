@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.programs.processes import run
 
-from koyjabo.core.text import LONGEST_LINE
+from koyjabo.core.file_lines import LONGEST_LINE
 from koyjabo.maintenance import backup_file
 from koyjabo.maintenance.backup_file import UnusableBackup
 from koyjabo.visit_log import file_format, import_file

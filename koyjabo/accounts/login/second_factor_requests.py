@@ -11,7 +11,8 @@ from koyjabo.accounts.second_factor.passkey_queries import PasskeyLine
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import N_, whole
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import whole
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, refuse
 

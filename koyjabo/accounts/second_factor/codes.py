@@ -14,7 +14,7 @@ from koyjabo.accounts.second_factor.sealing import Sealer
 from koyjabo.audit.log import Entry
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.database.executor import DatabaseExecutor
 
 log = logging.getLogger(__name__)

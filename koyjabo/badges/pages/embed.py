@@ -10,7 +10,7 @@ from flask import render_template, request
 
 from koyjabo.badges import values
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language, speaking

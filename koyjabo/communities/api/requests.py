@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.accounts.login.requests import Email
 from koyjabo.communities.communities import ROLES
-from koyjabo.core.text import N_, has_visible, tidy_name, whole
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import has_visible, tidy_name, whole
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, refuse
 

@@ -14,8 +14,8 @@ from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
-from koyjabo.core.text import N_
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Question, confirm
 from koyjabo.webkit.forms.forms import Form

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from koyjabo.core.text import page_path, truncate
+from koyjabo.core.sanitize import truncate
+from koyjabo.core.urls import page_path
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.network import campaigns, languages

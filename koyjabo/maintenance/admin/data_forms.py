@@ -10,7 +10,8 @@ from flask_babel import lazy_gettext as _
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from koyjabo.core.text import N_, whole
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import whole
 from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.jobs import ERASURE, EXPORT
 from koyjabo.maintenance.services import MaintenanceServices

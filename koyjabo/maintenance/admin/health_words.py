@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import lazy_gettext as _
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 
 LABELS = {
     "database": _("Database"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 from flask_babel import gettext as _
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.counting.stats import encode
 from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING
 from koyjabo.maintenance.services import MaintenanceServices

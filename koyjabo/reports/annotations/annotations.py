@@ -11,8 +11,8 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
 from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
-from koyjabo.core.text import N_
 from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import ReachedMilestone, milestones_within
 from koyjabo.database.executor import DatabaseExecutor

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from koyjabo.core.text import N_, page_path, truncate
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import truncate
+from koyjabo.core.urls import page_path
 from koyjabo.counting.visits import VISIT_NAME
 from koyjabo.reports.events.records import LONGEST_PROPERTY, MOST_EVENTS, MOST_PROPERTIES, NAME, PROPERTY, NewEvent
 from koyjabo.webkit.schemas.bodies import ANONYMOUS, Body

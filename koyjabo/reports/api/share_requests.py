@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 from koyjabo.accounts.login.requests import NewPassword
 from koyjabo.communities.api.requests import Name
 from koyjabo.core.clock import iso
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.ranges import RANGES
 from koyjabo.reports.sharing.queries import ShareLink

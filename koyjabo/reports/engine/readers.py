@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import TooBusy
+from koyjabo.core.i18n import N_
 from koyjabo.core.runtime import out_of_turn
-from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.reports.engine.raw.kept_queries import KeptAnswers
 from koyjabo.reports.engine.rollups.range_queries import Source

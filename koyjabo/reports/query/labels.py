@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from babel import Locale, UnknownLocaleError
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.mail.speech import catalogue
 from koyjabo.network import place_names
 from koyjabo.network.geolocation import NAMES

@@ -12,7 +12,8 @@ from datetime import date
 
 from koyjabo.core.clock import shifted
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import ASCII_DIGITS, LONGEST_TEXT, N_, whole
+from koyjabo.core.i18n import ASCII_DIGITS, N_
+from koyjabo.core.sanitize import LONGEST_TEXT, whole
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.ranges import COMPARISONS, DAYS_OF, DEFAULT, NOT_A_COMPARISON, NOT_A_RANGE, RANGES, preset

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.reports.query.ranges import length
 from koyjabo.reports.query.report_query import Question
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.reports.query.report_query import Question
 
 DEFAULT = "30d"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 
 FOLDED = N_(
     "Some visits of these days are kept as sums only. People cannot be told apart over several days. With one value as "

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import has_many
 

@@ -32,8 +32,8 @@ from koyjabo.core.errors import (
     UnknownShare,
     WrongPassword,
 )
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
-from koyjabo.core.text import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.paging import Page
 from koyjabo.models import SITE, Scope, Share

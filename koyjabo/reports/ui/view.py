@@ -11,7 +11,7 @@ from typing import Any
 from flask_babel import gettext as _
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.reports.engine.answers import MOST_ROWS, Summary
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible

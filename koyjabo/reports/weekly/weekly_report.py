@@ -15,8 +15,8 @@ from typing import Any
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.core.i18n import LANGUAGES
 from koyjabo.core.runtime import Runtime
-from koyjabo.core.text import LANGUAGES
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance import nightly_queries

@@ -9,7 +9,8 @@ from urllib.parse import unquote
 from flask import Flask
 from flask_babel import gettext
 
-from koyjabo.core.text import host_of, whole
+from koyjabo.core.sanitize import whole
+from koyjabo.core.urls import host_of
 from koyjabo.network import user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.reports.query.labels import label

@@ -15,8 +15,8 @@ from flask import Flask, g, request
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
-from koyjabo.core.text import N_
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits

@@ -13,7 +13,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.text import N_
+from koyjabo.core.i18n import N_
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import Answer, as_response

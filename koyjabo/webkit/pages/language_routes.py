@@ -8,7 +8,7 @@ from flask import Response, request
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.core.text import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies

@@ -10,8 +10,8 @@ from flask import Response, make_response, render_template, request
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import Forbidden, InvalidInput
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
-from koyjabo.core.text import N_
 from koyjabo.webkit.current import current
 from koyjabo.webkit.login import page_login
 

@@ -12,7 +12,8 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from koyjabo.communities.communities import uuid_of
 from koyjabo.core.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
-from koyjabo.core.text import N_, page_path, without_query
+from koyjabo.core.i18n import N_
+from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.visits import NewVisit
 from koyjabo.models import SITE, Scope
 from koyjabo.network import campaigns

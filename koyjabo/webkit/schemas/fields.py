@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo.core.text import truncate
+from koyjabo.core.sanitize import truncate
 from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID
 
 LARGEST_INT64 = 2**63 - 1

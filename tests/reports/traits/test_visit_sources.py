@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.fuzz_effort import effort
 
-from koyjabo.core.text import origin_of
+from koyjabo.core.urls import origin_of
 from koyjabo.reports.traits.sources import Sources
 
 OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])

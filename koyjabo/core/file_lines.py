@@ -1,0 +1,31 @@
+"""The lines of files that are imported or restored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Protocol
+
+LONGEST_LINE = 1_000_000
+"""Bytes of a line of a file that is imported or restored."""
+
+
+class SupportsReadline(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class LineTooLong(Exception):
+    def __init__(self, number: int) -> None:
+        super().__init__(f"Line {number} is longer than 1 MB")
+        self.number = number
+
+
+def lines(file: SupportsReadline) -> Iterator[bytes]:
+    """The lines of a file, in constant memory. Raises LineTooLong."""
+    for number in count(1):
+        line = file.readline(LONGEST_LINE + 1)
+        if len(line) > LONGEST_LINE:
+            raise LineTooLong(number)
+        if not line:
+            return
+        yield line

@@ -1,0 +1,44 @@
+"""Cleans texts before they are stored."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST_TEXT = 512
+
+DIRECTION_MARKS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+LOOSE_JOINERS = re.compile(r"(?<!\S)[\u200c\u200d]+|(?<![\u200c\u200d])[\u200c\u200d]++(?!\S)")
+BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols without a shape: fillers of Hangul, and a Braille pattern without dots."""
+
+
+def truncate(value: str) -> str:
+    """Cut to LONGEST_TEXT characters and made `whole`."""
+    return whole(value[:LONGEST_TEXT])
+
+
+def whole(value: str) -> str:
+    """Replace characters that a database cannot store: lone surrogates, NUL."""
+    value = value.replace("\0", "\ufffd")
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace") if not _is_whole(value) else value
+
+
+def has_visible(value: str) -> bool:
+    """Whether a text has a letter, digit, sign or symbol that can be seen."""
+    return any(unicodedata.category(each)[0] in "LNPS" and each not in BLANK for each in value)
+
+
+def tidy_name(value: str) -> str:
+    """Without marks that turn the direction of the text around the name, and without joiners outside words: within
+    them Bangla needs them.
+    """
+    return LOOSE_JOINERS.sub("", DIRECTION_MARKS.sub("", value)).strip()
+
+
+def _is_whole(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,31 @@
+"""The parts of URLs: what may be stored of them, and their hosts."""
+
+from __future__ import annotations
+
+import re
+
+from koyjabo.core.sanitize import truncate
+
+ORIGIN = re.compile(r"(?:[^/]*//)?[^/]*")
+
+
+def without_query(address: str | None) -> str | None:
+    """Origin and path of a URL. Queries, fragments and user names may be personal data and must not be stored."""
+    return re.sub(r"[?#].*|(?<=//)[^/?#]*@", "", address, flags=re.DOTALL) or None if address else None
+
+
+def page_path(page: str | None) -> str | None:
+    """A page as it is stored: without its query, which may be long, then cut to LONGEST_TEXT characters."""
+    path = without_query(page)
+    return truncate(path) if path else None
+
+
+def origin_of(address: str | None) -> str | None:
+    """A URL without its path, of which the host is the same; of another text, its part before the first slash."""
+    found = ORIGIN.match(address) if address else None
+    return found[0] or None if found else None
+
+
+def host_of(address: str) -> str:
+    """The host of a URL, without `www.`; of another text, its part before the first slash."""
+    return address.partition("://")[2].partition("/")[0].removeprefix("www.") or address.partition("/")[0]
