@@ -14,7 +14,7 @@ from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Facts
 from koyjabo.maintenance.recount_job import BEGUN
-from koyjabo.reports.engine.rollups.tail_queries import MOST_ROWS
+from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
 
 GOOD, WARNING, DANGER = LEVELS = ("good", "warning", "danger")
 """Green, amber and red."""
@@ -199,10 +199,10 @@ def _retention(seen: Seen) -> Check:
 
 
 def _reports(seen: Seen) -> Check:
-    """Reports parse the visits that their sums lack, up to `tail_queries.MOST_ROWS`; more make them slow."""
+    """Reports parse the visits that their sums lack, up to `unprojected_queries.MOST_KEPT`; more make them slow."""
     unread = seen.facts.database.unread
     return Check(
-        "reports", WARNING if unread > MOST_ROWS else GOOD, "late" if unread > MOST_ROWS else "ready", {"count": unread}
+        "reports", WARNING if unread > MOST_KEPT else GOOD, "late" if unread > MOST_KEPT else "ready", {"count": unread}
     )
 
 

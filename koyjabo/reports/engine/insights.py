@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import InvalidInput
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
-from koyjabo.reports.engine.raw import answer_queries as rows
-from koyjabo.reports.engine.raw import ledger_queries, tail_queries
 from koyjabo.reports.engine.readers import AnswerReader
-from koyjabo.reports.engine.rollups import answer_queries as sums
+from koyjabo.reports.engine.requests import (
+    BreakdownRequest,
+    HoursRequest,
+    ReportRequest,
+    SummaryRequest,
+    TimelineRequest,
+)
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
@@ -37,10 +44,6 @@ class Insights:
         self._reader = reader
         self._unwritten_peaks = unwritten_peaks
 
-    def is_counting(self) -> bool:
-        """Whether answers raise StillCounting now."""
-        return self._database.read(tail_queries.is_long)
-
     def asked(
         self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
     ) -> Parameters:
@@ -51,18 +54,25 @@ class Insights:
         """The question about the range that `compare`, one of COMPARISONS, names."""
         return compared(question, compare, self._clock)
 
+    def read(self, requests: Sequence[ReportRequest], language: str = "en") -> list[Any]:
+        """The answers to all requests, of one moment: a page asks at once for whatever it shows. Labels are in the
+        language. Raises InvalidInput.
+        """
+        for request in requests:
+            self._check(request)
+        answers = self._reader.answers(requests)
+        return [self._finished(*each, language) for each in zip(requests, answers, strict=True)]
+
     def summary(self, question: Question, compare: str | None = None) -> Summary:
         """The figures of a range, and of the range that `compare`, one of COMPARISONS, names."""
         other = self.compared(question, compare) if compare else None
-        found = self._reader.answer(sums.summary, rows.summary, question, other)
-        return found._replace(
-            figures=found.figures._replace(peak_active=self._peak(question, found.figures.peak_active))
-        )
+        found: Summary = self.read([SummaryRequest(question, other)])[0]
+        return found
 
     def timeline(self, question: Question, granularity: str) -> list[Period]:
         """Every period of the range; raises InvalidInput for more than MOST_PERIODS."""
-        check(question, granularity)
-        return self._reader.answer(sums.timeline, rows.timeline, question, granularity)
+        found: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
+        return found
 
     def breakdown(
         self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
@@ -70,21 +80,17 @@ class Insights:
         """The values of a dimension, those with the most visits first, with labels in a language. Raises InvalidInput
         for another dimension.
         """
-        if not is_dimension(dimension):
-            raise InvalidInput(details={"by": NOT_A_DIMENSION})
-        found = self._reader.answer(sums.breakdown, rows.breakdown, question, dimension, limit, offset)
-        names = self._names(dimension, found)
-        named = [row._replace(label=labels.label(dimension, row.value, language, names)) for row in found.rows]
-        return found._replace(rows=named)
-
-    def label(self, dimension: str, value: Value, language: str) -> str:
-        """One value of a dimension as people read it."""
-        names = self._database.read(ledger_queries.community_names, [value]) if dimension == COMMUNITY and value else {}
-        return labels.label(dimension, value, language, names)
+        found: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
+        return found
 
     def hours(self, question: Question) -> Hours:
         """Visits by weekday and hour of TIMEZONE."""
-        return self._reader.answer(sums.hours, rows.hours, question)
+        found: Hours = self.read([HoursRequest(question)])[0]
+        return found
+
+    def label(self, dimension: str, value: Value, language: str) -> str:
+        """One value of a dimension as people read it."""
+        return labels.label(dimension, value, language, self._names(dimension, [value] if value else []))
 
     def version(self, question: Question, is_compared: bool = False) -> str:
         """Differs whenever an answer may differ: for ETags. A comparison with a running day moves with the clock."""
@@ -105,8 +111,24 @@ class Insights:
             known.append(stored)
         return max(known, default=None)
 
-    def _names(self, dimension: str, found: Breakdown) -> dict[str, str]:
+    def _check(self, request: ReportRequest) -> None:
+        """Raises InvalidInput."""
+        if isinstance(request, TimelineRequest):
+            check(request.question, request.granularity)
+        elif isinstance(request, BreakdownRequest) and not is_dimension(request.dimension):
+            raise InvalidInput(details={"by": NOT_A_DIMENSION})
+
+    def _finished(self, request: ReportRequest, answer: Any, language: str) -> Any:
+        """With what does not come from the snapshot: labels, and the peak of the last minute."""
+        if isinstance(request, SummaryRequest):
+            peak = self._peak(request.question, answer.figures.peak_active)
+            return answer._replace(figures=answer.figures._replace(peak_active=peak))
+        if isinstance(request, BreakdownRequest):
+            names = self._names(request.dimension, [row.value for row in answer.rows if row.value])
+            label = partial(labels.label, request.dimension, language=language, names=names)
+            return answer._replace(rows=[row._replace(label=label(row.value)) for row in answer.rows])
+        return answer
+
+    def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
         """Names of communities by id, if these are the values."""
-        if dimension != COMMUNITY:
-            return {}
-        return self._database.read(ledger_queries.community_names, [row.value for row in found.rows if row.value])
+        return self._database.read(ledger_queries.community_names, values) if dimension == COMMUNITY and values else {}

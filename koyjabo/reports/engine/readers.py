@@ -1,24 +1,23 @@
-"""Read answers from sums or from rows: at once, or in turns for readers of share links."""
+"""Answer requests on threads of the database: at once, or in turns for readers of share links."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
-from typing import Any, TypeVar
+from typing import Any
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import TooBusy
 from koyjabo.core.i18n import N_
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.reports.engine.raw.kept_queries import KeptAnswers
-from koyjabo.reports.engine.rollups.range_queries import Source
-from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.engine.cached_queries import answer_all
+from koyjabo.reports.engine.requests import ReportRequest, dimensions
+from koyjabo.reports.engine.snapshot_queries import Caches, NeedsScan
+from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.traits.parser import TraitParser
-
-Result = TypeVar("Result")
 
 PATIENCE_S = 10.0
 """How long a reader of a share link waits for its turn."""
@@ -27,37 +26,36 @@ MANY_READERS = N_("Many people are reading shared reports right now. Please try 
 
 
 class AnswerReader:
-    """Keeps what it has read, on the threads of the database that read it."""
+    """Keeps what it has read, on each of the two threads that read it."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, parser: TraitParser) -> None:
         self._database = database
         self._clock = clock
-        self._kept = KeptAnswers(parser, clock)
-        self._source = Source.new(parser)
+        self._reporting, self._scanning = (Caches.new(parser, may_scan) for may_scan in (False, True))
         self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
 
-    def answer(
-        self,
-        from_sums: Callable[..., Result | None],
-        from_rows: Callable[..., Result],
-        question: Question,
-        *args: Any,
-    ) -> Result:
-        """From sums, if these can answer. Raises StillCounting, LedgerUnavailable."""
+    def answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
+        """Those of all requests, of one moment. Raises StillCounting, LedgerUnavailable."""
         with self._turn():
-            if not question.filters:
-                found = self._database.report(from_sums, self._source, self._clock, question, *args)
-                if found is not None:
-                    return found
-            return self._database.scan(self._kept.answer, from_rows, question, *args)
+            if not any(map(_reads_visits, requests)):
+                try:
+                    return self._database.report(answer_all, self._clock, self._reporting, requests)
+                except NeedsScan:
+                    pass
+            return self._database.scan(answer_all, self._clock, self._scanning, requests)
 
     def in_turns(self) -> AnswerReader:
-        """The same, with what it keeps, for readers of share links: one answer at a time, so that a published link
-        delays the panel by one answer at most. It also raises TooBusy, after PATIENCE_S.
+        """The same, with what it keeps, for readers of share links: one page or call at a time, so that a published
+        link delays the panel by one of these at most. It also raises TooBusy, after PATIENCE_S.
         """
         found, lock = copy(self), threading.Lock()
         found._turn = lambda: _held(lock)
         return found
+
+
+def _reads_visits(request: ReportRequest) -> bool:
+    """Whether stored sums cannot answer."""
+    return bool(request.question.filters) or any(map(has_many, dimensions(request)))
 
 
 @contextmanager

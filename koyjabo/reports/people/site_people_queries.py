@@ -12,7 +12,7 @@ from koyjabo.core.clock import Clock, Days, shifted
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.database.id_order import ids_between
 from koyjabo.models import SITE, Event, Visit
-from koyjabo.reports.engine.raw.ledger_queries import folded_days
+from koyjabo.reports.engine.ledger_queries import folded_days
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.query.periods import DAY, HOUR, period_of
 from koyjabo.reports.query.ranges import MARGIN

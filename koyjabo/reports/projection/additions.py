@@ -64,11 +64,11 @@ class Additions(dict[Key, Addition]):
         people, are_new = [visit.person for visit in visits], [visit.is_new for visit in visits]
         has_page = [visit.page is not None for visit in visits]
         hours = [hour(visit.hour_s) for visit in visits]
-        for hour_s, sums in _grouped(hours, people, are_new, has_page):
+        for hour_s, sums in grouped(hours, people, are_new, has_page):
             self[scope, HOUR, hour_s, ALL].add(*sums)
         self[scope, TOTAL, day, ALL].add(len(visits), sum(are_new), people, sum(has_page))
         for dimension, values in _columns(scope, visits):
-            for value, sums in _grouped(values, people, are_new, ()):
+            for value, sums in grouped(values, people, are_new, ()):
                 self[scope, dimension, day, NONE if value is None else encoded(value)].add(*sums)
 
     def __missing__(self, key: Key) -> Addition:
@@ -90,8 +90,8 @@ def _columns(scope: Scope, visits: list[Counted]) -> Iterator[tuple[str, Sequenc
     yield from zip(TRAITS, zip(*traits, strict=True), strict=True)
 
 
-def _grouped(
-    values: Sequence[Any], people: list[int], are_new: list[bool], are_counted: Iterable[bool]
+def grouped(
+    values: Sequence[Any], people: list[int], are_new: Sequence[int], are_counted: Sequence[int]
 ) -> Iterator[tuple[Any, tuple[int, int, list[int], int]]]:
     """Visits, new visitors, people and count of each value. A loop over visits would take twice as long."""
     if len(set(values)) == 1:

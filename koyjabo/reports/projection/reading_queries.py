@@ -15,8 +15,8 @@ ON_SITE, IN_COMMUNITY = 1, 2
 """Bits of `visit_facts.new_in`."""
 
 VISITS = text("""
-SELECT v.id, v.scope, v.day, v.hour_s, v.user_agent, v.referrer, v.page, v.place, v.language, v.campaign, v.is_bot,
-       w.first_visit, c.first_visit AS first_in_community, n.number
+SELECT v.id, v.scope, v.day, v.hour_s, v.at_ms, v.user_agent, v.referrer, v.page, v.place, v.language, v.campaign,
+       v.is_bot, w.first_visit, c.first_visit AS first_in_community, n.number
 FROM (SELECT * FROM visits WHERE id > :after AND id <= :upto ORDER BY id LIMIT :size) AS v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors c ON v.scope <> 'site' AND c.scope = v.scope AND c.visitor_id = v.visitor_id
@@ -38,17 +38,18 @@ class Parsed(NamedTuple):
     traits: ParsedTraits
     page: str | None
     referrer: str | None
+    at_ms: int = 0  # a recount does not need it
+
+    def is_new(self, scope: Scope) -> bool:
+        """Whether it is its visitor's first in the scope."""
+        return bool(self.new_in & (ON_SITE if scope == SITE else IN_COMMUNITY))
 
     def counted(self, person: int) -> list[Counted]:
         """As the site counts it, and as its community does."""
         when, what = (self.day, self.hour_s, person), (self.traits, self.page, self.referrer)
-        is_new = bool(self.new_in & ON_SITE)
         if self.scope == SITE:
-            return [Counted(SITE, *when, is_new, *what, None)]
-        is_new_here = bool(self.new_in & IN_COMMUNITY)
-        return [
-            Counted(each, *when, new, *what, self.scope) for each, new in ((SITE, is_new), (self.scope, is_new_here))
-        ]
+            return [Counted(SITE, *when, self.is_new(SITE), *what, None)]
+        return [Counted(each, *when, self.is_new(each), *what, self.scope) for each in (SITE, self.scope)]
 
 
 def visits(session: Session, parser: TraitParser, after: int, upto: int, size: int) -> list[Parsed]:
@@ -59,6 +60,7 @@ def visits(session: Session, parser: TraitParser, after: int, upto: int, size: i
         scope,
         day,
         hour_s,
+        at_ms,
         agent,
         referrer,
         page,
@@ -72,5 +74,5 @@ def visits(session: Session, parser: TraitParser, after: int, upto: int, size: i
     ) in session.execute(VISITS, {"after": after, "upto": upto, "size": size}).all():
         traits = parser.parse(VisitRow(agent, referrer, page, place, language, campaign, bool(is_bot)))
         new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
-        found.append(Parsed(id, scope, day, hour_s, first or id, number, new_in, traits, page, referrer))
+        found.append(Parsed(id, scope, day, hour_s, first or id, number, new_in, traits, page, referrer, at_ms))
     return found

@@ -44,6 +44,11 @@ class State(NamedTuple):
         return self.version == RULES
 
     @property
+    def watermark(self) -> int:
+        """The newest visit that has facts; 0 while all are made again."""
+        return self.upto if self.is_current else 0
+
+    @property
     def is_complete(self) -> bool:
         """Whether each visit in the sums has been read, including visits that are read again."""
         return self.is_current and self.upto >= self.reread
@@ -88,7 +93,7 @@ def newest_visit(session: Session) -> int:
 def behind(session: Session) -> int:
     """How many visits have not been read yet; all of them while the tables are being emptied."""
     state = read(session)
-    return newest_visit(session) - (state.upto if state.is_current else 0)
+    return newest_visit(session) - state.watermark
 
 
 def _state(rows: list[tuple[str, int, int]]) -> State:

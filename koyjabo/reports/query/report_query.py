@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from koyjabo.core.errors import InvalidInput
@@ -29,6 +29,12 @@ class Filter:
             return Filter(self.any_of | other.any_of, self.none_of | other.none_of)
         return Filter(self.any_of, self.none_of | other.none_of | (self.any_of - other.any_of))
 
+    def passes(self, values: Collection[Value], is_none: bool) -> bool:
+        """Whether a visit with these values passes. `is_none`: whether no value was recorded."""
+        if self.any_of and self.any_of.isdisjoint(values) and not (is_none and None in self.any_of):
+            return False
+        return None not in self.none_of if is_none else self.none_of.isdisjoint(values)
+
     def __bool__(self) -> bool:
         return bool(self.any_of or self.none_of)
 
@@ -49,6 +55,9 @@ class Question:
     scope: Scope = SITE
     filters: Filters = field(default_factory=dict)
     until_ms: int | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.first, self.last, self.scope, self.until_ms, frozenset(self.filters.items())))
 
     def within(self, filters: Filters) -> Question:
         """The same question of what these filters let through, too. Raises InvalidInput if a visit may have values of

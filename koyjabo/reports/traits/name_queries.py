@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.models import Traits, Visit, VisitFact
 from koyjabo.network import user_agents
-from koyjabo.reports.engine.raw.tail_queries import watermark
+from koyjabo.reports.projection import state_queries
 
 NEWEST = 10_000
 """Visits without traits that are looked at. There are more only while traits are being filled."""
@@ -17,7 +17,7 @@ def of_browser(session: Session, text: str) -> ColumnElement[bool] | None:
     """The condition for visits with the browser or system of this name, in any case, or else with one whose name
     begins so; None if there is no such name.
     """
-    after = watermark(session)
+    after = state_queries.read(session).watermark
     new = {user_agent: user_agents.of(user_agent) for user_agent in _new(session, after)}
     names = _meant(text, {*_known(session), *(name for each in new.values() for name in each if name)})
     if not names:

@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import shifted
+from koyjabo.core.errors import StillCounting
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
@@ -72,8 +73,10 @@ def conversions(question: Question) -> ConversionLines:
 
 def _pages(question: Question) -> Breakdown | None:
     """By landing page; None while reports cannot be answered."""
-    insights = current()[ReportServices].reports
-    return None if insights.is_counting() else insights.breakdown(question, "page", MOST_ROWS)
+    try:
+        return current()[ReportServices].reports.breakdown(question, "page", MOST_ROWS)
+    except StillCounting:
+        return None
 
 
 def _line(page: str | None, number: int, people: int | None, is_whole: bool) -> PageLine:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from flask_babel import gettext as _
 
-from koyjabo.core.errors import InvalidInput
+from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.core.i18n import N_
 from koyjabo.reports.engine.answers import MOST_ROWS, Summary
+from koyjabo.reports.engine.requests import (
+    BreakdownRequest,
+    HoursRequest,
+    ReportRequest,
+    SummaryRequest,
+    TimelineRequest,
+)
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.report_query import Question
@@ -34,6 +41,9 @@ from koyjabo.webkit.i18n import language, time_of_day
 
 SENT = ("part", "whole")
 """Parameters of how a page is sent: these parts alone, or all of them, however long they take."""
+
+ON_MAPS = {cards.WORLD: ("country", maps.SHAPES), cards.BANGLADESH: ("city", MOST_ROWS)}
+"""What a map shows: a dimension, and of how many values."""
 
 MANY = 200_000
 """Filtered answers about more visits take a second or more each; their parts are sent apart from the page."""
@@ -59,7 +69,10 @@ class View(Links):
     @cached_property
     def is_counting(self) -> bool:
         """Whether reports cannot be answered yet."""
-        return self._insights.is_counting()
+        try:
+            return not self.is_apart and self._answers is None
+        except StillCounting:
+            return True
 
     # The question
 
@@ -83,7 +96,8 @@ class View(Links):
 
     @cached_property
     def summary(self) -> Summary:
-        return self._insights.summary(self.question, self._asked.compare)
+        found: Summary = self._answers[self._summary]
+        return found
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -115,10 +129,10 @@ class View(Links):
 
     @cached_property
     def chart(self) -> Chart:
-        read, step = self._insights.timeline, self._granularity
-        before = read(self.compared, step) if self.compared else ()
+        step, (now, *others) = self._granularity, [self._answers[each] for each in self._timelines]
+        before = others[0] if others else ()
         notes = list(self.base.notes(self.question.first, self.question.last))
-        rows = timelines.rows(self.question, read(self.question, step), before, self._metric, step, self.address, notes)
+        rows = timelines.rows(self.question, now, before, self._metric, step, self.address, notes)
         label = str(figures.LABELS[self._metric])
         days = ranges.words(self.compared.first, self.compared.last) if self.compared and before else ""
         return Chart(label, step, str(timelines.LABELS[step]), rows, days)
@@ -149,10 +163,8 @@ class View(Links):
         return next((each for each in self._tabs if each in card.tabs), card.tabs[0])
 
     def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        read = self._insights.breakdown
-        before = read(self.compared, dimension, MOST_ROWS, 0, language()) if self.compared else None
-        found = read(self.question, dimension, limit, offset, language())
-        return breakdowns.values(found, before, self.question, dimension, self._lists, offset)
+        found, *before = (self._answers[each] for each in self._breakdowns(dimension, limit, offset))
+        return breakdowns.values(found, next(iter(before), None), self.question, dimension, self._lists, offset)
 
     def values_of(self, tab: str) -> Values:
         """The list of a card; below a map that of its places."""
@@ -160,11 +172,11 @@ class View(Links):
 
     @property
     def shapes(self) -> list[Shape]:
-        return maps.shapes(self.values("country", maps.SHAPES))
+        return maps.shapes(self.values(*ON_MAPS[cards.WORLD]))
 
     @property
     def dots(self) -> list[Dot]:
-        return maps.dots(self.values("city", MOST_ROWS))
+        return maps.dots(self.values(*ON_MAPS[cards.BANGLADESH]))
 
     @property
     def by(self) -> str:
@@ -173,19 +185,61 @@ class View(Links):
 
     @cached_property
     def pages(self) -> Pages:
-        text, offset = self._other("find").strip(), self._offset
-        if text:
-            found = self.values(self.by, MOST_ROWS).found(text).page(offset)
-        else:
-            found = self.values(self.by, breakdowns.IN_A_LIST, offset)
-        return breakdowns.pages(found, text, self.address)
+        found = self.values(*self._list)
+        if self._find:
+            found = found.found(self._find).page(self._offset)
+        return breakdowns.pages(found, self._find, self.address)
 
     @cached_property
     def hours(self) -> HourTable:
-        return hour_table(self._insights.hours(self.question))
+        return hour_table(self._answers[HoursRequest(self.question)])
 
     def csv_of_chart(self) -> str:
         return self.csv("timeline", granularity=self._granularity)
+
+    # What is read for them, at once
+
+    @cached_property
+    def _answers(self) -> dict[ReportRequest, Any]:
+        requests = list(dict.fromkeys(self._requests()))
+        return dict(zip(requests, self._insights.read(requests, language()), strict=True))
+
+    def _requests(self) -> Iterator[ReportRequest]:
+        """Those of the parts that templates draw."""
+        if self._draws("figures"):
+            yield self._summary
+        if self._draws("chart"):
+            yield from self._timelines
+        if self.by:
+            yield from self._breakdowns(*self._list) if self._draws("list") else ()
+            return
+        for tab in (self.tab(card) for card in self.base.cards if self._draws(card.name)):
+            yield from self._breakdowns(cards.MAPS.get(tab, tab))
+            yield from self._breakdowns(*ON_MAPS[tab]) if tab in ON_MAPS else ()
+        if self._draws("hours"):
+            yield HoursRequest(self.question)
+
+    def _draws(self, part: str) -> bool:
+        return not self.wanted or part in self.wanted
+
+    @property
+    def _summary(self) -> SummaryRequest:
+        return SummaryRequest(self.question, self.compared)
+
+    @property
+    def _timelines(self) -> list[TimelineRequest]:
+        """Of the question, and of the one that it is compared with."""
+        return [TimelineRequest(each, self._granularity) for each in (self.question, self.compared) if each]
+
+    def _breakdowns(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> list[BreakdownRequest]:
+        """The same of a breakdown; of the compared days all values."""
+        found = [BreakdownRequest(self.question, dimension, limit, offset)]
+        return [*found, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else found
+
+    @property
+    def _list(self) -> tuple[str, int, int]:
+        """Of the whole list: dimension, limit and offset. A search is in as many values as one answer can have."""
+        return (self.by, MOST_ROWS, 0) if self._find else (self.by, breakdowns.IN_A_LIST, self._offset)
 
     # How it is sent
 
@@ -222,6 +276,10 @@ class View(Links):
     def _granularity(self) -> str:
         """The requested one; for very many days the next longer one."""
         return possible(self.question, self._other("granularity") or timelines.granularity(self.question))
+
+    @property
+    def _find(self) -> str:
+        return self._other("find").strip()
 
     @property
     def _offset(self) -> int:

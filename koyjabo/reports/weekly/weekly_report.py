@@ -22,10 +22,12 @@ from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance import nightly_queries
 from koyjabo.maintenance.nightly import ClaimLost
 from koyjabo.maintenance.nightly_queries import Claim
+from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.weekly import queries
 from koyjabo.reports.weekly.queries import Recipient, Week
-from koyjabo.reports.weekly.top_values import top_values
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,11 @@ MORNING_S = 8 * 3600
 """Seconds after the beginning of Sunday: 08:00, except on a day on which the clocks change."""
 
 SUNDAY = 6
+TOP = 5
+LISTS = {"pages": "page", "sources": "source", "cities": "city", "countries": "country"}
+
+Line = tuple[str, int, int]
+"""A label, its visits, and those of the week before."""
 DEFAULT = next(iter(LANGUAGES))
 
 
@@ -103,6 +110,25 @@ class WeeklyReport:
         once = f"weekly {claim.day} {to.id}"
         letter = self._outbox.letter("weekly", to.email, to.language, once, **figures)
         self._database.write(_renew, claim, self._clock.now_ms(), mail=letter)
+
+
+def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[Line]]:
+    """The pages, sources and places with the most visits of a week. Waits.
+
+    Raises LedgerUnavailable, and StillCounting after an update.
+    """
+    requests = [BreakdownRequest(Question(*week), dimension, TOP) for dimension in LISTS.values()]
+    requests += [BreakdownRequest(Question(*week.before), dimension, MOST_ROWS) for dimension in LISTS.values()]
+    found = insights.read(requests, language)
+    lists = dict(zip(LISTS, map(_lines, found[: len(LISTS)], found[len(LISTS) :]), strict=True))
+    cities, countries = lists.pop("cities"), lists.pop("countries")
+    knows_cities = any(row.value is not None for row in found[2].rows)  # for cities the server needs a file (GEOIP)
+    return {**lists, "places": cities if knows_cities else countries}
+
+
+def _lines(now: Breakdown, before: Breakdown) -> list[Line]:
+    past = {row.value: row.sums.visits or 0 for row in before.rows}
+    return [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
 
 
 def _renew(session: Any, claim: Claim, now_ms: int) -> None:

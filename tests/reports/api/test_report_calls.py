@@ -11,7 +11,7 @@ from support.assertions.openapi import assert_described
 from support.people.accounts import Person, promote, sign_up
 from support.people.communities import PATH
 
-from koyjabo.reports.engine.raw import group_queries, tail_queries
+from koyjabo.reports.engine import fact_queries, unprojected_queries
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.services import ReportServices
 
@@ -253,12 +253,12 @@ def test_every_dimension_filters(ask):
 
 
 def test_reports_wait_until_the_visits_of_before_are_counted(ask, monkeypatch):
-    monkeypatch.setattr(tail_queries, "MOST_ROWS", 1)
+    monkeypatch.setattr(unprojected_queries, "MOST_PARSED", 1)
     answer = ask("/api/reports/summary?page=/")
     assert_error(answer, 503, "still_counting")
     assert answer.headers["Retry-After"] == "10"
 
 
 def test_a_report_that_takes_too_long_ends(ask, monkeypatch):
-    monkeypatch.setattr(group_queries, "REPORT_LIMIT_S", -1)
+    monkeypatch.setattr(fact_queries, "REPORT_LIMIT_S", -1)
     assert_error(ask("/api/reports/summary?page=/"), 503, "ledger_unavailable")

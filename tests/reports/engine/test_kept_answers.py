@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site, Time
 
-from koyjabo.reports.engine.raw import answer_queries
+from koyjabo.reports.engine.fact_queries import Facts
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 
@@ -36,8 +36,8 @@ def site_pages(site: Site, question: Question) -> dict[str | None, int | None]:
 
 
 def test_a_closed_day_is_read_once(site, monkeypatch):
-    rows, scans = answer_queries.Rows, []
-    monkeypatch.setattr(answer_queries, "Rows", lambda *asked: scans.append(asked[1]) or rows(*asked))
+    read, scans = Facts.by, []
+    monkeypatch.setattr(Facts, "by", lambda self, asked, *rest: scans.append(asked) or read(self, asked, *rest))
     question = Question(FRIDAY, FRIDAY, filters=AT_HOME)
     assert [visits(site, question), visits(site, question)] == [1, 1]
     assert scans == [question]

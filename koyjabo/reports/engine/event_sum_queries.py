@@ -1,81 +1,63 @@
-"""How many page views and events there were in a range, from their sums by day and hour, which are never deleted."""
+"""Page views and events of a question without filters, from their sums by day and hour, which are never deleted."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from typing import Any
+from functools import cached_property
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import and_, func, or_, select
 
-from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.clock import shifted
 from koyjabo.database.id_order import DISORDER_MS, last_before
 from koyjabo.models import SITE, Event, EventSum
-from koyjabo.reports.engine.raw import event_queries
-from koyjabo.reports.engine.raw.arm_queries import Column
-from koyjabo.reports.engine.raw.event_queries import EVENTS
-from koyjabo.reports.engine.raw.event_row_queries import ids
-from koyjabo.reports.events.event_plan import EVENT, REST, VIEWED_PAGE, property_of
+from koyjabo.reports.engine.condition_queries import EVENTS, Column, counts, event_value
+from koyjabo.reports.engine.event_counts import EventCounts
+from koyjabo.reports.engine.event_row_queries import event_ids
+from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, REST, VIEWED_PAGE, property_of
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.projection.encoding import HOUR, OTHER, decoded, encoded
+from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR
+from koyjabo.reports.projection.encoding import OTHER, decoded, encoded
+from koyjabo.reports.query.periods import DAY, HOUR
+from koyjabo.reports.query.ranges import day_number
 from koyjabo.reports.query.report_query import Question, Value
+
+if TYPE_CHECKING:
+    from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 IS_KEPT = EventSum.value != OTHER
 
 
-class EventSums:
-    """Of a question without filters. Events after `until_ms` are read from rows and left out, and values that sums do
-    not have are read from rows as long as these are kept.
+class EventSums(EventCounts):
+    """Events after `until_ms` are read from rows and left out, and values that sums do not have are read from rows as
+    long as these are kept.
     """
 
-    def __init__(self, session: Session, question: Question, clock: Clock) -> None:
-        self._session = session
+    def __init__(self, snapshot: Snapshot, question: Question) -> None:
+        self._snapshot = snapshot
+        self._session = snapshot.session
         self._question = question
-        self._clock = clock
-        self._kept: dict[str, set[str]] = {}
+        self._days_in_rows: dict[str, set[str]] = {}
 
-    def totals(self) -> tuple[int, int]:
-        """Page views that are events, and other events."""
-        events = self._counted(EVENT, EventSum.period, EVENTS.c.day)
-        return sum(self.by_day().values()), sum(events.values())
-
-    def by_day(self) -> Counter[str]:
-        """Page views by day."""
-        return self._counted(VIEWED_PAGE, EventSum.period, EVENTS.c.day)
-
-    def by_hour(self, clock: Clock) -> Counter[int]:
-        """Page views by the start of the hour, s."""
-        days = self._question.first, self._question.last
-        first_s, end_s = clock.began_s(days[0]), clock.began_s(shifted(days[1], 1))
-        found = self._read(HOUR, EventSum.period, str(first_s), str(end_s - 1))
-        return Counter({int(hour_s): count for hour_s, count in found.items()})
-
-    def by_value(self, dimension: str) -> Counter[Value]:
-        """Without those of `other`."""
-        values = self._values(dimension)
-        if event_queries.is_of_a_property(dimension):
-            values[None] = 0
-            values[None] = self._named(dimension) - sum(values.values()) - self.other(dimension)
-        return +values
+    def by(self, dimension: str, key: str) -> Counter[Any]:
+        if key == DAY:
+            return self._counted(dimension, EventSum.period, EVENTS.c.day)
+        return self._by_hour() if key == HOUR else self._by_value(dimension)
 
     def other(self, dimension: str) -> int:
         """How many have a value that the sums of their day do not have, and no rows any more."""
         is_folded = EventSum.period.not_in(self._in_rows(dimension))
         merged = sum(self._read_days(dimension, EventSum.period, ~IS_KEPT, is_folded).values())
-        if event_queries.is_of_a_property(dimension):
+        if _is_of_a_property(dimension):
             name, is_lost = property_of(dimension)[0], EventSum.period.in_(self._lost(dimension))
             which = (VIEWED_PAGE,) if name == PAGEVIEW else (EVENT, EventSum.value == name)
             merged += sum(self._read_days(which[0], EventSum.period, is_lost, is_folded, *which[1:]).values())
         return merged
 
-    def incomplete_hours(self) -> set[int]:
-        """The beginnings of hours of which some events are not counted, s."""
-        return set()
-
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Those of the values whose counts lack nothing."""
         lossy = self._lossy(dimension) - self._in_rows(dimension)
         if not lossy:
             return set(values)
@@ -84,9 +66,22 @@ class EventSums:
         wanted = select(EventSum.value).where(*self._of(dimension), *these).group_by(EventSum.value)
         return {texts[text] for text in self._session.scalars(wanted.having(func.count() == len(lossy)))}
 
+    def _by_hour(self) -> Counter[int]:
+        clock, days = self._snapshot.clock, (self._question.first, self._question.last)
+        first_s, end_s = clock.began_s(days[0]), clock.began_s(shifted(days[1], 1))
+        found = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
+        return Counter({int(hour_s): count for hour_s, count in found.items()})
+
+    def _by_value(self, dimension: str) -> Counter[Value]:
+        values = self._values(dimension)
+        if _is_of_a_property(dimension):
+            values[None] = 0
+            values[None] = self._named(dimension) - sum(values.values()) - self.other(dimension)
+        return +values
+
     def _values(self, dimension: str) -> Counter[Value]:
         """How many have each value that is recorded."""
-        days, key = self._in_rows(dimension), event_queries.value(dimension)
+        days, key = self._in_rows(dimension), event_value(dimension)
         which = (IS_KEPT, EventSum.period.not_in(days))
         return self._counted(dimension, EventSum.value, key, decoded, *which) + self._rows(dimension, key, days)
 
@@ -96,30 +91,40 @@ class EventSums:
 
     def _in_rows(self, dimension: str) -> set[str]:
         """Those of them of which all events are still there."""
-        if dimension not in self._kept:
-            lossy = self._lossy(dimension)
-            name = property_of(dimension)[0] if event_queries.is_of_a_property(dimension) else dimension
+        if dimension not in self._days_in_rows:
+            lossy = {day for day in self._lossy(dimension) if day >= self._oldest_day}
+            name = property_of(dimension)[0] if _is_of_a_property(dimension) else dimension
             all_ = VIEWED_PAGE if name in (PAGEVIEW, VIEWED_PAGE) else EVENT
             rows = self._rows(all_, EVENTS.c.day, lossy)
             counted = self._read_days(all_, EventSum.period, EventSum.period.in_(lossy))
-            self._kept[dimension] = {day for day in lossy if rows[day] == counted[day]}
-        return self._kept[dimension]
+            self._days_in_rows[dimension] = {day for day in lossy if rows[day] == counted[day]}
+        return self._days_in_rows[dimension]
+
+    @cached_property
+    def _oldest_day(self) -> str:
+        """No event of an earlier day is stored."""
+        oldest = self._session.scalar(select(EVENTS.c.day).order_by(EVENTS.c.id).limit(1))
+        return shifted(oldest, -1) if oldest else "~"
 
     def _rows(self, dimension: str, key: Column, days: Collection[str]) -> Counter[Any]:
         """How many events of these days there are by `key`."""
         if not days:
             return Counter()
-        after, upto = ids(self._session, replace(self._question, first=min(days), last=max(days)), self._clock)
-        which = (EVENTS.c.id > after, EVENTS.c.id <= upto, EVENTS.c.day.in_(days), *self._here())
-        wanted = select(key, func.count()).where(*which, event_queries.counts(dimension)).group_by(key)
+        which = (or_(*map(self._within, _runs(days))), EVENTS.c.day.in_(days), *self._here())
+        wanted = select(key, func.count()).where(*which, counts(dimension)).group_by(key)
         return Counter(dict(map(tuple, self._session.execute(wanted))))
+
+    def _within(self, run: tuple[str, str]) -> Column:
+        first, last = run
+        after, upto = event_ids(self._session, replace(self._question, first=first, last=last), self._snapshot.clock)
+        return and_(EVENTS.c.id > after, EVENTS.c.id <= upto)
 
     def _here(self) -> tuple[Column, ...]:
         return () if self._question.scope == SITE else (EVENTS.c.scope == self._question.scope,)
 
     def _lost(self, dimension: str) -> set[str]:
         """The days of which a property is not known, because it or its event was not among the largest."""
-        if not event_queries.is_of_a_property(dimension):
+        if not _is_of_a_property(dimension):
             return set()
         lossy = self._read_days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._read_days(REST, EventSum.period).keys()
         return lossy - self._read_days(dimension, EventSum.period).keys() if lossy else set()
@@ -127,7 +132,7 @@ class EventSums:
     def _named(self, dimension: str) -> int:
         """How many events have the name of a property."""
         name = property_of(dimension)[0]
-        return sum(self.by_day().values()) if name == PAGEVIEW else self._values(EVENT)[name]
+        return sum(self.by(VIEWED_PAGE, DAY).values()) if name == PAGEVIEW else self._values(EVENT)[name]
 
     def _counted(
         self, dimension: str, key: Any, key_of_row: Any, decode: Callable[[str], Any] = str, *which: Column
@@ -154,5 +159,16 @@ class EventSums:
         newest = self._session.scalar(select(func.max(EVENTS.c.id))) or 0
         after = last_before(self._session, Event, until_ms - DISORDER_MS, 0, newest)
         is_late = (EVENTS.c.id > after, EVENTS.c.day == self._question.last, EVENTS.c.at_ms >= until_ms)
-        wanted = select(key, func.count()).where(*is_late, *self._here(), event_queries.counts(dimension)).group_by(key)
+        wanted = select(key, func.count()).where(*is_late, *self._here(), counts(dimension)).group_by(key)
         return dict(map(tuple, self._session.execute(wanted)))
+
+
+def _is_of_a_property(dimension: str) -> bool:
+    return dimension.startswith(PROPERTIES)
+
+
+def _runs(days: Collection[str]) -> list[tuple[str, str]]:
+    """The first and the last of days that follow each other."""
+    numbered = enumerate(sorted(days))
+    runs = [[day for _, day in run] for _, run in groupby(numbered, lambda each: day_number(each[1]) - each[0])]
+    return [(run[0], run[-1]) for run in runs]

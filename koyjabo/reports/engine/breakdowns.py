@@ -1,0 +1,144 @@
+"""The values of a dimension: those of visits, and those of events."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, Protocol
+
+from koyjabo.reports.engine.answers import Breakdown, Row, Sums
+from koyjabo.reports.engine.event_counts import VALUE
+from koyjabo.reports.engine.event_value_queries import Visits, visits_by_value
+from koyjabo.reports.engine.groups import EVERYTHING, REST, Group, merged, minus, total
+from koyjabo.reports.engine.raw_queries import reason_of_folded
+from koyjabo.reports.events.event_plan import VIEWED_PAGE
+from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.reasons import FOLDED, FOLDED_EVENTS
+from koyjabo.reports.query.report_query import Question, Value
+
+if TYPE_CHECKING:
+    from koyjabo.reports.engine.snapshot_queries import Snapshot
+
+UNKNOWN = (None, None, None)
+
+Ranks = dict[Any, tuple[int, int]]
+"""By value the visits and the count, by which rows are ordered, the largest first."""
+
+
+class Values(Protocol):
+    ranks: Ranks
+    total: Sums
+
+    def sums(self, value: Value) -> Sums: ...
+
+    def rest(self, shown: Collection[Value]) -> Sums:
+        """Of all but these values."""
+
+    def complete(self, shown: Collection[Value]) -> set[Value]:
+        """Those of the values that lack nothing."""
+
+    def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
+        """Why these figures are not exact; None if they are."""
+
+
+def breakdown(snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int) -> Breakdown:
+    values: Values
+    if not has_many(dimension):
+        values = VisitValues(snapshot, question, dimension)
+    elif snapshot.events(question).unknown_hours():
+        return Breakdown([], Sums(*UNKNOWN), Sums(*UNKNOWN), 0, FOLDED_EVENTS)
+    else:
+        values = EventValues(snapshot, question, dimension)
+    order = sorted(values.ranks, key=lambda value: (value is not None, value or ""))
+    order.sort(key=values.ranks.__getitem__, reverse=True)
+    shown = order[offset : offset + limit]
+    complete, other = values.complete(shown), values.rest(shown)
+    sums = [values.sums(value) for value in shown]
+    rows = [
+        Row(value, value or "", own, (own.visits or 0) / (values.total.visits or 1), at_least=value not in complete)
+        for value, own in zip(shown, sums, strict=True)
+    ]
+    reason = values.reason([values.total, other, *sums], len(complete) == len(shown))
+    return Breakdown(rows, other, values.total, len(order), reason)
+
+
+class VisitValues:
+    """Visits have one value each, so that what is left of all belongs to the rest."""
+
+    def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
+        self._snapshot, self._question, self._dimension = snapshot, question, dimension
+        stored = snapshot.rollups.by(question, dimension)
+        self._is_stored = stored is not None
+        self._groups = snapshot.raw.by(question, dimension) if stored is None else stored
+        whole = snapshot.raw.by(question, EVERYTHING) if stored is None else snapshot.by(question, EVERYTHING)
+        self._all = whole.get(None, Group())
+        self.total = self._all.sums
+        self.ranks: Ranks = {value: (group.visits or 0, 0) for value, group in self._groups.items() if value != REST}
+
+    def sums(self, value: Value) -> Sums:
+        return self._groups[value].sums
+
+    def rest(self, shown: Collection[Value]) -> Sums:
+        if not self._groups:
+            return self.total
+        own = [self._groups[value] for value in shown]
+        visits = minus(self._all.visits, total(group.visits for group in own))
+        new = minus(self._all.new, total(group.new for group in own))
+        others = merged([self._groups[value] for value in self._groups.keys() - set(shown)])
+        if visits == 0:
+            return Sums(0, 0, 0)
+        return Sums(visits, None if others.people is None else len(others.people), new)
+
+    def complete(self, shown: Collection[Value]) -> set[Value]:
+        if not self._is_stored:
+            return set(shown)
+        return self._snapshot.rollups.complete(self._question, self._dimension, shown)
+
+    def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
+        is_known = all(each.visitors is not None for each in figures)
+        if is_known and is_complete and not self._snapshot.folded_days(self._question):
+            return None
+        return reason_of_folded(self._question, self.total.visits is not None)
+
+
+class EventValues:
+    """Visits may have several values, or none; these belong to no row. Of days whose visits are folded, only how many
+    events there were is known.
+    """
+
+    def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
+        self._dimension, self._events = dimension, snapshot.events(question)
+        self._counts = self._events.by(dimension, VALUE)
+        self._is_folded = bool(snapshot.folded_days(question))
+        self._visits = {} if self._is_folded else visits_by_value(snapshot, question, dimension)
+        if dimension == VIEWED_PAGE and not self._is_folded:
+            pages = snapshot.by(question, "page")
+            self._counts.update({page: group.visits or 0 for page, group in pages.items() if page not in (None, REST)})
+        self._count = sum(self._counts.values()) + self._events.other(dimension)
+        whole = Group(None, None, None, None) if self._is_folded else snapshot.total(question)
+        self.total = whole.sums._replace(count=self._count)
+        names = self._counts.keys() | self._visits.keys()
+        self.ranks: Ranks = {value: (len(self._of(value).all), self._counts[value]) for value in names}
+
+    def sums(self, value: Value) -> Sums:
+        return Sums(*UNKNOWN, self._counts[value]) if self._is_folded else self._of(value).sums(self._counts[value])
+
+    def rest(self, shown: Collection[Value]) -> Sums:
+        count = self._count - sum(self._counts[value] for value in shown)
+        if self._is_folded:
+            return Sums(*UNKNOWN, count)
+        others = Visits.none()
+        for value in self.ranks.keys() - set(shown):
+            others.take(self._of(value))
+        return others.sums(count)
+
+    def complete(self, shown: Collection[Value]) -> set[Value]:
+        return self._events.complete(self._dimension, shown)
+
+    def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
+        return FOLDED if self._is_folded else None
+
+    def _of(self, value: Value) -> Visits:
+        return self._visits.get(value, NO_VISITS)
+
+
+NO_VISITS = Visits.none()

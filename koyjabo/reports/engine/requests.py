@@ -1,0 +1,130 @@
+"""What can be asked: each request answers itself from a snapshot, and says beforehand which groups it will read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from koyjabo.core.clock import Clock
+from koyjabo.reports.engine.answers import Breakdown, Figures, Hours, Period, Summary
+from koyjabo.reports.engine.breakdowns import breakdown
+from koyjabo.reports.engine.groups import EVERYTHING, NO_VISITS, WEEKDAY, minus
+from koyjabo.reports.engine.groups import total as sum_of
+from koyjabo.reports.engine.raw_queries import reason_of_folded
+from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.events.event_plan import VIEWED_PAGE
+from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.periods import periods, running
+from koyjabo.reports.query.reasons import FOLDED, FOLDED_EVENTS
+from koyjabo.reports.query.report_query import Question
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRequest:
+    """Is answered by a Summary."""
+
+    question: Question
+    compared: Question | None = None
+
+    def wanted(self) -> Iterator[tuple[Question, str]]:
+        yield self.question, EVERYTHING
+        if self.compared:
+            yield self.compared, EVERYTHING
+
+    def answer(self, snapshot: Snapshot) -> Summary:
+        figures = _figures(snapshot, self.question)
+        compared = _figures(snapshot, self.compared) if self.compared else None
+        until_ms = self.compared.until_ms if self.compared else None
+        until = None if until_ms is None else snapshot.clock.local(until_ms // 1000)
+        return Summary(figures, compared, until, _reason(self.question, [figures, *([compared] if compared else [])]))
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineRequest:
+    """Is answered by a list of Period. `granularity`: one of GRANULARITIES."""
+
+    question: Question
+    granularity: str
+
+    def wanted(self) -> Iterator[tuple[Question, str]]:
+        yield self.question, self.granularity
+
+    def answer(self, snapshot: Snapshot) -> list[Period]:
+        groups = snapshot.by(self.question, self.granularity)
+        views, unknown = snapshot.events(self.question).views(self.granularity, snapshot.clock)
+        names = {*periods(self.question, self.granularity, snapshot.clock), *groups, *views, *unknown}
+        now = self._running(snapshot.clock)
+        found = []
+        for name in sorted(names, key=datetime.fromisoformat):
+            group = groups.get(name, NO_VISITS)
+            pages = None if name in unknown else sum_of((group.pages, views[name]))
+            found.append(Period(name, *group.sums[:3], pages, name == now))
+        return found
+
+    def _running(self, clock: Clock) -> str | None:
+        return running(self.granularity, clock) if self.question.last == clock.today() else None
+
+
+@dataclass(frozen=True, slots=True)
+class BreakdownRequest:
+    """Is answered by a Breakdown. Values are labels still."""
+
+    question: Question
+    dimension: str
+    limit: int = 10
+    offset: int = 0
+
+    def wanted(self) -> Iterator[tuple[Question, str]]:
+        yield self.question, EVERYTHING
+        if not has_many(self.dimension):
+            yield self.question, self.dimension
+        elif self.dimension == VIEWED_PAGE:
+            yield self.question, "page"
+
+    def answer(self, snapshot: Snapshot) -> Breakdown:
+        return breakdown(snapshot, self.question, self.dimension, self.limit, self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class HoursRequest:
+    """Is answered by Hours."""
+
+    question: Question
+
+    def wanted(self) -> Iterator[tuple[Question, str]]:
+        yield self.question, WEEKDAY
+
+    def answer(self, snapshot: Snapshot) -> Hours:
+        found = snapshot.rollups.by(self.question, WEEKDAY)
+        if found is None and snapshot.folded_days(self.question):
+            return Hours([], FOLDED)
+        week = [[0] * 24 for _ in range(7)]
+        for (weekday, hour), group in (snapshot.raw.by(self.question, WEEKDAY) if found is None else found).items():
+            week[weekday][hour] = group.visits or 0
+        return Hours(week, None)
+
+
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest
+"""Hashable. `wanted` are the groups that it reads, questions and keys; `answer` raises NeedsScan, StillCounting and
+LedgerUnavailable.
+"""
+
+
+def dimensions(request: ReportRequest) -> set[str]:
+    """Those by which visits are filtered or broken down."""
+    return {*request.question.filters, *([request.dimension] if isinstance(request, BreakdownRequest) else [])}
+
+
+def _figures(snapshot: Snapshot, question: Question) -> Figures:
+    total, views, events = snapshot.total(question), None, None
+    if total.new is not None:
+        views, events = snapshot.events(question).totals()
+    returning, pages = minus(total.visitors, total.new), sum_of((total.pages, views))
+    return Figures(question.first, question.last, *total.sums[:3], returning, pages, events, snapshot.peak(question))
+
+
+def _reason(question: Question, figures: list[Figures]) -> str | None:
+    if any(each.visitors is None for each in figures):
+        return reason_of_folded(question, all(each.visits is not None for each in figures))
+    return FOLDED_EVENTS if any(each.events is None for each in figures) else None

@@ -1,0 +1,306 @@
+"""The source of stored sums: groups of visits without filters, with those that are not projected yet."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pyroaring import BitMap
+from sqlalchemy import text
+
+from koyjabo.core.clock import shifted
+from koyjabo.counting.id_range_queries import id_range
+from koyjabo.models import SITE
+from koyjabo.reports.engine import stored_queries
+from koyjabo.reports.engine.groups import (
+    EVERYTHING,
+    NO_VISITS,
+    REST,
+    VISITOR_KIND,
+    WEEKDAY,
+    Group,
+    Groups,
+    People,
+    merged,
+    merged_by,
+    named,
+    union,
+)
+from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
+from koyjabo.reports.projection.additions import Addition
+from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR
+from koyjabo.reports.projection.encoding import OTHER, TOTAL, decoded, encoded, hour
+from koyjabo.reports.projection.people import WITHOUT_NUMBER
+from koyjabo.reports.projection.reading_queries import Parsed
+from koyjabo.reports.query.dimensions import TRAITS
+from koyjabo.reports.query.parameters import COMMUNITY
+from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of
+from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.result_cache import ResultCache
+
+if TYPE_CHECKING:
+    from koyjabo.reports.engine.snapshot_queries import Snapshot
+
+SUMMED = {"page", "referrer", VISITOR_KIND, *TRAITS}
+
+PART_OF_HOUR = text(f"""
+SELECT coalesce(n.number, {WITHOUT_NUMBER} + coalesce(w.first_visit, v.id)) AS person,
+       o.first_visit = v.id AS is_new, v.page IS NOT NULL AS has_page
+FROM visits v
+LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
+LEFT JOIN visitors o ON o.scope = :scope AND o.visitor_id = v.visitor_id
+LEFT JOIN visitor_numbers n ON n.first_visit = w.first_visit
+WHERE v.id > :after AND v.id <= :upto AND v.hour_s = :hour_s AND v.day = :day AND v.at_ms < :until_ms
+AND (:scope = 'site' OR v.scope = :scope)
+""")
+
+
+class Rollups:
+    """Cannot answer with filters, while sums are made again, and with many visits that are not in them yet."""
+
+    def __init__(self, snapshot: Snapshot, closed: ResultCache) -> None:
+        self._snapshot = snapshot
+        self._closed = closed
+        self._ranges: dict[Question, _Range] = {}
+
+    def by(self, question: Question, key: str) -> Groups | None:
+        """By the name of a period, a value or REST, (weekday, hour), or None for everything. None: other sources have
+        to answer.
+        """
+        if question.filters or not self.is_usable:
+            return None
+        if question.until_ms is not None:
+            return self._before(question, question.until_ms) if key == EVERYTHING else None
+        range_ = self._range(question)
+        if key == EVERYTHING:
+            return {None: range_.total()}
+        if key in (HOUR, WEEKDAY):
+            return range_.by_hour(key)
+        if key in SUMMED or (key == COMMUNITY and question.scope == SITE):
+            return range_.values(key)
+        if key == DAY:
+            return range_.by_day()
+        return range_.grouped(key) if key in GRANULARITIES else None
+
+    def complete(self, question: Question, dimension: str, values: Collection[Value]) -> set[Value]:
+        """Those of the values whose sums lack nothing. Call it if `by` has answered."""
+        range_ = self._range(question)
+        if range_.incomplete:
+            return set()
+        texts = {encoded(value): value for value in values}
+        days = (question.first, question.last)
+        found = stored_queries.complete(self._snapshot.session, question.scope, dimension, *days, list(texts))
+        return {texts[each] for each in found}
+
+    @cached_property
+    def is_usable(self) -> bool:
+        snapshot = self._snapshot
+        return snapshot.state.is_complete and snapshot.newest - snapshot.state.upto <= MOST_KEPT
+
+    def _range(self, question: Question) -> _Range:
+        if question not in self._ranges:
+            self._ranges[question] = _Range(self._snapshot, self._closed, question)
+        return self._ranges[question]
+
+    def _before(self, question: Question, until_ms: int) -> Groups | None:
+        """Of a range that is cut on its last day: the days before it, whole hours, and the visits of the last one. None
+        if the sums of its hours lack something, or visits of the day are folded.
+        """
+        last, (day, hour_s) = question.last, self._snapshot.clock.bucket(until_ms)
+        if day != last or last in self._snapshot.folded_days(question):
+            return None
+        whole = replace(question, last=shifted(last, -1), until_ms=None)
+        hours = self._range(replace(question, first=last, until_ms=None)).whole_hours(hour_s)
+        if hours is None:
+            return None
+        days = [self._range(whole).total()] if whole.first <= whole.last else []
+        return {None: merged([*days, hours, self._part_of_hour(question, hour_s, until_ms)])}
+
+    def _part_of_hour(self, question: Question, hour_s: int, until_ms: int) -> Group:
+        """Of the visits of an hour before a moment."""
+        session = self._snapshot.session
+        after, upto = id_range(session, hour_s * 1000, until_ms)
+        which = {"after": after, "upto": upto, "hour_s": hour_s, "day": question.last, "until_ms": until_ms}
+        rows = session.execute(PART_OF_HOUR, {**which, "scope": question.scope}).all()
+        new, pages = sum(bool(row.is_new) for row in rows), sum(bool(row.has_page) for row in rows)
+        return Group(len(rows), new, pages, BitMap([row.person for row in rows]))
+
+
+@dataclass(frozen=True)
+class _Range:
+    """The sums of the days of a question."""
+
+    snapshot: Snapshot
+    closed: ResultCache
+    question: Question
+
+    def total(self) -> Group:
+        """Visits and new visitors are those of the ledger, also of days whose rows are incomplete."""
+        visits, new = (sum(each[at] for each in self._days.values()) for at in (0, 1))
+        if self.incomplete:
+            return Group(visits, new, None, None)
+        return self.values(TOTAL).get(None, NO_VISITS)._replace(visits=visits, new=new)
+
+    def values(self, dimension: str) -> dict[Any, Group]:
+        """By value; REST has those that are merged, and what is not known."""
+        question, newest = self.question, self.snapshot.newest_day
+        closed_upto = min(question.last, shifted(newest, -1)) if newest else ""
+        open_from = max(question.first, newest)
+        parts = [*self._closed_days(dimension, closed_upto).items()]
+        if open_from <= question.last:
+            parts += self._stored(dimension, open_from, question.last).items()
+        found = [(REST if value == OTHER else decoded(value), group) for value, group in parts]
+        key = EVERYTHING if dimension == TOTAL else dimension
+        found += [(value, Group.of(addition)) for value, addition in self._additions(key).items()]
+        found = [(None if dimension == TOTAL else value, group) for value, group in found]
+        if self.incomplete:
+            found.append((REST, Group(people=None)))
+        values = merged_by(found, lambda value: value)
+        is_day = question.first == question.last and not self.incomplete
+        return values if is_day else {value: group._replace(number=None) for value, group in values.items()}
+
+    def by_day(self) -> dict[Any, Group]:
+        stored, additions = self._stored_days, self._day_additions
+        people = self._people(TOTAL, stored.keys() & additions.keys())
+        return {
+            day: _group(counts, stored.get(day), additions.get(day), people.get(day))
+            for day, counts in self._days.items()
+        }
+
+    def grouped(self, key: str) -> dict[Any, Group]:
+        """By periods of several days."""
+        scope, first, last = self.question.scope, self.question.first, self.question.last
+        people = stored_queries.people(self.snapshot.session, scope, TOTAL, first, last)
+        additions = self._day_additions
+        days = []
+        for day, group in self.by_day().items():
+            theirs = [people.get(day, BitMap())] + ([additions[day].people] if day in additions else [])
+            is_known = day not in self.incomplete
+            days.append((day, group._replace(people=union(theirs) if is_known else None, number=group.visitors)))
+        return merged_by(days, lambda day: period_of(day, key))
+
+    def by_hour(self, key: str) -> dict[Any, Group] | None:
+        """By HOUR or WEEKDAY. None if the hours are those of another TIMEZONE."""
+        clock, counted = self.snapshot.clock, self._hours
+        if sum(visits for visits, _ in counted.values()) != sum(visits for visits, _ in self._days.values()):
+            return None
+        if key == WEEKDAY:
+            hours = [((clock.local(hour_s)[:10], hour_s), Group(*counts)) for hour_s, counts in counted.items()]
+            return merged_by(hours, lambda each: named(WEEKDAY, each, clock))
+        stored, additions = self._stored_hours, self._hour_additions
+        people = self._people(STORED_HOUR, stored.keys() & additions.keys())
+        found = {}
+        for hour_s, counts in counted.items():
+            at = hour(hour_s)
+            found[clock.local(hour_s)] = _group(counts, stored.get(at), additions.get(at), people.get(at))
+        return found
+
+    def whole_hours(self, end_s: int) -> Group | None:
+        """Of the hours of the day that begin before one; None if their sums lack something."""
+        counted = {hour_s: counts for hour_s, counts in self._hours.items() if hour_s < end_s}
+        visits, new = (sum(each[at] for each in counted.values()) for at in (0, 1))
+        newer = [Group.of(addition) for at, addition in self._hour_additions.items() if at < hour(end_s)]
+        stored = [row for at, row in self._stored_hours.items() if at < hour(end_s)]
+        hours = hour(self._hours_s[0]), hour(end_s - 1)
+        people = stored_queries.people(self.snapshot.session, self.question.scope, STORED_HOUR, *hours)
+        sums = Group(sum(row.visits for row in stored), 0, sum(row.count for row in stored), union([*people.values()]))
+        found = merged([sums, *newer])
+        return found._replace(visits=visits, new=new) if found.visits == visits else None
+
+    @cached_property
+    def incomplete(self) -> frozenset[str]:
+        """The days whose rows have fewer visits than the ledger: they were folded before there were sums."""
+        found = {day: row.visits for day, row in self._stored_days.items()}
+        for day, addition in self._day_additions.items():
+            found[day] = found.get(day, 0) + addition.visits
+        return frozenset(day for day, (visits, _) in self._days.items() if found.get(day, 0) != visits)
+
+    @cached_property
+    def _days(self) -> dict[str, stored_queries.Counts]:
+        scope, first, last = self.question.scope, self.question.first, self.question.last
+        return stored_queries.visits_by_day(self.snapshot.session, scope, first, last)
+
+    @cached_property
+    def _hours(self) -> dict[int, stored_queries.Counts]:
+        return stored_queries.visits_by_hour(self.snapshot.session, self.question.scope, *self._hours_s)
+
+    @cached_property
+    def _stored_days(self) -> dict[str, stored_queries.NumbersRow]:
+        scope, first, last = self.question.scope, self.question.first, self.question.last
+        return stored_queries.numbers(self.snapshot.session, scope, TOTAL, first, last)
+
+    @cached_property
+    def _stored_hours(self) -> dict[str, stored_queries.NumbersRow]:
+        first, last = map(hour, self._hours_s)
+        return stored_queries.numbers(self.snapshot.session, self.question.scope, STORED_HOUR, first, last)
+
+    @cached_property
+    def _hours_s(self) -> tuple[int, int]:
+        """The beginnings of the first and the last hour; the last one is the end less a second."""
+        clock = self.snapshot.clock
+        return clock.began_s(self.question.first), clock.began_s(shifted(self.question.last, 1)) - 1
+
+    @cached_property
+    def _day_additions(self) -> dict[str, Addition]:
+        return self._additions(DAY)
+
+    @cached_property
+    def _hour_additions(self) -> dict[str, Addition]:
+        return {hour(hour_s): addition for hour_s, addition in self._additions(HOUR).items()}
+
+    def _closed_days(self, dimension: str, upto: str) -> dict[str, Group]:
+        """The sums of the days up to `upto`, which is closed: nothing was added since without a trace in the state."""
+        question = self.question
+        if upto < question.first:
+            return {}
+        key, version = (question.scope, dimension, question.first, upto), (self.snapshot.state.changes, self.incomplete)
+        found = self.closed.get(key, version)
+        if found is None:
+            groups = self._stored(dimension, question.first, upto)
+            found = list(groups.items())
+            self.closed.store(key, version, found, sum(_bytes(group.people) for group in groups.values()))
+        return dict(found)
+
+    def _stored(self, dimension: str, first: str, last: str) -> dict[str, Group]:
+        scope = self.question.scope
+        return stored_queries.groups(self.snapshot.session, scope, dimension, first, last, self.incomplete)
+
+    def _additions(self, key: str) -> dict[Any, Addition]:
+        """Of visits that are not projected."""
+        return self.snapshot.unprojected.by(self.question, key, _number)
+
+    def _people(self, dimension: str, periods: Collection[str]) -> dict[str, People]:
+        found: dict[str, People] = {}
+        for each in periods:
+            found |= stored_queries.people(self.snapshot.session, self.question.scope, dimension, each, each)
+        return found
+
+
+def _number(visit: Parsed) -> int:
+    """The number of a visitor in sums. One without gets that of the first visit, which may be below the watermark."""
+    return visit.number or WITHOUT_NUMBER + visit.visitor
+
+
+def _group(
+    counts: stored_queries.Counts,
+    row: stored_queries.NumbersRow | None,
+    addition: Addition | None,
+    people: People,
+) -> Group:
+    """Of one day or hour. `people` are those of the row, if there is an addition."""
+    visits, new = counts
+    if (row.visits if row else 0) + (addition.visits if addition else 0) != visits:
+        return Group(visits, new, None, None)
+    pages = (row.count if row else 0) + (addition.count if addition else 0)
+    if addition is None:
+        return Group(visits, new, pages, None, row.visitors if row else 0)
+    if row is not None and people is None:
+        return Group(visits, new, pages, None)
+    return Group(visits, new, pages, addition.people | people if people is not None else addition.people)
+
+
+def _bytes(people: People) -> int:
+    """The approximate memory: a number takes 2 bytes, but 65,536 numbers close together not more than 8,192."""
+    return 300 + (min(2 * len(people), people.max() // 8 + 8192) if people else 0)

@@ -1,1 +1,0 @@
-"""Answers from sums: `insight_sums` up to the projection's watermark, and newer visits, added up as they are read."""

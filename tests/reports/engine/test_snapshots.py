@@ -1,0 +1,56 @@
+"""A page of reports is answered from one moment of the database, in one scan."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+
+from koyjabo.reports.engine.fact_queries import Facts
+from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
+from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.services import ReportServices
+
+DIMENSIONS = ("page", "viewed_page", "referrer", "source", "browser", "visitor_kind", "community", "event")
+PAGES = ("/", "/", "/fares", None)
+
+
+@pytest.fixture
+def site(database):
+    """Visits with and without facts, today."""
+    with Site(database.url) as site:
+        for number, page in enumerate(PAGES):
+            site.register(f"v{number}", page=page, referrer="https://www.google.com/search")
+            if number == 1:
+                site.services[ReportServices].projection.catch_up()
+        yield site
+
+
+def count_calls(monkeypatch, cls: type, name: str) -> list[object]:
+    calls, real = [], getattr(cls, name)
+    monkeypatch.setattr(cls, name, lambda self, *args: calls.append(args) or real(self, *args))
+    return calls
+
+
+@pytest.mark.both_kinds
+def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
+    today = site.services.clock.today()
+    question = Question(today, today, filters={"source": Filter(frozenset(["google.com"]))})
+    snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, Facts, "by")
+    requests = [SummaryRequest(question), TimelineRequest(question, "hour"), HoursRequest(question)]
+    requests += [BreakdownRequest(question, dimension) for dimension in DIMENSIONS]
+    summary, hours, week, *breakdowns = site.services[ReportServices].reports.read(requests)
+    assert (len(snapshots), len(scans)) == (1, 1)
+    assert summary.figures[2:8] == (4, 4, 4, 0, 3, 0)
+    assert sum(each.visits for each in hours) == sum(map(sum, week.rows)) == 4
+    assert all(each.total.visits == 4 for each in breakdowns)
+    assert [(row.value, row.sums.visits) for row in breakdowns[0].rows] == [("/", 2), (None, 1), ("/fares", 1)]
+    asked_alone = [site.services[ReportServices].reports.read([request])[0] for request in requests]
+    assert asked_alone == [summary, hours, week, *breakdowns]
+
+
+def test_a_page_without_filters_reads_no_single_visits(site, monkeypatch):
+    today, scans = site.services.clock.today(), count_calls(monkeypatch, Facts, "by")
+    requests = [SummaryRequest(Question(today, today)), BreakdownRequest(Question(today, today), "page")]
+    summary, pages = site.services[ReportServices].reports.read(requests)
+    assert (summary.figures.visits, pages.total.visits, scans) == (4, 4, [])
