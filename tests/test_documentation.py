@@ -13,10 +13,10 @@ import click
 from koyjabo.accounts import hash_queue, login_throttle
 from koyjabo.cli import main
 from koyjabo.core import close_codes
+from koyjabo.core.close_codes import CLOSE_CODES
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.settings.schema import Settings
-from koyjabo.sockets.close_code_of_error import CLOSE_CODES
 from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
 from koyjabo.webkit.pages.errors import SENTENCES, STATUS
 

@@ -19,6 +19,7 @@ DOORS = {
     "personal_data": "pages",
     "counting": "api pages",
     "communities": "api pages admin",
+    "sockets": "api",
     "badges": "pages",
     "reports": "api pages admin",
     "visit_log": "admin",

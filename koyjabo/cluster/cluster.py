@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from koyjabo.cluster.workers import Workers
-from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.cluster.workers import MemoryWorkers, Workers
 from koyjabo.core.runtime import Runtime
 
 if TYPE_CHECKING:  # Redis' client is 15 MB

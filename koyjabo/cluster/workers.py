@@ -1,4 +1,4 @@
-"""The registry of live workers: each reports every second. Backends: `workers_memory` and `workers_redis`."""
+"""The registry of live workers: each reports every second. Backends: `MemoryWorkers` and `workers_redis`."""
 
 from __future__ import annotations
 
@@ -51,3 +51,17 @@ class Workers(Protocol):
 
     def live(self) -> list[Worker]:
         """All live workers, at most 2 s old while Redis answers; otherwise only this worker."""
+
+
+class MemoryWorkers:
+    """The registry without Redis: this worker only."""
+
+    def __init__(self) -> None:
+        self.redis_ms: float | None = None
+        self._own: list[Worker] = []
+
+    def report(self, worker: Worker) -> None:
+        self._own = [worker]
+
+    def live(self) -> list[Worker]:
+        return list(self._own)

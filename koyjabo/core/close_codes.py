@@ -1,7 +1,27 @@
-"""Close codes of WebSockets (specification: Credentials; docs/realtime.md has the table)."""
+"""Close codes of WebSockets, and those of errors (specification: Credentials; docs/realtime.md has the table)."""
+
+from __future__ import annotations
+
+from koyjabo.core.errors import KoyJaboError
 
 NORMAL, GOING_AWAY, NOT_SAID, ABUSE, UNEXPECTED, TOO_MANY = 1000, 1001, 1005, 1008, 1011, 1013
 NO_CREDENTIALS, INVALID_TOKEN, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 
 CLEAN_CLOSES = (NORMAL, NOT_SAID)
 """The client left on purpose. After any other code it may reconnect in a moment (specification: promise 4)."""
+
+CLOSE_CODES = {
+    "unauthenticated": NO_CREDENTIALS,
+    "invalid_token": INVALID_TOKEN,
+    "token_expired": EXPIRED,
+    "forbidden": FORBIDDEN,
+    "account_disabled": FORBIDDEN,
+    "unknown_community": FORBIDDEN,
+    "rate_limited": TOO_MANY,
+    "ledger_unavailable": TOO_MANY,
+    "too_many_connections": TOO_MANY,
+}
+
+
+def close_code(error: KoyJaboError) -> int:
+    return CLOSE_CODES[error.code]

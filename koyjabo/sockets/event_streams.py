@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar, cast
 from flask import Flask, Request
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.close_codes import TOO_MANY, UNEXPECTED
+from koyjabo.core.close_codes import CLOSE_CODES, TOO_MANY, UNEXPECTED
 from koyjabo.core.errors import KoyJaboError, NoStreams
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
@@ -22,10 +22,9 @@ from koyjabo.network import client_address
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import STATS_ROOM, Error
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.close_code_of_error import CLOSE_CODES
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.permitted_streams import CommunityStream
-from koyjabo.sockets.stats_stream import StatsStream
+from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.current import services_of
 

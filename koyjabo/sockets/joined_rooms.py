@@ -13,11 +13,11 @@ from flask import Request
 
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
+from koyjabo.core.close_codes import close_code
 from koyjabo.core.errors import InvalidMessage, KoyJaboError
 from koyjabo.core.services import Services
 from koyjabo.realtime.events import Kicked
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.credentials import identify
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 

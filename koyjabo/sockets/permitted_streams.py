@@ -13,7 +13,7 @@ from flask import Request
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.close_codes import CLEAN_CLOSES, UNEXPECTED
+from koyjabo.core.close_codes import CLEAN_CLOSES, UNEXPECTED, close_code
 from koyjabo.core.errors import KoyJaboError, Unauthenticated
 from koyjabo.core.services import Services
 from koyjabo.counting.stats import encode
@@ -21,7 +21,6 @@ from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
 from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.realtime.events import PanelState
-from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.credentials import identify, sub_protocols, token_to_verify
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream

@@ -11,7 +11,7 @@ from koyjabo.core.errors import NoWebSockets
 from koyjabo.core.services import Services
 from koyjabo.sockets.credentials import sub_protocols
 from koyjabo.sockets.permitted_streams import CommunityStream, PanelStream
-from koyjabo.sockets.stats_stream import StatsStream
+from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Stream
 from koyjabo.webkit.current import services_of
 

@@ -1,12 +1,14 @@
-"""Admits sockets of both kinds to the site's statistics (specification: Real time)."""
+"""Admits sockets of both kinds to the site's statistics (specification: Real time), and serves the plain WebSockets."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from flask import Request
 
-from koyjabo.core.errors import InvalidMessage, LedgerUnavailable
+from koyjabo.core.close_codes import close_code
+from koyjabo.core.errors import InvalidMessage, LedgerUnavailable, TooManyRequests
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.network import client_address
@@ -15,7 +17,8 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.messages import visitor_id
+from koyjabo.sockets.messages import is_true, visitor_id
+from koyjabo.sockets.stream import Connection, Stream
 
 NO_VISITOR = 'Send {"type": "visitor", "visitorId": "…"}, with 1 to 128 characters out of A–Z a–z 0–9 _ - . :'
 
@@ -69,3 +72,36 @@ def send_stats(services: Services, member: Any) -> dict[str, Any]:
     """Send the current statistics to one member, and return them."""
     services[CountingServices].visits.stats()
     return services[RealtimeServices].rooms.get(STATS_ROOM).send_present(member) or {}
+
+
+class StatsStream(Stream):
+    kind = "site"
+
+    def person_of(self, connection: Connection) -> str | None:
+        return self._services[PresenceServices].visitor_sockets.visitor_of(connection)
+
+    def admit(self, connection: Connection, request: Request) -> None:
+        sent_id, is_said = request.args.get("visitorId"), is_true(request.args.get("anonymous"))
+        admit(self._services, connection, request, sent_id, is_said)
+
+    def send_present(self, connection: Connection) -> None:
+        send_stats(self._services, connection)
+
+    def _answer(self, connection: Connection, message: dict[str, Any]) -> None:
+        if message["type"] == "visitor":
+            connection.in_turn(partial(self._name, connection, message.get("visitorId")))
+        else:
+            super()._answer(connection, message)
+
+    def _name(self, connection: Connection, sent_id: object) -> None:
+        """May block."""
+        try:
+            self._socket_log.named(name_visitor(self._services, connection, sent_id))
+        except InvalidMessage as error:
+            self._refuse(connection, error)
+        except TooManyRequests as error:
+            connection.close(close_code(error), str(error))
+
+    def disconnected(self, connection: Connection, code: int) -> None:
+        self._services[RealtimeServices].rooms.get(STATS_ROOM).dismiss(connection)
+        self._services[PresenceServices].visitor_sockets.closed(connection)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from flask import current_app, request
+from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import emit
 
-from koyjabo.core.close_codes import ABUSE, NORMAL
+from koyjabo.core.close_codes import ABUSE, NORMAL, close_code
 from koyjabo.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.core.extensions import socketio
 from koyjabo.core.identity import uuid_of
@@ -18,12 +20,12 @@ from koyjabo.observability.socket_log import NOWHERE
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import Error, Pong
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.sockets.close_code_of_error import close_code
-from koyjabo.sockets.handler_errors import failed
 from koyjabo.sockets.joined_rooms import JoinedRooms
 from koyjabo.sockets.messages import MOST_ERRORS, is_true, unknown
 from koyjabo.sockets.site_stream import admit, send_stats
 from koyjabo.webkit.current import services_of
+
+log = logging.getLogger(__name__)
 
 ANY_EVENT = "*"
 ERRORS = "errors"
@@ -127,6 +129,19 @@ def refuse_unknown(event: str, *_: Any) -> dict[str, Any]:
     """Refuse an event without a handler."""
     _services()[ObservabilityServices].socket_log.received(event)
     return _refuse(unknown(event))
+
+
+def failed(error: Exception) -> dict[str, Any]:
+    """Return the acknowledgement of a failed handler. A failed `connect` refuses the client. Raises `error` again if
+    the client has disconnected, because nothing can be sent to it.
+    """
+    if not socketio.server.manager.is_connected(request.sid, "/"):  # type: ignore[attr-defined]
+        raise error
+    event = request.event["message"]  # type: ignore[attr-defined]
+    log.error("socketio_failed kind=%s event=%.20r", type(error).__name__, event, exc_info=error)
+    if event == "connect":
+        raise Refused(KoyJaboError.sentence)
+    return {"ok": False, "error": KoyJaboError.sentence, "code": KoyJaboError.code}
 
 
 def _refuse_client(error: TooManyRequests) -> None:

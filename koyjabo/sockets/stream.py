@@ -12,7 +12,7 @@ from weakref import WeakSet
 
 from flask import Request
 
-from koyjabo.core.close_codes import ABUSE, TOO_MANY, UNEXPECTED
+from koyjabo.core.close_codes import ABUSE, TOO_MANY, UNEXPECTED, close_code
 from koyjabo.core.errors import InvalidMessage, KoyJaboError
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
@@ -20,7 +20,6 @@ from koyjabo.counting.stats import encode
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE, SocketLog
 from koyjabo.realtime.events import Error, Pong
-from koyjabo.sockets.close_code_of_error import close_code
 from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknown
 
 

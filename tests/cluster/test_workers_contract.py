@@ -9,8 +9,7 @@ from support.application.visitor_workers import Line
 from support.databases.redis import Redis
 from support.programs.processes import wait_until
 
-from koyjabo.cluster.workers import Job, Progress, Worker
-from koyjabo.cluster.workers_memory import MemoryWorkers
+from koyjabo.cluster.workers import Job, MemoryWorkers, Progress, Worker
 from koyjabo.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
 
 SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}

@@ -23,13 +23,13 @@ from koyjabo.bridges.citinfos.answers import (
 from koyjabo.bridges.citinfos.routes import both
 from koyjabo.models import Scope
 from koyjabo.network.divisions import division_of
-from koyjabo.reports.api.date_ranges import Range
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
 from koyjabo.reports.people.conversions import ConversionReport
 from koyjabo.reports.people.reports import MONTH
 from koyjabo.reports.query.dimensions import PHONE
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.current import current
 from koyjabo.webkit.openapi.describe import ListOf, describe
 from koyjabo.webkit.schemas.responses import answer, list_answer

@@ -18,9 +18,9 @@ from koyjabo.bridges.citinfos.answers import (
 )
 from koyjabo.bridges.citinfos.presence import online
 from koyjabo.communities.roles import MEMBER, MODERATOR
-from koyjabo.reports.api.date_ranges import GRANULARITY, granularity_of
 from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY
 from koyjabo.reports.query.periods import DAY, HOUR, WEEK
+from koyjabo.reports.ui.date_ranges import GRANULARITY, granularity_of
 from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
 from koyjabo.webkit.openapi.refusals import INSIDE
 from koyjabo.webkit.schemas.responses import answer, list_answer

@@ -12,10 +12,10 @@ from koyjabo.bridges.citinfos.access import REFUSED, WHERE, recheck, scope
 from koyjabo.bridges.citinfos.routes import both
 from koyjabo.core.clock import shifted
 from koyjabo.models import Scope
-from koyjabo.reports.api.date_ranges import Range
 from koyjabo.reports.people.reports import MONTH
 from koyjabo.reports.people.site_people import PageViews
 from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.visit_log import file_format
 from koyjabo.visit_log.file_format import CSV
 from koyjabo.webkit.current import current

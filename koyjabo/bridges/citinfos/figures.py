@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from koyjabo.core.clock import iso, shifted
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.api.date_ranges import Range
 from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY, Growth
 from koyjabo.reports.people.site_people import Split
 from koyjabo.reports.query.periods import DAY, HOUR, WEEK
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.current import current
 
 GRANULARITIES = {HOUR: HOURLY, DAY: DAILY, WEEK: WEEKLY}

@@ -9,9 +9,9 @@ from flask import request
 
 from koyjabo.core.clock import shifted
 from koyjabo.core.errors import InvalidInput
-from koyjabo.reports.api.date_ranges import MOST_DAYS_BY_HOUR, MOST_YEARS, Range
 from koyjabo.reports.query.parameters import read_day
 from koyjabo.reports.query.periods import DAY, HOUR, MONTH, WEEK
+from koyjabo.reports.ui.date_ranges import MOST_DAYS_BY_HOUR, MOST_YEARS, Range
 from koyjabo.webkit.current import current
 
 DATES = {

@@ -7,9 +7,9 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.communities.api.requests import CommunityChangesBody
 from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
 from koyjabo.communities.invitation_queries import PendingInvitation
+from koyjabo.communities.schemas import CommunityChangesBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import community_forms, member_forms, online_people
 from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberProblem

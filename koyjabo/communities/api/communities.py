@@ -6,9 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from flask import Response, request
 
-from koyjabo.communities.api.requests import CommunityChangesBody, NewCommunityBody
-from koyjabo.communities.api.responses import CommunityAnswer
 from koyjabo.communities.communities import CommunityAccess
+from koyjabo.communities.schemas import CommunityAnswer, CommunityChangesBody, NewCommunityBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current

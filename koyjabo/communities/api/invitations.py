@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.communities.api.responses import InvitationAnswer, MembershipAnswer
+from koyjabo.communities.schemas import InvitationAnswer, MembershipAnswer
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current

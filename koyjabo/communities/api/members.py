@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.communities.api.requests import InvitationBody, JoinBody, RoleBody
-from koyjabo.communities.api.responses import InvitedAnswer, MemberAnswer, MembershipAnswer
 from koyjabo.communities.communities import Enrolment
+from koyjabo.communities.schemas import (
+    InvitationBody,
+    InvitedAnswer,
+    JoinBody,
+    MemberAnswer,
+    MembershipAnswer,
+    RoleBody,
+)
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current

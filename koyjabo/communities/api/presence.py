@@ -1,4 +1,4 @@
-"""/api/communities/{id}/…: the stats of a community, the people online, and their changes."""
+"""/api/communities/{id}/…: the stats of a community, and the people online."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import UnknownCommunity
-from koyjabo.counting.api.stats import STREAM_LIMITS, stream_answer
 from koyjabo.counting.schemas import StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
-from koyjabo.sockets import event_schemas as stream_events
-from koyjabo.sockets.event_streams import CommunityEvents
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import as_response
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi import describe as openapi
 from koyjabo.webkit.openapi.describe import ListOf, describe
 from koyjabo.webkit.openapi.refusals import INSIDE
 from koyjabo.webkit.schemas.paging import QUERY, Paging
@@ -62,18 +58,6 @@ def community_stats(community_id: str) -> Response:
     response = as_response(stats_or_304(request.environ, stats))
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-@bp.get("/communities/<community_id>/stream")
-@describe(
-    "Stream who comes and goes",
-    {200: openapi.Events(stream_events.OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
-    query={"token": "an access token, if it is in no header and no cookie"},
-)
-def community_stream(community_id: str) -> Response:
-    """Server-Sent Events for members, who are online as long as the stream is open, and for everybody if `public_count`
-    is true."""
-    return stream_answer(CommunityEvents)
 
 
 @bp.get("/communities/<community_id>/visitors/realtime")

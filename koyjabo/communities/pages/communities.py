@@ -6,9 +6,9 @@ from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.communities.api.requests import JoinBody
 from koyjabo.communities.communities import ORDERS, CommunitySearch
 from koyjabo.communities.roles import MEMBER
+from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import community_forms, community_page, member_forms, online_people
 from koyjabo.communities.ui.community_page import EnteredCommunity

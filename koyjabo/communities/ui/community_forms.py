@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from koyjabo.communities.api.requests import CommunityChangesBody, NewCommunityBody
 from koyjabo.communities.communities import Community
+from koyjabo.communities.schemas import CommunityChangesBody, NewCommunityBody
 from koyjabo.webkit.forms.forms import Form
 
 FLAGS = ("open", "listed", "count_anonymous", "public_count")

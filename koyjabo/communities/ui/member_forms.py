@@ -8,10 +8,10 @@ from typing import NamedTuple
 from flask import request
 from flask_babel import gettext as _
 
-from koyjabo.communities.api.requests import InvitationBody, RoleBody
 from koyjabo.communities.communities import ROLES, Community, Member, MemberSearch
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
+from koyjabo.communities.schemas import InvitationBody, RoleBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_

@@ -1,33 +1,19 @@
-"""GET /api/stats: the stats of the site. GET /api/stream: their changes (specification: Streams). GET /api/pulse: its
-last hour (specification: What is going on).
-"""
+"""GET /api/stats: the stats of the site. GET /api/pulse: its last hour (specification: What is going on)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from http import HTTPStatus
 
-from flask import Response, current_app, request
 from pydantic import BaseModel, Field
 from werkzeug.http import parse_etags
 
 from koyjabo.counting.schemas import CONTENT, LastVisitAnswer, StatsAnswer, revalidated, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
-from koyjabo.sockets import event_schemas as stream_events
-from koyjabo.sockets.event_streams import Events, SiteEvents, events_of
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.http.responses import Answer
 from koyjabo.webkit.lanes.calls import Call, lane
-from koyjabo.webkit.openapi import describe as openapi
 from koyjabo.webkit.openapi.describe import describe
-
-STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
-STREAM_LIMITS: dict[int, openapi.Answer] = {
-    429: "too many connections from this address; see Retry-After",
-    501: "the application runs under another WSGI server",
-    503: "no place for another connection, or the database is away; see Retry-After",
-}
 
 
 class PulseAnswer(BaseModel):
@@ -65,21 +51,3 @@ def pulse(call: Call) -> Answer:
     hour, last = pulse.hour(moment), moment.stats.last
     body = {"minute": hour[-2], "hour": hour, "last": last and last.as_object()}
     return Answer(HTTPStatus.OK, [CONTENT, *revalidated(moment.tag)], encode(body))
-
-
-@bp.get("/stream")
-@describe("Stream the stats of the site", {200: openapi.Events(stream_events.OF_SITE), **STREAM_LIMITS})
-def stream() -> Response:
-    """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
-    return stream_answer(SiteEvents)
-
-
-def stream_answer(kind: type[Events]) -> Response:
-    """Open a stream for the current request; for HEAD, answer as if. Raises what `Events.open_stream` raises."""
-    events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
-    body: Iterable[bytes] = ()
-    if request.method == "HEAD":
-        events.check(request)
-    else:
-        body = events.open_stream(request)
-    return Response(body, headers=STREAM_HEADERS, mimetype="text/event-stream", direct_passthrough=True)

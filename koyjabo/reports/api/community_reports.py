@@ -8,10 +8,10 @@ from flask import Response, json, request
 from pydantic import BaseModel, Field
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports.api import date_ranges
-from koyjabo.reports.api.date_ranges import Range
 from koyjabo.reports.people.reports import Growth, Trend, Visitors
 from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.ui import date_ranges
+from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.accounts.login.requests import NewPassword
-from koyjabo.communities.api.requests import Name
+from koyjabo.communities.schemas import Name
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
 from koyjabo.reports.query.parameters import is_interval

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
 from koyjabo.accounts.login.requests import NewPassword
-from koyjabo.communities.api.requests import Name
+from koyjabo.communities.schemas import Name
 from koyjabo.core.clock import Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account

@@ -1,0 +1,119 @@
+"""GET /api/stream, /api/communities/{id}/stream: changes as Server-Sent Events (specification: Streams).
+
+The models describe the events that `koyjabo.realtime.events` makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from flask import Response, current_app, request
+from pydantic import BaseModel, Field
+
+from koyjabo.counting.schemas import LastVisitAnswer, StatsAnswer
+from koyjabo.sockets.event_streams import CommunityEvents, Events, SiteEvents, events_of
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.openapi import describe as openapi
+from koyjabo.webkit.openapi.describe import describe
+from koyjabo.webkit.openapi.refusals import INSIDE
+
+STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
+STREAM_LIMITS: dict[int, openapi.Answer] = {
+    429: "too many connections from this address; see Retry-After",
+    501: "the application runs under another WSGI server",
+    503: "no place for another connection, or the database is away; see Retry-After",
+}
+MILESTONE = Field(
+    None, description="the greatest that the total has reached since the event before; usually missing", examples=[5000]
+)
+
+
+class SiteUpdateEvent(BaseModel):
+    """The stats of the site: at once, and at every change."""
+
+    type: Literal["visitor_update"]
+    stats: StatsAnswer
+    last: LastVisitAnswer | None = Field(description="the newest visit; null before the first one")
+    milestone: int | None = MILESTONE
+
+
+class CommunityUpdateEvent(BaseModel):
+    """The stats of a community, whenever a visit changes them."""
+
+    type: Literal["visitor_update"]
+    community_id: str
+    stats: StatsAnswer
+    milestone: int | None = MILESTONE
+
+
+class CountEvent(BaseModel):
+    type: str
+    community_id: str
+    count: int = Field(description="members who are online now", examples=[42])
+    change: int = Field(description="since the event before")
+    revision: int = Field(description="increases with every event; time in ms since 1970", examples=[1765860518412])
+    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+
+
+class VisitorCountEvent(CountEvent):
+    """How many members are online: at once, and when several have come or gone."""
+
+    type: Literal["visitor_count"]
+
+
+class VisitorJoinedEvent(CountEvent):
+    """A member has come online."""
+
+    type: Literal["visitor_joined"]
+    change: Literal[1]
+
+
+class VisitorLeftEvent(CountEvent):
+    """A member has gone."""
+
+    type: Literal["visitor_left"]
+    change: Literal[-1]
+
+
+class LostRightEvent(BaseModel):
+    """The right to the stream was lost, and it ends."""
+
+    type: Literal["error"]
+    error: str = Field(description="a sentence a person can act on")
+    message: str = Field(description="the same")
+    code: str = Field(description="for programs; stable", examples=["forbidden"])
+
+
+OF_SITE = (SiteUpdateEvent,)
+OF_COMMUNITY = (VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent, LostRightEvent)
+
+
+@bp.get("/stream")
+@describe("Stream the stats of the site", {200: openapi.Events(OF_SITE), **STREAM_LIMITS})
+def stream() -> Response:
+    """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
+    return _answer(SiteEvents)
+
+
+@bp.get("/communities/<community_id>/stream")
+@describe(
+    "Stream who comes and goes",
+    {200: openapi.Events(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
+    query={"token": "an access token, if it is in no header and no cookie"},
+)
+def community_stream(community_id: str) -> Response:
+    """Server-Sent Events for members, who are online as long as the stream is open, and for everybody if `public_count`
+    is true."""
+    return _answer(CommunityEvents)
+
+
+def _answer(kind: type[Events]) -> Response:
+    """Open a stream for the current request; for HEAD, answer as if. Raises what `Events.open_stream` raises."""
+    events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
+    body: Iterable[bytes] = ()
+    if request.method == "HEAD":
+        events.check(request)
+    else:
+        body = events.open_stream(request)
+    return Response(body, headers=STREAM_HEADERS, mimetype="text/event-stream", direct_passthrough=True)
