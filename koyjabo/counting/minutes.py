@@ -1,4 +1,4 @@
-"""The last 60 minutes as the columns of a chart (templates/macros/minutes.html)."""
+"""The last 60 minutes as the columns of a chart (templates/counting/minutes.html)."""
 
 from __future__ import annotations
 

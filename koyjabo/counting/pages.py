@@ -28,7 +28,7 @@ def visit_number(ordinal: int) -> str | Response:
     """The number, its day and the visits of today. 404 for a wrong signature."""
     visit = _shared(ordinal)
     page = {"ordinal": ordinal, "day_of_visit": visit.day, "today": visit.today}
-    return _to_own_path(f"/n/{ordinal}") or render_template("visit_number.html", **page)
+    return _to_own_path(f"/n/{ordinal}") or render_template("counting/visit_number.html", **page)
 
 
 @bp.get("/n/<int:ordinal>.png")

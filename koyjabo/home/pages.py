@@ -15,13 +15,14 @@ from koyjabo.webkit.current import current
 def index() -> str:
     """The page with the present values. Its scripts update them."""
     services = current()
-    attributions, honours_signals = (
-        services[NetworkServices].places.attributions,
-        services[CountingServices].anonymity.honours_headers,
+    return render_template(
+        "home/home.html",
+        view=home_view(),
+        attributions=services[NetworkServices].places.attributions,
+        honours_signals=services[CountingServices].anonymity.honours_headers,
     )
-    return render_template("home.html", view=home_view(), attributions=attributions, honours_signals=honours_signals)
 
 
 @bp.get("/offline")
 def offline() -> str:
-    return render_template("offline.html")
+    return render_template("home/offline.html")

@@ -23,7 +23,7 @@ SECTIONS = (
     *("colours", "text", "space", "buttons", "fields", "filters", "states", "figures"),
     *("charts", "navigation", "menus", "dialogs", "tables", "lists", "icons"),
 )
-"""The macros of admin/specimens.html, in the order of the page."""
+"""The macros of panel/specimens.html, in the order of the page."""
 
 REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarget|data-dialog|data-sheet)="([^"]*)"')
 
@@ -33,12 +33,12 @@ REFERENCES = re.compile(r' (id|for|aria-labelledby|aria-describedby|popovertarge
 def design() -> Response:
     """The light half is in the language of the page, the dark one in the other: a switch of the language shows both."""
     halves = tuple(zip(THEMES, sorted(LANGUAGES, key=lambda code: code != language()), strict=True))
-    return page("admin/design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
+    return page("panel/design", sections={name: [_half(name, *half) for half in halves] for name in SECTIONS})
 
 
 def _half(name: str, theme: str, code: str) -> dict[str, Any]:
     """The specimens of a section, with identifiers of their own: they are in the page twice."""
-    specimens = current_app.jinja_env.get_template("admin/specimens.html").module
+    specimens = current_app.jinja_env.get_template("panel/specimens.html").module
     with speaking(code):
         html = str(getattr(specimens, name)(_form(), _icons())).replace(" autofocus", "")
     return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(lambda each: _apart(each, theme), html))}

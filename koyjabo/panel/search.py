@@ -49,7 +49,7 @@ def search() -> Response:
 @for_viewers
 def find() -> Response:
     query = _query()
-    return page("admin/find", query=query, results=_results(query))
+    return page("panel/find", query=query, results=_results(query))
 
 
 def _query() -> str:

@@ -36,7 +36,7 @@ def embed() -> str:
     number = values.read(current(), frame.value, frame.community).number
     with speaking(frame.language):
         label = values.LABELS[frame.language][frame.value]
-        return render_template("embed.html", frame=frame, number=number, label=label)
+        return render_template("badges/embed.html", frame=frame, number=number, label=label)
 
 
 def _frame() -> Frame:

@@ -18,4 +18,4 @@ def install() -> str:
     stats = current()[CountingServices].visits.stats().as_object()
     site = sample_site()
     known = {"site": site, "socket_site": site.replace("http", "ws", 1), "label": LABELS[language()]["total"]}
-    return render_template("install.html", stats=stats, **known)
+    return render_template("badges/install.html", stats=stats, **known)

@@ -76,7 +76,7 @@ def show(
     """The page, with the errors of one of its forms if there are any."""
     export = export or export_form(request.args.to_dict())
     return page(
-        "admin/data",
+        "maintenance/data",
         status,
         data=current()[MaintenanceServices].system.data(me()),
         total_now=current()[CountingServices].visits.stats().total,

@@ -57,7 +57,7 @@ def health() -> Response:
     report = current()[MaintenanceServices].health.report(me(), bool(rate_limits.limits().local_proxy.warning))
     installation = report.facts.installation
     return page(
-        "admin/health",
+        "maintenance/health",
         report=report,
         lines=[_line(check) for check in report.checks],
         sockets=SOCKETS,

@@ -24,7 +24,7 @@ def settings() -> Response:
     query = request.args.get("query", "").strip()
     found = [each for each in current()[MaintenanceServices].settings if _matches(each, query.casefold())]
     groups = [(group, list(members)) for group, members in groupby(found, key=lambda each: each.group)]
-    return page("admin/settings", groups=groups, query=query, count=len(found), meaning=_as_html)
+    return page("maintenance/settings", groups=groups, query=query, count=len(found), meaning=_as_html)
 
 
 def _matches(setting: Setting, query: str) -> bool:

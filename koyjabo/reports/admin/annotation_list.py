@@ -58,7 +58,7 @@ def remove_annotation(annotation_id: str) -> Response:
 
 def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
     found, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
-    return page("admin/annotations", status, found=found, form=form, back=back, longest=LONGEST)
+    return page("reports/annotations", status, found=found, form=form, back=back, longest=LONGEST)
 
 
 def _newest(start: int, number: int) -> Page[Annotation]:

@@ -23,5 +23,5 @@ def insights() -> Response:
     base = Base(url_for("admin.insights"), "/api/reports", share=share, notes=notes, annotate=annotate)
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
-        return make_response(render_template("insights/parts.html", view=view))
-    return page("admin/insights", 400 if problems else 200, view=view, problems=problems)
+        return make_response(render_template("reports/parts.html", view=view))
+    return page("reports/insights", 400 if problems else 200, view=view, problems=problems)

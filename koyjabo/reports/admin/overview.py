@@ -31,11 +31,11 @@ def overview() -> Response:
     )
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
-        return make_response(render_template("insights/parts.html", view=view))
+        return make_response(render_template("reports/parts.html", view=view))
     services = current()
     stats = services[CountingServices].visits.stats().as_object()
     return page(
-        "admin/overview",
+        "panel/overview",
         400 if problems else 200,
         view=view,
         problems=problems,

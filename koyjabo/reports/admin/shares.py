@@ -13,7 +13,7 @@ from koyjabo.webkit.panel.pages import me, page
 
 @bp.get("/shares")
 def shares() -> Response:
-    return page("admin/shares", found=share_forms.listed(me()))
+    return page("reports/shares", found=share_forms.listed(me()))
 
 
 @bp.get("/shares/new")
@@ -34,4 +34,4 @@ def end_share(share_id: str) -> Response:
 
 
 def _show(new: NewShare) -> Response:
-    return page("admin/new_share", new.status, new=new, ranges=share_forms.ranges())
+    return page("reports/new_share", new.status, new=new, ranges=share_forms.ranges())

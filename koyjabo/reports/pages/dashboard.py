@@ -31,7 +31,7 @@ def dashboard(community_id: str) -> Response:
     rate_limits.count_report(at.account.id)
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))
     if view.wanted:
-        return make_response(render_template("insights/parts.html", view=view))
+        return make_response(render_template("reports/parts.html", view=view))
     scope, reports = at.scope, current()[PeopleServices].reports
     live = current()[CommunityServices].dashboards.current(scope).data
     people, _ = current()[CommunityServices].people.page(scope, 0, MOST_NAMED)

@@ -53,7 +53,7 @@ def unlock_share(token: str) -> Response:
 
 
 def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
-    return secret(make_response(render_template("share/password.html", link=link, form=form), status))
+    return secret(make_response(render_template("reports/share_password.html", link=link, form=form), status))
 
 
 def _show(link: OpenLink, token: str) -> Response:
@@ -69,6 +69,6 @@ def _show(link: OpenLink, token: str) -> Response:
         is_shared=True,
     )
     view, problems = view_of(base, request.args.items(multi=True))
-    template = "insights/parts.html" if view.wanted else "share/share.html"
+    template = "reports/parts.html" if view.wanted else "reports/share.html"
     page = render_template(template, link=link, filters=share_forms.shown(link), view=view, problems=problems)
     return secret(make_response(page, 400 if problems else 200))

@@ -10,7 +10,7 @@ const MINUTE_MS = 60_000;
 const TICK_MS = 1_000;
 const RIPPLE = { duration: 900, easing: "ease-out", pseudoElement: "::before" };
 const UNITS = /** @type {const} */ ([["hour", 3600], ["minute", 60], ["second", 1]]);
-const WIDTH = 100, BOTTOM = 32, BASE = 30, HIGHEST = 28; // of the drawing, as in macros/parts.html
+const WIDTH = 100, BOTTOM = 32, BASE = 30, HIGHEST = 28; // of the drawing, as in webkit/parts.html
 const LEAST = 5; // visits a minute for which the height always has room
 
 const since = new Intl.RelativeTimeFormat(locale, { style: "narrow" });

@@ -4,7 +4,7 @@ const ROLL = { duration: 400, easing: "ease-out" };
 const REST_MS = 600; // from the end of a roll to the beginning of the next one
 const MOST_ROLLS = 2; // updates within COUNT_MS; with more, the number counts up without rolling
 const COUNT_MS = 1_000;
-const LENGTHS = [7, 10, 13]; // the steps of the font size, in characters, as in macros/figures.html
+const LENGTHS = [7, 10, 13]; // the steps of the font size, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 

@@ -24,7 +24,7 @@ def realtime() -> Response:
     stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
     parts = feed.parts()
     return page(
-        "admin/realtime",
+        "visit_log/realtime",
         stats=stats.as_object(),
         columns=columns(services.clock, parts["minutes"]),
         places=parts["places"],

@@ -57,13 +57,13 @@ def visit(ordinal: int) -> Response:
     found = current()[VisitLogServices].log.visits_of(me(), ordinal)
     if not found:
         abort(404)
-    return page("admin/visit", visit=found[0], earlier=found[1:])
+    return page("visit_log/visit", visit=found[0], earlier=found[1:])
 
 
 def _show(form: Form[Body], found: Found, results: str, sorting: Sorting, status: int = 200) -> Response:
     communities, days = choices(form), Filter() if form.errors else _days(form)
     return page(
-        "admin/visits",
+        "visit_log/visits",
         status,
         form=form,
         found=found,

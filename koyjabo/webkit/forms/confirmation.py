@@ -67,7 +67,7 @@ def page(question: Question, status: int = 200) -> Response:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
         sent.form.errors[TYPED] = N_("does not match")
     html = render_template(
-        "question.html", question=question, sent=sent, digest=_digest(question), has_changed=status == 409
+        "webkit/question.html", question=question, sent=sent, digest=_digest(question), has_changed=status == 409
     )
     return make_response(html, status)
 

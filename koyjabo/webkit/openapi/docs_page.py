@@ -34,7 +34,7 @@ def docs() -> Response:
 
 @bp.get("/try")
 def try_it() -> str:
-    return render_template("docs/try.html")
+    return render_template("webkit/docs_try.html")
 
 
 @bp.get('/<any("swagger-ui.css", "swagger-ui-bundle.js"):name>')
@@ -54,7 +54,7 @@ def _page(app: Flask, version: str, language: str, theme: str) -> bytes:
     """Packed, for the present request, from which it takes what the arguments say and nothing else."""
     calls, models = _guide(app)
     known = {"calls": calls, "models": models, "guide": api_guide, "host": sample_site()}
-    return packing.keep(render_template("docs/docs.html", is_shared=True, **known).encode())
+    return packing.keep(render_template("webkit/docs.html", is_shared=True, **known).encode())
 
 
 @cache

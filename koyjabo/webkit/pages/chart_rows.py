@@ -1,4 +1,4 @@
-"""The rows of charts (templates/macros/charts.html): a label, then the values of the series."""
+"""The rows of charts (templates/webkit/charts.html): a label, then the values of the series."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def page(status: int, sentence: str, code: str, retry_after_s: int | None = None
     wait = None if retry_after_s is None else duration(retry_after_s)
     sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
     known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}
-    html = render_template("error.html", **known, sent=sent)
+    html = render_template("webkit/error.html", **known, sent=sent)
     response = Response(html, status, mimetype="text/html")
     if sent is not None:
         response.headers["Cache-Control"] = "private, no-store"

@@ -199,6 +199,7 @@ def test_only_the_client_module_imports_its_parts():
         assert name in own or not own & set(imported), name
 
 
+IMPORTED = re.compile(r'@import "([^"]+)";')
 FEATURES = [
     "webkit",
     "counting",
@@ -209,6 +210,7 @@ FEATURES = [
     "reports",
     "communities",
     "visit_log",
+    "maintenance",
     "panel",
 ]
 
@@ -217,6 +219,17 @@ def test_scripts_import_those_of_features_below_alone():
     height = {feature: number for number, feature in enumerate(FEATURES)}
     scripts = {**MANIFEST["preloads"], **MANIFEST["bundled"]}
     folders = {(name.partition("/")[0], each.partition("/")[0]) for name, all_ in scripts.items() for each in all_}
+    assert [(name, other) for name, other in folders if height[other] > height[name]] == []
+
+
+def test_style_sheets_import_those_of_features_below_alone():
+    height = {feature: number for number, feature in enumerate(["vendor", *FEATURES])}
+    sheets = [path for path in FOLDER.rglob("*.css") if path.relative_to(FOLDER).parts[0] in FEATURES]
+    imported = [
+        (path, (path.parent / name).resolve()) for path in sheets for name in IMPORTED.findall(path.read_text())
+    ]
+    folders = {tuple(each.relative_to(FOLDER).parts[0] for each in pair) for pair in imported}
+    assert len(folders) > len(FEATURES) / 2
     assert [(name, other) for name, other in folders if height[other] > height[name]] == []
 
 

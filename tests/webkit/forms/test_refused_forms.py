@@ -211,7 +211,7 @@ def test_every_field_that_is_typed_is_known():
     """What is not listed comes back hidden, and a password must not."""
     texts = [path.read_text() for path in TEMPLATES.rglob("*.html")]
     typed = {name for text in texts for name in re.findall(r'forms\.(?:long_)?text\([\w.]+, "(\w+)"', text)}
-    typed |= set(re.findall(r'\{\{ (?:long_)?text\(form, "(\w+)"', (TEMPLATES / "macros" / "forms.html").read_text()))
+    typed |= set(re.findall(r'\{\{ (?:long_)?text\(form, "(\w+)"', (TEMPLATES / "webkit" / "forms.html").read_text()))
     assert typed == {*TEXTS, *SECRETS, TYPED}
     passwords = {name for text in texts for name in re.findall(r'"(\w+)", [^{}]*?type="password"', text)}
     assert passwords <= set(SECRETS)
