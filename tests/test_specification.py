@@ -11,6 +11,7 @@ import pytest
 from support.people import permissions
 
 from koyjabo.core.sanitize import LONGEST_TEXT
+from koyjabo.counting.requests import NewVisitBody
 from koyjabo.counting.schemas import StatsAnswer
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
@@ -19,7 +20,6 @@ from koyjabo.realtime.room import REST, SHORTEST_INTERVAL_S
 from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
 from koyjabo.webkit.login.jwt import ACCESS_S, REFRESH_S
-from koyjabo.webkit.schemas.bodies import NewVisitBody
 from koyjabo.webkit.schemas.paging import MOST_PER_PAGE
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,6 +16,7 @@ from koyjabo.maintenance import total
 from koyjabo.maintenance.admin import data_forms
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.webkit.i18n import LANGUAGES
+from koyjabo.webkit.schemas import fields
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "koyjabo"
@@ -62,8 +63,8 @@ def test_catalogues_know_what_errors_say(said):
 LIMITS = [
     (credential_rules.EMAIL_TOO_LONG, [credential_rules.LONGEST_EMAIL, credential_rules.LONGEST_LOCAL_PART]),
     (credential_rules.PASSWORD_LENGTH, [credential_rules.SHORTEST_PASSWORD, credential_rules.LONGEST_PASSWORD]),
-    (community_requests.NAME_LENGTH, [1, community_requests.LONGEST_NAME]),
-    (community_requests.NAME_TOO_LONG, [community_requests.LONGEST_NAME]),
+    (fields.NAME_LENGTH, [1, fields.LONGEST_NAME]),
+    (fields.NAME_TOO_LONG, [fields.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.LONGEST_DESCRIPTION]),
     (data_forms.REASON_LENGTH, [1, data_forms.LONGEST_REASON]),
     (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),

@@ -16,10 +16,9 @@ from koyjabo.badges.parameters import PARAMETERS, STYLES, Badge, badge_of, clean
 from koyjabo.badges.values import Number
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import LANGUAGES
-from koyjabo.counting.schemas import JSON, answer_or_304
 from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.http.responses import JSON, Answer, answer_or_304
 from koyjabo.webkit.i18n import number_in
 from koyjabo.webkit.lanes.calls import Call, lane, with_query
 from koyjabo.webkit.openapi.describe import Image, describe

@@ -10,16 +10,16 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.core.errors import NotBridged
-from koyjabo.counting.api.visitor import REFUSALS, register
+from koyjabo.core.identity import VISIT_NAME
+from koyjabo.counting.requests import REFUSALS, NewVisitBody, register
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visits import VISIT_NAME
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.response_headers import Paths
 from koyjabo.webkit.http.responses import Answer
 from koyjabo.webkit.lanes.calls import Call, lane
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.openapi.describe import describe
-from koyjabo.webkit.schemas.bodies import Body, NewVisitBody
+from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import pattern, refuse, text, visit_id, visitor_id
 
 bp = Blueprint("koyjabo_bridge", __name__)

@@ -8,20 +8,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.login.requests import Email
 from koyjabo.communities.communities import ROLES, CommunityAccess, Member
 from koyjabo.communities.invitation_queries import Offer
 from koyjabo.communities.invitations import Mailed
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
-from koyjabo.core.sanitize import has_visible, tidy_name, whole
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, refuse
+from koyjabo.webkit.schemas.fields import NULL, Email, Flag, Name, OptionalVisitorId, refuse, text_up_to
 
-LONGEST_NAME, LONGEST_DESCRIPTION = 200, 2000
-NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
-NOT_VISIBLE = N_("must have at least one character that can be seen")
-NAME_TOO_LONG = N_("must not be longer than 200 characters")
+LONGEST_DESCRIPTION = 2000
 DESCRIPTION_TOO_LONG = N_("must not be longer than 2,000 characters")
 JOINED_AT = "2025-12-16T04:48:38.412Z"
 
@@ -37,26 +32,8 @@ def _named(values: dict[str, Any]) -> dict[str, Any]:
     return {COLUMNS.get(name, name): value for name, value in values.items()}
 
 
-def _text(value: Any, longest: int, too_long: str) -> str:
-    if not isinstance(value, str):
-        raise refuse("must be a text")
-    text = whole(value).strip()
-    if len(text) > longest:
-        raise refuse(too_long)
-    return text
-
-
-def _name(value: Any) -> str:
-    name = tidy_name(_text(value, LONGEST_NAME, NAME_TOO_LONG))
-    if not name:
-        raise refuse(NAME_LENGTH)
-    if not has_visible(name):
-        raise refuse(NOT_VISIBLE)
-    return name
-
-
 def _description(value: Any) -> str:
-    return "" if value is None else _text(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
+    return "" if value is None else text_up_to(value, LONGEST_DESCRIPTION, DESCRIPTION_TOO_LONG)
 
 
 def _role(value: Any) -> str:
@@ -65,11 +42,6 @@ def _role(value: Any) -> str:
     return value
 
 
-Name = Annotated[
-    str,
-    BeforeValidator(_name),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
-]
 Description = Annotated[
     str,
     BeforeValidator(_description),

@@ -21,6 +21,8 @@ MASKED = "•••"
 DELETED = "~"
 """Stored in place of the id of a user whose account was deleted."""
 
+VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
+VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 

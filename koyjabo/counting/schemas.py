@@ -6,15 +6,11 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel, Field
-from werkzeug.http import parse_etags
 
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visit_number.visit_numbers import OwnNumbers
 from koyjabo.counting.visits import Receipt
-from koyjabo.webkit.http.responses import Answer
-
-JSON = "application/json"
-CONTENT = ("Content-Type", JSON)
+from koyjabo.webkit.http.responses import CONTENT, JSON, Answer, answer_or_304
 
 
 class Place(BaseModel):
@@ -59,31 +55,12 @@ class RegisteredAnswer(BaseModel):
     stats: StatsAnswer
 
 
-class ErrorAnswer(BaseModel):
-    error: str = Field(description="a sentence a person can act on")
-    code: str = Field(description="for programs; stable")
-    details: dict[str, Any]
-
-
 writer = StatsWriter()
 
 
 def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> Answer:
     """304 if `If-None-Match` has the tag of these stats."""
     return answer_or_304(environ, stats.tag, JSON, stats.json)
-
-
-def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> Answer:
-    """`body`, or 304 if `If-None-Match` has its tag."""
-    shown = environ.get("HTTP_IF_NONE_MATCH")
-    if shown is not None and parse_etags(shown).contains_weak(tag):
-        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(tag))
-    return Answer(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
-
-
-def revalidated(tag: str) -> list[tuple[str, str]]:
-    """Headers of a response that caches may store but must revalidate each time."""
-    return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
 
 
 def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> Answer:

@@ -7,7 +7,6 @@ afterwards derives from that receipt.
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
 from collections.abc import Callable
 from weakref import WeakValueDictionary
@@ -23,10 +22,8 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 
 log = logging.getLogger(__name__)
 
-__all__ = ["VISITOR_ID", "VISIT_NAME", "NewVisit", "Receipt", "Stats", "Visits", "Writer"]
+__all__ = ["NewVisit", "Receipt", "Stats", "Visits", "Writer"]
 
-VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
-VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
 """(specification: Register a visit)"""
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"

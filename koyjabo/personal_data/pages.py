@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts.login.requests import ProfileBody, Typed
+from koyjabo.accounts.login.requests import ProfileBody
 from koyjabo.accounts.login.second_factor_requests import ProofBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
@@ -18,6 +18,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages.flash import done
+from koyjabo.webkit.schemas.fields import Typed
 
 
 class DeletionBody(ProofBody):

@@ -12,10 +12,10 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.core import credential_rules
 from koyjabo.core.errors import InvalidToken
 from koyjabo.core.identity import Account, Login
-from koyjabo.counting.schemas import JSON
 from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.downloads import download
+from koyjabo.webkit.http.responses import JSON
 from koyjabo.webkit.limits import rate_limits
 
 if TYPE_CHECKING:

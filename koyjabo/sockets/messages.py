@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from koyjabo.core.errors import InvalidMessage
-from koyjabo.counting.visits import VISITOR_ID
+from koyjabo.core.identity import VISITOR_ID
 
 LARGEST_MESSAGE = 4096
 """Bytes (docs/limits.md)."""

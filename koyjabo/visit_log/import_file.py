@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
-from koyjabo.core.identity import uuid_of
+from koyjabo.core.identity import VISIT_NAME, VISITOR_ID, uuid_of
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.batch_plan import SENT
-from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID, NewVisit
+from koyjabo.counting.visits import NewVisit
 from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import campaigns, languages, user_agents
 from koyjabo.network.campaigns import Campaign

@@ -19,10 +19,10 @@ from koyjabo.accounts.login.second_factor_requests import EnrolledAnswer, ProofB
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidToken
-from koyjabo.counting.schemas import JSON
 from koyjabo.personal_data import ui as own_account
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import JSON
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens

@@ -10,10 +10,10 @@ from koyjabo.accounts.login.second_factor_requests import CreationAnswer, Passke
 from koyjabo.accounts.services import AccountServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import ListOf, describe
 from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
-from koyjabo.webkit.schemas.responses import answer, list_answer
 
 
 @bp.get("/auth/passkeys")

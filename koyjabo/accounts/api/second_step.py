@@ -18,10 +18,10 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidInput
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.openapi.refusals import TOKEN
-from koyjabo.webkit.schemas.responses import answer
 
 EXPIRED = "the code or the passkey is wrong, or the step is over"
 

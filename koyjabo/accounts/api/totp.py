@@ -16,10 +16,10 @@ from koyjabo.accounts.login.second_factor_requests import (
 from koyjabo.accounts.services import AccountServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import OneOf, describe
 from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
-from koyjabo.webkit.schemas.responses import answer
 
 NONE_THERE = "there is nothing to confirm or to turn off"
 

@@ -1,54 +1,12 @@
-"""The bodies of requests and responses of /api/auth. `koyjabo.core.credential_rules` has the rules."""
+"""The bodies of requests and responses of /api/auth."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Annotated, Any
+from pydantic import BaseModel, Field
 
-from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
-from pydantic_core import PydanticCustomError
-
-from koyjabo.core import credential_rules
 from koyjabo.core.identity import Account
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, OptionalVisitorId, Text
-
-
-def _checked(rule: Callable[[str], str], value: Any) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("unusable", "must be a text")
-    try:
-        return rule(value)
-    except ValueError as error:
-        raise PydanticCustomError("unusable", str(error)) from None
-
-
-def _by(rule: Callable[[str], str]) -> BeforeValidator:
-    return BeforeValidator(partial(_checked, rule))
-
-
-EMAIL_SCHEMA = {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
-
-Email = Annotated[str, _by(credential_rules.email), WithJsonSchema(EMAIL_SCHEMA)]
-OptionalEmail = Annotated[
-    str | None,
-    BeforeValidator(lambda value: None if value is None else _checked(credential_rules.email, value)),
-    WithJsonSchema({"anyOf": [EMAIL_SCHEMA, NULL]}),
-]
-NewPassword = Annotated[
-    str,
-    _by(credential_rules.password),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "minLength": credential_rules.SHORTEST_PASSWORD,
-            "maxLength": credential_rules.LONGEST_PASSWORD,
-        }
-    ),
-]
-Typed = Annotated[str, _by(str)]
-"""Any text: it is compared with a stored value, so the rules for new values do not apply."""
+from koyjabo.webkit.schemas.fields import Email, NewPassword, OptionalEmail, OptionalVisitorId, Text, Typed
 
 
 class LoginBody(Body):

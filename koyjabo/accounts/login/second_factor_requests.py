@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.login.requests import TokensAnswer, Typed
+from koyjabo.accounts.login.requests import TokensAnswer
 from koyjabo.accounts.second_factor.passkey_queries import PasskeyLine
 from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.core.clock import iso
@@ -14,7 +14,7 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.core.sanitize import whole
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, refuse
+from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, Typed, refuse
 
 LONGEST_NAME = 200
 REQUIRED = N_("is required")

@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from koyjabo.accounts.login.requests import NewPassword, Typed
 from koyjabo.accounts.login.second_factor_requests import CodeBody, PasskeyName, SecondFactorBody, object_only
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import refuse
+from koyjabo.webkit.schemas.fields import NewPassword, Typed, refuse
 
 
 def _from_text(value: Any) -> dict[str, Any] | None:

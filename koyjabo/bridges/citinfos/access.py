@@ -7,11 +7,10 @@ from collections.abc import Callable
 from flask import request
 
 from koyjabo.accounts.services import AccountServices
-from koyjabo.communities.communities import uuid_of
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import InvalidToken
-from koyjabo.core.identity import Account
+from koyjabo.core.identity import Account, uuid_of
 from koyjabo.core.services import Services
 from koyjabo.models import SITE, Scope
 from koyjabo.webkit.current import current

@@ -31,8 +31,8 @@ from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.openapi.describe import ListOf, describe
-from koyjabo.webkit.schemas.responses import answer, list_answer
 
 QUERY = WHERE | ranges.DATES
 MOST_PAGES = 10

@@ -21,9 +21,9 @@ from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY
 from koyjabo.reports.query.periods import DAY, HOUR, WEEK
 from koyjabo.reports.ui.date_ranges import GRANULARITY, granularity_of
+from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
 from koyjabo.webkit.openapi.refusals import INSIDE
-from koyjabo.webkit.schemas.responses import answer, list_answer
 
 PATH = "/api/visitors/communities/<community_id>"
 REPORT: dict[int, Answer] = {**REFUSED, 403: INSIDE[403]}

@@ -25,13 +25,13 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.openapi.refusals import CHANGE, INSIDE, LOGGED_IN, WITH_BODY
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import text
-from koyjabo.webkit.schemas.responses import answer
 
 TOO_MANY = {429: "too many reports at once; see Retry-After"}
 GENERAL = "general"

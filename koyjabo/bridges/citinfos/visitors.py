@@ -20,8 +20,8 @@ from koyjabo.reports.people.reports import MONTH, WEEK
 from koyjabo.reports.people.site_people import Split
 from koyjabo.reports.query.periods import DAY, HOUR
 from koyjabo.reports.ui.date_ranges import Range
+from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.openapi.describe import ListOf, describe
-from koyjabo.webkit.schemas.responses import answer, list_answer
 
 
 @bp.get("/api/analytics/visitors")

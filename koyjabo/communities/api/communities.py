@@ -11,12 +11,12 @@ from koyjabo.communities.schemas import CommunityAnswer, CommunityChangesBody, N
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import ListOf, describe
 from koyjabo.webkit.openapi.refusals import CHANGE, CSRF, INSIDE, LOGGED_IN, TOO_MANY, WITH_BODY
 from koyjabo.webkit.schemas.paging import QUERY, Paging
-from koyjabo.webkit.schemas.responses import answer, list_answer, no_answer
 
 
 def community_answer(access: CommunityAccess) -> CommunityAnswer:

@@ -8,11 +8,11 @@ from koyjabo.communities.schemas import InvitationAnswer, MembershipAnswer
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
 from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
 from koyjabo.webkit.schemas.paging import QUERY, Paging
-from koyjabo.webkit.schemas.responses import answer, list_answer, no_answer
 
 ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or not any more"}
 

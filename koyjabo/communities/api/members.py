@@ -16,6 +16,7 @@ from koyjabo.communities.schemas import (
 from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
@@ -23,7 +24,6 @@ from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
 from koyjabo.webkit.openapi.refusals import CHANGE, INSIDE, TOO_MANY, WITH_BODY
 from koyjabo.webkit.pages import links
 from koyjabo.webkit.schemas.paging import QUERY, Paging
-from koyjabo.webkit.schemas.responses import answer, list_answer, no_answer
 
 ENROLLED: dict[int, Answer] = {
     200: MemberAnswer,

@@ -5,23 +5,22 @@ from __future__ import annotations
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.communities.communities import uuid_of
 from koyjabo.communities.live.online_people import Person
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import UnknownCommunity
+from koyjabo.core.identity import uuid_of
 from koyjabo.counting.schemas import StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import as_response
+from koyjabo.webkit.http.responses import answer, as_response, list_answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import ListOf, describe
 from koyjabo.webkit.openapi.refusals import INSIDE
 from koyjabo.webkit.schemas.paging import QUERY, Paging
-from koyjabo.webkit.schemas.responses import answer, list_answer
 
 
 class RealtimeAnswer(BaseModel):

@@ -7,11 +7,11 @@ from http import HTTPStatus
 from pydantic import BaseModel, Field
 from werkzeug.http import parse_etags
 
-from koyjabo.counting.schemas import CONTENT, LastVisitAnswer, StatsAnswer, revalidated, stats_or_304, writer
+from koyjabo.counting.schemas import LastVisitAnswer, StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.http.responses import CONTENT, Answer, revalidated
 from koyjabo.webkit.lanes.calls import Call, lane
 from koyjabo.webkit.openapi.describe import describe
 

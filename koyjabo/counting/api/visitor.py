@@ -6,28 +6,17 @@ from http import HTTPStatus
 
 from flask import request
 
+from koyjabo.counting.requests import REFUSALS, ForgetBody, HeartbeatBody, NewVisitBody, register
 from koyjabo.counting.schemas import RegisteredAnswer, registered_answer
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visits import Receipt
 from koyjabo.maintenance.services import MaintenanceServices
-from koyjabo.network import languages
 from koyjabo.network.services import NetworkServices
-from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import Answer
 from koyjabo.webkit.lanes.calls import Call, lane
 from koyjabo.webkit.limits import limits, rate_limits
 from koyjabo.webkit.openapi.describe import describe
-from koyjabo.webkit.schemas.bodies import ForgetBody, HeartbeatBody, NewVisitBody
-
-REFUSALS = {
-    400: "a field cannot be used; nothing was counted",
-    413: "over 16 KB; nothing was counted",
-    415: "not JSON; nothing was counted",
-    429: "too many from this address, or of this visitor; nothing was counted; see Retry-After",
-    503: "nothing could be committed, so nothing was counted; see Retry-After",
-}
 
 
 @bp.post("/visitor/register")
@@ -48,26 +37,6 @@ def register_visit(call: Call) -> Answer:
     receipt, visits = register(call, call.body(NewVisitBody)), call.services[CountingServices].visits
     stats = visits.newest() if receipt else visits.stats()
     return registered_answer(receipt, call.services[CountingServices].own_numbers, stats)
-
-
-def register(call: Call, body: NewVisitBody) -> Receipt | None:
-    """Register the visit of a request that is counted for its address. None for an ignored crawler.
-
-    Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
-    """
-    services = call.services
-    call.count_visitor("visits", body.visitorId, limits.NOT_COUNTED)
-    is_anonymous = services[CountingServices].anonymity.is_asked(call.environ, body.anonymous)
-    place = services[NetworkServices].places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
-    fingerprint = services[PresenceServices].visitor_sockets.fingerprint(call.environ)
-    visits = services[CountingServices].visits
-    language = languages.first_of(call.environ.get("HTTP_ACCEPT_LANGUAGE"))
-    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id(), language)
-    visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
-    receipt = visits.register(call.within_budget(visit))
-    if receipt is not None and receipt.duplicate:
-        call.uncount_visitor("visits", body.visitorId)
-    return receipt
 
 
 @bp.post("/visitor/heartbeat")

@@ -9,11 +9,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from koyjabo.core.i18n import N_
+from koyjabo.core.identity import VISIT_NAME
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
-from koyjabo.counting.visits import VISIT_NAME
+from koyjabo.counting.requests import ANONYMOUS
 from koyjabo.reports.events.records import LONGEST_PROPERTY, MOST_EVENTS, MOST_PROPERTIES, NAME, PROPERTY, NewEvent
-from koyjabo.webkit.schemas.bodies import ANONYMOUS, Body
+from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, VisitorId, pattern, refuse, visit_id
 
 WRONG_COUNT = N_("must be a list of 1 to 50 events")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from koyjabo.counting.schemas import CONTENT
 from koyjabo.counting.services import CountingServices
 from koyjabo.network.crawlers import is_bot
 from koyjabo.reports.api.event_requests import EventsBody, RecordedAnswer
@@ -12,7 +11,7 @@ from koyjabo.reports.events.records import Recorded
 from koyjabo.reports.events.stored_bytes import size_of
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.http.responses import CONTENT, Answer
 from koyjabo.webkit.lanes.calls import Call, lane
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.openapi.describe import describe

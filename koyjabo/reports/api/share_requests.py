@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.login.requests import NewPassword
-from koyjabo.communities.schemas import Name
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
 from koyjabo.reports.query.parameters import is_interval
@@ -17,7 +15,7 @@ from koyjabo.reports.query.ranges import RANGES
 from koyjabo.reports.sharing.queries import ShareLink
 from koyjabo.reports.sharing.shares import NewLink
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, refuse
+from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
 
 INTERVAL = "2026-11-01/2026-11-15"
 MOMENT = "2026-12-31T18:00:00Z"

@@ -8,13 +8,13 @@ from koyjabo.reports.api.share_requests import NewShareAnswer, NewShareBody, Sha
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
 from koyjabo.webkit.openapi.refusals import CHANGE, LOGGED_IN, WITH_BODY
 from koyjabo.webkit.pages import links
 from koyjabo.webkit.schemas.paging import QUERY, Paging
-from koyjabo.webkit.schemas.responses import answer, list_answer, no_answer
 
 ALLOWED: dict[int, Answer] = {
     **LOGGED_IN,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.accounts.login.requests import Typed
 from koyjabo.accounts.pages.password_reset import secret
 from koyjabo.core.errors import ShareLocked, WrongPassword
 from koyjabo.reports.query.ranges import DEFAULT
@@ -21,6 +20,7 @@ from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import Typed
 
 
 class PasswordOfShareBody(Body):

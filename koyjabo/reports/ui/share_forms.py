@@ -11,8 +11,6 @@ from flask import request
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
-from koyjabo.accounts.login.requests import NewPassword
-from koyjabo.communities.schemas import Name
 from koyjabo.core.clock import Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
@@ -33,7 +31,7 @@ from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.pages import links, pagination
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import refuse
+from koyjabo.webkit.schemas.fields import Name, NewPassword, refuse
 
 
 def _day(value: Any) -> date | None:

@@ -1,12 +1,18 @@
-"""The answer of a handler, whether Flask or a lane called it."""
+"""Responses: of handlers, whether Flask or a lane called them, and of models, which no cache may store."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask import Response
-from werkzeug.http import HTTP_STATUS_CODES
+from flask import Response, json
+from pydantic import BaseModel, Field
+from werkzeug.http import HTTP_STATUS_CODES, parse_etags
+
+JSON = "application/json"
+CONTENT = ("Content-Type", JSON)
+PRIVATE = ("Cache-Control", "private, no-store")
 
 
 class Answer(NamedTuple):
@@ -25,3 +31,42 @@ def as_response(answer: Answer) -> Response:
     if not any(name == "Content-Type" for name, _ in answer.headers):
         del response.headers["Content-Type"]
     return response
+
+
+class ErrorAnswer(BaseModel):
+    error: str = Field(description="a sentence a person can act on")
+    code: str = Field(description="for programs; stable")
+    details: dict[str, Any]
+
+
+def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> Answer:
+    """`body`, or 304 if `If-None-Match` has its tag."""
+    shown = environ.get("HTTP_IF_NONE_MATCH")
+    if shown is not None and parse_etags(shown).contains_weak(tag):
+        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(tag))
+    return Answer(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
+
+
+def revalidated(tag: str) -> list[tuple[str, str]]:
+    """Headers of a response that caches may store but must revalidate each time."""
+    return [("Cache-Control", "no-cache"), ("ETag", f'"{tag}"')]
+
+
+def answer(value: BaseModel, status: int = 200) -> Response:
+    return _private(_object(value), status, [])
+
+
+def list_answer(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -> Response:
+    return _private([_object(each) for each in values], 200, headers)
+
+
+def no_answer() -> Response:
+    return Response(status=204, headers=[PRIVATE])
+
+
+def _private(value: Any, status: int, headers: list[tuple[str, str]]) -> Response:
+    return Response(json.dumps(value), status, [PRIVATE, *headers], mimetype=JSON)
+
+
+def _object(value: BaseModel) -> dict[str, Any]:
+    return value.model_dump(exclude_unset=True)

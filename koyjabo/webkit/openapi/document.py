@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from werkzeug.routing import Rule
 
 from koyjabo.core.installation import VERSION
-from koyjabo.counting.schemas import ErrorAnswer
 from koyjabo.webkit.http import packing
+from koyjabo.webkit.http.responses import ErrorAnswer
 from koyjabo.webkit.openapi.describe import Answer, Events, File, Image, ListOf, OneOf, Operation, Table, Text
 
 REF = "#/components/schemas/{model}"

@@ -1,4 +1,4 @@
-"""The bodies of requests to the public API, as models, which validate them and describe them in /openapi.json."""
+"""The bodies of requests, as models, which validate them and describe them in /openapi.json."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ import json
 from typing import Any, ClassVar, Self
 
 from flask import Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from koyjabo.communities.communities import uuid_of
-from koyjabo.core.errors import InvalidInput, InvalidJson, UnknownCommunity, UnsupportedBody
+from koyjabo.core.errors import InvalidInput, InvalidJson, UnsupportedBody
 from koyjabo.core.i18n import N_
-from koyjabo.core.urls import page_path, without_query
-from koyjabo.counting.visits import NewVisit
-from koyjabo.models import SITE, Scope
-from koyjabo.network import campaigns
-from koyjabo.network.crawlers import is_bot
-from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
 LARGEST_BODY = 16 * 1024
 JSON = ("application/json",)
@@ -52,73 +44,6 @@ class Body(BaseModel):
             raise InvalidInput(details={".".join(map(str, e["loc"])): sentence(e) for e in error.errors()}) from None
 
 
-ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
-
-
-class HeartbeatBody(Body):
-    visitorId: VisitorId
-    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
-
-
-class ForgetBody(Body):
-    visitorId: VisitorId
-
-
-class NewVisitBody(Body):
-    """What a page sends when it is opened. Only `visitorId` is required."""
-
-    visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
-    timestamp: Milliseconds = Field(
-        None, description="ms since 1970 by the client's clock; also as a string of digits", examples=[1702757318000]
-    )
-    userAgent: Text = Field(None, description="default: the User-Agent header")
-    referrer: Text = Field(None, description='stored as origin and path; "direct" means none')
-    visitId: VisitId = Field(
-        None, description="the client's own id of this visit; a retry with the same id is not counted again"
-    )
-    communityId: Text = Field(None, description="counts the visit for this community, and for the site")
-    page: Address = Field(
-        None,
-        description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",
-        examples=["/history?utm_source=newsletter"],
-    )
-    anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
-
-    @classmethod
-    def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
-        body = super().read(data, environ)
-        if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in environ:
-            body.visitId = _idempotency_key(environ["HTTP_IDEMPOTENCY_KEY"])
-        if not body.userAgent:
-            body.userAgent = text(environ.get("HTTP_USER_AGENT"))
-        return body
-
-    def as_visit(
-        self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None, language: str | None
-    ) -> NewVisit:
-        """The visit to register. Raises UnknownCommunity for the scope of the site, which is not a community's id."""
-        if self.communityId == SITE:
-            raise UnknownCommunity
-        return NewVisit(
-            visitor_id=self.visitorId,
-            visit_id=self.visitId,
-            scope=Scope(uuid_of(self.communityId) or self.communityId) if self.communityId is not None else SITE,
-            place=place,
-            at_ms=at_ms,
-            client_ms=self.timestamp,
-            referrer=None if self.referrer == "direct" else without_query(self.referrer),
-            user_agent=self.userAgent,
-            page=page_path(self.page),
-            fingerprint=fingerprint,
-            user_id=user_id,
-            member_id=user_id,
-            is_bot=is_bot(self.userAgent),
-            language=language,
-            campaign=campaigns.of_page(self.page),
-            is_public=True,
-        )
-
-
 def _data(request: Request, media: tuple[str, ...]) -> bytes:
     compressed = request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity"
     if compressed or not (request.is_json or request.mimetype in media):
@@ -137,14 +62,6 @@ def _json_object(data: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidJson
     return value
-
-
-def _idempotency_key(header: str) -> str | None:
-    """With quotation marks, as the draft standard of the header demands, or without, as most clients send it."""
-    try:
-        return visit_id(header.strip().removeprefix('"').removesuffix('"'))
-    except PydanticCustomError as error:
-        raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
 
 
 def sentence(error: Any) -> str:

@@ -1,17 +1,28 @@
-"""Validation rules for single fields of request bodies, with their error messages."""
+"""Validation rules for single fields of request bodies, with their error messages. `koyjabo.core.credential_rules` has
+those of emails and passwords.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from koyjabo.core.sanitize import truncate
-from koyjabo.counting.visits import VISIT_NAME, VISITOR_ID
+from koyjabo.core import credential_rules
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import VISIT_NAME, VISITOR_ID
+from koyjabo.core.sanitize import has_visible, tidy_name, truncate, whole
 
 LARGEST_INT64 = 2**63 - 1
+
+LONGEST_NAME = 200
+NAME_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+NAME_TOO_LONG = N_("must not be longer than 200 characters")
+NOT_VISIBLE = N_("must have at least one character that can be seen")
 
 NULL = {"type": "null"}
 
@@ -94,3 +105,64 @@ Milliseconds = Annotated[
     BeforeValidator(_milliseconds),
     WithJsonSchema({"anyOf": [{"type": "integer"}, {"type": "string", "pattern": f"^{INTEGER.pattern}$"}, NULL]}),
 ]
+
+
+def text_up_to(value: Any, longest: int, too_long: str) -> str:
+    if not isinstance(value, str):
+        raise refuse("must be a text")
+    text = whole(value).strip()
+    if len(text) > longest:
+        raise refuse(too_long)
+    return text
+
+
+def _name(value: Any) -> str:
+    name = tidy_name(text_up_to(value, LONGEST_NAME, NAME_TOO_LONG))
+    if not name:
+        raise refuse(NAME_LENGTH)
+    if not has_visible(name):
+        raise refuse(NOT_VISIBLE)
+    return name
+
+
+Name = Annotated[
+    str,
+    BeforeValidator(_name),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": r"\S"}),
+]
+
+
+def _checked(rule: Callable[[str], str], value: Any) -> str:
+    if not isinstance(value, str):
+        raise refuse("must be a text")
+    try:
+        return rule(value)
+    except ValueError as error:
+        raise refuse(str(error)) from None
+
+
+def _by(rule: Callable[[str], str]) -> BeforeValidator:
+    return BeforeValidator(partial(_checked, rule))
+
+
+EMAIL_SCHEMA = {"type": "string", "pattern": r"^\s*[^\s@]+@[^\s@]+\s*$", "maxLength": credential_rules.LONGEST_EMAIL}
+
+Email = Annotated[str, _by(credential_rules.email), WithJsonSchema(EMAIL_SCHEMA)]
+OptionalEmail = Annotated[
+    str | None,
+    BeforeValidator(lambda value: None if value is None else _checked(credential_rules.email, value)),
+    WithJsonSchema({"anyOf": [EMAIL_SCHEMA, NULL]}),
+]
+NewPassword = Annotated[
+    str,
+    _by(credential_rules.password),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": credential_rules.SHORTEST_PASSWORD,
+            "maxLength": credential_rules.LONGEST_PASSWORD,
+        }
+    ),
+]
+Typed = Annotated[str, _by(str)]
+"""Any text: it is compared with a stored value, so the rules for new values do not apply."""

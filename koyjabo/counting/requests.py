@@ -1,0 +1,125 @@
+"""The bodies of requests about visits, and what registers a visit of one of them."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import Field
+from pydantic_core import PydanticCustomError
+
+from koyjabo.core.errors import InvalidInput, UnknownCommunity
+from koyjabo.core.identity import uuid_of
+from koyjabo.core.urls import page_path, without_query
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import NewVisit, Receipt
+from koyjabo.models import SITE, Scope
+from koyjabo.network import campaigns, languages
+from koyjabo.network.crawlers import is_bot
+from koyjabo.network.services import NetworkServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.webkit.lanes.calls import Call
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
+
+REFUSALS = {
+    400: "a field cannot be used; nothing was counted",
+    413: "over 16 KB; nothing was counted",
+    415: "not JSON; nothing was counted",
+    429: "too many from this address, or of this visitor; nothing was counted; see Retry-After",
+    503: "nothing could be committed, so nothing was counted; see Retry-After",
+}
+
+ANONYMOUS = "keep nothing by which the visitor could be followed; the headers Sec-GPC: 1 and DNT: 1 say the same"
+
+
+class HeartbeatBody(Body):
+    visitorId: VisitorId
+    anonymous: OptionalFlag = Field(False, description="the visit was anonymous; as there")
+
+
+class ForgetBody(Body):
+    visitorId: VisitorId
+
+
+class NewVisitBody(Body):
+    """What a page sends when it is opened. Only `visitorId` is required."""
+
+    visitorId: VisitorId = Field(examples=["visitor_1702757318000_a1b2c3d4e"])
+    timestamp: Milliseconds = Field(
+        None, description="ms since 1970 by the client's clock; also as a string of digits", examples=[1702757318000]
+    )
+    userAgent: Text = Field(None, description="default: the User-Agent header")
+    referrer: Text = Field(None, description='stored as origin and path; "direct" means none')
+    visitId: VisitId = Field(
+        None, description="the client's own id of this visit; a retry with the same id is not counted again"
+    )
+    communityId: Text = Field(None, description="counts the visit for this community, and for the site")
+    page: Address = Field(
+        None,
+        description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",
+        examples=["/history?utm_source=newsletter"],
+    )
+    anonymous: OptionalFlag = Field(False, description=ANONYMOUS)
+
+    @classmethod
+    def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
+        body = super().read(data, environ)
+        if body.visitId is None and "HTTP_IDEMPOTENCY_KEY" in environ:
+            body.visitId = _idempotency_key(environ["HTTP_IDEMPOTENCY_KEY"])
+        if not body.userAgent:
+            body.userAgent = text(environ.get("HTTP_USER_AGENT"))
+        return body
+
+    def as_visit(
+        self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None, language: str | None
+    ) -> NewVisit:
+        """The visit to register. Raises UnknownCommunity for the scope of the site, which is not a community's id."""
+        if self.communityId == SITE:
+            raise UnknownCommunity
+        return NewVisit(
+            visitor_id=self.visitorId,
+            visit_id=self.visitId,
+            scope=Scope(uuid_of(self.communityId) or self.communityId) if self.communityId is not None else SITE,
+            place=place,
+            at_ms=at_ms,
+            client_ms=self.timestamp,
+            referrer=None if self.referrer == "direct" else without_query(self.referrer),
+            user_agent=self.userAgent,
+            page=page_path(self.page),
+            fingerprint=fingerprint,
+            user_id=user_id,
+            member_id=user_id,
+            is_bot=is_bot(self.userAgent),
+            language=language,
+            campaign=campaigns.of_page(self.page),
+            is_public=True,
+        )
+
+
+def _idempotency_key(header: str) -> str | None:
+    """With quotation marks, as the draft standard of the header demands, or without, as most clients send it."""
+    try:
+        return visit_id(header.strip().removeprefix('"').removesuffix('"'))
+    except PydanticCustomError as error:
+        raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
+
+
+def register(call: Call, body: NewVisitBody) -> Receipt | None:
+    """Register the visit of a request that is counted for its address. None for an ignored crawler.
+
+    Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
+    """
+    services = call.services
+    call.count_visitor("visits", body.visitorId, limits.NOT_COUNTED)
+    is_anonymous = services[CountingServices].anonymity.is_asked(call.environ, body.anonymous)
+    place = services[NetworkServices].places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
+    fingerprint = services[PresenceServices].visitor_sockets.fingerprint(call.environ)
+    visits = services[CountingServices].visits
+    language = languages.first_of(call.environ.get("HTTP_ACCEPT_LANGUAGE"))
+    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id(), language)
+    visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
+    receipt = visits.register(call.within_budget(visit))
+    if receipt is not None and receipt.duplicate:
+        call.uncount_visitor("visits", body.visitorId)
+    return receipt
