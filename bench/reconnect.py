@@ -20,8 +20,8 @@ from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.databases import fresh
-from harness.servers.server import free_port, serving
+from harness.servers.databases import fresh, settings_on
+from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 
 QUICK_SOCKETS = 300
@@ -73,16 +73,12 @@ def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None
 
 def comeback(pusher: Pusher, stand: Stand, size: int) -> Comeback:
     with ExitStack() as stack:
-        env = stack.enter_context(fresh(stand.folder)).env
-        port, log = free_port(), stand.folder / "server.log"
-
-        def started():
-            return serving(pusher.command, env, stand.server_core, log, pusher.folder, port)
-
-        with started() as server:
+        settings = settings_on(stack.enter_context(fresh(stand.folder)))
+        server = Server(pusher.command, settings, stand.server_core, stand.folder, pusher.folder)
+        with server:
             gathered = stack.enter_context(crowd(server.port, pusher.door, size, stand.load_core))
             gathered.settle()
-        with started() as server:
+        with server:
             before = proc.cpu_us(server.pid)
             seen = gathered.come_back()
             cpu_us = (proc.cpu_us(server.pid) - before) / size

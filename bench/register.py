@@ -88,7 +88,7 @@ def run(contender: Contender, place: Place, seconds: int) -> Run:
     found = Run()
     server_of = place.postgres if contender.backend == POSTGRES else None
     with fresh(place.folder, server_of, contender.migrates) as database:
-        with place.serving(contender, database) as server:
+        with place.server(contender, database) as server:
             found.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core)
             found.registered = warm_up.requests

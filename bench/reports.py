@@ -22,9 +22,10 @@ from harness.reporting import machine
 from harness.reporting.tables import Report, Target, say_targets
 from harness.servers import contenders as who
 from harness.servers.contenders import Place
-from harness.servers.databases import Database, SqliteFile, postgres
+from harness.servers.databases import postgres
 from harness.servers.ledgers import VISITS_EACH, filled, wait_until_read
 from harness.servers.server import Server
+from support.databases.database import Database
 
 ALL_VISITS = 5_000_000
 ALIVE_A_SECOND, ALIVE_P99_MS = 200, 15
@@ -97,7 +98,7 @@ def of_site(report: Report, place: Place, where: str, visits: int) -> list[Targe
     contender = replace(contender, env=(("ADMIN_EMAIL", EMAIL), ("ADMIN_PASSWORD", PASSWORD)))
     database = filled("site", visits, place.postgres)
     before = size_of(database)
-    with place.serving(contender, database) as server:
+    with place.server(contender, database) as server:
         took_s, used_s = wait_until_read(server, database)
         sums = ask_all(server, all_questions(), ROUNDS, place.load_core)
         rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, place.load_core)
@@ -120,10 +121,10 @@ def of_site(report: Report, place: Place, where: str, visits: int) -> list[Targe
 
 def size_of(database: Database) -> int:
     """Bytes without what is free."""
-    if isinstance(database, SqliteFile):
-        database.query("VACUUM")
-        return int(database.query("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])
-    return int(database.query("SELECT pg_database_size(current_database())")[0][0])
+    if database.kind == "sqlite":
+        database.rows("VACUUM")
+        return int(database.rows("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")[0][0])
+    return int(database.rows("SELECT pg_database_size(current_database())")[0][0])
 
 
 def all_questions() -> list[Question]:

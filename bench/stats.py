@@ -20,10 +20,11 @@ from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_tar
 from harness.servers import contenders as who
 from harness.servers import versions
 from harness.servers.contenders import WARM_UP_S, Contender, Figures, Place
-from harness.servers.databases import Database, SqliteFile, postgres
+from harness.servers.databases import postgres
 from harness.servers.ledgers import filled, wait_until_read
 from harness.servers.server import Server
 from harness.servers.versions import Version
+from support.databases.database import Database, SqliteDatabase
 
 CONNECTIONS = 64
 FEW = 10
@@ -99,7 +100,7 @@ def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]
     places = ((None, who.ON_SQLITE), (place.postgres, who.ON_POSTGRES))
     for server, contender in places if place.postgres else places[:1]:
         few, many = (filled("visits", count, server, is_kept=True) for count in (FEW, visits))
-        with place.serving(contender, many) as reading:
+        with place.server(contender, many) as reading:
             wait_until_read(reading, many)
         asked = (*EVERYTHING, Question(BADGE)) if server is None else CONSTANT[:1]
         found.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
@@ -107,7 +108,7 @@ def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]
     found += [Subject(each.name, each, found[0].database, CONSTANT) for each in (who.FLASK, who.NODE)]
     if before:
         server, _ = who.of_version(before)
-        found.append(Subject(server.name, server, SqliteFile(place.folder / "before.db"), EVERYTHING))
+        found.append(Subject(server.name, server, SqliteDatabase(place.folder / "before.db"), EVERYTHING))
     return found
 
 
@@ -116,7 +117,7 @@ def in_turn(subjects: list[Subject], place: Place, rounds: int, seconds: int) ->
     for step in range(rounds * len(subjects)):
         subject = subjects[step % len(subjects)]
         progress(step + 1, rounds * len(subjects), subject.name)
-        with place.serving(subject.server, subject.database) as server:
+        with place.server(subject.server, subject.database) as server:
             if subject.server.migrates:
                 register_few(server)
             for question in subject.questions:

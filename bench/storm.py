@@ -25,9 +25,10 @@ from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, redis_server
-from harness.servers.server import Server, serving
+from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, settings_on
+from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
+from support.databases.redis import Redis
 
 QUICK_SOCKETS, QUICK_SECONDS = 100, 4
 WORKERS = 2
@@ -107,13 +108,13 @@ def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
 
 def run(folder: Path, version: Version, wanted: Wanted) -> Storm:
     doors = {PLAIN_DOOR: folder / "plain.log", SOCKET_IO_DOOR: folder / "socketio.log"}
-    printed, clients = folder / "server.log", wanted.sockets // 2
+    clients = wanted.sockets // 2
     with ExitStack() as stack:
         database_server = stack.enter_context(postgres() if wanted.on_postgres else nullcontext())
         database = stack.enter_context(fresh(folder, database_server, is_empty=version != THIS))
-        redis = stack.enter_context(redis_server())
-        env = {**database.env, "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
-        server = stack.enter_context(serving(version.server, env, machine.all_cores(), printed, version.folder))
+        redis = stack.enter_context(Redis())
+        settings = {**settings_on(database), "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
+        server = stack.enter_context(Server(version.server, settings, machine.all_cores(), folder, version.folder))
         with ExitStack() as gathering:
             crowds = [
                 gathering.enter_context(crowd(server.port, door, clients, None, log)) for door, log in doors.items()
@@ -122,7 +123,7 @@ def run(folder: Path, version: Version, wanted: Wanted) -> Storm:
             counts = [gathered.counts() for gathered in crowds]
         acknowledged = sum(answer.status == OK for answer in answers)
         exact = version != THIS or is_exact(database, acknowledged)  # the tables of another version may be others
-    said = printed.read_text(errors="replace")
+    said = server.log
     if said.count("\n") > 1:  # the first line says where it serves
         click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)

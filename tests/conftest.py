@@ -76,9 +76,8 @@ def mortal_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def shared_redis() -> Iterator[Redis]:
-    server = Redis().start()
-    yield server
-    server.kill()
+    with Redis() as server:
+        yield server
 
 
 @pytest.fixture
@@ -93,10 +92,8 @@ def redis_server(shared_redis: Redis) -> Redis:
 @pytest.fixture
 def mortal_redis() -> Iterator[Redis]:
     """A Redis for a test that freezes or kills it, or leaves connections to it open."""
-    server = Redis().start()
-    yield server
-    if server.running:
-        server.kill()
+    with Redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -36,7 +36,7 @@ from support.databases.redis import Redis
 folder = RunFolder()
 left = subprocess.Popen(["sleep", "600"], start_new_session=True)
 redis = Redis().start()  # it writes its title over its environment
-print(folder.path, left.pid, redis._process.pid, flush=True)
+print(folder.path, left.pid, redis.pid, flush=True)
 time.sleep(600)
 """
 

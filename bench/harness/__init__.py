@@ -1,1 +1,6 @@
-"""What the benchmarks share: processes on their own cores, load, fresh databases, tables."""
+"""What the benchmarks share: servers, clients, tables. Databases and programs are those of the tests (`support`)."""
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))

@@ -13,7 +13,7 @@ from support.browser.host_pages import Elsewhere, Line
 from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import Member
 from support.databases.database import SqliteDatabase
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 from support.servers.server import Server
 
 if TYPE_CHECKING:

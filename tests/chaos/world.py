@@ -15,8 +15,9 @@ import pytest
 from support.clients.members import Member
 from support.databases.database import Database, Postgres, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
-from support.databases.redis import Redis, free_port
+from support.databases.redis import Redis
 from support.faults.shared_numbers import Dial, slow_disk
+from support.programs.ports import free_port
 from support.servers.changed_server import ChangedServer
 
 from chaos.event_loop import Switchboard
@@ -116,14 +117,12 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
             postgres = Postgres(disk and disk / "postgres")
             stack.callback(postgres.close)
             postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
-            redis = Redis().start()
-            stack.callback(lambda: redis.running and redis.kill())
+            redis = stack.enter_context(Redis())
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
         settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
         if postgres and is_pooled:
-            pooler = PgBouncer(folder, postgres, POOLED)
-            stack.callback(pooler.stop)
-            settings["DATABASE_URL"] = pooler.start().url_of(database.name)
+            pooler = stack.enter_context(PgBouncer(folder, postgres, POOLED))
+            settings["DATABASE_URL"] = pooler.url_of(database.name)
         changes = {"CHANGES": "{}", "CLOCK": clock.path, "PORT": free_port(), **preload, **settings}
         server = ChangedServer(database, folder, **changes)
         stack.callback(server.kill)

@@ -9,7 +9,7 @@ from threading import Timer
 import pytest
 from faulty_proxy import CUT, LOST, Said, proxy_of
 from support.clients.members import Member
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 
 from koyjabo_client import ApiError, Client, client, server_sent_events
 

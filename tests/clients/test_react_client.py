@@ -10,7 +10,7 @@ import jwt
 import pytest
 from react_page import OFFLINE, ONLINE, ReactPage
 from support.clients.members import Member, PlainMember
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 from support.programs.processes import SECRET
 from support.servers.server import Server
 

@@ -43,11 +43,8 @@ def database(postgres) -> PostgresDatabase:
 
 @pytest.fixture
 def pgbouncer(tmp_path, postgres) -> Iterator[PgBouncer]:
-    pooler = PgBouncer(tmp_path, postgres, pool_size=2)
-    try:
-        yield pooler.start()
-    finally:
-        pooler.stop()
+    with PgBouncer(tmp_path, postgres, pool_size=2) as pooler:
+        yield pooler
 
 
 @pytest.fixture

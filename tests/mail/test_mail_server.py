@@ -12,8 +12,8 @@ import pytest
 import requests
 from support.application.site import Site
 from support.clients.members import Member
-from support.databases.redis import free_port
 from support.people.accounts import sign_up
+from support.programs.ports import free_port
 from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox
 

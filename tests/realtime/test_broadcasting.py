@@ -13,7 +13,7 @@ from redis import exceptions as redis_errors
 from support.clients.members import CommunityListener, Member, PlainMember, SocketioMember
 from support.clients.worker_connections import only, two_workers
 from support.databases.database import SqliteDatabase
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 from support.programs.processes import run, wait_until
 from support.servers.server import Server
 

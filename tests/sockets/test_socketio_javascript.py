@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 from support.programs.processes import ROOT, wait_until
 from support.servers.responses import Stats
 

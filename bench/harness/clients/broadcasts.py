@@ -15,8 +15,8 @@ from harness.clients.websocket_clients import PLAIN, SOCKET_IO, STREAM, Broadcas
 from harness.folders import ROOT
 from harness.reporting.tables import progress
 from harness.servers import process_figures as proc
-from harness.servers.databases import fresh
-from harness.servers.server import Server, serving
+from harness.servers.databases import fresh, settings_on
+from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 
 FEW = 20
@@ -126,8 +126,9 @@ def stages(pushers: Sequence[Pusher], stand: Stand, size: int) -> Iterator[list[
             progress(step + 1, len(pushers), f"{pusher.name}: {size:,} connections")
             folder = stand.folder / f"{step}-{size}"
             folder.mkdir()
-            env = stack.enter_context(fresh(folder)).env
-            server = stack.enter_context(serving(pusher.command, env, stand.server_core, folder / "log", pusher.folder))
+            settings = settings_on(stack.enter_context(fresh(folder)))
+            server = Server(pusher.command, settings, stand.server_core, folder, pusher.folder)
+            stack.enter_context(server)
             _warm_up(pusher, server, stand)
             cpu, empty_mb = proc.cpu_us(server.pid), proc.tree_rss_mb(server.pid)
             gathered = stack.enter_context(crowd(server.port, pusher.door, size, stand.load_core))

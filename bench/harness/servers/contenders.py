@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.databases.database import Database, Postgres
 
 from harness.clients import http_load as load
 from harness.folders import BENCH, ROOT
 from harness.servers import process_figures as proc
-from harness.servers.databases import Database, Postgres
-from harness.servers.server import Server, serving
+from harness.servers.databases import settings_on
+from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
@@ -63,12 +64,10 @@ class Place:
     server_core: int
     load_core: int
 
-    @contextmanager
-    def serving(self, contender: Contender, database: Database) -> Iterator[Server]:
-        env = {**database.env, **dict(contender.env)}
-        log = self.folder / "server.log"
-        with serving(contender.command, env, self.server_core, log, contender.folder) as server:
-            yield server
+    def server(self, contender: Contender, database: Database) -> Server:
+        """Not yet started."""
+        settings = {**settings_on(database), **dict(contender.env)}
+        return Server(contender.command, settings, self.server_core, self.folder, contender.folder)
 
     def measure(self, contender: Contender, server: Server, start: Callable[[], load.Load]) -> tuple[Figures, int]:
         """The load that `start` begins: its figures, and how many requests were answered."""

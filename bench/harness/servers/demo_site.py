@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from support.databases.database import SqliteDatabase
+
 from harness.folders import ROOT
 from harness.reporting.machine import all_cores
-from harness.servers.databases import SqliteFile
-from harness.servers.server import Server, serving
+from harness.servers.databases import SETTINGS, settings_on
+from harness.servers.server import Server
 from harness.servers.versions import THIS
 
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "tools")]
@@ -50,18 +52,18 @@ class Subject(NamedTuple):
 @contextmanager
 def full_site(folder: Path) -> Iterator[Server]:
     """As it is deployed, on one worker. Nothing happens on it any more."""
-    database = SqliteFile(folder / "koyjabo.db")
-    env = {**database.env, "ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(database.env["SECRET_KEY"])}
-    development = {**env, "ENVIRONMENT": "development"}
-    with serving(THIS.server, development, all_cores(), folder / "development.log") as server:
+    settings = settings_on(SqliteDatabase(folder / "koyjabo.db"))
+    settings |= {"ADMIN_EMAIL": ADMIN, "ADMIN_PASSWORD": cast.password(SETTINGS["SECRET_KEY"])}
+    development = {**settings, "ENVIRONMENT": "development"}
+    with Server(THIS.server, development, all_cores(), folder) as server:
         _fill(server, development)
-    with serving(THIS.server, env, all_cores(), folder / "production.log") as server:
+    with Server(THIS.server, settings, all_cores(), folder) as server:
         yield server
 
 
 def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
     """All pages that have names, or those with the given ones."""
-    password = cast.password(SqliteFile(Path()).env["SECRET_KEY"])
+    password = cast.password(SETTINGS["SECRET_KEY"])
     readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
     said = {"visit": str(json.loads(server.ask("GET", "/api/stats")[1])["totalVisits"])}
     said |= _share(server, readers[SITE_ADMIN], password)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import click
 from sqlalchemy import create_engine, text
+from support.databases.database import EMPTY, Database, Postgres, SqliteDatabase
 
 from harness.folders import CACHE
 from harness.servers import process_figures as proc
-from harness.servers.databases import Database, Postgres, SqliteFile, is_exact, migrate
+from harness.servers.databases import is_exact, migrate
 from harness.servers.server import Server
 
 FOLDER = CACHE / "ledgers"
@@ -103,26 +104,26 @@ def filled(name: str, visits: int, server: Postgres | None = None, is_kept: bool
     """
     database: Database
     if server is not None:
-        database = server.create(f"{name}_{visits}")
+        database = server.new_database(EMPTY)
     else:
         FOLDER.mkdir(parents=True, exist_ok=True)
-        database = SqliteFile(FOLDER / f"{name}-{visits}.db")
+        database = SqliteDatabase(FOLDER / f"{name}-{visits}.db")
         if is_kept and database.path.exists():
             migrate(database)
-            if int(database.query(COUNTED)[0][0]) == visits:
+            if int(database.rows(COUNTED)[0][0]) == visits:
                 return database
         for path in FOLDER.glob(f"{database.path.name}*"):
             path.unlink()
     migrate(database)
     with click.progressbar(length=visits, label=f"{visits:,} visits of a site") as bar:
-        _fill(database.env["DATABASE_URL"], visits, bar.update)
+        _fill(database.url, visits, bar.update)
     if not is_exact(database, visits):
         raise click.ClickException(f"the {visits:,} visits do not add up: has the schema changed?")
     return database
 
 
 def _fill(url: str, visits: int, advance) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg2:"), isolation_level="AUTOCOMMIT")
     spelled = SQLITE if engine.dialect.name == "sqlite" else POSTGRES
     now_ms = time.time_ns() // 1_000_000
     add = text(
@@ -150,7 +151,7 @@ def wait_until_read(server: Server, database: Database) -> tuple[float, float]:
     else meanwhile.
     """
     began, used_us = time.monotonic(), proc.cpu_us(server.pid)
-    while database.query(UNREAD)[0][0] > 0:
+    while database.rows(UNREAD)[0][0] > 0:
         if time.monotonic() - began > PATIENCE_S:
             raise RuntimeError("the projection does not catch up")
         time.sleep(0.5)

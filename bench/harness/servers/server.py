@@ -1,34 +1,39 @@
-"""Servers under test: started on one core, waited for, measured, and always stopped."""
+"""Servers under test: each on cores of its own, waited for, asked, and always stopped."""
 
 from __future__ import annotations
 
 import http.client
 import os
-import signal
-import socket
-import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from support.programs.service import Service
+from support.servers.server import LOADER
+
 from harness.folders import ROOT
-from harness.servers import process_figures as proc
+from harness.servers import process_figures
 
-START_S = 40.0
-STOP_S = 12.0
 PROBE = "/healthz"
-LOADER = "koyjabo-loader"
 
 
-class Server:
-    """A running server: `pid` is its first process, `port` answers HTTP on 127.0.0.1."""
+class Server(Service):
+    """A server that answers HTTP on 127.0.0.1; `pid` is its first process.
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-        self._process = process
-        self._log = log
-        self.pid = process.pid
-        self.port = port
+    `core` is one or several, as taskset takes them; `folder` is that of its version. PORT becomes `port`.
+    """
+
+    start_s, stop_s = 40.0, 12.0
+
+    def __init__(
+        self, command: Sequence[str], settings: Mapping[str, str], core: int | str, logs: Path, folder: Path = ROOT
+    ) -> None:
+        super().__init__(logs)
+        self.working_folder = folder
+        self.environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **settings, "PORT": str(self.port)}
+        self._command = ("taskset", "-c", str(core), *command)
+
+    def command(self) -> Sequence[str]:
+        return self._command
 
     @property
     def worker(self) -> int:
@@ -38,19 +43,7 @@ class Server:
     @property
     def workers(self) -> list[int]:
         """All descendants but the one that loads the application and forks workers."""
-        return [pid for pid in proc.tree(self.pid)[1:] if proc.name(pid) != LOADER]
-
-    def wait_until_it_answers(self) -> None:
-        """Until any HTTP answer comes."""
-        deadline = time.monotonic() + START_S
-        while time.monotonic() < deadline and self._process.poll() is None:
-            try:
-                self.ask("GET", PROBE)
-                return
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.05)
-        printed = self._log.read_text(errors="replace")[-2000:]
-        raise RuntimeError(f"{self._process.args!r} does not answer. It printed:\n{printed}")
+        return [pid for pid in process_figures.tree(self.pid)[1:] if process_figures.name(pid) != LOADER]
 
     def ask(
         self,
@@ -69,51 +62,9 @@ class Server:
         finally:
             connection.close()
 
-    def stop(self) -> None:
-        """SIGTERM, and after a while SIGKILL for all that is left."""
-        self._process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(STOP_S)
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
-
-
-@contextmanager
-def serving(
-    command: Sequence[str],
-    env: Mapping[str, str],
-    core: int | str,
-    log: Path,
-    folder: Path = ROOT,
-    port: int | None = None,
-    is_ready: bool = True,
-) -> Iterator[Server]:
-    """Run `command` in `folder`, on `core` or on several as taskset takes them, until the block ends.
-
-    PORT becomes `port`, or a free one. The block begins when it answers, or at once if it is not to be ready.
-    """
-    port = port or free_port()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["taskset", "-c", str(core), *command],
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **env, "PORT": str(port)},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # Ctrl+C is for us; we stop it
-        )
-    server = Server(process, port, log)
-    try:
-        if is_ready:
-            server.wait_until_it_answers()
-        yield server
-    finally:
-        server.stop()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    def _answers(self) -> bool:
+        """Any HTTP answer will do."""
+        try:
+            return super()._answers() and bool(self.ask("GET", PROBE))
+        except (OSError, http.client.HTTPException):
+            return False

@@ -16,7 +16,7 @@ from support.clients.listener import PATIENCE_S, PlainListener, SocketioListener
 from support.clients.members import PASSWORD, Member
 from support.clients.websocket import Goodbye, WebSocket
 from support.clients.worker_connections import two_workers
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 from support.programs.processes import wait_until
 from support.servers.api_client import Caller
 from support.servers.nginx import CONFIGURATION, Nginx, TlsNginx
@@ -47,11 +47,8 @@ class Front(Caller):
 def front(tmp_path_factory, module_servers, module_sqlite_database, redis) -> Iterator[Front]:
     settings = {"PORT": free_port(), "REDIS_URL": redis.url, "TRUSTED_PROXIES": 2, "METRICS_TOKEN": None}
     settings |= {"RATE_LIMIT_REGISTRATIONS": 0, "LOG_LEVEL": "DEBUG"}
-    nginx = Nginx(tmp_path_factory.mktemp("nginx"), settings["PORT"]).start()
-    try:
+    with Nginx(tmp_path_factory.mktemp("nginx"), settings["PORT"]) as nginx:
         yield Front(nginx, two_workers(module_servers(module_sqlite_database, **settings)))
-    finally:
-        nginx.stop()
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +59,8 @@ def founder(front: Front) -> Member:
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory, front: Front) -> Iterator[TlsNginx]:
     """Another one, with a certificate, in front of the same server."""
-    nginx = TlsNginx(tmp_path_factory.mktemp("tls"), front.server.port)
-    nginx.start()
-    try:
+    with TlsNginx(tmp_path_factory.mktemp("tls"), front.server.port) as nginx:
         yield nginx
-    finally:
-        nginx.stop()
 
 
 PAGES = (PlainListener, lambda port: SocketioListener(port, transports=["websocket"]), StreamListener)
@@ -143,9 +136,9 @@ def test_token_of_a_link_is_in_no_log_and_one_id_follows_a_request_through_both(
         token = f"{path[:3]}{'x' * 40}"
         found = front.get(f"/{path}/{token}", headers={"X-Request-Id": "made-up"}).headers["X-Request-Id"]
         assert found != "made-up"
-        for log in (lambda: front.nginx.log("access.log"), lambda: front.server.log):
+        for log in (lambda: front.nginx.log_of("access.log"), lambda: front.server.log):
             wait_until(lambda found=found, log=log: f"request={found}" in log(), "its line")
-        assert f'path="/{path}/*" status=' in front.nginx.log("access.log")
+        assert f'path="/{path}/*" status=' in front.nginx.log_of("access.log")
         assert token not in front.nginx.logs + front.server.log
 
 

@@ -194,6 +194,9 @@ class PostgresDatabases:
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
 
+    def drop(self, database: PostgresDatabase) -> None:
+        self.execute(f"DROP DATABASE {database.name} WITH (FORCE)")
+
     def make_template(self) -> None:
         self.execute(f"CREATE DATABASE {MIGRATED}")
         migrate(PostgresDatabase(self, MIGRATED))
@@ -214,14 +217,18 @@ class PostgresDatabases:
 class Postgres(PostgresDatabases):
     """A PostgreSQL of a test's own, in a new folder: it can be killed and started again."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, options: tuple[str, ...] = installed_postgres.MEMORY) -> None:
         # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
-        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")))
+        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")), options)
         super().__init__(self._server.pgdata, self._server.get_uri(NAME))
+
+    @property
+    def pid(self) -> int:
+        return self._server.get_pid()
 
     def processes(self) -> list[psutil.Process]:
         """The postmaster first, then those that serve a connection."""
-        postmaster = psutil.Process(self._server.get_pid())
+        postmaster = psutil.Process(self.pid)
         return [postmaster, *postmaster.children()]
 
     @property

