@@ -67,7 +67,7 @@ def postgres() -> PostgresDatabases:
 
 
 @pytest.fixture(scope="module")
-def mortal_postgres() -> Iterator[Postgres]:
+def disposable_postgres() -> Iterator[Postgres]:
     """A PostgreSQL for tests that kill it; each leaves it running."""
     server = Postgres()
     yield server
@@ -90,7 +90,7 @@ def redis_server(shared_redis: Redis) -> Redis:
 
 
 @pytest.fixture
-def mortal_redis() -> Iterator[Redis]:
+def disposable_redis() -> Iterator[Redis]:
     """A Redis for a test that freezes or kills it, or leaves connections to it open."""
     with Redis() as server:
         yield server

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from chaos.journal import Book, Seen
+from chaos.journal import Journal, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
 
 AYESHA, KARIM, RAHIM = ("ayesha", "1"), ("karim", "1"), ("rahim", "1")
@@ -13,17 +13,17 @@ WHOLE = [(1, 1, *AYESHA), (2, 2, *KARIM)]
 
 
 @pytest.fixture
-def book() -> Book:
+def journal() -> Journal:
     """Ayesha's visit is 1, Karim's is 2."""
-    made = Book()
+    made = Journal()
     for ordinal, visit in enumerate((AYESHA, KARIM), 1):
         made.sending(visit)
         made.acknowledged(visit, ordinal, duplicate=False)
     return made
 
 
-def breaches(book: Book) -> str:
-    return "; ".join(breach.what for breach in book.breaches)
+def breaches(journal: Journal) -> str:
+    return "; ".join(breach.what for breach in journal.breaches)
 
 
 @pytest.mark.parametrize(
@@ -35,18 +35,18 @@ def breaches(book: Book) -> str:
         (RAHIM, 3, True, "was called a retry the first time"),
     ],
 )
-def test_answer_that_is_not_what_was_told_is_a_breach(book, visit, ordinal, duplicate, what):
-    book.sending(visit)
-    book.acknowledged(visit, ordinal, duplicate)
-    assert what in breaches(book)
-    assert bool(what) == bool(book.breaches)
+def test_answer_that_contradicts_an_earlier_one_is_a_breach(journal, visit, ordinal, duplicate, what):
+    journal.sending(visit)
+    journal.acknowledged(visit, ordinal, duplicate)
+    assert what in breaches(journal)
+    assert bool(what) == bool(journal.breaches)
 
 
-def test_whole_ledger_is_no_breach_even_with_a_visit_whose_client_has_gone(book):
-    book.sending(RAHIM)
-    check_rows(book, [*WHOLE, (3, 3, *RAHIM)])
-    check_sums(book, (2, 2, 2, 2, 2, 2, 2, 2))
-    assert breaches(book) == ""
+def test_whole_ledger_is_no_breach_even_with_a_visit_whose_client_has_gone(journal):
+    journal.sending(RAHIM)
+    check_rows(journal, [*WHOLE, (3, 3, *RAHIM)])
+    check_sums(journal, (2, 2, 2, 2, 2, 2, 2, 2))
+    assert breaches(journal) == ""
 
 
 @pytest.mark.parametrize(
@@ -60,15 +60,15 @@ def test_whole_ledger_is_no_breach_even_with_a_visit_whose_client_has_gone(book)
         ([*WHOLE, (3, 3, *RAHIM)], "were never sent"),
     ],
 )
-def test_ledger_that_is_not_what_was_told_is_a_breach(book, rows, what):
-    check_rows(book, rows)
-    assert what in breaches(book)
+def test_ledger_that_contradicts_answers_is_a_breach(journal, rows, what):
+    check_rows(journal, rows)
+    assert what in breaches(journal)
 
 
 @pytest.mark.parametrize("wrong", range(8))
-def test_sum_that_is_no_recount_is_a_breach(book, wrong):
-    check_sums(book, tuple(2 + (place == wrong) for place in range(8)))
-    assert "sums and recount differ" in breaches(book)
+def test_sum_that_is_no_recount_is_a_breach(journal, wrong):
+    check_sums(journal, tuple(2 + (place == wrong) for place in range(8)))
+    assert "sums and recount differ" in breaches(journal)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_sum_that_is_no_recount_is_a_breach(book, wrong):
         ([AYESHA, RAHIM], 2, "were never sent"),
     ],
 )
-def test_events_that_are_lost_doubled_or_unknown_are_breaches(book, rows, counted, what):
-    book.sending_events([AYESHA, KARIM])
-    book.events_acknowledged([AYESHA])
-    check_event_rows(book, rows, counted)
-    assert what in breaches(book)
-    assert bool(what) == bool(book.breaches)
+def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, counted, what):
+    journal.sending_events([AYESHA, KARIM])
+    journal.events_acknowledged([AYESHA])
+    check_event_rows(journal, rows, counted)
+    assert what in breaches(journal)
+    assert bool(what) == bool(journal.breaches)
 
 
 def stats(total: int, revision: int, **more: Any) -> dict[str, Any]:
@@ -103,19 +103,19 @@ def stats(total: int, revision: int, **more: Any) -> dict[str, Any]:
         (stats(6, 9, epoch="another"), "was shown another epoch"),
     ],
 )
-def test_number_that_falls_on_a_socket_is_a_breach(book, shown, what):
-    seen = Seen(book, "a page")
+def test_number_that_falls_on_a_socket_is_a_breach(journal, shown, what):
+    seen = Seen(journal, "a page")
     seen.see(stats(5, 8), pushed=True)
     seen.see(shown, pushed=True)
-    assert what in breaches(book)
+    assert what in breaches(journal)
 
 
-def test_only_stale_numbers_may_be_older_on_the_next_socket(book):
-    seen = Seen(book, "a page")
+def test_only_stale_numbers_may_be_older_on_the_next_socket(journal):
+    seen = Seen(journal, "a page")
     seen.see(stats(5, 8), pushed=True)
     seen.begin_line()
     seen.see(stats(4, 7, stale=True), pushed=True)
-    assert breaches(book) == ""
+    assert breaches(journal) == ""
     seen.begin_line()
     seen.see(stats(4, 7), pushed=True)
-    assert "was shown 4 after 5" in breaches(book)
+    assert "was shown 4 after 5" in breaches(journal)

@@ -28,19 +28,19 @@ LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE"}
 """The image says where it serves, and nginx knows it; the other is for Render."""
 
 
-def told_by(file: str) -> Any:
+def parsed(file: str) -> Any:
     return yaml.safe_load((ROOT / file).read_text())
 
 
-def test_compose_passes_every_setting_on_that_somebody_writes_into_their_env():
-    app = told_by("compose.yaml")["services"]["app"]["environment"]
+def test_compose_passes_on_every_setting_in_the_env_file():
+    app = parsed("compose.yaml")["services"]["app"]["environment"]
     assert set(app) == SETTINGS - LEFT_OUT
     asked = {name: re.fullmatch(r"\$\{(\w+):[-?].*\}", value) for name, value in app.items()}
     assert {name for name, how in asked.items() if how and how[1] == name} == set(app) - FIXED
 
 
 def test_what_compose_passes_on_empty_is_as_if_it_was_not_set(monkeypatch):
-    app = told_by("compose.yaml")["services"]["app"]["environment"]
+    app = parsed("compose.yaml")["services"]["app"]["environment"]
     given = {name: found[1] for name, how in app.items() if (found := re.search(r":-(.*)\}$", how))}
     given |= {name: app[name] for name in ("ENVIRONMENT", "REDIS_URL")} | {"SECRET_KEY": SECRET_KEY}
     for name in SETTINGS:
@@ -57,14 +57,14 @@ def test_compose_has_no_secrets():
 
 
 def test_compose_has_two_workers_behind_nginx_that_know_of_it():
-    services = told_by("compose.yaml")["services"]
+    services = parsed("compose.yaml")["services"]
     assert set(services) == {"app", "nginx", "redis", "postgres"}
     assert services["app"]["environment"]["WEB_CONCURRENCY"] == "${WEB_CONCURRENCY:-2}"
     assert services["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
     assert "ports" not in services["app"]
     assert services["nginx"]["ports"] == ["${HTTP_PORT:-80}:80"]
     assert services["nginx"]["volumes"] == ["./deploy/nginx.conf:/etc/nginx/nginx.conf:ro"]
-    assert told_by("compose.yaml")["networks"]["back"] == {"internal": True}  # Redis has no password
+    assert parsed("compose.yaml")["networks"]["back"] == {"internal": True}  # Redis has no password
     for name in ("redis", "postgres"):
         assert services[name]["networks"] == ["back"]
         assert "ports" not in services[name]
@@ -82,9 +82,9 @@ def test_lines_of_compose_that_wait_for_https_and_for_cities_give_them_a_place()
 
 def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
     """A new volume belongs to whom the folder of the image belongs to."""
-    told = told_by("compose.yaml")
-    assert "backups:/backups" in told["services"]["app"]["volumes"]
-    assert set(told["volumes"]) == {"database", "backups"}
+    settings = parsed("compose.yaml")
+    assert "backups:/backups" in settings["services"]["app"]["volumes"]
+    assert set(settings["volumes"]) == {"database", "backups"}
     image = (ROOT / "Dockerfile").read_text()
     assert "install -d -m 700 -o koyjabo /backups" in image.partition("USER koyjabo")[0]
     files = re.findall(r"^docker compose exec app koyjabo (?:backup|restore) (\S+)", BACKUP, re.MULTILINE)
@@ -92,10 +92,10 @@ def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
     assert all(file.startswith("/backups/") for file in files)
 
 
-def test_render_sets_what_there_is_and_lets_nobody_in_to_its_databases():
-    told = told_by("render.yaml")
-    web, redis = told["services"]
-    assert [each["ipAllowList"] for each in [redis, *told["databases"]]] == [[], []]
+def test_render_sets_known_settings_and_closes_its_databases():
+    settings = parsed("render.yaml")
+    web, redis = settings["services"]
+    assert [each["ipAllowList"] for each in [redis, *settings["databases"]]] == [[], []]
     variables = {each["key"]: each for each in web["envVars"]}
     assert set(variables) - {"PYTHON_VERSION"} <= SETTINGS
     assert web["healthCheckPath"] == "/healthz"
@@ -115,7 +115,7 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
 
 
 def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
-    job = told_by(".github/workflows/ci.yml")["jobs"]["quick"]
+    job = parsed(".github/workflows/ci.yml")["jobs"]["quick"]
     oldest = job["strategy"]["matrix"]["python"][0]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"] == f">={oldest}"
     assert {"run": ".ci/run"} in job["steps"]

@@ -56,15 +56,15 @@ def port(checkout: Path, settings: dict[str, str], tmp_path_factory: pytest.Temp
 
 
 def test_4000_becomes_4001_as_is_shown(port):
-    before, told, after = (
+    before, registered, after = (
         json.loads(_with_requests(line.replace("localhost:8000", f"127.0.0.1:{port}"))) for line in CURLS
     )
     assert before["totalVisitors"] == 4000
-    visit = told["visit"]
+    visit = registered["visit"]
     assert (visit["ordinal"], visit["today"], visit["duplicate"]) == (4001, 1, False)
     assert after["totalVisitors"] == 4001
     shown = json.loads(re.findall(r"```json\n(.*?)```", API, re.DOTALL)[0])
-    assert (list(told), list(told["stats"])) == (list(shown), list(shown["stats"]))
+    assert (list(registered), list(registered["stats"])) == (list(shown), list(shown["stats"]))
 
 
 @pytest.mark.parametrize("command", sorted({*OURS, *TARGETS}))

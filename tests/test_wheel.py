@@ -81,7 +81,7 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
         process.wait()
 
 
-def told(programs: Path, folder: Path, program: str, *arguments: str) -> str:
+def output_of(programs: Path, folder: Path, program: str, *arguments: str) -> str:
     """What a program of the environment prints, in the folder of the server."""
     command = [programs / program, *arguments]
     done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=60)
@@ -103,16 +103,18 @@ def test_wheel_has_every_file_of_the_package_and_the_migrations_and_nothing_else
 
 
 def test_installed_program_is_not_the_checkout_and_says_its_version(programs, folder):
-    found = told(programs, folder, "python", "-c", "import koyjabo, config; print(koyjabo.__file__, config.__file__)")
+    found = output_of(
+        programs, folder, "python", "-c", "import koyjabo, config; print(koyjabo.__file__, config.__file__)"
+    )
     assert all(Path(file).is_relative_to(programs.parent) for file in found.split())
-    assert VERSION in told(programs, folder, "koyjabo", "--version")
+    assert VERSION in output_of(programs, folder, "koyjabo", "--version")
 
 
 def test_it_counts_and_keeps_everything_in_the_folder_it_was_started_in(server, programs, folder):
     first, second = server.register("ayesha").ordinal, server.register("karim").ordinal
     assert (first, second) == (1, 2)
     assert re.search(r'data-stat="totalVisits"[^>]*>\s*2\s*<', server.get("/").text)
-    assert told(programs, folder, "koyjabo", "verify")
+    assert output_of(programs, folder, "koyjabo", "verify")
     assert [path.name for path in folder.iterdir()] == ["instance"]
     assert {path.name for path in (folder / "instance").iterdir()} >= {"koyjabo.db", "secret_key"}
 

@@ -108,7 +108,7 @@ def test_of_two_who_sign_up_with_one_address_at_once_one_wins(database):
         assert one.rows("SELECT count(*) FROM users") == [(4,)]
 
 
-def test_nobody_is_made_who_is_not_logged_in(site, monkeypatch):
+def test_sign_up_that_cannot_log_in_makes_no_account(site, monkeypatch):
     """One transaction makes both, so that a signup that failed can be sent again."""
 
     def locked(*_):
@@ -132,7 +132,7 @@ def test_wrong_password_and_unknown_address_are_one_answer(site):
     assert sorted(wrong.headers) == sorted(unknown.headers)
 
 
-def test_disabled_user_is_told_what_a_stranger_is(site):
+def test_disabled_user_gets_the_answer_of_a_stranger(site):
     person = sign_up(site)
     disable(site, person.email)
     assert_error(try_login(site), 401, "wrong_credentials")
@@ -147,10 +147,10 @@ def test_disabled_user_is_told_what_a_stranger_is(site):
 
 
 def test_who_signs_up_or_logs_in_with_a_visitor_id_is_a_conversion(site, monkeypatch):
-    told = []
-    monkeypatch.setattr(type(site.services[PeopleServices].reports), "convert", lambda self, *what: told.append(what))
+    linked = []
+    monkeypatch.setattr(type(site.services[PeopleServices].reports), "convert", lambda self, *what: linked.append(what))
     person = sign_up(site, visitorId="visitor_1")
     log_in(site, visitorId="visitor_2")
     log_in(site)
     try_login(site, password="something else", visitorId="visitor_3")
-    assert told == [(person.id, "visitor_1"), (person.id, "visitor_2")]
+    assert linked == [(person.id, "visitor_1"), (person.id, "visitor_2")]

@@ -69,7 +69,7 @@ def test_development_makes_one_up_and_says_so_once(database, capsys):
         assert log_in(site, **made_up).email == first_admin.MADE_UP
 
 
-def test_nobody_is_made_up_in_production_or_where_there_is_somebody(database, capsys):
+def test_no_account_is_invented_in_production_or_where_there_is_one(database, capsys):
     with Site(database.url) as site:
         assert site.rows(USERS) == []
     for settings in (ADMIN, {}):

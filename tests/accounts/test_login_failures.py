@@ -77,7 +77,7 @@ def test_however_many_networks_there_are_an_account_is_tried_so_often_a_day(site
 
 
 @pytest.mark.parametrize("why", [TooBusy, LedgerUnavailable])
-def test_attempt_whose_password_nobody_looked_at_is_none(site, monkeypatch, why):
+def test_attempt_whose_password_was_not_checked_does_not_count(site, monkeypatch, why):
     sign_up(site)
     attempt(site, **WRONG)
 

@@ -131,7 +131,7 @@ def test_failures_at_the_same_address_keep_no_familiar_browser_out(attack):
     assert attack.log_in(peer=PHONE, **attack.cookies) == 200
 
 
-def test_cookie_of_another_account_or_made_up_is_familiar_to_nobody(attack):
+def test_cookie_of_another_account_or_made_up_is_not_familiar(attack):
     sign_up(attack.site, "karim")
     answer = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
     (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]

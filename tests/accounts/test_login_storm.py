@@ -27,7 +27,7 @@ OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 
 @pytest.mark.honest_start  # a program forked from the template has cheap hashes
-def test_logins_that_wait_for_a_hash_keep_nobody_else_waiting(sqlite_server):
+def test_logins_that_wait_for_a_hash_delay_no_other_request(sqlite_server):
     """While one address after the other waits for the hash of its login, the numbers are read again and again."""
     base = f"http://localhost:{sqlite_server.port}"
 

@@ -23,9 +23,9 @@ def site(database):
 @pytest.fixture
 def losses(site):
     """Grows with every call of the hook."""
-    told = []
-    site.services.signals.access_revoked.connect(lambda whose: told.append(version(site)), weak=False)
-    return told
+    versions = []
+    site.services.signals.access_revoked.connect(lambda whose: versions.append(version(site)), weak=False)
+    return versions
 
 
 def version(site: Site) -> int:

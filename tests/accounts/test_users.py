@@ -55,16 +55,16 @@ def test_users_are_found_by_part_of_email_or_name(site, admin, ayesha):
                 call(admin, user_id)
 
 
-def test_role_on_the_site_is_one_of_three_and_who_loses_a_right_is_told_of(site, admin, ayesha):
-    users, told = site.services[AccountServices].users, []
-    site.services.signals.access_revoked.connect(told.append, weak=False)
+def test_role_on_the_site_is_one_of_three_and_the_loss_of_a_right_is_announced(site, admin, ayesha):
+    users, revoked = site.services[AccountServices].users, []
+    site.services.signals.access_revoked.connect(revoked.append, weak=False)
     began, losses = losses_of(site), []
     for role in ("viewer", "admin", "viewer", "member", "member"):
         line = users.set_role(admin, ayesha.id, role)
         assert (line.role, line.is_admin, line.is_viewer) == (role, role == "admin", role == "viewer")
         assert ayesha.get(ME).json["is_admin"] == (role == "admin")
         losses.append(losses_of(site) - began)
-    assert (losses, set(told)) == ([0, 0, 1, 2, 2], {ayesha.id})
+    assert (losses, set(revoked)) == ([0, 0, 1, 2, 2], {ayesha.id})
     actions = [(line.action, line.details) for line in site.services[Audit].page(admin, actor=admin.id).lines]
     assert actions[:-1] == [  # the last is the signup
         ("user.role", {"role": "member", "before": "viewer"}),

@@ -143,7 +143,7 @@ def test_operator_leaves_lines_without_a_name(panel):
     panel.site.set_total(0, new_epoch=True)
 
 
-def test_own_password_is_changed_in_ones_own_name_and_not_told(panel):
+def test_own_password_is_changed_in_ones_own_name_and_not_logged(panel):
     new, nila = "another rickshaw", sign_up(panel.site, "nila")
     login = panel.services[AccountServices].credentials.login_of(
         panel.services[AccountServices].tokens.read(nila.access).session_id

@@ -263,7 +263,7 @@ def test_export_has_the_views_of_each_day_and_page(ask, community):
     assert len(own.text.splitlines()) == 3
 
 
-def test_activity_makes_a_visitor_of_the_day_and_nobody_online(site, cast):
+def test_activity_makes_a_visitor_of_the_day_who_is_not_online(site, cast):
     community = cast.community()
     before = cast.call("member", "GET", f"/api/communities/{community}/visitors/today").json
     path = f"/api/communities/{community}/track-activity/"

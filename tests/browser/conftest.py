@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.browser import chromium as browsers
-from support.browser.host_pages import Elsewhere, Line
+from support.browser.host_pages import HostPages, Line
 from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import Member
 from support.databases.database import SqliteDatabase
@@ -117,25 +117,25 @@ def page(device: Device) -> Page:
 @pytest.fixture(scope="session")
 def other_site() -> Iterator[str]:
     """A real one: browsers let no page that only pretends to come from somewhere speak to this machine."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), HostPages) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
 
 
 @pytest.fixture
-def elsewhere(page: Page, other_site: str) -> Page:
+def host_page(page: Page, other_site: str) -> Page:
     """A page of another site."""
     page.goto(other_site)
     return page
 
 
 @pytest.fixture
-def line(elsewhere: Page) -> Line:
+def line(host_page: Page) -> Line:
     """The page has a line to the test, and hears nothing else."""
-    line = Line(elsewhere)
-    elsewhere.route("**/api/**", lambda route: route.abort())
-    elsewhere.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))
+    line = Line(host_page)
+    host_page.route("**/api/**", lambda route: route.abort())
+    host_page.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))
     return line
 
 

@@ -48,19 +48,19 @@ class Tab:
         wait_for(self.page, lambda: views() == [*paths], f"{paths} are counted")
 
 
-def test_events_are_counted_with_their_properties(elsewhere, site):
-    sent, tab = sent_by(elsewhere, "/api/events"), Tab(elsewhere, site)
-    elsewhere.evaluate("""() => {
+def test_events_are_counted_with_their_properties(host_page, site):
+    sent, tab = sent_by(host_page, "/api/events"), Tab(host_page, site)
+    host_page.evaluate("""() => {
       for (let number = 0; number < 70; number++) window.koyjabo.track("search", { to: "Mirpur 10", number });
       window.koyjabo.track("signup", { none: null, long: "x".repeat(500) });
     }""")
-    wait_for(elsewhere, lambda: len(tab.names()) == 71, "they are counted")
+    wait_for(host_page, lambda: len(tab.names()) == 71, "they are counted")
     searches = [("search", "/", {"to": "Mirpur 10", "number": str(number)}) for number in range(70)]
     assert stored(site, tab.who) == [*searches, ("signup", "/", {"long": "x" * 120})]
-    wait_for(elsewhere, lambda: [len(body["events"]) for body in sent] == [50, 21], "50 at a time")
+    wait_for(host_page, lambda: [len(body["events"]) for body in sent] == [50, 21], "50 at a time")
 
 
-def test_events_are_sent_again_under_the_same_ids(elsewhere, site):
+def test_events_are_sent_again_under_the_same_ids(host_page, site):
     ids: list[str] = []
 
     def lose_the_answer(route) -> None:
@@ -71,67 +71,67 @@ def test_events_are_sent_again_under_the_same_ids(elsewhere, site):
         else:
             route.continue_()
 
-    elsewhere.route("**/api/events", lose_the_answer)
-    tab = Tab(elsewhere, site)
+    host_page.route("**/api/events", lose_the_answer)
+    tab = Tab(host_page, site)
     tab.track("search")
-    wait_for(elsewhere, lambda: len(ids) == 1, "it is sent")
-    elsewhere.evaluate("dispatchEvent(new Event('online'))")
-    wait_for(elsewhere, lambda: len(ids) >= 2, "it is sent again")
-    wait_for(elsewhere, lambda: elsewhere.evaluate("window.koyjabo.waiting") == 0, "it is answered")
+    wait_for(host_page, lambda: len(ids) == 1, "it is sent")
+    host_page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(host_page, lambda: len(ids) >= 2, "it is sent again")
+    wait_for(host_page, lambda: host_page.evaluate("window.koyjabo.waiting") == 0, "it is answered")
     assert (len(set(ids)), tab.names()) == (1, ["search"])
 
 
 @once
-def test_event_waits_for_its_module_where_there_is_no_network(elsewhere, site):
-    elsewhere.route("**/koyjabo-queue.js", lambda route: route.abort(), times=1)
-    tab = Tab(elsewhere, site)
+def test_event_waits_for_its_module_where_there_is_no_network(host_page, site):
+    host_page.route("**/koyjabo-queue.js", lambda route: route.abort(), times=1)
+    tab = Tab(host_page, site)
     tab.track("search")
     tab.wait_for_names("search")
 
 
 @long
-def test_page_views_follow_the_history_until_the_client_is_stopped(elsewhere, site, other_site):
+def test_page_views_follow_the_history_until_the_client_is_stopped(host_page, site, other_site):
     """The page of the visit is its first view."""
-    tab = Tab(elsewhere, site, pageViews=True)
+    tab = Tab(host_page, site, pageViews=True)
     tab.go("pushState /a", "pushState /a?q=1", "replaceState /b", "pushState /c")
     tab.wait_for_views("/a", "/b", "/c")
-    elsewhere.evaluate("history.back()")
+    host_page.evaluate("history.back()")
     tab.wait_for_views("/a", "/b", "/c", "/b")
-    elsewhere.evaluate(PERSISTED)
+    host_page.evaluate(PERSISTED)
     tab.wait_for_views("/a", "/b", "/c", "/b", "/b")
-    elsewhere.goto(f"{other_site}next")
-    begin_live(elsewhere, site, pageViews=True)
+    host_page.goto(f"{other_site}next")
+    begin_live(host_page, site, pageViews=True)
     tab.wait_for_views("/a", "/b", "/c", "/b", "/b", "/next")
-    elsewhere.evaluate("window.koyjabo.stop()")
+    host_page.evaluate("window.koyjabo.stop()")
     tab.go("pushState /d")
-    Tab(elsewhere, site).track("later")
+    Tab(host_page, site).track("later")
     tab.wait_for_names(*["pageview"] * 6, "later")
 
 
-def test_page_views_end_with_the_choice_not_to_be_counted(elsewhere, site):
+def test_page_views_end_with_the_choice_not_to_be_counted(host_page, site):
     """Also in a session whose visit is counted."""
     url, loaded = f"http://localhost:{site.port}/static/js/koyjabo.js", "window.koyjabo.track('search')"
-    tab = Tab(elsewhere, site, pageViews=True)
-    elsewhere.evaluate(loaded)
+    tab = Tab(host_page, site, pageViews=True)
+    host_page.evaluate(loaded)
     tab.wait_for_names("search")
-    sent = sent_by(elsewhere, "/api/events")
-    elsewhere.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
+    sent = sent_by(host_page, "/api/events")
+    host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
     tab.go("pushState /a")
-    elsewhere.reload()
-    begin_live(elsewhere, site, pageViews=True)
-    elsewhere.evaluate(loaded)
+    host_page.reload()
+    begin_live(host_page, site, pageViews=True)
+    host_page.evaluate(loaded)
     tab.go("pushState /b")
-    assert elsewhere.evaluate("window.koyjabo.waiting") == 0
-    elsewhere.evaluate("window.koyjabo.stop()")
+    assert host_page.evaluate("window.koyjabo.waiting") == 0
+    host_page.evaluate("window.koyjabo.stop()")
     assert sent == []
 
 
 @once
-def test_what_happened_last_is_sent_when_the_page_is_left(elsewhere, site):
-    tab = Tab(elsewhere, site, pageViews=True)
+def test_what_happened_last_is_sent_when_the_page_is_left(host_page, site):
+    tab = Tab(host_page, site, pageViews=True)
     tab.track("opened")
     tab.wait_for_names("opened")
-    elsewhere.evaluate("""() => { window.koyjabo.track("left"); location.href = "/elsewhere"; }""")
+    host_page.evaluate("""() => { window.koyjabo.track("left"); location.href = "/elsewhere"; }""")
     tab.wait_for_names("opened", "left")
 
 
@@ -143,16 +143,16 @@ WRONG = """() => {
 
 
 @once
-def test_wrong_events_are_named_and_take_no_other_with_them(elsewhere, device, site):
+def test_wrong_events_are_named_and_take_no_other_with_them(host_page, device, site):
     """Those that the client knows to be wrong are never sent."""
 
     def refuse_the_first(route) -> None:
         sent.append(route.request.post_data_json)
         route.continue_(post_data=route.request.post_data.replace('"first"', '"Not a name"'))
 
-    sent, tab = [], Tab(elsewhere, site)
-    elsewhere.route("**/api/events", refuse_the_first)
-    elsewhere.evaluate(WRONG)
+    sent, tab = [], Tab(host_page, site)
+    host_page.route("**/api/events", refuse_the_first)
+    host_page.evaluate(WRONG)
     tab.track("first", "search")
     tab.wait_for_names("search")
     names = [[event["name"] for event in body["events"]] for body in sent]
@@ -164,31 +164,31 @@ def test_wrong_events_are_named_and_take_no_other_with_them(elsewhere, device, s
 
 
 @long
-def test_events_of_a_prepared_page_wait_until_it_is_shown(elsewhere, site):
-    elsewhere.clock.install()
-    sent, tab = sent_by(elsewhere, "/api/events"), Tab(elsewhere, site)
-    elsewhere.evaluate("Object.defineProperty(document, 'prerendering', { value: true, configurable: true })")
-    elsewhere.evaluate("() => void window.koyjabo.track('search')")
-    elsewhere.clock.run_for(3_000)
-    elsewhere.evaluate("dispatchEvent(new Event('pagehide'))")
-    assert (sent, elsewhere.evaluate("window.koyjabo.waiting")) == ([], 0)  # another page would send it
-    elsewhere.evaluate("Object.defineProperty(document, 'prerendering', { value: false })")
-    elsewhere.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
-    elsewhere.clock.run_for(3_000)
+def test_events_of_a_prepared_page_wait_until_it_is_shown(host_page, site):
+    host_page.clock.install()
+    sent, tab = sent_by(host_page, "/api/events"), Tab(host_page, site)
+    host_page.evaluate("Object.defineProperty(document, 'prerendering', { value: true, configurable: true })")
+    host_page.evaluate("() => void window.koyjabo.track('search')")
+    host_page.clock.run_for(3_000)
+    host_page.evaluate("dispatchEvent(new Event('pagehide'))")
+    assert (sent, host_page.evaluate("window.koyjabo.waiting")) == ([], 0)  # another page would send it
+    host_page.evaluate("Object.defineProperty(document, 'prerendering', { value: false })")
+    host_page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+    host_page.clock.run_for(3_000)
     tab.wait_for_names("search")
 
 
 @long
 @pytest.mark.parametrize("options", [{}, {"counts": False}, {"remember": False}], ids=str)
-def test_browser_and_page_that_are_not_counted_send_no_events_and_others_may_be_anonymous(elsewhere, site, options):
-    sent = sent_by(elsewhere, "/api/events")
-    begin_live(elsewhere, site, **options)
+def test_browser_and_page_that_are_not_counted_send_no_events_and_others_may_be_anonymous(host_page, site, options):
+    sent = sent_by(host_page, "/api/events")
+    begin_live(host_page, site, **options)
     if not options:
-        elsewhere.evaluate("window.koyjabo.constructor.doNotCount()")
-    elsewhere.evaluate(TRACK)
-    elsewhere.evaluate("localStorage.removeItem('koyjabo.doNotCount')")
-    elsewhere.evaluate("window.koyjabo.stop()")  # and send what waits
-    tab = Tab(elsewhere, site)
+        host_page.evaluate("window.koyjabo.constructor.doNotCount()")
+    host_page.evaluate(TRACK)
+    host_page.evaluate("localStorage.removeItem('koyjabo.doNotCount')")
+    host_page.evaluate("window.koyjabo.stop()")  # and send what waits
+    tab = Tab(host_page, site)
     tab.track("later")
     tab.wait_for_names("later")
     found = {(body.get("anonymous"), event["name"]) for body in sent for event in body["events"]}

@@ -15,44 +15,44 @@ FROM_CACHE = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: tru
 
 
 @pytest.fixture
-def begun(line, elsewhere, site) -> Line:
-    begin_on(line, elsewhere, site)
+def begun(line, host_page, site) -> Line:
+    begin_on(line, host_page, site)
     return line
 
 
 @pytest.fixture
-def timed(line, elsewhere, site) -> Line:
+def timed(line, host_page, site) -> Line:
     """Its page has a clock of its own."""
-    elsewhere.clock.install()
-    begin_on(line, elsewhere, site)
+    host_page.clock.install()
+    begin_on(line, host_page, site)
     return line
 
 
 @values
-def test_socket_says_whose_it_is(begun, elsewhere, site):
-    visitor = elsewhere.evaluate("localStorage.getItem('visitorId')")
-    wait_for(elsewhere, lambda: begun.said, "its first message")
+def test_socket_says_whose_it_is(begun, host_page, site):
+    visitor = host_page.evaluate("localStorage.getItem('visitorId')")
+    wait_for(host_page, lambda: begun.said, "its first message")
     assert begun.said[0] == {"type": "visitor", "visitorId": visitor}
     assert begun.opened[0].url == f"ws://localhost:{site.port}/", "proxies log URLs"
 
 
-def test_older_values_are_dropped(begun, elsewhere):
+def test_older_values_are_dropped(begun, host_page):
     begun.push(total=4001, revision=10)
     begun.push(total=4000, revision=11)
     begun.push(total=4001, revision=9)
     begun.push(total=7000, revision=99, epoch="9")
-    wait_for_state(elsewhere, 4001, "live")
+    wait_for_state(host_page, 4001, "live")
     begun.push(total=12, revision=1, epoch="mj8k2f1y")
-    wait_for_state(elsewhere, 12, "live")
+    wait_for_state(host_page, 12, "live")
     begun.push(total=4002, revision=12)
     begun.push(total=13, revision=2, epoch="mj8k2f1y")
-    wait_for_state(elsewhere, 13, "live")
-    assert [stats["totalVisits"] for stats in elsewhere.evaluate("window.events")] == [4001, 12, 13]
+    wait_for_state(host_page, 13, "live")
+    assert [stats["totalVisits"] for stats in host_page.evaluate("window.events")] == [4001, 12, 13]
 
 
 @values
-def test_newest_visit_and_milestones_are_told(begun, elsewhere):
-    elsewhere.evaluate("""() => {
+def test_newest_visit_and_milestones_are_reported(begun, host_page):
+    host_page.evaluate("""() => {
       window.milestones = [];
       addEventListener("koyjaboMilestone", ({ detail }) => window.milestones.push(detail));
       window.lasts = [];
@@ -63,20 +63,20 @@ def test_newest_visit_and_milestones_are_told(begun, elsewhere):
     begun.push(total=5000, revision=2, beside={"last": second, "milestone": 5000})
     begun.push(total=4999, revision=3, beside={"last": first})
     begun.push(total=5001, revision=4)
-    wait_for_state(elsewhere, 5001, "live")
-    assert elsewhere.evaluate("window.koyjabo.last") == second, "an older event has an older visit, others have none"
-    assert elsewhere.evaluate("window.milestones") == [{"milestone": 5000}]
-    lasts = elsewhere.evaluate("window.lasts")
+    wait_for_state(host_page, 5001, "live")
+    assert host_page.evaluate("window.koyjabo.last") == second, "an older event has an older visit, others have none"
+    assert host_page.evaluate("window.milestones") == [{"milestone": 5000}]
+    lasts = host_page.evaluate("window.lasts")
     assert [lasts[0], *sorted({each["at"] for each in lasts if each})] == [None, first["at"], second["at"]]
 
 
-def test_lost_line_is_opened_less_and_less_often(timed, elsewhere):
+def test_lost_line_is_opened_less_and_less_often(timed, host_page):
     """Each page after another time, as by chance: they do not all come at once."""
-    freeze(elsewhere)
+    freeze(host_page)
     waits = []
     for chance in (0, 0, 0, 0, 0.9999):
-        elsewhere.evaluate(f"Math.random = () => {chance}")
-        waits.append(wait_for_another(timed, elsewhere))
+        host_page.evaluate(f"Math.random = () => {chance}")
+        waits.append(wait_for_another(timed, host_page))
     bounds = [(4, 5), (8, 9), (16, 17), (24, 25), (30, 31)]
     assert all(low <= wait <= high for wait, (low, high) in zip(waits, bounds, strict=True)), waits
 
@@ -96,41 +96,41 @@ def wait_for_another(line: Line, tab) -> int:
 
 @returns
 @pytest.mark.parametrize("event", [*BACK, FROM_CACHE])
-def test_lost_line_is_opened_at_once_when_somebody_looks_or_the_network_is_back(timed, elsewhere, event):
+def test_lost_connection_is_opened_at_once_when_the_page_is_shown_or_the_network_is_back(timed, host_page, event):
     timed.push(total=4001)
-    wait_for_state(elsewhere, 4001, "live")
+    wait_for_state(host_page, 4001, "live")
     if event in BACK:
         timed.opened[-1].close()
-        wait_for(elsewhere, lambda: state(elsewhere)[1] == "offline", "it notices")
+        wait_for(host_page, lambda: state(host_page)[1] == "offline", "it notices")
     assert len(timed.opened) == 1
-    elsewhere.evaluate(event)
-    wait_for(elsewhere, lambda: len(timed.opened) == 2, "it is opened again")
+    host_page.evaluate(event)
+    wait_for(host_page, lambda: len(timed.opened) == 2, "it is opened again")
 
 
-def test_line_that_died_without_a_word_is_noticed_within_a_minute_and_a_quiet_one_stays(timed, elsewhere):
+def test_line_that_died_without_a_word_is_noticed_within_a_minute_and_a_quiet_one_stays(timed, host_page):
     for revision in range(1, 4):
         timed.push(total=4001, revision=revision)
-        wait_for_state(elsewhere, 4001, "live")
-        elsewhere.clock.run_for(46_000)
+        wait_for_state(host_page, 4001, "live")
+        host_page.clock.run_for(46_000)
         asked = [{"type": "request_count"}] * revision
-        wait_for(elsewhere, lambda asked=asked: timed.said[1:] == asked, "it asks whether anybody is there")
+        wait_for(host_page, lambda asked=asked: timed.said[1:] == asked, "it asks whether anybody is there")
     assert len(timed.opened) == 1
-    elsewhere.clock.run_for(11_000)
-    wait_for_state(elsewhere, 4001, "offline")
+    host_page.clock.run_for(11_000)
+    wait_for_state(host_page, 4001, "offline")
 
 
 @values
-def test_whoever_has_unsubscribed_or_stopped_hears_no_more(timed, elsewhere):
+def test_no_updates_come_after_unsubscribing_or_stopping(timed, host_page):
     timed.push(total=4001)
-    wait_for_state(elsewhere, 4001, "live")
-    elsewhere.evaluate("window.unsubscribe()")
+    wait_for_state(host_page, 4001, "live")
+    host_page.evaluate("window.unsubscribe()")
     timed.push(total=4002)
-    wait_for_state(elsewhere, 4002, "live")
-    assert elsewhere.evaluate("window.seen.at(-1)") == [4001, "live"]
+    wait_for_state(host_page, 4002, "live")
+    assert host_page.evaluate("window.seen.at(-1)") == [4001, "live"]
     closed = []
     timed.opened[-1].on_close(lambda code, reason: closed.append(code))
-    elsewhere.evaluate("window.koyjabo.stop()")
-    wait_for(elsewhere, lambda: closed, "its socket is closed")
-    asked = sent_by(elsewhere, "/")
-    elsewhere.clock.run_for(60_000)
-    assert (asked, elsewhere.evaluate("window.sockets")) == ([], 1)
+    host_page.evaluate("window.koyjabo.stop()")
+    wait_for(host_page, lambda: closed, "its socket is closed")
+    asked = sent_by(host_page, "/")
+    host_page.clock.run_for(60_000)
+    assert (asked, host_page.evaluate("window.sockets")) == ([], 1)

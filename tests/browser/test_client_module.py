@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.browser.host_pages import begin, begin_live, begin_on, state, told, wait_for_state
+from support.browser.host_pages import begin, begin_live, begin_on, state, stats_of, wait_for_state
 from support.browser.pages import sent_by, wait_for
 
 counted = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
@@ -24,128 +24,128 @@ for (const area of ["localStorage", "sessionStorage"]) {
 """
 
 
-def test_any_page_can_import_it_and_is_one_visit(elsewhere, site):
-    sent, before = sent_by(elsewhere, "register"), site.stats().total
-    begin_live(elsewhere, site, page="/history")
-    (body,), number = sent, elsewhere.evaluate("window.koyjabo.visit")
+def test_any_page_can_import_it_and_is_one_visit(host_page, site):
+    sent, before = sent_by(host_page, "register"), site.stats().total
+    begin_live(host_page, site, page="/history")
+    (body,), number = sent, host_page.evaluate("window.koyjabo.visit")
     assert body.keys() == {"visitorId", "timestamp", "userAgent", "referrer", "visitId", "page"}
     assert (body["referrer"], body["page"]) == ("direct", "/history")
-    assert body["userAgent"] == elsewhere.evaluate("navigator.userAgent")
+    assert body["userAgent"] == host_page.evaluate("navigator.userAgent")
     assert (number.keys(), number["ordinal"]) == ({"ordinal", "today", "share"}, before + 1)
     total = site.register("somebody").stats.total
-    wait_for_state(elsewhere, total, "live")
-    assert elsewhere.evaluate("window.events.at(-1)") == site.stats().raw
-    assert elsewhere.evaluate("window.seen.at(-1)") == [total, "live"]
-    elsewhere.reload()
-    begin_live(elsewhere, site)
-    assert (elsewhere.evaluate("window.koyjabo.visit"), site.stats().total, len(sent)) == (number, total, 1)
+    wait_for_state(host_page, total, "live")
+    assert host_page.evaluate("window.events.at(-1)") == site.stats().raw
+    assert host_page.evaluate("window.seen.at(-1)") == [total, "live"]
+    host_page.reload()
+    begin_live(host_page, site)
+    assert (host_page.evaluate("window.koyjabo.visit"), site.stats().total, len(sent)) == (number, total, 1)
 
 
 @counted
-def test_keys_of_an_older_client_go_on(elsewhere, site):
+def test_keys_of_an_older_client_go_on(host_page, site):
     keys = {"visitorIdKey": "their_visitor", "sessionKey": "their_session"}
     before = site.stats().total
-    elsewhere.evaluate("localStorage.setItem('their_visitor', 'visitor_of_before')")
-    begin(elsewhere, site, **keys)
-    wait_for_state(elsewhere, before + 1, "live")
-    assert elsewhere.evaluate("window.koyjabo.visitorId") == "visitor_of_before"
-    assert elsewhere.evaluate("localStorage.getItem('visitorId')") is None
-    assert elsewhere.evaluate("sessionStorage.getItem('their_session')"), "the older client counts it as well otherwise"
-    elsewhere.evaluate("sessionStorage.clear()")
-    elsewhere.evaluate("sessionStorage.setItem('their_session', 'true')")
-    elsewhere.reload()
-    begin(elsewhere, site, **keys)
-    wait_for_state(elsewhere, before + 1, "live")
-    elsewhere.evaluate("window.koyjabo.track('search')")
+    host_page.evaluate("localStorage.setItem('their_visitor', 'visitor_of_before')")
+    begin(host_page, site, **keys)
+    wait_for_state(host_page, before + 1, "live")
+    assert host_page.evaluate("window.koyjabo.visitorId") == "visitor_of_before"
+    assert host_page.evaluate("localStorage.getItem('visitorId')") is None
+    assert host_page.evaluate("sessionStorage.getItem('their_session')"), "the older client counts it as well otherwise"
+    host_page.evaluate("sessionStorage.clear()")
+    host_page.evaluate("sessionStorage.setItem('their_session', 'true')")
+    host_page.reload()
+    begin(host_page, site, **keys)
+    wait_for_state(host_page, before + 1, "live")
+    host_page.evaluate("window.koyjabo.track('search')")
     events = "SELECT name FROM events WHERE visitor_id = 'visitor_of_before'"
-    wait_for(elsewhere, lambda: site.database.rows(events) == [("search",)], "it is counted")
+    wait_for(host_page, lambda: site.database.rows(events) == [("search",)], "it is counted")
     assert site.stats().total == before + 1
 
 
 @counted
-def test_page_that_was_only_prepared_counts_when_it_is_opened(elsewhere, device, site):
-    elsewhere.evaluate("Object.defineProperty(document, 'prerendering', { value: true })")
+def test_page_that_was_only_prepared_counts_when_it_is_opened(host_page, device, site):
+    host_page.evaluate("Object.defineProperty(document, 'prerendering', { value: true })")
     before = site.stats().total
-    elsewhere.clock.install()
-    begin(elsewhere, site)
-    elsewhere.clock.run_for(60_000)
-    assert (device.console, elsewhere.evaluate("window.sockets")) == ([], 0)
-    elsewhere.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
-    wait_for_state(elsewhere, before + 1, "live")
+    host_page.clock.install()
+    begin(host_page, site)
+    host_page.clock.run_for(60_000)
+    assert (device.console, host_page.evaluate("window.sockets")) == ([], 0)
+    host_page.evaluate("document.dispatchEvent(new Event('prerenderingchange'))")
+    wait_for_state(host_page, before + 1, "live")
 
 
-def test_what_is_kept_is_shown_offline_for_10_s(line, elsewhere, site):
-    begin_on(line, elsewhere, site)
+def test_what_is_kept_is_shown_offline_for_10_s(line, host_page, site):
+    begin_on(line, host_page, site)
     line.push(total=4001)
-    wait_for_state(elsewhere, 4001, "live")
-    kept = elsewhere.evaluate(KEPT)
-    assert {**told(4001), "lastUpdated": kept["lastUpdated"]} == kept
-    assert abs(elsewhere.evaluate("Date.now()") - kept["lastUpdated"]) < 60_000
+    wait_for_state(host_page, 4001, "live")
+    kept = host_page.evaluate(KEPT)
+    assert {**stats_of(4001), "lastUpdated": kept["lastUpdated"]} == kept
+    assert abs(host_page.evaluate("Date.now()") - kept["lastUpdated"]) < 60_000
     for age_ms, shown in ((3_000, 4001), (11_000, None)):
-        elsewhere.evaluate(AGE, age_ms)
-        elsewhere.reload()
-        begin(elsewhere, site)
-        assert state(elsewhere)[0] == shown
-        assert (elsewhere.evaluate(KEPT) is None) == (shown is None)
+        host_page.evaluate(AGE, age_ms)
+        host_page.reload()
+        begin(host_page, site)
+        assert state(host_page)[0] == shown
+        assert (host_page.evaluate(KEPT) is None) == (shown is None)
 
 
 @kept
-def test_reading_what_is_older_than_30_s_asks_again(line, elsewhere, site):
-    elsewhere.clock.install()
-    begin_on(line, elsewhere, site)
+def test_reading_what_is_older_than_30_s_asks_again(line, host_page, site):
+    host_page.clock.install()
+    begin_on(line, host_page, site)
     line.push(total=4001)
-    wait_for_state(elsewhere, 4001, "live")
-    asked = sent_by(elsewhere, "/")
-    elsewhere.clock.fast_forward(20_000)
-    elsewhere.evaluate("window.koyjabo.stats")
+    wait_for_state(host_page, 4001, "live")
+    asked = sent_by(host_page, "/")
+    host_page.clock.fast_forward(20_000)
+    host_page.evaluate("window.koyjabo.stats")
     assert asked == []
-    elsewhere.clock.fast_forward(11_000)
-    with elsewhere.expect_request("**/api/stats"):
-        elsewhere.evaluate("window.koyjabo.stats")
+    host_page.clock.fast_forward(11_000)
+    with host_page.expect_request("**/api/stats"):
+        host_page.evaluate("window.koyjabo.stats")
 
 
 @kept
-def test_a_view_may_ask_for_polling(elsewhere, site):
-    elsewhere.clock.install()
-    begin_live(elsewhere, site, poll=True)
+def test_a_view_may_ask_for_polling(host_page, site):
+    host_page.clock.install()
+    begin_live(host_page, site, poll=True)
     for _ in range(2):
-        with elsewhere.expect_response("**/api/stats"):
-            elsewhere.clock.run_for(2_000)
-    elsewhere.evaluate("window.koyjabo.poll = false")
-    asked = sent_by(elsewhere, "/api/stats")
-    elsewhere.clock.run_for(10_000)
+        with host_page.expect_response("**/api/stats"):
+            host_page.clock.run_for(2_000)
+    host_page.evaluate("window.koyjabo.poll = false")
+    asked = sent_by(host_page, "/api/stats")
+    host_page.clock.run_for(10_000)
     assert asked == []
 
 
 @counted
-def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(elsewhere, site):
-    elsewhere.add_init_script(BLOCK_STORAGE)
-    elsewhere.reload()
+def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(host_page, site):
+    host_page.add_init_script(BLOCK_STORAGE)
+    host_page.reload()
     before = site.stats().total
     for _ in range(2):
-        begin(elsewhere, site)
-        wait_for_state(elsewhere, before + 1, "live")
+        begin(host_page, site)
+        wait_for_state(host_page, before + 1, "live")
     assert site.stats().total == before + 1
 
 
 @counted
-def test_page_without_storage_sends_its_visit_again(elsewhere, site):
-    elsewhere.add_init_script(BLOCK_STORAGE)
-    elsewhere.reload()
-    elsewhere.route("**/api/visitor/register", lambda route: route.abort(), times=1)
+def test_page_without_storage_sends_its_visit_again(host_page, site):
+    host_page.add_init_script(BLOCK_STORAGE)
+    host_page.reload()
+    host_page.route("**/api/visitor/register", lambda route: route.abort(), times=1)
     before = site.stats().total
-    begin(elsewhere, site)
-    wait_for(elsewhere, lambda: elsewhere.evaluate("window.koyjabo.visit"), "it has its number")
-    assert (site.stats().total, elsewhere.evaluate("window.koyjabo.waiting")) == (before + 1, 0)
+    begin(host_page, site)
+    wait_for(host_page, lambda: host_page.evaluate("window.koyjabo.visit"), "it has its number")
+    assert (site.stats().total, host_page.evaluate("window.koyjabo.waiting")) == (before + 1, 0)
 
 
 @counted
-def test_crawler_that_is_not_counted_asks_once(elsewhere, site):
-    elsewhere.clock.install()
-    answer = {"json": {"success": True, "visit": None, "stats": told(4001)}, "headers": CORS}
-    elsewhere.route("**/api/visitor/register", lambda route: route.fulfill(**answer))
-    sent = sent_by(elsewhere, "register")
-    begin_live(elsewhere, site)
-    elsewhere.clock.run_for(10_000)
-    assert (len(sent), elsewhere.evaluate("window.koyjabo.isCounted")) == (1, False)
-    assert elsewhere.evaluate("window.koyjabo.waiting") == 0
+def test_crawler_that_is_not_counted_asks_once(host_page, site):
+    host_page.clock.install()
+    answer = {"json": {"success": True, "visit": None, "stats": stats_of(4001)}, "headers": CORS}
+    host_page.route("**/api/visitor/register", lambda route: route.fulfill(**answer))
+    sent = sent_by(host_page, "register")
+    begin_live(host_page, site)
+    host_page.clock.run_for(10_000)
+    assert (len(sent), host_page.evaluate("window.koyjabo.isCounted")) == (1, False)
+    assert host_page.evaluate("window.koyjabo.waiting") == 0

@@ -66,7 +66,7 @@ def test_counter_follows_those_who_come_and_go(site, tab, founder, karim, commun
 
 
 @long
-def test_who_is_no_longer_a_member_is_told_so_and_sees_no_numbers(tab, founder, karim, community):
+def test_former_member_sees_a_notice_and_no_numbers(tab, founder, karim, community):
     page = live(visit_as(tab, karim.join(community), f"/communities/{community}"))
     founder.call("DELETE", f"/api/communities/{community}/members/{karim.id}")
     expect(page.get_by_role("alert")).to_have_text("You are no longer a member.")

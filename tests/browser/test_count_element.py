@@ -52,29 +52,29 @@ def test_copied_line_shows_a_number_that_changes_with_the_next_visit(new_device,
     expect(number(other)).to_have_text(f"{before + 2:,}")
 
 
-def test_elements_of_a_page_are_one_visit(elsewhere, site):
-    elsewhere.add_init_script(SOCKETS)
-    elsewhere.reload()
+def test_elements_of_a_page_are_one_visit(host_page, site):
+    host_page.add_init_script(SOCKETS)
+    host_page.reload()
     before = site.stats().total
     elements = '<koyjabo-count label="visits" lang="bn"></koyjabo-count><koyjabo-count value="today"></koyjabo-count>'
-    elsewhere.set_content(f'<html lang="en">{elements}<koyjabo-count value="active">…</koyjabo-count>{tag(site)}')
+    host_page.set_content(f'<html lang="en">{elements}<koyjabo-count value="active">…</koyjabo-count>{tag(site)}')
     bangla = f"{before + 1:,}".translate(str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"))
-    expect(number(elsewhere)).to_have_text(bangla)
-    expect(elsewhere.locator("[part=label]").first).to_have_text("visits")
+    expect(number(host_page)).to_have_text(bangla)
+    expect(host_page.locator("[part=label]").first).to_have_text("visits")
     for at in (1, 2):
-        expect(number(elsewhere, at)).to_have_text(re.compile("[1-9]"))
-    assert (site.stats().total, elsewhere.evaluate("window.sockets")) == (before + 1, 1)
-    elsewhere.evaluate("document.querySelector('koyjabo-count').setAttribute('lang', 'en')")
-    expect(number(elsewhere)).to_have_text(f"{before + 1:,}")
+        expect(number(host_page, at)).to_have_text(re.compile("[1-9]"))
+    assert (site.stats().total, host_page.evaluate("window.sockets")) == (before + 1, 1)
+    host_page.evaluate("document.querySelector('koyjabo-count').setAttribute('lang', 'en')")
+    expect(number(host_page)).to_have_text(f"{before + 1:,}")
 
 
 @counted
-def test_element_that_counts_nothing(elsewhere, site):
+def test_element_that_counts_nothing(host_page, site):
     before = site.stats().total
-    elsewhere.set_content(f'<koyjabo-count counts="false"></koyjabo-count>{tag(site)}')
-    expect(number(elsewhere)).to_have_text(f"{before:,}")
+    host_page.set_content(f'<koyjabo-count counts="false"></koyjabo-count>{tag(site)}')
+    expect(number(host_page)).to_have_text(f"{before:,}")
     total = site.register("somebody").stats.total
-    expect(number(elsewhere)).to_have_text(f"{total:,}")
+    expect(number(host_page)).to_have_text(f"{total:,}")
     assert site.stats().total == before + 1
 
 
@@ -82,57 +82,57 @@ def test_element_that_counts_nothing(elsewhere, site):
 @pytest.mark.parametrize(
     "options", [{}, {"remember": False}, {"visitorIdKey": "rider"}, {"communityId": True}], ids=str
 )
-def test_element_beside_the_module_leaves_counting_to_it(elsewhere, site, community, options):
+def test_element_beside_the_module_leaves_counting_to_it(host_page, site, community, options):
     if "communityId" in options:
         options = {"communityId": community}
     before = site.stats().total
-    begin_live(elsewhere, site, **options)
-    elsewhere.evaluate("(html) => document.body.innerHTML = html", "<koyjabo-count></koyjabo-count>")
-    elsewhere.add_script_tag(url=f"http://localhost:{site.port}/static/js/koyjabo-count.js", type="module")
-    expect(number(elsewhere)).to_have_text(f"{before + 1:,}")
+    begin_live(host_page, site, **options)
+    host_page.evaluate("(html) => document.body.innerHTML = html", "<koyjabo-count></koyjabo-count>")
+    host_page.add_script_tag(url=f"http://localhost:{site.port}/static/js/koyjabo-count.js", type="module")
+    expect(number(host_page)).to_have_text(f"{before + 1:,}")
     assert site.stats().total == before + 1
 
 
 @counted
-def test_element_works_where_inline_styles_are_refused_and_nothing_moves(elsewhere, site):
+def test_element_works_where_inline_styles_are_refused_and_nothing_moves(host_page, site):
     server = f"http://localhost:{site.port}"
     policy = f"default-src 'none'; script-src {server}; connect-src {server} ws://localhost:{site.port}"
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     before = site.stats().total
-    held, line = [], Line(elsewhere)
-    elsewhere.route("**/api/**", lambda route: held.append(route))
-    elsewhere.set_content(f"{meta}<span><koyjabo-count></koyjabo-count></span><i id=after>|</i>{tag(site)}")
-    wait_for(elsewhere, lambda: held and line.opened, "it registers")
-    left = elsewhere.locator("#after").bounding_box()["x"]
-    elsewhere.unroute("**/api/**")  # and continue what is held
-    expect(number(elsewhere)).to_have_text(f"{before + 1:,}")
-    assert elsewhere.locator("#after").bounding_box()["x"] == left
+    held, line = [], Line(host_page)
+    host_page.route("**/api/**", lambda route: held.append(route))
+    host_page.set_content(f"{meta}<span><koyjabo-count></koyjabo-count></span><i id=after>|</i>{tag(site)}")
+    wait_for(host_page, lambda: held and line.opened, "it registers")
+    left = host_page.locator("#after").bounding_box()["x"]
+    host_page.unroute("**/api/**")  # and continue what is held
+    expect(number(host_page)).to_have_text(f"{before + 1:,}")
+    assert host_page.locator("#after").bounding_box()["x"] == left
 
 
 @pytest.mark.parametrize("sandbox", [pytest.param(None, marks=pytest.mark.long), "allow-scripts"])
-def test_frame_is_live_and_counts_when_it_is_asked_to(elsewhere, site, sandbox):
+def test_frame_is_live_and_counts_when_it_is_asked_to(host_page, site, sandbox):
     before = site.stats().total
-    elsewhere.set_content(frame(site, "lang=en", sandbox))
-    inside = elsewhere.frame_locator("iframe").locator("koyjabo-count [part=number]")
+    host_page.set_content(frame(site, "lang=en", sandbox))
+    inside = host_page.frame_locator("iframe").locator("koyjabo-count [part=number]")
     expect(inside).to_have_text(f"{before:,}")
     total = site.register("somebody").stats.total
     expect(inside).to_have_text(f"{total:,}")
-    elsewhere.set_content(frame(site, "lang=en&counts=1", sandbox))
+    host_page.set_content(frame(site, "lang=en&counts=1", sandbox))
     expect(inside).to_have_text(f"{total + 1:,}")
     assert site.stats().total == total + 1
 
 
 @framed
-def test_number_of_a_community_follows_who_is_online(elsewhere, site, founder, karim):
+def test_number_of_a_community_follows_who_is_online(host_page, site, founder, karim):
     community, before = founder.found(public_count=True), site.stats().total
     karim.join(community)
-    elsewhere.set_content(frame(site, f"value=online&community={community}", "allow-scripts"))
-    inside = elsewhere.frame_locator("iframe").locator("koyjabo-count [part=number]")
+    host_page.set_content(frame(site, f"value=online&community={community}", "allow-scripts"))
+    inside = host_page.frame_locator("iframe").locator("koyjabo-count [part=number]")
     expect(inside).to_have_text("0")
     with PlainMember(site.port, community, karim.token):
         expect(inside).to_have_text("1")
     expect(inside).to_have_text("0")
     assert site.stats().total == before
-    elsewhere.set_content(frame(site, f"value=online&community={community}&counts=1"))
+    host_page.set_content(frame(site, f"value=online&community={community}&counts=1"))
     expect(inside).to_have_text("0")
-    wait_for(elsewhere, lambda: site.stats().total == before + 1, "it is counted")
+    wait_for(host_page, lambda: site.stats().total == before + 1, "it is counted")

@@ -79,7 +79,7 @@ def test_3_admin_panel_sync(new_device, site, session):
     total_is(panel, before + 1)
 
 
-def test_page_is_told_without_asking(page, site):
+def test_page_is_updated_without_polling(page, site):
     """And without waiting: its clock stands still. The title comes first, since digits may rest for a second."""
     page.clock.install()
     visit(page)
@@ -104,7 +104,7 @@ def test_reload_is_the_same_session_and_a_new_tab_another(device, site):
 
 
 @long
-def test_phone_of_some_years_ago_counts_and_is_told_as_well(device, site):
+def test_phone_of_some_years_ago_counts_and_is_updated_as_well(device, site):
     device.context.add_init_script("delete Object.hasOwn; delete AbortSignal.timeout")
     before = site.stats().total
     total_is(live(device.open()), before + 1)
@@ -144,7 +144,7 @@ def test_numbers_roll_in_their_place_where_something_may_move(new_device, site, 
 
 
 @long
-def test_those_who_hear_the_page_are_told_how_things_stand_now_and_then(page, site):
+def test_screen_readers_announce_the_numbers_now_and_then(page, site):
     page.clock.install()
     visit(page)
     announcement = live(page).locator("[data-announcement]")

@@ -17,19 +17,19 @@ ERASED = "Your data has been erased. If you open the page again, you count as a 
 
 
 @counted
-def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, site):
-    sent, opened, said = sent_by(elsewhere, "register"), [], []
+def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(host_page, site):
+    sent, opened, said = sent_by(host_page, "register"), [], []
 
     def listen(socket) -> None:
         opened.append(socket.url)
         socket.on("framesent", lambda frame: said.append(frame))
 
-    elsewhere.on("websocket", listen)
+    host_page.on("websocket", listen)
     before = site.stats()
     for _ in range(2):  # a reload is the same visit
-        begin_live(elsewhere, site, remember=False)
-        assert elsewhere.evaluate(LOCAL) == []
-        elsewhere.reload()
+        begin_live(host_page, site, remember=False)
+        assert host_page.evaluate(LOCAL) == []
+        host_page.reload()
     ((body,), after) = sent, site.stats()
     assert body["anonymous"] is True
     assert {url.partition(f":{site.port}")[2] for url in opened} == {"/?anonymous=true"}, "proxies log URLs"
@@ -40,19 +40,19 @@ def test_page_that_remembers_nothing_has_an_id_for_the_session_alone(elsewhere, 
 
 
 @counted
-def test_browser_that_is_not_counted_registers_nothing_and_says_so(elsewhere, device, site):
+def test_browser_that_is_not_counted_registers_nothing_and_says_so(host_page, device, site):
     url = f"http://localhost:{site.port}/static/js/koyjabo.js"
-    elsewhere.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
+    host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
     before = site.stats().total
-    begin(elsewhere, site)
-    wait_for_state(elsewhere, before, "live")
+    begin(host_page, site)
+    wait_for_state(host_page, before, "live")
     kept = ["koyjabo.doNotCount", f"koyjabo.stats localhost:{site.port}"]
-    assert (elsewhere.evaluate(LOCAL), elsewhere.evaluate(SESSION)) == (kept, [])
+    assert (host_page.evaluate(LOCAL), host_page.evaluate(SESSION)) == (kept, [])
     assert device.console == [SAYS, "Connected to KoyJabo Analytics Stream"]
-    elsewhere.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount(false)", url)
-    elsewhere.reload()
-    begin(elsewhere, site)
-    wait_for_state(elsewhere, before + 1, "live")
+    host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount(false)", url)
+    host_page.reload()
+    begin(host_page, site)
+    wait_for_state(host_page, before + 1, "live")
 
 
 def test_switch_is_on_home_page_and_account(device, site, karim):
@@ -155,7 +155,7 @@ def refuse(route) -> None:
 
 @erased
 @pytest.mark.parametrize("failure", [refuse, lambda route: route.abort()], ids=["503", "no network"])
-def test_one_who_could_not_be_forgotten_is_told_and_may_try_again(device, site, failure):
+def test_failure_to_forget_is_shown_and_may_be_tried_again(device, site, failure):
     page = live(device.open())
     visitor = visitor_of(page)
     page.route("**/api/visitor/forget", failure)

@@ -92,8 +92,8 @@ def in_base_36(number: int) -> str:
 
 
 @pytest.fixture
-def queue(elsewhere, site) -> Queue:
-    return Queue(elsewhere, site)
+def queue(host_page, site) -> Queue:
+    return Queue(host_page, site)
 
 
 def test_what_waits_is_sent_as_it_was_in_the_order_of_time(queue):
@@ -214,22 +214,22 @@ def test_anonymous_events_are_sent_apart_from_others_of_their_session(queue):
 
 
 @long
-def test_event_is_not_sent_before_the_visit_of_the_same_page(elsewhere, site):
-    elsewhere.evaluate("localStorage.visitorId = 'patient'")
-    elsewhere.route("**/api/visitor/register", lambda route: route.abort())
-    elsewhere.evaluate(NEXT)
-    begin(elsewhere, site)
-    elsewhere.evaluate(KEPT)
-    elsewhere.evaluate("window.koyjabo.track('search')")
-    elsewhere.evaluate(NEXT)
-    elsewhere.evaluate("dispatchEvent(new Event('online'))")
-    elsewhere.evaluate(KEPT)
+def test_event_is_not_sent_before_the_visit_of_the_same_page(host_page, site):
+    host_page.evaluate("localStorage.visitorId = 'patient'")
+    host_page.route("**/api/visitor/register", lambda route: route.abort())
+    host_page.evaluate(NEXT)
+    begin(host_page, site)
+    host_page.evaluate(KEPT)
+    host_page.evaluate("window.koyjabo.track('search')")
+    host_page.evaluate(NEXT)
+    host_page.evaluate("dispatchEvent(new Event('online'))")
+    host_page.evaluate(KEPT)
     query = "SELECT e.name, v.visitor_id FROM events e LEFT JOIN visits v ON v.id = e.visit_id"
     query = f"{query} WHERE e.visitor_id = 'patient'"
     assert site.database.rows(query) == []
-    elsewhere.unroute("**/api/visitor/register")
-    elsewhere.evaluate("dispatchEvent(new Event('online'))")
-    wait_for(elsewhere, lambda: site.database.rows(query), "it is sent")
+    host_page.unroute("**/api/visitor/register")
+    host_page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(host_page, lambda: site.database.rows(query), "it is sent")
     assert site.database.rows(query) == [("search", "patient")]
 
 

@@ -47,12 +47,12 @@ def campaign(kind: str, seconds: float, seed: int, is_pooled: bool = False) -> l
     click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
     with world(kind, folder, seed, is_pooled) as made:
         outcome = Campaign(made, seconds, seed).run()
-    click.echo(text(kind, seed, outcome, made.book) + "\n")
-    if made.book.breaches:
+    click.echo(text(kind, seed, outcome, made.journal) + "\n")
+    if made.journal.breaches:
         click.echo(f"The server's logs are in {folder}\n")
     else:
         shutil.rmtree(folder)
-    return made.book.breaches
+    return made.journal.breaches
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from chaos.checks import Held, check_presence, check_resources, measure, measure_sync_delay
 from chaos.faults import Fault, all_of, check_exit, deal
-from chaos.http_connection import HttpLine
+from chaos.http_connection import HttpConnection
 from chaos.ledger import check_events, check_ledger
 from chaos.world import World
 
@@ -84,7 +84,7 @@ class Campaign:
             try:
                 self._strike_and_recover(faults)
             except Exception as error:  # what could not be done, or was not undone, in time
-                self._world.book.breach(f"a fault went wrong: {type(error).__name__}: {error}")
+                self._world.journal.breach(f"a fault went wrong: {type(error).__name__}: {error}")
             self._note_memory()
             time.sleep(self._chance.uniform(0, self._seconds * PAUSE_OF_TIME))
             if time.monotonic() - calm_at > calm_every_s:
@@ -117,7 +117,7 @@ class Campaign:
                 time.sleep(lasts_s / 2)
 
     def _begin(self, stack: ExitStack, fault: Fault) -> None:
-        self._world.book.faults.append(fault.kind)
+        self._world.journal.faults.append(fault.kind)
         self._outcome.faults[fault.kind] += 1
         stack.enter_context(fault.strike(self._world, self._chance))
 
@@ -153,11 +153,11 @@ def recover(world: World, kinds: tuple[str, ...]) -> Recovery:
     began = time.monotonic()
 
     def seconds_until(condition: Callable[[], bool], what: str) -> float:
-        world.book.expect(condition, f"{what} after {kinds}", RECOVERS_WITHIN_S, 0.01)
+        world.journal.expect(condition, f"{what} after {kinds}", RECOVERS_WITHIN_S, 0.01)
         return time.monotonic() - began
 
     counted_s = seconds_until(lambda: all(each.counted_at > began for each in world.visitors), "all are counted")
-    least = world.book.newest
+    least = world.journal.newest
     agreed_s = seconds_until(
         lambda: all(page.is_open and page.seen.total >= least for page in world.pages), "pages agree"
     )
@@ -172,11 +172,11 @@ def check_agreement(world: World) -> None:
         pages = {page.seen.stats["totalVisitors"] if page.is_open else -1 for page in world.pages}
         return pages | {_asked(world) for _ in range(6)}
 
-    world.book.expect(lambda: shown() == {total}, f"all show {total}, as the ledger", AGREE_WITHIN_S, 0.1)
+    world.journal.expect(lambda: shown() == {total}, f"all show {total}, as the ledger", AGREE_WITHIN_S, 0.1)
 
 
 def _asked(world: World) -> int:
-    line = HttpLine(world.server.port, world.book)
+    line = HttpConnection(world.server.port, world.journal)
     answer = line.ask("GET", "/api/stats")
     line.close()
     return answer.body["totalVisitors"] if answer and answer.status == 200 else -1
@@ -195,4 +195,4 @@ def check_log(world: World) -> None:
         at = log.index("Traceback")
         error = ERROR_OF_TRACEBACK.match(log, at)
         said = error[1] if error else "unfinished"
-        world.book.breach(f"{found} tracebacks in the log, the first {said}: …{log[max(0, at - 300) : at + 3000]}")
+        world.journal.breach(f"{found} tracebacks in the log, the first {said}: …{log[max(0, at - 300) : at + 3000]}")

@@ -9,12 +9,12 @@ from statistics import quantiles
 from typing import Any
 
 import psutil
-from support.clients.continuous_registrations import Askers
-from support.clients.worker_connections import all_ready, desks
+from support.clients.continuous_registrations import RegistrationLoad
+from support.clients.worker_connections import all_ready, worker_connections
 from support.programs.processes import wait_until
 
 from chaos.faults import SYNC_DELAY_US
-from chaos.http_connection import HttpLine
+from chaos.http_connection import HttpConnection
 from chaos.members import Tab
 from chaos.world import World
 
@@ -45,10 +45,10 @@ LEAST_RATIO = 2 / 3
 def check_presence(world: World) -> float:
     """Have people keep still, and wait until they are counted right. Seconds that took once all were seated."""
     world.still.set()
-    world.book.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
+    world.journal.expect(lambda: not _unseated(world), "every tab of a member is seated", SEATED_WITHIN_S)
     began = time.monotonic()
     if not _is_right_within(world, AGREED_WITHIN_S) and (found := _disagreements(world)):
-        world.book.breach(f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {found[:3]} and {len(found)} in all")
+        world.journal.breach(f"presence is wrong after {AGREED_WITHIN_S:.0f} s: {found[:3]} and {len(found)} in all")
     return time.monotonic() - began
 
 
@@ -75,16 +75,16 @@ def _disagreements(world: World) -> list[Any]:
             for person in world.people
             if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.wanted)
         ]
-        told = [tab.count for tab in _tabs(world) if tab.community == community]
-        found += [("a tab heard", count, "of", len(people)) for count in told if count != len(people)]
+        counts = [tab.count for tab in _tabs(world) if tab.community == community]
+        found += [("a tab heard", count, "of", len(people)) for count in counts if count != len(people)]
         if not found and people:
-            asked = [_told(world, people[0].token, community) for _ in range(ASKED)]
+            asked = [_reported(world, people[0].token, community) for _ in range(ASKED)]
             found += [("asked, it said", said, "of", len(people)) for said in asked if said != len(people)]
     return found
 
 
-def _told(world: World, token: str, community: str) -> Any:
-    line = HttpLine(world.server.port, world.book)
+def _reported(world: World, token: str, community: str) -> Any:
+    line = HttpConnection(world.server.port, world.journal)
     headers = {"Authorization": f"Bearer {token}"}
     answer = line.ask("GET", f"/api/communities/{community}/visitors/realtime", headers=headers)
     line.close()
@@ -120,15 +120,15 @@ def check_resources(world: World, before: list[Held]) -> list[Held]:
     # A worker that has just started may still be loading.
     wait_until(lambda: all_ready(world.server, world.workers), "all workers serve", SERVE_WITHIN_S)
     no_client = "no process has a connection of a client"
-    world.book.expect(lambda: not any(each.clients for each in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
+    world.journal.expect(lambda: not any(each.clients for each in measure(world)), no_client, LET_GO_WITHIN_S, 0.2)
     after = measure(world)
     _compare(world, "the parent", before[:1], after[:1])
     _compare(world, "a worker", before[1:], after[1:])
-    with desks(world.server) as found:
-        for desk in found:
-            _, kept = desk.ask("GET", "/test/held")
+    with worker_connections(world.server) as found:
+        for connection in found:
+            _, kept = connection.ask("GET", "/test/held")
             if any(kept.values()):
-                world.book.breach(f"a worker still keeps {kept} when all clients are gone")
+                world.journal.breach(f"a worker still keeps {kept} when all clients are gone")
     return after
 
 
@@ -136,9 +136,9 @@ def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> N
     most_mb, most_files = max(each.megabytes for each in before), max(each.files for each in before)
     for each in after:
         if each.megabytes > most_mb + MOST_GROWTH_MB:
-            world.book.breach(f"{who} has {each.megabytes:.0f} MB, and had {most_mb:.0f}")
+            world.journal.breach(f"{who} has {each.megabytes:.0f} MB, and had {most_mb:.0f}")
         if each.files > most_files + MOST_MORE_FILES:
-            world.book.breach(f"{who} has {each.files} files open, and had {most_files}")
+            world.journal.breach(f"{who} has {each.files} files open, and had {most_files}")
 
 
 def measure_sync_delay(world: World) -> tuple[float, float] | None:
@@ -149,15 +149,15 @@ def measure_sync_delay(world: World) -> tuple[float, float] | None:
     if world.sync_delay is None:
         return None
     turns: dict[int, list[float]] = {0: [], SYNC_DELAY_US: []}
-    with Askers(world.server.port, CLIENTS) as askers:
-        askers.ask_for(SYNC_TURN_S)  # warm
+    with RegistrationLoad(world.server.port, CLIENTS) as askers:
+        askers.run_for(SYNC_TURN_S)  # warm
         for _ in range(MOST_TIMES):
             for delay_us in [*turns] * ROUNDS:
                 world.sync_delay.set(delay_us)
-                turns[delay_us].append(askers.ask_for(SYNC_TURN_S))
+                turns[delay_us].append(askers.run_for(SYNC_TURN_S))
             world.sync_delay.set(0)
             without, delayed = (quantiles(rates, n=4)[2] for rates in turns.values())
             if delayed / without >= LEAST_RATIO:
                 return without, delayed
-    world.book.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {delayed / without:.2f} of the throughput")
+    world.journal.breach(f"a sync delayed by {SYNC_DELAY_US} µs leaves {delayed / without:.2f} of the throughput")
     return without, delayed

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-from chaos.journal import Book
+from chaos.journal import Journal
 
 TURN_S = 0.05
 
 
-class Switchboard(threading.Thread):
-    def __init__(self, book: Book, chance: random.Random, port: int) -> None:
+class EventLoop(threading.Thread):
+    def __init__(self, journal: Journal, chance: random.Random, port: int) -> None:
         super().__init__(daemon=True, name="switchboard")
-        self.book = book
+        self.journal = journal
         self.port = port
         self.chance = chance
         self._epoll = select.epoll()
@@ -69,4 +69,4 @@ class Switchboard(threading.Thread):
         try:
             do()
         except Exception as error:  # nobody looks at a thread's traceback
-            self.book.breach(f"a client failed: {type(error).__name__}: {error}")
+            self.journal.breach(f"a client failed: {type(error).__name__}: {error}")

@@ -105,7 +105,7 @@ def kill_parent(world: World, chance: random.Random) -> Iterator[None]:
     orphans = world.supervisor.workers()
     kill_all(world.supervisor.parents())
     yield
-    world.book.expect(lambda: all(map(is_gone, orphans)), "workers of a killed parent are gone", ORPHANS_LEAVE_S)
+    world.journal.expect(lambda: all(map(is_gone, orphans)), "workers of a killed parent are gone", ORPHANS_LEAVE_S)
     _wait_until_restarted(world)
 
 
@@ -123,7 +123,7 @@ def restart(world: World, chance: random.Random) -> Iterator[None]:
 def check_exit(world: World, left: Exit) -> None:
     """SIGTERM ends it with 0, in time."""
     if left.status != 0 or left.seconds > LEAVES_WITHIN_S:
-        world.book.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
+        world.journal.breach(f"SIGTERM: exit status {left.status} after {left.seconds:.1f} s")
 
 
 def _wait_until_restarted(world: World) -> None:
@@ -184,7 +184,7 @@ def _revive(world: World) -> None:
     """PostgreSQL ends when it cannot write its log; somebody starts it again."""
     time.sleep(0.2)
     if not world.postgres.running:
-        world.book.note("PostgreSQL ended by a full disk")
+        world.journal.note("PostgreSQL ended by a full disk")
         _start_postgres(world)
 
 
@@ -263,13 +263,13 @@ def all_of(world: World) -> tuple[list[Fault], list[str]]:
 def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
     """Every kind once, shuffled, and over again: one fault, or two of which the second comes while the first lasts."""
     while True:
-        deck = chance.sample(list(kinds), len(kinds))
-        while deck:
-            fault = deck.pop()
-            companions = [each for each in deck if each.harms != fault.harms and not each.settles]
+        remaining = chance.sample(list(kinds), len(kinds))
+        while remaining:
+            fault = remaining.pop()
+            companions = [each for each in remaining if each.harms != fault.harms and not each.settles]
             if fault.lasts_s[1] > 0 and companions and chance.random() < TWO_AT_ONCE:
                 other = chance.choice(companions)
-                deck.remove(other)
+                remaining.remove(other)
                 yield fault, other
             else:
                 yield (fault,)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from struct import pack
 from typing import Any
 
-from chaos.journal import Book
+from chaos.journal import Journal
 
 PATIENCE_S = 25.0
 """10 s are promised for a database that hangs; our server may be frozen for 5 more."""
@@ -24,12 +24,12 @@ class Answer:
     body: Any
 
 
-class HttpLine:
+class HttpConnection:
     """Opened on first use, and again after it was lost."""
 
-    def __init__(self, port: int, book: Book) -> None:
+    def __init__(self, port: int, journal: Journal) -> None:
         self._port = port
-        self._book = book
+        self._journal = journal
         self._line: http.client.HTTPConnection | None = None
 
     def ask(self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Answer | None:
@@ -50,19 +50,19 @@ class HttpLine:
         began = time.monotonic()
         try:
             assert self._line is not None
-            heard = self._line.getresponse()
-            text = heard.read()
+            received = self._line.getresponse()
+            text = received.read()
         except TimeoutError:
-            self._book.breach(f"no answer within {time.monotonic() - began:.0f} s")
+            self._journal.breach(f"no answer within {time.monotonic() - began:.0f} s")
             self._lost()
             return None
         except (OSError, http.client.HTTPException):
             self._lost()
             return None
-        self._book.note(f"answers {heard.status}")
-        if heard.status >= 500 and not heard.headers["Retry-After"]:
-            self._book.breach(f"{heard.status} without Retry-After: {text[:200]!r}")
-        return Answer(heard.status, json.loads(text) if text else None)
+        self._journal.note(f"answers {received.status}")
+        if received.status >= 500 and not received.headers["Retry-After"]:
+            self._journal.breach(f"{received.status} without Retry-After: {text[:200]!r}")
+        return Answer(received.status, json.loads(text) if text else None)
 
     def drop(self) -> None:
         """Vanish: no goodbye, RST."""
@@ -77,5 +77,5 @@ class HttpLine:
         self._line = None
 
     def _lost(self) -> None:
-        self._book.note("requests without an answer")
+        self._journal.note("requests without an answer")
         self.close()

@@ -41,7 +41,7 @@ class Breach:
 
 
 @dataclass
-class Book:
+class Journal:
     """Kept by all clients together; every method may be called by any thread."""
 
     visits: dict[Visit, Entry] = field(default_factory=dict)
@@ -121,10 +121,10 @@ class Book:
 class Seen:
     """What one client was shown of one scope: totals never fall within the epoch (specification: promise 3)."""
 
-    def __init__(self, book: Book, who: str) -> None:
+    def __init__(self, journal: Journal, who: str) -> None:
         self.total = -1
         self.stats: dict[str, Any] = {}
-        self._book = book
+        self._journal = journal
         self._who = who
         self._on_line: tuple[int, int] | None = None  # total and revision, on the socket that is open now
 
@@ -135,10 +135,10 @@ class Seen:
     def see(self, stats: dict[str, Any], pushed: bool) -> None:
         """`pushed` on a socket, where an order is promised; anywhere, only stale numbers may be older ones."""
         total, revision, stale = stats["totalVisitors"], stats["revision"], stats.get("stale", False)
-        if not self._book.is_known_epoch(stats["epoch"]):
-            self._book.breach(f"{self._who} was shown another epoch: {stats}")
+        if not self._journal.is_known_epoch(stats["epoch"]):
+            self._journal.breach(f"{self._who} was shown another epoch: {stats}")
         if total < self.total and not stale:
-            self._book.breach(f"{self._who} was shown {total} after {self.total} (pushed: {pushed})")
+            self._journal.breach(f"{self._who} was shown {total} after {self.total} (pushed: {pushed})")
         if pushed:
             self._see_on_line(total, revision)
         self.total = max(self.total, total)
@@ -148,7 +148,7 @@ class Seen:
         if self._on_line is not None:
             last_total, last_revision = self._on_line
             if total < last_total or revision <= last_revision:
-                self._book.breach(
+                self._journal.breach(
                     f"{self._who}: total {total} at revision {revision} followed {last_total} at {last_revision}"
                     " on one socket"
                 )

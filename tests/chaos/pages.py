@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from chaos.event_loop import Switchboard
+from chaos.event_loop import EventLoop
 from chaos.journal import Seen
-from chaos.websocket_clients import Line, SocketioLine
+from chaos.websocket_clients import SocketioClient, WebSocketClient
 
 SILENT_FOR_S = (35.0, 60.0)
 """The server gives up on one that does not read after 30 s, or sooner."""
@@ -18,22 +18,22 @@ SMALLEST_BUFFER = 2048
 class Page:
     """What one person looks at."""
 
-    def __init__(self, board: Switchboard, name: str, line: Line) -> None:
+    def __init__(self, event_loop: EventLoop, name: str, line: WebSocketClient) -> None:
         self.line = line
-        self.seen = Seen(board.book, name)
+        self.seen = Seen(event_loop.journal, name)
         line.on_open = self.seen.begin_line
-        line.on_event = self._hear
+        line.on_event = self._receive
 
     @property
     def is_open(self) -> bool:
         return self.line.state == "open"
 
-    def _hear(self, event: dict[str, Any]) -> None:
-        self.line.board.book.note("updates heard by pages")
+    def _receive(self, event: dict[str, Any]) -> None:
+        self.line.event_loop.journal.note("updates heard by pages")
         self.seen.see(event["stats"], pushed=True)
 
 
-class SilentLine(Line):
+class SilentClient(WebSocketClient):
     """It opens a socket and never reads from it; after a while it is away with a reset, and comes again."""
 
     def on_ready(self) -> None:
@@ -43,9 +43,9 @@ class SilentLine(Line):
         except OSError:  # nobody is there
             self._end()
             return
-        self.board.forget(self._socket.fileno())
+        self.event_loop.forget(self._socket.fileno())
         self.state = "open"
-        self.board.later(self.board.chance.uniform(*SILENT_FOR_S), self._go)
+        self.event_loop.later(self.event_loop.chance.uniform(*SILENT_FOR_S), self._go)
 
     def _new_socket(self) -> socket.socket:
         made = super()._new_socket()
@@ -57,18 +57,18 @@ class SilentLine(Line):
             self.reset()
 
 
-def open_pages(board: Switchboard, count: int) -> list[Page]:
+def open_pages(event_loop: EventLoop, count: int) -> list[Page]:
     """Half of them plain, half Socket.IO."""
     made = []
     for number in range(count):
-        line = Line(board) if number % 2 else SocketioLine(board)
-        made.append(Page(board, f"page {number}", line))
-        board.call(line.open)
+        line = WebSocketClient(event_loop) if number % 2 else SocketioClient(event_loop)
+        made.append(Page(event_loop, f"page {number}", line))
+        event_loop.call(line.open)
     return made
 
 
-def open_silent_pages(board: Switchboard, count: int) -> list[SilentLine]:
-    made = [SilentLine(board) for _ in range(count)]
+def open_silent_pages(event_loop: EventLoop, count: int) -> list[SilentClient]:
+    made = [SilentClient(event_loop) for _ in range(count)]
     for line in made:
-        board.call(line.open)
+        event_loop.call(line.open)
     return made

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from statistics import median
 
 from chaos.campaign import Outcome, Recovery
-from chaos.journal import Book, Breach
+from chaos.journal import Breach, Journal
 
 AT_ONCE = "two at once"
 SHORT = 200
 
 
-def text(name: str, seed: int, outcome: Outcome, book: Book) -> str:
+def text(name: str, seed: int, outcome: Outcome, journal: Journal) -> str:
     faults = f"Seed {seed}, {outcome.seconds:.0f} s of faults, {sum(outcome.faults.values())} faults."
-    parts = (_recoveries(outcome.faults, outcome.recoveries), _figures(outcome, book), _breaches(book))
+    parts = (_recoveries(outcome.faults, outcome.recoveries), _figures(outcome, journal), _breaches(journal))
     return "\n\n".join([f"## {name}", faults, *("\n".join(part) for part in parts)])
 
 
@@ -45,14 +45,14 @@ def _middle_and_worst(times_s: list[float]) -> str:
     return f"{median(times_s):.2f}, {max(times_s):.2f}" if times_s else "–"
 
 
-def _figures(outcome: Outcome, book: Book) -> list[str]:
+def _figures(outcome: Outcome, journal: Journal) -> list[str]:
     rows: list[tuple[object, ...]] = [
-        ("visits acknowledged", f"{book.counts['visits acknowledged']:,}"),
-        ("of these lost", book.counts["visits lost"]),
+        ("visits acknowledged", f"{journal.counts['visits acknowledged']:,}"),
+        ("of these lost", journal.counts["visits lost"]),
     ]
     rows += [
         (name, f"{times:,}")
-        for name, times in sorted(book.counts.items())
+        for name, times in sorted(journal.counts.items())
         if name not in ("visits acknowledged", "visits lost")
     ]
     before, after = outcome.before[1:], outcome.after[1:]
@@ -75,10 +75,10 @@ def _figures(outcome: Outcome, book: Book) -> list[str]:
     return table(("", ""), rows)
 
 
-def _breaches(book: Book) -> list[str]:
-    if not book.breaches:
+def _breaches(journal: Journal) -> list[str]:
+    if not journal.breaches:
         return ["No invariant was breached."]
-    return [f"**{book.counts['breaches']} BREACHES**", "", *map(_at_length, book.breaches)]
+    return [f"**{journal.counts['breaches']} BREACHES**", "", *map(_at_length, journal.breaches)]
 
 
 def in_short(breach: Breach) -> str:

@@ -7,8 +7,8 @@ import time
 
 from support.clients.members import Member
 
-from chaos.http_connection import HttpLine
-from chaos.journal import Book
+from chaos.http_connection import HttpConnection
+from chaos.journal import Journal
 
 SUMMARY = "/api/reports/summary?range=all"
 EVERY_S = 0.3
@@ -19,11 +19,11 @@ CLOCK_FAULTS = {"clock steps", "midnight"}
 class Reader(threading.Thread):
     """A viewer of the site."""
 
-    def __init__(self, member: Member, port: int, book: Book) -> None:
+    def __init__(self, member: Member, port: int, journal: Journal) -> None:
         super().__init__(daemon=True, name="reader")
         self._member = member
-        self._line = HttpLine(port, book)
-        self._book = book
+        self._line = HttpConnection(port, journal)
+        self._journal = journal
         self._over = threading.Event()
 
     def stop(self) -> None:
@@ -35,11 +35,11 @@ class Reader(threading.Thread):
             try:
                 self._read()
             except Exception as error:  # nobody looks at a thread's traceback
-                self._book.breach(f"the reader: {type(error).__name__}: {error}")
+                self._journal.breach(f"the reader: {type(error).__name__}: {error}")
         self._line.close()
 
     def _read(self) -> None:
-        least = self._book.newest, len(self._book.acknowledged_events)
+        least = self._journal.newest, len(self._journal.acknowledged_events)
         answer = self._line.ask("GET", SUMMARY, headers=self._member.bearer)
         if answer is None:
             return
@@ -48,16 +48,16 @@ class Reader(threading.Thread):
         elif answer.status == 200:
             self._compare(least, (answer.body["visits"], answer.body["events"]))
         elif answer.status != 503:
-            self._book.breach(f"a report was answered {answer}")
+            self._journal.breach(f"a report was answered {answer}")
 
-    def _compare(self, least: tuple[int, int], told: tuple[int, int]) -> None:
-        self._book.note("reports read")
-        most = len(self._book.visits), len(self._book.events)
-        if any(figure > limit for figure, limit in zip(told, most, strict=True)):
-            self._book.breach(f"a report told {told}, and {most} visits and events were sent")
-        is_complete = not CLOCK_FAULTS & set(self._book.faults)
-        if is_complete and any(figure < known for figure, known in zip(told, least, strict=True)):
-            self._book.breach(f"a report told {told} when {least} visits and events were acknowledged")
+    def _compare(self, least: tuple[int, int], reported: tuple[int, int]) -> None:
+        self._journal.note("reports read")
+        most = len(self._journal.visits), len(self._journal.events)
+        if any(figure > limit for figure, limit in zip(reported, most, strict=True)):
+            self._journal.breach(f"a report told {reported}, and {most} visits and events were sent")
+        is_complete = not CLOCK_FAULTS & set(self._journal.faults)
+        if is_complete and any(figure < known for figure, known in zip(reported, least, strict=True)):
+            self._journal.breach(f"a report told {reported} when {least} visits and events were acknowledged")
 
     def _log_in(self) -> None:
         try:

@@ -11,7 +11,7 @@ import psutil
 from support.servers.changed_server import ChangedServer
 from support.servers.server import Exit
 
-from chaos.journal import Book
+from chaos.journal import Journal
 
 TURN_S = 0.05
 AGAIN_S = 0.3
@@ -20,12 +20,12 @@ AGAIN_S = 0.3
 class Supervisor(threading.Thread):
     """`exits` are those of the server, the newest last."""
 
-    def __init__(self, server: ChangedServer, folder: Path, book: Book) -> None:
+    def __init__(self, server: ChangedServer, folder: Path, journal: Journal) -> None:
         super().__init__(daemon=True, name="supervisor")
         self.server = server
         self.exits: list[Exit] = []
         self._folder = folder
-        self._book = book
+        self._journal = journal
         self._over = threading.Event()
 
     def stop(self) -> None:
@@ -41,7 +41,7 @@ class Supervisor(threading.Thread):
                 self.exits.append(self.server.wait())
                 self.server.launch()
             except Exception as error:
-                self._book.breach(f"the server cannot be started: {type(error).__name__}: {error}")
+                self._journal.breach(f"the server cannot be started: {type(error).__name__}: {error}")
             self._over.wait(AGAIN_S)
 
     def workers(self) -> list[psutil.Process]:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
-from chaos.http_connection import Answer, HttpLine
-from chaos.journal import Book, Seen, Visit
+from chaos.http_connection import Answer, HttpConnection
+from chaos.journal import Journal, Seen, Visit
 
 REGISTER, EVENTS = "/api/visitor/register", "/api/events"
 MOST_EVENTS = 4
@@ -25,16 +25,18 @@ PATIENCE_TRIES = 600
 class Visitor(threading.Thread):
     """One of them, in a thread of its own, until it is told to stop."""
 
-    def __init__(self, which: int, port: int, book: Book, communities: Sequence[str], chance: random.Random) -> None:
+    def __init__(
+        self, which: int, port: int, journal: Journal, communities: Sequence[str], chance: random.Random
+    ) -> None:
         super().__init__(daemon=True, name=f"visitor {which}")
-        self._lines = [HttpLine(port, book), HttpLine(port, book)]
+        self._lines = [HttpConnection(port, journal), HttpConnection(port, journal)]
         self._which = which
-        self._book = book
+        self._journal = journal
         self._communities = communities
         self._chance = chance
         self._numbers = count(1)
-        self._seen = Seen(book, self.name)
-        self._told: list[Visit] = []
+        self._seen = Seen(journal, self.name)
+        self._acknowledged: list[Visit] = []
         self._over = threading.Event()
         self._cut = False
         self.counted_at = 0.0
@@ -67,7 +69,7 @@ class Visitor(threading.Thread):
             try:
                 way()
             except Exception as error:  # nobody looks at a thread's traceback
-                self._book.breach(f"{self.name}: {type(error).__name__}: {error}")
+                self._journal.breach(f"{self.name}: {type(error).__name__}: {error}")
             self._over.wait(self._chance.uniform(*PAUSE_S))
         for line in self._lines:
             line.close()
@@ -88,26 +90,26 @@ class Visitor(threading.Thread):
             self._register(visit, body)
 
     def _ask_again(self) -> None:
-        if self._told:
-            visit = self._chance.choice(self._told)
+        if self._acknowledged:
+            visit = self._chance.choice(self._acknowledged)
             self._register(visit, _body(visit))
 
     def _vanish(self) -> None:
         visit, body = self._new_visit()
         self._send(self._lines[0], visit, body)
         self._lines[0].drop()
-        self._book.note("visits that were abandoned")
+        self._journal.note("visits that were abandoned")
 
     def _look(self) -> None:
-        least = self._book.newest
+        least = self._journal.newest
         answer = self._lines[1].ask("GET", "/api/stats")
         if answer is None or not self._is_ok(answer, "GET /api/stats"):
             return
         self._seen.see(answer.body, pushed=False)
         if answer.body.get("stale"):
-            self._book.note("stale answers")
+            self._journal.note("stale answers")
         elif answer.body["totalVisitors"] < least:
-            self._book.breach(f"GET /api/stats said {answer.body['totalVisitors']} when {least} was acknowledged")
+            self._journal.breach(f"GET /api/stats said {answer.body['totalVisitors']} when {least} was acknowledged")
 
     def _happen(self) -> None:
         """Events, sent until they are acknowledged."""
@@ -115,14 +117,14 @@ class Visitor(threading.Thread):
         others = self._chance.randrange(MOST_EVENTS)
         sent = [(who, name) for name in (first, *(f"{first}-{number}" for number in range(others)))]
         events = [{"id": name, "name": "search", "page": "/"} for _, name in sent]
-        self._book.sending_events(sent)
+        self._journal.sending_events(sent)
 
         def are_taken() -> bool:
             answer = self._chance.choice(self._lines).ask("POST", EVENTS, {"visitorId": who, "events": events})
             return self._is_ok(answer, sent[0])
 
         if self._persist(are_taken, sent[0]):
-            self._book.events_acknowledged(sent)
+            self._journal.events_acknowledged(sent)
 
     def _new_name(self) -> Visit:
         return f"visitor-{self._which}-{self._chance.randrange(PEOPLE)}", f"{self._which}-{next(self._numbers)}"
@@ -140,7 +142,7 @@ class Visitor(threading.Thread):
             return self._send(line, visit, body) and self._take(visit, line.answer())
 
         if self._persist(is_taken, visit):
-            self._told.append(visit)
+            self._acknowledged.append(visit)
 
     def _persist(self, succeeds: Callable[[], bool], what: Visit) -> bool:
         """Until it is acknowledged, as a good client does; for a minute, which no fault lasts."""
@@ -148,27 +150,27 @@ class Visitor(threading.Thread):
             if succeeds():
                 return True
             time.sleep(TRY_AGAIN_S)
-        self._book.breach(f"{what} was not acknowledged after {PATIENCE_TRIES} tries")
+        self._journal.breach(f"{what} was not acknowledged after {PATIENCE_TRIES} tries")
         return False
 
-    def _send(self, line: HttpLine, visit: Visit, body: dict[str, Any]) -> bool:
-        self._book.sending(visit)
+    def _send(self, line: HttpConnection, visit: Visit, body: dict[str, Any]) -> bool:
+        self._journal.sending(visit)
         return line.send("POST", REGISTER, body)
 
     def _is_ok(self, answer: Answer | None, what: object) -> bool:
         if answer is not None and answer.status not in (200, 503):
-            self._book.breach(f"{what} was answered {answer}")
+            self._journal.breach(f"{what} was answered {answer}")
         return answer is not None and answer.status == 200
 
     def _take(self, visit: Visit, answer: Answer | None) -> bool:
         if answer is None or not self._is_ok(answer, visit):
             return False
-        told, stats = answer.body["visit"], answer.body["stats"]
-        self._book.acknowledged(visit, told["ordinal"], told["duplicate"])
+        receipt, stats = answer.body["visit"], answer.body["stats"]
+        self._journal.acknowledged(visit, receipt["ordinal"], receipt["duplicate"])
         self.counted_at = time.monotonic()
         self._seen.see(stats, pushed=False)
-        if stats["totalVisitors"] < told["ordinal"]:
-            self._book.breach(f"ordinal {told['ordinal']} came with a total of {stats['totalVisitors']}")
+        if stats["totalVisitors"] < receipt["ordinal"]:
+            self._journal.breach(f"ordinal {receipt['ordinal']} came with a total of {stats['totalVisitors']}")
         return True
 
 

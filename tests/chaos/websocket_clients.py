@@ -12,7 +12,7 @@ from typing import Any
 
 from support.clients.websocket import ACCEPT, CLOSE, PING, PONG, SOCKETIO, TEXT, close, frame, take_frame, upgrade
 
-from chaos.event_loop import Switchboard
+from chaos.event_loop import EventLoop
 
 COMES_BACK_S = (0.2, 1.0)
 OPENS_WITHIN_S = 20.0
@@ -22,11 +22,11 @@ RESET = pack("ii", 1, 0)
 AWAY, OPENING, OPEN = "away", "opening", "open"
 
 
-class Line:
+class WebSocketClient:
     """`on_event(event)` hears what is said; `on_open()` comes first, when a socket has been accepted."""
 
-    def __init__(self, board: Switchboard, path: str = "/", header: Callable[[], str] | None = None) -> None:
-        self.board = board
+    def __init__(self, event_loop: EventLoop, path: str = "/", header: Callable[[], str] | None = None) -> None:
+        self.event_loop = event_loop
         self._header = header
         self.state = AWAY
         self.wanted = False
@@ -47,9 +47,9 @@ class Line:
         self._request = upgrade(self._path, *([self._header()] if self._header else []))
         self._accepted = False
         self._socket = self._new_socket()
-        self._socket.connect_ex(("127.0.0.1", self.board.port))
-        self.board.register(self._socket.fileno(), self, select.EPOLLOUT)
-        self.board.later(OPENS_WITHIN_S, lambda attempt=self._attempt: self._give_up(attempt))
+        self._socket.connect_ex(("127.0.0.1", self.event_loop.port))
+        self.event_loop.register(self._socket.fileno(), self, select.EPOLLOUT)
+        self.event_loop.later(OPENS_WITHIN_S, lambda attempt=self._attempt: self._give_up(attempt))
 
     def leave(self, code: int = 1000) -> None:
         """Say goodbye and stay away: 1000, or 1001 as a page that is unloaded."""
@@ -78,7 +78,7 @@ class Line:
             if self._request:
                 self._socket.send(self._request)
                 self._request = b""
-                self.board.read_only(self._socket.fileno())
+                self.event_loop.read_only(self._socket.fileno())
                 return
             data = self._socket.recv(1 << 18)
         except BlockingIOError:
@@ -104,7 +104,7 @@ class Line:
         if not self._accepted and not self._take_handshake():
             return
         while self.state != AWAY and (found := take_frame(self._received)) is not None:
-            self._hear(*found)
+            self._receive(*found)
 
     def _take_handshake(self) -> bool:
         end = self._received.find(b"\r\n\r\n") + 4
@@ -114,13 +114,13 @@ class Line:
         del self._received[:end]
         status = int(head.split(" ", 2)[1])
         if status != 101:
-            self.board.book.note(f"handshakes answered {status}")
+            self.event_loop.journal.note(f"handshakes answered {status}")
             if status >= 500 and "retry-after" not in head.lower():
-                self.board.book.breach(f"a handshake was answered {status} without Retry-After: {head!r}")
+                self.event_loop.journal.breach(f"a handshake was answered {status} without Retry-After: {head!r}")
             self._end()
             return False
         if ACCEPT not in head:
-            self.board.book.breach(f"a handshake was answered wrongly: {head!r}")
+            self.event_loop.journal.breach(f"a handshake was answered wrongly: {head!r}")
         self._accepted = True
         self._handshake_done()
         return True
@@ -129,19 +129,19 @@ class Line:
         self.on_open()
         self.opened()
 
-    def _hear(self, opcode: int, payload: bytes) -> None:
+    def _receive(self, opcode: int, payload: bytes) -> None:
         if opcode == TEXT:
-            self._hear_text(payload)
+            self._receive_text(payload)
         elif opcode == PING:
             self.say(payload, PONG)
         elif opcode == CLOSE:
             code = unpack("!H", payload[:2])[0] if payload else 1005
-            self.board.book.note(f"sockets closed with {code}")
+            self.event_loop.journal.note(f"sockets closed with {code}")
             self.say(payload[:2], CLOSE)
             self.on_close_code(code)
             self._end()
 
-    def _hear_text(self, payload: bytes) -> None:
+    def _receive_text(self, payload: bytes) -> None:
         self.on_event(json.loads(payload))
 
     def say(self, payload: bytes | str, opcode: int = TEXT) -> None:
@@ -151,29 +151,29 @@ class Line:
 
     def _give_up(self, attempt: int) -> None:
         if self.state == OPENING and self._attempt == attempt:
-            self.board.book.note("sockets that took too long to open")
+            self.event_loop.journal.note("sockets that took too long to open")
             self.reset()
 
     def _end(self) -> None:
         if self._socket is None:
             return
-        self.board.forget(self._socket.fileno())
+        self.event_loop.forget(self._socket.fileno())
         self._socket.close()
         self._socket, self.state = None, AWAY
         if self.wanted:
-            self.board.book.note("sockets that came back")
-            self.board.later(self.board.chance.uniform(*COMES_BACK_S), self._come_back)
+            self.event_loop.journal.note("sockets that came back")
+            self.event_loop.later(self.event_loop.chance.uniform(*COMES_BACK_S), self._come_back)
 
     def _come_back(self) -> None:
         if self.wanted:
             self.open()
 
 
-class SocketioLine(Line):
+class SocketioClient(WebSocketClient):
     """A Socket.IO client that has never polled; `join` is what it asks for once it is connected, if anything."""
 
-    def __init__(self, board: Switchboard, join: Callable[[], dict[str, Any]] | None = None) -> None:
-        super().__init__(board, SOCKETIO)
+    def __init__(self, event_loop: EventLoop, join: Callable[[], dict[str, Any]] | None = None) -> None:
+        super().__init__(event_loop, SOCKETIO)
         self._join = join
 
     def leave(self, code: int = 1000) -> None:
@@ -185,7 +185,7 @@ class SocketioLine(Line):
     def _handshake_done(self) -> None:
         """There is more to come."""
 
-    def _hear_text(self, payload: bytes) -> None:
+    def _receive_text(self, payload: bytes) -> None:
         text = payload.decode()
         if text.startswith("0{"):
             self.say("40")
@@ -212,7 +212,7 @@ class SocketioLine(Line):
         if answer["ok"]:
             self.opened()
             return
-        self.board.book.note(f"joins answered {answer['code']}")
+        self.event_loop.journal.note(f"joins answered {answer['code']}")
         if isinstance(answer["code"], int):
             self.on_close_code(answer["code"])
         self.reset()

@@ -16,14 +16,14 @@ from support.clients.members import Member
 from support.databases.database import Database, Postgres, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
 from support.databases.redis import Redis
-from support.faults.shared_numbers import Dial, slow_disk
+from support.faults.shared_numbers import SharedNumber, slow_disk
 from support.programs.ports import free_port
 from support.servers.changed_server import ChangedServer
 
-from chaos.event_loop import Switchboard
-from chaos.journal import Book
+from chaos.event_loop import EventLoop
+from chaos.journal import Journal
 from chaos.members import Person
-from chaos.pages import Page, SilentLine, open_pages, open_silent_pages
+from chaos.pages import Page, SilentClient, open_pages, open_silent_pages
 from chaos.report_reader import Reader
 from chaos.supervisor import Supervisor
 from chaos.visitors import Visitor
@@ -39,24 +39,24 @@ POOLED = 20
 
 @dataclass
 class World:
-    book: Book
+    journal: Journal
     server: ChangedServer
     supervisor: Supervisor
     database: Database
     postgres: Postgres | None
     redis: Redis | None
-    clock: Dial
+    clock: SharedNumber
     """How far the server's clock is ahead, ms."""
-    sync_delay: Dial | None
+    sync_delay: SharedNumber | None
     """How much longer each sync takes, µs; None where there is no C compiler."""
     disk: Path | None
     """A small one, with the database; None where this user may not mount one."""
-    board: Switchboard
+    event_loop: EventLoop
     still: threading.Event
     communities: list[str]
     visitors: list[Visitor]
     pages: list[Page]
-    silent: list[SilentLine]
+    silent: list[SilentClient]
     people: list[Person]
     reader: Reader
 
@@ -70,14 +70,14 @@ class World:
             visitor.start()
         self.reader.start()
         for person in self.people:
-            self.board.call(person.begin)
+            self.event_loop.call(person.begin)
 
     def cut_lines(self) -> None:
         """All connections of clients break."""
         for visitor in self.visitors:
             visitor.cut()
         for line in [page.line for page in self.pages] + [tab.line for each in self.people for tab in each.tabs]:
-            self.board.call(line.reset)
+            self.event_loop.call(line.reset)
 
     def stop_visitors(self) -> None:
         for visitor in self.visitors:
@@ -89,11 +89,11 @@ class World:
     def leave(self) -> None:
         """The clients go, and close their sockets."""
         for page in self.pages:
-            self.board.call(page.line.leave)
+            self.event_loop.call(page.line.leave)
         for silent in self.silent:
-            self.board.call(silent.vanish)
+            self.event_loop.call(silent.vanish)
         for person in self.people:
-            self.board.call(person.leave)
+            self.event_loop.call(person.leave)
 
 
 @contextmanager
@@ -102,11 +102,11 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
 
     `is_pooled`: the server reaches PostgreSQL through PgBouncer.
     """
-    book = Book()
+    journal = Journal()
     chance = random.Random(seed)
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(folder / "disk", DISK[kind]))
-        clock = Dial(folder / "clock")
+        clock = SharedNumber(folder / "clock")
         delay, preload = slow_disk(folder)
         if preload and kind == POSTGRES:
             environment = stack.enter_context(pytest.MonkeyPatch.context())  # PostgreSQL has none of its own
@@ -127,20 +127,21 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
         server = ChangedServer(database, folder, **changes)
         stack.callback(server.kill)
         server.start()
-        supervisor = Supervisor(server, folder, book)
+        supervisor = Supervisor(server, folder, journal)
         stack.callback(supervisor.stop)
         supervisor.start()
-        board = Switchboard(book, random.Random(chance.random()), server.port)
-        stack.callback(board.stop)
+        event_loop = EventLoop(journal, random.Random(chance.random()), server.port)
+        stack.callback(event_loop.stop)
         still = threading.Event()
-        communities, people = founded(server, board, still)
-        board.start()
+        communities, people = founded(server, event_loop, still)
+        event_loop.start()
         visitors = [
-            Visitor(which, server.port, book, communities, random.Random(chance.random())) for which in range(VISITORS)
+            Visitor(which, server.port, journal, communities, random.Random(chance.random()))
+            for which in range(VISITORS)
         ]
-        pages, silent = open_pages(board, PAGES), open_silent_pages(board, SILENT)
+        pages, silent = open_pages(event_loop, PAGES), open_silent_pages(event_loop, SILENT)
         made = World(
-            book=book,
+            journal=journal,
             server=server,
             supervisor=supervisor,
             database=database,
@@ -149,19 +150,19 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
             clock=clock,
             sync_delay=delay,
             disk=disk,
-            board=board,
+            event_loop=event_loop,
             still=still,
             communities=communities,
             visitors=visitors,
             pages=pages,
             silent=silent,
             people=people,
-            reader=Reader(viewer(server), server.port, book),
+            reader=Reader(viewer(server), server.port, journal),
         )
         yield made
 
 
-def founded(server: ChangedServer, board: Switchboard, still: threading.Event) -> tuple[list[str], list[Person]]:
+def founded(server: ChangedServer, event_loop: EventLoop, still: threading.Event) -> tuple[list[str], list[Person]]:
     """Two communities, and people who are in one of them or in both."""
     founder = Member(server)
     communities = [founder.found(name) for name in ("Mirpur 10", "Uttara")]
@@ -171,7 +172,7 @@ def founded(server: ChangedServer, board: Switchboard, still: threading.Event) -
         member = Member(server)
         for community in theirs:
             member.join(community)
-        people.append(Person(board, member, theirs, still.is_set))
+        people.append(Person(event_loop, member, theirs, still.is_set))
     return communities, people
 
 

@@ -73,7 +73,7 @@ def was_killed(process: Program, condition, what: str) -> bool:
 def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, elsewhere, file):
     with Crowd([server], visits=1500, clients=8) as crowd:
         crowd.wait_for(500)
-        before = {visit: told[0].ordinal for visit, told in crowd.told.copy().items()}
+        before = {visit: ordinals[0].ordinal for visit, ordinals in crowd.receipts.copy().items()}
         done(server, "backup", file)
         assert crowd.acknowledged > len(before), "visits came meanwhile"
     done(elsewhere, "restore", file)
@@ -83,8 +83,8 @@ def test_backup_taken_under_load_restores_to_the_acknowledged_state(server, else
     assert sorted(restored.values()) == list(range(1, len(restored) + 1))
     assert total(elsewhere) == len(restored)
     assert_verified(elsewhere)
-    told = {visit: told[0].ordinal for visit, told in crowd.told.items()}
-    assert {visit: told[visit] for visit in restored} == restored
+    ordinals = {visit: ordinals[0].ordinal for visit, ordinals in crowd.receipts.items()}
+    assert {visit: ordinals[visit] for visit in restored} == restored
 
 
 def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_logins(server, file):

@@ -111,7 +111,7 @@ def test_running_server_follows_a_total_set_by_hand(server):
     assert_verified(server)
 
 
-def test_progress_is_a_line_now_and_then_where_nobody_looks_at_a_terminal(monkeypatch, capsys):
+def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     with progress.of(5_000_000, "Recounting") as advance:
@@ -161,9 +161,9 @@ def test_exports_are_imported_beside_a_server_from_a_pipe_and_from_a_file(server
 
     export = tmp_path / "export"
     export.write_text(table(UMAMI_EVENTS, ",,s1,v1,2025-03-01 10:00:00,/,,,,,,1,,"))
-    told = server.koyjabo("import", str(export), "--program", "umami")
-    assert told.stdout.startswith("Imported 1 visit; 0 were stored already."), told.stderr
-    told = server.koyjabo("import", str(export), "--program", "ga4")
-    assert (told.returncode, "This file has no sessions by date." in told.stderr) == (1, True), told.stderr
+    done = server.koyjabo("import", str(export), "--program", "umami")
+    assert done.stdout.startswith("Imported 1 visit; 0 were stored already."), done.stderr
+    done = server.koyjabo("import", str(export), "--program", "ga4")
+    assert (done.returncode, "This file has no sessions by date." in done.stderr) == (1, True), done.stderr
     assert server.register("next").ordinal == 42
     assert_verified(server)

@@ -21,7 +21,7 @@ class WatchedWebSocket extends window.WebSocket {
     open.add(this);
     this.addEventListener("close", () => setTimeout(() => open.delete(this))); // when the package has heard of it as well
     say("socket", { url: address[0], protocols: address[1] ?? [] });
-    this.addEventListener("message", ({ data }) => say("heard", { event: JSON.parse(data) }));
+    this.addEventListener("message", ({ data }) => say("received", { event: JSON.parse(data) }));
   }
 }
 

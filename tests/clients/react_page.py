@@ -60,9 +60,9 @@ class ReactPage:
     def wait_to_show(self, name: str, *texts: str) -> None:
         self._wait(lambda: all(text in self.html(name) for text in texts), f"{name} shows {texts}")
 
-    def wait_to_hear(self, count: int) -> dict[str, Any]:
+    def wait_for_event(self, count: int) -> dict[str, Any]:
         """The event its sockets have heard as number `count`, from 1."""
-        return self._wait(lambda: self.said("heard")[count - 1 :], f"{count} events")[0]["event"]
+        return self._wait(lambda: self.said("received")[count - 1 :], f"{count} events")[0]["event"]
 
     def sockets(self, token: str) -> int:
         """How many it has opened with a token."""

@@ -50,11 +50,11 @@ def expired(member: Member) -> str:
     return jwt.encode({**claims, "exp": int(time.time()) - 60}, SECRET, "HS256")
 
 
-def test_counter_moves_as_people_come_and_go_and_asks_when_it_is_told_to(server, founder, community, page):
+def test_counter_moves_as_people_come_and_go_and_refreshes_on_request(server, founder, community, page):
     page.show("hook", "Hook", community, token=founder.token)
     page.wait_to_show("hook", "1 true")
     page.click("hook")
-    answer = page.wait_to_hear(2)
+    answer = page.wait_for_event(2)
     assert (answer["type"], answer["count"], answer["change"]) == ("visitor_count", 1, 0)
     page.hide("hook")
     guest = Member(server).join(community)
@@ -110,7 +110,7 @@ def test_dashboard_shows_a_moderator_who_came_and_who_is_here(server, founder, c
         )
 
 
-def test_who_is_put_out_is_offline_and_the_page_is_told_why(server, founder, community, page):
+def test_removed_member_is_offline_and_the_page_gets_the_reason(server, founder, community, page):
     guest = Member(server).join(community)
     page.show("counter", "VisitorCounter", community, token=guest.token)
     page.wait_to_show("counter", ONLINE)

@@ -23,9 +23,9 @@ def silent(tmp_path):
 
 
 @pytest.fixture
-def server(tmp_path, mortal_redis, silent):
+def server(tmp_path, disposable_redis, silent):
     database = SqliteDatabase.migrated(tmp_path / "koyjabo.db")
-    url = f"redis://localhost:{mortal_redis.port}/0"
+    url = f"redis://localhost:{disposable_redis.port}/0"
     server = ChangedServer(database, tmp_path, CHANGES="{}", SILENT=silent, REDIS_URL=url)
     yield server
     server.kill()
@@ -35,7 +35,7 @@ def ready(server) -> bool:
     return server.get("/readyz").status_code == 200
 
 
-def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_again(server, silent, mortal_redis):
+def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_again(server, silent, disposable_redis):
     """What is answered here would otherwise wait until the file is gone."""
     silent.touch()
     server.start()
@@ -49,7 +49,7 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         silent.unlink()
         wait_until(lambda: ready(server), "Redis is found", BACK_S)
         silent.touch()
-        mortal_redis.restart()  # so that it has to be found again
+        disposable_redis.restart()  # so that it has to be found again
         over = time.monotonic() + AWAY_S
         while time.monotonic() < over or "redis_unreachable" not in server.log:
             visit()
@@ -59,19 +59,19 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
         wait_until(lambda: ready(server), "Redis is found again", BACK_S)
 
 
-def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to_send(mortal_redis):
+def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to_send(disposable_redis):
     returns = []
-    line = Line(mortal_redis.url, lambda: returns.append("Redis is back"))
+    line = Line(disposable_redis.url, lambda: returns.append("Redis is back"))
 
     def send(what) -> None:
         line.outbox.send_newest("key", what)
         line.outbox.drain()
 
-    mortal_redis.kill()
+    disposable_redis.kill()
     for what in (line.client.ping, lambda: None):
         send(what)
         assert not line.outbox.reachable
-    mortal_redis.start()
+    disposable_redis.start()
     send(line.client.ping)
     wait_until(lambda: line.outbox.reachable, "Redis is back")
     send(line.client.ping)

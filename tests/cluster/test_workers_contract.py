@@ -20,21 +20,21 @@ def worker(name: str = "a", **facts: object) -> Worker:
     return Worker(**{"id": name, "recount": None, **said, **facts})
 
 
-class Told(Line):
+class Receipt(Line):
     """One worker's way to the others."""
 
     def __init__(self, server: Redis) -> None:
         super().__init__(server.url)
         self.workers = RedisWorkers(self.client, self.outbox)
 
-    def report(self, told: Worker) -> None:
-        self.workers.report(told)
+    def report(self, state: Worker) -> None:
+        self.workers.report(state)
         self.flush()
 
 
 @pytest.fixture
-def line(redis_server) -> Told:
-    return Told(redis_server)
+def line(redis_server) -> Receipt:
+    return Receipt(redis_server)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -46,7 +46,7 @@ def known(request):
     return line.workers, line.flush
 
 
-def test_worker_is_what_it_told_last(known):
+def test_state_of_a_worker_is_its_last_report(known):
     workers, wait = known
     assert workers.live() == []
     workers.report(worker())
@@ -59,8 +59,8 @@ def test_worker_is_what_it_told_last(known):
     assert workers.live() == [now]
 
 
-def test_workers_hear_of_each_other(line, redis_server):
-    other = Told(redis_server)
+def test_workers_know_of_each_other(line, redis_server):
+    other = Receipt(redis_server)
     line.report(worker("a"))
     other.report(worker("b", pid=6))
     assert other.workers.live() == [worker("b", pid=6), worker("a")]
@@ -69,7 +69,7 @@ def test_workers_hear_of_each_other(line, redis_server):
 
 
 def test_worker_that_is_silent_is_gone_when_its_lease_ends(line, redis_server):
-    other = Told(redis_server)
+    other = Receipt(redis_server)
     line.report(worker("a"))
     line.client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
     other.report(worker("b"))
@@ -78,21 +78,21 @@ def test_worker_that_is_silent_is_gone_when_its_lease_ends(line, redis_server):
 
 
 def test_workers_of_other_versions_may_say_more_or_less(line):
-    told = worker("b")._asdict()
-    line.client.hset(KEYS[0], "b", json.dumps({**told, "more": 1}))
-    older = {name: value for name, value in told.items() if name not in ("lag_ms", "unsaved_ms", "jobs")}
+    state = worker("b")._asdict()
+    line.client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
+    older = {name: value for name, value in state.items() if name not in ("lag_ms", "unsaved_ms", "jobs")}
     line.client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
     line.report(worker("a"))
     assert {each.id for each in line.workers.live()} == {"a", "b", "c"}
 
 
-def test_worker_knows_itself_while_redis_is_away(mortal_redis):
-    line = Told(mortal_redis)
-    other = Told(mortal_redis)
+def test_worker_knows_itself_while_redis_is_away(disposable_redis):
+    line = Receipt(disposable_redis)
+    other = Receipt(disposable_redis)
     other.report(worker("b"))
     line.report(worker("a"))
     assert 0 < line.workers.redis_ms < 1000
-    mortal_redis.kill()
+    disposable_redis.kill()
     line.workers.report(worker("a", pid=8))
     wait_until(lambda: not line.outbox.reachable, "it is noticed")
     assert line.workers.live() == [worker("a", pid=8)]

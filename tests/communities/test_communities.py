@@ -76,15 +76,15 @@ def test_outsider_may_nothing_and_knows_only_of_what_is_listed(site, cast, liste
     assert stored(site) == before
 
 
-def test_loss_of_a_right_is_noted_once_and_told_after_the_commit(site, cast, monkeypatch):
-    community, told = cast.community(), []
+def test_loss_of_a_right_is_noted_once_and_announced_after_the_commit(site, cast, monkeypatch):
+    community, revoked = cast.community(), []
     directory = site.services[CommunityServices].directory
-    monkeypatch.setattr(directory, "_on_revoked", lambda whose: told.append(roles_in(site, community)))
+    monkeypatch.setattr(directory, "_on_revoked", lambda whose: revoked.append(roles_in(site, community)))
     for who, method, path, body, status, lost in IN_TURN:
         noted = losses(site)
         check(site, cast.call(who, method, f"{PATH}/{community}{path.format(**ids_of(cast))}", body), status)
-        assert (losses(site) - noted, told) == (lost, [roles_in(site, community)] * lost), (who, method, path)
-        told.clear()
+        assert (losses(site) - noted, revoked) == (lost, [roles_in(site, community)] * lost), (who, method, path)
+        revoked.clear()
     for who in ("admin", "member", "site_admin", "outsider"):
         check(site, cast[who].get(f"{PATH}/{community}"), 404)
         check(site, cast[who].post(f"{PATH}/{community}/join"), 404)
@@ -158,7 +158,7 @@ def test_id_that_is_no_communitys_is_404_for_everybody(cast):
                 assert_error(answer, 404, "unknown_community")
 
 
-def test_nobody_can_be_given_a_role_or_removed_who_is_not_there(cast):
+def test_only_members_can_be_given_a_role_or_removed(cast):
     for user in ("00000000-0000-4000-8000-000000000000", "nobody", "%00", "' OR 1=1 --", cast["outsider"].id):
         path = f"{PATH}/{cast.kept_community()}/members/{user}"
         assert_error(cast["admin"].put(path, json={"role": "member"}), 404, "unknown_user")

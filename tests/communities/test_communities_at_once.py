@@ -117,7 +117,7 @@ def test_joining_twice_at_once_makes_one_membership(sites, two):
         assert roles_in(sites[0], community) == {first.id: "admin", second.id: "member"}
 
 
-def test_nobody_enters_a_community_that_is_being_ended(sites, two):
+def test_community_that_is_being_ended_takes_no_member(sites, two):
     first, second = two
     here, there = (site.services[CommunityServices].directory for site in sites)
     for _ in range(ROUNDS):

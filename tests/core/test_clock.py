@@ -77,7 +77,7 @@ def test_hours_and_days_begin_by_the_local_clock():
     assert clock.today() == "2025-12-16"
 
 
-def test_time_is_the_systems_unless_told_otherwise_and_written_in_utc_with_milliseconds():
+def test_time_is_the_systems_by_default_and_written_in_utc_with_milliseconds():
     assert iso(1_765_860_518_412) == "2025-12-16T04:48:38.412Z"
     assert iso(1_765_860_518_002) == "2025-12-16T04:48:38.002Z"
     before = datetime.now(UTC).timestamp() * 1000 - 1

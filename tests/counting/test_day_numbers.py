@@ -58,7 +58,7 @@ def test_a_batch_across_midnight_and_an_import_continue_each_day(site, commit):
     assert site.recount() == []
 
 
-def test_retries_are_told_the_same_for_ever(site):
+def test_retries_get_the_same_answer_for_ever(site):
     first = site.register("ayesha", visitId="1")
     site.register("babul")
     site.time.pass_(days=2)
@@ -76,19 +76,21 @@ def test_several_servers_number_their_visits_together(site):
 
     def run(server: int) -> list[tuple[int, int]]:
         store = open_store(make_url(site.database_url), site.services.clock)
-        told = []
+        committed = []
         for number in range(EACH):
             batch = []
             for each in range(3):
                 at_ms = midnight + (-1 if (number + each) % 3 else 0)
                 batch.append((NewVisit(f"{server}", f"{number}-{each}", at_ms=at_ms), f"{number}-{each}"))
             with store.writing():
-                told += [(visit.at_ms, r.day_number) for (visit, _), r in zip(batch, store.commit(batch), strict=True)]
+                committed += [
+                    (visit.at_ms, r.day_number) for (visit, _), r in zip(batch, store.commit(batch), strict=True)
+                ]
         store.close()
-        return told
+        return committed
 
     with ThreadPoolExecutor(STORES) as servers:
-        found = [pair for told in servers.map(run, range(STORES)) for pair in told]
+        found = [pair for committed in servers.map(run, range(STORES)) for pair in committed]
     numbers = defaultdict(list)
     for at_ms, number in found:
         numbers[at_ms].append(number)

@@ -43,7 +43,7 @@ class CounterMachine(RuleBasedStateMachine):
         self.site = Site(self.new_url(), self.time, **settings)
         self.site.add_community(HERE)
         self.model = Model(ZoneInfo(zone), WINDOW_S * 1000, total, {HERE})
-        self.told = self.site.stats()
+        self.last_stats = self.site.stats()
 
     @rule(visitor=visitors, visit=visits, scope=scopes, anonymous=st.booleans())
     def register(self, visitor: str, visit: str | None, scope: str, anonymous: bool) -> None:
@@ -63,9 +63,9 @@ class CounterMachine(RuleBasedStateMachine):
         if expected is None:
             assert (answer.status_code, answer.json["code"]) == (404, "unknown_community")
             return
-        told = answer.json["visit"]
-        assert (told["ordinal"], told["today"], told["duplicate"]) == expected
-        assert told["share"].startswith(f"/n/{expected[0]}?s=")
+        receipt = answer.json["visit"]
+        assert (receipt["ordinal"], receipt["today"], receipt["duplicate"]) == expected
+        assert receipt["share"].startswith(f"/n/{expected[0]}?s=")
         self.compare(answer.json["stats"])
 
     @rule(visitor=visitors, anonymous=st.booleans())
@@ -90,7 +90,7 @@ class CounterMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """It takes a moment, and the host has put its clock right by then: only what is on disk is remembered."""
-        self.time.ms = max(self.time.ms, self.told["revision"]) + 1000
+        self.time.ms = max(self.time.ms, self.last_stats["revision"]) + 1000
         self.site.restart()
         self.model.restart(self.time)
 
@@ -111,7 +111,7 @@ class CounterMachine(RuleBasedStateMachine):
     def compare(self, stats: dict) -> None:
         assert {name: stats[name] for name in NUMBERS} == self.model.numbers(self.time)
         assert sum(place["count"] for place in stats["locations"].values()) == stats["activeUsers"]
-        before, self.told = self.told, stats
+        before, self.last_stats = self.last_stats, stats
         assert order(stats) >= order(before)
         if any(stats[name] != before[name] for name in (*NUMBERS, "locations", "epoch")):
             assert stats["revision"] > before["revision"]

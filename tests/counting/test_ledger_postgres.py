@@ -92,7 +92,7 @@ def unlucky(monkeypatch):
 
 
 @pytest.mark.parametrize(("warm", "when"), [(False, "before"), (False, "after"), (True, "before"), (True, "after")])
-def test_visit_is_counted_once_when_its_commit_goes_unheard_and_stays_a_retry(unlucky, database, warm, when):
+def test_visit_is_counted_once_when_its_commit_goes_unconfirmed_and_stays_a_retry(unlucky, database, warm, when):
     with Site(database.url) as site:
         counted = site.register("somebody").ordinal if warm else 0
         unlucky(when)
@@ -112,16 +112,16 @@ def test_visit_that_another_server_stored_meanwhile_is_new_only_there(site):
     """A client that was not answered asks another server, which gives the visit the ordinal that was planned here."""
 
     def lose(cursor) -> None:
-        if not told:
+        if not receipts:
             cursor.connection.close()
-            told.extend(other.commit(batch))
+            receipts.extend(other.commit(batch))
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
 
-    told: list = []
+    receipts: list = []
     batch = visits_of(site, "ayesha", "1")
     with ledger_of(site, lose) as one, ledger_of(site) as other:
-        told += one.commit(batch)
-    assert [(each.ordinal, each.duplicate) for each in told] == [(1, False), (1, True)]
+        receipts += one.commit(batch)
+    assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, False), (1, True)]
 
 
 RESTORED = "0b9a6b2e-0000-4000-8000-000000000001"

@@ -36,22 +36,22 @@ def test_ordinals_have_no_gap_and_no_repeat_and_no_total_is_below_one_of_them(si
     """Each thread sends visits of its own and, at the same time as its neighbour, some that the neighbour sends."""
 
     def run(thread: int) -> list[tuple]:
-        client, told = site.app.test_client(), []
+        client, outcomes = site.app.test_client(), []
         own = [(f"v{thread}", str(number)) for number in range(OWN)]
         for visitor, visit in own + [(f"shared{thread // 2}", str(number)) for number in range(SHARED)]:
             answer = client.post("/api/visitor/register", json={"visitorId": visitor, "visitId": visit}).json
             ordinal = answer["visit"]["ordinal"]
             assert answer["stats"]["totalVisits"] >= ordinal <= client.get("/api/stats").json["totalVisits"]
-            told.append(((visitor, visit), ordinal, answer["visit"]["duplicate"]))
-        return told
+            outcomes.append(((visitor, visit), ordinal, answer["visit"]["duplicate"]))
+        return outcomes
 
     with ThreadPoolExecutor(THREADS) as threads:
-        told = [each for of_one in threads.map(run, range(THREADS)) for each in of_one]
+        outcomes = [each for of_one in threads.map(run, range(THREADS)) for each in of_one]
     distinct = THREADS * OWN + THREADS // 2 * SHARED
-    assert sorted(ordinal for _, ordinal, duplicate in told if not duplicate) == list(
+    assert sorted(ordinal for _, ordinal, duplicate in outcomes if not duplicate) == list(
         range(START + 1, START + 1 + distinct)
     )
-    assert len({(key, ordinal) for key, ordinal, _ in told}) == len({key for key, *_ in told}) == distinct
+    assert len({(key, ordinal) for key, ordinal, _ in outcomes}) == len({key for key, *_ in outcomes}) == distinct
     assert site.rows("SELECT count(*), max(ordinal) FROM visits") == [(distinct, START + distinct)]
     assert site.stats()["totalVisits"] == START + distinct
     assert site.recount() == []
@@ -65,9 +65,9 @@ def test_each_visit_of_a_batch_counts_where_it_belongs_and_its_retry_not_at_all(
     receipts = store.commit([(NewVisit(name, scope[:1], scope, at_ms=site.time()), scope[:1]) for name, scope in sent])
     stored = {scope: store.snapshot(scope) for scope in (SITE, HERE)}
     store.close()
-    told = [(each.ordinal - START, each.duplicate, each.own.scope) for each in receipts]
+    outcomes = [(each.ordinal - START, each.duplicate, each.own.scope) for each in receipts]
     first, others, second = (1, False, SITE), [(3, False, SITE), (2, True, HERE), (4, False, HERE)], (2, False, HERE)
-    assert told == [first, second, (1, True, SITE), *others]
+    assert outcomes == [first, second, (1, True, SITE), *others]
     for snapshot, day_visits, people in ((stored[SITE], 4, 3), (stored[HERE], 2, 2)):
         assert (snapshot.visits, snapshot.day_visits, snapshot.unique_visitors) == (day_visits, day_visits, people)
     for receipt in receipts:

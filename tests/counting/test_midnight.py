@@ -6,9 +6,16 @@ import sqlite3
 
 import pytest
 from support.application.site import Site
-from support.clients.worker_connections import assert_heard_at_once, assert_never_fell, desks, flat, pages, two_workers
+from support.clients.worker_connections import (
+    assert_never_fell,
+    assert_received_at_once,
+    flat,
+    pages,
+    two_workers,
+    worker_connections,
+)
 from support.databases.database import SqliteDatabase
-from support.faults.shared_numbers import Dial
+from support.faults.shared_numbers import SharedNumber
 from support.servers.changed_server import ChangedServer
 
 from koyjabo.counting.ledger_sqlite import SqliteStore
@@ -46,7 +53,7 @@ def test_day_has_all_its_visits_and_its_end_is_a_new_revision_without_a_write(sq
         assert site.rows("SELECT day, visits FROM daily_visits ORDER BY day")[1] == (first[:10], 2)
 
 
-def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(sqlite_database, monkeypatch):
+def test_today_is_empty_after_midnight_even_while_the_database_is_away(sqlite_database, monkeypatch):
     def locked(*_):
         raise sqlite3.OperationalError("database is locked")
 
@@ -66,15 +73,15 @@ def test_today_is_nobodys_after_midnight_even_while_the_database_is_away(sqlite_
 DAY_MS = 86_400_000
 
 
-def test_visits_are_told_at_once_after_the_clock_was_a_day_ahead(tmp_path, redis):
-    clock, database = Dial(tmp_path / "ahead"), SqliteDatabase(tmp_path / "koyjabo.db")
+def test_visits_are_pushed_at_once_after_the_clock_was_a_day_ahead(tmp_path, redis):
+    clock, database = SharedNumber(tmp_path / "ahead"), SqliteDatabase(tmp_path / "koyjabo.db")
     made = ChangedServer(database, tmp_path, CHANGES="{}", CLOCK=clock.path, REDIS_URL=redis.url)
     try:
         server = two_workers(made)
-        with desks(server) as each_worker, pages(server) as open_pages:
+        with worker_connections(server) as each_worker, pages(server) as open_pages:
             for ahead_ms in (DAY_MS, 0):
                 clock.set(ahead_ms)
-                assert_heard_at_once(each_worker, flat(open_pages), visits=6)
+                assert_received_at_once(each_worker, flat(open_pages), visits=6)
             for page in flat(open_pages):
                 assert_never_fell(page)
         assert "Traceback" not in server.log

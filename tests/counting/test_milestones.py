@@ -37,7 +37,10 @@ def rows(site: Site) -> list[tuple[str, str, int]]:
 def pushes(site: Site, room: str = "stats") -> list[int | None]:
     """The milestones of the events that are now due to a room."""
     source = site.services[RealtimeServices].rooms.get(room).source
-    after, site.told = getattr(site, "told", 0), site.services[CountingServices].visits.stats().revision
+    after, site.seen_revision = (
+        getattr(site, "seen_revision", 0),
+        site.services[CountingServices].visits.stats().revision,
+    )
     return [event.as_object().get("milestone") for event in source.events_after(after)]
 
 
@@ -49,7 +52,7 @@ def test_usual_ones_are_1_and_2_and_a_half_and_5_times_each_power_of_10():
     assert (of_setting("").after(100), of_setting("").after(249), Milestones([7]).after(7)) == (250, 250, None)
 
 
-def test_visit_that_reaches_one_writes_it_down_once_and_its_room_is_told_once(site):
+def test_visit_that_reaches_one_stores_it_once_and_its_room_receives_it_once(site):
     assert pushes(site) == [None]
     for number in range(5):
         site.register("ayesha", visitId=f"{number // 2}")

@@ -32,11 +32,11 @@ def test_who_comes_before_and_after_signing_up_is_one_person_who_converts_once(w
     world.convert(AYESHA, "a")
     assert world.reports.today(HERE).people == (1, 0)
     assert world.reports.weekly(HERE).people == (1, 1)
-    assert {each.scope: each.rate for each in world.told} == {HERE: 50.0, THERE: 100.0}
+    assert {each.scope: each.rate for each in world.conversions} == {HERE: 50.0, THERE: 100.0}
     world.commit((HERE, "a", None))
     for user, visitor in ((AYESHA, "a"), (KARIM, "a"), (KARIM, "c"), (AYESHA, "d"), (AYESHA, "nobody")):
         world.convert(user, visitor)
-        assert world.told == [], visitor
+        assert world.conversions == [], visitor
     assert world.reports.today(HERE).people == (1, 0)
     world.check()
 
@@ -45,7 +45,7 @@ def test_community_that_is_gone_keeps_what_it_had(world):
     world.commit((HERE, "a", None), (THERE, "a", None))
     world.site.rows("DELETE FROM counters WHERE scope = :s", s=HERE)
     world.reports.convert(AYESHA, "a")
-    assert [each.scope for each in world.told] == [THERE]
+    assert [each.scope for each in world.conversions] == [THERE]
     assert world.site.recount() == []
 
 
@@ -56,7 +56,7 @@ ROUNDS = 2
 def other_server(world):
     """Another server on the same database."""
     with Site(world.site.database_url, world.time) as site:
-        site.services.signals.visitor_converted.connect(world.told.append, weak=False)
+        site.services.signals.visitor_converted.connect(world.conversions.append, weak=False)
         yield site
 
 
@@ -86,9 +86,9 @@ def test_conversions_and_visits_at_once_lose_nothing(world, other_server):
             for job in jobs:
                 job.result()
             assert world.site.recount() == []
-    told = [(each.scope, each.id) for each in world.told]
-    assert world.site.rows("SELECT count(*) FROM conversions") == [(len(set(told)),)]
-    assert len(told) == len(set(told)) > 2
+    conversions = [(each.scope, each.id) for each in world.conversions]
+    assert world.site.rows("SELECT count(*) FROM conversions") == [(len(set(conversions)),)]
+    assert len(conversions) == len(set(conversions)) > 2
     converted = world.site.rows("SELECT scope, visitor_id FROM conversions")
     assert len(converted) == len(set(converted))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.assertions.ledger import assert_exact, assert_retries_are_told_the_same, assert_verified
+from support.assertions.ledger import assert_exact, assert_retries_have_the_same_answer, assert_verified
 from support.clients.concurrent_registrations import Crowd
 from support.programs.processes import wait_until
 
@@ -27,7 +27,7 @@ def test_what_one_server_acknowledged_the_other_shows_at_once_and_knows_again(da
             assert (again.ordinal, again.duplicate) == (ordinals[-1], True)
     assert (crowd.lost, crowd.refusals, crowd.surprises) == (0, [], [])
     assert sorted([*crowd.first_ordinals, *ordinals]) == list(range(before + 1, before + VISITS + READS + 1))
-    assert_retries_are_told_the_same(crowd)
+    assert_retries_have_the_same_answer(crowd)
     assert two_servers[0].stats().total == two_servers[1].stats().total == before + VISITS + READS
     assert_verified(two_servers[0])
     assert "Traceback" not in "".join(server.log for server in two_servers)

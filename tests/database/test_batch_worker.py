@@ -85,7 +85,7 @@ def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, 
     assert sorted(worker.batches[3] + worker.batches[4]) == [*range(8)]
 
 
-def test_job_that_nobody_takes_fails_within_patience_and_is_never_done(group, worker):
+def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker):
     worker.may_take.clear()
     began = time.monotonic()
     job = in_thread(partial(group.do, 1))

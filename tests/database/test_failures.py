@@ -52,8 +52,8 @@ def assert_refused_until_released(server: Server, hold) -> None:
         assert time.monotonic() - began < BOUNDED_S
         assert_refused(answer.result())
     assert server.stats().total == before
-    told = server.register("karim", visit=f"{before}")
-    assert (told.ordinal, told.duplicate) == (before + 1, False)
+    receipt = server.register("karim", visit=f"{before}")
+    assert (receipt.ordinal, receipt.duplicate) == (before + 1, False)
     assert server.database.rows("SELECT count(*) FROM visits") == [(before + 1,)]
 
 
@@ -81,52 +81,52 @@ def held(path: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def postgres_server(mortal_postgres, new_server):
-    return new_server(mortal_postgres.new_database()).start()
+def postgres_server(disposable_postgres, new_server):
+    return new_server(disposable_postgres.new_database()).start()
 
 
-def test_without_postgres_the_last_known_stats_are_shown_as_stale(postgres_server, mortal_postgres):
+def test_without_postgres_the_last_known_stats_are_shown_as_stale(postgres_server, disposable_postgres):
     """Also when it goes before anybody has asked for anything."""
     server = postgres_server
-    mortal_postgres.kill()
+    disposable_postgres.kill()
     try:
         shown = server.stats()
     finally:
-        mortal_postgres.start()
+        disposable_postgres.start()
     assert (shown.stale, shown.total) == (True, 0)
     before = wait_until(lambda: (answer := server.post_visit("ayesha")).ok and answer.json(), "visits are stored")
-    mortal_postgres.kill()
+    disposable_postgres.kill()
     assert_refused(server.post_visit("karim", visit="1"))
     shown = server.stats()
     assert (shown.stale, shown.total, shown.epoch) == (True, 1, before["stats"]["epoch"])
     assert server.get("/readyz").status_code == 503
     assert server.get("/healthz").status_code == 200
-    mortal_postgres.start()
+    disposable_postgres.start()
     assert wait_until(lambda: server.get("/readyz").ok, "ready again")
     assert (server.stats().stale, server.stats().total) == (False, 1)
-    told = server.register("karim", visit="1")
-    assert (told.ordinal, told.duplicate) == (2, False)
+    receipt = server.register("karim", visit="1")
+    assert (receipt.ordinal, receipt.duplicate) == (2, False)
     assert_said(server)
 
 
-def test_server_waits_for_a_database_that_comes_up_later(mortal_postgres, new_server):
-    database = mortal_postgres.new_database()
-    mortal_postgres.kill()
+def test_server_waits_for_a_database_that_comes_up_later(disposable_postgres, new_server):
+    database = disposable_postgres.new_database()
+    disposable_postgres.kill()
     server = new_server(database).launch()
     wait_until(lambda: "database_unreachable" in server.log, "it says what it waits for")
-    mortal_postgres.start()
+    disposable_postgres.start()
     assert server.wait_until_serving().register("ayesha").ordinal == 1
     assert server.log.count("database_unreachable") == 1
     assert "worker_died" not in server.log
 
 
-def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postgres_server, mortal_postgres):
+def test_no_acknowledged_visit_is_lost_when_postgres_and_server_are_killed(postgres_server, disposable_postgres):
     server = postgres_server
     with Crowd([server], VISITS) as crowd:
         crowd.wait_for(VISITS // 3)
-        mortal_postgres.kill()
+        disposable_postgres.kill()
         wait_until(lambda: crowd.refusals, "visits are refused while there is no database")
-        mortal_postgres.start()
+        disposable_postgres.start()
         crowd.wait_for(2 * VISITS // 3)
         wait_until(lambda: "ledger_recovered" in server.log, "a visit is committed again")
         assert_said(server)
@@ -140,11 +140,11 @@ PROVED_BY = "database/test_failures.py::test_without_postgres_the_last_known_sta
 
 
 @pytest.mark.long(proved_by=PROVED_BY)
-def test_frozen_postgres_keeps_nobody_waiting(postgres_server, mortal_postgres):
+def test_frozen_postgres_keeps_no_request_waiting(postgres_server, disposable_postgres):
     """It answers no more, and its connections stay open: nothing tells the server but time."""
     server = postgres_server
     before = server.register("ayesha").stats
-    with ThreadPoolExecutor(1) as clients, mortal_postgres.frozen():
+    with ThreadPoolExecutor(1) as clients, disposable_postgres.frozen():
         began = time.monotonic()
         answer = clients.submit(register_apart(server, "karim"))
         assert server.get("/healthz").ok

@@ -36,7 +36,7 @@ PACES = [
 ]
 
 
-def test_pace_is_foretold_from_the_last_seven_days(site):
+def test_pace_is_predicted_from_the_last_seven_days(site):
     with site.app.test_request_context("/", headers={"Accept-Language": "en"}):
         assert [(visits, days, at_this_pace(visits, days, CLOCK)) for visits, days, _ in PACES] == PACES
     with site.app.test_request_context("/", headers={"Accept-Language": "bn"}):
@@ -56,7 +56,7 @@ def test_dots_are_divisions_and_countries_with_at_least_three_people():
     assert all(0 < dot.x < 960 and 0 < dot.y < 430 for dot in found.countries)
 
 
-def test_map_of_nobody_has_divisions_without_dots():
+def test_map_without_people_has_divisions_without_dots():
     found = people_map({})
     assert found is not None
     assert ([dot.radius for dot in found.divisions], found.countries) == ([0] * 8, [])
@@ -79,7 +79,7 @@ def test_pages_say_the_words_of_the_contract_in_their_order(site, cast):
             assert NAME.findall(page) == names, path
 
 
-def test_empty_site_says_that_nobody_was_there_yet(sqlite_database):
+def test_empty_site_says_that_there_were_no_visits_yet(sqlite_database):
     with Site(sqlite_database.url) as site:
         page = Reader(site).get("/")
     assert "Total Visits 0" in words(page)

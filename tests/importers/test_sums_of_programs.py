@@ -75,7 +75,7 @@ def test_sums_beside_visits_leave_no_gap_and_no_repeat(site):
     assert site.recount() == []
 
 
-def test_several_sites_are_told_apart_by_name_and_not_taken_for_each_other(site):
+def test_several_sites_are_distinguished_by_name(site):
     first, second = plausible(10, 20, 30, 40, 50), plausible(11, 22, 33, 44, 55)
     bring_export(site, "plausible", first)
     with pytest.raises(AnotherSite, match=r"only 0 have the same number.* --site NAME"):

@@ -90,8 +90,8 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         for mailbox.refusal in ("451 later", ""):
             site.services[Outbox].send_all()
             site.time.pass_(minutes=1)
-        told = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
-        assert sorted(told) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
+        messages = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
+        assert sorted(messages) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
         assert "Today's 20 mails to unconfirmed emails are used up." in words(panel(site).get("/admin/health"))
         site.time.pass_(days=1)
         assert (join(site, "tomorrow"), mailed(site)) == (201, 21)

@@ -95,7 +95,7 @@ def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
         reader.send(used, 404)
 
 
-def test_login_from_an_unfamiliar_browser_is_told_and_from_a_familiar_one_not(site, mailbox):
+def test_login_from_an_unfamiliar_browser_is_mailed_and_from_a_familiar_one_not(site, mailbox):
     owner = Reader(site).sign_up("ayesha")
     send(site)
     mailbox.mails.clear()
@@ -138,7 +138,7 @@ def test_invitation_is_mailed_in_the_language_of_the_account(site, mailbox):
     assert "<b>" not in html_of(to_nobody)
 
 
-def test_both_are_told_of_a_changed_email_and_the_new_one_is_to_be_confirmed(site, mailbox):
+def test_changed_email_is_mailed_to_both_and_the_new_one_is_to_be_confirmed(site, mailbox):
     reader = confirmed(site, mailbox, "ayesha", "bn")
     reset = site.client.post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
     assert reset.status_code == 202
@@ -202,7 +202,7 @@ def app(site, mailbox) -> App:
     return app
 
 
-def test_login_in_two_steps_is_told_after_the_second_if_the_browser_is_not_familiar(site, mailbox, app):
+def test_login_in_two_steps_is_mailed_after_the_second_if_the_browser_is_not_familiar(site, mailbox, app):
     token = first_step(site).token
     assert second_step(site, token, "wrong").status_code == 401
     assert news(site, mailbox) == []
@@ -214,18 +214,18 @@ def test_login_in_two_steps_is_told_after_the_second_if_the_browser_is_not_famil
     assert news(site, mailbox) == []
 
 
-def test_login_with_a_passkey_alone_is_told_if_the_browser_is_not_familiar(database, mailbox):
+def test_login_with_a_passkey_alone_is_mailed_if_the_browser_is_not_familiar(database, mailbox):
     with Site(database.url, **{**mailbox.settings(), "PUBLIC_URL": "http://localhost"}) as site:
         person, key = sign_up(site), Authenticator()
         confirm(site, "ayesha")
         options = person.post(f"{PASSKEYS}/options", json={"password": PASSWORD}).json["options"]
         assert person.post(PASSKEYS, json={"credential": key.create(options)}).status_code == 201
         browser = site.app.test_client()
-        for told in (["New login to your account"], []):
+        for subjects in (["New login to your account"], []):
             asked = browser.post(ASK, json={}).json
             body = {"token": asked["token"], "credential": key.get(asked["options"])}
             assert browser.post(SECOND, json=body).status_code == 200
-            assert news(site, mailbox) == told
+            assert news(site, mailbox) == subjects
 
 
 def test_signup_that_has_to_set_up_an_app_is_no_login_from_elsewhere(database, mailbox):
@@ -271,10 +271,10 @@ def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email
 def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(site, mailbox):
     user, boss = sign_up(site), Reader(site).sign_up("boss")
     promote(site, "boss@example.com")
-    for is_told in (True, False):
+    for is_warned in (True, False):
         for role in ("promote", "viewer"):
             page = boss.send(f"/admin/users/{user.id}/{role}", 200)
-            assert ("may be another person's" in words(page)) == is_told
+            assert ("may be another person's" in words(page)) == is_warned
         confirm(site, "ayesha")
 
 

@@ -101,21 +101,21 @@ def found_community(site: Site) -> None:
     site.rows("DELETE FROM sessions")
 
 
-def sign_up_somebody(site: Site) -> None:
+def sign_up_a_user(site: Site) -> None:
     sign_up(site, "ayesha")
     site.rows("DELETE FROM sessions")
 
 
 USES = {  # each alone
     "a visit": lambda site: site.register(),
-    "a user": sign_up_somebody,
+    "a user": sign_up_a_user,
     "a login session": log_in,
     "a community": found_community,
 }
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
-def test_database_in_use_is_refused_unless_told_otherwise(file, empty, use):
+def test_database_in_use_is_refused_unless_forced(file, empty, use):
     use(empty)
     before = everything(empty)
     with pytest.raises(TargetInUse, match="--force"):
@@ -132,7 +132,7 @@ def test_restore_waits_for_no_import(file, empty):
     assert restore(empty, file).total == empty.stats()["totalVisits"]
 
 
-def test_backup_replaces_no_file_unless_told_so(full, tmp_path):
+def test_backup_replaces_no_file_unless_forced(full, tmp_path):
     path = tmp_path / "there"
     path.write_text("precious")
     with pytest.raises(TargetInUse, match="--force"):

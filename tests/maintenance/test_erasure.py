@@ -10,7 +10,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 from support.assertions.ledger import assert_verified
 from support.clients.listener import PlainListener
-from support.clients.worker_connections import desks, only, two_workers
+from support.clients.worker_connections import only, two_workers, worker_connections
 from support.people.accounts import sign_up
 from support.people.communities import site_admin
 from support.people.second_factor import first_step, turn_on
@@ -244,21 +244,23 @@ def test_one_who_is_forgotten_is_active_on_no_worker(server, redis):
             pages[-1].first()
     wait_until(lambda: is_in_redis(redis, "ayesha"), "Redis knows of it")
     assert server.post("/api/visitor/forget", json={"visitorId": "ayesha"}).status_code == 204
-    with desks(server) as each_worker:
-        wait_until(lambda: all(desk.stats().active == 1 for desk in each_worker), "all know that one is active")
+    with worker_connections(server) as each_worker:
+        wait_until(
+            lambda: all(connection.stats().active == 1 for connection in each_worker), "all know that one is active"
+        )
         wait_until(lambda: not is_in_redis(redis, "ayesha"), "Redis knows of it no more")
-        for desk in each_worker:
-            status, said = desk.ask("POST", "/api/visitor/heartbeat", {"visitorId": "ayesha"})
+        for connection in each_worker:
+            status, said = connection.ask("POST", "/api/visitor/heartbeat", {"visitorId": "ayesha"})
             assert (status, said["code"]) == (404, "unknown_visitor")
         for page in pages:
             page.wait_for(lambda shown: shown.active == 1, "the page shows it")
             page.close()
-        assert {desk.stats().active for desk in each_worker} == {1}
+        assert {connection.stats().active for connection in each_worker} == {1}
     assert not is_in_redis(redis, "ayesha")
     assert server.stats().unique == before + 2
 
 
-def test_operator_forgets_somebody_and_the_anonymous_visits_of_the_day_as_well(server, redis):
+def test_operator_forgets_a_visitor_and_their_anonymous_visits_of_the_day(server, redis):
     server.register("nila")
     server.register("nila", anonymous=True)
     before = server.stats()

@@ -86,7 +86,7 @@ class FoldingMachine(RuleBasedStateMachine):
 
     @rule(visitor=visitors)
     def forget(self, visitor: str) -> None:
-        before, told, erasure = self.numbers(), self.insights(), self.site.services[MaintenanceServices].erasure
+        before, figures, erasure = self.numbers(), self.insights(), self.site.services[MaintenanceServices].erasure
         if self.traces(visitor):
             erasure.forget(visitor)
         else:
@@ -94,14 +94,14 @@ class FoldingMachine(RuleBasedStateMachine):
                 erasure.forget(visitor)
         assert not self.traces(visitor)
         assert self.numbers() == before
-        assert self.insights() == told
+        assert self.insights() == figures
 
     def insights(self) -> list[Any]:
         """What reports say of all days, but for rows by `referrer`."""
         insights, today = self.site.services[ReportServices].reports, self.site.services.clock.today()
         everything = [Question(self.first_day, max(today, self.first_day), Scope(each)) for each in (SITE, HERE)]
-        told: list[Any] = [insights.summary(question) for question in everything]
-        return told + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]
+        figures: list[Any] = [insights.summary(question) for question in everything]
+        return figures + [insights.breakdown(question, each, 100) for question in everything for each in DIMENSIONS]
 
     def traces(self, visitor: str) -> list[tuple]:
         """Every row in which the visitor is named."""
@@ -115,9 +115,9 @@ class FoldingMachine(RuleBasedStateMachine):
         assert self.site.recount() == []
         reports, today = self.site.services[PeopleServices].reports, self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))
-        told: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in ROLLUPS}
+        figures: dict[str, Any] = {table: sorted(self.site.rows(f"SELECT * FROM {table}")) for table in ROLLUPS}
         for here in (HERE, THERE):
-            told[here] = (
+            figures[here] = (
                 reports.visitors(here, since, shifted(today, 2)),
                 reports.trend(here, DAILY, since, today),
                 reports.trend(here, HOURLY, shifted(today, -2), today),
@@ -125,7 +125,7 @@ class FoldingMachine(RuleBasedStateMachine):
                 reports.growth(here, 7),
             )
         stats = self.site.stats()
-        return told | {name: stats[name] for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch")}
+        return figures | {name: stats[name] for name in ("totalVisits", "todayVisits", "uniqueVisitors", "epoch")}
 
     def teardown(self) -> None:
         if hasattr(self, "site"):

@@ -115,14 +115,14 @@ def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin,
     assert recounted(site, admin)["agrees"] is True
 
 
-@pytest.mark.parametrize("is_heard_late", [False, True])
-def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, is_heard_late):
-    """`is_heard_late`: what is written is there all the same."""
+@pytest.mark.parametrize("comes_late", [False, True])
+def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admin, pause, monkeypatch, comes_late):
+    """`comes_late`: what is written is there all the same."""
     recounts, away = site.services[MaintenanceServices].recounts, [True] * 3
     write = recounts._database.write
 
     def fail(*said, **named):
-        if away.pop() and is_heard_late:
+        if away.pop() and comes_late:
             write(*said, **named)
         if not away:
             monkeypatch.setattr(recounts._database, "write", write)

@@ -164,7 +164,7 @@ def stored(site: Site) -> list[str]:
     return [agent for (agent,) in site.rows("SELECT user_agent FROM visits ORDER BY id")]
 
 
-def told(site: Site) -> list:
+def summaries(site: Site) -> list:
     insights = site.services[ReportServices].reports
     question = Question(DAYS[0], "2025-12-31")
     return [insights.breakdown(question, each).rows for each in ("browser", "system", "device")]
@@ -174,12 +174,12 @@ def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
     fill_with_agents(site)
-    before, reduce = told(site), site.services[MaintenanceServices].retention.reduce_user_agents
+    before, reduce = summaries(site), site.services[MaintenanceServices].retention.reduce_user_agents
     reduce()
     assert stored(site) == ["curl (desktop)", SHORT, PHONE, SHORT, PHONE]
-    assert told(site) == before
+    assert summaries(site) == before
     site.time.pass_(days=29)
     reduce()
     assert stored(site) == ["curl (desktop)", SHORT, SHORT, SHORT, SHORT]
-    assert told(site) == before
+    assert summaries(site) == before
     assert site.recount() == []

@@ -53,5 +53,5 @@ def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
         for each, starting_total in ((site, 4000), (other, 0)):
             each.services[MaintenanceServices].total.set_total(OPERATOR, 6000, "STARTING_TOTAL")
             assert data(each).starting_total == starting_total
-    told = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
-    assert told == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]
+    adjustments = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
+    assert adjustments == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]

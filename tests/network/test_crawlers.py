@@ -66,7 +66,7 @@ PEOPLE = {
 }
 
 
-def test_declared_crawlers_are_crawlers_and_nobody_else_is_taken_for_one():
+def test_declared_crawlers_alone_are_crawlers():
     assert [name for name, user_agent in CRAWLERS.items() if not is_bot(user_agent)] == []
     assert [name for name, user_agent in PEOPLE.items() if is_bot(user_agent)] == []
     assert not is_bot(None)
@@ -92,7 +92,7 @@ def test_crawlers_are_counted_and_flagged_unless_it_is_said_otherwise(site):
         assert flags(site)[-1] is flag, "the header tells where the body does not"
 
 
-def test_crawler_that_is_ignored_is_told_the_numbers_and_counted_nowhere(site):
+def test_crawler_that_is_ignored_gets_the_numbers_and_is_counted_nowhere(site):
     site.settings["BOT_POLICY"] = "ignore"
     site.restart()
     site.register("ayesha", userAgent=CHROME)

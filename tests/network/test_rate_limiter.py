@@ -43,7 +43,7 @@ def test_minute_is_over_when_it_was_said_to_be(now):
     assert not rate.use("ayesha").is_exceeded
 
 
-def test_many_names_fill_no_memory_and_set_nobody_free(monkeypatch, now):
+def test_many_names_fill_no_memory_and_lift_no_limit(monkeypatch, now):
     monkeypatch.setattr(rate_limiter, "MOST_KEYS", 100)
     rate = Rate(2)
     for _ in range(3):
@@ -153,8 +153,8 @@ def test_use_that_is_taken_back_may_be_used_again():
     assert rate.use_address(of_prefix(0), "ayesha").is_exceeded
 
 
-def test_tightest_of_the_levels_is_told():
+def test_tightest_of_the_levels_is_reported():
     rate = Rate(LIMIT)
-    told = [rate.use_address(of_prefix(n)) for n in range(4 * LIMIT)]
-    assert [(each.limit, each.left) for each in told[:2]] == [(LIMIT, LIMIT - 1)] * 2
-    assert [(each.limit, each.left) for each in told[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]
+    uses = [rate.use_address(of_prefix(n)) for n in range(4 * LIMIT)]
+    assert [(each.limit, each.left) for each in uses[:2]] == [(LIMIT, LIMIT - 1)] * 2
+    assert [(each.limit, each.left) for each in uses[-2:]] == [(4 * LIMIT, 1), (4 * LIMIT, 0)]

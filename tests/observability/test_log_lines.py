@@ -60,20 +60,20 @@ def test_a_visit_is_followed_to_its_broadcast(server):
     with WebSocket(server.port) as page:
         page.event()
         answer = server.post_visit("ayesha")
-        told = answer.json()
+        counts = answer.json()
         visit = wait_for_line(server, "visit_registered", request=answer.headers["X-Request-Id"])
-        assert (visit["ordinal"], visit["duplicate"]) == (str(told["visit"]["ordinal"]), "False")
+        assert (visit["ordinal"], visit["duplicate"]) == (str(counts["visit"]["ordinal"]), "False")
         request = wait_for_line(server, "request", request=visit["request"])
         assert (request["route"], request["status"]) == ("/api/visitor/register", "200")
         shown = page.event()["stats"]
-        assert shown["totalVisits"] >= told["visit"]["ordinal"]
+        assert shown["totalVisits"] >= counts["visit"]["ordinal"]
         wait_for_line(server, "broadcast", room="stats", revision=shown["revision"], clients=1)
         broadcasts = [int(line["revision"]) for line in lines(server, "broadcast", room="stats")]
     (first,) = [each for each in broadcasts if each >= int(visit["revision"])][:1]
     assert first == shown["revision"]
 
 
-def test_sockets_are_told_of_as_they_come_and_go_or_are_refused(server):
+def test_sockets_are_logged_as_they_come_and_go_or_are_refused(server):
     founder = Member(server)
     community = founder.found()
     with PlainMember(server.port, community, founder.token):
@@ -105,19 +105,19 @@ def test_sockets_of_one_address_do_not_fill_the_log(server):
         with kind(server.port, f"X-Forwarded-For: {address}") as socket:
             assert socket.is_answered()
 
-    def told() -> list[int]:
+    def counts() -> list[int]:
         return [server.log.count(each) for each in ("socket_opened", "socket_closed", ADDRESS)]
 
     def ended() -> float:
         return float(re.search(r"^koyjabo_connection_duration_seconds_count (\S+)", server.metrics(), re.MULTILINE)[1])
 
-    before, counted = told(), ended()
+    before, counted = counts(), ended()
     for number in range(20):
         open_and_close(ADDRESS, (WebSocket, SocketIO)[number % 2])
     wait_until(lambda: ended() - counted == 20, "the metrics count all of them")
-    assert [now - then for now, then in zip(told(), before, strict=True)] == [3, 3, 0]
+    assert [now - then for now, then in zip(counts(), before, strict=True)] == [3, 3, 0]
     open_and_close("203.0.113.78", WebSocket)
-    wait_until(lambda: told()[1] - before[1] == 4, "another address has lines of its own")
+    wait_until(lambda: counts()[1] - before[1] == 4, "another address has lines of its own")
 
 
 def refused_in(server) -> float:
@@ -144,7 +144,7 @@ def test_nothing_personal_is_written_down(new_server, sqlite_database):
     assert events <= in_text(server)
 
 
-def test_worker_that_cannot_begin_is_told_of_in_the_same_way(new_server, sqlite_database, tmp_path):
+def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_database, tmp_path):
     server = new_server(sqlite_database)
     server.program = written(tmp_path, BROKEN_WORKER)
     server.launch()

@@ -67,9 +67,9 @@ def test_alerts_ask_for_metrics_and_labels_that_there_are():
 
 def test_scrape_has_every_metric(site):
     text = site.client.get("/metrics", headers=SCRAPER).text
-    told = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
+    names = set(re.findall(r"^# TYPE (\S+) ", text, re.MULTILINE))
     here = {name.removesuffix("_total") for name, _, _ in all_names()} - {"koyjabo_redis_up"}  # there is none
-    assert {name.removesuffix("_total") for name in told} == here
+    assert {name.removesuffix("_total") for name in names} == here
 
 
 def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
@@ -92,7 +92,7 @@ def test_present_state_is_there(site):
     assert found["koyjabo_build_info", f"{VERSION} (Python {platform.python_version()})"] == 1
 
 
-def told_by(metrics: Metrics) -> dict[tuple[str, str], float]:
+def values_of(metrics: Metrics) -> dict[tuple[str, str], float]:
     return values(text_string_to_metric_families(metrics.text().decode()))
 
 
@@ -106,7 +106,7 @@ def test_kinds_of_errors_have_an_end(metrics):
     for number in range(MOST_KINDS + 30):
         metrics.error(f"kind_{number}")
     metrics.error("kind_0")
-    found = told_by(metrics)
+    found = values_of(metrics)
     assert found["koyjabo_errors_total", "kind_0"] == 2
     assert found["koyjabo_errors_total", "other"] == 30
     assert sum(name == "koyjabo_errors_total" for name, _ in found) == MOST_KINDS + 1
@@ -115,13 +115,13 @@ def test_kinds_of_errors_have_an_end(metrics):
 def test_what_is_no_word_is_no_kind_of_error(metrics):
     for said in ("", "two words", "ঢাকা", "x" * 51, 'a"b'):
         metrics.error(said)
-    assert told_by(metrics)["koyjabo_errors_total", "other"] == 5
+    assert values_of(metrics)["koyjabo_errors_total", "other"] == 5
 
 
 def test_events_that_there_are_not_are_counted_together(metrics):
     for made_up in ("one", "two", "x" * 1000):
         metrics.received(made_up)
-    found = told_by(metrics)
+    found = values_of(metrics)
     assert found["koyjabo_messages_received_total", "other"] == 3
     assert {label for name, label in found if name == "koyjabo_messages_received_total"} == {
         *("ping", "request_count", "join", "leave", "other")
@@ -157,15 +157,15 @@ def test_without_a_token_this_machine_alone_reads_them_in_development_alone(sqli
             assert site.client.get("/metrics", headers={header: "192.0.2.7"}).status_code == 403, header
 
 
-def told(folder: Path, place: int, look: dict) -> Gauges:
+def names(folder: Path, place: int, look: dict) -> Gauges:
     gauges = Gauges(str(folder), str(place), lambda: look)
     gauges.write()
     return gauges
 
 
 def test_values_of_workers_are_put_together_as_each_is_meant_without_those_that_are_gone(tmp_path):
-    told(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
-    second = told(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
+    names(tmp_path, 0, {COMMUNITIES.name: {"a": 2, "b": 1}, OLDEST.name: {"": 0.5}, DATABASE.name: {"": 0}})
+    second = names(tmp_path, 1, {COMMUNITIES.name: {"a": 3}, OLDEST.name: {"": 0.1}, DATABASE.name: {"": 1}})
     found = values(second.collect())
     assert (found[COMMUNITIES.name, "a"], found[COMMUNITIES.name, "b"]) == (5, 1)
     assert (found[OLDEST.name, ""], found[DATABASE.name, ""]) == (0.5, 0)

@@ -61,8 +61,8 @@ def test_broadcast_is_measured_from_its_commit(workers):
     with WebSocket(workers.port) as page:
         page.event()
         before = scraped(workers)
-        told = workers.register("karim").ordinal
-        while page.event()["stats"]["totalVisits"] < told:
+        ordinal = workers.register("karim").ordinal
+        while page.event()["stats"]["totalVisits"] < ordinal:
             pass
         after = wait_until(lambda: (now := scraped(workers))[name] > before[name] and now, "it is measured")
     assert 0 <= after["koyjabo_commit_to_client_seconds_sum"] - before["koyjabo_commit_to_client_seconds_sum"] < 5

@@ -83,7 +83,7 @@ def test_account_is_disabled_and_enabled(site, admin, scene):
     assert try_login(site, "babul").status_code == 200
 
 
-def test_nobody_disables_themselves(site, admin):
+def test_own_account_cannot_be_disabled(site, admin):
     path = f"/admin/users/{id_of(site, 'rani')}"
     assert f'action="{path}/disable"' not in admin.get(path)
     assert 'role="alert">You cannot disable your own account.' in admin.confirm(f"{path}/disable", 403)

@@ -44,15 +44,15 @@ def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, life):
     marks = life.ayesha.id, life.ayesha.email, "Ayesha"
     assert tables_with(site, *marks) == tables_of_users()
     assert site.recount() == []
-    before, told = figures(life), []
-    site.services.signals.access_revoked.connect(told.append, weak=False)
+    before, revoked = figures(life), []
+    site.services.signals.access_revoked.connect(revoked.append, weak=False)
     (version,) = site.rows("SELECT version FROM access_version")[0]
     answer = delete(life)
     assert (answer.status_code, answer.data) == (204, b"")
     assert tables_with(site, *marks) == set()
     assert site.recount() == []
     assert figures(life) == before
-    assert (set(told), site.rows("SELECT version FROM access_version")) == ({life.ayesha.id}, [(version + 1,)])
+    assert (set(revoked), site.rows("SELECT version FROM access_version")) == ({life.ayesha.id}, [(version + 1,)])
     assert_error(life.ayesha.get(ME), 401, "invalid_token")
     assert (life.ayesha.renew().status_code, try_login(site).status_code, delete(life).status_code) == (401, 401, 401)
     columns = "actor_id, actor, target_kind, target_id, target, details, place"
@@ -127,7 +127,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
                 karim = sign_up(site, "karim")
 
 
-def test_visit_that_was_on_its_way_is_nobodys(site, life):
+def test_visit_that_was_on_its_way_has_no_owner(site, life):
     """It is committed after the account is gone."""
 
     def arrive(user_id: str) -> None:

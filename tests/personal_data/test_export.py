@@ -55,10 +55,10 @@ def test_rows_are_those_of_the_account(site, life, exported):
     assert list(exported) == ["exported_at", "account", *(section.name for section in SECTIONS)]
     assert [name for name, rows in exported.items() if not rows] == []
     account = exported["account"]
-    told = {"name": NAME, "role": "member", "weekly_report": True, "unused_recovery_codes": 10}
-    told |= {"id": life.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
-    told |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
-    assert account == told | {name: account[name] for name in ("second_factor_at", "language")}
+    expected = {"name": NAME, "role": "member", "weekly_report": True, "unused_recovery_codes": 10}
+    expected |= {"id": life.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
+    expected |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
+    assert account == expected | {name: account[name] for name in ("second_factor_at", "language")}
     roles = {each["name"]: each["role"] for each in exported["memberships"]}
     assert roles == {"Banani": "moderator", "Mirpur 10": "admin"}
     assert [each["name"] for each in exported["founded_communities"]] == ["Mirpur 10"]
@@ -78,7 +78,7 @@ def test_rows_are_those_of_the_account(site, life, exported):
     assert rows == [(life.ayesha.id, "user.export")]
 
 
-def test_no_secret_is_told(site, life, exported):
+def test_no_secret_is_exported(site, life, exported):
     text = json.dumps(exported)
     stored = [site.rows(f"SELECT {column} FROM {table}") for column, table in SECRETS.items()]
     named = ("password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")

@@ -62,28 +62,30 @@ CALLS: dict[str, dict[str, Any]] = {
 }
 
 
-def assert_all_heard(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
+def assert_all_received(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
     """`program` makes each of CALLS; both sockets in the room of each are told what it says."""
-    before = {each: len(each.heard) for listeners in sockets for each in listeners}
+    before = {each: len(each.received) for listeners in sockets for each in listeners}
     done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
     assert done.returncode == 0, done.stderr
-    for call, told in CALLS.items():
-        is_dashboard = told["type"] == "dashboard_update"  # of which the server tells its own, too
-        expected = {**told, **({"data": {**DATA, "community_id": community}} if is_dashboard else {})}
-        for listener in sockets[0 if "count" in told else 1]:
-            wait_until(partial(has_heard, listener, before[listener], expected, community), call)
+    for call, event in CALLS.items():
+        is_dashboard = event["type"] == "dashboard_update"  # of which the server tells its own, too
+        expected = {**event, **({"data": {**DATA, "community_id": community}} if is_dashboard else {})}
+        for listener in sockets[0 if "count" in event else 1]:
+            wait_until(partial(has_received, listener, before[listener], expected, community), call)
 
 
-def has_heard(listener: CommunityListener, after: int, expected: dict[str, Any], community: str) -> bool:
-    events = [heard.event for heard in listener.heard[after:] if {**heard.event, **expected} == heard.event]
+def has_received(listener: CommunityListener, after: int, expected: dict[str, Any], community: str) -> bool:
+    events = [
+        received.event for received in listener.received[after:] if {**received.event, **expected} == received.event
+    ]
     return any(each["timestamp"].endswith("Z") and community in json.dumps(each) for each in events)
 
 
-def test_what_is_broadcast_with_redis_url_alone_is_heard_and_the_next_real_change_is_told_right(
+def test_broadcast_with_redis_url_alone_arrives_and_the_next_real_change_is_right(
     server, redis, founder, community, sockets
 ):
     program = f"{IMPORT}c = {community!r}\nCALLS\n{NOTHING_ELSE}"
-    assert_all_heard(sockets, community, program, REDIS_URL=redis.url)
+    assert_all_received(sockets, community, program, REDIS_URL=redis.url)
     other = Member(server).join(community)
     with PlainMember(server.port, community, other.token) as joiner:
         assert joiner.wait_for_count(2)

@@ -7,13 +7,13 @@ import json
 import pytest
 from flask_socketio import SocketIO
 from support.clients.worker_connections import (
-    assert_heard_at_once,
     assert_never_fell,
-    desks,
+    assert_received_at_once,
     flat,
     pages,
     two_workers,
     wait_until_same,
+    worker_connections,
 )
 from support.programs.processes import wait_until
 
@@ -97,7 +97,7 @@ def value(state):
     return {"method": "emit", "event": VALUE, "room": "stats", "data": [state], "host_id": "another"}
 
 
-def overhear_state(server, redis):
+def capture_state(server, redis):
     """What a worker says to the others after a visit."""
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(CHANNEL)
@@ -113,33 +113,33 @@ def _state_with(total, message):
 
 def assert_works(server, redis, *messages):
     """After `messages`, a visit to each worker is answered and heard everywhere, and no page sees a number fall."""
-    with desks(server) as each_worker, pages(server) as open_pages:
+    with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").ordinal
         for message in messages:
             publish(redis, message)
-        assert_heard_at_once(each_worker, flat(open_pages), visits=6)
+        assert_received_at_once(each_worker, flat(open_pages), visits=6)
         wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == before + 6)
         for page in flat(open_pages):
             assert_never_fell(page)
 
 
-def test_what_another_process_emits_reaches_both_kinds_on_both_workers_as_told(server, outside):
-    told = [{"type": "notice", "number": number, "text": "কই যাবো"} for number in range(5)]
+def test_emits_of_another_process_reach_both_kinds_on_both_workers_unchanged(server, outside):
+    notices = [{"type": "notice", "number": number, "text": "কই যাবো"} for number in range(5)]
     shown = server.register("ayesha").stats.raw
     newer = shown | {"totalVisitors": 9000, "totalVisits": 9000, "revision": shown["revision"] + 60_000}
     with pages(server) as open_pages:
-        for each in told:
+        for each in notices:
             outside.emit("notice", each, to="stats")
         outside.emit("visitor_update", {"type": "visitor_update", "stats": newer}, to="stats")
         for page in flat(open_pages):
             assert page.wait_for_total(9000).raw == newer
-            assert [heard.event for heard in page.of_type("notice")] == told
+            assert [received.event for received in page.of_type("notice")] == notices
 
 
-def test_rubbish_on_the_channel_harms_nobody(server, redis):
+def test_rubbish_on_the_channel_is_ignored(server, redis):
     assert_works(server, redis, *RUBBISH.values())
 
 
-def test_nonsense_said_as_a_workers_state_harms_nobody(server, redis):
-    good = overhear_state(server, redis)
+def test_nonsense_as_a_workers_state_is_ignored(server, redis):
+    good = capture_state(server, redis)
     assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()))

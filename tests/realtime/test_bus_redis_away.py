@@ -7,13 +7,13 @@ from statistics import fmean
 
 import pytest
 from support.clients.worker_connections import (
-    assert_heard_at_once,
     assert_never_fell,
-    desks,
+    assert_received_at_once,
     flat,
     pages,
     two_workers,
     wait_until_same,
+    worker_connections,
 )
 from support.programs.processes import wait_until
 
@@ -24,62 +24,66 @@ BACK_S = NOTICED_S = 20.0
 LOOKS, LOOK_S = 30, 0.05
 
 
-def redis_answers(desk) -> bool:
-    return desk.ask("GET", "/readyz")[1]["checks"]["redis"]["ok"]
+def redis_answers(connection) -> bool:
+    return connection.ask("GET", "/readyz")[1]["checks"]["redis"]["ok"]
 
 
 def visit_each_in_turn(each_worker, open_pages, visits: int, name: str) -> int:
     """A worker's own pages hear at once, those of the other by its pulse; Redis delays nothing. Returns the total."""
-    heard_s: list[float] = []
-    for desk in each_worker:
-        desk.took_s.clear()
+    received_s: list[float] = []
+    for connection in each_worker:
+        connection.took_s.clear()
     for number in range(visits):
         which = number % 2
-        told = each_worker[which].register(f"{name}-{number}")
+        receipt = each_worker[which].register(f"{name}-{number}")
         for page in open_pages[which]:
             began = time.monotonic()
-            page.wait_for(lambda stats, told=told: stats.total >= told.ordinal, "own visit")
-            heard_s.append(time.monotonic() - began)
-        assert each_worker[1 - which].stats().total >= told.ordinal
+            page.wait_for(lambda stats, receipt=receipt: stats.total >= receipt.ordinal, "own visit")
+            received_s.append(time.monotonic() - began)
+        assert each_worker[1 - which].stats().total >= receipt.ordinal
     for page in flat(open_pages):
-        page.wait_for(lambda stats: stats.total == told.ordinal, "the other's visit")
-    for took_s in (heard_s, *(desk.took_s for desk in each_worker)):
+        page.wait_for(lambda stats: stats.total == receipt.ordinal, "the other's visit")
+    for took_s in (received_s, *(connection.took_s for connection in each_worker)):
         assert fmean(took_s) < AT_MOST_S, took_s
-    return told.ordinal
+    return receipt.ordinal
 
 
-def assert_it_says_so(desk) -> None:
-    wait_until(lambda: not redis_answers(desk), "it says that Redis is away", NOTICED_S)
+def assert_it_says_so(connection) -> None:
+    wait_until(lambda: not redis_answers(connection), "it says that Redis is away", NOTICED_S)
     for _ in range(LOOKS):  # over more than a second, in which the worker tries everything that it sends
-        assert not redis_answers(desk)
+        assert not redis_answers(connection)
         time.sleep(LOOK_S)
-    assert desk.status("/readyz") == 503
-    assert desk.ask("GET", "/readyz")[1]["checks"]["database"]["ok"] is True
-    assert desk.status("/healthz") == 200
+    assert connection.status("/readyz") == 503
+    assert connection.ask("GET", "/readyz")[1]["checks"]["database"]["ok"] is True
+    assert connection.status("/healthz") == 200
 
 
 @pytest.mark.parametrize("failure", ["freeze", pytest.param("kill", marks=pytest.mark.long)])
-def test_redis_away_delays_no_request_and_no_push(new_server, sqlite_database, mortal_redis, failure):
+def test_redis_away_delays_no_request_and_no_push(new_server, sqlite_database, disposable_redis, failure):
     """At the start of a server, and later; after each return all show the same."""
-    come_back = {"freeze": mortal_redis.thaw, "kill": mortal_redis.start}
-    mortal_redis.kill()
-    server = two_workers(new_server(sqlite_database, REDIS_URL=mortal_redis.url))
-    with desks(server) as each_worker, pages(server) as open_pages:
+    come_back = {"freeze": disposable_redis.thaw, "kill": disposable_redis.start}
+    disposable_redis.kill()
+    server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))
+    with worker_connections(server) as each_worker, pages(server) as open_pages:
         for how in ("kill", failure):
             active = each_worker[0].stats().active
-            if mortal_redis.running:
-                getattr(mortal_redis, how)()
+            if disposable_redis.running:
+                getattr(disposable_redis, how)()
             total = visit_each_in_turn(each_worker, open_pages, 10, f"{how}-{active}")
-            for desk in each_worker:
-                assert_it_says_so(desk)
-            assert {desk.stats().active for desk in each_worker} == {active + 5}, "each knows its own"
+            for connection in each_worker:
+                assert_it_says_so(connection)
+            assert {connection.stats().active for connection in each_worker} == {active + 5}, "each knows its own"
             come_back[how]()
             all_of_it = total, active + 10
             wait_until_same(
                 flat(open_pages), each_worker, BACK_S, lambda stats, all=all_of_it: (stats.total, stats.active) == all
             )
-            for desk in each_worker:
-                wait_until(lambda desk=desk: desk.status("/readyz") == 200, "it says that Redis is back", BACK_S)
-            assert_heard_at_once(each_worker, flat(open_pages))
+            for connection in each_worker:
+                wait_until(
+                    lambda connection=connection: connection.status("/readyz") == 200,
+                    "it says that Redis is back",
+                    BACK_S,
+                )
+            assert_received_at_once(each_worker, flat(open_pages))
         for page in flat(open_pages):
             assert_never_fell(page)

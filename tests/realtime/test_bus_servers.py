@@ -11,15 +11,15 @@ from support.clients.concurrent_registrations import Crowd
 from support.clients.listener import BOTH_KINDS, SocketioListener
 from support.clients.worker_connections import (
     WEBSOCKET,
-    Desk,
-    assert_heard_at_once,
+    WorkerConnection,
     assert_never_fell,
-    desks,
+    assert_received_at_once,
     flat,
     only,
     pages,
     two_workers,
     wait_until_same,
+    worker_connections,
     worker_of,
 )
 from support.databases.database import SqliteDatabase
@@ -33,7 +33,7 @@ SOON_S = 15
 def open_at(servers):
     """A connection for HTTP and a page of each kind at each server, which has one worker."""
     with ExitStack() as stack:
-        each = [stack.enter_context(Desk(server)) for server in servers]
+        each = [stack.enter_context(WorkerConnection(server)) for server in servers]
         found = [[stack.enter_context(kind(server.port)) for kind in BOTH_KINDS] for server in servers]
         for page in flat(found):
             page.first()
@@ -45,10 +45,10 @@ def two_servers(new_server, database, **settings):
     return [server.wait_until_serving() for server in servers]
 
 
-def test_two_servers_on_one_database_and_one_redis_are_like_one(new_server, database, mortal_redis):
-    joined = two_servers(new_server, database, REDIS_URL=mortal_redis.url)
+def test_two_servers_on_one_database_and_one_redis_are_like_one(new_server, database, disposable_redis):
+    joined = two_servers(new_server, database, REDIS_URL=disposable_redis.url)
     with open_at(joined) as (each_server, open_pages):
-        assert_heard_at_once(each_server, flat(open_pages))
+        assert_received_at_once(each_server, flat(open_pages))
         with Crowd(joined, visits=100, visitors=50, seed=31) as crowd:
             pass
         assert_exact(crowd, joined[0], visits=100, before=10)
@@ -57,23 +57,23 @@ def test_two_servers_on_one_database_and_one_redis_are_like_one(new_server, data
             assert_never_fell(page)
 
 
-def test_pages_of_another_server_on_the_database_hear_by_its_pulse_without_any_redis(new_server, database):
+def test_pages_of_another_server_on_the_database_are_updated_by_its_pulse_without_any_redis(new_server, database):
     separate = two_servers(new_server, database)
     with open_at(separate) as (each_server, open_pages):
         for number in range(4):
-            told = each_server[number % 2].register("ayesha")
+            receipt = each_server[number % 2].register("ayesha")
             for page in flat(open_pages):
-                page.wait_for(lambda stats, told=told: stats.total == told.ordinal, "any visit")
+                page.wait_for(lambda stats, receipt=receipt: stats.total == receipt.ordinal, "any visit")
         for page in flat(open_pages):
             assert_never_fell(page)
 
 
-def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_server, tmp_path, mortal_redis):
+def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_server, tmp_path, disposable_redis):
     """Redis has databases, but its channels are the same in all of them."""
     sites = [
         new_server(
             SqliteDatabase.migrated(tmp_path / f"site-{number}.db"),
-            REDIS_URL=mortal_redis.url.removesuffix("0") + str(number),
+            REDIS_URL=disposable_redis.url.removesuffix("0") + str(number),
             STARTING_TOTAL=start,
         ).start()
         for number, start in ((2, 4000), (3, 0))
@@ -89,15 +89,15 @@ def test_sites_of_their_own_on_one_redis_server_keep_their_own_numbers(new_serve
                 assert_never_fell(page)
 
 
-def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, mortal_redis):
+def test_total_set_by_hand_is_on_every_page_of_both_workers_soon(new_server, sqlite_database, disposable_redis):
     """A lower one, of a new epoch."""
-    server = two_workers(new_server(sqlite_database, REDIS_URL=mortal_redis.url, STARTING_TOTAL=4000))
-    with desks(server) as each_worker, pages(server) as open_pages:
+    server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url, STARTING_TOTAL=4000))
+    with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").stats
         assert server.koyjabo("total", "set", "1", "--new-epoch").returncode == 0
         for page in flat(open_pages):
             page.wait_for(lambda stats: stats.epoch > before.epoch and stats.total == 1, "the new total", SOON_S)
-        assert [desk.stats().total for desk in each_worker] == [1, 1]
+        assert [connection.stats().total for connection in each_worker] == [1, 1]
         assert each_worker[1].register("ayesha").ordinal == 2
         for page in flat(open_pages):
             page.wait_for(lambda stats: stats.epoch > before.epoch and stats.total == 2, "the next visit")
@@ -117,18 +117,18 @@ def server(module_servers, module_database, redis):
     return two_workers(module_servers(module_database, REDIS_URL=redis.url))
 
 
-def test_visit_of_somebody_active_is_one_event_on_each_socket_and_the_same_json(server):
-    with desks(server) as each_worker, pages(server, of_each=2) as open_pages:
-        for desk in each_worker:
-            told = desk.register("ayesha")
-        wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == told.ordinal)
-        heard = [len(page.updates) for page in flat(open_pages)]
-        first = told.ordinal + 1
+def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_json(server):
+    with worker_connections(server) as each_worker, pages(server, of_each=2) as open_pages:
+        for connection in each_worker:
+            receipt = connection.register("ayesha")
+        wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
+        received = [len(page.updates) for page in flat(open_pages)]
+        first = receipt.ordinal + 1
         for number in range(10):
-            told = each_worker[number % 2].register("ayesha")
+            receipt = each_worker[number % 2].register("ayesha")
             for page in flat(open_pages):
-                page.wait_for_total(told.ordinal)
-        later = [page.updates[already:] for page, already in zip(flat(open_pages), heard, strict=True)]
+                page.wait_for_total(receipt.ordinal)
+        later = [page.updates[already:] for page, already in zip(flat(open_pages), received, strict=True)]
         for shown in later:
             assert [stats.total for stats in shown] == list(range(first, first + 10))
         for of_worker in (later[:4], later[4:]):
@@ -139,10 +139,10 @@ def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(ser
     """In the middle of a crowd, whichever worker takes the connection."""
     before, workers = server.stats().total, server.workers()
     answered = Counter()
-    with desks(server) as each_worker, Crowd([server], visits=150, clients=4, seed=21) as crowd:
+    with worker_connections(server) as each_worker, Crowd([server], visits=150, clients=4, seed=21) as crowd:
         for number in range(50):
             ordinal = each_worker[number % 2].register("reader", visit=f"read-{number}").ordinal
-            with Desk(server) as asked:
+            with WorkerConnection(server) as asked:
                 assert asked.stats().total >= ordinal
                 answered[worker_of(workers, asked.address)] += 1
     assert crowd.surprises == []
@@ -155,9 +155,13 @@ def test_no_new_connection_is_shown_less_than_was_acknowledged_by_any_worker(ser
 
 def test_every_worker_refuses_polling_with_a_reason_and_serves_websockets(server):
     for worker in server.workers():
-        with only(server, worker), SocketioListener(server.port, transports=WEBSOCKET) as page, Desk(server) as desk:
+        with (
+            only(server, worker),
+            SocketioListener(server.port, transports=WEBSOCKET) as page,
+            WorkerConnection(server) as connection,
+        ):
             assert page.transport == "websocket"
             assert page.first().total == page.ask("request_count")["stats"]["totalVisits"]
-            status, reason = desk.ask("GET", "/socket.io/?EIO=4&transport=polling")
+            status, reason = connection.ask("GET", "/socket.io/?EIO=4&transport=polling")
             assert status == 400
             assert "transport" in reason.lower()

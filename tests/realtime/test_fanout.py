@@ -40,7 +40,7 @@ class Plain:
         self.frames.append(data)
 
     @property
-    def heard(self):
+    def received(self):
         """The events, as objects."""
         return [json.loads(payload(each)) for each in self.frames]
 
@@ -49,7 +49,7 @@ class Connected(Plain):
     """A Socket.IO client with a connection of ours."""
 
     @property
-    def heard(self):
+    def received(self):
         packets = [payload(each) for each in self.frames]
         assert all(packet.startswith("42[") for packet in packets)
         return [json.loads(packet[2:])[1] for packet in packets]
@@ -113,7 +113,7 @@ def test_present_value_and_every_event_reach_every_kind_of_client_as_the_same_js
     world.fanout.emit(UPDATE, update(2, place="ঢাকা"), room=ROOM)
     for revision in (2, 1):  # which was heard, or is older
         world.fanout.emit(UPDATE, update(revision), room=ROOM)
-    assert plain.heard == connected.heard == polled(world) == [update(1), update(2, place="ঢাকা")]
+    assert plain.received == connected.received == polled(world) == [update(1), update(2, place="ঢাকা")]
 
 
 def test_one_broadcast_is_one_json_encoding_however_many_listen(world, members, monkeypatch):

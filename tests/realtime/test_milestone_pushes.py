@@ -34,13 +34,13 @@ def server(module_servers, module_sqlite_database, redis):
     return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url, MILESTONES=MILESTONES))
 
 
-def told(page) -> list[tuple[int, int]]:
+def milestones_of(page) -> list[tuple[int, int]]:
     """(milestone, total) of each event with one."""
-    events = [heard.event for heard in page.of_type("visitor_update")]
+    events = [received.event for received in page.of_type("visitor_update")]
     return [(each["milestone"], each["stats"]["totalVisits"]) for each in events if "milestone" in each]
 
 
-def test_all_pages_of_two_workers_hear_of_it_once_and_those_that_come_later_do_not(server):
+def test_all_pages_of_two_workers_receive_it_once_and_later_ones_do_not(server):
     """Also where its push was never sent, because the worker was killed after its commit."""
     total = server.stats().total + VISITS
     with ExitStack() as stack:
@@ -61,17 +61,17 @@ def test_all_pages_of_two_workers_hear_of_it_once_and_those_that_come_later_do_n
         for page in (*pages, late):
             page.wait_for_total(total)
         for page in pages:
-            milestones, totals = zip(*told(page), strict=True)
+            milestones, totals = zip(*milestones_of(page), strict=True)
             assert set(milestones) <= {2, 100, 150}
             assert sorted(set(milestones)) == list(milestones)
             first_over_150 = min(stats.total for stats in page.updates if stats.total >= 150)
             assert (milestones[-1], totals[-1]) == (150, first_over_150)
-        assert told(late) == []
+        assert milestones_of(late) == []
         commit_as_a_killed_worker(server, 400 - total)
         for page in (*pages, late):
             page.wait_for_total(400)
-            assert told(page)[-1] == (400, 400)
-        assert len(told(late)) == 1
+            assert milestones_of(page)[-1] == (400, 400)
+        assert len(milestones_of(late)) == 1
 
 
 def commit_as_a_killed_worker(server, visits: int) -> None:
@@ -82,7 +82,7 @@ def commit_as_a_killed_worker(server, visits: int) -> None:
     killed.close()
 
 
-def test_members_of_a_community_hear_of_its_own(server):
+def test_members_of_a_community_receive_its_own(server):
     founder = Member(server)
     community = founder.found()
     with ExitStack() as stack:
@@ -95,7 +95,7 @@ def test_members_of_a_community_hear_of_its_own(server):
             founder.visit("visitor", community)
             for page in pages:
                 page.wait_for(lambda stats, ordinal=ordinal: stats.total == ordinal, "the visit")
-        assert [told(page) for page in pages] == [[(2, 2)], [(2, 2)]]
+        assert [milestones_of(page) for page in pages] == [[(2, 2)], [(2, 2)]]
         assert [page.next_of_type("visitor_update").keys() for page in pages] == [{"type", "community_id", "stats"}] * 2
 
 

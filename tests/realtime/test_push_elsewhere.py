@@ -64,16 +64,16 @@ def test_midnight_and_the_end_of_a_window_are_pushed_and_nothing_is_when_nothing
 # The test client of Flask-SocketIO.
 
 
-def test_test_client_hears_the_first_event_and_every_change(site):
+def test_test_client_receives_the_first_event_and_every_change(site):
     page = socketio.test_client(site.app)
     assert page.is_connected()
     first = page.get_received()
     assert [event["name"] for event in first] == ["visitor_update"]
     assert first[0]["args"] == [{"type": "visitor_update", "stats": site.stats(), "last": None}]
     stats = site.register().stats
-    heard = []
-    wait_until(lambda: heard.extend(page.get_received()) or heard, "the change", 5)
-    assert [event["args"][0]["stats"] for event in heard] == [stats]
+    received = []
+    wait_until(lambda: received.extend(page.get_received()) or received, "the change", 5)
+    assert [event["args"][0]["stats"] for event in received] == [stats]
     page.disconnect()
     assert not page.is_connected()
 
@@ -111,15 +111,15 @@ def test_plain_upgrade_under_another_server_is_answered_with_501_and_a_sentence(
 
 
 def test_http_and_polling_work_under_another_server(url):
-    page, heard = client_library.Client(reconnection=False), []
-    page.on("visitor_update", lambda event: heard.append(event["stats"]))
+    page, received = client_library.Client(reconnection=False), []
+    page.on("visitor_update", lambda event: received.append(event["stats"]))
     page.connect(url, transports=["polling"], wait_timeout=5)
     try:
-        wait_until(lambda: heard, "the first event", 5)
-        assert heard == [requests.get(f"{url}/api/stats", timeout=5).json()]
+        wait_until(lambda: received, "the first event", 5)
+        assert received == [requests.get(f"{url}/api/stats", timeout=5).json()]
         answer = requests.post(f"{url}/api/visitor/register", json={"visitorId": "ayesha"}, timeout=5).json()
-        wait_until(lambda: len(heard) > 1, "the change", 5)
-        assert heard[1:] == [answer["stats"]]
+        wait_until(lambda: len(received) > 1, "the change", 5)
+        assert received[1:] == [answer["stats"]]
         assert page.call("ping", timeout=5)["ok"] is True
     finally:
         leave(page)

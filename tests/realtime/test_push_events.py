@@ -37,13 +37,13 @@ def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sql
     assert sqlite_server.stats() == receipt.stats
     with kind(sqlite_server.port) as page:
         assert page.first().raw == receipt.stats.raw
-        assert list(page.heard[0].event) == ["type", "stats", "last"]
-        assert list(page.heard[0].event["stats"]) == SPEC_KEYS
+        assert list(page.received[0].event) == ["type", "stats", "last"]
+        assert list(page.received[0].event["stats"]) == SPEC_KEYS
         with pages(sqlite_server) as others:  # opening a socket that changes nothing tells nobody anything
-            told = sqlite_server.register("karim")
-            assert told.ordinal == told.stats.total == receipt.ordinal + 1
+            second = sqlite_server.register("karim")
+            assert second.ordinal == second.stats.total == receipt.ordinal + 1
             for each in (*others, page):
-                assert each.wait_for_total(told.ordinal).raw == told.stats.raw
+                assert each.wait_for_total(second.ordinal).raw == second.stats.raw
                 assert len(each.updates) == 2
 
 
@@ -117,7 +117,7 @@ def test_plain_messages_are_answered_with_the_present_value_in_the_order_they_we
         assert totals == sorted(totals)
 
 
-def test_plain_ping_is_answered_with_the_time_and_what_nobody_knows_is_refused(sqlite_server):
+def test_plain_ping_is_answered_with_the_time_and_unknown_messages_are_refused(sqlite_server):
     with PlainListener(sqlite_server.port) as page:
         page.say({"type": "no_such_type"})
         refused = page.next_of_type("error")
@@ -135,7 +135,7 @@ def test_socketio_events_are_answered_and_acknowledged(sqlite_server):
         assert page.next_of_type("pong") == {name: acknowledged[name] for name in ("type", "timestamp")}
         shown = page.first()
         acknowledged = page.ask("request_count")
-        assert acknowledged == {"ok": True, **page.heard[0].event}
+        assert acknowledged == {"ok": True, **page.received[0].event}
         assert page.next_of_type("visitor_update", after=1)["stats"] == acknowledged["stats"] == shown.raw
 
 
@@ -147,6 +147,6 @@ def test_operator_says_how_long_a_page_has_to_wait_for_the_next_update(new_serve
             server.register("ayesha", visit=str(number))
         for page in open_pages:
             page.wait_for_total(server.stats().total)
-            first, *later = (heard.at for heard in page.of_type("visitor_update")[1:])
+            first, *later = (received.at for received in page.of_type("visitor_update")[1:])
             assert later
             assert later[0] - first > 10 * INTERVAL_S

@@ -160,7 +160,7 @@ def test_broadcast_that_fails_does_not_end_the_room(new_world):
     assert world.change_at(0, 0.01, 1) == [(0, 1), (0.05, 2), (1, 3)]
 
 
-def test_nothing_is_sent_into_an_empty_room_and_who_comes_hears_the_present(new_world):
+def test_nothing_is_sent_into_an_empty_room_and_newcomers_get_the_present(new_world):
     world, member = new_world(members=0), []
     world.change_at(0, 1, 2)
     assert world.rooms.get(ROOM).admit(member)
@@ -169,7 +169,7 @@ def test_nothing_is_sent_into_an_empty_room_and_who_comes_hears_the_present(new_
     assert world.change_at(3) == [(3, 4)]
 
 
-def test_changes_made_here_are_told_to_other_workers_and_those_that_are_heard_are_not(world):
+def test_changes_made_here_are_published_to_other_workers_and_received_ones_are_not(world):
     world.change()
     world.rooms.receive(ROOM, {"at": 5})
     world.rooms.refresh(ROOM)

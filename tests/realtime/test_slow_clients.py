@@ -92,7 +92,7 @@ def test_others_are_served_while_all_places_are_taken(server, slow, beginning):
     assert server.worker.num_fds() < PLACES + 64
 
 
-def test_who_does_not_read_the_answers_keeps_nobody_out(server, slow):
+def test_clients_that_do_not_read_answers_keep_no_others_out(server, slow):
     asked = head("GET", "/openapi.json") * 50
     slow(asked, PLACES, receive_buffer=2048)
     for _ in range(OTHERS):

@@ -63,16 +63,16 @@ def test_first_event_is_the_present_state_and_every_change_follows(server):
         assert (first.event["type"], stats["totalVisits"]) == ("visitor_update", total)
         assert first.fields["id"] == f"{stats['epoch']}-{stats['revision']}"
         for visitor in ("karim", "nusrat"):
-            told = server.register(visitor).ordinal
-            while (heard := source.event())["stats"]["totalVisits"] < told:
+            receipt = server.register(visitor).ordinal
+            while (received := source.event())["stats"]["totalVisits"] < receipt:
                 pass
-            assert heard["stats"]["totalVisits"] == told
+            assert received["stats"]["totalVisits"] == receipt
         assert counted(server) == opened + 1
         assert 'koyjabo_connections{kind="streams"} 1.0' in server.metrics()
-        newest = f"{heard['stats']['epoch']}-{heard['stats']['revision']}"
+        newest = f"{received['stats']['epoch']}-{received['stats']['revision']}"
     with EventSource(server.port, Last_Event_ID=newest) as again:
         assert again.block().fields == {"retry": "5000"}
-        assert again.block().event == heard, "the present state, though it says that it knows it"
+        assert again.block().event == received, "the present state, though it says that it knows it"
         assert again.block().is_comment
         assert again.block().is_comment, "in silence; test_silence.py has the times"
 
@@ -95,7 +95,7 @@ def test_what_follows_the_request_ends_it(server, version):
         assert both.is_closed()
 
 
-def test_who_is_refused_is_told_so_by_http(server, stranger):
+def test_refusals_are_http_statuses(server, stranger):
     founder = Member(server)
     community, hidden = founder.found(), founder.found(listed=False)
     claims = jwt.decode(stranger.token, options={"verify_signature": False})
@@ -140,8 +140,8 @@ def test_member_is_online_while_their_stream_is_open(server):
         for each in (stream, plain):
             assert each.next_of_type("visitor_update")["community_id"] == community
         stream.assert_adds_up()
-        with_it = [heard.event for heard in plain.heard if heard.event not in (plain.heard[0].event,)]
-        assert [heard.event for heard in stream.heard[1:]] == with_it[-len(stream.heard) + 1 :]
+        with_it = [received.event for received in plain.received if received.event not in (plain.received[0].event,)]
+        assert [received.event for received in stream.received[1:]] == with_it[-len(stream.received) + 1 :]
         began = time.monotonic()
         stream.close()
         plain.wait_for_count(1)
@@ -187,10 +187,10 @@ def test_every_event_is_as_it_is_described(server):
             last.next_of_type("error")
         for name, streams in (("/api/stream", [site]), ("/api/communities/{community_id}/stream", [first, last])):
             answer = described["paths"][name]["get"]["responses"]["200"]["content"]["text/event-stream"]["schema"]
-            heard = [each.event for stream in streams for each in stream.heard]
-            assert {each["type"] for each in heard} == set(answer["discriminator"]["mapping"])
-            assert any("milestone" in each for each in heard)
-            for event in heard:
+            received = [each.event for stream in streams for each in stream.received]
+            assert {each["type"] for each in received} == set(answer["discriminator"]["mapping"])
+            assert any("milestone" in each for each in received)
+            for event in received:
                 model = answer["discriminator"]["mapping"][event["type"]].rpartition("/")[2]
                 assert set(event) <= set(described["components"]["schemas"][model]["properties"])
                 Draft202012Validator({**answer, "components": described["components"]}).validate(event)

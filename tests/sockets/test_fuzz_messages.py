@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clients.members import Member
-from support.clients.unaffected_clients import Bystanders, bystanders
+from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import BINARY, CLOSE, TEXT, Frame, SocketIO, WebSocket, frame
 from support.faults.odd_messages import packets, rooms, texts, values
 from support.runs.fuzz_effort import effort
@@ -26,20 +26,20 @@ NO_ENGINEIO = frame("9")
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory) -> Iterator[Bystanders]:
+def others(tmp_path_factory) -> Iterator[UnaffectedClients]:
     changes = {"koyjabo.server.websockets.connection.MOST_FRAMES": 10_000}
-    with bystanders(tmp_path_factory.mktemp("server"), changes, LEAVE_GRACE_SECONDS=1) as others:
+    with unaffected_clients(tmp_path_factory.mktemp("server"), changes, LEAVE_GRACE_SECONDS=1) as others:
         yield others
 
 
 @pytest.fixture(autouse=True)
-def unharmed(others: Bystanders) -> Iterator[None]:
+def unharmed(others: UnaffectedClients) -> Iterator[None]:
     yield
     others.assert_unharmed()
 
 
 @pytest.fixture(scope="module")
-def moderator(others: Bystanders) -> Member:
+def moderator(others: UnaffectedClients) -> Member:
     return Member(others.server)
 
 
@@ -59,25 +59,25 @@ def test_each_message_of_a_plain_socket_has_its_answer(others, moderator, commun
             assert client.event()["type"] == PRESENT[path]
             client.send(*(_as_frame(each) for each in said))
             expected = [_answer_to(each, PRESENT[path]) for each in said]
-            _assert_told(client, expected, PRESENT[path])
+            _assert_received(client, expected, PRESENT[path])
 
     talk()
 
 
-def _assert_told(client: WebSocket, expected: list[str], present: str) -> None:
+def _assert_received(client: WebSocket, expected: list[str], present: str) -> None:
     """Answers to `request_count` wait for their turn; all else is answered at once, in the order of what was said."""
     is_abuse = expected.count("error") >= MOST_ERRORS
     if is_abuse:
         last = [number for number, each in enumerate(expected) if each == "error"][MOST_ERRORS - 1]
         expected = expected[: last + 1]
-    told: list[str] = []
-    while len([each for each in told if each != present]) < len([each for each in expected if each != present]):
-        told.append(client.event()["type"])
-    assert [each for each in told if each != present] == [each for each in expected if each != present]
+    received: list[str] = []
+    while len([each for each in received if each != present]) < len([each for each in expected if each != present]):
+        received.append(client.event()["type"])
+    assert [each for each in received if each != present] == [each for each in expected if each != present]
     if is_abuse:
         assert client.goodbye().code == ABUSE
     else:
-        missing = expected.count(present) - told.count(present)
+        missing = expected.count(present) - received.count(present)
         assert [client.event()["type"] for _ in range(missing)] == [present] * missing
         assert client.is_answered()
 

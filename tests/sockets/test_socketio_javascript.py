@@ -42,7 +42,7 @@ class Page:
 
     @property
     def updates(self):
-        return [Stats.of(each["event"]["stats"]) for each in self.of("heard") if each["name"] == "visitor_update"]
+        return [Stats.of(each["event"]["stats"]) for each in self.of("received") if each["name"] == "visitor_update"]
 
     def wait_for_total(self, total):
         wait_until(lambda: any(stats.total == total for stats in self.updates), f"total {total}", 20)

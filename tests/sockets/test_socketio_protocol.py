@@ -112,9 +112,9 @@ def test_payload_is_posted_answered_with_ok_and_comes_back_by_polling(session):
     posted = session.post(SAID, '42["message","ঢাকা"]', '451-["message",{"_placeholder":true,"num":0}]', "bAQIDBA==")
     assert (posted.status_code, posted.text) == (200, "ok")
     said = [f'42["message-back",{dhaka}]', HEARD, '451-["message-back",{"_placeholder":true,"num":0}]', "bAQIDBA=="]
-    heard = next_packets(session, 4)
-    assert sorted(heard) == sorted(said)
-    assert heard.index(said[3]) == heard.index(said[2]) + 1, "what is attached follows"
+    received = next_packets(session, 4)
+    assert sorted(received) == sorted(said)
+    assert received.index(said[3]) == received.index(said[2]) + 1, "what is attached follows"
 
 
 def test_messages_come_back_in_order_by_websocket(socket):
@@ -213,7 +213,7 @@ def test_anything_but_connect_at_first_is_not_served(port):
         assert socket.send(SAID, '420["message-with-ack"]', "41", "40").receive().startswith("40{"), "the first heard"
 
 
-def test_after_disconnecting_from_a_namespace_nothing_is_heard_there(socket):
+def test_after_disconnecting_from_a_namespace_nothing_is_received_there(socket):
     socket.send("40/custom")
     assert [socket.receive().startswith("40/custom,{"), socket.receive()] == [True, '42/custom,["auth",{}]']
     socket.send("41/custom", '42/custom,["message","nobody hears it"]')
@@ -234,12 +234,12 @@ def test_event_comes_back_and_is_acknowledged_with_what_the_handler_returns(sock
 
 
 def test_event_with_attachments_comes_back_and_is_acknowledged_with_them(socket):
-    for said, heard in (
+    for said, received in (
         (f'452-["message",{TWO}]', f'452-["message-back",{TWO}]'),
         (f'452-789["message-with-ack",{TWO}]', f"462-789[{TWO}]"),
     ):
         socket.send(said, b"\1\2\3", b"\4\5\6")
-        assert [socket.receive() for _ in range(3)] == [heard, b"\1\2\3", b"\4\5\6"]
+        assert [socket.receive() for _ in range(3)] == [received, b"\1\2\3", b"\4\5\6"]
 
 
 POLLING, WEBSOCKET, BOTH = ["polling"], ["websocket"], ["polling", "websocket"]

@@ -81,7 +81,7 @@ def test_an_empty_database_is_given_a_past_that_adds_up(server):
 
 
 @PAST
-def test_the_past_has_a_thursday_on_which_search_engines_bring_nobody_to_one_page(server):
+def test_the_past_has_a_thursday_without_search_visits_to_one_page(server):
     """An admin finds out by filters alone why visits fell."""
     searched = (
         "SELECT day, sum(CASE WHEN page = '/metro' THEN 1 ELSE 0 END), count(*) FROM visits "

@@ -58,10 +58,10 @@ def imported(site, monkeypatch) -> str:
 
 def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
     """Whoever is told of progress does it when they are told for the so-manieth time."""
-    told = iter(range(1, 1000))
+    calls = iter(range(1, 1000))
 
     def advance(done: int) -> None:
-        if next(told) == times:
+        if next(calls) == times:
             do()
 
     return advance

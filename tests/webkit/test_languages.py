@@ -40,7 +40,7 @@ def test_visitor_chooses_another_one_and_it_stays(client):
 ELSEWHERE = ["//evil.example", "https://evil.example", "/\\evil.example", "\\/evil.example", "/\n/evil.example", ""]
 
 
-def test_languages_there_are_none_of_change_nothing_and_nobody_is_led_away(client):
+def test_unknown_languages_change_nothing_and_redirects_stay_on_the_site(client):
     for language in ("fr", "", "<b>", "bn\n"):
         answer = client.post("/language", data={"language": language})
         assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])

@@ -111,7 +111,7 @@ def test_session_that_is_ended_is_over_with_both_its_tokens(site):
     assert_error(here.delete(f"{SESSIONS}/{id}"), 404, "unknown_session")
 
 
-def test_nobody_ends_what_is_not_theirs(site):
+def test_sessions_of_others_cannot_be_ended(site):
     here, stranger = sign_up(site), sign_up(site, "karim")
     theirs = site.services[AccountServices].tokens.read(stranger.access).session_id
     for each in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"):

@@ -71,14 +71,14 @@ def ayesha(proxied):
     """A browser that has signed up by HTTPS, as the proxy says."""
     client = proxied.app.test_client()
     client.environ_base.update({"HTTP_X_FORWARDED_PROTO": "https", "HTTP_X_FORWARDED_FOR": "203.0.113.7"})
-    client.told = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
-    assert client.told.status_code == 201
+    client.signed_up = client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD}, base_url=HOST)
+    assert client.signed_up.status_code == 201
     return client
 
 
 def test_cookies_over_https_are_of_this_host_alone(ayesha):
     """What a browser asks of a name with this prefix (RFC 6265bis, 4.1.3.2)."""
-    cookies = cookies_of(ayesha.told)
+    cookies = cookies_of(ayesha.signed_up)
     assert set(cookies) == {f"__Host-{name}" for name in NAMES}
     for attributes in cookies.values():
         assert "secure" in attributes
@@ -193,10 +193,10 @@ def test_allowed_page_may_ask_and_read(site):
         named = {"Authorization", "Content-Type", "If-None-Match", "X-CSRF-TOKEN"}
         assert named == of(answer, "Access-Control-Allow-Headers")
         assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == of(answer, "Access-Control-Allow-Methods")
-        told = site.client.get(path, headers={"Origin": APP})
-        assert told.status_code == 401
-        assert told.headers.getlist("Access-Control-Allow-Origin") == [APP]
-        assert (told.headers["Access-Control-Allow-Credentials"], told.headers["Vary"]) == ("true", "Origin")
+        answer = site.client.get(path, headers={"Origin": APP})
+        assert answer.status_code == 401
+        assert answer.headers.getlist("Access-Control-Allow-Origin") == [APP]
+        assert (answer.headers["Access-Control-Allow-Credentials"], answer.headers["Vary"]) == ("true", "Origin")
 
 
 def test_no_other_page_may_ask(site):

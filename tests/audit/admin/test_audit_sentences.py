@@ -83,7 +83,7 @@ def test_every_action_is_a_sentence_without_names_of_the_program(site):
             assert [found for text in (sentence, *details) for found in RAW.findall(text)] == [], (action, language)
 
 
-def test_variants_are_told_apart(site):
+def test_variants_are_distinguished(site):
     def sentence(action: str, details: dict, **values: object) -> str:
         return said(site, "en", record_of(action, details=details, **values))[0]
 

@@ -67,32 +67,32 @@ def test_nothing_that_is_fetched_has_one(site, cast, community, part):
     assert [name for name, text in said.items() if MARK in text] == []
 
 
-def test_nothing_that_is_heard_has_one(site, cast, community):
+def test_no_event_has_one(site, cast, community):
     """Visits, conversions, people who come and go, and the acknowledgements of everything one may say."""
     client = socketio.test_client(site.app, auth={"token": cast["moderator"].access})
-    heard: list[Any] = []
+    received: list[Any] = []
     for room in ("visitors", "visitor_dashboard"):
         where = {"room": room, "communityId": community}
-        heard.append(client.emit("join", {**where, "token": cast["moderator"].access}, callback=True))
-        heard.append(client.emit("request_count", where, callback=True))
-    assert all(each["ok"] for each in heard), heard
+        received.append(client.emit("join", {**where, "token": cast["moderator"].access}, callback=True))
+        received.append(client.emit("request_count", where, callback=True))
+    assert all(each["ok"] for each in received), received
     for n in range(3):
         site.register(f"{MARK}-{n}", communityId=community)
     person = sign_up(site, "late")
     person.post(f"/api/communities/{community}/join", json={"visitorId": f"{MARK}-0"})
     other = socketio.test_client(site.app)
     here = {"room": "visitors", "communityId": community, "token": person.access}
-    heard.append(other.emit("join", here, callback=True))
-    wait_for(client, heard, "analytics_update")
+    received.append(other.emit("join", here, callback=True))
+    wait_for(client, received, "analytics_update")
     other.disconnect()
     client.disconnect()
-    assert EVENTS >= {each["name"] for each in heard if "name" in each} >= {"analytics_update", "visitor_update"}
-    assert MARK not in repr(heard)
+    assert EVENTS >= {each["name"] for each in received if "name" in each} >= {"analytics_update", "visitor_update"}
+    assert MARK not in repr(received)
 
 
-def wait_for(client: Any, heard: list[Any], event: str) -> None:
+def wait_for(client: Any, received: list[Any], event: str) -> None:
     def has_come() -> bool:
-        heard.extend(client.get_received())
-        return any(each.get("name") == event for each in heard)
+        received.extend(client.get_received())
+        return any(each.get("name") == event for each in received)
 
     wait_until(has_come, f"{event} is heard", 10)

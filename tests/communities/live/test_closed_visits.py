@@ -31,8 +31,8 @@ def test_closed_community_counts_its_members_alone(site, cast):
     community = cast.community(open=False, listed=False)
     before = site.stats()["totalVisits"]
     for visitor, who in (("ghost", None), ("outsider", cast["outsider"]), ("boss", cast["site_admin"])):
-        told = visit(site, community, f"{visitor} {community}".replace(" ", "-"), who)
-        assert told["visit"]["duplicate"] is False
+        answer = visit(site, community, f"{visitor} {community}".replace(" ", "-"), who)
+        assert answer["visit"]["duplicate"] is False
     assert counted(site, cast, community) == (0, 0, 0)
     for number, part in enumerate(("admin", "moderator", "member"), 1):
         visit(site, community, f"{part}-{community}", cast[part])
@@ -45,7 +45,7 @@ def test_closed_community_counts_its_members_alone(site, cast):
     assert site.recount() == []
 
 
-def test_anonymous_visit_of_a_member_counts_and_names_nobody(site, cast):
+def test_anonymous_visit_of_a_member_counts_without_a_name(site, cast):
     for said in ({"anonymous": True}, {"headers": {"Sec-GPC": "1"}}):
         community = cast.community(open=False)
         visitor = f"unnamed-{community}"
@@ -92,7 +92,7 @@ def test_cookie_of_a_browser_says_whose_visit_it_is_but_not_from_a_foreign_page(
         assert (answer.status_code, people(cast, community)) == (200, counted), origin
 
 
-def test_numbers_of_a_community_are_not_sent_twice_to_whoever_has_them(site, cast):
+def test_numbers_of_a_community_are_not_sent_twice(site, cast):
     community = cast.community()
     path = f"{PATH}/{community}/stats"
     visit(site, community, "visitor-2")

@@ -22,7 +22,7 @@ def server(request, module_servers, tmp_path_factory) -> Server:
     return module_servers(database, LEAVE_GRACE_SECONDS=GRACE_S, **shared).start()
 
 
-def told(listener: CommunityListener) -> list[int]:
+def counts_of(listener: CommunityListener) -> list[int]:
     return [each["count"] for each in listener.counts]
 
 
@@ -33,7 +33,7 @@ def online(founder: Member, community: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_joiner_is_told_the_count_with_themselves_and_not_that_they_joined(server, founder, community, kind):
+def test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join(server, founder, community, kind):
     first, second, third = members(server, community, 3)
     other = founder.found()
     second.join(other)
@@ -46,10 +46,10 @@ def test_joiner_is_told_the_count_with_themselves_and_not_that_they_joined(serve
                 with PlainMember(server.port, community, third.token):
                     joiner.wait_for_count(3)
                     watcher.wait_for_count(3)
-            assert (told(joiner)[:2], told(elsewhere)) == ([2, 3], [1])
+            assert (counts_of(joiner)[:2], counts_of(elsewhere)) == ([2, 3], [1])
     assert [each["type"] for each in joiner.counts[:2]] == ["visitor_count", "visitor_joined"]
     assert [each["type"] for each in watcher.counts[:3]] == ["visitor_count", "visitor_joined", "visitor_joined"]
-    assert told(watcher)[:3] == [1, 2, 3]
+    assert counts_of(watcher)[:3] == [1, 2, 3]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -53,22 +53,22 @@ def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_be
     assert site.services[RealtimeServices].rooms.find(f"visitors_{community}") is None
 
 
-def test_right_that_is_lost_while_one_is_let_in_is_the_reason_they_are_told(site, ayesha, community, monkeypatch):
+def test_right_that_is_lost_during_a_join_is_the_reason_given(site, ayesha, community, monkeypatch):
     attendance = site.services[CommunityServices].rooms
-    told: list = []
-    seat = seat_of(site, ayesha, community, told.append)
+    problems: list = []
+    seat = seat_of(site, ayesha, community, problems.append)
     settled = attendance._members.wait_until_counted
 
     def removed(*arguments):
         site.rows("DELETE FROM memberships")
         site.services[CommunityServices].revocation.publish(ayesha.id)
-        wait_until(lambda: told, "they are sent away")
+        wait_until(lambda: problems, "they are sent away")
         return settled(*arguments)
 
     monkeypatch.setattr(attendance._members, "wait_until_counted", removed)
     with pytest.raises(Forbidden):
         attendance.join(seat)
-    assert [type(problem) for problem in told] == [Forbidden]
+    assert [type(problem) for problem in problems] == [Forbidden]
     assert online(site, community) == 0
 
 
@@ -76,21 +76,21 @@ class Client:
     """A Socket.IO client of the tests' own process."""
 
     def __init__(self, site: Site, token: str) -> None:
-        self.heard: list[dict] = []
+        self.received: list[dict] = []
         self._client = socketio.test_client(site.app, auth={"token": token})
 
     def ask(self, event: str, said: dict) -> dict:
         return self._client.emit(event, said, callback=True)
 
     def events(self, kind: str) -> list[dict]:
-        self.heard += [each["args"][0] for each in self._client.get_received()]
-        return [each for each in self.heard if each["type"] == kind]
+        self.received += [each["args"][0] for each in self._client.get_received()]
+        return [each for each in self.received if each["type"] == kind]
 
     def leave(self) -> None:
         self._client.disconnect()
 
 
-def test_members_hear_of_each_other_until_the_membership_ends(site):
+def test_members_receive_events_of_each_other_until_the_membership_ends(site):
     ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
     community = found(ayesha)["id"]
     assert babul.post(f"/api/communities/{community}/join").status_code == 201

@@ -55,7 +55,7 @@ def cookies_of(member: Member) -> str:
 def code_for(port: int, community: str, token: str | None, **options: Any) -> int | None:
     """With which code it is closed; None if it is let in."""
     with PlainMember(port, community, token, **options) as socket:
-        wait_until(lambda: socket.heard or socket.code, "it is let in or not")
+        wait_until(lambda: socket.received or socket.code, "it is let in or not")
         return socket.code
 
 

@@ -32,8 +32,8 @@ def server(module_servers, tmp_path_factory, redis) -> Server:
 
 
 @pytest.fixture
-def mortal(new_server, tmp_path, mortal_redis) -> Server:
-    return on_two_workers(new_server, tmp_path, mortal_redis)
+def mortal(new_server, tmp_path, disposable_redis) -> Server:
+    return on_two_workers(new_server, tmp_path, disposable_redis)
 
 
 def open_on(
@@ -42,7 +42,7 @@ def open_on(
     """A socket on a worker of one's choice; it has been let in."""
     with only(member.server, worker):
         socket = kind(member.server.port, community, member.token, **options)
-    wait_until(lambda: socket.heard, "it is let in")
+    wait_until(lambda: socket.received, "it is let in")
     return socket
 
 
@@ -110,9 +110,9 @@ def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, foun
     proved_by="communities/live/test_community_workers.py::"
     "test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_never_left"
 )
-def test_frozen_database_takes_nobody_away_and_holds_up_no_goodbye(new_server, mortal_postgres, mortal_redis):
-    database = mortal_postgres.new_database()
-    server = two_workers(new_server(database, REDIS_URL=mortal_redis.url, LEAVE_GRACE_SECONDS=1))
+def test_frozen_database_removes_no_member_and_delays_no_departure(new_server, disposable_postgres, disposable_redis):
+    database = disposable_postgres.new_database()
+    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, LEAVE_GRACE_SECONDS=1))
     left, right = server.workers()
     founder = Member(server)
     communities = [founder.found() for _ in range(12)]
@@ -125,17 +125,17 @@ def test_frozen_database_takes_nobody_away_and_holds_up_no_goodbye(new_server, m
         stayer = stack.enter_context(open_on(right, founder, communities[0]))
         leaver = open_on(right, second, communities[0])
         watcher.wait_for_count(3)
-        with mortal_postgres.frozen():
+        with disposable_postgres.frozen():
             time.sleep(GONE_S - 3)  # longer than a lease
             assert watcher.count == 3
             leaver.close()
             watcher.wait_for_count(2)
         stayer.wait_for_count(2)
-        assert [told["count"] for told in stayer.counts[-2:]] == [3, 2]
+        assert [event["count"] for event in stayer.counts[-2:]] == [3, 2]
         watcher.assert_adds_up()
 
 
-def test_visit_of_a_community_is_told_on_both_workers(server, founder, community):
+def test_visit_of_a_community_is_sent_on_both_workers(server, founder, community):
     left, right = server.workers()
     (one,) = members(server, community, 1)
     with open_on(left, one, community) as here, open_on(right, one, community, SocketioMember) as there:
@@ -143,5 +143,5 @@ def test_visit_of_a_community_is_told_on_both_workers(server, founder, community
             founder.visit("visitor", community)
             for page in (here, there):
                 page.wait_for(lambda stats, ordinal=ordinal: stats.total == ordinal, "the visit")
-        told = here.next_of_type("visitor_update")
-        assert (told["community_id"], told["stats"]["totalVisits"]) == (community, 1)
+        event = here.next_of_type("visitor_update")
+        assert (event["community_id"], event["stats"]["totalVisits"]) == (community, 1)

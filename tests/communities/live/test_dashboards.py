@@ -32,7 +32,7 @@ def community(founder: Member) -> str:
 
 
 def updates(listener) -> list[dict]:
-    return [heard.event for heard in listener.of_type("dashboard_update")]
+    return [received.event for received in listener.of_type("dashboard_update")]
 
 
 def wait_for(listener, **data) -> dict:
@@ -150,19 +150,19 @@ def test_it_is_said_again_every_10_s_while_nothing_changes_by_one_worker_and_the
             each.close()
 
 
-def test_anonymous_visitor_who_signs_up_is_a_conversion_told_once(sqlite_server, founder, community):
+def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(sqlite_server, founder, community):
     for visitor in ("rahim-1", "karim-1"):
         sqlite_server.register(visitor, communityId=community)
     with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
         wait_for(dashboard, anonymous_visitors=2)
         rahim = Member(sqlite_server, visitorId="rahim-1")
-        told = [dashboard.next_of_type("analytics_update", after) for after in range(2)]
+        events = [dashboard.next_of_type("analytics_update", after) for after in range(2)]
         wait_for(dashboard, authenticated_visitors=1, anonymous_visitors=1, total_unique_visitors=2)
-        assert [each["metric"] for each in told] == ["conversion", "conversion_rate"]
-        assert set(told[0]["value"]) == {"session_id", "converted_at"}
-        assert "rahim" not in str(told)
-        assert told[1]["value"] == 50.0
-        assert {each["community_id"] for each in told} == {community}
+        assert [each["metric"] for each in events] == ["conversion", "conversion_rate"]
+        assert set(events[0]["value"]) == {"session_id", "converted_at"}
+        assert "rahim" not in str(events)
+        assert events[1]["value"] == 50.0
+        assert {each["community_id"] for each in events} == {community}
         rahim.log_in(visitorId="rahim-1")
         rahim.join(community, visitorId="rahim-1")
         Member(sqlite_server).join(community, visitorId="karim-1")

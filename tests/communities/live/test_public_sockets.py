@@ -29,7 +29,7 @@ def open_all(server, stack: ExitStack, community: str, token: str | None):
     return [stack.enter_context(each) for each in (*(kind(server.port, community, token) for kind in KINDS), stream)]
 
 
-def test_everybody_hears_who_comes_and_goes_and_is_not_online(server, founder):
+def test_watchers_receive_arrivals_and_departures_and_are_not_online(server, founder):
     community = founder.found(public_count=True)
     member, stranger = Member(server).join(community), Member(server)
     with ExitStack() as stack:
@@ -154,11 +154,11 @@ def test_it_is_off_until_an_admin_turns_it_on(site, cast):
         assert losses(site) - before == lost, "every server checks those who look, once"
 
 
-def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_nobody_in(site, cast, monkeypatch):
-    community, communities, told = cast.community(public_count=True), site.services[CommunityServices], []
+def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_no_other_in(site, cast, monkeypatch):
+    community, communities, reasons = cast.community(public_count=True), site.services[CommunityServices], []
     seat, revoked = (
-        seat_of(site, cast["outsider"], community, told.append),
-        seat_of(site, cast["outsider"], community, told.append),
+        seat_of(site, cast["outsider"], community, reasons.append),
+        seat_of(site, cast["outsider"], community, reasons.append),
     )
     revoked.is_checked = True
     recheck = communities.permissions.recheck
@@ -171,6 +171,6 @@ def test_one_who_becomes_a_watcher_while_rights_are_looked_up_stays_and_keeps_no
 
     monkeypatch.setattr(communities.permissions, "recheck", joined)
     assert communities.revocation._recheck([seat, revoked])
-    assert [type(problem) for problem in told] == [Forbidden]
+    assert [type(problem) for problem in reasons] == [Forbidden]
     assert (seat.is_taken, revoked.is_taken) == (True, False)
     communities.rooms.leave(seat)

@@ -34,7 +34,7 @@ class Browser:
         """With which code a plain socket that shows this cookie, and maybe a token, is closed; None if it is not."""
         cookie = f"refresh_token_cookie={refresh}"
         with PlainMember(self.owner.server.port, self.community, token, cookie=cookie) as socket:
-            wait_until(lambda: socket.heard or socket.code, "it is let in or closed")
+            wait_until(lambda: socket.received or socket.code, "it is let in or closed")
             return socket.code
 
     def connect(self, refresh: str) -> socketio.Client:
@@ -86,11 +86,11 @@ def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
     owner, community, access = browser.owner, browser.community, browser.owner.token
     cookie = f"refresh_token_cookie={browser.refresh[0]}"
     with PlainMember(strict.port, community, cookie=cookie) as socket:
-        wait_until(lambda: socket.heard, "it is let in")
+        wait_until(lambda: socket.received, "it is let in")
         browser.renew()
         owner.log_in()
         with PlainMember(strict.port, community, owner.token) as other:
-            wait_until(lambda: other.heard, "the other session is let in")
+            wait_until(lambda: other.received, "the other session is let in")
             owner.token = access
             owner.call("POST", "/api/auth/password", {"current_password": PASSWORD, "new_password": "launch at dusk"})
             assert other.wait_for_code() == INVALID

@@ -68,8 +68,8 @@ def test_who_is_let_in(sqlite_server, people, community, endpoint):
     for role in ROLES:
         token, expected = getattr(people.get(role), "token", None), None if may(role, endpoint) else REFUSED[role]
         with PlainMember(sqlite_server.port, community, token, path=path) as plain:
-            wait_until(lambda plain=plain: plain.heard or plain.code, "it is let in or closed")
-            assert (role, plain.code, bool(plain.heard)) == (role, expected, expected is None)
+            wait_until(lambda plain=plain: plain.received or plain.code, "it is let in or closed")
+            assert (role, plain.code, bool(plain.received)) == (role, expected, expected is None)
         with SocketioMember(sqlite_server.port, community, token, room=room) as client:
             assert (role, client.joined.get("code")) == (role, expected)
             assert client.joined["ok"] == (expected is None)
@@ -79,7 +79,7 @@ def test_who_is_let_in(sqlite_server, people, community, endpoint):
 def test_who_is_let_in_to_the_panel(sqlite_server, people):
     for role in ROLES:
         with PanelSocket(sqlite_server.port, getattr(people.get(role), "token", None)) as socket:
-            wait_until(lambda socket=socket: socket.heard or socket.code, "it is let in or closed")
+            wait_until(lambda socket=socket: socket.received or socket.code, "it is let in or closed")
             expected = None if may(role, PANEL) else REFUSED[role]
             assert (role, socket.code, [each["whole"] for each in socket.events]) == (
                 *(role, expected),
@@ -105,7 +105,7 @@ def test_cookie_counts_on_our_own_pages_alone(sqlite_server, people, community):
             assert (origin, socket.code) == (origin, expected)
         cookie = cookies_of(people["admin"])
         with PlainMember(sqlite_server.port, community, cookie=cookie, origin=origin) as plain:
-            wait_until(lambda plain=plain: plain.heard or plain.code, "it is let in or closed")
+            wait_until(lambda plain=plain: plain.received or plain.code, "it is let in or closed")
             assert (origin, plain.code) == (origin, expected)
         for transport in ("websocket", "polling"):
             client = socketio.Client(reconnection=False, websocket_extra_options={"origin": origin})

@@ -63,7 +63,7 @@ def test_list_is_gone_through_by_the_page(site, readers):
     assert "There are no communities yet." in words(reader.get("/communities?page=900"))
 
 
-def test_whoever_may_only_know_of_it_sees_what_it_is_and_no_numbers(readers, cast):
+def test_visitors_who_may_only_know_of_it_see_its_name_and_no_numbers(readers, cast):
     page = words(readers["outsider"].get(path_of(cast.kept_community(description="By metro"))))
     assert "Mirpur 10" in page
     assert "By metro" in page
@@ -204,7 +204,7 @@ def test_admin_changes_roles_and_ends_memberships(site, readers, cast, community
 
 
 @pytest.mark.parametrize(("action", "fields"), [("", {"role": "member"}), ("/remove", {})])
-def test_last_admin_stays_and_is_told_so_at_their_name(site, readers, cast, community, action, fields):
+def test_last_admin_stays_and_the_reason_is_at_their_name(site, readers, cast, community, action, fields):
     admin = cast["admin"].id
     page = readers["admin"].send(members(community, admin, action), 409, **fields)
     assert "Admin (you) Since" in words(page)
@@ -223,7 +223,7 @@ BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.long(
-    proved_by="communities/live/test_community_counts.py::test_joiner_is_told_the_count_with_themselves_and_not_that_they_joined"
+    proved_by="communities/live/test_community_counts.py::test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join"
 )
 def test_newcomer_gets_no_error(new_server, sqlite_database):
     """With a shorter grace, and more time for one command to begin before the next, on a machine that is busy."""
@@ -237,5 +237,5 @@ def test_newcomer_gets_no_error(new_server, sqlite_database):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ayesha@example.com" in done.stdout
     assert '"error"' not in done.stdout
-    told = re.findall(r'"type":"(visitor_\w+)"[^}]*?"count":(\d)', done.stdout)
-    assert {("visitor_count", "1"), ("visitor_joined", "2"), ("visitor_left", "1")} <= set(told), done.stdout
+    counts = re.findall(r'"type":"(visitor_\w+)"[^}]*?"count":(\d)', done.stdout)
+    assert {("visitor_count", "1"), ("visitor_joined", "2"), ("visitor_left", "1")} <= set(counts), done.stdout

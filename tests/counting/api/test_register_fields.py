@@ -209,8 +209,8 @@ def test_body_that_is_no_json_object_is_refused(site):
 
 def test_json_is_taken_under_any_name_of_it(site):
     before = site.stats()["totalVisits"]
-    told = [site.post(data=GOOD, content_type=media).json["stats"]["totalVisits"] for media in TYPES]
-    assert told == [before + 1 + number for number in range(len(TYPES))]
+    totals = [site.post(data=GOOD, content_type=media).json["stats"]["totalVisits"] for media in TYPES]
+    assert totals == [before + 1 + number for number in range(len(TYPES))]
 
 
 def test_anything_else_is_unsupported(site):

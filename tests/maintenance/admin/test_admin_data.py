@@ -48,7 +48,7 @@ def test_recount_says_whether_all_agrees(site, admin):
     assert "problems" in page
 
 
-def test_recount_that_nobody_ends_is_shown_as_interrupted(site, admin):
+def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
     recount(site, admin)
     site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been sent away
     assert "Counting: 0 of 0 rows" in words(admin.get("/admin/data"))

@@ -110,7 +110,7 @@ def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_datab
         assert "The server sees your address as 2001:db8::1 ." in words(page)
 
 
-def test_forwarded_addresses_that_are_none_do_no_harm(site, admin):
+def test_invalid_forwarded_addresses_are_ignored(site, admin):
     page = seen_from(site, admin, **{"X-Forwarded-For": ", <script>alert(1)</script>,," + "1.1.1.1," * 50})
     assert "<script>alert" not in page
     assert len(hops(page)[0]) == 11
@@ -123,7 +123,7 @@ def test_storage_that_the_next_deploy_deletes_is_warned_of(sqlite_database, monk
         assert ("The next deploy will delete" in panel(site).get("/admin/health")) is may_be_lost
 
 
-def test_state_of_the_server_is_told_while_the_database_does_not_answer(site, admin, monkeypatch):
+def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, admin, monkeypatch):
     """Open pages must learn that visits are not saved just then; `/readyz` tells everyone as much."""
     assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
 

@@ -29,8 +29,8 @@ def count(world, scope=HIKERS) -> int:
     world.settle()
     online = world.members.online(scope)
     assert not online.is_estimate
-    told = [told for where, told in world.news if where == scope]
-    assert told[-1:] in ([], [online.count])
+    published = [published for where, published in world.news if where == scope]
+    assert published[-1:] in ([], [online.count])
     return online.count
 
 
@@ -104,7 +104,7 @@ def test_version_of_a_scope_that_was_forgotten_does_not_go_back(world):
     assert world.members.online(HIKERS).version > before.version
 
 
-def test_people_are_told_since_when_and_with_how_many_lines(world):
+def test_people_are_listed_with_their_arrival_and_their_connections(world):
     begin_ms = world.time.ms
     world.members.connect(HIKERS, "babul", "1")
     world.pass_(seconds=2)
@@ -121,7 +121,7 @@ def test_people_are_told_since_when_and_with_how_many_lines(world):
     assert world.members.people(HIKERS) == [babul, OnlineMember("ayesha", world.time.ms, 1)]
 
 
-def test_thousand_who_came_first_are_told_by_name(world):
+def test_thousand_who_came_first_are_listed_by_name(world):
     for number in range(MOST_TOLD):
         world.members.connect(HIKERS, f"person{number:04}", "1")
     world.pass_(seconds=1)

@@ -83,7 +83,7 @@ class HoldsMachine(RuleBasedStateMachine):
         self.model = Model(GRACE_S)
         self.numbers = count()
         self.names: dict[int, int] = {}  # of workers, by their identity
-        self.told: dict[int, tuple[int, int]] = {}  # by worker
+        self.last_counts: dict[int, tuple[int, int]] = {}  # by worker
         for _ in range(workers if self.is_shared else 1):
             self.welcome(self.world.new_worker())
         self.agree()
@@ -170,10 +170,10 @@ class HoldsMachine(RuleBasedStateMachine):
         (online,) = {worker.members.online(HIKERS) for worker in self.world.workers}
         assert len(here) <= online.count <= len(perhaps)
         assert all(worker.news[-1][1] == online.count for worker in self.world.workers if worker.news)
-        told = {each.person: each.connections for each in self.world.workers[0].members.people(HIKERS)}
-        assert here <= set(told) <= perhaps
+        shown = {each.person: each.connections for each in self.world.workers[0].members.people(HIKERS)}
+        assert here <= set(shown) <= perhaps
         tabs = self.model.tabs()
-        assert self.model.dying or told == {person: tabs[person] for person in here}
+        assert self.model.dying or shown == {person: tabs[person] for person in here}
         self.always, self.ever = here, perhaps
 
     def note(self) -> None:
@@ -188,9 +188,9 @@ class HoldsMachine(RuleBasedStateMachine):
             version, counted, is_guess = worker.members.online(HIKERS)
             assert not is_guess
             assert len(self.always) <= counted <= len(self.ever)
-            before = self.told.get(self.names[id(worker)], (version, counted))
+            before = self.last_counts.get(self.names[id(worker)], (version, counted))
             assert (version, counted) == before or version > before[0]
-            self.told[self.names[id(worker)]] = version, counted
+            self.last_counts[self.names[id(worker)]] = version, counted
 
     def teardown(self) -> None:
         if hasattr(self, "world"):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, counts, redis_world
-from support.application.visitor_workers import assert_nobody_waits
+from support.application.visitor_workers import assert_none_waits
 
 from koyjabo.presence.members import redis_store
 from koyjabo.presence.members.online_members import Online, OnlineMember
@@ -18,8 +18,8 @@ LONG_S = 30
 
 
 @pytest.fixture
-def world(mortal_redis):
-    with redis_world(mortal_redis) as world:
+def world(disposable_redis):
+    with redis_world(disposable_redis) as world:
         yield world
 
 
@@ -39,7 +39,7 @@ def two(world):
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
-def test_nobody_waits_for_redis(world, two, failure):
+def test_no_caller_waits_for_redis(world, two, failure):
     here, _ = two
     people: list[str] = []
 
@@ -55,7 +55,7 @@ def test_nobody_waits_for_redis(world, two, failure):
         here.members.resend()
 
     getattr(world.redis, failure)()
-    assert_nobody_waits(here.outbox, one_more_comes)
+    assert_none_waits(here.outbox, one_more_comes)
     assert counts(here) == [3 + len(people)]
     assert here.news[-1] == (HIKERS, 3 + len(people))
 
@@ -73,7 +73,7 @@ def test_arrival_is_a_guess_as_soon_as_redis_is_silent_and_people_are_our_own(wo
     assert here.news == [(HIKERS, 4)]
 
 
-def test_who_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, two):
+def test_settled_count_is_a_guess_when_patience_ends(world, two):
     here, _ = two
     world.redis.freeze()
     here.members.connect(HIKERS, "deepa", "1")
@@ -83,7 +83,7 @@ def test_who_asks_for_a_settled_count_is_told_a_guess_when_patience_ends(world, 
     assert here.members.online(HIKERS)[1:] == (4, True)
 
 
-def test_nobody_is_patient_with_a_redis_that_is_known_to_be_away(world, two, monkeypatch):
+def test_no_caller_waits_for_a_redis_that_is_known_to_be_away(world, two, monkeypatch):
     here, _ = two
     monkeypatch.setattr(redis_store, "PEOPLE_PATIENCE_S", 2 * LONG_S)
     world.fail(here)
@@ -139,7 +139,7 @@ def test_workers_agree_when_redis_is_back(world, two):
 
 
 @pytest.mark.parametrize("failure", ["kill", "unnoticed"])
-def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
+def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
     """The worker that comes back first has no people of its own, the next finds nobody but its own in Redis."""
     here, there = two
     onlooker = world.new_worker()
@@ -164,7 +164,7 @@ def test_nobody_is_seen_to_leave_when_all_leases_ran_out_or_were_lost(world, two
     assert here.members.online(HIKERS).version > before
 
 
-def test_worker_that_knows_nothing_of_before_makes_nobody_leave(world, two):
+def test_worker_that_knows_nothing_of_before_makes_no_member_leave(world, two):
     """One that was started while Redis was away looks before others have said again whom they hold."""
     here, there = two
     world.fail(here, there)

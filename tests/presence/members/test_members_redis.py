@@ -149,7 +149,7 @@ def test_version_does_not_go_back_when_redis_lost_its_data_and_its_time(world):
     assert counts(worker) == [1]
 
 
-def test_scope_that_nobody_is_in_leaves_nothing_behind(world, two):
+def test_empty_scope_leaves_nothing_behind(world, two):
     here, there = two
     for worker in two:
         worker.members.connect(HIKERS, "ayesha", "1")

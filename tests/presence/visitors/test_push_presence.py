@@ -78,7 +78,7 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
     assert time.monotonic() - closing_at >= WINDOW_S - 0.1
 
 
-def test_first_message_that_names_nobody_is_an_error_and_the_socket_goes_on(server):
+def test_first_message_without_a_visitor_is_an_error_and_the_socket_goes_on(server):
     for none in ("a b", "a" * 129, "কমলা"):  # in a URL, these are like none
         with PlainListener(server.port, visitor=none) as page:
             page.first()
@@ -102,12 +102,12 @@ def test_first_message_that_names_nobody_is_an_error_and_the_socket_goes_on(serv
 
 
 @pytest.mark.parametrize("kind", BOTH_KINDS)
-def test_first_event_holds_what_opening_changed_and_others_hear_of_it_once(server, kind):
+def test_first_event_holds_what_opening_changed_and_others_receive_it_once(server, kind):
     register(server, "ayesha")
     with PlainListener(server.port) as plain, SocketioListener(server.port) as other:
         for page in (plain, other):
             page.wait_for(lambda stats: stats.active == 0, "nobody is active, which is pushed", SOON_S)
-        heard = [len(page.updates) for page in (plain, other)]
+        received = [len(page.updates) for page in (plain, other)]
         with kind(server.port, visitor="ayesha") as opened:
             assert opened.first().active == 1
             for page in (plain, other):
@@ -115,6 +115,6 @@ def test_first_event_holds_what_opening_changed_and_others_hear_of_it_once(serve
             total = register(server, "ayesha")["totalVisits"]
             opened.wait_for_total(total)
             assert len(opened.updates) == 2, "opening a socket caused a second event on it"
-            for page, before in zip((plain, other), heard, strict=True):
+            for page, before in zip((plain, other), received, strict=True):
                 page.wait_for_total(total)
                 assert len(page.updates) == before + 2

@@ -143,7 +143,7 @@ def test_socket_takes_one_visit_and_leaves_the_other_for_the_next_socket(world):
     assert world.active == {"ayesha"}, "the newest visit belongs to the first socket after it"
 
 
-def test_second_visit_of_somebody_with_a_socket_takes_no_other(world):
+def test_second_visit_of_a_visitor_with_a_socket_takes_no_other(world):
     world.register("ayesha")
     world.open("hers")
     world.open("waiting")

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.application.visitor_workers import Line, assert_nobody_waits
+from support.application.visitor_workers import Line, assert_none_waits
 from support.programs.processes import wait_until
 
 from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisVisitMatcher
@@ -14,7 +14,7 @@ from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisV
 CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
 
 
-class Desk(Line):
+class WorkerConnection(Line):
     """One worker's exchange."""
 
     def __init__(self, url: str, window_s: int) -> None:
@@ -39,13 +39,13 @@ class Desk(Line):
 def new_desk(redis_server):
     made = []
 
-    def make(window_s: int = 300) -> Desk:
-        made.append(Desk(redis_server.url, window_s))
+    def make(window_s: int = 300) -> WorkerConnection:
+        made.append(WorkerConnection(redis_server.url, window_s))
         return made[-1]
 
     yield make
-    for desk in made:
-        desk.client.close()
+    for connection in made:
+        connection.client.close()
 
 
 def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(new_desk):
@@ -84,19 +84,19 @@ def test_each_is_given_to_exactly_one_of_many_askers(new_desk):
     here.offer(CAMPUS, *visitors)
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda number: askers[number % 4].ask(CAMPUS), range(80)))
-    assert sorted(visitor for desk in askers for visitor in desk.found) == sorted(visitors)
+    assert sorted(visitor for connection in askers for visitor in connection.found) == sorted(visitors)
 
 
-def test_nobody_waits_while_redis_is_gone(mortal_redis):
-    desk = Desk(mortal_redis.url, 300)
+def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
+    connection = WorkerConnection(disposable_redis.url, 300)
 
     def one_round() -> None:
-        desk.exchange.offer(CAMPUS, "babul")
-        desk.exchange.ask(CAMPUS, desk.found.append)
+        connection.exchange.offer(CAMPUS, "babul")
+        connection.exchange.ask(CAMPUS, connection.found.append)
 
-    mortal_redis.freeze()
-    assert_nobody_waits(desk.outbox, one_round)
-    mortal_redis.thaw()
-    desk.offer(CAMPUS, "ayesha")
-    assert "ayesha" in desk.ask(CAMPUS)
-    desk.client.close()
+    disposable_redis.freeze()
+    assert_none_waits(connection.outbox, one_round)
+    disposable_redis.thaw()
+    connection.offer(CAMPUS, "ayesha")
+    assert "ayesha" in connection.ask(CAMPUS)
+    connection.client.close()

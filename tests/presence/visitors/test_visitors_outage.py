@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, assert_nobody_waits, redis_world
+from support.application.visitor_workers import DHAKA, SYLHET, WINDOW_S, assert_none_waits, redis_world
 from support.programs.processes import wait_until
 
 from koyjabo.models import SITE
@@ -12,8 +12,8 @@ from koyjabo.presence.visitors.redis_script import BATCH
 
 
 @pytest.fixture
-def world(mortal_redis):
-    with redis_world(mortal_redis) as world:
+def world(disposable_redis):
+    with redis_world(disposable_redis) as world:
         yield world
 
 
@@ -43,7 +43,7 @@ def wait_for(workers, **places: int) -> None:
 
 
 @pytest.mark.parametrize("failure", ["kill", "freeze"])
-def test_nobody_waits_for_redis_and_touches_are_shown_at_once(world, two, failure):
+def test_no_request_waits_for_redis_and_touches_are_shown_at_once(world, two, failure):
     here, _ = two
     visitors: list[str] = []
 
@@ -58,7 +58,7 @@ def test_nobody_waits_for_redis_and_touches_are_shown_at_once(world, two, failur
         assert is_shown(here, dhaka=1 + len(visitors), sylhet=1)
 
     getattr(world.redis, failure)()
-    assert_nobody_waits(here.outbox, one_more_comes)
+    assert_none_waits(here.outbox, one_more_comes)
 
 
 def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):

@@ -27,7 +27,7 @@ def send(site: Site, *ids: str, visitor: str = "ayesha", headers: dict | None = 
     return site.post("/api/events", json={"visitorId": visitor, "events": events}, headers=headers)
 
 
-def told(answer) -> tuple[int, int]:
+def result_of(answer) -> tuple[int, int]:
     assert answer.status_code == 200, answer.text
     return answer.json["accepted"], answer.json["duplicates"]
 
@@ -41,17 +41,17 @@ def test_a_retry_counts_once(site):
     """Also within a request. No total of visits changes."""
     site.register()
     with nothing_counted(site):
-        assert told(send(site, "1", "1", "2", "1")) == (2, 2)
-        assert told(send(site, "2", "3")) == (1, 1)
+        assert result_of(send(site, "1", "1", "2", "1")) == (2, 2)
+        assert result_of(send(site, "2", "3")) == (1, 1)
     site.restart()
-    assert told(send(site, "1", "2", "3")) == (0, 3)
-    assert told(send(site, "1", visitor="babul")) == (1, 0)
+    assert result_of(send(site, "1", "2", "3")) == (0, 3)
+    assert result_of(send(site, "1", visitor="babul")) == (1, 0)
     assert stored(site) == [("ayesha", "1"), ("ayesha", "2"), ("ayesha", "3"), ("babul", "1")]
 
 
 def test_an_event_belongs_to_the_newest_visit_of_its_visitor(site):
     site.add_community(COMMUNITY)
-    assert told(send(site, "0")) == (1, 0)
+    assert result_of(send(site, "0")) == (1, 0)
     site.register()
     site.register("babul")
     send(site, "1")
@@ -68,7 +68,7 @@ def test_sums_are_written_with_the_events(site):
     send(site, "1", name="pageview", props={"from": "~a"})
     site.register(communityId=COMMUNITY)
     send(site, "3", name="pageview", page="/")
-    assert told(send(site, "3", "4", name="pageview", page="/")) == (1, 1)
+    assert result_of(send(site, "3", "4", name="pageview", page="/")) == (1, 1)
     send(site, "5", props={"to": "Mirpur"})
     hour, day = str(site.time.ms // 3_600_000 * 3600), "2025-12-16"
     everywhere = [("event", day, "search", 1), ("event:search:to", day, "Mirpur", 1)]
@@ -81,7 +81,7 @@ def test_sums_are_written_with_the_events(site):
 @pytest.mark.both_kinds
 def test_retries_at_the_same_time_are_one_event(site):
     with ThreadPoolExecutor(THREADS) as threads:
-        answers = list(threads.map(lambda _: told(send(site, "1", "2")), range(THREADS)))
+        answers = list(threads.map(lambda _: result_of(send(site, "1", "2")), range(THREADS)))
     assert Counter(answers) == {(2, 0): 1, (0, 2): THREADS - 1}
     assert len(stored(site)) == 2
 
@@ -98,7 +98,7 @@ def test_failed_commit_is_503_and_records_nothing(sqlite_database, monkeypatch):
         assert int(answer.headers["Retry-After"]) >= 1
         assert stored(site) == []
         monkeypatch.undo()
-        assert told(send(site, "1")) == (1, 0)
+        assert result_of(send(site, "1")) == (1, 0)
 
 
 def test_broken_connection_to_postgres_is_tried_again(postgres, monkeypatch):
@@ -107,7 +107,7 @@ def test_broken_connection_to_postgres_is_tried_again(postgres, monkeypatch):
         send(site, "warm-up")
         attempt = PostgresEventStore._attempt
         monkeypatch.setattr(PostgresEventStore, "_attempt", breaking_once(attempt))
-        assert told(send(site, "warm-up", "1", "1")) == (1, 2)
+        assert result_of(send(site, "warm-up", "1", "1")) == (1, 2)
         assert [event for _, event in stored(site)] == ["warm-up", "1"]
 
 
@@ -131,8 +131,8 @@ def breaking_once(attempt):
 def test_crawlers_are_treated_by_policy(sqlite_database, policy, accepted):
     with Site(sqlite_database.url, BOT_POLICY=policy) as site:
         crawler = {"User-Agent": "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"}
-        assert told(send(site, "1", headers=crawler)) == (accepted, 0)
-        assert told(send(site, "2")) == (1, 0)
+        assert result_of(send(site, "1", headers=crawler)) == (accepted, 0)
+        assert result_of(send(site, "2")) == (1, 0)
         assert len(stored(site)) == accepted + 1
 
 
@@ -143,20 +143,20 @@ def many(site: Site, mark: str, events: int = 50, visitor: str = "ayesha"):
 def test_events_of_a_visitor_are_limited_and_not_only_requests(sqlite_database):
     """All of a request, or none; retries are not counted."""
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=12) as site:
-        assert [told(many(site, mark)) for mark in "aaab"] == [(50, 0), (0, 50), (0, 50), (50, 0)]
+        assert [result_of(many(site, mark)) for mark in "aaab"] == [(50, 0), (0, 50), (0, 50), (50, 0)]
         assert_error(many(site, "c"), 429, "rate_limited")
-        assert told(many(site, "d", 20)) == (20, 0)
+        assert result_of(many(site, "d", 20)) == (20, 0)
         assert_error(many(site, "e", 1), 429, "rate_limited")
         assert (len(stored(site)), site.rows("SELECT sum(count) FROM event_sums")) == (120, [(120,)])
-        assert told(many(site, "c", visitor="babul")) == (50, 0)
+        assert result_of(many(site, "c", visitor="babul")) == (50, 0)
 
 
 def test_events_of_an_address_are_limited_and_what_is_refused_counts_for_no_visitor(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_HEARTBEATS=10, RATE_LIMIT_VISITOR=5) as site:
         site.client.environ_base["REMOTE_ADDR"] = "203.0.113.7"
-        assert [told(many(site, "a", 30, f"v{number}")) for number in range(3)] == [(30, 0)] * 3
+        assert [result_of(many(site, "a", 30, f"v{number}")) for number in range(3)] == [(30, 0)] * 3
         assert_error(many(site, "a", 30, "babul"), 429, "rate_limited")
-        assert told(many(site, "a", 10, "babul")) == (10, 0)
+        assert result_of(many(site, "a", 10, "babul")) == (10, 0)
 
 
 GPC = {"Sec-GPC": "1"}
@@ -164,8 +164,8 @@ GPC = {"Sec-GPC": "1"}
 
 def test_anonymous_events_belong_to_the_anonymous_visit(site):
     site.post(json={"visitorId": "ayesha", "visitId": "1"}, headers=GPC)
-    assert told(send(site, "1", headers=GPC, at=5)) == (1, 0)
-    assert told(send(site, "1", headers=GPC)) == (0, 1)
+    assert result_of(send(site, "1", headers=GPC, at=5)) == (1, 0)
+    assert result_of(send(site, "1", headers=GPC)) == (0, 1)
     ((visitor, event, visit, client_ms),) = stored(site, "visitor_id, event_id, visit_id, client_ms")
     assert [(visitor,)] == site.rows("SELECT visitor_id FROM visits")
     assert (visit, client_ms) == (1, None)
@@ -177,7 +177,7 @@ def test_anonymous_retry_across_midnight_counts_once(site):
     site.post(json={"visitorId": "ayesha", "visitId": "1"}, headers=GPC)
     send(site, "1", headers=GPC)
     site.time.go_to("2025-12-17T00:30:00+06:00")
-    assert told(send(site, "1", "2", headers=GPC)) == (1, 1)
+    assert result_of(send(site, "1", "2", headers=GPC)) == (1, 1)
     site.post(json={"visitorId": "ayesha", "visitId": "2"}, headers=GPC)
-    assert told(send(site, "1", "2", "3", headers=GPC)) == (1, 2)
+    assert result_of(send(site, "1", "2", "3", headers=GPC)) == (1, 2)
     assert stored(site, "visit_id") == [(1,), (1,), (2,)]

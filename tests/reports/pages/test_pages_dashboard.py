@@ -114,7 +114,7 @@ def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monk
     assert "Only the first 2 are shown." in page
 
 
-def test_nobody_here_and_nobody_ever_is_said_in_words(reader, community):
+def test_absence_now_and_ever_is_said_in_words(reader, community):
     page = words(reader.get(f"/communities/{community}/dashboard"))
     assert "No one is here right now." in page
     assert "Conversion rate 0 %" in page

@@ -52,7 +52,7 @@ def site(module_database):
 
 
 @pytest.fixture(scope="module")
-def told(site, cast):
+def report(site, cast):
     """What a member is told of a community where `babul` came on two days, and `ayesha` before and after signing up."""
     community = cast.community()
 
@@ -80,11 +80,11 @@ def told(site, cast):
     return tell
 
 
-def test_who_came_before_signing_up_is_one_visitor_with_an_account(told):
+def test_who_came_before_signing_up_is_one_visitor_with_an_account(report):
     for path, (start, end) in RANGES.items():
-        answer = told(path)
+        answer = report(path)
         assert answer.json == {
-            "community_id": told.community,
+            "community_id": report.community,
             "authenticated_visitors": 1,
             "anonymous_visitors": 1,
             "total_unique_visitors": 2,
@@ -93,41 +93,41 @@ def test_who_came_before_signing_up_is_one_visitor_with_an_account(told):
         assert answer.headers["Cache-Control"] == "private, no-store"
 
 
-def test_growth_compares_with_the_days_before(told):
+def test_growth_compares_with_the_days_before(report):
     expected = {
-        "community_id": told.community,
+        "community_id": report.community,
         "current_period_visitors": 2,
         "previous_period_visitors": 2,
         "growth_rate": 0.0,
         "growth_count": 0,
         "comparison_days": 1,
     }
-    assert told("/growth?days=1").json == expected
+    assert report("/growth?days=1").json == expected
     grown = {"previous_period_visitors": 0, "growth_rate": 100.0, "growth_count": 2}
-    assert told("/growth").json == {**expected, **grown, "comparison_days": 7}
-    assert told("/growth?days=1826").json == {**expected, **grown, "comparison_days": 1826}
+    assert report("/growth").json == {**expected, **grown, "comparison_days": 7}
+    assert report("/growth?days=1826").json == {**expected, **grown, "comparison_days": 1826}
 
 
-def test_trends_have_a_row_for_each_period(told):
+def test_trends_have_a_row_for_each_period(report):
     def row(period: str, authenticated: int, anonymous: int) -> dict:
         total = authenticated + anonymous
         counts = {"authenticated_count": authenticated, "anonymous_count": anonymous, "total_count": total}
         return {"period": period, **counts}
 
-    days = told("/trends").json
+    days = report("/trends").json
     assert (len(days), days[-3:]) == (30, [row("2025-10-08", 0, 0), row("2025-10-09", 1, 1), row("2025-10-10", 1, 1)])
-    weeks = told("/trends?granularity=weekly&start=2025-09-29&end=2025-10-10").json
+    weeks = report("/trends?granularity=weekly&start=2025-09-29&end=2025-10-10").json
     assert weeks == [row("2025-09-29", 0, 0), row("2025-10-06", 1, 1)]
-    hours = told("/trends?granularity=hourly").json
+    hours = report("/trends?granularity=hourly").json
     assert (len(hours), hours[0]) == (24, row("2025-10-10T00:00:00+06:00", 0, 0))
     assert [hour for hour in hours if hour["total_count"]] == [row("2025-10-10T10:00:00+06:00", 1, 1)]
-    month = told("/trends?granularity=hourly&start=2025-09-10&end=2025-10-10").json
+    month = report("/trends?granularity=hourly&start=2025-09-10&end=2025-10-10").json
     assert (len(month), sum(hour["total_count"] for hour in month)) == (31 * 24, 4)
 
 
-def test_range_that_cannot_be_used_is_400_with_the_reason(told):
+def test_range_that_cannot_be_used_is_400_with_the_reason(report):
     for query, (field, reason) in UNUSABLE.items():
-        answer = told(query)
+        answer = report(query)
         assert_error(answer, 400, "invalid_input", field)
         assert reason in answer.json["details"][field], query
 
@@ -138,5 +138,5 @@ def test_community_that_is_none_is_404(cast, report):
         assert_error(cast.call("admin", "GET", f"{PATH}/{community}/visitors{report}"), 404, "unknown_community")
 
 
-def test_id_in_capitals_is_the_same_community(told, cast):
-    assert cast.call("admin", "GET", f"{PATH}/{told.community.upper()}/visitors/today").json == told("/today").json
+def test_id_in_capitals_is_the_same_community(report, cast):
+    assert cast.call("admin", "GET", f"{PATH}/{report.community.upper()}/visitors/today").json == report("/today").json

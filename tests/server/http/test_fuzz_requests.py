@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.clients.connection import PATIENCE_S, chunked, head
-from support.clients.unaffected_clients import Bystanders, bystanders
+from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import SOCKETIO, say, take_frame, upgrade
 from support.runs.fuzz_effort import effort
 
@@ -64,13 +64,13 @@ def mangled(draw: st.DrawFn) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory) -> Iterator[Bystanders]:
-    with bystanders(tmp_path_factory.mktemp("server"), SOON_FORGOTTEN) as others:
+def others(tmp_path_factory) -> Iterator[UnaffectedClients]:
+    with unaffected_clients(tmp_path_factory.mktemp("server"), SOON_FORGOTTEN) as others:
         yield others
 
 
 @pytest.fixture(autouse=True)
-def unharmed(others: Bystanders) -> Iterator[None]:
+def unharmed(others: UnaffectedClients) -> Iterator[None]:
     yield
     others.assert_unharmed()
 

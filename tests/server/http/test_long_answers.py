@@ -104,7 +104,7 @@ def is_served(worker: psutil.Process, line: socket.socket) -> bool:
     return any(each.raddr == line.getsockname() for each in worker.net_connections("tcp"))
 
 
-def test_who_reads_an_export_steadily_gives_way_to_nobody(server, admin, whole):
+def test_steady_reader_of_an_export_is_not_interrupted_for_others(server, admin, whole):
     """While others take all places and say nothing. It arrives whole, though it takes longer than a request may."""
     line, answer = begin_export(admin)
     silent: list[socket.socket] = []

@@ -64,10 +64,12 @@ def tls(tmp_path_factory, front: Front) -> Iterator[TlsNginx]:
 
 
 PAGES = (PlainListener, lambda port: SocketioListener(port, transports=["websocket"]), StreamListener)
-insurance = pytest.mark.long(proved_by="server/http/test_nginx.py::test_pages_of_every_kind_hear_every_visit_at_once")
+insurance = pytest.mark.long(
+    proved_by="server/http/test_nginx.py::test_pages_of_every_kind_receive_every_visit_at_once"
+)
 
 
-def test_pages_of_every_kind_hear_every_visit_at_once(front):
+def test_pages_of_every_kind_receive_every_visit_at_once(front):
     """nginx keeps nothing of a stream back."""
     with ExitStack() as stack:
         pages = [stack.enter_context(page(front.port)) for page in PAGES]

@@ -42,7 +42,7 @@ def test_query_may_have_any_bytes_in_it(sqlite_server):
             assert line.send(handshake).answer("GET").status == 101
 
 
-def test_client_that_goes_away_before_its_answer_harms_nobody(sqlite_server):
+def test_client_that_goes_away_before_its_answer_disturbs_no_other(sqlite_server):
     before = sqlite_server.stats().total
     with sqlite_server.database.locked():
         for _ in range(3):
@@ -155,7 +155,7 @@ def test_announced_size_over_16_kb_is_refused_before_it_is_sent(sqlite_server):
             assert_too_large(line.send(head("POST", REGISTER, f"Content-Length: {10**15}", *asks)).answer())
 
 
-def test_client_that_asks_first_is_told_to_go_on(line):
+def test_client_that_asks_first_is_answered_with_100_continue(line):
     """RFC 9110, 10.1.1."""
     body = body_of(100)
     line.send(head("POST", REGISTER, length(body), "Expect: 100-continue"))

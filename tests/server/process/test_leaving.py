@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 from support.assertions.ledger import assert_verified
 from support.clients.connection import Line, head
-from support.clients.continuous_registrations import Askers
+from support.clients.continuous_registrations import RegistrationLoad
 from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S
 
@@ -51,11 +51,11 @@ def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_ser
 def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_server):
     """Each is answered what it has asked already, and nothing more: the next request is for another server."""
     server = new_server(sqlite_database).start()
-    with Askers(server.port, clients=100) as askers, Line(server.port) as silent, Line(server.port) as idle:
+    with RegistrationLoad(server.port, clients=100) as askers, Line(server.port) as silent, Line(server.port) as idle:
         assert idle.ask("GET", "/api/stats").status == 200
-        askers.ask_for(0.5)
+        askers.run_for(0.5)
         server.tell(signal.SIGTERM)
-        askers.ask_for(PROMPTLY_S)
+        askers.run_for(PROMPTLY_S)
         assert askers.open == 0
         assert silent.is_closed()
         assert idle.is_closed()

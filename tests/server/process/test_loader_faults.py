@@ -128,7 +128,7 @@ def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loadi
 
 
 @insurance
-def test_forks_that_fail_are_told_of_once_a_second(new_loading, tmp_path):
+def test_failed_forks_are_logged_once_a_second(new_loading, tmp_path):
     flag = tmp_path / "flag"
     server = new_loading(failing(flag, "os:fork", "OSError(errno.EAGAIN, 'Try again')"))
     flag.touch()
@@ -141,7 +141,7 @@ def test_forks_that_fail_are_told_of_once_a_second(new_loading, tmp_path):
     server.wait_until_complete()
 
 
-def test_loader_that_fails_is_told_of_in_a_line_of_the_log(new_loading, tmp_path):
+def test_loader_that_fails_is_reported_in_a_line_of_the_log(new_loading, tmp_path):
     flag = tmp_path / "flag"
     server = new_loading(failing(flag, "koyjabo.server.process.loading:patch", "RuntimeError('no')"), LOG_FORMAT="json")
     flag.touch()

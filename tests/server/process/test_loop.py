@@ -99,7 +99,7 @@ def test_second_wake_does_not_resume_an_owner_that_waits_for_something_else():
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError(), eventlet.Timeout()], ids=["error", "time-out"])
-def test_watcher_that_fails_is_told_and_others_are_called(error, caplog):
+def test_watcher_that_fails_is_logged_and_others_are_called(error, caplog):
     with loop_on() as loop:
         poller = Poller(loop)
         ours, theirs = socket.socketpair()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 from support.clients.connection import Line
 from support.databases.database import SqliteDatabase
-from support.programs.processes import ROOT, assert_nobody_is_left, environment, wait_until
+from support.programs.processes import ROOT, assert_none_is_left, environment, wait_until
 from support.servers.server import Server
 
 pytestmark = pytest.mark.honest_start
@@ -37,7 +37,7 @@ class ShellServer(Server):
     """Started by `script` in a shell, where "$0" is Python."""
 
     def launch_by(self, script: str) -> ShellServer:
-        self._told_at = time.monotonic()
+        self._signalled_at = time.monotonic()
         self._log_path = self._folder / "shell.log"
         with self._log_path.open("wb") as log:
             self._process = subprocess.Popen(
@@ -77,7 +77,7 @@ def test_log_without_a_reader_does_not_stop_it_or_change_its_exit_status(shell_s
     assert shell_server.stop().status == 0
 
 
-def test_more_connections_than_files_wait_and_harm_nobody(shell_server):
+def test_more_connections_than_files_wait_and_disturb_no_others(shell_server):
     shell_server.launch_by(f'ulimit -n {FILES}; exec "$0" wsgi.py').wait_until_serving()
     workers = shell_server.worker_pids()
     with ExitStack() as lines:
@@ -103,7 +103,7 @@ def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server)
         assert left.status == 0, (moment_s, how, server.log)
         assert left.seconds < PROMPTLY_S, (moment_s, how)
         assert "Traceback" not in server.log, (moment_s, how, server.log)
-        assert_nobody_is_left(parent.pid)
+        assert_none_is_left(parent.pid)
 
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda server, case: leave_at(server, *case), servers, cases))
@@ -117,5 +117,5 @@ def test_sigterm_while_workers_are_born_leaves_none(shell_server):
     left = shell_server.stop()
     assert left.status == 0
     assert left.seconds < PROMPTLY_S
-    assert_nobody_is_left(parent)
+    assert_none_is_left(parent)
     assert "Traceback" not in shell_server.log

@@ -71,7 +71,7 @@ def test_file_that_is_no_database_or_cannot_be_made_is_said_in_one_sentence(tmp_
 
 
 @pytest.mark.honest_start
-def test_loader_that_is_killed_before_it_has_loaded_is_told_of_in_a_sentence(new_server, sqlite_database):
+def test_loader_that_is_killed_before_it_has_loaded_is_reported_in_a_sentence(new_server, sqlite_database):
     server = new_server(sqlite_database).launch()
     wait_until(psutil.Process(server.pid).children, "it loads", every_s=0.002)[0].kill()
     assert server.wait(timeout_s=30).status == BAD_SETTINGS
@@ -92,7 +92,7 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
 
 
 @pytest.mark.honest_start
-def test_migration_that_is_killed_is_told_of_in_a_sentence(migrating):
+def test_migration_that_is_killed_is_reported_in_a_sentence(migrating):
     server, child = migrating
     child.kill()
     assert server.wait(timeout_s=30).status == BAD_SETTINGS

@@ -111,7 +111,7 @@ def test_request_that_has_waited_goes_on_in_its_turn_before_the_new_ones_of_its_
     assert done[1::2] == [b"."] * 4
 
 
-def test_free_loop_lets_nobody_wait(loop):
+def test_every_connection_is_served_at_once_when_the_loop_is_free(loop):
     order, done = Turns(loop, Poller(loop)), []
     for name in "ab":
         run(loop, lambda name=name: (order.begin(name), done.append(name)))
@@ -229,7 +229,7 @@ def answered_before(server, path: str) -> int:
         return CROWD - len(waiting)
 
 
-def test_address_with_many_connections_lets_nobody_else_wait(tmp_path):
+def test_address_with_many_connections_delays_no_other_address(tmp_path):
     """Neither for a lane nor for a page. This process may have looked away while some more were answered."""
     with changed_server(tmp_path, TRUSTED_PROXIES=1) as server:
         for path in ("/api/stats", "/signup"):

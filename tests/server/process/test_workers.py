@@ -56,9 +56,9 @@ def test_no_worker_shows_less_than_another_acknowledged(two_workers):
 
     def register_and_look(number: int) -> tuple[int, int]:
         body = {"visitorId": f"visitor-{number}", "visitId": "look"}
-        told = requests.post(f"{two_workers.url}/api/visitor/register", json=body, timeout=15).json()
+        receipt = requests.post(f"{two_workers.url}/api/visitor/register", json=body, timeout=15).json()
         shown = requests.get(f"{two_workers.url}/api/stats", timeout=15).json()
-        return told["visit"]["ordinal"], shown["totalVisitors"]
+        return receipt["visit"]["ordinal"], shown["totalVisitors"]
 
     with ThreadPoolExecutor(8) as clients:
         pairs = list(clients.map(register_and_look, range(100)))

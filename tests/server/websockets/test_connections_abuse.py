@@ -45,7 +45,7 @@ def test_nonsense_is_answered_with_an_error_and_the_socket_stays_open(server):
             assert client.is_answered(), what
 
 
-def test_client_that_keeps_at_it_is_told_each_time_and_then_closed_alone(server, kind):
+def test_client_that_repeats_it_gets_an_error_each_time_and_then_is_closed_alone(server, kind):
     wrong = frame('42["subscribe"]') if kind is SocketIO else frame("hello")
     with kind(server.port) as client, kind(server.port) as other:
         assert {client.event()["type"], other.event()["type"]} == {"visitor_update"}
@@ -100,7 +100,7 @@ def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
-def test_what_is_of_no_use_on_socketio_harms_nobody(server):
+def test_useless_packets_on_socketio_disturb_no_other_client(server):
     with SocketIO(server.port) as other, WebSocket(server.port) as plain:
         for nonsense in HARMLESS.values():
             with SocketIO(server.port) as client:

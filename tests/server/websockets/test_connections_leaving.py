@@ -26,7 +26,7 @@ def server(tmp_path):
         yield server
 
 
-def test_every_kind_of_client_is_told_and_the_server_leaves_promptly(server):
+def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server):
     sid = server.get(OPEN).text.split('"sid":"')[1].split('"')[0]
     assert server.post(f"{OPEN}&sid={sid}", data="40").ok
     while "visitor_update" not in server.get(f"{OPEN}&sid={sid}").text:
@@ -50,7 +50,7 @@ def test_every_kind_of_client_is_told_and_the_server_leaves_promptly(server):
     assert left.seconds < PROMPTLY_S
 
 
-def test_those_that_do_not_answer_hold_nobody_up(server):
+def test_clients_that_do_not_answer_delay_no_shutdown(server):
     """Nor those that read nothing, with something waiting for them."""
     deaf = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
     stuck = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
@@ -68,9 +68,9 @@ def test_those_that_do_not_answer_hold_nobody_up(server):
         client.end()
 
 
-def test_crowd_hears_what_was_on_its_way_and_is_told_and_the_server_is_gone_in_time(server):
+def test_crowd_receives_what_was_on_its_way_and_a_close_and_the_server_is_gone_in_time(server):
     with Listeners(server.port, 300) as crowd:
-        crowd.hear_first()
+        crowd.wait_for_first()
         sent = server.emit(20, size=500)
         server.tell(signal.SIGTERM)
         crowd.are_over()

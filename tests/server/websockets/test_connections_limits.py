@@ -95,7 +95,7 @@ def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited
 
 @limit("of_an_address")
 @pytest.mark.parametrize("how", ["close", "end", "reset"])
-def test_place_is_free_again_when_one_leaves_whoever_was_refused_meanwhile(limited, how):
+def test_place_is_free_again_when_one_leaves_although_others_were_refused(limited, how):
     first, *_ = limited.fill(ADDRESS)
     for _ in range(2 * MOST):
         assert limited.connect(ADDRESS).goodbye() == SORRY
@@ -237,7 +237,7 @@ def line(server):
         yield line
 
 
-def test_wrong_version_is_told_the_right_one(line):
+def test_wrong_version_is_answered_with_the_right_one(line):
     answer = line.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
     assert (answer.status, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
     assert answer.json["code"] == "upgrade_required"

@@ -19,19 +19,19 @@ def assert_nothing_is_left(server, sockets: int) -> None:
     wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
 
 
-def test_resets_in_the_middle_of_broadcasts_disturb_nobody(server):
+def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
     """In mid-frame, in mid-handshake, with events unread: those that are left hear every event."""
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
     stop, chance = threading.Event(), random.Random(5)
     goners = threading.Thread(target=come_and_go, args=(server.port, stop, chance))
     with Listeners(server.port, 100) as crowd:
-        crowd.hear_first()
+        crowd.wait_for_first()
         goners.start()
         sent = []
         for _ in range(EVENTS // 10):
             sent += server.emit(10, size=500)
-            crowd.hear(sent[-1])
+            crowd.wait_for_revision(sent[-1])
         stop.set()
         goners.join()
         assert all(each.revisions[-EVENTS:] == sent for each in crowd.all)

@@ -40,16 +40,16 @@ def stuck(request):
         each.end()
 
 
-def test_clients_that_never_read_are_dropped_and_the_others_hear_everything(tmp_path, stuck):
+def test_clients_that_never_read_are_dropped_and_the_others_receive_everything(tmp_path, stuck):
     with changed_server(tmp_path) as server, Listeners(server.port, READERS) as readers:
-        readers.hear_first()
+        readers.wait_for_first()
         server.resident()  # nothing is loaded any more
         stuck(server, STUCK)
         server.wait_until_held(READERS + STUCK)
         before, growth, sent = server.allocated(), [], []
         for _ in range(EVENTS // AT_ONCE):
             sent += server.emit(AT_ONCE)
-            readers.hear(sent[-1])
+            readers.wait_for_revision(sent[-1])
             growth.append(server.allocated() - before)
         assert max(growth) < MOST_GROWTH_BYTES
         for reader in readers.all:
@@ -108,8 +108,8 @@ def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind)
         for size in sizes:
             (sent,) = server.emit(1, size=size)
             client.send(frame(str(sent), PING), client.ping_event)
-            told, ponged, answered = False, False, False
-            while not (told and ponged and answered):
+            received, ponged, answered = False, False, False
+            while not (received and ponged and answered):
                 opcode, payload = read_slowly(client, chance)
                 if opcode != 1:
                     assert payload == str(sent).encode()
@@ -120,7 +120,7 @@ def test_frames_never_interleave_however_little_the_kernel_takes(tmp_path, kind)
                 if event["type"] == "visitor_update":
                     assert event["stats"]["revision"] == sent > last
                     assert len(event["stats"]["filling"]) == size
-                    told, last = True, sent
+                    received, last = True, sent
 
 
 def read_slowly(client: WebSocket, chance: random.Random):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clients.unaffected_clients import Bystanders, bystanders
+from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import CLOSE, PONG, TEXT, Lost, SocketIO, WebSocket
 from support.models.frames_model import LARGEST, cuts, expected, pieces, streams
 from support.runs.fuzz_effort import effort
@@ -59,13 +59,13 @@ def _read(pieces: list[bytes]) -> Said:
 
 
 @pytest.fixture(scope="module")
-def others(tmp_path_factory) -> Iterator[Bystanders]:
-    with bystanders(tmp_path_factory.mktemp("server")) as others:
+def others(tmp_path_factory) -> Iterator[UnaffectedClients]:
+    with unaffected_clients(tmp_path_factory.mktemp("server")) as others:
         yield others
 
 
 @pytest.fixture(autouse=True)
-def unharmed(others: Bystanders) -> Iterator[None]:
+def unharmed(others: UnaffectedClients) -> Iterator[None]:
     yield
     others.assert_unharmed()
 

@@ -50,16 +50,16 @@ class World:
         stream.begin(taken, b"")
         return stream
 
-    def heard(self) -> bytes | None:
+    def received(self) -> bytes | None:
         """What has come meanwhile; None for nothing, empty for the end."""
         try:
             return self.theirs.recv(10_000)
         except BlockingIOError:
             return None
 
-    def seconds_until_heard(self) -> tuple[float, bytes]:
+    def seconds_until_received(self) -> tuple[float, bytes]:
         began, most_s = self.now, 2 * HOUR_S
-        while (found := self.heard()) is None:
+        while (found := self.received()) is None:
             assert self.now < began + most_s, "nothing"
             self.now += SWEEP_INTERVAL_S
             self.loop.sweep()
@@ -82,30 +82,30 @@ def world(monkeypatch) -> Iterator[World]:
 def test_stream_without_events_is_commented_within_20_s(world):
     """Not much sooner. A client that does not acknowledge it is gone, and found within 45 s."""
     stream = world.stream()
-    assert world.heard() == b"retry: 5000\n\n"
+    assert world.received() == b"retry: 5000\n\n"
     for _ in range(2):
-        silent_s, said = world.seconds_until_heard()
+        silent_s, said = world.seconds_until_received()
         assert said == b":\n\n"
         assert 10 < silent_s <= 20
         world.now += 3
         stream.send("{}")
-        assert b"data" in world.heard()
+        assert b"data" in world.received()
     assert 20 + UNACKNOWLEDGED_MS / 1000 <= 45
 
 
 def test_stream_ends_after_a_day(world):
     world.stream()
-    assert world.heard()
+    assert world.received()
     world.now += 24 * HOUR_S
     world.loop.sweep()
-    assert world.heard() == b""
+    assert world.received() == b""
 
 
 def test_client_that_answers_no_ping_is_dropped_after_45_s(world):
     connection = world.connect()
-    assert world.seconds_until_heard() == (25, frame("", PING, masked=False))
+    assert world.seconds_until_received() == (25, frame("", PING, masked=False))
     with pytest.raises(ConnectionResetError):
-        world.seconds_until_heard()
+        world.seconds_until_received()
     assert world.now == 1045
     assert (connection.is_open, len(world.loop)) == (False, 0)
 
@@ -115,7 +115,7 @@ def test_client_whose_answer_waits_to_be_read_stays(world, said):
     """As after a pause of the machine."""
     connection = world.connect()
     for _ in range(3):
-        assert take_frame(bytearray(world.seconds_until_heard()[1])).opcode == PING
+        assert take_frame(bytearray(world.seconds_until_received()[1])).opcode == PING
         world.theirs.sendall(said)
     assert connection.is_open
 
@@ -126,18 +126,18 @@ def test_client_may_send_as_much_again_after_each_ping(world):
     for _ in range(3):
         connection.take(frame("", PONG) * MOST_FRAMES)
         assert connection.is_open
-        world.seconds_until_heard()
+        world.seconds_until_received()
     connection.take(frame("", PONG) * (MOST_FRAMES + 1))
     assert not connection.is_open
 
 
 def test_client_that_answers_no_close_is_dropped_after_5_s(world):
     world.connect().close(1008)
-    assert take_frame(bytearray(world.heard())).payload[:2] == (1008).to_bytes(2)
-    assert world.seconds_until_heard() == (5, b"")
+    assert take_frame(bytearray(world.received())).payload[:2] == (1008).to_bytes(2)
+    assert world.seconds_until_received() == (5, b"")
 
 
-def test_socket_is_told_to_come_back_after_a_day(world):
+def test_socket_is_closed_after_a_day_with_a_code_to_come_back(world):
     connection = world.connect()
     connection.chance = 0
     for hours, opcode in ((23.5, PING), (1, 8)):
@@ -145,7 +145,7 @@ def test_socket_is_told_to_come_back_after_a_day(world):
         world.theirs.sendall(frame("", PONG))
         connection.read()
         world.loop.sweep()
-        said = take_frame(bytearray(world.heard()))
+        said = take_frame(bytearray(world.received()))
         assert said.opcode == opcode
     assert int.from_bytes(said.payload[:2]) == GOING_AWAY
 

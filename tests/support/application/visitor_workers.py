@@ -49,7 +49,7 @@ def flush(outbox: Outbox) -> None:
     wait_until(sends, "the outbox is empty")
 
 
-def assert_nobody_waits(outbox: Outbox, one_round: Callable[[], object]) -> None:
+def assert_none_waits(outbox: Outbox, one_round: Callable[[], object]) -> None:
     """Redis is away: rounds of calls return all the same, before the outbox notices it and afterwards."""
     for is_noticed in (False, True):
         if is_noticed:

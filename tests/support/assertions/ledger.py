@@ -10,16 +10,17 @@ def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> 
     """`visits` were counted once each, without a gap after `before`; retries were told the same."""
     assert crowd.surprises == []
     assert crowd.first_ordinals == list(range(before + 1, before + visits + 1))
-    assert_retries_are_told_the_same(crowd)
+    assert_retries_have_the_same_answer(crowd)
     assert server.stats().total == before + visits
     assert_verified(server)
 
 
-def assert_retries_are_told_the_same(crowd: Crowd) -> None:
-    for visit, told in crowd.told.items():
-        assert {each.ordinal for each in told} == {told[0].ordinal}, (visit, told)
-        assert told[0].by_retry or not told[0].duplicate, (visit, "called a retry the first time it was sent", told)
-        assert all(each.duplicate for each in told[1:]), (visit, "counted again", told)
+def assert_retries_have_the_same_answer(crowd: Crowd) -> None:
+    for visit, receipts in crowd.receipts.items():
+        assert {each.ordinal for each in receipts} == {receipts[0].ordinal}, (visit, receipts)
+        first, *later = receipts
+        assert first.by_retry or not first.duplicate, (visit, "called a retry the first time it was sent", receipts)
+        assert all(each.duplicate for each in later), (visit, "counted again", receipts)
 
 
 def assert_verified(server: Server) -> None:

@@ -29,7 +29,7 @@ async ([url, options]) => {
 """
 
 
-def told(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
+def stats_of(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
     """Stats as no server has said them."""
     numbers = {"totalVisitors": total, "totalVisits": total, "todayVisits": 1, "activeUsers": 1, "uniqueVisitors": 1}
     return {**numbers, "locations": {}, "revision": revision, "epoch": epoch}
@@ -49,10 +49,10 @@ class Line:
 
     def push(self, beside: dict[str, Any] | None = None, **stats: Any) -> None:
         """`beside` the stats are other fields of the event."""
-        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": told(**stats), **(beside or {})}))
+        self.opened[-1].send(json.dumps({"type": "visitor_update", "stats": stats_of(**stats), **(beside or {})}))
 
 
-class Elsewhere(BaseHTTPRequestHandler):
+class HostPages(BaseHTTPRequestHandler):
     """Another site, with nothing on its pages. `?policy=` is the Content-Security-Policy of one."""
 
     def do_GET(self) -> None:

@@ -57,7 +57,7 @@ class Client:
 
 
 @dataclass(frozen=True)
-class Told:
+class Receipt:
     ordinal: int
     duplicate: bool
     total: int
@@ -80,7 +80,7 @@ class Crowd:
         retries: float = 0.2,
         seed: int = 1,
     ) -> None:
-        self.told: dict[Visit, list[Told]] = defaultdict(list)  # in the order of the answers; one client a visit
+        self.receipts: dict[Visit, list[Receipt]] = defaultdict(list)  # by the order of answers; one client a visit
         self.lost = 0  # requests that were never answered
         self.refusals: list[tuple[str | None, str]] = []  # of each 503: its Retry-After and its code
         self.surprises: list[str] = []  # what must never happen
@@ -109,7 +109,7 @@ class Crowd:
 
     @property
     def acknowledged(self) -> int:
-        return len(self.told)
+        return len(self.receipts)
 
     def wait_for(self, acknowledged: int) -> None:
         """Return as soon as this many visits are acknowledged, with the clients still busy."""
@@ -119,7 +119,7 @@ class Crowd:
     @property
     def first_ordinals(self) -> list[int]:
         """The ordinal of every acknowledged visit, as it was told first; sorted."""
-        return sorted(told[0].ordinal for told in self.told.values())
+        return sorted(receipts[0].ordinal for receipts in self.receipts.values())
 
     def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:
         client = Client(self._servers, which)
@@ -134,7 +134,7 @@ class Crowd:
             client.close()
 
     def _register(self, client: Client, visit: Visit) -> None:
-        by_retry = visit in self.told
+        by_retry = visit in self.receipts
         while not self._stopping.is_set():
             if time.monotonic() > self._deadline:
                 raise TimeoutError(f"{visit} was not acknowledged within {PATIENCE_S} s")
@@ -152,8 +152,10 @@ class Crowd:
             time.sleep(TRY_AGAIN_AFTER_S)
 
     def _note(self, client: Client, visit: Visit, body: dict[str, Any], by_retry: bool) -> None:
-        told = Told(body["visit"]["ordinal"], body["visit"]["duplicate"], body["stats"]["totalVisitors"], by_retry)
-        if told.total < max(told.ordinal, client.seen_total):
-            self.surprises.append(f"the total fell: {told} after {client.seen_total}")
-        client.seen_total = told.total
-        self.told[visit].append(told)
+        receipt = Receipt(
+            body["visit"]["ordinal"], body["visit"]["duplicate"], body["stats"]["totalVisitors"], by_retry
+        )
+        if receipt.total < max(receipt.ordinal, client.seen_total):
+            self.surprises.append(f"the total fell: {receipt} after {client.seen_total}")
+        client.seen_total = receipt.total
+        self.receipts[visit].append(receipt)

@@ -13,7 +13,7 @@ from typing import Self
 from support.clients.connection import head
 
 
-class Askers:
+class RegistrationLoad:
     """They ask while `ask_for` runs. One whose connection the server has closed asks no more."""
 
     def __init__(self, port: int, clients: int) -> None:
@@ -39,16 +39,16 @@ class Askers:
         """How many are still connected."""
         return len(self._lines())
 
-    def ask_for(self, seconds: float) -> float:
+    def run_for(self, seconds: float) -> float:
         """Answers a second, until then or until none is connected any more. Each has to be a 200."""
         answered, began = 0, time.monotonic()
         while (took_s := time.monotonic() - began) < seconds and self._selector.get_map():
             for key, _ in self._selector.select(0.02):
                 assert isinstance(key.fileobj, socket.socket)
-                answered += self._hear(key.fileobj)
+                answered += self._receive(key.fileobj)
         return answered / took_s if took_s else 0.0
 
-    def _hear(self, line: socket.socket) -> bool:
+    def _receive(self, line: socket.socket) -> bool:
         try:
             answer = line.recv(65536)
             if answer:

@@ -37,7 +37,7 @@ class Client(socketio.Client):
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedEvent:
     at: float
     """Monotonic s."""
     event: dict[str, Any]
@@ -51,7 +51,7 @@ class Listener:
     """One open page. Connects when it is made; used as a context manager, it leaves in the end."""
 
     def __init__(self) -> None:
-        self.heard: list[Heard] = []
+        self.received: list[ReceivedEvent] = []
 
     def __enter__(self) -> Listener:
         return self
@@ -62,15 +62,15 @@ class Listener:
     def close(self) -> None: ...
 
     def note(self, event: dict[str, Any]) -> None:
-        self.heard.append(Heard(time.monotonic(), event))
+        self.received.append(ReceivedEvent(time.monotonic(), event))
 
-    def of_type(self, kind: str) -> list[Heard]:
-        return [heard for heard in list(self.heard) if heard.event["type"] == kind]
+    def of_type(self, kind: str) -> list[ReceivedEvent]:
+        return [received for received in list(self.received) if received.event["type"] == kind]
 
     @property
     def updates(self) -> list[Stats]:
         """What it was shown, in order."""
-        return [heard.stats for heard in self.of_type("visitor_update")]
+        return [received.stats for received in self.of_type("visitor_update")]
 
     def next_of_type(self, kind: str, after: int = 0) -> dict[str, Any]:
         """The first event of a kind after `after` others of it."""

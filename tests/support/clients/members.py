@@ -112,7 +112,7 @@ class CommunityListener(Listener):
     def counts(self) -> list[dict[str, Any]]:
         """Everything it was told of how many are online."""
         kinds = ("visitor_count", "visitor_joined", "visitor_left")
-        return [heard.event for heard in list(self.heard) if heard.event["type"] in kinds]
+        return [received.event for received in list(self.received) if received.event["type"] in kinds]
 
     @property
     def count(self) -> int:
@@ -126,13 +126,13 @@ class CommunityListener(Listener):
     def assert_adds_up(self) -> None:
         """Who adds what changes is as right as who takes the count, and revisions only grow."""
         shown, before = self.counts[0]["count"], 0
-        for told in self.counts:
-            shown += told["change"]
-            assert shown == told["count"], self.counts
-            assert told["revision"] > before, self.counts
-            before = told["revision"]
+        for event in self.counts:
+            shown += event["change"]
+            assert shown == event["count"], self.counts
+            assert event["revision"] > before, self.counts
+            before = event["revision"]
             kinds = {1: "visitor_joined", -1: "visitor_left"}
-            assert told["type"] == kinds.get(told["change"], "visitor_count"), self.counts
+            assert event["type"] == kinds.get(event["change"], "visitor_count"), self.counts
 
     def break_off(self) -> None:
         """Go as a lost line does: without a goodbye."""
@@ -185,7 +185,7 @@ class PanelSocket(PlainMember):
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [heard.event for heard in self.of_type("panel_update")]
+        return [received.event for received in self.of_type("panel_update")]
 
 
 class SocketioMember(SocketioSocket, CommunityListener):

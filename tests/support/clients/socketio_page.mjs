@@ -13,7 +13,7 @@ socket.io.on("open", () => {
 });
 socket.on("connect", () => say("connected"));
 socket.on("disconnect", (reason) => say("disconnected", { reason }));
-socket.onAny((name, event) => say("heard", { name, event }));
+socket.onAny((name, event) => say("received", { name, event }));
 
 io(`${url}/random`, { reconnection: false }).on("connect_error", (error) => say("refused", { message: error.message }));
 

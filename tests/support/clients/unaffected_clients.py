@@ -15,7 +15,7 @@ A_FEW = 2
 """Connections on which we ask it, of which one may not have ended yet."""
 
 
-class Bystanders:
+class UnaffectedClients:
     """A server, and an open page of each kind on it."""
 
     def __init__(self, server: ChangedServer, stack: ExitStack) -> None:
@@ -36,7 +36,7 @@ class Bystanders:
         assert self.server.worker == self._worker
         (revision,) = self.server.emit()
         for page in self._pages:
-            wait_until(lambda page=page: self._has_heard(page, revision), "a change is heard")
+            wait_until(lambda page=page: self._has_received(page, revision), "a change is heard")
         wait_until(lambda: self.server.held() == self._held, f"only {self._held} is held")
         wait_until(lambda: open_sockets(self._worker) <= self._sockets + A_FEW, "their sockets are closed")
         log = self.server.log
@@ -44,12 +44,14 @@ class Bystanders:
         assert "Traceback" not in new, new
 
     @staticmethod
-    def _has_heard(page: Any, revision: int) -> bool:
-        heard = page.of_type("visitor_update")
-        return bool(heard) and heard[-1].event["stats"]["revision"] >= revision
+    def _has_received(page: Any, revision: int) -> bool:
+        received = page.of_type("visitor_update")
+        return bool(received) and received[-1].event["stats"]["revision"] >= revision
 
 
 @contextmanager
-def bystanders(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[Bystanders]:
+def unaffected_clients(
+    folder: Path, changes: dict[str, Any] | None = None, **settings: Any
+) -> Iterator[UnaffectedClients]:
     with changed_server(folder, changes, **settings) as server, ExitStack() as stack:
-        yield Bystanders(server, stack)
+        yield UnaffectedClients(server, stack)

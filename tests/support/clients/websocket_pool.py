@@ -58,9 +58,9 @@ class Listener:
         if not self._accepted:
             self._accepted = take_handshake(self._received) is not None
         while self._accepted and (found := take_frame(self._received)) is not None:
-            self._hear(*found)
+            self._receive(*found)
 
-    def _hear(self, opcode: int, payload: bytes) -> None:
+    def _receive(self, opcode: int, payload: bytes) -> None:
         assert self.code is None, f"said after a close frame: {payload[:80]!r}"
         if opcode == TEXT and (said := REVISION.search(payload)):
             self.revisions.append(int(said[1]))
@@ -146,10 +146,10 @@ class Listeners:
             served.append(each)
         return served
 
-    def hear_first(self) -> Self:
+    def wait_for_first(self) -> Self:
         return self.run(lambda each: each.revisions, "its first event")
 
-    def hear(self, revision: int) -> Self:
+    def wait_for_revision(self, revision: int) -> Self:
         return self.run(lambda each: each.revisions and each.revisions[-1] >= revision, f"revision {revision}")
 
     def are_over(self, timeout_s: float = 30) -> Self:

@@ -39,9 +39,9 @@ def all_ready(server: Server, count: int) -> bool:
     if len(workers) != count:
         return False
     for worker in workers:
-        with only(server, worker), Desk(server, 2) as desk:
+        with only(server, worker), WorkerConnection(server, 2) as connection:
             try:
-                desk.status("/healthz")
+                connection.status("/healthz")
             except OSError:
                 return False
     return True
@@ -72,7 +72,7 @@ def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
     return True
 
 
-class Desk:
+class WorkerConnection:
     """One HTTP connection, to the worker that accepts it; it is never opened again."""
 
     def __init__(self, server: Server, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
@@ -82,7 +82,7 @@ class Desk:
         self._connection.connect()
         self._connection.auto_open = 0
 
-    def __enter__(self) -> Desk:
+    def __enter__(self) -> WorkerConnection:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -126,15 +126,15 @@ def worker_of(workers: list[psutil.Process], address: tuple[str, int]) -> int:
 
 
 @contextmanager
-def desks(server: Server) -> Iterator[list[Desk]]:
+def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
     """A kept HTTP connection to each worker."""
     with ExitStack() as stack:
         found = []
         for worker in server.workers():
             with only(server, worker):
-                desk = stack.enter_context(Desk(server))
-                assert desk.status("/healthz") == 200
-            found.append(desk)
+                connection = stack.enter_context(WorkerConnection(server))
+                assert connection.status("/healthz") == 200
+            found.append(connection)
         yield found
 
 
@@ -173,27 +173,32 @@ def assert_adds_up(shown: Stats) -> None:
     assert sum(place["count"] for place in shown.locations.values()) == shown.active
 
 
-def assert_heard_at_once(desks: list[Desk], found: list[Page], visits: int = 10) -> None:
+def assert_received_at_once(worker_connections: list[WorkerConnection], found: list[Page], visits: int = 10) -> None:
     """Visits to each in turn are heard on every page, and sooner than by a pulse."""
     took_s = []
     for number in range(visits):
-        told, began = desks[number % len(desks)].register("ayesha"), time.monotonic()
+        receipt, began = worker_connections[number % len(worker_connections)].register("ayesha"), time.monotonic()
         for page in found:
-            page.wait_for(lambda shown, told=told: (shown.epoch, shown.total) == (told.stats.epoch, told.ordinal), "it")
+            page.wait_for(
+                lambda shown, receipt=receipt: (shown.epoch, shown.total) == (receipt.stats.epoch, receipt.ordinal),
+                "it",
+            )
         took_s.append(time.monotonic() - began)
-    for number in range(len(desks)):  # one may be heard at once, and the other not
-        assert median(took_s[number :: len(desks)]) < AT_ONCE_S, took_s
+    for number in range(len(worker_connections)):  # one may be heard at once, and the other not
+        assert median(took_s[number :: len(worker_connections)]) < AT_ONCE_S, took_s
 
 
 def numbers(shown: Stats) -> tuple[str, int, int, int, Any]:
     return shown.epoch, shown.total, shown.active, shown.unique, shown.locations
 
 
-def wait_until_same(found: list[Page], desks: list[Desk], timeout_s: float, said: Callable[[Stats], bool]) -> float:
+def wait_until_same(
+    found: list[Page], worker_connections: list[WorkerConnection], timeout_s: float, said: Callable[[Stats], bool]
+) -> float:
     """Until all pages and all workers show the same numbers, of which `said` holds. Seconds that took."""
 
     def same() -> bool:
-        everywhere = [page.updates[-1] for page in found] + [desk.stats() for desk in desks]
+        everywhere = [page.updates[-1] for page in found] + [connection.stats() for connection in worker_connections]
         return all(map(said, everywhere)) and all(numbers(each) == numbers(everywhere[0]) for each in everywhere)
 
     began = time.monotonic()

@@ -11,7 +11,7 @@ FORMAT = "=q"
 SIZE = calcsize(FORMAT)
 
 
-class Dial:
+class SharedNumber:
     """Eight bytes in a file, which programs map into their memory. They read 0 at first."""
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,7 @@ class Dial:
         return unpack(FORMAT, self.path.read_bytes())[0]
 
 
-def slow_disk(folder: Path) -> tuple[Dial | None, dict[str, str]]:
+def slow_disk(folder: Path) -> tuple[SharedNumber | None, dict[str, str]]:
     """How much longer each sync takes, µs, and the environment of programs that shall feel it, for it names a library
     that is loaded before theirs; None and nothing where there is no C compiler.
     """
@@ -36,5 +36,5 @@ def slow_disk(folder: Path) -> tuple[Dial | None, dict[str, str]]:
         return None, {}
     source, library = Path(__file__).with_name("slow_disk.c"), folder / "slow_disk.so"
     subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], check=True)
-    dial = Dial(folder / "sync-delay")
-    return dial, {"LD_PRELOAD": str(library), "SLOW_DISK": str(dial.path)}
+    number = SharedNumber(folder / "sync-delay")
+    return number, {"LD_PRELOAD": str(library), "SLOW_DISK": str(number.path)}

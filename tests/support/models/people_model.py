@@ -110,7 +110,7 @@ HOUR_MS = 3_600_000
 
 
 class World:
-    told: list[Conversion]
+    conversions: list[Conversion]
 
     def __init__(self, url: str, zone: str = "Asia/Dhaka") -> None:
         self.time = Time()
@@ -119,8 +119,8 @@ class World:
         for community in (HERE, THERE):
             self.site.add_community(community)
         self.reports = self.site.services[PeopleServices].reports
-        self.told = []
-        self.site.services.signals.visitor_converted.connect(self.told.append, weak=False)
+        self.conversions = []
+        self.site.services.signals.visitor_converted.connect(self.conversions.append, weak=False)
         self.crowd = Crowd(ZoneInfo(zone))
         self.store = open_store(make_url(url), self.site.services.clock)
         self._names = count()
@@ -148,12 +148,12 @@ class World:
         return self.reports.attend(scope, list(users), self.time.ms)
 
     def convert(self, user: str, visitor: str) -> None:
-        self.told.clear()
+        self.conversions.clear()
         self.reports.convert(user, visitor)
         expected = self.crowd.convert(user, visitor)
-        told = {each.scope: each for each in self.told}
-        assert set(told) == expected
-        assert {scope: each.rate for scope, each in told.items()} == {s: self.crowd.rate(s) for s in expected}
+        conversions = {each.scope: each for each in self.conversions}
+        assert set(conversions) == expected
+        assert {scope: each.rate for scope, each in conversions.items()} == {s: self.crowd.rate(s) for s in expected}
 
     def check(self) -> None:
         assert self.site.recount() == []

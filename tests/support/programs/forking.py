@@ -134,13 +134,13 @@ class Forked:
         self.pid = 0
         self.returncode: int | None = None
         while not self.pid:
-            self._hear(None)
+            self._receive(None)
         Forked.all.append(self)
 
     def poll(self) -> int | None:
         with suppress(BlockingIOError):
             while self.returncode is None:
-                self._hear(0)
+                self._receive(0)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
@@ -148,7 +148,7 @@ class Forked:
         ends_at = None if timeout is None else time.monotonic() + timeout
         while self.returncode is None:
             try:
-                self._hear(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
+                self._receive(None if ends_at is None else max(ends_at - time.monotonic(), 0.001))
             except TimeoutError:
                 raise subprocess.TimeoutExpired(list(self._arguments), timeout or 0) from None
         return self.returncode
@@ -157,14 +157,14 @@ class Forked:
         """What its processes have used that have ended."""
         with suppress(BlockingIOError, AssertionError):
             while True:
-                self._hear(0)
+                self._receive(0)
         return self._cpu_s
 
     def close(self) -> None:
         """Its processing time is not asked for any more."""
         self._status.close()
 
-    def _hear(self, timeout_s: float | None) -> None:
+    def _receive(self, timeout_s: float | None) -> None:
         self._status.settimeout(timeout_s)
         said = self._status.recv(64)
         assert said, "the process that programs are forked from is gone"

@@ -84,7 +84,7 @@ def is_gone(process: psutil.Process) -> bool:
         return True
 
 
-def assert_nobody_is_left(group: int) -> None:
+def assert_none_is_left(group: int) -> None:
     """Of a server's process group."""
     wait_until(lambda: not [each for each in psutil.process_iter() if _is_in(group, each)], "all are gone")
 

@@ -32,7 +32,7 @@ BUDGET_S = {
 WHOLE_S = 600
 
 
-class Spent:
+class CpuTimes:
     """Seconds of this machine."""
 
     def __init__(self) -> None:

@@ -28,7 +28,7 @@ from _pytest.reports import TestReport
 from support.programs import forking
 from support.programs.ports import use_ports_of
 from support.programs.run_folder import RunFolder
-from support.runs.cpu_budgets import Spent, meter
+from support.runs.cpu_budgets import CpuTimes, meter
 from support.runs.fuzz_effort import TIMES
 
 Module = list[pytest.Item]
@@ -69,7 +69,7 @@ class Process:
 
 
 class Run:
-    def __init__(self, session: pytest.Session, modules: list[Module], folder: RunFolder, spent: Spent) -> None:
+    def __init__(self, session: pytest.Session, modules: list[Module], folder: RunFolder, spent: CpuTimes) -> None:
         self._session = session
         self._config = session.config
         self._waiting = deque(modules)
@@ -108,15 +108,15 @@ class Run:
         process.give(module, [self._places[item.nodeid] for item in module])
 
     def _listen(self) -> None:
-        heard = wait([process.pipe for process in self._processes], LOOK_S)
+        received = wait([process.pipe for process in self._processes], LOOK_S)
         for process in list(self._processes):
-            if process.pipe in heard:
-                self._hear(process)
+            if process.pipe in received:
+                self._receive(process)
             elif process.module and time.monotonic() - process.since > HUNG_S:
                 os.kill(process.pid, signal.SIGKILL)
                 self._gone(process)
 
-    def _hear(self, process: Process) -> None:
+    def _receive(self, process: Process) -> None:
         try:
             what, *said = process.pipe.recv()
         except (EOFError, OSError):  # also in the middle of a report
@@ -201,7 +201,7 @@ class Run:
         pipe.send(("module", used_s(), time.monotonic() - began))
 
 
-class Teller:
+class ReportSender:
     """Tells the parent what a child's tests report."""
 
     def __init__(self, config: pytest.Config, pipe: Connection) -> None:
@@ -231,7 +231,7 @@ def _part_from_parent(config: pytest.Config, number: int, pipe: Connection) -> N
     if changed := plugins.getplugin("TestmonCollect"):
         changed._running_as = "worker"  # the parent stores what reports say, of each test
         sys.modules["testmon.testmon_core"].TEST_BATCH_SIZE = 1  # type: ignore[attr-defined]
-    teller = Teller(config, pipe)
+    teller = ReportSender(config, pipe)
     plugins.register(teller)
     teller.is_ready = True
     capture = plugins.getplugin("capturemanager")

@@ -10,12 +10,12 @@ import pytest
 
 from support.programs.run_folder import RunFolder
 from support.runs.changed_tests import servers_of_changes
-from support.runs.cpu_budgets import Spent
+from support.runs.cpu_budgets import CpuTimes
 from support.runs.durations import SHARDS, Durations
 from support.runs.runner import Run, module_name, modules_of
 from support.runs.short_run import COLLECTED
 
-FOLDER, SPENT, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[Spent](), pytest.StashKey[Durations]()
+FOLDER, SPENT, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[CpuTimes](), pytest.StashKey[Durations]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[FOLDER] = RunFolder()
     os.environ["PYTEST_DEBUG_TEMPROOT"] = str(config.stash[FOLDER].path)
-    config.stash[SPENT] = Spent()
+    config.stash[SPENT] = CpuTimes()
     config.stash[DURATIONS] = Durations("quick" if config.option.markexpr else "full")
 
 

@@ -145,14 +145,14 @@ def change(changes: dict[str, Any]) -> None:
         setattr(import_module(module), constant, value)
 
 
-def follow(dial: Path) -> None:
+def follow(number: Path) -> None:
     """Be ahead of the system's wall clock by as many ms as `dial` says (see `support.faults.shared_numbers`)."""
     from mmap import ACCESS_READ, mmap
     from struct import unpack_from
 
     from koyjabo.core import clock
 
-    with dial.open("rb") as file:
+    with number.open("rb") as file:
         ahead = mmap(file.fileno(), 0, access=ACCESS_READ)
 
     def now_ms() -> int:
@@ -253,7 +253,7 @@ def add_routes(app) -> None:
             "addresses": sum(connections._by_address._counts.values()),
             "stalled": len(connections._stalled),
             "members": fanout.member_count("stats"),
-            "told": sum(map(len, fanout._sent.values())),
+            "sent": sum(map(len, fanout._sent.values())),
             "engine": len(socketio.server.eio.sockets),
             "environments": len(socketio.server.environ),
             "paired": len(services_of(app)[PresenceServices].visitor_sockets._sockets),

@@ -49,7 +49,7 @@ class Server(Caller):
     def launch(self) -> Server:
         """Start the processes without waiting until they serve."""
         assert self._process is None, "it is already running"
-        self._told_at = time.monotonic()
+        self._signalled_at = time.monotonic()
         self._log_path = self._folder / f"server-{time.monotonic_ns()}.log"
         if not Starting.is_honest and "STARTING_TOTAL" not in self.settings:
             self.database.begin()
@@ -76,7 +76,7 @@ class Server(Caller):
         return self.wait()
 
     def tell(self, how: signal.Signals, group: bool = False) -> None:
-        self._told_at = time.monotonic()
+        self._signalled_at = time.monotonic()
         (os.killpg if group else os.kill)(self.pid, how)
 
     def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> Exit:
@@ -89,7 +89,7 @@ class Server(Caller):
             self.kill()
             raise AssertionError(f"still running after {timeout_s} s:\n{log}") from None
         self._process = None
-        return Exit(status, time.monotonic() - self._told_at)
+        return Exit(status, time.monotonic() - self._signalled_at)
 
     def kill(self) -> None:
         """kill -9, of the parent and every worker: nobody gets to say goodbye."""

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 from support.clients.members import PASSWORD, Member, PanelSocket, promote
-from support.clients.worker_connections import Desk, desks, only, two_workers
+from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -49,12 +49,14 @@ def has(panel: PanelSocket, ordinal: int) -> bool:
 def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
     """How soon: `make bench-push`."""
     with ExitStack() as stack:
-        panels, both = open_on_each(stack, server, admin), stack.enter_context(desks(server))
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
         before, counted = server.stats().total, sum(latest_minutes(panels[0]).values())
         for _ in range(ROUNDS):  # an event has at most 50 rows
-            told = [desk.register(f"visitor-{number}").ordinal for number in range(20) for desk in both]
+            registered = [
+                connection.register(f"visitor-{number}").ordinal for number in range(20) for connection in both
+            ]
             for panel in panels:
-                wait_until(partial(has, panel, told[-1]), "the last one is told")
+                wait_until(partial(has, panel, registered[-1]), "the last one is told")
         for panel in panels:
             assert ordinals(panel) == list(range(before + 1, before + 40 * ROUNDS + 1))
             assert sum(latest_minutes(panel).values()) == counted + 40 * ROUNDS
@@ -72,14 +74,14 @@ def latest_minutes(panel: PanelSocket) -> dict[str, int]:
 
 def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
     with ExitStack() as stack:
-        panels, both = open_on_each(stack, server, admin), stack.enter_context(desks(server))
+        panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
         with redis.client() as client:
             for each in client.client_list(_type="pubsub"):
                 client.client_kill_filter(_id=each["id"])
-        told = [desk.register("ayesha").ordinal for desk in both]
+        registered = [connection.register("ayesha").ordinal for connection in both]
         for panel in panels:
-            wait_until(partial(has, panel, told[-1]), "both are told")
-            assert ordinals(panel) == told
+            wait_until(partial(has, panel, registered[-1]), "both are told")
+            assert ordinals(panel) == registered
 
 
 def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
@@ -94,14 +96,14 @@ def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
             else:
                 member.call("POST", "/api/auth/logout")
             assert [panel.wait_for_code(2.5) for panel in panels] == [code, code]
-            with Desk(server) as desk:
-                told = desk.register("karim")
+            with WorkerConnection(server) as connection:
+                registered = connection.register("karim")
             for other in others:
-                wait_until(partial(has, other, told.ordinal), "the others go on")
-            assert all(told.ordinal not in ordinals(panel) for panel in panels)
+                wait_until(partial(has, other, registered.ordinal), "the others go on")
+            assert all(registered.ordinal not in ordinals(panel) for panel in panels)
 
 
-def test_panels_are_counted_and_told_their_state_in_few_bytes(server, admin):
+def test_panels_are_counted_and_get_their_state_in_few_bytes(server, admin):
     """Visible pages ask every 3 s."""
     with PanelSocket(server.port, admin.token) as panel:
         wait_until(lambda: 'koyjabo_connections{kind="panel"} 1.0' in server.metrics(), "it is let in")

@@ -64,7 +64,7 @@ def test_every_kind_of_answer_is_guarded(site, method, path, headers, status):
     assert_guarded(answer)
 
 
-def test_every_route_is_and_no_page_of_somebody_is_kept(site, cast):
+def test_every_route_is_and_no_personal_page_is_cached(site, cast):
     boss, pages = Reader(site).log_in("site_admin"), []
     for rule in rules(site).values():
         if rule.endpoint in SOCKETS:
@@ -84,8 +84,8 @@ def test_every_route_is_and_no_page_of_somebody_is_kept(site, cast):
 
 
 def test_pages_of_others_may_take_what_is_for_them_and_nothing_else(site):
-    told = {path: site.client.get(path).headers["Cross-Origin-Resource-Policy"] for path in (*FOR_OTHERS, *OWN)}
-    assert told == {**dict.fromkeys(FOR_OTHERS, "cross-origin"), **dict.fromkeys(OWN, "same-origin")}
+    policies = {path: site.client.get(path).headers["Cross-Origin-Resource-Policy"] for path in (*FOR_OTHERS, *OWN)}
+    assert policies == {**dict.fromkeys(FOR_OTHERS, "cross-origin"), **dict.fromkeys(OWN, "same-origin")}
 
 
 def test_browsers_stay_with_tls_when_they_came_with_it(site):
@@ -95,12 +95,12 @@ def test_browsers_stay_with_tls_when_they_came_with_it(site):
         assert int(kept.removeprefix("max-age=")) >= 180 * 86400
 
 
-def test_whether_it_is_tls_our_proxy_says_and_nobody_else(sqlite_database):
+def test_only_our_proxy_says_whether_it_is_tls(sqlite_database):
     behind = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
-    for proxies, is_told in ((0, False), (1, True)):
+    for proxies, is_sent in ((0, False), (1, True)):
         with Site(sqlite_database.url, TRUSTED_PROXIES=proxies) as site:
             answer = site.client.get("/", headers=behind)
-            assert ("Strict-Transport-Security" in answer.headers) == is_told
+            assert ("Strict-Transport-Security" in answer.headers) == is_sent
 
 
 GIVEN = "4f3c2a1b-made-by-a-proxy"

@@ -39,7 +39,7 @@ def boss(site, cast) -> Reader:
     return Reader(site).log_in("site_admin")
 
 
-def test_nobody_is_led_to_what_is_not_a_page_of_ours(site, boss):
+def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
     """By a form, and by the login, which leads on at once whoever is logged in."""
     reader = Reader(site)
     led = {}

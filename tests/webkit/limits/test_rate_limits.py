@@ -72,7 +72,7 @@ UNIX_SOCKET = ""
 
 
 @pytest.mark.parametrize("proxies", [0, pytest.param(1, marks=pytest.mark.long)])
-def test_loopback_that_names_nobody_is_one_address_with_ten_times_the_allowance(behind, proxies):
+def test_loopback_without_a_forwarded_address_is_one_address_with_ten_times_the_allowance(behind, proxies):
     site, peers = behind(proxies), [*LOOPBACK, UNIX_SOCKET]
     statuses = [knock(site, peers[number % 5]).status_code for number in range(10 * LIMIT + 1)]
     assert statuses == [200] * 10 * LIMIT + [429]
@@ -90,7 +90,7 @@ def test_only_loopback_that_speaks_for_itself_is_not_limited_in_development(behi
 ADVICE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
 
 
-def test_proxy_whose_clients_cannot_be_told_apart_is_noticed(behind, caplog):
+def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
     """In the log, by the health check, and on the page of the system, whether it says that it is one or not."""
     site = behind(0, RATE_LIMIT_REGISTRATIONS=1000)
     admin = panel(site)  # by one request from this machine
@@ -131,32 +131,32 @@ def test_ipv4_in_ipv6_is_the_ipv4_address(site):
     assert [knock(site, f"::ffff:203.0.113.{n}").status_code for n in range(2 * LIMIT)] == [200] * 2 * LIMIT
 
 
-def told(answer) -> list[int]:
+def limits_of(answer) -> list[int]:
     """Limit, remaining, reset."""
     return [int(answer.headers[f"X-RateLimit-{what}"]) for what in ("Limit", "Remaining", "Reset")]
 
 
 def test_answers_tell_what_is_left_and_when_there_is_more(site):
     answers = [knock(site, PHONE) for _ in range(LIMIT + 1)]
-    assert [told(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
-    resets_at_s = {told(answer)[2] for answer in answers}
+    assert [limits_of(answer)[:2] for answer in answers] == [[3, 2], [3, 1], [3, 0], [3, 0]]
+    resets_at_s = {limits_of(answer)[2] for answer in answers}
     assert len(resets_at_s) == 1
     assert 0 < resets_at_s.pop() - time.time() <= 61
     exposed = answers[0].headers["Access-Control-Expose-Headers"]
     assert {"X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} <= {*exposed.split(", ")}
 
 
-def test_who_is_not_limited_is_told_of_no_limit(behind):
+def test_without_a_limit_no_limit_is_reported(behind):
     site = behind(0, ENVIRONMENT="development")
     for answer in (knock(site, "127.0.0.1"), site.client.get("/api/stats", environ_overrides={"REMOTE_ADDR": PHONE})):
         assert answer.status_code == 200
         assert not [name for name, _ in answer.headers if name.startswith("X-RateLimit")]
 
 
-def test_bad_request_counts_and_is_told_so(site):
+def test_bad_request_counts_and_reports_its_limit(site):
     answer = site.post(data="no JSON", environ_overrides={"REMOTE_ADDR": PHONE})
     assert answer.status_code == 415
-    assert told(answer)[:2] == [3, 2]
+    assert limits_of(answer)[:2] == [3, 2]
 
 
 def test_visit_that_was_refused_is_counted_when_it_is_sent_again(site, monkeypatch):
@@ -220,5 +220,5 @@ def test_visitors_and_addresses_have_so_many_heartbeats(visitors):
     assert [beat(visitors, f"visitor{number}").status_code for number in range(most)] == [404] * most
     refused = beat(visitors, "babul")
     assert_error(refused, 429, "rate_limited")
-    assert told(refused)[:2] == [30, 0]
+    assert limits_of(refused)[:2] == [30, 0]
     assert beat(visitors, "ayesha", OTHER).status_code == 204

@@ -104,7 +104,7 @@ def test_times_are_15_minutes_and_30_days(person):
     assert set(claims(person.access)) == {"sub", "sid", "jti", "type", "csrf", "exp", "iat", "fresh"}, "no name"
 
 
-def test_expired_is_told_apart(site, person):
+def test_expired_token_has_a_code_of_its_own(site, person):
     ago = int(time.time()) - LEEWAY_S - 1
     assert_error(person.get(ME, headers=bearer(changed(person.access, exp=ago))), 401, "token_expired")
     expired = changed(person.refresh, exp=ago)

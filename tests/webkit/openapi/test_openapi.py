@@ -60,7 +60,7 @@ def test_every_public_path_is_described(site, spec):
     assert described
 
 
-def test_whoever_has_to_come_back_later_is_told_when(spec):
+def test_answers_that_ask_to_come_back_say_when(spec):
     limited = {path for path, _, operation in operations(spec) if "429" in operation["responses"]}
     assert {"/api/communities", "/api/communities/{community_id}/members", "/api/visitor/register"} <= limited
     for _, _, operation in operations(spec):

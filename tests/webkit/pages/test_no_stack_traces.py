@@ -84,9 +84,9 @@ def test_acknowledgements_say_that_it_failed_and_no_more(server):
     client.connect(server.url, transports=["websocket"], wait_timeout=PATIENCE_S)
     where = {"room": "visitors", "communityId": "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"}
     for event, said in (("ping", None), ("join", where)):
-        told = client.call(event, said, timeout=PATIENCE_S)
-        assert (told["ok"], told["code"]) == (False, "internal_error")
-        assert_says_nothing(told["error"])
+        answer = client.call(event, said, timeout=PATIENCE_S)
+        assert (answer["ok"], answer["code"]) == (False, "internal_error")
+        assert_says_nothing(answer["error"])
     leave(client)
 
 

@@ -31,7 +31,7 @@ def test_browsers_get_a_page_and_programs_get_json_of_what_is_not_there(client):
         assert_error(client.get(path, headers=headers), 404, "not_found")
 
 
-def test_forms_sent_to_a_page_that_takes_none_are_told_so_on_a_page(client):
+def test_form_sent_to_a_page_that_takes_none_is_answered_by_a_page(client):
     answer = client.put("/login", headers=BROWSER)
     assert (answer.status_code, answer.mimetype) == (405, "text/html")
     assert "GET" in answer.headers["Allow"]
