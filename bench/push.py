@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from statistics import median
 
 import click
-from harness.clients.broadcasts import (
+from harness.clients.websocket_clients import Counts, allow_files
+from harness.folders import RESULTS, scratch
+from harness.measurements.broadcasts import (
     OURS,
     OURS_DEFLATE,
     OURS_PLAIN,
     OURS_STREAMS,
     READS_A_SECOND,
     VISITS_A_SECOND,
-    Beside,
-    Pusher,
-    Stage,
-    Stand,
+    Candidate,
+    HttpLatency,
+    Measurement,
     Turn,
-    http_beside,
-    play,
-    stages,
+    measure_http,
+    run_rounds,
+    started,
     with_trigger,
 )
-from harness.clients.websocket_clients import Counts, allow_files
-from harness.folders import RESULTS, scratch
+from harness.measurements.contenders import Testbed
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, say_targets
 from harness.servers import versions
@@ -50,7 +50,7 @@ HEAD = (
     "CPU µs/connect",
     "",
 )
-HEAD_BESIDE = ("", "updates/s to each", "p99 ms before", "p99 ms", "most ms", "errors")
+LATENCY_HEAD = ("", "updates/s to each", "p99 ms before", "p99 ms", "most ms", "errors")
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ class Result:
     idle_kb: float
     later_kb: float
     counts: Counts
-    beside: Beside | None
+    latency: HttpLatency | None
 
 
-Results = Mapping[Pusher, Result]
+Results = Mapping[Candidate, Result]
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=9, show_default=True, help="how often everybody has a turn")
+@click.option("--rounds", default=9, show_default=True, help="how often each has a turn")
 @click.option("--seconds", default=20, show_default=True, help="how long GET /api/stats is watched")
 @click.option("--size", "sizes", type=int, multiple=True, help="how many connections; 1,000 and 10,000 if not said")
 @click.option("--quick", is_flag=True, help="200 connections, 3 rounds: proves that it works; not kept")
@@ -82,7 +82,7 @@ def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before:
     server_core, load_core = machine.two_cores()
     allow_files(max(sizes))
     older = with_trigger(before) if before else ()
-    everybody = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older)
+    candidates = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older)
     report = Report()
     machine.say_head(
         report,
@@ -93,11 +93,11 @@ def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before:
     os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
     found: list[Target] = []
     with scratch() as folder:
-        stand = Stand(folder, server_core, load_core)
+        testbed = Testbed(folder, server_core, load_core)
         for size in sizes:
-            with stages(everybody, stand, size) as on_stage:
-                play(on_stage, rounds)
-                results = {stage.pusher: result(stage, stand, seconds) for stage in on_stage}
+            with started(candidates, testbed, size) as measurements:
+                run_rounds(measurements, rounds)
+                results = {measurement.candidate: result(measurement, testbed, seconds) for measurement in measurements}
             say_results(report, size, results)
             found += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
     say_targets(report, found)
@@ -105,19 +105,21 @@ def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before:
         report.save(RESULTS / "push.txt")
 
 
-def result(stage: Stage, stand: Stand, seconds: int) -> Result:
-    counts, later_kb = stage.crowd.counts(), stage.kb_a_connection()
-    beside = None if stage.pusher.door.deflate else http_beside(stage, stand, seconds)
-    return Result(stage.turns, stage.connect_us, stage.idle_kb, later_kb, counts, beside)
+def result(measurement: Measurement, testbed: Testbed, seconds: int) -> Result:
+    counts, later_kb = measurement.clients.counts(), measurement.kb_a_connection()
+    latency = None if measurement.candidate.endpoint.deflate else measure_http(measurement, testbed, seconds)
+    return Result(measurement.turns, measurement.connect_us, measurement.idle_kb, later_kb, counts, latency)
 
 
 def say_results(report: Report, size: int, results: Results) -> None:
     report.say(f"{size:,} open connections")
-    report.table(HEAD, [row(pusher.name, seen) for pusher, seen in results.items()])
+    report.table(HEAD, [row(candidate.name, seen) for candidate, seen in results.items()])
     report.say(
-        f"GET /api/stats, {READS_A_SECOND} a second, beside {VISITS_A_SECOND} visits a second that all are told of"
+        f"GET /api/stats, {READS_A_SECOND} a second, beside {VISITS_A_SECOND} visits a second of which all are updated"
     )
-    report.table(HEAD_BESIDE, [row_beside(pusher.name, seen.beside) for pusher, seen in results.items() if seen.beside])
+    report.table(
+        LATENCY_HEAD, [latency_row(candidate.name, seen.latency) for candidate, seen in results.items() if seen.latency]
+    )
 
 
 def row(name: str, seen: Result) -> list[str]:
@@ -127,7 +129,7 @@ def row(name: str, seen: Result) -> list[str]:
     return [name, *times, f"{min(last):.1f}-{max(last):.1f}", *memory, trouble(seen)]
 
 
-def row_beside(name: str, seen: Beside) -> list[str]:
+def latency_row(name: str, seen: HttpLatency) -> list[str]:
     times = [f"{ms:.2f}" for ms in (seen.quiet_p99_ms, seen.p99_ms, seen.most_ms)]
     return [name, f"{seen.updates_a_second:.1f}", *times, str(seen.errors)]
 
@@ -142,7 +144,7 @@ def trouble(seen: Result) -> str:
     return ", ".join(f"{count} {what}" for what, count in counts.items() if count)
 
 
-def targets(size: int, results: Results, pairs: Sequence[tuple[Pusher, Pusher]]) -> list[Target]:
+def targets(size: int, results: Results, pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Target]:
     """A ratio is the median of its rounds' ratios: both had the same weather."""
     found = []
     for ours, theirs in pairs:
@@ -151,17 +153,17 @@ def targets(size: int, results: Results, pairs: Sequence[tuple[Pusher, Pusher]])
         ratios = {
             "CPU/frame": median(turn.cpu_us / max(older.cpu_us, 1e-9) for turn, older in rounds),
             "memory/connection": one.idle_kb / max(other.idle_kb, 1e-9),
-            "GET /api/stats, p99": one.beside.p99_ms / other.beside.p99_ms if one.beside and other.beside else 0.0,
+            "GET /api/stats, p99": one.latency.p99_ms / other.latency.p99_ms if one.latency and other.latency else 0.0,
         }
         found += [
             Target(f"{size:,}: {what}, {ours.name} / {theirs.name}", ratios[what], most=NO_WORSE) for what in ratios
         ]
-    for pusher, most in MOST_KB.items() if size >= MANY else ():
-        seen = results[pusher]
-        found.append(Target(f"{size:,}: memory/connection, {pusher.name}", seen.idle_kb, most=most, unit="KB"))
-        if seen.beside:
-            what = f"{size:,}: GET /api/stats beside {pusher.name}, p99"
-            found.append(Target(what, seen.beside.p99_ms, most=15, unit="ms"))
+    for candidate, most in MOST_KB.items() if size >= MANY else ():
+        seen = results[candidate]
+        found.append(Target(f"{size:,}: memory/connection, {candidate.name}", seen.idle_kb, most=most, unit="KB"))
+        if seen.latency:
+            what = f"{size:,}: GET /api/stats beside {candidate.name}, p99"
+            found.append(Target(what, seen.latency.p99_ms, most=15, unit="ms"))
     return found
 
 

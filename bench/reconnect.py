@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from statistics import median
 
 import click
-from harness.clients.broadcasts import Pusher, Stand, deployed
-from harness.clients.websocket_clients import allow_files, crowd
+from harness.clients.websocket_clients import allow_files, connect
 from harness.folders import RESULTS, scratch
+from harness.measurements.broadcasts import Candidate, deployed
+from harness.measurements.contenders import Testbed
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.servers import process_figures as proc
@@ -29,7 +30,7 @@ HEAD = ("", "CPU µs/connect", "least-most", "all back s", "least-most", "withou
 
 
 @dataclass(frozen=True)
-class Comeback:
+class Reconnection:
     cpu_us: float  # of the new server, for each client
     took_s: float  # from the moment at which the new server answers
     missing: int  # clients that have not been sent the number
@@ -38,7 +39,7 @@ class Comeback:
 
 @click.command(help=__doc__)
 @click.option("--sockets", default=10_000, show_default=True, help="of each kind")
-@click.option("--rounds", default=3, show_default=True, help="how often everybody has a turn")
+@click.option("--rounds", default=3, show_default=True, help="how often each has a turn")
 @click.option("--quick", is_flag=True, help="300 sockets, one round: proves that it works; not kept")
 @versions.option
 def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None:
@@ -56,14 +57,14 @@ def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None
     )
     os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
     ours, older = deployed(THIS), deployed(before) if before else ()
-    everybody = [*ours, *older]
-    found: dict[Pusher, list[Comeback]] = {pusher: [] for pusher in everybody}
+    candidates = [*ours, *older]
+    found: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
     with scratch() as folder:
-        for step in range(rounds * len(everybody)):
-            pusher = everybody[step % len(everybody)]
-            progress(step + 1, rounds * len(everybody), f"{pusher.name}: {sockets:,} connections")
-            found[pusher].append(comeback(pusher, Stand(folder, server_core, load_core), sockets))
-    report.table(HEAD, [row(pusher.name, each) for pusher, each in found.items()])
+        for step in range(rounds * len(candidates)):
+            candidate = candidates[step % len(candidates)]
+            progress(step + 1, rounds * len(candidates), f"{candidate.name}: {sockets:,} connections")
+            found[candidate].append(reconnect(candidate, Testbed(folder, server_core, load_core), sockets))
+    report.table(HEAD, [row(candidate.name, each) for candidate, each in found.items()])
     if older:
         pairs = zip(ours, older, strict=True)
         say_targets(report, [ratio(found, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
@@ -71,28 +72,28 @@ def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None
         report.save(RESULTS / "reconnect.txt")
 
 
-def comeback(pusher: Pusher, stand: Stand, size: int) -> Comeback:
+def reconnect(candidate: Candidate, testbed: Testbed, size: int) -> Reconnection:
     with ExitStack() as stack:
-        settings = settings_on(stack.enter_context(fresh(stand.folder)))
-        server = Server(pusher.command, settings, stand.server_core, stand.folder, pusher.folder)
+        settings = settings_on(stack.enter_context(fresh(testbed.folder)))
+        server = Server(candidate.command, settings, testbed.server_core, testbed.folder, candidate.folder)
         with server:
-            gathered = stack.enter_context(crowd(server.port, pusher.door, size, stand.load_core))
-            gathered.settle()
+            clients = stack.enter_context(connect(server.port, candidate.endpoint, size, testbed.load_core))
+            clients.settle()
         with server:
             before = proc.cpu_us(server.pid)
-            seen = gathered.come_back()
+            seen = clients.reconnect()
             cpu_us = (proc.cpu_us(server.pid) - before) / size
-    return Comeback(cpu_us, seen.took_ms / 1000, size - seen.told, seen.lost)
+    return Reconnection(cpu_us, seen.took_ms / 1000, size - seen.updated, seen.lost)
 
 
-def row(name: str, each: Sequence[Comeback]) -> list[str]:
+def row(name: str, each: Sequence[Reconnection]) -> list[str]:
     cpu, took = [one.cpu_us for one in each], [one.took_s for one in each]
     spreads = f"{min(cpu):.0f}-{max(cpu):.0f}", f"{min(took):.2f}-{max(took):.2f}"
     missing, lost = sum(one.missing for one in each), sum(one.lost for one in each)
     return [name, f"{median(cpu):.0f}", spreads[0], f"{median(took):.2f}", spreads[1], f"{missing}", f"{lost}"]
 
 
-def ratio(found: dict[Pusher, list[Comeback]], ours: Pusher, theirs: Pusher, figure: str) -> Target:
+def ratio(found: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
     """The median of the rounds' ratios."""
     pairs = zip(found[ours], found[theirs], strict=True)
     measured = median(getattr(one, figure) / getattr(other, figure) for one, other in pairs)

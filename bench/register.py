@@ -13,12 +13,12 @@ from statistics import median
 import click
 from harness.clients import http_load as load
 from harness.folders import RESULTS, scratch
+from harness.measurements import contenders
+from harness.measurements.contenders import POSTGRES, WARM_UP_S, Contender, Figures, Testbed
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, say_targets
-from harness.servers import contenders as who
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.contenders import POSTGRES, WARM_UP_S, Contender, Figures, Place
 from harness.servers.databases import fresh, is_exact, postgres
 from harness.servers.versions import Version
 
@@ -45,7 +45,7 @@ Runs = Mapping[Contender, Sequence[Run]]
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=3, show_default=True, help="how often everybody has a turn")
+@click.option("--rounds", default=3, show_default=True, help="how often each has a turn")
 @click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
 @versions.option
@@ -54,8 +54,8 @@ def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None
         rounds, seconds = 1, 1
     machine.demand("cc", "taskset", "node")
     server_core, load_core = machine.two_cores()
-    older = who.of_version(before) if before else ()
-    everybody = [who.ON_SQLITE, who.ON_POSTGRES, *older, who.FLASK, who.NODE]
+    older = contenders.of_version(before) if before else ()
+    candidates = [contenders.ON_SQLITE, contenders.ON_POSTGRES, *older, contenders.FLASK, contenders.NODE]
     report = Report()
     machine.say_head(
         report,
@@ -64,9 +64,9 @@ def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None
         f"medians of {rounds} interleaved rounds, {seconds} s each, a fresh database for each run",
     )
     with scratch() as folder, postgres(load_core) as database:
-        place = Place(folder, database, server_core, load_core)
+        testbed = Testbed(folder, server_core, load_core, database)
         fsync_ms = machine.fsync_ms(folder)
-        runs = in_turn(everybody, place, rounds, seconds)
+        runs = in_turn(candidates, testbed, rounds, seconds)
     say_runs(report, runs)
     report.say(f"The disk syncs in {fsync_ms:.2f} ms.")
     say_targets(report, targets(runs, older, fsync_ms))
@@ -74,27 +74,27 @@ def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None
         report.save(RESULTS / "register.txt")
 
 
-def in_turn(contenders: Sequence[Contender], place: Place, rounds: int, seconds: int) -> Runs:
-    """Everybody in turn, so that a change of the machine's mood hits all alike."""
-    runs: dict[Contender, list[Run]] = {contender: [] for contender in contenders}
-    for step in range(rounds * len(contenders)):
-        contender = contenders[step % len(contenders)]
-        progress(step + 1, rounds * len(contenders), contender.name)
-        runs[contender].append(run(contender, place, seconds))
+def in_turn(candidates: Sequence[Contender], testbed: Testbed, rounds: int, seconds: int) -> Runs:
+    """All in turn, so that other work of the machine affects all alike."""
+    runs: dict[Contender, list[Run]] = {contender: [] for contender in candidates}
+    for step in range(rounds * len(candidates)):
+        contender = candidates[step % len(candidates)]
+        progress(step + 1, rounds * len(candidates), contender.name)
+        runs[contender].append(run(contender, testbed, seconds))
     return runs
 
 
-def run(contender: Contender, place: Place, seconds: int) -> Run:
+def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
     found = Run()
-    server_of = place.postgres if contender.backend == POSTGRES else None
-    with fresh(place.folder, server_of, contender.migrates) as database:
-        with place.server(contender, database) as server:
+    server_of = testbed.postgres if contender.backend == POSTGRES else None
+    with fresh(testbed.folder, server_of, contender.migrates) as database:
+        with testbed.server(contender, database) as server:
             found.rss_before = proc.rss_mb(server.worker)
-            warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, place.load_core)
+            warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, testbed.load_core)
             found.registered = warm_up.requests
             for connections in LOADS:
-                start = partial(load.register, server.port, connections, seconds, place.load_core)
-                found.figures[connections], answered = place.measure(contender, server, start)
+                start = partial(load.register, server.port, connections, seconds, testbed.load_core)
+                found.figures[connections], answered = testbed.measure(contender, server, start)
                 found.registered += answered
             found.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:
@@ -105,7 +105,7 @@ def run(contender: Contender, place: Place, seconds: int) -> Run:
 def say_runs(report: Report, runs: Runs) -> None:
     for connections in LOADS:
         report.say(f"{connections} connection{'s' * (connections > 1)}")
-        flask = at(runs, who.FLASK, connections)
+        flask = at(runs, contenders.FLASK, connections)
         rows = [load.row(contender.name, at(runs, contender, connections), flask) for contender in runs]
         report.table(load.HEAD, rows)
     rows = [
@@ -140,15 +140,15 @@ def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Tar
         return Target(f"{what}, {ours.name} / {theirs.name}", measured, **bounds)
 
     found = [
-        ratio(who.ON_SQLITE, who.FLASK, "rate", least=0.8),
-        ratio(who.ON_POSTGRES, who.FLASK, "rate", least=0.7),
-        ratio(who.ON_SQLITE, who.NODE, "rate", least=0.25),
+        ratio(contenders.ON_SQLITE, contenders.FLASK, "rate", least=0.8),
+        ratio(contenders.ON_POSTGRES, contenders.FLASK, "rate", least=0.7),
+        ratio(contenders.ON_SQLITE, contenders.NODE, "rate", least=0.25),
     ]
-    for ours, theirs in zip((who.ON_SQLITE, who.ON_POSTGRES), older, strict=False):
+    for ours, theirs in zip((contenders.ON_SQLITE, contenders.ON_POSTGRES), older, strict=False):
         found += [ratio(ours, theirs, "cpu_us", most=1.1), ratio(ours, theirs, "rate", least=0.9)]
     alone = {each: median(figures["p50_ms"] for figures in at(runs, each, 1)) for each in runs}
-    for ours in (who.ON_SQLITE, who.ON_POSTGRES):
-        extra, what = alone[ours] - alone[who.FLASK], f"{ours.name}, alone: over Flask's constant"
+    for ours in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
+        extra, what = alone[ours] - alone[contenders.FLASK], f"{ours.name}, alone: over Flask's constant"
         found.append(Target(what, extra, most=fsync_ms + MARGIN_MS, unit="ms"))
     return found
 

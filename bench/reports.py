@@ -18,10 +18,10 @@ from statistics import median
 import click
 from harness.clients.steady_requests import OK, Steady, percentile
 from harness.folders import RESULTS, scratch
+from harness.measurements import contenders
+from harness.measurements.contenders import Testbed
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, say_targets
-from harness.servers import contenders as who
-from harness.servers.contenders import Place
 from harness.servers.databases import postgres
 from harness.servers.ledgers import VISITS_EACH, filled, wait_until_read
 from harness.servers.server import Server
@@ -87,21 +87,21 @@ def main(visits: int, only: str | None) -> None:
     targets: list[Target] = []
     for where in (only,) if only else ("SQLite", "PostgreSQL"):
         with scratch() as folder, postgres(load_core) if where == "PostgreSQL" else nullcontext() as server:
-            targets += of_site(report, Place(folder, server, server_core, load_core), where, visits)
+            targets += of_site(report, Testbed(folder, server_core, load_core, server), where, visits)
     say_targets(report, targets)
     if visits == ALL_VISITS and not only:
         report.save(RESULTS / "reports.txt")
 
 
-def of_site(report: Report, place: Place, where: str, visits: int) -> list[Target]:
-    contender = who.ON_SQLITE if place.postgres is None else who.ON_POSTGRES
+def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[Target]:
+    contender = contenders.ON_SQLITE if testbed.postgres is None else contenders.ON_POSTGRES
     contender = replace(contender, env=(("ADMIN_EMAIL", EMAIL), ("ADMIN_PASSWORD", PASSWORD)))
-    database = filled("site", visits, place.postgres)
+    database = filled("site", visits, testbed.postgres)
     before = size_of(database)
-    with place.server(contender, database) as server:
+    with testbed.server(contender, database) as server:
         took_s, used_s = wait_until_read(server, database)
-        sums = ask_all(server, all_questions(), ROUNDS, place.load_core)
-        rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, place.load_core)
+        sums = ask_all(server, all_questions(), ROUNDS, testbed.load_core)
+        rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, testbed.load_core)
     growth = 100 * (size_of(database) - before) / before
     report.say(
         f"{where}: the projection read {visits:,} visits in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "

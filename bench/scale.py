@@ -55,7 +55,7 @@ def main(stay: float, members: float, mean: float, new_visitors: float) -> None:
 
 def say_head(report: Report, load: Load) -> None:
     report.say("Open pages, and which part is full first. Computed; measured is what a single thing costs:")
-    for line in (RESULTS / "asks.txt").read_text().splitlines()[:3]:
+    for line in (RESULTS / "operations.txt").read_text().splitlines()[:3]:
         report.say(f"  {line}")
     report.say(
         f"A page stays open for {load.stay_s:.0f} s, so for each 1,000 pages {1000 / load.stay_s:.2f} visitors come a "
@@ -83,13 +83,13 @@ def say_worker(report: Report, costs: Costs, load: Load) -> None:
 
 
 def _alone(costs: Costs, load: Load, plant: Plant) -> list[str]:
-    told = model.updates(costs, load, plant)
+    sent = model.updates(costs, load, plant)
     return [
         f"{load.pages:,.0f}",
         f"{model.worker_us(costs, load, plant) * model.US:.0%}",
-        f"{told * load.pages * costs.frame_us * model.US:.0%}",
+        f"{sent * load.pages * costs.frame_us * model.US:.0%}",
         f"{model.worker_mb(costs, load, plant):.0f}",
-        f"{told:.1f}",
+        f"{sent:.1f}",
     ]
 
 

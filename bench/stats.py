@@ -15,11 +15,11 @@ from functools import partial
 import click
 from harness.clients import http_load as load
 from harness.folders import RESULTS, scratch
+from harness.measurements import contenders
+from harness.measurements.contenders import WARM_UP_S, Contender, Figures, Testbed
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
-from harness.servers import contenders as who
 from harness.servers import versions
-from harness.servers.contenders import WARM_UP_S, Contender, Figures, Place
 from harness.servers.databases import postgres
 from harness.servers.ledgers import filled, wait_until_read
 from harness.servers.server import Server
@@ -70,7 +70,7 @@ OURS = name_of("SQLite", FEW)
 @click.command(help=__doc__)
 @click.option("--visits", default=10_000_000, show_default=True, help="how many visits the big ledger holds")
 @click.option("--postgres", "with_postgres", is_flag=True, help="on PostgreSQL too")
-@click.option("--rounds", default=3, show_default=True, help="how often everybody has a turn")
+@click.option("--rounds", default=3, show_default=True, help="how often each has a turn")
 @click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
 @versions.option
@@ -87,41 +87,41 @@ def main(visits: int, with_postgres: bool, rounds: int, seconds: int, quick: boo
         f"medians of {rounds} interleaved rounds, {seconds} s each",
     )
     with scratch() as folder, postgres(load_core) if with_postgres else nullcontext() as database:
-        place = Place(folder, database, server_core, load_core)
-        found = in_turn(subjects(visits, place, before), place, rounds, seconds)
+        testbed = Testbed(folder, server_core, load_core, database)
+        found = in_turn(subjects(visits, testbed, before), testbed, rounds, seconds)
     say_readings(report, found)
     say_targets(report, targets(found, visits, with_postgres, before))
     if not quick:
         report.save(RESULTS / "stats.txt")
 
 
-def subjects(visits: int, place: Place, before: Version | None) -> list[Subject]:
+def subjects(visits: int, testbed: Testbed, before: Version | None) -> list[Subject]:
     found = []
-    places = ((None, who.ON_SQLITE), (place.postgres, who.ON_POSTGRES))
-    for server, contender in places if place.postgres else places[:1]:
+    places = ((None, contenders.ON_SQLITE), (testbed.postgres, contenders.ON_POSTGRES))
+    for server, contender in places if testbed.postgres else places[:1]:
         few, many = (filled("visits", count, server, is_kept=True) for count in (FEW, visits))
-        with place.server(contender, many) as reading:
+        with testbed.server(contender, many) as reading:
             wait_until_read(reading, many)
         asked = (*EVERYTHING, Question(BADGE)) if server is None else CONSTANT[:1]
         found.append(Subject(name_of(contender.backend, FEW), contender, few, asked))
         found.append(Subject(name_of(contender.backend, visits), contender, many, MANY_VISITS))
-    found += [Subject(each.name, each, found[0].database, CONSTANT) for each in (who.FLASK, who.NODE)]
+    found += [Subject(each.name, each, found[0].database, CONSTANT) for each in (contenders.FLASK, contenders.NODE)]
     if before:
-        server, _ = who.of_version(before)
-        found.append(Subject(server.name, server, SqliteDatabase(place.folder / "before.db"), EVERYTHING))
+        server, _ = contenders.of_version(before)
+        found.append(Subject(server.name, server, SqliteDatabase(testbed.folder / "before.db"), EVERYTHING))
     return found
 
 
-def in_turn(subjects: list[Subject], place: Place, rounds: int, seconds: int) -> Readings:
+def in_turn(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: int) -> Readings:
     found: dict[tuple[str, Question], list[Figures]] = {}
     for step in range(rounds * len(subjects)):
         subject = subjects[step % len(subjects)]
         progress(step + 1, rounds * len(subjects), subject.name)
-        with place.server(subject.server, subject.database) as server:
+        with testbed.server(subject.server, subject.database) as server:
             if subject.server.migrates:
                 register_few(server)
             for question in subject.questions:
-                figures = read(subject, question, server, place, seconds)
+                figures = read(subject, question, server, testbed, seconds)
                 found.setdefault((subject.name, question), []).append(figures)
     return found
 
@@ -133,21 +133,21 @@ def register_few(server: Server) -> None:
         server.ask("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
 
 
-def read(subject: Subject, question: Question, server: Server, place: Place, seconds: int) -> Figures:
+def read(subject: Subject, question: Question, server: Server, testbed: Testbed, seconds: int) -> Figures:
     etag = server.ask("GET", question.path)[2]["ETag"] if question.is_conditional else None
-    begin = partial(load.get, server.port, question.path, CONNECTIONS, core=place.load_core, etag=etag)
+    begin = partial(load.get, server.port, question.path, CONNECTIONS, core=testbed.load_core, etag=etag)
     begin(WARM_UP_S)
-    figures, _ = place.measure(subject.server, server, partial(begin, seconds))
-    wanted = 304 if question.is_conditional else 200
+    figures, _ = testbed.measure(subject.server, server, partial(begin, seconds))
+    parameters = 304 if question.is_conditional else 200
     status, _, _ = server.ask("GET", question.path, headers={"If-None-Match": etag} if etag else {})
-    if status != wanted:
+    if status != parameters:
         raise click.ClickException(f"{subject.name}, {question}: the status was {status}")
     return figures
 
 
 def say_readings(report: Report, found: Readings) -> None:
     for question in dict.fromkeys(question for _, question in found):
-        flask = found.get((who.FLASK.name, question))
+        flask = found.get((contenders.FLASK.name, question))
         report.say(f"{question}")
         rows = [load.row(name, figures, flask) for (name, asked), figures in found.items() if asked == question]
         report.table(load.HEAD, rows)
@@ -162,16 +162,16 @@ def targets(found: Readings, visits: int, on_postgres: bool, before: Version | N
         ratio = load.ratio(found[OURS, Question(path)], found[other, Question(path)], "cpu_us")
         return Target(f"{Question(path)}: CPU, {OURS} / {other}", ratio, most=most)
 
-    wanted = []
+    parameters = []
     for where in ("SQLite", "PostgreSQL") if on_postgres else ("SQLite",):
         few, many = name_of(where, FEW), name_of(where, visits)
-        wanted += [rate(each, who.FLASK.name, least=0.9) for each in (few, many)]
-        wanted.append(rate(many, few, least=0.9, most=1.1))
-    wanted += [cpu(STATS, who.NODE.name, 1.5), cpu(ALIVE, who.NODE.name, 1.0)]
+        parameters += [rate(each, contenders.FLASK.name, least=0.9) for each in (few, many)]
+        parameters.append(rate(many, few, least=0.9, most=1.1))
+    parameters += [cpu(STATS, contenders.NODE.name, 1.5), cpu(ALIVE, contenders.NODE.name, 1.0)]
     badge = load.ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], "rate")
-    wanted.append(Target(f"{Question(BADGE)} / {Question(STATS)}", badge, least=0.9))
-    older = who.of_version(before)[0].name if before else None
-    return wanted + [cpu(question.path, older, NO_WORSE) for question in EVERYTHING if older]
+    parameters.append(Target(f"{Question(BADGE)} / {Question(STATS)}", badge, least=0.9))
+    older = contenders.of_version(before)[0].name if before else None
+    return parameters + [cpu(question.path, older, NO_WORSE) for question in EVERYTHING if older]
 
 
 if __name__ == "__main__":

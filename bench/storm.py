@@ -1,4 +1,4 @@
-"""A storm of visits, 1,000 open sockets, two workers: does everybody see every change, in time and in order?
+"""A storm of visits, 1,000 open sockets, two workers: does every socket see every change, in time and in order?
 
 Half of the sockets are plain, half speak Socket.IO; 200 visits a second are registered for 30 s. Prints a table; the
 same text goes to bench/results/storm.txt. The exit status is 1 when a promise was not kept.
@@ -16,11 +16,11 @@ from pathlib import Path
 from statistics import median
 
 import click
-from harness.clients.broadcasts import PLAIN_DOOR, SOCKET_IO_DOOR
-from harness.clients.deliveries import Deliveries, Visit, visit
 from harness.clients.steady_requests import OK, Answer, Steady
-from harness.clients.websocket_clients import Counts, Crowd, allow_files, crowd
+from harness.clients.websocket_clients import Counts, WebSocketClients, allow_files, connect
 from harness.folders import RESULTS, scratch
+from harness.measurements.broadcasts import PLAIN_ENDPOINT, SOCKET_IO_ENDPOINT
+from harness.measurements.deliveries import Deliveries, Visit, visit
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
 from harness.servers import process_figures as proc
@@ -41,7 +41,7 @@ IDLE_ENOUGH_PERCENT = 50.0
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Parameters:
     sockets: int
     rate: int
     seconds: int
@@ -81,13 +81,13 @@ def main(
         report,
         f"{rate} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis",
     )
-    everybody = (before, THIS) if before else (THIS,)
-    storms: dict[Version, list[Storm]] = {version: [] for version in everybody}
+    candidates = (before, THIS) if before else (THIS,)
+    storms: dict[Version, list[Storm]] = {version: [] for version in candidates}
     with scratch() as folder:
         for _ in range(rounds if before else 1):
-            for version in everybody:
+            for version in candidates:
                 progress(1, 1, f"a storm of {version.name}")
-                storms[version].append(run(folder, version, Wanted(sockets, rate, seconds, on_postgres)))
+                storms[version].append(run(folder, version, Parameters(sockets, rate, seconds, on_postgres)))
     kept = say_storm(report, storms[THIS][-1], rate, seconds)
     if before:
         say_targets(report, since(storms[THIS], storms[before]))
@@ -106,21 +106,22 @@ def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
     return [Target("from the commit, p99, / before", p99, most=NO_WORSE), Target("CPU of the workers / before", cpu)]
 
 
-def run(folder: Path, version: Version, wanted: Wanted) -> Storm:
-    doors = {PLAIN_DOOR: folder / "plain.log", SOCKET_IO_DOOR: folder / "socketio.log"}
-    clients = wanted.sockets // 2
+def run(folder: Path, version: Version, parameters: Parameters) -> Storm:
+    endpoints = {PLAIN_ENDPOINT: folder / "plain.log", SOCKET_IO_ENDPOINT: folder / "socketio.log"}
+    clients = parameters.sockets // 2
     with ExitStack() as stack:
-        database_server = stack.enter_context(postgres() if wanted.on_postgres else nullcontext())
+        database_server = stack.enter_context(postgres() if parameters.on_postgres else nullcontext())
         database = stack.enter_context(fresh(folder, database_server, is_empty=version != THIS))
         redis = stack.enter_context(Redis())
         settings = {**settings_on(database), "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
         server = stack.enter_context(Server(version.server, settings, machine.all_cores(), folder, version.folder))
-        with ExitStack() as gathering:
-            crowds = [
-                gathering.enter_context(crowd(server.port, door, clients, None, log)) for door, log in doors.items()
+        with ExitStack() as opened:
+            groups = [
+                opened.enter_context(connect(server.port, endpoint, clients, None, log))
+                for endpoint, log in endpoints.items()
             ]
-            answers, cpu_percent = rage(server, redis.pid, crowds, wanted)
-            counts = [gathered.counts() for gathered in crowds]
+            answers, cpu_percent = register_visits(server, redis.pid, groups, parameters)
+            counts = [group.counts() for group in groups]
         acknowledged = sum(answer.status == OK for answer in answers)
         exact = version != THIS or is_exact(database, acknowledged)  # the tables of another version may be others
     said = server.log
@@ -128,26 +129,28 @@ def run(folder: Path, version: Version, wanted: Wanted) -> Storm:
         click.echo(f"The server said:\n{said[-MOST_OF_A_LOG:]}", err=True)
     visits = sorted((visit(one) for one in answers if one.status == OK), key=lambda one: one.ordinal)
     deliveries = Deliveries(STARTING_TOTAL)
-    for log in doors.values():
+    for log in endpoints.values():
         deliveries.read(log, clients, visits)
     return Storm(answers, visits, deliveries, counts, cpu_percent, exact)
 
 
-def rage(server: Server, redis: int, crowds: list[Crowd], wanted: Wanted) -> tuple[list[Answer], dict[str, float]]:
-    """The storm itself, until the last update has come; and the CPU that everybody had meanwhile."""
-    for gathered in crowds:
-        gathered.settle()
-    seconds = wanted.seconds
-    progress(1, 1, f"{wanted.sockets} sockets are open; {seconds} s of visits begin")
-    steady = Steady(server.port, "register", wanted.rate, seconds, REGISTERING_CONNECTIONS)
+def register_visits(
+    server: Server, redis: int, groups: list[WebSocketClients], parameters: Parameters
+) -> tuple[list[Answer], dict[str, float]]:
+    """The storm itself, until the last update has come; and the CPU that each process had meanwhile."""
+    for group in groups:
+        group.settle()
+    seconds = parameters.seconds
+    progress(1, 1, f"{parameters.sockets} sockets are open; {seconds} s of visits begin")
+    steady = Steady(server.port, "register", parameters.rate, seconds, REGISTERING_CONNECTIONS)
     roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
-    roots |= {f"reading client {at + 1}": gathered.pid for at, gathered in enumerate(crowds)}
+    roots |= {f"reading client {at + 1}": group.pid for at, group in enumerate(groups)}
     before = {name: proc.cpu_us(root) for name, root in roots.items()}
-    time.sleep(seconds)  # the last visits are still to be registered then, so that everybody is there to be asked
+    time.sleep(seconds)  # the last visits are still to be registered then, so that all clients can still be asked
     percent = {name: (proc.cpu_us(root) - before[name]) / seconds / 1e4 for name, root in roots.items()}
     answers = steady.answers()
-    for gathered in crowds:
-        gathered.settle()
+    for group in groups:
+        group.settle()
     return answers, percent
 
 

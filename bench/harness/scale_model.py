@@ -25,7 +25,7 @@ YEAR_S, MONTH_S = 365 * 86400.0, 30 * 86400.0
 
 @dataclass(frozen=True)
 class Costs:
-    """What one of each takes. `bench/asks.py` measures them."""
+    """What one of each takes (results/costs.json)."""
 
     visit_us: float  # a worker: to register, in a crowd
     open_us: float
@@ -149,8 +149,8 @@ def messages(costs: Costs, load: Load, plant: Plant) -> float:
     count = workers(load, plant)
     if count == 1:
         return 0.0
-    wanted = load.visits / count * costs.messages_a_visitor
-    return count * at_most_every(plant.bus_pace_s, wanted)
+    parameters = load.visits / count * costs.messages_a_visitor
+    return count * at_most_every(plant.bus_pace_s, parameters)
 
 
 def speakers(load: Load, plant: Plant) -> int:
@@ -163,9 +163,9 @@ def worker_us(costs: Costs, load: Load, plant: Plant) -> float:
     pages, visits = load.pages / count, load.visits / count
     come_and_go = visits * (costs.visit_us + costs.open_us + costs.close_us)
     stay = pages * (costs.ping_us / PING_S + costs.renewal_us * 2 / plant.window_s)
-    told = updates(costs, load, plant) * pages * costs.frame_us
+    sent = updates(costs, load, plant) * pages * costs.frame_us
     members = load.members * (pages * costs.member_us + visits * costs.member_moves_us)
-    return costs.worker_us + come_and_go + stay + told + members + messages(costs, load, plant) * costs.hear_us
+    return costs.worker_us + come_and_go + stay + sent + members + messages(costs, load, plant) * costs.hear_us
 
 
 def worker_mb(costs: Costs, load: Load, plant: Plant) -> float:
@@ -186,8 +186,8 @@ def redis_us(costs: Costs, load: Load, plant: Plant) -> float:
     count = workers(load, plant)
     if count == 1:
         return 0.0
-    told = messages(costs, load, plant)
-    spoken = told * (costs.redis_message_us + speakers(load, plant) * costs.redis_listener_us)
+    sent = messages(costs, load, plant)
+    spoken = sent * (costs.redis_message_us + speakers(load, plant) * costs.redis_listener_us)
     come_and_go = load.visits * costs.redis_visitor_us
     stay = load.pages * costs.redis_renewal_us * 2 / plant.window_s
     members = load.members * (load.pages * costs.redis_member_us + load.visits * costs.redis_member_moves_us)

@@ -44,7 +44,7 @@ struct connection {
     enum state state;
     int have;       // bytes in `buffer` that are no whole frame yet
     unsigned round; // the round in which the last update came
-    int is_told;    // whether an update has come since it was opened
+    int is_updated;    // whether an update has come since it was opened
     char buffer[BUFFER];
 };
 
@@ -70,7 +70,7 @@ static int64_t reached_at;         // when the last of them was
 static int64_t last_update_at;
 static long updates, lost, deflated;
 static int64_t longest_batch;
-static int told;                   // connections that were sent an update since they were opened last
+static int updated;                  // connections that were sent an update since they were opened last
 
 static int answer_fd = -1, answered;
 static char answer[2048];
@@ -175,8 +175,8 @@ static void take_update(struct connection *one, const char *payload, size_t leng
     updates++;
     last_update_at = now_ns();
     if (journal) log_update(one, payload, length);
-    if (!one->is_told) told++;
-    one->is_told = 1;
+    if (!one->is_updated) updated++;
+    one->is_updated = 1;
     if (one->round == round_now) return;
     one->round = round_now;
     reached++;
@@ -331,12 +331,12 @@ static void open_again(void) {
     errno = ETIMEDOUT;
     if (lost < size) fail("the server did not close all connections");
     began = now_ns();
-    for (int i = 0; i < size; i++) crowd[i].have = crowd[i].is_told = 0;
-    opened = ready = told = lost = 0;
+    for (int i = 0; i < size; i++) crowd[i].have = crowd[i].is_updated = 0;
+    opened = ready = updated = lost = 0;
     open_all();
     deadline = now_ns() + PATIENCE_MS * 1000000LL;
-    while (told < size && now_ns() < deadline) pump(100);
-    printf("{\"took_ms\": %.0f, \"told\": %d, \"lost\": %ld}\n", (now_ns() - began) / 1e6, told, lost);
+    while (updated < size && now_ns() < deadline) pump(100);
+    printf("{\"took_ms\": %.0f, \"updated\": %d, \"lost\": %ld}\n", (now_ns() - began) / 1e6, updated, lost);
 }
 
 static void settle(void) {

@@ -41,28 +41,28 @@ def request(kind: str, number: int) -> bytes:
     return f"{HEADS[kind]}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
-class Line:
+class Connection:
     """A keep-alive connection with at most one request under way."""
 
     def __init__(self, port: int) -> None:
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._heard = b""
+        self._received = b""
         self.due_ns = self.sent_ns = 0
 
     def ask(self, due_ns: int, text: bytes) -> None:
-        self.due_ns, self.sent_ns, self._heard = due_ns, time.time_ns(), b""
+        self.due_ns, self.sent_ns, self._received = due_ns, time.time_ns(), b""
         self.socket.sendall(text)
 
-    def hear(self) -> tuple[int, str] | None:
+    def receive(self) -> tuple[int, str] | None:
         """Status and body, when the answer is complete."""
         got = self.socket.recv(CHUNK)
         if not got:
             raise ConnectionError("the server closed a connection")
-        self._heard += got
-        head, _, body = self._heard.partition(b"\r\n\r\n")
+        self._received += got
+        head, _, body = self._received.partition(b"\r\n\r\n")
         length = LENGTH.search(head)
-        if b"\r\n\r\n" not in self._heard or (length and len(body) < int(length[1])):
+        if b"\r\n\r\n" not in self._received or (length and len(body) < int(length[1])):
             return None
         return int(head.split(b" ", 2)[1]), body.decode()
 
@@ -70,35 +70,35 @@ class Line:
 class Client:
     def __init__(self, port: int, kind: str, connections: int) -> None:
         self._kind = kind
-        self._idle = deque(Line(port) for _ in range(connections))
+        self._idle = deque(Connection(port) for _ in range(connections))
         self._busy = selectors.DefaultSelector()
-        for line in self._idle:
-            self._busy.register(line.socket, selectors.EVENT_READ, line)
+        for connection in self._idle:
+            self._busy.register(connection.socket, selectors.EVENT_READ, connection)
         self.answers: list[tuple] = []
 
     def run(self, rate: float, seconds: float) -> None:
-        wanted, asked = int(rate * seconds), 0
+        parameters, asked = int(rate * seconds), 0
         began = time.time_ns()
         last = began + int((seconds + PATIENCE_S) * 1e9)
-        while len(self.answers) < wanted and time.time_ns() < last:
+        while len(self.answers) < parameters and time.time_ns() < last:
             due_ns = began + int(asked * 1e9 / rate)
-            if asked < wanted and self._idle and due_ns <= time.time_ns():
+            if asked < parameters and self._idle and due_ns <= time.time_ns():
                 self._idle.popleft().ask(due_ns, request(self._kind, asked))
                 asked += 1
                 continue
-            is_next_due = asked < wanted and self._idle
-            self._hear(max(0.0, (due_ns - time.time_ns()) / 1e9) if is_next_due else 0.1)
+            is_next_due = asked < parameters and self._idle
+            self._receive(max(0.0, (due_ns - time.time_ns()) / 1e9) if is_next_due else 0.1)
 
-    def _hear(self, timeout_s: float) -> None:
+    def _receive(self, timeout_s: float) -> None:
         for key, _ in self._busy.select(timeout_s):
-            line = key.data
-            answer = line.hear()
+            connection = key.data
+            answer = connection.receive()
             if answer is None:
                 continue
             status, body = answer
             kept = body if self._kind == "register" else ""
-            self.answers.append((line.due_ns, line.sent_ns, time.time_ns(), status, kept))
-            self._idle.append(line)
+            self.answers.append((connection.due_ns, connection.sent_ns, time.time_ns(), status, kept))
+            self._idle.append(connection)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Crowds of WebSocket clients, or of streams: one cheap process each (load/wsload.c), told what to do line by line."""
+"""WebSocket clients, or those of streams, by the thousand: one cheap process (load/wsload.c), commanded by lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOWER_PRIORITY = 10
 
 
 @dataclass(frozen=True)
-class Door:
+class Endpoint:
     """Where a server lets clients in, and what they speak there."""
 
     path: str
@@ -40,11 +40,11 @@ class Broadcast:
 
 
 @dataclass(frozen=True)
-class Return:
-    """How clients came back. `told` is how many have been sent an update since."""
+class Reconnected:
+    """How clients came back. `updated` is how many have been sent an update since."""
 
     took_ms: float
-    told: int
+    updated: int
     lost: int
 
 
@@ -58,7 +58,7 @@ class Counts:
     longest_batch_us: int
 
 
-class Crowd:
+class WebSocketClients:
     """Clients that are all connected."""
 
     def __init__(self, process: subprocess.Popen[str], size: int) -> None:
@@ -74,9 +74,9 @@ class Crowd:
         """Trigger one broadcast, or with 0 the trigger alone, and wait for its end."""
         return Broadcast(**self.tell(f"emit {times}"))
 
-    def come_back(self) -> Return:
-        """After the end of their server: open all connections once more, and wait until all are told."""
-        return Return(**self.tell("again"))
+    def reconnect(self) -> Reconnected:
+        """After the end of their server: open all connections once more, and wait until all are updated."""
+        return Reconnected(**self.tell("again"))
 
     def counts(self) -> Counts:
         return Counts(**self.tell("report"))
@@ -88,9 +88,9 @@ class Crowd:
     def tell(self, command: str) -> dict:
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        return self.heard()
+        return self.answer()
 
-    def heard(self) -> dict:
+    def answer(self) -> dict:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the clients ended with status {self._process.wait(STOP_S)}; they have said why")
@@ -98,21 +98,23 @@ class Crowd:
 
 
 @contextmanager
-def crowd(port: int, door: Door, size: int, core: int | None, log: Path | None = None) -> Iterator[Crowd]:
+def connect(
+    port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
+) -> Iterator[WebSocketClients]:
     """Open `size` connections and keep them until the block ends; every update is written to `log`, if there is one."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
-    options = [*(["deflate"] if door.deflate else []), *([f"log={log}"] if log else [])]
+    options = [*(["deflate"] if endpoint.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
-        [*pinned, compiled("wsload"), str(port), door.path, door.kind, str(size), *options],
+        [*pinned, compiled("wsload"), str(port), endpoint.path, endpoint.kind, str(size), *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # Ctrl+C is for us; they end with their input
     )
-    gathered = Crowd(process, size)
+    clients = WebSocketClients(process, size)
     try:
-        gathered.heard()
-        yield gathered
+        clients.answer()
+        yield clients
     finally:  # they end with their input, and write what is logged
         try:
             process.communicate(timeout=STOP_S)

@@ -1,4 +1,4 @@
-"""What a crowd was sent against what was registered: who learned of which visit when, and whether any went back."""
+"""What clients were sent against what was registered: which visit reached whom when, and whether any went back."""
 
 from __future__ import annotations
 

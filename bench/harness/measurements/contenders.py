@@ -56,13 +56,13 @@ def of_version(version: Version) -> tuple[Contender, Contender]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where loads happen: a folder on a real disk, a database server, and who works on which core."""
+class Testbed:
+    """A folder on a real disk, the cores of servers and of their clients, and a PostgreSQL where one takes part."""
 
     folder: Path
-    postgres: Postgres | None
     server_core: int
     load_core: int
+    postgres: Postgres | None = None
 
     def server(self, contender: Contender, database: Database) -> Server:
         """Not yet started."""

@@ -1,0 +1,198 @@
+"""Servers that push, the endpoints of their clients, and what broadcasts to many of them cost, in rounds."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from harness.clients.steady_requests import OK, Answer, Steady, percentile
+from harness.clients.websocket_clients import PLAIN, SOCKET_IO, STREAM, Broadcast, Endpoint, WebSocketClients, connect
+from harness.folders import ROOT
+from harness.measurements.contenders import Testbed
+from harness.reporting.tables import progress
+from harness.servers import process_figures as proc
+from harness.servers.databases import fresh, settings_on
+from harness.servers.server import Server
+from harness.servers.versions import THIS, Version
+
+FEW = 20
+REST_S = 0.5
+LOADED_S, LOADED_MB = 3, 0.5
+"""A server is loaded when its memory has changed by less for so long."""
+
+FRAMES_A_TURN = 20_000
+FEWEST, MOST = 3, 10
+"""Broadcasts in a turn: many where each is short."""
+
+VISITS_A_SECOND, READS_A_SECOND = 20, 100
+
+
+TRIGGER = Path("bench", "servers", "push.py")
+"""A version's server with a route that causes broadcasts, in its folder."""
+
+SOCKET_IO_ENDPOINT = Endpoint("/socket.io/?EIO=4&transport=websocket", SOCKET_IO)
+PLAIN_ENDPOINT = Endpoint("/", PLAIN)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A server to start in `folder`, and the endpoint of its clients."""
+
+    name: str
+    command: tuple[str, ...]
+    endpoint: Endpoint
+    folder: Path = ROOT
+
+
+def with_trigger(version: Version) -> tuple[Candidate, Candidate]:
+    """It with Socket.IO and with plain clients."""
+    return _of(version, (version.python, str(version.folder / TRIGGER)))
+
+
+def deployed(version: Version) -> tuple[Candidate, Candidate]:
+    """The same, as it is deployed."""
+    return _of(version, version.server)
+
+
+def _of(version: Version, command: tuple[str, ...]) -> tuple[Candidate, Candidate]:
+    return (
+        Candidate(f"{version.name}, Socket.IO", command, SOCKET_IO_ENDPOINT, version.folder),
+        Candidate(f"{version.name}, plain", command, PLAIN_ENDPOINT, version.folder),
+    )
+
+
+OURS, OURS_PLAIN = with_trigger(THIS)
+OURS_DEFLATE = Candidate("this server, plain, deflate offered", OURS.command, Endpoint("/", PLAIN, deflate=True))
+OURS_STREAMS = Candidate("this server, streams", OURS.command, Endpoint("/api/stream", STREAM))
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What one server did in one round; medians of its broadcasts."""
+
+    cpu_us: float  # a frame, without what the trigger costs
+    last_ms: float
+    missing: int  # updates that did not come
+    extra: int  # updates that were not asked for
+
+
+@dataclass(frozen=True)
+class HttpLatency:
+    """GET /api/stats beside broadcasts."""
+
+    errors: int
+    updates_a_second: float  # to each client
+    quiet_p99_ms: float  # with the same sockets open, and nothing to tell them
+    p99_ms: float
+    most_ms: float
+
+
+@dataclass
+class Measurement:
+    """A server with its clients, both alive, and what opening cost."""
+
+    candidate: Candidate
+    server: Server
+    clients: WebSocketClients
+    empty_mb: float  # resident memory without connections
+    connect_us: float  # CPU for each connection
+    idle_kb: float = 0.0  # resident memory for each connection, 1,000 bytes, before any broadcast
+    turns: list[Turn] = field(default_factory=list)
+
+    def kb_a_connection(self) -> float:
+        """Now."""
+        return 1000 * (proc.tree_rss_mb(self.server.pid) - self.empty_mb) / self.clients.size
+
+
+@contextmanager
+def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Iterator[list[Measurement]]:
+    """All servers at once, with `size` connections each."""
+    with ExitStack() as stack:
+        measurements = []
+        for step, candidate in enumerate(candidates):
+            progress(step + 1, len(candidates), f"{candidate.name}: {size:,} connections")
+            folder = testbed.folder / f"{step}-{size}"
+            folder.mkdir()
+            settings = settings_on(stack.enter_context(fresh(folder)))
+            server = Server(candidate.command, settings, testbed.server_core, folder, candidate.folder)
+            stack.enter_context(server)
+            _warm_up(candidate, server, testbed)
+            cpu, empty_mb = proc.cpu_us(server.pid), proc.tree_rss_mb(server.pid)
+            clients = stack.enter_context(connect(server.port, candidate.endpoint, size, testbed.load_core))
+            clients.settle()
+            measurement = Measurement(candidate, server, clients, empty_mb, (proc.cpu_us(server.pid) - cpu) / size)
+            measurement.idle_kb = measurement.kb_a_connection()
+            measurements.append(measurement)
+        yield measurements
+
+
+def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> None:
+    """Have everything loaded that is loaded on first use, or some seconds after the start."""
+    with connect(server.port, candidate.endpoint, FEW, testbed.load_core) as few:
+        few.settle()
+        few.emit(1)
+    seen_mb: deque[float] = deque(maxlen=round(LOADED_S / REST_S))
+    while len(seen_mb) < LOADED_S / REST_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
+        time.sleep(REST_S)
+        seen_mb.append(proc.tree_rss_mb(server.pid))
+
+
+def run_rounds(measurements: Sequence[Measurement], rounds: int) -> None:
+    """All in turn, `rounds` times, so that other work of the machine affects all alike."""
+    for number in range(rounds):
+        progress(
+            number + 1, rounds, f"round of {len(measurements)} servers, {measurements[0].clients.size:,} connections"
+        )
+        for measurement in measurements:
+            measurement.turns.append(_turn(measurement))
+
+
+def _turn(measurement: Measurement) -> Turn:
+    size = measurement.clients.size
+    measurement.clients.settle()
+    measurement.clients.emit(1)  # brings it back into the caches; not counted
+    trigger_us = median(_cpu_of(measurement, 0)[0] for _ in range(3))
+    seen = [_cpu_of(measurement, 1) for _ in range(min(MOST, max(FEWEST, FRAMES_A_TURN // size)))]
+    return Turn(
+        cpu_us=median(cpu_us - trigger_us for cpu_us, _ in seen) / size,
+        last_ms=median(broadcast.last_ms for _, broadcast in seen),
+        missing=sum(size - broadcast.reached for _, broadcast in seen),
+        extra=sum(broadcast.updates - broadcast.reached for _, broadcast in seen),
+    )
+
+
+def _cpu_of(measurement: Measurement, times: int) -> tuple[float, Broadcast]:
+    before = proc.cpu_us(measurement.server.pid)
+    broadcast = measurement.clients.emit(times)
+    return proc.cpu_us(measurement.server.pid) - before, broadcast
+
+
+def measure_http(measurement: Measurement, testbed: Testbed, seconds: float) -> HttpLatency:
+    """Visits are registered as in life, each a change for all sockets; the reads are due at fixed moments."""
+    progress(1, 1, f"GET /api/stats beside {measurement.candidate.name}")
+    measurement.clients.settle()
+    measurement.clients.give_way()  # to the reads, whose time is measured on the same core
+    port, core = measurement.server.port, testbed.load_core
+    quiet = Steady(port, "stats", READS_A_SECOND, seconds, core=core).answers()
+    before = measurement.clients.counts().updates
+    visits = Steady(port, "register", VISITS_A_SECOND, seconds, core=core)
+    reads = Steady(port, "stats", READS_A_SECOND, seconds, core=core)
+    answers, visited = reads.answers(), visits.answers()
+    measurement.clients.settle()
+    updates = measurement.clients.counts().updates - before
+    return HttpLatency(
+        errors=sum(answer.status != OK for answer in (*quiet, *answers, *visited)),
+        updates_a_second=updates / measurement.clients.size / seconds,
+        quiet_p99_ms=_took_ms(quiet, 99),
+        p99_ms=_took_ms(answers, 99),
+        most_ms=_took_ms(answers, 100),
+    )
+
+
+def _took_ms(answers: Sequence[Answer], percent: float) -> float:
+    return percentile([answer.took_ms for answer in answers], percent)
