@@ -10,7 +10,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
-from koyjabo.communities.api import requests as community_requests
+from koyjabo.communities import schemas as community_requests
 from koyjabo.core import credential_rules, errors
 from koyjabo.maintenance import total
 from koyjabo.maintenance.admin import data_forms

@@ -21,7 +21,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account, Login
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import Outbox
-from koyjabo.network import user_agents
+from koyjabo.network import client_address, user_agents
 from koyjabo.webkit.login.jwt import REFRESH_S, Claims
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class Accounts:
 
     def _new_session(self, session_id: str, user_agent: str = "") -> NewSession:
         now_ms = self._clock.now_ms()
-        origin = user_agent[: user_agents.LONGEST], log.request_place.get()
+        origin = user_agent[: user_agents.LONGEST], client_address.current_place.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
     def _renewed(self, person: Person, password: str, client: Client) -> Person:

@@ -17,9 +17,9 @@ from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.user_admin import Users
 from koyjabo.cluster.base import Base
+from koyjabo.core.identity import Logins
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
-from koyjabo.webkit.login.jwt import Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,6 @@ class AccountServices:
     sessions: Sessions
     users: Users
     login_failures: LoginFailures
-    tokens: Tokens
     second_step: SecondStep
     second_factors: Enrolment
     passkeys: Passkeys
@@ -44,12 +43,12 @@ def build(base: Base) -> AccountServices:
     passwords, codes, links = Passwords(base.runtime), Codes(database, clock, secret), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
+    base.services.add(Logins(credentials.login_of))
     return AccountServices(
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, policy),
         login_failures=failures,
-        tokens=Tokens(secret),
         second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
         second_factors=Enrolment(database, clock, pending, codes, policy, on_revoked),
         passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked, needs_email=outbox.is_on),

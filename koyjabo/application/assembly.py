@@ -49,6 +49,7 @@ from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.settings.schema import Settings
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.webkit.login.jwt import Tokens
 
 TICK_S = 1.0
 
@@ -76,6 +77,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(observability.build(base, TICK_S, lambda: values_of(services)))
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))
+    add(Tokens(settings.secret_key))
     add(mail.build(base))
     add(accounts.build(base))
     add(presence.build(base))

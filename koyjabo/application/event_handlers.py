@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.live.member_room import ONLINE
 from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
@@ -47,6 +48,8 @@ def connect(services: Services) -> None:
     signals.visitor_forgotten.connect(handlers.publish_forgotten, weak=False)
 
     signals.redis_returned.connect(handlers.resend, weak=False)
+
+    signals.language_chosen.connect(services[AccountServices].email_links.choose_language, weak=False)
 
     signals.visitor_identified.connect(handlers.convert, weak=False)
     signals.visitor_converted.connect(handlers.announce_conversion, weak=False)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.audit import queries
 from koyjabo.audit.queries import AuditRecord, Entry, Selection
 from koyjabo.core.clock import typed_days
 from koyjabo.core.identity import MASKED, OPERATOR
+from koyjabo.network import client_address
 
 if TYPE_CHECKING:
     from koyjabo.core.clock import Clock
@@ -33,7 +33,6 @@ __all__ = [
     "Subject",
     "actor",
     "anonymous",
-    "request_place",
 ]
 
 BY_OPERATOR = "operator"
@@ -107,11 +106,6 @@ KINDS = {
 }
 """The actions of each kind; "all" has no limit, so that it includes actions that are not recorded any more."""
 
-request_place: ContextVar[str] = ContextVar("request_place", default="")
-"""The place from which the current request comes, such as "Dhaka, BD"; never an address (specification: Storage). The
-transport sets it before the request changes anything.
-"""
-
 
 class Subject(NamedTuple):
     """The object of an action, with its current name."""
@@ -140,12 +134,12 @@ def actor(account: Account, clock: Clock) -> Actor:
     """
     if account is OPERATOR:
         return Actor(None, "", "", clock.now_ms())
-    return Actor(account.id, account.name, request_place.get(), clock.now_ms())
+    return Actor(account.id, account.name, client_address.current_place.get(), clock.now_ms())
 
 
 def anonymous(now_ms: int) -> Actor:
     """The client of the current request, before it is authenticated."""
-    return Actor("", "", request_place.get(), now_ms)
+    return Actor("", "", client_address.current_place.get(), now_ms)
 
 
 WORD = r"[^\s@\"'<>(),;:]"

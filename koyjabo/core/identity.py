@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from koyjabo.core.errors import Forbidden
@@ -69,3 +71,15 @@ class Login(NamedTuple):
 
     account: Account
     session_id: str
+
+
+@dataclass(slots=True)
+class Logins:
+    """Finds logins for the doors of all features. `accounts` provides it, and its own doors need webkit: so webkit asks
+    here, without a circle.
+    """
+
+    login_of: Callable[[str, str | None], Login | None]
+    """By the id of a session and, if its access token has expired, that of its refresh token. None if it is not live.
+    Raises LedgerUnavailable.
+    """

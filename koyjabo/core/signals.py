@@ -42,5 +42,8 @@ class Signals:
     members_attended: Signal = field(default_factory=Signal)
     """Members have been in a community. Subject: its id; `users` are their ids, `at_ms` is the time."""
 
+    language_chosen: Signal = field(default_factory=Signal)
+    """A user has chosen the language of pages. Subject: the account; `language` is its code."""
+
     redis_returned: Signal = field(default_factory=Signal)
     """Redis answers again after an outage. No subject."""

@@ -22,6 +22,11 @@ LOCAL_KEYS = frozenset((LOCAL, LOCAL_PROXY))
 current: ContextVar[str] = ContextVar("client_address", default="")
 """The `limit_key` of the current request; "" outside of one. The transport sets it before the request sends mails."""
 
+current_place: ContextVar[str] = ContextVar("client_place", default="")
+"""The place of the current request, such as "Dhaka, BD"; never an address (specification: Storage). The transport sets
+it before the request changes anything.
+"""
+
 TIMES_LOCAL = 10
 """How many times the limits of one address LOCAL has: it may be a proxy that does not say for whom it forwards."""
 

@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from flask import Request
 
-from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import InvalidToken, TokenExpired
 from koyjabo.core.services import Services
 from koyjabo.network.services import NetworkServices
-from koyjabo.webkit.login.jwt import ACCESS, COOKIES, REFRESH, Claims, cookie_name
+from koyjabo.webkit.login.jwt import ACCESS, COOKIES, REFRESH, Claims, Tokens, cookie_name
 
 SUB_PROTOCOL = "Authorization"
 
@@ -45,7 +44,7 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     if token:
         return _by_token(services, token, cookie, admitted_by)
     if cookie:
-        return services[AccountServices].tokens.read(cookie, REFRESH)
+        return services[Tokens].read(cookie, REFRESH)
     return None
 
 
@@ -59,10 +58,10 @@ def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | Non
 def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
     """Read the claims of `token`. An expired token is accepted next to a live session."""
     try:
-        return services[AccountServices].tokens.read(token, ACCESS)
+        return services[Tokens].read(token, ACCESS)
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
-            claims = services[AccountServices].tokens.read(cookie or "", REFRESH)
+            claims = services[Tokens].read(cookie or "", REFRESH)
             if services[CommunityServices].permissions.is_live(claims.session_id, token_to_verify(claims, admitted_by)):
                 return claims
         raise

@@ -16,7 +16,9 @@ from koyjabo.audit import log
 from koyjabo.audit.log import BY_OPERATOR, Actor, Audit, AuditRecord, Entry, Subject
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import Forbidden, InvalidInput, LastAdmin
+from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.login.jwt import Tokens
 
 ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 
@@ -58,7 +60,7 @@ def shared_panel(site) -> Panel:
 @pytest.fixture
 def panel(shared_panel) -> Panel:
     shared_panel.clear()
-    log.request_place.set("")
+    client_address.current_place.set("")
     return shared_panel
 
 
@@ -145,9 +147,7 @@ def test_operator_leaves_lines_without_a_name(panel):
 
 def test_own_password_is_changed_in_ones_own_name_and_not_logged(panel):
     new, nila = "another rickshaw", sign_up(panel.site, "nila")
-    login = panel.services[AccountServices].credentials.login_of(
-        panel.services[AccountServices].tokens.read(nila.access).session_id
-    )
+    login = panel.services[AccountServices].credentials.login_of(panel.services[Tokens].read(nila.access).session_id)
     panel.clear()
     panel.services[AccountServices].credentials.change_password(login, PASSWORD, new)
     line = panel.only_line()

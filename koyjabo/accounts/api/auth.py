@@ -169,12 +169,12 @@ def request_password_reset() -> Response:
 
 
 def tokens_answer(grant: Grant, status: int) -> Response:
-    pair, user = tokens.tokens_for(grant), UserAnswer.of(grant.login.account)
+    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserAnswer.of(grant.login.account)
     return _with_cookies(TokensAnswer(**pair._asdict(), user=user), status, pair)
 
 
 def enrolled_answer(grant: Grant, recovery_codes: list[str]) -> Response:
-    pair, user = tokens.tokens_for(grant), UserAnswer.of(grant.login.account)
+    pair, user = tokens.tokens_for(grant.login, grant.refresh_id), UserAnswer.of(grant.login.account)
     return _with_cookies(EnrolledAnswer(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
 
 

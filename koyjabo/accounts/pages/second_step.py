@@ -93,7 +93,7 @@ def _logged_in(grant: Grant, response: Response) -> Response:
         before = page_login.login()
         if before is not None:
             current()[AccountServices].credentials.log_out(before.session_id)
-    tokens.set_cookies(response, tokens.tokens_for(grant))
+    tokens.set_cookies(response, tokens.tokens_for(grant.login, grant.refresh_id))
     return response
 
 

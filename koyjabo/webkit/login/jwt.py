@@ -1,4 +1,4 @@
-"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Accounts` checks whether the session is live."""
+"""Reads JSON Web Tokens (RFC 7519): user, session, expiry. `Logins` tells whether the session is live."""
 
 from __future__ import annotations
 

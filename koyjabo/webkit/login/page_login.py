@@ -13,16 +13,15 @@ from typing import Any, NamedTuple
 
 from flask import Flask, g, request
 
-from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, Login
+from koyjabo.core.identity import Account, Login, Logins
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import csrf_masks
 from koyjabo.webkit.login import tokens as auth
-from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims
+from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims, Tokens
 
 CSRF_FIELD = "csrf_token"
 RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
@@ -137,7 +136,7 @@ def _look_up() -> Login | None:
     session = _session_tokens()
     if session is None:
         return None
-    found = current()[AccountServices].credentials.login_of(session.claims.session_id, session.refresh_id)
+    found = current()[Logins].login_of(session.claims.session_id, session.refresh_id)
     return found if found and found.account.id == session.claims.user_id else None
 
 
@@ -158,7 +157,7 @@ def _session_tokens() -> _SessionTokens | None:
 
 def _read(access: auth.SentToken | None, refresh: auth.SentToken | None) -> _SessionTokens | None:
     """Raises InvalidToken, TokenExpired."""
-    tokens = current()[AccountServices].tokens
+    tokens = current()[Tokens]
     claims = tokens.read_any(access.text) if access else None
     if claims is None or claims.kind != ACCESS:
         return None

@@ -10,18 +10,15 @@ from typing import NamedTuple
 from flask import Flask, Response, request
 from flask_jwt_extended import create_access_token, create_refresh_token, get_csrf_token
 
-from koyjabo.accounts.grants import Grant
-from koyjabo.accounts.services import AccountServices
-from koyjabo.audit import log
 from koyjabo.core.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
 from koyjabo.core.extensions import jwt
-from koyjabo.core.identity import Login
+from koyjabo.core.identity import Login, Logins
 from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
 from koyjabo.webkit.limits import rate_limits
-from koyjabo.webkit.login.jwt import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims
+from koyjabo.webkit.login.jwt import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims, Tokens
 
 CSRF_HEADER = "X-CSRF-TOKEN"
 CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
@@ -62,7 +59,7 @@ def record_request_place() -> None:
     previous request.
     """
     client_address.current.set(client_address.limit_key(request.environ))
-    log.request_place.set(current()[NetworkServices].places.locate(request.remote_addr))
+    client_address.current_place.set(current()[NetworkServices].places.locate(request.remote_addr))
 
 
 def optional() -> Login | None:
@@ -74,7 +71,7 @@ def optional() -> Login | None:
         return None  # as most visits are
     sent = _bearer() or cookie(ACCESS)
     try:
-        return _login(current()[AccountServices].tokens.read(sent.text, ACCESS)) if sent else None
+        return _login(current()[Tokens].read(sent.text, ACCESS)) if sent else None
     except (InvalidToken, TokenExpired):
         return None
 
@@ -86,7 +83,7 @@ def claims_of(kind: str) -> Claims:
     sent = _bearer() or cookie(kind)
     if sent is None:
         raise Unauthenticated
-    claims = current()[AccountServices].tokens.read(sent.text, kind)
+    claims = current()[Tokens].read(sent.text, kind)
     _check_csrf(sent, claims)
     return claims
 
@@ -100,14 +97,14 @@ def claims_of_any() -> Claims:
         raise Unauthenticated
     for each in sent:
         with suppress(InvalidToken):
-            claims = current()[AccountServices].tokens.read_any(each.text)
+            claims = current()[Tokens].read_any(each.text)
             _check_csrf(each, claims)
             return claims
     raise InvalidToken
 
 
 def _login(claims: Claims) -> Login:
-    login = current()[AccountServices].credentials.login_of(claims.session_id)
+    login = current()[Logins].login_of(claims.session_id, None)
     if login is None or login.account.id != claims.user_id:
         raise InvalidToken
     return login
@@ -143,12 +140,13 @@ class Pair(NamedTuple):
     refresh_token: str
 
 
-def tokens_for(grant: Grant) -> Pair:
-    account, session_id = grant.login
+def tokens_for(login: Login, refresh_id: str) -> Pair:
+    """`refresh_id` is the id of the session's one valid refresh token."""
+    account, session_id = login
     session = {"sid": session_id}
     return Pair(
         create_access_token(account.id, additional_claims=session),
-        create_refresh_token(account.id, additional_claims={**session, "jti": grant.refresh_id}),
+        create_refresh_token(account.id, additional_claims={**session, "jti": refresh_id}),
     )
 
 

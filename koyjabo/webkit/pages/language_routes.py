@@ -6,7 +6,6 @@ from contextlib import suppress
 
 from flask import Response, request
 
-from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.webkit.blueprints import pages as bp
@@ -36,4 +35,4 @@ def _remember(chosen: str) -> None:
     if login is not None:
         rate_limits.count_change(login.account.id)
         with suppress(LedgerUnavailable):
-            current()[AccountServices].email_links.choose_language(login.account, chosen)
+            current().signals.language_chosen.send(login.account, language=chosen)

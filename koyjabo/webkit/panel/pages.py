@@ -8,10 +8,9 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
-from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import Forbidden, InvalidInput
 from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, Login
+from koyjabo.core.identity import Account, Login, Logins
 from koyjabo.webkit.current import current
 from koyjabo.webkit.login import page_login
 
@@ -36,10 +35,10 @@ def page(name: str, status: int = 200, **values: Any) -> Response:
 
 def while_admin() -> Callable[[], None]:
     """A check for `download`, made in the request: that its user is still an admin. It raises Forbidden."""
-    accounts, session_id = current()[AccountServices], my_login().session_id
+    logins, session_id = current()[Logins], my_login().session_id
 
     def require() -> None:
-        found = accounts.credentials.login_of(session_id)
+        found = logins.login_of(session_id, None)
         if found is None or not found.account.is_admin:
             raise Forbidden
 

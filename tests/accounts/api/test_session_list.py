@@ -15,8 +15,8 @@ from support.people.accounts import PASSWORD, bare, bearer, log_in, sign_up
 from support.people.page_readers import Reader, tokens_in, words
 
 from koyjabo.accounts.queries import TOGETHER_MS
-from koyjabo.accounts.services import AccountServices
 from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.login.jwt import Tokens
 
 SESSIONS = "/api/auth/sessions"
 PHONE = (
@@ -101,7 +101,7 @@ def test_session_that_is_ended_is_over_with_both_its_tokens(site):
     here, there, third = sign_up(site), log_in(site), log_in(site)
     lost: list[str] = []
     site.services.signals.access_revoked.connect(lost.append, weak=False)
-    id = site.services[AccountServices].tokens.read(there.access).session_id
+    id = site.services[Tokens].read(there.access).session_id
     answer = here.delete(f"{SESSIONS}/{id}")
     assert (answer.status_code, answer.data) == (204, b"")
     assert_error(there.get("/api/auth/me"), 401, "invalid_token")
@@ -113,7 +113,7 @@ def test_session_that_is_ended_is_over_with_both_its_tokens(site):
 
 def test_sessions_of_others_cannot_be_ended(site):
     here, stranger = sign_up(site), sign_up(site, "karim")
-    theirs = site.services[AccountServices].tokens.read(stranger.access).session_id
+    theirs = site.services[Tokens].read(stranger.access).session_id
     for each in (theirs, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b", "x", "%00", "' OR 1=1 --"):
         assert_error(here.delete(f"{SESSIONS}/{each}"), 404, "unknown_session")
     assert stranger.get("/api/auth/me").status_code == 200

@@ -18,6 +18,7 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import Forbidden
 from koyjabo.core.identity import OPERATOR
+from koyjabo.webkit.login.jwt import Tokens
 
 CODES = "/api/auth/recovery-codes"
 ME = "/api/auth/me"
@@ -261,7 +262,7 @@ def test_session_is_refused_that_a_server_without_the_setting_has_given_to_who_l
         page = browser.get("/account", headers={"Accept": "text/html"})
         assert page.status_code == (200 if status == 200 else 303)
         assert bare(site).get(ME, headers=bearer(person.access)).status_code == status
-        session_id = site.services[AccountServices].tokens.read(person.access).session_id
+        session_id = site.services[Tokens].read(person.access).session_id
         assert site.services[CommunityServices].permissions.is_live(session_id, None) == (status == 200), "for sockets"
         assert bare(site).post("/api/auth/refresh", headers=bearer(person.refresh)).status_code == status
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import NamedTuple
 
-from koyjabo.accounts.services import AccountServices
+from koyjabo.webkit.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
 from support.people.admins import Scene, address, panel
@@ -55,7 +55,7 @@ class Cases:
             fields = {"visitor_id": f"visitor{number}", **fields}
         if endpoint.endswith("end_share"):
             values["share_id"] = share(scene.founder, **of_community(scene.community))["id"]
-        session = self.site.services[AccountServices].tokens.read(scene.member.access).session_id
+        session = self.site.services[Tokens].read(scene.member.access).session_id
         path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
         named = {"member": f"Member{number}", "email": scene.member.email, "community": "Mirpur 10"}
         return Case(reader, path, fields, scene, named)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.webkit.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import Person
 
@@ -24,5 +24,5 @@ def seat_of(
     site: Site, person: Person, community: str, end: Callable[[Any], object] = lambda problem: None, member: Any = None
 ) -> Participant:
     """One who asks to be let in as a member; `end` is told why they are sent away."""
-    session = site.services[AccountServices].tokens.read(person.access).session_id
+    session = site.services[Tokens].read(person.access).session_id
     return Participant(member or Socket(), RequiredAccess(session, person.id, community, "member"), False, end)
