@@ -103,7 +103,9 @@ def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
         shown = online_people.online([at.community.id] if at.community.public_count else [])
-        return community_page.page("outside", at, status, problem=problem, online=shown.get(at.community.id))
+        return community_page.page(
+            "communities/outside", at, status, problem=problem, online=shown.get(at.community.id)
+        )
     (online,) = current()[CommunityServices].rooms.online(at.scope)
     values = {
         "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
@@ -111,4 +113,4 @@ def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response
         "peak": current()[PresenceServices].peaks.get(at.scope)["day"],
         "hours": [hour.visited.visits for hour in current()[PeopleServices].timeline.last_hours(at.scope)],
     }
-    return community_page.page("community", at, status, problem=problem, **values)
+    return community_page.page("communities/community", at, status, problem=problem, **values)

@@ -72,4 +72,4 @@ def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response
             "sends_mails": current()[Outbox].is_on,
         }
         values["is_confirmed"] = current()[AccountServices].email_links.state(at.account).is_verified
-    return community_page.page("members", at, problem.status, **values)
+    return community_page.page("communities/members", at, problem.status, **values)

@@ -21,7 +21,7 @@ from koyjabo.webkit.pages.flash import done
 @bp.get("/communities/<community_id>/settings")
 def community_settings(community_id: str) -> Response:
     at = community_page.enter(community_id, ADMIN)
-    return community_page.page("settings", at, form=community_forms.present(at.community))
+    return community_page.page("communities/settings", at, form=community_forms.present(at.community))
 
 
 @bp.post("/communities/<community_id>/settings")
@@ -29,7 +29,7 @@ def change_community(community_id: str) -> Response:
     account, form = page_login.require(), community_forms.changes()
     body = form.read()
     if body is None:
-        return community_page.page("settings", community_page.enter(community_id, ADMIN), 422, form=form)
+        return community_page.page("communities/settings", community_page.enter(community_id, ADMIN), 422, form=form)
     changed = current()[CommunityServices].directory.change(account, community_id, **body.changes())
     return done("community_saved", "pages.community_settings", changed.community.name, community_id=community_id)
 

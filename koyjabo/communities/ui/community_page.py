@@ -43,5 +43,5 @@ def enter(community_id: str, role: str | None = None) -> EnteredCommunity:
 
 
 def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> Response:
-    """A page of the community. Its template gets `at` and `values`."""
-    return make_response(render_template(f"communities/{name}.html", at=at, **values), status)
+    """The page of a template about the community, which gets `at` and `values`."""
+    return make_response(render_template(f"{name}.html", at=at, **values), status)

@@ -16,7 +16,7 @@ from koyjabo.webkit.pages.flash import done
 @bp.get("/communities/<community_id>/shares")
 def community_shares(community_id: str) -> Response:
     at = community_page.enter(community_id, MODERATOR)
-    return community_page.page("shares", at, found=share_forms.listed(at.account, at.community.id))
+    return community_page.page("reports/community_shares", at, found=share_forms.listed(at.account, at.community.id))
 
 
 @bp.get("/communities/<community_id>/shares/new")
@@ -40,4 +40,4 @@ def end_share(community_id: str, share_id: str) -> Response:
 
 
 def _show(at: EnteredCommunity, new: NewShare) -> Response:
-    return community_page.page("new_share", at, new.status, new=new, ranges=share_forms.ranges())
+    return community_page.page("reports/new_community_share", at, new.status, new=new, ranges=share_forms.ranges())

@@ -37,7 +37,7 @@ def dashboard(community_id: str) -> Response:
     people, _ = current()[CommunityServices].people.page(scope, 0, MOST_NAMED)
     (online,) = current()[CommunityServices].rooms.online(scope)
     return community_page.page(
-        "dashboard",
+        "reports/dashboard",
         at,
         400 if problems else 200,
         view=view,

@@ -1,12 +1,12 @@
 /** Keeps the dashboard of a community up to date, by events; its charts by refreshing the page, at most every 15 s. */
 
 import { Figures, locale, written } from "../webkit/figures.js";
-import { listen, outside, page, phrases } from "./inside.js";
+import { listen, outside, page, phrases } from "../communities/inside.js";
 import { Minutes } from "../webkit/minutes.js";
 import { showMoment } from "../webkit/moments.js";
 import { find, write } from "../webkit/page.js";
 
-/** @typedef {import("./inside.js").ServerEvent} ServerEvent */
+/** @typedef {import("../communities/inside.js").ServerEvent} ServerEvent */
 /** @typedef {{name: string, since: string, tabs: number}} Person */
 
 const LEAVE_MS = 5_000; // time to read the reason
