@@ -48,10 +48,8 @@ REDUCED: dict[str, Callable[[str | None], str | None]] = {
 """What is left of the columns that are not kept or lost as a whole (`models.ledger`)."""
 
 REPLACED = ("visitor_id", "visit_id", *REDUCED)
-RENAME_VISIT = text(f"""
-UPDATE visits SET {", ".join(f"{name} = :{name}" for name in REPLACED)}, {", ".join(f"{name} = NULL" for name in LOST)}
-WHERE id = :id
-""")
+CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
+RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
 COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
 # Visitors are indexed by scope first: one index lookup for each scope that ever had visits.
 SCOPES = text("""
