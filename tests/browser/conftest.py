@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.browser import chromium as browsers
-from support.browser.host_pages import HostPages, Line
+from support.browser.host_pages import FakeServer, HostPages
 from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
 from support.clients.members import Member
 from support.databases.database import SqliteDatabase
@@ -131,12 +131,12 @@ def host_page(page: Page, other_site: str) -> Page:
 
 
 @pytest.fixture
-def line(host_page: Page) -> Line:
+def fake_server(host_page: Page) -> FakeServer:
     """The page has a line to the test, and hears nothing else."""
-    line = Line(host_page)
+    fake_server = FakeServer(host_page)
     host_page.route("**/api/**", lambda route: route.abort())
     host_page.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))
-    return line
+    return fake_server
 
 
 @pytest.fixture(scope="module")

@@ -74,9 +74,9 @@ def test_page_that_was_only_prepared_counts_when_it_is_opened(host_page, device,
     wait_for_state(host_page, before + 1, "live")
 
 
-def test_what_is_kept_is_shown_offline_for_10_s(line, host_page, site):
-    begin_on(line, host_page, site)
-    line.push(total=4001)
+def test_what_is_kept_is_shown_offline_for_10_s(fake_server, host_page, site):
+    begin_on(fake_server, host_page, site)
+    fake_server.push(total=4001)
     wait_for_state(host_page, 4001, "live")
     kept = host_page.evaluate(KEPT)
     assert {**stats_of(4001), "lastUpdated": kept["lastUpdated"]} == kept
@@ -90,10 +90,10 @@ def test_what_is_kept_is_shown_offline_for_10_s(line, host_page, site):
 
 
 @kept
-def test_reading_what_is_older_than_30_s_asks_again(line, host_page, site):
+def test_reading_what_is_older_than_30_s_asks_again(fake_server, host_page, site):
     host_page.clock.install()
-    begin_on(line, host_page, site)
-    line.push(total=4001)
+    begin_on(fake_server, host_page, site)
+    fake_server.push(total=4001)
     wait_for_state(host_page, 4001, "live")
     asked = sent_by(host_page, "/")
     host_page.clock.fast_forward(20_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.browser.host_pages import Line, begin_live
+from support.browser.host_pages import FakeServer, begin_live
 from support.browser.pages import expect, wait_for
 from support.clients.members import PlainMember
 
@@ -99,10 +99,10 @@ def test_element_works_where_inline_styles_are_refused_and_nothing_moves(host_pa
     policy = f"default-src 'none'; script-src {server}; connect-src {server} ws://localhost:{site.port}"
     meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
     before = site.stats().total
-    held, line = [], Line(host_page)
+    held, fake_server = [], FakeServer(host_page)
     host_page.route("**/api/**", lambda route: held.append(route))
     host_page.set_content(f"{meta}<span><koyjabo-count></koyjabo-count></span><i id=after>|</i>{tag(site)}")
-    wait_for(host_page, lambda: held and line.opened, "it registers")
+    wait_for(host_page, lambda: held and fake_server.opened, "it registers")
     left = host_page.locator("#after").bounding_box()["x"]
     host_page.unroute("**/api/**")  # and continue what is held
     expect(number(host_page)).to_have_text(f"{before + 1:,}")

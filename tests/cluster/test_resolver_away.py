@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support.application.visitor_workers import Line
+from support.application.visitor_workers import RedisLink
 from support.clients.listener import PlainListener
 from support.databases.database import SqliteDatabase
 from support.programs.processes import wait_until
@@ -61,18 +61,18 @@ def test_server_that_starts_without_a_resolver_serves_and_goes_on_when_it_fails_
 
 def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to_send(disposable_redis):
     returns = []
-    line = Line(disposable_redis.url, lambda: returns.append("Redis is back"))
+    link = RedisLink(disposable_redis.url, lambda: returns.append("Redis is back"))
 
     def send(what) -> None:
-        line.outbox.send_newest("key", what)
-        line.outbox.drain()
+        link.outbox.send_newest("key", what)
+        link.outbox.drain()
 
     disposable_redis.kill()
-    for what in (line.client.ping, lambda: None):
+    for what in (link.client.ping, lambda: None):
         send(what)
-        assert not line.outbox.reachable
+        assert not link.outbox.reachable
     disposable_redis.start()
-    send(line.client.ping)
-    wait_until(lambda: line.outbox.reachable, "Redis is back")
-    send(line.client.ping)
+    send(link.client.ping)
+    wait_until(lambda: link.outbox.reachable, "Redis is back")
+    send(link.client.ping)
     assert len(returns) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.application.visitor_workers import Line
+from support.application.visitor_workers import RedisLink
 from support.databases.redis import Redis
 from support.programs.processes import wait_until
 
@@ -20,7 +20,7 @@ def worker(name: str = "a", **facts: object) -> Worker:
     return Worker(**{"id": name, "recount": None, **said, **facts})
 
 
-class Receipt(Line):
+class ReportingWorker(RedisLink):
     """One worker's way to the others."""
 
     def __init__(self, server: Redis) -> None:
@@ -33,8 +33,8 @@ class Receipt(Line):
 
 
 @pytest.fixture
-def line(redis_server) -> Receipt:
-    return Receipt(redis_server)
+def reporting(redis_server) -> ReportingWorker:
+    return ReportingWorker(redis_server)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -42,8 +42,8 @@ def known(request):
     """Workers, and how one waits for what was told."""
     if request.param == "memory":
         return MemoryWorkers(), lambda: None
-    line = request.getfixturevalue("line")
-    return line.workers, line.flush
+    reporting = request.getfixturevalue("reporting")
+    return reporting.workers, reporting.flush
 
 
 def test_state_of_a_worker_is_its_last_report(known):
@@ -59,41 +59,41 @@ def test_state_of_a_worker_is_its_last_report(known):
     assert workers.live() == [now]
 
 
-def test_workers_know_of_each_other(line, redis_server):
-    other = Receipt(redis_server)
-    line.report(worker("a"))
+def test_workers_know_of_each_other(reporting, redis_server):
+    other = ReportingWorker(redis_server)
+    reporting.report(worker("a"))
     other.report(worker("b", pid=6))
     assert other.workers.live() == [worker("b", pid=6), worker("a")]
-    line.report(worker("a"))
-    assert line.workers.live() == other.workers.live()
+    reporting.report(worker("a"))
+    assert reporting.workers.live() == other.workers.live()
 
 
-def test_worker_that_is_silent_is_gone_when_its_lease_ends(line, redis_server):
-    other = Receipt(redis_server)
-    line.report(worker("a"))
-    line.client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
+def test_worker_that_is_silent_is_gone_when_its_lease_ends(reporting, redis_server):
+    other = ReportingWorker(redis_server)
+    reporting.report(worker("a"))
+    reporting.client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
     other.report(worker("b"))
     assert other.workers.live() == [worker("b")]
-    assert line.client.hkeys(KEYS[0]) == [b"b"]
+    assert reporting.client.hkeys(KEYS[0]) == [b"b"]
 
 
-def test_workers_of_other_versions_may_say_more_or_less(line):
+def test_workers_of_other_versions_may_say_more_or_less(reporting):
     state = worker("b")._asdict()
-    line.client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
+    reporting.client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
     older = {name: value for name, value in state.items() if name not in ("lag_ms", "unsaved_ms", "jobs")}
-    line.client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
-    line.report(worker("a"))
-    assert {each.id for each in line.workers.live()} == {"a", "b", "c"}
+    reporting.client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
+    reporting.report(worker("a"))
+    assert {each.id for each in reporting.workers.live()} == {"a", "b", "c"}
 
 
 def test_worker_knows_itself_while_redis_is_away(disposable_redis):
-    line = Receipt(disposable_redis)
-    other = Receipt(disposable_redis)
+    reporting = ReportingWorker(disposable_redis)
+    other = ReportingWorker(disposable_redis)
     other.report(worker("b"))
-    line.report(worker("a"))
-    assert 0 < line.workers.redis_ms < 1000
+    reporting.report(worker("a"))
+    assert 0 < reporting.workers.redis_ms < 1000
     disposable_redis.kill()
-    line.workers.report(worker("a", pid=8))
-    wait_until(lambda: not line.outbox.reachable, "it is noticed")
-    assert line.workers.live() == [worker("a", pid=8)]
-    assert line.workers.redis_ms is None
+    reporting.workers.report(worker("a", pid=8))
+    wait_until(lambda: not reporting.outbox.reachable, "it is noticed")
+    assert reporting.workers.live() == [worker("a", pid=8)]
+    assert reporting.workers.redis_ms is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 from support.clients.event_source import EventSource, of_community
 from support.clients.websocket import KINDS
 from support.programs.processes import wait_until
@@ -68,6 +68,6 @@ def test_request_that_was_answered_is_gone(server):
     for request in LAST:
         before = uncollected(server)
         for _ in range(TIMES):
-            with Line(server.port) as line:
-                line.send(request).answer("GET")
+            with Connection(server.port) as connection:
+                connection.send(request).answer("GET")
         wait_until_no_more(server, before)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import count
 
 import pytest
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
@@ -72,15 +72,15 @@ def drip(clients: list[socket.socket]) -> None:
 def is_served(server) -> bool:
     """Whether somebody who comes now is answered, and counted."""
     before = total(server)
-    with Line(server.port) as line:
-        registered = line.send_visit(f"visitor-{next(numbers)}").answer()
+    with Connection(server.port) as connection:
+        registered = connection.send_visit(f"visitor-{next(numbers)}").answer()
     return registered.status == 200 and total(server) == before + 1
 
 
 def total(server) -> int:
     """On a connection of its own: one that was kept may have had to give way."""
-    with Line(server.port) as line:
-        return line.ask("GET", "/api/stats").json["totalVisitors"]
+    with Connection(server.port) as connection:
+        return connection.ask("GET", "/api/stats").json["totalVisitors"]
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
@@ -101,7 +101,7 @@ def test_clients_that_do_not_read_answers_keep_no_others_out(server, slow):
 
 def test_who_keeps_a_connection_and_uses_it_is_not_ended_first(server, slow):
     """The longest silent ones are."""
-    with Line(server.port) as line:
+    with Connection(server.port) as connection:
         for _ in range(3):
             slow(BEGINNINGS["half a head"], PLACES // 4)
-            assert line.ask("GET", "/healthz").status == 200
+            assert connection.ask("GET", "/healthz").status == 200

@@ -10,7 +10,7 @@ import jwt
 import pytest
 import requests
 from jsonschema import Draft202012Validator
-from support.clients.connection import PATIENCE_S, Line, head
+from support.clients.connection import PATIENCE_S, Connection, head
 from support.clients.event_source import SITE, EventSource, StreamListener, of_community
 from support.clients.members import Member, PlainMember
 from support.programs.processes import SECRET, wait_until
@@ -79,17 +79,17 @@ def test_first_event_is_the_present_state_and_every_change_follows(server):
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_what_follows_the_request_ends_it(server, version):
-    with socket.create_connection(("127.0.0.1", server.port), 10) as line:
-        line.sendall(head("GET", SITE).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(head("GET", SITE).replace(b"HTTP/1.1", f"HTTP/{version}".encode()))
         received = b""
         while b"data: " not in received:
-            received += line.recv(65536)
+            received += connection.recv(65536)
         assert b"chunked" not in received
-        line.sendall(head("GET", "/api/stats"))
+        connection.sendall(head("GET", "/api/stats"))
         with suppress(ConnectionResetError):
-            while line.recv(65536):
+            while connection.recv(65536):
                 pass
-    with Line(server.port) as both:
+    with Connection(server.port) as both:
         both.send(head("GET", SITE) + head("GET", "/api/stats"))
         assert both.answer("GET").body.startswith(b"retry: 5000\n\nid: ")
         assert both.is_closed()

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.application.visitor_workers import Line, assert_none_waits
+from support.application.visitor_workers import RedisLink, assert_none_waits
 from support.programs.processes import wait_until
 
 from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisVisitMatcher
@@ -14,7 +14,7 @@ from koyjabo.presence.visitors.visitor_sockets_redis import MOST_OFFERED, RedisV
 CAMPUS, HOME = b"\x01" * 12, b"\xff" * 12
 
 
-class WorkerConnection(Line):
+class MatchingWorker(RedisLink):
     """One worker's exchange."""
 
     def __init__(self, url: str, window_s: int) -> None:
@@ -36,11 +36,11 @@ class WorkerConnection(Line):
 
 
 @pytest.fixture
-def new_desk(redis_server):
+def new_worker(redis_server):
     made = []
 
-    def make(window_s: int = 300) -> WorkerConnection:
-        made.append(WorkerConnection(redis_server.url, window_s))
+    def make(window_s: int = 300) -> MatchingWorker:
+        made.append(MatchingWorker(redis_server.url, window_s))
         return made[-1]
 
     yield make
@@ -48,8 +48,8 @@ def new_desk(redis_server):
         connection.client.close()
 
 
-def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(new_desk):
-    here, there = new_desk(), new_desk()
+def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(new_worker):
+    here, there = new_worker(), new_worker()
     assert there.ask(CAMPUS) == []
     for visitor in ("ayesha", "babul", "ayesha"):
         here.offer(CAMPUS, visitor)
@@ -60,8 +60,8 @@ def test_offered_visitor_is_found_by_another_worker_once_and_the_newest_first(ne
     assert here.ask(CAMPUS) == []
 
 
-def test_offers_of_one_caller_are_bounded(new_desk, redis_server):
-    here, there = new_desk(), new_desk()
+def test_offers_of_one_caller_are_bounded(new_worker, redis_server):
+    here, there = new_worker(), new_worker()
     for number in range(3):
         here.offer(CAMPUS, *(f"visitor{number}-{each}" for each in range(MOST_OFFERED)))
     with redis_server.client() as client:
@@ -70,16 +70,16 @@ def test_offers_of_one_caller_are_bounded(new_desk, redis_server):
     assert len(set(there.ask(CAMPUS, times=MOST_OFFERED + 5))) == MOST_OFFERED
 
 
-def test_offer_ends_with_the_window_although_others_follow(new_desk):
-    here, there = new_desk(window_s=1), new_desk(window_s=1)
+def test_offer_ends_with_the_window_although_others_follow(new_worker):
+    here, there = new_worker(window_s=1), new_worker(window_s=1)
     here.offer(CAMPUS, "ayesha")
     began = time.monotonic()
     wait_until(lambda: here.offer(CAMPUS, "babul") or time.monotonic() > began + 1.01, "the window has passed")
     assert there.ask(CAMPUS, times=3) == ["babul"]
 
 
-def test_each_is_given_to_exactly_one_of_many_askers(new_desk):
-    here, askers = new_desk(), [new_desk() for _ in range(4)]
+def test_each_is_given_to_exactly_one_of_many_askers(new_worker):
+    here, askers = new_worker(), [new_worker() for _ in range(4)]
     visitors = [f"visitor{number}" for number in range(40)]
     here.offer(CAMPUS, *visitors)
     with ThreadPoolExecutor(8) as pool:
@@ -88,7 +88,7 @@ def test_each_is_given_to_exactly_one_of_many_askers(new_desk):
 
 
 def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
-    connection = WorkerConnection(disposable_redis.url, 300)
+    connection = MatchingWorker(disposable_redis.url, 300)
 
     def one_round() -> None:
         connection.exchange.offer(CAMPUS, "babul")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 
 from koyjabo.network.local_proxy import SENTENCE
 
@@ -49,13 +49,13 @@ BROKEN = {
 def test_broken_request_is_refused_and_the_connection_closed(sqlite_server):
     before, statuses = sqlite_server.stats().total, {}
     for what, (_, request) in BROKEN.items():
-        with Line(sqlite_server.port) as line:
-            answer = line.send(request + SMUGGLED).answer()
+        with Connection(sqlite_server.port) as connection:
+            answer = connection.send(request + SMUGGLED).answer()
             statuses[what] = answer.status
             assert list(answer.json) == ["error", "code", "details"], what
             assert answer.headers["Content-Type"] == "application/json", what
             assert answer.headers["Access-Control-Allow-Origin"] == "*", what
-            assert line.is_closed(), what
+            assert connection.is_closed(), what
     assert statuses == {what: status for what, (status, _) in BROKEN.items()}
     assert sqlite_server.stats().total == before, "what came after one was read as a request"
     assert "Traceback" not in sqlite_server.log
@@ -85,10 +85,10 @@ BROKEN_CHUNKS = {
 def test_broken_chunks_are_refused_and_the_connection_closed(sqlite_server):
     before = sqlite_server.stats().total
     for what, body in BROKEN_CHUNKS.items():
-        with Line(sqlite_server.port) as line:
-            answer = line.send(head("POST", REGISTER, CHUNKED) + body % BODY + SMUGGLED).answer()
+        with Connection(sqlite_server.port) as connection:
+            answer = connection.send(head("POST", REGISTER, CHUNKED) + body % BODY + SMUGGLED).answer()
             assert (answer.status, answer.headers["Connection"]) == (400, "close"), what
-            assert line.is_closed(), what
+            assert connection.is_closed(), what
     assert sqlite_server.stats().total == before
 
 
@@ -110,20 +110,20 @@ AMBIGUOUS = {
 def test_nothing_is_read_after_a_request_whose_end_is_ambiguous(sqlite_server):
     before = sqlite_server.stats().total
     for what, request in AMBIGUOUS.items():
-        with Line(sqlite_server.port) as line:
-            line.send(request + SMUGGLED).answer()
-            line.is_closed()  # or answers what was smuggled in
+        with Connection(sqlite_server.port) as connection:
+            connection.send(request + SMUGGLED).answer()
+            connection.is_closed()  # or answers what was smuggled in
         assert sqlite_server.stats().total == before, what
 
 
-def test_body_that_is_refused_and_ends_soon_leaves_the_connection_usable(line: Line):
-    assert line.send(head("POST", "/nowhere", CHUNKED), CHUNK, b"0\r\n\r\n").answer().status == 404
-    assert line.ask("GET", "/healthz").status == 200
+def test_body_that_is_refused_and_ends_soon_leaves_the_connection_usable(connection: Connection):
+    assert connection.send(head("POST", "/nowhere", CHUNKED), CHUNK, b"0\r\n\r\n").answer().status == 404
+    assert connection.ask("GET", "/healthz").status == 200
 
 
-def test_form_that_is_sent_in_parts_is_served(line: Line):
+def test_form_that_is_sent_in_parts_is_served(connection: Connection):
     body = b'--part\r\nContent-Disposition: form-data; name="email"\r\n\r\nnobody\r\n--part--\r\n'
-    answer = line.send(form_head(f"Content-Length: {len(body)}") + body).answer()
+    answer = connection.send(form_head(f"Content-Length: {len(body)}") + body).answer()
     assert answer.status == 422
     assert b'value="nobody"' in answer.body
-    assert line.ask("GET", "/healthz").status == 200
+    assert connection.ask("GET", "/healthz").status == 200

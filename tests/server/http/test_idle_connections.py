@@ -42,31 +42,31 @@ def test_idle_connections_cost_little_and_are_answered_when_they_all_send(many_f
         server.resident()  # nothing is loaded any more
         server.allocated()
         with ExitStack() as opened:
-            lines: list[socket.socket] = []
-            while len(lines) < count:
+            connections: list[socket.socket] = []
+            while len(connections) < count:
                 address = ("127.0.0.1", server.port)
                 new = [opened.enter_context(socket.create_connection(address)) for _ in range(AT_ONCE)]
                 assert answers(new) == AT_ONCE
-                lines += new
-                if len(lines) == AT_ONCE:  # the first ones fill what is kept for all
+                connections += new
+                if len(connections) == AT_ONCE:  # the first ones fill what is kept for all
                     before = server.allocated()
             assert (server.allocated() - before) / (count - AT_ONCE) < MOST_BYTES
-            assert answers(lines) == count
-            assert answers(lines) == count  # and stay open
+            assert answers(connections) == count
+            assert answers(connections) == count  # and stay open
         wait_until(lambda: open_sockets(server.worker) < count // 10, "the server has closed them, too")
 
 
-def answers(lines: list[socket.socket]) -> int:
+def answers(connections: list[socket.socket]) -> int:
     """How many of them are answered 200 after all have sent a request."""
     found = 0
     with select.epoll() as poller:
-        by_number = {line.fileno(): line for line in lines}
-        for line in lines:
-            line.sendall(REQUEST)
-            poller.register(line, select.EPOLLIN | select.EPOLLONESHOT)
+        by_number = {connection.fileno(): connection for connection in connections}
+        for connection in connections:
+            connection.sendall(REQUEST)
+            poller.register(connection, select.EPOLLIN | select.EPOLLONESHOT)
         while by_number:
             ready = poller.poll(ANSWER_S, 1000)
-            assert ready, f"{len(by_number)} of {len(lines)} were not answered in {ANSWER_S} s"
+            assert ready, f"{len(by_number)} of {len(connections)} were not answered in {ANSWER_S} s"
             for number, _ in ready:
                 found += by_number.pop(number).recv(4096).startswith(b"HTTP/1.1 200 ")
     return found
@@ -80,9 +80,9 @@ def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_pat
     with changed_server(tmp_path, SMALL) as server, ExitStack() as opened:
 
         def connect(sent: bytes) -> socket.socket:
-            line = opened.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=ANSWER_S))
-            line.sendall(sent)
-            return line
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=ANSWER_S))
+            connection.sendall(sent)
+            return connection
 
         begun = time.monotonic()
         idle = connect(REQUEST)
@@ -97,9 +97,9 @@ def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_pat
         assert time.monotonic() - begun >= PATIENCE_S
         idle.sendall(REQUEST)
         assert idle.recv(4096).startswith(b"HTTP/1.1 200 ")
-        for line in slow:
-            line.sendall(REQUEST[-1:])
-        assert [line.recv(4096) for line in slow].count(b"") == 1
+        for connection in slow:
+            connection.sendall(REQUEST[-1:])
+        assert [connection.recv(4096) for connection in slow].count(b"") == 1
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_only_the_late_are_ended(state: int, most_s: float):
 def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
     """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as _:
-        line, _ = listener.accept()
-        with line:
-            assert line.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

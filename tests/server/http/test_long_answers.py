@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import psutil
 import pytest
 from support.application.http_server import CLOSE, GET, Gate, all_of, answering, served, serving, until
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 from support.clients.members import Member, promote
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, changed_server
@@ -62,10 +62,10 @@ def admin(server: ChangedServer) -> Member:
 def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse]:
     cookies = {cookie.name: cookie.value for cookie in admin.http.cookies}
     body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"})
-    line = socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    line.settimeout(15)
-    line.connect(("127.0.0.1", admin.server.port))
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    connection.settimeout(15)
+    connection.connect(("127.0.0.1", admin.server.port))
     head = [
         "POST /admin/data/export HTTP/1.1",
         "Host: localhost",
@@ -73,18 +73,18 @@ def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse
         f"Content-Length: {len(body)}",
         f"Cookie: {'; '.join(f'{name}={value}' for name, value in cookies.items())}",
     ]
-    line.sendall("\r\n".join([*head, "", body]).encode())
-    answer = http.client.HTTPResponse(line, method="POST")
+    connection.sendall("\r\n".join([*head, "", body]).encode())
+    answer = http.client.HTTPResponse(connection, method="POST")
     answer.begin()
     assert answer.status == 200
-    return line, answer
+    return connection, answer
 
 
 @pytest.fixture(scope="module")
 def whole(admin: Member) -> bytes:
     """The file, as somebody gets it who reads as fast as it comes."""
-    line, answer = begin_export(admin)
-    with closing(line):
+    connection, answer = begin_export(admin)
+    with closing(connection):
         file = answer.read()
     assert file.count(b"visitor-") == VISITS
     assert len(file) > 13e6
@@ -99,20 +99,20 @@ def read_steadily(answer: http.client.HTTPResponse, size: int) -> Iterator[bytes
         wait_until(lambda step=step: time.monotonic() - began > LONG_S * step / STEPS, "its next turn", every_s=0.002)
 
 
-def is_served(worker: psutil.Process, line: socket.socket) -> bool:
+def is_served(worker: psutil.Process, connection: socket.socket) -> bool:
     """Whether the server has its end of this connection open."""
-    return any(each.raddr == line.getsockname() for each in worker.net_connections("tcp"))
+    return any(each.raddr == connection.getsockname() for each in worker.net_connections("tcp"))
 
 
 def test_steady_reader_of_an_export_is_not_interrupted_for_others(server, admin, whole):
     """While others take all places and say nothing. It arrives whole, though it takes longer than a request may."""
-    line, answer = begin_export(admin)
+    connection, answer = begin_export(admin)
     silent: list[socket.socket] = []
-    with closing(line), ThreadPoolExecutor(1) as pool:
+    with closing(connection), ThreadPoolExecutor(1) as pool:
         file = pool.submit(lambda: b"".join(read_steadily(answer, len(whole))))
         while not file.done():
             silent += [socket.create_connection(("127.0.0.1", server.port)) for _ in range(PLACES)]
-            with Line(server.port) as other:
+            with Connection(server.port) as other:
                 assert other.ask("GET", "/healthz").status == 200
             wait([file], LONG_S / 10)
     for each in silent:
@@ -121,11 +121,11 @@ def test_steady_reader_of_an_export_is_not_interrupted_for_others(server, admin,
 
 
 def test_who_stops_reading_an_export_is_ended(server, admin, whole):
-    line, answer = begin_export(admin)
-    with closing(line):
+    connection, answer = begin_export(admin)
+    with closing(connection):
         read = answer.read(1000)
         began = time.monotonic()
-        wait_until(lambda: not is_served(server.worker, line), "the server has closed it")
+        wait_until(lambda: not is_served(server.worker, connection), "the server has closed it")
         assert time.monotonic() - began > REQUEST_S / 2
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             read += answer.read()
@@ -140,41 +140,41 @@ with warnings.catch_warnings():
 def test_client_that_sends_more_than_its_last_request_is_not_reset():
     gate = Gate()
     with served(gate) as ask:
-        line = ask(CLOSE)
+        connection = ask(CLOSE)
         gate.wait_for_request()
-        line.sendall(b"more")
+        connection.sendall(b"more")
         gate.open()
-        assert all_of(line).endswith(b"abc")
-        line.sendall(b"still open for this")
+        assert all_of(connection).endswith(b"abc")
+        connection.sendall(b"still open for this")
 
 
 def test_connection_ends_after_a_body_that_is_far_too_large():
     with served(answering(b"abc")) as ask:
-        line = ask(head("POST", "/", "Content-Length: 300000"))
-        line.sendall(b"x" * 100_000)
-        answer = all_of(line)
+        connection = ask(head("POST", "/", "Content-Length: 300000"))
+        connection.sendall(b"x" * 100_000)
+        answer = all_of(connection)
     assert b"\r\nConnection: close\r\n" in answer
     assert answer.endswith(b"abc")
 
 
 def test_server_that_leaves_ends_a_connection_without_a_request():
     with serving(answering(b"abc", length=3)) as (server, ask):
-        line = ask(GET)
-        received = line.recv(10)
-        line.sendall(b"\r\n")
+        connection = ask(GET)
+        received = connection.recv(10)
+        connection.sendall(b"\r\n")
         eventlet.sleep(0.02)  # it may be read before or after
         server.leave()
-        assert (received + all_of(line)).endswith(b"abc")
+        assert (received + all_of(connection)).endswith(b"abc")
 
 
 def test_server_that_leaves_ends_a_connection_when_the_last_bytes_are_sent():
     body = b"x" * 20_000_000
     with serving(answering(body)) as (server, ask):
-        line = ask(GET)
-        received = line.recv(10)
+        connection = ask(GET)
+        received = connection.recv(10)
         server.leave()
         eventlet.sleep(0)
-        assert (received + all_of(line)).count(b"x") == len(body)
+        assert (received + all_of(connection)).count(b"x") == len(body)
 
 
 def test_connection_that_has_ended_cannot_be_taken_over():
@@ -189,10 +189,10 @@ def test_connection_that_has_ended_cannot_be_taken_over():
         return answer
 
     with served(app) as ask:
-        line = ask(GET)
+        connection = ask(GET)
         gate.wait_for_request()
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
-        line.close()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, pack("ii", 1, 0))
+        connection.close()
         eventlet.sleep(0.02)  # it is read
         gate.open()
         until(lambda: errors)

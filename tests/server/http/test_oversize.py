@@ -7,7 +7,7 @@ import json
 import zlib
 
 import pytest
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
@@ -28,9 +28,9 @@ def server(tmp_path_factory):
 
 
 @pytest.fixture
-def line(server):
-    with Line(server.port) as line:
-        yield line
+def connection(server):
+    with Connection(server.port) as connection:
+        yield connection
 
 
 @pytest.fixture(autouse=True)
@@ -59,12 +59,12 @@ PACKED = {
 }
 
 
-def test_nothing_is_unpacked(line):
+def test_nothing_is_unpacked(connection):
     for path in (REGISTER, LOGIN):
         for what, (coding, body) in PACKED.items():
-            answer = line.send(post(path, body, f"Content-Encoding: {coding}")).answer()
+            answer = connection.send(post(path, body, f"Content-Encoding: {coding}")).answer()
             assert (answer.status, answer.json["code"]) == (415, "unsupported_media_type"), what
-    assert line.ask("GET", "/healthz").status == 200
+    assert connection.ask("GET", "/healthz").status == 200
 
 
 def nested(depth: int, opening: str) -> bytes:
@@ -87,8 +87,8 @@ BODIES = {
 
 def test_body_that_cannot_be_used_is_refused(server):
     for what, (status, body) in BODIES.items():
-        with Line(server.port) as line:
-            answer = line.send(post(REGISTER, body)).answer()
+        with Connection(server.port) as connection:
+            answer = connection.send(post(REGISTER, body)).answer()
         assert (answer.status, list(answer.json)) == (status, ["error", "code", "details"]), what
 
 
@@ -109,9 +109,9 @@ FORMS = {
 
 def test_form_that_is_none_is_refused_and_registers_nothing(server):
     for what, (kind, body) in FORMS.items():
-        with Line(server.port) as line:
-            assert line.send(post("/login", body, kind=kind)).answer().status in (400, 413, 422), what
-            assert line.send(post(REGISTER, body, kind=kind)).answer().status in (413, 415), what
+        with Connection(server.port) as connection:
+            assert connection.send(post("/login", body, kind=kind)).answer().status in (400, 413, 422), what
+            assert connection.send(post(REGISTER, body, kind=kind)).answer().status in (413, 415), what
 
 
 REQUESTS = {
@@ -131,8 +131,8 @@ REQUESTS = {
 
 def test_request_of_many_things_costs_little(server):
     for what, (status, request) in REQUESTS.items():
-        with Line(server.port) as line:
-            assert line.send(request).answer("GET").status == status, what
+        with Connection(server.port) as connection:
+            assert connection.send(request).answer("GET").status == status, what
 
 
 ENDLESS = {
@@ -149,10 +149,10 @@ ENDLESS = {
 @pytest.mark.parametrize("path", ["/nowhere", REGISTER])
 def test_chunked_body_without_end_is_not_read_for_ever(server, path):
     """Where the server only reads on, nobody else has their turn meanwhile."""
-    with Line(server.port) as other:
+    with Connection(server.port) as other:
         for piece in ENDLESS.values():
-            with Line(server.port) as line:
-                line.send(head("POST", path, "Transfer-Encoding: chunked"))
+            with Connection(server.port) as connection:
+                connection.send(head("POST", path, "Transfer-Encoding: chunked"))
                 with pytest.raises(ConnectionError):
-                    line.send(*[piece * (65_536 // len(piece))] * 1_000)
+                    connection.send(*[piece * (65_536 // len(piece))] * 1_000)
                 assert other.ask("GET", "/healthz").status == 200

@@ -4,50 +4,52 @@ from __future__ import annotations
 
 import json
 
-from support.clients.connection import Line, chunked, head
+from support.clients.connection import Connection, chunked, head
 from support.clients.websocket import upgrade
 
 REGISTER = "/api/visitor/register"
 
 
-def test_head_says_what_get_would_without_a_body(line):
-    got, asked = line.ask("GET", "/api/stats"), line.ask("HEAD", "/api/stats")
+def test_head_says_what_get_would_without_a_body(connection):
+    got, asked = connection.ask("GET", "/api/stats"), connection.ask("HEAD", "/api/stats")
     assert (asked.status, asked.body) == (200, b"")
     assert asked.headers["Content-Length"] == str(len(got.body))
     assert asked.headers["ETag"] == got.headers["ETag"]
-    assert line.ask("GET", "/api/stats").json == got.json
+    assert connection.ask("GET", "/api/stats").json == got.json
 
 
-def test_one_connection_serves_many_requests(line):
+def test_one_connection_serves_many_requests(connection):
     for number in range(50):
-        answer = line.send_visit("karim", f"kept-{number}").answer()
+        answer = connection.send_visit("karim", f"kept-{number}").answer()
         assert answer.status == 200
         assert answer.headers["Connection"] != "close"
-    assert line.ask("POST", "/api/visitor/heartbeat", "Content-Length: 0").status in (400, 415)
-    assert line.ask("GET", "/nowhere").json["code"] == "not_found"
-    assert line.ask("DELETE", "/api/stats").json["code"] == "method_not_allowed"
+    assert connection.ask("POST", "/api/visitor/heartbeat", "Content-Length: 0").status in (400, 415)
+    assert connection.ask("GET", "/nowhere").json["code"] == "not_found"
+    assert connection.ask("DELETE", "/api/stats").json["code"] == "method_not_allowed"
     asked = head("GET", "/healthz", "Connection: keep-alive").replace(b"1.1", b"1.0")
-    assert line.send(asked).answer("GET").headers["Connection"] == "keep-alive", "an old client is told that it may"
-    assert line.send(b"\r\n\r\n" + head("GET", "/healthz")).answer("GET").status == 200, "RFC 9112, 2.2"
-    assert line.ask("GET", "/healthz", "Connection: close").headers["Connection"] == "close"
-    assert line.is_closed()
+    assert connection.send(asked).answer("GET").headers["Connection"] == "keep-alive", (
+        "an old client is told that it may"
+    )
+    assert connection.send(b"\r\n\r\n" + head("GET", "/healthz")).answer("GET").status == 200, "RFC 9112, 2.2"
+    assert connection.ask("GET", "/healthz", "Connection: close").headers["Connection"] == "close"
+    assert connection.is_closed()
 
 
 def test_query_may_have_any_bytes_in_it(sqlite_server):
     for query in (b"\xff", "ঢাকা".encode(), "ঢাকা".encode()[:-1]):
-        with Line(sqlite_server.port) as line:
+        with Connection(sqlite_server.port) as connection:
             asked = head("GET", "/login?next=/").replace(b"next=/", b"next=/" + query)
-            assert line.send(asked).answer("GET").status == 200
+            assert connection.send(asked).answer("GET").status == 200
             handshake = upgrade("/?visitorId=x").replace(b"visitorId=x", b"visitorId=" + query)
-            assert line.send(handshake).answer("GET").status == 101
+            assert connection.send(handshake).answer("GET").status == 101
 
 
 def test_client_that_goes_away_before_its_answer_disturbs_no_other(sqlite_server):
     before = sqlite_server.stats().total
     with sqlite_server.database.locked():
         for _ in range(3):
-            with Line(sqlite_server.port) as line:
-                line.send_visit("hasty", "1")
+            with Connection(sqlite_server.port) as connection:
+                connection.send_visit("hasty", "1")
             assert sqlite_server.get("/healthz").ok  # it came later, so that one has been read
     assert sqlite_server.register("hasty", visit="1").ordinal == before + 1
     assert "Traceback" not in sqlite_server.log
@@ -62,15 +64,15 @@ def test_requests_leave_no_line_in_the_log(sqlite_server):
     assert [word for word in ("secret", "karim", "/api/", "request") if word in said] == []
 
 
-def test_requests_that_are_sent_at_once_are_answered_one_after_the_other(line, sqlite_server):
+def test_requests_that_are_sent_at_once_are_answered_one_after_the_other(connection, sqlite_server):
     before = sqlite_server.stats().total
     requests = [visit_of("karim"), head("GET", "/api/stats"), visit_of("rahim"), head("GET", "/healthz")]
-    first, stats, second, health = all_answers(line, b"".join(requests))
+    first, stats, second, health = all_answers(connection, b"".join(requests))
     assert f'"ordinal":{before + 1},'.encode() in first
     assert f'"totalVisitors":{before + 1},'.encode() in stats
     assert f'"ordinal":{before + 2},'.encode() in second
     assert health.endswith(b'{"status":"alive"}')
-    with Line(sqlite_server.port) as other:
+    with Connection(sqlite_server.port) as other:
         assert [answer[:4] for answer in all_answers(other, head("GET", "/healthz") * 500)] == [b"200 "] * 500
 
 
@@ -79,11 +81,11 @@ def visit_of(visitor: str) -> bytes:
     return head("POST", REGISTER, f"Content-Length: {len(body)}") + body
 
 
-def all_answers(line: Line, requests: bytes) -> list[bytes]:
+def all_answers(connection: Connection, requests: bytes) -> list[bytes]:
     """To requests that are sent at once; one more, that ends the connection, is sent after them."""
-    line.send(requests + head("GET", "/nowhere", "Connection: close"))
+    connection.send(requests + head("GET", "/nowhere", "Connection: close"))
     received = bytearray()
-    while data := line._socket.recv(65536):
+    while data := connection._socket.recv(65536):
         received += data
     nothing, *answers, _ = received.split(b"HTTP/1.1 ")
     assert nothing == b""
@@ -109,66 +111,66 @@ def assert_too_large(answer) -> None:
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
-def assert_usable_or_closed(line: Line) -> None:
+def assert_usable_or_closed(connection: Connection) -> None:
     """After a body that nobody read to its end, its rest must not be taken for a request."""
     try:
-        assert line.ask("GET", "/healthz").json == {"status": "alive"}
+        assert connection.ask("GET", "/healthz").json == {"status": "alive"}
     except (ConnectionError, OSError):
-        assert line.is_closed()
+        assert connection.is_closed()
 
 
-def test_chunked_body_is_read_whole(line, sqlite_server):
+def test_chunked_body_is_read_whole(connection, sqlite_server):
     before = sqlite_server.stats().total
     body = chunked(b'{"visitor', b'Id": "kar', b'im"}')
-    answer = line.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), body).answer()
+    answer = connection.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), body).answer()
     assert (answer.status, answer.json["visit"]["ordinal"]) == (200, before + 1)
     closing = body[:-2] + b"Connection: close\r\n\r\n"  # in a trailer
-    answer = line.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), closing).answer()
+    answer = connection.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), closing).answer()
     assert (answer.status, answer.headers["Connection"]) == (200, "close")
-    with Line(sqlite_server.port) as other:
+    with Connection(sqlite_server.port) as other:
         assert other.ask("GET", "/healthz").status == 200
 
 
-def test_16_kb_are_taken_and_one_byte_more_is_not(line, sqlite_server):
+def test_16_kb_are_taken_and_one_byte_more_is_not(connection, sqlite_server):
     largest, larger = body_of(LARGEST), body_of(LARGEST + 1)
-    assert line.send(head("POST", REGISTER, length(largest)), largest).answer().status == 200
+    assert connection.send(head("POST", REGISTER, length(largest)), largest).answer().status == 200
     before = sqlite_server.stats().total
-    assert_too_large(line.send(head("POST", REGISTER, length(larger)), larger).answer())
+    assert_too_large(connection.send(head("POST", REGISTER, length(larger)), larger).answer())
     assert sqlite_server.stats().total == before
-    assert_usable_or_closed(line)
+    assert_usable_or_closed(connection)
 
 
-def test_chunked_body_over_16_kb_is_refused(line, sqlite_server):
+def test_chunked_body_over_16_kb_is_refused(connection, sqlite_server):
     """However its excess looks: cut off, this one would still be valid. Chunks are measured together."""
     before = sqlite_server.stats().total
     padded = b'{"visitorId": "karim"}' + b" " * LARGEST
     pieces = chunked(*(padded[at : at + 100] for at in range(0, len(padded), 100)))
-    assert_too_large(line.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), pieces).answer())
+    assert_too_large(connection.send(head("POST", REGISTER, "Transfer-Encoding: chunked"), pieces).answer())
     assert sqlite_server.stats().total == before
-    assert_usable_or_closed(line)
+    assert_usable_or_closed(connection)
 
 
 def test_announced_size_over_16_kb_is_refused_before_it_is_sent(sqlite_server):
     """A client that asks first (Expect: 100-continue) need not send what will be refused."""
     for asks in ((), ("Expect: 100-continue",)):
-        with Line(sqlite_server.port) as line:
-            assert_too_large(line.send(head("POST", REGISTER, f"Content-Length: {10**15}", *asks)).answer())
+        with Connection(sqlite_server.port) as connection:
+            assert_too_large(connection.send(head("POST", REGISTER, f"Content-Length: {10**15}", *asks)).answer())
 
 
-def test_client_that_asks_first_is_answered_with_100_continue(line):
+def test_client_that_asks_first_is_answered_with_100_continue(connection):
     """RFC 9110, 10.1.1."""
     body = body_of(100)
-    line.send(head("POST", REGISTER, length(body), "Expect: 100-continue"))
-    assert line._socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
-    assert line.send(body).answer().status == 200
-    assert line.ask("GET", "/healthz").status == 200
+    connection.send(head("POST", REGISTER, length(body), "Expect: 100-continue"))
+    assert connection._socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert connection.send(body).answer().status == 200
+    assert connection.ask("GET", "/healthz").status == 200
 
 
-def test_body_of_a_request_that_asks_for_an_upgrade_is_read(line, sqlite_server):
+def test_body_of_a_request_that_asks_for_an_upgrade_is_read(connection, sqlite_server):
     """As `curl --http2` sends it. Otherwise the body could be read as a request."""
     body = b'{"visitorId": "karim"}'
     for framing, sent in (("Content-Length: 22", body), ("Transfer-Encoding: chunked", chunked(body))):
         before = sqlite_server.stats().total
-        answer = line.send(head("POST", REGISTER, framing, "Upgrade: h2c", "Connection: Upgrade") + sent).answer()
+        answer = connection.send(head("POST", REGISTER, framing, "Upgrade: h2c", "Connection: Upgrade") + sent).answer()
         assert (answer.status, answer.json["visit"]["ordinal"]) == (200, before + 1)
-        assert line.ask("GET", "/healthz").status == 200
+        assert connection.ask("GET", "/healthz").status == 200

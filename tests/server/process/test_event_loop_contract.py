@@ -39,13 +39,13 @@ def test_soon_is_after_all_requests_that_are_ready_now(loop):
     other, other_end = socket.socketpair()
     with one, one_end, other, other_end:
 
-        def read(line: socket.socket) -> None:
-            line.recv(1)
+        def read(connection: socket.socket) -> None:
+            connection.recv(1)
             loop.soon(lambda: order.append("soon"))
             order.append("ready")
 
-        for line in (one, other):
-            loop.call_when_readable(line.fileno(), lambda line=line: read(line))
+        for connection in (one, other):
+            loop.call_when_readable(connection.fileno(), lambda connection=connection: read(connection))
         one_end.send(b"x")
         other_end.send(b"x")
         pause_until(loop, lambda: len(order) == 4)

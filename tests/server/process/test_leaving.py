@@ -8,7 +8,7 @@ import socket
 from contextlib import ExitStack
 
 from support.assertions.ledger import assert_verified
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 from support.clients.continuous_registrations import RegistrationLoad
 from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S
@@ -20,9 +20,9 @@ PROMPTLY_S = 7
 
 def test_requests_in_flight_are_answered_and_stored(database, new_server):
     server = new_server(database, MAX_CONNECTIONS=2 * CLIENTS).start()
-    with ExitStack() as lines:
+    with ExitStack() as stack:
         with server.database.locked():
-            clients = [lines.enter_context(Line(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]
+            clients = [stack.enter_context(Connection(server.port)).send_visit(f"v{n}") for n in range(CLIENTS)]
             assert server.get("/healthz").ok  # it came after them, so all of them have been read
             server.tell(signal.SIGTERM)
             wait_until(lambda: not accepts(server.port), "no new connection is accepted")
@@ -38,7 +38,7 @@ def test_requests_in_flight_are_answered_and_stored(database, new_server):
 
 def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_server):
     server = new_server(sqlite_database).start()
-    with Line(server.port) as client:
+    with Connection(server.port) as client:
         client.send(head("POST", "/api/visitor/register", "Content-Length: 22"), b'{"visitorId"')
         assert server.get("/healthz").ok
         server.tell(signal.SIGTERM)
@@ -51,12 +51,16 @@ def test_request_whose_body_is_still_coming_is_answered(sqlite_database, new_ser
 def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sqlite_database, new_server):
     """Each is answered what it has asked already, and nothing more: the next request is for another server."""
     server = new_server(sqlite_database).start()
-    with RegistrationLoad(server.port, clients=100) as askers, Line(server.port) as silent, Line(server.port) as idle:
+    with (
+        RegistrationLoad(server.port, clients=100) as load,
+        Connection(server.port) as silent,
+        Connection(server.port) as idle,
+    ):
         assert idle.ask("GET", "/api/stats").status == 200
-        askers.run_for(0.5)
+        load.run_for(0.5)
         server.tell(signal.SIGTERM)
-        askers.run_for(PROMPTLY_S)
-        assert askers.open == 0
+        load.run_for(PROMPTLY_S)
+        assert load.open == 0
         assert silent.is_closed()
         assert idle.is_closed()
     left = server.wait()
@@ -67,7 +71,7 @@ def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sq
 def test_database_that_stays_locked_cannot_hold_it_back(server):
     """Those in flight are told, and within 10 s it is gone."""
     server.register("ayesha")
-    with Line(server.port) as client, server.database.locked():
+    with Connection(server.port) as client, server.database.locked():
         client.send_visit("karim")
         assert server.get("/healthz").ok
         left = server.stop()

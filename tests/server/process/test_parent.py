@@ -12,7 +12,7 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from support.clients.connection import Line
+from support.clients.connection import Connection
 from support.databases.database import SqliteDatabase
 from support.programs.processes import ROOT, assert_none_is_left, environment, wait_until
 from support.servers.server import Server
@@ -80,9 +80,9 @@ def test_log_without_a_reader_does_not_stop_it_or_change_its_exit_status(shell_s
 def test_more_connections_than_files_wait_and_disturb_no_others(shell_server):
     shell_server.launch_by(f'ulimit -n {FILES}; exec "$0" wsgi.py').wait_until_serving()
     workers = shell_server.worker_pids()
-    with ExitStack() as lines:
+    with ExitStack() as stack:
         for _ in range(FILES + 30):
-            lines.enter_context(Line(shell_server.port))
+            stack.enter_context(Connection(shell_server.port))
         assert shell_server.get("/healthz").ok  # it came after them
     assert shell_server.register("ayesha").ordinal == 1
     assert shell_server.worker_pids() == workers

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 from support.application.runtimes import loop_on, pause
-from support.clients.connection import Line, head
+from support.clients.connection import Connection, head
 from support.servers.changed_server import changed_server
 
 from koyjabo.accounts.passwords import Passwords
@@ -132,9 +132,9 @@ def busy(loop, is_long):
             return []
 
         def ask(path: str) -> socket.socket:
-            line = stack.enter_context(Line(listener.getsockname()[1]))
-            line.send(head("GET", path))
-            return line._socket
+            connection = stack.enter_context(Connection(listener.getsockname()[1]))
+            connection.send(head("GET", path))
+            return connection._socket
 
         server = HttpServer(loop, Poller(loop), listener, app, 8, 0, {})
         server._turns._begin_next = lambda: None
@@ -213,13 +213,21 @@ def answered_before(server, path: str) -> int:
     All have arrived before the worker looks.
     """
     with ExitStack() as stack:
-        lines = [stack.enter_context(Line(server.port)) for _ in range(CROWD + 1)]
+        connections = [stack.enter_context(Connection(server.port)) for _ in range(CROWD + 1)]
         server.worker.suspend()
-        for number, line in enumerate(lines):
-            address = "198.51.100.1" if line is lines[-1] else "203.0.113.7"
-            line.send(head("GET", path if line is lines[-1] else f"/login?{number}", f"X-Forwarded-For: {address}"))
+        for number, connection in enumerate(connections):
+            address = "198.51.100.1" if connection is connections[-1] else "203.0.113.7"
+            connection.send(
+                head(
+                    "GET", path if connection is connections[-1] else f"/login?{number}", f"X-Forwarded-For: {address}"
+                )
+            )
         server.worker.resume()
-        waiting, stranger, poll = {line._socket.fileno() for line in lines}, lines[-1]._socket.fileno(), select.poll()
+        waiting, stranger, poll = (
+            {connection._socket.fileno() for connection in connections},
+            connections[-1]._socket.fileno(),
+            select.poll(),
+        )
         for each in waiting:
             poll.register(each, select.POLLIN)
         while stranger in waiting:

@@ -10,7 +10,7 @@ import pytest
 import requests
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
-from support.clients.connection import Line
+from support.clients.connection import Connection
 from support.clients.worker_connections import only
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
@@ -94,18 +94,18 @@ MOST_GROWTH_BYTES = 512
 
 def test_worker_keeps_nothing_of_a_visit(tmp_path):
     """By what Python has allocated: the machine's other programs do not change it."""
-    with changed_server(tmp_path) as server, Line(server.port) as line:
+    with changed_server(tmp_path) as server, Connection(server.port) as connection:
         server.resident()  # nothing is loaded any more
         server.allocated()
-        register(line, range(600))
+        register(connection, range(600))
         before = server.allocated()
-        register(line, range(600, 1600))
+        register(connection, range(600, 1600))
         assert (server.allocated() - before) / 1000 < MOST_GROWTH_BYTES
 
 
-def register(line: Line, numbers: range) -> None:
+def register(connection: Connection, numbers: range) -> None:
     for number in numbers:
-        assert line.send_visit(f"visitor-{number % VISITORS}", str(number)).answer().status == 200
+        assert connection.send_visit(f"visitor-{number % VISITORS}", str(number)).answer().status == 200
 
 
 @pytest.mark.honest_start

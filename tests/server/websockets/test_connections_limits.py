@@ -6,7 +6,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.clients.connection import Line
+from support.clients.connection import Connection
 from support.clients.engine_client import PATH
 from support.clients.event_source import EventSource
 from support.clients.websocket import (
@@ -203,8 +203,8 @@ def test_polling_client_is_counted_whatever_it_would_upgrade_to(limited):
     sids, at = [], f"{PATH}?EIO=4&transport=polling"
     upgrades = ((), ("Upgrade: websocket",), ("Upgrade: websocket", "Connection: Upgrade"))
     for sent in upgrades * 2:
-        with Line(limited.server.port) as line:
-            answer = line.ask("GET", at, f"X-Forwarded-For: {ADDRESS}", *sent)
+        with Connection(limited.server.port) as connection:
+            answer = connection.ask("GET", at, f"X-Forwarded-For: {ADDRESS}", *sent)
         assert answer.status == (200 if len(sids) < MOST else 401)
         sids += [json.loads(answer.body[1:])["sid"]] if answer.status == 200 else []
     for sid in sids:
@@ -232,49 +232,49 @@ def test_handshake_is_answered_as_the_rfc_says(server, kind):
 
 
 @pytest.fixture
-def line(server):
-    with Line(server.port) as line:
-        yield line
+def connection(server):
+    with Connection(server.port) as connection:
+        yield connection
 
 
-def test_wrong_version_is_answered_with_the_right_one(line):
-    answer = line.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
+def test_wrong_version_is_answered_with_the_right_one(connection):
+    answer = connection.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
     assert (answer.status, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
     assert answer.json["code"] == "upgrade_required"
 
 
-def test_bad_key_is_refused_with_an_error_and_the_connection_stays_usable(line):
+def test_bad_key_is_refused_with_an_error_and_the_connection_stays_usable(connection):
     for key in (None, "", "YQ==", "#" * 24):
-        answer = line.send(upgrade(Sec_WebSocket_Key=key)).answer("GET")
+        answer = connection.send(upgrade(Sec_WebSocket_Key=key)).answer("GET")
         assert (answer.status, answer.json["code"]) == (400, "bad_handshake"), key
-    assert line.ask("GET", "/healthz").status == 200
+    assert connection.ask("GET", "/healthz").status == 200
 
 
-def test_broken_handshake_of_socketio_is_refused_and_leaves_nothing_behind(server, line):
+def test_broken_handshake_of_socketio_is_refused_and_leaves_nothing_behind(server, connection):
     wait_until(lambda: not any(server.held().values()), "those of the tests before are gone")
     for name in ("Sec_WebSocket_Version", "Sec_WebSocket_Key", "Connection", "Upgrade"):
-        assert line.send(upgrade(SOCKETIO, **{name: None})).answer("GET").status == 400, name
-    assert line.send(upgrade(SOCKETIO, Connection="keep-alive")).answer("GET").status == 400
+        assert connection.send(upgrade(SOCKETIO, **{name: None})).answer("GET").status == 400, name
+    assert connection.send(upgrade(SOCKETIO, Connection="keep-alive")).answer("GET").status == 400
     assert not any(server.held().values())
 
 
-def test_request_that_asks_for_no_upgrade_gets_the_page(line):
+def test_request_that_asks_for_no_upgrade_gets_the_page(connection):
     """RFC 9110, 7.8: without both headers it is an ordinary request."""
     for missing in ("Connection", "Upgrade"):
-        answer = line.send(upgrade(**{missing: None})).answer("GET")
+        answer = connection.send(upgrade(**{missing: None})).answer("GET")
         assert (answer.status, answer.headers.get_content_type()) == (200, "text/html")
 
 
 def test_upgrade_may_stand_among_other_tokens_in_any_case_and_follow_a_request(server):
-    for connection in ("upgrade", "keep-alive, Upgrade", "UPGRADE"):
-        with Line(server.port) as line:
-            assert line.ask("GET", "/healthz").status == 200
-            line.send(upgrade(Connection=connection, Upgrade="WebSocket"))
-            assert line._socket.recv(12) == b"HTTP/1.1 101"
+    for tokens in ("upgrade", "keep-alive, Upgrade", "UPGRADE"):
+        with Connection(server.port) as connection:
+            assert connection.ask("GET", "/healthz").status == 200
+            connection.send(upgrade(Connection=tokens, Upgrade="WebSocket"))
+            assert connection._socket.recv(12) == b"HTTP/1.1 101"
 
 
-def test_upgrade_where_there_is_nothing_is_not_found(line):
-    assert line.send(upgrade("/nowhere")).answer("GET").status == 404
+def test_upgrade_where_there_is_nothing_is_not_found(connection):
+    assert connection.send(upgrade("/nowhere")).answer("GET").status == 404
 
 
 def test_neither_compression_nor_a_subprotocol_is_chosen(server, kind):

@@ -38,26 +38,26 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
         listener = socket.create_server(("127.0.0.1", 0))
         server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
         server.start()
-        lines: list[green.socket] = []
-        yield server, partial(_ask, listener, lines)
-        for line in lines:
-            line.close()
+        connections: list[green.socket] = []
+        yield server, partial(_ask, listener, connections)
+        for connection in connections:
+            connection.close()
         server.leave()
         eventlet.sleep(0.05)
         server.wait_until_answered()
 
 
-def _ask(listener: socket.socket, lines: list[green.socket], requests: bytes) -> green.socket:
-    line = green.create_connection(listener.getsockname())
-    line.settimeout(PATIENCE_S)
-    line.sendall(requests)
-    lines.append(line)
-    return line
+def _ask(listener: socket.socket, connections: list[green.socket], requests: bytes) -> green.socket:
+    connection = green.create_connection(listener.getsockname())
+    connection.settimeout(PATIENCE_S)
+    connection.sendall(requests)
+    connections.append(connection)
+    return connection
 
 
-def all_of(line: green.socket) -> bytes:
+def all_of(connection: green.socket) -> bytes:
     received = bytearray()
-    while data := line.recv(65536):
+    while data := connection.recv(65536):
         received += data
     return bytes(received)
 

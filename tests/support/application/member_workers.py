@@ -15,7 +15,7 @@ from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.redis_store import RedisOnlineMembers
 from support.application import visitor_workers as visitor_worlds
 from support.application.site import Time
-from support.application.visitor_workers import Line, clock_of
+from support.application.visitor_workers import RedisLink, clock_of
 from support.databases.redis import Redis
 from support.programs.processes import wait_until
 
@@ -52,7 +52,7 @@ class MemoryWorld:
         """There is nothing to let go of."""
 
 
-class Worker(Line):
+class Worker(RedisLink):
     """One worker's online members."""
 
     def __init__(self, url: str, clock: Clock) -> None:

@@ -60,7 +60,7 @@ def assert_none_waits(outbox: Outbox, one_round: Callable[[], object]) -> None:
         assert time.monotonic() - began < ROUNDS_S
 
 
-class Line:
+class RedisLink:
     """What one worker has of Redis: a client, an outbox, and a list for its news."""
 
     def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
@@ -79,7 +79,7 @@ class Line:
         del self.outbox.send_newest
 
 
-class Worker(Line):
+class Worker(RedisLink):
     """One worker's active visitors."""
 
     def __init__(self, url: str, clock: Clock, window_s: int) -> None:

@@ -1,4 +1,4 @@
-"""The pages of others, on which counting/koyjabo.js runs, with a line that tests answer."""
+"""The pages of other sites, on which counting/koyjabo.js runs, and a server for them that tests play."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stats_of(total: int, revision: int = 1, epoch: str = "mj8k2f1x") -> dict:
     return {**numbers, "locations": {}, "revision": revision, "epoch": epoch}
 
 
-class Line:
+class FakeServer:
     """The sockets of a page, answered by the test instead of a server, which cannot be made to say such things."""
 
     def __init__(self, page: Page) -> None:
@@ -71,10 +71,10 @@ def begin(tab: Page, site: Server, **options: Any) -> None:
     tab.evaluate(BEGIN, [f"http://localhost:{site.port}/static/js/koyjabo.js", options])
 
 
-def begin_on(line: Line, tab: Page, site: Server) -> None:
+def begin_on(fake_server: FakeServer, tab: Page, site: Server) -> None:
     """Begin, and return when it has opened its socket."""
     begin(tab, site)
-    wait_for(tab, lambda: line.opened, "it opens a socket")
+    wait_for(tab, lambda: fake_server.opened, "it opens a socket")
 
 
 def begin_live(tab: Page, site: Server, **options: Any) -> None:

@@ -22,25 +22,25 @@ class Answer:
         return json.loads(self.body)
 
 
-class Line:
+class Connection:
     """A keep-alive connection. Send a request with `post` or `send`, then read its `answer`."""
 
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
 
-    def __enter__(self) -> Line:
+    def __enter__(self) -> Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
-    def send(self, *pieces: bytes) -> Line:
+    def send(self, *pieces: bytes) -> Connection:
         for piece in pieces:
             self._socket.sendall(piece)
         return self
 
-    def send_visit(self, visitor: str, visit: str = "1") -> Line:
+    def send_visit(self, visitor: str, visit: str = "1") -> Connection:
         body = json.dumps({"visitorId": visitor, "visitId": visit}).encode()
         return self.send(head("POST", "/api/visitor/register", f"Content-Length: {len(body)}"), body)
 

@@ -21,23 +21,23 @@ class RegistrationLoad:
         self._numbers = count(1)
         self._selector = selectors.DefaultSelector()
         for _ in range(clients):
-            line = socket.create_connection(("127.0.0.1", port))
-            line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._selector.register(line, selectors.EVENT_READ)
-            self._ask(line)
+            connection = socket.create_connection(("127.0.0.1", port))
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._selector.register(connection, selectors.EVENT_READ)
+            self._ask(connection)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for line in self._lines():
-            self._end(line)
+        for connection in self._connections():
+            self._end(connection)
         self._selector.close()
 
     @property
     def open(self) -> int:
         """How many are still connected."""
-        return len(self._lines())
+        return len(self._connections())
 
     def run_for(self, seconds: float) -> float:
         """Answers a second, until then or until none is connected any more. Each has to be a 200."""
@@ -48,29 +48,29 @@ class RegistrationLoad:
                 answered += self._receive(key.fileobj)
         return answered / took_s if took_s else 0.0
 
-    def _receive(self, line: socket.socket) -> bool:
+    def _receive(self, connection: socket.socket) -> bool:
         try:
-            answer = line.recv(65536)
+            answer = connection.recv(65536)
             if answer:
-                self._ask(line)
+                self._ask(connection)
         except OSError:
             answer = b""
         if not answer:
-            self._end(line)
+            self._end(connection)
             return False
         assert answer.startswith(b"HTTP/1.1 200 "), answer
         return True
 
-    def _ask(self, line: socket.socket) -> None:
+    def _ask(self, connection: socket.socket) -> None:
         number = next(self._numbers)
         body = json.dumps({"visitorId": f"asker-{number % 500}", "visitId": f"{self._run}-{number}"}).encode()
-        line.sendall(head("POST", "/api/visitor/register", f"Content-Length: {len(body)}") + body)
+        connection.sendall(head("POST", "/api/visitor/register", f"Content-Length: {len(body)}") + body)
 
-    def _end(self, line: socket.socket) -> None:
-        self._selector.unregister(line)
-        line.close()
+    def _end(self, connection: socket.socket) -> None:
+        self._selector.unregister(connection)
+        connection.close()
 
-    def _lines(self) -> list[socket.socket]:
+    def _connections(self) -> list[socket.socket]:
         return [
             key.fileobj for key in list(self._selector.get_map().values()) if isinstance(key.fileobj, socket.socket)
         ]

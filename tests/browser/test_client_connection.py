@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.browser.host_pages import Line, begin_on, state, wait_for_state
+from support.browser.host_pages import FakeServer, begin_on, state, wait_for_state
 from support.browser.pages import freeze, sent_by, wait_for
 
-values = pytest.mark.long(proved_by="browser/test_client_line.py::test_older_values_are_dropped")
-returns = pytest.mark.long(proved_by="browser/test_client_line.py::test_lost_line_is_opened_less_and_less_often")
+values = pytest.mark.long(proved_by="browser/test_client_connection.py::test_older_values_are_dropped")
+returns = pytest.mark.long(proved_by="browser/test_client_connection.py::test_lost_line_is_opened_less_and_less_often")
 
 BACK = ["window.dispatchEvent(new Event('online'))", "document.dispatchEvent(new Event('visibilitychange'))"]
 FROM_CACHE = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))"
@@ -15,17 +15,17 @@ FROM_CACHE = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: tru
 
 
 @pytest.fixture
-def begun(line, host_page, site) -> Line:
-    begin_on(line, host_page, site)
-    return line
+def begun(fake_server, host_page, site) -> FakeServer:
+    begin_on(fake_server, host_page, site)
+    return fake_server
 
 
 @pytest.fixture
-def timed(line, host_page, site) -> Line:
+def timed(fake_server, host_page, site) -> FakeServer:
     """Its page has a clock of its own."""
     host_page.clock.install()
-    begin_on(line, host_page, site)
-    return line
+    begin_on(fake_server, host_page, site)
+    return fake_server
 
 
 @values
@@ -81,14 +81,14 @@ def test_lost_line_is_opened_less_and_less_often(timed, host_page):
     assert all(low <= wait <= high for wait, (low, high) in zip(waits, bounds, strict=True)), waits
 
 
-def wait_for_another(line: Line, tab) -> int:
+def wait_for_another(fake_server: FakeServer, tab) -> int:
     """Seconds on the page's clock from the end of its socket to the next one, rounded up."""
-    opened = len(line.opened)
-    line.opened[-1].close()
+    opened = len(fake_server.opened)
+    fake_server.opened[-1].close()
     wait_for(tab, lambda: state(tab)[1] == "offline", "it notices")
     for waited_s in range(60):
         if tab.evaluate("window.sockets") > opened:
-            wait_for(tab, lambda: len(line.opened) > opened, "it is here")
+            wait_for(tab, lambda: len(fake_server.opened) > opened, "it is here")
             return waited_s
         tab.clock.run_for(1000)
     raise AssertionError("it does not come again")
