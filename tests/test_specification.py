@@ -17,6 +17,7 @@ from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
 from koyjabo.realtime.room import REST, SHORTEST_INTERVAL_S
+from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
 from koyjabo.webkit.login.jwt import ACCESS_S, REFRESH_S
@@ -102,6 +103,7 @@ def test_calls_are_those_of_the_code(calls):
 def test_fields_are_those_of_the_code():
     assert names("Register a visit") == list(NewVisitBody.model_fields)
     assert names("Read the stats") == list(StatsAnswer.model_fields)
+    assert names("Dimensions") == list(DIMENSIONS)
 
 
 def test_console_lines_are_those_of_the_module():

@@ -7,8 +7,9 @@ import re
 import pytest
 
 from koyjabo.reports.engine.answers import Breakdown, Period, Row, Sums
+from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui import breakdowns, maps, ranges, timelines
+from koyjabo.reports.ui import breakdowns, cards, maps, ranges, timelines
 from koyjabo.reports.ui.address import Address
 from koyjabo.reports.ui.changes import change
 
@@ -99,6 +100,12 @@ def test_values_that_only_the_other_days_have_are_said_to_be_gone():
         assert [(line.label, line.change) for line in lines] == expected
     folded = now._replace(reason="folded")
     assert len(breakdowns.values(folded, before, Question(TODAY, TODAY), "page", HERE, 0).lines) == 1
+
+
+def test_every_dimension_has_a_tab_with_a_label():
+    tabs = [tab for card in cards.ALL for tab in card.tabs]
+    assert sorted(tabs) == sorted([*DIMENSIONS, *cards.MAPS])
+    assert set(tabs) == set(cards.LABELS)
 
 
 def row(value, visits=5):
