@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING
 
 from koyjabo.accounts import letters, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
-from koyjabo.accounts.grants import Grant, account_of, browser_mark_of, grant_of
+from koyjabo.accounts.grants import Grant, Proof, account_of, browser_mark_of, grant_of
 from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords, is_outdated
+from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import NewHash, NewSession, Person
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
@@ -23,10 +23,6 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import Outbox
 from koyjabo.network import client_address, user_agents
 from koyjabo.webkit.login.jwt import REFRESH_S, Claims
-
-if TYPE_CHECKING:
-    from koyjabo.accounts.second_factor.codes import Proof
-    from koyjabo.accounts.second_factor.pending import PendingSteps, SecondFactorDue
 
 
 class Accounts:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from koyjabo.accounts import queries
 from koyjabo.accounts.queries import NewHash, Person
-from koyjabo.accounts.second_factor import queries as second_factors
 from koyjabo.core.credential_rules import email_key
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
@@ -126,7 +125,7 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
     """End what opens the account, or speaks in its name, for somebody else than its new owner. A new kind of
     credential belongs here (specification: Unconfirmed emails).
     """
-    second_factors.remove_all(session, user_id)
+    queries.remove_second_factors(session, user_id)
     for theirs in (Share.created_by, Invitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False))

@@ -1,12 +1,22 @@
-"""The result of a login: a session for which tokens may be issued."""
+"""What a login ends with: the proof of a second factor, and a session for which tokens may be issued."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from koyjabo.accounts.queries import NewSession, Person
 from koyjabo.core.identity import Account, Login
+
+
+class Proof(NamedTuple):
+    """A second factor that was verified. `settle` uses it up, in the transaction of what it permits, and returns False
+    if it was used meanwhile.
+    """
+
+    method: str
+    settle: Callable[[Any], bool]
 
 
 class Grant(NamedTuple):

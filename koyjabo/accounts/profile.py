@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts import profile_queries
+from koyjabo.accounts import queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.grants import account_of
@@ -40,7 +40,7 @@ class Profile:
         entry = log.actor(account, self._clock).entry("user.change", subject(account), fields=", ".join(fields))
         key, is_new = email_key(changed.email), email_key(changed.email) != email_key(account.email)
         self._database.write(
-            profile_queries.change,
+            queries.change_profile,
             *(person, changed.name, changed.email, key),
             audit=entry,
             mail=self._email_links.email_changed(account.id, account.email, changed.email) if is_new else None,

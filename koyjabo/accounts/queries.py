@@ -6,19 +6,22 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
-from koyjabo.core.errors import EmailTaken
+from koyjabo.core.errors import EmailTaken, WrongCredentials
+from koyjabo.core.i18n import N_
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail.link_tokens import RESET
-from koyjabo.models import EmailLink, LoginSession, User
+from koyjabo.models import EmailLink, LoginSession, Passkey, PendingStep, RecoveryCode, TotpSecret, User
 from koyjabo.settings.two_factor_policy import Policy
+
+OVERTAKEN = N_("Your account was changed meanwhile. Nothing was saved; please try again.")
 
 MOST_SWEPT = 100
 """Expired sessions deleted each time a session begins."""
@@ -251,6 +254,27 @@ def unchanged(person: Person) -> tuple[ColumnElement[bool], ...]:
 def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None:
     """Replace the hash `old` by another one of the same password. Does nothing if the stored hash is not `old`."""
     session.execute(update(User).where(User.id == user_id, User.password == old).values(new._asdict()))
+
+
+def change_profile(session: Session, person: Person, name: str, email: str, email_key: str) -> None:
+    """Raises EmailTaken by the unique key, also to all but one of several concurrent callers. Raises WrongCredentials
+    if the email or the password has changed since it was verified: another request may have confirmed another email, or
+    the account may have been taken over.
+    """
+    changed = update(User).where(*unchanged(person)).values(name=name, email=email, email_key=email_key)
+    try:
+        count = changed_rows(session, changed.execution_options(synchronize_session=False))
+    except IntegrityError:
+        raise EmailTaken from None
+    if count != 1:
+        raise WrongCredentials(OVERTAKEN)
+
+
+def remove_second_factors(session: Session, user_id: str) -> None:
+    tables: tuple[Any, ...] = (TotpSecret, RecoveryCode, Passkey, PendingStep)
+    for table in tables:
+        session.execute(delete(table).where(table.user_id == user_id).execution_options(synchronize_session=False))
+    session.execute(update(User).where(User.id == user_id).values(second_factor_ms=None))
 
 
 def _begin(session: Session, user_id: str, new: NewSession) -> None:

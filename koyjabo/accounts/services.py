@@ -9,12 +9,8 @@ from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginFailures
 from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.profile import Profile
-from koyjabo.accounts.second_factor.codes import Codes
-from koyjabo.accounts.second_factor.enrolment import Enrolment
-from koyjabo.accounts.second_factor.passkeys import Passkeys
-from koyjabo.accounts.second_factor.pending import PendingSteps
-from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.user_admin import Users
 from koyjabo.cluster.base import Base
 from koyjabo.core.identity import Logins
@@ -28,9 +24,7 @@ class AccountServices:
     sessions: Sessions
     users: Users
     login_failures: LoginFailures
-    second_step: SecondStep
-    second_factors: Enrolment
-    passkeys: Passkeys
+    pending: PendingSteps
     email_links: EmailLinks
     profile: Profile
     passwords: Passwords
@@ -40,7 +34,7 @@ def build(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
     secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.services[Outbox]
     failures, pending = LoginFailures(database, clock, secret), PendingSteps(database, clock, secret, policy)
-    passwords, codes, links = Passwords(base.runtime), Codes(database, clock, secret), LinkTokens(secret)
+    passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
     base.services.add(Logins(credentials.login_of))
@@ -49,9 +43,7 @@ def build(base: Base) -> AccountServices:
         sessions=Sessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, policy),
         login_failures=failures,
-        second_step=SecondStep(database, clock, credentials, pending, codes, on_revoked),
-        second_factors=Enrolment(database, clock, pending, codes, policy, on_revoked),
-        passkeys=Passkeys(database, clock, pending, codes, policy, on_revoked, needs_email=outbox.is_on),
+        pending=pending,
         email_links=email_links,
         profile=Profile(database, clock, email_links),
         passwords=passwords,

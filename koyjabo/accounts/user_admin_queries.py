@@ -9,8 +9,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
-from koyjabo.accounts.queries import Person, known, revoke
-from koyjabo.accounts.second_factor import queries as second_factors
+from koyjabo.accounts.queries import Person, known, remove_second_factors, revoke
 from koyjabo.core.errors import LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
@@ -152,7 +151,7 @@ def reset_second_factor(session: Session, user_id: str, now_ms: int) -> Changed:
     """Remove all second factors of a user, and end all sessions. Raises UnknownUser."""
     user = _locked(session, user_id)
     had_one = user.second_factor_ms is not None
-    second_factors.remove_all(session, user.id)
+    remove_second_factors(session, user.id)
     revoke(session, now_ms, LoginSession.user_id == user.id)
     return Changed(known(user), had_one)
 

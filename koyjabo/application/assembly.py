@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from koyjabo.accounts import services as accounts
+from koyjabo.accounts.second_factor import services as second_factor
 from koyjabo.accounts.services import AccountServices
 from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
@@ -80,6 +81,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(Tokens(settings.secret_key))
     add(mail.build(base))
     add(accounts.build(base))
+    add(second_factor.build(base))
     add(presence.build(base))
     add(counting.build(base, snapshot))
     add(realtime.build(base))

@@ -16,7 +16,7 @@ DOORS = {
     "webkit": "pages",
     "audit": "admin",
     "accounts": "api pages admin",
-    "personal_data": "pages",
+    "personal_data": "api pages",
     "counting": "api pages",
     "communities": "api pages admin",
     "sockets": "api",

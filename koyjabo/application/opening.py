@@ -6,6 +6,7 @@ from flask import Flask
 
 from koyjabo.accounts import first_admin
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.application.assembly import assemble
 from koyjabo.core.clock import Clock
@@ -29,7 +30,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
-    services[AccountServices].second_factors.end_sessions_without()
+    services[SecondFactorServices].second_factors.end_sessions_without()
     _make_first_admin(settings, services[AccountServices].credentials)
     return services
 

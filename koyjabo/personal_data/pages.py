@@ -1,22 +1,30 @@
-"""/account/…: change name and email, export the stored data, and delete the account."""
+"""/account and below: the user's own account with its sessions and communities; its password, export and deletion."""
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts.login.requests import ProfileBody
-from koyjabo.accounts.login.second_factor_requests import ProofBody
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.schemas import PasswordBody, ProofBody
+from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.services import CommunityServices
 from koyjabo.core.credential_rules import email_key
-from koyjabo.core.errors import EmailTaken, InvalidInput, KoyJaboError, LastAdmin, WrongCode, WrongCredentials
+from koyjabo.core.errors import InvalidInput, KoyJaboError, LastAdmin, WrongCode, WrongCredentials
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
-from koyjabo.personal_data import ui as own_account
+from koyjabo.counting.services import CountingServices
+from koyjabo.mail.outbox import Outbox
+from koyjabo.personal_data import ui
 from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import browser_name
 from koyjabo.webkit.login import page_login, tokens
+from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.schemas.fields import Typed
 
@@ -27,32 +35,29 @@ class DeletionBody(ProofBody):
     confirmation: Typed
 
 
-@bp.get("/account/details")
-def account_details() -> Response:
-    account = page_login.require()
-    return _show_details(account, Form(ProfileBody, {"name": account.name, "email": account.email}))
+@bp.get("/account")
+def account() -> Response:
+    return _show_account(Form(PasswordBody))
 
 
-@bp.post("/account/details")
-def change_details() -> Response:
-    login, form = page_login.require_login(), Form(ProfileBody)
-    body = form.read()
-    if body is not None:
-        try:
-            own_account.change(login, body)
-            return done("saved", "pages.account")
-        except WrongCredentials as error:
-            form.errors["password"] = str(error)
-        except WrongCode as error:
-            form.errors["code"] = error.sentence
-        except EmailTaken as error:
-            form.errors["email"] = error.sentence
-    return _show_details(login.account, form, 422)
+@bp.post("/account/password")
+def change_password() -> Response:
+    """Ends all other sessions."""
+    form = Form(PasswordBody)
+    login, body = page_login.require_login(), form.read()
+    if body is None:
+        return _show_account(form, 422)
+    try:
+        authentication.change_password(login, body)
+    except WrongCredentials as error:
+        form.errors["current_password"] = str(error)
+        return _show_account(form, 422)
+    return done("password_changed", "pages.account")
 
 
 @bp.get("/account/export")
 def export_account() -> Response:
-    return own_account.export(page_login.require_login())
+    return ui.export(page_login.require_login())
 
 
 @bp.get("/account/delete")
@@ -66,7 +71,7 @@ def delete_account() -> Response:
     body = form.read()
     try:
         if body is not None and _is_confirmed(login, body, form):
-            own_account.delete(login, body)
+            ui.delete(login, body)
             return tokens.without_cookies(done("account_deleted", "pages.index"))
     except InvalidInput as error:
         form.errors.update(error.details)
@@ -86,12 +91,6 @@ def _is_confirmed(login: Login, body: DeletionBody, form: Form[DeletionBody]) ->
     return False
 
 
-def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
-    needs_code = current()[AccountServices].second_factors.state(account).totp_ms is not None
-    page = render_template("account/details.html", account=account, form=form, needs_code=needs_code)
-    return make_response(page, status)
-
-
 def _show_deletion(
     account: Account, form: Form[DeletionBody], status: int = 200, problem: KoyJaboError | None = None
 ) -> Response:
@@ -100,7 +99,26 @@ def _show_deletion(
         account=account,
         form=form,
         only_admin_of=current()[PersonalDataServices].deletion.only_admin_of(account),
-        needs_code=current()[AccountServices].second_factors.state(account).totp_ms is not None,
+        needs_code=current()[SecondFactorServices].second_factors.state(account).totp_ms is not None,
         problem=problem,
     )
     return make_response(page, status)
+
+
+def _show_account(form: Form[PasswordBody], status: int = 200) -> Response:
+    login = page_login.require_login()
+    account, sessions = login.account, current()[AccountServices].sessions.page(login)
+    found = pagination.list_page(partial(current()[CommunityServices].directory.own, account), "pages.account")
+    values = {
+        "account": account,
+        "form": form,
+        "found": found,
+        "sessions": sessions,
+        "browser_name": browser_name,
+        "invitations": current()[CommunityServices].invitations.page(account),
+        "email": current()[AccountServices].email_links.state(account),
+        "sends_mails": current()[Outbox].is_on,
+        "second_factor": current()[SecondFactorServices].second_factors.state(account),
+        "honours_signals": current()[CountingServices].anonymity.honours_headers,
+    }
+    return make_response(render_template("account/account.html", **values), status)

@@ -22,6 +22,7 @@ from koyjabo.core.clock import iso
 from koyjabo.core.i18n import DIGITS, LANGUAGES
 from koyjabo.network import place_names
 from koyjabo.network.geolocation import OTHER, UNKNOWN
+from koyjabo.network.user_agents import Browser
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
 
@@ -72,6 +73,14 @@ def translated(text: object) -> str:
 def place(name: str) -> str:
     """The place of a visit, a session or an action. "" if that is unknown."""
     return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
+
+
+def browser_name(browser: Browser) -> str:
+    """Such as "Chrome on Android", as far as known."""
+    name, system = browser
+    if name and system:
+        return str(_("%(browser)s on %(system)s", browser=name, system=system))
+    return name or system or str(_("Unknown browser"))
 
 
 def place_words() -> dict[str, str]:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.passwords import Passwords
-from koyjabo.accounts.second_factor.pending import PendingSteps
+from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import Invitations
 from koyjabo.core.clock import Clock, system_now_ms

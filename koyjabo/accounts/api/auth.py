@@ -5,63 +5,53 @@ from __future__ import annotations
 from flask import Response, after_this_request, request
 
 from koyjabo.accounts.grants import Grant
-from koyjabo.accounts.login import log_in as entrance
-from koyjabo.accounts.login.requests import (
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.schemas import (
+    EnrolledAnswer,
     LoginBody,
     PasswordBody,
     PasswordResetBody,
     ProfileBody,
+    SecondFactorAnswer,
     SignupBody,
     TokensAnswer,
     UserAnswer,
 )
-from koyjabo.accounts.login.second_factor_requests import EnrolledAnswer, ProofBody, SecondFactorAnswer
-from koyjabo.accounts.second_factor.pending import SecondFactorDue
+from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidToken
-from koyjabo.personal_data import ui as own_account
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import JSON
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import REFRESH
-from koyjabo.webkit.openapi.describe import Answer, File, OneOf, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
-
-WITH_BODY: dict[int, Answer] = {
-    400: "a field cannot be used; see details",
-    413: "over 16 KB",
-    415: "not application/json",
-    429: "too many attempts; see Retry-After",
-    503: "too many people at once, or the database is not available; see Retry-After",
-}
-WRONG: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}
+from koyjabo.webkit.openapi.describe import OneOf, describe
+from koyjabo.webkit.openapi.refusals import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD
 
 
 @bp.post("/auth/signup")
 @describe(
     "Sign up",
-    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "an account with this email exists", **WITH_BODY},
+    {200: SecondFactorAnswer, 201: TokensAnswer, 409: "an account with this email exists", **WITH_PASSWORD},
     body=SignupBody,
 )
 def sign_up() -> Response:
     """Create an account and log in. The answer is 200 if this site demands a second factor."""
-    return _login_answer(entrance.sign_up(SignupBody.of(request)), 201)
+    return _login_answer(authentication.sign_up(SignupBody.of(request)), 201)
 
 
 @bp.post("/auth/login")
 @describe(
     "Log in",
-    {200: OneOf(TokensAnswer, SecondFactorAnswer), 401: "wrong email or password", **WITH_BODY},
+    {200: OneOf(TokensAnswer, SecondFactorAnswer), 401: "wrong email or password", **WITH_PASSWORD},
     body=LoginBody,
     secured=False,
 )
 def log_in() -> Response:
     """Start a session. The answer to a wrong password does not reveal whether the user exists. If a second factor is
     due, the answer says how to go on, and there are no tokens and no cookies yet."""
-    return _login_answer(entrance.log_in(LoginBody.of(request)), 200)
+    return _login_answer(authentication.log_in(LoginBody.of(request)), 200)
 
 
 @bp.post("/auth/refresh")
@@ -100,61 +90,29 @@ def me() -> Response:
 @bp.patch("/auth/me")
 @describe(
     "Change your name or email",
-    {200: UserAnswer, 409: "an account with this email exists", **WITH_BODY, **TOKEN, **CSRF, **WRONG},
+    {200: UserAnswer, 409: "an account with this email exists", **WITH_PASSWORD, **TOKEN, **CSRF, **WRONG_PASSWORD},
     body=ProfileBody,
 )
 def change_me() -> Response:
     """Takes the password and, for another email while an authenticator app is on, a code. Another email has to be
     confirmed again."""
     login = tokens.require()
-    return _answer(UserAnswer.of(own_account.change(login, ProfileBody.of(request))), 200)
-
-
-@bp.get("/auth/me/export")
-@describe(
-    "Export all that is stored about you",
-    {200: File("one JSON object: your account, and a list for each kind of data"), 429: "too many at once", **TOKEN},
-)
-def export_me() -> Response:
-    """Sessions, memberships, invitations, second factors without their secrets, lines of the audit log, and the visits
-    that were made with a login of yours."""
-    return own_account.export(tokens.require())
-
-
-@bp.delete("/auth/me")
-@describe(
-    "Delete your account",
-    {
-        204: None,
-        409: "you are the last admin of the site, or of a community (details has names by id)",
-        **WITH_BODY,
-        **TOKEN,
-        **CSRF,
-        **WRONG,
-    },
-    body=ProofBody,
-)
-def delete_me() -> Response:
-    """Takes the password and, while an authenticator app is on, a code. All sessions and sockets end at once. Visits
-    stay counted, and nothing tells that they were yours. 503 `not_yet_forgotten`: repeat the call to continue."""
-    login = tokens.require()
-    own_account.delete(login, ProofBody.of(request))
-    return tokens.without_cookies(empty())
+    return _answer(UserAnswer.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
 
 
 @bp.post("/auth/password")
-@describe("Change your password", {204: None, **WITH_BODY, **TOKEN, **CSRF}, body=PasswordBody)
+@describe("Change your password", {204: None, **WITH_PASSWORD, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
     """Also takes the current password. All other sessions end."""
     login = tokens.require()
-    entrance.change_password(login, PasswordBody.of(request))
+    authentication.change_password(login, PasswordBody.of(request))
     return empty()
 
 
 @bp.post("/auth/password-reset")
 @describe(
     "Ask for a new password",
-    {202: None, 501: "this server sends no mails", **WITH_BODY},
+    {202: None, 501: "this server sends no mails", **WITH_PASSWORD},
     body=PasswordResetBody,
     secured=False,
 )
@@ -189,7 +147,8 @@ def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Respons
 
 
 def _answer(body: UserAnswer | TokensAnswer | SecondFactorAnswer, status: int) -> Response:
-    return Response(body.model_dump_json(exclude_none=True), status, {"Cache-Control": "no-store"}, content_type=JSON)
+    text = body.model_dump_json(exclude_none=True)
+    return Response(text, status, {"Cache-Control": "no-store"}, mimetype="application/json")
 
 
 def empty() -> Response:

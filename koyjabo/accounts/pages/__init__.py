@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from koyjabo.accounts.pages import (  # noqa: F401  (they add their routes)
-    emails,
+    account,
+    email_links,
     login,
-    passkeys,
-    password_reset,
-    profile,
     second_factor,
-    second_step,
-    sessions,
 )

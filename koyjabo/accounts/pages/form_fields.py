@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from koyjabo.accounts.login.second_factor_requests import CodeBody, PasskeyName, SecondFactorBody, object_only
+from koyjabo.accounts.login.schemas import CodeBody, PasskeyName, SecondFactorBody, object_only
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import NewPassword, Typed, refuse
 

@@ -1,19 +1,36 @@
-"""The forms to sign up, log in and log out."""
+"""The forms to sign up, log in and log out; /login/second-factor and /login/enrol: the second step of a login.
+
+The token of the step is a field of the form, so that nothing is kept in the browser before the login is complete.
+"""
 
 from __future__ import annotations
 
-from flask import Response, make_response, render_template
+from contextlib import suppress
+from typing import Any
+
+from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.accounts.grants import Grant
-from koyjabo.accounts.login import log_in as entrance
-from koyjabo.accounts.login.requests import LoginBody, SignupBody
-from koyjabo.accounts.pages import second_step
-from koyjabo.accounts.second_factor.pending import SecondFactorDue
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
+from koyjabo.accounts.pages.form_fields import EnrolBody, SecondStepBody
+from koyjabo.accounts.pending_steps import SecondFactorDue
+from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
-from koyjabo.core.errors import EmailTaken, WrongCredentials
+from koyjabo.core.errors import (
+    EmailTaken,
+    LedgerUnavailable,
+    NoSecondFactor,
+    SecondFactorExpired,
+    WrongCode,
+    WrongCredentials,
+    WrongPasskey,
+)
+from koyjabo.core.identity import Account
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http.cache_headers import no_store
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import say
@@ -31,7 +48,7 @@ def do_log_in() -> Response:
     body = form.read()
     if body is not None:
         try:
-            return _next_step(entrance.log_in(body))
+            return _next_step(authentication.log_in(body))
         except WrongCredentials as error:
             form.errors["password"] = error.sentence
     return _form("account/login.html", form, 422)
@@ -49,7 +66,7 @@ def do_sign_up() -> Response:
     body = form.read()
     if body is not None:
         try:
-            return _greet(entrance.sign_up(body))
+            return _greet(authentication.sign_up(body))
         except EmailTaken as error:
             form.errors["email"] = error.sentence
     return _form("account/signup.html", form, 422)
@@ -61,18 +78,119 @@ def log_out() -> Response:
     return tokens.without_cookies(redirects.to("pages.index"))
 
 
+@bp.post("/login/second-factor")
+def second_factor() -> Response:
+    page_login.check_origin()
+    form = Form(SecondStepBody, flags=("remember",))
+    body = form.read()
+    if body is not None and not body.code and body.credential is None:
+        form.errors["code"] = REQUIRED
+    try:
+        if body is not None and not form.errors:
+            return _redirected(authentication.complete_login(body))
+        return _ask(form, 422)
+    except (WrongCode, WrongPasskey) as error:
+        form.errors["code"] = error.sentence
+        return _again(form)
+    except SecondFactorExpired as error:
+        return _over(error)
+
+
+@bp.post("/login/enrol")
+def enrol() -> Response:
+    """The first code of an authenticator app, for a login that needs one."""
+    page_login.check_origin()
+    form = Form(EnrolBody)
+    body = form.read()
+    try:
+        if body is None:
+            return _enrolment(form, 422)
+        enrolled = authentication.enrol(body.token, body.code)
+    except WrongCode as error:
+        form.errors["code"] = error.sentence
+        return _enrolment(form, 422)
+    except (SecondFactorExpired, NoSecondFactor) as error:
+        return _over(error)
+    onwards = redirects.path_back(_landing(enrolled.completed.grant.login.account))
+    page = _page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
+    return _logged_in(enrolled.completed.grant, page)
+
+
+def _redirected(grant: Grant, otherwise: str = "") -> Response:
+    """To where the browser was going, logged in; otherwise to that endpoint, or where the account lands."""
+    return _logged_in(grant, redirects.back(otherwise or _landing(grant.login.account)))
+
+
+def _landing(account: Account) -> str:
+    """The endpoint to which a login leads if the browser was not going anywhere else: the panel for
+    accounts that see it, so that an admin's login counts no visit.
+    """
+    return "admin.overview" if account.sees_panel else "pages.index"
+
+
+def _show(due: SecondFactorDue) -> Response:
+    """The page of the second step, in answer to the form of the first."""
+    if due.must_enrol:
+        person = current()[SecondFactorServices].second_step.enrolling(due.token)
+        current()[SecondFactorServices].second_factors.begin_totp(person.id, person.email)
+        return _enrolment(Form(EnrolBody, {"token": due.token}))
+    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)))
+
+
+def _logged_in(grant: Grant, response: Response) -> Response:
+    """Ends the browser's previous session, whose cookies are replaced. The login has succeeded, so a failure of that is
+    not reported.
+    """
+    with suppress(LedgerUnavailable):
+        before = page_login.login()
+        if before is not None:
+            current()[AccountServices].credentials.log_out(before.session_id)
+    tokens.set_cookies(response, tokens.tokens_for(grant.login, grant.refresh_id))
+    return response
+
+
+def _again(form: Form[SecondStepBody]) -> Response:
+    """After a wrong code: ask again, or begin again if the login is unknown."""
+    try:
+        return _ask(form, 422)
+    except SecondFactorExpired:
+        return _over(WrongPasskey())
+
+
+def _ask(form: Form[SecondStepBody], status: int = 200) -> Response:
+    """Raises SecondFactorExpired."""
+    methods = current()[SecondFactorServices].second_step.methods(str(form.values.get("token", "")))
+    return _page("second_step", status, form=form, methods=methods)
+
+
+def _enrolment(form: Form[EnrolBody], status: int = 200) -> Response:
+    """Raises SecondFactorExpired, NoSecondFactor."""
+    person = current()[SecondFactorServices].second_step.enrolling(str(form.values.get("token", "")))
+    setup = current()[SecondFactorServices].second_factors.setup(person.id, person.email)
+    return _page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"))
+
+
+def _over(error: Exception) -> Response:
+    return _page("login", 422, form=Form(LoginBody), problem=str(error), onwards=request.values.get("next"))
+
+
+def _page(name: str, status: int = 200, **values: Any) -> Response:
+    """A page with secrets, which no browser may keep."""
+    return no_store(make_response(render_template(f"account/{name}.html", **values), status))
+
+
 def _next_step(found: Grant | SecondFactorDue) -> Response:
-    return second_step.welcome(found) if isinstance(found, Grant) else second_step.show(found)
+    return _redirected(found) if isinstance(found, Grant) else _show(found)
 
 
 def _greet(found: Grant | SecondFactorDue) -> Response:
     if not isinstance(found, Grant):
-        return second_step.show(found)
-    return say(second_step.welcome(found, "pages.list_communities"), "welcome", found.login.account.name)
+        return _show(found)
+    return say(_redirected(found, "pages.list_communities"), "welcome", found.login.account.name)
 
 
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:
     login = page_login.login()
     if login is not None:
-        return redirects.back(second_step.landing(login.account))
+        return redirects.back(_landing(login.account))
     return make_response(render_template(template, form=form), status)

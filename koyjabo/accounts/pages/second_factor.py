@@ -1,4 +1,6 @@
-"""/account/second-factor: turn second factors on and off. Each change asks for the password on a page of its own."""
+"""/account/second-factor: turn second factors on and off. Each change asks for the password on a page of its own.
+Making a passkey needs a script, as WebAuthn does.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +10,22 @@ from typing import NamedTuple
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import lazy_gettext as _
 
-from koyjabo.accounts.login import second_step
-from koyjabo.accounts.login.second_factor_requests import CodeBody, ProofBody
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.schemas import CodeBody, ProofBody
+from koyjabo.accounts.pages.form_fields import NewPasskeyBody
+from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import (
     EmailUnconfirmed,
     InvalidInput,
     KoyJaboError,
     NoSecondFactor,
+    SecondFactorExpired,
     SecondFactorOn,
+    TooManyPasskeys,
     WrongCode,
     WrongCredentials,
+    WrongPasskey,
 )
 from koyjabo.core.identity import Login
 from koyjabo.mail.outbox import Outbox
@@ -30,7 +37,7 @@ from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import done
 
 
-class Change(NamedTuple):
+class SecurityChange(NamedTuple):
     """The texts of a page that asks for the password and a code before a change."""
 
     title: str
@@ -39,28 +46,42 @@ class Change(NamedTuple):
     is_removal: bool = False
 
 
-TOTP = Change(
+TOTP = SecurityChange(
     _("Set up an authenticator app"),
     _("An app on your phone, such as Google Authenticator, shows a new code every 30 seconds."),
     _("Continue"),
 )
-TOTP_OFF = Change(
+TOTP_OFF = SecurityChange(
     _("Turn off the authenticator app"),
     _("Without another second factor, your password alone is enough to log in, and your recovery codes end."),
     _("Turn off"),
     is_removal=True,
 )
-CODES = Change(
+CODES = SecurityChange(
     _("New recovery codes"),
     _("You get ten new codes. All old ones end."),
     _("Make new codes"),
 )
 
 
+PASSKEY = SecurityChange(
+    _("Add a passkey"),
+    _("A passkey is your fingerprint, face or PIN on this device, or a security key. You can log in with it alone."),
+    _("Continue"),
+)
+PASSKEY_OFF = SecurityChange(
+    _("Remove this passkey"),
+    _("Without another second factor, your password alone is enough to log in, and your recovery codes end."),
+    _("Remove"),
+    is_removal=True,
+)
+
+
 @bp.get("/account/second-factor")
 def second_factors() -> Response:
     login, accounts = page_login.require_login(), current()[AccountServices]
-    state, passkeys = accounts.second_factors.state(login.account), accounts.passkeys.all(login.account)
+    factors = current()[SecondFactorServices]
+    state, passkeys = factors.second_factors.state(login.account), factors.passkeys.all(login.account)
     is_unconfirmed = current()[Outbox].is_on and not accounts.email_links.state(login.account).is_verified
     page = render_template("account/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
     return make_response(page)
@@ -68,7 +89,7 @@ def second_factors() -> Response:
 
 @bp.get("/account/second-factor/totp")
 def set_up_totp() -> Response:
-    return ask(page_login.require_login(), TOTP)
+    return _ask(page_login.require_login(), TOTP)
 
 
 @bp.post("/account/second-factor/totp")
@@ -77,10 +98,10 @@ def begin_totp() -> Response:
     login = page_login.require_login()
 
     def begin() -> Response:
-        current()[AccountServices].second_factors.begin_totp_in(login)
+        current()[SecondFactorServices].second_factors.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
-    return carry_out(login, TOTP, begin)
+    return _carry_out(login, TOTP, begin)
 
 
 @bp.post("/account/second-factor/totp/confirm")
@@ -96,7 +117,7 @@ def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
     body = form.read()
     if body is not None:
         try:
-            return show_codes(current()[AccountServices].second_factors.confirm_totp(login, body.code))
+            return _show_codes(current()[SecondFactorServices].second_factors.confirm_totp(login, body.code))
         except WrongCode as error:
             form.errors["code"] = error.sentence
     return _show_totp(login, form, 422)
@@ -104,7 +125,7 @@ def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
 
 @bp.get("/account/second-factor/totp/off")
 def ask_totp_off() -> Response:
-    return ask(page_login.require_login(), TOTP_OFF)
+    return _ask(page_login.require_login(), TOTP_OFF)
 
 
 @bp.post("/account/second-factor/totp/off")
@@ -112,33 +133,80 @@ def remove_totp() -> Response:
     login = page_login.require_login()
 
     def remove() -> Response:
-        current()[AccountServices].second_factors.remove_totp(login)
+        current()[SecondFactorServices].second_factors.remove_totp(login)
         return done("second_factor_removed", "pages.second_factors")
 
-    return carry_out(login, TOTP_OFF, remove)
+    return _carry_out(login, TOTP_OFF, remove)
 
 
 @bp.get("/account/second-factor/recovery-codes")
 def ask_recovery_codes() -> Response:
-    return ask(page_login.require_login(), CODES)
+    return _ask(page_login.require_login(), CODES)
 
 
 @bp.post("/account/second-factor/recovery-codes")
 def renew_recovery_codes() -> Response:
     login = page_login.require_login()
-    return carry_out(
-        login, CODES, lambda: show_codes(current()[AccountServices].second_factors.renew_recovery_codes(login))
+    return _carry_out(
+        login, CODES, lambda: _show_codes(current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
     )
 
 
-def show_codes(codes: list[str]) -> Response:
+@bp.get("/account/second-factor/passkeys")
+def ask_passkey() -> Response:
+    return _ask(page_login.require_login(), PASSKEY)
+
+
+@bp.post("/account/second-factor/passkeys")
+def begin_passkey() -> Response:
+    """Shows the button that makes the passkey."""
+    login = page_login.require_login()
+
+    def begin() -> Response:
+        options = current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
+        return make_response(render_template("account/passkey.html", options=options, form=Form(NewPasskeyBody)))
+
+    return _carry_out(login, PASSKEY, begin)
+
+
+@bp.post("/account/second-factor/passkeys/confirm")
+def add_passkey() -> Response:
+    login, form = page_login.require_login(), Form(NewPasskeyBody)
+    body = form.read()
+    try:
+        if body is None or body.credential is None:
+            raise WrongPasskey
+        site = authentication.relying_party()
+        made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
+    except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
+        return _ask(login, PASSKEY, status=422, problem=error)
+    return _show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
+
+
+@bp.get("/account/second-factor/passkeys/<passkey_id>/remove")
+def ask_passkey_removal(passkey_id: str) -> Response:
+    return _ask(page_login.require_login(), PASSKEY_OFF)
+
+
+@bp.post("/account/second-factor/passkeys/<passkey_id>/remove")
+def remove_passkey(passkey_id: str) -> Response:
+    login = page_login.require_login()
+
+    def remove() -> Response:
+        current()[SecondFactorServices].passkeys.remove(login, passkey_id)
+        return done("passkey_removed", "pages.second_factors")
+
+    return _carry_out(login, PASSKEY_OFF, remove)
+
+
+def _show_codes(codes: list[str]) -> Response:
     onwards = url_for("pages.second_factors")
     return make_response(render_template("account/recovery_codes.html", codes=codes, onwards=onwards))
 
 
-def ask(
+def _ask(
     login: Login,
-    change: Change,
+    change: SecurityChange,
     form: Form[ProofBody] | None = None,
     status: int = 200,
     problem: KoyJaboError | None = None,
@@ -149,20 +217,20 @@ def ask(
         account=login.account,
         change=change,
         form=form or Form(ProofBody),
-        needs_code=current()[AccountServices].second_factors.state(login.account).totp_ms is not None,
+        needs_code=current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None,
         action=request.path,
         problem=problem,
     )
     return make_response(page, status)
 
 
-def carry_out(login: Login, change: Change, act: Callable[[], Response]) -> Response:
+def _carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]) -> Response:
     """Verify the password and the code of the form, and then act."""
     form = Form(ProofBody)
     body = form.read()
     try:
         if body is not None:
-            second_step.confirm(login, body)
+            authentication.confirm(login, body)
             return act()
     except InvalidInput as error:
         form.errors.update(error.details)
@@ -171,12 +239,12 @@ def carry_out(login: Login, change: Change, act: Callable[[], Response]) -> Resp
     except WrongCode as error:
         form.errors["code"] = error.sentence
     except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed) as error:
-        return ask(login, change, form, 409, error)
-    return ask(login, change, form, 422)
+        return _ask(login, change, form, 409, error)
+    return _ask(login, change, form, 422)
 
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:
     """Raises NoSecondFactor."""
-    setup = current()[AccountServices].second_factors.setup_in(login)
+    setup = current()[SecondFactorServices].second_factors.setup_in(login)
     action = url_for("pages.confirm_totp")
     return make_response(render_template("account/totp.html", form=form, setup=setup, action=action), status)

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import logging
-from collections.abc import Callable, Collection
+import os
+from collections.abc import Collection
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
+from koyjabo.accounts.grants import Proof
+from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
+from koyjabo.accounts.pending_steps import PENDING_S
 from koyjabo.accounts.second_factor import queries, recovery_codes, totp
-from koyjabo.accounts.second_factor.pending import PENDING_S
-from koyjabo.accounts.second_factor.pending_queries import RECOVERY, TOTP
-from koyjabo.accounts.second_factor.sealing import Sealer
 from koyjabo.audit.log import Entry
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
 from koyjabo.core.i18n import N_
 from koyjabo.database.executor import DatabaseExecutor
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +30,9 @@ MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
 three codes in a million are good at a time. Recovery codes and passkeys go on meanwhile: they cannot be guessed.
 """
 
+NONCE_SIZE = 12
+
 TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
-
-
-class Proof(NamedTuple):
-    """A second factor that was verified. `settle` uses it up, in the transaction of what it permits, and returns False
-    if it was used meanwhile.
-    """
-
-    method: str
-    settle: Callable[[Any], bool]
 
 
 class Codes:
@@ -124,3 +123,31 @@ class Codes:
             log.warning("totp_secret_unreadable try='koyjabo user second-factor reset'")
             raise WrongCode
         return secret
+
+
+class Sealer:
+    """Encrypts secrets that the server has to read again, by AES-256-GCM with a key derived from SECRET_KEY. A sealed
+    text belongs to its owner: it cannot be opened as that of another user.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._key = hmac.digest(secret.encode(), b"koyjabo totp secret", "sha256")
+
+    def seal(self, text: str, owner: str) -> str:
+        nonce = os.urandom(NONCE_SIZE)
+        return base64.b64encode(nonce + self._cipher().encrypt(nonce, text.encode(), owner.encode())).decode()
+
+    def open(self, sealed: str, owner: str) -> str | None:
+        """None if it was sealed with another SECRET_KEY or for another owner."""
+        from cryptography.exceptions import InvalidTag
+
+        data = base64.b64decode(sealed)
+        try:
+            return self._cipher().decrypt(data[:NONCE_SIZE], data[NONCE_SIZE:], owner.encode()).decode()
+        except InvalidTag:
+            return None
+
+    def _cipher(self) -> AESGCM:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late: 10 MB that few workers need
+
+        return AESGCM(self._key)

@@ -7,16 +7,15 @@ from typing import NamedTuple
 
 from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.second_factor import queries, totp
 from koyjabo.accounts.second_factor.codes import Codes
-from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.accounts.second_factor.queries import State
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorExpired, WrongCode
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.settings.two_factor_policy import Policy, requires
 
 
 class TotpSetup(NamedTuple):
@@ -27,7 +26,7 @@ class TotpSetup(NamedTuple):
     svg: str
 
 
-class Enrolment:
+class SecondFactors:
     """All methods raise LedgerUnavailable. After a commit that ends sessions, `on_revoked` is called with the user's
     id.
     """
@@ -38,14 +37,12 @@ class Enrolment:
         clock: Clock,
         pending: PendingSteps,
         codes: Codes,
-        policy: Policy,
         on_revoked: Callable[[str], object],
     ) -> None:
         self._database = database
         self._clock = clock
         self._pending = pending
         self._codes = codes
-        self._policy = policy
         self._on_revoked = on_revoked
 
     def state(self, account: Account) -> State:
@@ -104,7 +101,7 @@ class Enrolment:
         account, by = login.account, log.actor(login.account, self._clock)
         if self.state(account).totp_ms is None:
             raise NoSecondFactor
-        ends_sessions = requires(self._policy, account.is_admin)
+        ends_sessions = self._pending.is_required(account)
         entry = by.entry("second_factor.remove", subject(account), method="totp")
         self._database.write(queries.remove_totp, account.id, by.at_ms, ends_sessions, audit=entry)
         self._on_revoked(account.id)
@@ -121,8 +118,8 @@ class Enrolment:
 
     def end_sessions_without(self) -> None:
         """End the sessions of users of whom REQUIRE_TWO_FACTOR wants a second factor, and who have none: at start."""
-        if self._policy != "none":
-            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._policy)
+        if self._pending.policy != "none":
+            self._database.write(queries.end_sessions_without, self._clock.now_ms(), self._pending.policy)
 
 
 def _setup(secret: str, email: str) -> TotpSetup:

@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.second_factor.pending_queries import Pending, end
+from koyjabo.accounts.pending_step_queries import Pending, end
 from koyjabo.accounts.second_factor.queries import begin_second_factor, end_if_none_left, replace_recovery_codes
 from koyjabo.core.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.database.row_count import changed_rows

@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 
 from koyjabo.accounts import queries
 from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.second_factor import ceremonies, passkey_queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.passkey_queries import Key, PasskeyLine
-from koyjabo.accounts.second_factor.pending import PendingSteps
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.settings.two_factor_policy import Policy, requires
 
 MOST_PASSKEYS = 20
 
@@ -40,7 +39,6 @@ class Passkeys:
         clock: Clock,
         pending: PendingSteps,
         codes: Codes,
-        policy: Policy,
         on_revoked: Callable[[str], object],
         needs_email: bool,
     ) -> None:
@@ -48,7 +46,6 @@ class Passkeys:
         self._clock = clock
         self._pending = pending
         self._codes = codes
-        self._policy = policy
         self._on_revoked = on_revoked
         self._needs_email = needs_email
 
@@ -89,7 +86,7 @@ class Passkeys:
     def remove(self, login: Login, passkey_id: str) -> None:
         """Removing the last second factor turns it off. Raises UnknownPasskey."""
         account, by = login.account, log.actor(login.account, self._clock)
-        ends_sessions = requires(self._policy, account.is_admin)
+        ends_sessions = self._pending.is_required(account)
         removed = self._database.write(
             passkey_queries.remove,
             *(account.id, passkey_id, by.at_ms, ends_sessions),

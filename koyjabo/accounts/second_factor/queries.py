@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import case, delete, func, insert, not_, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.queries import permitted, revoke
+from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
 from koyjabo.audit.log import Entry
 from koyjabo.database.row_count import changed_rows
-from koyjabo.models import LoginSession, Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret, User
+from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.settings.two_factor_policy import Policy
 
 KEPT_STEPS = 120
@@ -150,16 +150,9 @@ def end_if_none_left(session: Session, user_id: str, now_ms: int, ends_sessions:
     if session.execute(confirmed.union_all(passkeys).limit(1)).first() is not None:
         session.execute(update(User).where(User.id == user_id).values(second_factor_ms=now_ms))
         return
-    remove_all(session, user_id)
+    remove_second_factors(session, user_id)
     if ends_sessions:
         revoke(session, now_ms, LoginSession.user_id == user_id)
-
-
-def remove_all(session: Session, user_id: str) -> None:
-    tables: tuple[Any, ...] = (TotpSecret, RecoveryCode, Passkey, PendingStep)
-    for table in tables:
-        session.execute(delete(table).where(table.user_id == user_id).execution_options(synchronize_session=False))
-    session.execute(update(User).where(User.id == user_id).values(second_factor_ms=None))
 
 
 def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:

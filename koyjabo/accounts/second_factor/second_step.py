@@ -6,23 +6,23 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import queries
+from koyjabo.accounts import pending_step_queries, queries
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
-from koyjabo.accounts.grants import Grant
+from koyjabo.accounts.grants import Grant, Proof
+from koyjabo.accounts.pending_step_queries import PASSKEY, Pending
+from koyjabo.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.accounts.queries import Person
-from koyjabo.accounts.second_factor import ceremonies, passkey_queries, pending_queries
+from koyjabo.accounts.second_factor import ceremonies, passkey_queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
-from koyjabo.accounts.second_factor.codes import Codes, Proof
-from koyjabo.accounts.second_factor.pending import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
-from koyjabo.accounts.second_factor.pending_queries import PASSKEY, Pending
+from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import SecondFactorExpired, WrongCode, WrongPasskey
 from koyjabo.database.executor import DatabaseExecutor
 
 
-class Browser(NamedTuple):
+class LoginBrowser(NamedTuple):
     """`is_familiar` says whether a user has logged in with it before."""
 
     user_agent: str
@@ -65,7 +65,7 @@ class SecondStep:
         self._codes = codes
         self._on_revoked = on_revoked
 
-    def by_code(self, token: str, code: str, browser: Browser) -> Completed:
+    def by_code(self, token: str, code: str, browser: LoginBrowser) -> Completed:
         """Raises WrongCode, TooManyRequests."""
         pending = self._pending.count_try(token, VERIFY)
         person = self._pending.person_of(pending)
@@ -78,7 +78,7 @@ class SecondStep:
     def methods(self, token: str) -> tuple[str, ...]:
         """The ways in which the step can be made."""
         pending = self._pending.find(token, VERIFY)
-        return self._database.read(pending_queries.methods, pending.user_id or "")
+        return self._database.read(pending_step_queries.methods, pending.user_id or "")
 
     def options(self, token: str | None, site: RelyingParty) -> tuple[str, dict[str, Any]]:
         """The token of the step, and WebAuthn's options to ask the browser with. Without a token, a login begins that
@@ -92,7 +92,9 @@ class SecondStep:
         known = self._database.read(passkey_queries.credential_ids, pending.user_id or "")
         return token, ceremonies.login_options(site, known, challenge, is_alone=pending.user_id is None)
 
-    def by_passkey(self, token: str, credential: dict[str, Any], site: RelyingParty, browser: Browser) -> Completed:
+    def by_passkey(
+        self, token: str, credential: dict[str, Any], site: RelyingParty, browser: LoginBrowser
+    ) -> Completed:
         """Raises WrongPasskey."""
         pending = self._pending.count_try(token, VERIFY, PASSKEY_LOGIN)
         try:
@@ -102,7 +104,7 @@ class SecondStep:
             self._pending.fail(pending)
             raise WrongPasskey from None
 
-    def enrol(self, token: str, code: str, browser: Browser) -> Enrolled:
+    def enrol(self, token: str, code: str, browser: LoginBrowser) -> Enrolled:
         """Turn an authenticator app on, by the first code of it, and log in. Raises WrongCode, NoSecondFactor,
         TooManyRequests.
         """
@@ -152,13 +154,13 @@ class SecondStep:
             raise WrongPasskey
         return person
 
-    def _complete(self, pending: Pending, person: Person, proof: Proof, browser: Browser) -> Completed:
+    def _complete(self, pending: Pending, person: Person, proof: Proof, browser: LoginBrowser) -> Completed:
         """Raises WrongCode if the proof was used before, or the user or the step was changed concurrently."""
 
         def settle(session: Any) -> bool:
             if not proof.settle(session):
                 return False
-            if not pending_queries.end(session, pending):
+            if not pending_step_queries.end(session, pending):
                 raise WrongCode  # which gives the proof back
             return True
 

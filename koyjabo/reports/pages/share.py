@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.accounts.pages.password_reset import secret
 from koyjabo.core.errors import ShareLocked, WrongPassword
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.services import ReportServices
@@ -16,6 +15,7 @@ from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http.cache_headers import no_store
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
@@ -53,7 +53,7 @@ def unlock_share(token: str) -> Response:
 
 
 def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> Response:
-    return secret(make_response(render_template("reports/share_password.html", link=link, form=form), status))
+    return no_store(make_response(render_template("reports/share_password.html", link=link, form=form), status))
 
 
 def _show(link: OpenLink, token: str) -> Response:
@@ -71,4 +71,4 @@ def _show(link: OpenLink, token: str) -> Response:
     view, problems = view_of(base, request.args.items(multi=True))
     template = "reports/parts.html" if view.wanted else "reports/share.html"
     page = render_template(template, link=link, filters=share_forms.shown(link), view=view, problems=problems)
-    return secret(make_response(page, 400 if problems else 200))
+    return no_store(make_response(page, 400 if problems else 200))

@@ -11,3 +11,9 @@ def private(response: Response) -> Response:
     response.headers.setdefault("Cache-Control", f"private, {directive}")
     response.vary.update(("Cookie", "Accept-Language"))
     return response
+
+
+def no_store(response: Response) -> Response:
+    """For a page with secrets, or one whose address is a secret, as `response_headers.SECRET_PATHS` are."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

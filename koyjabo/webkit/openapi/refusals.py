@@ -18,3 +18,11 @@ TOKEN: dict[int, Answer] = {
 TOO_MANY: dict[int, Answer] = {429: "too many communities, invitations or changes at once; see Retry-After"}
 CHANGE: dict[int, Answer] = {429: "too many changes at once; see Retry-After"}
 WITH_BODY: dict[int, Answer] = {400: "a field cannot be used; see details", 413: "over 16 KB", 415: "not JSON"}
+WITH_PASSWORD: dict[int, Answer] = {
+    400: "a field cannot be used; see details",
+    413: "over 16 KB",
+    415: "not application/json",
+    429: "too many attempts; see Retry-After",
+    503: "too many people at once, or the database is not available; see Retry-After",
+}
+WRONG_PASSWORD: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}

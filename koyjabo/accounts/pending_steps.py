@@ -1,19 +1,24 @@
-"""Logins whose password was right, and which wait for their second step. They may do nothing else."""
+"""Logins whose password was right, and which wait for their second step. They may do nothing else.
+
+The cookie of a browser in which a second step was made, and which needs none for 30 days, names no secret and is not
+stored: it ends when the password or the second factor of its user changes.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from typing import NamedTuple
 
-from koyjabo.accounts import queries
+from koyjabo.accounts import pending_step_queries, queries
 from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.pending_step_queries import Pending
 from koyjabo.accounts.queries import Person
-from koyjabo.accounts.second_factor import pending_queries, remembered
-from koyjabo.accounts.second_factor.pending_queries import Pending
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import SecondFactorExpired
+from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.settings.two_factor_policy import Policy, requires
 
@@ -25,6 +30,7 @@ PASSKEY_REGISTRATION, TOTP_SETUP = "register", "totp"
 
 PENDING_S = 600
 MOST_TRIES = 5
+REMEMBERED_S = 30 * 86400
 
 
 class SecondFactorDue(NamedTuple):
@@ -47,7 +53,7 @@ class PendingSteps:
         self._secret = secret.encode()
         self.policy = policy
 
-    def is_required(self, person: Person) -> bool:
+    def is_required(self, person: Person | Account) -> bool:
         """Whether REQUIRE_TWO_FACTOR wants a second factor of this person."""
         return requires(self.policy, person.is_admin)
 
@@ -57,7 +63,7 @@ class PendingSteps:
         """
         if person.second_factor_ms is None:
             return self.begin_enrolment(person, visitor_id) if self.is_required(person) else None
-        if remembered.is_valid(self._secret, person, cookie, self._clock.now_ms()):
+        if _is_remembered(self._secret, person, cookie, self._clock.now_ms()):
             return None
         return self.begin(VERIFY, person, visitor_id)
 
@@ -93,23 +99,23 @@ class PendingSteps:
         token: str | None = None,
     ) -> SecondFactorDue:
         token, now_ms = token or secrets.token_urlsafe(32), self._clock.now_ms()
-        user_id, mark = (person.id, remembered.password_mark(person)) if person else (None, "")
+        user_id, mark = (person.id, _password_mark(person)) if person else (None, "")
         pending = Pending(_hash(token), purpose, user_id, mark, visitor_id, challenge, 0)
-        methods = self._database.write(pending_queries.begin, pending, now_ms, now_ms + PENDING_S * 1000)
+        methods = self._database.write(pending_step_queries.begin, pending, now_ms, now_ms + PENDING_S * 1000)
         return SecondFactorDue(token, methods)
 
     def find(self, token: str, *purposes: str) -> Pending:
         """Raises SecondFactorExpired."""
-        return _live(self._database.read(pending_queries.find, _hash(token), purposes, self._clock.now_ms()))
+        return _live(self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms()))
 
     def count_try(self, token: str, *purposes: str) -> Pending:
         """Count a try, before it is verified. Raises SecondFactorExpired after MOST_TRIES."""
-        count = pending_queries.count_try
+        count = pending_step_queries.count_try
         return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MOST_TRIES))
 
     def set_challenge(self, token: str, challenge: str, *purposes: str) -> Pending:
         """Raises SecondFactorExpired."""
-        change = pending_queries.set_challenge
+        change = pending_step_queries.set_challenge
         return _live(self._database.write(change, _hash(token), purposes, challenge, self._clock.now_ms()))
 
     def fail(self, pending: Pending) -> None:
@@ -118,19 +124,19 @@ class PendingSteps:
             return
         person = self._database.read(queries.by_id, pending.user_id or "")
         entry = own_entry(log.anonymous(self._clock.now_ms()), "second_factor.fail", person)
-        self._database.write(pending_queries.end, pending, audit=lambda ended: entry if ended else None)
+        self._database.write(pending_step_queries.end, pending, audit=lambda ended: entry if ended else None)
         raise SecondFactorExpired
 
     def person_of(self, pending: Pending) -> Person:
         """The user, while the password and the account are as they were. Raises SecondFactorExpired."""
         person = self._database.read(queries.by_id, pending.user_id or "")
-        if person is None or person.is_disabled or remembered.password_mark(person) != pending.password_mark:
+        if person is None or person.is_disabled or _password_mark(person) != pending.password_mark:
             raise SecondFactorExpired
         return person
 
     def cookie(self, person: Person) -> str:
         """For a browser that needs no second step for 30 days."""
-        return remembered.value(self._secret, person, self._clock.now_ms())
+        return _remembered(self._secret, person, self._clock.now_ms() + REMEMBERED_S * 1000)
 
 
 def _live(pending: Pending | None) -> Pending:
@@ -146,3 +152,21 @@ def _of_session(purpose: str, session_id: str) -> str:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _is_remembered(secret: bytes, person: Person, cookie: str, now_ms: int) -> bool:
+    expires = cookie.partition(".")[0]
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 15) or int(expires) <= now_ms:
+        return False
+    expected = _remembered(secret, person, int(expires))
+    return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), expected.encode())
+
+
+def _password_mark(person: Person) -> str:
+    """Changes with the password and does not reveal it."""
+    return hashlib.sha256(person.password.encode()).hexdigest()
+
+
+def _remembered(secret: bytes, person: Person, expires_ms: int) -> str:
+    parts = f"remembered {person.id} {expires_ms} {person.second_factor_ms} {_password_mark(person)}"
+    return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"

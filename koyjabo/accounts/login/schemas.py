@@ -1,4 +1,4 @@
-"""The bodies of requests and responses of second factors."""
+"""The bodies of requests and responses of accounts."""
 
 from __future__ import annotations
 
@@ -6,19 +6,90 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.login.requests import TokensAnswer
+from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.second_factor.passkey_queries import PasskeyLine
-from koyjabo.accounts.second_factor.pending import SecondFactorDue
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account
 from koyjabo.core.sanitize import whole
 from koyjabo.webkit.schemas.bodies import JSON, Body
-from koyjabo.webkit.schemas.fields import NULL, Flag, OptionalVisitorId, Typed, refuse
+from koyjabo.webkit.schemas.fields import (
+    NULL,
+    Email,
+    Flag,
+    NewPassword,
+    OptionalEmail,
+    OptionalVisitorId,
+    Text,
+    Typed,
+    refuse,
+)
 
 LONGEST_NAME = 200
 REQUIRED = N_("is required")
 CODE = "6 digits of the authenticator app, or a recovery code"
+
+
+class LoginBody(Body):
+    media = JSON
+
+    email: Typed = Field(examples=["ayesha@example.com"])
+    password: Typed
+    visitorId: OptionalVisitorId = Field(
+        None, description="the visitorId used before signing up or logging in; records a conversion"
+    )
+
+
+class SignupBody(LoginBody):
+    email: Email = Field(examples=["ayesha@example.com"])
+    password: NewPassword
+    name: Text = Field(None, description="default: the part of the email before the @")
+
+
+class PasswordBody(Body):
+    media = JSON
+
+    current_password: Typed
+    new_password: NewPassword
+
+
+class ProfileBody(Body):
+    """Missing fields do not change."""
+
+    media = JSON
+
+    password: Typed = Field(description="your password")
+    name: Text = Field(None, description="without a visible character: the part of the email before the @")
+    email: OptionalEmail = Field(None, examples=["ayesha@example.com"])
+    code: Text = Field(None, description="needed for another email while an authenticator app is on")
+
+
+class PasswordResetBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+
+
+class UserAnswer(BaseModel):
+    """A user's account."""
+
+    id: str
+    email: str
+    name: str
+    is_admin: bool = Field(description="site admin, and so an admin of every community")
+
+    @classmethod
+    def of(cls, account: Account) -> UserAnswer:
+        return cls(id=account.id, email=account.email, name=account.name, is_admin=account.is_admin)
+
+
+class TokensAnswer(BaseModel):
+    """A login. The same two tokens are set as cookies."""
+
+    access_token: str = Field(description="valid for 15 minutes")
+    refresh_token: str = Field(description="valid for 30 days and for one POST /api/auth/refresh")
+    user: UserAnswer
 
 
 def _optional_text(value: Any) -> str | None:

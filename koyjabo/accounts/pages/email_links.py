@@ -1,10 +1,10 @@
-"""The pages of who has forgotten a password: asking for a mail, and choosing a new password by its link."""
+"""The pages of mailed links: a new password for users who have forgotten theirs, and the proof of an email."""
 
 from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
-from koyjabo.accounts.login.requests import PasswordResetBody
+from koyjabo.accounts.login.schemas import PasswordResetBody
 from koyjabo.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
@@ -14,6 +14,7 @@ from koyjabo.mail.outbox import Outbox
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http.cache_headers import no_store
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import page_login, tokens
@@ -65,6 +66,23 @@ def do_reset_password(token: str) -> Response:
     return tokens.without_cookies(done("password_reset", "pages.log_in"))
 
 
+@bp.get("/verify-email/<token>")
+def verify_email(token: str) -> Response:
+    """A page with a button: programs that check mails open their links, and must not confirm anything."""
+    page_login.require()
+    return no_store(make_response(render_template("account/verify_email.html")))
+
+
+@bp.post("/verify-email/<token>")
+def do_verify_email(token: str) -> Response:
+    account = page_login.require()
+    try:
+        current()[AccountServices].email_links.verify(account, token)
+    except UnknownLink as error:
+        return no_store(make_response(render_template("account/verify_email.html", problem=error), 404))
+    return done("email_verified", "pages.account")
+
+
 def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:
     page = render_template("account/forgot_password.html", form=form, is_on=current()[Outbox].is_on)
     return make_response(page, status)
@@ -76,10 +94,4 @@ def _reset(
     page = render_template(
         "account/reset_password.html", form=form, problem=problem, warning=TAKEOVER if is_takeover else ""
     )
-    return secret(make_response(page, status))
-
-
-def secret(page: Response) -> Response:
-    """For a page whose address is a secret, as `response_headers.SECRET_PATHS` are."""
-    page.headers["Cache-Control"] = "no-store"
-    return page
+    return no_store(make_response(page, status))

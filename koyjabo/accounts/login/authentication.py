@@ -1,0 +1,211 @@
+"""Signs up, logs in, makes the second step, and confirms and changes credentials, for the API and the forms of pages.
+
+Every function may raise TooManyRequests and LedgerUnavailable; those that take a password also TooBusy.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, after_this_request, request
+
+from koyjabo.accounts.grants import Grant, browser_mark_of
+from koyjabo.accounts.login.schemas import (
+    LoginBody,
+    PasswordBody,
+    ProfileBody,
+    ProofBody,
+    SecondFactorBody,
+    SignupBody,
+)
+from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
+from koyjabo.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
+from koyjabo.accounts.queries import Person
+from koyjabo.accounts.second_factor.ceremonies import RelyingParty
+from koyjabo.accounts.second_factor.second_step import Enrolled, LoginBrowser
+from koyjabo.accounts.second_factor.services import SecondFactorServices
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.credential_rules import email_key
+from koyjabo.core.errors import TooManyRequests, WrongPasskey
+from koyjabo.core.identity import Account, Login
+from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.i18n import language
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.login import tokens
+
+REMEMBERED_COOKIE = "remembered_browser"
+"""Proves a second step in this browser within the last 30 days."""
+
+
+def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
+    """Create an account and log it in. Raises EmailTaken."""
+    rate_limits.count_signup()
+    tokens.record_request_place()
+    accounts, client = current()[AccountServices].credentials, rate_limits.client()
+    origin = request.user_agent.string, client, body.visitorId, language()
+    found = accounts.sign_up(body.email, body.password, body.name, *origin)
+    return _welcome(found, body.visitorId) if isinstance(found, Grant) else found
+
+
+def log_in(body: LoginBody) -> Grant | SecondFactorDue:
+    """Begin a session if no second step is due. Raises WrongCredentials."""
+    key = email_key(body.email)
+    tokens.record_request_place()
+    attempt = _familiar_attempt(key, body.email)
+    if attempt is not None:
+        return _log_in(attempt, key, body)
+    with rate_limits.counted_login(key, current()[AccountServices].login_failures.unlocked_ms):
+        return _log_in(_attempt(key, LOGIN), key, body)
+
+
+def complete_login(body: SecondFactorBody) -> Grant:
+    """Make the second step. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
+    _begin()
+    steps, browser = current()[SecondFactorServices].second_step, _browser()
+    if body.credential is not None:
+        completed = steps.by_passkey(body.token, body.credential, relying_party(), browser)
+    else:
+        completed = steps.by_code(body.token, body.code or "", browser)
+    if body.remember:
+        _remember(completed.cookie)
+    return _welcome(completed.grant, completed.visitor_id or body.visitorId)
+
+
+def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
+    """The token, and WebAuthn's options. Raises SecondFactorExpired."""
+    _begin()
+    return current()[SecondFactorServices].second_step.options(token, relying_party())
+
+
+def enrolling(token: str) -> Person:
+    """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
+    rate_limits.count_second_step()
+    return current()[SecondFactorServices].second_step.enrolling(token)
+
+
+def enrol(token: str, code: str) -> Enrolled:
+    """Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
+    _begin()
+    enrolled = current()[SecondFactorServices].second_step.enrol(token, code, _browser())
+    _welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
+    return enrolled
+
+
+def enrolment_token() -> str | None:
+    """The request's bearer token if it is not one of a session: those are JSON Web Tokens, which have points."""
+    header = request.authorization
+    token = header.token if header is not None and header.type == "bearer" else None
+    return token if token and "." not in token else None
+
+
+def relying_party() -> RelyingParty:
+    """PUBLIC_URL, or else the host of the request. Raises WrongPasskey for a host that is none."""
+    origin = current()[NetworkServices].origins.site(request)
+    host = urlsplit(origin or "").hostname
+    if origin is None or host is None:
+        raise WrongPasskey
+    return RelyingParty(host, origin)
+
+
+def change_password(login: Login, body: PasswordBody) -> None:
+    """Also ends all other sessions. Raises WrongCredentials."""
+    key, accounts = email_key(login.account.email), current()[AccountServices]
+    client = rate_limits.client(is_familiar=True)
+    with (
+        rate_limits.counted_login(key, accounts.login_failures.unlocked_ms),
+        _attempt(key, PASSWORD),  # also on a familiar browser, which may be stolen, with its session
+    ):
+        mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
+    rate_limits.remember_login(key, mark)
+
+
+def change_profile(login: Login, body: ProfileBody) -> Account:
+    """Takes the password and, for another email while an authenticator app is on, a code: a new password that is mailed
+    there may remove the app. This browser stays familiar with another email. Raises WrongCredentials, WrongCode,
+    EmailTaken.
+    """
+    person = confirm_password(login, body.password)
+    if email_key(body.email or person.email) != email_key(person.email):
+        current()[SecondFactorServices].second_factors.require_code(login, body.code)
+    account = current()[AccountServices].profile.change(person, body.name, body.email)
+    if account.email != person.email:
+        mark = current()[AccountServices].credentials.browser_mark(account.email)
+        rate_limits.remember_login(email_key(account.email), mark)
+    return account
+
+
+def confirm(login: Login, body: ProofBody) -> None:
+    """The password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials, WrongCode."""
+    confirm_password(login, body.required_password())
+    current()[SecondFactorServices].second_factors.require_code(login, body.code)
+
+
+def confirm_password(login: Login, password: str) -> Person:
+    """Before a change that a stolen session must not make. Raises WrongCredentials."""
+    key, accounts = email_key(login.account.email), current()[AccountServices]
+    with rate_limits.counted_login(key, accounts.login_failures.unlocked_ms), _attempt(key, PASSWORD):
+        return accounts.credentials.verify_password(login, password, rate_limits.client(is_familiar=True))
+
+
+def _familiar_attempt(key: str, email: str) -> Attempt | None:
+    """An attempt from a familiar browser, which others' attempts do not limit, not even those from its address. None
+    if the browser is not familiar, or has used up what it is allowed: then it is treated like a new one.
+    """
+    browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
+    if not rate_limits.is_familiar(key, browser_mark) or not rate_limits.count_familiar(key):
+        return None
+    with suppress(TooManyRequests):
+        return _attempt(key, FAMILIAR)
+    return None
+
+
+def _attempt(key: str, purpose: str) -> Attempt:
+    accounts, client = current()[AccountServices], rate_limits.client(is_familiar=purpose != LOGIN)
+    accounts.credentials.require_room(client)  # first, since it costs nothing
+    return accounts.login_failures.begin(key, rate_limits.guess_key(), purpose)
+
+
+def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
+    accounts, client = current()[AccountServices], rate_limits.client(attempt.purpose == FAMILIAR)
+    user_agent, cookie = request.user_agent.string, _remembered_cookie()
+    with attempt:
+        found = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
+    return _welcome(found, body.visitorId) if isinstance(found, Grant) else found
+
+
+def _welcome(grant: Grant, visitor_id: str | None) -> Grant:
+    """After the last step of a login."""
+    rate_limits.remember_login(email_key(grant.login.account.email), grant.browser_mark)
+    if visitor_id is not None:
+        account_id = grant.login.account.id
+        current().signals.visitor_identified.send(account_id, visitor_id=visitor_id, environ=request.environ)
+    return grant
+
+
+def _begin() -> None:
+    rate_limits.count_second_step()
+    tokens.record_request_place()
+
+
+def _browser() -> LoginBrowser:
+    return LoginBrowser(request.user_agent.string, _is_familiar)
+
+
+def _is_familiar(person: Person) -> bool:
+    return rate_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
+
+
+def _remembered_cookie() -> str:
+    return cookies.get(REMEMBERED_COOKIE) if current()[NetworkServices].origins.trusts(request) else ""
+
+
+def _remember(value: str) -> None:
+    @after_this_request
+    def remember(response: Response) -> Response:
+        cookies.put(response, REMEMBERED_COOKIE, value, REMEMBERED_S)
+        return response
