@@ -16,7 +16,6 @@ from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations.annotations import Annotations
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.engine.readers import AnswerReader
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.people.conversions import Conversions
 from koyjabo.reports.people.reports import Reports, Visitors
@@ -60,15 +59,15 @@ def trait_parser(base: Base) -> TraitParser:
 def build(base: Base) -> ReportServices:
     settings, database, clock = base.settings, base.database, base.clock
     parser, presence, file = trait_parser(base), base.services[PresenceServices], file_of(settings.database_url)
-    reader, space = AnswerReader(database, clock, parser), FreeSpace(file.parent if file else None)
+    space = FreeSpace(file.parent if file else None)
 
     def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
         return (presence.active_peak if scope == SITE else presence.peaks).unwritten(scope)
 
-    reports = Insights(database, clock, reader, unwritten_peaks)
+    reports = Insights(database, clock, parser, unwritten_peaks)
     return ReportServices(
         reports=reports,
-        shared_reports=Insights(database, clock, reader.in_turns(), unwritten_peaks),
+        shared_reports=reports.in_turns(),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
         annotations=Annotations(database, clock),
         conversions=Conversions(database),

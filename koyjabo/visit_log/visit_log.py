@@ -18,8 +18,8 @@ from koyjabo.counting.queries import ids_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import LONGEST_SEARCH
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.people import timeline_queries
-from koyjabo.reports.people.timeline_queries import Visited
+from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine.ledger_queries import Visited
 from koyjabo.reports.traits.parser import TraitParser
 from koyjabo.visit_log import file_format, frequent_queries, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
@@ -155,7 +155,7 @@ class VisitLog:
         account.require_site_admin()
         (first, last), community_id = _validated(which)
         scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
-        found = self._database.report(timeline_queries.by_day, scope, *days)
+        found = self._database.report(ledger_queries.visits_by_day, scope, *days)
         self._record_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.reports.api import community_reports, events, insights, shared, shares  # noqa: F401  (they add their routes)
+from koyjabo.reports.api import community_reports, events, insights, shares  # noqa: F401  (they add their routes)

@@ -1,8 +1,13 @@
-"""The routes of reports: of the site, for its admins and viewers, and of a community, for its moderators."""
+"""The routes of reports: of the site, for its admins and viewers; of a community, for its moderators; and by share
+links, whose filters hold beside those of the request.
+"""
 
 from __future__ import annotations
 
-from flask import Response
+from collections.abc import Callable
+from typing import NamedTuple
+
+from flask import Response, request
 
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
@@ -12,7 +17,10 @@ from koyjabo.reports.api.answers import BreakdownAnswer, HoursAnswer, PeriodAnsw
 from koyjabo.reports.api.report_calls import FURTHEST, respond
 from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.query.dimensions import DIMENSIONS
-from koyjabo.reports.query.ranges import COMPARISONS, RANGES
+from koyjabo.reports.query.ranges import COMPARISONS, DEFAULT, RANGES
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.sharing import shares
+from koyjabo.reports.ui import share_password
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
@@ -28,6 +36,12 @@ REFUSED: dict[int, Answer] = {
 }
 OF_SITE: dict[int, Answer] = {**LOGGED_IN, 403: "for admins and viewers of the site", **REFUSED}
 OF_COMMUNITY: dict[int, Answer] = {**INSIDE, **REFUSED}
+OF_LINK: dict[int, Answer] = {
+    401: "the link has a password, which this browser has not entered on its page yet",
+    404: "the link is not valid, or not any more",
+    **REFUSED,
+    503: f"{REFUSED[503]}, or many people read by links",
+}
 
 RANGE = {
     "range": f"{', '.join(RANGES)}; default 30d",
@@ -48,111 +62,101 @@ BY = {
 IF_NONE_MATCH = {"If-None-Match": "an ETag from an earlier answer"}
 
 
-def _site() -> Scope:
+class Described(NamedTuple):
+    """What the API's description says of one of REPORTS, wherever it is asked for."""
+
+    summary: str
+    answer: Answer
+    query: dict[str, str]
+    more: str = ""
+
+
+KINDS = {
+    "summary": Described("Figures of a range", Table(SummaryAnswer), COMPARE),
+    "timeline": Described(
+        "Figures by hour, day, week or month",
+        Table(ListOf(PeriodAnswer)),
+        GRANULARITY,
+        " Every period of the range, the running one last.",
+    ),
+    "breakdown": Described(
+        "Figures by value of a dimension", Table(BreakdownAnswer), BY, " Those with the most visits first."
+    ),
+    "hours": Described("Visits by weekday and hour", Table(HoursAnswer), {}),
+}
+
+
+class Place(NamedTuple):
+    """Where reports are asked for: `path` and `endpoint` with the name of the report at the end of each."""
+
+    path: str
+    endpoint: str
+    about: str
+    whom: str
+    refused: dict[int, Answer]
+    filters: dict[str, str]
+    ask: Callable[..., Response]  # is given the name of the report, and the arguments of the path
+    secured: bool = True
+
+
+def _of_site(name: str) -> Response:
     account = tokens.require().account
     account.require_site_viewer()
     rate_limits.count_report(account.id)
-    return SITE
+    return respond(name, SITE)
 
 
-def _community(community_id: str) -> Scope:
+def _of_community(name: str, community_id: str) -> Response:
     account = tokens.require().account
     rate_limits.count_report(account.id)
     current()[CommunityServices].directory.require(account, community_id, MODERATOR)
-    return Scope(uuid_of(community_id) or community_id)
+    return respond(name, Scope(uuid_of(community_id) or community_id))
 
 
-@bp.get("/reports/summary")
-@describe(
-    "Figures of a range",
-    {200: Table(SummaryAnswer), **OF_SITE},
-    headers=IF_NONE_MATCH,
-    query=RANGE | COMPARE | FILTERS,
+def _by_link(name: str, token: str) -> Response:
+    rate_limits.count_shared_report()
+    links = current()[ReportServices].shares
+    link = links.open(token)
+    share_password.require(link)
+    shares.check(request.args.items(multi=True))
+    own = shares.scope_of(link), links.filters(link), link.range or DEFAULT
+    return respond(name, *own, current()[ReportServices].shared_reports)
+
+
+PLACES = (
+    Place("/reports/", "report_", "", "For admins and viewers of the site.", OF_SITE, FILTERS, _of_site),
+    Place(
+        "/communities/<community_id>/reports/",
+        "community_report_",
+        ", of a community",
+        "For moderators.",
+        OF_COMMUNITY,
+        OF_A_COMMUNITY,
+        _of_community,
+    ),
+    Place(
+        "/shares/<token>/reports/",
+        "shared_",
+        ", by a share link",
+        "For everyone who has the link.",
+        OF_LINK,
+        FILTERS,
+        _by_link,
+        secured=False,
+    ),
 )
-def report_summary() -> Response:
-    """For admins and viewers of the site."""
-    return respond("summary", _site())
 
 
-@bp.get("/reports/timeline")
-@describe(
-    "Figures by hour, day, week or month",
-    {200: Table(ListOf(PeriodAnswer)), **OF_SITE},
-    headers=IF_NONE_MATCH,
-    query=RANGE | GRANULARITY | FILTERS,
-)
-def report_timeline() -> Response:
-    """For admins and viewers of the site. Every period of the range, the running one last."""
-    return respond("timeline", _site())
+def _add(place: Place, name: str, kind: Described) -> None:
+    def view(**where: str) -> Response:
+        return place.ask(name, **where)
+
+    view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
+    answers, query = {200: kind.answer, **place.refused}, RANGE | kind.query | place.filters
+    described = describe(f"{kind.summary}{place.about}", answers, None, IF_NONE_MATCH, query, place.secured)
+    bp.get(f"{place.path}{name}")(described(view))
 
 
-@bp.get("/reports/breakdown")
-@describe(
-    "Figures by value of a dimension",
-    {200: Table(BreakdownAnswer), **OF_SITE},
-    headers=IF_NONE_MATCH,
-    query=RANGE | BY | FILTERS,
-)
-def report_breakdown() -> Response:
-    """For admins and viewers of the site. Those with the most visits first."""
-    return respond("breakdown", _site())
-
-
-@bp.get("/reports/hours")
-@describe(
-    "Visits by weekday and hour",
-    {200: Table(HoursAnswer), **OF_SITE},
-    headers=IF_NONE_MATCH,
-    query=RANGE | FILTERS,
-)
-def report_hours() -> Response:
-    """For admins and viewers of the site."""
-    return respond("hours", _site())
-
-
-@bp.get("/communities/<community_id>/reports/summary")
-@describe(
-    "Figures of a range, of a community",
-    {200: Table(SummaryAnswer), **OF_COMMUNITY},
-    headers=IF_NONE_MATCH,
-    query=RANGE | COMPARE | OF_A_COMMUNITY,
-)
-def community_report_summary(community_id: str) -> Response:
-    """For moderators."""
-    return respond("summary", _community(community_id))
-
-
-@bp.get("/communities/<community_id>/reports/timeline")
-@describe(
-    "Figures by hour, day, week or month, of a community",
-    {200: Table(ListOf(PeriodAnswer)), **OF_COMMUNITY},
-    headers=IF_NONE_MATCH,
-    query=RANGE | GRANULARITY | OF_A_COMMUNITY,
-)
-def community_report_timeline(community_id: str) -> Response:
-    """For moderators. Every period of the range, the running one last."""
-    return respond("timeline", _community(community_id))
-
-
-@bp.get("/communities/<community_id>/reports/breakdown")
-@describe(
-    "Figures by value of a dimension, of a community",
-    {200: Table(BreakdownAnswer), **OF_COMMUNITY},
-    headers=IF_NONE_MATCH,
-    query=RANGE | BY | OF_A_COMMUNITY,
-)
-def community_report_breakdown(community_id: str) -> Response:
-    """For moderators. Those with the most visits first."""
-    return respond("breakdown", _community(community_id))
-
-
-@bp.get("/communities/<community_id>/reports/hours")
-@describe(
-    "Visits by weekday and hour, of a community",
-    {200: Table(HoursAnswer), **OF_COMMUNITY},
-    headers=IF_NONE_MATCH,
-    query=RANGE | OF_A_COMMUNITY,
-)
-def community_report_hours(community_id: str) -> Response:
-    """For moderators."""
-    return respond("hours", _community(community_id))
+for each in PLACES:
+    for kind_name, kind in KINDS.items():
+        _add(each, kind_name, kind)

@@ -1,9 +1,11 @@
-"""Page views and events of a question with filters, from the rows of events and of their visits."""
+"""Page views and events, the second measure of a question: what both of their sources promise, and the source for
+questions with filters, the rows of events and of their visits.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -17,13 +19,12 @@ from koyjabo.counting.id_range_queries import id_range
 from koyjabo.database.id_order import ids_between
 from koyjabo.models import SITE, Event, Visit, VisitFact
 from koyjabo.reports.engine.condition_queries import EVENTS, Column, conditions, counts, event_value
-from koyjabo.reports.engine.event_counts import VALUE, EventCounts
 from koyjabo.reports.engine.groups import VISITOR_KIND
 from koyjabo.reports.engine.unprojected_queries import HappenedEvent
-from koyjabo.reports.events.event_plan import VIEWED_PAGE
+from koyjabo.reports.events.event_plan import EVENT, VIEWED_PAGE
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.periods import DAY
+from koyjabo.reports.query.periods import DAY, HOUR, period_of
 from koyjabo.reports.query.ranges import MARGIN
 from koyjabo.reports.query.report_query import Filters, Question, Value
 
@@ -33,8 +34,51 @@ if TYPE_CHECKING:
 HAPPENED = EVENTS.alias("happened")
 """Beside the events by which visits are filtered."""
 
+VALUE = "value"
+"""A key beside DAY and HOUR."""
+
 Moment = tuple[str, int, bool]
 """(day, start of the hour, whether it is a page view)"""
+
+
+class EventCounts:
+    """Of one question. Events count on their own day, with the visits to which they belong."""
+
+    def by(self, dimension: str, key: str) -> Counter[Any]:
+        """How many events that the dimension counts there were, by DAY, by the start of the hour in s (page views
+        alone), or by VALUE, without those of `other`.
+        """
+        raise NotImplementedError
+
+    def other(self, dimension: str) -> int:
+        """How many have a value that is not known any more."""
+        return 0
+
+    def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
+        """Those of the values whose counts lack nothing."""
+        return set(values)
+
+    def unknown_hours(self) -> set[int]:
+        """The beginnings of hours, s, of which it is not known how many events there were."""
+        return set()
+
+    def totals(self) -> tuple[int | None, int | None]:
+        """Page views that are events, and other events; None if they are not known."""
+        if self.unknown_hours():
+            return None, None
+        views, events = (sum(self.by(dimension, DAY).values()) for dimension in (VIEWED_PAGE, EVENT))
+        return views, events
+
+    def views(self, granularity: str, clock: Clock) -> tuple[Counter[str], set[str]]:
+        """Page views that are events, by the name of the period, and the periods of which they are not known."""
+        unknown = self.unknown_hours()
+        if granularity == HOUR:
+            by_hour = self.by(VIEWED_PAGE, HOUR).items()
+            return Counter({clock.local(hour_s): count for hour_s, count in by_hour}), set(map(clock.local, unknown))
+        found: Counter[str] = Counter()
+        for day, count in self.by(VIEWED_PAGE, DAY).items():
+            found[period_of(day, granularity)] += count
+        return found, {period_of(clock.local(hour_s)[:10], granularity) for hour_s in unknown}
 
 
 class EventRows(EventCounts):

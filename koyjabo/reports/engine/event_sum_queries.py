@@ -15,8 +15,7 @@ from koyjabo.core.clock import shifted
 from koyjabo.database.id_order import DISORDER_MS, last_before
 from koyjabo.models import SITE, Event, EventSum
 from koyjabo.reports.engine.condition_queries import EVENTS, Column, counts, event_value
-from koyjabo.reports.engine.event_counts import EventCounts
-from koyjabo.reports.engine.event_row_queries import event_ids
+from koyjabo.reports.engine.event_row_queries import EventCounts, event_ids
 from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, REST, VIEWED_PAGE, property_of
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR

@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from copy import copy
 from functools import partial
 from typing import Any
 
 from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import InvalidInput
+from koyjabo.core.errors import InvalidInput, TooBusy
+from koyjabo.core.i18n import N_
+from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
-from koyjabo.reports.engine.readers import AnswerReader
+from koyjabo.reports.engine.cached_queries import answer_all
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
+    dimensions,
 )
+from koyjabo.reports.engine.snapshot_queries import Caches, NeedsScan
 from koyjabo.reports.query import labels
+from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
 from koyjabo.reports.query.ranges import DEFAULT, PREVIOUS, YEAR, compared
 from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.traits.parser import TraitParser
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 
 __all__ = ["DAY", "GRANULARITIES", "HOUR", "MONTH", "MOST_PERIODS", "PREVIOUS", "WEEK", "YEAR", "Insights"]
+
+PATIENCE_S = 10.0
+"""How long a reader of a share link waits for its turn."""
+
+MANY_READERS = N_("Many people are reading shared reports right now. Please try again shortly.")
 
 
 class Insights:
@@ -37,12 +51,21 @@ class Insights:
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, reader: AnswerReader, unwritten_peaks: UnwrittenPeaks
+        self, database: DatabaseExecutor, clock: Clock, parser: TraitParser, unwritten_peaks: UnwrittenPeaks
     ) -> None:
         self._database = database
         self._clock = clock
-        self._reader = reader
         self._unwritten_peaks = unwritten_peaks
+        self._reporting, self._scanning = (Caches.new(parser, may_scan) for may_scan in (False, True))
+        self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def in_turns(self) -> Insights:
+        """The same, with what it keeps, for readers of share links: one page or call at a time, so that a published
+        link delays the panel by one of these at most. It also raises TooBusy, after PATIENCE_S.
+        """
+        found, lock = copy(self), threading.Lock()
+        found._turn = lambda: _held(lock)
+        return found
 
     def asked(
         self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
@@ -60,7 +83,8 @@ class Insights:
         """
         for request in requests:
             self._check(request)
-        answers = self._reader.answers(requests)
+        with self._turn():
+            answers = self._answers(requests)
         return [self._finished(*each, language) for each in zip(requests, answers, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
@@ -111,6 +135,16 @@ class Insights:
             known.append(stored)
         return max(known, default=None)
 
+    def _answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
+        """On the thread for scans if stored sums cannot answer all."""
+        names = {name for request in requests for name in dimensions(request)}
+        if not any(request.question.filters for request in requests) and not any(map(has_many, names)):
+            try:
+                return self._database.report(answer_all, self._clock, self._reporting, requests)
+            except NeedsScan:
+                pass
+        return self._database.scan(answer_all, self._clock, self._scanning, requests)
+
     def _check(self, request: ReportRequest) -> None:
         """Raises InvalidInput."""
         if isinstance(request, TimelineRequest):
@@ -132,3 +166,15 @@ class Insights:
     def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
         """Names of communities by id, if these are the values."""
         return self._database.read(ledger_queries.community_names, values) if dimension == COMMUNITY and values else {}
+
+
+@contextmanager
+def _held(lock: threading.Lock) -> Iterator[None]:
+    """Raises TooBusy."""
+    with out_of_turn():
+        if not lock.acquire(timeout=PATIENCE_S):
+            raise TooBusy(MANY_READERS)
+        try:
+            yield
+        finally:
+            lock.release()

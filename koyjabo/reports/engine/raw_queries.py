@@ -11,6 +11,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import aliased
 
 from koyjabo.models import DailyVisits, InsightSum
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
 from koyjabo.reports.engine.fact_queries import Facts
 from koyjabo.reports.engine.groups import EVERYTHING, Group, Groups, merged_by, named, total
 from koyjabo.reports.engine.unprojected_queries import first_visit
@@ -19,7 +20,6 @@ from koyjabo.reports.projection.encoding import ALL, OTHER, TOTAL, encoded
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of
-from koyjabo.reports.query.reasons import FOLDED, FOLDED_VALUE
 from koyjabo.reports.query.report_query import Question, Value
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from koyjabo.core.clock import Clock
-from koyjabo.reports.engine.answers import Breakdown, Figures, Hours, Period, Summary
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Figures, Hours, Period, Summary
 from koyjabo.reports.engine.breakdowns import breakdown
 from koyjabo.reports.engine.groups import EVERYTHING, NO_VISITS, WEEKDAY, minus
 from koyjabo.reports.engine.groups import total as sum_of
@@ -16,7 +16,6 @@ from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.events.event_plan import VIEWED_PAGE
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.periods import periods, running
-from koyjabo.reports.query.reasons import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.query.report_query import Question
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from koyjabo.core.clock import shifted
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.models import SITE
-from koyjabo.reports.engine import stored_queries
+from koyjabo.reports.engine import ledger_queries, stored_queries
 from koyjabo.reports.engine.groups import (
     EVERYTHING,
     NO_VISITS,
@@ -28,6 +28,7 @@ from koyjabo.reports.engine.groups import (
     named,
     union,
 )
+from koyjabo.reports.engine.ledger_queries import Visited
 from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
 from koyjabo.reports.projection.additions import Addition
 from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR
@@ -218,13 +219,13 @@ class _Range:
         return frozenset(day for day, (visits, _) in self._days.items() if found.get(day, 0) != visits)
 
     @cached_property
-    def _days(self) -> dict[str, stored_queries.Counts]:
+    def _days(self) -> dict[str, Visited]:
         scope, first, last = self.question.scope, self.question.first, self.question.last
-        return stored_queries.visits_by_day(self.snapshot.session, scope, first, last)
+        return ledger_queries.visits_by_day(self.snapshot.session, scope, first, last)
 
     @cached_property
-    def _hours(self) -> dict[int, stored_queries.Counts]:
-        return stored_queries.visits_by_hour(self.snapshot.session, self.question.scope, *self._hours_s)
+    def _hours(self) -> dict[int, Visited]:
+        return ledger_queries.visits_by_hour(self.snapshot.session, self.question.scope, *self._hours_s)
 
     @cached_property
     def _stored_days(self) -> dict[str, stored_queries.NumbersRow]:
@@ -284,7 +285,7 @@ def _number(visit: Parsed) -> int:
 
 
 def _group(
-    counts: stored_queries.Counts,
+    counts: Visited,
     row: stored_queries.NumbersRow | None,
     addition: Addition | None,
     people: People,

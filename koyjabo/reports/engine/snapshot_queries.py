@@ -12,8 +12,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import Clock, Days
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.event_counts import EventCounts
-from koyjabo.reports.engine.event_row_queries import EventRows
+from koyjabo.reports.engine.event_row_queries import EventCounts, EventRows
 from koyjabo.reports.engine.event_sum_queries import EventSums
 from koyjabo.reports.engine.groups import EVERYTHING, Group, Groups
 from koyjabo.reports.engine.raw_queries import Raw

@@ -1,4 +1,4 @@
-"""Reads what is stored of scopes by period: visits of the ledger's rollups, and rows of `insight_sums`."""
+"""Reads rows of `insight_sums`: of periods, and of values over several days."""
 
 from __future__ import annotations
 
@@ -11,16 +11,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import shifted
-from koyjabo.models import DailyVisits, HourlyVisits, InsightSum, Scope
+from koyjabo.models import InsightSum, Scope
 from koyjabo.reports.engine.groups import Group, People, merged_by, union
 from koyjabo.reports.projection.encoding import OTHER, TOTAL
 from koyjabo.reports.projection.folding_queries import folded_before
 from koyjabo.reports.projection.people import is_rest, unpacked
 
 COLUMNS = (InsightSum.visits, InsightSum.new_visitors, InsightSum.count)
-
-Counts = tuple[int, int]
-"""(visits, new visitors)"""
 
 
 class NumbersRow(Protocol):
@@ -30,21 +27,6 @@ class NumbersRow(Protocol):
     visits: int
     count: int
     visitors: int | None
-
-
-def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Counts]:
-    """From the rollups that each visit's own transaction updates; they have folded visits, too."""
-    return _counts(session, DailyVisits, DailyVisits.day, scope, first, last)
-
-
-def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Counts]:
-    """By the beginning of the hour, s; of hours that begin from `first_s` to `last_s`."""
-    return _counts(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
-
-
-def _counts(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Counts]:
-    wanted = select(key, table.visits, table.new_visitors).where(table.scope == scope, key.between(first, last))
-    return {key: (visits, new_visitors) for key, visits, new_visitors in session.execute(wanted)}
 
 
 def numbers(session: Session, scope: Scope, dimension: str, first: str, last: str) -> dict[str, NumbersRow]:

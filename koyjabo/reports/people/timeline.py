@@ -7,8 +7,8 @@ from typing import NamedTuple
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.people import timeline_queries
-from koyjabo.reports.people.timeline_queries import Visited
+from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine.ledger_queries import Visited
 
 __all__ = ["History", "Period", "Visited"]
 
@@ -34,12 +34,12 @@ class History:
         """The last 24 hours, also those without visits."""
         now_s, today = self._clock.now_ms() // 1000, self._clock.today()
         hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
-        found = self._database.read(timeline_queries.by_hour, scope, hours[0], hours[-1])
+        found = self._database.read(ledger_queries.visits_by_hour, scope, hours[0], hours[-1])
         return [Period(self._clock.local(hour_s), found.get(hour_s, Visited())) for hour_s in hours]
 
     def last_days(self, scope: Scope = SITE) -> list[Period]:
         """The last 30 days, also those without visits."""
         today = self._clock.today()
         days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
-        found = self._database.read(timeline_queries.by_day, scope, days[0], days[-1])
+        found = self._database.read(ledger_queries.visits_by_day, scope, days[0], days[-1])
         return [Period(day, found.get(day, Visited())) for day in days]

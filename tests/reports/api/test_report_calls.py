@@ -250,6 +250,7 @@ def test_every_dimension_filters(ask):
         assert (nothing.json["visits"], nothing.json["peak_active"]) == (0, None), name
         assert ask(f"/api/reports/summary?{name}=!x!").json["visits"] == 4, name
     assert ask("/api/reports/summary?page=/&page=/fares").json["visits"] == 3
+    assert ask("/api/reports/summary?referrer=!https://www.google.com/search").json["visits"] == 3
 
 
 def test_reports_wait_until_the_visits_of_before_are_counted(ask, monkeypatch):

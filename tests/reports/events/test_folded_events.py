@@ -15,9 +15,9 @@ from support.sites.full_site import bring
 
 from koyjabo.core.extensions import db
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.engine.insights import DAY, HOUR
 from koyjabo.reports.events import event_fold_queries, event_queries
-from koyjabo.reports.query.reasons import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 

@@ -17,9 +17,9 @@ from support.sites.full_site import bring, rebuild
 from koyjabo.core.errors import NotYetForgotten
 from koyjabo.database import throttle
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
 from koyjabo.reports.projection import clearing_queries, folding_queries, recount_queries
 from koyjabo.reports.projection.clearing_queries import BEGINNING
-from koyjabo.reports.query.reasons import FOLDED, FOLDED_VALUE
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 

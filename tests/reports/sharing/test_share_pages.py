@@ -15,7 +15,7 @@ from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
 
 from koyjabo.accounts.login_throttle import LOGIN, PLANS
-from koyjabo.reports.engine import readers
+from koyjabo.reports.engine import insights
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.sharing.passes import PASS_S
 
@@ -178,7 +178,7 @@ def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, b
         return report(*args)
 
     monkeypatch.setattr(database, "report", slow)
-    monkeypatch.setattr(readers, "PATIENCE_S", 0)
+    monkeypatch.setattr(insights, "PATIENCE_S", 0)
     with ThreadPoolExecutor(1) as visitor:
         try:
             first = visitor.submit(shared, site, token)

@@ -21,7 +21,7 @@ from support.servers.changed_server import changed_server
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.core.runtime import ThreadRuntime, await_turn
 from koyjabo.counting.pulse import Moment, Pulse
-from koyjabo.reports.engine import readers
+from koyjabo.reports.engine import insights
 from koyjabo.reports.people.reports import Reports
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.process import turns
@@ -171,7 +171,7 @@ def verify_a_password(wait) -> None:
 
 
 def read_a_shared_report(wait) -> None:
-    with readers._held(Lock()):
+    with insights._held(Lock()):
         wait()
 
 
