@@ -107,7 +107,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, presence.members.refresh, presence.peaks.refresh)
     every(TICK_S, presence.active_peak.measure)
     every(active_peak.WRITE_S, presence.active_peak.write)
-    every(TICK_S, communities.rooms.tick)
+    every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, maintenance.weekly_report.tick, counting.anonymity.sweep

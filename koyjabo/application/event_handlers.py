@@ -37,7 +37,7 @@ def connect(services: Services) -> None:
 
     signals.online_changed.connect(handlers.record_peak, weak=False)
     signals.online_changed.connect(handlers.record_arrivals, weak=False)
-    signals.online_changed.connect(communities.rooms.count_changed, weak=False)
+    signals.online_changed.connect(communities.room_updates.count_changed, weak=False)
 
     signals.access_revoked.connect(communities.revocation.publish, weak=False)
     signals.access_revoked.connect(live_panel.user_changed, weak=False)
@@ -74,7 +74,7 @@ class Handlers:
         self._live_panel = services[VisitLogServices].live_panel
 
     def publish_site_stats(self, scope: Scope) -> None:
-        self._communities.stats_rooms.changed(self._visits.site)
+        self._communities.room_updates.stats_changed(self._visits.site)
 
     def resend(self, _: object) -> None:
         for call in self._presence.resend:

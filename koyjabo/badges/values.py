@@ -83,5 +83,5 @@ def read(services: Services, value: str, community: str) -> Number:
 
 def _online(services: Services, community: str) -> Number:
     scope = Scope(services[CommunityServices].directory.with_public_count(community).id)
-    (count,) = services[CommunityServices].rooms.online(scope)
+    (count,) = services[CommunityServices].people.online(scope)
     return Number(count, services[CountingServices].visits.site.snapshot.epoch, 0)

@@ -12,12 +12,14 @@ from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader
+from koyjabo.communities.live.member_room import MemberRoom
 from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
-from koyjabo.communities.live.stats_rooms import StatsRooms
+from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.live.time_spent import TimeSpent
 from koyjabo.communities.permissions import Permissions
+from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import Outbox
@@ -32,46 +34,49 @@ class CommunityServices:
     permissions: Permissions
     participants: Participants
     rooms: CommunityRooms
+    room_updates: RoomUpdates
     dashboards: Dashboards
     people: OnlinePeople
-    stats_rooms: StatsRooms
     time_spent: TimeSpent
     revocation: Revocation
 
 
 def build(base: Base) -> CommunityServices:
+    """Also lets every counted visit update the rooms."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
-    visits, realtime = services[CountingServices].visits, services[RealtimeServices]
-    rooms, members = realtime.rooms, services[PresenceServices].members
-    dashboards, participants = Dashboards(rooms, _leader(base), clock), Participants()
+    visits, members = services[CountingServices].visits, services[PresenceServices].members
+    realtime, time_spent = services[RealtimeServices], TimeSpent(database, runtime, clock)
+    dashboards, participants = Dashboards(realtime.rooms, _leader(base), clock), Participants()
     permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
-    attendance_log = AttendanceLog(base.signals.members_attended.send, runtime, clock)
-    time_spent, stats_rooms = TimeSpent(database, runtime, clock), StatsRooms(rooms, dashboards)
-    community_rooms = CommunityRooms(
-        rooms,
-        members,
-        visits,
-        dashboards,
-        attendance_log,
-        time_spent,
-        participants,
-        permissions,
-        clock,
-        partial(milestone_news, base),
-    )
-    visits.on_change = stats_rooms.changed
+    people = _people(base, time_spent)
+    member_room = partial(_member_room, base)
+    rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, member_room)
+    updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
+    visits.on_change = updates.stats_changed
     return CommunityServices(
         directory=Communities(database, clock, base.signals.access_revoked.send),
         invitations=Invitations(database, clock, services[Outbox], LinkTokens(base.settings.secret_key)),
         permissions=permissions,
         participants=participants,
-        rooms=community_rooms,
+        rooms=rooms,
+        room_updates=updates,
         dashboards=dashboards,
-        people=OnlinePeople(members.people, services[AccountServices].credentials.names),
-        stats_rooms=stats_rooms,
+        people=people,
         time_spent=time_spent,
-        revocation=Revocation(participants, permissions, realtime.bus, runtime, clock, community_rooms.leave),
+        revocation=Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave),
     )
+
+
+def _people(base: Base, time_spent: TimeSpent) -> OnlinePeople:
+    services = base.services
+    members, visits = services[PresenceServices].members, services[CountingServices].visits
+    attendance_log = AttendanceLog(base.signals.members_attended.send, base.runtime, base.clock)
+    return OnlinePeople(members, visits, attendance_log, time_spent, services[AccountServices].credentials.names)
+
+
+def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:
+    members = base.services[PresenceServices].members
+    return MemberRoom(live_stats, members, base.clock, milestone_news(base, live_stats))
 
 
 def _leader(base: Base) -> DashboardLeader:

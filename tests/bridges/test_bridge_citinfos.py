@@ -275,7 +275,7 @@ def test_activity_makes_a_visitor_of_the_day_who_is_not_online(site, cast):
         cast.call("member", "POST", path, each).json["activity_type"] for each in (None, {"activity_type": None})
     ] == ["general"] * 2
     assert_error(cast.call("member", "POST", path, {"activity_type": 7}), 400, "invalid_input", "activity_type")
-    site.services[CommunityServices].rooms.tick()
+    site.services[CommunityServices].people.tick()
     wanted = before["authenticated_visitors"] + 1
 
     def is_visitor() -> bool:

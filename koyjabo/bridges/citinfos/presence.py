@@ -93,7 +93,7 @@ def track_activity(community_id: str) -> Response:
     """For members. To be online takes an open socket."""
     account, body = tokens.require().account, ActivityBody.of(request)
     where = Scope(current()[CommunityServices].directory.get(account, community_id).community.id)
-    current()[CommunityServices].rooms.attend(where, account.id)
+    current()[CommunityServices].people.attend(where, account.id)
     return answer(
         CitinfosActivity(
             success=True,
@@ -113,8 +113,8 @@ def communities_status() -> Response:
     services = current()[CommunityServices]
     found = services.directory.own(account, 0, MOST_COMMUNITIES).items
     ids = [each.community.id for each in found]
-    sizes, here = services.directory.sizes(ids), services.rooms.online_in(account.id, ids)
-    counts = services.rooms.online(*ids)
+    sizes, here = services.directory.sizes(ids), services.people.online_in(account.id, ids)
+    counts = services.people.online(*ids)
     listed = [
         _status(each, count, Scope(each.community.id) in here, sizes.get(each.community.id, 0))
         for each, count in zip(found, counts, strict=True)
@@ -123,7 +123,7 @@ def communities_status() -> Response:
 
 
 def online(where: Scope) -> int:
-    (count,) = current()[CommunityServices].rooms.online(where)
+    (count,) = current()[CommunityServices].people.online(where)
     return count
 
 

@@ -90,7 +90,7 @@ def show(
         "admin/community",
         422 if form else problem.status,
         found=found,
-        online=None if found.archived_ms else next(iter(current()[CommunityServices].rooms.online(found.community.id))),
+        online=None if found.archived_ms else online_people.online([found.community.id])[found.community.id],
         form=form or community_forms.present(found.community),
         invitation=problem.form,
         refused=problem.refused,

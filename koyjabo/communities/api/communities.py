@@ -25,7 +25,7 @@ def community_answer(access: CommunityAccess) -> CommunityAnswer:
 
 def community_answers(found: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
     """With the number of people online."""
-    online = current()[CommunityServices].rooms.online(*(access.community.id for access in found))
+    online = current()[CommunityServices].people.online(*(access.community.id for access in found))
     return map(CommunityAnswer.of, found, online)
 
 

@@ -65,7 +65,7 @@ def realtime(community_id: str) -> Response:
     """People with an open socket in the community, each once. For members, and for everybody if `public_count` is
     true."""
     scope, services = _entered_to_count(community_id), current()
-    (online,) = services[CommunityServices].rooms.online(scope)
+    (online,) = services[CommunityServices].people.online(scope)
     at = iso(services.clock.now_ms())
     return answer(RealtimeAnswer(community_id=scope, current_online=online, timestamp=at))
 

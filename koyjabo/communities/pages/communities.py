@@ -106,7 +106,7 @@ def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response
         return community_page.page(
             "communities/outside", at, status, problem=problem, online=shown.get(at.community.id)
         )
-    (online,) = current()[CommunityServices].rooms.online(at.scope)
+    (online,) = current()[CommunityServices].people.online(at.scope)
     values = {
         "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
         "online": online,

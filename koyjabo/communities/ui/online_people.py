@@ -8,4 +8,4 @@ from koyjabo.webkit.current import current
 
 def online(communities: list[str]) -> dict[str, int]:
     """The number of people online, by the id of the community."""
-    return dict(zip(communities, current()[CommunityServices].rooms.online(*communities), strict=True))
+    return dict(zip(communities, current()[CommunityServices].people.online(*communities), strict=True))

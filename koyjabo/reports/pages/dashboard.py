@@ -35,7 +35,7 @@ def dashboard(community_id: str) -> Response:
     scope, reports = at.scope, current()[PeopleServices].reports
     live = current()[CommunityServices].dashboards.current(scope).data
     people, _ = current()[CommunityServices].people.page(scope, 0, MOST_NAMED)
-    (online,) = current()[CommunityServices].rooms.online(scope)
+    (online,) = current()[CommunityServices].people.online(scope)
     return community_page.page(
         "reports/dashboard",
         at,

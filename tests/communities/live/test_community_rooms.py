@@ -33,7 +33,7 @@ def community(ayesha) -> str:
 
 
 def online(site: Site, community: str) -> int:
-    return site.services[CommunityServices].rooms.online(community)[0]
+    return site.services[CommunityServices].people.online(community)[0]
 
 
 def test_one_who_is_let_in_is_online_until_they_leave(site, ayesha, community):
@@ -54,10 +54,10 @@ def test_one_who_was_gone_when_the_room_would_have_let_them_in_leaves_nothing_be
 
 
 def test_right_that_is_lost_during_a_join_is_the_reason_given(site, ayesha, community, monkeypatch):
-    attendance = site.services[CommunityServices].rooms
+    communities = site.services[CommunityServices]
     problems: list = []
     seat = seat_of(site, ayesha, community, problems.append)
-    settled = attendance._members.wait_until_counted
+    settled = communities.people._members.wait_until_counted
 
     def removed(*arguments):
         site.rows("DELETE FROM memberships")
@@ -65,9 +65,9 @@ def test_right_that_is_lost_during_a_join_is_the_reason_given(site, ayesha, comm
         wait_until(lambda: problems, "they are sent away")
         return settled(*arguments)
 
-    monkeypatch.setattr(attendance._members, "wait_until_counted", removed)
+    monkeypatch.setattr(communities.people._members, "wait_until_counted", removed)
     with pytest.raises(Forbidden):
-        attendance.join(seat)
+        communities.rooms.join(seat)
     assert [type(problem) for problem in problems] == [Forbidden]
     assert online(site, community) == 0
 

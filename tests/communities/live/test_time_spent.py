@@ -137,13 +137,13 @@ def test_corrected_clock_adds_no_time(site, ayesha, metro):
 
 
 def test_it_is_written_once_a_minute_and_at_the_end(site, ayesha, metro):
-    seat, rooms = seat_of(site, ayesha, metro), site.services[CommunityServices].rooms
-    rooms.join(seat)
+    seat, communities = seat_of(site, ayesha, metro), site.services[CommunityServices]
+    communities.rooms.join(seat)
     site.time.pass_(seconds=59)
-    rooms.tick()
+    communities.people.tick()
     assert spent(site, metro) == {}
     site.time.pass_(seconds=31)
-    rooms.leave(seat)
+    communities.rooms.leave(seat)
     site.time.pass_(minutes=1)
     site.restart()
     assert spent(site, metro) == {TODAY: (1, 1.5)}

@@ -1,0 +1,44 @@
+"""Publishes what changes in the rooms of the site and its panel, and in those of communities and their dashboards."""
+
+from __future__ import annotations
+
+from koyjabo.communities.live.dashboard_room import Dashboards
+from koyjabo.communities.live.member_room import ONLINE, STATS, MemberRoom
+from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.visits import Visits
+from koyjabo.models import SITE, Scope
+from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, visitors_room
+from koyjabo.realtime.rooms import Rooms
+
+
+class RoomUpdates:
+    def __init__(self, rooms: Rooms, members: OnlineMembers, visits: Visits, dashboards: Dashboards) -> None:
+        self._rooms = rooms
+        self._members = members
+        self._visits = visits
+        self._dashboards = dashboards
+
+    def stats_changed(self, live_stats: LiveStats) -> None:
+        """The numbers of a scope have changed on this worker, which tells the others."""
+        if live_stats.scope == SITE:
+            self._rooms.changed(STATS_ROOM, live_stats.state)
+            self._rooms.refresh(PANEL_ROOM)
+        else:
+            self._rooms.changed(visitors_room(live_stats.scope), lambda: {STATS: live_stats.state()}, STATS)
+            self._dashboards.changed(live_stats.scope)
+
+    def count_changed(self, scope: Scope) -> None:
+        """Publish a changed number of people online, on this worker or another."""
+        self._rooms.changed(visitors_room(scope), lambda: {ONLINE: list(self._members.online(scope))}, ONLINE)
+        self._dashboards.changed(scope)
+
+    def tick(self) -> None:
+        """Refresh dashboards and member rooms. Call it every second."""
+        self._dashboards.tick()
+        rooms = self._rooms.with_source(MemberRoom)
+        for room, _ in rooms:
+            room.changed()
+        for _, source in rooms:
+            if not self._visits.refresh(source.live_stats):
+                break  # the database is away: each further read would take a second
