@@ -110,7 +110,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
-    upkeep = maintenance.nightly.tick, maintenance.weekly_report.tick, counting.anonymity.sweep
+    upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
     if mails.is_on:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.counting import queries
+from koyjabo.counting.queries import BEFORE
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
-from koyjabo.visit_log.live import feed_queries
-from koyjabo.visit_log.live.feed_queries import BEFORE
 
 MINUTES = 60
 MOST_SCOPES = 500
@@ -21,6 +22,12 @@ class Minute(NamedTuple):
 
     with_account: int = 0
     anonymous: int = 0
+
+
+class Column(NamedTuple):
+    minute: int  # since 1970
+    begins: str  # local time, ISO 8601
+    values: Sequence[int]  # one for each series
 
 
 class LastHour:
@@ -39,19 +46,19 @@ class LastHour:
         """
         first = now_ms // MINUTE_MS - MINUTES + 1
         after, known = self._after, self._minutes
-        if after is None or self._read_ms < first * MINUTE_MS or after > feed_queries.newest_id(session):
+        if after is None or self._read_ms < first * MINUTE_MS or after > queries.newest_id(session):
             # Nothing known is of this hour, or a backup with fewer visits was restored.
-            after, known = feed_queries.before(session, first * MINUTE_MS), {}
-        new = feed_queries.minutes(session, self._scope, after, first * MINUTE_MS)
+            after, known = queries.ids_before(session, first * MINUTE_MS), {}
+        new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
         self._after, self._read_ms = max([after, *(each.newest for each in new)]), now_ms
-        found = {minute: each for minute, each in known.items() if minute >= first}
+        minutes = {minute: visits for minute, visits in known.items() if minute >= first}
         for minute, has_account, visits, _ in sorted(new):
-            with_account, anonymous = found.get(minute, Minute())
+            with_account, anonymous = minutes.get(minute, Minute())
             added = (visits, 0) if has_account else (0, visits)
-            found[minute] = Minute(with_account + added[0], anonymous + added[1])
-        found.pop(BEFORE, None)
-        self._minutes = found  # a new object each time: readers may still have the last one
-        return found
+            minutes[minute] = Minute(with_account + added[0], anonymous + added[1])
+        minutes.pop(BEFORE, None)
+        self._minutes = minutes  # a new object each time: readers may still have the last one
+        return minutes
 
 
 class LastHours:
@@ -69,3 +76,16 @@ class LastHours:
         if len(self._hours) > MOST_SCOPES:
             self._hours.popitem(last=False)
         return self._database.read(hour.read, self._clock.now_ms())
+
+
+def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: int = 1) -> list[Column]:
+    """The columns of a chart (templates/counting/minutes.html): all of the last 60 minutes, the oldest first, of values
+    by minute as events have them.
+    """
+    last = clock.now_ms() // MINUTE_MS
+    hour = []
+    for minute in range(last - MINUTES + 1, last + 1):
+        value = minutes.get(str(minute), [0] * series)
+        values = [value] if isinstance(value, int) else value
+        hour.append(Column(minute, clock.local(minute * MINUTE_MS // 1000), values))
+    return hour

@@ -9,8 +9,7 @@ from flask import Response, abort, redirect, render_template, request
 
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visit_number import picture
-from koyjabo.counting.visit_number.picture import Texts
+from koyjabo.counting.visit_picture import Texts, draw
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, day, speaking
@@ -40,7 +39,7 @@ def visit_picture(ordinal: int) -> Response:
         return other
     both = [(_in(code, count, ordinal), _in(code, day, visit.day)) for code in LANGUAGES]
     numbers, days = zip(*both, strict=True)
-    return Response(picture.draw(Texts(numbers, days)), mimetype="image/png", headers={"Cache-Control": "no-cache"})
+    return Response(draw(Texts(numbers, days)), mimetype="image/png", headers={"Cache-Control": "no-cache"})
 
 
 def _in(language: str, write: Callable[[Any], str], value: object) -> str:

@@ -1,5 +1,5 @@
-"""Queries of counting beside the ledger: milestones, the secrets of anonymous visits, the visits of the last
-minutes, and those with an ordinal.
+"""Queries of counting beside the ledger: milestones, the secrets of anonymous visits, the visits of the last minutes
+and of the last hour, and those with an ordinal.
 """
 
 from __future__ import annotations
@@ -7,14 +7,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Engine, delete, func, select, text
+from sqlalchemy import Engine, case, delete, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import DELETED
+from koyjabo.counting.id_range_queries import id_range
 from koyjabo.counting.milestones import REACHED, key
 from koyjabo.counting.stats import base36
 from koyjabo.models import SITE, Adjustment, DaySecret, Scope, Visit, WebhookEvent
@@ -28,6 +30,13 @@ MOST_ROWS = 200_000
 """The most recent visits that are read: more than a small machine registers in one window."""
 
 
+BEFORE = 0
+"""Stands for all minutes before the wanted ones."""
+
+OF_A_COMMUNITY: Any = text("scope <> 'site'")
+"""Literally the condition of the partial index, otherwise SQLite would not use the index."""
+
+
 class ReachedMilestone(NamedTuple):
     value: int
     at_ms: int
@@ -38,6 +47,13 @@ class RecentVisit(NamedTuple):
     visitor_id: str
     place: str
     at_ms: int
+
+
+class MinuteCount(NamedTuple):
+    minute: int  # since 1970
+    has_account: bool
+    visits: int
+    newest: int  # the greatest id
 
 
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
@@ -98,6 +114,28 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
     return found[::-1]
+
+
+def newest_id(session: Session) -> int:
+    """The id of the newest visit; 0 without visits."""
+    return session.scalar(select(func.max(Visit.id))) or 0
+
+
+def ids_before(session: Session, since_ms: int) -> int:
+    """The id up to which no visit is from `since_ms` or later."""
+    return id_range(session, since_ms, None)[0]
+
+
+def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> list[MinuteCount]:
+    """The visits of a scope with an id over `after`, by minute and by whether they had an account; those from before
+    `since_ms` as the minute BEFORE. The site includes its communities.
+    """
+    minute = case((Visit.at_ms >= since_ms, Visit.at_ms // MINUTE_MS), else_=BEFORE).label("minute")
+    has_account = Visit.user_id.is_not(None).label("has_account")
+    counted = select(minute, has_account, func.count(), func.max(Visit.id)).where(Visit.id > after)
+    if scope != SITE:
+        counted = counted.where(Visit.scope == scope, OF_A_COMMUNITY)
+    return [MinuteCount._make(row) for row in session.execute(counted.group_by(minute, has_account))]
 
 
 def ids_of(session: Session, number: int | None) -> list[int]:

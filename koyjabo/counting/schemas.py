@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
-from koyjabo.counting.visit_number.visit_numbers import OwnNumbers
+from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visits import Receipt
 from koyjabo.webkit.http.responses import CONTENT, JSON, Answer, answer_or_304
 

@@ -15,7 +15,7 @@ from koyjabo.counting.pulse import Pulse
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.unsaved_visits import UnsavedVisits
-from koyjabo.counting.visit_number.visit_numbers import OwnNumbers
+from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visits import Visits
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices

@@ -14,9 +14,9 @@ from functools import partial
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
+from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.maintenance import nightly_queries
-from koyjabo.maintenance.nightly_queries import Claim
+from koyjabo.database.work_claim_queries import Claim, ClaimLost
 from koyjabo.maintenance.retention import Retention
 from koyjabo.reports.projection.folding_queries import NotProjected
 from koyjabo.visit_log import import_queries
@@ -36,10 +36,6 @@ LOOK_S = 30.0
 
 RENEW_MS = 10_000
 """The interval of renewals of the claim: a twelfth of the time after which other workers may take it."""
-
-
-class ClaimLost(Exception):
-    """This worker did not renew its claim for so long that another one has taken it."""
 
 
 class Nightly:
@@ -75,12 +71,12 @@ class Nightly:
 
     def _take(self, claim: Claim) -> bool:
         now_ms = self._clock.now_ms()
-        if not self._database.read(nightly_queries.is_free, claim, now_ms):
+        if not self._database.read(work_claim_queries.is_free, claim, now_ms):
             return False
         if self._database.read(import_queries.is_going_on):
             self._postpone(claim, IMPORTED)
             return False
-        return self._database.write(nightly_queries.take, claim, now_ms)
+        return self._database.write(work_claim_queries.take, claim, now_ms)
 
     def _postpone(self, claim: Claim, cause: str) -> None:
         """Wait until something has ended. Logged once a day, so that an import that never ends is noticed."""
@@ -108,7 +104,7 @@ class Nightly:
         self._retention.reduce_user_agents(renew)
         self._retention.sweep_values(renew)
         swept = self._retention.sweep(renew)
-        self._database.write(nightly_queries.end, claim, self._clock.now_ms())
+        self._database.write(work_claim_queries.end, claim, self._clock.now_ms())
         self._done_for = claim.day
         log.info(
             "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
@@ -124,7 +120,7 @@ class Nightly:
             if self._clock.elapsed_ms() - renewed_ms < RENEW_MS:
                 return
             renewed_ms = self._clock.elapsed_ms()
-            if not self._database.write(nightly_queries.renew, claim, self._clock.now_ms()):
+            if not self._database.write(work_claim_queries.renew, claim, self._clock.now_ms()):
                 raise ClaimLost(claim.worker)
 
         return renew

@@ -24,7 +24,6 @@ from koyjabo.observability.services import ObservabilityServices
 from koyjabo.realtime import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.weekly.weekly_report import WeeklyReport
 from koyjabo.settings.catalogue import Setting, catalogue
 from koyjabo.settings.database_url import file_of, is_ephemeral
 from koyjabo.settings.schema import Settings
@@ -35,7 +34,6 @@ class MaintenanceServices:
     total: TotalAdjuster
     retention: Retention
     nightly: Nightly
-    weekly_report: WeeklyReport
     erasure: Erasure
     recounts: Recounts
     jobs: Jobs
@@ -59,7 +57,6 @@ def build(base: Base) -> MaintenanceServices:
         total=TotalAdjuster(database, clock),
         retention=retention,
         nightly=Nightly(database, clock, runtime, retention),
-        weekly_report=WeeklyReport(database, clock, runtime, outbox, reports.reports),
         erasure=Erasure(database, clock, runtime, jobs, forgotten, cluster.drain),
         recounts=recounts,
         jobs=jobs,

@@ -12,6 +12,7 @@ from koyjabo.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.database.free_space import FreeSpace
+from koyjabo.mail.outbox import Outbox
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations.annotations import Annotations
@@ -24,6 +25,7 @@ from koyjabo.reports.people.timeline import History
 from koyjabo.reports.projection.projection import Projection
 from koyjabo.reports.sharing.shares import Shares
 from koyjabo.reports.traits.parser import TraitParser
+from koyjabo.reports.weekly.weekly_report import WeeklyReport
 from koyjabo.settings.database_url import file_of
 
 
@@ -38,6 +40,7 @@ class ReportServices:
     projection: Projection
     shares: Shares
     parser: TraitParser
+    weekly_report: WeeklyReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ def build(base: Base) -> ReportServices:
         projection=Projection(database, clock, base.runtime, parser),
         shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
         parser=parser,
+        weekly_report=WeeklyReport(database, clock, base.runtime, base.services[Outbox], reports),
     )
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.counting.queries import ids_of
+from koyjabo.counting.queries import OF_A_COMMUNITY, ids_of
 from koyjabo.database.text_search import has, has_words
 from koyjabo.models import Community, User, Visit
 from koyjabo.network.geolocation import NAMES
@@ -23,9 +23,6 @@ MOST_NAMED = 500
 
 DIRECT = "direct"
 """The source of visits without a referrer."""
-
-OF_A_COMMUNITY: Any = text("scope <> 'site'")
-"""Literally the condition of the partial index, otherwise SQLite would not use the index."""
 
 
 class SearchFilter(NamedTuple):

@@ -12,7 +12,7 @@ from support.application.site import Site
 from support.application.statements import recorded
 
 from koyjabo.core.extensions import db
-from koyjabo.counting.visit_number.picture import parts
+from koyjabo.counting.visit_picture import parts
 from koyjabo.database import engine
 from koyjabo.maintenance.total_queries import add_to_total
 

@@ -13,8 +13,8 @@ from support.sites.full_site import in_context
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.extensions import db
 from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.database.work_claim_queries import SILENT_MS
 from koyjabo.maintenance.nightly import Nightly
-from koyjabo.maintenance.nightly_queries import SILENT_MS
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.visit_log import import_queries
 

@@ -1,6 +1,6 @@
 """Draws the parts of the pictures that show a visit's number: `python tools/assets/visit_card.py`.
 
-Chromium draws the still parts, and each digit and each month by itself, as shades of grey. `visit_number/picture.py`
+Chromium draws the still parts, and each digit and each month by itself, as shades of grey. `counting/visit_picture.py`
 puts them together, so that the server needs no font and no library to draw. Run it when the look is to change; the
 result is in git.
 """
@@ -19,7 +19,7 @@ from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 FONTS = ROOT / "node_modules/@fontsource/noto-sans-bengali/files"
-TARGET = ROOT / "koyjabo/counting/visit_number/parts.bin"
+TARGET = ROOT / "koyjabo/counting/visit_picture_parts.bin"
 LATIN, BENGALI = "0123456789,", "০১২৩৪৫৬৭৮৯"
 SIZES = {"large": (160, [*LATIN]), "medium": (72, [*LATIN, *BENGALI])}
 SMALL = 40

@@ -10,7 +10,7 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import community_page
 from koyjabo.core.clock import shifted
-from koyjabo.counting.minutes import columns
+from koyjabo.counting.last_hour import columns
 from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.people.reports import DAILY, HOURLY, MONTH, WEEK, Trend

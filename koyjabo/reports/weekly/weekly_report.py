@@ -1,8 +1,8 @@
 """Mails the weekly report to the users who want it: on Sunday morning in TIMEZONE, by one worker of all servers.
 
-The claim is like that of the nightly work (`nightly_queries`): a server that was down on that morning does it when it
-is back. The outbox takes the report of a week to a user once, so a worker that continues the work of another one sends
-none twice.
+The claim (`work_claim_queries`) is like that of the nightly work: a server that was down on that morning does it when
+it is back. The outbox takes the report of a week to a user once, so a worker that continues the work of another one
+sends none twice.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.core.runtime import Runtime
+from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.work_claim_queries import Claim, ClaimLost
 from koyjabo.mail.outbox import Outbox
-from koyjabo.maintenance import nightly_queries
-from koyjabo.maintenance.nightly import ClaimLost
-from koyjabo.maintenance.nightly_queries import Claim
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
@@ -45,7 +44,7 @@ DEFAULT = next(iter(LANGUAGES))
 
 
 class WeeklyReport:
-    """Call `tick` every LOOK_S of the nightly work."""
+    """Call `tick` regularly, at least once a minute."""
 
     def __init__(
         self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: Outbox, insights: Insights
@@ -65,9 +64,9 @@ class WeeklyReport:
             return
         claim = Claim(WORK, sunday, secrets.token_hex(16))
         try:
-            if not self._database.read(nightly_queries.is_free, claim, self._clock.now_ms()):
+            if not self._database.read(work_claim_queries.is_free, claim, self._clock.now_ms()):
                 return
-            if not self._database.write(nightly_queries.take, claim, self._clock.now_ms()):
+            if not self._database.write(work_claim_queries.take, claim, self._clock.now_ms()):
                 return
         except LedgerUnavailable:
             return  # the next tick tries again
@@ -102,7 +101,7 @@ class WeeklyReport:
                 top = lists.get(each.language or DEFAULT, lists[DEFAULT]) if each.sees_panel else {}
                 self._write(claim, each, {**site, **top, "communities": communities, **week._asdict()})
             count, last_id = count + len(recipients), recipients[-1].id
-        self._database.write(nightly_queries.end, claim, self._clock.now_ms())
+        self._database.write(work_claim_queries.end, claim, self._clock.now_ms())
         self._done_for = claim.day
         log.info("weekly_report_done day=%s mails=%d", claim.day, count)
 
@@ -133,5 +132,5 @@ def _lines(now: Breakdown, before: Breakdown) -> list[Line]:
 
 def _renew(session: Any, claim: Claim, now_ms: int) -> None:
     """Raises ClaimLost."""
-    if not nightly_queries.renew(session, claim, now_ms):
+    if not work_claim_queries.renew(session, claim, now_ms):
         raise ClaimLost(claim.worker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response
 
 from koyjabo.core.clock import MINUTE_MS
-from koyjabo.counting.minutes import columns
+from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log.live.recent import NEWEST

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
 from koyjabo.counting.last_hour import LastHour, Minute
+from koyjabo.counting.queries import ids_before
 from koyjabo.models import SITE
 from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
@@ -39,7 +40,7 @@ class Recent:
         """A database operation, for `take` afterwards."""
         now_ms, after = self._clock.now_ms(), self.after or 0
         since_ms = now_ms - self._window_ms
-        opened_after = after or feed_queries.before(session, since_ms)  # at first the ledger is not read whole
+        opened_after = after or ids_before(session, since_ms)  # at first the ledger is not read whole
         return News(
             feed_queries.newest(session, after, NEWEST),
             feed_queries.pages(session, opened_after, since_ms, MOST_VISITORS),

@@ -11,9 +11,9 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox, html_of, path_in, text_of
 
 from koyjabo.mail.outbox import Outbox
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import Scope
 from koyjabo.presence.members import peak_queries
+from koyjabo.reports.services import ReportServices
 
 FRIDAY, SATURDAY, SUNDAY = (f"2025-12-{day}T12:00:00+06:00" for day in (12, 13, 14))
 EARLY, MORNING = "2025-12-14T07:59:00+06:00", "2025-12-14T08:00:00+06:00"
@@ -148,7 +148,7 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
             write(site)
         assert written(one) == 2  # of the Sunday before
         time.go_to(MORNING)
-        outbox, letters = one.services[MaintenanceServices].weekly_report._outbox, []
+        outbox, letters = one.services[ReportServices].weekly_report._outbox, []
         letter = outbox.letter
 
         def broken(*args, **values):
@@ -169,7 +169,7 @@ def test_exactly_one_of_two_servers_writes_it_and_the_next_continues_what_one_be
 
 def write(site: Site) -> None:
     """Do what is due, and wait for it, but send nothing."""
-    weekly = site.services[MaintenanceServices].weekly_report
+    weekly = site.services[ReportServices].weekly_report
     weekly.tick()
     wait_until(lambda: not weekly._busy, "the work is done")
 
@@ -183,5 +183,5 @@ def test_without_smtp_there_is_none(database):
         sign_up(site)
         site.rows("UPDATE users SET weekly_report = true, verified_ms = 1")
         found(sign_up(site, "karim"))
-        site.services[MaintenanceServices].weekly_report.tick()
+        site.services[ReportServices].weekly_report.tick()
         assert site.rows("SELECT count(*) FROM outbox") == [(0,)]

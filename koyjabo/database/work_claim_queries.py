@@ -1,4 +1,4 @@
-"""Queries for the claim of the nightly work: one row, which one worker of all servers takes."""
+"""Claims of regular work: one row for each kind, which one worker of all servers takes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ SILENT_MS = 120_000
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
 """)
+
+
+class ClaimLost(Exception):
+    """This worker did not renew its claim for so long that another one has taken it."""
 
 
 class Claim(NamedTuple):

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-PARTS = Path(__file__).parent / "parts.bin"
+PARTS = Path(__file__).parent / "visit_picture_parts.bin"
 GREEN, WHITE = (0, 106, 78), (255, 255, 255)
 LEFT, RIGHT = 90, 1110
 NUMBER_TOP = {"large": 198, "medium": 270}
@@ -27,14 +27,14 @@ PALETTE_COLORS = 3  # each byte is an entry of the palette
 FASTEST = 1
 
 
-class Part(NamedTuple):
+class Bitmap(NamedTuple):
     width: int
     height: int
     shades: bytes  # one byte a pixel: 0 is the background
 
 
 class Parts(NamedTuple):
-    by_name: dict[str, Part]
+    by_name: dict[str, Bitmap]
     bengali_left: int  # where the number begins behind its Bangla label
 
 
@@ -50,7 +50,7 @@ def parts() -> Parts:
     head, _, shades = zlib.decompress(PARTS.read_bytes()).partition(b"\n")
     index, found, at = json.loads(head), {}, 0
     for name, (width, height) in index["parts"].items():
-        found[name] = Part(width, height, shades[at : at + width * height])
+        found[name] = Bitmap(width, height, shades[at : at + width * height])
         at += width * height
     return Parts(found, index["bengali_left"])
 
@@ -71,7 +71,7 @@ def draw(texts: Texts) -> bytes:
 class Canvas:
     """Rows of pixels as PNG has them: each behind a byte that says how it is filtered, which is not at all."""
 
-    def __init__(self, still: Part) -> None:
+    def __init__(self, still: Bitmap) -> None:
         self._width, self._height = still.width, still.height
         rows = (still.shades[at : at + still.width] for at in range(0, len(still.shades), still.width))
         self._rows = bytearray(b"".join(b"\0" + row for row in rows))
@@ -93,7 +93,7 @@ class Canvas:
         chunks = ((b"IHDR", header), (b"PLTE", PALETTE), (b"IDAT", zlib.compress(self._rows, FASTEST)), (b"IEND", b""))
         return SIGNATURE + b"".join(_chunk(kind, data) for kind, data in chunks)
 
-    def _put(self, part: Part, left: int, top: int) -> None:
+    def _put(self, part: Bitmap, left: int, top: int) -> None:
         stride = self._width + 1
         for row in range(part.height):
             at = (top + row) * stride + 1 + left
