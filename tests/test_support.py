@@ -1,0 +1,34 @@
+"""Folders of tests are those of the package, and folders of `support` stand in one order (tests/support/README.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from support.programs.processes import ROOT
+from support.runs.durations import TESTS
+
+OTHERS = {"browser", "chaos", "clients", "support", "tools"}
+"""Those of no package."""
+
+SUPPORT = TESTS / "support"
+FOLDERS = re.findall(r"^\| `(\w+)/` \|", (SUPPORT / "README.md").read_text(), re.MULTILINE)
+
+
+def test_folders_of_tests_are_those_of_the_package():
+    folders = {module.parent.relative_to(TESTS) for module in TESTS.glob("*/**/test_*.py")}
+    ours = {folder for folder in folders if folder.parts[0] not in OTHERS}
+    assert len(ours) > 40
+    assert [folder for folder in ours if not (ROOT / "koyjabo" / folder).is_dir()] == []
+
+
+def test_folders_of_support_import_only_those_above_them():
+    assert sorted(FOLDERS) == sorted(path.parent.name for path in SUPPORT.glob("*/__init__.py"))
+    wrong = [
+        (str(path.relative_to(SUPPORT)), node.module)
+        for path in SUPPORT.glob("*/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("support.")
+        if FOLDERS.index((node.module or "").split(".")[1]) > FOLDERS.index(path.parent.name)
+    ]
+    assert wrong == []
