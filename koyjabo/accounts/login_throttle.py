@@ -18,10 +18,10 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
-from koyjabo.core.i18n import N_
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
 from koyjabo.network.address_levels import Level, levels
+from koyjabo.webkit.limits.limits import TOO_MANY_LOGINS
 
 LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"
 """The purposes of a password: a login, one from a familiar browser, and a change of the password. Each has budgets of
@@ -40,8 +40,6 @@ new one.
 
 AUDITED = {1, 49}
 """The numbers of failures at which the audit log gets a line; not at each, so that guessing cannot fill the log."""
-
-SENTENCE = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 
 class LoginFailures:
@@ -131,7 +129,7 @@ class Attempt:
 
 def _refuse(wait_ms: int) -> None:
     if wait_ms:
-        raise TooManyRequests(-(-wait_ms // 1000), SENTENCE)
+        raise TooManyRequests(-(-wait_ms // 1000), TOO_MANY_LOGINS)
 
 
 def _count(session: Any, account: str, email_key: str, plan: Plan, networks: Sequence[Level], by: Actor) -> Decision:

@@ -20,7 +20,7 @@ from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.http.responses import JSON, Answer, answer_or_304
 from koyjabo.webkit.i18n import number_in
-from koyjabo.webkit.lanes.calls import Call, lane, with_query
+from koyjabo.webkit.lanes.request_context import RequestContext, lane, with_query
 from koyjabo.webkit.openapi.describe import Image, describe
 from koyjabo.webkit.pages import errors
 
@@ -79,12 +79,12 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
 )
 @lane
 @with_query
-def badge_svg(call: Call) -> Answer:
+def badge_svg(context: RequestContext) -> Answer:
     """Counts nothing. Never older than the request."""
     try:
-        return _answer(call, SVG, _drawn)
+        return _answer(context, SVG, _drawn)
     except KoyJaboError as error:
-        call.services[ObservabilityServices].metrics.error(error.code)
+        context.services[ObservabilityServices].metrics.error(error.code)
         return _refusal(error)
 
 
@@ -103,21 +103,21 @@ def badge_svg(call: Call) -> Answer:
 )
 @lane
 @with_query
-def badge_json(call: Call) -> Answer:
+def badge_json(context: RequestContext) -> Answer:
     """The schema of an endpoint of shields.io. Counts nothing. Never older than the request."""
-    return _answer(call, JSON, _described)
+    return _answer(context, JSON, _described)
 
 
-def _answer(call: Call, media: str, write: Callable[[Badge, str], str]) -> Answer:
-    badge = badge_of(query_of(call.environ))
-    number = values.read(call.services, badge.value, badge.community)
+def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> Answer:
+    badge = badge_of(query_of(context.environ))
+    number = values.read(context.services, badge.value, badge.community)
     kept = _kept.get((media, badge))
     if kept is None or kept.number != number:
         kept = _written(number, write(badge, number_in(badge.language, number.number)))
         if len(_kept) >= MOST_KEPT:
             _kept.clear()
         _kept[media, badge] = kept
-    return answer_or_304(call.environ, kept.tag, media, kept.body)
+    return answer_or_304(context.environ, kept.tag, media, kept.body)
 
 
 def _written(number: Number, body: str) -> Kept:

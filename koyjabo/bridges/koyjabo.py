@@ -16,8 +16,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.response_headers import Paths
 from koyjabo.webkit.http.responses import Answer
-from koyjabo.webkit.lanes.calls import Call, lane
-from koyjabo.webkit.limits import limits
+from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import pattern, refuse, text, visit_id, visitor_id
@@ -78,13 +77,13 @@ class GlobalStatsAnswer(BaseModel):
 @bp.post("/gh")
 @describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @lane
-def record_visit(call: Call) -> Answer:
+def record_visit(context: RequestContext) -> Answer:
     """204, for a visit that was counted before, too. The rules of POST /api/visitor/register apply."""
-    call.count_address("registrations", limits.NOT_COUNTED)
-    sent = call.body(VisitRecordBody)
-    user_agent = text(call.environ.get("HTTP_USER_AGENT"))
+    context.count_address("registrations")
+    sent = context.body(VisitRecordBody)
+    user_agent = text(context.environ.get("HTTP_USER_AGENT"))
     fields = {"visitorId": sent.data, "visitId": sent.requestId, "userAgent": user_agent}
-    register(call, NewVisitBody.model_validate(fields))
+    register(context, NewVisitBody.model_validate(fields))
     return Answer(HTTPStatus.NO_CONTENT, [])
 
 

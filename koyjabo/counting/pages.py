@@ -49,7 +49,7 @@ def _in(language: str, write: Callable[[Any], str], value: object) -> str:
 
 def _shared(ordinal: int) -> SharedVisit:
     """The visit of a link with a valid signature. What networks add to the query is ignored."""
-    rate_limits.count_shared_number()
+    rate_limits.count_address("shared_numbers")
     services = current()
     stats = services[CountingServices].visits.stats()
     is_signed = services[CountingServices].own_numbers.is_signed(ordinal, stats.epoch, request.args.get("s", ""))

@@ -7,18 +7,18 @@ from typing import Any, Self
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from koyjabo.core.errors import InvalidInput, UnknownCommunity
+from koyjabo.core.errors import InvalidInput, TooManyRequests, UnknownCommunity
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visit_texts import without_texts
 from koyjabo.counting.visits import NewVisit, Receipt
 from koyjabo.models import SITE, Scope
 from koyjabo.network import campaigns, languages
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.webkit.lanes.calls import Call
-from koyjabo.webkit.limits import limits
+from koyjabo.webkit.lanes.request_context import RequestContext
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
@@ -105,21 +105,38 @@ def _idempotency_key(header: str) -> str | None:
         raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
 
 
-def register(call: Call, body: NewVisitBody) -> Receipt | None:
+def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
     """Register the visit of a request that is counted for its address. None for an ignored crawler.
 
     Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
     """
-    services = call.services
-    call.count_visitor("visits", body.visitorId, limits.NOT_COUNTED)
-    is_anonymous = services[CountingServices].anonymity.is_asked(call.environ, body.anonymous)
-    place = services[NetworkServices].places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
-    fingerprint = services[PresenceServices].visitor_sockets.fingerprint(call.environ)
+    services = context.services
+    context.count_visitor("visits", body.visitorId)
+    is_anonymous = services[CountingServices].anonymity.is_asked(context.environ, body.anonymous)
+    place = services[NetworkServices].places.locate(context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
+    fingerprint = services[PresenceServices].visitor_sockets.fingerprint(context.environ)
     visits = services[CountingServices].visits
-    language = languages.first_of(call.environ.get("HTTP_ACCEPT_LANGUAGE"))
-    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, call.user_id(), language)
+    language = languages.first_of(context.environ.get("HTTP_ACCEPT_LANGUAGE"))
+    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, context.user_id(), language)
     visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
-    receipt = visits.register(call.within_budget(visit))
+    receipt = visits.register(within_budget(context, visit))
     if receipt is not None and receipt.duplicate:
-        call.uncount_visitor("visits", body.visitorId)
+        context.uncount_visitor("visits", body.visitorId)
     return receipt
+
+
+def within_budget(context: RequestContext, visit: NewVisit) -> NewVisit:
+    """The visit as it may be stored: without its texts if these are new and the day's bytes of its address are used
+    up.
+    """
+    if not context.limits_storage:
+        return visit
+    seen_texts = context.services[CountingServices].seen_texts
+    new_bytes = seen_texts.new_bytes(visit)
+    if new_bytes:
+        try:
+            context.count_stored(new_bytes)
+        except TooManyRequests:
+            return without_texts(visit)
+        seen_texts.add(visit)
+    return visit

@@ -16,6 +16,7 @@ from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visit_numbers import OwnNumbers
+from koyjabo.counting.visit_texts import SeenTexts
 from koyjabo.counting.visits import Visits
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
@@ -30,6 +31,7 @@ class CountingServices:
     milestones: Milestones
     pulse: Pulse
     own_numbers: OwnNumbers
+    seen_texts: SeenTexts
 
 
 def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
@@ -56,4 +58,5 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         milestones=announced,
         pulse=Pulse(database, clock, visits),
         own_numbers=OwnNumbers(database, settings.secret_key),
+        seen_texts=SeenTexts(),
     )

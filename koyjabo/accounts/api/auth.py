@@ -120,7 +120,7 @@ def request_password_reset() -> Response:
     """Mail a link, good for 30 minutes and once, on whose page the user chooses a new password. The answer and its time
     are the same for every email."""
     body = PasswordResetBody.of(request)
-    rate_limits.count_reset()
+    rate_limits.count_address("resets")
     tokens.record_request_place()
     current()[AccountServices].email_links.request_reset(body.email, language())
     return Response(status=202, headers={"Cache-Control": "no-store"})

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Response, after_this_request, request
 
 from koyjabo.accounts.grants import Grant, browser_mark_of
+from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.login.schemas import (
     LoginBody,
     PasswordBody,
@@ -44,9 +45,9 @@ REMEMBERED_COOKIE = "remembered_browser"
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     """Create an account and log it in. Raises EmailTaken."""
-    rate_limits.count_signup()
+    rate_limits.count_address("signups")
     tokens.record_request_place()
-    accounts, client = current()[AccountServices].credentials, rate_limits.client()
+    accounts, client = current()[AccountServices].credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
     found = accounts.sign_up(body.email, body.password, body.name, *origin)
     return _welcome(found, body.visitorId) if isinstance(found, Grant) else found
@@ -59,7 +60,7 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     attempt = _familiar_attempt(key, body.email)
     if attempt is not None:
         return _log_in(attempt, key, body)
-    with rate_limits.counted_login(key, current()[AccountServices].login_failures.unlocked_ms):
+    with login_limits.counted_login(key, current()[AccountServices].login_failures.unlocked_ms):
         return _log_in(_attempt(key, LOGIN), key, body)
 
 
@@ -84,7 +85,7 @@ def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
 
 def enrolling(token: str) -> Person:
     """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
-    rate_limits.count_second_step()
+    rate_limits.count_address("second_steps")
     return current()[SecondFactorServices].second_step.enrolling(token)
 
 
@@ -115,13 +116,13 @@ def relying_party() -> RelyingParty:
 def change_password(login: Login, body: PasswordBody) -> None:
     """Also ends all other sessions. Raises WrongCredentials."""
     key, accounts = email_key(login.account.email), current()[AccountServices]
-    client = rate_limits.client(is_familiar=True)
+    client = login_limits.client(is_familiar=True)
     with (
-        rate_limits.counted_login(key, accounts.login_failures.unlocked_ms),
+        login_limits.counted_login(key, accounts.login_failures.unlocked_ms),
         _attempt(key, PASSWORD),  # also on a familiar browser, which may be stolen, with its session
     ):
         mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
-    rate_limits.remember_login(key, mark)
+    login_limits.remember_login(key, mark)
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:
@@ -135,7 +136,7 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     account = current()[AccountServices].profile.change(person, body.name, body.email)
     if account.email != person.email:
         mark = current()[AccountServices].credentials.browser_mark(account.email)
-        rate_limits.remember_login(email_key(account.email), mark)
+        login_limits.remember_login(email_key(account.email), mark)
     return account
 
 
@@ -148,8 +149,8 @@ def confirm(login: Login, body: ProofBody) -> None:
 def confirm_password(login: Login, password: str) -> Person:
     """Before a change that a stolen session must not make. Raises WrongCredentials."""
     key, accounts = email_key(login.account.email), current()[AccountServices]
-    with rate_limits.counted_login(key, accounts.login_failures.unlocked_ms), _attempt(key, PASSWORD):
-        return accounts.credentials.verify_password(login, password, rate_limits.client(is_familiar=True))
+    with login_limits.counted_login(key, accounts.login_failures.unlocked_ms), _attempt(key, PASSWORD):
+        return accounts.credentials.verify_password(login, password, login_limits.client(is_familiar=True))
 
 
 def _familiar_attempt(key: str, email: str) -> Attempt | None:
@@ -157,7 +158,7 @@ def _familiar_attempt(key: str, email: str) -> Attempt | None:
     if the browser is not familiar, or has used up what it is allowed: then it is treated like a new one.
     """
     browser_mark = partial(current()[AccountServices].credentials.browser_mark, email)
-    if not rate_limits.is_familiar(key, browser_mark) or not rate_limits.count_familiar(key):
+    if not login_limits.is_familiar(key, browser_mark) or not login_limits.count_familiar(key):
         return None
     with suppress(TooManyRequests):
         return _attempt(key, FAMILIAR)
@@ -165,13 +166,13 @@ def _familiar_attempt(key: str, email: str) -> Attempt | None:
 
 
 def _attempt(key: str, purpose: str) -> Attempt:
-    accounts, client = current()[AccountServices], rate_limits.client(is_familiar=purpose != LOGIN)
+    accounts, client = current()[AccountServices], login_limits.client(is_familiar=purpose != LOGIN)
     accounts.credentials.require_room(client)  # first, since it costs nothing
-    return accounts.login_failures.begin(key, rate_limits.guess_key(), purpose)
+    return accounts.login_failures.begin(key, login_limits.guess_key(), purpose)
 
 
 def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
-    accounts, client = current()[AccountServices], rate_limits.client(attempt.purpose == FAMILIAR)
+    accounts, client = current()[AccountServices], login_limits.client(attempt.purpose == FAMILIAR)
     user_agent, cookie = request.user_agent.string, _remembered_cookie()
     with attempt:
         found = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
@@ -180,7 +181,7 @@ def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactor
 
 def _welcome(grant: Grant, visitor_id: str | None) -> Grant:
     """After the last step of a login."""
-    rate_limits.remember_login(email_key(grant.login.account.email), grant.browser_mark)
+    login_limits.remember_login(email_key(grant.login.account.email), grant.browser_mark)
     if visitor_id is not None:
         account_id = grant.login.account.id
         current().signals.visitor_identified.send(account_id, visitor_id=visitor_id, environ=request.environ)
@@ -188,7 +189,7 @@ def _welcome(grant: Grant, visitor_id: str | None) -> Grant:
 
 
 def _begin() -> None:
-    rate_limits.count_second_step()
+    rate_limits.count_address("second_steps")
     tokens.record_request_place()
 
 
@@ -197,7 +198,7 @@ def _browser() -> LoginBrowser:
 
 
 def _is_familiar(person: Person) -> bool:
-    return rate_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
+    return login_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
 
 
 def _remembered_cookie() -> str:

@@ -65,7 +65,7 @@ def change_details() -> Response:
 @bp.post("/account/verify-email")
 def send_verification() -> Response:
     account = page_login.require()
-    rate_limits.count_reset()
+    rate_limits.count_address("resets")
     is_sent = current()[AccountServices].email_links.request_verification(account)
     return done("verification_sent" if is_sent else "mails_used_up", "pages.account")
 

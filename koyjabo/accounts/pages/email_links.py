@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
+from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.login.schemas import PasswordResetBody
 from koyjabo.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.accounts.services import AccountServices
@@ -34,7 +35,7 @@ def do_forgot_password() -> Response:
     body = form.read()
     if body is None:
         return _ask(form, 422)
-    rate_limits.count_reset()
+    rate_limits.count_address("resets")
     tokens.record_request_place()
     current()[AccountServices].email_links.request_reset(body.email, language())
     return done("reset_requested", "pages.log_in")
@@ -59,10 +60,10 @@ def do_reset_password(token: str) -> Response:
         return _reset(form, 422)
     tokens.record_request_place()
     try:
-        new = current()[AccountServices].email_links.reset_password(token, body.new_password, rate_limits.client())
+        new = current()[AccountServices].email_links.reset_password(token, body.new_password, login_limits.client())
     except UnknownLink as error:
         return _reset(None, 404, error)
-    rate_limits.remember_login(email_key(new.email), new.browser_mark)
+    login_limits.remember_login(email_key(new.email), new.browser_mark)
     return tokens.without_cookies(done("password_reset", "pages.log_in"))
 
 

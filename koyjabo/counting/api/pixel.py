@@ -7,14 +7,14 @@ from flask import Blueprint, Response, request
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
 from koyjabo.counting.records import NewVisit
+from koyjabo.counting.requests import within_budget
 from koyjabo.counting.services import CountingServices
 from koyjabo.network import campaigns, languages
 from koyjabo.network.client_address import neighbourhood
 from koyjabo.network.crawlers import is_bot
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
-from koyjabo.webkit.lanes.calls import FlaskCall
-from koyjabo.webkit.limits import limits
+from koyjabo.webkit.lanes.request_context import FlaskContext
 from koyjabo.webkit.openapi.describe import Image, describe
 
 bp = Blueprint("pixel", __name__)
@@ -53,8 +53,8 @@ def _is_prefetch(header: str) -> bool:
 
 
 def _count() -> None:
-    call, services = FlaskCall(), current()
-    call.count_address("registrations", limits.NOT_COUNTED)
+    context, services = FlaskContext(), current()
+    context.count_address("registrations")
     address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
     page = request.args.get("page")
     visit = services[CountingServices].anonymity.visit(
@@ -70,5 +70,5 @@ def _count() -> None:
             campaign=campaigns.of_page(page),
         )
     )
-    call.count_visitor("visits", visit.visitor_id, limits.NOT_COUNTED)
-    services[CountingServices].visits.register(call.within_budget(visit))
+    context.count_visitor("visits", visit.visitor_id)
+    services[CountingServices].visits.register(within_budget(context, visit))

@@ -12,7 +12,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.http.responses import CONTENT, Answer, revalidated
-from koyjabo.webkit.lanes.calls import Call, lane
+from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 
 
@@ -29,9 +29,9 @@ class PulseAnswer(BaseModel):
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 @lane
-def stats(call: Call) -> Answer:
+def stats(context: RequestContext) -> Answer:
     """The stats object, or 304 if `If-None-Match` names its revision."""
-    return stats_or_304(call.environ, writer.write(call.services[CountingServices].visits.stats()))
+    return stats_or_304(context.environ, writer.write(context.services[CountingServices].visits.stats()))
 
 
 @bp.get("/pulse")
@@ -41,11 +41,11 @@ def stats(call: Call) -> Answer:
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 @lane
-def pulse(call: Call) -> Answer:
+def pulse(context: RequestContext) -> Answer:
     """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the present answer."""
-    pulse = call.services[CountingServices].pulse
+    pulse = context.services[CountingServices].pulse
     moment = pulse.now()
-    shown = call.environ.get("HTTP_IF_NONE_MATCH")
+    shown = context.environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(moment.tag):
         return Answer(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
     hour, last = pulse.hour(moment), moment.stats.last

@@ -14,8 +14,8 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import Answer
-from koyjabo.webkit.lanes.calls import Call, lane
-from koyjabo.webkit.limits import limits, rate_limits
+from koyjabo.webkit.lanes.request_context import RequestContext, lane
+from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.openapi.describe import describe
 
 
@@ -27,16 +27,16 @@ from koyjabo.webkit.openapi.describe import describe
     headers={"Idempotency-Key": "used as visitId if the body has none"},
 )
 @lane
-def register_visit(call: Call) -> Answer:
+def register_visit(context: RequestContext) -> Answer:
     """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
     what is refused.
 
     With a valid access token, the visit belongs to that user; otherwise it is anonymous.
     """
-    call.count_address("registrations", limits.NOT_COUNTED)
-    receipt, visits = register(call, call.body(NewVisitBody)), call.services[CountingServices].visits
+    context.count_address("registrations")
+    receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
     stats = visits.newest() if receipt else visits.stats()
-    return registered_answer(receipt, call.services[CountingServices].own_numbers, stats)
+    return registered_answer(receipt, context.services[CountingServices].own_numbers, stats)
 
 
 @bp.post("/visitor/heartbeat")
@@ -44,13 +44,15 @@ def register_visit(call: Call) -> Answer:
     "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
 )
 @lane
-def heartbeat(call: Call) -> Answer:
+def heartbeat(context: RequestContext) -> Answer:
     """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
-    call.count_address("heartbeats")
-    body, counting = call.body(HeartbeatBody), call.services[CountingServices]
-    call.count_visitor("heartbeats", body.visitorId)
-    is_anonymous = counting.anonymity.is_asked(call.environ, body.anonymous)
-    place = call.services[NetworkServices].places.locate(call.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
+    context.count_address("heartbeats")
+    body, counting = context.body(HeartbeatBody), context.services[CountingServices]
+    context.count_visitor("heartbeats", body.visitorId)
+    is_anonymous = counting.anonymity.is_asked(context.environ, body.anonymous)
+    place = context.services[NetworkServices].places.locate(
+        context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous
+    )
     visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
     counting.visits.keep_active(visitor_id, place)
     return Answer(HTTPStatus.NO_CONTENT, [])
@@ -66,7 +68,7 @@ def forget() -> tuple[str, int]:
     """Erase a visitor, and their anonymous visits of today. 204 also if the id is unknown. Knowing the id is enough to
     erase it.
     """
-    rate_limits.count_erasure()
+    rate_limits.count_address("erasures")
     visitor_id, services = ForgetBody.of(request).visitorId, current()
     services[MaintenanceServices].erasure.forget_oneself(
         visitor_id, *services[CountingServices].anonymity.names(visitor_id)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import Answer
-from koyjabo.webkit.lanes.calls import Call, lane
+from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.openapi.describe import describe
 
@@ -42,7 +42,7 @@ class ReadyAnswer(BaseModel):
 @bp.get("/healthz")
 @describe("Liveness check", {200: AliveAnswer})
 @lane
-def healthz(call: Call) -> Answer:
+def healthz(context: RequestContext) -> Answer:
     """Liveness: this process answers. The database is not checked."""
     return ALIVE
 

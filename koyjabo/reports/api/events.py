@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from koyjabo.core.errors import TooManyRequests
 from koyjabo.counting.services import CountingServices
 from koyjabo.network.crawlers import is_bot
 from koyjabo.reports.api.event_requests import EventsBody, RecordedAnswer
 from koyjabo.reports.events.records import Recorded
-from koyjabo.reports.events.stored_bytes import size_of
+from koyjabo.reports.events.stored_bytes import Size, size_of
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.http.responses import CONTENT, Answer
-from koyjabo.webkit.lanes.calls import Call, lane
-from koyjabo.webkit.limits import limits
+from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.schemas.fields import text
 
@@ -31,25 +31,40 @@ NOTHING = Recorded(0, 0)
 @bp.post("/events")
 @describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
 @lane
-def record_events(call: Call) -> Answer:
+def record_events(context: RequestContext) -> Answer:
     """Record up to 50 events of a visitor, all or none. 200 once they are on disk, with how many were new; 0 and 0 for
     an ignored crawler. Each belongs to the newest visit of its visitor.
     """
-    call.count_address("event_requests", limits.NOT_RECORDED)
-    body, services = call.body(EventsBody), call.services
-    call.count_visitor("event_requests", body.visitorId, limits.NOT_RECORDED)
+    context.count_address("event_requests")
+    body, services = context.body(EventsBody), context.services
+    context.count_visitor("event_requests", body.visitorId)
     events, anonymity = body.as_events(services.clock.now_ms()), services[CountingServices].anonymity
-    if anonymity.is_asked(call.environ, body.anonymous):
+    if anonymity.is_asked(context.environ, body.anonymous):
         keys = anonymity.keys_of(body.visitorId, [event.event_id for event in events])
         events = [event.anonymous(*own) for event, own in zip(events, keys, strict=True)]
     size, recorded = size_of(events), NOTHING
-    call.count_events(body.visitorId, size)
+    _count(context, body.visitorId, size)
     try:
-        recorded = services[ReportServices].events.record(events, is_bot(text(call.environ.get("HTTP_USER_AGENT"))))
+        recorded = services[ReportServices].events.record(events, is_bot(text(context.environ.get("HTTP_USER_AGENT"))))
     finally:
-        call.uncount_stored(size.most_bytes - recorded.stored_bytes)
-    call.uncount_visitor("events", body.visitorId, size.uses * (len(events) - recorded.accepted) // len(events))
+        context.uncount_stored(size.most_bytes - recorded.stored_bytes)
+    context.uncount_visitor("events", body.visitorId, size.uses * (len(events) - recorded.accepted) // len(events))
     if not recorded.accepted:
-        call.uncount_visitor("event_requests", body.visitorId)
+        context.uncount_visitor("event_requests", body.visitorId)
     answer = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
     return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], answer)
+
+
+def _count(context: RequestContext, visitor_id: str, size: Size) -> None:
+    """Count the events of a request, for its visitor and its address: for both, or for none. Raises TooManyRequests."""
+    context.count_stored(size.most_bytes)
+    try:
+        context.count_visitor("events", visitor_id, size.uses)
+        try:
+            context.count_address("events", size.uses)
+        except TooManyRequests:
+            context.uncount_visitor("events", visitor_id, size.uses)
+            raise
+    except TooManyRequests:
+        context.uncount_stored(size.most_bytes)
+        raise

@@ -114,7 +114,7 @@ def _of_community(name: str, community_id: str) -> Response:
 
 
 def _by_link(name: str, token: str) -> Response:
-    rate_limits.count_shared_report()
+    rate_limits.count_address("shared_reports")
     links = current()[ReportServices].shares
     link = links.open(token)
     share_password.require(link)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from koyjabo.accounts.login import login_limits
 from koyjabo.reports.api.share_requests import NewShareAnswer, NewShareBody, ShareAnswer
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer
-from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
 from koyjabo.webkit.openapi.refusals import CHANGE, LOGGED_IN, WITH_BODY
@@ -39,7 +39,7 @@ def create_share() -> Response:
     """Everyone who has the link sees the reports of these visits. Moderators filter by one community of theirs:
     `{"community": [id]}`."""
     account, body = tokens.require().account, NewShareBody.of(request)
-    made, token = current()[ReportServices].shares.create(account, body.link(), rate_limits.client(is_familiar=True))
+    made, token = current()[ReportServices].shares.create(account, body.link(), login_limits.client(is_familiar=True))
     return answer(NewShareAnswer(id=made.id, token=token, url=links.share(token), filters=made.filters), 201)
 
 

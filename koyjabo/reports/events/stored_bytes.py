@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from koyjabo.reports.events.records import MOST_EVENTS, NewEvent, NewEvents
+from koyjabo.reports.events.records import NewEvent, NewEvents
+from koyjabo.webkit.limits.limits import MOST_USES
 
 ROW_BYTES, SUM_BYTES = 200, 100
 """Of a row without the texts that clients choose."""
@@ -26,9 +27,7 @@ ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one fo
 JSON_BYTES = 6
 """Of a property, around its name and value."""
 
-USE_BYTES, LARGEST_REQUEST = 300, 16 * 1024
-MOST_USES = max(MOST_EVENTS, -(-LARGEST_REQUEST // USE_BYTES))
-"""The most uses of one request."""
+USE_BYTES = 300
 
 
 class Size(NamedTuple):

@@ -57,7 +57,7 @@ def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> 
 
 
 def _show(link: OpenLink, token: str) -> Response:
-    rate_limits.count_shared_report()
+    rate_limits.count_address("shared_reports")
     shares.check(request.args.items(multi=True))
     base = Base(
         url_for("pages.share", token=token),

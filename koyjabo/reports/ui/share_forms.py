@@ -11,6 +11,7 @@ from flask import request
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
+from koyjabo.accounts.login import login_limits
 from koyjabo.core.clock import Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
@@ -27,7 +28,6 @@ from koyjabo.reports.ui.ranges import words as days
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Question, confirm
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.pages import links, pagination
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.schemas.bodies import Body
@@ -135,7 +135,7 @@ def _own_days() -> str:
 
 
 def _create(account: Account, new: NewLink) -> str:
-    _made, token = current()[ReportServices].shares.create(account, new, rate_limits.client(is_familiar=True))
+    _made, token = current()[ReportServices].shares.create(account, new, login_limits.client(is_familiar=True))
     return links.share(token)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flask import Response
 
+from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.services import AccountServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.sharing.passes import PASS_S
 from koyjabo.reports.sharing.queries import OpenLink
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
-from koyjabo.webkit.limits import rate_limits
 
 
 def require(link: OpenLink) -> None:
@@ -24,8 +24,8 @@ def unlock(link: OpenLink, password: str) -> str:
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """
     key, failures = f"share {link.id}", current()[AccountServices].login_failures
-    client = rate_limits.client()
-    with rate_limits.counted_login(key, failures.unlocked_ms), failures.begin(key, rate_limits.guess_key()):
+    client = login_limits.client()
+    with login_limits.counted_login(key, failures.unlocked_ms), failures.begin(key, login_limits.guess_key()):
         return current()[ReportServices].shares.unlock(link, password, client)
 
 

@@ -1,8 +1,8 @@
 """Answers the most frequent requests without Flask, whose routing and contexts cost more than they do.
 
-A lane is a handler that takes a `Call` and returns an `Answer`. Each path has one handler: `Lanes` calls it for a
-request that is in no way unusual, and its Flask route for any other one. All layers around Flask are around `Lanes` as
-well, so headers, ids and addresses are the same by construction (decision 48).
+A lane is a handler that takes a `RequestContext` and returns an `Answer`. Each path has one handler: `Lanes` calls it
+for a request that is in no way unusual, and its Flask route for any other one. All layers around Flask are around
+`Lanes` as well, so headers, ids and addresses are the same by construction (decision 48).
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ from wsgiref.types import StartResponse
 from flask import Flask
 
 from koyjabo.core.errors import KoyJaboError
-from koyjabo.counting.records import NewVisit
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.reports.events.stored_bytes import Size
 from koyjabo.sockets.routes import STATS, open_stream
 from koyjabo.webkit.current import services_of
 from koyjabo.webkit.http import request_log
 from koyjabo.webkit.http.responses import Answer
-from koyjabo.webkit.lanes.calls import Handler, Model
-from koyjabo.webkit.limits import limits, rate_limits
+from koyjabo.webkit.lanes.request_context import Handler, Model, RequestContext
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits.limits import Usage
 from koyjabo.webkit.pages import errors
 from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 
@@ -34,30 +33,12 @@ UNUSUAL = (
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
 
-class LaneCall:
+class LaneContext(RequestContext):
     def __init__(self, app: Flask, environ: dict[str, Any]) -> None:
         self.services = services_of(app)
         self.environ = environ
-        self.tally = limits.Tally()
+        self.usage = Usage()
         self._limits = rate_limits.limits(app)
-
-    def count_address(self, kind: str, sentence: str | None = None) -> None:
-        self._limits.count_address(kind, self.environ, self.tally, sentence)
-
-    def count_visitor(self, kind: str, visitor_id: str, sentence: str | None = None) -> None:
-        self._limits.count_visitor(kind, self.environ, self.tally, visitor_id, sentence)
-
-    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
-        self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
-
-    def count_events(self, visitor_id: str, size: Size) -> None:
-        self._limits.count_events(self.environ, self.tally, visitor_id, size)
-
-    def within_budget(self, visit: NewVisit) -> NewVisit:
-        return self._limits.within_budget(self.tally, visit)
-
-    def uncount_stored(self, stored: int) -> None:
-        self._limits.uncount_stored(self.environ, stored)
 
     def body(self, model: type[Model]) -> Model:
         data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))
@@ -89,10 +70,10 @@ class Lanes:
         handler = self._handlers.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
         if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
             return self._app(environ, start_response)
-        call = LaneCall(self._flask, environ)
-        answer = _answer(handler, call)
+        context = LaneContext(self._flask, environ)
+        answer = _answer(handler, context)
         body = answer.body.encode()
-        headers = [*answer.headers, *call.tally.headers()]
+        headers = [*answer.headers, *context.usage.headers()]
         if answer.status.value not in (204, 304):
             headers.append(("Content-Length", str(len(body))))
         start_response(answer.status_line, headers)
@@ -123,17 +104,17 @@ def _is_handshake(environ: dict[str, Any]) -> bool:
     return is_websocket and environ["REQUEST_METHOD"] == "GET"
 
 
-def _answer(handler: Handler, call: LaneCall) -> Answer:
+def _answer(handler: Handler, context: LaneContext) -> Answer:
     try:
-        return handler(call)
+        return handler(context)
     except KoyJaboError as error:
-        return _refusal(error, call)
+        return _refusal(error, context)
     except Exception as error:
-        return _refusal(errors.unexpected(error), call)
+        return _refusal(errors.unexpected(error), context)
 
 
-def _refusal(error: KoyJaboError, call: LaneCall) -> Answer:
-    call.services[ObservabilityServices].metrics.error(error.code)
+def _refusal(error: KoyJaboError, context: LaneContext) -> Answer:
+    context.services[ObservabilityServices].metrics.error(error.code)
     return errors.error_answer(error)
 
 

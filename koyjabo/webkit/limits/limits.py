@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.login_throttle import SENTENCE, account_key
 from koyjabo.core.errors import TooManyRequests
-from koyjabo.counting.records import NewVisit
-from koyjabo.counting.visit_texts import SeenTexts, without_texts
+from koyjabo.core.i18n import N_
 from koyjabo.network import client_address
 from koyjabo.network.local_proxy import LocalProxy
 from koyjabo.network.rate_limiter import Allowance, DailyRate, Rate, share
-from koyjabo.reports.events.stored_bytes import MOST_USES, Size
 
 LOGINS_OF_A_PAIR = 10
 """Failed logins a minute to one account from one address."""
@@ -23,11 +20,13 @@ FEWEST_LOGINS_OF_A_PAIR = 5
 FEWEST_OF_A_VISITOR = 10
 """The least share of one worker, because a visitor's requests reach one worker as long as the connection lasts."""
 
-MARK_LENGTH = 16
 SIGNUPS_SHARE = 2
 
 EVENTS_OF_A_REQUEST = 10
 """The limit of events a minute is this number of times the limit of their requests."""
+
+MOST_USES = 55
+"""The most uses of the limit of events that one request has: of 50 events, or of 16 KB of texts (300 bytes a use)."""
 
 STORED_OF_A_REQUEST, FEWEST_STORED = 100_000, 1_000_000
 """What the events of one address and new texts of its visits may take in the database: bytes a day for each request
@@ -49,11 +48,23 @@ NOT_STORED = "Events of this address have filled what it may store in a day. Sen
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
+TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
+SENTENCES = {
+    "registrations": NOT_COUNTED,
+    "visits": NOT_COUNTED,
+    "event_requests": NOT_RECORDED,
+    "events": NOT_RECORDED,
+    "stored": NOT_STORED,
+    "login_attempts": TOO_MANY_LOGINS,
+    "actions": TOO_MANY_ACTIONS,
+    "changes": TOO_MANY_CHANGES,
+    "reports": TOO_MANY_REPORTS,
+    "shared_reports": TOO_MANY_REPORTS,
+}
+"""What a refusal says, by the kind of limit, if not what TooManyRequests says."""
 
 Environment = Mapping[str, Any]
-UnlockedMs = Callable[[str], int]
-"""When an account was unlocked, by its email key; 0 for not lately."""
 
 
 class Limits(NamedTuple):
@@ -68,8 +79,8 @@ class Limits(NamedTuple):
     reports: int
 
 
-class Tally:
-    """Counts one request against several limits, and remembers the limit with the fewest requests left."""
+class Usage:
+    """What one request uses of several limits. Remembers the limit with the fewest requests left."""
 
     __slots__ = ("_tightest", "address")
 
@@ -77,23 +88,11 @@ class Tally:
         self._tightest: Allowance | None = None
         self.address: str | None = None  # the key of the request, once it is known
 
-    def use(self, rate: Rate | None, *key: str, sentence: str | None = None, uses: int = 1) -> None:
+    def add(self, allowance: Allowance, kind: str) -> None:
         """Raises TooManyRequests."""
-        if rate is not None:
-            self._add(rate.use(*key, uses=uses), sentence)
-
-    def use_address(
-        self, rate: Rate | None, address: str, *key: str, sentence: str | None = None, uses: int = 1
-    ) -> None:
-        """Raises TooManyRequests."""
-        if rate is not None:
-            self._add(rate.use_address(address, *key, uses=uses), sentence)
-
-    def _add(self, allowance: Allowance, sentence: str | None) -> None:
         if self._tightest is None or allowance.left <= self._tightest.left:
             self._tightest = allowance
-        if allowance.is_exceeded:
-            raise TooManyRequests(allowance.retry_after_s, sentence)
+        _require(allowance, kind)
 
     def headers(self) -> list[tuple[str, str]]:
         if self._tightest is None:
@@ -107,9 +106,11 @@ class Tally:
 
 
 class RateLimits:
-    """`local_proxy` notices when all addresses are the same because of a proxy."""
+    """`local_proxy` notices when all addresses are the same because of a proxy. Methods `count_` raise
+    TooManyRequests.
+    """
 
-    def __init__(self, limits: Limits, workers: int, secret: bytes) -> None:
+    def __init__(self, limits: Limits, workers: int) -> None:
         def rate(limit: int, fewest: int = 1) -> Rate | None:
             return Rate(share(limit, workers, fewest)) if limit else None
 
@@ -129,112 +130,73 @@ class RateLimits:
         of_a_visitor = ("visits", "heartbeats", "event_requests")
         self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in of_a_visitor}
         self._of_visitor["events"] = rate(limits.visitor * EVENTS_OF_A_REQUEST, MOST_USES)
+        self._of_account = {
+            "familiar_logins": rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR),
+            "actions": rate(limits.actions),
+            "changes": rate(limits.changes),
+            "reports": rate(limits.reports),
+        }
+        self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
         stored = share(limits.heartbeats * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
         self._stored = DailyRate(stored) if limits.heartbeats else None
-        self._texts = SeenTexts()
-        self._of_familiar = rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR)
-        self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
-        self._actions = rate(limits.actions)
-        self._changes = rate(limits.changes)
-        self._reports = rate(limits.reports)
-        self._secret = secret
         self.local_proxy = LocalProxy()
 
-    def count_address(self, kind: str, environ: Environment, tally: Tally, sentence: str | None = None) -> None:
-        address = tally.address = client_address.limit_key(environ)
-        if address in client_address.LOCAL_KEYS:
-            self.local_proxy.seen()
-        elif address:
-            self.local_proxy.is_alone = False
-        if address:
-            tally.use_address(self._of_address[kind], address, sentence=sentence)
+    def count_address(self, kind: str, environ: Environment, usage: Usage, uses: int = 1) -> None:
+        address = usage.address
+        if address is None:
+            address = usage.address = client_address.limit_key(environ)
+            self._notice_proxy(address)
+        rate = self._of_address[kind]
+        if address and rate is not None:
+            usage.add(rate.use_address(address, uses=uses), kind)
 
-    def count_visitor(
-        self, kind: str, environ: Environment, tally: Tally, visitor_id: str, sentence: str | None = None
-    ) -> None:
+    def count_visitor(self, kind: str, environ: Environment, usage: Usage, visitor_id: str, uses: int = 1) -> None:
         """Count a visitor at its address: others who know the `visitorId` use up nothing of the visitor's allowance."""
-        address = client_address.limit_key(environ) if tally.address is None else tally.address
-        if address:
-            tally.use(self._of_visitor[kind], visitor_id, address, sentence=sentence)
+        address = client_address.limit_key(environ) if usage.address is None else usage.address
+        rate = self._of_visitor[kind]
+        if address and rate is not None:
+            usage.add(rate.use(visitor_id, address, uses=uses), kind)
 
     def uncount_visitor(self, kind: str, environ: Environment, visitor_id: str, uses: int = 1) -> None:
         rate = self._of_visitor[kind]
         if rate is not None:
             rate.undo(visitor_id, client_address.limit_key(environ), uses=uses)
 
-    def count_events(self, environ: Environment, tally: Tally, visitor_id: str, size: Size) -> None:
-        """Count the events of a request, for its visitor and its address: for both, or for none."""
-        address = client_address.limit_key(environ) if tally.address is None else tally.address
-        if not address:
-            return
-        self._count_stored(address, size.most_bytes)
-        try:
-            tally.use(self._of_visitor["events"], visitor_id, address, sentence=NOT_RECORDED, uses=size.uses)
-            try:
-                tally.use_address(self._of_address["events"], address, sentence=NOT_RECORDED, uses=size.uses)
-            except TooManyRequests:
-                self.uncount_visitor("events", environ, visitor_id, size.uses)
-                raise
-        except TooManyRequests:
-            self.uncount_stored(environ, size.most_bytes)
-            raise
+    def count_account(self, kind: str, usage: Usage, account: str) -> None:
+        rate = self._of_account[kind]
+        if rate is not None:
+            usage.add(rate.use(account), kind)
 
-    def _count_stored(self, address: str, stored: int) -> None:
-        """In no tally: its headers are about requests."""
-        if self._stored is not None:
-            allowance = self._stored.use_address(address, uses=stored)
-            if allowance.is_exceeded:
-                raise TooManyRequests(allowance.retry_after_s, NOT_STORED)
-
-    def uncount_stored(self, environ: Environment, stored: int) -> None:
-        address = client_address.limit_key(environ)
-        if self._stored is not None and address:
-            self._stored.take_back(address, uses=stored)
-
-    def within_budget(self, tally: Tally, visit: NewVisit) -> NewVisit:
-        """The visit as it may be stored: without its texts if these are new and the day's bytes of its address are used
-        up.
-        """
-        if self._stored is None or not tally.address:
-            return visit
-        new_bytes = self._texts.new_bytes(visit)
-        if new_bytes and self._stored.use_address(tally.address, uses=new_bytes).is_exceeded:
-            return without_texts(visit)
-        if new_bytes:
-            self._texts.add(visit)
-        return visit
-
-    def count_login(self, environ: Environment, tally: Tally, email_key: str, unlocked_ms: UnlockedMs) -> None:
-        self.count_address("logins", environ, tally)
+    def count_login_attempt(self, environ: Environment, usage: Usage, *account: str) -> None:
+        """Count a guess at an account from an address. `account` is its key; another key begins anew."""
         address = client_address.guess_key(environ)
-        try:
-            tally.use_address(self._of_pair, address, email_key, sentence=SENTENCE)
-        except TooManyRequests:
-            unlocked = unlocked_ms(email_key)
-            if not unlocked:
-                raise
-            tally.use_address(self._of_pair, address, email_key, str(unlocked), sentence=SENTENCE)
+        usage.add(self._of_pair.use_address(address, *account), "login_attempts")
 
-    def uncount_login(self, environ: Environment, email_key: str) -> None:
-        self._of_pair.take_back(client_address.guess_key(environ), email_key)
+    def uncount_login_attempt(self, environ: Environment, account: str) -> None:
+        self._of_pair.take_back(client_address.guess_key(environ), account)
 
-    def count_familiar(self, tally: Tally, email_key: str) -> bool:
-        try:
-            tally.use(self._of_familiar, email_key)
-        except TooManyRequests:
-            return False
-        return True
+    def limits_storage(self, usage: Usage) -> bool:
+        """Whether there is a limit to what the address of the request, which was counted, may store."""
+        return self._stored is not None and bool(usage.address)
 
-    def count_action(self, tally: Tally, user_id: str) -> None:
-        tally.use(self._actions, user_id, sentence=TOO_MANY_ACTIONS)
+    def count_stored(self, usage: Usage, stored: int) -> None:
+        """Count bytes that the address, which was counted, stores today. In no usage: its headers are about
+        requests.
+        """
+        if self._stored is not None and usage.address:
+            _require(self._stored.use_address(usage.address, uses=stored), "stored")
 
-    def count_change(self, tally: Tally, user_id: str) -> None:
-        tally.use(self._changes, user_id, sentence=TOO_MANY_CHANGES)
+    def uncount_stored(self, usage: Usage, stored: int) -> None:
+        if self._stored is not None and usage.address:
+            self._stored.take_back(usage.address, uses=stored)
 
-    def count_report(self, tally: Tally, user_id: str) -> None:
-        tally.use(self._reports, user_id, sentence=TOO_MANY_REPORTS)
+    def _notice_proxy(self, address: str) -> None:
+        if address in client_address.LOCAL_KEYS:
+            self.local_proxy.seen()
+        elif address:
+            self.local_proxy.is_alone = False
 
-    def familiar(self, email_key: str, browser_mark: str) -> str:
-        """The value of the cookie of a familiar browser: the beginning of the mark, and a signature."""
-        mark = browser_mark[:MARK_LENGTH]
-        return f"{mark}.{account_key(self._secret, f'familiar {mark}', email_key)}"
+
+def _require(allowance: Allowance, kind: str) -> None:
+    if allowance.is_exceeded:
+        raise TooManyRequests(allowance.retry_after_s, SENTENCES.get(kind))

@@ -13,8 +13,12 @@ from support.application.site import Site, assert_error
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import rate_limiter
 from koyjabo.reports.events import sum_limits
+from koyjabo.reports.events.records import MOST_EVENTS
+from koyjabo.reports.events.stored_bytes import USE_BYTES
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.webkit.limits.limits import MOST_USES
+from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 
 DAY = "2025-12-16"
 numbers = count()
@@ -113,6 +117,10 @@ def test_long_texts_are_several_events_of_the_limits_a_minute(sqlite_database):
     with Site(sqlite_database.url, RATE_LIMIT_VISITOR=6) as site:
         answers = [send(site, "search", *[BANGLA] * 7).status_code for _ in range(7)]
         assert answers == [200] * 6 + [429]
+
+
+def test_the_largest_request_is_within_the_uses_that_every_limit_allows():
+    assert max(MOST_EVENTS, -(-LARGEST_BODY // USE_BYTES)) <= MOST_USES
 
 
 def size(site: Site, kind: str) -> int:

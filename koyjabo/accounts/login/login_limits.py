@@ -1,0 +1,101 @@
+"""Limits the logins of one address and account. Guesses at an account are counted in the database as well
+(`koyjabo.accounts.login_throttle`).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import Response, after_this_request, current_app, request
+
+from koyjabo.accounts.hash_queue import Client
+from koyjabo.accounts.login_throttle import account_key
+from koyjabo.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
+from koyjabo.network import client_address
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.limits import rate_limits
+
+FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
+MARK_LENGTH = 16
+
+UnlockedMs = Callable[[str], int]
+"""When an account was unlocked, by its email key; 0 for not lately."""
+
+
+@contextmanager
+def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
+    """Count an attempt to log in or to change the password, by address and by address and account, before the password
+    is verified. Unknown accounts are counted in the same way. Only WrongCredentials stay counted for both.
+
+    `unlocked_ms` is called only if the attempt would be refused: failures from before it do not count. Raises
+    TooManyRequests.
+    """
+    rate_limits.count_address("logins")
+    _count_attempt(email_key, unlocked_ms)
+    try:
+        yield
+    except WrongCredentials:
+        raise
+    except KoyJaboError:  # no password was verified
+        rate_limits.limits().uncount_login_attempt(request.environ, email_key)
+        raise
+    rate_limits.limits().uncount_login_attempt(request.environ, email_key)
+
+
+def _count_attempt(email_key: str, unlocked_ms: UnlockedMs) -> None:
+    limits, usage = rate_limits.limits(), rate_limits.usage()
+    try:
+        limits.count_login_attempt(request.environ, usage, email_key)
+    except TooManyRequests:
+        unlocked = unlocked_ms(email_key)
+        if not unlocked:
+            raise
+        limits.count_login_attempt(request.environ, usage, email_key, str(unlocked))
+
+
+def count_familiar(email_key: str) -> bool:
+    """Count an attempt from a familiar browser. Returns whether it needs no other limit by address."""
+    try:
+        rate_limits.limits().count_account("familiar_logins", rate_limits.usage(), email_key)
+    except TooManyRequests:
+        return False
+    return True
+
+
+def client(is_familiar: bool = False) -> Client:
+    """The client of the current request, to wait for a hash."""
+    return Client(client_address.limit_key(request.environ), is_familiar)
+
+
+def guess_key() -> str:
+    """The address of the current request, for guesses at one account."""
+    return client_address.guess_key(request.environ)
+
+
+def is_familiar(email_key: str, browser_mark: Callable[[], str]) -> bool:
+    """Whether this browser's cookie proves an earlier login to this account, since its owner last changed the password.
+    Calls `browser_mark` only if the cookie is ours.
+    """
+    cookie = cookies.get(FAMILIAR_COOKIE)
+    expected = _cookie_of(email_key, cookie.partition(".")[0])
+    return hmac.compare_digest(cookie.encode(), expected.encode()) and cookie == _cookie_of(email_key, browser_mark())
+
+
+def remember_login(email_key: str, browser_mark: str) -> None:
+    """Set the cookie of a familiar browser after a successful login: failed logins elsewhere do not lock it out. Valid
+    on all workers and after restarts, until the owner changes the password.
+    """
+    value = _cookie_of(email_key, browser_mark)
+
+    @after_this_request
+    def remember(response: Response) -> Response:
+        cookies.put(response, FAMILIAR_COOKIE, value, FAMILIAR_S)
+        return response
+
+
+def _cookie_of(email_key: str, browser_mark: str) -> str:
+    """The value of the cookie of a familiar browser: the beginning of the mark, and a signature."""
+    mark, secret = browser_mark[:MARK_LENGTH], current_app.config["SECRET_KEY"].encode()
+    return f"{mark}.{account_key(secret, f'familiar {mark}', email_key)}"

@@ -1,0 +1,103 @@
+"""The argument of a handler that has a Flask route and a lane (see `lanes`)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from flask import Response, request
+
+from koyjabo.core.services import Services
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import Answer, as_response
+from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits.limits import RateLimits, Usage
+from koyjabo.webkit.login import page_login, tokens
+
+if TYPE_CHECKING:
+    from koyjabo.webkit.schemas.bodies import Body
+
+Model = TypeVar("Model", bound="Body")
+
+
+class RequestContext(ABC):
+    """One request, of Flask or of a lane. `environ` is its WSGI environment. Methods `count_` raise TooManyRequests."""
+
+    services: Services
+    environ: dict[str, Any]
+    usage: Usage
+    _limits: RateLimits
+
+    def count_address(self, kind: str, uses: int = 1) -> None:
+        """Count uses of the address."""
+        self._limits.count_address(kind, self.environ, self.usage, uses)
+
+    def count_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        """Count uses of the visitor."""
+        self._limits.count_visitor(kind, self.environ, self.usage, visitor_id, uses)
+
+    def uncount_visitor(self, kind: str, visitor_id: str, uses: int = 1) -> None:
+        """Undo `count_visitor`, for a request that did nothing, or some of its uses."""
+        self._limits.uncount_visitor(kind, self.environ, visitor_id, uses)
+
+    @property
+    def limits_storage(self) -> bool:
+        """Whether there is a limit to what the address, which was counted, may store in a day."""
+        return self._limits.limits_storage(self.usage)
+
+    def count_stored(self, stored: int) -> None:
+        """Count bytes that the request stores, for its address, which was counted."""
+        self._limits.count_stored(self.usage, stored)
+
+    def uncount_stored(self, stored: int) -> None:
+        """Undo `count_stored` for bytes that were not stored."""
+        self._limits.uncount_stored(self.usage, stored)
+
+    @abstractmethod
+    def body(self, model: type[Model]) -> Model:
+        """Raises UnsupportedBody, InvalidJson, InvalidInput."""
+
+    @abstractmethod
+    def user_id(self) -> str | None:
+        """The user whose credentials the request has, if they are valid. Raises LedgerUnavailable."""
+
+
+Handler = Callable[[RequestContext], Answer]
+
+
+class FlaskContext(RequestContext):
+    """The present request of Flask."""
+
+    def __init__(self) -> None:
+        self.services = current()
+        self.environ = request.environ
+        self.usage = rate_limits.usage()
+        self._limits = rate_limits.limits()
+
+    def body(self, model: type[Model]) -> Model:
+        return model.of(request)
+
+    def user_id(self) -> str | None:
+        login = tokens.optional()
+        if login is None and "HTTP_AUTHORIZATION" not in self.environ:
+            login = page_login.login()  # whose access token may have expired, as on pages
+        return login.account.id if login else None
+
+
+def lane(handler: Handler) -> Callable[[], Response]:
+    """Make a Flask view of a handler that has a lane as well."""
+
+    @wraps(handler)
+    def view() -> Response:
+        return as_response(handler(FlaskContext()))
+
+    view.handler = handler  # type: ignore[attr-defined]
+    return view
+
+
+def with_query(handler: Handler) -> Handler:
+    """Let the lane of a handler take requests with a query, which others leave to Flask."""
+    handler.takes_query = True  # type: ignore[attr-defined]
+    return handler
