@@ -1,4 +1,4 @@
-"""One change told to thousands of open connections: what it costs, in CPU, time and memory.
+"""One change pushed to thousands of open connections: what it costs, in CPU, time and memory.
 
 This server with each kind of client, and a version before. Prints tables and how the ratios stand against the targets;
 the same text goes to bench/results/push.txt.

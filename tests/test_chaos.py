@@ -30,7 +30,7 @@ def breaches(journal: Journal) -> str:
     ("visit", "ordinal", "duplicate", "what"),
     [
         (AYESHA, 1, True, ""),
-        (AYESHA, 2, True, "was told ordinal 1, and then 2"),
+        (AYESHA, 2, True, "was answered ordinal 1, and then 2"),
         (AYESHA, 1, False, "was called new 2 times"),
         (RAHIM, 3, True, "was called a retry the first time"),
     ],

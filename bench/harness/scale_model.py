@@ -47,7 +47,7 @@ class Costs:
     redis_listener_us: float
     redis_visitor_bytes: float
     member_us: float  # a worker: one second of a member who is online
-    member_moves_us: float  # they come and go, and the others are told
+    member_moves_us: float  # they come and go, and the others are sent that
     redis_member_us: float  # a second of them
     redis_member_moves_us: float
     sql_commit_us: float  # PostgreSQL: a batch

@@ -130,7 +130,7 @@ static long take_head(struct connection *one, const char *bytes, long got) {
     return end + 4 - one->head - before;
 }
 
-static void hear(struct connection *one) {
+static void receive(struct connection *one) {
     static char piece[PIECE];
     ssize_t got = recv(one->fd, piece, PIECE, 0);
     if (got < 0 && errno == EAGAIN) return;
@@ -164,7 +164,7 @@ static void hear_until(int64_t until) {
     struct epoll_event events[EVENTS];
     for (int64_t left; waiting_for && (left = until - now_ns()) > 0;) {
         int ready = epoll_wait(epoll, events, EVENTS, left / 1000000 + 1);
-        for (int i = 0; i < ready; i++) hear(events[i].data.ptr);
+        for (int i = 0; i < ready; i++) receive(events[i].data.ptr);
     }
 }
 

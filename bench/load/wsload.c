@@ -252,7 +252,7 @@ static void take_bytes(struct connection *one) {
     if (one->have == BUFFER) fail("frame too long");
 }
 
-static void hear(struct connection *one) {
+static void receive(struct connection *one) {
     if (one->state == GONE) return;
     ssize_t got = recv(one->fd, one->buffer + one->have, BUFFER - one->have, 0);
     if (got < 0 && errno == EAGAIN) return;
@@ -303,7 +303,7 @@ static void pump(int wait_ms) {
         uint64_t what = events[i].data.u64;
         if (what == COMMANDS) command_waits = 1;
         else if (what == ANSWER) hear_answer();
-        else hear(&crowd[what]);
+        else receive(&crowd[what]);
     }
     int64_t took = now_ns() - began;
     if (took > longest_batch) longest_batch = took;

@@ -43,7 +43,7 @@ class Account:
         self.state = guess_budget.load(self.state.failures, self.state.dump(), self.plan, self.now_ms)
 
     def guess(self, networks: Networks) -> int:
-        """Returns 0, or how long the client is told to wait, ms, in whole seconds."""
+        """Returns 0, or how long the client is asked to wait, ms, in whole seconds."""
         networks = self.keys(networks)
         self.attempts += 1
         if self.attempts % STORED_EVERY == 0:
@@ -91,7 +91,7 @@ class Account:
 
 
 def exact(account: Account, networks: list[Networks]) -> Iterator[None]:
-    """All come, and come back at the moment that they were told."""
+    """All come, and come back at the moment that the answer named."""
     due = dict.fromkeys(range(len(networks)), account.now_ms)
     while True:
         for number in [number for number, at_ms in due.items() if at_ms <= account.now_ms]:
@@ -158,7 +158,7 @@ def test_budget_is_50_an_hour_and_then_one_a_minute_for_networks_that_have_faile
 
 
 def test_guess_a_minute_is_shared_out_fairly():
-    """Though one of them comes every second, and the others when they are told to."""
+    """Though one of them comes every second, and the others when their answers say."""
     account, counts, due = Account(), dict.fromkeys(range(6), 0), dict.fromkeys(range(1, 6), 0)
     for number in range(50):
         account.guess(STRANGERS[number % 5])

@@ -1,4 +1,4 @@
-"""How often logging in to an account may fail, whoever tries and wherever: kept in the database. How the attempts that
+"""How often logging in to an account may fail, by anyone and anywhere: kept in the database. How the attempts that
 are left are shared out is proved in tests/accounts/test_guess_budget.py.
 """
 

@@ -41,7 +41,7 @@ def test_logins_that_wait_for_a_hash_delay_no_other_request(sqlite_server):
         while not all(login.done() for login in logins):
             assert session.get(f"{base}/api/stats", timeout=30).status_code == 200
             others += 1
-    assert others > 2 * LOGINS, "whoever waits for a hash as well is served once for each of them"
+    assert others > 2 * LOGINS, "a login that waits for a hash is served once for each of them"
 
 
 class Owner:

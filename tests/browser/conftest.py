@@ -132,7 +132,7 @@ def host_page(page: Page, other_site: str) -> Page:
 
 @pytest.fixture
 def fake_server(host_page: Page) -> FakeServer:
-    """The page has a line to the test, and hears nothing else."""
+    """The sockets of the page lead to the test alone."""
     fake_server = FakeServer(host_page)
     host_page.route("**/api/**", lambda route: route.abort())
     host_page.route("**/api/visitor/register", lambda route: route.fulfill(status=404, json={}))

@@ -1,4 +1,4 @@
-"""Charts as people see, point at and hear them: stacked, and the running period hatched."""
+"""Charts as people see them, point at them and have them read: stacked, and the running period hatched."""
 
 from __future__ import annotations
 

@@ -189,7 +189,7 @@ def check_goodbye(world: World) -> None:
 
 
 def check_log(world: World) -> None:
-    """Faults are told in a line; a traceback is something nobody has thought of."""
+    """Known faults are a line in the log; a traceback is an error that was not foreseen."""
     log = world.supervisor.log()
     if found := log.count("Traceback"):
         at = log.index("Traceback")

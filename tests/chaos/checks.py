@@ -76,7 +76,7 @@ def _disagreements(world: World) -> list[Any]:
             if any(tab.community == community and tab.is_seated for tab in person.tabs if tab.line.wanted)
         ]
         counts = [tab.count for tab in _tabs(world) if tab.community == community]
-        found += [("a tab heard", count, "of", len(people)) for count in counts if count != len(people)]
+        found += [("a tab received", count, "of", len(people)) for count in counts if count != len(people)]
         if not found and people:
             asked = [_reported(world, people[0].token, community) for _ in range(ASKED)]
             found += [("asked, it said", said, "of", len(people)) for said in asked if said != len(people)]

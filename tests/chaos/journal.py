@@ -1,4 +1,4 @@
-"""What clients were told, and whatever they must not have been told."""
+"""What servers answered to clients, and which of it breaks a promise."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NUMBERS = re.compile(r"[0-9]+")
 
 @dataclass
 class Entry:
-    """One visit. `ordinal` is None until somebody was told it."""
+    """One visit. `ordinal` is None until an answer contained it."""
 
     sent: int = 0
     ordinal: int | None = None
@@ -52,7 +52,7 @@ class Journal:
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     newest: int = 0
-    """The greatest ordinal that anybody was told."""
+    """The greatest ordinal of all answers."""
     epoch: str | None = None
     opened: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -74,7 +74,7 @@ class Journal:
                 if duplicate and entry.sent == 1:
                     self.breach(f"{visit} was called a retry the first time it was sent")
             elif entry.ordinal != ordinal:
-                self.breach(f"{visit} was told ordinal {entry.ordinal}, and then {ordinal}")
+                self.breach(f"{visit} was answered ordinal {entry.ordinal}, and then {ordinal}")
             entry.fresh += not duplicate
             if entry.fresh > 1:
                 self.breach(f"{visit} was called new {entry.fresh} times")

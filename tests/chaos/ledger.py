@@ -1,4 +1,4 @@
-"""Whether the ledger and the events hold what clients were told, read from the database itself."""
+"""Whether the ledger and the events hold what answers acknowledged, read from the database itself."""
 
 from __future__ import annotations
 

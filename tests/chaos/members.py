@@ -20,7 +20,7 @@ OF_COUNTS = ("visitor_count", "visitor_joined", "visitor_left")
 
 
 class Tab:
-    """One socket of a member in a community. It adds up what it hears."""
+    """One socket of a member in a community. It adds up what it receives."""
 
     def __init__(self, event_loop: EventLoop, person: Person, community: str, is_plain: bool) -> None:
         self.community = community
@@ -61,12 +61,12 @@ class Tab:
             self._person.turned_away(event["code"])
 
     def _receive_count(self, event: dict[str, Any]) -> None:
-        self._event_loop.journal.note("counts heard by members")
+        self._event_loop.journal.note("counts received by members")
         before, self.count = self.count, event["count"]
         if before is not None and before + event["change"] != event["count"]:
-            self._event_loop.journal.breach(f"{self._person.name} knew of {before} and heard {event}")
+            self._event_loop.journal.breach(f"{self._person.name} knew of {before} and received {event}")
         if before is not None and event["revision"] <= self._revision:
-            self._event_loop.journal.breach(f"{self._person.name} heard {event} after revision {self._revision}")
+            self._event_loop.journal.breach(f"{self._person.name} received {event} after revision {self._revision}")
         self._revision = event["revision"]
 
 
@@ -131,7 +131,7 @@ class Person:
     def _reload(self) -> None:
         tab = self._one()
         tab.line.leave(1001)
-        tab.line.wanted = True  # it is on its way back, also for whoever asks who is here
+        tab.line.wanted = True  # it is on its way back, also in the list of members who are here
         self._event_loop.later(RELOAD_S, lambda: tab.line.wanted and tab.line.open())
 
     def _vanish(self) -> None:

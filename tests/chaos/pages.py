@@ -29,7 +29,7 @@ class Page:
         return self.line.state == "open"
 
     def _receive(self, event: dict[str, Any]) -> None:
-        self.line.event_loop.journal.note("updates heard by pages")
+        self.line.event_loop.journal.note("updates received by pages")
         self.seen.see(event["stats"], pushed=True)
 
 

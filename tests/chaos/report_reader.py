@@ -54,10 +54,10 @@ class Reader(threading.Thread):
         self._journal.note("reports read")
         most = len(self._journal.visits), len(self._journal.events)
         if any(figure > limit for figure, limit in zip(reported, most, strict=True)):
-            self._journal.breach(f"a report told {reported}, and {most} visits and events were sent")
+            self._journal.breach(f"a report said {reported}, and {most} visits and events were sent")
         is_complete = not CLOCK_FAULTS & set(self._journal.faults)
         if is_complete and any(figure < known for figure, known in zip(reported, least, strict=True)):
-            self._journal.breach(f"a report told {reported} when {least} visits and events were acknowledged")
+            self._journal.breach(f"a report said {reported} when {least} visits and events were acknowledged")
 
     def _log_in(self) -> None:
         try:

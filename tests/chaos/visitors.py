@@ -23,7 +23,7 @@ PATIENCE_TRIES = 600
 
 
 class Visitor(threading.Thread):
-    """One of them, in a thread of its own, until it is told to stop."""
+    """One of them, in a thread of its own, until `stop`."""
 
     def __init__(
         self, which: int, port: int, journal: Journal, communities: Sequence[str], chance: random.Random

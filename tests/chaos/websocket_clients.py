@@ -1,4 +1,4 @@
-"""WebSockets that come back until they are told to stay away, of both kinds."""
+"""WebSockets of both kinds that come back until the server closes them for good."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AWAY, OPENING, OPEN = "away", "opening", "open"
 
 
 class WebSocketClient:
-    """`on_event(event)` hears what is said; `on_open()` comes first, when a socket has been accepted."""
+    """`on_event(event)` gets what is received; `on_open()` comes first, when a socket has been accepted."""
 
     def __init__(self, event_loop: EventLoop, path: str = "/", header: Callable[[], str] | None = None) -> None:
         self.event_loop = event_loop

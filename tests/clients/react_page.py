@@ -61,7 +61,7 @@ class ReactPage:
         self._wait(lambda: all(text in self.html(name) for text in texts), f"{name} shows {texts}")
 
     def wait_for_event(self, count: int) -> dict[str, Any]:
-        """The event its sockets have heard as number `count`, from 1."""
+        """The event that its sockets have received as number `count`, from 1."""
         return self._wait(lambda: self.said("received")[count - 1 :], f"{count} events")[0]["event"]
 
     def sockets(self, token: str) -> int:

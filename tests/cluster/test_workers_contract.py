@@ -39,7 +39,7 @@ def reporting(redis_server) -> ReportingWorker:
 
 @pytest.fixture(params=["memory", "redis"])
 def known(request):
-    """Workers, and how one waits for what was told."""
+    """Workers, and how one waits for what was reported."""
     if request.param == "memory":
         return MemoryWorkers(), lambda: None
     reporting = request.getfixturevalue("reporting")

@@ -63,7 +63,7 @@ def test_connection_killed_while_idle_is_made_anew(site, database):
 
 
 class Unlucky(psycopg2.extensions.cursor):
-    """Loses the connection once, before or after the server has heard the message that ends with COMMIT."""
+    """Loses the connection once, before or after the server has received the message that ends with COMMIT."""
 
     when: str | None = None
 
@@ -79,7 +79,7 @@ class Unlucky(psycopg2.extensions.cursor):
 
 @pytest.fixture
 def unlucky(monkeypatch):
-    """`unlucky("after")`: the next COMMIT is carried out, but nobody hears of it."""
+    """`unlucky("after")`: the next COMMIT is carried out, but its answer is lost."""
     connect = ledger_postgres.connect
 
     def connect_unlucky(*arguments, **options):

@@ -1,4 +1,4 @@
-"""A visit that reaches a milestone writes that down once, and each room is told of it once."""
+"""A visit that reaches a milestone stores that once, and each room gets it once."""
 
 from __future__ import annotations
 

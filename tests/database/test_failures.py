@@ -17,7 +17,7 @@ from support.servers.server import Server
 
 VISITS = 120
 FAST_S = 3
-"""On a machine that is busy; whoever waits for a lock waits longer."""
+"""On a machine that is busy; waiting for a lock takes longer."""
 
 BOUNDED_S = 15
 """The longest anybody may be kept waiting for a database that does not answer."""

@@ -1,4 +1,4 @@
-"""A start that has nothing to prepare is told so by the database's driver alone."""
+"""A start that has nothing to prepare learns that by the database's driver alone."""
 
 from __future__ import annotations
 

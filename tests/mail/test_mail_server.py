@@ -90,7 +90,7 @@ def test_mail_server_without_starttls_or_that_is_not_there_is_noted(sqlite_datab
 
 @pytest.fixture
 def slow():
-    """A mail server that keeps whoever sends waiting until `go` is set."""
+    """A mail server that keeps senders waiting until `go` is set."""
     mailbox = Mailbox().start()
     mailbox.go = threading.Event()
     yield mailbox

@@ -1,4 +1,4 @@
-"""Whatever is folded and whoever is forgotten, in whatever order: every number is what it would be without."""
+"""For any order of folding days and forgetting visitors: every number is what it would be without."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class FoldingMachine(RuleBasedStateMachine):
         return self.site.rows(" UNION ALL ".join(named), name=visitor)
 
     def numbers(self) -> dict[str, Any]:
-        """Everything that anybody is told, and what it is told from; and the ledger agrees."""
+        """All figures that are shown, and the tables that they come from; and the ledger agrees."""
         assert self.site.recount() == []
         reports, today = self.site.services[PeopleServices].reports, self.site.services.clock.today()
         since = min(self.first_day, shifted(today, -3))

@@ -103,7 +103,7 @@ def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
 
 def test_recount_that_another_worker_has_just_begun_is_the_only_one(site, admin, pause):
     site.register()
-    with Site(site.database_url, site.time) as other:  # which is heard of by nothing but the database
+    with Site(site.database_url, site.time) as other:  # which shares nothing but the database
         other.services[MaintenanceServices].recounts.begin(admin)
         site.services[MaintenanceServices].recounts.begin(admin)
         assert actions(site, admin) == [BEGUN]

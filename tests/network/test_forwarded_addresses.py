@@ -1,4 +1,4 @@
-"""Whose address it is that a place is told from: that of the visitor, as our outermost proxy saw it."""
+"""Whose address names a place: that of the visitor, as our outermost proxy saw it."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ from koyjabo.core.runtime import ThreadRuntime
 SOON_S = 8.0
 ZONE = ZoneInfo("Asia/Dhaka")
 HEARD_S = 5.0
-"""By then every worker has heard what another tells."""
+"""By then every worker knows what another reports."""
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis):
     before = begun(server)
     wait_until(lambda: third.report(busy) or len(third.live()) == 3, "it is known to Redis")
     deadline = time.monotonic() + HEARD_S
-    while time.monotonic() < deadline:  # it goes on telling, until the others have heard of it
+    while time.monotonic() < deadline:  # it goes on reporting, until the others know
         third.report(busy)
         time.sleep(0.5)
     for worker in server.workers():

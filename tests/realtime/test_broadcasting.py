@@ -63,7 +63,7 @@ CALLS: dict[str, dict[str, Any]] = {
 
 
 def assert_all_received(sockets: Sockets, community: str, program: str, **settings: Any) -> None:
-    """`program` makes each of CALLS; both sockets in the room of each are told what it says."""
+    """`program` makes each of CALLS; both sockets in the room of each receive it."""
     before = {each: len(each.received) for listeners in sockets for each in listeners}
     done = run("-c", program.replace("CALLS", "\n".join(f"b.{call}" for call in CALLS)), **settings)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""What other processes publish on the channel: events go to everybody as told, and rubbish harms nobody."""
+"""What other processes publish on the channel: events reach every page unchanged, and rubbish is ignored."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _state_with(total, message):
 
 
 def assert_works(server, redis, *messages):
-    """After `messages`, a visit to each worker is answered and heard everywhere, and no page sees a number fall."""
+    """After `messages`, a visit to each worker is answered and pushed everywhere, and no page sees a number fall."""
     with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").ordinal
         for message in messages:

@@ -29,7 +29,7 @@ def redis_answers(connection) -> bool:
 
 
 def visit_each_in_turn(each_worker, open_pages, visits: int, name: str) -> int:
-    """A worker's own pages hear at once, those of the other by its pulse; Redis delays nothing. Returns the total."""
+    """Pages of a worker are updated at once, those of the other by its pulse; Redis delays none. Returns the total."""
     received_s: list[float] = []
     for connection in each_worker:
         connection.took_s.clear()

@@ -111,7 +111,7 @@ def polled(world):
 def test_present_value_and_every_event_reach_every_kind_of_client_as_the_same_json(world, members):
     plain, connected = members
     world.fanout.emit(UPDATE, update(2, place="ঢাকা"), room=ROOM)
-    for revision in (2, 1):  # which was heard, or is older
+    for revision in (2, 1):  # which was received, or is older
         world.fanout.emit(UPDATE, update(revision), room=ROOM)
     assert plain.received == connected.received == polled(world) == [update(1), update(2, place="ঢাকা")]
 

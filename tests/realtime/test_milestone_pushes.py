@@ -1,4 +1,4 @@
-"""Each open page hears of a milestone once, with the push that first contains it, on every worker."""
+"""Each open page is sent a milestone once, with the push that first contains it, on every worker."""
 
 from __future__ import annotations
 

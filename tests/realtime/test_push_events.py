@@ -1,4 +1,4 @@
-"""What a connected page hears, and when: at once on connecting, at every change, never backwards."""
+"""What a connected page receives, and when: at once on connecting, at every change, never backwards."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPEC_KEYS = ["totalVisitors", "totalVisits", "todayVisits", "activeUsers", "uniq
 
 @contextmanager
 def pages(server, of_each=1):
-    """Open pages of both kinds that have heard their first event, and nothing else."""
+    """Open pages of both kinds that have received their first event, and nothing else."""
     with ExitStack() as stack:
         found = [stack.enter_context(kind(server.port)) for kind in BOTH_KINDS for _ in range(of_each)]
         for page in found:
@@ -71,7 +71,7 @@ def test_burst_is_few_events_of_which_the_first_comes_at_once_and_the_last_is_ex
 
 
 def test_nothing_is_announced_before_it_is_committed(sqlite_server):
-    """At the moment an event is heard, the ledger on disk already holds all that it counts."""
+    """At the moment an event arrives, the ledger on disk already holds all that it counts."""
     announced_early = []
 
     class Auditor(PlainListener):

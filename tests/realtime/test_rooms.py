@@ -55,7 +55,7 @@ class Clock:
 
 @dataclass
 class Fanout:
-    """Notes what is broadcast, and takes as long for it as it is told."""
+    """Notes what is broadcast, and takes as long for it as `takes_s` says."""
 
     clock: Clock
     takes_s: float = 0.0
@@ -77,7 +77,7 @@ class Fanout:
         self.paused_s += self.takes_s if self.stands_back else 0
         if self.fails:
             self.fails -= 1
-            raise OSError("it fails as it was told")
+            raise OSError("it fails as the test asked")
 
     def admit(self, room, member, event, data, revision):
         member.append(data["revision"])

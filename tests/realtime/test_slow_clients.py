@@ -43,7 +43,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def slow(server):
-    """Clients that go on, a byte each time they are told."""
+    """Clients that go on, a byte at each call."""
     made: list[socket.socket] = []
     sockets = open_sockets(server.worker)
 

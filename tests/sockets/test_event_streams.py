@@ -1,4 +1,4 @@
-"""Streams of Server-Sent Events: what a plain socket hears, as an answer of HTTP that does not end."""
+"""Streams of Server-Sent Events: what a plain socket receives, as an answer of HTTP that does not end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a connected client says: it is answered or told what is wrong with it, and nobody else notices."""
+"""Any message of a connected client is answered or refused with a reason, and disturbs no other."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_socketio_takes_packets_or_closes(others, moderator, community):
 
 
 def _until_the_end(client: WebSocket) -> list[Frame]:
-    """What it is told until the server closes it."""
+    """What it receives until the server closes it."""
     frames: list[Frame] = []
     with suppress(ConnectionError):
         client.send(NO_ENGINEIO)

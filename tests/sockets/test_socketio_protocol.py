@@ -210,7 +210,7 @@ def test_connect_to_an_unknown_namespace_or_twice_is_refused_and_the_connection_
 
 def test_anything_but_connect_at_first_is_not_served(port):
     with Socket(port) as socket:
-        assert socket.send(SAID, '420["message-with-ack"]', "41", "40").receive().startswith("40{"), "the first heard"
+        assert socket.send(SAID, '420["message-with-ack"]', "41", "40").receive().startswith("40{"), "it arrived"
 
 
 def test_after_disconnecting_from_a_namespace_nothing_is_received_there(socket):

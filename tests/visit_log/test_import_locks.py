@@ -57,7 +57,7 @@ def imported(site, monkeypatch) -> str:
 
 
 def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
-    """Whoever is told of progress does it when they are told for the so-manieth time."""
+    """Does it at the call of this number."""
     calls = iter(range(1, 1000))
 
     def advance(done: int) -> None:
@@ -127,7 +127,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
 
 
 def test_import_waits_for_what_is_being_folded(site, imported, database):
-    """And is told neither that another import is going on, nor what was there before."""
+    """And learns neither that another import is going on, nor what was there before."""
     retention = site.services[MaintenanceServices].retention
     past = retention.past()
     retention._database.write(fold_queries.begin, *past)

@@ -224,7 +224,7 @@ def test_parsed_columns_are_taken_where_the_visit_itself_lacks_them(site):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
-    """Also that a campaign was the channel, of which only the term was told and is forgotten."""
+    """Also that a campaign was the channel, of which only the term was sent and is forgotten."""
     site.register(
         "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
     )

@@ -82,7 +82,7 @@ class Deliveries:
     from_sending: Delays = field(default_factory=Delays)
 
     def read(self, log: Path, clients: int, visits: Sequence[Visit]) -> None:
-        """Add what `clients` have written to `log`. `visits` are sorted; only without a gap can they be told apart."""
+        """Add what `clients` have written to `log`. `visits` are sorted; with a gap, nothing can be said."""
         mine = [Socket(self.starting_total) for _ in range(clients)]
         self.sockets += mine
         first = self.starting_total + 1

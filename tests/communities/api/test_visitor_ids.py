@@ -1,7 +1,7 @@
 """A visitorId is the visitor's own key to being forgotten: nobody in a community ever reads one, not even its admins.
 
 Visitors with ids that nothing else looks like come, join and are converted; then everything is fetched that a member, a
-moderator or an admin of the community may fetch, and everything heard that may be heard.
+moderator or an admin of the community may fetch, and every event that may be received.
 """
 
 from __future__ import annotations
@@ -95,4 +95,4 @@ def wait_for(client: Any, received: list[Any], event: str) -> None:
         received.extend(client.get_received())
         return any(each.get("name") == event for each in received)
 
-    wait_until(has_come, f"{event} is heard", 10)
+    wait_until(has_come, f"{event} is received", 10)

@@ -1,4 +1,4 @@
-"""How many are online in a community: one person is one, and everybody is told exactly what changed (promise 4)."""
+"""How many are online in a community: one person is one, and all are sent exactly what changed (promise 4)."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ def test_members_receive_events_of_each_other_until_the_membership_ends(site):
     assert first.ask("join", where)["count"] == 1
     second = Client(site, babul.access)
     assert second.ask("join", where) == {"ok": True, **second.events("visitor_count")[0]}
-    wait_until(lambda: first.events("visitor_joined"), "the first hears of the second")
+    wait_until(lambda: first.events("visitor_joined"), "the first learns of the second")
     second.leave()
     assert wait_until(lambda: first.events("visitor_left"), "and that they left")[0]["count"] == 1
     third = Client(site, babul.access)

@@ -81,7 +81,7 @@ def test_only_the_one_before_is_good_for_some_seconds_more(sqlite_server):
 
 
 def test_socket_stays_when_the_token_that_opened_it_is_renewed(strict):
-    """Also when whoever is there is judged again."""
+    """Also when the members who are there are checked again."""
     browser = Browser(strict)
     owner, community, access = browser.owner, browser.community, browser.owner.token
     cookie = f"refresh_token_cookie={browser.refresh[0]}"

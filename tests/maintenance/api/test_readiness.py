@@ -1,4 +1,4 @@
-"""`/readyz` is red while visitors should be sent elsewhere, before they are told so."""
+"""`/readyz` is red while visitors should be sent elsewhere, before they get an error."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_red_while_visits_wait_for_their_commit_and_green_after(server):
         visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
         visit.start()
         found = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
-        assert answers == [], "it was red only after the visitor was told"
+        assert answers == [], "it was red only after the visitor got an error"
         assert found["database"]["ok"], "reads go on"
         assert server.get("/readyz").headers["Retry-After"]
         other.execute("ROLLBACK")

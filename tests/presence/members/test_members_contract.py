@@ -24,7 +24,7 @@ def world(request):
 
 
 def count(world, scope=HIKERS) -> int:
-    """What is counted when all is said, which is also what news told last."""
+    """What is counted when all is settled, which is also what was published last."""
     world.members.online(scope)
     world.settle()
     online = world.members.online(scope)

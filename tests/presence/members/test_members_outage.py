@@ -14,7 +14,7 @@ from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 
 LONG_S = 30
-"""Callers who are told at once wait much less."""
+"""Callers who are answered at once wait much less."""
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def two(world):
     for worker in (here, there):
         worker.members.connect(HIKERS, "chandra", "1")
     world.settle()
-    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so heard who is elsewhere
+    world.pass_(seconds=LEASE_S)  # each has renewed its leases, and so learned who is elsewhere
     assert counts(here, there) == [3, 3]
     here.news.clear(), there.news.clear()
     return here, there

@@ -37,7 +37,7 @@ def test_person_with_tabs_on_two_workers_is_one_at_every_moment(world, two):
     here.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     before = there.members.online(HIKERS)
-    with there.held_back():  # Redis does not hear of it yet
+    with there.held_back():  # Redis does not know of it yet
         there.members.connect(HIKERS, "ayesha", "2")
         assert there.members.online(HIKERS) == before
     there.members.connect(HIKERS, "ayesha", "3")

@@ -100,7 +100,7 @@ def new_filter(choose: Random, dimension: str) -> Filter:
 
 
 class History:
-    """What happens to a site, chosen at random; the model is told the same."""
+    """What happens to a site, chosen at random; the same happens to the model."""
 
     def __init__(self, url: str, choose: Random) -> None:
         self.choose = choose

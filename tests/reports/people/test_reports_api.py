@@ -1,4 +1,4 @@
-"""GET /api/communities/{id}/visitors…: what members are told, and the reason for what is refused."""
+"""GET /api/communities/{id}/visitors…: what members see, and the reason for what is refused."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def site(module_database):
 
 @pytest.fixture(scope="module")
 def report(site, cast):
-    """What a member is told of a community where `babul` came on two days, and `ayesha` before and after signing up."""
+    """What a member sees of a community where `babul` came on two days, and `ayesha` before and after signing up."""
     community = cast.community()
 
     def visit(visitor: str, token: str = "") -> None:

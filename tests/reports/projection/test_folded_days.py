@@ -1,4 +1,4 @@
-"""A folded day keeps its own visitors and the largest values of each dimension, and nobody is told apart any more."""
+"""A folded day keeps how many visitors it had and the largest values of each dimension, and no visitor."""
 
 from __future__ import annotations
 

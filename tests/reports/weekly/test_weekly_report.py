@@ -1,4 +1,4 @@
-"""The weekly report: to whom, when, what is in it, and that it is sent once, whoever does it."""
+"""The weekly report: to whom, when, what is in it, and that it is sent once, by whichever worker."""
 
 from __future__ import annotations
 

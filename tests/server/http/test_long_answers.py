@@ -1,5 +1,5 @@
-"""Answers that are sent as they are made, an export above all: they may take as long as they like, and whoever stops
-reading one keeps its place no longer than in the middle of any other request.
+"""Answers that are sent as they are made, an export above all: they may take as long as they like, and a client that
+stops reading one keeps its place no longer than in the middle of any other request.
 """
 
 from __future__ import annotations

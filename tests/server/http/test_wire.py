@@ -27,9 +27,7 @@ def test_one_connection_serves_many_requests(connection):
     assert connection.ask("GET", "/nowhere").json["code"] == "not_found"
     assert connection.ask("DELETE", "/api/stats").json["code"] == "method_not_allowed"
     asked = head("GET", "/healthz", "Connection: keep-alive").replace(b"1.1", b"1.0")
-    assert connection.send(asked).answer("GET").headers["Connection"] == "keep-alive", (
-        "an old client is told that it may"
-    )
+    assert connection.send(asked).answer("GET").headers["Connection"] == "keep-alive", "an old client sees that it may"
     assert connection.send(b"\r\n\r\n" + head("GET", "/healthz")).answer("GET").status == 200, "RFC 9112, 2.2"
     assert connection.ask("GET", "/healthz", "Connection: close").headers["Connection"] == "close"
     assert connection.is_closed()

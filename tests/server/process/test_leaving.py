@@ -69,7 +69,7 @@ def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sq
 
 
 def test_database_that_stays_locked_cannot_hold_it_back(server):
-    """Those in flight are told, and within 10 s it is gone."""
+    """Those in flight are answered, and within 10 s it is gone."""
     server.register("ayesha")
     with Connection(server.port) as client, server.database.locked():
         client.send_visit("karim")

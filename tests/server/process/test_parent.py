@@ -1,4 +1,4 @@
-"""The parent process: started by a shell with children of its own, told to leave at any moment, left without a log."""
+"""The parent process: started by a shell with children of its own, signalled at any moment, left without a log."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_more_connections_than_files_wait_and_disturb_no_others(shell_server):
 
 
 def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):
-    """SIGTERM, and Ctrl+C, from the moment it can hear them."""
+    """SIGTERM, and Ctrl+C, from the moment it can handle them."""
     cases = [(moment_s, how) for moment_s in (0, 0.6, 1.2) for how in (signal.SIGTERM, signal.SIGINT)]
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 
@@ -110,7 +110,7 @@ def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server)
 
 
 def test_sigterm_while_workers_are_born_leaves_none(shell_server):
-    """A worker that is just being born has still its parent's ears, and would not heed what it hears."""
+    """A worker that was just forked still has its parent's handlers, and would ignore a signal."""
     shell_server.settings |= {"WEB_CONCURRENCY": 3, "REDIS_URL": ANY_REDIS}
     parent = shell_server.launch_by(f'exec "$0" -c {shlex.quote(SLOW_BIRTH)}').pid
     wait_until(shell_server.workers, "the first worker", every_s=0.001)

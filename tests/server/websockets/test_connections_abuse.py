@@ -1,4 +1,4 @@
-"""Clients that send nonsense, or too much: told, then closed with 1008, and nobody else notices."""
+"""Clients that send nonsense, or too much, get an error, are then closed with 1008, and disturb no others."""
 
 from __future__ import annotations
 

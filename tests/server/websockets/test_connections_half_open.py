@@ -34,7 +34,7 @@ def wait_until_nothing_is_left(server: ChangedServer) -> None:
 
 
 def opened(server: ChangedServer) -> Polling:
-    """A Socket.IO client that polls, and has heard its first event."""
+    """A Socket.IO client that polls, and has received its first event."""
     session = Polling(server.port)
     assert session.post("40").ok
     while not any("visitor_update" in packet for packet in session.next_packets()):

@@ -1,4 +1,4 @@
-"""SIGTERM with open pages: each is told 1001 and the process is gone; those that do not answer hold nobody up."""
+"""SIGTERM with open pages: each is closed with 1001 and the process ends; those that do not answer delay nothing."""
 
 from __future__ import annotations
 

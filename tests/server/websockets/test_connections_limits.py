@@ -82,7 +82,7 @@ def limit(name: str) -> pytest.MarkDecorator:
 @limit("of_an_address")
 @PATHS
 def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited, path):
-    """It hears nothing but the close."""
+    """It receives nothing but the close."""
     limited.fill(ADDRESS)
     refused = limited.connect(ADDRESS, path=path)
     assert refused.goodbye() == SORRY

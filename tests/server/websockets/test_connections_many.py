@@ -1,4 +1,4 @@
-"""Crowds that come at once, and clients that go without a word: the others hear everything, and nothing is left."""
+"""Crowds that come at once, and clients that go without a close: the others receive everything, and nothing is left."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def assert_nothing_is_left(server, sockets: int) -> None:
 
 
 def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
-    """In mid-frame, in mid-handshake, with events unread: those that are left hear every event."""
+    """In mid-frame, in mid-handshake, with events unread: those that are left receive every event."""
     assert not any(server.held().values())
     sockets = open_sockets(server.worker)
     stop, chance = threading.Event(), random.Random(5)

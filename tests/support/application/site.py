@@ -36,7 +36,7 @@ UPGRADE = {
 
 
 class Time:
-    """What the clock says: ms since 1970 UTC. It stands still until it is told otherwise."""
+    """What the clock says: ms since 1970 UTC. It stands still until a test moves it."""
 
     def __init__(self, now_ms: int = SPEC_MOMENT) -> None:
         self.ms = now_ms

@@ -130,7 +130,7 @@ class RedisWorld:
         return self.workers[-1]
 
     def settle(self) -> None:
-        """Everybody has told Redis what they know, and then hears what it says."""
+        """Every worker has sent Redis what it knows, and then reads what is there."""
         for _ in range(2):
             for worker in self.workers:
                 worker.look()

@@ -7,7 +7,7 @@ import re
 from html.parser import HTMLParser
 
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-label", "label", "aria-valuetext"}
-"""Attributes that people read or hear."""
+"""Attributes that people or their screen readers read."""
 DESCRIPTIONS = {"description", "og:title", "og:description", "og:site_name"}
 VOID = {"br", "hr", "img", "input", "link", "meta", "wbr", "col", "source", "area", "base", "embed", "track"}
 UNREAD = {"script", "style", "code", "kbd", "samp"}

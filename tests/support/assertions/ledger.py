@@ -7,7 +7,7 @@ from support.servers.server import Server
 
 
 def assert_exact(crowd: Crowd, server: Server, visits: int, before: int = 0) -> None:
-    """`visits` were counted once each, without a gap after `before`; retries were told the same."""
+    """`visits` were counted once each, without a gap after `before`; retries had the same answer."""
     assert crowd.surprises == []
     assert crowd.first_ordinals == list(range(before + 1, before + visits + 1))
     assert_retries_have_the_same_answer(crowd)

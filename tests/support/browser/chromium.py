@@ -1,4 +1,4 @@
-"""A real browser: Chromium from the system, without a window, told by Playwright what to do."""
+"""A real browser: Chromium from the system, without a window, driven by Playwright."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many clients that register visits at once, over connections they keep, and note what they were told."""
+"""Many clients that register visits at once, over connections they keep, and note the answers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Receipt:
 class Crowd:
     """Clients that each register their share of `visits`, and register a part of them again.
 
-    A client goes round all `servers`. When it is not answered, or told to come back later, it tries the next one until
+    A client goes round all `servers`. When it is not answered, or asked to come back later, it tries the next one until
     it succeeds, as a good client does. Used as a context manager, it ends when all visits are acknowledged.
     """
 
@@ -118,7 +118,7 @@ class Crowd:
 
     @property
     def first_ordinals(self) -> list[int]:
-        """The ordinal of every acknowledged visit, as it was told first; sorted."""
+        """The ordinal of every acknowledged visit, as first answered; sorted."""
         return sorted(receipts[0].ordinal for receipts in self.receipts.values())
 
     def _be_a_client(self, which: int, visits: list[Visit], chance: random.Random) -> None:

@@ -1,4 +1,4 @@
-"""Clients of streams: one that reads when it is told, and one that notes what it hears."""
+"""Clients of streams: one that reads when it is asked to, and one that notes all events."""
 
 from __future__ import annotations
 

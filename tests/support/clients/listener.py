@@ -1,4 +1,4 @@
-"""Clients of both kinds that listen, and note when they heard what."""
+"""Clients of both kinds that listen, and note when they received what."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class _Connection(engineio.Client):
 
 
 class Client(socketio.Client):
-    """It hears events in the order in which they arrive."""
+    """It gets events in the order in which they arrive."""
 
     def _engineio_client_class(self) -> type[engineio.Client]:
         return _Connection

@@ -110,7 +110,7 @@ class CommunityListener(Listener):
 
     @property
     def counts(self) -> list[dict[str, Any]]:
-        """Everything it was told of how many are online."""
+        """All events about how many are online."""
         kinds = ("visitor_count", "visitor_joined", "visitor_left")
         return [received.event for received in list(self.received) if received.event["type"] in kinds]
 
@@ -119,7 +119,7 @@ class CommunityListener(Listener):
         return self.counts[-1]["count"]
 
     def wait_for_count(self, count: int, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
-        """The event with which it was told so."""
+        """The event with which it learned that."""
         wait_until(lambda: self.counts and self.count == count, f"{count} are online", timeout_s, 0.002)
         return self.counts[-1]
 

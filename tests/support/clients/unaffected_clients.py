@@ -36,7 +36,7 @@ class UnaffectedClients:
         assert self.server.worker == self._worker
         (revision,) = self.server.emit()
         for page in self._pages:
-            wait_until(lambda page=page: self._has_received(page, revision), "a change is heard")
+            wait_until(lambda page=page: self._has_received(page, revision), "a change is received")
         wait_until(lambda: self.server.held() == self._held, f"only {self._held} is held")
         wait_until(lambda: open_sockets(self._worker) <= self._sockets + A_FEW, "their sockets are closed")
         log = self.server.log

@@ -1,4 +1,4 @@
-"""Many WebSockets in one process, read by one epoll: they note what they hear."""
+"""Many WebSockets in one process, read by one epoll: they note what they receive."""
 
 from __future__ import annotations
 

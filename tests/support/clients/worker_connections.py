@@ -22,7 +22,7 @@ REQUEST_TIMEOUT_S = 15
 Page = PlainListener | SocketioListener
 WEBSOCKET = ["websocket"]
 AT_ONCE_S = 0.6
-"""Usual is 0.02; whoever waits for one pulse after the other waits 1."""
+"""Usual is 0.02; waiting for one pulse after the other takes 1."""
 
 
 def two_workers(server: Server) -> Server:
@@ -140,7 +140,7 @@ def worker_connections(server: Server) -> Iterator[list[WorkerConnection]]:
 
 @contextmanager
 def pages(server: Server, of_each: int = 1) -> Iterator[list[list[Page]]]:
-    """Open pages of both kinds on each worker, in the order of `server.workers()`; each has heard its first event."""
+    """Open pages of both kinds on each worker, ordered as `server.workers()`; each has received its first event."""
     with ExitStack() as stack:
         yield [_open_pages(stack, server, worker, of_each) for worker in server.workers()]
 
@@ -174,7 +174,7 @@ def assert_adds_up(shown: Stats) -> None:
 
 
 def assert_received_at_once(worker_connections: list[WorkerConnection], found: list[Page], visits: int = 10) -> None:
-    """Visits to each in turn are heard on every page, and sooner than by a pulse."""
+    """Visits to each in turn reach every page, and sooner than by a pulse."""
     took_s = []
     for number in range(visits):
         receipt, began = worker_connections[number % len(worker_connections)].register("ayesha"), time.monotonic()
@@ -184,7 +184,7 @@ def assert_received_at_once(worker_connections: list[WorkerConnection], found: l
                 "it",
             )
         took_s.append(time.monotonic() - began)
-    for number in range(len(worker_connections)):  # one may be heard at once, and the other not
+    for number in range(len(worker_connections)):  # one may arrive at once, and the other not
         assert median(took_s[number :: len(worker_connections)]) < AT_ONCE_S, took_s
 
 

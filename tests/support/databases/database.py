@@ -86,7 +86,7 @@ class SqliteDatabase:
             connection.rollback()
 
     def is_free(self) -> bool:
-        with open(f"{self.path}.lock", "a") as file:  # whoever writes queues for it
+        with open(f"{self.path}.lock", "a") as file:  # writers queue for it
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

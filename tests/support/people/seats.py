@@ -23,6 +23,6 @@ class Socket:
 def seat_of(
     site: Site, person: Person, community: str, end: Callable[[Any], object] = lambda problem: None, member: Any = None
 ) -> Participant:
-    """One who asks to be let in as a member; `end` is told why they are sent away."""
+    """One who asks to be let in as a member; `end` gets the reason why they are sent away."""
     session = site.services[Tokens].read(person.access).session_id
     return Participant(member or Socket(), RequiredAccess(session, person.id, community, "member"), False, end)

@@ -82,7 +82,7 @@ class Template:
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
         self.ask: Callable[[str], None] = lambda _: self.begin()
-        """How the process that is to begin it is told to do so."""
+        """How the process that is to begin it is asked to do so."""
 
     def begin(self) -> None:
         if self._process is not None:
@@ -178,7 +178,7 @@ class Forked:
 
 
 def forget_ended() -> None:
-    """Close the files by which ended programs were heard."""
+    """Close the sockets of ended programs."""
     for program in Forked.all:
         if program.returncode is not None:
             program.close()

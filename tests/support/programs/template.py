@@ -199,7 +199,7 @@ def close(files: list[int]) -> None:
 
 
 def reap(running: dict[int, socket.socket]) -> None:
-    """Collect the processes that have ended. What each used is told to the one who asked for its program."""
+    """Collect the processes that have ended. What each used is sent to the process that asked for its program."""
     with suppress(ChildProcessError):
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             # A program is the first of its own group, unless it ended before it had one.

@@ -60,7 +60,7 @@ class Process:
     def give(self, module: Module, places: list[int]) -> None:
         """`places` are those of its tests among all that were collected. An empty module is the last one."""
         self.module, self.done, self.since = module, 0, time.monotonic()
-        with suppress(BrokenPipeError):  # its end is heard next
+        with suppress(BrokenPipeError):  # its end is noticed next
             self.pipe.send(places)
 
     @property
@@ -207,7 +207,7 @@ class ReportSender:
     def __init__(self, config: pytest.Config, pipe: Connection) -> None:
         self._config = config
         self._pipe = pipe
-        self.is_ready = False  # it is told of the warnings before its time, too
+        self.is_ready = False  # it gets the warnings before its time, too
 
     def pytest_runtest_logreport(self, report: TestReport) -> None:
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)

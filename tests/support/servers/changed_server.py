@@ -33,7 +33,7 @@ else:
     from support.servers.server import Server
 
     class ChangedServer(Server):
-        """It counts what it holds, and sends events when it is told."""
+        """It counts what it holds, and sends events when asked."""
 
         program = (__file__,)
 

@@ -14,7 +14,7 @@ from support.programs.service import Service
 
 CONFIGURATION = ROOT / "deploy" / "nginx.conf"
 WAITING = re.compile(r"^        # (listen 443 |ssl_certificate |ssl_certificate_key |if )", re.MULTILINE)
-"""How the lines begin that are for whoever has a certificate."""
+"""How the lines begin that need a certificate."""
 
 
 class Nginx(Service):

@@ -80,7 +80,7 @@ class Server(Caller):
         (os.killpg if group else os.kill)(self.pid, how)
 
     def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> Exit:
-        """Wait for its end; seconds since it was told to leave, or since it was launched."""
+        """Wait for its end; seconds since it was signalled, or since it was launched."""
         assert self._process is not None
         try:
             status = self._process.wait(timeout_s)

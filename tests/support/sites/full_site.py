@@ -77,7 +77,7 @@ def in_context(site: Site) -> Iterator[None]:
 
 
 def quiet(total: int, label: str) -> Any:
-    """Nobody is told of any progress."""
+    """Progress is reported nowhere."""
     return nullcontext(lambda done: None)
 
 

@@ -56,7 +56,7 @@ def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
                 connection.register(f"visitor-{number}").ordinal for number in range(20) for connection in both
             ]
             for panel in panels:
-                wait_until(partial(has, panel, registered[-1]), "the last one is told")
+                wait_until(partial(has, panel, registered[-1]), "the last one is shown")
         for panel in panels:
             assert ordinals(panel) == list(range(before + 1, before + 40 * ROUNDS + 1))
             assert sum(latest_minutes(panel).values()) == counted + 40 * ROUNDS
@@ -80,7 +80,7 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
                 client.client_kill_filter(_id=each["id"])
         registered = [connection.register("ayesha").ordinal for connection in both]
         for panel in panels:
-            wait_until(partial(has, panel, registered[-1]), "both are told")
+            wait_until(partial(has, panel, registered[-1]), "both are shown")
             assert ordinals(panel) == registered
 
 

@@ -40,7 +40,7 @@ def boss(site, cast) -> Reader:
 
 
 def test_redirects_lead_to_pages_of_this_site_alone(site, boss):
-    """By a form, and by the login, which leads on at once whoever is logged in."""
+    """By a form, and by the login, which redirects users at once who are logged in."""
     reader = Reader(site)
     led = {}
     for target in TARGETS:
@@ -152,7 +152,7 @@ def test_ids_are_ids_whatever_stands_in_a_path(cast, boss):
 
 
 def test_cookies_from_before_a_login_are_worth_nothing_after_it(site, cast):
-    """Session fixation: whoever plants a session in somebody's browser does not share the one they log in to."""
+    """Session fixation: a session planted in another browser is not the one that its user logs in to."""
     attacker = Reader(site).sign_up("attacker")
     planted = {name: attacker.client.get_cookie(name).value for name in ("access_token_cookie", "refresh_token_cookie")}
     victim = Reader(site)

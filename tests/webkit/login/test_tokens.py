@@ -37,7 +37,7 @@ def claims(token: str) -> dict:
 
 
 def changed(token: str, key: str = SECRET, algorithm: str | None = "HS256", **new) -> str:
-    """The same token with other claims (None leaves one out), signed as told."""
+    """The same token with other claims (None leaves one out), signed with the given key."""
     said = {name: value for name, value in {**claims(token), **new}.items() if value is not None}
     return jwt.encode(said, key if algorithm else "", algorithm)
 

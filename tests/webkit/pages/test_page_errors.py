@@ -1,4 +1,4 @@
-"""People get pages, programs get JSON; and whoever reads Bangla is told in Bangla what is wrong with what they sent."""
+"""People get pages, programs get JSON; and readers of Bangla get the reason in Bangla."""
 
 from __future__ import annotations
 
