@@ -18,7 +18,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations.annotations import Annotations
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
-from koyjabo.reports.people.conversions import Conversions
+from koyjabo.reports.people.conversion_queries import Conversions
 from koyjabo.reports.people.reports import Reports, Visitors
 from koyjabo.reports.people.site_people import SitePeople
 from koyjabo.reports.people.timeline import History

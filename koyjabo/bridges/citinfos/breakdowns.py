@@ -24,7 +24,7 @@ from koyjabo.bridges.citinfos.routes import both
 from koyjabo.models import Scope
 from koyjabo.network.divisions import division_of
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
-from koyjabo.reports.people.conversions import ConversionReport
+from koyjabo.reports.people.conversion_queries import ConversionReport
 from koyjabo.reports.people.reports import MONTH
 from koyjabo.reports.query.dimensions import PHONE
 from koyjabo.reports.query.report_query import Filter, Question

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import shifted
 from koyjabo.counting.id_range_queries import id_range
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import ledger_queries, stored_queries
 from koyjabo.reports.engine.groups import (
     EVERYTHING,
@@ -65,11 +66,17 @@ class Rollups:
         self._snapshot = snapshot
         self._closed = closed
         self._ranges: dict[Question, _Range] = {}
+        self._groups: dict[tuple[Question, str], Groups | None] = {}
 
     def by(self, question: Question, key: str) -> Groups | None:
         """By the name of a period, a value or REST, (weekday, hour), or None for everything. None: other sources have
         to answer.
         """
+        if (question, key) not in self._groups:
+            self._groups[question, key] = self._by(question, key)
+        return self._groups[question, key]
+
+    def _by(self, question: Question, key: str) -> Groups | None:
         if question.filters or not self.is_usable:
             return None
         if question.until_ms is not None:
@@ -172,8 +179,7 @@ class _Range:
 
     def grouped(self, key: str) -> dict[Any, Group]:
         """By periods of several days."""
-        scope, first, last = self.question.scope, self.question.first, self.question.last
-        people = stored_queries.people(self.snapshot.session, scope, TOTAL, first, last)
+        people = stored_queries.people(*self._here, TOTAL, self.question.first, self.question.last)
         additions = self._day_additions
         days = []
         for day, group in self.by_day().items():
@@ -204,8 +210,7 @@ class _Range:
         visits, new = (sum(each[at] for each in counted.values()) for at in (0, 1))
         newer = [Group.of(addition) for at, addition in self._hour_additions.items() if at < hour(end_s)]
         stored = [row for at, row in self._stored_hours.items() if at < hour(end_s)]
-        hours = hour(self._hours_s[0]), hour(end_s - 1)
-        people = stored_queries.people(self.snapshot.session, self.question.scope, STORED_HOUR, *hours)
+        people = stored_queries.people(*self._here, STORED_HOUR, hour(self._hours_s[0]), hour(end_s - 1))
         sums = Group(sum(row.visits for row in stored), 0, sum(row.count for row in stored), union([*people.values()]))
         found = merged([sums, *newer])
         return found._replace(visits=visits, new=new) if found.visits == visits else None
@@ -218,24 +223,25 @@ class _Range:
             found[day] = found.get(day, 0) + addition.visits
         return frozenset(day for day, (visits, _) in self._days.items() if found.get(day, 0) != visits)
 
+    @property
+    def _here(self) -> tuple[Session, Scope]:
+        return self.snapshot.session, self.question.scope
+
     @cached_property
     def _days(self) -> dict[str, Visited]:
-        scope, first, last = self.question.scope, self.question.first, self.question.last
-        return ledger_queries.visits_by_day(self.snapshot.session, scope, first, last)
+        return ledger_queries.visits_by_day(*self._here, self.question.first, self.question.last)
 
     @cached_property
     def _hours(self) -> dict[int, Visited]:
-        return ledger_queries.visits_by_hour(self.snapshot.session, self.question.scope, *self._hours_s)
+        return ledger_queries.visits_by_hour(*self._here, *self._hours_s)
 
     @cached_property
-    def _stored_days(self) -> dict[str, stored_queries.NumbersRow]:
-        scope, first, last = self.question.scope, self.question.first, self.question.last
-        return stored_queries.numbers(self.snapshot.session, scope, TOTAL, first, last)
+    def _stored_days(self) -> dict[str, stored_queries.Numbers]:
+        return stored_queries.numbers(*self._here, TOTAL, self.question.first, self.question.last)
 
     @cached_property
-    def _stored_hours(self) -> dict[str, stored_queries.NumbersRow]:
-        first, last = map(hour, self._hours_s)
-        return stored_queries.numbers(self.snapshot.session, self.question.scope, STORED_HOUR, first, last)
+    def _stored_hours(self) -> dict[str, stored_queries.Numbers]:
+        return stored_queries.numbers(*self._here, STORED_HOUR, *map(hour, self._hours_s))
 
     @cached_property
     def _hours_s(self) -> tuple[int, int]:
@@ -265,8 +271,7 @@ class _Range:
         return dict(found)
 
     def _stored(self, dimension: str, first: str, last: str) -> dict[str, Group]:
-        scope = self.question.scope
-        return stored_queries.groups(self.snapshot.session, scope, dimension, first, last, self.incomplete)
+        return stored_queries.groups(*self._here, dimension, first, last, self.incomplete)
 
     def _additions(self, key: str) -> dict[Any, Addition]:
         """Of visits that are not projected."""
@@ -275,7 +280,7 @@ class _Range:
     def _people(self, dimension: str, periods: Collection[str]) -> dict[str, People]:
         found: dict[str, People] = {}
         for each in periods:
-            found |= stored_queries.people(self.snapshot.session, self.question.scope, dimension, each, each)
+            found |= stored_queries.people(*self._here, dimension, each, each)
         return found
 
 
@@ -286,7 +291,7 @@ def _number(visit: Parsed) -> int:
 
 def _group(
     counts: Visited,
-    row: stored_queries.NumbersRow | None,
+    row: stored_queries.Numbers | None,
     addition: Addition | None,
     people: People,
 ) -> Group:

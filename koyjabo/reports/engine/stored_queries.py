@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -20,20 +20,19 @@ from koyjabo.reports.projection.people import is_rest, unpacked
 COLUMNS = (InsightSum.visits, InsightSum.new_visitors, InsightSum.count)
 
 
-class NumbersRow(Protocol):
+class Numbers(NamedTuple):
     """A row of a period of which people are not read."""
 
-    period: str
     visits: int
-    count: int
+    count: int  # type: ignore[assignment]
     visitors: int | None
 
 
-def numbers(session: Session, scope: Scope, dimension: str, first: str, last: str) -> dict[str, NumbersRow]:
+def numbers(session: Session, scope: Scope, dimension: str, first: str, last: str) -> dict[str, Numbers]:
     """Of TOTAL or HOUR, by period, without people: they are most of what there is to read."""
     columns = (InsightSum.period, InsightSum.visits, InsightSum.count, InsightSum.visitors)
-    found: Any = session.execute(select(*columns).where(*_these(scope, dimension, first, last)))
-    return {row.period: row for row in found}
+    rows: Any = session.execute(select(*columns).where(*_these(scope, dimension, first, last)))
+    return {period: Numbers(*numbers) for period, *numbers in rows}
 
 
 def people(session: Session, scope: Scope, dimension: str, first: str, last: str) -> dict[str, People]:

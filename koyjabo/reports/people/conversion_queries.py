@@ -1,13 +1,46 @@
-"""Queries of conversions: which of the visitors who first came on some days have become users, by their first page."""
+"""Conversions of a community by the page that their visitors opened first (specification: Conversions)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Conversion, Scope, Visit, Visitor
+
+
+class PageConversions(NamedTuple):
+    page: str | None  # None: not recorded
+    conversions: int
+
+
+class ConversionReport(NamedTuple):
+    """`pages`: those with the most conversions first. `average_ms`: from the first visit to the conversion; None if
+    there is none.
+    """
+
+    conversions: int
+    pages: list[PageConversions]
+    average_ms: int | None
+
+
+class Conversions:
+    """Raises LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor) -> None:
+        self._database = database
+
+    def between(self, scope: Scope, first: str, last: str) -> ConversionReport:
+        """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
+        found = self._database.report(_converted, scope, first, last)
+        pages = Counter(each.page for each in found)
+        ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
+        waited = [each.at_ms - each.opened_ms for each in found]
+        average_ms = round(sum(waited) / len(waited)) if waited else None
+        return ConversionReport(len(found), [PageConversions(*each) for each in ordered], average_ms)
 
 
 class Converted(NamedTuple):
@@ -18,7 +51,7 @@ class Converted(NamedTuple):
     opened_ms: int
 
 
-def between(session: Session, scope: Scope, first: str, last: str) -> list[Converted]:
+def _converted(session: Session, scope: Scope, first: str, last: str) -> list[Converted]:
     """Those whose first visit was on the days `first` to `last`, both included, and is still stored. For the site, each
     visitor once: by the first of their conversions in communities.
     """

@@ -1,4 +1,4 @@
-"""Where Insights is shown, and what of it."""
+"""Where Insights is shown, what of it, and the addresses to which it leads beside those of its parts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.ui import cards
+from koyjabo.reports.ui.address import Address
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.timelines import Note
+
+SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
+"""Parameters of the shown parts of a view, beside those of the question."""
 
 
 class Base(NamedTuple):
@@ -25,3 +30,37 @@ class Base(NamedTuple):
     range: str = DEFAULT  # of an address without one
     share: str = ""  # the path of the page that makes a share link of a view
     is_shared: bool = False  # for readers of a share link
+
+
+class Links:
+    base: Base
+    address: Address
+
+    def all(self, dimension: str) -> str:
+        return str(self._lists.having({"by": dimension, "find": None}))
+
+    @property
+    def _lists(self) -> Address:
+        return self.address.at(self.base.lists or self.base.path)
+
+    @property
+    def back(self) -> str:
+        """From a whole list to the cards."""
+        return str(self.address.having({"by": None, "find": None}))
+
+    @property
+    def whole(self) -> str:
+        return str(self.address.having({"whole": "1"}))
+
+    @property
+    def shared(self) -> str:
+        return str(self.address.without((*SHOWN, "compare")).at(self.base.share))
+
+    def csv_of_values(self, dimension: str) -> str:
+        """With all values that one answer can have."""
+        return self.csv("breakdown", by=dimension, limit=str(MOST_ROWS))
+
+    def csv(self, call: str, **values: str) -> str:
+        """The address of a report as a file."""
+        unknown = SHOWN if call == "summary" else (*SHOWN, "compare")
+        return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having({**values, "format": "csv"}))

@@ -7,12 +7,12 @@ from typing import NamedTuple
 from flask_babel import gettext as _
 
 from koyjabo.reports.engine.answers import Breakdown, Row, Sums
-from koyjabo.reports.query.dimensions import COUNTED
+from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import Address, Pairs
-from koyjabo.reports.ui.changes import change
+from koyjabo.reports.ui.figures import change
 from koyjabo.webkit.i18n import count
 
 IN_A_CARD, IN_A_LIST = 8, 50
@@ -72,10 +72,6 @@ class Pages(NamedTuple):
     kept: Pairs  # fields that the search sends as well
 
 
-def counted(dimension: str) -> bool:
-    return dimension in COUNTED or dimension.startswith("event:")
-
-
 def values(
     found: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: Address, offset: int
 ) -> Values:
@@ -85,7 +81,7 @@ def values(
     gone = _gone(found, before.rows) if before and _is_whole(found) else []
     lines = [_line(row, past, is_whole, question, dimension, address) for row in (*found.rows, *gone)]
     others = found.values - len(found.rows)
-    is_counted = counted(dimension)
+    is_counted = has_many(dimension)
     return Values(dimension, lines, found.other, others, found.total, found.values, offset, found.reason, is_counted)
 
 
@@ -138,4 +134,4 @@ def _line(
 
 
 def _number(sums: Sums, dimension: str) -> int | None:
-    return sums.count if counted(dimension) else sums.visits
+    return sums.count if has_many(dimension) else sums.visits

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.reports.engine.answers import Period, Summary
 from koyjabo.reports.ui.address import Address
-from koyjabo.reports.ui.changes import change
 
 LABELS: dict[str, LazyString] = {
     "visits": _("Visits"),
@@ -21,6 +21,9 @@ LABELS: dict[str, LazyString] = {
 }
 CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
 """The figures that timelines have."""
+
+PRECISE = 10
+"""Percents below have one decimal."""
 
 
 class Figure(NamedTuple):
@@ -53,3 +56,13 @@ def _figure(name: str, summary: Summary, address: Address, chosen: str) -> Figur
     now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
     url = str(address.having({"metric": name})) if name in CHARTED else ""
     return Figure(name, str(LABELS[name]), now, before, change(now, before), url, name == chosen, "")
+
+
+def change(now: int | None, before: int | None) -> float | str | None:
+    """In percent, or "new" where there was nothing, for the macro `ui.change`. None: one of them is not known."""
+    if now is None or before is None:
+        return None
+    if before == 0:
+        return str(gettext("new")) if now else 0.0
+    percent = 100 * (now - before) / before
+    return round(percent, 0 if abs(percent) >= PRECISE else 1)

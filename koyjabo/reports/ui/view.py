@@ -26,13 +26,12 @@ from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, cards, figures, filters, maps, ranges, timelines
 from koyjabo.reports.ui.address import Address
-from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.base import SHOWN, Base, Links
 from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
 from koyjabo.reports.ui.hour_table import HourTable, hour_table
-from koyjabo.reports.ui.links import SHOWN, Links
 from koyjabo.reports.ui.maps import Dot, Shape
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart

@@ -17,7 +17,7 @@ from support.runs.fuzz_effort import effort
 from koyjabo.reports.engine import unprojected_queries
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.ui import breakdowns, view
-from koyjabo.reports.ui.links import SHOWN
+from koyjabo.reports.ui.base import SHOWN
 from koyjabo.reports.ui.view import SENT
 
 THURSDAY = "2025-12-11"

@@ -11,7 +11,7 @@ from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import breakdowns, cards, maps, ranges, timelines
 from koyjabo.reports.ui.address import Address
-from koyjabo.reports.ui.changes import change
+from koyjabo.reports.ui.figures import change
 
 TODAY = "2025-12-16"
 HERE = Address("/admin/insights", (("page", "/"), ("range", "7d"), ("offset", "50")))
