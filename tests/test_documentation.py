@@ -49,7 +49,7 @@ def test_api_lists_every_error_code_with_its_status():
     rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", API, re.MULTILINE)
     listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
     known = set(STATUS.items()) | {(code, status) for status, (code, _) in SENTENCES.items()}
-    unlisted = {("internal_error", 500), ("bad_request", 400)}  # nobody can do anything about these
+    unlisted = {("internal_error", 500), ("bad_request", 400)}  # clients cannot do anything about these
     assert known - unlisted <= listed <= known
 
 

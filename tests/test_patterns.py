@@ -1,4 +1,4 @@
-"""Regular expressions take time in proportion to the text they read: a long text stops nobody else's request."""
+"""Regular expressions take time in proportion to the text they read: a long text stops no other request."""
 
 from __future__ import annotations
 

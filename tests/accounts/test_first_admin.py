@@ -47,7 +47,7 @@ def test_it_is_made_beside_users_there_are_and_leaves_the_one_of_its_address(dat
 
 
 def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
-    """Two servers start at once: each sees that there is nobody."""
+    """Two servers start at once: each sees that there is no account."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
         assert (

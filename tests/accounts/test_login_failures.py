@@ -225,4 +225,4 @@ def test_present_password_is_guessed_so_often_and_not_once_more_wherever_from(si
     attempts(site, MOST + 1, **WRONG)
     again = {"current_password": "something new", "new_password": RIGHT}
     answer = person.post("/api/auth/password", json=again)
-    assert answer.status_code == 204, "who guesses from outside keeps nobody from changing their password"
+    assert answer.status_code == 204, "guesses from outside keep no user from changing the password"

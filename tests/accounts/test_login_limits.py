@@ -1,4 +1,4 @@
-"""How often one may try to log in, and that nobody is kept out of their own account by others who try."""
+"""How often one may try to log in; tries of others keep no user out of their own account."""
 
 from __future__ import annotations
 

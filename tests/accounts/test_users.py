@@ -97,7 +97,7 @@ def test_last_admin_who_can_log_in_stays_it(site, admin, ayesha):
         users.set_role(admin, admin.id, "member")
     users.set_role(admin, ayesha.id, "admin")
     with pytest.raises(Forbidden):
-        users.disable(admin, admin.id.upper())  # nobody disables themselves
+        users.disable(admin, admin.id.upper())  # an account cannot disable itself
     users.disable(admin, ayesha.id)
     with pytest.raises(LastAdmin):
         users.set_role(admin, admin.id, "member")

@@ -56,7 +56,7 @@ LET_IN |= {least: (least, SITE_ADMIN) for least in (VIEWER, MEMBER, MODERATOR, A
 
 
 class Caller:
-    """Somebody in a role, who calls the API with a token and pages with cookies."""
+    """A user in a role, who calls the API with a token and pages with cookies."""
 
     def __init__(self, site: Site, role: str) -> None:
         self.role = role

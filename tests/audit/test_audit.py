@@ -24,7 +24,7 @@ ADDRESS = "103.48.16.1"  # somewhere in Bangladesh
 
 
 class Panel:
-    """A site, somebody who is admin of it, and what the audit log says."""
+    """A site, an admin of it, and what the audit log says."""
 
     def __init__(self, site: Site) -> None:
         self.site, self.services = site, site.services

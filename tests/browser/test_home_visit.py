@@ -39,7 +39,7 @@ LOADED = "performance.getEntriesByType('resource').some(({ name }) => name.endsW
 
 @pytest.fixture(scope="module")
 def site(new_site, tmp_path_factory):
-    """Behind a proxy, with a database of cities, one of which nobody should have let in."""
+    """Behind a proxy, with a database of cities, one of which should not have been let in."""
     writer = MMDBWriter(4)
     for address, (city, country) in CITIES.items():
         network = IPSet([f"{address.rpartition('.')[0]}.0/24"])

@@ -68,5 +68,5 @@ class EventLoop(threading.Thread):
     def _safely(self, do: Callable[[], object]) -> None:
         try:
             do()
-        except Exception as error:  # nobody looks at a thread's traceback
+        except Exception as error:  # a thread's traceback is not seen
             self.journal.breach(f"a client failed: {type(error).__name__}: {error}")

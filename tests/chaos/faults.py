@@ -55,7 +55,7 @@ class Fault:
 
 
 def _one_worker(world: World, chance: random.Random) -> psutil.Process:
-    """In most cases the one with more open files: one that was just born has nobody to lose."""
+    """In most cases the one with more open files: one that was just forked has no clients to lose."""
     workers = wait_until(world.supervisor.workers, "there is a worker", RESTARTS_S)
     return max(workers, key=_files) if chance.random() < BUSIEST else chance.choice(workers)
 
@@ -181,7 +181,7 @@ def _fill(filler: Path) -> None:
 
 
 def _revive(world: World) -> None:
-    """PostgreSQL ends when it cannot write its log; somebody starts it again."""
+    """PostgreSQL ends when it cannot write its log; an operator starts it again."""
     time.sleep(0.2)
     if not world.postgres.running:
         world.journal.note("PostgreSQL ended by a full disk")

@@ -100,7 +100,7 @@ class Person:
             tab.line.leave()
 
     def turned_away(self, code: int) -> None:
-        """Nothing that fails takes a right from anybody."""
+        """No failure takes a right away."""
         if 4000 <= code < 4999 and code != EXPIRED:
             self._event_loop.journal.breach(f"{self.name} was turned away with {code}")
 

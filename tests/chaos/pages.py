@@ -40,7 +40,7 @@ class SilentClient(WebSocketClient):
         assert self._socket is not None
         try:
             self._socket.send(self._request)
-        except OSError:  # nobody is there
+        except OSError:  # the server is away
             self._end()
             return
         self.event_loop.forget(self._socket.fileno())

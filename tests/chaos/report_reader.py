@@ -1,4 +1,4 @@
-"""Somebody who reads reports all the time: figures never contradict what was acknowledged before."""
+"""A reader of reports, all the time: figures never contradict what was acknowledged before."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Reader(threading.Thread):
         while not self._over.wait(EVERY_S):
             try:
                 self._read()
-            except Exception as error:  # nobody looks at a thread's traceback
+            except Exception as error:  # a thread's traceback is not seen
                 self._journal.breach(f"the reader: {type(error).__name__}: {error}")
         self._line.close()
 

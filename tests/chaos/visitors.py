@@ -68,7 +68,7 @@ class Visitor(threading.Thread):
             (way,) = self._chance.choices(list(self._ways), list(self._ways.values()))
             try:
                 way()
-            except Exception as error:  # nobody looks at a thread's traceback
+            except Exception as error:  # a thread's traceback is not seen
                 self._journal.breach(f"{self.name}: {type(error).__name__}: {error}")
             self._over.wait(self._chance.uniform(*PAUSE_S))
         for line in self._lines:

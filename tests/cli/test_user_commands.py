@@ -18,7 +18,7 @@ def running(module_sqlite_database, module_servers) -> Server:
 
 @pytest.fixture
 def server(running) -> Server:
-    """One that knows nobody."""
+    """One without accounts."""
     running.database.rows("DELETE FROM audit_log")
     running.database.rows("DELETE FROM users")
     return running

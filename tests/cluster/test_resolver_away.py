@@ -1,4 +1,4 @@
-"""Redis as the outbox knows it, and a resolver that does not answer for its name: nobody waits for it but that."""
+"""Redis as the outbox knows it, and a resolver that does not answer for its name: only that waits for it."""
 
 from __future__ import annotations
 

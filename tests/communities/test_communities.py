@@ -25,7 +25,7 @@ OF_MEMBERS = [
 ]
 NO_IDS = ["nothing", "site", "1", "%00", "..", "x" * 5000, "{1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b}", "' OR 1=1 --"]
 NO_IDS.append("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
-IN_TURN = [  # in one community: who does what, the status, and whether anybody loses a right by it
+IN_TURN = [  # in one community: who does what, the status, and whether a right is lost by it
     ("member", "GET", "", None, 200, 0),
     ("member", "GET", "/members", None, 200, 0),
     ("admin", "PATCH", "", {"name": "New"}, 200, 0),
@@ -189,7 +189,7 @@ def nothing_changes(site):
 
 @pytest.fixture
 def path(cast):
-    """Of a community that nobody changes."""
+    """Of a community that does not change."""
     return f"{PATH}/{cast.kept_community()}"
 
 

@@ -35,7 +35,7 @@ def assert_refused(person) -> None:
 
 
 def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
-    """The founder counts, not who is an admin now: others cannot use up what somebody may found."""
+    """The founder counts, not who is an admin now: others cannot use up the limit of the founder."""
     ayesha, babul, directory = (
         sign_up(site, "ayesha"),
         sign_up(site, "babul"),

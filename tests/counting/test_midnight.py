@@ -1,4 +1,4 @@
-"""`todayVisits` turns over at midnight in TIMEZONE, by itself; a clock that is put forward harms nobody for long."""
+"""`todayVisits` turns over at midnight in TIMEZONE, by itself; a clock that is put forward does no lasting harm."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def test_etag_changes_with_every_change_and_only_then(site):
 
 
 def test_equal_revision_means_equal_numbers_of_one_epoch_across_a_restart(site):
-    """Nobody is active any more: that is a change, and a client that polls must see it."""
+    """No visitor is active any more: that is a change, and a client that polls must see it."""
     site.register()
     before = get(site)
     site.time.pass_(seconds=300)

@@ -31,7 +31,7 @@ LOOKS = {
     "from when a visit came that failed, until one is saved here": [
         (111, failing(105, 110), 1, 105),
         (140, failing(105, 139), 1, 105),
-        (3700, failing(105, 139), 1, 105),  # nobody came since, and nothing was saved
+        (3700, failing(105, 139), 1, 105),  # there were no visits since, and nothing was saved
         (3701, WELL, 2, None),
     ],
     "from when a visit came that waits too long": [

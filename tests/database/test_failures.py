@@ -20,7 +20,7 @@ FAST_S = 3
 """On a machine that is busy; waiting for a lock takes longer."""
 
 BOUNDED_S = 15
-"""The longest anybody may be kept waiting for a database that does not answer."""
+"""The longest that a request may wait for a database that does not answer."""
 
 
 def register_apart(server: Server, visitor: str, visit: int = 1) -> Callable[[], requests.Response]:
@@ -86,7 +86,7 @@ def postgres_server(disposable_postgres, new_server):
 
 
 def test_without_postgres_the_last_known_stats_are_shown_as_stale(postgres_server, disposable_postgres):
-    """Also when it goes before anybody has asked for anything."""
+    """Also when it goes before the first request."""
     server = postgres_server
     disposable_postgres.kill()
     try:

@@ -1,4 +1,4 @@
-"""Mails to strangers, whose emails nobody has confirmed: for whom they are sent, how many a day, and what names say."""
+"""Mails to strangers, whose emails are not confirmed: for whom they are sent, how many a day, and what names say."""
 
 from __future__ import annotations
 

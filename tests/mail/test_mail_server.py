@@ -25,7 +25,7 @@ LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory) -> Path:
-    """One for `localhost`, which nobody else knows."""
+    """One for `localhost`, which no other machine trusts."""
     folder = tmp_path_factory.mktemp("tls")
     files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
     name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]

@@ -67,7 +67,7 @@ STAYS = {
 
 
 def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, mailbox):
-    """Nobody else has a way in afterwards. A new table belongs to one of the two sets."""
+    """No other login is left afterwards. A new table belongs to one of the two sets."""
     assert tables_of_users() == ENDED | STAYS
     life = Life(site)
     site.rows("UPDATE users SET verified_ms = NULL WHERE email = 'ayesha@example.com'")

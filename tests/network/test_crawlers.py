@@ -1,4 +1,4 @@
-"""Crawlers that say they are: flagged, and counted or not by BOT_POLICY; and nobody else is taken for one."""
+"""Crawlers that say they are: flagged, and counted or not by BOT_POLICY; and no others are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a server writes down: enough to follow a visit to its broadcast, and nothing that is anybody's own business."""
+"""What a server writes down: enough to follow a visit to its broadcast, and nothing personal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from support.servers.server import SERVING, START_S, Server
 
 KEY = re.compile(r"(\w+)=(\S+)")
 PERSONAL = "zephyrine"
-"""In every value that is somebody's own."""
+"""In every personal value."""
 
 ADDRESS = "203.0.113.77"
 
@@ -155,7 +155,7 @@ def test_worker_that_cannot_begin_is_logged_in_the_same_way(new_server, sqlite_d
 
 
 def test_what_the_start_has_to_say_is_in_the_log_as_anything_else(new_server, sqlite_database):
-    """Here of an ADMIN_EMAIL that is somebody else's by now."""
+    """Here of an ADMIN_EMAIL that is another user's by now."""
     server = new_server(sqlite_database, LOG_FORMAT="json").start()
     email = Member(server).email
     server.stop()

@@ -1,4 +1,4 @@
-"""One line an event, whatever anybody says."""
+"""One line an event, whatever its values contain."""
 
 from __future__ import annotations
 

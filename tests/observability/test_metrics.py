@@ -228,7 +228,7 @@ def assert_opened_and_ended(server, count: int) -> None:
     def counted(name: str) -> float:
         return next(float(line.split()[-1]) for line in server.metrics().splitlines() if name in line)
 
-    wait_until(lambda: not any(server.held().values()), "nobody is there")
+    wait_until(lambda: not any(server.held().values()), "no client is there")
     assert wait_until(lambda: counted(ENDED) >= count, "they have ended")
     assert (counted(OPENED), counted(ENDED)) == (count, count)
     wait_until(lambda: server.log.count("socket_closed") >= count, "the log tells of it")

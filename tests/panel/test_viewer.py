@@ -19,7 +19,7 @@ MEANINGS = re.compile(r'(?s)<td[^>]* lang="en">.*?</td>')
 
 @pytest.fixture(scope="module")
 def scene(site):
-    """With visits, an invitation, an email in the audit log's details, and somebody who has only an id of digits."""
+    """With visits, an invitation, an email in the audit log's details, and a visitor whose id has only digits."""
     scene = Scene(site)
     scene.values["ordinal"] = str(site.register(VISITOR, communityId=scene.community).ordinal)
     site.register("40004")

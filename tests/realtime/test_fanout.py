@@ -1,4 +1,4 @@
-"""One way out to everybody in a room: encoded once, never twice and never older, and nothing kept of who has gone."""
+"""One way out to all connections in a room: encoded once, sent once, never older, nothing kept of closed ones."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ def test_original_client_sees_its_own_visit_at_once_and_then_those_of_others(sql
         assert page.first().raw == receipt.stats.raw
         assert list(page.received[0].event) == ["type", "stats", "last"]
         assert list(page.received[0].event["stats"]) == SPEC_KEYS
-        with pages(sqlite_server) as others:  # opening a socket that changes nothing tells nobody anything
+        with pages(sqlite_server) as others:  # opening a socket that changes nothing pushes nothing
             second = sqlite_server.register("karim")
             assert second.ordinal == second.stats.total == receipt.ordinal + 1
             for each in (*others, page):

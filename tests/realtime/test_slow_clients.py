@@ -70,7 +70,7 @@ def drip(clients: list[socket.socket]) -> None:
 
 
 def is_served(server) -> bool:
-    """Whether somebody who comes now is answered, and counted."""
+    """Whether a new visitor is answered, and counted."""
     before = total(server)
     with Connection(server.port) as connection:
         registered = connection.send_visit(f"visitor-{next(numbers)}").answer()

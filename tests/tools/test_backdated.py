@@ -1,4 +1,4 @@
-"""Backdated visits and accounts count like any other, and make nobody active or online."""
+"""Backdated visits and accounts count like any other, and make no visitor active or online."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ def test_visitors_come_and_all_of_them_leave(server):
     finally:
         process.kill()
         process.wait()
-    wait_until(lambda: online() == 0, "nobody is online", FULL_S, 0.3)
+    wait_until(lambda: online() == 0, "no member is online", FULL_S, 0.3)
     assert server.stats().total > before.total
     assert_verified(server)
 
@@ -155,7 +155,7 @@ def test_a_page_is_a_member_online_until_it_is_closed(server):
         assert page.is_open
         page.close()
         assert not page.is_open
-        wait_until(lambda: guide.get(f"/{here}")["online"] == 0, "nobody is online", GRACE_S / 2)
+        wait_until(lambda: guide.get(f"/{here}")["online"] == 0, "no member is online", GRACE_S / 2)
 
 
 @PAST

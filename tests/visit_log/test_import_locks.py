@@ -154,7 +154,7 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
 
 
 def is_asked_for(database) -> bool:
-    """Somebody imports, or waits to."""
+    """An import is running, or waits to."""
     if database.kind == "postgres":
         asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%INTO nightly_work%' AND pid <> pg_backend_pid()"
         return bool(database.rows(f"{asking} AND wait_event_type = 'Lock'"))

@@ -140,7 +140,7 @@ def test_values_in_values_are_read_or_refused_however_deep_they_are():
 
 
 def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
-    """Nobody knows any more whether it was there. A day of which a row is left is not folded."""
+    """It is unknown whether it was there. A day of which a row is left is not folded."""
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, said)

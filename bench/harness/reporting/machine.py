@@ -73,7 +73,7 @@ def node_version() -> str:
 
 
 def busy_percent_since(before: tuple[int, int]) -> float:
-    """How busy all cores were, with anybody's work, since `cpu_ticks` gave `before`."""
+    """How busy all cores were, with any work, since `cpu_ticks` gave `before`."""
     idle, total = cpu_ticks()
     return 100 * (1 - (idle - before[0]) / max(1, total - before[1]))
 

@@ -207,7 +207,7 @@ def changed(token: str, **claims: Any) -> str:
 
 
 def showing(site: Site, access: str, refresh: str | None = None) -> Reader:
-    """Somebody who has these cookies and no others."""
+    """A browser with these cookies and no others."""
     reader = Reader(site)
     for name, value in ((ACCESS, access), (REFRESH, refresh)):
         if value is not None:

@@ -25,7 +25,7 @@ def site(sqlite_database):
 
 @pytest.fixture
 def browser(site):
-    """Somebody who has signed up, and has the cookies."""
+    """A browser in which a user has signed up, with its cookies."""
     answer = site.client.post(SIGNUP, json={"email": "ayesha@example.com", "password": PASSWORD})
     assert answer.status_code == 201
     return site.client

@@ -75,7 +75,7 @@ def test_way_from_the_account_to_recovery_codes_and_back_off(site, ayesha):
 
 
 def test_secret_is_shown_to_the_session_alone_that_has_given_the_password(site, ayesha):
-    """Somebody has stolen another session of hers, and knows no password."""
+    """Another session of hers is stolen, and the thief knows no password."""
     stolen = Reader(site).log_in("ayesha")
     secret = secret_in(ayesha.send(TOTP, 200, password=PASSWORD))
     stolen.send(f"{TOTP}/confirm", 303, code="000000")

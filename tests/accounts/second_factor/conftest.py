@@ -1,4 +1,4 @@
-"""A site, and somebody who has signed up."""
+"""A site, and a user who has signed up."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_proof_is_good_once_on_two_servers_at_once(site, ayesha):
 
 
 def test_session_begins_a_passkey_on_two_servers_at_once(database):
-    """Somebody clicks twice: the later step takes the place of the other one."""
+    """Two clicks: the later step takes the place of the other one."""
     with Site(database.url) as site, Site(database.url, site.time) as other, ThreadPoolExecutor(2) as threads:
         here = sign_up(site)
         there = Person(other, here.id, here.email, here.access, here.refresh)

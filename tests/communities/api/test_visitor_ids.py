@@ -1,4 +1,4 @@
-"""A visitorId is the visitor's own key to being forgotten: nobody in a community ever reads one, not even its admins.
+"""A visitorId is the visitor's own key to being forgotten: no member of a community reads one, not even its admins.
 
 Visitors with ids that nothing else looks like come, join and are converted; then everything is fetched that a member, a
 moderator or an admin of the community may fetch, and every event that may be received.
@@ -24,7 +24,7 @@ EVENTS = {"visitor_count", "visitor_joined", "visitor_left", "visitor_update", "
 
 @pytest.fixture(scope="module")
 def community(site, cast) -> str:
-    """Visited by somebody unknown, by a member, and by two who turned out to be members."""
+    """Visited by a stranger, by a member, and by two who turned out to be members."""
     community = cast.kept_community()
     for n in range(3):
         site.register(f"{MARK}-{n}", visitId=f"{MARK}-visit-{n}", communityId=community, page=f"/{n}")

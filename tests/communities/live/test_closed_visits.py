@@ -74,7 +74,7 @@ def test_visit_with_a_token_is_that_of_the_user(site, cast):
         visit(site, community, f"browser-{number}", who)
     for number, token in enumerate(("x.y.z", gone.access, cast["newcomer"].refresh)):
         visit(site, community, f"stranger-{number}", headers=bearer(token))
-    assert people(cast, community) == (1, 4), "tokens that cannot be used are those of nobody"
+    assert people(cast, community) == (1, 4), "tokens that cannot be used count as none"
     assert site.recount() == []
 
 

@@ -200,7 +200,7 @@ def test_expiry_of_the_token_closes_nothing(sqlite_server, community, member):
         socket.next_of_type("visitor_count")
         port = sqlite_server.port
         wait_until(lambda: code_for(port, community, soon) == EXPIRED, "the token has expired", every_s=0.3)
-        Member(sqlite_server).call("POST", "/api/auth/logout")  # everybody is judged again
+        Member(sqlite_server).call("POST", "/api/auth/logout")  # all are checked again
         assert socket.ask("ping", "pong")
 
 

@@ -1,4 +1,4 @@
-"""A community that shows its numbers to everybody: its calls and its sockets. Those who look are not online."""
+"""A community whose numbers are public: its calls and its sockets. Its watchers are not online."""
 
 from __future__ import annotations
 

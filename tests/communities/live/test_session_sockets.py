@@ -17,7 +17,7 @@ INVALID, EXPIRED = 4002, 4004
 
 
 class Browser:
-    """Somebody's cookies, which are renewed without closing what was opened with them. `refresh` are their refresh
+    """Cookies of a user, which are renewed without closing what was opened with them. `refresh` are their refresh
     tokens, the newest last; the access token in the cookie expired long ago.
     """
 

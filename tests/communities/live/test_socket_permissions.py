@@ -1,4 +1,4 @@
-"""The sockets of a community and of the panel: the same table as of all routes, for everybody there is, by both kinds
+"""The sockets of a community and of the panel: the same table as of all routes, for each role, by both kinds
 of client; and cookies from a page elsewhere.
 """
 

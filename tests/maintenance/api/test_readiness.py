@@ -55,7 +55,7 @@ def test_red_after_a_commit_failed_and_not_for_ever(server):
         assert server.post_visit("ayesha").status_code == 503
         assert checks(server)["writer"] == {"ok": False, "error": "The last commit failed."}
         other.execute("ROLLBACK")
-    wait_until(lambda: server.get("/readyz").ok, "it is green though nobody came", timeout_s=15)
+    wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits", timeout_s=15)
 
 
 def test_red_while_the_worker_has_too_much_to_do(server):
@@ -65,7 +65,7 @@ def test_red_while_the_worker_has_too_much_to_do(server):
 
 
 def late_after_a_stop(server: Server) -> dict[str, dict] | None:
-    """What it says in the second for which it says so; None if that passed before anybody could ask."""
+    """What it says in the second for which it says so; None if that passed before the test could ask."""
     with suspended(server.workers()):
         time.sleep(2.5)  # as long as it has too much to do: it is late by the rest of this
     ends = time.monotonic() + 1

@@ -37,7 +37,7 @@ Line = tuple[str, str]
 
 
 class Model:
-    """Who is here, as a plain set. Times are ms of a clock that nobody puts right. Workers are named by numbers."""
+    """Who is here, as a plain set. Times are ms of a clock that is never set. Workers are named by numbers."""
 
     def __init__(self, grace_s: float) -> None:
         self.grace_ms = grace_s * 1000
@@ -182,7 +182,7 @@ class HoldsMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_are_possible(self) -> None:
-        """Nobody is counted twice, or taken away and brought back, not even for a moment."""
+        """No one is counted twice, or removed and added again, not even for a moment."""
         self.model.time_is(self.now_ms)
         for worker in self.world.workers:
             version, counted, is_guess = worker.members.online(HIKERS)

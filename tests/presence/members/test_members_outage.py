@@ -140,7 +140,7 @@ def test_workers_agree_when_redis_is_back(world, two):
 
 @pytest.mark.parametrize("failure", ["kill", "unnoticed"])
 def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, two, failure):
-    """The worker that comes back first has no people of its own, the next finds nobody but its own in Redis."""
+    """The worker that comes back first has no people of its own, the next finds only its own in Redis."""
     here, there = two
     onlooker = world.new_worker()
     assert onlooker.members.wait_until_counted(HIKERS, "nobody", 5)

@@ -68,7 +68,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     world.kill(killed)
     world.pass_(seconds=LEASE_S - 4)  # in Redis, real time passes as well
     assert counts(*two) == [MANY + 1, MANY + 1]
-    world.let_leases_end(4000)  # and nobody has looked since
+    world.let_leases_end(4000)  # and no worker has looked since
     assert two[0].members.online_in("person1", [HIKERS]) == set()
     world.settle()
     assert [worker.news for worker in two] == [[(HIKERS, 1), (HIKERS, MANY + 1), (HIKERS, 1)]] * 2
@@ -77,7 +77,7 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
 
 
 def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(world, two):
-    """Redis's clock was put forward, or the machine slept: nobody was away, and nobody had to renew anything."""
+    """Redis's clock was put forward, or the machine slept: no member was away or had to renew anything."""
     here, there = two
     for worker in two:
         worker.members.connect(HIKERS, "ayesha", "1")

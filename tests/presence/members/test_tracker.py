@@ -162,7 +162,7 @@ for line in sys.stdin:
 
 @contextmanager
 def beside(server: Server) -> Iterator[Callable[..., Any]]:
-    """A process that has made the application and serves nobody. Yields how its tracker is called."""
+    """A process that has made the application and serves no requests. Yields how its tracker is called."""
     command, pipe = [sys.executable, "-c", PROGRAM], subprocess.PIPE
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment(**server.settings), stdin=pipe, stdout=pipe, text=True

@@ -25,7 +25,7 @@ def module_server(module_servers, module_sqlite_database):
 
 @pytest.fixture
 def server(module_server):
-    """A server at which nobody is active."""
+    """A server without active visitors."""
     wait_until(lambda: active(module_server) == 0, "those of the test before have gone", SOON_S)
     return module_server
 
@@ -106,7 +106,7 @@ def test_first_event_holds_what_opening_changed_and_others_receive_it_once(serve
     register(server, "ayesha")
     with PlainListener(server.port) as plain, SocketioListener(server.port) as other:
         for page in (plain, other):
-            page.wait_for(lambda stats: stats.active == 0, "nobody is active, which is pushed", SOON_S)
+            page.wait_for(lambda stats: stats.active == 0, "none is active, which is pushed", SOON_S)
         received = [len(page.updates) for page in (plain, other)]
         with kind(server.port, visitor="ayesha") as opened:
             assert opened.first().active == 1

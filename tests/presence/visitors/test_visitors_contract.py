@@ -92,7 +92,7 @@ def happen(workers, steps, world=None) -> None:
                 seen[scope, visitor] = (world.time.ms if answer else known[0]), known[1]
             assert what == "touch" or answer == bool(known) or (known and len(set(workers)) > 1)
         for worker in workers:
-            worker.visitors.count(HIKERS)  # a community is looked up while somebody asks for it
+            worker.visitors.count(HIKERS)  # a community is looked up while there are readers
         world.settle()
         seen = {who: last for who, last in seen.items() if last[0] > world.time.ms - WINDOW_S * 1000}
         for scope in (SITE, HIKERS):

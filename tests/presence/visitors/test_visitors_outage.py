@@ -125,7 +125,7 @@ def test_after_a_window_without_redis_each_counts_its_own(world, two):
     assert is_shown(here, dhaka=1)
     assert is_shown(there)
     assert here.visitors.count(SITE) is here.visitors.count(SITE)
-    assert here.visitors.count(SITE).version < 0  # nobody else shall adopt it
+    assert here.visitors.count(SITE).version < 0  # no other worker shall adopt it
     world.redis.start()
     wait_for(two, dhaka=1)
     assert here.visitors.count(SITE) == there.visitors.count(SITE)

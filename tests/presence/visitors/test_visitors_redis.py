@@ -101,7 +101,7 @@ def test_touch_while_a_batch_is_on_its_way_is_neither_lost_nor_counted_twice(wor
             assert shown(worker)[0].places == {SYLHET: 1}
 
 
-# What it costs Redis: in time, in memory, and after everybody is gone.
+# What it costs Redis: in time, in memory, and after all are gone.
 
 
 def test_expired_visitors_are_swept_once(world):
@@ -133,7 +133,7 @@ def test_what_is_kept_goes_by_itself(redis_server):
         world.workers[0].flush()
         version = world.visitors.count(SITE).version
         assert {1000 < client.pttl(key) <= 2000 for key in client.scan_iter()} == {True}
-        wait_until(lambda: not client.keys(), "the keys are gone, although nobody swept")
+        wait_until(lambda: not client.keys(), "the keys are gone without a sweep")
         world.time.pass_(seconds=2)
         world.settle()
         assert world.visitors.count(SITE).places == {}

@@ -259,7 +259,7 @@ def test_days_that_keep_their_sums_are_counted_once_while_visits_are_read_again(
 
 @pytest.mark.both_kinds
 def test_values_that_a_folded_day_has_lost_stay_lost(site):
-    """An import of what was folded adds to the others, of which nobody knows how many visits each had."""
+    """An import of what was folded adds to the others, whose visits each had are unknown."""
     lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
     bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
     for _ in range(2):

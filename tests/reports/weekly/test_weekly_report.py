@@ -40,7 +40,7 @@ def at(moment: str) -> Time:
 
 
 def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
-    """Somebody who has confirmed the email and ordered the report."""
+    """A user who has confirmed the email and ordered the report."""
     reader = Reader(site, language).sign_up(name)
     site.services[Outbox].send_all()
     reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))

@@ -93,7 +93,7 @@ def test_mangled_requests_are_answered_as_http_or_not_at_all_and_counted_when_th
 
 
 def _exchange(port: int, sent: bytes) -> bytes:
-    """All that is answered to somebody who says nothing more."""
+    """All that is answered to a client that sends nothing more."""
     received = bytearray()
     with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as line:
         try:

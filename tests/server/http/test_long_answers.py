@@ -82,7 +82,7 @@ def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse
 
 @pytest.fixture(scope="module")
 def whole(admin: Member) -> bytes:
-    """The file, as somebody gets it who reads as fast as it comes."""
+    """The file, as a client gets it that reads as fast as it comes."""
     connection, answer = begin_export(admin)
     with closing(connection):
         file = answer.read()

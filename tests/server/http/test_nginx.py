@@ -87,7 +87,7 @@ def test_visitor_is_where_the_outer_proxy_saw_them_whatever_they_make_up(front):
 
 
 class Browser(Caller):
-    """Somebody who comes to nginx itself, by TLS where a certificate is to be found right."""
+    """A client of nginx itself, by TLS where a certificate is to be found right."""
 
     def __init__(self, port: int, certificate: Path | None = None) -> None:
         super().__init__()
@@ -116,7 +116,7 @@ def test_pages_are_secure_where_the_outer_proxy_speaks_tls(front, founder):
 
 @insurance
 def test_with_a_certificate_people_log_in_and_sockets_are_open(tls, founder):
-    """Without one nobody logs in: cookies of sessions are for https: alone. What has TLS is not sent in a circle."""
+    """Without one no login works: cookies of sessions are for https: alone. What has TLS is not sent in a circle."""
     assert Browser(tls.tls_port, tls.certificate).log_in(founder) == 200
     url, trusted = f"wss://127.0.0.1:{tls.tls_port}/", {"ca_certs": str(tls.certificate)}
     with closing(websocket.create_connection(url, timeout=PATIENCE_S, sslopt=trusted)) as page:

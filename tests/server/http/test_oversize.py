@@ -148,7 +148,7 @@ ENDLESS = {
 
 @pytest.mark.parametrize("path", ["/nowhere", REGISTER])
 def test_chunked_body_without_end_is_not_read_for_ever(server, path):
-    """Where the server only reads on, nobody else has their turn meanwhile."""
+    """Where the server only reads on, no other client has a turn meanwhile."""
     with Connection(server.port) as other:
         for piece in ENDLESS.values():
             with Connection(server.port) as connection:

@@ -110,7 +110,7 @@ def assert_too_large(answer) -> None:
 
 
 def assert_usable_or_closed(connection: Connection) -> None:
-    """After a body that nobody read to its end, its rest must not be taken for a request."""
+    """After a body that was not read to its end, its rest must not be taken for a request."""
     try:
         assert connection.ask("GET", "/healthz").json == {"status": "alive"}
     except (ConnectionError, OSError):

@@ -172,7 +172,7 @@ def test_one_too_many_of_a_visitor_at_an_address_is_closed(limited, kind):
     assert limited.connect(ADDRESS, **page_of("ayesha", kind)).goodbye() == TOO_MANY_TABS
     assert limited.connect(ADDRESS, **page_of("babul", kind)).is_answered()
     assert limited.connect(ADDRESS, kind=KINDS[kind]).is_answered(), "one that does not say whose it is"
-    assert limited.connect(ANOTHER, **page_of("ayesha", kind)).is_answered(), "a stranger keeps nobody out"
+    assert limited.connect(ANOTHER, **page_of("ayesha", kind)).is_answered(), "a stranger keeps no other out"
     before = limited.server.held()["paired"]
     tabs[0].end()
     wait_until(lambda: limited.server.held()["paired"] < before, "it is forgotten")

@@ -1,4 +1,4 @@
-"""Clients that read slowly, or nothing: they cost a bounded amount, slow nobody, and are dropped."""
+"""Clients that read slowly, or nothing: they cost a bounded amount, slow no others, and are dropped."""
 
 from __future__ import annotations
 

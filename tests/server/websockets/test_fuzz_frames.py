@@ -1,4 +1,4 @@
-"""Bytes that claim to be frames, right, wrong, cut anywhere: read as the RFC says, and nobody else notices."""
+"""Bytes that claim to be frames, right, wrong, cut anywhere: read as the RFC says, and no other client is disturbed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NORMAL, ABUSE = 1000, 1008
 
 
 class Said(NamedTuple):
-    """What somebody answered."""
+    """What was answered."""
 
     pongs: list[bytes]
     messages: list[Any]

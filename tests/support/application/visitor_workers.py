@@ -104,7 +104,7 @@ class MemoryWorld:
         self.time.pass_(**how_long)
 
     def settle(self) -> None:
-        """Nobody else has anything to say."""
+        """There are no other workers."""
 
 
 class RedisWorld:

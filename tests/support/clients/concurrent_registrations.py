@@ -128,7 +128,7 @@ class Crowd:
                 self._register(client, visit)
                 if chance.random() < self._retries:
                     self._register(client, visits[chance.randrange(number + 1)])
-        except Exception as error:  # nobody looks at a thread's traceback
+        except Exception as error:  # a thread's traceback is not seen
             self.surprises.append(f"{type(error).__name__}: {error}")
         finally:
             client.close()

@@ -53,7 +53,7 @@ class Connection:
         return self.send(head(method, path, *headers)).answer(method)
 
     def is_closed(self) -> bool:
-        """Whether the server has closed it; waits for that, or for bytes nobody asked for."""
+        """Whether the server has closed it; waits for that, or for unrequested bytes."""
         try:
             return self._socket.recv(1) == b""
         except ConnectionResetError:

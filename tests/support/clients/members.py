@@ -18,7 +18,7 @@ numbers = count(1)
 
 
 class Member:
-    """Somebody who has signed up. `call` sends their access token; cookies are kept and not sent by it."""
+    """A user who has signed up. `call` sends their access token; cookies are kept and not sent by it."""
 
     def __init__(self, server: Server, name: str = "", **fields: Any) -> None:
         self.server = server
@@ -46,7 +46,7 @@ class Member:
         return self.call("POST", "/api/communities", {"name": name, **fields})["id"]
 
     def give(self, community: str, to: Member, role: str = "member") -> None:
-        """A member gets the role, somebody else accepts an invitation."""
+        """A member gets the role, another user accepts an invitation."""
         path = f"/api/communities/{community}/members"
         if to.id in {each["user_id"] for each in self.call("GET", f"{path}?per_page=100")}:
             self.call("PUT", f"{path}/{to.id}", {"role": role})
@@ -100,7 +100,7 @@ def members(server: Server, community: str, count: int) -> list[Member]:
 
 
 def promote(server: Server, member: Member) -> None:
-    """Make somebody an admin of the site."""
+    """Make a user an admin of the site."""
     done = server.koyjabo("user", "promote", member.email)
     assert done.returncode == 0, done.stderr
 

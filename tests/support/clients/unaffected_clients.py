@@ -1,4 +1,4 @@
-"""Those who must not notice what somebody else sends to the same worker."""
+"""Clients that must not be affected by what another client sends to the same worker."""
 
 from __future__ import annotations
 

@@ -41,13 +41,13 @@ class Database(Protocol):
         """Run one statement, commit it, and return its rows if it has any."""
 
     def locked(self) -> Any:
-        """While it is held, nobody can register."""
+        """While it is held, no visit can be registered."""
 
     def is_free(self) -> bool:
-        """Whether somebody who registered now would wait for nobody."""
+        """Whether a registration now would not have to wait."""
 
     def copy(self) -> Database:
-        """Another database with the same content. Nobody may be using this one."""
+        """Another database with the same content. This one may not be in use."""
 
     def begin(self) -> None:
         """Let one that has tables and no row count from 0, beginning now, unless that was done before."""
@@ -249,7 +249,7 @@ class Postgres(PostgresDatabases):
         self._server.ensure_postgres_running()
 
     def frozen(self) -> AbstractContextManager[None]:
-        """While it is held, connections stay open and nobody answers on them."""
+        """While it is held, connections stay open and are not answered."""
         return suspended(self.processes())
 
     def close(self) -> None:

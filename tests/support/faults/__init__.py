@@ -1,1 +1,1 @@
-"""What goes wrong on purpose: clocks, disks, processes that fail, and input that nobody expects."""
+"""What goes wrong on purpose: clocks, disks, processes that fail, and unexpected input."""

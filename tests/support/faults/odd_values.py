@@ -1,4 +1,4 @@
-"""What nobody expects in a field, an argument or a path, by what is odd about it."""
+"""Unexpected values of fields, arguments and paths, by what is odd about them."""
 
 from __future__ import annotations
 

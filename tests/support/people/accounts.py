@@ -15,7 +15,7 @@ PASSWORD = "rickshaw at dawn"
 
 @dataclass
 class Person:
-    """Somebody who is logged in, and calls with their token as bearer; nothing is kept in cookies."""
+    """A user who is logged in, and calls with their token as bearer; nothing is kept in cookies."""
 
     site: Site
     id: str
@@ -83,7 +83,7 @@ def sign_up(site: Site, name: str = "ayesha", **fields: Any) -> Person:
 
 
 def log_in(site: Site, name: str = "ayesha", **fields: Any) -> Person:
-    """The same for somebody who has signed up."""
+    """The same for a user who has signed up."""
     return _person(site, try_login(site, name, **fields), 200)
 
 

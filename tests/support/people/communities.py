@@ -27,7 +27,7 @@ class Cast:
         return self.people[part]
 
     def community(self, **fields: Any) -> str:
-        """The id of a new community, with everybody in the role of their part; `other` is a moderator."""
+        """The id of a new community, with each user in the role of their part; `other` is a moderator."""
         community = found(self["admin"], **fields)["id"]
         for part, role in (("member", "member"), ("moderator", "moderator"), ("other", "moderator")):
             answer = give(self["site_admin"], community, self[part], role)
@@ -54,7 +54,7 @@ def found(person: Person, **fields: Any) -> dict[str, Any]:
 
 
 def give(by: Person, community: str, to: Person, role: str) -> Any:
-    """A role: a member gets it, somebody else accepts an invitation."""
+    """A role: a member gets it, another user accepts an invitation."""
     answer = by.put(f"{PATH}/{community}/members/{to.id}", json={"role": role})
     return accept(to, invite(by, community, to.email, role)) if answer.status_code == 404 else answer
 

@@ -22,7 +22,7 @@ FIELD = re.compile(r'<input type="hidden" name="csrf_token" value="([^"]*)">')
 
 
 class Reader:
-    """Somebody who looks at pages. `page` is the last one."""
+    """A user in front of pages. `page` is the last one."""
 
     def __init__(self, site: Site, language: str = "en") -> None:
         self.client = site.app.test_client()

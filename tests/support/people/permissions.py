@@ -105,7 +105,7 @@ BRIDGED = {
 """With BRIDGES. Those of viewers are for moderators, too, of a community that they name."""
 
 BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
-"""Neither a role nor anybody: tests of its own say who."""
+"""No role: tests of its own say who."""
 
 SOCKETS = {endpoint for endpoint in RULES if endpoint.startswith("sockets.")}
 STREAMS = {"api.stream", "api.community_stream"}

@@ -16,7 +16,7 @@ TOTP, CONFIRM, SECOND = "/api/auth/totp", "/api/auth/totp/confirm", "/api/auth/s
 
 @dataclass
 class App:
-    """An authenticator app on somebody's phone, and the recovery codes in their drawer."""
+    """An authenticator app on a phone, and the recovery codes."""
 
     site: Site
     secret: str

@@ -36,7 +36,7 @@ Found = TypeVar("Found")
 
 
 def environment(**settings: Any) -> dict[str, str]:
-    """A clean environment with `settings`; production, so that nobody's `.env` takes part. None leaves one out."""
+    """A clean environment with `settings`; production, so that no `.env` takes part. None leaves one out."""
     fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
     given = {**fixed, **NO_LIMITS, **settings}
     kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB", "LANES") if name in os.environ}
@@ -74,7 +74,7 @@ def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15,
 
 
 def is_gone(process: psutil.Process) -> bool:
-    """Ended; a zombie nobody has collected yet counts as gone, for init may take seconds to do it. While it has other
+    """Ended; a zombie that was not collected yet counts as gone, for init may take seconds to do it. While it has other
     threads it still holds its files and locks.
     """
     try:

@@ -152,7 +152,7 @@ def configure_mappers() -> None:
 
 
 def serve(control: socket.socket) -> dict[str, Any]:
-    """Fork a program for each request; its request is returned in the program. Ends when nobody can ask any more."""
+    """Fork a program for each request; its request is returned in the program. Ends when no process can ask more."""
     running: dict[int, socket.socket] = {}
     wake, woken = notice_ends()
     take_orphans()
@@ -226,7 +226,7 @@ def tell(running: dict[int, socket.socket], group: int, said: str) -> None:
     try:
         if group in running:
             running[group].send(said.encode())
-    except OSError:  # nobody listens any more
+    except OSError:  # its reader has gone
         running.pop(group).close()
 
 

@@ -53,7 +53,7 @@ else:
             return found
 
         def emit(self, count: int = 1, size: int = 100) -> list[int]:
-            """Send `visitor_update` events of `size` bytes and more to everybody. Returns their revisions."""
+            """Send `visitor_update` events of `size` bytes and more to all. Returns their revisions."""
             first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
             return list(range(first, last + 1))
 
@@ -162,7 +162,7 @@ def follow(number: Path) -> None:
 
 
 def watch_threads() -> None:
-    """Nobody but the thread of the loop, on which this is called, may take a green lock or wait in a green way."""
+    """Only the thread of the loop, on which this is called, may take a green lock or wait in a green way."""
     from traceback import print_stack
 
     from eventlet import hubs, patcher, semaphore
@@ -225,7 +225,7 @@ def add_routes(app) -> None:
 
     @app.get("/test/uncollected")
     def uncollected():
-        """How many there are of what a connection is made of, with nobody to collect what holds itself."""
+        """How many there are of what a connection is made of, with nothing to collect cycles."""
         import gc
 
         if gc.isenabled():

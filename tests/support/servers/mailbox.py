@@ -53,7 +53,7 @@ class Mailbox:
         return [mail for mail in self.mails if mail["To"] == email]
 
     def wait_for(self, email: str, subject: str, timeout_s: float = 15) -> EmailMessage:
-        """The newest mail to somebody whose subject begins so."""
+        """The newest mail to an address whose subject begins so."""
 
         def found() -> EmailMessage | None:
             return next((each for each in reversed(self.to(email)) if each["Subject"].startswith(subject)), None)

@@ -43,7 +43,7 @@ class Nginx(Service):
         return "daemon off;" + (" user root;" if os.getuid() == 0 else "")  # the folder is ours alone
 
     def _configuration(self) -> str:
-        """What has to differ on a machine that is nobody's; all else is what people run."""
+        """What has to differ on a test's machine; all else is what operators run."""
         changed = {
             "server app:8000;": f"server 127.0.0.1:{self.upstream};",
             "        listen 80;": f"        listen 127.0.0.1:{self.port};",

@@ -92,7 +92,7 @@ class Server(Caller):
         return Exit(status, time.monotonic() - self._signalled_at)
 
     def kill(self) -> None:
-        """kill -9, of the parent and every worker: nobody gets to say goodbye."""
+        """kill -9, of the parent and every worker: none can close its connections."""
         if self._process is None:
             return
         self.workers()  # those we have not met yet

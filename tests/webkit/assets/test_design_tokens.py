@@ -1,4 +1,4 @@
-"""Colours that everybody can tell apart (WCAG 2.2, 1.4.3, 1.4.11), and the files that `make assets` makes."""
+"""Colours that all people can distinguish (WCAG 2.2, 1.4.3, 1.4.11), and the files that `make assets` makes."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_lane_answers_what_flask_would(twins, monkeypatch):
         assert with_lanes == without
         statuses[int(with_lanes.status[:3])] += 1
 
-    for path in PATHS[:2]:  # what is rare: a heartbeat of somebody who is known
+    for path in PATHS[:2]:  # what is rare: a heartbeat of a known visitor
         headers = {"HTTP_HOST": "localhost", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(VISIT))}
         ask(Asked("POST", path, "", headers, VISIT))
     effort(4000)(given(asked=requests())(ask))()

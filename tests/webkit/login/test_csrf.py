@@ -1,6 +1,6 @@
 """What a page of another site can make a browser send: nothing of it is done with the cookies that go along.
 
-Every route that changes something is asked, by somebody who may do it: an admin of the site.
+Every route that changes something is asked, by a user who may do it: an admin of the site.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from koyjabo.webkit.login.tokens import CSRF_HEADER
 
 ELSEWHERE = "https://evil.example"
 NEVER_BY_COOKIE = {"api.register_visit", "api.record_events", "api.heartbeat", "api.forget"}
-"""Anybody may call these from anywhere, and a cookie makes no difference to what is done."""
+"""These may be called from anywhere, and a cookie makes no difference to what is done."""
 
 HARMLESS = {"pages.choose_language", "pages.choose_theme"}
 """Another language or theme is all that comes of it."""
@@ -66,7 +66,7 @@ def test_cookie_from_a_page_elsewhere_counts_as_absent(site, cast, boss):
 
 
 def test_no_page_elsewhere_logs_anybody_in(site):
-    """By a form, which needs nobody's leave; JSON takes a preflight, and that is refused."""
+    """By a form, which needs no permission; JSON takes a preflight, and that is refused."""
     before, stranger = stored(site), Reader(site)
     headers, fields = {**stranger.headers, "Origin": ELSEWHERE}, {"email": "outsider@example.com", "password": PASSWORD}
     asked = {"Origin": ELSEWHERE, "Access-Control-Request-Method": "POST"}

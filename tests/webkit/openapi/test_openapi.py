@@ -1,4 +1,4 @@
-"""`/openapi.json` describes what really is there, and `/docs` shows it without asking anybody else."""
+"""`/openapi.json` describes what really is there, and `/docs` shows it without asking other servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every page in Bangla is in Bangla: each page, in front of nobody, a member and an admin of the site.
+"""Every page in Bangla is in Bangla: each page, without a login, for a member and for an admin of the site.
 
 English is only what is marked `translate="no"` or `lang="en"`, and what is the same in every language, such as a path.
 """

@@ -1,4 +1,4 @@
-"""Whatever fails inside, nobody outside learns why: no answer, event or acknowledgement has a line of a traceback.
+"""Whatever fails inside, its reason stays inside: no answer, event or acknowledgement has a line of a traceback.
 
 Things fail for real: functions that handlers need are taken away from them in the server's process.
 """
