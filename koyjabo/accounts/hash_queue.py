@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from koyjabo.core.errors import TooBusy
 from koyjabo.core.runtime import Runtime, Waiter
-from koyjabo.network.address_levels import AddressCounter
+from koyjabo.network.client_address import AddressCounter
 
 AT_ONCE = 2
 """Jobs that have their turn: one is hashed, and the next is ready when it is done."""

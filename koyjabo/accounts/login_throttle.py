@@ -20,7 +20,7 @@ from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable, TooBusy, TooManyRequests
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import usable
-from koyjabo.network.address_levels import Level, levels
+from koyjabo.network.client_address import Level, levels
 from koyjabo.webkit.limits.limits import TOO_MANY_LOGINS
 
 LOGIN, FAMILIAR, PASSWORD = "login", "familiar", "password"

@@ -20,10 +20,8 @@ from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
-from koyjabo.database.batch_worker import BatchWorker, Job
-from koyjabo.database.group_commit import BatchStore, commit_jobs
+from koyjabo.database.batch_worker import BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
 from koyjabo.database.lease import Fence
-from koyjabo.database.loop_batcher import LoopBatcher
 from koyjabo.models import SITE, Scope
 
 log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from koyjabo.counting.visit_texts import without_texts
 from koyjabo.counting.visits import NewVisit, Receipt
 from koyjabo.models import SITE, Scope
 from koyjabo.network import campaigns, languages
-from koyjabo.network.crawlers import is_bot
 from koyjabo.network.services import NetworkServices
+from koyjabo.network.user_agents import is_bot
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.lanes.request_context import RequestContext
 from koyjabo.webkit.schemas.bodies import Body

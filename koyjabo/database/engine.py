@@ -28,6 +28,11 @@ SNAPSHOT: dict[str, dict[str, Any]] = {
 }
 """Options by dialect for a connection whose transactions see the state of one moment and do not block writers."""
 
+ATTEMPTS = 10
+"""Attempts to lock all tables. An attempt fails in a deadlock with a transaction that holds one table and waits for
+another.
+"""
+
 
 def engine_options(database: URL) -> dict[str, Any]:
     """Options for SQLAlchemy's engine, so that it opens connections like the ledger's.
@@ -127,3 +132,28 @@ def migrate(connection: Connection) -> None:
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS))
     command.upgrade(config, "head")
+
+
+@contextmanager
+def exclusive_transaction() -> Iterator[Connection]:
+    """A transaction that blocks all writers. They wait until it ends, and fail after some seconds; readers see the
+    state before it.
+    """
+    with exclusive(db.engine.url) as session:
+        connection = session.connection()
+        if connection.dialect.name != "sqlite":  # on SQLite, a writing transaction is exclusive anyway
+            _lock_tables(connection)
+        yield connection
+
+
+def _lock_tables(connection: Connection) -> None:
+    """Lock all tables: `counters` first, in the order of the ledger."""
+    tables = sorted((table.name for table in db.metadata.sorted_tables), key=lambda name: name != "counters")
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            with connection.begin_nested():
+                connection.execute(text(f"LOCK TABLE {', '.join(tables)} IN EXCLUSIVE MODE"))
+            return
+        except OperationalError as error:
+            if error.connection_invalidated or not attempts_left:
+                raise

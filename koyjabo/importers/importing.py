@@ -22,8 +22,8 @@ from koyjabo.importers.first_views_sqlite import FirstViews, PageView
 from koyjabo.importers.report import Report, Summed
 from koyjabo.maintenance.total import TOTAL
 from koyjabo.maintenance.total_queries import read_count
-from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
+from koyjabo.network.user_agents import is_bot
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import ImportedLine

@@ -9,7 +9,7 @@ import hmac
 from koyjabo.core.clock import Clock
 from koyjabo.mail.budget_queries import Charge
 from koyjabo.network import client_address
-from koyjabo.network.address_levels import levels
+from koyjabo.network.client_address import levels
 
 OF_AN_ACCOUNT = 50
 

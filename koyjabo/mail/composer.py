@@ -14,10 +14,9 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader
 
 from koyjabo.core.i18n import N_
-from koyjabo.mail.contents import KINDS, Contents
+from koyjabo.mail.contents import KINDS, Contents, Speech
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox_queries import Letter
-from koyjabo.mail.speech import Speech
 
 POLICY = SMTP.clone(cte_type="7bit")
 """Not every mail server takes bodies of 8 bits (RFC 6152)."""

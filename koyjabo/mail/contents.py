@@ -1,18 +1,47 @@
-"""The contents of each kind of mail. Names of people and communities are theirs to choose, so they are only text, and
-`mailable`.
+"""The contents of each kind of mail, in the language of its recipient.
+
+Names of people and communities are theirs to choose, so they are only text, and `mailable`: strangers read them under
+the operator's address, and mail programs make links of what looks like one.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from gettext import NullTranslations
+from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
-from koyjabo.core.i18n import N_
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_decimal
+from babel.support import Translations
+
+from koyjabo.core.i18n import DIGITS, LANGUAGES, N_
+from koyjabo.core.sanitize import DIRECTION_MARKS
 from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
-from koyjabo.mail.names import mailable
-from koyjabo.mail.speech import Speech
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.place_names import in_language
+
+CATALOGUES = Path(__file__).resolve().parents[1] / "translations"
+
+DOTS = str.maketrans(dict.fromkeys("\u3002\u06d4\u0701\u0702\u2cf9\ua4f8\ua60e\U00010a50", "."))
+"""The full stops of other scripts, which are dots in domains (RFC 3490) or look like them. NFKD replaces the others."""
+
+SLASHES = str.maketrans(dict.fromkeys("\u2044\u2215\u29f8", "/"))
+
+ADDRESS = re.compile(
+    r"//|\\\\|www\.|\w@\w|\d{1,3}(?:\.\d{1,3}){3}"
+    r"|[^\s.]\.(?:xn--|(?![\u0980-\u09ff])[^\W\d_]{2}|(?:বল|ভরত|ভৰত)\b)",
+    re.IGNORECASE,
+)
+"""A scheme, a path of Windows, `www.`, an email, an IPv4 address, or a domain: a dot with two letters after it.
+Abbreviations of Bangla are written so (মো.করিম), so of its letters there are only the top-level domains বাংলা, ভারত and
+ভাৰত, here without their vowel signs.
+"""
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
 TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}
@@ -23,6 +52,59 @@ TAKEOVER = N_(
     "removes its authenticator apps, recovery codes and passkeys, and ends its share links and invitations. Its name "
     "and its communities stay: look at them after your login."
 )
+
+
+class Speech:
+    """Sentences, numbers and times, in a `language` of LANGUAGES, otherwise in English. Times are those of `zone`."""
+
+    def __init__(self, language: str | None, zone: ZoneInfo) -> None:
+        self.language = language if language in LANGUAGES else "en"
+        self._zone = zone
+        self._catalogue = catalogue(self.language)
+
+    def say(self, sentence: str, **values: str) -> str:
+        """Translate a sentence that is marked with `N_`, and put `values` in its places."""
+        translated = self._catalogue.gettext(sentence)
+        return translated % values if values else translated
+
+    def count(self, number: int) -> str:
+        return self._digits(format_decimal(number, locale=self.language))
+
+    def change(self, now: int, before: int) -> str:
+        """`+12 %`, `+1,200 %`; "" if there was nothing before."""
+        if not before:
+            return ""
+        percent = round(100 * (now - before) / before)
+        return f"{'+' if percent >= 0 else ''}{self.count(percent)}\u202f%"
+
+    def day(self, day: str) -> str:
+        return self._digits(format_date(date.fromisoformat(day), "d MMMM y", locale=self.language))
+
+    def moment(self, at_ms: int) -> str:
+        local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(self._zone).replace(tzinfo=None)
+        return self._digits(format_datetime(local, "d MMMM y, HH:mm", locale=self.language))
+
+    def _digits(self, text: str) -> str:
+        return text.translate(DIGITS.get(self.language, {}))
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def catalogue(language: str) -> NullTranslations:
+    """The translations of a language of LANGUAGES."""
+    return Translations.load(str(CATALOGUES), [language])
+
+
+def mailable(name: str) -> str:
+    """A name on one line, without characters that have no shape or turn the text around; "" if it has an address."""
+    shown = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in name)
+    shown = " ".join(DIRECTION_MARKS.sub("", shown).split())
+    return "" if ADDRESS.search(_plain(shown)) else shown
+
+
+def _plain(text: str) -> str:
+    """As mail programs and people read it: compatible letters, without marks and what has no shape."""
+    letters = unicodedata.normalize("NFKD", text).translate(DOTS).translate(SLASHES)
+    return "".join(each for each in letters if unicodedata.category(each)[0] not in "MC")
 
 
 class Listing(NamedTuple):

@@ -21,7 +21,7 @@ from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.database import engine
-from koyjabo.database.exclusive import exclusive_transaction
+from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, TablePiece, UnusableBackup

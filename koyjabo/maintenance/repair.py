@@ -9,7 +9,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.database import engine
-from koyjabo.database.exclusive import exclusive_transaction
+from koyjabo.database.engine import exclusive_transaction
 from koyjabo.maintenance import repair_queries
 from koyjabo.maintenance.recount_job import LEDGER, MOST_PROBLEMS, Recounts
 from koyjabo.maintenance.recount_queries import newest_id, recount

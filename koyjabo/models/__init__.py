@@ -21,7 +21,19 @@
 Times are ms since 1970-01-01 UTC by the server's clock unless a name says otherwise; days are `YYYY-MM-DD` in TIMEZONE.
 """
 
-from koyjabo.models.accounts import AccessVersion, Community, LoginFailures, LoginSession, Membership, User
+from koyjabo.models.accounts import (
+    AccessVersion,
+    Community,
+    LoginFailures,
+    LoginSession,
+    Membership,
+    Passkey,
+    PendingStep,
+    RecoveryCode,
+    SpentCode,
+    TotpSecret,
+    User,
+)
 from koyjabo.models.columns import SITE, Scope
 from koyjabo.models.insights import (
     Address,
@@ -49,7 +61,6 @@ from koyjabo.models.ledger import (
 )
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
-from koyjabo.models.second_factor import Passkey, PendingStep, RecoveryCode, SpentCode, TotpSecret
 from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork, WebhookEvent
 
 __all__ = [

@@ -1,12 +1,18 @@
-"""The client address of a request, as rate limits use it. Stores no addresses."""
+"""The client address of a request, as rate limits use it, and the networks that it counts for: an IPv4 address for
+itself, an IPv6 one with its neighbours. Stores no addresses.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
-from typing import Any
+from typing import Any, NamedTuple
+
+log = logging.getLogger(__name__)
 
 X_FORWARDED_FOR = "HTTP_X_FORWARDED_FOR"
 FORWARDED = (X_FORWARDED_FOR, "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
@@ -29,6 +35,11 @@ it before the request changes anything.
 
 TIMES_LOCAL = 10
 """How many times the limits of one address LOCAL has: it may be a proxy that does not say for whom it forwards."""
+
+SENTENCE = "All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"
+
+ENOUGH = 20
+"""Requests from this machine, and none from elsewhere, after which a proxy is more likely than an operator."""
 
 
 def hops(environ: Mapping[str, Any], most: int) -> list[str]:
@@ -86,3 +97,86 @@ def neighbourhood(address: str) -> str:
     if isinstance(ip, IPv6Address):
         return str(ip.ipv4_mapped or int(ip) >> 64)
     return address
+
+
+class Level(NamedTuple):
+    """A network, and how many times the limit of one address it is allowed."""
+
+    network: str
+    times: int
+
+
+@lru_cache(maxsize=4096)
+def levels(address: str) -> tuple[Level, ...]:
+    """The networks of an address as `limit_key` writes it, smallest first.
+
+    A customer has a /64, a /56 or a /48, which are 1, 256 or 65,536 addresses of that kind, and cannot be told apart.
+    """
+    if not address.isdecimal():
+        return (Level(address, TIMES_LOCAL if address == LOCAL else 1),)
+    number = int(address)  # the first 64 bits
+    return Level(address, 1), Level(f"{number >> 8:x}/56", 4), Level(f"{number >> 16:x}/48", 16)
+
+
+def customer(address: str) -> str:
+    """The largest network that one customer may have: an IPv4 address, or the /48 of an IPv6 address."""
+    return levels(address)[-1].network
+
+
+def neighbours(address: str) -> str:
+    """The /24 or /48 of an address; "" for this machine, which may be a proxy of all clients, and for no limit."""
+    if not address or address in LOCAL_KEYS:
+        return ""
+    return customer(address) if address.isdecimal() else address.rpartition(".")[0] or address
+
+
+@lru_cache(maxsize=4096)
+def _networks(address: str) -> frozenset[str]:
+    """All that an address counts for. The /48 of IPv6 is a level, too; the /24 of IPv4 is not."""
+    return frozenset(each.network for each in levels(address)) | ({neighbours(address)} - {""})
+
+
+class AddressCounter:
+    """How much each network holds of something, such as sockets."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def has_room(self, address: str, most: int) -> bool:
+        """Whether each network of an address holds less than it may, if one address may hold `most`."""
+        return all(self._counts[network] < most * times for network, times in levels(address))
+
+    def neighbours_have_room(self, address: str, most: int) -> bool:
+        """Whether the /24 or /48 of an address holds less than `most`; true of addresses without one."""
+        network = neighbours(address)
+        return not network or self._counts[network] < most
+
+    def add(self, address: str) -> None:
+        for network in _networks(address):
+            self._counts[network] += 1
+
+    def remove(self, address: str) -> None:
+        for network in _networks(address):
+            self._counts[network] -= 1
+            if not self._counts[network]:
+                del self._counts[network]
+
+
+class LocalProxy:
+    """Notices a proxy on this machine whose clients cannot be told apart, because TRUSTED_PROXIES is not set."""
+
+    def __init__(self) -> None:
+        self.is_alone = True  # no request came from another machine; set with each that does, so it is no method
+        self._requests = 0
+
+    def seen(self) -> None:
+        """Take note of a request that counts for one of LOCAL_KEYS."""
+        if self.is_alone:
+            self._requests += 1
+            if self._requests == ENOUGH:
+                log.warning("local_proxy advice=%r", SENTENCE)
+
+    @property
+    def warning(self) -> str | None:
+        """The advice to the operator; None if there is nothing to do."""
+        return SENTENCE if self._requests >= ENOUGH and self.is_alone else None

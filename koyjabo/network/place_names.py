@@ -1,9 +1,15 @@
-"""Names of places in the language of a reader. Stored visits, and everything on the wire, have the English ones."""
+"""Names of places in the language of a reader, and divisions of Bangladesh by their cities.
+
+Stored visits, and everything on the wire, have the English names.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from functools import lru_cache
+from pathlib import Path
 
 from babel import Locale
 
@@ -27,6 +33,11 @@ CITIES = {
 
 COUNTRIES = {"bn": {"HK": "হংকং", "MM": "মিয়ানমার", "MO": "ম্যাকাও", "PS": "ফিলিস্তিন"}}
 """Names by language and code that people use, where the Unicode CLDR has longer ones."""
+
+FILE = Path(__file__).parent / "data" / "divisions.json"
+"""The seats of all districts in the spellings of databases of addresses, and larger towns. Names that several divisions
+have are not in it.
+"""
 
 
 def in_language(place: str, language: str) -> str:
@@ -69,3 +80,15 @@ def _country(code: str, language: str) -> str:
     if language == "en":
         return NAMES[code]  # shorter than those of the CLDR
     return COUNTRIES[language].get(code) or str(Locale.parse(language).territories[code])
+
+
+def division_of(place: str) -> str | None:
+    """`Dhaka` for `Savar, BD`; None for any other place."""
+    city = city_of_bangladesh(place)
+    return _by_city().get(city) if city else None
+
+
+@lru_cache
+def _by_city() -> dict[str, str]:
+    found = json.loads(FILE.read_text("utf-8"))
+    return {city_key(city): division for division, cities in found.items() for city in cities}

@@ -9,7 +9,7 @@ from heapq import nlargest
 from operator import itemgetter
 from typing import NamedTuple
 
-from koyjabo.network.address_levels import levels
+from koyjabo.network.client_address import levels
 
 WINDOW_S, DAY_S = 60, 86_400
 
@@ -49,9 +49,9 @@ class Rate:
         return self._use([(hash(key), self._limit)], uses)
 
     def use_address(self, address: str, *key: str, uses: int = 1) -> Allowance:
-        """Count uses for each network of an address, which together with `key` is limited as many times as
-        `address_levels` says. If one of them has fewer left, none is counted, so that a flood of one address does not
-        use up the allowance of its neighbours.
+        """Count uses for each network of an address, which with `key` is limited as many times as `levels`
+        says. If one of them has fewer left, none is counted, so that a flood of one address does not use up the
+        allowance of its neighbours.
         """
         return self._use([(hash((*key, network)), self._limit * times) for network, times in levels(address)], uses)
 

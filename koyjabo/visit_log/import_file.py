@@ -25,9 +25,8 @@ from koyjabo.counting.visits import NewVisit
 from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import campaigns, languages, user_agents
 from koyjabo.network.campaigns import Campaign
-from koyjabo.network.crawlers import is_bot
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.network.user_agents import Parsed
+from koyjabo.network.user_agents import Parsed, is_bot
 from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
 from koyjabo.visit_log import file_format
 

@@ -14,8 +14,7 @@ from support.runs.fuzz_effort import effort
 from koyjabo.accounts import guess_budget
 from koyjabo.accounts.guess_budget import DAY_MS, MOST_NETWORKS, State
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
-from koyjabo.network.address_levels import Level, levels
-from koyjabo.network.client_address import neighbourhood
+from koyjabo.network.client_address import Level, levels, neighbourhood
 
 MINUTE_MS = 60_000
 MOST_A_DAY = {LOGIN: 1340, FAMILIAR: 58, PASSWORD: 98}

@@ -19,9 +19,8 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import html_of, text_of
 
 from koyjabo.mail import budgets, contents
-from koyjabo.mail.names import mailable
+from koyjabo.mail.contents import Speech, mailable
 from koyjabo.mail.outbox import Outbox
-from koyjabo.mail.speech import Speech
 
 MANY = 3000
 BACKLOG = """INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)

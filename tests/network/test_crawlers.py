@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site, nothing_counted
 
-from koyjabo.network.crawlers import is_bot
+from koyjabo.network.user_agents import is_bot
 
 GOOGLEBOT = (
     "Mozilla/5.0 (Linux; Android 6.0.1; Nexus 5X Build/MMB29P) AppleWebKit/537.36 (KHTML, like Gecko) "

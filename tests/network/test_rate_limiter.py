@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from koyjabo.network import rate_limiter
-from koyjabo.network.address_levels import AddressCounter
+from koyjabo.network.client_address import AddressCounter
 from koyjabo.network.client_address import neighbourhood as key
 from koyjabo.network.rate_limiter import DailyRate, Rate, share
 

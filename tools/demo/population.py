@@ -16,7 +16,7 @@ from demo.openings import Opening
 from koyjabo.counting.visits import NewVisit
 from koyjabo.models import SITE, Scope
 from koyjabo.network import campaigns, languages
-from koyjabo.network.crawlers import is_bot
+from koyjabo.network.user_agents import is_bot
 from koyjabo.reports.events.records import NewEvent
 
 TO_COMMUNITIES, BY_MEMBERS = 0.26, 0.35

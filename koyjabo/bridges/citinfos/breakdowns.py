@@ -22,7 +22,7 @@ from koyjabo.bridges.citinfos.answers import (
 )
 from koyjabo.bridges.citinfos.routes import both
 from koyjabo.models import Scope
-from koyjabo.network.divisions import division_of
+from koyjabo.network.place_names import division_of
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
 from koyjabo.reports.people.conversion_queries import ConversionReport
 from koyjabo.reports.people.reports import MONTH

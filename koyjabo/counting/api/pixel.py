@@ -11,8 +11,8 @@ from koyjabo.counting.requests import within_budget
 from koyjabo.counting.services import CountingServices
 from koyjabo.network import campaigns, languages
 from koyjabo.network.client_address import neighbourhood
-from koyjabo.network.crawlers import is_bot
 from koyjabo.network.services import NetworkServices
+from koyjabo.network.user_agents import is_bot
 from koyjabo.webkit.current import current
 from koyjabo.webkit.lanes.request_context import FlaskContext
 from koyjabo.webkit.openapi.describe import Image, describe

@@ -53,7 +53,7 @@ class Seen(NamedTuple):
     ready: Mapping[str, Ready]  # the checks of /readyz, by name
     mail: Status | None  # None if the server sends none
     has_countries: bool
-    is_behind_local_proxy: bool  # `network.local_proxy` warns
+    is_behind_local_proxy: bool  # `LocalProxy` warns
 
 
 def checks(seen: Seen) -> list[Check]:

@@ -30,7 +30,7 @@ class Report(NamedTuple):
 
 
 class Health:
-    """`is_behind_local_proxy` is what this worker has noticed of its clients' addresses (`network.local_proxy`)."""
+    """`is_behind_local_proxy` is what this worker has noticed of its clients' addresses (`network.client_address`)."""
 
     def __init__(
         self, system: System, readiness: Readiness, outbox: Outbox, clock: Clock, has_countries: Callable[[], bool]

@@ -12,7 +12,7 @@ from uuid import UUID
 from koyjabo.core.clock import iso
 from koyjabo.core.identity import uuid_of
 from koyjabo.models import Scope
-from koyjabo.network.divisions import division_of
+from koyjabo.network.place_names import division_of
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 

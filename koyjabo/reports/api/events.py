@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from koyjabo.core.errors import TooManyRequests
 from koyjabo.counting.services import CountingServices
-from koyjabo.network.crawlers import is_bot
+from koyjabo.network.user_agents import is_bot
 from koyjabo.reports.api.event_requests import EventsBody, RecordedAnswer
 from koyjabo.reports.events.records import Recorded
 from koyjabo.reports.events.stored_bytes import Size, size_of

@@ -15,9 +15,8 @@ from sqlalchemy.engine import URL
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import DiskAlmostFull
 from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import BatchWorker
+from koyjabo.database.batch_worker import BatchStore, BatchWorker, commit_jobs
 from koyjabo.database.free_space import FreeSpace
-from koyjabo.database.group_commit import BatchStore, commit_jobs
 from koyjabo.reports.events.records import NewEvents, Recorded
 
 log = logging.getLogger(__name__)

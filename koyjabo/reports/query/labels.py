@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from babel import Locale, UnknownLocaleError
 
 from koyjabo.core.i18n import N_
-from koyjabo.mail.speech import catalogue
+from koyjabo.mail.contents import catalogue
 from koyjabo.network import place_names
 from koyjabo.network.geolocation import NAMES
 from koyjabo.reports.query.parameters import COMMUNITY

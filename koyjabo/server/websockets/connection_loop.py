@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from koyjabo.core.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.core.runtime import Runtime
-from koyjabo.network.address_levels import AddressCounter
+from koyjabo.network.client_address import AddressCounter
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.server.process.poller import READABLE, WRITABLE, Poller
 from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection

@@ -13,7 +13,7 @@ from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.network import client_address
-from koyjabo.network.address_levels import customer
+from koyjabo.network.client_address import customer
 from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")

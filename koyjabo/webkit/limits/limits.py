@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from koyjabo.core.errors import TooManyRequests
 from koyjabo.core.i18n import N_
 from koyjabo.network import client_address
-from koyjabo.network.local_proxy import LocalProxy
+from koyjabo.network.client_address import LocalProxy
 from koyjabo.network.rate_limiter import Allowance, DailyRate, Rate, share
 
 LOGINS_OF_A_PAIR = 10

@@ -8,7 +8,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 from support.people.admins import panel
 
-from koyjabo.network.local_proxy import ENOUGH
+from koyjabo.network.client_address import ENOUGH
 from koyjabo.webkit.limits.limits import FEWEST_OF_A_VISITOR
 
 LIMIT = 3
@@ -98,7 +98,7 @@ def test_proxy_that_hides_its_clients_is_noticed(behind, caplog):
     assert "warnings" not in site.client.get("/readyz").json
     assert ADVICE not in admin.get("/admin/health")
     knocks(site, 2, "127.0.0.1", "", PHONE)
-    lines = [each.getMessage() for each in caplog.records if each.name == "koyjabo.network.local_proxy"]
+    lines = [each.getMessage() for each in caplog.records if each.name == "koyjabo.network.client_address"]
     assert lines == [f"local_proxy advice={ADVICE!r}"]
     answer = site.client.get("/readyz")
     assert (answer.status_code, answer.json["warnings"]) == (200, [ADVICE])
