@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from koyjabo.communities import schemas as community_requests
 from koyjabo.core import credential_rules, errors
 from koyjabo.maintenance import total
-from koyjabo.maintenance.admin import data_forms
+from koyjabo.maintenance.admin import data
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.webkit.i18n import LANGUAGES
 from koyjabo.webkit.schemas import fields
@@ -66,7 +66,7 @@ LIMITS = [
     (fields.NAME_LENGTH, [1, fields.LONGEST_NAME]),
     (fields.NAME_TOO_LONG, [fields.LONGEST_NAME]),
     (community_requests.DESCRIPTION_TOO_LONG, [community_requests.LONGEST_DESCRIPTION]),
-    (data_forms.REASON_LENGTH, [1, data_forms.LONGEST_REASON]),
+    (data.REASON_LENGTH, [1, data.LONGEST_REASON]),
     (total.TOTAL_RANGE, [0, LARGEST_TOTAL]),
 ]
 

@@ -23,7 +23,7 @@ DOORS = {
     "badges": "pages",
     "reports": "api pages admin",
     "visit_log": "admin",
-    "maintenance": "admin",
+    "maintenance": "api admin",
     "home": "pages",
     "panel": "design navigation search",
 }
@@ -86,14 +86,15 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     """All blueprints, with the routes that the doors of the features have put on them."""
     from koyjabo.badges import api as badges
     from koyjabo.counting.api import pixel
-    from koyjabo.maintenance.api import health, metrics
+    from koyjabo.maintenance import api as maintenance
     from koyjabo.webkit import blueprints as shared
     from koyjabo.webkit import development
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.openapi import docs_page, document
 
     load()
-    public = [shared.api, pixel.bp, badges.bp, health.bp, metrics.bp, document.bp, docs_page.bp, static_files.bp]
+    operation = [maintenance.health_bp, maintenance.metrics_bp, document.bp, docs_page.bp]
+    public = [shared.api, pixel.bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin, *(bridge.bp for bridge in bridges_of(settings))]
     return [*own, development.bp] if settings.environment == "development" else own
 

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from koyjabo.core.services import Services
 
 COMMANDS = {
-    "backup": "maintenance.cli.backup:backup",
+    "backup": "maintenance.cli:backup",
     "export": "visit_log.cli:export",
-    "forget": "maintenance.cli.forget:forget",
+    "forget": "maintenance.cli:forget",
     "import": "importers.cli:import_",
-    "prune": "maintenance.cli.prune:prune",
-    "restore": "maintenance.cli.backup:restore",
+    "prune": "maintenance.cli:prune",
+    "restore": "maintenance.cli:restore",
     "serve": "cli.serve:serve",
     "stats": "counting.cli:stats",
-    "total": "maintenance.cli.total:total",
+    "total": "maintenance.cli:total",
     "user": "accounts.cli:user",
-    "verify": "maintenance.cli.verify:verify",
+    "verify": "maintenance.cli:verify",
 }
 """The module of each command, loaded when it is called: `serve` must load nothing before the server has patched."""
 

@@ -14,7 +14,7 @@ import click
 
 from koyjabo.core import progress
 from koyjabo.core.command_line import application
-from koyjabo.visit_log.cli import kind, kind_of
+from koyjabo.visit_log.ui.file_kinds import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
 """Programs whose exports have page views, and those whose exports have sums by day."""

@@ -13,13 +13,11 @@ from koyjabo.core import progress
 from koyjabo.core.command_line import application
 from koyjabo.core.errors import InvalidInput
 from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.visit_log.ui.file_kinds import kind, kind_of
 
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 
 file = click.argument("file", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
-kind = click.option(
-    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: by its name."
-)
 
 
 @click.command("export")
@@ -53,11 +51,3 @@ def _errors_by_option() -> Iterator[None]:
     except InvalidInput as error:
         problems = "; ".join(f"{OPTIONS[name]} {why}" for name, why in error.details.items())
         raise click.UsageError(f"{problems}." if problems else str(error)) from None
-
-
-def kind_of(file: Path) -> str:
-    """By the name of a file."""
-    found = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
-    if found is None:
-        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")
-    return found

@@ -1,21 +1,16 @@
-"""POST /api/visitor/…: register a visit, keep a visitor active, erase a visitor."""
+"""POST /api/visitor/…: register a visit, keep a visitor active."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
 
-from flask import request
-
-from koyjabo.counting.requests import REFUSALS, ForgetBody, HeartbeatBody, NewVisitBody, register
+from koyjabo.counting.requests import REFUSALS, HeartbeatBody, NewVisitBody, register
 from koyjabo.counting.schemas import RegisteredAnswer, registered_answer
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import Answer
 from koyjabo.webkit.lanes.request_context import RequestContext, lane
-from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.openapi.describe import describe
 
 
@@ -56,21 +51,3 @@ def heartbeat(context: RequestContext) -> Answer:
     visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
     counting.visits.keep_active(visitor_id, place)
     return Answer(HTTPStatus.NO_CONTENT, [])
-
-
-@bp.post("/visitor/forget")
-@describe(
-    "Erase a visitor; the totals stay the same",
-    {204: None, **REFUSALS, 503: "not done, or not finished; repeat the request, see Retry-After"},
-    body=ForgetBody,
-)
-def forget() -> tuple[str, int]:
-    """Erase a visitor, and their anonymous visits of today. 204 also if the id is unknown. Knowing the id is enough to
-    erase it.
-    """
-    rate_limits.count_address("erasures")
-    visitor_id, services = ForgetBody.of(request).visitorId, current()
-    services[MaintenanceServices].erasure.forget_oneself(
-        visitor_id, *services[CountingServices].anonymity.names(visitor_id)
-    )
-    return "", 204

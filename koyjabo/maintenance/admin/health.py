@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from flask import Response, current_app, request
 from flask_babel import lazy_gettext as _
 
-from koyjabo.maintenance.admin.health_words import ADVICE, DONE_IN_DATA, LABELS, SENTENCES
+from koyjabo.core.i18n import N_
 from koyjabo.maintenance.health.checks import Check
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
@@ -18,6 +18,113 @@ from koyjabo.webkit.i18n import clock_time, count, digits, size
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
+
+LABELS = {
+    "database": _("Database"),
+    "writer": _("Saving visits"),
+    "redis": _("Redis server"),
+    "workers": _("Workers"),
+    "disk": _("Disk"),
+    "clock": _("Clock"),
+    "proxies": _("Proxies"),
+    "backups": _("Backups"),
+    "recount": _("Recount"),
+    "retention": _("Retention"),
+    "reports": _("Reports"),
+    "mails": _("Mails"),
+    "places": _("Places"),
+    "version": _("Version"),
+}
+
+SENTENCES = {
+    "database.answers": N_("%(kind)s answers in %(ms)s ms. It has %(size)s."),
+    "database.slow": N_("%(kind)s takes %(ms)s ms to answer. It has %(size)s."),
+    "database.ephemeral": N_("The next deploy will delete the database file."),
+    "database.silent": N_("The database does not answer."),
+    "writer.saves": N_("Visits are saved at once. Saved so far: %(visits)s"),
+    "writer.late": N_("A visit has waited too long to be saved, or the last attempt failed."),
+    "writer.unsaved": N_("Visits have not been saved since %(since)s."),
+    "redis.unused": N_("Not used (single worker)"),
+    "redis.answers": N_("Redis answers in %(ms)s ms."),
+    "redis.slow": N_("Redis takes %(ms)s ms to answer."),
+    "redis.silent": N_("Redis does not answer."),
+    "workers.live": N_("Live workers: %(count)s. The slowest is %(ms)s ms late."),
+    "workers.busy": N_("Worker %(worker)s is %(ms)s ms late: people begin to notice it."),
+    "workers.late": N_("Worker %(worker)s is %(ms)s ms late."),
+    "workers.missing": N_("Live workers: %(count)s of %(wanted)s."),
+    "disk.room": N_("%(free)s of %(total)s are free."),
+    "disk.tight": N_("Only %(free)s of %(total)s are free."),
+    "disk.full": N_("Only %(free)s of %(total)s are free. Visits can soon not be saved any more."),
+    "disk.refusing": N_("Only %(free)s of %(total)s are free. Visits are counted, page views and events are refused."),
+    "disk.unknown": N_("The system does not say how much space is free."),
+    "clock.agrees": N_("The clocks of this machine and of the database differ by %(ms)s ms."),
+    "clock.alone": N_("The newest commit is not in the future. The database has no other clock to compare with."),
+    "clock.off": N_("The clocks of this machine and of the database differ by %(seconds)s s."),
+    "clock.behind": N_("The newest commit is %(seconds)s s in the future: the clock was ahead, or it is behind."),
+    "proxies.trusted": N_("Trusted proxies: %(count)s. Compare your own address below."),
+    "proxies.hidden": N_("All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"),
+    "backups.recent": N_("The last one was made on %(at)s."),
+    "backups.old": N_("The last one was made on %(at)s, more than a week ago."),
+    "backups.unknown": N_("No backup is known."),
+    "backups.nothing": N_("There is nothing to back up yet."),
+    "recount.agrees": N_("All numbers agreed on %(at)s, rows: %(count)s"),
+    "recount.differs": N_("On %(at)s some numbers did not agree. Problems: %(count)s"),
+    "recount.interrupted": N_("The recount of %(at)s ended without a result."),
+    "recount.running": N_("A recount is running."),
+    "recount.never": N_("No recount yet."),
+    "retention.ran": N_("Each visit is kept for %(days)s days. Older ones were last summed up on %(at)s."),
+    "retention.late": N_("Older visits were last summed up on %(at)s; that should happen every night."),
+    "retention.never": N_("Each visit is kept for %(days)s days, and then summed up at night."),
+    "reports.ready": N_("The sums of reports are ready. Newer visits, which each report adds: %(count)s"),
+    "reports.late": N_("The sums of reports are being made. Visits that are missing in them: %(count)s"),
+    "mails.sent": N_("Mails are sent. Waiting: %(count)s"),
+    "mails.off": N_("This server sends no mails. Set SMTP_URL and PUBLIC_URL."),
+    "mails.late": N_("Waiting mails: %(count)s, the oldest since %(at)s."),
+    "mails.given_up": N_("Mails that could not be sent: %(count)s"),
+    "mails.used_up": N_("Today's %(count)s mails to unconfirmed emails are used up."),
+    "places.known": N_("Countries are known."),
+    "places.missing": N_("The country database is missing, so all places are unknown."),
+    "version.current": N_("Version %(version)s, database schema %(schema)s."),
+    "version.newer": N_("The database has schema %(schema)s, of a newer version than this one (%(version)s)."),
+}
+
+ADVICE = {
+    "database.slow": N_("Look for other load on the machine or the network, and for a slow or nearly full disk."),
+    "database.ephemeral": N_("Set DATABASE_URL, or put the file on a persistent disk."),
+    "database.silent": N_("Check that the database runs and that DATABASE_URL is right."),
+    "writer.late": N_("Look for a program that locks the database, and at the disk; the log says why."),
+    "writer.unsaved": N_("Look for a program that locks the database, and at the disk; the log says why."),
+    "redis.slow": N_("Look for other load on Redis or the network."),
+    "redis.silent": N_("Check that Redis runs and that REDIS_URL is right. Visits are counted meanwhile."),
+    "workers.busy": N_("If this goes on, raise WEB_CONCURRENCY, or use a machine with more cores."),
+    "workers.late": N_("If this goes on, raise WEB_CONCURRENCY, or use a machine with more cores."),
+    "workers.missing": N_("A worker that ended is replaced within seconds. If this goes on, the log says why."),
+    "disk.tight": N_("Delete what is not needed, such as old backups, or use a larger disk."),
+    "disk.full": N_("Delete what is not needed, such as old backups, or use a larger disk."),
+    "disk.refusing": N_("Delete what is not needed, such as old backups, or use a larger disk."),
+    "clock.off": N_("Let both machines set their clocks from the network (NTP)."),
+    "clock.behind": N_("Let the machine set its clock from the network (NTP)."),
+    "proxies.hidden": N_("Set TRUSTED_PROXIES to the number beside your own address."),
+    "backups.old": N_("Make one every night: Data says how."),
+    "backups.unknown": N_("Make one every night: Data says how. Backups made in another way are not noticed."),
+    "recount.differs": N_("Run koyjabo verify --repair where the server runs. Data shows the problems."),
+    "recount.interrupted": N_("Start it again in Data."),
+    "recount.never": N_("Start one in Data to be sure that all numbers agree."),
+    "retention.late": N_("The log says why (nightly_work). An import that never ends is one reason."),
+    "reports.late": N_("Reports are slow until then. If the number does not fall, the log says why (projection)."),
+    "mails.late": N_("The reason of the last attempt is below. Check SMTP_URL."),
+    "mails.given_up": N_("The reasons are below. Check SMTP_URL."),
+    "mails.used_up": N_(
+        "Until midnight, invitations are links only, and new accounts get no mail. Look for spam in the audit log, or "
+        "raise RATE_LIMIT_MAILS."
+    ),
+    "places.missing": N_("Run make assets, then restart the server."),
+    "version.newer": N_("Deploy the newer version to all machines."),
+}
+
+DONE_IN_DATA = {"backups": "backups-label", "recount": "recount-label"}
+"""Where the page Data has more, by the name of the check."""
+
 
 SOCKETS = {
     "site": _("Site"),

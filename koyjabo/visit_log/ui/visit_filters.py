@@ -8,14 +8,20 @@ from typing import Any, NamedTuple
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
+from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import shifted
 from koyjabo.visit_log.condition_queries import DIRECT
 from koyjabo.visit_log.ui.visit_texts import path
-from koyjabo.visit_log.visit_log import MOST_COUNTED, Count
+from koyjabo.visit_log.visit_log import MOST_COUNTED, Count, Filter
+from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count, day, place
 from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.panel.pages import me
 from koyjabo.webkit.schemas.bodies import Body
+
+MOST_CHOICES = 200
+"""At most this many communities are offered; the page of a community links to its visits."""
 
 
 class Preset(NamedTuple):
@@ -24,11 +30,25 @@ class Preset(NamedTuple):
     is_chosen: bool
 
 
-class Chip(NamedTuple):
+class FilterChip(NamedTuple):
     """A filter, and the address of the page without it."""
 
     label: str
     url: str
+
+
+def filter_form(values: dict[str, Any]) -> Form[Body]:
+    return Form(Body, {name: values.get(name, "").strip() for name in Filter._fields})
+
+
+def choices(form: Form[Body]) -> list[tuple[str, str]]:
+    """The communities to choose from, (id, name); the chosen one is always included."""
+    found = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
+    named = {each.community.id: each.community.name for each in found}
+    chosen = form.values.get("community_id", "")
+    if chosen and chosen not in named:
+        named[chosen] = chosen
+    return list(named.items())
 
 
 def presets(form: Form[Body], today: str) -> list[Preset]:
@@ -47,7 +67,7 @@ def presets(form: Form[Body], today: str) -> list[Preset]:
     ]
 
 
-def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Chip]:
+def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[FilterChip]:
     """One for each filter."""
     named, traffic = dict(communities), {"people": _("People"), "bots": _("Bots")}
     words: dict[str, Callable[[str], str]] = {
@@ -62,7 +82,7 @@ def chips(form: Form[Body], communities: Iterable[tuple[str, str]]) -> list[Chip
         "who": lambda value: _("Traffic: %(name)s", name=traffic.get(value, value)),
     }
     chosen = {name: form.values[name] for name in words if form.values[name]}
-    return [Chip(str(words[name](value)), _first_page(**{name: None})) for name, value in chosen.items()]
+    return [FilterChip(str(words[name](value)), _first_page(**{name: None})) for name, value in chosen.items()]
 
 
 def with_counts(

@@ -15,7 +15,7 @@ from support.people.page_readers import Reader, words
 from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseThread
-from koyjabo.maintenance.admin.health_words import ADVICE, LABELS, SENTENCES
+from koyjabo.maintenance.admin.health import ADVICE, LABELS, SENTENCES
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import geolocation

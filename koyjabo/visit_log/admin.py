@@ -1,4 +1,7 @@
-"""/admin/visits: the log of visits, by number, with one search field and filters; each visit has its own page."""
+"""/admin/visits: the log of visits, by number, with one search field and filters; each visit has its own page.
+
+/admin/realtime: the last hour by minute, the places of active visitors, and the newest visits.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,15 @@ from typing import Any
 from flask import Response, abort, request
 from flask_babel import gettext as _
 
-from koyjabo.communities.services import CommunityServices
+from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import InvalidInput
+from koyjabo.counting.last_hour import columns
+from koyjabo.counting.services import CountingServices
+from koyjabo.reports.services import ReportServices
+from koyjabo.visit_log.live.recent import NEWEST
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import visit_filters, visit_texts
-from koyjabo.visit_log.ui.visit_filters import with_counts
+from koyjabo.visit_log.ui.visit_filters import choices, filter_form, with_counts
 from koyjabo.visit_log.visit_log import Filter, Found
 from koyjabo.webkit import i18n as languages
 from koyjabo.webkit.blueprints import admin as bp
@@ -25,9 +32,6 @@ from koyjabo.webkit.schemas.bodies import Body
 
 NUMBER = "number"
 """The only order: that of the primary key. Any other index would make each registration slower (decision 37)."""
-
-MOST_CHOICES = 200
-"""At most this many communities are offered; the page of a community links to its visits."""
 
 
 @bp.get("/visits")
@@ -95,15 +99,22 @@ def _days(form: Form[Body]) -> Filter:
     return Filter(form.values["first_day"], form.values["last_day"])
 
 
-def filter_form(values: dict[str, Any]) -> Form[Body]:
-    return Form(Body, {name: values.get(name, "").strip() for name in Filter._fields})
-
-
-def choices(form: Form[Body]) -> list[tuple[str, str]]:
-    """The communities to choose from, (id, name); the chosen one is always included."""
-    found = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
-    named = {each.community.id: each.community.name for each in found}
-    chosen = form.values.get("community_id", "")
-    if chosen and chosen not in named:
-        named[chosen] = chosen
-    return list(named.items())
+@bp.get("/realtime")
+@for_viewers
+def realtime() -> Response:
+    """The state that a socket of the panel begins with. The page's script keeps it up to date."""
+    services = current()
+    stats, feed = services[CountingServices].visits.stats(), services[VisitLogServices].live_panel.current()
+    parts = feed.parts()
+    return page(
+        "visit_log/realtime",
+        stats=stats.as_object(),
+        columns=columns(services.clock, parts["minutes"]),
+        places=parts["places"],
+        pages=parts["pages"],
+        window_minutes=feed.window_ms // MINUTE_MS,
+        communities=parts["communities"],
+        newest=feed.newest,
+        milestone=services[ReportServices].annotations.last_milestone(),
+        most=NEWEST,
+    )
