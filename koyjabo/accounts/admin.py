@@ -15,7 +15,7 @@ from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.mail.outbox import Outbox
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
@@ -81,7 +81,7 @@ def log_out(user_id: str) -> Response:
     return _do(user_id, "logged_out", lambda: current()[AccountServices].users.log_out(me(), user_id))
 
 
-def _confirm(question: Callable[[UserLine], Question], user_id: str) -> None:
+def _confirm(question: Callable[[UserLine], Confirmation], user_id: str) -> None:
     """Raises Unconfirmed."""
     confirm(question(current()[AccountServices].users.get(me(), user_id)))
 
@@ -101,49 +101,49 @@ def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) 
     return page("admin/user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem)
 
 
-def _promotion(user: UserLine) -> Question:
+def _promotion(user: UserLine) -> Confirmation:
     title = _("Make %(name)s a site admin?", name=_name(user))
     effects = (_("This user can then see and change everything: visits, users, communities, and your own rights."),)
-    return Question(title, effects + _unproved(user), _("Give admin rights"), _page_of(user), typed=user.email)
+    return Confirmation(title, effects + _unproved(user), _("Give admin rights"), _page_of(user), typed=user.email)
 
 
-def _demotion(user: UserLine) -> Question:
+def _demotion(user: UserLine) -> Confirmation:
     effects = (_("The panel closes for this user at once. They keep their account and their own communities."),)
     if user.is_admin:
         title, label = _("Remove the admin rights of %(name)s?", name=_name(user)), _("Remove admin rights")
     else:
         title, label = _("Remove the viewer rights of %(name)s?", name=_name(user)), _("Remove viewer rights")
-    return Question(title, effects + _about_oneself(user), label, _page_of(user))
+    return Confirmation(title, effects + _about_oneself(user), label, _page_of(user))
 
 
-def _viewing(user: UserLine) -> Question:
+def _viewing(user: UserLine) -> Confirmation:
     title = _("Make %(name)s a viewer of the panel?", name=_name(user))
     effect = _("This user can see all pages of the panel, without emails and visitor IDs, and change nothing.")
     lost = (_("Their admin rights end at once."),) if user.is_admin else ()
-    return Question(
+    return Confirmation(
         title, (effect, *lost, *_unproved(user), *_about_oneself(user)), _("Make a viewer of the panel"), _page_of(user)
     )
 
 
-def _disabling(user: UserLine) -> Question:
+def _disabling(user: UserLine) -> Confirmation:
     title = _("Disable the account of %(name)s?", name=_name(user))
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
-    return Question(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
+    return Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
 
 
-def _logging_out(user: UserLine) -> Question:
+def _logging_out(user: UserLine) -> Confirmation:
     title = _("Log %(name)s out everywhere?", name=_name(user))
     effects = (_("This user has to log in again in every browser."), _ending(user))
-    return Question(title, effects + _about_oneself(user), _("Log out everywhere"), _page_of(user))
+    return Confirmation(title, effects + _about_oneself(user), _("Log out everywhere"), _page_of(user))
 
 
-def _second_factor_reset(user: UserLine) -> Question:
+def _second_factor_reset(user: UserLine) -> Confirmation:
     title = _("Reset the second factor of %(name)s?", name=_name(user))
     explanation = _(
         "For a user who has lost their phone and their recovery codes. Make sure that the request is really theirs. "
         "They are logged out everywhere and can log in with the password alone."
     )
-    return Question(title, (explanation, _ending(user)), _("Reset second factor"), _page_of(user))
+    return Confirmation(title, (explanation, _ending(user)), _("Reset second factor"), _page_of(user))
 
 
 def _unproved(user: UserLine) -> tuple[str, ...]:

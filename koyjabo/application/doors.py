@@ -34,13 +34,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     """Add everything of this package to `app`, except what `wrap` adds."""
     from koyjabo.reports.ui import annotation_texts
     from koyjabo.visit_log.ui import visit_texts
-    from koyjabo.webkit import i18n as languages
+    from koyjabo.webkit import i18n
     from koyjabo.webkit.assets import asset_tags, static_files
-    from koyjabo.webkit.forms import confirmation as questions
+    from koyjabo.webkit.forms import confirmation
     from koyjabo.webkit.http import cookies, middleware, packing
     from koyjabo.webkit.limits import rate_limits
     from koyjabo.webkit.login import page_login, tokens
-    from koyjabo.webkit.pages import errors, flash, links, themes
+    from koyjabo.webkit.pages import errors, flash, links, preferences
 
     is_development = settings.environment == "development"
     middleware.init_app(app)
@@ -49,13 +49,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     cookies.init_app(app, secure=not is_development)
     tokens.init_app(app)
     page_login.init_app(app)
-    languages.init_app(app, settings.zone)
+    i18n.init_app(app, settings.zone)
     links.init_app(app)
     visit_texts.init_app(app)
     annotation_texts.init_app(app)
-    themes.init_app(app)
+    preferences.init_app(app)
     flash.init_app(app)
-    questions.init_app(app)
+    confirmation.init_app(app)
     static_files.init_app(app, is_development)
     asset_tags.init_app(app)
     packing.init_app(app)

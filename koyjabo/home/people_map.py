@@ -22,7 +22,7 @@ LARGEST, SMALLEST = 34, 8
 """The radius of dots; their area is that of the number. home/people.js draws the same."""
 
 
-class Dot(NamedTuple):
+class PlaceDot(NamedTuple):
     key: str  # the name of the division, or the code of the country
     x: int
     y: int
@@ -31,8 +31,8 @@ class Dot(NamedTuple):
 
 
 class PeopleMap(NamedTuple):
-    divisions: list[Dot]  # all of them, by name
-    countries: list[Dot]  # those with enough people, the largest first
+    divisions: list[PlaceDot]  # all of them, by name
+    countries: list[PlaceDot]  # those with enough people, the largest first
 
 
 def people_map(places: Mapping[str, int]) -> PeopleMap | None:
@@ -57,9 +57,9 @@ def people_map(places: Mapping[str, int]) -> PeopleMap | None:
     return PeopleMap(_dots(divisions), _dots(countries))
 
 
-def _dots(people: Mapping[str, tuple[int, int, int]]) -> list[Dot]:
+def _dots(people: Mapping[str, tuple[int, int, int]]) -> list[PlaceDot]:
     most = max((each for _, _, each in people.values()), default=0)
-    return [Dot(key, x, y, each, _radius(each, most)) for key, (x, y, each) in people.items()]
+    return [PlaceDot(key, x, y, each, _radius(each, most)) for key, (x, y, each) in people.items()]
 
 
 def _radius(people: int, most: int) -> float:

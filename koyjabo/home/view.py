@@ -34,7 +34,7 @@ class Last(NamedTuple):
     place: str | None  # None where fewer than three people are
 
 
-class Pulse(NamedTuple):
+class RecentVisits(NamedTuple):
     hour: Sequence[int]  # visits by minute, the running one last
     rate: int  # visits a minute: of the running one, and as much of the one before as is missing
 
@@ -56,7 +56,7 @@ class HomeView(NamedTuple):
     stats: dict[str, Any]
     people: PeopleMap | None  # None without positions
     last: Last | None  # None before the first visit
-    pulse: Pulse | None = None
+    pulse: RecentVisits | None = None
     goal: Goal | None = None  # None without milestones
     communities: Sequence[tuple[Community, int]] = ()  # and how many people are online
 
@@ -87,10 +87,10 @@ def _last(stats: Stats) -> Last | None:
     return Last(at_ms, clock.local(at_ms // 1000), max(0, clock.now_ms() - at_ms), place)
 
 
-def _pulse(moment: Moment) -> Pulse:
+def _pulse(moment: Moment) -> RecentVisits:
     hour, now_ms = current()[CountingServices].pulse.hour(moment), current().clock.now_ms()
     missing = 1 - now_ms % MINUTE_MS / MINUTE_MS
-    return Pulse(hour, round(hour[-1] + hour[-2] * missing))
+    return RecentVisits(hour, round(hour[-1] + hour[-2] * missing))
 
 
 def _goal(total: int) -> Goal | None:

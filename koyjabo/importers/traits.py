@@ -9,7 +9,7 @@ from koyjabo.core.sanitize import truncate, whole
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.network import geolocation, user_agents
 from koyjabo.network.campaigns import Campaign
-from koyjabo.network.user_agents import DESKTOP, PHONE, Parsed
+from koyjabo.network.user_agents import DESKTOP, PHONE, UserAgent
 from koyjabo.visit_log import import_file
 
 ID = re.compile(r"[A-Za-z0-9_.:\-]{1,100}", re.ASCII)
@@ -48,7 +48,7 @@ def agent(user_agent: str | None) -> str | None:
 def user_agent(browser: str | None, system: str | None, device: str | None = None) -> str | None:
     """ "Chrome on Android (phone)", which reports read like a user agent."""
     name, system = VERSION.sub("", browser or ""), VERSION.sub("", system or "")
-    found = Parsed(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
+    found = UserAgent(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
     return user_agents.written(found) or None
 
 

@@ -61,7 +61,7 @@ class Browser(NamedTuple):
     system: str
 
 
-class Parsed(NamedTuple):
+class UserAgent(NamedTuple):
     """Each field is "" if unknown."""
 
     name: str
@@ -82,7 +82,7 @@ def of(user_agent: str) -> Browser:
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def parsed(user_agent: str) -> Parsed:
+def parsed(user_agent: str) -> UserAgent:
     stored = STORED.fullmatch(user_agent)
     return _of_stored(stored) if stored else _of_user_agent(user_agent)
 
@@ -97,7 +97,7 @@ def reduced(user_agent: str) -> str:
     return written(parsed(user_agent))
 
 
-def written(found: Parsed) -> str:
+def written(found: UserAgent) -> str:
     """The text that `parsed` reads so; other values, which no user agent has, are left out."""
     name, system = _tidy(found.name), _tidy(found.system)
     named = _named(name, system)
@@ -109,23 +109,23 @@ def _named(name: str, system: str) -> str:
     return f"{name} on {system}".strip() if system else name
 
 
-def _of_stored(stored: re.Match[str]) -> Parsed:
+def _of_stored(stored: re.Match[str]) -> UserAgent:
     name, system, device = (_tidy(stored[part] or "") for part in ("name", "system", "device"))
     if name in EARLIER_ALONE and not system:
         name, system = "", name
     system, device = EARLIER.get(system, (system, device or _usual_device(system)))
-    return Parsed(name, system, device)
+    return UserAgent(name, system, device)
 
 
 def _usual_device(system: str) -> str:
     return DESKTOP if system in OF_DESKTOPS else ""
 
 
-def _of_user_agent(user_agent: str) -> Parsed:
+def _of_user_agent(user_agent: str) -> UserAgent:
     rules = _rules()
     browser, system = _first(rules.browsers, user_agent), _first(rules.systems, user_agent)
     name = _tidy(QUALIFIERS.sub("", browser)) if browser else _product(user_agent)
-    return Parsed(name, SYSTEMS.get(system) or _tidy(system), _device(user_agent))
+    return UserAgent(name, SYSTEMS.get(system) or _tidy(system), _device(user_agent))
 
 
 def _first(extractors: list[Any], user_agent: str) -> str:

@@ -12,14 +12,17 @@ import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any
 
 from koyjabo.core.clock import iso
-from koyjabo.observability.request_context import request_id
 
 KEY = re.compile(r"\b(\w++)=%[^\s%]*[a-z]")
 CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 INDENT = "    "
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the current request, which its log lines include."""
 
 
 class TextLines(logging.Formatter):

@@ -51,7 +51,7 @@ def worker_place() -> str | None:
     return os.environ.get("KOYJABO_WORKER")
 
 
-class Counted(NamedTuple):
+class Metric(NamedTuple):
     """The definition of a counter, or of a histogram if it has buckets."""
 
     name: str  # without prometheus-client's `_total`
@@ -60,21 +60,19 @@ class Counted(NamedTuple):
     buckets: tuple[float, ...] = ()
 
 
-OPENED = Counted("koyjabo_connections_opened", "sockets that were opened", "kind")
-DURATION = Counted(
-    "koyjabo_connection_duration_seconds", "how long sockets were open when they ended", None, DURATION_S
-)
-RECONNECTIONS = Counted("koyjabo_reconnections", "sockets of clients that lost a connection less than a minute before")
-SENT = Counted("koyjabo_messages_sent", "messages written to sockets, by event", "type")
-RECEIVED = Counted("koyjabo_messages_received", "messages from sockets", "type")
-ERRORS = Counted("koyjabo_errors", "errors: by error code, by the reason for a refused socket, by log line", "kind")
-COMMIT = Counted(
+OPENED = Metric("koyjabo_connections_opened", "sockets that were opened", "kind")
+DURATION = Metric("koyjabo_connection_duration_seconds", "how long sockets were open when they ended", None, DURATION_S)
+RECONNECTIONS = Metric("koyjabo_reconnections", "sockets of clients that lost a connection less than a minute before")
+SENT = Metric("koyjabo_messages_sent", "messages written to sockets, by event", "type")
+RECEIVED = Metric("koyjabo_messages_received", "messages from sockets", "type")
+ERRORS = Metric("koyjabo_errors", "errors: by error code, by the reason for a refused socket, by log line", "kind")
+COMMIT = Metric(
     "koyjabo_commit_seconds", "from a visit's request to its commit, of the first in each batch", None, LATENCY_S
 )
-BATCH = Counted(
+BATCH = Metric(
     "koyjabo_commit_visits", "visits committed together; the sum is how many visits there were", None, VISITS
 )
-DELIVERY = Counted(
+DELIVERY = Metric(
     "koyjabo_commit_to_client_seconds", "from a commit until it is written to the last socket here", None, LATENCY_S
 )
 COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY)
@@ -103,7 +101,7 @@ class Metrics:
             for each in (DURATION, COMMIT, BATCH, DELIVERY)
         )
 
-    def _counters(self, counted: Counted, known: tuple[str, ...]) -> dict[str, Counter]:
+    def _counters(self, counted: Metric, known: tuple[str, ...]) -> dict[str, Counter]:
         """One counter for each known label from the start: counting needs no look-up, and Prometheus sees the zero."""
         counter = Counter(counted.name, counted.meaning, [str(counted.label)], registry=self._own)
         return {label: counter.labels(label) for label in known}
@@ -149,7 +147,7 @@ class Metrics:
             MultiProcessCollector(counted, self._folder)  # type: ignore[no-untyped-call]
         return generate_latest(counted) + generate_latest(self._now)
 
-    def _count(self, counted: Counted, label: str, by: int) -> None:
+    def _count(self, counted: Metric, label: str, by: int) -> None:
         counters = self._by_label[counted.name]
         counters.get(label, counters[OTHER]).inc(by)
 

@@ -14,7 +14,7 @@ from koyjabo.webkit.assets.static_files import FOLDER
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, speaking
-from koyjabo.webkit.pages.themes import THEMES
+from koyjabo.webkit.pages.preferences import THEMES
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import page
 from koyjabo.webkit.schemas.bodies import Body

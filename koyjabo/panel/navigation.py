@@ -20,7 +20,7 @@ class Shortcut(NamedTuple):
     for_admins: bool = False
 
 
-class Entry(NamedTuple):
+class NavigationEntry(NamedTuple):
     """A page of the navigation. Templates name it in their block `room`, those of its sub-pages, too."""
 
     name: str  # of the endpoint, without "admin."; that of a page outside of the panel with its blueprint
@@ -30,9 +30,9 @@ class Entry(NamedTuple):
     shortcuts: tuple[Shortcut, ...] = ()
 
 
-class Group(NamedTuple):
+class NavigationGroup(NamedTuple):
     label: LazyString
-    entries: tuple[Entry, ...]
+    entries: tuple[NavigationEntry, ...]
 
 
 INSIGHTS = tuple(Shortcut(card.label, "insights", f"insights-{card.name}") for card in ALL)
@@ -50,30 +50,36 @@ DATA = (
 )
 
 GROUPS = (
-    Group(_("Now"), (Entry("overview", _("Overview"), "gauge"), Entry("realtime", _("Realtime"), "clock"))),
-    Group(
+    NavigationGroup(
+        _("Now"),
+        (
+            NavigationEntry("overview", _("Overview"), "gauge"),
+            NavigationEntry("realtime", _("Realtime"), "clock"),
+        ),
+    ),
+    NavigationGroup(
         _("Understand"),
         (
-            Entry("insights", _("Insights"), "chart-line", shortcuts=INSIGHTS),
-            Entry("shares", _("Share links"), "upload", for_admins=True, shortcuts=SHARES),
-            Entry("visits", _("Visits"), "list"),
+            NavigationEntry("insights", _("Insights"), "chart-line", shortcuts=INSIGHTS),
+            NavigationEntry("shares", _("Share links"), "upload", for_admins=True, shortcuts=SHARES),
+            NavigationEntry("visits", _("Visits"), "list"),
         ),
     ),
-    Group(
+    NavigationGroup(
         _("People"),
         (
-            Entry("communities", _("Communities"), "users", shortcuts=COMMUNITIES),
-            Entry("users", _("Users"), "user"),
+            NavigationEntry("communities", _("Communities"), "users", shortcuts=COMMUNITIES),
+            NavigationEntry("users", _("Users"), "user"),
         ),
     ),
-    Group(
+    NavigationGroup(
         _("Run"),
         (
-            Entry("health", _("Health"), "activity", shortcuts=HEALTH),
-            Entry("audit", _("Audit log"), "scroll-text"),
-            Entry("data", _("Data"), "database", shortcuts=DATA),
-            Entry("settings", _("Settings"), "settings"),
-            Entry("pages.install", _("Install"), "plus"),
+            NavigationEntry("health", _("Health"), "activity", shortcuts=HEALTH),
+            NavigationEntry("audit", _("Audit log"), "scroll-text"),
+            NavigationEntry("data", _("Data"), "database", shortcuts=DATA),
+            NavigationEntry("settings", _("Settings"), "settings"),
+            NavigationEntry("pages.install", _("Install"), "plus"),
         ),
     ),
 )
@@ -89,7 +95,7 @@ def endpoint_of(name: str) -> str:
     return name if "." in name else f"admin.{name}"
 
 
-def groups(may_change: bool) -> list[Group]:
+def groups(may_change: bool) -> list[NavigationGroup]:
     """The groups with the pages that an admin (`may_change`) or a viewer may open."""
     return [
         group._replace(entries=tuple(each for each in group.entries if may_change or not each.for_admins))

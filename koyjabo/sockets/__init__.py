@@ -13,8 +13,12 @@ if TYPE_CHECKING:
 
 def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) -> None:
     """Add the handlers of plain WebSockets and Socket.IO to `app`; those of Socket.IO are registered once a process."""
+    from functools import partial
+
     from koyjabo.sockets import routes, socketio_handlers, socketio_setup
+    from koyjabo.webkit.lanes.lanes import STREAM_OPENER
 
     socketio_handlers.register()
+    app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)
     app.register_blueprint(routes.bp)
     socketio_setup.init_app(app, runtime, fanout, workers)

@@ -90,7 +90,7 @@ OF_COMMUNITY = (VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, Communi
 
 
 @bp.get("/stream")
-@describe("Stream the stats of the site", {200: openapi.Events(OF_SITE), **STREAM_LIMITS})
+@describe("Stream the stats of the site", {200: openapi.EventStream(OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
     """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
     return _answer(SiteEvents)
@@ -99,7 +99,7 @@ def stream() -> Response:
 @bp.get("/communities/<community_id>/stream")
 @describe(
     "Stream who comes and goes",
-    {200: openapi.Events(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
+    {200: openapi.EventStream(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:

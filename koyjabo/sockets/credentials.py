@@ -11,7 +11,8 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import InvalidToken, TokenExpired
 from koyjabo.core.services import Services
 from koyjabo.network.services import NetworkServices
-from koyjabo.webkit.login.jwt import ACCESS, COOKIES, REFRESH, Claims, Tokens, cookie_name
+from koyjabo.webkit.http.cookies import cookie_name
+from koyjabo.webkit.login.jwt import ACCESS, COOKIES, REFRESH, Claims, Tokens
 
 SUB_PROTOCOL = "Authorization"
 

@@ -26,7 +26,7 @@ from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import campaigns, languages, user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.network.geolocation import UNKNOWN
-from koyjabo.network.user_agents import Parsed, is_bot
+from koyjabo.network.user_agents import UserAgent, is_bot
 from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
 from koyjabo.visit_log import file_format
 
@@ -166,7 +166,7 @@ def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:
 def _described(values: Values) -> str | None:
     """In place of a missing user agent, what an export says that was read of it."""
     names = (_text(values, name) or "" for name in ("browser", "system", "device"))
-    return user_agents.written(Parsed(*names)) or None
+    return user_agents.written(UserAgent(*names)) or None
 
 
 def _campaign(values: Values) -> str | None:

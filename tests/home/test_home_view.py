@@ -17,7 +17,7 @@ from koyjabo.home.people_map import LARGEST, people_map
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
-from koyjabo.webkit.pages.chart_rows import from_first
+from koyjabo.reports.ui.chart_rows import from_first
 
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
 

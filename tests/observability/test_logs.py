@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from koyjabo.observability import logs
-from koyjabo.observability.request_context import request_id
+from koyjabo.observability.logs import request_id
 
 FORGED = "ayesha\n2026-01-01T00:00:00.000Z error koyjabo forged\r\x1b[31m\u2028\x85"
 

@@ -14,7 +14,7 @@ from koyjabo.core.errors import EmailTaken, WrongCode, WrongCredentials
 from koyjabo.core.identity import Account, Login
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import browser_name, count, place
 from koyjabo.webkit.limits import rate_limits
@@ -84,20 +84,20 @@ def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) 
     return make_response(page, status)
 
 
-def _end(session: Session) -> Question:
+def _end(session: Session) -> Confirmation:
     title = _("End the session: %(name)s?", name=browser_name(session.browser))
     effects = [_("It ends at once. To go on there, you have to log in again.")]
     if session.place:
         effects.append(_("Place: %(place)s", place=place(session.place)))
     if session.is_current:
         effects.append(_("This is the session that you are using."))
-    return Question(title, tuple(effects), _("End session"), url_for("pages.account"))
+    return Confirmation(title, tuple(effects), _("End session"), url_for("pages.account"))
 
 
-def _end_others(login: Login) -> Question:
+def _end_others(login: Login) -> Confirmation:
     others = current()[AccountServices].sessions.page(login, count=1).total - 1
     effects = (
         _("You will have to log in again everywhere else."),
         _("Sessions that end: %(count)s", count=count(others)),
     )
-    return Question(_("End all other sessions?"), effects, _("End all other sessions"), url_for("pages.account"))
+    return Confirmation(_("End all other sessions?"), effects, _("End all other sessions"), url_for("pages.account"))

@@ -15,7 +15,7 @@ from koyjabo.communities.ui import community_forms, member_forms, online_people
 from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberProblem
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages import pagination
@@ -118,11 +118,11 @@ def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
     return member_forms.pending(me(), found.community.id)
 
 
-def _archiving(found: Overview) -> Question:
+def _archiving(found: Overview) -> Confirmation:
     title = _("Archive %(name)s?", name=found.community.name)
     explanation = _(
         "The community is hidden from everyone, and its pages close. Its numbers and members are kept. You can restore "
         "it later."
     )
     effects = (explanation, _("Members: %(count)s", count=count(found.members)))
-    return Question(title, effects, _("Archive"), url_for("admin.community", community_id=found.community.id))
+    return Confirmation(title, effects, _("Archive"), url_for("admin.community", community_id=found.community.id))

@@ -12,7 +12,7 @@ from koyjabo.communities.ui.community_page import EnteredCommunity
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms import confirmation as questions
-from koyjabo.webkit.forms.confirmation import Question
+from koyjabo.webkit.forms.confirmation import Confirmation
 from koyjabo.webkit.i18n import count
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages.flash import done
@@ -48,7 +48,7 @@ def delete_community(community_id: str) -> Response:
     return done("deleted", "pages.list_communities", at.community.name)
 
 
-def _deletion(at: EnteredCommunity) -> Question:
+def _deletion(at: EnteredCommunity) -> Confirmation:
     members = current()[CommunityServices].directory.members(at.account, at.community.id, 0, 1).total
     effects = (
         _("All memberships and reports of this community are deleted. This cannot be undone."),
@@ -57,4 +57,4 @@ def _deletion(at: EnteredCommunity) -> Question:
     )
     back = url_for("pages.community_settings", community_id=at.community.id)
     title = _("Delete %(name)s?", name=at.community.name)
-    return Question(title, effects, _("Delete this community"), back, typed=at.community.name)
+    return Confirmation(title, effects, _("Delete this community"), back, typed=at.community.name)

@@ -17,7 +17,7 @@ from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, translated
 from koyjabo.webkit.pages import links
@@ -109,7 +109,7 @@ def remove(account: Account, community_id: str, user_id: str, back: str) -> Resu
     return _attempt(user_id, act)
 
 
-def removal(account: Account, community: Community, member: Member, back: str) -> Question:
+def removal(account: Account, community: Community, member: Member, back: str) -> Confirmation:
     """The question before the end of a membership."""
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
@@ -118,7 +118,7 @@ def removal(account: Account, community: Community, member: Member, back: str) -
     else:
         title = _("Remove %(name)s from %(community)s?", name=member.name, community=community.name)
         effect, label = _("They lose their role, and the numbers and pages of this community, at once."), _("Remove")
-    return Question(title, (effect, role, _return(community)), label, back)
+    return Confirmation(title, (effect, role, _return(community)), label, back)
 
 
 def _return(community: Community) -> str:

@@ -24,7 +24,7 @@ from koyjabo.visit_log.ui.visit_filters import choices, filter_form
 from koyjabo.visit_log.visit_log import Filter
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http.downloads import download
 from koyjabo.webkit.i18n import count
@@ -173,7 +173,7 @@ def set_total() -> Response:
     return done("total_set", "admin.data")
 
 
-def _new_total(body: TotalBody, preview: Preview) -> Question:
+def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
     before, after = preview.totals
     if after < before:
         effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
@@ -181,7 +181,7 @@ def _new_total(body: TotalBody, preview: Preview) -> Question:
         effect = _("A new count starts. All open pages show the new number at once.")
     else:
         effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
-    return Question(
+    return Confirmation(
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),
         _("Change the total"),
@@ -196,10 +196,10 @@ def _new_total(body: TotalBody, preview: Preview) -> Question:
     )
 
 
-def _erasure(visits: int) -> Question:
+def _erasure(visits: int) -> Confirmation:
     effects = (
         _("This visitor's visits are summed up, and what identifies the visitor is deleted. All totals stay the same."),
         _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
     )
     figures = ((_("Visits"), count(visits)),)
-    return Question(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)
+    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)

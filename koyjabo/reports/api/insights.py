@@ -25,7 +25,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer, ListOf, Table, describe
+from koyjabo.webkit.openapi.describe import Answer, ListOf, TableOf, describe
 from koyjabo.webkit.openapi.refusals import INSIDE, LOGGED_IN
 
 REFUSED: dict[int, Answer] = {
@@ -72,17 +72,17 @@ class Described(NamedTuple):
 
 
 KINDS = {
-    "summary": Described("Figures of a range", Table(SummaryAnswer), COMPARE),
+    "summary": Described("Figures of a range", TableOf(SummaryAnswer), COMPARE),
     "timeline": Described(
         "Figures by hour, day, week or month",
-        Table(ListOf(PeriodAnswer)),
+        TableOf(ListOf(PeriodAnswer)),
         GRANULARITY,
         " Every period of the range, the running one last.",
     ),
     "breakdown": Described(
-        "Figures by value of a dimension", Table(BreakdownAnswer), BY, " Those with the most visits first."
+        "Figures by value of a dimension", TableOf(BreakdownAnswer), BY, " Those with the most visits first."
     ),
-    "hours": Described("Visits by weekday and hour", Table(HoursAnswer), {}),
+    "hours": Described("Visits by weekday and hour", TableOf(HoursAnswer), {}),
 }
 
 

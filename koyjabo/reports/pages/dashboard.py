@@ -17,11 +17,11 @@ from koyjabo.reports.people.reports import DAILY, HOURLY, MONTH, WEEK, Trend
 from koyjabo.reports.services import MOST_NAMED, PeopleServices
 from koyjabo.reports.ui import annotation_texts, cards, community
 from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
-from koyjabo.webkit.pages.chart_rows import Row, from_first
 
 
 @bp.get("/communities/<community_id>/dashboard")

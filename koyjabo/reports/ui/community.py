@@ -13,9 +13,9 @@ from koyjabo.core.errors import StillCounting
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import duration
-from koyjabo.webkit.pages.chart_rows import Row, from_first
 
 MINUTE_MS, SECOND_MS = 60_000, 1_000
 MOST_PAGES = 10

@@ -26,7 +26,7 @@ from koyjabo.reports.ui.filters import words
 from koyjabo.reports.ui.ranges import PRESETS
 from koyjabo.reports.ui.ranges import words as days
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Question, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.pages import links, pagination
 from koyjabo.webkit.pages.pagination import ListPage
@@ -116,9 +116,9 @@ def end(account: Account, share_id: str, back: str) -> ShareLink:
     return current()[ReportServices].shares.end(account, share_id)
 
 
-def ending(link: ShareLink, back: str) -> Question:
+def ending(link: ShareLink, back: str) -> Confirmation:
     effect = _("The link stops working at once, for everyone. This cannot be undone.")
-    return Question(_("End the share link %(name)s?", name=link.name), (effect,), _("End the link"), back)
+    return Confirmation(_("End the share link %(name)s?", name=link.name), (effect,), _("End the link"), back)
 
 
 def ranges() -> list[tuple[str, str]]:

@@ -23,7 +23,7 @@ NOT_ASKED = {CSRF_FIELD, CONFIRMED, TYPED, *SECRETS}
 GROUPING = re.compile(r"(?<=\d),(?=\d)")
 
 
-class Question(NamedTuple):
+class Confirmation(NamedTuple):
     """A question, in the language of the current request. If any of it has changed when the answer arrives, except
     `figures`, the question is asked again.
     """
@@ -40,7 +40,7 @@ class Question(NamedTuple):
 class Unconfirmed(Exception):
     """The current request does not confirm the question, which is its answer."""
 
-    def __init__(self, question: Question, status: int = 200) -> None:
+    def __init__(self, question: Confirmation, status: int = 200) -> None:
         self.question = question
         self.status = status
 
@@ -49,7 +49,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Unconfirmed, _ask)
 
 
-def confirm(question: Question) -> None:
+def confirm(question: Confirmation) -> None:
     """Call it after the checks of the action, and before the action. Raises Unconfirmed."""
     sent = request.form.get(CONFIRMED)
     if sent is None:
@@ -60,7 +60,7 @@ def confirm(question: Question) -> None:
         raise Unconfirmed(question, 422)
 
 
-def page(question: Question, status: int = 200) -> Response:
+def page(question: Confirmation, status: int = 200) -> Response:
     """The question. 409 says that it has changed, and 422 that something else was typed."""
     sent = sent_form(without=(CONFIRMED, TYPED))
     if status == 422:
@@ -76,7 +76,7 @@ def _ask(error: Unconfirmed) -> Response:
     return page(error.question, error.status)
 
 
-def _digest(question: Question) -> str:
+def _digest(question: Confirmation) -> str:
     """Of the question and of the action's fields, except passwords, which could be guessed from it."""
     fields = {name: value for name, value in request.form.items() if name not in NOT_ASKED}
     asked = [request.path, fields, question._replace(figures=())]

@@ -6,14 +6,18 @@ from __future__ import annotations
 
 from flask import Flask, Response, current_app, request
 
-from koyjabo.webkit.login.jwt import cookie_name
-
 ALWAYS_SECURE = "koyjabo.cookies_are_secure"
+HOST_PREFIX = "__Host-"
 
 
 def init_app(app: Flask, secure: bool) -> None:
     """With `secure`, browsers send cookies over TLS alone, also if this server does not know that it is used."""
     app.extensions[ALWAYS_SECURE] = secure
+
+
+def cookie_name(name: str, over_tls: bool) -> str:
+    """The name of a cookie on the wire."""
+    return f"{HOST_PREFIX}{name}" if over_tls else name
 
 
 def get(name: str) -> str:

@@ -27,10 +27,10 @@ def init_app(app: Flask) -> None:
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {}  # nor in templates
-    app.request_class = Request
+    app.request_class = RequestOfAnyBytes
 
 
-class Request(flask.Request):
+class RequestOfAnyBytes(flask.Request):
     """A request whose query may have any bytes. Werkzeug decodes raw bytes as UTF-8 and fails if they are invalid;
     percent-encoded, as browsers send them, it accepts them.
     """

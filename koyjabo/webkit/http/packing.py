@@ -1,7 +1,7 @@
 """Sends pages and data in gzip, to clients that accept it.
 
 The length of a packed answer tells whether a secret in it is repeated by something that the request brought (BREACH).
-So CSRF tokens are masked anew in each answer (`csrf_masks`), answers to requests with cookies have a random length, and
+So CSRF tokens are masked anew in each answer (`page_login`), answers to requests with cookies have a random length, and
 answers to forms, which may show new codes and keys, are sent as they are.
 """
 

@@ -9,20 +9,24 @@ from __future__ import annotations
 import json
 import logging
 import re
+import secrets
 import sys
 from collections.abc import Collection, Iterable
+from itertools import count
 from typing import Any, NamedTuple
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
 
 from koyjabo.core.errors import KoyJaboError
-from koyjabo.observability.request_context import request_id
-from koyjabo.webkit.http.request_ids import HEADER, RequestIds
+from koyjabo.observability.logs import request_id
 
 log = logging.getLogger(__name__)
 
 Headers = list[tuple[str, str]]
+
+REQUEST_ID = "X-Request-Id"
+WELL_FORMED = re.compile(r"[A-Za-z0-9._\-]{8,64}", re.ASCII)
 
 PUBLIC_PATHS = (
     *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/stream", "/v.gif", "/badge."),
@@ -186,7 +190,7 @@ class ResponseHeaders:
             if _is_page(headers):  # a page with inline styles brings its own policy
                 has_policy = any(name == POLICY for name, _ in headers)
                 added = [each for each in pages if each[0] != POLICY] if has_policy else pages
-            return start_response(status, [*headers, *added, (HEADER, own_id)], *error)
+            return start_response(status, [*headers, *added, (REQUEST_ID, own_id)], *error)
 
         if rule.preflight and environ["REQUEST_METHOD"] == "OPTIONS":
             start("204 No Content", rule.preflight)
@@ -222,3 +226,22 @@ def _is_page(headers: Headers) -> bool:
         if name.lower() == "content-type":
             return value.startswith("text/html")
     return False
+
+
+class RequestIds:
+    """Gives every request an id, which its response (`X-Request-Id`) and its log lines carry: a random prefix of the
+    process and a number, since random ids would cost five times as much.
+
+    With `trusts_proxies`, the id that a proxy of ours has set is kept.
+    """
+
+    def __init__(self, trusts_proxies: bool) -> None:
+        self._trusts_proxies = trusts_proxies
+        self._prefix = secrets.token_hex(6)
+        self._numbers = count(1)
+
+    def of(self, environ: dict[str, Any]) -> str:
+        proxy_id: str = environ.get("HTTP_X_REQUEST_ID", "") if self._trusts_proxies else ""
+        if proxy_id and WELL_FORMED.fullmatch(proxy_id):
+            return proxy_id
+        return f"{self._prefix}-{next(self._numbers):x}"

@@ -7,15 +7,14 @@ for a request that is in no way unusual, and its Flask route for any other one. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse
 
-from flask import Flask
+from flask import Flask, Request
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.sockets.routes import STATS, open_stream
 from koyjabo.webkit.current import services_of
 from koyjabo.webkit.http import request_log
 from koyjabo.webkit.http.responses import Answer
@@ -29,6 +28,11 @@ UNUSUAL = (
     "HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_CONTENT_ENCODING", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE",
 )  # fmt: skip
 """Headers of requests that only Flask answers."""
+
+STREAM_OPENER = "koyjabo.stream_opener"
+"""The extension that answers handshakes for the stream at `/`: called with the request, it raises the KoyJaboError of a
+refusal. `sockets` provides it, and imports features whose doors import lanes.
+"""
 
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
@@ -57,6 +61,7 @@ class Lanes:
     def __init__(self, app: Flask) -> None:
         self._flask = app
         self._app = app.wsgi_app
+        self._open_stream: Callable[[Request], None] = app.extensions[STREAM_OPENER]
         self._handlers: dict[tuple[str, str], Handler] = {
             (method, rule.rule): view.handler
             for rule in app.url_map.iter_rules()
@@ -87,7 +92,7 @@ class Lanes:
         status = 200
         try:
             # not referred to by `environ`: only the garbage collector could collect the two
-            open_stream(self._flask, STATS, self._flask.request_class(environ, populate_request=False))
+            self._open_stream(self._flask.request_class(environ, populate_request=False))
         except KoyJaboError:
             return False  # Flask answers
         except Exception as error:  # the client knows from the close code

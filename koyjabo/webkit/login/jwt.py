@@ -12,18 +12,12 @@ from koyjabo.core.errors import InvalidToken, TokenExpired
 ALGORITHM = "HS256"
 ACCESS, REFRESH = "access", "refresh"
 COOKIES = {ACCESS: "access_token_cookie", REFRESH: "refresh_token_cookie"}
-HOST_PREFIX = "__Host-"
 ACCESS_S, REFRESH_S = 15 * 60, 30 * 86400
 LEEWAY_S = 5
 """The largest tolerated difference between the clocks of two servers."""
 
 LONGEST_TOKEN = 4096
 REQUIRED = ["sub", "sid", "jti", "type", "exp"]
-
-
-def cookie_name(name: str, over_tls: bool) -> str:
-    """The name of a cookie on the wire."""
-    return f"{HOST_PREFIX}{name}" if over_tls else name
 
 
 class Claims(NamedTuple):

@@ -19,7 +19,7 @@ class ListOf:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableOf:
     """Rows: as JSON, or as CSV."""
 
     json: type[BaseModel] | ListOf
@@ -54,13 +54,13 @@ class Image:
 
 
 @dataclass(frozen=True)
-class Events:
+class EventStream:
     """Server-Sent Events: each has one of the models as its data, told apart by `type`."""
 
     models: tuple[type[BaseModel], ...]
 
 
-Answer = type[BaseModel] | ListOf | Table | OneOf | Text | File | Image | Events | str | None
+Answer = type[BaseModel] | ListOf | TableOf | OneOf | Text | File | Image | EventStream | str | None
 """A model of the body, the description of an error, or None for an empty body."""
 
 View = TypeVar("View", bound=Callable[..., Any])

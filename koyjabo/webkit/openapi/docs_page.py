@@ -15,10 +15,10 @@ from koyjabo.webkit.assets import static_files
 from koyjabo.webkit.http import packing
 from koyjabo.webkit.http.cache_headers import private
 from koyjabo.webkit.i18n import language
-from koyjabo.webkit.openapi import guide as api_guide
+from koyjabo.webkit.openapi import guide
 from koyjabo.webkit.openapi.document import specification
 from koyjabo.webkit.pages.links import sample_site
-from koyjabo.webkit.pages.themes import theme
+from koyjabo.webkit.pages.preferences import theme
 
 FILES = Path(flask_swagger_ui.__file__).parent / "dist"
 
@@ -53,11 +53,11 @@ def _packed(file: Path) -> bytes:
 def _page(app: Flask, version: str, language: str, theme: str) -> bytes:
     """Packed, for the present request, from which it takes what the arguments say and nothing else."""
     calls, models = _guide(app)
-    known = {"calls": calls, "models": models, "guide": api_guide, "host": sample_site()}
+    known = {"calls": calls, "models": models, "guide": guide, "host": sample_site()}
     return packing.keep(render_template("webkit/docs.html", is_shared=True, **known).encode())
 
 
 @cache
-def _guide(app: Flask) -> tuple[list[tuple[str, list[api_guide.Call]]], list[api_guide.Model]]:
+def _guide(app: Flask) -> tuple[list[tuple[str, list[guide.DocumentedCall]]], list[guide.Model]]:
     described = specification(app)
-    return api_guide.calls(described), api_guide.models(described)
+    return guide.calls(described), guide.models(described)

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from koyjabo.core.installation import VERSION
 from koyjabo.webkit.http import packing
 from koyjabo.webkit.http.responses import ErrorAnswer
-from koyjabo.webkit.openapi.describe import Answer, Events, File, Image, ListOf, OneOf, Operation, Table, Text
+from koyjabo.webkit.openapi.describe import Answer, EventStream, File, Image, ListOf, OneOf, Operation, TableOf, Text
 
 REF = "#/components/schemas/{model}"
 
@@ -77,10 +77,10 @@ def specification(app: Flask) -> dict[str, Any]:
 
 def _models(operation: Operation) -> Iterator[type[BaseModel]]:
     for answer in (operation.body, *operation.answers.values()):
-        each = answer.json if isinstance(answer, Table) else answer
+        each = answer.json if isinstance(answer, TableOf) else answer
         if isinstance(each, OneOf):
             yield each.other
-        if isinstance(each, Events):
+        if isinstance(each, EventStream):
             yield from each.models
         model = each.model if isinstance(each, ListOf | OneOf) else each
         if isinstance(model, type):
@@ -150,12 +150,12 @@ def _body(answer: Answer) -> dict[str, Any]:
         return {"description": answer.description, "content": {"application/json": schema}}
     if isinstance(answer, Image):
         return {"description": answer.description, "content": {answer.media: {}}}
-    if isinstance(answer, Events):
+    if isinstance(answer, EventStream):
         return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(answer.models)}}}
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}
         return {"description": f"a list of {answer.model.__name__}", "content": {"application/json": array}}
-    if isinstance(answer, Table):
+    if isinstance(answer, TableOf):
         described = _body(answer.json)
         return {**described, "content": {**described["content"], "text/csv": {"schema": {"type": "string"}}}}
     if isinstance(answer, OneOf):

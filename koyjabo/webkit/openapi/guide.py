@@ -40,13 +40,13 @@ class Model(NamedTuple):
     fields: list[Field]
 
 
-class Answer(NamedTuple):
+class DocumentedResponse(NamedTuple):
     status: str
     about: str
     model: str  # "" for a body that has none
 
 
-class Call(NamedTuple):
+class DocumentedCall(NamedTuple):
     """One operation. `sample` is the body of an example, as JSON; "" without a body."""
 
     id: str
@@ -58,11 +58,11 @@ class Call(NamedTuple):
     needs_login: bool
     parameters: list[Field]
     body: str  # the name of its model
-    answers: list[Answer]
+    answers: list[DocumentedResponse]
     sample: str
 
 
-def calls(description: Schema) -> list[tuple[str, list[Call]]]:
+def calls(description: Schema) -> list[tuple[str, list[DocumentedCall]]]:
     """The calls of each tag, by path."""
     schemas = description["components"]["schemas"]
     found = [
@@ -103,7 +103,7 @@ def kind_of(schema: Schema) -> str:
     return str(schema.get("type", "any"))
 
 
-def curl(call: Call, host: str) -> str:
+def curl(call: DocumentedCall, host: str) -> str:
     """A command for a shell."""
     lines = [f"curl {host}{call.path}" if call.method == "GET" else f"curl -X {call.method} {host}{call.path}"]
     lines += [f'-H "Authorization: Bearer {TOKEN}"'] if call.needs_login else []
@@ -111,7 +111,7 @@ def curl(call: Call, host: str) -> str:
     return " \\\n  ".join(lines)
 
 
-def fetch(call: Call, host: str) -> str:
+def fetch(call: DocumentedCall, host: str) -> str:
     """JavaScript of a module."""
     headers = {"Authorization": "`Bearer ${token}`"} if call.needs_login else {}
     headers |= {'"Content-Type"': '"application/json"'} if call.sample else {}
@@ -123,10 +123,10 @@ def fetch(call: Call, host: str) -> str:
     return f'const response = await fetch("{host}{call.path}"{more});'
 
 
-def _call(path: str, method: str, operation: Schema, schemas: Schema) -> Call:
+def _call(path: str, method: str, operation: Schema, schemas: Schema) -> DocumentedCall:
     content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body = _name(content.get("schema", {}).get("$ref", ""))
-    return Call(
+    return DocumentedCall(
         id=operation["operationId"],
         tag=operation["tags"][0],
         method=method.upper(),
@@ -146,11 +146,11 @@ def _parameter(parameter: Schema) -> Field:
     return Field(parameter["name"], parameter["in"], parameter.get("required", False), about)
 
 
-def _answers(responses: Schema) -> Iterator[Answer]:
+def _answers(responses: Schema) -> Iterator[DocumentedResponse]:
     for status, response in sorted(responses.items()):
         media: Schema = next(iter(response.get("content", {}).values()), {})
         model = kind_of(media["schema"]) if "schema" in media else ""
-        yield Answer(status, _one_line(response["description"]), model)
+        yield DocumentedResponse(status, _one_line(response["description"]), model)
 
 
 def sample(schema: Schema, schemas: Schema) -> Any:

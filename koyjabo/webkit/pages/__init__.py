@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.webkit.pages import language_routes, theme_routes  # noqa: F401  (they add their routes)
+from koyjabo.webkit.pages import preferences  # noqa: F401  (it adds its routes)

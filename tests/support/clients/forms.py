@@ -5,7 +5,7 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from typing import NamedTuple
 
-from koyjabo.webkit.login.csrf_masks import unmask
+from koyjabo.webkit.login.page_login import unmask
 
 CONFIRMED, TYPED = "confirmed", "typed"
 

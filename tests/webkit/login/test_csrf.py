@@ -14,7 +14,7 @@ from support.people.permissions import BODIES, FORMS
 from support.people.permissions import WITHOUT_SESSION as ENTRANCES
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 
-from koyjabo.webkit.login.csrf_masks import mask
+from koyjabo.webkit.login.page_login import mask
 from koyjabo.webkit.login.tokens import CSRF_HEADER
 
 ELSEWHERE = "https://evil.example"

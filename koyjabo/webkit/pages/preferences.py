@@ -1,10 +1,10 @@
-"""POST /language: choose the language of the pages, in a cookie."""
+"""POST /language, POST /theme: choose the language and the theme of the pages, in cookies."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from flask import Response, request
+from flask import Flask, Response, request
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.i18n import LANGUAGES
@@ -15,6 +15,19 @@ from koyjabo.webkit.i18n import LANGUAGE_COOKIE, LANGUAGE_S
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
+
+THEMES = ("light", "dark")
+THEME_COOKIE, THEME_S = "theme", 365 * 86400
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals["theme"] = theme
+
+
+def theme() -> str:
+    """The chosen theme of the current request; "" for that of the system."""
+    chosen = cookies.get(THEME_COOKIE)
+    return chosen if chosen in THEMES else ""
 
 
 @bp.post("/language")
@@ -36,3 +49,16 @@ def _remember(chosen: str) -> None:
         rate_limits.count_change(login.account.id)
         with suppress(LedgerUnavailable):
             current().signals.language_chosen.send(login.account, language=chosen)
+
+
+@bp.post("/theme")
+def choose_theme() -> Response:
+    """For our own pages: another site must not change it. Another value ends the choice."""
+    page_login.check_own_page()
+    response = redirects.back("pages.index")
+    chosen = request.form.get("theme", "")
+    if chosen in THEMES:
+        cookies.put(response, THEME_COOKIE, chosen, THEME_S)
+    else:
+        cookies.delete(response, THEME_COOKIE)
+    return response
