@@ -15,6 +15,7 @@ from koyjabo.core.clock import shifted
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import ledger_queries, stored_queries
+from koyjabo.reports.engine.condition_queries import HOUR_S
 from koyjabo.reports.engine.groups import (
     EVERYTHING,
     NO_VISITS,
@@ -47,14 +48,14 @@ if TYPE_CHECKING:
 
 SUMMED = {"page", "referrer", VISITOR_KIND, *TRAITS}
 
-PART_OF_HOUR = text(f"""
+VISITS_OF_HOUR = text(f"""
 SELECT coalesce(n.number, {WITHOUT_NUMBER} + coalesce(w.first_visit, v.id)) AS person,
-       o.first_visit = v.id AS is_new, v.page IS NOT NULL AS has_page
+       o.first_visit = v.id AS is_new, v.page IS NOT NULL AS has_page, v.at_ms
 FROM visits v
 LEFT JOIN visitors w ON w.scope = 'site' AND w.visitor_id = v.visitor_id
 LEFT JOIN visitors o ON o.scope = :scope AND o.visitor_id = v.visitor_id
 LEFT JOIN visitor_numbers n ON n.first_visit = w.first_visit
-WHERE v.id > :after AND v.id <= :upto AND v.hour_s = :hour_s AND v.day = :day AND v.at_ms < :until_ms
+WHERE v.id > :after AND v.id <= :upto AND v.hour_s = :hour_s AND v.day = :day
 AND (:scope = 'site' OR v.scope = :scope)
 """)
 
@@ -120,20 +121,12 @@ class Rollups:
         if day != last or last in self._snapshot.folded_days(question):
             return None
         whole = replace(question, last=shifted(last, -1), until_ms=None)
-        hours = self._range(replace(question, first=last, until_ms=None)).whole_hours(hour_s)
-        if hours is None:
-            return None
-        days = [self._range(whole).total()] if whole.first <= whole.last else []
-        return {None: merged([*days, hours, self._part_of_hour(question, hour_s, until_ms)])}
-
-    def _part_of_hour(self, question: Question, hour_s: int, until_ms: int) -> Group:
-        """Of the visits of an hour before a moment."""
-        session = self._snapshot.session
-        after, upto = id_range(session, hour_s * 1000, until_ms)
-        which = {"after": after, "upto": upto, "hour_s": hour_s, "day": question.last, "until_ms": until_ms}
-        rows = session.execute(PART_OF_HOUR, {**which, "scope": question.scope}).all()
-        new, pages = sum(bool(row.is_new) for row in rows), sum(bool(row.has_page) for row in rows)
-        return Group(len(rows), new, pages, BitMap([row.person for row in rows]))
+        range_ = self._range(replace(question, first=last, until_ms=None))
+        parts = [range_.whole_hours(hour_s), range_.part_of_hour(hour_s, until_ms)]
+        if whole.first <= whole.last:
+            parts.append(self._range(whole).total())
+        known = [group for group in parts if group is not None]
+        return {None: merged(known)} if len(known) == len(parts) else None
 
 
 @dataclass(frozen=True)
@@ -214,6 +207,20 @@ class _Range:
         sums = Group(sum(row.visits for row in stored), 0, sum(row.count for row in stored), union([*people.values()]))
         found = merged([sums, *newer])
         return found._replace(visits=visits, new=new) if found.visits == visits else None
+
+    def part_of_hour(self, hour_s: int, until_ms: int) -> Group | None:
+        """Of the visits of an hour of the day before a moment. None if some are not found by their time: the clock was
+        put back.
+        """
+        session, scope = self._here
+        after, upto = id_range(session, hour_s * 1000, (hour_s + HOUR_S) * 1000)
+        which = {"after": after, "upto": upto, "hour_s": hour_s, "day": self.question.last, "scope": scope}
+        rows = session.execute(VISITS_OF_HOUR, which).all()
+        if len(rows) != self._hours.get(hour_s, Visited()).visits:
+            return None
+        found = [row for row in rows if row.at_ms < until_ms]
+        new, pages = sum(bool(row.is_new) for row in found), sum(bool(row.has_page) for row in found)
+        return Group(len(found), new, pages, BitMap([row.person for row in found]))
 
     @cached_property
     def incomplete(self) -> frozenset[str]:

@@ -54,3 +54,17 @@ def test_a_page_without_filters_reads_no_single_visits(site, monkeypatch):
     requests = [SummaryRequest(Question(today, today)), BreakdownRequest(Question(today, today), "page")]
     summary, pages = site.services[ReportServices].reports.read(requests)
     assert (summary.figures.visits, pages.total.visits, scans) == (4, 4, [])
+
+
+def test_a_day_is_cut_at_its_time_also_after_the_clock_was_put_back(site):
+    site.time.go_to("2025-12-18T13:10:00+06:00")
+    for number in range(5):
+        site.register(f"late{number}")
+    site.time.pass_(hours=-3)
+    for number in range(2):
+        site.register(f"early{number}")
+    site.services[ReportServices].projection.catch_up()
+    until_ms = site.time.ms + 60_000
+    site.time.pass_(days=1)
+    cut = Question("2025-12-18", "2025-12-18", until_ms=until_ms)
+    assert site.services[ReportServices].reports.summary(cut).figures[2:5] == (2, 2, 2)
