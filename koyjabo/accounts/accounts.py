@@ -11,7 +11,7 @@ from koyjabo.accounts.grants import Grant, Proof, account_of, browser_mark_of, g
 from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords, is_outdated
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
-from koyjabo.accounts.queries import NewHash, NewSession, Person
+from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.core import credential_rules
@@ -97,7 +97,7 @@ class Accounts:
         raise WrongCredentials
 
     def open_session(
-        self, person: Person, user_agent: str, is_familiar: bool, proof: Proof | None = None
+        self, person: UserRecord, user_agent: str, is_familiar: bool, proof: Proof | None = None
     ) -> Grant | None:
         """After password and second factor were verified. None if the user was changed meanwhile, or `proof` used."""
         new = self._new_session(str(uuid.uuid4()), user_agent)
@@ -174,7 +174,7 @@ class Accounts:
             raise WrongCredentials(N_("The password was just changed in another session."))
         return browser_mark_of(person._replace(**hashed._asdict()))
 
-    def verify_password(self, login: Login, password: str, client: Client = FIRST) -> Person:
+    def verify_password(self, login: Login, password: str, client: Client = FIRST) -> UserRecord:
         """Before a change that a stolen session must not make. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
         if not self._passwords.matches(password, person.password if person else None, client) or person is None:
@@ -214,11 +214,11 @@ class Accounts:
 
     def _new_person(
         self, email: str, password: str, name: str | None, is_admin: bool = False, client: Client = FIRST
-    ) -> Person:
+    ) -> UserRecord:
         email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password), client)
-        return Person(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
+        return UserRecord(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
-    def _verified(self, email: str, password: str, client: Client) -> Person:
+    def _verified(self, email: str, password: str, client: Client) -> UserRecord:
         """Raises WrongCredentials."""
         person = self._find(email)
         matches = self._passwords.matches(password, person.password if person else None, client)
@@ -226,7 +226,7 @@ class Accounts:
             raise WrongCredentials
         return self._renewed(person, password, client)
 
-    def _find(self, email: str) -> Person | None:
+    def _find(self, email: str) -> UserRecord | None:
         try:
             credential_rules.email(email)
         except ValueError:  # no user has such an email, and PostgreSQL cannot compare every string
@@ -238,7 +238,7 @@ class Accounts:
         origin = user_agent[: user_agents.LONGEST], client_address.current_place.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
-    def _renewed(self, person: Person, password: str, client: Client) -> Person:
+    def _renewed(self, person: UserRecord, password: str, client: Client) -> UserRecord:
         """Replace a hash of outdated costs."""
         if not is_outdated(person.password):
             return person
@@ -247,7 +247,7 @@ class Accounts:
         return person._replace(**hashed._asdict())
 
     def _set_hash(
-        self, by: Actor, person: Person, hashed: NewHash, old: str | None = None, kept_session_id: str = ""
+        self, by: Actor, person: UserRecord, hashed: NewHash, old: str | None = None, kept_session_id: str = ""
     ) -> bool:
         entry = by.entry("user.password", subject(person))
         changed = self._database.write(

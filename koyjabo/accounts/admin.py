@@ -30,7 +30,7 @@ from koyjabo.webkit.panel.pages import me, page
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
     found = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("admin/users", found=found, query=query, sorting=sorting)
+    return page("accounts/users", found=found, query=query, sorting=sorting)
 
 
 @bp.get("/users/<user_id>")
@@ -98,7 +98,9 @@ def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) 
     account, users = me(), current()[AccountServices].users
     found = users.get(account, user_id)
     belongings = pagination.list_page(partial(users.communities_of, account, found.id), "admin.user", user_id=found.id)
-    return page("admin/user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem)
+    return page(
+        "accounts/user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem
+    )
 
 
 def _promotion(user: UserLine) -> Confirmation:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from koyjabo.accounts.queries import Person
-from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.accounts.queries import UserRecord
+from koyjabo.audit.log import Actor, AuditEntry, Subject
 from koyjabo.core.identity import Account
 
 
-def subject(person: Person | Account) -> Subject:
+def subject(person: UserRecord | Account) -> Subject:
     return Subject("user", person.id, person.email)
 
 
-def own_entry(client: Actor, action: str, person: Person | None, **details: Any) -> Entry | None:
+def own_entry(client: Actor, action: str, person: UserRecord | None, **details: Any) -> AuditEntry | None:
     """An action of `person` on their own account."""
     if person is None:
         return None

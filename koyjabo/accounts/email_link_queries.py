@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts import queries
-from koyjabo.accounts.queries import NewHash, Person
+from koyjabo.accounts.queries import NewHash, UserRecord
 from koyjabo.core.credential_rules import email_key
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
@@ -28,7 +28,7 @@ class EmailState(NamedTuple):
 
 
 class Reset(NamedTuple):
-    person: Person  # as before
+    person: UserRecord  # as before
     is_takeover: bool
 
 
@@ -70,7 +70,7 @@ def prepare_verification(session: Session, letter: Letter, now_ms: int) -> Lette
     return _with_link(session, letter, person, VERIFY, now_ms)
 
 
-def find(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | None:
+def find(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
     """The user of a link that can be used."""
     link = session.get(EmailLink, link_id)
     if link is None or link.purpose != purpose or link.expires_ms <= now_ms:
@@ -80,13 +80,13 @@ def find(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | 
     return person if is_valid else None
 
 
-def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> Person | None:
+def verify(session: Session, link_id: str, user_id: str, now_ms: int) -> UserRecord | None:
     """Verify the email of this user, who is logged in, by a link that was mailed to it."""
     person = find(session, link_id, VERIFY, now_ms)
     return _use(session, link_id, VERIFY, now_ms) if person is not None and person.id == user_id else None
 
 
-def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | None:
+def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> UserRecord | None:
     """Use a link, once: returns its user to one of all concurrent callers. It proves that the email is theirs. All
     links of the user for that purpose end.
     """
@@ -100,7 +100,7 @@ def _use(session: Session, link_id: str, purpose: str, now_ms: int) -> Person | 
     return person
 
 
-def is_takeover(person: Person) -> bool:
+def is_takeover(person: UserRecord) -> bool:
     """Whether a new password by mail takes the account over: who has used it until now has never shown that they read
     mails to this email. Admins and viewers of the site keep their second factors in any case: they got their role as
     persons who were known, and with a mistyped email it would be a stranger's (decision 77).
@@ -146,7 +146,7 @@ def choose(session: Session, user_id: str, **values: Any) -> None:
     session.execute(update(User).where(User.id == user_id).values(**values))
 
 
-def _with_link(session: Session, letter: Letter, person: Person, purpose: str, now_ms: int) -> Letter:
+def _with_link(session: Session, letter: Letter, person: UserRecord, purpose: str, now_ms: int) -> Letter:
     link_id, expires_ms = str(uuid.uuid4()), now_ms + LIFETIME_MS[purpose]
     key = email_key(person.email)
     session.add(EmailLink(id=link_id, user_id=person.id, purpose=purpose, email_key=key, expires_ms=expires_ms))

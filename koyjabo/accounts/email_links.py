@@ -16,7 +16,7 @@ from koyjabo.accounts.hash_queue import FIRST, Client
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Entry
+from koyjabo.audit.log import Actor, AuditEntry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, UnknownLink
@@ -66,7 +66,7 @@ class EmailLinks:
         for every email. Raises MailUnavailable.
         """
         self._outbox.require()
-        letter = self._outbox.letter(RESET, email, language, charges=self._outbox.charges(RESET))
+        letter = self._outbox.letter_to_unknown(RESET, email, language)
         self._database.write(_nothing, mail=letter)
 
     def check_reset(self, token: str) -> bool:
@@ -143,7 +143,7 @@ class EmailLinks:
         return self._tokens.row_id(purpose, token) or ""
 
 
-def _reset_entry(by: Actor, reset: Reset) -> Entry | None:
+def _reset_entry(by: Actor, reset: Reset) -> AuditEntry | None:
     details = {"taken_over": True} if reset.is_takeover else {}
     return own_entry(by, "user.password_reset", reset.person, **details)
 

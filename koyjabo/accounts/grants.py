@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.queries import NewSession, Person
+from koyjabo.accounts.queries import NewSession, UserRecord
 from koyjabo.core.identity import Account, Login
 
 
@@ -28,13 +28,13 @@ class Grant(NamedTuple):
     """Changes when the owner changes the password. Does not reveal it."""
 
 
-def grant_of(person: Person, new: NewSession) -> Grant:
+def grant_of(person: UserRecord, new: NewSession) -> Grant:
     return Grant(Login(account_of(person), new.id), new.refresh_id, browser_mark_of(person))
 
 
-def account_of(person: Person) -> Account:
+def account_of(person: UserRecord) -> Account:
     return Account(person.id, person.email, person.name, person.is_admin, person.is_viewer)
 
 
-def browser_mark_of(person: Person) -> str:
+def browser_mark_of(person: UserRecord) -> str:
     return person.browser_mark or hashlib.sha256(person.password.encode()).hexdigest()

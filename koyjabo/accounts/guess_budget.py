@@ -63,7 +63,7 @@ class Decision(NamedTuple):
 
 
 @dataclass(slots=True)
-class State:
+class GuessState:
     """`spent_ms` and `day_spent_ms` are the moments at which the two budgets are full again (GCRA)."""
 
     failures: int = 0  # since the last success
@@ -86,13 +86,13 @@ class State:
         return json.dumps({**budgets, "marks": marks}, separators=(",", ":"))
 
 
-def load(failures: int, text: str, plan: Plan, now_ms: int) -> State:
+def load(failures: int, text: str, plan: Plan, now_ms: int) -> GuessState:
     """The stored state, without networks whose failures are a day old. If the clock was put back, the budgets are
     spent, apart from the reserve.
     """
     said = json.loads(text)
     marks = {name: Mark(*mark) for name, mark in said.get("marks", {}).items() if mark[1] > now_ms - DAY_MS}
-    return State(
+    return GuessState(
         failures,
         min(said.get("spent", 0), now_ms + plan.most * plan.pace_ms),
         _in_time(said.get("day", 0), plan, now_ms),
@@ -101,7 +101,7 @@ def load(failures: int, text: str, plan: Plan, now_ms: int) -> State:
     )
 
 
-def admit(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> Decision:
+def admit(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> Decision:
     """Count an attempt, or refuse it. `networks` are those of one address, smallest first."""
     opens_ms = _opens_for_ms(state, plan, networks, now_ms)
     if opens_ms > now_ms:
@@ -117,7 +117,7 @@ def admit(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> D
     return Decision(0, state.spent_ms - before_ms)
 
 
-def still_waits_ms(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
+def still_waits_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
     """How long an attempt has to wait that `admit` would refuse and that it need not note, since it has just noted
     another one: a flood of refused attempts is only read. 0 if `admit` has to decide.
     """
@@ -126,14 +126,14 @@ def still_waits_ms(state: State, plan: Plan, networks: Sequence[Level], now_ms: 
     return max(0, _opens_for_ms(state, plan, networks, now_ms) - now_ms) if is_noted else 0
 
 
-def take_back(state: State, plan: Plan, networks: Sequence[Level], decision: Decision) -> None:
+def take_back(state: GuessState, plan: Plan, networks: Sequence[Level], decision: Decision) -> None:
     """Undo an attempt in which no password was verified."""
     state.spent_ms -= decision.spent_ms
     state.day_spent_ms -= plan.day_pace_ms
     _unmark(state, networks, 1)
 
 
-def succeed(state: State, plan: Plan, networks: Sequence[Level]) -> None:
+def succeed(state: GuessState, plan: Plan, networks: Sequence[Level]) -> None:
     """Undo an attempt with the right password, and the failures of its network; and `forgive`."""
     state.day_spent_ms -= plan.day_pace_ms
     mark = state.marks.get(networks[0].network)
@@ -141,7 +141,7 @@ def succeed(state: State, plan: Plan, networks: Sequence[Level]) -> None:
     forgive(state)
 
 
-def forgive(state: State) -> None:
+def forgive(state: GuessState) -> None:
     """Fill the first budget, after a success. The second one and the failures of other networks stay as they are, so
     that the owner's logins lend no guesses to others.
     """
@@ -155,7 +155,7 @@ def _in_time(day_spent_ms: int, plan: Plan, now_ms: int) -> int:
     return day_spent_ms if is_possible else now_ms + (plan.most_a_day - plan.reserve) * plan.day_pace_ms
 
 
-def _mark(state: State, networks: Sequence[Level], now_ms: int) -> None:
+def _mark(state: GuessState, networks: Sequence[Level], now_ms: int) -> None:
     for network, _ in networks:
         mark = state.marks.setdefault(network, Mark(0, now_ms))
         mark.failures += 1
@@ -164,7 +164,7 @@ def _mark(state: State, networks: Sequence[Level], now_ms: int) -> None:
         del state.marks[min(state.marks, key=lambda name: state.marks[name].failed_ms)]
 
 
-def _unmark(state: State, networks: Sequence[Level], failures: int) -> None:
+def _unmark(state: GuessState, networks: Sequence[Level], failures: int) -> None:
     for network, _ in networks:
         mark = state.marks.get(network)
         if mark is not None:
@@ -173,13 +173,13 @@ def _unmark(state: State, networks: Sequence[Level], failures: int) -> None:
                 del state.marks[network]
 
 
-def _opens_for_ms(state: State, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
+def _opens_for_ms(state: GuessState, plan: Plan, networks: Sequence[Level], now_ms: int) -> int:
     if state.rank(networks) > 0:
         return _opens_ms(state, plan, networks[0].network, now_ms)
     return _day_opens_ms(state, plan, 0)
 
 
-def _opens_ms(state: State, plan: Plan, network: str, now_ms: int) -> int:
+def _opens_ms(state: GuessState, plan: Plan, network: str, now_ms: int) -> int:
     """When a network that has failed may try again, unless another one does so first."""
     hour_ms = state.spent_ms - (plan.most - 1) * plan.pace_ms
     opens_ms = max(hour_ms, _day_opens_ms(state, plan, plan.reserve))
@@ -187,12 +187,12 @@ def _opens_ms(state: State, plan: Plan, network: str, now_ms: int) -> int:
     return opens_ms + TURN_MS if is_last and _has_rival(state, plan, network, opens_ms) else opens_ms
 
 
-def _day_opens_ms(state: State, plan: Plan, kept: int) -> int:
+def _day_opens_ms(state: GuessState, plan: Plan, kept: int) -> int:
     """When the second budget has a guess more than are kept."""
     return state.day_spent_ms - (plan.most_a_day - kept - 1) * plan.day_pace_ms
 
 
-def _has_rival(state: State, plan: Plan, network: str, opens_ms: int) -> bool:
+def _has_rival(state: GuessState, plan: Plan, network: str, opens_ms: int) -> bool:
     """Whether a network whose turn is before was refused lately, and so told to return at `opens_ms`."""
     own, since_ms = state.marks.get(network), opens_ms - plan.day_pace_ms - TURN_MS
     return any(mark.refused_ms > since_ms and mark.precedes(own) for mark in state.marks.values())

@@ -54,7 +54,7 @@ class Turn:
         self.is_left = False  # its request has ended
 
 
-class Line:
+class TurnQueue:
     """Waiting jobs by address, which have their turns one after the other."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class HashQueue:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._familiar, self._others = Line(), Line()
+        self._familiar, self._others = TurnQueue(), TurnQueue()
         self._running = self._in_a_row = 0
         self._lock = threading.Lock()
 
@@ -115,7 +115,7 @@ class HashQueue:
         finally:
             self._leave(waiting)
 
-    def _line(self, client: Client) -> Line:
+    def _line(self, client: Client) -> TurnQueue:
         return self._familiar if client.is_familiar else self._others
 
     def _enter(self, client: Client) -> Turn | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.accounts.queries import NewSession, Person
+from koyjabo.accounts.queries import NewSession, UserRecord
 from koyjabo.mail.link_tokens import VERIFY
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Letter
@@ -14,7 +14,7 @@ def verification(outbox: Outbox, user_id: str, email: str, language: str | None)
     return outbox.letter(VERIFY, email, language, owner=user_id, user=user_id)
 
 
-def sign_in(outbox: Outbox, person: Person, new: NewSession) -> Letter | None:
+def sign_in(outbox: Outbox, person: UserRecord, new: NewSession) -> Letter | None:
     """About a login with an unfamiliar browser."""
     browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}

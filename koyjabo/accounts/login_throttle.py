@@ -13,7 +13,7 @@ from typing import Any
 
 from koyjabo.accounts import guess_budget, login_throttle_queries, queries
 from koyjabo.accounts.audit_entries import subject
-from koyjabo.accounts.guess_budget import Decision, Plan, State
+from koyjabo.accounts.guess_budget import Decision, GuessState, Plan
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.core.clock import MINUTE_MS, Clock
@@ -42,7 +42,7 @@ AUDITED = {1, 49}
 """The numbers of failures at which the audit log gets a line; not at each, so that guessing cannot fill the log."""
 
 
-class LoginFailures:
+class LoginThrottle:
     """Stores keyed hashes of the email, also for emails without an account, and of the networks that have failed."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, secret: str) -> None:
@@ -116,13 +116,13 @@ class Attempt:
         if self.purpose == FAMILIAR:
             self._change(LOGIN, guess_budget.forgive)
 
-    def _take_back(self, state: State) -> None:
+    def _take_back(self, state: GuessState) -> None:
         """The attempt stays counted as a failure if the audit log has a line for the failures before it."""
         guess_budget.take_back(state, PLANS[self.purpose], self.networks, self.decision)
         if state.failures - 1 not in AUDITED:
             state.failures -= 1
 
-    def _change(self, purpose: str, change: Callable[[State], None]) -> None:
+    def _change(self, purpose: str, change: Callable[[GuessState], None]) -> None:
         now_ms = self.clock.now_ms()
         self.database.write(login_throttle_queries.change, self.accounts[purpose], PLANS[purpose], now_ms, change)
 
@@ -150,7 +150,7 @@ def _unlock(session: Any, accounts: Mapping[str, str], now_ms: int) -> None:
     login_throttle_queries.forget(session, sorted(accounts.values()))
     login_throttle_queries.lock(session, accounts[LOGIN], PLANS[LOGIN], now_ms)
     expires_ms = now_ms + login_throttle_queries.UNLOCKED_MS
-    login_throttle_queries.store(session, accounts[LOGIN], State(unlocked_ms=now_ms), expires_ms)
+    login_throttle_queries.store(session, accounts[LOGIN], GuessState(unlocked_ms=now_ms), expires_ms)
 
 
 def account_key(secret: bytes, purpose: str, email_key: str) -> str:

@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts import guess_budget
-from koyjabo.accounts.guess_budget import Plan, State
+from koyjabo.accounts.guess_budget import GuessState, Plan
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100
@@ -23,13 +23,13 @@ ADD = text(
 )
 
 
-def lock(session: Session, account: str, plan: Plan, now_ms: int) -> State:
+def lock(session: Session, account: str, plan: Plan, now_ms: int) -> GuessState:
     """The state of an account, locked until the transaction ends."""
     session.execute(ADD, {"account": account, "now_ms": now_ms})
-    return find(session, account, plan, now_ms, locked=True) or State()
+    return find(session, account, plan, now_ms, locked=True) or GuessState()
 
 
-def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool = False) -> State | None:
+def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool = False) -> GuessState | None:
     wanted = select(LoginFailures.failures, LoginFailures.state, LoginFailures.expires_ms)
     wanted = wanted.where(LoginFailures.account == account)
     row = session.execute(wanted.with_for_update() if locked else wanted).one_or_none()
@@ -38,12 +38,12 @@ def find(session: Session, account: str, plan: Plan, now_ms: int, locked: bool =
     return guess_budget.load(row.failures, row.state, plan, now_ms)
 
 
-def store(session: Session, account: str, state: State, expires_ms: int) -> None:
+def store(session: Session, account: str, state: GuessState, expires_ms: int) -> None:
     values = {"failures": state.failures, "state": state.dump(), "expires_ms": expires_ms}
     session.execute(update(LoginFailures).where(LoginFailures.account == account).values(values))
 
 
-def change(session: Session, account: str, plan: Plan, now_ms: int, change: Callable[[State], None]) -> None:
+def change(session: Session, account: str, plan: Plan, now_ms: int, change: Callable[[GuessState], None]) -> None:
     """Change a state in place, unless there is none."""
     state = find(session, account, plan, now_ms, locked=True)
     if state is not None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from koyjabo.accounts import pending_step_queries, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.pending_step_queries import Pending
-from koyjabo.accounts.queries import Person
+from koyjabo.accounts.queries import UserRecord
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import SecondFactorExpired
@@ -53,11 +53,13 @@ class PendingSteps:
         self._secret = secret.encode()
         self.policy = policy
 
-    def is_required(self, person: Person | Account) -> bool:
+    def is_required(self, person: UserRecord | Account) -> bool:
         """Whether REQUIRE_TWO_FACTOR wants a second factor of this person."""
         return requires(self.policy, person.is_admin)
 
-    def begin_if_due(self, person: Person, cookie: str = "", visitor_id: str | None = None) -> SecondFactorDue | None:
+    def begin_if_due(
+        self, person: UserRecord, cookie: str = "", visitor_id: str | None = None
+    ) -> SecondFactorDue | None:
         """The second step of a login with the right password; None if it needs none. `cookie` may prove that the
         person made it in this browser within the last 30 days.
         """
@@ -68,11 +70,11 @@ class PendingSteps:
         return self.begin(VERIFY, person, visitor_id)
 
     def begin_enrolment(
-        self, person: Person, visitor_id: str | None = None, is_new_account: bool = False
+        self, person: UserRecord, visitor_id: str | None = None, is_new_account: bool = False
     ) -> SecondFactorDue:
         return self.begin(SIGN_UP if is_new_account else ENROL, person, visitor_id)._replace(methods=())
 
-    def begin_passkey(self, challenge: str, person: Person | None = None, session_id: str = "") -> str:
+    def begin_passkey(self, challenge: str, person: UserRecord | None = None, session_id: str = "") -> str:
         """A login with a passkey alone, or the registration of one in a session. Returns the token."""
         purpose = PASSKEY_REGISTRATION if session_id else PASSKEY_LOGIN
         token = _of_session(purpose, session_id) if session_id else None
@@ -82,7 +84,7 @@ class PendingSteps:
         """Raises SecondFactorExpired."""
         return self.count_try(_of_session(PASSKEY_REGISTRATION, session_id), PASSKEY_REGISTRATION)
 
-    def begin_setup(self, person: Person | None, session_id: str) -> None:
+    def begin_setup(self, person: UserRecord | None, session_id: str) -> None:
         """An authenticator app is set up in a session, whose user has given the password."""
         self.begin(TOTP_SETUP, person, token=_of_session(TOTP_SETUP, session_id))
 
@@ -93,7 +95,7 @@ class PendingSteps:
     def begin(
         self,
         purpose: str,
-        person: Person | None,
+        person: UserRecord | None,
         visitor_id: str | None = None,
         challenge: str | None = None,
         token: str | None = None,
@@ -127,14 +129,14 @@ class PendingSteps:
         self._database.write(pending_step_queries.end, pending, audit=lambda ended: entry if ended else None)
         raise SecondFactorExpired
 
-    def person_of(self, pending: Pending) -> Person:
+    def person_of(self, pending: Pending) -> UserRecord:
         """The user, while the password and the account are as they were. Raises SecondFactorExpired."""
         person = self._database.read(queries.by_id, pending.user_id or "")
         if person is None or person.is_disabled or _password_mark(person) != pending.password_mark:
             raise SecondFactorExpired
         return person
 
-    def cookie(self, person: Person) -> str:
+    def cookie(self, person: UserRecord) -> str:
         """For a browser that needs no second step for 30 days."""
         return _remembered(self._secret, person, self._clock.now_ms() + REMEMBERED_S * 1000)
 
@@ -154,7 +156,7 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _is_remembered(secret: bytes, person: Person, cookie: str, now_ms: int) -> bool:
+def _is_remembered(secret: bytes, person: UserRecord, cookie: str, now_ms: int) -> bool:
     expires = cookie.partition(".")[0]
     if not (expires.isascii() and expires.isdigit() and len(expires) <= 15) or int(expires) <= now_ms:
         return False
@@ -162,11 +164,11 @@ def _is_remembered(secret: bytes, person: Person, cookie: str, now_ms: int) -> b
     return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), expected.encode())
 
 
-def _password_mark(person: Person) -> str:
+def _password_mark(person: UserRecord) -> str:
     """Changes with the password and does not reveal it."""
     return hashlib.sha256(person.password.encode()).hexdigest()
 
 
-def _remembered(secret: bytes, person: Person, expires_ms: int) -> str:
+def _remembered(secret: bytes, person: UserRecord, expires_ms: int) -> str:
     parts = f"remembered {person.id} {expires_ms} {person.second_factor_ms} {_password_mark(person)}"
     return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"

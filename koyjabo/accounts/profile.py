@@ -6,7 +6,7 @@ from koyjabo.accounts import queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.grants import account_of
-from koyjabo.accounts.queries import Person
+from koyjabo.accounts.queries import UserRecord
 from koyjabo.audit import log
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
@@ -21,7 +21,7 @@ class Profile:
         self._clock = clock
         self._email_links = email_links
 
-    def change(self, person: Person, name: str | None = None, email: str | None = None) -> Account:
+    def change(self, person: UserRecord, name: str | None = None, email: str | None = None) -> Account:
         """Change the given fields, by `credential_rules`. Another email has to be verified again, and both addresses
         get a mail. The password of `person` was verified before. Returns the changed account. Raises EmailTaken,
         LedgerUnavailable, and WrongCredentials if the person was changed meanwhile.
@@ -35,7 +35,7 @@ class Profile:
             self._store(person, changed, fields)
         return changed
 
-    def _store(self, person: Person, changed: Account, fields: list[str]) -> None:
+    def _store(self, person: UserRecord, changed: Account, fields: list[str]) -> None:
         account = account_of(person)
         entry = log.actor(account, self._clock).entry("user.change", subject(account), fields=", ".join(fields))
         key, is_new = email_key(changed.email), email_key(changed.email) != email_key(account.email)

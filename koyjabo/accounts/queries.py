@@ -33,7 +33,7 @@ use it.
 """
 
 
-class Person(NamedTuple):
+class UserRecord(NamedTuple):
     """A user, with fields that only this package may see: the password hash, and whether the user is disabled."""
 
     id: str
@@ -107,11 +107,11 @@ class Renewal(NamedTuple):
     if the token was only refused.
     """
 
-    renewed: Person | None = None
-    ended: Person | None = None
+    renewed: UserRecord | None = None
+    ended: UserRecord | None = None
 
 
-def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> None:
+def add_user(session: Session, person: UserRecord, email_key: str, now_ms: int) -> None:
     """Raises EmailTaken, also to all but one of several concurrent callers."""
     if is_taken(session, email_key):
         raise EmailTaken
@@ -123,7 +123,7 @@ def add_user(session: Session, person: Person, email_key: str, now_ms: int) -> N
         raise EmailTaken from None
 
 
-def sign_up(session: Session, person: Person, email_key: str, new: NewSession) -> None:
+def sign_up(session: Session, person: UserRecord, email_key: str, new: NewSession) -> None:
     """Create a user, and a session for them. Raises EmailTaken."""
     add_user(session, person, email_key, new.now_ms)
     _begin(session, person.id, new)
@@ -142,11 +142,11 @@ def names(session: Session, user_ids: list[str]) -> dict[str, str]:
     return {row.id: row.name for row in rows}
 
 
-def by_email(session: Session, email_key: str) -> Person | None:
+def by_email(session: Session, email_key: str) -> UserRecord | None:
     return _person(session.execute(select(User).where(User.email_key == email_key)).scalar_one_or_none())
 
 
-def by_id(session: Session, user_id: str) -> Person | None:
+def by_id(session: Session, user_id: str) -> UserRecord | None:
     return _person(session.get(User, user_id))
 
 
@@ -161,7 +161,7 @@ def permitted(policy: Policy) -> tuple[ColumnElement[bool], ...]:
 
 def of_session(
     session: Session, session_id: str, now_ms: int, refresh_id: str | None = None, policy: Policy = "none"
-) -> Person | None:
+) -> UserRecord | None:
     """The user of a live session; None if it is revoked or expired, its user is disabled or not `permitted`, or
     `refresh_id` is given and `Family.admits` refuses it.
     """
@@ -174,7 +174,7 @@ def of_session(
 
 
 def open_session(
-    session: Session, person: Person, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
+    session: Session, person: UserRecord, new: NewSession, settle: Callable[[Session], bool] = lambda session: True
 ) -> bool:
     """Begin a session of a user whose credentials were verified as those of `person`. `settle` uses up a second factor.
     Returns False if it was used before, or if a condition of the login has changed since: the password, whether there
@@ -189,7 +189,7 @@ def open_session(
     return True
 
 
-def _needs(person: Person) -> tuple[str, int | None, bool]:
+def _needs(person: UserRecord) -> tuple[str, int | None, bool]:
     """What decides on the steps of a login."""
     return person.password, person.second_factor_ms, person.is_admin
 
@@ -216,7 +216,7 @@ def revoke_session(session: Session, session_id: str, now_ms: int) -> bool:
     return revoke(session, now_ms, LoginSession.id == session_id)
 
 
-def end_session(session: Session, session_id: str, now_ms: int) -> Person | None:
+def end_session(session: Session, session_id: str, now_ms: int) -> UserRecord | None:
     """End a session. Returns its user; None if it was not live."""
     person = of_session(session, session_id, now_ms)
     return person if person is not None and revoke_session(session, session_id, now_ms) else None
@@ -246,7 +246,7 @@ def change_password(
     return True
 
 
-def unchanged(person: Person) -> tuple[ColumnElement[bool], ...]:
+def unchanged(person: UserRecord) -> tuple[ColumnElement[bool], ...]:
     """Conditions on users: it is this one, with the email and the password that were read."""
     return User.id == person.id, User.email == person.email, User.password == person.password
 
@@ -256,7 +256,7 @@ def replace_hash(session: Session, user_id: str, old: str, new: NewHash) -> None
     session.execute(update(User).where(User.id == user_id, User.password == old).values(new._asdict()))
 
 
-def change_profile(session: Session, person: Person, name: str, email: str, email_key: str) -> None:
+def change_profile(session: Session, person: UserRecord, name: str, email: str, email_key: str) -> None:
     """Raises EmailTaken by the unique key, also to all but one of several concurrent callers. Raises WrongCredentials
     if the email or the password has changed since it was verified: another request may have confirmed another email, or
     the account may have been taken over.
@@ -293,11 +293,11 @@ def _sweep(session: Session, now_ms: int) -> None:
     )
 
 
-def _person(user: User | None) -> Person | None:
+def _person(user: User | None) -> UserRecord | None:
     return None if user is None else known(user)
 
 
-def known(user: User) -> Person:
+def known(user: User) -> UserRecord:
     is_disabled = user.disabled_ms is not None
     more = user.browser_mark, user.second_factor_ms, user.language, user.is_viewer, user.verified_ms is not None
-    return Person(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)
+    return UserRecord(user.id, user.email, user.name, user.is_admin, user.password, is_disabled, *more)

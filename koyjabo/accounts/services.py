@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.login_sessions import Sessions
-from koyjabo.accounts.login_throttle import LoginFailures
+from koyjabo.accounts.login_throttle import LoginThrottle
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.profile import Profile
@@ -23,7 +23,7 @@ class AccountServices:
     credentials: Accounts
     sessions: Sessions
     users: Users
-    login_failures: LoginFailures
+    login_throttle: LoginThrottle
     pending: PendingSteps
     email_links: EmailLinks
     profile: Profile
@@ -33,7 +33,7 @@ class AccountServices:
 def build(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
     secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.services[Outbox]
-    failures, pending = LoginFailures(database, clock, secret), PendingSteps(database, clock, secret, policy)
+    failures, pending = LoginThrottle(database, clock, secret), PendingSteps(database, clock, secret, policy)
     passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)
     email_links = EmailLinks(database, clock, passwords, outbox, links, on_revoked, failures.unlock)
@@ -42,7 +42,7 @@ def build(base: Base) -> AccountServices:
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, policy),
-        login_failures=failures,
+        login_throttle=failures,
         pending=pending,
         email_links=email_links,
         profile=Profile(database, clock, email_links),

@@ -11,7 +11,7 @@ from koyjabo.accounts import user_admin_queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Entry
+from koyjabo.audit.log import Actor, AuditEntry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import Forbidden, UnknownUser
@@ -130,7 +130,7 @@ class Users:
         return line
 
 
-def _entry(by: Actor, action: str | None, changed: Changed) -> Entry:
+def _entry(by: Actor, action: str | None, changed: Changed) -> AuditEntry:
     if action is not None:
         return by.entry(action, subject(changed.person))
     role, before = site_role(changed.person.is_admin, changed.person.is_viewer), changed.role_before

@@ -9,7 +9,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.access_version_queries import record_revocation
-from koyjabo.accounts.queries import Person, known, remove_second_factors, revoke
+from koyjabo.accounts.queries import UserRecord, known, remove_second_factors, revoke
 from koyjabo.core.errors import LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
@@ -51,7 +51,7 @@ class UserMembership(NamedTuple):
 class Changed(NamedTuple):
     """A user after a change, and whether it changed anything."""
 
-    person: Person
+    person: UserRecord
     is_change: bool
     role_before: str = ""  # one of SITE_ROLES, after a change of it
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.audit import queries
-from koyjabo.audit.queries import AuditRecord, Entry, Selection
+from koyjabo.audit.queries import AuditEntry, AuditRecord, Selection
 from koyjabo.core.clock import typed_days
 from koyjabo.core.identity import MASKED, OPERATOR
 from koyjabo.network import client_address
@@ -27,9 +27,9 @@ __all__ = [
     "KINDS",
     "Actor",
     "Audit",
+    "AuditEntry",
     "AuditPage",
     "AuditRecord",
-    "Entry",
     "Subject",
     "actor",
     "anonymous",
@@ -123,9 +123,9 @@ class Actor(NamedTuple):
     place: str
     at_ms: int
 
-    def entry(self, action: str, subject: Subject, **details: Any) -> Entry:
+    def entry(self, action: str, subject: Subject, **details: Any) -> AuditEntry:
         """Make an entry. `details` become JSON and contain no secrets."""
-        return Entry(self.at_ms, self.id, self.name, action, *subject, details, self.place)
+        return AuditEntry(self.at_ms, self.id, self.name, action, *subject, details, self.place)
 
 
 def actor(account: Account, clock: Clock) -> Actor:

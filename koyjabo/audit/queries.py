@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from koyjabo.database.id_order import ids_between
 from koyjabo.database.text_search import usable
-from koyjabo.models import AuditLine
+from koyjabo.models import SITE, AuditLine, Counter
 
 LONGEST_DETAIL = 200
 """The longest text in the details of an entry, in characters."""
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """An action, with the names that the actor and the target had at that moment."""
 
     at_ms: int
@@ -119,3 +119,17 @@ def _conditions(which: Selection) -> Iterator[ColumnElement[bool]]:
         yield AuditLine.actor_id == (which.actor and usable(which.actor))  # IS NULL, for None
     if which.actions:
         yield AuditLine.action.in_([usable(action) for action in which.actions])
+
+
+VERSION_RECORDS = Selection(actions=("server.version",))
+
+
+def newest_version(session: Session) -> str:
+    """The newest version of the program that the log has recorded; "" if there is none."""
+    return next((str(record.details["version"]) for record in newest(session, VERSION_RECORDS, 1)), "")
+
+
+def lock_newest_version(session: Session) -> str:
+    """The same, until the end of the transaction."""
+    session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
+    return newest_version(session)

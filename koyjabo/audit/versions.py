@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from koyjabo.audit import log, version_queries
-from koyjabo.audit.log import Entry, Subject
+from koyjabo.audit import log, queries
+from koyjabo.audit.log import AuditEntry, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import OPERATOR
@@ -26,13 +26,13 @@ class VersionLog:
         if self._is_recorded:
             return
         try:
-            if self._database.read(version_queries.newest) != self._version:
-                self._database.write(version_queries.lock_newest, audit=self._entry)
+            if self._database.read(queries.newest_version) != self._version:
+                self._database.write(queries.lock_newest_version, audit=self._entry)
         except LedgerUnavailable:
             return  # the next call tries again
         self._is_recorded = True
 
-    def _entry(self, before: str) -> Entry | None:
+    def _entry(self, before: str) -> AuditEntry | None:
         if before == self._version:  # another worker was quicker
             return None
         by = log.actor(OPERATOR, self._clock)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
 from koyjabo.accounts.access_version_queries import record_revocation
-from koyjabo.audit.queries import Entry
+from koyjabo.audit.queries import AuditEntry
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, sought
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
@@ -219,7 +219,7 @@ class CommunityQueries:
             .execution_options(synchronize_session=False)
         )
 
-    def store(self, entry: Entry) -> None:
+    def store(self, entry: AuditEntry) -> None:
         entry.store(self._session)
 
     def record_revocation(self) -> None:

@@ -29,10 +29,12 @@ class Budgets:
         """The budget of the whole server today."""
         return self._charge("server", pool, self._most) if self._most else None
 
-    def charges(self, account_id: str) -> tuple[Charge, ...]:
+    def charges(self, account_id: str | None) -> tuple[Charge, ...]:
         """What a mail to a stranger costs today: the budgets of the account that causes it, of the networks of the
-        current request's address, and of the server.
+        current request's address, and of the server. Nothing if no account causes it.
         """
+        if account_id is None:
+            return ()
         return self._charge("account", account_id, OF_AN_ACCOUNT), *self.shared()
 
     def shared(self, pool: str = "") -> tuple[Charge, ...]:

@@ -15,11 +15,10 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.database import worker_lease_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail import outbox_queries
-from koyjabo.mail.budget_queries import Charge
 from koyjabo.mail.budgets import Budgets
 from koyjabo.mail.composer import Composer
 from koyjabo.mail.outbox_queries import LEASE, Letter, Prepare, Status
-from koyjabo.mail.smtp import NotDelivered, Transport
+from koyjabo.mail.smtp import NotDelivered, SmtpTransport
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class Outbox:
         clock: Clock,
         runtime: Runtime,
         composer: Composer | None,
-        transport: Transport | None,
+        transport: SmtpTransport | None,
         secret: str,
         most: int,
     ) -> None:
@@ -91,17 +90,17 @@ class Outbox:
         """
         if not self.is_on or not DELIVERABLE.fullmatch(email.strip()):
             return None
-        letter = Letter(kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms())
-        account = owner or sender
-        return letter._replace(
-            once=self._hash(once) if once else None,
-            owner=owner,
-            charges=self._budgets.charges(account) if account else (),
-        )
+        fields = kind, email, self._hash(email.strip().casefold()), language, data, self._clock.now_ms()
+        charges = self._budgets.charges(owner or sender)
+        once = self._hash(once) if once else None
+        return Letter(*fields, once, owner=owner, charges=charges)
 
-    def charges(self, kind: str) -> tuple[Charge, ...]:
-        """The budgets of mails of this kind alone, for the address of the current request: other kinds leave them."""
-        return self._budgets.shared(kind)
+    def letter_to_unknown(self, kind: str, email: str, language: str | None) -> Letter | None:
+        """A letter to the user with this email, if there is one: that is found out right before it is sent, and then it
+        uses budgets of its kind alone. Other kinds leave them.
+        """
+        letter = self.letter(kind, email, language)
+        return letter and letter._replace(charges=self._budgets.shared(kind), is_charged_late=True)
 
     def _hash(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), "sha256").hexdigest()

@@ -34,7 +34,7 @@ class Letter(NamedTuple):
     """A mail without its texts. `data` has what they need: names, ids and numbers. `once` is a keyed hash.
 
     `charges` are the budgets that a mail to a stranger uses; a mail to the user `owner` uses them until their email is
-    confirmed.
+    confirmed. With `is_charged_late` it uses them right before it is sent, when its recipient is known: see `charged`.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Letter(NamedTuple):
     id: int = 0
     owner: str | None = None
     charges: tuple[Charge, ...] = ()
+    is_charged_late: bool = False
 
     def store(self, session: Session) -> bool:
         """Put it into the outbox, in the transaction of what it is about. Returns False if a budget is used up; that
@@ -56,13 +57,16 @@ class Letter(NamedTuple):
         if used_up is None:
             return False
         if self._is_wanted(session):
-            data = json.dumps({**self.data, **({USED_UP: used_up} if used_up else {})})
+            later = {CHARGES: self.charges} if self.is_charged_late else {}
+            data = json.dumps({**self.data, **later, **({USED_UP: used_up} if used_up else {})})
             row = self._asdict() | {"data": data, "created_ms": self.at_ms, "due_ms": self.at_ms}
             session.add(OutboxMail(**{name: row[name] for name in ROW}, attempts=0))
             session.flush()
         return True
 
     def _due(self, session: Session) -> tuple[Charge, ...]:
+        if self.is_charged_late:
+            return ()
         return () if self.owner and is_confirmed(session, self.owner) else self.charges
 
     def _is_wanted(self, session: Session) -> bool:
@@ -76,8 +80,10 @@ class Letter(NamedTuple):
 USED_UP = "used_up"
 """In the data of a letter: whose budgets it has used up, which is logged when it is taken to be sent."""
 
-SETTLED = (USED_UP, "charges")
-"""In the data of a letter until it is taken for the first time: further attempts cost nothing, and tell nothing."""
+CHARGES = "charges"
+"""In the data of a row: the charges of a letter that is charged late. Both are there until it is taken for the first
+time: further attempts cost nothing, and log nothing.
+"""
 
 ROW = ("kind", "email", "recipient", "language", "data", "once", "created_ms", "due_ms")
 
@@ -129,7 +135,7 @@ def take(session: Session, worker: str, now_ms: int, prepare: Mapping[str, Prepa
         letter = prepare.get(row.kind, _as_it_is)(session, stored, now_ms)
         used_up += [(of, row.kind) for of in (letter or stored).data.get(USED_UP, ())]
         if letter is not None:
-            row.data = json.dumps({name: value for name, value in stored.data.items() if name not in SETTLED})
+            row.data = json.dumps({name: value for name, value in stored.data.items() if name != USED_UP})
             return Taken(letter, used_up)
         _finish(row, now_ms)
         session.flush()
@@ -147,13 +153,10 @@ def _next(session: Session, now_ms: int) -> OutboxMail | None:
 
 
 def charged(session: Session, letter: Letter, owner: str, now_ms: int) -> Letter | None:
-    """A letter whose recipient was not known when it was stored: if it is to a stranger, it is charged now, for the
-    `charges` in its data. None if a budget is used up.
-    """
+    """A letter that is charged late: now, if its `owner` is a stranger. None if a budget is used up."""
     if is_confirmed(session, owner):
         return letter
-    charges = [Charge(*each) for each in letter.data.get("charges", ())]
-    used_up = budget_queries.charge(session, charges, now_ms)
+    used_up = budget_queries.charge(session, letter.charges, now_ms)
     return None if used_up is None else letter._replace(data={**letter.data, USED_UP: used_up})
 
 
@@ -205,7 +208,9 @@ def _as_it_is(session: Session, letter: Letter, now_ms: int) -> Letter:
 
 def _letter(row: OutboxMail) -> Letter:
     data = json.loads(row.data)
-    return Letter(row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id)
+    charges = tuple(Charge(*charge) for charge in data.pop(CHARGES, ()))
+    fields = row.kind, row.email, row.recipient, row.language, data, row.created_ms, row.once, row.id
+    return Letter(*fields, charges=charges)
 
 
 def _finish(row: OutboxMail, now_ms: int) -> None:

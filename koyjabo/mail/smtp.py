@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
@@ -26,13 +26,6 @@ class NotDelivered(Exception):
     """The message is the status of SMTP, or the kind of the error. No address, which a server's reply may contain."""
 
 
-class Transport(Protocol):
-    def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
-        """Hand a message over to the mail server. Raises NotDelivered; then the server may still have it."""
-
-    def close(self) -> None: ...
-
-
 class SmtpTransport:
     """`hello` is the name with which this server greets."""
 
@@ -43,6 +36,7 @@ class SmtpTransport:
         self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
     def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
+        """Hand a message over to the mail server. Raises NotDelivered; then the server may still have it."""
         try:
             self._thread.do(lambda: self._deliver(recipient, message, is_utf8))
         except LedgerUnavailable:

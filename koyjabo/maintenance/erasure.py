@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.audit.log import Actor, AuditEntry, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
 from koyjabo.core.identity import OPERATOR, Account
@@ -126,7 +126,7 @@ class Erasure:
                 advance(0)
             raise UnknownVisitor
 
-        def entry(piece: Renamed) -> Entry | None:
+        def entry(piece: Renamed) -> AuditEntry | None:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
         while (piece := throttle.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:

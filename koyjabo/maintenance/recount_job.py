@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
-from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
+from koyjabo.audit.log import Actor, AuditEntry, AuditRecord, Subject
 from koyjabo.audit.queries import Selection
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.core.clock import Clock
@@ -121,7 +121,7 @@ class Recounts:
     def _begin(self, by: Actor) -> bool:
         """Write the BEGUN line, unless another worker wrote one so recently that its progress may not be known yet."""
 
-        def entry(last: AuditRecord | None) -> Entry | None:
+        def entry(last: AuditRecord | None) -> AuditEntry | None:
             return None if _has_just_begun(last, by.at_ms) else by.entry(BEGUN, LEDGER)
 
         return not _has_just_begun(self._database.write(_newest, audit=entry), by.at_ms)
@@ -150,12 +150,12 @@ class Recounts:
         seconds, progress = round((self._clock.elapsed_ms() - began_ms) / 1000, 1), self._progress
         return {**found, "rows": progress.rows if progress else 0, "seconds": seconds}
 
-    def _store(self, entry: Entry) -> None:
+    def _store(self, entry: AuditEntry) -> None:
         """Store the result of hours of work, as soon as the database can be reached. An attempt that timed out may have
         succeeded, so each attempt looks for the line first.
         """
 
-        def once(found: tuple[AuditRecord, ...]) -> Entry | None:
+        def once(found: tuple[AuditRecord, ...]) -> AuditEntry | None:
             return None if found and found[0][1:] == entry else entry
 
         for _ in range(ATTEMPTS):

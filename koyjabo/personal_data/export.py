@@ -13,7 +13,7 @@ from koyjabo.core.errors import InvalidToken
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.personal_data import export_queries
-from koyjabo.personal_data.section_queries import SECTIONS, Owner, Section
+from koyjabo.personal_data.section_queries import SECTIONS, DataSubject, Section
 
 PIECE = 500
 """Rows in a piece. Reports wait for one piece at most."""
@@ -36,7 +36,7 @@ class AccountExport:
         self._database.write(by.entry("user.export", subject(account)).store)
         return self._texts(*found, at_ms=by.at_ms)
 
-    def _texts(self, owner: Owner, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
+    def _texts(self, owner: DataSubject, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
         yield f'{{"exported_at": {_json(iso(at_ms))},\n"account": {_json(shown)}'
         for section in SECTIONS:
             yield f",\n{_json(section.name)}: ["
@@ -44,7 +44,7 @@ class AccountExport:
             yield "]"
         yield "}\n"
 
-    def _rows(self, section: Section, owner: Owner) -> Iterator[str]:
+    def _rows(self, section: Section, owner: DataSubject) -> Iterator[str]:
         piece = self._database.report(export_queries.piece, section, owner, None, PIECE)
         yield ",\n".join(map(_json, piece.rows))
         while piece.reached is not None:

@@ -13,7 +13,7 @@ from koyjabo.core.clock import iso
 from koyjabo.core.identity import site_role
 from koyjabo.counting.daily_people import hours_of, user
 from koyjabo.models import SITE, RecoveryCode, User
-from koyjabo.personal_data.section_queries import Owner, Section
+from koyjabo.personal_data.section_queries import DataSubject, Section
 
 Row = dict[str, Any]
 
@@ -37,7 +37,7 @@ class Piece(NamedTuple):
     reached: Sequence[Any] | None
 
 
-def account(session: Session, user_id: str) -> tuple[Owner, Row] | None:
+def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
     """The account itself. None if it was deleted."""
     found = session.get(User, user_id)
     if found is None:
@@ -45,7 +45,9 @@ def account(session: Session, user_id: str) -> tuple[Owner, Row] | None:
     codes = session.scalar(select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id))
     values = {name: getattr(found, name) for name in SHOWN}
     values |= {"role": site_role(found.is_admin, found.is_viewer), "weekly_report": found.weekly_report}
-    owner = Owner(found.id, found.email, found.email_key, found.verified_ms is not None, scopes_of(session, user_id))
+    owner = DataSubject(
+        found.id, found.email, found.email_key, found.verified_ms is not None, scopes_of(session, user_id)
+    )
     return owner, _as_shown(values | {"unused_recovery_codes": codes})
 
 
@@ -54,7 +56,7 @@ def scopes_of(session: Session, user_id: str) -> tuple[str, ...]:
     return tuple(scope for scope in session.scalars(SCOPES, {"person": user(user_id)}) if scope is not None)
 
 
-def piece(session: Session, section: Section, owner: Owner, after: Sequence[Any] | None, size: int) -> Piece:
+def piece(session: Session, section: Section, owner: DataSubject, after: Sequence[Any] | None, size: int) -> Piece:
     """The next `size` rows of a section, after the key `after`."""
     wanted, key = section.select(owner), section.key
     names = wanted.selected_columns.keys()

@@ -95,7 +95,7 @@ def _show_deletion(
     account: Account, form: Form[DeletionBody], status: int = 200, problem: KoyJaboError | None = None
 ) -> Response:
     page = render_template(
-        "account/delete.html",
+        "personal_data/delete.html",
         account=account,
         form=form,
         only_admin_of=current()[PersonalDataServices].deletion.only_admin_of(account),
@@ -121,4 +121,4 @@ def _show_account(form: Form[PasswordBody], status: int = 200) -> Response:
         "second_factor": current()[SecondFactorServices].second_factors.state(account),
         "honours_signals": current()[CountingServices].anonymity.honours_headers,
     }
-    return make_response(render_template("account/account.html", **values), status)
+    return make_response(render_template("personal_data/account.html", **values), status)

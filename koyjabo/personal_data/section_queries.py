@@ -40,7 +40,7 @@ from koyjabo.models import (
 )
 
 
-class Owner(NamedTuple):
+class DataSubject(NamedTuple):
     """Whose data is wanted."""
 
     user_id: str
@@ -54,7 +54,7 @@ class Section(NamedTuple):
     """The rows of `select`, in the order of `key`, which is unique within the section."""
 
     name: str
-    select: Callable[[Owner], Select[*tuple[Any, ...]]]
+    select: Callable[[DataSubject], Select[*tuple[Any, ...]]]
     key: tuple[Any, ...]
 
 
@@ -75,7 +75,7 @@ def waiting_mails(email: str) -> ColumnElement[bool]:
     return and_(OutboxMail.email == email, OutboxMail.kind != INVITATION)
 
 
-def _invitations(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     inviter = aliased(User)
     wanted = select(Community.name.label("community"), inviter.name.label("invited_by"))
     wanted = wanted.add_columns(Invitation.role, Invitation.created_ms, Invitation.expires_ms)
@@ -84,7 +84,7 @@ def _invitations(owner: Owner) -> Select[*tuple[Any, ...]]:
     return wanted.where(Invitation.email_key == owner.email_key if owner.is_verified else false())
 
 
-def _of(table: Any, *columns: str) -> Callable[[Owner], Select[*tuple[Any, ...]]]:
+def _of(table: Any, *columns: str) -> Callable[[DataSubject], Select[*tuple[Any, ...]]]:
     return lambda owner: select(*(getattr(table, name) for name in columns)).where(table.user_id == owner.user_id)
 
 
@@ -93,32 +93,32 @@ def _columns(table: Any, *left_out: str) -> list[ColumnElement[Any]]:
     return [column for column in table.__table__.columns if column.name not in left_out]
 
 
-def _memberships(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _memberships(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     columns = (Membership.community_id, Community.name, Membership.role, Membership.joined_ms)
     joined = select(*columns).join(Community, Community.id == Membership.community_id)
     return joined.where(Membership.user_id == owner.user_id)
 
 
-def _founded(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _founded(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     columns = (Community.id, Community.name, Community.created_ms, Community.archived_ms)
     return select(*columns).where(Community.founder_id == owner.user_id)
 
 
-def _sent_invitations(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _sent_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     columns = (Invitation.community_id, Invitation.email, Invitation.role, Invitation.created_ms, Invitation.expires_ms)
     return select(*columns).where(Invitation.invited_by == owner.user_id)
 
 
-def _shares(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _shares(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     columns = (Share.id, Share.name, Share.filters, Share.range, Share.created_ms, Share.expires_ms, Share.used_ms)
     return select(*columns).where(Share.created_by == owner.user_id)
 
 
-def _mails(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _mails(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms).where(waiting_mails(owner.email))
 
 
-def _presence(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _presence(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     columns = (Person.scope, PersonDay.day, PersonDay.began_s, PersonDay.slots)
     joined = select(*columns).join(Person, Person.id == PersonDay.person_id)
     return joined.where(Person.scope.in_(owner.scopes), Person.person == user(owner.user_id))
@@ -128,27 +128,27 @@ def _audit(*names: str) -> Select[*tuple[Any, ...]]:
     return select(AuditLine.at_ms, AuditLine.action, *(getattr(AuditLine, name) for name in names), AuditLine.details)
 
 
-def _audit_by_me(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _audit_by_me(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     wanted = _audit("target_kind", "target_id", "target", "place")
     return wanted.where(AuditLine.actor_id == owner.user_id)
 
 
-def _audit_about_me(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _audit_about_me(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     is_others = AuditLine.actor_id.is_distinct_from(owner.user_id)
     return _audit().where(AuditLine.target_id == owner.user_id, AuditLine.target_kind == "user", is_others)
 
 
-def _audit_about_membership(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _audit_about_membership(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return _audit("target_id", "target").where(about_member(owner.user_id))
 
 
-def _events(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     """Those of the account's visits."""
     columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
     return select(*columns).join(Visit, Visit.id == Event.visit_id).where(Visit.user_id == owner.user_id)
 
 
-def _visits(owner: Owner) -> Select[*tuple[Any, ...]]:
+def _visits(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(*_columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")).where(Visit.user_id == owner.user_id)
 
 

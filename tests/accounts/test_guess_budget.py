@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from support.runs.fuzz_effort import effort
 
 from koyjabo.accounts import guess_budget
-from koyjabo.accounts.guess_budget import DAY_MS, MOST_NETWORKS, State
+from koyjabo.accounts.guess_budget import DAY_MS, MOST_NETWORKS, GuessState
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.network.client_address import Level, levels, neighbourhood
 
@@ -34,7 +34,7 @@ class Account:
     def __init__(self, purpose: str = LOGIN) -> None:
         self.purpose, self.plan = purpose, PLANS[purpose]
         self.now_ms = MIDNIGHT_MS
-        self.state = State()
+        self.state = GuessState()
         self.attempts = 0
         self.guesses: list[int] = []
 

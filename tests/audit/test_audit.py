@@ -13,7 +13,7 @@ from support.people.communities import PATH, account_of, found, give
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.audit import log
-from koyjabo.audit.log import BY_OPERATOR, Actor, Audit, AuditRecord, Entry, Subject
+from koyjabo.audit.log import BY_OPERATOR, Actor, Audit, AuditEntry, AuditRecord, Subject
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import Forbidden, InvalidInput, LastAdmin
 from koyjabo.network import client_address
@@ -182,7 +182,7 @@ def test_line_and_action_are_there_together_or_not_at_all(panel, monkeypatch):
         session.execute(text("INSERT INTO nowhere VALUES (1)"))
 
     before = panel.site.rows("SELECT * FROM memberships ORDER BY user_id")
-    monkeypatch.setattr(Entry, "store", broken)
+    monkeypatch.setattr(AuditEntry, "store", broken)
     answer = panel.ayesha.delete(f"{PATH}/{panel.community}/members/{panel.karim.id}")
     assert answer.status_code in (500, 503)
     monkeypatch.undo()

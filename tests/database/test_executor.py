@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import text
 from support.application.site import Site
 
-from koyjabo.audit.log import Actor, Entry, Subject
+from koyjabo.audit.log import Actor, AuditEntry, Subject
 from koyjabo.maintenance.services import MaintenanceServices
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
@@ -16,7 +16,7 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
     def set_total(session) -> None:
         session.execute(text("UPDATE counters SET total = 5"))
 
-    def has_no_entry(result: object) -> Entry:
+    def has_no_entry(result: object) -> AuditEntry:
         raise ValueError("no entry")
 
     def fails(session) -> None:

@@ -12,7 +12,7 @@ from support.people.communities import found
 from support.sites.full_account import NAME, Life, tables_of_users
 
 from koyjabo.personal_data import export
-from koyjabo.personal_data.section_queries import SECTIONS, Owner
+from koyjabo.personal_data.section_queries import SECTIONS, DataSubject
 
 EXPORT = "/api/auth/me/export"
 SECRETS = {
@@ -46,7 +46,7 @@ def exported(life):
 
 
 def test_every_table_of_users_has_a_section():
-    owner = Owner("", "", "", True, ("here",))
+    owner = DataSubject("", "", "", True, ("here",))
     tables = {table.name for each in SECTIONS for table in find_tables(each.select(owner), check_columns=True)}
     assert tables_of_users() - tables == {"recovery_codes"}  # their number stands before the sections
 

@@ -24,7 +24,7 @@ from koyjabo.accounts.login.schemas import (
 )
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
 from koyjabo.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
-from koyjabo.accounts.queries import Person
+from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.second_step import Enrolled, LoginBrowser
 from koyjabo.accounts.second_factor.services import SecondFactorServices
@@ -60,7 +60,7 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
     attempt = _familiar_attempt(key, body.email)
     if attempt is not None:
         return _log_in(attempt, key, body)
-    with login_limits.counted_login(key, current()[AccountServices].login_failures.unlocked_ms):
+    with login_limits.counted_login(key, current()[AccountServices].login_throttle.unlocked_ms):
         return _log_in(_attempt(key, LOGIN), key, body)
 
 
@@ -83,7 +83,7 @@ def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
     return current()[SecondFactorServices].second_step.options(token, relying_party())
 
 
-def enrolling(token: str) -> Person:
+def enrolling(token: str) -> UserRecord:
     """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
     rate_limits.count_address("second_steps")
     return current()[SecondFactorServices].second_step.enrolling(token)
@@ -118,7 +118,7 @@ def change_password(login: Login, body: PasswordBody) -> None:
     key, accounts = email_key(login.account.email), current()[AccountServices]
     client = login_limits.client(is_familiar=True)
     with (
-        login_limits.counted_login(key, accounts.login_failures.unlocked_ms),
+        login_limits.counted_login(key, accounts.login_throttle.unlocked_ms),
         _attempt(key, PASSWORD),  # also on a familiar browser, which may be stolen, with its session
     ):
         mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
@@ -146,10 +146,10 @@ def confirm(login: Login, body: ProofBody) -> None:
     current()[SecondFactorServices].second_factors.require_code(login, body.code)
 
 
-def confirm_password(login: Login, password: str) -> Person:
+def confirm_password(login: Login, password: str) -> UserRecord:
     """Before a change that a stolen session must not make. Raises WrongCredentials."""
     key, accounts = email_key(login.account.email), current()[AccountServices]
-    with login_limits.counted_login(key, accounts.login_failures.unlocked_ms), _attempt(key, PASSWORD):
+    with login_limits.counted_login(key, accounts.login_throttle.unlocked_ms), _attempt(key, PASSWORD):
         return accounts.credentials.verify_password(login, password, login_limits.client(is_familiar=True))
 
 
@@ -168,7 +168,7 @@ def _familiar_attempt(key: str, email: str) -> Attempt | None:
 def _attempt(key: str, purpose: str) -> Attempt:
     accounts, client = current()[AccountServices], login_limits.client(is_familiar=purpose != LOGIN)
     accounts.credentials.require_room(client)  # first, since it costs nothing
-    return accounts.login_failures.begin(key, login_limits.guess_key(), purpose)
+    return accounts.login_throttle.begin(key, login_limits.guess_key(), purpose)
 
 
 def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
@@ -197,7 +197,7 @@ def _browser() -> LoginBrowser:
     return LoginBrowser(request.user_agent.string, _is_familiar)
 
 
-def _is_familiar(person: Person) -> bool:
+def _is_familiar(person: UserRecord) -> bool:
     return login_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
 
 

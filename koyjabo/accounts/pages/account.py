@@ -80,7 +80,7 @@ def choose_weekly_report() -> Response:
 
 def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) -> Response:
     needs_code = current()[SecondFactorServices].second_factors.state(account).totp_ms is not None
-    page = render_template("account/details.html", account=account, form=form, needs_code=needs_code)
+    page = render_template("accounts/details.html", account=account, form=form, needs_code=needs_code)
     return make_response(page, status)
 
 

@@ -71,7 +71,7 @@ def do_reset_password(token: str) -> Response:
 def verify_email(token: str) -> Response:
     """A page with a button: programs that check mails open their links, and must not confirm anything."""
     page_login.require()
-    return no_store(make_response(render_template("account/verify_email.html")))
+    return no_store(make_response(render_template("accounts/verify_email.html")))
 
 
 @bp.post("/verify-email/<token>")
@@ -80,12 +80,12 @@ def do_verify_email(token: str) -> Response:
     try:
         current()[AccountServices].email_links.verify(account, token)
     except UnknownLink as error:
-        return no_store(make_response(render_template("account/verify_email.html", problem=error), 404))
+        return no_store(make_response(render_template("accounts/verify_email.html", problem=error), 404))
     return done("email_verified", "pages.account")
 
 
 def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:
-    page = render_template("account/forgot_password.html", form=form, is_on=current()[Outbox].is_on)
+    page = render_template("accounts/forgot_password.html", form=form, is_on=current()[Outbox].is_on)
     return make_response(page, status)
 
 
@@ -93,6 +93,6 @@ def _reset(
     form: Form[NewPasswordBody] | None, status: int = 200, problem: UnknownLink | None = None, is_takeover: bool = False
 ) -> Response:
     page = render_template(
-        "account/reset_password.html", form=form, problem=problem, warning=TAKEOVER if is_takeover else ""
+        "accounts/reset_password.html", form=form, problem=problem, warning=TAKEOVER if is_takeover else ""
     )
     return no_store(make_response(page, status))

@@ -38,7 +38,7 @@ from koyjabo.webkit.pages.flash import say
 
 @bp.get("/login")
 def log_in() -> Response:
-    return _form("account/login.html", Form(LoginBody))
+    return _form("accounts/login.html", Form(LoginBody))
 
 
 @bp.post("/login")
@@ -51,12 +51,12 @@ def do_log_in() -> Response:
             return _next_step(authentication.log_in(body))
         except WrongCredentials as error:
             form.errors["password"] = error.sentence
-    return _form("account/login.html", form, 422)
+    return _form("accounts/login.html", form, 422)
 
 
 @bp.get("/signup")
 def sign_up() -> Response:
-    return _form("account/signup.html", Form(SignupBody))
+    return _form("accounts/signup.html", Form(SignupBody))
 
 
 @bp.post("/signup")
@@ -69,7 +69,7 @@ def do_sign_up() -> Response:
             return _greet(authentication.sign_up(body))
         except EmailTaken as error:
             form.errors["email"] = error.sentence
-    return _form("account/signup.html", form, 422)
+    return _form("accounts/signup.html", form, 422)
 
 
 @bp.post("/logout")
@@ -176,7 +176,7 @@ def _over(error: Exception) -> Response:
 
 def _page(name: str, status: int = 200, **values: Any) -> Response:
     """A page with secrets, which no browser may keep."""
-    return no_store(make_response(render_template(f"account/{name}.html", **values), status))
+    return no_store(make_response(render_template(f"accounts/{name}.html", **values), status))
 
 
 def _next_step(found: Grant | SecondFactorDue) -> Response:

@@ -83,7 +83,7 @@ def second_factors() -> Response:
     factors = current()[SecondFactorServices]
     state, passkeys = factors.second_factors.state(login.account), factors.passkeys.all(login.account)
     is_unconfirmed = current()[Outbox].is_on and not accounts.email_links.state(login.account).is_verified
-    page = render_template("account/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
+    page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
     return make_response(page)
 
 
@@ -164,7 +164,7 @@ def begin_passkey() -> Response:
 
     def begin() -> Response:
         options = current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
-        return make_response(render_template("account/passkey.html", options=options, form=Form(NewPasskeyBody)))
+        return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
     return _carry_out(login, PASSKEY, begin)
 
@@ -201,7 +201,7 @@ def remove_passkey(passkey_id: str) -> Response:
 
 def _show_codes(codes: list[str]) -> Response:
     onwards = url_for("pages.second_factors")
-    return make_response(render_template("account/recovery_codes.html", codes=codes, onwards=onwards))
+    return make_response(render_template("accounts/recovery_codes.html", codes=codes, onwards=onwards))
 
 
 def _ask(
@@ -213,7 +213,7 @@ def _ask(
 ) -> Response:
     """The page that asks for the password and, while an authenticator app is on, for a code."""
     page = render_template(
-        "account/confirm.html",
+        "accounts/confirm.html",
         account=login.account,
         change=change,
         form=form or Form(ProofBody),
@@ -247,4 +247,4 @@ def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Respons
     """Raises NoSecondFactor."""
     setup = current()[SecondFactorServices].second_factors.setup_in(login)
     action = url_for("pages.confirm_totp")
-    return make_response(render_template("account/totp.html", form=form, setup=setup, action=action), status)
+    return make_response(render_template("accounts/totp.html", form=form, setup=setup, action=action), status)

@@ -14,7 +14,7 @@ from koyjabo.accounts.grants import Proof
 from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.accounts.pending_steps import PENDING_S
 from koyjabo.accounts.second_factor import queries, recovery_codes, totp
-from koyjabo.audit.log import Entry
+from koyjabo.audit.log import AuditEntry
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
 from koyjabo.core.i18n import N_
@@ -69,7 +69,7 @@ class Codes:
         return self._open(self._unconfirmed(found).sealed, user_id)
 
     def confirmation(
-        self, user_id: str, typed: str, digests: Collection[str], entry: Entry | None, kept_session_id: str = ""
+        self, user_id: str, typed: str, digests: Collection[str], entry: AuditEntry | None, kept_session_id: str = ""
     ) -> Proof:
         """Settling it turns the authenticator app on, and stores the audit entry (see `queries.confirm_totp`). Raises
         NoSecondFactor, WrongCode, TooManyRequests.

@@ -10,7 +10,7 @@ from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.second_factor import queries, totp
 from koyjabo.accounts.second_factor.codes import Codes
-from koyjabo.accounts.second_factor.queries import State
+from koyjabo.accounts.second_factor.queries import SecondFactorState
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorExpired, WrongCode
@@ -45,7 +45,7 @@ class SecondFactors:
         self._codes = codes
         self._on_revoked = on_revoked
 
-    def state(self, account: Account) -> State:
+    def state(self, account: Account) -> SecondFactorState:
         return self._database.read(queries.state, account.id)
 
     def begin_totp(self, user_id: str, email: str) -> TotpSetup:

@@ -97,5 +97,5 @@ class Passkeys:
         self._on_revoked(account.id)
 
 
-def _entry(by: log.Actor, account: Account, line: PasskeyLine) -> log.Entry:
+def _entry(by: log.Actor, account: Account, line: PasskeyLine) -> log.AuditEntry:
     return by.entry("second_factor.remove", subject(account), method="passkey", name=line.name)

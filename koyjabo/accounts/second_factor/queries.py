@@ -9,7 +9,7 @@ from sqlalchemy import case, delete, func, insert, not_, or_, select, text, upda
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
-from koyjabo.audit.log import Entry
+from koyjabo.audit.log import AuditEntry
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.settings.two_factor_policy import Policy
@@ -26,7 +26,7 @@ class Secret(NamedTuple):
     confirmed_ms: int | None
 
 
-class State(NamedTuple):
+class SecondFactorState(NamedTuple):
     """The second factors of a user. Times are ms; None for none."""
 
     second_factor_ms: int | None
@@ -37,11 +37,11 @@ class State(NamedTuple):
 SECRET = (TotpSecret.sealed, TotpSecret.began_ms, TotpSecret.confirmed_ms)
 
 
-def state(session: Session, user_id: str) -> State:
+def state(session: Session, user_id: str) -> SecondFactorState:
     since = session.scalar(select(User.second_factor_ms).where(User.id == user_id))
     totp_ms = session.scalar(select(TotpSecret.confirmed_ms).where(TotpSecret.user_id == user_id))
     codes = select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id)
-    return State(since, totp_ms, session.execute(codes).scalar_one())
+    return SecondFactorState(since, totp_ms, session.execute(codes).scalar_one())
 
 
 def secret(session: Session, user_id: str) -> Secret | None:
@@ -103,7 +103,7 @@ def confirm_totp(
     sealed: str,
     step: int,
     digests: Collection[str],
-    entry: Entry | None,
+    entry: AuditEntry | None,
     now_ms: int,
     kept_session_id: str = "",
 ) -> bool:

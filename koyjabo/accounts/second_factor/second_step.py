@@ -12,7 +12,7 @@ from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.grants import Grant, Proof
 from koyjabo.accounts.pending_step_queries import PASSKEY, Pending
 from koyjabo.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
-from koyjabo.accounts.queries import Person
+from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor import ceremonies, passkey_queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
@@ -26,7 +26,7 @@ class LoginBrowser(NamedTuple):
     """`is_familiar` says whether a user has logged in with it before."""
 
     user_agent: str
-    is_familiar: Callable[[Person], bool]
+    is_familiar: Callable[[UserRecord], bool]
 
 
 class Completed(NamedTuple):
@@ -123,11 +123,11 @@ class SecondStep:
         self._on_revoked(person.id)
         return Enrolled(completed, codes)
 
-    def enrolling(self, token: str) -> Person:
+    def enrolling(self, token: str) -> UserRecord:
         """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
         return self._without_factor(self._pending.find(token, ENROL, SIGN_UP))
 
-    def _without_factor(self, pending: Pending) -> Person:
+    def _without_factor(self, pending: Pending) -> UserRecord:
         """A step of enrolment takes the password alone, so it ends when there is a second factor, such as a passkey
         that was made in a session meanwhile. Raises SecondFactorExpired.
         """
@@ -136,7 +136,7 @@ class SecondStep:
             raise SecondFactorExpired
         return person
 
-    def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[Person, Proof]:
+    def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[UserRecord, Proof]:
         key = self._database.read(passkey_queries.key, str(credential.get("id")))
         if key is None or pending.challenge is None or pending.user_id not in (None, key.user_id):
             raise WrongPasskey
@@ -148,13 +148,13 @@ class SecondStep:
         use = partial(passkey_queries.use, key=key, sign_count=used.sign_count, now_ms=self._clock.now_ms())
         return person, Proof(PASSKEY, use)
 
-    def _known(self, user_id: str) -> Person:
+    def _known(self, user_id: str) -> UserRecord:
         person = self._database.read(queries.by_id, user_id)
         if person is None or person.is_disabled:
             raise WrongPasskey
         return person
 
-    def _complete(self, pending: Pending, person: Person, proof: Proof, browser: LoginBrowser) -> Completed:
+    def _complete(self, pending: Pending, person: UserRecord, proof: Proof, browser: LoginBrowser) -> Completed:
         """Raises WrongCode if the proof was used before, or the user or the step was changed concurrently."""
 
         def settle(session: Any) -> bool:

@@ -9,8 +9,7 @@ from typing import Any
 from flask import Response, request
 from flask_babel import gettext as _
 
-from koyjabo.audit.admin import details as audit_details
-from koyjabo.audit.admin import sentences as audit_sentences
+from koyjabo.audit.admin import sentences
 from koyjabo.audit.log import ACTIONS, BY_OPERATOR, KINDS, Audit, AuditFilter, AuditPage, AuditRecord
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
@@ -73,14 +72,14 @@ def _form(values: dict[str, str]) -> Form[Body]:
 def _show(form: Form[Body], found: AuditPage, status: int = 200) -> Response:
     kinds = {"changes": _("Changes"), "sign_ins": _("Sign-ins"), "all": _("All")}
     return page(
-        "admin/audit",
+        "audit/audit",
         status,
         form=form,
-        lines=[(each, audit_sentences.sentence(each), audit_details.details(each)) for each in found.lines],
+        lines=[(record, sentences.sentence(record), sentences.details(record)) for record in found.lines],
         older=pagination.this_page(before=found.before) if found.before is not None else None,
         tabs=[(_tab(kind), words, kind == form.values["kind"]) for kind, words in kinds.items()],
         people=[("", _("Anyone")), (BY_OPERATOR, _("Command line")), *_people(found, form.values["actor"]).items()],
-        actions=[("", _("All")), *((name, audit_sentences.NAMES.get(name, name)) for name in ACTIONS)],
+        actions=[("", _("All")), *((name, sentences.NAMES.get(name, name)) for name in ACTIONS)],
         is_filtered=any(value for name, value in form.values.items() if name != "kind"),
     )
 

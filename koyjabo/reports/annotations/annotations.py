@@ -8,7 +8,7 @@ import uuid
 from datetime import date
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditRecord, Entry, Subject
+from koyjabo.audit.log import Actor, AuditEntry, AuditRecord, Subject
 from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
@@ -105,5 +105,5 @@ def _usable_text(text: str) -> str:
     return text
 
 
-def _entry(action: str, by: Actor, found: Annotation) -> Entry:
+def _entry(action: str, by: Actor, found: Annotation) -> AuditEntry:
     return by.entry(action, Subject("annotation", found.id, ""), day=found.day, note=found.text)

@@ -23,7 +23,7 @@ def unlock(link: OpenLink, password: str) -> str:
 
     Raises WrongPassword, TooManyRequests, TooBusy, LedgerUnavailable.
     """
-    key, failures = f"share {link.id}", current()[AccountServices].login_failures
+    key, failures = f"share {link.id}", current()[AccountServices].login_throttle
     client = login_limits.client()
     with login_limits.counted_login(key, failures.unlocked_ms), failures.begin(key, login_limits.guess_key()):
         return current()[ReportServices].shares.unlock(link, password, client)

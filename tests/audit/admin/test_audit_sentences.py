@@ -7,8 +7,7 @@ import re
 from support.application.site import SPEC_MOMENT, Site
 from support.people.page_readers import words
 
-from koyjabo.audit.admin import details as audit_details
-from koyjabo.audit.admin import sentences as audit_sentences
+from koyjabo.audit.admin import sentences
 from koyjabo.audit.log import ACTIONS, AuditRecord
 
 AYESHA, MIRPUR = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11", "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a22"
@@ -60,9 +59,9 @@ RAW = re.compile(r"%\(|\b\w+_\w+\b|\b(true|false|null|None|True|False)\b|[A-Za-z
 
 def said(site: Site, language: str, record: AuditRecord) -> tuple[str, list[str]]:
     with site.app.test_request_context(headers={"Accept-Language": language}):
-        details = audit_details.details(record)
+        details = sentences.details(record)
         shown = [f"{each.label}: {f'{each.before} → ' if each.before else ''}{each.value}" for each in details]
-        return words(str(audit_sentences.sentence(record))), shown
+        return words(str(sentences.sentence(record))), shown
 
 
 def record_of(action: str, **values: object) -> AuditRecord:
@@ -76,7 +75,7 @@ def test_sentence_names_who_what_and_whom(site):
 
 
 def test_every_action_is_a_sentence_without_names_of_the_program(site):
-    assert {*ACTIONS} <= {*audit_sentences.SENTENCES} & {*audit_sentences.NAMES}
+    assert {*ACTIONS} <= {*sentences.SENTENCES} & {*sentences.NAMES}
     for action in ACTIONS:
         for language in ("en", "bn"):
             sentence, details = said(site, language, record_of(action))
