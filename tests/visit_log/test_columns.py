@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Text
 
+from koyjabo.counting import visit_texts
 from koyjabo.counting.batch_plan import SENT
 from koyjabo.maintenance import erasure_queries
 from koyjabo.models import Visit
@@ -30,3 +31,8 @@ def test_every_column_that_is_sent_is_imported():
     assert set(SENT) == import_file.BY_RULES | set(import_file.PLAIN)
     numbers = [name for name, read in import_file.PLAIN.items() if read is import_file.READERS[int]]
     assert [name for name in numbers if not isinstance(TABLE[name].type, BigInteger)] == [], "an import reads 64 bits"
+
+
+def test_every_text_of_any_length_that_a_client_chooses_is_charged():
+    unbounded = {column.name for column in TABLE if isinstance(column.type, Text)}
+    assert unbounded - {"place"} == set(visit_texts.TEXTS)  # the server's own word
