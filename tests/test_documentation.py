@@ -73,6 +73,12 @@ def test_api_lists_every_call_and_no_other(site):
     assert sorted(calls - set().union(*listed)) == []
 
 
+def test_map_names_every_package_and_no_other():
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("## Packages")[2].partition("\n##")[0]
+    packages = {path.parent.name for path in (ROOT / "koyjabo").glob("*/__init__.py")}
+    assert set(re.findall(r"^\| [*\[]*`(\w+)/`", table, re.MULTILINE)) == packages
+
+
 def test_command_line_lists_every_command_and_no_other():
     listed = re.findall(r"^\| `koyjabo ([^`]+)` \|", COMMAND_LINE, re.MULTILINE)
     assert sorted(listed) == sorted(commands(main))
