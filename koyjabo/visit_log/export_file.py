@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.visit_log import file_format
@@ -54,7 +55,7 @@ def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: R
 def _add(log: VisitLog, file: IO[bytes], which: Filter, kind: str, written: _Written, progress: ReportProgress) -> None:
     extract = log.extract(which, kind, written.last)
     if written.upto == 0:
-        file.write(file_format.head(kind).encode())
+        file.write(spreadsheet.head(kind, file_format.COLUMNS).encode())
     with progress(extract.ids, "Exporting") as advance:
         for text, ids in extract.pieces:
             file.write(text.encode())
@@ -76,7 +77,7 @@ def _complete_part(path: Path, kind: str) -> _Written:
     with path.open("rb") as file:
         for line in file:
             record += line
-            if not line.endswith(b"\n") or (kind == file_format.CSV and record.count(b'"') % 2):
+            if not line.endswith(b"\n") or (kind == spreadsheet.CSV and record.count(b'"') % 2):
                 continue
             head, last = head or record, record
             upto, record = upto + len(record), b""
@@ -84,7 +85,7 @@ def _complete_part(path: Path, kind: str) -> _Written:
 
 
 def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] | None:
-    if kind == file_format.JSON_LINES:
+    if kind == spreadsheet.JSON_LINES:
         if not last:
             return None
         try:
@@ -94,9 +95,9 @@ def _last_visit(head: str, last: str, kind: str, path: Path) -> tuple[str, str] 
             raise UnusableFile(f"{path} is not an export of visits as JSON lines.") from None
     if not head:
         return None
-    if head != file_format.head(kind):
+    if head != spreadsheet.head(kind, file_format.COLUMNS):
         raise UnusableFile(f"{path} is not an export of visits as CSV, or another version of this program made it.")
     if head == last:
         return None
-    visit = dict(zip(file_format.COLUMNS, map(file_format.plain, next(csv.reader([last]))), strict=True))
+    visit = dict(zip(file_format.COLUMNS, map(spreadsheet.plain, next(csv.reader([last]))), strict=True))
     return visit["visitor_id"], visit["visit_id"]

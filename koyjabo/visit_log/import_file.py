@@ -15,6 +15,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import IO, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
 from koyjabo.core.identity import VISIT_NAME, VISITOR_ID, uuid_of
@@ -28,7 +29,6 @@ from koyjabo.network.campaigns import Campaign
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import UserAgent, is_bot
 from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
-from koyjabo.visit_log import file_format
 
 ALIASES = {
     "visitorId": "visitor_id",
@@ -71,7 +71,7 @@ def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], No
 
     A visit without a `visit_id` gets one derived from its line, so that a repeated import recognises it.
     """
-    rows = _csv if kind == file_format.CSV else _json_lines
+    rows = _csv if kind == spreadsheet.CSV else _json_lines
     for number, values in rows(_decoded(file, advance)):
         try:
             yield ImportedLine(
@@ -125,7 +125,7 @@ def _csv(decoded: Iterator[str]) -> Iterator[tuple[int, Values]]:
                 raise BadLine(reader.line_num, "has more values than there are columns")
             yield (
                 reader.line_num,
-                {name: file_format.plain(value) for name, value in zip(head, row, strict=False) if value},
+                {name: spreadsheet.plain(value) for name, value in zip(head, row, strict=False) if value},
             )
     except csv.Error as error:
         raise BadLine(reader.line_num, f"is not valid CSV ({error})") from None

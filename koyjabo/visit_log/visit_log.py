@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
+from koyjabo.core import spreadsheet
 from koyjabo.core.clock import Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
@@ -135,12 +136,12 @@ class VisitLog:
         self, account: Account, which: Filter, kind: str, progress: ReportProgress = unreported
     ) -> Iterator[str]:
         """All matching visits that exist now, the oldest first, as text in lazy pieces; `kind` is a key of
-        `file_format.MIMETYPES`. Writes the audit entry before it returns. `progress` is told how many ids are read.
+        `spreadsheet.MIMETYPES`. Writes the audit entry before it returns. `progress` is told how many ids are read.
         """
         account.require_site_admin()
         search = self._database.report(queries.search, self._wanted(which))
         self._record_export(account, which, kind=kind)
-        return chain((file_format.head(kind),), self._reported(kind, search, progress))
+        return chain((spreadsheet.head(kind, file_format.COLUMNS),), self._reported(kind, search, progress))
 
     def extract(self, which: Filter, kind: str, last: tuple[str, str] | None = None) -> Extract:
         """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one; raises
@@ -158,7 +159,7 @@ class VisitLog:
         found = self._database.report(ledger_queries.visits_by_day, scope, *days)
         self._record_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
-        return iter((file_format.head(kind, ("day", *Visited._fields)), file_format.lines(kind, rows)))
+        return iter((spreadsheet.head(kind, ("day", *Visited._fields)), spreadsheet.lines(kind, rows)))
 
     def _record_export(self, account: Account, which: Filter, **details: Any) -> None:
         conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}

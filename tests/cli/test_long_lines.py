@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.programs.processes import run
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.file_lines import LONGEST_LINE
 from koyjabo.maintenance import backup_file
 from koyjabo.maintenance.backup_file import UnusableBackup
-from koyjabo.visit_log import file_format, import_file
+from koyjabo.visit_log import import_file
 from koyjabo.visit_log.import_file import BadLine
 
 HUGE = 100_000_000
@@ -48,7 +49,7 @@ def backup(folder: Path, *before: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", file_format.MIMETYPES)
+@pytest.mark.parametrize("kind", spreadsheet.MIMETYPES)
 def test_long_line_of_an_import_is_named_in_constant_memory(tmp_path, memory, kind):
     first = VISIT if kind == "jsonl" else b"visitor_id,at\n"
     with visits(tmp_path, first).open("rb") as file, pytest.raises(BadLine, match=r"Line 2: is longer than 1 MB"):

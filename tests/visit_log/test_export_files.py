@@ -11,8 +11,9 @@ from support.application.site import Site
 from support.runs.short_run import EVERYTHING
 from support.sites.full_site import fill, quiet
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.errors import InvalidInput
-from koyjabo.visit_log import export_file, file_format, visit_log
+from koyjabo.visit_log import export_file, visit_log
 from koyjabo.visit_log.export_file import UnusableFile
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter
@@ -35,7 +36,7 @@ def file(kind, tmp_path) -> Path:
     return tmp_path / f"visits.{kind}"
 
 
-each_kind = pytest.mark.parametrize("kind", file_format.MIMETYPES)
+each_kind = pytest.mark.parametrize("kind", spreadsheet.MIMETYPES)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from support.runs.fuzz_effort import effort
 from support.sites.visit_log import DAYS, DHAKA, Log
 
 from koyjabo.audit.log import Audit
+from koyjabo.core import spreadsheet
 from koyjabo.reports.traits.parser import TraitParser
 from koyjabo.visit_log import file_format, visit_log
 from koyjabo.visit_log.visit_log import Filter, LoggedVisit
@@ -26,7 +27,7 @@ def log(module_database):
         yield Log(site)
 
 
-@pytest.mark.parametrize("kind", file_format.MIMETYPES)
+@pytest.mark.parametrize("kind", spreadsheet.MIMETYPES)
 def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
     monkeypatch.setattr(visit_log, "PIECE", 5)
     text = log.export(kind)
@@ -110,6 +111,6 @@ def test_no_list_separator_makes_a_formula_of_a_text():
 @given(st.text(st.sampled_from([*SIGNS, "'", ";", ",", " ", "a", "ক", "া", '"', "1"]), max_size=12))
 def test_what_was_exported_comes_back_unchanged(said):
     (row,) = csv.reader(io.StringIO(exported(said), newline=""))
-    assert [file_format.plain(cell) for cell in row].count(said) >= 7
+    assert [spreadsheet.plain(cell) for cell in row].count(said) >= 7
     for separator in ";|":
         assert not any(cell.startswith(SIGNS[:-3]) for cell in next(csv.reader([row[3]], delimiter=separator), []))

@@ -11,6 +11,7 @@ import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.sites.full_site import DAY_MS, bring, everything, fill, in_context, rows
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.clock import iso
 from koyjabo.core.extensions import db
 from koyjabo.counting.records import NewVisit
@@ -23,7 +24,7 @@ from koyjabo.visit_log.importing import Imported
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Filter, VisitLog
 
-KINDS = tuple(file_format.MIMETYPES)
+KINDS = tuple(spreadsheet.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
 """Ordinals are given anew; names are those of here."""
 
@@ -44,7 +45,7 @@ def site(database):
 
 def export(site: Site, kind: str, **which: str) -> bytes:
     extract = site.services[VisitLogServices].log.extract(Filter(**which), kind)
-    return (file_format.head(kind) + "".join(text for text, _ in extract.pieces)).encode()
+    return (spreadsheet.head(kind, file_format.COLUMNS) + "".join(text for text, _ in extract.pieces)).encode()
 
 
 def visits(site: Site) -> list[dict]:

@@ -11,10 +11,10 @@ from flask_babel import gettext as _
 
 from koyjabo.audit.admin import sentences
 from koyjabo.audit.log import ACTIONS, BY_OPERATOR, KINDS, Audit, AuditFilter, AuditPage, AuditRecord
+from koyjabo.core import spreadsheet
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import DELETED
-from koyjabo.visit_log import file_format
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -46,14 +46,14 @@ def export_audit() -> Response:
     """CSV, the oldest record first."""
     form = _form(request.form.to_dict())
     pieces = current()[Audit].export(me(), **form.values)
-    name = f"audit-{current().clock.today()}.{file_format.CSV}"
-    return download(_lines(pieces), name, file_format.MIMETYPES[file_format.CSV], while_admin())
+    name = f"audit-{current().clock.today()}.{spreadsheet.CSV}"
+    return download(_lines(pieces), name, spreadsheet.MIMETYPES[spreadsheet.CSV], while_admin())
 
 
 def _lines(pieces: Iterator[tuple[AuditRecord, ...]]) -> Iterator[str]:
-    yield file_format.head(file_format.CSV, COLUMNS)
+    yield spreadsheet.head(spreadsheet.CSV, COLUMNS)
     for records in pieces:
-        yield file_format.lines(file_format.CSV, map(_row, records))
+        yield spreadsheet.lines(spreadsheet.CSV, map(_row, records))
 
 
 def _row(record: AuditRecord) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from flask import Response
 from koyjabo.bridges.citinfos import ranges
 from koyjabo.bridges.citinfos.access import REFUSED, WHERE, recheck, scope
 from koyjabo.bridges.citinfos.routes import both
+from koyjabo.core import spreadsheet
 from koyjabo.core.clock import shifted
+from koyjabo.core.spreadsheet import CSV
 from koyjabo.models import Scope
 from koyjabo.reports.people.reports import MONTH
 from koyjabo.reports.people.site_people import PageViews
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.date_ranges import Range
-from koyjabo.visit_log import file_format
-from koyjabo.visit_log.file_format import CSV
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.downloads import download
 from koyjabo.webkit.openapi.describe import Text, describe
@@ -36,7 +36,7 @@ def export() -> Response:
     """The newest day first. Days of which visits are kept as sums only are left out. Without `start_date`, 30 days."""
     where, days = scope(), ranges.range_of(MONTH)
     response = download(
-        _pieces(current()[ReportServices].site_people.pages, where, days), FILE, file_format.MIMETYPES[CSV], recheck()
+        _pieces(current()[ReportServices].site_people.pages, where, days), FILE, spreadsheet.MIMETYPES[CSV], recheck()
     )
     response.headers["Cache-Control"] = "private, no-store"
     return response
@@ -44,10 +44,10 @@ def export() -> Response:
 
 def _pieces(pages: Callable[[Scope, str], list[PageViews]], where: Scope, days: Range) -> Iterator[str]:
     """The header, and the lines of each day."""
-    yield file_format.head(CSV, COLUMNS)
+    yield spreadsheet.head(CSV, COLUMNS)
     day = days.end
     while day >= days.start:
-        yield file_format.lines(CSV, (_line(day, each) for each in pages(where, day)))
+        yield spreadsheet.lines(CSV, (_line(day, each) for each in pages(where, day)))
         day = shifted(day, -1)
 
 

@@ -14,11 +14,11 @@ from pydantic_core import PydanticCustomError
 from koyjabo.core.errors import InvalidInput, TotalWouldFall, UnknownVisitor
 from koyjabo.core.i18n import N_
 from koyjabo.core.sanitize import whole
+from koyjabo.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
 from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.jobs import ERASURE, EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
-from koyjabo.visit_log.file_format import CSV, JSON_LINES, MIMETYPES
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui.visit_filters import choices, filter_form
 from koyjabo.visit_log.visit_log import Filter

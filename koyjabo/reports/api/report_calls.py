@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from flask import Response, request
 
+from koyjabo.core import spreadsheet
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.installation import VERSION
 from koyjabo.models import Scope
@@ -19,7 +20,6 @@ from koyjabo.reports.query.parameters import COMMUNITY, Parameters
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices
-from koyjabo.visit_log import file_format
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language
 
@@ -117,7 +117,7 @@ def _write(response: Response, name: str, report: Report, asked: Parameters, kin
         response.set_data(json.dumps(report.as_json(found), ensure_ascii=False))
         return
     rows = [{column: row.get(column) for column in report.columns} for row in report.rows(found)]
-    response.set_data(file_format.head(CSV, report.columns) + file_format.lines(CSV, rows))
+    response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
     file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
 

@@ -1,0 +1,55 @@
+"""Files of rows: CSV (RFC 4180), safe to open in a spreadsheet, or JSON lines."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+CSV, JSON_LINES = "csv", "jsonl"
+MIMETYPES = {CSV: "text/csv; charset=utf-8", JSON_LINES: "application/x-ndjson"}
+
+MARK = "'"
+FORMULA = "=+\\-@＝＋－＠\t\r\n"
+"""A spreadsheet would run a cell that begins with one of these as a formula, and visitors choose their texts. A cell
+may begin within a text: spreadsheets split at the list separator of their country, or at one that is chosen.
+"""
+
+START = rf"(?<!\w)(?<!\W{MARK})"
+"""Not within a row of MARK, which is read once. A sign after a letter or digit is safe: these separate nothing."""
+
+SIGN = re.compile(rf"{START}({MARK}*[{FORMULA}])")
+MARKED = re.compile(rf"{START}{MARK}({MARK}*[{FORMULA}])")
+
+
+def head(kind: str, columns: Iterable[str]) -> str:
+    """The header row of a CSV file, "" for JSON lines."""
+    return _csv([columns]) if kind == CSV else ""
+
+
+def lines(kind: str, rows: Iterable[dict[str, Any]]) -> str:
+    """One line for each row, which has values by column, in the order of the header."""
+    if kind == CSV:
+        return _csv([_cell(value) for value in row.values()] for row in rows)
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def plain(cell: str) -> str:
+    """The original value of a cell: undoes `_cell`."""
+    return MARKED.sub(r"\1", cell)
+
+
+def _cell(value: Any) -> Any:
+    """Puts MARK before each sign that may begin a formula, and one more where MARK is, so that `plain` is exact."""
+    if isinstance(value, str):
+        return SIGN.sub(rf"{MARK}\1", value)
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> str:
+    written = io.StringIO()
+    csv.writer(written).writerows(rows)
+    return written.getvalue()
