@@ -31,7 +31,7 @@ class NewVisit(NamedTuple):
     other_key: VisitKey | None = None  # the key of an anonymous visit under the secret of the day beside its own
     member_id: str | None = None  # that user, also if the visit is anonymous; never stored
     language: str | None = None  # of its Accept-Language header: "bn"
-    campaign: str | None = None  # the utm_ parameters of the page, as `insights.traits.campaigns` writes them
+    campaign: str | None = None  # the utm_ parameters of the page, as `network.campaigns` writes them
     is_public: bool = False  # anyone could send it: a community that is not open counts it for its members alone
 
 

@@ -32,7 +32,7 @@ class SearchFilter(NamedTuple):
     ended_ms: int | None = None  # before this moment
     place: str = ""  # the whole name of a place or country, or a part of it
     page: str = ""
-    source: str = ""  # the host of the referrer (`text.host_of`), or DIRECT
+    source: str = ""  # the host of the referrer (`urls.host_of`), or DIRECT
     browser: str = ""  # the beginning of the name of a browser or system, or a part of another User-Agent
     community_id: str = ""
     text: str = ""  # an ordinal; otherwise a visitor_id; otherwise its beginning, a visit_id, or a part of any text
