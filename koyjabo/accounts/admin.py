@@ -20,7 +20,7 @@ from koyjabo.webkit.i18n import count
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.pages.pagination import Sorting
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 

@@ -20,7 +20,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import SecondFactorExpired
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.settings.two_factor_policy import Policy, requires
+from koyjabo.settings.schema import Policy, requires
 
 VERIFY, ENROL, SIGN_UP, PASSKEY_LOGIN = "verify", "enrol", "sign up", "passkey"
 """The purposes of steps: prove a second factor, set one up to log in or to sign up, log in with a passkey alone."""

@@ -19,7 +19,7 @@ from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail.link_tokens import RESET
 from koyjabo.models import EmailLink, LoginSession, Passkey, PendingStep, RecoveryCode, TotpSecret, User
-from koyjabo.settings.two_factor_policy import Policy
+from koyjabo.settings.schema import Policy
 
 OVERTAKEN = N_("Your account was changed meanwhile. Nothing was saved; please try again.")
 

@@ -25,7 +25,7 @@ DOORS = {
     "visit_log": "admin",
     "maintenance": "api admin",
     "home": "pages",
-    "panel": "design navigation search",
+    "panel": "design navigation overview search",
 }
 """The doors of each feature that put routes on the shared blueprints."""
 
@@ -65,7 +65,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def wrap(app: Flask, settings: Settings) -> None:
     """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
-    from koyjabo.webkit.http import middleware, request_log, response_headers
+    from koyjabo.webkit.http import middleware, response_headers
     from koyjabo.webkit.lanes import lanes
 
     middleware.take_turns(app)
@@ -79,7 +79,7 @@ def wrap(app: Flask, settings: Settings) -> None:
             middleware.trust_this_machine(app)
         middleware.exempt_this_machine(app)
     if settings.log_level == "DEBUG":
-        request_log.init_app(app)
+        middleware.log_requests(app)
 
 
 def blueprints(settings: Settings) -> list[Blueprint]:

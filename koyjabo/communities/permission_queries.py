@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from koyjabo.accounts.queries import FAMILY, Family, permitted
 from koyjabo.core.identity import site_role
 from koyjabo.models import Community, LoginSession, Membership, User
-from koyjabo.settings.two_factor_policy import Policy
+from koyjabo.settings.schema import Policy
 
 AT_ONCE = 500
 """Ids in one query."""

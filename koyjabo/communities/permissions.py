@@ -24,7 +24,7 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import Job, take_pending
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE
-from koyjabo.settings.two_factor_policy import Policy
+from koyjabo.settings.schema import Policy
 
 MOST_TOGETHER = 500
 

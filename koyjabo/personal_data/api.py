@@ -8,8 +8,7 @@ from koyjabo.accounts.login.schemas import ProofBody
 from koyjabo.personal_data import ui
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import File, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD
+from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, File, describe
 
 
 @bp.get("/auth/me/export")

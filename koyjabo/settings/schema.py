@@ -12,10 +12,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from koyjabo.core import credential_rules
 from koyjabo.settings import checks, smtp_url
 from koyjabo.settings.smtp_url import SmtpServer
-from koyjabo.settings.two_factor_policy import Policy
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
+
+
+Policy = Literal["none", "admins", "all"]
+"""REQUIRE_TWO_FACTOR: who has to have a second factor."""
+
+
+def requires(policy: Policy, is_admin: bool) -> bool:
+    """Whether an account has to have one. `is_admin`: of the site."""
+    return policy == "all" or (policy == "admins" and is_admin)
 
 
 class Settings(BaseModel):

@@ -15,8 +15,7 @@ from koyjabo.counting.schemas import LastVisitAnswer, StatsAnswer
 from koyjabo.sockets.event_streams import CommunityEvents, Events, SiteEvents, events_of
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.openapi import describe as openapi
-from koyjabo.webkit.openapi.describe import describe
-from koyjabo.webkit.openapi.refusals import INSIDE
+from koyjabo.webkit.openapi.describe import INSIDE, describe
 
 STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
 STREAM_LIMITS: dict[int, openapi.Answer] = {
@@ -90,7 +89,7 @@ OF_COMMUNITY = (VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, Communi
 
 
 @bp.get("/stream")
-@describe("Stream the stats of the site", {200: openapi.EventStream(OF_SITE), **STREAM_LIMITS})
+@describe("Stream the stats of the site", {200: openapi.StreamOf(OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
     """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
     return _answer(SiteEvents)
@@ -99,7 +98,7 @@ def stream() -> Response:
 @bp.get("/communities/<community_id>/stream")
 @describe(
     "Stream who comes and goes",
-    {200: openapi.EventStream(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
+    {200: openapi.StreamOf(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:

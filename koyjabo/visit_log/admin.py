@@ -25,7 +25,7 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.pages import pagination
-from koyjabo.webkit.pages.sorting import Sorting
+from koyjabo.webkit.pages.pagination import Sorting
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import cursor, me, page
 from koyjabo.webkit.schemas.bodies import Body

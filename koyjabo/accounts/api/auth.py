@@ -26,8 +26,7 @@ from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import REFRESH
-from koyjabo.webkit.openapi.describe import OneOf, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD
+from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, OneOf, describe
 
 
 @bp.post("/auth/signup")

@@ -30,8 +30,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import ListOf, OneOf, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD
+from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, ListOf, OneOf, describe
 
 EXPIRED = "the code or the passkey is wrong, or the step is over"
 

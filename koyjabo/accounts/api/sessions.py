@@ -13,8 +13,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import list_answer
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import ListOf, describe
-from koyjabo.webkit.openapi.refusals import CHANGE, CSRF, TOKEN
+from koyjabo.webkit.openapi.describe import CHANGE, CSRF, TOKEN, ListOf, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 MOMENT = "2025-12-16T04:48:38.412Z"

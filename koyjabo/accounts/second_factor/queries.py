@@ -12,7 +12,7 @@ from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
 from koyjabo.audit.log import AuditEntry
 from koyjabo.database.row_count import changed_rows
 from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
-from koyjabo.settings.two_factor_policy import Policy
+from koyjabo.settings.schema import Policy
 
 KEPT_STEPS = 120
 """Used codes are kept for an hour, so that they stay used if the clock is set back."""

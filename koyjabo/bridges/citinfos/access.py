@@ -16,8 +16,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer
-from koyjabo.webkit.openapi.refusals import INSIDE
+from koyjabo.webkit.openapi.describe import INSIDE, Answer
 
 REFUSED: dict[int, Answer] = {
     **INSIDE,

@@ -22,8 +22,7 @@ from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY
 from koyjabo.reports.query.periods import DAY, HOUR, WEEK
 from koyjabo.reports.ui.date_ranges import GRANULARITY, granularity_of
 from koyjabo.webkit.http.responses import answer, list_answer
-from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
-from koyjabo.webkit.openapi.refusals import INSIDE
+from koyjabo.webkit.openapi.describe import INSIDE, Answer, ListOf, describe
 
 PATH = "/api/visitors/communities/<community_id>"
 REPORT: dict[int, Answer] = {**REFUSED, 403: INSIDE[403]}

@@ -28,8 +28,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import describe
-from koyjabo.webkit.openapi.refusals import CHANGE, INSIDE, LOGGED_IN, WITH_BODY
+from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, describe
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import text
 

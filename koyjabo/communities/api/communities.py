@@ -14,8 +14,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import ListOf, describe
-from koyjabo.webkit.openapi.refusals import CHANGE, CSRF, INSIDE, LOGGED_IN, TOO_MANY, WITH_BODY
+from koyjabo.webkit.openapi.describe import CHANGE, CSRF, INSIDE, LOGGED_IN, TOO_MANY, WITH_BODY, ListOf, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 

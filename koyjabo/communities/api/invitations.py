@@ -10,8 +10,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
-from koyjabo.webkit.openapi.refusals import CSRF, TOKEN
+from koyjabo.webkit.openapi.describe import CSRF, TOKEN, Answer, ListOf, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or not any more"}

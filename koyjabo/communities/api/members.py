@@ -20,8 +20,7 @@ from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
-from koyjabo.webkit.openapi.refusals import CHANGE, INSIDE, TOO_MANY, WITH_BODY
+from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, TOO_MANY, WITH_BODY, Answer, ListOf, describe
 from koyjabo.webkit.pages import links
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 

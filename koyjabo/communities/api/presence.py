@@ -18,8 +18,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, as_response, list_answer
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import ListOf, describe
-from koyjabo.webkit.openapi.refusals import INSIDE
+from koyjabo.webkit.openapi.describe import INSIDE, ListOf, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 

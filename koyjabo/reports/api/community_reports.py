@@ -17,8 +17,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import PRIVATE, answer
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
-from koyjabo.webkit.openapi.refusals import INSIDE
+from koyjabo.webkit.openapi.describe import INSIDE, Answer, ListOf, describe
 
 REPORT: dict[int, Answer] = {429: "too many reports at once; see Retry-After", **INSIDE}
 WITH_RANGE: dict[int, Answer] = {400: "a range that cannot be used; see details", **REPORT}

@@ -25,8 +25,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer, ListOf, TableOf, describe
-from koyjabo.webkit.openapi.refusals import INSIDE, LOGGED_IN
+from koyjabo.webkit.openapi.describe import INSIDE, LOGGED_IN, Answer, ListOf, TableOf, describe
 
 REFUSED: dict[int, Answer] = {
     304: None,

@@ -11,8 +11,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import Answer, ListOf, describe
-from koyjabo.webkit.openapi.refusals import CHANGE, LOGGED_IN, WITH_BODY
+from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, Answer, ListOf, describe
 from koyjabo.webkit.pages import links
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 

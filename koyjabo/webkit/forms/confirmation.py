@@ -15,7 +15,7 @@ from typing import NamedTuple
 from flask import Flask, Response, make_response, render_template, request
 
 from koyjabo.core.i18n import N_
-from koyjabo.webkit.forms.sent_fields import SECRETS, sent_form
+from koyjabo.webkit.forms.forms import SECRETS, sent_form
 from koyjabo.webkit.login.page_login import CSRF_FIELD
 
 CONFIRMED, TYPED = "confirmed", "typed"

@@ -1,20 +1,23 @@
-"""WSGI middleware and application settings that apply to every request."""
+"""WSGI middleware and application settings that apply to every request, and their log with LOG_LEVEL=DEBUG."""
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import WSGIApplication
 
 import flask
-from flask import Flask
+from flask import Flask, Response, request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.network import client_address
 from koyjabo.network.client_address import customer
 from koyjabo.webkit.schemas.bodies import LARGEST_BODY
+
+log = logging.getLogger("koyjabo.requests")
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
@@ -128,3 +131,16 @@ class NoSession(SessionInterface):
 
     def save_session(self, app: Flask, session: Any, response: Any) -> None:
         pass
+
+
+def log_requests(app: Flask) -> None:
+    """Log each request by its route, since a path may contain personal data."""
+
+    @app.after_request
+    def log_answer(response: Response) -> Response:
+        log_request(request.method, request.url_rule.rule if request.url_rule else "-", response.status_code)
+        return response
+
+
+def log_request(method: str, route: str, status: int) -> None:
+    log.debug("request method=%s route=%s status=%d", method, route, status)

@@ -16,7 +16,7 @@ from flask import Flask, Request
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import services_of
-from koyjabo.webkit.http import request_log
+from koyjabo.webkit.http.middleware import log_request
 from koyjabo.webkit.http.responses import Answer
 from koyjabo.webkit.lanes.request_context import Handler, Model, RequestContext
 from koyjabo.webkit.limits import rate_limits
@@ -82,7 +82,7 @@ class Lanes:
         if answer.status.value not in (204, 304):
             headers.append(("Content-Length", str(len(body))))
         start_response(answer.status_line, headers)
-        request_log.log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status.value)
+        log_request(environ["REQUEST_METHOD"], environ["PATH_INFO"], answer.status.value)
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
@@ -98,7 +98,7 @@ class Lanes:
         except Exception as error:  # the client knows from the close code
             status = 500
             services_of(self._flask)[ObservabilityServices].metrics.error(errors.unexpected(error).code)
-        request_log.log_request("GET", "/", status)
+        log_request("GET", "/", status)
         return True
 
 

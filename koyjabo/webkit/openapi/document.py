@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from koyjabo.core.installation import VERSION
 from koyjabo.webkit.http import packing
 from koyjabo.webkit.http.responses import ErrorAnswer
-from koyjabo.webkit.openapi.describe import Answer, EventStream, File, Image, ListOf, OneOf, Operation, TableOf, Text
+from koyjabo.webkit.openapi.describe import Answer, File, Image, ListOf, OneOf, Operation, StreamOf, TableOf, Text
 
 REF = "#/components/schemas/{model}"
 
@@ -80,7 +80,7 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
         each = answer.json if isinstance(answer, TableOf) else answer
         if isinstance(each, OneOf):
             yield each.other
-        if isinstance(each, EventStream):
+        if isinstance(each, StreamOf):
             yield from each.models
         model = each.model if isinstance(each, ListOf | OneOf) else each
         if isinstance(model, type):
@@ -150,7 +150,7 @@ def _body(answer: Answer) -> dict[str, Any]:
         return {"description": answer.description, "content": {"application/json": schema}}
     if isinstance(answer, Image):
         return {"description": answer.description, "content": {answer.media: {}}}
-    if isinstance(answer, EventStream):
+    if isinstance(answer, StreamOf):
         return {"description": OF_EVENTS, "content": {"text/event-stream": {"schema": _by_type(answer.models)}}}
     if isinstance(answer, ListOf):
         array = {"schema": {"type": "array", "items": _schema(answer.model)["schema"]}}

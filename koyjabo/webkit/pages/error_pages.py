@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, redirect, render_template, request, url_for
 
-from koyjabo.webkit.forms.sent_fields import sent_form
+from koyjabo.webkit.forms.forms import sent_form
 from koyjabo.webkit.http.cache_headers import private
 from koyjabo.webkit.i18n import duration
 from koyjabo.webkit.login import page_login

@@ -1,12 +1,12 @@
-"""Pages of lists; each page has its own address."""
+"""Pages of lists and their order, in their addresses: `?page=2&sort=name`, `?sort=-name` for descending."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Generic, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
-from flask import request, url_for
+from flask import Request, request, url_for
 
 from koyjabo.database.paging import Page
 from koyjabo.webkit.schemas.paging import Paging
@@ -32,6 +32,28 @@ def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = Non
     paging = Paging.of(request)
     found = read(paging.start, paging.per_page)
     return ListPage(found.items, found.total, paging.page, paging.last(found.total), _numbered(endpoint, path))
+
+
+class Sorting(NamedTuple):
+    order: str
+
+    @classmethod
+    def of(cls, request: Request, names: Collection[str], default: str) -> Sorting:
+        """The requested order if its name is among `names`."""
+        wanted = request.args.get("sort", "")
+        return cls(wanted if wanted.removeprefix("-") in names else default)
+
+    def direction(self, name: str) -> str:
+        """The value of `aria-sort` for a column."""
+        return {name: "ascending", f"-{name}": "descending"}.get(self.order, "none")
+
+    def url(self, name: str, is_text: bool) -> str:
+        """The first page in the order of a column. Texts begin with the first and numbers with the largest; the column
+        of the present order is turned round.
+        """
+        first, second = (name, f"-{name}") if is_text else (f"-{name}", name)
+        wanted = second if self.order == first else first
+        return this_page(sort=wanted, page=None, before=None, after=None)
 
 
 def this_page(**changes: Any) -> str:

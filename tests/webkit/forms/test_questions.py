@@ -19,7 +19,7 @@ from support.people.permissions import ASKS, RULES
 from support.people.routes import CHANGING, rules, stored
 from support.programs.processes import wait_until
 
-from koyjabo.webkit.forms.sent_fields import SECRETS
+from koyjabo.webkit.forms.forms import SECRETS
 
 EXPLAINED = {
     "pages.remove_member": ("Remove {member} from {community}?", "They lose their role"),

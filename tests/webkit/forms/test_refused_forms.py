@@ -24,7 +24,7 @@ from support.servers.mailbox import PUBLIC_URL
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.executor import DatabaseThread
-from koyjabo.webkit.forms.sent_fields import SECRETS, TEXTS
+from koyjabo.webkit.forms.forms import SECRETS, TEXTS
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "koyjabo" / "templates"
 WRITTEN = {
