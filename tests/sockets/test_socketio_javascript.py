@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import threading
 from pathlib import Path
 
 import pytest
+from support.clients.node_page import NodePage
 from support.programs.ports import free_port
-from support.programs.processes import ROOT, wait_until
+from support.programs.processes import ROOT
 from support.servers.responses import Stats
 
 pytestmark = pytest.mark.long(
@@ -21,31 +19,20 @@ SCRIPT = Path(__file__).resolve().parents[1] / "support" / "clients" / "socketio
 MISSING = "npm has not installed socket.io-client: `make assets` has it do so"
 
 
-class Page:
-    """A client in a process of its own, and what it has said."""
-
+class Page(NodePage):
     def __init__(self, port):
-        command = ["node", str(SCRIPT), f"http://127.0.0.1:{port}", str(ROOT)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
-        self.said = []
-        threading.Thread(target=lambda: self.said.extend(map(json.loads, self.process.stdout)), daemon=True).start()
-
-    def of(self, what):
-        return [each for each in list(self.said) if each["what"] == what]
-
-    def wait_for(self, what, count=1):
-        return wait_until(lambda: self.of(what)[count - 1 : count], f"{what} for the {count}. time", 20)[0]
+        super().__init__(SCRIPT, port, ROOT)
 
     def ask(self, name):
-        self.process.stdin.write(f"{name}\n")
-        return self.wait_for("acknowledged", len(self.of("acknowledged")) + 1)["answer"]
+        self.do(name)
+        return self.wait_for_number(len(self.said("acknowledged")) + 1, "acknowledged")["answer"]
 
     @property
     def updates(self):
-        return [Stats.of(each["event"]["stats"]) for each in self.of("received") if each["name"] == "visitor_update"]
+        return [Stats.of(each["event"]["stats"]) for each in self.said("received", name="visitor_update")]
 
     def wait_for_total(self, total):
-        wait_until(lambda: any(stats.total == total for stats in self.updates), f"total {total}", 20)
+        self.wait_until(lambda: any(stats.total == total for stats in self.updates), f"total {total}")
 
 
 @pytest.fixture
@@ -60,8 +47,7 @@ def page(server):
         pytest.skip(MISSING)
     page = Page(server.port)
     yield page
-    page.process.stdin.close()
-    page.process.wait(10)
+    page.close()
 
 
 def test_javascript_client_listens_asks_is_refused_and_comes_back_after_a_restart(server, page):

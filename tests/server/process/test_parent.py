@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import IO, Any
 
 import psutil
 import pytest
 from support.clients.connection import Connection
 from support.databases.database import SqliteDatabase
-from support.programs.processes import ROOT, assert_none_is_left, environment, wait_until
+from support.programs.forking import Program, start_anew
+from support.programs.processes import assert_none_is_left, environment, wait_until
 from support.servers.server import Server
 
 pytestmark = pytest.mark.honest_start
@@ -36,20 +37,12 @@ PROMPTLY_S = 7
 class ShellServer(Server):
     """Started by `script` in a shell, where "$0" is Python."""
 
-    def launch_by(self, script: str) -> ShellServer:
-        self._signalled_at = time.monotonic()
-        self._log_path = self._folder / "shell.log"
-        with self._log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                ["bash", "-c", script, sys.executable],
-                cwd=ROOT,
-                env=environment(**self.settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        return self
+    def launch_by(self, script: str) -> Server:
+        self._script = script
+        return self.launch()
+
+    def _start(self, *files: IO[Any]) -> Program:
+        return start_anew(["bash", "-c", self._script, sys.executable], environment(**self.settings), files)
 
 
 @pytest.fixture

@@ -50,15 +50,14 @@ def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[
     kind = _template_for(arguments)
     if kind and not Starting.is_honest:
         return TEMPLATES[kind].start(arguments, environment, files)
+    return start_anew([sys.executable, *arguments], environment, files)
+
+
+def start_anew(command: list[str], environment: dict[str, str], files: tuple[IO[Any], ...]) -> Program:
+    """Any program, in the same way."""
     said, output, errors = files
     return subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env=environment,
-        stdin=said,
-        stdout=output,
-        stderr=errors,
-        start_new_session=True,
+        command, cwd=ROOT, env=environment, stdin=said, stdout=output, stderr=errors, start_new_session=True
     )
 
 

@@ -54,8 +54,11 @@ class Server(Caller):
         if not Starting.is_honest and "STARTING_TOTAL" not in self.settings:
             self.database.begin()
         with self._log_path.open("wb") as log, open(os.devnull) as nothing:
-            self._process = start(self.program, environment(**self.settings), (nothing, log, log))
+            self._process = self._start(nothing, log, log)
         return self
+
+    def _start(self, *files: IO[Any]) -> Program:
+        return start(self.program, environment(**self.settings), files)
 
     def start(self) -> Server:
         """Start, and return when it serves."""

@@ -1,0 +1,60 @@
+"""Pages under Node, each in a process of its own: they take commands and say what happens, a line of JSON each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from support.programs.processes import wait_until
+
+PATIENCE_S = 30
+Found = TypeVar("Found")
+
+
+class NodePage:
+    """`script` gets the URL of the server, the folder that has its packages, and `arguments`."""
+
+    def __init__(self, script: Path, port: int, packages: Path, *arguments: str) -> None:
+        command = ["node", str(script), f"http://127.0.0.1:{port}", str(packages), *arguments]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
+        self._said: list[dict[str, Any]] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def said(self, what: str, **fields: Any) -> list[dict[str, Any]]:
+        """Everything of one kind, so far."""
+        return [each for each in list(self._said) if each["what"] == what and fields.items() <= each.items()]
+
+    def wait_for(self, what: str, **fields: Any) -> dict[str, Any]:
+        """The newest of that kind, as soon as there is one."""
+        return self.wait_until(lambda: self.said(what, **fields), f"{what} {fields}")[-1]
+
+    def wait_for_number(self, count: int, what: str) -> dict[str, Any]:
+        """The one of that kind with that number, from 1."""
+        return self.wait_until(lambda: self.said(what)[count - 1 :], f"{what}, number {count}")[0]
+
+    def wait_until(self, condition: Callable[[], Found], what: str) -> Found:
+        def found() -> Found:
+            assert self._process.poll() is None, "the page has broken down"
+            return condition()
+
+        return wait_until(found, what, PATIENCE_S)
+
+    def do(self, command: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{command}\n")
+
+    def close(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait(10)
+        self._reader.join(10)
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._said.append(json.loads(line))
