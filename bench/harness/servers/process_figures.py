@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
+
+from support.programs.processes import child_pids
 
 PROC = Path("/proc")
 
 
 def tree(root: int) -> list[int]:
     """`root` and all its living descendants, parents before children."""
-    children: dict[int, list[int]] = defaultdict(list)
-    for pid in (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()):
-        parent = _parent(pid)
-        if parent is not None:
-            children[parent].append(pid)
     found = [root]
     for pid in found:
-        found.extend(children[pid])
+        found.extend(child_pids(pid))
     return found
 
 
@@ -55,14 +51,6 @@ def pin(root: int, core: int) -> None:
     for pid in tree(root):
         with suppress(ProcessLookupError):
             os.sched_setaffinity(pid, {core})
-
-
-def _parent(pid: int) -> int | None:
-    try:
-        stat = (PROC / str(pid) / "stat").read_text()
-    except OSError:
-        return None
-    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _thread_ns(pid: int) -> int:

@@ -97,12 +97,20 @@ def _is_in(group: int, process: psutil.Process) -> bool:
 
 
 def children(pid: int) -> list[psutil.Process]:
-    """Those it has now. psutil would look at all processes of the machine, and tests ask often."""
+    """Those it has now."""
     found = []
-    with suppress(FileNotFoundError, ProcessLookupError):
-        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            with suppress(psutil.NoSuchProcess):
-                found.append(psutil.Process(int(child)))
+    for child in child_pids(pid):
+        with suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(child))
+    return found
+
+
+def child_pids(pid: int) -> list[int]:
+    """Of all its threads. psutil would look at all processes of the machine, and tests ask often."""
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.programs import forking
+from support.programs.processes import child_pids
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 LOOP, REFERENCE_S = compile("rounds = 0\nwhile rounds < 1_000_000: rounds += 1", "loop", "exec"), 0.0625
@@ -79,22 +80,14 @@ def tree_s(pid: int) -> float:
     """Of a process and its children, whether these have ended or not."""
     with suppress(OSError):
         numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, numbers[11:15])) / TICKS_PER_S + sum(map(tree_s, _children(pid)))
+        return sum(map(int, numbers[11:15])) / TICKS_PER_S + sum(map(tree_s, child_pids(pid)))
     return 0.0
 
 
 def _own_s() -> float:
     """Of this process, of its children that have ended, and of those that live."""
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(tree_s, _children(os.getpid())))
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_text().split())
-    return found
+    return time.process_time() + ended.ru_utime + ended.ru_stime + sum(map(tree_s, child_pids(os.getpid())))
 
 
 def _folder(module: str) -> str:
