@@ -70,10 +70,10 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
 
 
 def _import_export(file: Path, program: str, site: str, even_folded: bool) -> None:
-    from koyjabo.importers.importing import Source, import_export
+    from koyjabo.importers.importing import ImportSource, import_export
 
     with application() as services, click.open_file(str(file), "rb") as opened, _seekable(opened) as export:
-        source = Source(export, file.name, export.seek(0, os.SEEK_END), program, site)
+        source = ImportSource(export, file.name, export.seek(0, os.SEEK_END), program, site)
         report = import_export(source, services.clock, progress.of, even_folded)
     for sentence in report.sentences():
         click.echo(sentence)

@@ -16,7 +16,7 @@ from datetime import date, timedelta
 
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.records import Record
-from koyjabo.importers.report import Report
+from koyjabo.importers.report import ImportReport
 from koyjabo.visit_log.import_file import BadLine
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
@@ -87,7 +87,7 @@ def _number(text: str) -> int:
     return number
 
 
-def read_plausible(export: Export, days: DaySums, report: Report) -> None:
+def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
     """Raises UnusableExport."""
     found = False
     for table in export.tables():
@@ -103,7 +103,7 @@ def read_plausible(export: Export, days: DaySums, report: Report) -> None:
         raise UnusableExport(NO_VISITORS)
 
 
-def read_google_analytics(export: Export, days: DaySums, report: Report) -> None:
+def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -> None:
     """Raises UnusableExport."""
     found = False
     for member in export.members:

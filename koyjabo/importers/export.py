@@ -16,8 +16,8 @@ from typing import IO, Any, NamedTuple, cast
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.runtime import Advance
-from koyjabo.importers.records import Record, Refuse, Table, records
-from koyjabo.importers.report import Report
+from koyjabo.importers.records import ExportTable, Record, Refuse, records
+from koyjabo.importers.report import ImportReport
 from koyjabo.visit_log.import_file import BadLine
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
@@ -43,7 +43,7 @@ class UnusableExport(KoyJaboError):
     """The file is damaged, or no export of that program that can be counted."""
 
 
-class Member(NamedTuple):
+class ArchiveMember(NamedTuple):
     """A file of an export."""
 
     name: str  # without folders
@@ -53,7 +53,7 @@ class Member(NamedTuple):
 class Export:
     """`file` can be sought. Calls `advance` with the number of its bytes that were read. Raises UnusableExport."""
 
-    def __init__(self, file: IO[bytes], name: str, report: Report, advance: Advance) -> None:
+    def __init__(self, file: IO[bytes], name: str, report: ImportReport, advance: Advance) -> None:
         self._file = file
         self._report = report
         self._advance = advance
@@ -61,20 +61,20 @@ class Export:
         self._room = _Room(max(ALWAYS_READ, size * MOST_TIMES))
         self.members = _members(file, name)
 
-    def tables(self) -> Iterator[Table]:
+    def tables(self) -> Iterator[ExportTable]:
         """One for each CSV file. Its unusable lines go to the report."""
         for member in self.members:
             if len(self.members) == 1 or member.name.lower().endswith((".csv", ".csv.gz")):
-                yield Table(self.records(member), self._refusing(member))
+                yield ExportTable(self.records(member), self._refusing(member))
 
-    def records(self, member: Member) -> Iterator[Record]:
+    def records(self, member: ArchiveMember) -> Iterator[Record]:
         try:
             stream = member.open()
         except DAMAGE as error:
             raise _damaged(error) from None
         return records(_Lines(stream, self._file, self._room, self._advance), self._refusing(member))
 
-    def _refusing(self, member: Member) -> Refuse:
+    def _refusing(self, member: ArchiveMember) -> Refuse:
         """Numbers of lines need the name of their file where there are several."""
         if len(self.members) == 1:
             return self._report.refuse
@@ -141,16 +141,16 @@ class _Bounded:
         return self._file.read(size)
 
 
-def _members(file: IO[bytes], name: str) -> list[Member]:
+def _members(file: IO[bytes], name: str) -> list[ArchiveMember]:
     file.seek(0)
     start = file.read(4)
     file.seek(0)
     if start in (ZIP, EMPTY_ZIP):
         return _zipped(file)
-    return [Member(name, lambda: file)]
+    return [ArchiveMember(name, lambda: file)]
 
 
-def _zipped(file: IO[bytes]) -> list[Member]:
+def _zipped(file: IO[bytes]) -> list[ArchiveMember]:
     try:
         archive = zipfile.ZipFile(cast(Any, _Bounded(file)))
     except DAMAGE as error:
@@ -158,7 +158,7 @@ def _zipped(file: IO[bytes]) -> list[Member]:
     if any(each.compress_type not in METHODS for each in archive.infolist()):
         raise UnusableExport("The archive is packed by a method that exports do not use. Pack it again with Deflate.")
     return [
-        Member(_shown(PurePosixPath(each.filename).name), lambda each=each: archive.open(each))  # type: ignore[misc]
+        ArchiveMember(_shown(PurePosixPath(each.filename).name), lambda each=each: archive.open(each))  # type: ignore[misc]
         for each in archive.infolist()
         if not each.filename.endswith("/") and not each.filename.startswith(OF_MACOS)
     ]

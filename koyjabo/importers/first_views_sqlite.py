@@ -31,7 +31,7 @@ class PageView(NamedTuple):
     language: str | None = None
 
 
-class Visitor(NamedTuple):
+class VisitorTraits(NamedTuple):
     """The fields a program keeps with its visitors and not with each page view."""
 
     visitor: str
@@ -40,7 +40,7 @@ class Visitor(NamedTuple):
     language: str | None
 
 
-OF_VISITOR = Visitor._fields[1:]
+OF_VISITOR = VisitorTraits._fields[1:]
 SCHEMA = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
@@ -53,7 +53,7 @@ INSERT INTO views VALUES ({", ".join("?" for _ in PageView._fields)})
 ON CONFLICT (visit) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in PageView._fields[1:])}
 WHERE excluded.at_ms < views.at_ms
 """
-KEEP = f"INSERT OR REPLACE INTO visitors VALUES ({', '.join('?' for _ in Visitor._fields)})"
+KEEP = f"INSERT OR REPLACE INTO visitors VALUES ({', '.join('?' for _ in VisitorTraits._fields)})"
 EITHER = ", ".join(f"coalesce(v.{name}, w.{name})" if name in OF_VISITOR else f"v.{name}" for name in PageView._fields)
 IN_ORDER = f"""
 SELECT {EITHER} FROM views v LEFT JOIN visitors w USING (visitor) ORDER BY v.at_ms, v.number
@@ -87,7 +87,7 @@ class FirstViews:
     def add(self, views: Iterable[PageView]) -> None:
         self._write(KEEP_FIRST, views)
 
-    def describe(self, visitors: Iterable[Visitor]) -> None:
+    def describe(self, visitors: Iterable[VisitorTraits]) -> None:
         self._write(KEEP, visitors)
 
     def count(self) -> int:

@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from koyjabo.importers import traits
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
-from koyjabo.importers.records import Table, Values
-from koyjabo.importers.report import Report
+from koyjabo.importers.records import ExportTable, Values
+from koyjabo.importers.report import ImportReport
 from koyjabo.network.campaigns import Campaign
 
 FORMATS = ("1Path", "2Path")
@@ -34,7 +34,7 @@ NO_EXPORT = (
 )
 
 
-def read(export: Export, views: FirstViews, report: Report) -> None:
+def read(export: Export, views: FirstViews, report: ImportReport) -> None:
     """Raises UnusableExport."""
     found = False
     for table in export.tables():
@@ -46,7 +46,7 @@ def read(export: Export, views: FirstViews, report: Report) -> None:
         raise UnusableExport(NO_EXPORT)
 
 
-def _views(table: Table, report: Report) -> Iterator[PageView]:
+def _views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
     path = table.columns[0]
     for number, row in table:
         row["Path"] = row.get(path, "")

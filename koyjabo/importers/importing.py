@@ -19,7 +19,7 @@ from koyjabo.importers import day_exports, goatcounter, sums_queries, umami
 from koyjabo.importers.day_exports import DaySums
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
-from koyjabo.importers.report import Report, Summed
+from koyjabo.importers.report import ImportReport, Summed
 from koyjabo.maintenance.total import TOTAL
 from koyjabo.maintenance.total_queries import read_count
 from koyjabo.network.geolocation import UNKNOWN
@@ -28,11 +28,11 @@ from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import ImportedLine
 
-VISITS: dict[str, Callable[[Export, FirstViews, Report], None]] = {
+VISITS: dict[str, Callable[[Export, FirstViews, ImportReport], None]] = {
     "umami": umami.read,
     "goatcounter": goatcounter.read,
 }
-SUMS: dict[str, Callable[[Export, DaySums, Report], None]] = {
+SUMS: dict[str, Callable[[Export, DaySums, ImportReport], None]] = {
     "plausible": day_exports.read_plausible,
     "ga4": day_exports.read_google_analytics,
 }
@@ -43,7 +43,7 @@ KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
 NAMES = {"umami": "Umami", "goatcounter": "GoatCounter", "plausible": "Plausible", "ga4": "Google Analytics 4"}
 
 
-class Source(NamedTuple):
+class ImportSource(NamedTuple):
     """A file that can be sought, its name and size in bytes, and the program that has exported it. `site` tells several
     sites of a program of SUMS apart; it is "" for the only one.
     """
@@ -55,7 +55,9 @@ class Source(NamedTuple):
     site: str = ""
 
 
-def import_export(source: Source, clock: Clock, progress: ReportProgress, even_folded: bool = False) -> Report:
+def import_export(
+    source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool = False
+) -> ImportReport:
     """Import an export of a program of VISITS or SUMS. Needs an application context.
 
     Raises UnusableExport, AnotherSite and Busy, before anything is imported; LedgerUnavailable, after which visits stay
@@ -66,8 +68,8 @@ def import_export(source: Source, clock: Clock, progress: ReportProgress, even_f
     return _import_visits(source, clock, progress, even_folded)
 
 
-def _import_visits(source: Source, clock: Clock, progress: ReportProgress, even_folded: bool) -> Report:
-    report = Report()
+def _import_visits(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> ImportReport:
+    report = ImportReport()
     with FirstViews.collected() as views:
         with progress(source.size, "Reading, bytes") as advance:
             VISITS[source.program](Export(source.file, source.name, report, advance), views, report)
@@ -95,9 +97,9 @@ def _visit(view: PageView, program: str) -> NewVisit:
     )
 
 
-def _import_sums(source: Source, clock: Clock, progress: ReportProgress) -> Report:
+def _import_sums(source: ImportSource, clock: Clock, progress: ReportProgress) -> ImportReport:
     """In one transaction."""
-    report, days = Report(), DaySums(clock.today())
+    report, days = ImportReport(), DaySums(clock.today())
     with progress(source.size, "Reading, bytes") as advance:
         SUMS[source.program](Export(source.file, source.name, report, advance), days, report)
     with importing.alone() as fence, import_queries.exclusive(fence) as session:
@@ -105,7 +107,7 @@ def _import_sums(source: Source, clock: Clock, progress: ReportProgress) -> Repo
     return report
 
 
-def _add(session: Any, source: Source, days: dict[str, int], clock: Clock) -> Summed:
+def _add(session: Any, source: ImportSource, days: dict[str, int], clock: Clock) -> Summed:
     key = f"{source.program}:{source.site}" if source.site else source.program
     taken = sums_queries.taken(session, source.program)
     sums_queries.require_same_site(days, key, taken)

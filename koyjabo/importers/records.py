@@ -71,7 +71,7 @@ def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
             yield number, values
 
 
-class Table:
+class ExportTable:
     """The rows of a CSV file below its header: their number, and their values by column, without missing ones."""
 
     def __init__(self, rows: Iterator[Record], refuse: Refuse) -> None:

@@ -24,7 +24,7 @@ class Summed(NamedTuple):
     after: int
 
 
-class Report:
+class ImportReport:
     """`visits` and `page_views` are those of the file, `left_out` its lines that are no visits, by their kind."""
 
     def __init__(self) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from koyjabo.importers import traits
 from koyjabo.importers.export import Export, UnusableExport
-from koyjabo.importers.first_views_sqlite import FirstViews, PageView, Visitor
-from koyjabo.importers.records import Table, Values
-from koyjabo.importers.report import Report
+from koyjabo.importers.first_views_sqlite import FirstViews, PageView, VisitorTraits
+from koyjabo.importers.records import ExportTable, Values
+from koyjabo.importers.report import ImportReport
 from koyjabo.network import languages
 
 EVENT = {"visit_id", "session_id", "event_type", "created_at"}
@@ -27,7 +27,7 @@ NO_EVENTS = (
 )
 
 
-def read(export: Export, views: FirstViews, report: Report) -> None:
+def read(export: Export, views: FirstViews, report: ImportReport) -> None:
     """Raises UnusableExport."""
     found = False
     for table in export.tables():
@@ -40,7 +40,7 @@ def read(export: Export, views: FirstViews, report: Report) -> None:
         raise UnusableExport(NO_EVENTS)
 
 
-def _views(table: Table, report: Report) -> Iterator[PageView]:
+def _views(table: ExportTable, report: ImportReport) -> Iterator[PageView]:
     for number, row in table:
         if row.get("event_type") != PAGE_VIEW:
             report.left_out[OTHERS] += 1
@@ -67,8 +67,8 @@ def _view(number: int, row: Values) -> PageView:
     )
 
 
-def _visitors(table: Table) -> Iterator[Visitor]:
-    return (Visitor(row["session_id"], **_traits(row)) for _, row in table if "session_id" in row)
+def _visitors(table: ExportTable) -> Iterator[VisitorTraits]:
+    return (VisitorTraits(row["session_id"], **_traits(row)) for _, row in table if "session_id" in row)
 
 
 def _traits(row: Values) -> dict[str, str | None]:

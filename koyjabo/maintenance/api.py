@@ -10,8 +10,8 @@ from flask import Blueprint, Response, current_app, request
 from pydantic import BaseModel, Field
 
 from koyjabo.core.errors import Forbidden, Unauthenticated
-from koyjabo.counting.requests import REFUSALS, ForgetBody
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.ui.requests import REFUSALS, ForgetBody
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import client_address
 from koyjabo.observability.metrics import CONTENT_TYPE
@@ -38,7 +38,7 @@ class AliveAnswer(BaseModel):
 ALIVE = Answer(HTTPStatus.OK, [("Content-Type", "application/json")], AliveAnswer().model_dump_json())
 
 
-class CheckAnswer(BaseModel):
+class Check(BaseModel):
     ok: bool
     ms: float | None = Field(default=None, description="response time in ms")
     error: str | None = None
@@ -48,7 +48,7 @@ class ReadyAnswer(BaseModel):
     """The dependencies of the server, and whether each of them answers."""
 
     status: Literal["ready", "not ready"]
-    checks: dict[str, CheckAnswer]
+    checks: dict[str, Check]
     warnings: list[str] | None = Field(default=None, description="what the operator should change, if anything")
 
 
@@ -67,7 +67,7 @@ def readyz() -> Response:
     where it is used. 503 with the reason if a check fails.
     """
     found = current()[MaintenanceServices].readiness.checks()
-    checks = {name: CheckAnswer(**each._asdict()) for name, each in found.items()}
+    checks = {name: Check(**each._asdict()) for name, each in found.items()}
     ready = all(check.ok for check in checks.values())
     warning = rate_limits.limits().local_proxy.warning
     answer = ReadyAnswer(

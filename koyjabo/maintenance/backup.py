@@ -25,12 +25,14 @@ from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.maintenance import backup_file, backup_queries
 from koyjabo.maintenance.backup_file import Head, TablePiece, UnusableBackup
-from koyjabo.maintenance.health.queries import BACKUP
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.visit_log.import_queries import only_one
 
 logger = logging.getLogger(__name__)
+
+BACKUP = "ledger.backup"
+"""The action of the audit log."""
 
 MOST_PROBLEMS = 5
 
@@ -80,17 +82,21 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
             )
         before = backup_queries.counter_state(connection)
         backup_queries.clear(connection)
-        with progress(sum(head.rows.values()), "Restoring") as advance:
-            for piece in backup_file.pieces(path):
-                table = _table(piece)
-                with _fitting(piece):
-                    backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
-                advance(len(piece.rows))
+        _insert(connection, path, head, progress)
         by = log.actor(OPERATOR, clock)
         backup_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
         by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
         _recount(connection, progress)
     return head
+
+
+def _insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
+    with progress(sum(head.rows.values()), "Restoring") as advance:
+        for piece in backup_file.pieces(path):
+            table = _table(piece)
+            with _fitting(piece):
+                backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
+            advance(len(piece.rows))
 
 
 @contextmanager

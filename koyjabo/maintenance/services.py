@@ -12,7 +12,7 @@ from koyjabo.mail.outbox import Outbox
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
-from koyjabo.maintenance.health.system import Installation, System
+from koyjabo.maintenance.health.system import Installation, System, WorkerGauges
 from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -76,9 +76,11 @@ def _system(base: Base, recounts: Recounts, jobs: Jobs) -> System:
         recounts,
         jobs,
         _installation(base.settings, base.cluster.redis is not None),
-        sockets=lambda: socket_counts.sockets(fanout),
-        lag_s=base.services[ObservabilityServices].lag_s,
-        unsaved_ms=lambda: unsaved.since_ms,
+        WorkerGauges(
+            sockets=lambda: socket_counts.sockets(fanout),
+            lag_s=base.services[ObservabilityServices].lag_s,
+            unsaved_ms=lambda: unsaved.since_ms,
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from koyjabo.visit_log.live.recent import NEWEST
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import visit_filters, visit_texts
 from koyjabo.visit_log.ui.visit_filters import choices, filter_form, with_counts
-from koyjabo.visit_log.visit_log import Filter, Found
+from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
 from koyjabo.webkit import i18n as languages
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -40,7 +40,7 @@ def visits() -> Response:
     form = filter_form(request.args.to_dict())
     log, which, sorting = (
         current()[VisitLogServices].log,
-        Filter(**form.values),
+        VisitFilter(**form.values),
         Sorting.of(request, (NUMBER,), f"-{NUMBER}"),
     )
     try:
@@ -51,7 +51,7 @@ def visits() -> Response:
         form.errors.update(error.details)
         if not error.details:
             raise
-        return _show(form, Found(), "", sorting, 400)
+        return _show(form, VisitPage(), "", sorting, 400)
     return _show(form, found, results, sorting)
 
 
@@ -64,8 +64,8 @@ def visit(ordinal: int) -> Response:
     return page("visit_log/visit", visit=found[0], earlier=found[1:])
 
 
-def _show(form: Form[Body], found: Found, results: str, sorting: Sorting, status: int = 200) -> Response:
-    communities, days = choices(form), Filter() if form.errors else _days(form)
+def _show(form: Form[Body], found: VisitPage, results: str, sorting: Sorting, status: int = 200) -> Response:
+    communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
         status,
@@ -82,7 +82,7 @@ def _show(form: Form[Body], found: Found, results: str, sorting: Sorting, status
     )
 
 
-def _lists(form: Form[Body], days: Filter) -> dict[str, Any]:
+def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
     """What to choose from."""
     frequent = current()[VisitLogServices].log.frequent(me(), days)
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
@@ -95,8 +95,8 @@ def _lists(form: Form[Body], days: Filter) -> dict[str, Any]:
     }
 
 
-def _days(form: Form[Body]) -> Filter:
-    return Filter(form.values["first_day"], form.values["last_day"])
+def _days(form: Form[Body]) -> VisitFilter:
+    return VisitFilter(form.values["first_day"], form.values["last_day"])
 
 
 @bp.get("/realtime")

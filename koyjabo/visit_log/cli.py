@@ -34,9 +34,9 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     server.
     """
     from koyjabo.visit_log import export_file
-    from koyjabo.visit_log.visit_log import Filter
+    from koyjabo.visit_log.visit_log import VisitFilter
 
-    which, kind = Filter(first_day, last_day, community_id=community), kind or kind_of(file)
+    which, kind = VisitFilter(first_day, last_day, community_id=community), kind or kind_of(file)
     with application() as services, _errors_by_option():
         if str(file) == "-":
             export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress.of)

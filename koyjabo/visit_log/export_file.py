@@ -14,7 +14,7 @@ from koyjabo.core import spreadsheet
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.visit_log import file_format
-from koyjabo.visit_log.visit_log import Filter, VisitLog
+from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
 
 
 class UnusableFile(KoyJaboError):
@@ -28,7 +28,7 @@ class _Written(NamedTuple):
     last: tuple[str, str] | None
 
 
-def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, progress: ReportProgress) -> None:
+def write(log: VisitLog, path: Path, which: VisitFilter, kind: str, resume: bool, progress: ReportProgress) -> None:
     """Export to a file that only its owner may read (mode 0600). With `resume`, keep the complete part of an existing
     file and append the visits after it.
 
@@ -47,12 +47,14 @@ def write(log: VisitLog, path: Path, which: Filter, kind: str, resume: bool, pro
         raise UnusableFile(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
-def stream(log: VisitLog, file: IO[bytes], which: Filter, kind: str, progress: ReportProgress) -> None:
+def stream(log: VisitLog, file: IO[bytes], which: VisitFilter, kind: str, progress: ReportProgress) -> None:
     """Export to a pipe. Raises InvalidInput and LedgerUnavailable."""
     _add(log, file, which, kind, _Written(0, None), progress)
 
 
-def _add(log: VisitLog, file: IO[bytes], which: Filter, kind: str, written: _Written, progress: ReportProgress) -> None:
+def _add(
+    log: VisitLog, file: IO[bytes], which: VisitFilter, kind: str, written: _Written, progress: ReportProgress
+) -> None:
     extract = log.extract(which, kind, written.last)
     if written.upto == 0:
         file.write(spreadsheet.head(kind, file_format.COLUMNS).encode())

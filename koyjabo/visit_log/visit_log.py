@@ -27,7 +27,7 @@ from koyjabo.visit_log.condition_queries import SearchFilter
 from koyjabo.visit_log.frequent_queries import Frequent
 from koyjabo.visit_log.queries import Count, LoggedVisit, Search
 
-__all__ = ["MOST_COUNTED", "Count", "Extract", "Filter", "Found", "Frequent", "LoggedVisit", "VisitLog"]
+__all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
 PATIENCE_S = 1.0
 """The longest search for a page, enough for millions of visits. The next page continues the search."""
@@ -42,15 +42,15 @@ LARGE_PIECE = 5_000
 """The same for an export at the command line, where no reports wait."""
 
 WHO = {"people": False, "bots": True}
-"""The values of `Filter.who`, and the `is_bot` of such visits: those of declared crawlers or not."""
+"""The values of `VisitFilter.who`, and the `is_bot` of such visits: those of declared crawlers or not."""
 
 TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"text": LONGEST_SEARCH}
-"""The fields of `Filter` that are texts, and how many characters are read of each."""
+"""The fields of `VisitFilter` that are texts, and how many characters are read of each."""
 
 FOREVER = "9999-12-31"
 
 
-class Filter(NamedTuple):
+class VisitFilter(NamedTuple):
     """The conditions of a search, as typed by a user; "" matches all visits. Days are those of TIMEZONE, both included.
     Case and the script of digits do not matter (`condition_queries.SearchFilter`).
 
@@ -69,7 +69,7 @@ class Filter(NamedTuple):
     browser: str = ""
 
 
-class Found(NamedTuple):
+class VisitPage(NamedTuple):
     """Visits, and the cursors of the pages of older and newer ones: None at the ends.
 
     If the search timed out, the page is not full but has a cursor, and `reached_ms` is the time it has reached.
@@ -101,12 +101,12 @@ class VisitLog:
     def page(
         self,
         account: Account,
-        which: Filter,
+        which: VisitFilter,
         before: int | None = None,
         count: int = 50,
         after: int | None = None,
         newest_first: bool = True,
-    ) -> Found:
+    ) -> VisitPage:
         """`count` visits from before the cursor, or those found within PATIENCE_S; or those next after the cursor
         `after`, if there are enough, and otherwise the newest. The other way round if not `newest_first`. No search
         tells viewers a visitorId or an email.
@@ -115,7 +115,7 @@ class VisitLog:
         found = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
         return found._replace(visits=tuple(_as_shown_to(account, each) for each in found.visits))
 
-    def count(self, account: Account, which: Filter) -> Count:
+    def count(self, account: Account, which: VisitFilter) -> Count:
         """How many visits match: all, if these are all of some days or of a community; else up to MOST_COUNTED + 1, as
         far as they can be counted within COUNT_S.
         """
@@ -127,13 +127,13 @@ class VisitLog:
         found = self._database.report(_of_ordinal, ordinal)
         return tuple(_as_shown_to(account, each) for each in found)
 
-    def frequent(self, account: Account, which: Filter) -> Frequent:
+    def frequent(self, account: Account, which: VisitFilter) -> Frequent:
         """What to choose from: the most frequent places, pages and sources of the newest visits on the days."""
         wanted = self._searched_by(account, which)
         return self._database.report(frequent_queries.frequent, wanted.began_ms, wanted.ended_ms)
 
     def export(
-        self, account: Account, which: Filter, kind: str, progress: ReportProgress = unreported
+        self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported
     ) -> Iterator[str]:
         """All matching visits that exist now, the oldest first, as text in lazy pieces; `kind` is a key of
         `spreadsheet.MIMETYPES`. Writes the audit entry before it returns. `progress` is told how many ids are read.
@@ -143,7 +143,7 @@ class VisitLog:
         self._record_export(account, which, kind=kind)
         return chain((spreadsheet.head(kind, file_format.COLUMNS),), self._reported(kind, search, progress))
 
-    def extract(self, which: Filter, kind: str, last: tuple[str, str] | None = None) -> Extract:
+    def extract(self, which: VisitFilter, kind: str, last: tuple[str, str] | None = None) -> Extract:
         """Like `export`, for the operator. With `last`, (visitorId, visitId), only visits after that one; raises
         InvalidInput if it does not exist.
         """
@@ -151,7 +151,7 @@ class VisitLog:
         self._record_export(OPERATOR, which, kind=kind)
         return Extract(search.upto - search.after, self._pieces(kind, search, LARGE_PIECE))
 
-    def export_days(self, account: Account, which: Filter, kind: str) -> Iterator[str]:
+    def export_days(self, account: Account, which: VisitFilter, kind: str) -> Iterator[str]:
         """The number of visits by day, of the site or of the filter's community. Days without visits are left out."""
         account.require_site_admin()
         (first, last), community_id = _validated(which)
@@ -161,7 +161,7 @@ class VisitLog:
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((spreadsheet.head(kind, ("day", *Visited._fields)), spreadsheet.lines(kind, rows)))
 
-    def _record_export(self, account: Account, which: Filter, **details: Any) -> None:
+    def _record_export(self, account: Account, which: VisitFilter, **details: Any) -> None:
         conditions: dict[str, Any] = {name: value for name, value in which._asdict().items() if value}
         if "text" in conditions:
             conditions["text"] = True  # not its value: a visitorId must not stay in the log after the visitor is erased
@@ -182,11 +182,11 @@ class VisitLog:
             ids, search = reached - search.after, search._replace(after=reached)
             yield text, ids
 
-    def _searched_by(self, account: Account, which: Filter) -> SearchFilter:
+    def _searched_by(self, account: Account, which: VisitFilter) -> SearchFilter:
         account.require_site_viewer()
         return self._wanted(which)._replace(sees_ids=account.is_admin)
 
-    def _wanted(self, which: Filter) -> SearchFilter:
+    def _wanted(self, which: VisitFilter) -> SearchFilter:
         days, community_id = _validated(which)
         texts: dict[str, Any] = {name: search_terms.plain(getattr(which, name), most) for name, most in TEXTS.items()}
         return SearchFilter(
@@ -198,7 +198,7 @@ def _as_shown_to(account: Account, visit: LoggedVisit) -> LoggedVisit:
     return visit if account.is_admin else visit._replace(visitor_id=MASKED, visit_id=MASKED)
 
 
-def _validated(which: Filter) -> tuple[Days, str]:
+def _validated(which: VisitFilter) -> tuple[Days, str]:
     """The days, and the id of the community. Raises InvalidInput."""
     problems: dict[str, Any] = {}
     days = Days(None, None)
@@ -216,7 +216,7 @@ def _validated(which: Filter) -> tuple[Days, str]:
 
 def _page(
     session: Any, wanted: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
-) -> Found:
+) -> VisitPage:
     """What comes after the cursor `onward`; or before the cursor `back`, if that fills the page."""
     search = queries.search(session, wanted)
     if back is not None:
@@ -240,8 +240,8 @@ def _read(session: Any, search: Search, count: int, newest_first: bool) -> queri
     return read(session, search, count, PATIENCE_S)
 
 
-def _found(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> Found:
-    return Found(visits, onward, back) if newest_first else Found(visits, back, onward)
+def _found(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None, newest_first: bool) -> VisitPage:
+    return VisitPage(visits, onward, back) if newest_first else VisitPage(visits, back, onward)
 
 
 def _count(session: Any, wanted: SearchFilter) -> Count:

@@ -22,7 +22,7 @@ from koyjabo.models import Scope
 from koyjabo.reports.people.reports import GRANULARITIES
 from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter
+from koyjabo.visit_log.visit_log import VisitFilter
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 FILL = {
@@ -142,13 +142,13 @@ def test_no_report_and_no_conversion_on_sqlite_reads_a_whole_table(filled, monke
 
 
 WANTED = {
-    "anything": Filter(),
-    "a day": Filter("2025-12-16", "2025-12-16"),
-    "a place": Filter(place="Nowhere"),
-    "a community": Filter(community_id=HERE),
-    "a visitor": Filter(text="v7"),
-    "a number": Filter(text="7"),
-    "what is not there": Filter(text="nobody"),
+    "anything": VisitFilter(),
+    "a day": VisitFilter("2025-12-16", "2025-12-16"),
+    "a place": VisitFilter(place="Nowhere"),
+    "a community": VisitFilter(community_id=HERE),
+    "a visitor": VisitFilter(text="v7"),
+    "a number": VisitFilter(text="7"),
+    "what is not there": VisitFilter(text="nobody"),
 }
 
 

@@ -14,14 +14,14 @@ from support.sites.exports import packed, zipped
 from koyjabo.importers import export, first_views_sqlite
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, NoRoom, PageView
-from koyjabo.importers.report import Report
+from koyjabo.importers.report import ImportReport
 
 WHOLE = "a,b\r\n1,2\r\n"
 
 
 def read(contents: bytes) -> tuple[list[dict[str, str]], list[str]]:
     """The rows of all tables, and what the report says of the other lines."""
-    report = Report()
+    report = ImportReport()
     tables = Export(io.BytesIO(contents), "export", report, lambda read: None).tables()
     rows = [row for table in tables for _, row in table]
     return rows, [*report.sentences()][2:]

@@ -9,13 +9,14 @@ import pytest
 
 from koyjabo.audit.log import AuditRecord
 from koyjabo.cluster.workers import Progress, Worker
+from koyjabo.database.free_space import Disk
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Failure, Status
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, Seen
 from koyjabo.maintenance.health.queries import DatabaseFacts
 from koyjabo.maintenance.health.readiness import Ready
-from koyjabo.maintenance.health.system import Disk, Facts, Installation
+from koyjabo.maintenance.health.system import Installation, SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, RecountState
 
 NOW_MS = 1_765_860_518_412
@@ -32,7 +33,7 @@ def line(action: str, age_ms: int = HOUR_MS, **details: Any) -> AuditRecord:
 
 BACKUP = line("ledger.backup")
 AGREES = line(ENDED, agrees=True, rows=12, problem_count=0)
-WELL = Facts(
+WELL = SystemFacts(
     installation=Installation("PostgreSQL", True, Path("/"), True, 1, 2, 365),
     database=DatabaseFacts(5 * GB, NEWEST_REVISION, 12, NOW_MS - 10, BACKUP, NOW_MS - HOUR_MS),
     database_ms=1.23,

@@ -18,7 +18,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter
+from koyjabo.visit_log.visit_log import VisitFilter
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 
@@ -118,13 +118,13 @@ def test_log_is_looked_through_where_ids_are_missing(site):
     kept = [11, 18, 19, 22, 23, 24, 25, 26, 27]
     for first in range(9, 30):
         for last in range(first, 31, 3):
-            days = Filter(f"2025-11-{first:02}", f"2025-11-{last:02}" if last < 31 else "")
+            days = VisitFilter(f"2025-11-{first:02}", f"2025-11-{last:02}" if last < 31 else "")
             found = log.page(admin, days, count=100)
             assert found.before is None
             expected = [f"v{day}" for day in reversed(kept) if first <= day <= last for _ in range(2)]
             assert [visit.visitor_id for visit in found.visits] == expected, days
-    assert [visit.ordinal for visit in log.page(admin, Filter(text="4004")).visits] == [4004]
-    assert log.page(admin, Filter(text="4001")).visits == ()  # it was folded
+    assert [visit.ordinal for visit in log.page(admin, VisitFilter(text="4004")).visits] == [4004]
+    assert log.page(admin, VisitFilter(text="4001")).visits == ()  # it was folded
 
 
 def test_what_has_run_out_is_swept(site):

@@ -19,7 +19,7 @@ from koyjabo.personal_data import deletion
 from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter
+from koyjabo.visit_log.visit_log import VisitFilter
 
 ME = "/api/auth/me"
 RIGHT = {"password": PASSWORD}
@@ -72,7 +72,7 @@ def test_visits_stay_without_a_user(site, life):
     total = site.stats()["totalVisits"]
     assert delete(life).status_code == 204
     boss = site.services[AccountServices].credentials.find(life.boss.email)
-    visits = site.services[VisitLogServices].log.page(boss, Filter()).visits
+    visits = site.services[VisitLogServices].log.page(boss, VisitFilter()).visits
     assert len(visits) == total
     assert {(visit.user_id, visit.user) for visit in visits} == {(None, None)}
     site.register("v1", communityId=life.theirs)  # the browser goes on as the person that it was

@@ -16,7 +16,7 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.visit_log import export_file, visit_log
 from koyjabo.visit_log.export_file import UnusableFile
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter
+from koyjabo.visit_log.visit_log import VisitFilter
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,14 @@ STEP = 19 if EVERYTHING else 61
 
 
 def export(site: Site, file: Path, kind: str, resume: bool = False, **which: str) -> bytes:
-    export_file.write(site.services[VisitLogServices].log, file, Filter(**which), kind, resume, quiet)
+    export_file.write(site.services[VisitLogServices].log, file, VisitFilter(**which), kind, resume, quiet)
     return file.read_bytes()
 
 
 @each_kind
 def test_file_is_what_a_pipe_is_given_and_only_its_owner_may_read_it(site, file, kind):
     pipe = io.BytesIO()
-    export_file.stream(site.services[VisitLogServices].log, pipe, Filter(), kind, quiet)
+    export_file.stream(site.services[VisitLogServices].log, pipe, VisitFilter(), kind, quiet)
     assert export(site, file, kind) == pipe.getvalue()
     assert os.stat(file).st_mode & 0o777 == 0o600
 

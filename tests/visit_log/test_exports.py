@@ -18,7 +18,7 @@ from koyjabo.audit.log import Audit
 from koyjabo.core import spreadsheet
 from koyjabo.reports.traits.parser import TraitParser
 from koyjabo.visit_log import file_format, visit_log
-from koyjabo.visit_log.visit_log import Filter, LoggedVisit
+from koyjabo.visit_log.visit_log import LoggedVisit, VisitFilter
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_export_has_every_visit_oldest_first(log, kind, monkeypatch):
 def test_export_goes_by_the_filter_and_leaves_a_line(log):
     """The line is there before the first piece."""
     log.site.rows("DELETE FROM audit_log")
-    log.log.export(log.admin, Filter(), "jsonl")
+    log.log.export(log.admin, VisitFilter(), "jsonl")
     assert log.site.rows("SELECT action FROM audit_log") == [("visits.export",)]
     log.site.rows("DELETE FROM audit_log")
     text = log.export("csv", first_day=DAYS[1], last_day=DAYS[1], place=DHAKA)
@@ -57,7 +57,7 @@ def test_line_of_an_export_says_of_what_was_looked_for_only_that_there_was_somet
     """It is a whole visitorId, mostly, and would still be there when that visitor was forgotten."""
     log.site.rows("DELETE FROM audit_log")
     assert log.export("csv", text="v3").count("v3") == 3
-    log.log.extract(Filter(text="v3"), "csv")
+    log.log.extract(VisitFilter(text="v3"), "csv")
     lines = log.site.services[Audit].page(log.admin).lines
     assert [line.details for line in lines] == [{"kind": "csv", "text": True}] * 2
     assert "v3" not in str(log.site.rows("SELECT * FROM audit_log"))

@@ -14,7 +14,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import queries, visit_log
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Count, Filter
+from koyjabo.visit_log.visit_log import Count, VisitFilter
 
 ANDROID = "Mozilla/5.0 (Linux; Android 13; SM-A125F) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/115.0 Safari/537.36"
 EDGE = (
@@ -59,7 +59,7 @@ def world(site):
 def ordinals(world, **which) -> list[int]:
     log, admin, hikers = world
     which = {name: value.format(hikers=hikers) for name, value in which.items()}
-    return sorted(visit.ordinal for visit in log.page(admin, Filter(**which)).visits)
+    return sorted(visit.ordinal for visit in log.page(admin, VisitFilter(**which)).visits)
 
 
 NUMBER = (
@@ -133,30 +133,30 @@ def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
         log, admin = site.services[VisitLogServices].log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
         for name, ordinals_ in (("safari", [1, 4]), ("iOS", [1, 4]), ("Andr", [2]), ("CURL", [3]), ("opera", [])):
             for which in ({"browser": name}, {"text": name}):
-                assert sorted(each.ordinal for each in log.page(admin, Filter(**which)).visits) == ordinals_
+                assert sorted(each.ordinal for each in log.page(admin, VisitFilter(**which)).visits) == ordinals_
 
 
 def test_viewer_searches_by_anything_but_ids_and_emails(world):
     log, admin, _ = world
     viewer = admin._replace(is_admin=False, is_viewer=True)
-    (visit,) = log.page(viewer, Filter(text="nusrat")).visits
+    (visit,) = log.page(viewer, VisitFilter(text="nusrat")).visits
     assert (visit.ordinal, visit.visitor_id, visit.visit_id) == (OF_USER, MASKED, MASKED)
     for text in ("Visitor_A1", "visitor_a", "nusrat@example.com", log.visits_of(admin, 22301)[0].visit_id):
-        assert log.page(viewer, Filter(text=text)).visits == ()
-        assert log.page(admin, Filter(text=text)).visits != ()
+        assert log.page(viewer, VisitFilter(text=text)).visits == ()
+        assert log.page(admin, VisitFilter(text=text)).visits != ()
     assert [each.visitor_id for each in log.visits_of(viewer, 22301)] == [MASKED]
 
 
 def test_results_are_counted_as_far_as_that_is_quick(world, monkeypatch):
     log, admin, _ = world
-    assert log.count(admin, Filter()) == Count(8, True)
-    assert log.count(admin, Filter(text="fares")) == Count(2, True)
-    assert log.count(admin, Filter(first_day="2030-01-01")) == Count(0, True)
+    assert log.count(admin, VisitFilter()) == Count(8, True)
+    assert log.count(admin, VisitFilter(text="fares")) == Count(2, True)
+    assert log.count(admin, VisitFilter(first_day="2030-01-01")) == Count(0, True)
     monkeypatch.setattr(visit_log, "MOST_COUNTED", 3)
-    assert log.count(admin, Filter(who="people")) == Count(4, False)
+    assert log.count(admin, VisitFilter(who="people")) == Count(4, False)
     monkeypatch.setattr(visit_log, "COUNT_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 2)
-    assert log.count(admin, Filter(place="Unknown")) == Count(2, False)
+    assert log.count(admin, VisitFilter(place="Unknown")) == Count(2, False)
 
 
 @pytest.mark.parametrize("count", [1, 3, 7])
@@ -164,32 +164,32 @@ def test_newer_pages_are_the_older_ones_backwards(world, count):
     log, admin, _ = world
     pages, before = [], None
     while True:
-        pages.append(log.page(admin, Filter(), before, count))
+        pages.append(log.page(admin, VisitFilter(), before, count))
         before = pages[-1].before
         if before is None:
             break
     assert pages[0].after is None
     at = pages[-1]
     for expected in reversed(pages[:-1]):
-        at = log.page(admin, Filter(), count=count, after=at.after)
+        at = log.page(admin, VisitFilter(), count=count, after=at.after)
         assert [each.ordinal for each in at.visits[-1:]] == [each.ordinal for each in expected.visits[-1:]]
     assert at.visits == pages[0].visits
-    assert log.page(admin, Filter(), count=count, after=10**15).visits == pages[0].visits
+    assert log.page(admin, VisitFilter(), count=count, after=10**15).visits == pages[0].visits
 
 
 def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
     log, admin, _ = world
-    found_ones = log.frequent(admin, Filter())
+    found_ones = log.frequent(admin, VisitFilter())
     assert found_ones.places[:3] == (("Bangladesh", 3), ("Oman", 2), ("Unknown", 2))
     assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
     assert ("/fares", 1) in found_ones.pages
-    assert log.frequent(admin, Filter(first_day="2030-01-01")).places == ()
+    assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
     monkeypatch.setattr("koyjabo.visit_log.frequent_queries.NEWEST", 1)
-    assert log.frequent(admin, Filter()).places == (("Unknown", 1),)
+    assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
 
 
 def test_digits_of_days_may_be_bengali(world):
     log, admin, _ = world
     day = log._clock.bucket(SPEC_MOMENT).day
     bengali = day.translate(str.maketrans("0123456789", "০১২৩৪৫৬৭৮৯"))
-    assert len(log.page(admin, Filter(first_day=bengali, last_day=bengali)).visits) == 8
+    assert len(log.page(admin, VisitFilter(first_day=bengali, last_day=bengali)).visits) == 8

@@ -22,7 +22,7 @@ from koyjabo.visit_log import file_format, import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.importing import Imported
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter, VisitLog
+from koyjabo.visit_log.visit_log import VisitFilter, VisitLog
 
 KINDS = tuple(spreadsheet.MIMETYPES)
 NOT_SAME = {"id", "ordinal", "community", "user"}
@@ -44,7 +44,7 @@ def site(database):
 
 
 def export(site: Site, kind: str, **which: str) -> bytes:
-    extract = site.services[VisitLogServices].log.extract(Filter(**which), kind)
+    extract = site.services[VisitLogServices].log.extract(VisitFilter(**which), kind)
     return (spreadsheet.head(kind, file_format.COLUMNS) + "".join(text for text, _ in extract.pieces)).encode()
 
 
@@ -159,7 +159,7 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
 
 
 def day_of(log: VisitLog, day: str) -> list[str]:
-    text = "".join(text for text, _ in log.extract(Filter(day, day), "jsonl").pieces)
+    text = "".join(text for text, _ in log.extract(VisitFilter(day, day), "jsonl").pieces)
     return [json.loads(line)["visit_id"] for line in text.splitlines()]
 
 

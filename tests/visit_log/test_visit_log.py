@@ -18,7 +18,7 @@ from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.visit_log import condition_queries, queries, visit_log
 from koyjabo.visit_log.queries import Count
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter, LoggedVisit
+from koyjabo.visit_log.visit_log import LoggedVisit, VisitFilter
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +44,10 @@ def test_pages_fit_together(log):
         assert log.pages(count) == log.everything, count
         assert log.pages(count, newest_first=False) == log.everything[::-1], count
     asked = {"count": 5, "newest_first": False}
-    pages = [log.log.page(log.admin, Filter(), after=after, **asked) for after in (None, 5, 10)]
+    pages = [log.log.page(log.admin, VisitFilter(), after=after, **asked) for after in (None, 5, 10)]
     assert [page.before for page in pages] == [None, 6, 11]
-    assert log.log.page(log.admin, Filter(), before=11, **asked).visits == pages[1].visits
-    assert log.log.page(log.admin, Filter(), before=3, **asked).visits == pages[0].visits
+    assert log.log.page(log.admin, VisitFilter(), before=11, **asked).visits == pages[1].visits
+    assert log.log.page(log.admin, VisitFilter(), before=3, **asked).visits == pages[0].visits
 
 
 def test_days_are_those_of_the_time_zone_both_included(log):
@@ -70,20 +70,20 @@ def test_filter_that_cannot_be_used_is_refused_by_field(log):
     for which, field in UNUSABLE:
         for ask in (log.log.page, partial(log.log.export, kind="csv")):
             with pytest.raises(InvalidInput) as refused:
-                ask(log.admin, Filter(**which))
+                ask(log.admin, VisitFilter(**which))
             assert set(refused.value.details) == {field}
 
 
 def test_all_visits_of_days_and_of_a_community_are_counted_however_many_they_are(log, monkeypatch):
     monkeypatch.setattr(visit_log, "MOST_COUNTED", 0)
     for which in ({}, {"first_day": DAYS[1]}, {"last_day": DAYS[0]}, {"community_id": log.hikers, "last_day": DAYS[1]}):
-        assert log.log.count(log.admin, Filter(**which)) == Count(len(log.pages(**which)), True), which
+        assert log.log.count(log.admin, VisitFilter(**which)) == Count(len(log.pages(**which)), True), which
 
 
 def test_search_that_takes_long_says_how_far_it_came_and_goes_on(log, monkeypatch):
     monkeypatch.setattr(visit_log, "PATIENCE_S", -1)
     monkeypatch.setattr(queries, "FIRST_STRETCH", 4)
-    page = log.log.page(log.admin, Filter(text="1-15"))
+    page = log.log.page(log.admin, VisitFilter(text="1-15"))
     assert (page.visits, page.before) == ((), 21)
     assert page.reached_ms == log.everything[3].at_ms
     assert log.pages(text="1-15") == [each for each in log.everything if each.visit_id == "1-15"]
@@ -117,7 +117,9 @@ def test_number_finds_the_visit_of_every_count(own):
     site.register("f")
 
     def of(text: str) -> list[str]:
-        return [visit.visitor_id for visit in site.services[VisitLogServices].log.page(admin, Filter(text=text)).visits]
+        return [
+            visit.visitor_id for visit in site.services[VisitLogServices].log.page(admin, VisitFilter(text=text)).visits
+        ]
 
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
     assert of(str(2**63 - 1)) == []
@@ -128,10 +130,10 @@ def test_folded_visits_are_counted_in_no_log(own):
     site.register("old")
     site.time.pass_(days=2)
     site.register("new")
-    assert site.services[VisitLogServices].log.count(admin, Filter()) == Count(2, True)
+    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(2, True)
     retention = site.services[MaintenanceServices].retention
     retention.prune(retention.past(1))
-    assert site.services[VisitLogServices].log.count(admin, Filter()) == Count(1, True)
+    assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(1, True)
 
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
@@ -141,10 +143,10 @@ def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
         site.services[CountingServices].visits.register(visit)
     day = site.services.clock.bucket(midnight).day
-    found_on = site.services[VisitLogServices].log.page(admin, Filter(first_day=day)).visits
+    found_on = site.services[VisitLogServices].log.page(admin, VisitFilter(first_day=day)).visits
     assert {visit.visitor_id for visit in found_on} == {"v1", "v3", "v5", "v7"}
     day_before = site.services.clock.bucket(midnight - 1).day
-    before = site.services[VisitLogServices].log.page(admin, Filter(last_day=day_before)).visits
+    before = site.services[VisitLogServices].log.page(admin, VisitFilter(last_day=day_before)).visits
     assert {visit.visitor_id for visit in before} == {"v0", "v2", "v4", "v6"}
 
 
@@ -155,9 +157,9 @@ def test_names_of_users_and_communities_are_those_of_now(own):
     answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
     assert answer.status_code == 200
     site.services[CommunityServices].directory.archive(admin, community)
-    (visit,) = site.services[VisitLogServices].log.page(admin, Filter(community_id=community.upper())).visits
+    (visit,) = site.services[VisitLogServices].log.page(admin, VisitFilter(community_id=community.upper())).visits
     assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
     site.services[CommunityServices].directory.restore(admin, community)
     site.services[CommunityServices].directory.delete(admin, community)
-    (visit,) = site.services[VisitLogServices].log.page(admin, Filter(community_id=community)).visits
+    (visit,) = site.services[VisitLogServices].log.page(admin, VisitFilter(community_id=community)).visits
     assert (visit.community_id, visit.community) == (community, None)

@@ -7,8 +7,8 @@ from flask import Blueprint, Response, request
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
 from koyjabo.counting.records import NewVisit
-from koyjabo.counting.requests import within_budget
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.ui.requests import within_budget
 from koyjabo.network import campaigns, languages
 from koyjabo.network.client_address import neighbourhood
 from koyjabo.network.services import NetworkServices

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from pydantic import BaseModel, Field
 from werkzeug.http import parse_etags
 
-from koyjabo.counting.schemas import LastVisitAnswer, StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
+from koyjabo.counting.ui.schemas import LastVisitAnswer, StatsAnswer, stats_or_304, writer
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.http.responses import CONTENT, Answer, revalidated
 from koyjabo.webkit.lanes.request_context import RequestContext, lane

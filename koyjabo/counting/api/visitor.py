@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from koyjabo.counting.requests import REFUSALS, HeartbeatBody, NewVisitBody, register
-from koyjabo.counting.schemas import RegisteredAnswer, registered_answer
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.ui.requests import REFUSALS, HeartbeatBody, NewVisitBody, register
+from koyjabo.counting.ui.schemas import RegisteredAnswer, registered_answer
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.http.responses import Answer

@@ -21,7 +21,7 @@ from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui.visit_filters import choices, filter_form
-from koyjabo.visit_log.visit_log import Filter
+from koyjabo.visit_log.visit_log import VisitFilter
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
@@ -121,7 +121,7 @@ def export() -> Response:
 def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
     """Raises InvalidInput."""
     log, jobs = current()[VisitLogServices].log, current()[MaintenanceServices].jobs
-    which = Filter(**{name: values[name] for name in Filter._fields})
+    which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
     return (
         log.export(me(), which, kind, jobs.reported(EXPORT)) if what == VISITS else log.export_days(me(), which, kind)
     )

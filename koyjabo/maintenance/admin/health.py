@@ -9,7 +9,7 @@ from flask import Response, current_app, request
 from flask_babel import lazy_gettext as _
 
 from koyjabo.core.i18n import N_
-from koyjabo.maintenance.health.checks import Check
+from koyjabo.maintenance.health.checks import HealthCheck
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -146,7 +146,7 @@ MAILS = {
 }
 
 
-class Line(NamedTuple):
+class CheckInWords(NamedTuple):
     """A check in words. `sentence` and `advice` are translated by the page, with the `values`."""
 
     name: str
@@ -175,10 +175,10 @@ def health() -> Response:
     )
 
 
-def _line(check: Check) -> Line:
+def _line(check: HealthCheck) -> CheckInWords:
     key = f"{check.name}.{check.code}"
     values = {name: WRITTEN.get(name, digits)(value) for name, value in check.values.items()}
-    return Line(
+    return CheckInWords(
         check.name,
         check.level,
         LABELS[check.name],

@@ -12,7 +12,7 @@ from koyjabo.counting.unsaved_visits import LATE_S
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.health.readiness import Ready
-from koyjabo.maintenance.health.system import Facts
+from koyjabo.maintenance.health.system import SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN
 from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
 
@@ -37,7 +37,7 @@ LATE_MAIL_MS = 900_000
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
 
-class Check(NamedTuple):
+class HealthCheck(NamedTuple):
     """`code` names the rule that decided; pages have a sentence for each name and code, with these `values`."""
 
     name: str
@@ -49,168 +49,176 @@ class Check(NamedTuple):
 class Seen(NamedTuple):
     """Everything that the rules look at."""
 
-    facts: Facts
+    facts: SystemFacts
     ready: Mapping[str, Ready]  # the checks of /readyz, by name
     mail: Status | None  # None if the server sends none
     has_countries: bool
     is_behind_local_proxy: bool  # `LocalProxy` warns
 
 
-def checks(seen: Seen) -> list[Check]:
+def checks(seen: Seen) -> list[HealthCheck]:
     return [rule(seen) for rule in RULES]
 
 
-def worst(found: list[Check]) -> str:
+def worst(found: list[HealthCheck]) -> str:
     """The level of the whole."""
     return max((check.level for check in found), key=LEVELS.index)
 
 
-def _database(seen: Seen) -> Check:
+def _database(seen: Seen) -> HealthCheck:
     facts, ms = seen.facts, round(seen.facts.database_ms, 1)
     values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
     if not seen.ready["database"].ok:
-        return Check("database", DANGER, "silent")
+        return HealthCheck("database", DANGER, "silent")
     if not facts.installation.survives_deploy:
-        return Check("database", WARNING, "ephemeral")
+        return HealthCheck("database", WARNING, "ephemeral")
     if ms > SLOW_MS:
-        return Check("database", WARNING, "slow", values)
-    return Check("database", GOOD, "answers", values)
+        return HealthCheck("database", WARNING, "slow", values)
+    return HealthCheck("database", GOOD, "answers", values)
 
 
-def _writer(seen: Seen) -> Check:
+def _writer(seen: Seen) -> HealthCheck:
     if seen.facts.unsaved_ms is not None:
-        return Check("writer", DANGER, "unsaved", {"since": seen.facts.unsaved_ms})
+        return HealthCheck("writer", DANGER, "unsaved", {"since": seen.facts.unsaved_ms})
     if not seen.ready["writer"].ok:
-        return Check("writer", DANGER, "late")
-    return Check("writer", GOOD, "saves", {"visits": seen.facts.database.visits})
+        return HealthCheck("writer", DANGER, "late")
+    return HealthCheck("writer", GOOD, "saves", {"visits": seen.facts.database.visits})
 
 
-def _redis(seen: Seen) -> Check:
+def _redis(seen: Seen) -> HealthCheck:
     ms = seen.facts.redis_ms
     if not seen.facts.installation.has_redis:
-        return Check("redis", GOOD, "unused")
+        return HealthCheck("redis", GOOD, "unused")
     if ms is None or not seen.ready["redis"].ok:
-        return Check("redis", DANGER, "silent")
-    return Check(
+        return HealthCheck("redis", DANGER, "silent")
+    return HealthCheck(
         "redis", WARNING if ms > SLOW_MS else GOOD, "slow" if ms > SLOW_MS else "answers", {"ms": round(ms, 1)}
     )
 
 
-def _disk(seen: Seen) -> Check:
+def _disk(seen: Seen) -> HealthCheck:
     disk = seen.facts.disk
     if disk is None:
-        return Check("disk", GOOD, "unknown")
+        return HealthCheck("disk", GOOD, "unknown")
     values = {"free": disk.free, "total": disk.total}
     if disk.is_low and seen.facts.installation.kind == "SQLite":
-        return Check("disk", DANGER, "refusing", values)
+        return HealthCheck("disk", DANGER, "refusing", values)
     if disk.free < FULL_BYTES:
-        return Check("disk", DANGER, "full", values)
+        return HealthCheck("disk", DANGER, "full", values)
     if disk.free < max(TIGHT_BYTES, TIGHT_SHARE * disk.total):
-        return Check("disk", WARNING, "tight", values)
-    return Check("disk", GOOD, "room", values)
+        return HealthCheck("disk", WARNING, "tight", values)
+    return HealthCheck("disk", GOOD, "room", values)
 
 
-def _clock(seen: Seen) -> Check:
+def _clock(seen: Seen) -> HealthCheck:
     """The database's clock is compared where it has one of its own, and else the newest commit, which cannot come from
     the future.
     """
     off_ms, ahead_ms = seen.facts.clock_off_ms, seen.facts.database.newest_commit_ms - seen.facts.now_ms
     if off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
         level = DANGER if abs(off_ms) > CLOCK_WRONG_MS else WARNING
-        return Check("clock", level, "off", {"seconds": round(abs(off_ms) / 1000)})
+        return HealthCheck("clock", level, "off", {"seconds": round(abs(off_ms) / 1000)})
     if ahead_ms > CLOCK_OFF_MS:
         level = DANGER if ahead_ms > CLOCK_WRONG_MS else WARNING
-        return Check("clock", level, "behind", {"seconds": round(ahead_ms / 1000)})
-    return Check("clock", GOOD, "alone") if off_ms is None else Check("clock", GOOD, "agrees", {"ms": abs(off_ms)})
+        return HealthCheck("clock", level, "behind", {"seconds": round(ahead_ms / 1000)})
+    return (
+        HealthCheck("clock", GOOD, "alone")
+        if off_ms is None
+        else HealthCheck("clock", GOOD, "agrees", {"ms": abs(off_ms)})
+    )
 
 
-def _proxies(seen: Seen) -> Check:
+def _proxies(seen: Seen) -> HealthCheck:
     if seen.is_behind_local_proxy:
-        return Check("proxies", WARNING, "hidden")
-    return Check("proxies", GOOD, "trusted", {"count": seen.facts.installation.trusted_proxies})
+        return HealthCheck("proxies", WARNING, "hidden")
+    return HealthCheck("proxies", GOOD, "trusted", {"count": seen.facts.installation.trusted_proxies})
 
 
-def _workers(seen: Seen) -> Check:
+def _workers(seen: Seen) -> HealthCheck:
     workers, wanted = seen.facts.workers, seen.facts.installation.workers
     slowest = max(workers, key=_lag)
     values = {"count": len(workers), "wanted": wanted, "ms": round(_lag(slowest)), "worker": str(slowest.pid)}
     if not seen.ready["loop"].ok or _lag(slowest) > LATE_S * 1000:
-        return Check("workers", DANGER, "late", values)
+        return HealthCheck("workers", DANGER, "late", values)
     if len(workers) < wanted:
-        return Check("workers", WARNING, "missing", values)
+        return HealthCheck("workers", WARNING, "missing", values)
     if _lag(slowest) > BUSY_MS:
-        return Check("workers", WARNING, "busy", values)
-    return Check("workers", GOOD, "live", values)
+        return HealthCheck("workers", WARNING, "busy", values)
+    return HealthCheck("workers", GOOD, "live", values)
 
 
 def _lag(worker: Worker) -> float:
     return worker.lag_ms
 
 
-def _backups(seen: Seen) -> Check:
+def _backups(seen: Seen) -> HealthCheck:
     backup = seen.facts.database.backup
     if backup is None:
-        return Check("backups", WARNING, "unknown") if seen.facts.database.visits else Check("backups", GOOD, "nothing")
+        return (
+            HealthCheck("backups", WARNING, "unknown")
+            if seen.facts.database.visits
+            else HealthCheck("backups", GOOD, "nothing")
+        )
     is_old = seen.facts.now_ms - backup.at_ms > OLD_BACKUP_MS
-    return Check("backups", WARNING if is_old else GOOD, "old" if is_old else "recent", {"at": backup.at_ms})
+    return HealthCheck("backups", WARNING if is_old else GOOD, "old" if is_old else "recent", {"at": backup.at_ms})
 
 
-def _recount(seen: Seen) -> Check:
+def _recount(seen: Seen) -> HealthCheck:
     running, last = seen.facts.recounts
     if running is not None:
-        return Check("recount", GOOD, "running")
+        return HealthCheck("recount", GOOD, "running")
     if last is None:
-        return Check("recount", GOOD, "never")
+        return HealthCheck("recount", GOOD, "never")
     values = {"at": last.at_ms}
     if last.action == BEGUN or "error" in last.details:
-        return Check("recount", WARNING, "interrupted", values)
+        return HealthCheck("recount", WARNING, "interrupted", values)
     if not last.details["agrees"]:
-        return Check("recount", DANGER, "differs", {**values, "count": last.details["problem_count"]})
-    return Check("recount", GOOD, "agrees", {**values, "count": last.details["rows"]})
+        return HealthCheck("recount", DANGER, "differs", {**values, "count": last.details["problem_count"]})
+    return HealthCheck("recount", GOOD, "agrees", {**values, "count": last.details["rows"]})
 
 
-def _mails(seen: Seen) -> Check:
+def _mails(seen: Seen) -> HealthCheck:
     mail = seen.mail
     if mail is None:
-        return Check("mails", GOOD, "off")
+        return HealthCheck("mails", GOOD, "off")
     if mail.failures:
-        return Check("mails", WARNING, "given_up", {"count": len(mail.failures)})
+        return HealthCheck("mails", WARNING, "given_up", {"count": len(mail.failures)})
     if mail.oldest_ms is not None and seen.facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:
-        return Check("mails", WARNING, "late", {"count": mail.waiting, "at": mail.oldest_ms})
+        return HealthCheck("mails", WARNING, "late", {"count": mail.waiting, "at": mail.oldest_ms})
     if mail.most is not None:
-        return Check("mails", WARNING, "used_up", {"count": mail.most})
-    return Check("mails", GOOD, "sent", {"count": mail.waiting})
+        return HealthCheck("mails", WARNING, "used_up", {"count": mail.most})
+    return HealthCheck("mails", GOOD, "sent", {"count": mail.waiting})
 
 
-def _version(seen: Seen) -> Check:
+def _version(seen: Seen) -> HealthCheck:
     values = {"version": VERSION, "schema": seen.facts.database.schema}
     is_newer = seen.facts.database.schema > NEWEST_REVISION
-    return Check("version", WARNING if is_newer else GOOD, "newer" if is_newer else "current", values)
+    return HealthCheck("version", WARNING if is_newer else GOOD, "newer" if is_newer else "current", values)
 
 
-def _retention(seen: Seen) -> Check:
+def _retention(seen: Seen) -> HealthCheck:
     ended_ms, days = seen.facts.database.retention_ms, seen.facts.installation.retention_days
     if ended_ms is None:
-        return Check("retention", GOOD, "never", {"days": days})
+        return HealthCheck("retention", GOOD, "never", {"days": days})
     is_late = seen.facts.now_ms - ended_ms > LATE_RETENTION_MS
-    return Check(
+    return HealthCheck(
         "retention", WARNING if is_late else GOOD, "late" if is_late else "ran", {"at": ended_ms, "days": days}
     )
 
 
-def _reports(seen: Seen) -> Check:
+def _reports(seen: Seen) -> HealthCheck:
     """Reports parse the visits that their sums lack, up to `unprojected_queries.MOST_KEPT`; more make them slow."""
     unread = seen.facts.database.unread
-    return Check(
+    return HealthCheck(
         "reports", WARNING if unread > MOST_KEPT else GOOD, "late" if unread > MOST_KEPT else "ready", {"count": unread}
     )
 
 
-def _places(seen: Seen) -> Check:
-    return Check("places", GOOD, "known") if seen.has_countries else Check("places", WARNING, "missing")
+def _places(seen: Seen) -> HealthCheck:
+    return HealthCheck("places", GOOD, "known") if seen.has_countries else HealthCheck("places", WARNING, "missing")
 
 
-RULES: tuple[Callable[[Seen], Check], ...] = (
+RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _database,
     _writer,
     _redis,

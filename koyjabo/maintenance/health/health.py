@@ -11,18 +11,18 @@ from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.health import checks
-from koyjabo.maintenance.health.checks import DANGER, Check, Seen
+from koyjabo.maintenance.health.checks import DANGER, HealthCheck, Seen
 from koyjabo.maintenance.health.readiness import Readiness
-from koyjabo.maintenance.health.system import Facts, System
+from koyjabo.maintenance.health.system import System, SystemFacts
 
 KEPT_MS = 10_000
 """For how long the level is shown without another look: it is on every page of the panel."""
 
 
-class Report(NamedTuple):
-    facts: Facts
+class HealthReport(NamedTuple):
+    facts: SystemFacts
     mail: Status | None
-    checks: list[Check]
+    checks: list[HealthCheck]
 
     @property
     def level(self) -> str:
@@ -42,13 +42,13 @@ class Health:
         self._has_countries = has_countries
         self._level, self._looked_ms = DANGER, -KEPT_MS
 
-    def report(self, account: Account, is_behind_local_proxy: bool) -> Report:
+    def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
         """For admins and viewers of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
         facts, mail = self._system.facts(account), self._outbox.status()
         seen = Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy)
-        found = Report(facts, mail, checks.checks(seen))
-        self._level, self._looked_ms = found.level, self._clock.elapsed_ms()
-        return found
+        report = HealthReport(facts, mail, checks.checks(seen))
+        self._level, self._looked_ms = report.level, self._clock.elapsed_ms()
+        return report
 
     def level(self, is_behind_local_proxy: bool) -> str:
         """One of `checks.LEVELS`, at most KEPT_MS old; red at once while visits are not saved."""

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 
 from koyjabo.audit import queries as audit
 from koyjabo.audit.queries import AuditRecord
+from koyjabo.maintenance.backup import BACKUP
 from koyjabo.models import SITE, Adjustment, Counter, ImportedVisits, NightlyWork
 from koyjabo.reports.projection import state_queries
 
 BEGINNING = "STARTING_TOTAL"
 MOST_ADJUSTMENTS = 20
-BACKUP, IMPORT = "ledger.backup", "visits.import"
+IMPORT = "visits.import"
 
 SIZE = {
     "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),

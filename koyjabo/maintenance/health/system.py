@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.audit.log import AuditRecord
-from koyjabo.cluster.workers import SOCKET_KINDS, Job, Progress, Worker, Workers
+from koyjabo.cluster.workers import Job, Progress, Worker, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account
 from koyjabo.database import free_space
@@ -24,8 +24,6 @@ from koyjabo.maintenance.health.queries import DatabaseFacts, Importing, TotalAd
 from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.recount_job import Recounts, RecountState
 from koyjabo.visit_log import import_queries
-
-__all__ = ["SOCKET_KINDS", "Data", "Disk", "Facts", "Installation", "System", "TotalAdjustment", "Worker"]
 
 MEMORY = Path("/proc/self/statm")
 
@@ -42,7 +40,15 @@ class Installation(NamedTuple):
     retention_days: int
 
 
-class Facts(NamedTuple):
+class WorkerGauges(NamedTuple):
+    """What a worker measures of itself."""
+
+    sockets: Callable[[], dict[str, int]]  # their number by SOCKET_KINDS
+    lag_s: Callable[[], float]  # the last measured lag of the event loop
+    unsaved_ms: Callable[[], int | None]  # since when it knows of visits that are not saved
+
+
+class SystemFacts(NamedTuple):
     installation: Installation
     database: DatabaseFacts
     database_ms: float  # the response time of a ping
@@ -70,8 +76,7 @@ class Data(NamedTuple):
 
 
 class System:
-    """`sockets` returns the number of this worker's sockets by SOCKET_KINDS, `lag_s` the last measured lag of its event
-    loop, and `unsaved_ms` since when it knows of visits that are not saved. Call `report` every second.
+    """Call `report` every second.
 
     Methods that take an account are for admins and viewers of the site; they raise Forbidden for other accounts, and
     LedgerUnavailable.
@@ -85,9 +90,7 @@ class System:
         recounts: Recounts,
         jobs: Jobs,
         installation: Installation,
-        sockets: Callable[[], dict[str, int]],
-        lag_s: Callable[[], float],
-        unsaved_ms: Callable[[], int | None],
+        gauges: WorkerGauges,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -95,19 +98,17 @@ class System:
         self._recounts = recounts
         self._jobs = jobs
         self._installation = installation
-        self._sockets = sockets
-        self._lag_s = lag_s
-        self._unsaved_ms = unsaved_ms
+        self._gauges = gauges
         self._id = uuid.uuid4().hex
         self._started_ms = clock.now_ms()
 
-    def facts(self, account: Account) -> Facts:
+    def facts(self, account: Account) -> SystemFacts:
         account.require_site_viewer()
         began, began_ms = time.perf_counter(), self._clock.now_ms()
         database_clock_ms = self._database.read(queries.clock_ms)
         took_ms = (time.perf_counter() - began) * 1000
         self.report()
-        return Facts(
+        return SystemFacts(
             installation=self._installation,
             database=self._database.read(queries.facts, nightly.WORK),
             database_ms=took_ms,
@@ -139,7 +140,7 @@ class System:
 
     def unsaved_ms(self) -> int | None:
         """Since when visits have not been saved, by any live worker; None if the newest was. UTC. Does not wait."""
-        known = [self._unsaved_ms(), *(each.unsaved_ms for each in self._workers.live() if each.id != self._id)]
+        known = [self._gauges.unsaved_ms(), *(each.unsaved_ms for each in self._workers.live() if each.id != self._id)]
         return min((each for each in known if each is not None), default=None)
 
     def report(self) -> None:
@@ -154,10 +155,10 @@ class System:
             started_ms=self._started_ms,
             seen_ms=self._clock.now_ms(),
             memory_kb=_memory_kb(),
-            sockets=self._sockets(),
+            sockets=self._gauges.sockets(),
             recount=self._recounts.progress(),
-            lag_ms=round(self._lag_s() * 1000, 1),
-            unsaved_ms=self._unsaved_ms(),
+            lag_ms=round(self._gauges.lag_s() * 1000, 1),
+            unsaved_ms=self._gauges.unsaved_ms(),
             jobs=self._jobs.running(),
         )
 

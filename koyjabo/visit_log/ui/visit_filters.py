@@ -12,7 +12,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import shifted
 from koyjabo.visit_log.condition_queries import DIRECT
 from koyjabo.visit_log.ui.visit_texts import path
-from koyjabo.visit_log.visit_log import MOST_COUNTED, Count, Filter
+from koyjabo.visit_log.visit_log import MOST_COUNTED, Count, VisitFilter
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count, day, place
@@ -38,7 +38,7 @@ class FilterChip(NamedTuple):
 
 
 def filter_form(values: dict[str, Any]) -> Form[Body]:
-    return Form(Body, {name: values.get(name, "").strip() for name in Filter._fields})
+    return Form(Body, {name: values.get(name, "").strip() for name in VisitFilter._fields})
 
 
 def choices(form: Form[Body]) -> list[tuple[str, str]]:

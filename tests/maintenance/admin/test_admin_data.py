@@ -14,7 +14,7 @@ from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter
+from koyjabo.visit_log.visit_log import VisitFilter
 
 
 @pytest.fixture
@@ -107,14 +107,14 @@ def test_export_is_shown_while_it_runs(site, admin):
         site.register(f"v{number}")
     jobs = site.services[MaintenanceServices].jobs
     account = site_admin(site)
-    pieces = site.services[VisitLogServices].log.export(account, Filter(), "csv", jobs.reported("export"))
+    pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
     next(pieces)
     next(pieces)
     assert "Export 3 of 3 rows" in words(admin.get("/admin/data"))
     assert list(pieces) == []
     assert "of 3 rows" not in words(admin.get("/admin/data"))
 
-    pieces = site.services[VisitLogServices].log.export(account, Filter(), "csv", jobs.reported("export"))
+    pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
     next(pieces)
     next(pieces)
     assert len(jobs.running()) == 1

@@ -8,8 +8,8 @@ import io
 import zipfile
 from typing import Any
 
-from koyjabo.importers.importing import Source, import_export
-from koyjabo.importers.report import Report
+from koyjabo.importers.importing import ImportSource, import_export
+from koyjabo.importers.report import ImportReport
 from support.application.site import Site
 from support.sites.full_site import in_context, quiet
 
@@ -54,9 +54,11 @@ def packed(contents: str) -> bytes:
     return gzip.compress(contents.encode())
 
 
-def bring_export(site: Site, program: str, contents: str | bytes, name: str = "", even_folded: bool = False) -> Report:
+def bring_export(
+    site: Site, program: str, contents: str | bytes, name: str = "", even_folded: bool = False
+) -> ImportReport:
     """`koyjabo import --program … --site name`"""
     data = contents.encode() if isinstance(contents, str) else contents
     with in_context(site):
-        source = Source(io.BytesIO(data), "export", len(data), program, name)
+        source = ImportSource(io.BytesIO(data), "export", len(data), program, name)
         return import_export(source, site.services.clock, quiet, even_folded)

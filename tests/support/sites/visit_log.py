@@ -7,7 +7,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.visit_log import Filter, LoggedVisit
+from koyjabo.visit_log.visit_log import LoggedVisit, VisitFilter
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import account_of, found
@@ -41,7 +41,7 @@ class Log:
         visits, name, cursor = [], "before" if newest_first else "after", None
         while True:
             cursors = {name: cursor, "newest_first": newest_first}
-            page = self.log.page(self.admin, Filter(**which), count=count, **cursors)
+            page = self.log.page(self.admin, VisitFilter(**which), count=count, **cursors)
             visits += page.visits
             assert len(page.visits) <= count
             last, cursor = cursor, getattr(page, name)
@@ -50,4 +50,4 @@ class Log:
             assert last is None or (cursor < last if newest_first else cursor > last)
 
     def export(self, kind: str, **which: str) -> str:
-        return "".join(self.log.export(self.admin, Filter(**which), kind))
+        return "".join(self.log.export(self.admin, VisitFilter(**which), kind))
