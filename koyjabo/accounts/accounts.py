@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from koyjabo.accounts import letters, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.grants import Grant, Proof, account_of, browser_mark_of, grant_of
-from koyjabo.accounts.hash_queue import FIRST, Client
+from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.passwords import Passwords, is_outdated
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
@@ -57,7 +57,7 @@ class Accounts:
         password: str,
         name: str | None = None,
         user_agent: str = "",
-        client: Client = FIRST,
+        client: PasswordClient = FIRST,
         visitor_id: str | None = None,
         language: str | None = None,
     ) -> Grant | SecondFactorDue:
@@ -78,7 +78,7 @@ class Accounts:
         email: str,
         password: str,
         user_agent: str = "",
-        client: Client = FIRST,
+        client: PasswordClient = FIRST,
         cookie: str = "",
         visitor_id: str | None = None,
     ) -> Grant | SecondFactorDue:
@@ -150,7 +150,7 @@ class Accounts:
         found = self._database.read(queries.of_session, session_id, now_ms, refresh_id, policy)
         return Login(account_of(found), session_id) if found else None
 
-    def require_room(self, client: Client) -> None:
+    def require_room(self, client: PasswordClient) -> None:
         """Raises TooBusy if a password of this client could not wait, before other work is done for it."""
         self._passwords.require_room(client)
 
@@ -163,7 +163,7 @@ class Accounts:
         """User names by id, without unknown ids. For about 1,000 ids at a time."""
         return self._database.read(queries.names, list(user_ids)) if user_ids else {}
 
-    def change_password(self, login: Login, current: str, new: str, client: Client = FIRST) -> str:
+    def change_password(self, login: Login, current: str, new: str, client: PasswordClient = FIRST) -> str:
         """Also ends all other sessions, and makes all browsers unfamiliar. Returns the new mark of familiar browsers.
         Raises WrongCredentials.
         """
@@ -174,7 +174,7 @@ class Accounts:
             raise WrongCredentials(N_("The password was just changed in another session."))
         return browser_mark_of(person._replace(**hashed._asdict()))
 
-    def verify_password(self, login: Login, password: str, client: Client = FIRST) -> UserRecord:
+    def verify_password(self, login: Login, password: str, client: PasswordClient = FIRST) -> UserRecord:
         """Before a change that a stolen session must not make. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
         if not self._passwords.matches(password, person.password if person else None, client) or person is None:
@@ -213,12 +213,12 @@ class Accounts:
         self._passwords.close()
 
     def _new_person(
-        self, email: str, password: str, name: str | None, is_admin: bool = False, client: Client = FIRST
+        self, email: str, password: str, name: str | None, is_admin: bool = False, client: PasswordClient = FIRST
     ) -> UserRecord:
         email, hashed = credential_rules.email(email), self._passwords.hash(credential_rules.password(password), client)
         return UserRecord(str(uuid.uuid4()), email, credential_rules.name(name, of=email), is_admin, hashed, False)
 
-    def _verified(self, email: str, password: str, client: Client) -> UserRecord:
+    def _verified(self, email: str, password: str, client: PasswordClient) -> UserRecord:
         """Raises WrongCredentials."""
         person = self._find(email)
         matches = self._passwords.matches(password, person.password if person else None, client)
@@ -238,7 +238,7 @@ class Accounts:
         origin = user_agent[: user_agents.LONGEST], client_address.current_place.get()
         return NewSession(session_id, str(uuid.uuid4()), now_ms, now_ms + REFRESH_S * 1000, *origin)
 
-    def _renewed(self, person: UserRecord, password: str, client: Client) -> UserRecord:
+    def _renewed(self, person: UserRecord, password: str, client: PasswordClient) -> UserRecord:
         """Replace a hash of outdated costs."""
         if not is_outdated(person.password):
             return person

@@ -12,7 +12,7 @@ from koyjabo.accounts import email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailChanged, EmailState, Reset
 from koyjabo.accounts.grants import browser_mark_of
-from koyjabo.accounts.hash_queue import FIRST, Client
+from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
@@ -76,7 +76,7 @@ class EmailLinks:
             raise UnknownLink
         return email_link_queries.is_takeover(person)
 
-    def reset_password(self, token: str, password: str, client: Client = FIRST) -> NewPassword:
+    def reset_password(self, token: str, password: str, client: PasswordClient = FIRST) -> NewPassword:
         """Replace the password, end all sessions, and make all browsers unfamiliar. A second factor stays if the email
         was confirmed before; otherwise the account is taken over, and the second factors, share links and invitations
         that were made in it end (specification: Unconfirmed emails). Raises UnknownLink, TooBusy.

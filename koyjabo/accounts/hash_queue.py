@@ -29,7 +29,7 @@ too.
 """
 
 
-class Client(NamedTuple):
+class PasswordClient(NamedTuple):
     """Who sends a password: an address as `client_address.limit_key` writes it ("" has no limit), and whether it is a
     familiar browser or a logged-in user.
     """
@@ -38,7 +38,7 @@ class Client(NamedTuple):
     is_familiar: bool = False
 
 
-FIRST = Client(is_familiar=True)
+FIRST = PasswordClient(is_familiar=True)
 """The operator."""
 
 
@@ -97,13 +97,13 @@ class HashQueue:
         """How many jobs wait."""
         return len(self._familiar) + len(self._others)
 
-    def require_room(self, client: Client) -> None:
+    def require_room(self, client: PasswordClient) -> None:
         """Raises TooBusy if a job of this client would have to wait, and could not."""
         if self._running >= AT_ONCE and not self._line(client).has_room(client.address):
             raise TooBusy
 
     @contextmanager
-    def turn(self, client: Client) -> Iterator[None]:
+    def turn(self, client: PasswordClient) -> Iterator[None]:
         """Wait for the turn of a job, which lasts as long as the context. Raises TooBusy, after PATIENCE_S at most."""
         waiting = self._enter(client)
         try:
@@ -115,10 +115,10 @@ class HashQueue:
         finally:
             self._leave(waiting)
 
-    def _line(self, client: Client) -> TurnQueue:
+    def _line(self, client: PasswordClient) -> TurnQueue:
         return self._familiar if client.is_familiar else self._others
 
-    def _enter(self, client: Client) -> Turn | None:
+    def _enter(self, client: PasswordClient) -> Turn | None:
         """Returns None if the turn has begun."""
         with self._lock:
             self.require_room(client)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from koyjabo.accounts.hash_queue import FIRST, Client, HashQueue
+from koyjabo.accounts.hash_queue import FIRST, HashQueue, PasswordClient
 from koyjabo.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.database.batch_worker import BatchWorker, Job
@@ -36,20 +36,20 @@ class Passwords:
         self._queue = HashQueue(runtime)
         self._group: BatchWorker[Callable[[], Any], Any] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
-    def hash(self, password: str, client: Client = FIRST) -> str:
+    def hash(self, password: str, client: PasswordClient = FIRST) -> str:
         return self._do(partial(hash_now, password), client)
 
-    def matches(self, password: str, hashed: str | None, client: Client = FIRST) -> bool:
+    def matches(self, password: str, hashed: str | None, client: PasswordClient = FIRST) -> bool:
         """Whether `hashed` is a hash of `password`. Takes the same time for None, which matches no password."""
         return self._do(partial(_matches, password, hashed or _placeholder_hash()), client)
 
-    def require_room(self, client: Client) -> None:
+    def require_room(self, client: PasswordClient) -> None:
         self._queue.require_room(client)
 
     def close(self) -> None:
         self._group.close()
 
-    def _do(self, job: Callable[[], Result], client: Client) -> Result:
+    def _do(self, job: Callable[[], Result], client: PasswordClient) -> Result:
         with out_of_turn(), self._queue.turn(client):
             try:
                 result: Result = self._group.do(job)

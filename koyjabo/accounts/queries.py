@@ -12,13 +12,12 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.access_version_queries import record_revocation
 from koyjabo.core.errors import EmailTaken, WrongCredentials
 from koyjabo.core.i18n import N_
 from koyjabo.database.row_count import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail.link_tokens import RESET
-from koyjabo.models import EmailLink, LoginSession, Passkey, PendingStep, RecoveryCode, TotpSecret, User
+from koyjabo.models import AccessVersion, EmailLink, LoginSession, Passkey, PendingStep, RecoveryCode, TotpSecret, User
 from koyjabo.settings.schema import Policy
 
 OVERTAKEN = N_("Your account was changed meanwhile. Nothing was saved; please try again.")
@@ -229,6 +228,18 @@ def revoke(session: Session, now_ms: int, *which: ColumnElement[bool]) -> bool:
     if ended:
         record_revocation(session)
     return ended
+
+
+def record_revocation(session: Session) -> None:
+    """Call it in every transaction that revokes access: that ends a session or a membership, lowers a role, or
+    disables an account.
+    """
+    session.execute(update(AccessVersion).values(version=AccessVersion.version + 1))
+
+
+def access_version(session: Session) -> int:
+    """A counter of revocations. All servers poll it to learn when to check permissions again."""
+    return session.execute(select(AccessVersion.version)).scalar_one()
 
 
 def change_password(

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.access_version_queries import record_revocation
-from koyjabo.accounts.queries import UserRecord, known, remove_second_factors, revoke
+from koyjabo.accounts.queries import UserRecord, known, record_revocation, remove_second_factors, revoke
 from koyjabo.core.errors import LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
-from koyjabo.accounts import access_version_queries
+from koyjabo.accounts import queries as account_queries
 from koyjabo.communities.permission_queries import Facts, facts
 from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.core.clock import Clock
@@ -74,7 +74,7 @@ class Permissions:
 
     def access_version(self) -> int:
         """A counter that increases whenever any permission is revoked, on any server. Raises LedgerUnavailable."""
-        return self._database.read(access_version_queries.version)
+        return self._database.read(account_queries.access_version)
 
     def check(self, needed: RequiredAccess, refresh_id: str | None = None) -> RequiredAccess:
         """Returns the access that is granted: `needed`, or that of a watcher if a member's is needed and only a

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, s
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
-from koyjabo.accounts.access_version_queries import record_revocation
+from koyjabo.accounts.queries import record_revocation
 from koyjabo.audit.queries import AuditEntry
 from koyjabo.database.paging import Page, length
 from koyjabo.database.text_search import has, sought

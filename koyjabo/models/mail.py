@@ -21,7 +21,7 @@ class OutboxMail(Model):
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.mail.letters.KINDS`
+    kind: Mapped[str] = mapped_column(String(32))  # one of `koyjabo.mail.contents.KINDS`
     email: Mapped[str] = mapped_column(String(254))
     recipient: Mapped[str] = mapped_column(String(64))  # a keyed hash of the email, to limit mails to one address
     language: Mapped[str | None] = mapped_column(String(8))

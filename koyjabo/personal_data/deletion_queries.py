@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text, update
 from sqlalchemy.orm import Session, aliased
 
-from koyjabo.accounts.access_version_queries import record_revocation
+from koyjabo.accounts.queries import record_revocation
 from koyjabo.accounts.user_admin_queries import require_another_admin
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.errors import InvalidToken, LastAdmin

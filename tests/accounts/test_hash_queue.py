@@ -13,7 +13,7 @@ from support.people.accounts import log_in, sign_up, try_login
 from support.programs.processes import wait_until
 
 from koyjabo.accounts import hash_queue, passwords
-from koyjabo.accounts.hash_queue import MOST_OF_AN_ADDRESS, Client, HashQueue
+from koyjabo.accounts.hash_queue import MOST_OF_AN_ADDRESS, HashQueue, PasswordClient
 from koyjabo.core.errors import TooBusy
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.network.client_address import neighbourhood
@@ -27,12 +27,12 @@ class Jobs:
         self.done: list[str] = []
         self.refused: list[str] = []
         self._busy, self._threads = Event(), []
-        self._run("", Client(), self._busy.wait)
+        self._run("", PasswordClient(), self._busy.wait)
         wait_until(lambda: self.queue._running, "it has its turn")
 
     def add(self, name: str, address: str = "", is_familiar: bool = False) -> None:
         waiting = len(self.queue) + len(self.refused)
-        self._run(name, Client(address or name, is_familiar), lambda: self.done.append(name))
+        self._run(name, PasswordClient(address or name, is_familiar), lambda: self.done.append(name))
         wait_until(lambda: len(self.queue) + len(self.refused) > waiting, "it waits or is refused")
 
     def finish(self) -> list[str]:
@@ -42,7 +42,7 @@ class Jobs:
         assert len(self.queue) == 0
         return self.done
 
-    def _run(self, name: str, client: Client, work: Callable[[], object]) -> None:
+    def _run(self, name: str, client: PasswordClient, work: Callable[[], object]) -> None:
         def main() -> None:
             try:
                 with self.queue.turn(client):
@@ -70,10 +70,10 @@ def test_address_has_a_few_waiting_jobs(jobs):
     jobs.add("familiar", "192.0.2.1", is_familiar=True)
     assert jobs.refused == [f"a{MOST_OF_AN_ADDRESS}"]
     with pytest.raises(TooBusy):
-        jobs.queue.require_room(Client("192.0.2.1"))
-    jobs.queue.require_room(Client("192.0.2.1", is_familiar=True))
+        jobs.queue.require_room(PasswordClient("192.0.2.1"))
+    jobs.queue.require_room(PasswordClient("192.0.2.1", is_familiar=True))
     assert "familiar" in jobs.finish()
-    jobs.queue.require_room(Client("192.0.2.1"))
+    jobs.queue.require_room(PasswordClient("192.0.2.1"))
 
 
 def test_customer_with_a_56_has_as_many_as_four_addresses(jobs):
@@ -84,7 +84,7 @@ def test_customer_with_a_56_has_as_many_as_four_addresses(jobs):
 
 def test_this_machine_has_no_limit_of_an_address(jobs):
     for number in range(10 * MOST_OF_AN_ADDRESS):
-        jobs._run(f"a{number}", Client(), lambda: None)
+        jobs._run(f"a{number}", PasswordClient(), lambda: None)
     wait_until(lambda: len(jobs.queue) == 10 * MOST_OF_AN_ADDRESS, "they wait")
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from flask import Response, after_this_request, current_app, request
 
-from koyjabo.accounts.hash_queue import Client
+from koyjabo.accounts.hash_queue import PasswordClient
 from koyjabo.accounts.login_throttle import account_key
 from koyjabo.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address
@@ -64,9 +64,9 @@ def count_familiar(email_key: str) -> bool:
     return True
 
 
-def client(is_familiar: bool = False) -> Client:
+def client(is_familiar: bool = False) -> PasswordClient:
     """The client of the current request, to wait for a hash."""
-    return Client(client_address.limit_key(request.environ), is_familiar)
+    return PasswordClient(client_address.limit_key(request.environ), is_familiar)
 
 
 def guess_key() -> str:

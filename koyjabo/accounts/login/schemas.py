@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.accounts.pending_steps import SecondFactorDue
-from koyjabo.accounts.second_factor.passkey_queries import PasskeyLine
+from koyjabo.accounts.second_factor.queries import PasskeyLine
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_

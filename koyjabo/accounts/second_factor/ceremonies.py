@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from koyjabo.accounts.second_factor.queries import Key
 from koyjabo.core.errors import WrongPasskey
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ class RelyingParty(NamedTuple):
 class NewPasskey(NamedTuple):
     credential_id: str
     public_key: str
-    sign_count: int
-
-
-class Used(NamedTuple):
     sign_count: int
 
 
@@ -101,37 +98,29 @@ def login_options(site: RelyingParty, known: Collection[str], challenge: str, is
     return options_to_json_dict(options)
 
 
-def verify_login(
-    site: RelyingParty,
-    credential: dict[str, Any],
-    challenge: str,
-    user_id: str,
-    public_key: str,
-    sign_count: int,
-    is_alone: bool,
-) -> Used:
-    """Raises WrongPasskey, also for a counter that has not grown: the passkey was copied. The credential may say whose
-    it is, and alone it must (WebAuthn, 7.2, step 6).
+def verify_login(site: RelyingParty, credential: dict[str, Any], challenge: str, key: Key, is_alone: bool) -> int:
+    """Returns the new counter of the passkey. Raises WrongPasskey, also for a counter that has not grown: the passkey
+    was copied. The credential may say whose it is, and alone it must (WebAuthn, 7.2, step 6).
     """
     import webauthn
     from webauthn.helpers import base64url_to_bytes, parse_authentication_credential_json
 
     try:
         owner = parse_authentication_credential_json(credential).response.user_handle
-        if owner != user_id.encode() and (owner is not None or is_alone):
+        if owner != key.user_id.encode() and (owner is not None or is_alone):
             raise WrongPasskey
         used = webauthn.verify_authentication_response(
             credential=credential,
             expected_challenge=base64url_to_bytes(challenge),
             expected_rp_id=site.host,
             expected_origin=site.origin,
-            credential_public_key=base64url_to_bytes(public_key),
-            credential_current_sign_count=sign_count,
+            credential_public_key=base64url_to_bytes(key.public_key),
+            credential_current_sign_count=key.sign_count,
             require_user_verification=is_alone,
         )
     except Exception as error:  # as above
         raise WrongPasskey from error
-    return Used(used.new_sign_count)
+    return used.new_sign_count
 
 
 def _descriptors(known: Collection[str]) -> list[PublicKeyCredentialDescriptor]:

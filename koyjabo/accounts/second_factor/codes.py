@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from koyjabo.accounts.grants import Proof
 from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.accounts.pending_steps import PENDING_S
-from koyjabo.accounts.second_factor import queries, recovery_codes, totp
+from koyjabo.accounts.second_factor import one_time_codes, queries
 from koyjabo.audit.log import AuditEntry
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
@@ -46,9 +46,9 @@ class Codes:
 
     def prove(self, user_id: str, typed: str) -> Proof:
         """Raises WrongCode, TooManyRequests. Whether a recovery code is right is known when it is settled."""
-        code = recovery_codes.normal(typed)
-        if recovery_codes.is_recovery_code(code):
-            digest = recovery_codes.digest(self._secret, user_id, code)
+        code = one_time_codes.normal(typed)
+        if one_time_codes.is_recovery_code(code):
+            digest = one_time_codes.digest(self._secret, user_id, code)
             return Proof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digest=digest))
         found = self._count_guess(user_id)
         if found.confirmed_ms is None:
@@ -57,7 +57,7 @@ class Codes:
 
     def begin(self, user_id: str) -> str:
         """A new secret, which counts when it is confirmed within PENDING_S. Raises SecondFactorOn."""
-        secret = totp.new_secret()
+        secret = one_time_codes.new_secret()
         sealed = self._sealer.seal(secret, user_id)
         if not self._database.write(queries.begin_totp, user_id, sealed, self._clock.now_ms()):
             raise SecondFactorOn
@@ -76,7 +76,7 @@ class Codes:
         """
         found = self._unconfirmed(self._database.read(queries.secret, user_id))
         self._count_guess(user_id)
-        step = self._step(found.sealed, user_id, recovery_codes.normal(typed))
+        step = self._step(found.sealed, user_id, one_time_codes.normal(typed))
         confirm = partial(
             queries.confirm_totp,
             user_id=user_id,
@@ -91,8 +91,8 @@ class Codes:
 
     def new_recovery_codes(self, user_id: str) -> tuple[list[str], list[str]]:
         """Ten codes, and their stored form."""
-        codes = recovery_codes.new_codes()
-        digests = [recovery_codes.digest(self._secret, user_id, recovery_codes.normal(code)) for code in codes]
+        codes = one_time_codes.new_recovery_codes()
+        digests = [one_time_codes.digest(self._secret, user_id, one_time_codes.normal(code)) for code in codes]
         return codes, digests
 
     def _unconfirmed(self, found: queries.Secret | None) -> queries.Secret:
@@ -112,7 +112,7 @@ class Codes:
         return found
 
     def _step(self, sealed: str, user_id: str, code: str) -> int:
-        step = totp.step_of(self._open(sealed, user_id), code, self._clock.now_ms())
+        step = one_time_codes.step_of(self._open(sealed, user_id), code, self._clock.now_ms())
         if step is None:
             raise WrongCode
         return step

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.pending_steps import PendingSteps
-from koyjabo.accounts.second_factor import queries, totp
+from koyjabo.accounts.second_factor import one_time_codes, queries
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.queries import SecondFactorState
 from koyjabo.audit import log
@@ -123,5 +123,5 @@ class SecondFactors:
 
 
 def _setup(secret: str, email: str) -> TotpSetup:
-    uri = totp.uri(secret, email)
-    return TotpSetup(secret, uri, totp.svg(uri))
+    uri = one_time_codes.uri(secret, email)
+    return TotpSetup(secret, uri, one_time_codes.svg(uri))

@@ -6,13 +6,13 @@ import uuid
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import queries
+from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.pending_steps import PendingSteps
-from koyjabo.accounts.second_factor import ceremonies, passkey_queries
+from koyjabo.accounts.second_factor import ceremonies, queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
-from koyjabo.accounts.second_factor.passkey_queries import Key, PasskeyLine
+from koyjabo.accounts.second_factor.queries import Key, PasskeyLine
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
@@ -51,16 +51,16 @@ class Passkeys:
 
     def all(self, account: Account) -> tuple[PasskeyLine, ...]:
         """The oldest first."""
-        return self._database.read(passkey_queries.lines, account.id)
+        return self._database.read(queries.passkeys, account.id)
 
     def options(self, login: Login, site: RelyingParty) -> dict[str, Any]:
         """WebAuthn's options to make a passkey with. Raises EmailUnconfirmed."""
         account, challenge = login.account, ceremonies.new_challenge()
-        person = self._database.read(queries.by_id, account.id)
+        person = self._database.read(account_queries.by_id, account.id)
         if self._needs_email and not (person and person.is_verified):
             raise EmailUnconfirmed
         self._pending.begin_passkey(challenge, person, login.session_id)
-        known = self._database.read(passkey_queries.credential_ids, account.id)
+        known = self._database.read(queries.credential_ids, account.id)
         return ceremonies.registration_options(site, account.id, account.email, account.name, known, challenge)
 
     def register(self, login: Login, site: RelyingParty, credential: dict[str, Any], name: str) -> Made:
@@ -75,7 +75,7 @@ class Passkeys:
         line = PasskeyLine(str(uuid.uuid4()), name, by.at_ms, None)
         key = Key(person.id, made.credential_id, made.public_key, made.sign_count)
         is_first = self._database.write(
-            passkey_queries.add,
+            queries.add_passkey,
             *(pending, line, key, digests, MOST_PASSKEYS, login.session_id, self._needs_email),
             audit=by.entry("second_factor.add", subject(person), method="passkey", name=name),
         )
@@ -88,7 +88,7 @@ class Passkeys:
         account, by = login.account, log.actor(login.account, self._clock)
         ends_sessions = self._pending.is_required(account)
         removed = self._database.write(
-            passkey_queries.remove,
+            queries.remove_passkey,
             *(account.id, passkey_id, by.at_ms, ends_sessions),
             audit=lambda line: _entry(by, account, line) if line else None,
         )

@@ -1,4 +1,6 @@
-"""Queries for authenticator apps, recovery codes and all factors of a user, as operations of the database executor."""
+"""Queries for authenticator apps, recovery codes, passkeys and all factors of a user, as operations of the database
+executor.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +8,16 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy import case, delete, func, insert, not_, or_, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts import pending_step_queries
+from koyjabo.accounts.pending_step_queries import Pending
 from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
 from koyjabo.audit.log import AuditEntry
+from koyjabo.core.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.database.row_count import changed_rows
+from koyjabo.database.text_search import usable
 from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.settings.schema import Policy
 
@@ -34,6 +41,24 @@ class SecondFactorState(NamedTuple):
     recovery_codes: int  # unused ones
 
 
+class PasskeyLine(NamedTuple):
+    id: str
+    name: str
+    created_ms: int
+    used_ms: int | None
+
+
+class Key(NamedTuple):
+    """What verifies a credential. Binary values are base64url."""
+
+    user_id: str
+    credential_id: str
+    public_key: str
+    sign_count: int
+
+
+PASSKEY = [getattr(Passkey, name) for name in PasskeyLine._fields]
+KEY = [getattr(Passkey, name) for name in Key._fields]
 SECRET = (TotpSecret.sealed, TotpSecret.began_ms, TotpSecret.confirmed_ms)
 
 
@@ -159,6 +184,79 @@ def end_sessions_without(session: Session, now_ms: int, policy: Policy) -> None:
     """End the sessions of users that lack the second factor that `policy` wants of them."""
     users = select(User.id).where(*map(not_, permitted(policy)))
     revoke(session, now_ms, LoginSession.user_id.in_(users), LoginSession.expires_ms > now_ms)
+
+
+def passkeys(session: Session, user_id: str) -> tuple[PasskeyLine, ...]:
+    """The oldest first. There are at most as many as `add_passkey` allows."""
+    rows = session.execute(select(*PASSKEY).where(Passkey.user_id == user_id).order_by(Passkey.created_ms, Passkey.id))
+    return tuple(PasskeyLine._make(row) for row in rows)
+
+
+def credential_ids(session: Session, user_id: str) -> list[str]:
+    return list(session.scalars(select(Passkey.credential_id).where(Passkey.user_id == user_id)))
+
+
+def passkey_key(session: Session, credential_id: str) -> Key | None:
+    row = session.execute(select(*KEY).where(Passkey.credential_id == usable(credential_id))).one_or_none()
+    return Key._make(row) if row else None
+
+
+def add_passkey(
+    session: Session,
+    pending: Pending,
+    line: PasskeyLine,
+    key: Key,
+    digests: Collection[str],
+    most: int,
+    kept_session_id: str,
+    needs_email: bool,
+) -> bool:
+    """Store a passkey. If it is the first second factor, store the recovery codes and end all other sessions. Returns
+    whether it is. Raises EmailUnconfirmed, with `needs_email`; TooManyPasskeys; WrongPasskey if the step was used
+    already or the passkey is known.
+    """
+    user = session.execute(select(User).where(User.id == key.user_id).with_for_update()).scalar_one()
+    if needs_email and user.verified_ms is None:
+        raise EmailUnconfirmed
+    count = select(func.count()).select_from(Passkey).where(Passkey.user_id == key.user_id)
+    if session.execute(count).scalar_one() >= most:
+        raise TooManyPasskeys
+    if not pending_step_queries.end(session, pending):
+        raise WrongPasskey
+    _store(session, line, key)
+    is_first = user.second_factor_ms is None
+    if is_first:
+        replace_recovery_codes(session, user.id, digests)
+        begin_second_factor(session, user.id, line.created_ms, kept_session_id)
+    return is_first
+
+
+def _store(session: Session, line: PasskeyLine, key: Key) -> None:
+    session.add(Passkey(**line._asdict(), **key._asdict()))
+    try:
+        session.flush()
+    except IntegrityError:
+        raise WrongPasskey from None
+
+
+def use_passkey(session: Session, key: Key, sign_count: int, now_ms: int) -> bool:
+    """Record a login with a passkey. Returns False if it was removed."""
+    mine = (Passkey.credential_id == key.credential_id, Passkey.user_id == key.user_id)
+    return changed_rows(session, update(Passkey).where(*mine).values(sign_count=sign_count, used_ms=now_ms)) == 1
+
+
+def remove_passkey(
+    session: Session, user_id: str, passkey_id: str, now_ms: int, ends_sessions: bool
+) -> PasskeyLine | None:
+    """Returns the removed passkey; None if the user has no such passkey. See `end_if_none_left` for the last one."""
+    _lock(session, user_id)
+    mine = (Passkey.user_id == user_id, Passkey.id == usable(passkey_id))
+    row = session.execute(select(*PASSKEY).where(*mine)).one_or_none()
+    if row is None:
+        return None
+    session.execute(delete(Passkey).where(*mine).execution_options(synchronize_session=False))
+    end_if_none_left(session, user_id, now_ms, ends_sessions)
+    return PasskeyLine._make(row)
 
 
 def _lock(session: Session, user_id: str) -> None:

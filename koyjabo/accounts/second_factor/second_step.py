@@ -6,14 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from koyjabo.accounts import pending_step_queries, queries
+from koyjabo.accounts import pending_step_queries
+from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.grants import Grant, Proof
 from koyjabo.accounts.pending_step_queries import PASSKEY, Pending
 from koyjabo.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.accounts.queries import UserRecord
-from koyjabo.accounts.second_factor import ceremonies, passkey_queries
+from koyjabo.accounts.second_factor import ceremonies, queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.audit import log
@@ -89,7 +90,7 @@ class SecondStep:
             token = self._pending.begin_passkey(challenge)
             return token, ceremonies.login_options(site, [], challenge, is_alone=True)
         pending = self._pending.set_challenge(token, challenge, VERIFY, PASSKEY_LOGIN)
-        known = self._database.read(passkey_queries.credential_ids, pending.user_id or "")
+        known = self._database.read(queries.credential_ids, pending.user_id or "")
         return token, ceremonies.login_options(site, known, challenge, is_alone=pending.user_id is None)
 
     def by_passkey(
@@ -137,19 +138,17 @@ class SecondStep:
         return person
 
     def _prove(self, pending: Pending, credential: dict[str, Any], site: RelyingParty) -> tuple[UserRecord, Proof]:
-        key = self._database.read(passkey_queries.key, str(credential.get("id")))
+        key = self._database.read(queries.passkey_key, str(credential.get("id")))
         if key is None or pending.challenge is None or pending.user_id not in (None, key.user_id):
             raise WrongPasskey
         is_alone = pending.user_id is None
-        used = ceremonies.verify_login(
-            *(site, credential, pending.challenge, key.user_id, key.public_key, key.sign_count), is_alone=is_alone
-        )
+        sign_count = ceremonies.verify_login(site, credential, pending.challenge, key, is_alone)
         person = self._known(key.user_id) if is_alone else self._pending.person_of(pending)
-        use = partial(passkey_queries.use, key=key, sign_count=used.sign_count, now_ms=self._clock.now_ms())
+        use = partial(queries.use_passkey, key=key, sign_count=sign_count, now_ms=self._clock.now_ms())
         return person, Proof(PASSKEY, use)
 
     def _known(self, user_id: str) -> UserRecord:
-        person = self._database.read(queries.by_id, user_id)
+        person = self._database.read(account_queries.by_id, user_id)
         if person is None or person.is_disabled:
             raise WrongPasskey
         return person

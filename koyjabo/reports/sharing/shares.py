@@ -14,7 +14,7 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.hash_queue import FIRST, Client
+from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
@@ -70,7 +70,7 @@ class Shares:
         self._passwords = passwords
         self._secret = secret.encode()
 
-    def create(self, account: Account, new: NewLink, client: Client = FIRST) -> tuple[ShareLink, str]:
+    def create(self, account: Account, new: NewLink, client: PasswordClient = FIRST) -> tuple[ShareLink, str]:
         """Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
         filters, by = self._checked(new), log.actor(account, self._clock)
         community_id = _community_of(filters)
@@ -113,7 +113,7 @@ class Shares:
                 self._database.write(queries.record_use, found.id, now_ms)
         return found
 
-    def unlock(self, link: OpenLink, password: str, client: Client = FIRST) -> str:
+    def unlock(self, link: OpenLink, password: str, client: PasswordClient = FIRST) -> str:
         """The pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
