@@ -22,7 +22,7 @@ MAY_USE = {  # libraries: the modules that may import them
     "eventlet greenlet": "server/process/loop.py server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backup.py \
-maintenance/repair.py visit_log/import*.py"
+maintenance/recount_job.py visit_log/import*.py"
 """Modules of the start and of commands; all others use the executor (decision 46)."""
 
 FILES = [path.relative_to(ROOT / "koyjabo") for path in sorted((ROOT / "koyjabo").rglob("*.py"))]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from koyjabo.accounts import queries
 from koyjabo.accounts.queries import NewHash, UserRecord
 from koyjabo.core.credential_rules import email_key
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY

@@ -13,7 +13,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import UnknownSession
 from koyjabo.core.identity import Login
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.network import user_agents
 from koyjabo.network.user_agents import Browser
 

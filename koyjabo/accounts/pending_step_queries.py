@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.models import Passkey, PendingStep, RecoveryCode, TotpSecret, User
 
 TOTP, RECOVERY, PASSKEY = "totp", "recovery", "passkey"

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.errors import EmailTaken, WrongCredentials
 from koyjabo.core.i18n import N_
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail.link_tokens import RESET
 from koyjabo.models import AccessVersion, EmailLink, LoginSession, Passkey, PendingStep, RecoveryCode, TotpSecret, User

@@ -18,7 +18,7 @@ from koyjabo.core.errors import Forbidden, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.settings.schema import Policy, requires
 
 __all__ = ["USER_ORDERS", "Page", "UserLine", "UserMembership", "Users"]

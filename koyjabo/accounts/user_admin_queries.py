@@ -12,7 +12,7 @@ from koyjabo.accounts.queries import UserRecord, known, record_revocation, remov
 from koyjabo.core.errors import LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
-from koyjabo.database.paging import Page, length, ordered_by
+from koyjabo.database.rows import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
 from koyjabo.models import Community, LoginSession, Membership, User
 

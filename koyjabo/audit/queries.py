@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, func, insert, select, unio
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from koyjabo.database.id_order import ids_between
+from koyjabo.database.rows import ids_between
 from koyjabo.database.text_search import usable
 from koyjabo.models import SITE, AuditLine, Counter
 

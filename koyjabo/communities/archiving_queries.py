@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityQueries
 from koyjabo.communities.queries import Community as Shown
-from koyjabo.database.paging import Page, length, ordered_by
+from koyjabo.database.rows import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
 from koyjabo.models import Community, Counter, DailyVisits, Membership
 

@@ -26,7 +26,7 @@ from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import MASKED, Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.models import Scope
 
 __all__ = [

@@ -8,8 +8,7 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.communities.roles import ADMIN
-from koyjabo.database.paging import Page, length
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import Community, Invitation, Membership, User
 

@@ -18,7 +18,7 @@ from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import UnknownInvitation
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.mail.link_tokens import INVITATION, LinkTokens
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Letter

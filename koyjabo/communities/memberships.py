@@ -9,7 +9,7 @@ from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.core.errors import Forbidden, UnknownCommunity, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 
 NOBODY = ""
 """The id of no user."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from koyjabo import models
 from koyjabo.accounts.queries import record_revocation
 from koyjabo.audit.queries import AuditEntry
-from koyjabo.database.paging import Page, length
+from koyjabo.database.rows import Page, length
 from koyjabo.database.text_search import has, sought
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.database.id_order import ids_between
+from koyjabo.database.rows import ids_between
 from koyjabo.models import ImportedVisits, Visit
 
 IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)

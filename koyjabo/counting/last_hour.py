@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import queries
 from koyjabo.counting.queries import BEFORE
+from koyjabo.counting.stats import Stats, base36
+from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import Scope
+from koyjabo.models import SITE, Scope
 
 MINUTES = 60
 MOST_SCOPES = 500
@@ -45,13 +49,13 @@ class LastHour:
         A database operation; its thread runs one at a time.
         """
         first = now_ms // MINUTE_MS - MINUTES + 1
-        after, known = self._after, self._minutes
+        after, earlier = self._after, self._minutes
         if after is None or self._read_ms < first * MINUTE_MS or after > queries.newest_id(session):
-            # Nothing known is of this hour, or a backup with fewer visits was restored.
-            after, known = queries.ids_before(session, first * MINUTE_MS), {}
+            # Nothing read earlier is of this hour, or a backup with fewer visits was restored.
+            after, earlier = queries.ids_before(session, first * MINUTE_MS), {}
         new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
-        self._after, self._read_ms = max([after, *(each.newest for each in new)]), now_ms
-        minutes = {minute: visits for minute, visits in known.items() if minute >= first}
+        self._after, self._read_ms = max([after, *(count.newest for count in new)]), now_ms
+        minutes = {minute: visits for minute, visits in earlier.items() if minute >= first}
         for minute, has_account, visits, _ in sorted(new):
             with_account, anonymous = minutes.get(minute, Minute())
             added = (visits, 0) if has_account else (0, visits)
@@ -89,3 +93,48 @@ def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: in
         values = [value] if isinstance(value, int) else value
         hour.append(Column(minute, clock.local(minute * MINUTE_MS // 1000), values))
     return hour
+
+
+class Moment(NamedTuple):
+    """The stats and the minute since 1970 of an answer."""
+
+    stats: Stats
+    minute: int
+
+    @property
+    def tag(self) -> str:
+        return f"{base36(self.stats.epoch)}-{self.stats.revision}-{self.minute}"
+
+
+class Pulse:
+    """The site's last hour, for everyone (specification: What is going on).
+
+    Reads only the rows that are new, and those once for all who ask.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
+        self._database = database
+        self._clock = clock
+        self._visits = visits
+        self._hour = LastHour(SITE)  # of this epoch
+        self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
+        self._lock = threading.Lock()  # one read at a time
+
+    def now(self) -> Moment:
+        return Moment(self._visits.stats(), self._clock.now_ms() // MINUTE_MS)
+
+    def hour(self, moment: Moment) -> Sequence[int]:
+        """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
+        minutes = self._minutes(moment)
+        return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
+
+    def _minutes(self, moment: Moment) -> Mapping[int, Minute]:
+        key = moment.stats.epoch, moment.stats.total, moment.minute
+        with out_of_turn(), self._lock:
+            if self._read is None or self._read[0] != key:
+                run = self._database.read
+                if self._read is None or self._read[0][0] != moment.stats.epoch:  # or a backup was restored
+                    # Counts a whole hour, for which other reads must not wait.
+                    self._hour, run = LastHour(SITE), self._database.report
+                self._read = (key, run(self._hour.read, moment.minute * MINUTE_MS))
+            return self._read[1]

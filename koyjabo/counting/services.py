@@ -9,15 +9,14 @@ from koyjabo.cluster.base import Base
 from koyjabo.core.extensions import db
 from koyjabo.counting import milestones
 from koyjabo.counting.anonymity import Anonymity
+from koyjabo.counting.last_hour import Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.pulse import Pulse
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
-from koyjabo.counting.unsaved_visits import UnsavedVisits
 from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visit_texts import SeenTexts
-from koyjabo.counting.visits import Visits
+from koyjabo.counting.visits import UnsavedVisits, Visits
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors

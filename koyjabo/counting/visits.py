@@ -1,12 +1,13 @@
 """Register visits and read their statistics.
 
-A visit counts when `register` returns: the ledger has it on disk under a unique ordinal. All that is published
-afterwards derives from that receipt.
+A visit counts when `register` returns: the ledger has it on disk under a unique ordinal (specification: Register a
+visit). All that is published afterwards derives from that receipt.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 from collections import deque
 from collections.abc import Callable
 from weakref import WeakValueDictionary
@@ -22,9 +23,7 @@ from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 
 log = logging.getLogger(__name__)
 
-__all__ = ["NewVisit", "Receipt", "Stats", "Visits", "Writer"]
-
-"""(specification: Register a visit)"""
+__all__ = ["NewVisit", "Receipt", "Stats", "UnsavedVisits", "Visits", "Writer"]
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
 """The first broadcast of that scope with this revision or a newer one includes the visit (docs/operations.md)."""
@@ -33,6 +32,9 @@ RECENT_LOOKUPS = 500
 """How many recent lookups keep a community's statistics cached, so that a client that polls gets 304 instead of a new
 revision.
 """
+
+LATE_S = 1.5
+"""The longest accepted wait of a visit for its commit."""
 
 
 class Visits:
@@ -177,3 +179,39 @@ class Visits:
 
     def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
         return self._communities.setdefault(snapshot.scope, LiveStats(snapshot, self._active_visitors, self._clock))
+
+
+class UnsavedVisits:
+    """Since when visits have not been saved (decision 60), as far as this worker knows: its own commits, and the
+    counter, which every worker moves. Call `refresh` every second.
+
+    Visits of other workers that fail are in their reports (`cluster.workers`).
+    """
+
+    def __init__(self, visits: Visits, clock: Clock) -> None:
+        self.since_ms: int | None = None
+        """When the first visit came that was not saved; None once any visit was saved after it. UTC."""
+        self._visits = visits
+        self._clock = clock
+        self._revision = visits.site.snapshot.revision
+        self._saved_at = self._looked_at = time.monotonic()
+
+    def refresh(self) -> None:
+        """Look at the queue of commits, and at the counter as it was last read."""
+        writer, revision, now = self._visits.writer(), self._visits.site.snapshot.revision, time.monotonic()
+        if revision != self._revision:  # at some time since the last look, perhaps before a visit that failed
+            self._revision, self._saved_at = revision, self._looked_at
+        self._looked_at = now
+        came_at = self._first_unsaved(writer, now)
+        if came_at is None:
+            self.since_ms = None
+        elif self.since_ms is None:
+            self.since_ms = self._clock.now_ms() - round(1000 * (now - came_at))
+
+    def _first_unsaved(self, writer: Writer, now: float) -> float | None:
+        """When the first visit came that failed, or waits too long while none is saved; monotonic s."""
+        if writer.failing_since is not None and writer.failed_at > self._saved_at:
+            return max(writer.failing_since, self._saved_at)
+        if writer.oldest_s > LATE_S and now - self._saved_at > LATE_S:
+            return max(now - writer.oldest_s, self._saved_at)
+        return None

@@ -9,7 +9,7 @@ from koyjabo.communities.communities import Community
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.counting.pulse import Moment
+from koyjabo.counting.last_hour import Moment
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
 from koyjabo.home.pace import at_this_pace

@@ -135,7 +135,7 @@ def verify(repair: bool) -> None:
 
 
 def _repair() -> None:
-    from koyjabo.maintenance import repair as repairs
+    from koyjabo.maintenance import recount_job as repairs
 
     with application() as services:
         result = repairs.repair(services[MaintenanceServices].recounts, services.clock, progress.of)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from koyjabo.accounts.second_factor.one_time_codes import STEP_MS
 from koyjabo.accounts.second_factor.queries import KEPT_STEPS
 from koyjabo.counting.id_range_queries import id_range
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
 from koyjabo.models import (
     AuditLine,

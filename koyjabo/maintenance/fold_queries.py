@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.database.json_rows import adding
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.models import FoldedVisits
 from koyjabo.reports.projection import folding_queries, state_queries
 from koyjabo.visit_log import import_queries

@@ -1,4 +1,6 @@
-"""Runs recounts of the ledger: for the panel in the background, one at a time, and for the command line."""
+"""Runs recounts of the ledger: for the panel in the background, one at a time, and for the command line, which also
+repairs derived tables that do not agree with it (in an application context).
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,12 @@ from koyjabo.audit.queries import Selection
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.core.identity import Account
+from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Advance, ReportProgress, Runtime
+from koyjabo.database import engine
+from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.maintenance import recount_queries
 from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
 
 log = logging.getLogger(__name__)
@@ -34,6 +39,8 @@ ATTEMPTS, RETRY_S = 100, 5.0
 
 NEWS_MS = 5_000
 """Within this time, a worker that recounts has published its progress to the others."""
+
+REASON = "koyjabo verify --repair"
 
 
 class RecountState(NamedTuple):
@@ -111,20 +118,20 @@ class Recounts:
         """While Redis is away, a recount of another worker looks interrupted. Also for viewers of the site."""
         account.require_site_viewer()
         running, last = self._running(), self._database.read(_newest)
-        if last and running is None and _has_just_begun(last, self._clock.now_ms()):
+        if last and running is None and _started_recently(last, self._clock.now_ms()):
             running = Progress(last.at_ms, 0, 0)
         return RecountState(running, last)
 
     def _running(self) -> Progress | None:
-        return self._progress or next((each.recount for each in self._workers.live() if each.recount), None)
+        return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
 
     def _begin(self, by: Actor) -> bool:
         """Write the BEGUN line, unless another worker wrote one so recently that its progress may not be known yet."""
 
         def entry(last: AuditRecord | None) -> AuditEntry | None:
-            return None if _has_just_begun(last, by.at_ms) else by.entry(BEGUN, LEDGER)
+            return None if _started_recently(last, by.at_ms) else by.entry(BEGUN, LEDGER)
 
-        return not _has_just_begun(self._database.write(_newest, audit=entry), by.at_ms)
+        return not _started_recently(self._database.write(_newest, audit=entry), by.at_ms)
 
     def _end(self) -> None:
         self._progress = None
@@ -141,22 +148,22 @@ class Recounts:
         began_ms = self._clock.elapsed_ms()
         try:
             problems = self.run(self._reported).problems
-            found = {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}
+            details = {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}
         except KoyJaboError as error:
-            found = {"error": str(error)}
+            details = {"error": str(error)}
         except Exception:
             log.exception("recount_failed")
-            found = {"error": KoyJaboError.sentence}
+            details = {"error": KoyJaboError.sentence}
         seconds, progress = round((self._clock.elapsed_ms() - began_ms) / 1000, 1), self._progress
-        return {**found, "rows": progress.rows if progress else 0, "seconds": seconds}
+        return {**details, "rows": progress.rows if progress else 0, "seconds": seconds}
 
     def _store(self, entry: AuditEntry) -> None:
         """Store the result of hours of work, as soon as the database can be reached. An attempt that timed out may have
         succeeded, so each attempt looks for the line first.
         """
 
-        def once(found: tuple[AuditRecord, ...]) -> AuditEntry | None:
-            return None if found and found[0][1:] == entry else entry
+        def once(newest: tuple[AuditRecord, ...]) -> AuditEntry | None:
+            return None if newest and newest[0][1:] == entry else entry
 
         for _ in range(ATTEMPTS):
             try:
@@ -181,9 +188,38 @@ class Recounts:
 
 def _newest(session: Any) -> AuditRecord | None:
     """The newest audit line about a recount."""
-    found = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
-    return max(found, key=lambda line: line.id, default=None)
+    lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
+    return max(lines, key=lambda line: line.id, default=None)
 
 
-def _has_just_begun(last: AuditRecord | None, now_ms: int) -> bool:
+def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
     return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
+
+
+class Repaired(NamedTuple):
+    """One sentence for each problem that was repaired, and for each that is left."""
+
+    repaired: list[str]
+    left: list[str]
+
+
+def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
+    """Recount, and if there are problems, repair them and recount again, in one transaction for which writers wait.
+
+    Without problems, no writer waits. If a total falls, a new epoch begins, so that pages accept it. Raises
+    LedgerUnavailable and UnusableDatabase.
+    """
+    with engine.translated_errors():
+        return _repair(clock, progress) if recounts.run(progress).problems else Repaired([], [])
+
+
+def _repair(clock: Clock, progress: ReportProgress) -> Repaired:
+    with exclusive_transaction() as connection:
+        with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
+            before = recount_queries.repair(connection, clock, advance, REASON)
+            left = recount(connection, advance).problems
+        repaired = [problem for problem in before if problem not in left]
+        if repaired:
+            details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
+            audit.actor(OPERATOR, clock).entry("ledger.repair", LEDGER, **details).store(connection)
+    return Repaired(repaired, left)

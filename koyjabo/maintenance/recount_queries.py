@@ -1,24 +1,31 @@
-"""Count the ledger again, and compare with it every table that is derived from it.
+"""Count the ledger again, compare with it every table that is derived from it, and derive anew what does not agree.
 
-In pieces of bounded size, on one snapshot: it may run beside a busy server.
+A recount reads pieces of bounded size on one snapshot: it may run beside a busy server.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter as Tally
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
+from koyjabo.core.clock import Clock
+from koyjabo.core.extensions import db
 from koyjabo.core.runtime import Advance
+from koyjabo.counting import daily_people_postgres, daily_people_sqlite
+from koyjabo.counting.daily_people import DailyPeople
 from koyjabo.maintenance import derived_tables_queries as derived
 from koyjabo.maintenance.derived_tables_queries import Invariant, Rollup
-from koyjabo.models import SITE
+from koyjabo.maintenance.total_queries import record_epoch
+from koyjabo.models import SITE, Counter
 from koyjabo.reports.projection.recount_queries import problems as wrong_sums
+from koyjabo.reports.projection.recount_queries import reject
 
 MOST_PROBLEMS = 1_000
 """Of the sums of reports, which all are made again for one of them."""
@@ -57,7 +64,7 @@ class RecountResult(NamedTuple):
 def recount(connection: Connection, advance: Advance) -> RecountResult:
     """Find every way in which the visits, the counters and the other derived tables disagree."""
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
-    faults: Counter[Invariant] = Counter()
+    faults: Tally[Invariant] = Tally()
     for table in derived.PIECES:
         for piece in pieces(connection, table):
             _count(connection, table, piece, sums)
@@ -81,10 +88,10 @@ def pieces(connection: Connection, table: str) -> Iterator[dict[str, int]]:
 
 
 def _count(connection: Connection, table: str, piece: dict[str, int], sums: dict[Rollup, Sums]) -> None:
-    wanted = (rollup for rollup in derived.ROLLUPS if rollup.read == table)
-    for select, rollups in groupby(wanted, attrgetter("select")):
-        found = connection.execute(select, piece)
-        columns, rows = list(found.keys()), found.all()
+    of_table = (rollup for rollup in derived.ROLLUPS if rollup.read == table)
+    for statement, rollups in groupby(of_table, attrgetter("select")):
+        result = connection.execute(statement, piece)
+        columns, rows = list(result.keys()), result.all()
         for rollup in rollups:
             _add(sums[rollup], rollup, columns, rows)
 
@@ -94,15 +101,15 @@ def _no_sums() -> Sums:
 
 
 def _add(sums: Sums, rollup: Rollup, columns: Sequence[str], rows: Iterable[Any]) -> None:
-    wanted = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
-    for row in map(wanted, rows):  # by position: by name takes three times as long, for millions of rows
-        snapshot = sums[row[:-2]]
-        snapshot[0] += row[-2]
-        snapshot[1] += row[-1]
+    values = itemgetter(*(columns.index(column) for column in rollup.key + rollup.values))
+    for row in map(values, rows):  # by position: by name takes three times as long, for millions of rows
+        pair = sums[row[:-2]]
+        pair[0] += row[-2]
+        pair[1] += row[-1]
 
 
 def _result(
-    connection: Connection, sums: dict[Rollup, Sums], faults: Counter[Invariant], insights: list[str]
+    connection: Connection, sums: dict[Rollup, Sums], faults: Tally[Invariant], insights: list[str]
 ) -> RecountResult:
     newest, by_scope = newest_id(connection, "visits"), _no_sums()
     for (scope, _), (visits, new_visitors) in sums[derived.DAILY_VISITS].items():
@@ -136,8 +143,8 @@ def _rollup_mismatches(connection: Connection, sums: dict[Rollup, Sums]) -> Iter
         stored, columns = _no_sums(), rollup.key + rollup.values
         _add(stored, rollup, columns, connection.execute(text(f"SELECT {', '.join(columns)} FROM {rollup.table}")))
         for key in sorted(key for key in stored.keys() | derived_sums.keys() if stored[key] != derived_sums[key]):
-            snapshot = (dict(zip(rollup.values, each[key], strict=True)) for each in (stored, derived_sums))
-            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *snapshot)
+            values = (dict(zip(rollup.values, of_both[key], strict=True)) for of_both in (stored, derived_sums))
+            yield Mismatch(rollup.table, dict(zip(rollup.key, key, strict=True)), *values)
 
 
 def _counter_mismatches(counters: Sequence[Any], by_scope: Sums) -> Iterator[Mismatch]:
@@ -156,3 +163,59 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
         first_visits = by_scope[row.scope][1]
         if first_visits != row.listed:
             yield f"counters: {row.scope}: visitors are {first_visits} by first visits, but {row.listed} are listed"
+
+
+def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) -> list[str]:
+    """Repair the derived tables, in an exclusive transaction. Returns the problems found before.
+
+    If the visits themselves are damaged, nothing is changed: they cannot be derived from any other table.
+    """
+    result = recount(connection, advance)
+    if result.is_ledger_sound:
+        if result.absences:
+            _mark_present(connection, clock)
+        for statement in (statement for check in derived.CHECKS for statement in check.repair):
+            connection.execute(statement)
+        _write(connection, recount(connection, advance).mismatches, clock.now_ms(), reason)
+        if not result.is_projected:
+            reject(Session(connection))
+    return result.problems
+
+
+def _mark_present(connection: Connection, clock: Clock) -> None:
+    """Mark people present in every hour in which they made a visit."""
+    module: Any = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
+    execute = connection.exec_driver_sql
+    for piece in pieces(connection, "visits"):
+        absent = connection.execute(derived.LIST_ABSENT, piece).all()
+        if absent:
+            keys = sorted({(scope, person, day) for scope, person, day, _ in absent})
+            people = DailyPeople(module.look_up(execute, keys), clock)
+            for scope, person, day, hour_s in absent:
+                people.record(scope, person, day, hour_s)
+            module.write(execute, people)
+
+
+def _write(connection: Connection, mismatches: list[Mismatch], now_ms: int, reason: str) -> None:
+    for row in mismatches:
+        table = db.metadata.tables[row.table]
+        if row.table == "counters":
+            connection.execute(update(table).filter_by(**row.key).values(**row.derived))
+            continue
+        connection.execute(table.delete().filter_by(**row.key))
+        if any(row.derived.values()):
+            connection.execute(insert(table).values(**row.key, **row.derived))
+    falls = any(row.table == "counters" and row.derived["total"] < row.stored["total"] for row in mismatches)
+    _advance_revision(connection, falls, now_ms, reason)
+
+
+def _advance_revision(connection: Connection, falls: bool, now_ms: int, reason: str) -> None:
+    """Increase the revision of all counters, so that readers notice, and the epoch if a total falls, so that they
+    accept it.
+    """
+    revision, epoch = connection.execute(select(func.max(Counter.revision), func.max(Counter.epoch))).one()
+    connection.execute(update(Counter).values(revision=max(now_ms, revision + 1)))
+    if falls:
+        epoch = max(now_ms, epoch + 1)
+        connection.execute(update(Counter).values(epoch=epoch))
+        record_epoch(connection, epoch, now_ms, reason)

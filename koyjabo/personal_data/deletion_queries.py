@@ -18,7 +18,7 @@ from koyjabo.core.errors import InvalidToken, LastAdmin
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import DELETED
 from koyjabo.counting.daily_people import user
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.models import (
     SITE,
     AuditLine,

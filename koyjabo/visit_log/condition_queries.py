@@ -13,7 +13,7 @@ from koyjabo.database.text_search import has, has_words
 from koyjabo.models import Community, User, Visit
 from koyjabo.network.geolocation import NAMES
 from koyjabo.reports.traits.name_queries import of_browser
-from koyjabo.visit_log import place_terms, search_terms
+from koyjabo.visit_log import search_terms
 
 MANY = 1_000
 """A visitor with at least this number of visits is searched for without the index of visitors."""
@@ -121,7 +121,7 @@ def _of_host(host: str) -> ColumnElement[bool]:
 
 
 def _of_place(text: str) -> ColumnElement[bool]:
-    meant = place_terms.meaning(text)
+    meant = search_terms.place_meaning(text)
     if meant.whole:
         return or_(Visit.place == text, func.lower(Visit.place).in_(sorted(meant.whole)))
     named = [each for code in meant.countries for each in (Visit.place == NAMES[code], Visit.place.like(f"%, {code}"))]

@@ -21,8 +21,8 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.ledger import LedgerStore, open_store
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.database import engine
-from koyjabo.database.id_order import DISORDER_MS
 from koyjabo.database.lease import Fence
+from koyjabo.database.rows import DISORDER_MS
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine, ImportedLine

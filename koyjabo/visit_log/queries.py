@@ -7,7 +7,8 @@ index; an index for each other field would cost each registration too much (deci
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -15,10 +16,13 @@ from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
+from koyjabo.core.urls import host_of
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
 from koyjabo.models.ledger import LABEL
-from koyjabo.visit_log.condition_queries import SearchFilter, conditions
+from koyjabo.network import user_agents
+from koyjabo.network.geolocation import NAMES
+from koyjabo.visit_log.condition_queries import DIRECT, SearchFilter, conditions
 
 LATE_MS = 60_000
 """From opening to counting: more than a request takes."""
@@ -30,6 +34,19 @@ FOREVER_MS, HOUR_S = YEAR_9999_MS, 3_600
 
 FIRST_STRETCH, LONGEST_STRETCH = 2_000, 50_000
 """Rows read by one statement: few at first, for a page that is soon full, then twice as many each time."""
+
+LEFT_OUT = ("scope", "day", "hour_s")
+"""Columns that say nothing that a `LoggedVisit` does not."""
+
+COLUMNS = {column.name: column for column in Visit.__table__.columns}
+
+NEWEST = 10_000
+"""The visits that are looked at, by id."""
+
+MOST = 100
+"""The values of each kind."""
+
+Counts = tuple[tuple[str, int], ...]
 
 
 class Search(NamedTuple):
@@ -93,10 +110,6 @@ class Count(NamedTuple):
     is_complete: bool
 
 
-LEFT_OUT = ("scope", "day", "hour_s")
-"""Columns that say nothing that a `LoggedVisit` does not."""
-
-COLUMNS = {column.name: column for column in Visit.__table__.columns}
 NAMED = tuple(name for name in LoggedVisit._fields if name in COLUMNS)
 OTHERS = tuple(name for name in COLUMNS if name not in (*NAMED, *LEFT_OUT))
 LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS[name].info}
@@ -212,3 +225,41 @@ def _visit(row: Any, communities: dict[str, str], users: dict[str, str]) -> Logg
 def _names(session: Session, table: Any, ids: set[str]) -> dict[str, str]:
     rows = session.execute(select(table.id, table.name).where(table.id.in_(ids))).all() if ids else []
     return {row.id: row.name for row in rows}
+
+
+class Frequent(NamedTuple):
+    """Values with their numbers of visits, the largest first. A country includes its cities."""
+
+    places: Counts
+    pages: Counts
+    sources: Counts  # hosts, and DIRECT
+    browsers: Counts  # names of browsers and of systems
+
+
+def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Frequent:
+    after, upto = id_range(session, began_ms, ended_ms)
+    newest = max(after, upto - NEWEST), upto
+    columns = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
+    places, pages, referrers, agents = (_counts(session, each, newest) for each in columns)
+    sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
+    names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
+    return Frequent(*map(_largest, (_with_countries(places), pages, sources, names)))
+
+
+def _counts(session: Session, column: Any, ids: tuple[int, int]) -> list[tuple[Any, int]]:
+    found = select(column, func.count()).where(Visit.id > ids[0], Visit.id <= ids[1]).group_by(column)
+    return [(value, count) for value, count in session.execute(found)]
+
+
+def _with_countries(places: list[tuple[str, int]]) -> Iterable[tuple[str, int]]:
+    yield from places
+    cities = ((place.rpartition(", "), count) for place, count in places)
+    yield from ((NAMES[code], count) for (city, _, code), count in cities if city and code in NAMES)
+
+
+def _largest(counts: Iterable[tuple[str | None, int]]) -> Counts:
+    summed: Counter[str] = Counter()
+    for value, count in counts:
+        if value:
+            summed[value] += count
+    return tuple(sorted(summed.items(), key=lambda each: (-each[1], each[0]))[:MOST])

@@ -1,12 +1,18 @@
-"""Reads what people type into the search of visits."""
+"""Reads what people type into the search of visits: numbers, parts of texts, and names of places, of countries in all
+languages and of cities in Bangla.
+"""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from typing import NamedTuple
 
-from koyjabo.core.i18n import ASCII_DIGITS
+from koyjabo.core.i18n import ASCII_DIGITS, LANGUAGES
 from koyjabo.database.text_search import LONGEST_SEARCH
+from koyjabo.network.geolocation import NAMES
+from koyjabo.network.place_names import CITIES, in_language
 
 LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
 GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"
@@ -16,6 +22,9 @@ SEPARATOR = "·"
 MOST_PARTS = 8
 """The list of visits writes at most two; each part looks through all texts of a visit."""
 
+SHORTEST_PART = 3
+"""Characters of a part of a name that finds countries: two are in most names."""
+
 
 def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
     """The beginning of a text without NUL and outer spaces, composed as stored texts are."""
@@ -24,8 +33,8 @@ def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
 
 def ordinal(text: str) -> int | None:
     """The number of a visit as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
-    found = NUMBER.fullmatch(text.translate(ASCII_DIGITS))
-    digits = re.sub("[^0-9]", "", found["number"]) if found else ""
+    match = NUMBER.fullmatch(text.translate(ASCII_DIGITS))
+    digits = re.sub("[^0-9]", "", match["number"]) if match else ""
     return int(digits) if 0 < len(digits) <= LONGEST_NUMBER else None
 
 
@@ -33,5 +42,52 @@ def parts(text: str) -> list[str]:
     """The texts that all have to match: `Chrome · Android`, as the list of visits writes it, has two. A text with more
     than MOST_PARTS is one.
     """
-    found = [part for part in map(str.strip, text.split(SEPARATOR)) if part]
-    return found if 0 < len(found) <= MOST_PARTS else [text]
+    texts = [part for part in map(str.strip, text.split(SEPARATOR)) if part]
+    return texts if 0 < len(texts) <= MOST_PARTS else [text]
+
+
+class PlaceMeaning(NamedTuple):
+    """The places that a text may mean."""
+
+    whole: frozenset[str]  # names of one place with its city, as they are stored, in lower case: `dhaka, bd`
+    countries: frozenset[str]  # codes
+    cities: frozenset[str]  # names as in databases, in English
+    is_country: bool  # it is the name of the country, and not a part of it
+
+
+NOTHING = PlaceMeaning(frozenset(), frozenset(), frozenset(), False)
+
+
+def place_meaning(text: str) -> PlaceMeaning:
+    """Compares in any case, with the names of countries in all languages of the pages. "oman" means Oman alone, and
+    neither Romania nor a city.
+    """
+    typed = _key(text)
+    city, _, country = typed.rpartition(", ")
+    code = _countries().get(country, country.upper())
+    if city and code in NAMES:
+        names = {city, *(stored.lower() for stored, name in _cities() if name == city)}
+        return NOTHING._replace(whole=frozenset(f"{name}, {code.lower()}" for name in names))
+    if typed in _countries():
+        return NOTHING._replace(countries=frozenset({_countries()[typed]}), is_country=True)
+    if len(typed) < SHORTEST_PART:
+        return NOTHING
+    countries = frozenset(code for name, code in _countries().items() if typed in name)
+    cities = frozenset(city for city, name in _cities() if typed in name)
+    return NOTHING._replace(countries=countries, cities=cities)
+
+
+@cache
+def _countries() -> dict[str, str]:
+    """Codes by name in lower case; of stored names and of those in each language."""
+    return {_key(in_language(name, language)): code for language in LANGUAGES for code, name in NAMES.items()}
+
+
+@cache
+def _cities() -> tuple[tuple[str, str], ...]:
+    """Names in databases, and those in other languages in lower case."""
+    return tuple((city, _key(name)) for cities in CITIES.values() for city, name in cities.items())
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

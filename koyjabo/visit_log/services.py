@@ -10,8 +10,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.visit_log.live.feed import Feed
-from koyjabo.visit_log.live.live_panel import LivePanel
+from koyjabo.visit_log.live.feed import Feed, LivePanel
 from koyjabo.visit_log.visit_log import VisitLog
 
 

@@ -22,10 +22,9 @@ from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.ledger_queries import Visited
 from koyjabo.reports.traits.parser import TraitParser
-from koyjabo.visit_log import file_format, frequent_queries, queries, search_terms
+from koyjabo.visit_log import file_format, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
-from koyjabo.visit_log.frequent_queries import Frequent
-from koyjabo.visit_log.queries import Count, LoggedVisit, Search
+from koyjabo.visit_log.queries import Count, Frequent, LoggedVisit, Search
 
 __all__ = ["MOST_COUNTED", "Count", "Extract", "Frequent", "LoggedVisit", "VisitFilter", "VisitLog", "VisitPage"]
 
@@ -130,7 +129,7 @@ class VisitLog:
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
         """What to choose from: the most frequent places, pages and sources of the newest visits on the days."""
         wanted = self._searched_by(account, which)
-        return self._database.report(frequent_queries.frequent, wanted.began_ms, wanted.ended_ms)
+        return self._database.report(queries.frequent, wanted.began_ms, wanted.ended_ms)
 
     def export(
         self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported

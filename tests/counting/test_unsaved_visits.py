@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from koyjabo.core.clock import Clock
-from koyjabo.counting import unsaved_visits
 from koyjabo.counting.ledger import Writer
-from koyjabo.counting.unsaved_visits import LATE_S, UnsavedVisits
+from koyjabo.counting.visits import LATE_S, UnsavedVisits
 
 WELL = Writer(0, 0.0, False, None, 0.0)
 BEGAN_MS = 1_765_860_518_000
@@ -55,7 +55,7 @@ LOOKS = {
 @pytest.mark.parametrize("looks", LOOKS.values(), ids=LOOKS)
 def test_visits_are_unsaved(monkeypatch, looks):
     now_s = 100.0
-    monkeypatch.setattr(unsaved_visits.time, "monotonic", lambda: now_s)
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     site = SimpleNamespace(snapshot=SimpleNamespace(revision=1))
     visits = SimpleNamespace(site=site, writer=lambda: writer)
     clock = Clock(ZoneInfo("UTC"), now_ms=lambda: BEGAN_MS + round(1000 * now_s))

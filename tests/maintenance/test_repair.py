@@ -9,9 +9,9 @@ from support.application.site import Site
 from support.sites.full_site import everything, in_context, quiet
 
 from koyjabo.core.extensions import db
-from koyjabo.maintenance import repair as repairs
+from koyjabo.maintenance import recount_job as repairs
 from koyjabo.maintenance.derived_tables_queries import CHECKS, ROLLUPS
-from koyjabo.maintenance.repair import Repaired
+from koyjabo.maintenance.recount_job import Repaired
 from koyjabo.maintenance.services import MaintenanceServices
 
 DERIVED = {

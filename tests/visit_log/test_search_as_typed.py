@@ -184,7 +184,7 @@ def test_lists_have_what_the_newest_visits_have_most_often(world, monkeypatch):
     assert dict(found_ones.sources) == {"direct": 6, "facebook.com": 1, "m.facebook.com": 1}
     assert ("/fares", 1) in found_ones.pages
     assert log.frequent(admin, VisitFilter(first_day="2030-01-01")).places == ()
-    monkeypatch.setattr("koyjabo.visit_log.frequent_queries.NEWEST", 1)
+    monkeypatch.setattr("koyjabo.visit_log.queries.NEWEST", 1)
     assert log.frequent(admin, VisitFilter()).places == (("Unknown", 1),)
 
 

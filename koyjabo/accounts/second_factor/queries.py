@@ -16,7 +16,7 @@ from koyjabo.accounts.pending_step_queries import Pending
 from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
 from koyjabo.audit.log import AuditEntry
 from koyjabo.core.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User
 from koyjabo.settings.schema import Policy

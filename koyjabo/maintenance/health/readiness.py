@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.counting.unsaved_visits import LATE_S
-from koyjabo.counting.visits import Visits
+from koyjabo.counting.visits import LATE_S, Visits
 
 
 class Ready(NamedTuple):

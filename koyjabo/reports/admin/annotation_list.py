@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request, url_for
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.models import SITE
 from koyjabo.reports.annotations.annotations import LONGEST, Annotation
 from koyjabo.reports.services import ReportServices

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from koyjabo.audit import queries as audit_queries
 from koyjabo.audit.queries import AuditRecord, Selection
 from koyjabo.core.errors import UnknownAnnotation
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.models import Annotation as Note
 from koyjabo.models import Scope
 

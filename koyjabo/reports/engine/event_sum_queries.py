@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, or_, select
 
 from koyjabo.core.clock import shifted
-from koyjabo.database.id_order import DISORDER_MS, last_before
+from koyjabo.database.rows import DISORDER_MS, last_before
 from koyjabo.models import SITE, Event, EventSum
 from koyjabo.reports.engine.condition_queries import EVENTS, Column, counts, event_value
 from koyjabo.reports.engine.event_row_queries import EventCounts, event_ids

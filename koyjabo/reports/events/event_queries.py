@@ -8,7 +8,7 @@ from collections import Counter
 from sqlalchemy import bindparam, delete, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import changed_rows
 from koyjabo.models import SITE, Event
 from koyjabo.reports.events.event_plan import SumKey, of_properties
 from koyjabo.reports.projection import state_queries

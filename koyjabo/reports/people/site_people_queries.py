@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, Days, shifted
 from koyjabo.counting.id_range_queries import id_range
-from koyjabo.database.id_order import ids_between
+from koyjabo.database.rows import ids_between
 from koyjabo.models import SITE, Event, Visit
 from koyjabo.reports.engine.ledger_queries import folded_days
 from koyjabo.reports.events.records import PAGEVIEW

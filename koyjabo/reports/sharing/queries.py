@@ -9,8 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.communities.roles import ADMIN, MODERATOR
-from koyjabo.database.paging import Page, length
-from koyjabo.database.row_count import changed_rows
+from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.models import Community, Membership, Share, User
 
 Texts = dict[str, list[str]]

@@ -35,7 +35,7 @@ from koyjabo.core.errors import (
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.models import SITE, Scope, Share
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters

@@ -1,4 +1,4 @@
-"""The source of the panel's room: the changes since the last event, read from the ledger (decision 7).
+"""The panel's room on this worker and its source, the changes since the last event, read from the ledger (decision 7).
 
 Nothing of it goes over the bus. The same call that announces new numbers of the site tells the room that there is
 something to read; so a lost message costs a second, until the next regular read, and no visit is missing.
@@ -6,7 +6,7 @@ something to read; so a lost message costs a second, until the next regular read
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from typing import Any
@@ -16,12 +16,20 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.presence.members.arrivals import ArrivalLog
-from koyjabo.realtime.events import PanelUpdate
+from koyjabo.realtime.events import PANEL_ROOM, PanelUpdate
 from koyjabo.realtime.room import RoomEvent
-from koyjabo.visit_log.live import feed_queries, wire
+from koyjabo.realtime.rooms import Rooms
+from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit
 from koyjabo.visit_log.live.recent import Recent
-from koyjabo.visit_log.live.wire import LONGEST_NAME, LONGEST_PAGE
+
+LONGEST_PAGE, LONGEST_NAME = 300, 150
+"""Bytes of JSON, so that a visit with two names, a place and a page has less than 1 KB."""
+
+ESCAPED, ESCAPED_PAIR = 6, 12
+"""Bytes of a character that JSON in ASCII writes as `\\\\u0995`, and as two of those."""
+
+Part = Mapping[str, Any]
 
 MOST_COMMUNITIES = 20
 """The communities with arrivals or departures that are sent, those of the newest ones first."""
@@ -62,7 +70,7 @@ class Feed:
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
-        return any(each.user_id == user_id for each in self._recent.newest)
+        return any(visit.user_id == user_id for visit in self._recent.newest)
 
     def read(self) -> None:
         """Take in the visits since the last call. Raises LedgerUnavailable."""
@@ -77,7 +85,7 @@ class Feed:
         self._recent, self._reloaded, self._is_whole_due = recent, reloads, self._is_whole_due or is_old
 
     def first_event(self) -> RoomEvent:
-        visits = [wire.visit(each) for each in self._recent.newest]
+        visits = [_visit(visit) for visit in self._recent.newest]
         return PanelUpdate(visits, self.parts(), self._revision, is_whole=True)
 
     def events_after(self, after: int) -> Sequence[RoomEvent]:
@@ -85,14 +93,14 @@ class Feed:
             self.read()
         is_whole, self._is_whole_due = self._is_whole_due, False
         sent = {} if is_whole else self._sent
-        new = list(takewhile(lambda each: is_whole or each.id > self._sent_id, self._recent.newest))
+        visits = list(takewhile(lambda visit: is_whole or visit.id > self._sent_id, self._recent.newest))
         parts = self.parts()
-        changed = {name: found for name in parts if (found := wire.difference(sent.get(name, {}), parts[name]))}
-        if not (new or changed):
+        changed = {name: new for name in parts if (new := _difference(sent.get(name, {}), parts[name]))}
+        if not (visits or changed):
             return []
         self._sent, self._sent_id = parts, self._newest_id
         self._revision = max(self._revision + 1, after + 1, self._clock.now_ms())
-        return [PanelUpdate([wire.visit(each) for each in new], changed, self._revision, is_whole)]
+        return [PanelUpdate([_visit(visit) for visit in visits], changed, self._revision, is_whole)]
 
     def merge(self, state: Any) -> None:
         """Does nothing: workers publish no state of this room."""
@@ -107,14 +115,16 @@ class Feed:
         return self._recent.newest[0].id if self._recent.newest else 0
 
     def _read_communities(self) -> dict[str, Any]:
-        found = self._arrivals.last_hour(MOST_COMMUNITIES)
-        names = {scope: name for scope, name in self._names.items() if scope in found}
-        if unknown := [scope for scope in found if scope not in names]:
-            known = self._database.read(feed_queries.names, unknown)
-            names |= {scope: wire.short(known[scope], LONGEST_NAME) if scope in known else None for scope in unknown}
+        scopes = self._arrivals.last_hour(MOST_COMMUNITIES)
+        names = {scope: name for scope, name in self._names.items() if scope in scopes}
+        if unknown := [scope for scope in scopes if scope not in names]:
+            read = self._database.read(feed_queries.names, unknown)
+            names |= {scope: _short(read[scope], LONGEST_NAME) if scope in read else None for scope in unknown}
         self._names = names
         return {
-            scope: {"name": names[scope], **each._asdict()} for scope, each in found.items() if names[scope] is not None
+            scope: {"name": names[scope], **traffic._asdict()}
+            for scope, traffic in scopes.items()
+            if names[scope] is not None
         }
 
     def parts(self) -> dict[str, Mapping[str, Any]]:
@@ -123,8 +133,90 @@ class Feed:
         pages = recent.pages.count(self._clock.now_ms())
         return {
             "stats": {name: stats[name] for name in STATS if name in stats},
-            "minutes": {str(minute): sum(each) for minute, each in recent.minutes.items()},
-            "places": {wire.short(place, LONGEST_NAME): each["count"] for place, each in stats["locations"].items()},
-            "pages": {wire.short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
+            "minutes": {str(minute): sum(visits) for minute, visits in recent.minutes.items()},
+            "places": {_short(place, LONGEST_NAME): active["count"] for place, active in stats["locations"].items()},
+            "pages": {_short(page, LONGEST_PAGE): visitors for page, visitors in pages.items()},
             "communities": self._communities,
         }
+
+
+class LivePanel:
+    """The feed while its room has members, and what makes it read again. Callers check the permission."""
+
+    def __init__(self, rooms: Rooms, database: DatabaseExecutor, new_feed: Callable[[], Feed]) -> None:
+        self._rooms = rooms
+        self._database = database
+        self._new_feed = new_feed
+
+    def current(self) -> Feed:
+        """The open feed of this worker, or a new one, which has to read. Raises LedgerUnavailable."""
+        feed = self._feed
+        if feed is None:
+            feed = self._new_feed()
+            feed.open()
+        return feed
+
+    def newest(self, most: int) -> list[LiveVisit]:
+        """The newest visits, the newest first. Raises LedgerUnavailable."""
+        return self._database.read(feed_queries.newest, 0, most)
+
+    def changed(self) -> None:
+        """Visits or numbers of the site have changed, on this worker or another."""
+        self._rooms.refresh(PANEL_ROOM)
+
+    def reload(self) -> None:
+        """A visitor was erased."""
+        if feed := self._feed:
+            feed.reload()
+            self.changed()
+
+    def user_changed(self, user_id: str) -> None:
+        """A user may have been deleted."""
+        if (feed := self._feed) and feed.has_user(user_id):
+            self.reload()
+
+    @property
+    def _feed(self) -> Feed | None:
+        room = self._rooms.find(PANEL_ROOM)
+        return room.source if room is not None and isinstance(room.source, Feed) else None
+
+
+def _visit(visit: LiveVisit) -> dict[str, Any]:
+    return {
+        "id": visit.id,
+        "ordinal": visit.ordinal,
+        "at": visit.at_ms,
+        "place": _short(visit.place, LONGEST_NAME),
+        "page": _short(visit.page or "", LONGEST_PAGE),
+        "browser": visit.browser.name,
+        "system": visit.browser.system,
+        **({"bot": True} if visit.is_bot else {}),
+        **_named("community", visit.community_id, visit.community),
+        **_named("user", visit.user_id, visit.user),
+    }
+
+
+def _short(text: str, most: int) -> str:
+    """Cut a text to `most` bytes of JSON, with … at its end."""
+    size = 0
+    for at, character in enumerate(text):
+        size += _size(character)
+        if size > most:
+            return text[:at] + "…"
+    return text
+
+
+def _difference(before: Part, now: Part) -> dict[str, Any]:
+    """The new and changed values, and None for removed ones."""
+    changed = {key: value for key, value in now.items() if key not in before or before[key] != value}
+    return {**changed, **{key: None for key in before if key not in now}}
+
+
+def _named(kind: str, its_id: str | None, name: str | None) -> dict[str, dict[str, str]]:
+    return {kind: {"id": its_id, "name": _short(name or "", LONGEST_NAME)}} if its_id else {}
+
+
+def _size(character: str) -> int:
+    if " " <= character <= "~":
+        return 2 if character in '"\\' else 1
+    return ESCAPED if character <= "\uffff" else ESCAPED_PAIR

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, OrderedDict, deque
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
@@ -12,10 +12,44 @@ from koyjabo.counting.queries import ids_before
 from koyjabo.models import SITE
 from koyjabo.visit_log.live import feed_queries
 from koyjabo.visit_log.live.feed_queries import LiveVisit, Opened
-from koyjabo.visit_log.live.opened_pages import MOST_VISITORS, OpenedPages
+
+MOST_VISITORS = 10_000
+"""About 3 MB. Of more visitors in the window, the newest are counted."""
+
+MOST_PAGES = 10
+OTHER = "Other"
+NO_PAGE = ""
 
 NEWEST = 50
 """Visits that are kept for a new listener, and the most in one event: up to 500 a second, no visit is left out."""
+
+
+class OpenedPages:
+    """The pages that the visitors of the last minutes opened last. Presence does not know pages, so the ledger says it.
+
+    Each visitor counts once, at the page of their last visit, for the active window after it.
+    """
+
+    def __init__(self, window_ms: int) -> None:
+        self._window_ms = window_ms
+        self._last: OrderedDict[str, Opened] = OrderedDict()  # by visitor, the oldest first
+
+    def add(self, opened: Iterable[Opened]) -> None:
+        """In the order of their visits."""
+        for page in opened:
+            self._last[page.visitor_id] = page
+            self._last.move_to_end(page.visitor_id)
+        while len(self._last) > MOST_VISITORS:
+            self._last.popitem(last=False)
+
+    def count(self, now_ms: int) -> dict[str, int]:
+        """Visitors by page: the MOST_PAGES largest, then the rest as OTHER. NO_PAGE are visits that named no page."""
+        while self._last and next(iter(self._last.values())).at_ms <= now_ms - self._window_ms:
+            self._last.popitem(last=False)
+        visitors = Counter(opened.page or NO_PAGE for opened in self._last.values())
+        largest = dict(sorted(visitors.items(), key=lambda item: (-item[1], item[0]))[:MOST_PAGES])
+        rest = visitors.total() - sum(largest.values())
+        return {**largest, OTHER: rest} if rest else largest
 
 
 class News(NamedTuple):

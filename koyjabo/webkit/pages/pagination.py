@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Request, request, url_for
 
-from koyjabo.database.paging import Page
+from koyjabo.database.rows import Page
 from koyjabo.webkit.schemas.paging import Paging
 
 Item = TypeVar("Item")

@@ -20,7 +20,7 @@ from support.servers.changed_server import changed_server
 
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.core.runtime import ThreadRuntime, await_turn
-from koyjabo.counting.pulse import Moment, Pulse
+from koyjabo.counting.last_hour import Moment, Pulse
 from koyjabo.reports.engine import insights
 from koyjabo.reports.people.reports import Reports
 from koyjabo.server.http.server import HttpServer

@@ -1,0 +1,68 @@
+"""Rows that queries of several packages count, page through, order, and find by their time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, select
+from sqlalchemy.orm import Session
+
+Item = TypeVar("Item")
+
+DISORDER_MS = 60_000
+"""How much earlier or later than its neighbours by id a row may be: requests wait for their commit, and the clocks of
+servers differ.
+"""
+
+
+class Page(NamedTuple, Generic[Item]):
+    """One page of a list, and the length of the whole list."""
+
+    items: tuple[Item, ...]
+    total: int
+
+
+def length(session: Session, query: Select[*tuple[Any, ...]]) -> int:
+    """The number of rows of a query."""
+    return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:
+    """The expression for a name in `orders`, descending with "-" in front; rows without a value are last."""
+    column: ColumnElement[Any] = orders[order.removeprefix("-")]
+    return (column.desc() if order.startswith("-") else column.asc()).nulls_last()
+
+
+def last_before(session: Session, table: Any, moment_ms: int, after: int, upto: int) -> int:
+    """The last id over `after`, up to `upto`, whose row was before a moment; `after` without any. By bisection, in a
+    table whose ids are assigned in the order of commits, and so nearly in the order of time.
+    """
+    next_row = select(table.id, table.at_ms).where(table.id.between(bindparam("middle"), bindparam("upto")))
+    next_row = next_row.order_by(table.id).limit(1)
+    while after < upto:
+        middle = (after + upto + 1) // 2
+        row = session.execute(next_row, {"middle": middle, "upto": upto}).first()  # some ids are gone
+        if row is not None and row.at_ms < moment_ms:
+            after = row.id
+        else:
+            upto = middle - 1
+    return after
+
+
+def ids_between(
+    session: Session, table: Any, began_ms: int | None, ended_ms: int | None, after: int, upto: int
+) -> tuple[int, int]:
+    """A range of ids, over the first and up to the second, that has all rows of a time within `after` and `upto`, and
+    few others.
+    """
+    low = after if began_ms is None else last_before(session, table, began_ms - DISORDER_MS, after, upto)
+    high = upto if ended_ms is None else last_before(session, table, ended_ms + DISORDER_MS, after, upto)
+    return low, high
+
+
+def changed_rows(session: Session, statement: Executable, parameters: dict[str, Any] | None = None) -> int:
+    """Execute an UPDATE or a DELETE without RETURNING, and return the number of rows that it matched."""
+    result = session.execute(statement, parameters)
+    assert isinstance(result, CursorResult)
+    return result.rowcount
