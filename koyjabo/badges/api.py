@@ -11,8 +11,8 @@ from flask import Blueprint
 from pydantic import BaseModel, Field
 
 from koyjabo.badges import drawing, values
-from koyjabo.badges.colors import PROBLEM
-from koyjabo.badges.parameters import PARAMETERS, STYLES, Badge, badge_of, cleaned, query_of
+from koyjabo.badges.drawing import PROBLEM, STYLES
+from koyjabo.badges.parameters import PARAMETERS, Badge, badge_of, cleaned, query_of
 from koyjabo.badges.values import Number
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import LANGUAGES

@@ -6,8 +6,10 @@ from html import escape
 from math import ceil
 from typing import NamedTuple
 
-from koyjabo.badges.colors import LABEL, ink
 from koyjabo.badges.text_width import width_px
+
+LABEL, PROBLEM = "#555555", "#c0392b"
+LIGHT, DARK = "#ffffff", "#000000"
 
 PADDING_PX = 6
 FONT_PX = 11
@@ -20,17 +22,17 @@ PLASTIC = (
 )
 
 
-class Look(NamedTuple):
+class BadgeStyle(NamedTuple):
     height: int
     corner: int
     baseline: int  # of the text
     stops: str  # of the gradient over both shapes
 
 
-LOOKS = {
-    "flat": Look(20, 3, 14, FLAT),
-    "flat-square": Look(20, 0, 14, ""),
-    "plastic": Look(18, 4, 13, PLASTIC),
+STYLES = {
+    "flat": BadgeStyle(20, 3, 14, FLAT),
+    "flat-square": BadgeStyle(20, 0, 14, ""),
+    "plastic": BadgeStyle(18, 4, 13, PLASTIC),
 }
 
 IMAGE = (
@@ -52,13 +54,13 @@ TEXT = (
 
 def badge(label: str, message: str, color: str, style: str, language: str) -> str:
     """An SVG whose accessible name is both texts. Without a label it has one shape."""
-    look = LOOKS[style]
+    look = STYLES[style]
     parts = [(text, fill, width_px(text, FONT_PX)) for text, fill in ((label, LABEL), (message, color)) if text]
     shapes, texts, left = "", "", 0
     for text, fill, length in parts:
         width = ceil(length) + 2 * PADDING_PX
         shapes += SHAPE.format(left=left, width=width, height=look.height, fill=fill)
-        texts += _text(text, left, width, length, look.baseline, ink(fill))
+        texts += _text(text, left, width, length, look.baseline, _ink(fill))
         left += width
     if look.stops:
         shapes += SHAPE.format(left=0, width=left, height=look.height, fill="url(#g)")
@@ -71,3 +73,15 @@ def badge(label: str, message: str, color: str, style: str, language: str) -> st
 def _text(text: str, left: int, width: int, length: float, baseline: int, fill: str) -> str:
     middle = left + (width - length) / 2
     return TEXT.format(left=f"{middle:.1f}", baseline=baseline, fill=fill, length=length, text=escape(text))
+
+
+def _ink(background: str) -> str:
+    """White or black: the one with the greater contrast on `background` (WCAG 2), which is 4.5 : 1 or more."""
+    luminance = _luminance(background)
+    return LIGHT if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else DARK
+
+
+def _luminance(color: str) -> float:
+    parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

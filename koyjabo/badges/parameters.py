@@ -1,18 +1,41 @@
-"""Reads the query of a badge."""
+"""Reads the query of a badge: colours are names of shields.io or hexadecimal digits."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from koyjabo.badges import values
-from koyjabo.badges.colors import ACCENT, color
+from koyjabo.badges.drawing import STYLES
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import LANGUAGES
 
-STYLES = ("flat", "flat-square", "plastic")
+COLORS = {
+    "brightgreen": "44cc11",
+    "green": "97ca00",
+    "yellowgreen": "a4a61d",
+    "yellow": "dfb317",
+    "orange": "fe7d37",
+    "red": "e05d44",
+    "blue": "007ec6",
+    "grey": "555555",
+    "lightgrey": "9f9f9f",
+    "gray": "555555",
+    "lightgray": "9f9f9f",
+    "success": "44cc11",
+    "important": "fe7d37",
+    "critical": "e05d44",
+    "informational": "007ec6",
+    "inactive": "9f9f9f",
+}
+"""The names that shields.io has."""
+
+HEX = re.compile(r"#?([0-9a-f]{3}|[0-9a-f]{6})", re.IGNORECASE)
+ACCENT = "#006a4e"
+
 PARAMETERS = ("value", "community", "label", "color", "lang", "style")
 LONGEST_LABEL = 40
 JOINERS = "\u200c\u200d"
@@ -66,3 +89,14 @@ def cleaned(label: str) -> str:
     """On one line, and without characters that XML does not allow or that turn the words around them."""
     seen = "".join(each for each in " ".join(label.split()) if each in JOINERS or unicodedata.category(each)[0] != "C")
     return seen[:LONGEST_LABEL].strip()
+
+
+def color(text: str) -> str | None:
+    """`#rrggbb`, or None for a text that is no colour."""
+    if text in COLORS:
+        return f"#{COLORS[text]}"
+    match = HEX.fullmatch(text)
+    if match is None:
+        return None
+    digits = match[1].lower()
+    return f"#{digits}" if len(digits) == 6 else "#" + "".join(2 * digit for digit in digits)

@@ -10,7 +10,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 
 from koyjabo.badges import api as badges
-from koyjabo.badges import colors, drawing
+from koyjabo.badges import drawing, parameters
 from koyjabo.badges.text_width import width_px
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -127,13 +127,13 @@ def test_text_can_be_read_on_every_color(site):
     for color in ("brightgreen", "lightgrey", "inactive", "abc", "%23ABCDEF", "000000", "777"):
         image = ElementTree.fromstring(ask(site, f"?label=&color={color}").data)
         (text,) = image.iter(f"{SVG}text")
-        fill = colors.color(color.replace("%23", "#"))
+        fill = parameters.color(color.replace("%23", "#"))
         assert fill in [each.get("fill") for each in image.iter(f"{SVG}rect")]
-        light, dark = sorted((colors._luminance(fill), colors._luminance(text.get("fill"))), reverse=True)
+        light, dark = sorted((drawing._luminance(fill), drawing._luminance(text.get("fill"))), reverse=True)
         assert (light + 0.05) / (dark + 0.05) >= 4.5, color
 
 
-@pytest.mark.parametrize("style", drawing.LOOKS)
+@pytest.mark.parametrize("style", drawing.STYLES)
 def test_texts_have_the_width_of_their_shapes(style):
     for label in ("visits", "এ পর্যন্ত মানুষ", "WWWWWWWWWW", "iiii", "漢字"):
         image = ElementTree.fromstring(drawing.badge(label, "১২,৩৪,৫৬৭", "#006a4e", style, "bn"))

@@ -29,7 +29,7 @@ MEASURE = """
 """
 
 
-@pytest.mark.parametrize("style", drawing.LOOKS)
+@pytest.mark.parametrize("style", drawing.STYLES)
 def test_texts_lie_inside_their_shapes(browser, style):
     labels = (*LABELS["en"].values(), *LABELS["bn"].values(), *OTHERS)
     images = [drawing.badge(label, number, "#006a4e", style, "bn") for label in labels for number in NUMBERS]
