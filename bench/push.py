@@ -55,7 +55,7 @@ LATENCY_HEAD = ("", "updates/s to each", "p99 ms before", "p99 ms", "most ms", "
 
 @dataclass(frozen=True)
 class Result:
-    """What remains of a stage when it is over."""
+    """What remains of a measurement when it is over."""
 
     turns: Sequence[Turn]
     connect_us: float

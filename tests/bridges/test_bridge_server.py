@@ -105,7 +105,7 @@ def test_socket_with_a_community_is_that_of_the_community(server):
         assert [(each["online_count"], each["user_is_online"]) for each in status] == [(1, True)]
     for query, code in ((f"?community_id={community}", 4001), (f"?community_id=x&token={founder.token}", 4003)):
         with WebSocket(server.port, path=f"{PATH}{query}") as socket:
-            assert socket.goodbye().code == code
+            assert socket.close_frame().code == code
 
 
 def test_dashboard_answers_request_update_and_other_sockets_do_not(server):

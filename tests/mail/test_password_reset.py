@@ -12,7 +12,7 @@ from support.people.accounts import PASSWORD, bare, confirm, disable, log_in, si
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 from support.servers.mailbox import link_in, path_in, text_of
-from support.sites.full_account import Life, tables_of_users, tables_with
+from support.sites.full_account import AccountHistory, tables_of_users, tables_with
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import LedgerUnavailable
@@ -69,24 +69,24 @@ STAYS = {
 def test_account_of_an_unconfirmed_email_is_taken_over_by_a_new_password(site, mailbox):
     """No other login is left afterwards. A new table belongs to one of the two sets."""
     assert tables_of_users() == ENDED | STAYS
-    life = Life(site)
+    history = AccountHistory(site)
     site.rows("UPDATE users SET verified_ms = NULL WHERE email = 'ayesha@example.com'")
     site.rows("UPDATE outbox SET done_ms = 1")
     kept = ("memberships", "communities")
     before = [site.rows(f"SELECT count(*) FROM {table}") for table in kept]
-    assert tables_with(site, life.ayesha.id) >= ENDED
+    assert tables_with(site, history.ayesha.id) >= ENDED
     path = mailed(site, mailbox)
     assert TAKEOVER in " ".join(text_of(mailbox.to("ayesha@example.com")[-1]).split())
     assert TAKEOVER in words(Reader(site).get(path))
     use(site, path)
-    assert tables_with(site, life.ayesha.id) & ENDED == {"sessions"}
+    assert tables_with(site, history.ayesha.id) & ENDED == {"sessions"}
     live = "SELECT count(*) FROM sessions WHERE revoked_ms IS NULL AND user_id = :id"
-    assert site.rows(live, id=life.ayesha.id) == [(0,)]
-    user = site.rows("SELECT verified_ms, weekly_report FROM users WHERE id = :id", id=life.ayesha.id)
+    assert site.rows(live, id=history.ayesha.id) == [(0,)]
+    user = site.rows("SELECT verified_ms, weekly_report FROM users WHERE id = :id", id=history.ayesha.id)
     assert [(user[0][0], bool(user[0][1]))] == [(site.time.ms, False)]
     assert [site.rows(f"SELECT count(*) FROM {table}") for table in kept] == before
     assert site.rows("SELECT email FROM invitations") == [("ayesha@example.com",)], "that of another person"
-    assert log_in(site, password=NEW).id == life.ayesha.id, "without a second step"
+    assert log_in(site, password=NEW).id == history.ayesha.id, "without a second step"
     details = site.rows("SELECT details FROM audit_log WHERE action = 'user.password_reset'")
     assert details == [('{"taken_over": true}',)]
 

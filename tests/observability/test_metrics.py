@@ -198,7 +198,7 @@ def test_socketio_client_that_is_turned_away_has_not_ended(server):
         assert tab.is_answered()
     for _ in range(MOST):
         with Tab(server.port, FORWARDED) as refused:
-            assert refused.goodbye().code == 1013
+            assert refused.close_frame().code == 1013
     server.wait_until_held(sockets=MOST)
     for tab in tabs:
         tab.end()

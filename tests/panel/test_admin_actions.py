@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site
 from support.people.accounts import try_login
-from support.people.admins import Scene, id_of, last_line, panel
+from support.people.admins import ExampleCommunity, id_of, last_line, panel
 from support.people.page_readers import words
 
 
@@ -21,8 +21,8 @@ def admin(site):
 
 
 @pytest.fixture
-def scene(site, admin):
-    return Scene(site)
+def example(site, admin):
+    return ExampleCommunity(site)
 
 
 def test_community_is_created_and_changed(site, admin):
@@ -37,8 +37,8 @@ def test_community_is_created_and_changed(site, admin):
     assert site.rows("SELECT name, is_open, is_listed FROM communities") == [("Mirpur 11", 0, 1)]
 
 
-def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site, admin, scene):
-    for path in ("/admin/communities/new", f"/admin/communities/{scene.community}"):
+def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site, admin, example):
+    for path in ("/admin/communities/new", f"/admin/communities/{example.community}"):
         page = admin.send(path, 422, name=" ", description="kept <b>")
         assert "must have 1 to 200 characters" in page
         assert 'aria-describedby="name-error" aria-invalid="true"' in page
@@ -46,37 +46,37 @@ def test_form_says_what_is_wrong_beside_the_field_and_keeps_what_was_typed(site,
     assert site.rows("SELECT count(*) FROM communities") == [(1,)]
 
 
-def test_community_is_archived_and_restored(site, admin, scene):
-    path = f"/admin/communities/{scene.community}"
+def test_community_is_archived_and_restored(site, admin, example):
+    path = f"/admin/communities/{example.community}"
     admin.confirm(f"{path}/archive")
     page = admin.get(admin.location)
     assert "This community is hidden from everyone." in page
     assert last_line(site) == ("Rani", "community.archive", "Mirpur 10")
-    assert scene.member.get(f"/api/communities/{scene.community}").status_code == 404
+    assert example.member.get(f"/api/communities/{example.community}").status_code == 404
     assert "Archived" in words(admin.get("/admin/communities"))
     admin.send(path, 404, name="Not now")
     admin.send(f"{path}/restore")
     assert "Mirpur 10 was restored." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "community.restore", "Mirpur 10")
-    assert scene.member.get(f"/api/communities/{scene.community}").status_code == 200
+    assert example.member.get(f"/api/communities/{example.community}").status_code == 200
 
 
-def test_user_is_made_admin_and_no_admin_again(site, admin, scene):
-    path = f"/admin/users/{scene.member.id}"
+def test_user_is_made_admin_and_no_admin_again(site, admin, example):
+    path = f"/admin/users/{example.member.id}"
     admin.confirm(f"{path}/promote")
     assert "This user is now a site admin." in admin.get(admin.location)
     assert last_line(site) == ("Rani", "user.promote", "babul@example.com")
     admin.confirm(f"{path}/demote")
     assert last_line(site) == ("Rani", "user.demote", "babul@example.com")
-    assert scene.member.get("/api/auth/me").json["is_admin"] is False
+    assert example.member.get("/api/auth/me").json["is_admin"] is False
 
 
-def test_account_is_disabled_and_enabled(site, admin, scene):
-    path = f"/admin/users/{scene.member.id}"
+def test_account_is_disabled_and_enabled(site, admin, example):
+    path = f"/admin/users/{example.member.id}"
     admin.confirm(f"{path}/disable")
     assert "Disabled" in words(admin.get(admin.location))
     assert last_line(site) == ("Rani", "user.disable", "babul@example.com")
-    assert scene.member.get("/api/auth/me").status_code == 401
+    assert example.member.get("/api/auth/me").status_code == 401
     assert try_login(site, "babul").status_code == 401
     admin.send(f"{path}/enable")
     assert last_line(site) == ("Rani", "user.enable", "babul@example.com")

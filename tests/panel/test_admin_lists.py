@@ -9,7 +9,7 @@ import re
 import pytest
 from support.application.site import Site
 from support.people.accounts import sign_up
-from support.people.admins import Scene, id_of, last_line, panel
+from support.people.admins import ExampleCommunity, id_of, last_line, panel
 from support.people.communities import found
 from support.people.page_readers import words
 
@@ -21,13 +21,13 @@ SENTENCE = re.compile(r'<td class="head what"><div>\s*<span>(.*?)</span>', re.DO
 
 
 @pytest.fixture(scope="module")
-def scene(site):
+def example(site):
     """With more communities than fit on a page."""
-    scene = Scene(site)
+    example = ExampleCommunity(site)
     site.time.pass_(seconds=1)
     for number in range(25):
-        found(scene.founder, name=f"Line {number:02} 100%")
-    return scene
+        found(example.founder, name=f"Line {number:02} 100%")
+    return example
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,13 @@ def admin(site):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def visits(site, scene):
+def visits(site, example):
     """Of two days, one in ten in the community, of 40 people."""
     site.time.go_to("2025-12-16T12:00:00+06:00")
     for number in range(VISITS):
         if number == VISITS // 2:
             site.time.pass_(days=1)
-        community = {"communityId": scene.community} if number % 10 == 0 else {}
+        community = {"communityId": example.community} if number % 10 == 0 else {}
         site.register(f"visitor{number % 40:02}", page=f"/stop/{number}", **community)
 
 
@@ -75,11 +75,11 @@ def test_visits_are_gone_through_from_the_newest_to_the_first(admin):
     assert all_ordinals(admin, "/admin/visits") == list(range(VISITS, 0, -1))
 
 
-def test_visits_are_filtered_on_every_page(site, admin, scene):
+def test_visits_are_filtered_on_every_page(site, admin, example):
     assert all_ordinals(admin, "/admin/visits?first_day=2025-12-17") == list(range(120, 60, -1))
     assert all_ordinals(admin, "/admin/visits?last_day=2025-12-16") == list(range(60, 0, -1))
     assert all_ordinals(admin, "/admin/visits?first_day=2025-12-18") == []
-    assert all_ordinals(admin, f"/admin/visits?community_id={scene.community}") == list(range(111, 0, -10))
+    assert all_ordinals(admin, f"/admin/visits?community_id={example.community}") == list(range(111, 0, -10))
     assert all_ordinals(admin, "/admin/visits?text=visitor07") == [88, 48, 8]
     assert all_ordinals(admin, "/admin/visits?text=33") == [33]
     assert len(all_ordinals(admin, "/admin/visits?place=Unknown")) == VISITS
@@ -111,19 +111,19 @@ def test_visits_are_sorted_by_number_alone_and_other_columns_say_why_not(admin):
     assert "Searched" not in words(first)
 
 
-def test_results_and_filters_are_said_and_each_can_be_removed(admin, scene):
+def test_results_and_filters_are_said_and_each_can_be_removed(admin, example):
     page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
     said = words(page)
     for part in ("11 visits", "“stop/3”", "From 16 Dec 2025", "To 16 Dec 2025", "Traffic: People", "Clear"):
         assert part in said
     assert 'href="/admin/visits?text=stop%2F3&amp;first_day=2025-12-16&amp;last_day=2025-12-16" aria-label=' in page
-    assert "Community: Mirpur 10" in words(admin.get(f"/admin/visits?community_id={scene.community}"))
+    assert "Community: Mirpur 10" in words(admin.get(f"/admin/visits?community_id={example.community}"))
     today = admin.get("/admin/visits")
     assert 'first_day=2025-12-17&amp;last_day=2025-12-17">Today</a>' in today
     assert 'aria-current="true">All days</a>' in today
 
 
-def test_visit_has_an_address_with_all_that_is_known(site, admin, scene):
+def test_visit_has_an_address_with_all_that_is_known(site, admin, example):
     page = words(admin.get("/admin/visits/11"))
     for part in ("Visit No. 11", "16 Dec 2025, 12:00:00 (Asia/Dhaka)", "/stop/10", "visitor10", "Mirpur 10", "Direct"):
         assert part in page
@@ -156,7 +156,7 @@ def test_visit_has_its_language_and_campaign(site, admin):
     assert "Campaign" not in words(admin.get("/admin/visits/11"))
 
 
-def test_what_cannot_be_searched_for_is_said_at_the_field(admin, scene):
+def test_what_cannot_be_searched_for_is_said_at_the_field(admin, example):
     page = admin.get("/admin/visits?first_day=2025-02-30&last_day=x&community_id=x&place=%3Cb%3E", 400)
     assert page.count("must be a day, such as 2025-12-16") == 2
     assert 'aria-describedby="community_id-error"' in page
@@ -182,7 +182,7 @@ def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
     assert "At least" not in words(admin.get("/admin/visits?place=nowhere"))
 
 
-def test_communities_and_users_are_found_by_part_of_their_names(site, admin, scene):
+def test_communities_and_users_are_found_by_part_of_their_names(site, admin, example):
     page = admin.get("/admin/communities?query=line")
     assert "Page 1 of 2" in page
     assert "Line 19 100%" in page
@@ -191,8 +191,8 @@ def test_communities_and_users_are_found_by_part_of_their_names(site, admin, sce
     assert [number for number in range(25) if f"Line {number:02}" in second] == [20, 21, 22, 23, 24]
     assert "Line 19" in admin.get("/admin/communities?query=9%20100%25")
     assert "Line 19" in admin.get("/admin/communities?query=%E0%A7%A7%E0%A7%AF%20LINE")  # ১৯
-    assert "1 community" in words(admin.get(f"/admin/communities?query={scene.community.upper()}"))
-    assert "1 user" in words(admin.get(f"/admin/users?query={scene.member.id}"))
+    assert "1 community" in words(admin.get(f"/admin/communities?query={example.community.upper()}"))
+    assert "1 user" in words(admin.get(f"/admin/users?query={example.member.id}"))
     sign_up(site, "chandana")
     site.rows("UPDATE users SET name = 'চন্দনা' WHERE email = 'chandana@example.com'")
     assert "chandana@example.com" in admin.get("/admin/users?query=চন্দ")
@@ -208,8 +208,8 @@ def test_page_of_a_list_that_is_none_is_refused(admin):
         assert "Nothing" in admin.get(f"{path}?page=999")
 
 
-def test_user_is_shown_with_what_they_belong_to(site, admin, scene):
-    page = words(admin.get(f"/admin/users/{scene.member.id}"))
+def test_user_is_shown_with_what_they_belong_to(site, admin, example):
+    page = words(admin.get(f"/admin/users/{example.member.id}"))
     assert "Babul" in page
     assert "Mirpur 10 Member" in page
     assert "Sessions 1" in page
@@ -219,7 +219,7 @@ def sentences(page):
     return [words(sentence) for sentence in SENTENCE.findall(page)]
 
 
-def test_lists_are_sorted_by_what_is_clicked(site, admin, scene):
+def test_lists_are_sorted_by_what_is_clicked(site, admin, example):
     def names(path):
         return re.findall(r"data-row><bdi>(.*?)</bdi>", admin.get(path))
 
@@ -229,13 +229,13 @@ def test_lists_are_sorted_by_what_is_clicked(site, admin, scene):
     assert names("/admin/communities?sort=created")[0] == "Mirpur 10"
     assert names("/admin/users?sort=name") == sorted(names("/admin/users"))
     assert names("/admin/users") == names("/admin/users?sort=-created")
-    site.rows("UPDATE sessions SET renewed_ms = 4102444800000 WHERE user_id = :id", id=scene.member.id)
+    site.rows("UPDATE sessions SET renewed_ms = 4102444800000 WHERE user_id = :id", id=example.member.id)
     assert names("/admin/users?sort=-seen")[0] == "Babul"
     page = admin.get("/admin/users?sort=-seen&query=a")
     assert 'aria-sort="descending"><a href="/admin/users?sort=seen&amp;query=a">Last seen' in page
 
 
-def test_audit_log_speaks_in_sentences_by_kind(site, admin, scene):
+def test_audit_log_speaks_in_sentences_by_kind(site, admin, example):
     changes = sentences(admin.get("/admin/audit"))
     assert "Ayesha created the community Mirpur 10" in changes
     assert "Babul accepted an invitation to Mirpur 10" in changes
@@ -246,20 +246,25 @@ def test_audit_log_speaks_in_sentences_by_kind(site, admin, scene):
     assert {"Rani logged in", "Ayesha created the community Mirpur 10"} <= set(both)
 
 
-def test_audit_log_is_filtered_by_who_what_and_when(site, admin, scene):
+def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
     theirs = sentences(admin.get(f"/admin/audit?actor={id_of(site, 'rani')}"))
     assert theirs[-1] == "Rani signed up"
     assert all(each.startswith("Rani ") for each in theirs)
-    assert "Nothing found." in admin.get(f"/admin/audit?actor={scene.community}")
+    assert "Nothing found." in admin.get(f"/admin/audit?actor={example.community}")
     page = admin.get("/admin/audit?action=member.invite")
     assert sentences(page) == ["Ayesha invited a person to Mirpur 10 as a member"]
-    for none in (f"action=member.invite&actor={scene.member.id}", "actor=operator", "action=x", "last_day=2025-01-01"):
+    for none in (
+        f"action=member.invite&actor={example.member.id}",
+        "actor=operator",
+        "action=x",
+        "last_day=2025-01-01",
+    ):
         assert sentences(admin.get(f"/admin/audit?{none}")) == [], none
     assert sentences(admin.get("/admin/audit?first_day=2025-12-01&last_day=2025-12-31&action=member.invite")) != []
     assert "must be a day" in admin.get("/admin/audit?first_day=x", 400)
 
 
-def test_audit_log_is_exported_as_it_is_filtered(site, admin, scene):
+def test_audit_log_is_exported_as_it_is_filtered(site, admin, example):
     sent = {"csrf_token": admin.csrf, "action": "member.invite"}
     answer = admin.client.post("/admin/audit/export", headers=admin.headers, data=sent)
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="audit-')
@@ -271,9 +276,9 @@ def test_audit_log_is_exported_as_it_is_filtered(site, admin, scene):
 
 
 def test_audit_log_is_gone_through_by_a_cursor(other):
-    admin, scene = panel(other), Scene(other)
+    admin, example = panel(other), ExampleCommunity(other)
     for number in range(104):
-        answer = scene.founder.patch(f"/api/communities/{scene.community}", json={"open": number % 2 == 1})
+        answer = example.founder.patch(f"/api/communities/{example.community}", json={"open": number % 2 == 1})
         assert answer.status_code == 200
     path = "/admin/audit?action=community.change"
     assert [len(sentences(page)) for page in pages(admin, path)] == [50, 50, 4]

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from support.people.accounts import sign_up
-from support.people.admins import Scene, panel
+from support.people.admins import ExampleCommunity, panel
 
 from koyjabo.counting.services import CountingServices
 
@@ -17,31 +17,31 @@ OUR_TAGS = re.compile(r"<(script|img)\b[^>]*>")
 
 
 @pytest.fixture(scope="module")
-def scene(site):
-    scene = Scene(site, name=HOSTILE, description=HOSTILE)
+def example(site):
+    example = ExampleCommunity(site, name=HOSTILE, description=HOSTILE)
     texts = {"userAgent": HOSTILE, "referrer": HOSTILE, "page": HOSTILE}
-    site.register("ayesha", communityId=scene.community, **texts)
+    site.register("ayesha", communityId=example.community, **texts)
     site.rows("UPDATE visits SET place = :text", text=HOSTILE)
-    site.rows("UPDATE users SET name = :text WHERE id = :id", text=HOSTILE, id=scene.member.id)
+    site.rows("UPDATE users SET name = :text WHERE id = :id", text=HOSTILE, id=example.member.id)
     answer = sign_up(site, "chandana").get("/api/auth/me")
     assert answer.status_code == 200
-    return scene
+    return example
 
 
 @pytest.fixture(scope="module")
-def admin(site, scene):
+def admin(site, example):
     reader = panel(site)
-    path = f"/admin/communities/{scene.community}"
+    path = f"/admin/communities/{example.community}"
     reader.send(path, name=f"{HOSTILE}!", description=HOSTILE)
-    reader.send(f"{path}/members/{scene.member.id}", role="moderator")
+    reader.send(f"{path}/members/{example.member.id}", role="moderator")
     return reader
 
 
-def paths(scene):
-    community, user = f"/admin/communities/{scene.community}", f"/admin/users/{scene.member.id}"
+def paths(example):
+    community, user = f"/admin/communities/{example.community}", f"/admin/users/{example.member.id}"
     found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
     found += [
-        f"/communities/{scene.community}{page}" for page in ("", "/members", "/dashboard", "/settings", "/delete")
+        f"/communities/{example.community}{page}" for page in ("", "/members", "/dashboard", "/settings", "/delete")
     ]
     asked = quote(HOSTILE)
     searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")
@@ -49,8 +49,8 @@ def paths(scene):
     return found + [f"/admin/{search}={asked}" for search in searches]
 
 
-def test_texts_of_others_are_text(admin, scene):
-    for path in paths(scene):
+def test_texts_of_others_are_text(admin, example):
+    for path in paths(example):
         page = admin.get(path)
         assert ESCAPED in page, path
         assert HOSTILE not in page
@@ -58,7 +58,7 @@ def test_texts_of_others_are_text(admin, scene):
         assert all('src="/static/' in tag or 'type="application/json"' in tag for tag in tags), path
 
 
-def test_places_are_text_in_what_scripts_read(site, admin, scene):
+def test_places_are_text_in_what_scripts_read(site, admin, example):
     site.register("babul")
     site.services[CountingServices].visits.keep_active("babul", HOSTILE)
     for path in ("/", "/admin/"):
@@ -67,11 +67,11 @@ def test_places_are_text_in_what_scripts_read(site, admin, scene):
         assert "<" not in "".join(blocks)
 
 
-def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, scene):
-    question = admin.send(f"/admin/users/{scene.member.id}/promote", 200)
+def test_texts_are_text_in_questions_and_where_a_form_was_refused(admin, example):
+    question = admin.send(f"/admin/users/{example.member.id}/promote", 200)
     assert ESCAPED in question
     assert HOSTILE not in question
     assert ESCAPED in admin.send("/admin/communities/new", 422, name="", description=HOSTILE)
-    path = f"/admin/communities/{scene.community}/members"
+    path = f"/admin/communities/{example.community}/members"
     assert f'value="{ESCAPED}"' in admin.send(path, 422, email=HOSTILE, role="member")
     assert ESCAPED in admin.send("/admin/data/total", 422, total=HOSTILE, reason="")

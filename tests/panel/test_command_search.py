@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.application.site import Site
-from support.people.admins import Scene, id_of, panel
+from support.people.admins import ExampleCommunity, id_of, panel
 from support.people.page_readers import Reader, words
 
 from koyjabo.panel.search import MOST
@@ -17,19 +17,19 @@ def site(module_sqlite_database):
 
 
 @pytest.fixture(scope="module")
-def scene(site):
-    scene = Scene(site)
+def example(site):
+    example = ExampleCommunity(site)
     site.register("visitor_1702757318000_a1b2c3d4e")
-    return scene
+    return example
 
 
 @pytest.fixture(scope="module")
-def admin(site, scene):
+def admin(site, example):
     return panel(site)
 
 
 @pytest.fixture(scope="module")
-def viewer(site, scene):
+def viewer(site, example):
     reader = Reader(site).sign_up("nila")
     site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
     return reader
@@ -56,14 +56,16 @@ def test_visit_is_found_by_its_number_as_it_is_written_anywhere(admin, viewer):
     assert [each for each in found(admin, "999999") if each[0] == "Visits"] == []
 
 
-def test_communities_and_users_are_found_by_name(site, scene, admin):
-    assert ("Communities", "Mirpur 10", "Members: 2", f"/admin/communities/{scene.community}") in found(admin, "mirpur")
+def test_communities_and_users_are_found_by_name(site, example, admin):
+    assert ("Communities", "Mirpur 10", "Members: 2", f"/admin/communities/{example.community}") in found(
+        admin, "mirpur"
+    )
     user = ("Users", "Babul", "babul@example.com", f"/admin/users/{id_of(site, 'babul')}")
     assert user in found(admin, "babul@")
     assert user in found(admin, "bab")
 
 
-def test_viewer_finds_no_email_and_nothing_that_changes_something(site, scene, viewer):
+def test_viewer_finds_no_email_and_nothing_that_changes_something(site, example, viewer):
     assert found(viewer, "babul@") == []
     assert ("Users", "Babul", "", f"/admin/users/{id_of(site, 'babul')}") in found(viewer, "bab")
     pages = [label for _, label, _, _ in found(viewer, "")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.people.admins import Scene, address, panel, routes
+from support.people.admins import ExampleCommunity, address, panel, routes
 from support.people.page_readers import FOR_SCRIPTS, Reader, words
 
 from koyjabo.accounts.services import AccountServices
@@ -18,16 +18,16 @@ MEANINGS = re.compile(r'(?s)<td[^>]* lang="en">.*?</td>')
 
 
 @pytest.fixture(scope="module")
-def scene(site):
+def example(site):
     """With visits, an invitation, an email in the audit log's details, and a visitor whose id has only digits."""
-    scene = Scene(site)
-    scene.values["ordinal"] = str(site.register(VISITOR, communityId=scene.community).ordinal)
+    example = ExampleCommunity(site)
+    example.values["ordinal"] = str(site.register(VISITOR, communityId=example.community).ordinal)
     site.register("40004")
-    path = f"/api/communities/{scene.community}"
-    scene.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
-    scene.founder.patch(path, json={"description": "Write to babul@example.com, please"})
-    site.services[AccountServices].users.unlock(OPERATOR, scene.member.id)  # of which the audit log says the email
-    return scene
+    path = f"/api/communities/{example.community}"
+    example.founder.post(f"{path}/members", json={"email": "rahim@example.com", "role": "member"})
+    example.founder.patch(path, json={"description": "Write to babul@example.com, please"})
+    site.services[AccountServices].users.unlock(OPERATOR, example.member.id)  # of which the audit log says the email
+    return example
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,10 @@ def test_no_route_for_viewers_takes_a_form(site):
     assert [rule.rule for rule in routes(site, "POST") if is_for_viewers(site, rule)] == []
 
 
-def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, scene, rules, admin, viewer):
+def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, example, rules, admin, viewer):
     """Neither a form, but those of every page, nor a link."""
     hidden = [VISITOR, "40004", *(email for (email,) in site.rows("SELECT email FROM users")), "rahim@example.com"]
-    paths = {address(site, rule, **scene.values) for rule in rules} - FOR_SCRIPTS
+    paths = {address(site, rule, **example.values) for rule in rules} - FOR_SCRIPTS
     seen = "".join(admin.get(path) for path in paths)
     assert all(each in seen for each in (VISITOR, "40004", "babul@example.com", "rahim@example.com"))
     allowed = "|".join(re.sub(r"<[^>]+>", "[^/]+", rule.rule) for rule in rules)
@@ -74,7 +74,7 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, sc
         assert "You are a viewer of this panel" in page
 
 
-def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, scene, viewer):
+def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer):
     assert "Nothing found." in viewer.get("/admin/users?query=babul@")
     assert "Babul" in viewer.get("/admin/users?query=bab")
     for text in (VISITOR, VISITOR[:9], "visitor", "40004", "babul@"):

@@ -9,7 +9,7 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, sign_up, try_login
 from support.people.communities import found, give
-from support.sites.full_account import Life, figures, tables_of_users, tables_with
+from support.sites.full_account import AccountHistory, figures, tables_of_users, tables_with
 from support.sites.full_site import register
 
 from koyjabo.accounts.services import AccountServices
@@ -32,71 +32,75 @@ def site(database):
 
 
 @pytest.fixture
-def life(site) -> Life:
-    return Life(site)
+def history(site) -> AccountHistory:
+    return AccountHistory(site)
 
 
-def delete(life: Life):
-    return life.ayesha.delete(ME, json={**RIGHT, "code": life.app.next_code()})
+def delete(history: AccountHistory):
+    return history.ayesha.delete(ME, json={**RIGHT, "code": history.app.next_code()})
 
 
-def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, life):
-    marks = life.ayesha.id, life.ayesha.email, "Ayesha"
+def test_nothing_points_at_a_deleted_account_and_no_number_changes(site, history):
+    marks = history.ayesha.id, history.ayesha.email, "Ayesha"
     assert tables_with(site, *marks) == tables_of_users()
     assert site.recount() == []
-    before, revoked = figures(life), []
+    before, revoked = figures(history), []
     site.services.signals.access_revoked.connect(revoked.append, weak=False)
     (version,) = site.rows("SELECT version FROM access_version")[0]
-    answer = delete(life)
+    answer = delete(history)
     assert (answer.status_code, answer.data) == (204, b"")
     assert tables_with(site, *marks) == set()
     assert site.recount() == []
-    assert figures(life) == before
-    assert (set(revoked), site.rows("SELECT version FROM access_version")) == ({life.ayesha.id}, [(version + 1,)])
-    assert_error(life.ayesha.get(ME), 401, "invalid_token")
-    assert (life.ayesha.renew().status_code, try_login(site).status_code, delete(life).status_code) == (401, 401, 401)
+    assert figures(history) == before
+    assert (set(revoked), site.rows("SELECT version FROM access_version")) == ({history.ayesha.id}, [(version + 1,)])
+    assert_error(history.ayesha.get(ME), 401, "invalid_token")
+    assert (history.ayesha.renew().status_code, try_login(site).status_code, delete(history).status_code) == (
+        401,
+        401,
+        401,
+    )
     columns = "actor_id, actor, target_kind, target_id, target, details, place"
     assert site.rows(f"SELECT {columns} FROM audit_log WHERE action = 'user.delete'") == [
         ("", "", "user", "", "", "{}", "")
     ]
     assert site.rows("SELECT DISTINCT actor, place FROM audit_log WHERE actor_id = '~'") == [("", "")]
     other = sign_up(site)
-    assert other.id != life.ayesha.id, "the email is free again"
+    assert other.id != history.ayesha.id, "the email is free again"
     assert other.get("/api/communities").json[0]["role"] is None
 
 
-def test_visits_stay_without_a_user(site, life):
-    assert_error(life.ayesha.delete(ME, json={}), 400, "invalid_input", "password")
-    assert_error(life.ayesha.delete(ME, json={"password": "rickshaw at noon"}), 401, "wrong_credentials")
-    assert_error(life.ayesha.delete(ME, json=RIGHT), 401, "wrong_code")
+def test_visits_stay_without_a_user(site, history):
+    assert_error(history.ayesha.delete(ME, json={}), 400, "invalid_input", "password")
+    assert_error(history.ayesha.delete(ME, json={"password": "rickshaw at noon"}), 401, "wrong_credentials")
+    assert_error(history.ayesha.delete(ME, json=RIGHT), 401, "wrong_code")
     total = site.stats()["totalVisits"]
-    assert delete(life).status_code == 204
-    boss = site.services[AccountServices].credentials.find(life.boss.email)
+    assert delete(history).status_code == 204
+    boss = site.services[AccountServices].credentials.find(history.boss.email)
     visits = site.services[VisitLogServices].log.page(boss, VisitFilter()).visits
     assert len(visits) == total
     assert {(visit.user_id, visit.user) for visit in visits} == {(None, None)}
-    site.register("v1", communityId=life.theirs)  # the browser goes on as the person that it was
-    assert site.services[PeopleServices].reports.weekly(life.theirs).people == (1, 0)
+    site.register("v1", communityId=history.theirs)  # the browser goes on as the person that it was
+    assert site.services[PeopleServices].reports.weekly(history.theirs).people == (1, 0)
     assert site.recount() == []
 
 
-def test_last_admin_of_a_community_has_something_to_do_first(site, life):
-    site.rows("UPDATE memberships SET role = 'member' WHERE user_id = :id", id=life.karim.id)
-    before, answer = tables_with(site, life.ayesha.id), delete(life)
-    assert_error(answer, 409, "last_admin", life.hers)
+def test_last_admin_of_a_community_has_something_to_do_first(site, history):
+    site.rows("UPDATE memberships SET role = 'member' WHERE user_id = :id", id=history.karim.id)
+    before, answer = tables_with(site, history.ayesha.id), delete(history)
+    assert_error(answer, 409, "last_admin", history.hers)
     assert "Make another member an admin there first, or delete the community." in answer.json["error"]
-    assert answer.json["details"] == {life.hers: "Mirpur 10"}
-    assert (tables_with(site, life.ayesha.id), life.ayesha.get(ME).status_code) == (before, 200)
-    site.rows("UPDATE communities SET archived_ms = 1 WHERE id = :id", id=life.hers)
-    assert delete(life).status_code == 204
+    assert answer.json["details"] == {history.hers: "Mirpur 10"}
+    assert (tables_with(site, history.ayesha.id), history.ayesha.get(ME).status_code) == (before, 200)
+    site.rows("UPDATE communities SET archived_ms = 1 WHERE id = :id", id=history.hers)
+    assert delete(history).status_code == 204
 
 
-def test_last_admin_of_the_site_has_something_to_do_first(site, life):
-    answer = life.boss.delete(ME, json=RIGHT)
+def test_last_admin_of_the_site_has_something_to_do_first(site, history):
+    answer = history.boss.delete(ME, json=RIGHT)
     assert_error(answer, 409, "last_admin")
     assert "Make another user a site admin first." in answer.json["error"]
-    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=life.ayesha.id)
-    assert life.boss.delete(ME, json=RIGHT).status_code == 204
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=history.ayesha.id)
+    assert history.boss.delete(ME, json=RIGHT).status_code == 204
 
 
 def test_of_two_admins_who_leave_at_once_one_stays(site):
@@ -127,37 +131,37 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
                 karim = sign_up(site, "karim")
 
 
-def test_visit_that_was_on_its_way_has_no_owner(site, life):
+def test_visit_that_was_on_its_way_has_no_owner(site, history):
     """It is committed after the account is gone."""
 
     def arrive(user_id: str) -> None:
-        for number, scope in enumerate(("site", life.theirs, life.hers)):
+        for number, scope in enumerate(("site", history.theirs, history.hers)):
             register(site, 100 + number, scope, user_id=user_id)
 
     site.services.signals.access_revoked.connect(arrive, weak=False)
     total = site.stats()["totalVisits"]
-    assert delete(life).status_code == 204
+    assert delete(history).status_code == 204
     assert site.stats()["totalVisits"] == total + 3
-    assert tables_with(site, life.ayesha.id) == set()
+    assert tables_with(site, history.ayesha.id) == set()
     assert site.recount() == []
 
 
-def test_account_with_very_many_rows_is_deleted_in_pieces(site, life, monkeypatch):
+def test_account_with_very_many_rows_is_deleted_in_pieces(site, history, monkeypatch):
     """No transaction is long; what was begun is continued, and in between all numbers agree."""
     monkeypatch.setattr(throttle, "FIRST", 2)
     monkeypatch.setattr(throttle, "FEWEST", 2)
     monkeypatch.setattr(throttle, "MOST", 2)
     monkeypatch.setattr(deletion, "PATIENCE_S", 0)
-    before, statuses = figures(life), []
+    before, statuses = figures(history), []
     while not statuses or statuses[-1] == 503:
-        answer = delete(life)
+        answer = delete(history)
         statuses.append(answer.status_code)
         assert site.recount() == []
-        assert figures(life) == before
+        assert figures(history) == before
         if answer.status_code == 503:
             assert_error(answer, 503, "not_yet_forgotten")
             assert answer.headers["Retry-After"] == "1"
-            assert life.ayesha.get(ME).status_code == 200
+            assert history.ayesha.get(ME).status_code == 200
     assert statuses[-1] == 204
     assert len(statuses) > 3
-    assert tables_with(site, life.ayesha.id, life.ayesha.email, "Ayesha") == set()
+    assert tables_with(site, history.ayesha.id, history.ayesha.email, "Ayesha") == set()

@@ -9,7 +9,7 @@ from sqlalchemy.sql.util import find_tables
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import found
-from support.sites.full_account import NAME, Life, tables_of_users
+from support.sites.full_account import NAME, AccountHistory, tables_of_users
 
 from koyjabo.personal_data import export
 from koyjabo.personal_data.section_queries import SECTIONS, DataSubject
@@ -32,13 +32,13 @@ def site(module_database):
 
 
 @pytest.fixture(scope="module")
-def life(site) -> Life:
-    return Life(site)
+def history(site) -> AccountHistory:
+    return AccountHistory(site)
 
 
 @pytest.fixture
-def exported(life):
-    answer = life.ayesha.get(EXPORT)
+def exported(history):
+    answer = history.ayesha.get(EXPORT)
     assert answer.status_code == 200, answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="koyjabo-account-2025-12-18.json"'
@@ -51,12 +51,12 @@ def test_every_table_of_users_has_a_section():
     assert tables_of_users() - tables == {"recovery_codes"}  # their number stands before the sections
 
 
-def test_rows_are_those_of_the_account(site, life, exported):
+def test_rows_are_those_of_the_account(site, history, exported):
     assert list(exported) == ["exported_at", "account", *(section.name for section in SECTIONS)]
     assert [name for name, rows in exported.items() if not rows] == []
     account = exported["account"]
     expected = {"name": NAME, "role": "member", "weekly_report": True, "unused_recovery_codes": 10}
-    expected |= {"id": life.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
+    expected |= {"id": history.ayesha.id, "email": "ayesha@example.com", "disabled_at": None}
     expected |= {"created_at": "2025-12-16T04:48:38.412Z", "verified_at": "1970-01-01T00:00:00.001Z"}
     assert account == expected | {name: account[name] for name in ("second_factor_at", "language")}
     roles = {each["name"]: each["role"] for each in exported["memberships"]}
@@ -66,42 +66,42 @@ def test_rows_are_those_of_the_account(site, life, exported):
     assert [each["email"] for each in exported["sent_invitations"]] == ["rahim@example.com"]
     assert [each["name"] for each in exported["passkeys"]] == ["My phone"]
     visitors = [(each["community_id"], each["visitor_id"]) for each in exported["visitors"]]
-    assert visitors == sorted([(life.theirs, "v1"), (life.hers, "v1")])
+    assert visitors == sorted([(history.theirs, "v1"), (history.hers, "v1")])
     # Not the visits from before the login, nor from after it: others who know the visitorId could ask for them.
     assert [each["visit_id"][0] for each in exported["visits"]] == ["0"] * 3 + ["1"] * 3 + ["2"] * 3
-    assert {each["community_id"] for each in exported["presence"]} == {life.theirs, life.hers}
+    assert {each["community_id"] for each in exported["presence"]} == {history.theirs, history.hers}
     assert exported["presence"][0]["hours"][0].endswith(":00:00.000Z")
     assert {each["action"] for each in exported["audit_about_membership"]} == {"member.role"}
     assert {each["action"] for each in exported["audit_about_me"]} == {"user.unlock"}
     assert "user.sign_up" in {each["action"] for each in exported["audit_by_me"]}
     rows = site.rows("SELECT actor_id, action FROM audit_log ORDER BY id DESC LIMIT 1")
-    assert rows == [(life.ayesha.id, "user.export")]
+    assert rows == [(history.ayesha.id, "user.export")]
 
 
-def test_no_secret_is_exported(site, life, exported):
+def test_no_secret_is_exported(site, history, exported):
     text = json.dumps(exported)
     stored = [site.rows(f"SELECT {column} FROM {table}") for column, table in SECRETS.items()]
     named = ("password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")
     assert [each for each in named if f'"{each}"' in text] == []
     assert [value for rows in stored for (value,) in rows if str(value) in text] == []
-    assert life.app.secret not in text
+    assert history.app.secret not in text
 
 
-def test_long_sections_come_in_pieces(life, exported, monkeypatch):
+def test_long_sections_come_in_pieces(history, exported, monkeypatch):
     monkeypatch.setattr(export, "PIECE", 2)
-    again = life.ayesha.get(EXPORT).json
+    again = history.ayesha.get(EXPORT).json
     for section in SECTIONS:
         if section.name != "audit_by_me":  # which has a line more
             assert again[section.name] == exported[section.name], section.name
 
 
-def test_others_invitations_wait_for_the_proof_of_the_email(site, life):
-    site.rows("UPDATE users SET verified_ms = NULL WHERE id = :id", id=life.ayesha.id)
-    assert life.ayesha.get(EXPORT).json["invitations"] == []
-    site.rows("UPDATE users SET verified_ms = 1 WHERE id = :id", id=life.ayesha.id)
+def test_others_invitations_wait_for_the_proof_of_the_email(site, history):
+    site.rows("UPDATE users SET verified_ms = NULL WHERE id = :id", id=history.ayesha.id)
+    assert history.ayesha.get(EXPORT).json["invitations"] == []
+    site.rows("UPDATE users SET verified_ms = 1 WHERE id = :id", id=history.ayesha.id)
 
 
-def test_export_is_broken_off_when_the_session_ends(site, life):
+def test_export_is_broken_off_when_the_session_ends(site, history):
     other = sign_up(site, "other")
     found(other)
     answer = other.get(EXPORT, buffered=False)

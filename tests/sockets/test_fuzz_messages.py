@@ -75,7 +75,7 @@ def _assert_received(client: WebSocket, expected: list[str], present: str) -> No
         received.append(client.event()["type"])
     assert [each for each in received if each != present] == [each for each in expected if each != present]
     if is_abuse:
-        assert client.goodbye().code == ABUSE
+        assert client.close_frame().code == ABUSE
     else:
         missing = expected.count(present) - received.count(present)
         assert [client.event()["type"] for _ in range(missing)] == [present] * missing

@@ -9,7 +9,7 @@ import json
 import pytest
 from support.application.site import Site, Time
 from support.databases.database import SqliteDatabase
-from support.people.admins import Scene, last_line, panel
+from support.people.admins import ExampleCommunity, last_line, panel
 
 from koyjabo.core.errors import Forbidden
 from koyjabo.visit_log import visit_log
@@ -24,18 +24,18 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def scene(site):
-    scene = Scene(site, name="=Mirpur")
+def example(site):
+    example = ExampleCommunity(site, name="=Mirpur")
     for number in range(120):
         if number == 70:
             site.time.pass_(days=1)
-        community = {"communityId": scene.community} if number % 10 == 0 else {}
+        community = {"communityId": example.community} if number % 10 == 0 else {}
         site.register(f"visitor{number}", userAgent='=cmd|"calc"', **community)
-    return scene
+    return example
 
 
 @pytest.fixture(scope="module")
-def admin(site, scene):
+def admin(site, example):
     return panel(site)
 
 
@@ -62,7 +62,7 @@ def test_all_visits_are_in_the_file_from_the_first(site, admin):
 
 
 @pytest.mark.parametrize("loss", ["is_admin = false", "disabled_ms = 1"])
-def test_export_breaks_off_when_the_right_to_it_is_lost(site, scene, monkeypatch, loss):
+def test_export_breaks_off_when_the_right_to_it_is_lost(site, example, monkeypatch, loss):
     monkeypatch.setattr(visit_log, "PIECE", 50)
     reader = panel(site, f"late{loss[:2]}")
     pieces = iter(download(reader).response)
@@ -72,15 +72,15 @@ def test_export_breaks_off_when_the_right_to_it_is_lost(site, scene, monkeypatch
         list(pieces)
 
 
-def test_file_has_what_the_filter_finds(admin, scene):
+def test_file_has_what_the_filter_finds(admin, example):
     assert len(table(admin, first_day="2025-12-17")) == 50
     assert len(table(admin, first_day="2025-12-16", last_day="2025-12-16", place="Unknown")) == 70
-    assert [row["community"] for row in table(admin, community_id=scene.community)] == ["'=Mirpur"] * 12
+    assert [row["community"] for row in table(admin, community_id=example.community)] == ["'=Mirpur"] * 12
     assert table(admin, place="Dhaka") == []
 
 
-def test_json_lines_have_the_same_visits(admin, scene):
-    answer = download(admin, kind="jsonl", community_id=scene.community)
+def test_json_lines_have_the_same_visits(admin, example):
+    answer = download(admin, kind="jsonl", community_id=example.community)
     assert answer.content_type == "application/x-ndjson"
     assert answer.headers["Content-Disposition"].endswith('.jsonl"')
     rows = [json.loads(line) for line in answer.text.splitlines()]
@@ -88,14 +88,14 @@ def test_json_lines_have_the_same_visits(admin, scene):
     assert rows[0]["user_agent"] == '=cmd|"calc"'
 
 
-def test_numbers_of_days_are_those_of_the_rollups(site, admin, scene):
+def test_numbers_of_days_are_those_of_the_rollups(site, admin, example):
     days = [{"day": "2025-12-16", "visits": "70", "new_visitors": "70"}]
     days.append({"day": "2025-12-17", "visits": "50", "new_visitors": "50"})
     assert table(admin, what="days") == days
     assert last_line(site)[:2] == ("Rani", "visits.export")
     assert table(admin, what="days", first_day="20251217") == days[1:]
     assert table(admin, what="days", last_day="2025-12-16") == days[:1]
-    assert [day["visits"] for day in table(admin, what="days", community_id=scene.community)] == ["7", "5"]
+    assert [day["visits"] for day in table(admin, what="days", community_id=example.community)] == ["7", "5"]
     assert json.loads(download(admin, what="days", kind="jsonl").text.splitlines()[0])["visits"] == 70
 
 
@@ -108,7 +108,7 @@ def test_what_cannot_be_exported_is_said_at_the_field_and_nothing_is_noted(site,
     assert site.rows("SELECT count(*) FROM audit_log") == before
 
 
-def test_form_begins_with_what_was_looked_at(admin, scene):
-    page = admin.get(f"/admin/data?place=Dhaka&community_id={scene.community}")
+def test_form_begins_with_what_was_looked_at(admin, example):
+    page = admin.get(f"/admin/data?place=Dhaka&community_id={example.community}")
     assert 'value="Dhaka"' in page
-    assert f'<option value="{scene.community}" selected>' in page
+    assert f'<option value="{example.community}" selected>' in page

@@ -14,7 +14,7 @@ from support.clients.concurrent_registrations import Crowd
 from support.clients.event_source import EventSource, StreamListener
 from support.clients.listener import PATIENCE_S, PlainListener, SocketioListener
 from support.clients.members import PASSWORD, Member
-from support.clients.websocket import Goodbye, WebSocket
+from support.clients.websocket import CloseFrame, WebSocket
 from support.clients.worker_connections import two_workers
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
@@ -163,7 +163,7 @@ def test_restart_behind_it_loses_and_doubles_no_visit(front):
             with EventSource(front.port) as away:
                 assert away.error == (503, "unavailable")
             two_workers(front.server)
-        assert {page.goodbye() for page in pages} == {Goodbye(1001, "the server is going away")}
+        assert {page.close_frame() for page in pages} == {CloseFrame(1001, "the server is going away")}
     assert_exact(crowd, front.server, visits=600, before=before)
     with PlainListener(front.port) as page:
         assert page.first().total == before + 600

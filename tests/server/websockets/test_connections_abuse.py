@@ -54,7 +54,7 @@ def test_client_that_repeats_it_gets_an_error_each_time_and_then_is_closed_alone
         assert client.is_answered(), "too early"
         assert other.send(wrong).event()["type"] == "error"
         assert client.send(wrong).event()["type"] == "error"
-        assert client.goodbye().code == ABUSE
+        assert client.close_frame().code == ABUSE
         assert other.is_answered(), "its errors are not the other's"
 
 
@@ -94,7 +94,7 @@ def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
         with SocketIO(server.port) as client:
             client.event()
             client.send(*[frame(nonsense)] * 3)
-            codes[what] = client.goodbye().code
+            codes[what] = client.close_frame().code
     assert codes == dict.fromkeys(every, ABUSE)
     assert "Traceback" not in server.log[said:]
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
@@ -131,7 +131,7 @@ def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kin
             assert plain.is_answered()
             assert other.is_answered()
             assert server.get("/api/stats").ok
-        assert client.goodbye().code == ABUSE
+        assert client.close_frame().code == ABUSE
         with suppress(ConnectionError):  # it was answered too late, on a busy machine
             client.send(close(ABUSE))
         thread.join()

@@ -13,8 +13,8 @@ from support.clients.websocket import (
     PING,
     PONG,
     TEXT,
+    CloseFrame,
     Frame,
-    Goodbye,
     SocketIO,
     WebSocket,
     announce,
@@ -135,7 +135,7 @@ def test_what_is_no_frame_closes_the_connection_with_a_code(server):
         for what, (code, sent) in WRONG.items():
             with kind(server.port) as client:
                 client.event()
-                codes[what] = client.send(sent).goodbye().code
+                codes[what] = client.send(sent).close_frame().code
                 client.send(close(code))
                 assert client.is_lost(), what
         assert codes == {what: code for what, (code, _) in WRONG.items()}, kind
@@ -143,7 +143,7 @@ def test_what_is_no_frame_closes_the_connection_with_a_code(server):
 
 def test_after_our_close_frame_nothing_else_is_said(server, client):
     client.send(frame("hello", 0x3))
-    assert client.goodbye().code == PROTOCOL_ERROR
+    assert client.close_frame().code == PROTOCOL_ERROR
     client.send(say(type="ping"), frame("x", PING), frame("", masked=False))
     server.emit()
     client.send(close(PROTOCOL_ERROR))
@@ -167,7 +167,7 @@ def test_close_is_answered_with_its_code_and_the_connection_ends(server, kind):
         with KINDS[kind](server.port) as client:
             client.event()
             client.send(close(None) if code is None else close(code, "অবসর".encode()))
-            assert client.goodbye() == Goodbye(code, "")
+            assert client.close_frame() == CloseFrame(code, "")
             assert client.rest() == b""
 
 
@@ -177,10 +177,10 @@ def test_close_that_may_not_be_sent_is_an_error(server, kind):
     for sent, code in WRONG_CLOSES.items():
         with KINDS[kind](server.port) as client:
             client.event()
-            assert client.send(sent).goodbye().code == code, sent
+            assert client.send(sent).close_frame().code == code, sent
 
 
 def test_what_comes_after_a_close_is_not_answered(client):
     client.send(close(1000) + frame(ASKED[type(client)]) + frame("x", PING))
-    assert client.goodbye().code == 1000
+    assert client.close_frame().code == 1000
     assert client.rest() == b""

@@ -86,7 +86,7 @@ def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goe
     with changed_server(tmp_path, {**SHORT_PINGS, **slow}) as server:
         session = opened(server)
         with WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}") as unfinished:
-            assert unfinished.goodbye().code == ABUSE
+            assert unfinished.close_frame().code == ABUSE
             assert unfinished.rest() == b""
             while PING not in session.poll():
                 pass

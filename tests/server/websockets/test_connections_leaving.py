@@ -7,13 +7,13 @@ import threading
 
 import pytest
 import requests
-from support.clients.websocket import KINDS, SOCKETIO, Goodbye, WebSocket, close
+from support.clients.websocket import KINDS, SOCKETIO, CloseFrame, WebSocket, close
 from support.clients.websocket_pool import Listeners
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
 GOING_AWAY = 1001
-GOODBYE = Goodbye(GOING_AWAY, "the server is going away")
+GOODBYE = CloseFrame(GOING_AWAY, "the server is going away")
 PROMPTLY_S, ALWAYS_S = 7, 10
 """The server waits 8 s for a client that does not answer."""
 
@@ -40,7 +40,7 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server)
     assert all(client.is_answered() for client in clients)
     server.tell(signal.SIGTERM)
     for client in [*clients, upgrading]:
-        assert client.goodbye() == GOODBYE
+        assert client.close_frame() == GOODBYE
         client.send(close(GOING_AWAY))
         assert client.rest() == b""
     poll.join()
@@ -62,7 +62,7 @@ def test_clients_that_do_not_answer_delay_no_shutdown(server):
     assert left.status == 0
     assert left.seconds < PROMPTLY_S
     for client in deaf:
-        assert client.goodbye() == GOODBYE
+        assert client.close_frame() == GOODBYE
         assert client.rest() == b""
     for client in stuck:
         client.end()

@@ -15,7 +15,7 @@ from support.clients.websocket import (
     KINDS,
     SOCKETIO,
     TEXT,
-    Goodbye,
+    CloseFrame,
     WebSocket,
     close,
     frame,
@@ -26,8 +26,8 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 
 TOO_MANY = 1013
-SORRY = Goodbye(TOO_MANY, "too many connections, try again later")
-TOO_MANY_TABS = Goodbye(TOO_MANY, "This visitor has too many pages open here. Close some, or reload one later.")
+SORRY = CloseFrame(TOO_MANY, "too many connections, try again later")
+TOO_MANY_TABS = CloseFrame(TOO_MANY, "This visitor has too many pages open here. Close some, or reload one later.")
 MOST = 3
 ADDRESS, ANOTHER = "203.0.113.7", "203.0.113.8"
 PATHS = pytest.mark.parametrize("path", ["/", SOCKETIO])
@@ -85,7 +85,7 @@ def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited
     """It receives nothing but the close."""
     limited.fill(ADDRESS)
     refused = limited.connect(ADDRESS, path=path)
-    assert refused.goodbye() == SORRY
+    assert refused.close_frame() == SORRY
     limited.server.emit()
     refused.send(close(TOO_MANY))
     assert refused.rest() == b""
@@ -98,7 +98,7 @@ def test_one_too_many_of_an_address_is_closed_and_another_address_is_not(limited
 def test_place_is_free_again_when_one_leaves_although_others_were_refused(limited, how):
     first, *_ = limited.fill(ADDRESS)
     for _ in range(2 * MOST):
-        assert limited.connect(ADDRESS).goodbye() == SORRY
+        assert limited.connect(ADDRESS).close_frame() == SORRY
     if how == "close":
         first.send(close())
         first.rest()
@@ -106,14 +106,14 @@ def test_place_is_free_again_when_one_leaves_although_others_were_refused(limite
         getattr(first, how)()
     limited.server.wait_until_held(sockets=MOST - 1)
     assert limited.connect(ADDRESS).is_answered()
-    assert limited.connect(ADDRESS).goodbye() == SORRY
+    assert limited.connect(ADDRESS).close_frame() == SORRY
 
 
 @limit("of_an_address")
 def test_network_of_one_ipv6_customer_is_one_address(limited):
     for number in range(MOST):
         assert limited.connect(f"2001:db8:1:2::{number + 1}").is_answered()
-    assert limited.connect("2001:db8:1:2:ffff::1").goodbye() == SORRY
+    assert limited.connect("2001:db8:1:2:ffff::1").close_frame() == SORRY
     assert limited.connect("2001:db8:1:3::1").is_answered()
 
 
@@ -122,7 +122,7 @@ def test_this_machine_is_one_address_with_ten_times_the_allowance(limited):
     """It may be a proxy that does not say for whom it forwards."""
     for _ in range(10 * MOST):
         assert limited.connect().is_answered()
-    assert limited.connect().goodbye() == SORRY
+    assert limited.connect().close_frame() == SORRY
     assert limited.connect(ADDRESS).is_answered()
 
 
@@ -133,7 +133,7 @@ def test_network_may_have_a_quarter_of_all_places(limited, address):
     for number in range(MOST):
         assert limited.connect(address.format(number), kind=list(KINDS.values())[number % 2]).is_answered()
     late = address.format(99)
-    assert limited.connect(late).goodbye() == limited.connect(late, path=SOCKETIO).goodbye() == SORRY
+    assert limited.connect(late).close_frame() == limited.connect(late, path=SOCKETIO).close_frame() == SORRY
     polling = limited.server.get(f"{PATH}?EIO=4&transport=polling", headers={"X-Forwarded-For": late})
     assert polling.status_code == 401
     with EventSource(limited.server.port, X_Forwarded_For=late) as refused:
@@ -149,7 +149,7 @@ def test_network_may_have_a_quarter_of_all_places(limited, address):
 @PATHS
 def test_one_too_many_of_all_is_closed_wherever_it_comes_from(limited, path):
     clients = limited.fill()
-    assert limited.connect(path=path).goodbye() == SORRY
+    assert limited.connect(path=path).close_frame() == SORRY
     assert all(client.is_answered() for client in clients)
     assert limited.server.get("/api/stats").ok
     clients[0].end()
@@ -169,7 +169,7 @@ def page_of(visitor: str, kind: str = "plain") -> dict:
 def test_one_too_many_of_a_visitor_at_an_address_is_closed(limited, kind):
     tabs = [limited.connect(ADDRESS, **page_of("ayesha", kind)) for _ in range(MOST)]
     assert all(tab.is_answered() for tab in tabs)
-    assert limited.connect(ADDRESS, **page_of("ayesha", kind)).goodbye() == TOO_MANY_TABS
+    assert limited.connect(ADDRESS, **page_of("ayesha", kind)).close_frame() == TOO_MANY_TABS
     assert limited.connect(ADDRESS, **page_of("babul", kind)).is_answered()
     assert limited.connect(ADDRESS, kind=KINDS[kind]).is_answered(), "one that does not say whose it is"
     assert limited.connect(ANOTHER, **page_of("ayesha", kind)).is_answered(), "a stranger keeps no other out"
@@ -183,10 +183,10 @@ def test_one_too_many_of_a_visitor_at_an_address_is_closed(limited, kind):
 def test_first_message_counts_as_the_url_does(limited):
     named = say(type="visitor", visitorId="chandni")
     assert all(limited.connect(ADDRESS).send(named).is_answered() for _ in range(MOST))
-    assert limited.connect(ADDRESS).send(named).goodbye() == TOO_MANY_TABS
+    assert limited.connect(ADDRESS).send(named).close_frame() == TOO_MANY_TABS
     assert limited.connect(ANOTHER).send(named).is_answered()
     assert all(limited.connect(**page_of("farid")).is_answered() for _ in range(MOST)), "of this machine"
-    assert limited.connect(**page_of("farid")).goodbye() == TOO_MANY_TABS
+    assert limited.connect(**page_of("farid")).close_frame() == TOO_MANY_TABS
 
 
 @limit("of_visitors")
@@ -220,7 +220,7 @@ def test_one_handshake_too_many_of_an_address_is_closed(limited, path, address):
     for client in limited.fill(address):
         client.end()
     limited.server.wait_until_held(sockets=0)
-    assert limited.connect(address, path=path).goodbye() == SORRY
+    assert limited.connect(address, path=path).close_frame() == SORRY
     assert limited.connect(f"{address[:-1]}9").is_answered()
     for _ in range(MOST + 1):
         assert limited.connect().is_answered(), "this machine"

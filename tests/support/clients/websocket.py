@@ -27,7 +27,7 @@ class Frame(NamedTuple):
     payload: bytes
 
 
-class Goodbye(NamedTuple):
+class CloseFrame(NamedTuple):
     code: int | None
     reason: str
 
@@ -167,13 +167,13 @@ class WebSocket:
             pass
         return True
 
-    def goodbye(self) -> Goodbye:
+    def close_frame(self) -> CloseFrame:
         """How the server ends it, after whatever else it had to say."""
         deadline = time.monotonic() + PATIENCE_S
         while (said := self.frame()).opcode != CLOSE:
             assert time.monotonic() < deadline, "it is not closed"
         code = unpack("!H", said.payload[:2])[0] if said.payload else None
-        return Goodbye(code, said.payload[2:].decode())
+        return CloseFrame(code, said.payload[2:].decode())
 
     def rest(self) -> bytes:
         """Everything until the server closes the connection."""

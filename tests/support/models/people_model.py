@@ -31,7 +31,7 @@ def moment(at_ms: int, zone: ZoneInfo) -> Moment:
 
 
 @dataclass
-class Crowd:
+class PeopleModel:
     """One event after the other, and every question answered from the events."""
 
     zone: ZoneInfo
@@ -121,7 +121,7 @@ class World:
         self.reports = self.site.services[PeopleServices].reports
         self.conversions = []
         self.site.services.signals.visitor_converted.connect(self.conversions.append, weak=False)
-        self.crowd = Crowd(ZoneInfo(zone))
+        self.model = PeopleModel(ZoneInfo(zone))
         self.store = open_store(make_url(url), self.site.services.clock)
         self._names = count()
 
@@ -137,37 +137,37 @@ class World:
             name = str(next(self._names))
             batch.append((NewVisit(visitor, name, scope, at_ms=moment, user_id=user), name))
             if scope != SITE:
-                self.crowd.visit(scope, visitor, user, moment)
+                self.model.visit(scope, visitor, user, moment)
         with self.store.writing():
             receipts = self.store.commit(batch)
         assert [receipt.own.scope for receipt in receipts] == [scope for scope, *_ in visits]
 
     def attend(self, scope: str, *users: str) -> bool:
         for user in users:
-            self.crowd.attend(scope, user, self.time.ms)
+            self.model.attend(scope, user, self.time.ms)
         return self.reports.attend(scope, list(users), self.time.ms)
 
     def convert(self, user: str, visitor: str) -> None:
         self.conversions.clear()
         self.reports.convert(user, visitor)
-        expected = self.crowd.convert(user, visitor)
+        expected = self.model.convert(user, visitor)
         conversions = {each.scope: each for each in self.conversions}
         assert set(conversions) == expected
-        assert {scope: each.rate for scope, each in conversions.items()} == {s: self.crowd.rate(s) for s in expected}
+        assert {scope: each.rate for scope, each in conversions.items()} == {s: self.model.rate(s) for s in expected}
 
     def check(self) -> None:
         assert self.site.recount() == []
         for scope in (HERE, THERE):
-            days = self.crowd.days() or ["2025-01-01"]
+            days = self.model.days() or ["2025-01-01"]
             for start, end in combinations_with_replacement(days, 2):
-                expected = self.crowd.between(scope, start, end)
+                expected = self.model.between(scope, start, end)
                 assert self.reports.visitors(scope, start, end).people == expected, (scope, start, end)
             first, last = shifted(days[0], -2), shifted(days[-1], 2)
             for day, people in self.reports.trend(scope, "daily", first, last):
-                assert people == self.crowd.between(scope, day, day)
+                assert people == self.model.between(scope, day, day)
             rows = self.site.rows(
                 "SELECT hour_s, authenticated, anonymous FROM hourly_people WHERE scope = :s", s=scope
             )
             hours = {hour_s: (authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
-            for hour_s in hours.keys() | self.crowd.hours():
-                assert hours.get(hour_s, (0, 0)) == self.crowd.in_hour(scope, hour_s)
+            for hour_s in hours.keys() | self.model.hours():
+                assert hours.get(hour_s, (0, 0)) == self.model.in_hour(scope, hour_s)

@@ -34,7 +34,7 @@ def address(site: Site, rule: Rule, **values: str) -> str:
         return rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
 
 
-class Scene:
+class ExampleCommunity:
     """A community, its founder and a member, for those who act on them."""
 
     def __init__(self, site: Site, founder: str = "ayesha", member: str = "babul", **fields: Any) -> None:

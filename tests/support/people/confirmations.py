@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.webkit.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
-from support.people.admins import Scene, address, panel
+from support.people.admins import ExampleCommunity, address, panel
 from support.people.page_readers import Reader
 from support.people.routes import rules
 from support.people.share_links import of_community, share
@@ -23,7 +23,7 @@ class Case(NamedTuple):
     reader: Reader
     path: str
     fields: dict[str, str]
-    scene: Scene
+    example: ExampleCommunity
     named: dict[str, str]
 
     def ask(self) -> str:
@@ -40,13 +40,13 @@ class Cases:
 
     def make(self, endpoint: str, **fields: str) -> Case:
         number = next(self._numbers)
-        scene = Scene(self.site, f"founder{number}", f"member{number}")
-        values = dict(scene.values)
+        example = ExampleCommunity(self.site, f"founder{number}", f"member{number}")
+        values = dict(example.values)
         reader = Reader(self.site).log_in(f"member{number}")
         if endpoint.startswith("admin.") or endpoint in BY_ADMINS:
             reader = self.rani
         if endpoint == "admin.demote":
-            promote(self.site, scene.member.email)
+            promote(self.site, example.member.email)
         if endpoint == "admin.set_total":
             self.site.set_total(4000, new_epoch=True)
             fields = {**SET, **fields}
@@ -54,11 +54,11 @@ class Cases:
             self.site.register(f"visitor{number}")
             fields = {"visitor_id": f"visitor{number}", **fields}
         if endpoint.endswith("end_share"):
-            values["share_id"] = share(scene.founder, **of_community(scene.community))["id"]
-        session = self.site.services[Tokens].read(scene.member.access).session_id
+            values["share_id"] = share(example.founder, **of_community(example.community))["id"]
+        session = self.site.services[Tokens].read(example.member.access).session_id
         path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
-        named = {"member": f"Member{number}", "email": scene.member.email, "community": "Mirpur 10"}
-        return Case(reader, path, fields, scene, named)
+        named = {"member": f"Member{number}", "email": example.member.email, "community": "Mirpur 10"}
+        return Case(reader, path, fields, example, named)
 
     def stranger(self) -> Reader:
         return Reader(self.site).sign_up(f"stranger{next(self._numbers)}")

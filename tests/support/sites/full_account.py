@@ -34,7 +34,7 @@ UPDATE users SET verified_ms = 1, weekly_report = true WHERE id = :id
 """
 
 
-class Life:
+class AccountHistory:
     """What Ayesha has done; Karim and the admin of the site were there, too. `app` is that on her phone."""
 
     def __init__(self, site: Site) -> None:
@@ -95,12 +95,12 @@ def tables_with(site: Site, *texts: str) -> set[str]:
     return {table for table, rows in found.items() if any(each in rows for each in texts)}
 
 
-def figures(life: Life) -> list[object]:
+def figures(history: AccountHistory) -> list[object]:
     """Every number that people see, and every sum."""
-    reports = life.site.services[PeopleServices].reports
-    seen = [(life.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
-    for community in (life.theirs, life.hers):
+    reports = history.site.services[PeopleServices].reports
+    seen = [(history.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
+    for community in (history.theirs, history.hers):
         seen += [reports.weekly(community).people, reports.conversion_rate(community)]
     sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days", "time_spent")
-    stored = everything(life.site)
+    stored = everything(history.site)
     return [*seen, *([{**row, "revision": 0} for row in stored[table]] for table in sums)]

@@ -105,7 +105,7 @@ def test_question_of_a_link_is_the_same_and_can_be_confirmed(site, cases):
     assert form._replace(fields=form.unmasked) == by_button._replace(fields=by_button.unmasked)
     form = answer(asked)
     given.reader.send(form.action, **form.fields)
-    assert roles_in(site, given.scene.community) == {}
+    assert roles_in(site, given.example.community) == {}
 
 
 def test_one_admits_that_the_account_is_ones_own(site, cases):
@@ -195,7 +195,7 @@ CHANGED = {
 def test_question_whose_facts_have_changed_is_asked_again(site, cases, endpoint, change, shown):
     given = cases.make(endpoint)
     form = answer(given.ask())
-    values = {"user": given.scene.member.id, "community": given.scene.community}
+    values = {"user": given.example.member.id, "community": given.example.community}
     site.rows(change, **{name: value for name, value in values.items() if f":{name}" in change})
     before = stored(site)
     page = given.reader.send(form.action, 409, **form.fields)
@@ -234,7 +234,7 @@ def test_what_was_confirmed_is_what_is_done(site, cases):
     given.reader.send(other.path, 409, **form.fields)
     given.reader.send(given.path, 409, **{**form.fields, CONFIRMED: "ঢাকা"})
     for each in (given, other):
-        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=each.scene.member.id) == [(None,)]
+        assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=each.example.member.id) == [(None,)]
 
 
 def test_question_and_its_answer_are_one_change_each(sqlite_database):

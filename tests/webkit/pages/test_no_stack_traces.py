@@ -13,7 +13,7 @@ import pytest
 import socketio
 from support.clients.listener import PATIENCE_S, leave
 from support.clients.members import PASSWORD, PlainMember
-from support.clients.websocket import Goodbye, WebSocket, say
+from support.clients.websocket import CloseFrame, WebSocket, say
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, changed_server
 
@@ -75,7 +75,7 @@ def test_plain_sockets_say_nothing(server):
     with WebSocket(server.port) as socket:
         assert socket.event()["type"] == "visitor_update"
         socket.send(say(type="ping"))
-        assert socket.goodbye() == Goodbye(1011, "")
+        assert socket.close_frame() == CloseFrame(1011, "")
     wait_until(lambda: "connection_failed" in server.log, "the operator learns it")
 
 
