@@ -25,7 +25,7 @@ DOORS = {
     "visit_log": "admin",
     "maintenance": "api admin",
     "home": "pages",
-    "panel": "design navigation overview search",
+    "panel": "design navigation overview panel_stream search",
 }
 """The doors of each feature that put routes on the shared blueprints."""
 

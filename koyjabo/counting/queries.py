@@ -1,5 +1,5 @@
 """Queries of counting beside the ledger: milestones, the secrets of anonymous visits, the visits of the last minutes
-and of the last hour, and those with an ordinal.
+and of the last hour, those with an ordinal, and the numbers by hour and day.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from koyjabo.core.identity import DELETED
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.counting.milestones import REACHED, key
 from koyjabo.counting.stats import base36
-from koyjabo.models import SITE, Adjustment, DaySecret, Scope, Visit, WebhookEvent
+from koyjabo.models import SITE, Adjustment, DailyVisits, DaySecret, HourlyVisits, Scope, Visit, WebhookEvent
 
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
@@ -35,6 +35,11 @@ BEFORE = 0
 
 OF_A_COMMUNITY: Any = text("scope <> 'site'")
 """Literally the condition of the partial index, otherwise SQLite would not use the index."""
+
+
+class Visited(NamedTuple):
+    visits: int = 0
+    new_visitors: int = 0
 
 
 class ReachedMilestone(NamedTuple):
@@ -156,3 +161,20 @@ def day_of(session: Session, ordinal: int) -> str | None:
     newest = max(ids_of(session, ordinal), default=None)
     found = session.execute(select(Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
     return None if found is None or found.visitor_id.startswith(DELETED) else found.day
+
+
+def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
+    """From the rollups that each visit's own transaction updates; they have folded visits, too. In order, without days
+    without visits.
+    """
+    return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
+
+
+def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Visited]:
+    """The same by the beginning of local hours, s since 1970, of those that begin from `first_s` to `last_s`."""
+    return _visited(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
+
+
+def _visited(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Visited]:
+    wanted = select(key, table.visits, table.new_visitors).where(table.scope == scope, key.between(first, last))
+    return {key: Visited(*counts) for key, *counts in session.execute(wanted.order_by(key))}

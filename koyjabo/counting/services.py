@@ -9,6 +9,7 @@ from koyjabo.cluster.base import Base
 from koyjabo.core.extensions import db
 from koyjabo.counting import milestones
 from koyjabo.counting.anonymity import Anonymity
+from koyjabo.counting.history import History
 from koyjabo.counting.last_hour import Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
@@ -31,6 +32,7 @@ class CountingServices:
     pulse: Pulse
     own_numbers: OwnNumbers
     seen_texts: SeenTexts
+    history: History
 
 
 def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
@@ -58,4 +60,5 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         pulse=Pulse(database, clock, visits),
         own_numbers=OwnNumbers(database, settings.secret_key),
         seen_texts=SeenTexts(),
+        history=History(database, clock),
     )

@@ -16,7 +16,6 @@ from koyjabo.home.pace import at_this_pace
 from koyjabo.home.people_map import PeopleMap, people_map
 from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.services import PeopleServices
 from koyjabo.webkit.current import current
 
 AHEAD = 3
@@ -97,7 +96,7 @@ def _goal(total: int) -> Goal | None:
     ahead = _milestones_after(total)
     if not ahead:
         return None
-    days = [day.visited.visits for day in current()[PeopleServices].timeline.last_days()]
+    days = [day.visited.visits for day in current()[CountingServices].history.last_days()]
     return Goal(ahead, at_this_pace(ahead[0] - total, days[:-1], current().clock))
 
 

@@ -21,7 +21,6 @@ from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.people.conversion_queries import Conversions
 from koyjabo.reports.people.reports import Reports, Visitors
 from koyjabo.reports.people.site_people import SitePeople
-from koyjabo.reports.people.timeline import History
 from koyjabo.reports.projection.projection import Projection
 from koyjabo.reports.sharing.shares import Shares
 from koyjabo.reports.traits.parser import TraitParser
@@ -46,7 +45,6 @@ class ReportServices:
 @dataclass(frozen=True, slots=True)
 class PeopleServices:
     reports: Reports
-    timeline: History
 
 
 MOST_NAMED = 50
@@ -103,7 +101,7 @@ def build_people(base: Base) -> PeopleServices:
         return {"arrivals": presence.arrivals.today(Scope(community_id))._asdict()}
 
     communities.dashboards.look, communities.dashboards.add = look, add
-    return PeopleServices(reports, History(base.database, base.clock))
+    return PeopleServices(reports)
 
 
 def people(visitors: Visitors) -> dict[str, int]:

@@ -1,5 +1,5 @@
 """The plain WebSockets that need a permission: the number of people online in a community, for members, or for
-everybody if it is public, its dashboard, for moderators, and the panel of the site, for its admins and viewers.
+everybody if it is public, and its dashboard, for moderators. `koyjabo.panel.panel_stream` has that of the panel.
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from typing import Any
 from flask import Request
 
 from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import CLEAN_CLOSES, UNEXPECTED, close_code
-from koyjabo.core.errors import KoyJaboError, Unauthenticated
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
-from koyjabo.counting.stats import encode
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
 from koyjabo.observability.socket_log import NOWHERE
-from koyjabo.realtime.events import PanelState
-from koyjabo.sockets.credentials import identify, sub_protocols, token_to_verify
+from koyjabo.sockets.credentials import identify, sub_protocols
 from koyjabo.sockets.room_kinds import KINDS, participant_for
 from koyjabo.sockets.stream import Connection, Stream
 from koyjabo.webkit.login.jwt import Claims
@@ -83,20 +79,3 @@ class CommunityStream(PermittedStream):
     def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
         community_id = (request.view_args or {})["community_id"]
         return participant_for(self._kind, connection, claims, community_id, partial(self._end, connection))
-
-
-class PanelStream(PermittedStream):
-    """An open socket has every change, so `request_count` is answered with what no event says."""
-
-    kind = "panel"
-
-    def send_present(self, connection: Connection) -> None:
-        unsaved_ms = self._services[MaintenanceServices].system.unsaved_ms()
-        connection.send(encode(PanelState(unsaved_ms, self._services.clock.now_ms()).as_object()))
-
-    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
-        if claims is None:
-            raise Unauthenticated
-        needed = RequiredAccess.of_panel(claims.session_id, claims.user_id)
-        end, refresh_id = partial(self._end, connection), token_to_verify(claims)
-        return Participant(connection, needed, is_dashboard=True, end=end, refresh_id=refresh_id)

@@ -10,7 +10,7 @@ from flask import Blueprint, Flask, Request, Response, current_app, request
 from koyjabo.core.errors import NoWebSockets
 from koyjabo.core.services import Services
 from koyjabo.sockets.credentials import sub_protocols
-from koyjabo.sockets.permitted_streams import CommunityStream, PanelStream
+from koyjabo.sockets.permitted_streams import CommunityStream
 from koyjabo.sockets.site_stream import StatsStream
 from koyjabo.sockets.stream import Stream
 from koyjabo.webkit.current import services_of
@@ -25,7 +25,6 @@ STREAMS: dict[str, Callable[[Services], Stream]] = {
     STATS: StatsStream,
     "visitors": partial(CommunityStream, room="visitors"),
     "visitor_dashboard": partial(CommunityStream, room="visitor_dashboard"),
-    "panel": PanelStream,
 }
 
 
@@ -46,13 +45,6 @@ def visitors_stream(community_id: str) -> Response:
 def dashboard_stream(community_id: str) -> Response:
     """Sends moderators the dashboard of a community: today's visitors and who is online. Does not count as online."""
     return open_here("visitor_dashboard", sub_protocols(request).answer)
-
-
-@bp.route("/ws/admin/", websocket=True)
-def panel_stream() -> Response:
-    """Sends admins and viewers of the site each visit, without anything by which its visitor could be followed, and the
-    numbers of the panel's live pages."""
-    return open_here("panel", sub_protocols(request).answer)
 
 
 def open_here(name: str, protocol: str | None = None) -> Response:

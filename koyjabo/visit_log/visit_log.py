@@ -15,12 +15,10 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR, Account, uuid_of
 from koyjabo.core.runtime import ReportProgress, unreported
 from koyjabo.core.sanitize import LONGEST_TEXT
-from koyjabo.counting.queries import ids_of
+from koyjabo.counting.queries import Visited, ids_of, visits_by_day
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import LONGEST_SEARCH
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.ledger_queries import Visited
 from koyjabo.reports.traits.parser import TraitParser
 from koyjabo.visit_log import file_format, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
@@ -155,7 +153,7 @@ class VisitLog:
         account.require_site_admin()
         (first, last), community_id = _validated(which)
         scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
-        found = self._database.report(ledger_queries.visits_by_day, scope, *days)
+        found = self._database.report(visits_by_day, scope, *days)
         self._record_export(account, which, kind=kind, days=True)
         rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
         return iter((spreadsheet.head(kind, ("day", *Visited._fields)), spreadsheet.lines(kind, rows)))

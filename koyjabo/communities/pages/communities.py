@@ -16,7 +16,6 @@ from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import Account
 from koyjabo.counting.services import CountingServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.services import PeopleServices
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import confirm
@@ -111,6 +110,6 @@ def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response
         "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
         "online": online,
         "peak": current()[PresenceServices].peaks.get(at.scope)["day"],
-        "hours": [hour.visited.visits for hour in current()[PeopleServices].timeline.last_hours(at.scope)],
+        "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
     }
     return community_page.page("communities/community", at, status, problem=problem, **values)

@@ -1,37 +1,13 @@
-"""What reports need to know beside facts and sums: visits by period, folded days, peaks, names, and versions."""
+"""What reports need to know beside facts and sums: folded days, peaks, names, and versions."""
 
 from __future__ import annotations
-
-from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from koyjabo.models import Community, Counter, DailyVisits, Event, FoldedVisits, HourlyVisits, Peak, Scope
+from koyjabo.models import Community, Counter, DailyVisits, Event, FoldedVisits, Peak, Scope
 from koyjabo.reports.projection import state_queries
 from koyjabo.reports.query.report_query import Question
-
-
-class Visited(NamedTuple):
-    visits: int = 0
-    new_visitors: int = 0
-
-
-def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
-    """From the rollups that each visit's own transaction updates; they have folded visits, too. In order, without days
-    without visits.
-    """
-    return _visited(session, DailyVisits, DailyVisits.day, scope, first, last)
-
-
-def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) -> dict[int, Visited]:
-    """The same by the beginning of local hours, s since 1970, of those that begin from `first_s` to `last_s`."""
-    return _visited(session, HourlyVisits, HourlyVisits.hour_s, scope, first_s, last_s)
-
-
-def _visited(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Visited]:
-    wanted = select(key, table.visits, table.new_visitors).where(table.scope == scope, key.between(first, last))
-    return {key: Visited(*counts) for key, *counts in session.execute(wanted.order_by(key))}
 
 
 def folded_days(session: Session, question: Question) -> set[str]:

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import shifted
 from koyjabo.counting.id_range_queries import id_range
+from koyjabo.counting.queries import Visited, visits_by_day, visits_by_hour
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine import ledger_queries, stored_queries
+from koyjabo.reports.engine import stored_queries
 from koyjabo.reports.engine.condition_queries import HOUR_S
 from koyjabo.reports.engine.groups import (
     EVERYTHING,
@@ -30,7 +31,6 @@ from koyjabo.reports.engine.groups import (
     named,
     union,
 )
-from koyjabo.reports.engine.ledger_queries import Visited
 from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
 from koyjabo.reports.projection.additions import Addition
 from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR
@@ -236,11 +236,11 @@ class _Range:
 
     @cached_property
     def _days(self) -> dict[str, Visited]:
-        return ledger_queries.visits_by_day(*self._here, self.question.first, self.question.last)
+        return visits_by_day(*self._here, self.question.first, self.question.last)
 
     @cached_property
     def _hours(self) -> dict[int, Visited]:
-        return ledger_queries.visits_by_hour(*self._here, *self._hours_s)
+        return visits_by_hour(*self._here, *self._hours_s)
 
     @cached_property
     def _stored_days(self) -> dict[str, stored_queries.Numbers]:

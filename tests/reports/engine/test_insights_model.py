@@ -19,12 +19,12 @@ from support.runs.fuzz_effort import effort
 from support.sites.full_site import bring, rebuild
 
 from koyjabo.core.clock import iso, shifted
+from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.insights import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
@@ -195,7 +195,7 @@ class History:
         self.agree(other, (*before[2:5], before.page_views), self.model.figures(other))
         assert summary.exact == (None not in (*found[2:7], *before[2:7]))
         if question.filters == {} and question.until_ms is None:
-            days = ledger_queries.visits_by_day
+            days = counting_queries.visits_by_day
             rollups = self.insights._database.read(days, question.scope, question.first, question.last)
             assert sum(day.visits for day in rollups.values()) == found.visits == visits
 

@@ -9,10 +9,10 @@ import pytest
 from support.application.site import Site, Time
 from support.models.people_model import shifted
 
+from koyjabo.counting.queries import Visited
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
-from koyjabo.reports.people.timeline import Visited
 from koyjabo.reports.services import PeopleServices
 
 HERE, ELSEWHERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"), Scope("5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11")
@@ -162,7 +162,7 @@ def test_each_of_the_last_24_hours_has_its_visits(site):
     site.time.pass_(minutes=2)
     site.register("ayesha")
     site.register("babul")
-    hours = site.services[PeopleServices].timeline.last_hours()
+    hours = site.services[CountingServices].history.last_hours()
     assert (len(hours), hours[0].begins) == (24, "2025-12-15T01:00:00+06:00")
     assert [hour for hour in hours if hour.visited.visits] == [
         ("2025-12-15T23:00:00+06:00", Visited(1, 1)),
@@ -174,5 +174,5 @@ def test_a_community_has_a_history_of_its_own(site):
     site.add_community("mirpur")
     site.register("ayesha", communityId="mirpur")
     site.register("ayesha")
-    assert site.services[PeopleServices].timeline.last_days(Scope("mirpur"))[-1].visited == Visited(1, 1)
-    assert site.services[PeopleServices].timeline.last_hours()[-1].visited == Visited(2, 1)
+    assert site.services[CountingServices].history.last_days(Scope("mirpur"))[-1].visited == Visited(1, 1)
+    assert site.services[CountingServices].history.last_hours()[-1].visited == Visited(2, 1)

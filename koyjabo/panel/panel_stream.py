@@ -1,0 +1,48 @@
+"""The WebSocket of the panel's live pages, for admins and viewers of the site."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Request, Response, request
+
+from koyjabo.communities.live.participant import Participant
+from koyjabo.communities.permissions import RequiredAccess
+from koyjabo.core.errors import Unauthenticated
+from koyjabo.counting.stats import encode
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.realtime.events import PanelState
+from koyjabo.sockets import routes
+from koyjabo.sockets.credentials import sub_protocols, token_to_verify
+from koyjabo.sockets.permitted_streams import PermittedStream
+from koyjabo.sockets.stream import Connection
+from koyjabo.webkit.login.jwt import Claims
+
+PANEL = "panel"
+
+
+class PanelStream(PermittedStream):
+    """An open socket has every change, so `request_count` is answered with what no event says."""
+
+    kind = PANEL
+
+    def send_present(self, connection: Connection) -> None:
+        unsaved_ms = self._services[MaintenanceServices].system.unsaved_ms()
+        connection.send(encode(PanelState(unsaved_ms, self._services.clock.now_ms()).as_object()))
+
+    def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
+        if claims is None:
+            raise Unauthenticated
+        needed = RequiredAccess.of_panel(claims.session_id, claims.user_id)
+        end, refresh_id = partial(self._end, connection), token_to_verify(claims)
+        return Participant(connection, needed, is_dashboard=True, end=end, refresh_id=refresh_id)
+
+
+routes.STREAMS[PANEL] = PanelStream
+
+
+@routes.bp.route("/ws/admin/", websocket=True)
+def panel_stream() -> Response:
+    """Sends admins and viewers of the site each visit, without anything by which its visitor could be followed, and the
+    numbers of the panel's live pages."""
+    return routes.open_here(PANEL, sub_protocols(request).answer)
