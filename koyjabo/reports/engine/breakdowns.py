@@ -68,10 +68,16 @@ class VisitValues:
         stored = snapshot.rollups.by(question, dimension)
         self._is_stored = stored is not None
         self._groups = snapshot.raw.by(question, dimension) if stored is None else stored
-        whole = snapshot.raw.by(question, EVERYTHING) if stored is None else snapshot.by(question, EVERYTHING)
-        self._all = whole.get(None, Group())
+        self._all = self._whole(snapshot)
         self.total = self._all.sums
         self.ranks: Ranks = {value: (group.visits or 0, 0) for value, group in self._groups.items() if value != REST}
+
+    def _whole(self, snapshot: Snapshot) -> Group:
+        if self._is_stored:
+            return snapshot.total(self._question)
+        if snapshot.folded_days(self._question):
+            return snapshot.raw.by(self._question, EVERYTHING)[None]
+        return merged(self._groups.values())
 
     def sums(self, value: Value) -> Sums:
         return self._groups[value].sums

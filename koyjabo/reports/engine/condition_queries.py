@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, String, and_, bindparam, case, exists, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, String, and_, bindparam, case, exists, func, not_, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -23,6 +23,9 @@ AFTER, UPTO = "after", "upto"
 """Parameters of a piece: ids of visits over the first, up to the second."""
 
 HOUR_S = 3600
+NO_ADDRESS = 0
+"""No id."""
+
 ADDRESSES = {"page": VisitFact.page_id, "referrer": VisitFact.referrer_id}
 EVENTS = Event.__table__
 
@@ -110,8 +113,13 @@ def _among(dimension: str, texts: Collection[str], scope: Scope) -> Column:
     if has_many(dimension):
         return _has_event_among(dimension, texts)
     if dimension in ADDRESSES:
-        return ADDRESSES[dimension].in_(select(Address.id).where(Address.text.in_(texts)))
+        return ADDRESSES[dimension].in_([_id_of(text) for text in texts])
     return VisitFact.traits_id.in_(select(Traits.id).where(getattr(Traits, dimension).in_(texts)))
+
+
+def _id_of(text: str) -> Column:
+    """Of an address. Databases look it up once, while PostgreSQL may join `IN (SELECT …)` to each fact."""
+    return func.coalesce(select(Address.id).where(Address.text == text).scalar_subquery(), NO_ADDRESS)
 
 
 def _is_none(dimension: str) -> Column:

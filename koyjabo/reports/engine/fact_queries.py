@@ -6,6 +6,7 @@ one row: each column is a text with one token for each visit, which is the faste
 
 from __future__ import annotations
 
+import json
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -17,7 +18,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.executor import REPORT_LIMIT_S
 from koyjabo.models import SITE, Address, Traits, VisitFact
-from koyjabo.reports.engine.condition_queries import ADDRESSES, AFTER, UPTO, Column, conditions, is_new
+from koyjabo.reports.engine.condition_queries import ADDRESSES, AFTER, NO_ADDRESS, UPTO, Column, conditions, is_new
 from koyjabo.reports.engine.groups import EVERYTHING, PERIODS, VISITOR_KIND, WEEKDAY
 from koyjabo.reports.projection.additions import Addition, grouped
 from koyjabo.reports.query.dimensions import NEW, RETURNING, TRAITS
@@ -35,7 +36,6 @@ AT_ONCE = 2_000
 DAYS = 10**6
 """More than days since 1970 in any year that is used."""
 
-NO_ADDRESS = "0"
 IS_NEW, HAS_PAGE = bytes.maketrans(b"0123", b"\0\1\0\1"), bytes.maketrans(b"0123", b"\0\0\1\1")
 """A digit for each visit has these two bits."""
 
@@ -85,7 +85,7 @@ class _Pieces:
         """Of a piece with at least one visit."""
         bits = digits.encode()
         are_new, have_pages = bits.translate(IS_NEW), bits.translate(HAS_PAGE)
-        people = list(map(int, visitors.split(",")))
+        people = json.loads(f"[{visitors}]")  # a third of the time of split and int
         tokens = {name: text.split(",") for name, text in zip(self._columns, columns, strict=True)}
         if self._traits:
             self._look_up(set(tokens["traits"]))
@@ -126,7 +126,7 @@ class _Pieces:
 
     def _texts(self, tokens: Collection[str]) -> dict[str, str]:
         """Of addresses, by token."""
-        ids, found = sorted(int(token) for token in tokens if token != NO_ADDRESS), dict[str, str]()
+        ids, found = sorted(int(token) for token in tokens if token != str(NO_ADDRESS)), dict[str, str]()
         for at in range(0, len(ids), AT_ONCE):
             found |= {str(id): text for id, text in self._session.execute(TEXTS, {"ids": ids[at : at + AT_ONCE]})}
         return found
@@ -150,7 +150,7 @@ def _column(key: str) -> str:
 def _tokens(column: str) -> Column:
     """None of them is NULL, which would be left out of the text."""
     if column in ADDRESSES:
-        return func.coalesce(ADDRESSES[column], 0)
+        return func.coalesce(ADDRESSES[column], NO_ADDRESS)
     columns: dict[str, Any] = {"traits": VisitFact.traits_id, COMMUNITY: VisitFact.scope, HOUR: VisitFact.hour_s}
     columns |= {"day": VisitFact.day, WEEKDAY: VisitFact.hour_s * DAYS + VisitFact.day}
     found: Column = columns[column]
@@ -164,7 +164,7 @@ def _value(key: str, token: Any, texts: dict[str, str]) -> Any:
     if key == VISITOR_KIND:
         return NEW if token else RETURNING
     if key in ADDRESSES:
-        return None if token == NO_ADDRESS else texts[token]
+        return None if token == str(NO_ADDRESS) else texts[token]
     if key == COMMUNITY:
         return None if token == SITE else token
     if key == WEEKDAY:

@@ -75,10 +75,11 @@ class BreakdownRequest:
     offset: int = 0
 
     def wanted(self) -> Iterator[tuple[Question, str]]:
-        yield self.question, EVERYTHING
         if not has_many(self.dimension):
             yield self.question, self.dimension
-        elif self.dimension == VIEWED_PAGE:
+            return
+        yield self.question, EVERYTHING
+        if self.dimension == VIEWED_PAGE:
             yield self.question, "page"
 
     def answer(self, snapshot: Snapshot) -> Breakdown:
