@@ -89,11 +89,11 @@ class Accounts:
         """
         for _ in range(2):  # again, if the password hash or the second factor has just changed
             person = self._verified(email, password, client)
-            found = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
+            outcome = self._pending.begin_if_due(person, cookie, visitor_id) or self.open_session(
                 person, user_agent, client.is_familiar
             )
-            if found is not None:
-                return found
+            if outcome is not None:
+                return outcome
         raise WrongCredentials
 
     def open_session(
@@ -147,8 +147,8 @@ class Accounts:
         TOGETHER_MS ago.
         """
         now_ms, policy = self._clock.now_ms(), self._pending.policy
-        found = self._database.read(queries.of_session, session_id, now_ms, refresh_id, policy)
-        return Login(account_of(found), session_id) if found else None
+        person = self._database.read(queries.of_session, session_id, now_ms, refresh_id, policy)
+        return Login(account_of(person), session_id) if person else None
 
     def require_room(self, client: PasswordClient) -> None:
         """Raises TooBusy if a password of this client could not wait, before other work is done for it."""

@@ -96,11 +96,9 @@ def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
 
 def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) -> Response:
     account, users = me(), current()[AccountServices].users
-    found = users.get(account, user_id)
-    belongings = pagination.list_page(partial(users.communities_of, account, found.id), "admin.user", user_id=found.id)
-    return page(
-        "accounts/user", status, user=found, is_me=found.id == account.id, belongings=belongings, problem=problem
-    )
+    line = users.get(account, user_id)
+    belongings = pagination.list_page(partial(users.communities_of, account, line.id), "admin.user", user_id=line.id)
+    return page("accounts/user", status, user=line, is_me=line.id == account.id, belongings=belongings, problem=problem)
 
 
 def _promotion(user: UserLine) -> Confirmation:

@@ -74,8 +74,8 @@ class GuessState:
 
     def rank(self, networks: Sequence[Level]) -> int:
         """The failures of a network, relative to what it is allowed; 0 for one that counts as not having failed."""
-        found = [self.marks[network].failures // times for network, times in networks if network in self.marks]
-        return max(found, default=0)
+        ranks = [self.marks[network].failures // times for network, times in networks if network in self.marks]
+        return max(ranks, default=0)
 
     def expires_ms(self, now_ms: int) -> int:
         return max(self.day_spent_ms, now_ms + KEPT_MS)

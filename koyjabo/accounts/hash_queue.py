@@ -137,8 +137,8 @@ class HashQueue:
                 woken = self._begin_next()
             else:
                 turn.is_left = True
-        for each in woken:
-            self._runtime.soon(each.waiter.wake)
+        for woken_turn in woken:
+            self._runtime.soon(woken_turn.waiter.wake)
 
     def _begin_next(self) -> list[Turn]:
         """Begin the next turn. Returns the jobs to wake: its own, and jobs that have waited too long."""

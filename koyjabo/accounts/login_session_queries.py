@@ -46,14 +46,14 @@ def places(session: Session, user_ids: Collection[str], now_ms: int) -> dict[str
     used = func.coalesce(LoginSession.renewed_ms, LoginSession.created_ms)
     is_live = LoginSession.revoked_ms.is_(None), LoginSession.expires_ms > now_ms
     wanted = select(LoginSession.user_id, LoginSession.place).where(LoginSession.user_id.in_(user_ids), *is_live)
-    found = session.execute(wanted.where(LoginSession.place.is_not(None)).order_by(used, LoginSession.id))
-    return {row.user_id: row.place for row in found}
+    rows = session.execute(wanted.where(LoginSession.place.is_not(None)).order_by(used, LoginSession.id))
+    return {row.user_id: row.place for row in rows}
 
 
 def end(session: Session, user_id: str, session_id: str, now_ms: int) -> SessionLine | None:
     """End a session and return it; None if it is not a live session of this user."""
-    found = line(session, user_id, session_id, now_ms)
-    return found if revoke(session, now_ms, *_one(user_id, session_id, now_ms)) else None
+    ended = line(session, user_id, session_id, now_ms)
+    return ended if revoke(session, now_ms, *_one(user_id, session_id, now_ms)) else None
 
 
 def end_others(session: Session, user_id: str, kept_session_id: str, now_ms: int) -> int:

@@ -43,8 +43,8 @@ class Sessions:
     def page(self, login: Login, start: int = 0, count: int = 20) -> Page[Session]:
         """`count` live sessions from the offset `start`, the most recently used first."""
         now_ms = self._clock.now_ms()
-        found, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
-        return Page(tuple(_session(line, login) for line in found), total)
+        lines, total = self._database.read(login_session_queries.page, login.account.id, now_ms, start, count)
+        return Page(tuple(_session(line, login) for line in lines), total)
 
     def get(self, login: Login, session_id: str) -> Session:
         """Raises UnknownSession."""

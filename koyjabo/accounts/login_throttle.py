@@ -72,8 +72,8 @@ class LoginThrottle:
     def unlocked_ms(self, email_key: str) -> int:
         """When the account was unlocked, if that was in the last two minutes or it was tried since; otherwise 0."""
         account = self._accounts(email_key)[LOGIN]
-        found = self._database.read(login_throttle_queries.find, account, PLANS[LOGIN], self._clock.now_ms())
-        return found.unlocked_ms if found else 0
+        state = self._database.read(login_throttle_queries.find, account, PLANS[LOGIN], self._clock.now_ms())
+        return state.unlocked_ms if state else 0
 
     def _accounts(self, email_key: str) -> dict[str, str]:
         """The key of the row of each purpose."""

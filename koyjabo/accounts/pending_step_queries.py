@@ -76,11 +76,11 @@ def end(session: Session, pending: Pending) -> bool:
 
 def methods(session: Session, user_id: str) -> tuple[str, ...]:
     confirmed = (TotpSecret.user_id == user_id, TotpSecret.confirmed_ms.is_not(None))
-    found = session.execute(
+    available = session.execute(
         select(
             exists().where(*confirmed),
             exists().where(RecoveryCode.user_id == user_id),
             exists().where(Passkey.user_id == user_id),
         )
     ).one()
-    return tuple(name for name, has in zip((TOTP, RECOVERY, PASSKEY), found, strict=True) if has)
+    return tuple(name for name, has in zip((TOTP, RECOVERY, PASSKEY), available, strict=True) if has)

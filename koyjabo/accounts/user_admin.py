@@ -59,12 +59,12 @@ class Users:
         account.require_site_viewer()
         args = (query, start, count, self._clock.now_ms(), account.is_admin, order)
         page = self._database.report(user_admin_queries.page, *args)
-        return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
+        return page._replace(items=tuple(_as_shown_to(account, line) for line in page.items))
 
     def get(self, account: Account, user_id: str) -> UserLine:
         account.require_site_viewer()
-        found = self._database.read(user_admin_queries.line, uuid_of(user_id) or "", self._clock.now_ms())
-        return _as_shown_to(account, _existing(found))
+        line = self._database.read(user_admin_queries.line, uuid_of(user_id) or "", self._clock.now_ms())
+        return _as_shown_to(account, _existing(line))
 
     def get_by_email(self, account: Account, email: str) -> UserLine:
         account.require_site_admin()
@@ -124,7 +124,7 @@ class Users:
         changed, line = self._database.write(
             user_admin_queries.changed_line,
             *(change, self._clock.now_ms(), uuid_of(user_id) or "", *args),
-            audit=lambda found: _entry(by, action, found[0]) if found[0].is_change else None,
+            audit=lambda result: _entry(by, action, result[0]) if result[0].is_change else None,
         )
         self._on_revoked(changed.person.id)
         return line
@@ -142,7 +142,7 @@ def _as_shown_to(account: Account, line: UserLine) -> UserLine:
     return line if account.is_admin else line._replace(email=MASKED)
 
 
-def _existing(found: UserLine | None) -> UserLine:
-    if found is None:
+def _existing(line: UserLine | None) -> UserLine:
+    if line is None:
         raise UnknownUser
-    return found
+    return line

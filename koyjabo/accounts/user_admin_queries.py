@@ -102,8 +102,8 @@ def changed_line(
 ) -> tuple[Changed, UserLine]:
     """A change, and the user after it: a read after the commit could fail, as if nothing had changed."""
     changed = change(session, user_id, *args)
-    (found,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
-    return changed, found
+    (user_line,) = _lines(session, select(*USER).where(User.id == user_id), now_ms)
+    return changed, user_line
 
 
 def set_role(
@@ -170,8 +170,8 @@ def _locked(session: Session, user_id: str) -> User:
 
 
 def _line(session: Session, which: Any, now_ms: int) -> UserLine | None:
-    found = _lines(session, select(*USER).where(which), now_ms)
-    return found[0] if found else None
+    lines = _lines(session, select(*USER).where(which), now_ms)
+    return lines[0] if lines else None
 
 
 def _lines(session: Session, wanted: Select[*tuple[Any, ...]], now_ms: int) -> list[UserLine]:
@@ -181,7 +181,7 @@ def _lines(session: Session, wanted: Select[*tuple[Any, ...]], now_ms: int) -> l
     communities = _counts(session, Membership.user_id, ids)
     sessions = _counts(session, LoginSession.user_id, ids, *live)
     seen = {row[0]: row[1] for row in session.execute(_grouped(LoginSession.user_id, ids, _LAST_SIGN))}
-    counts = [(communities.get(each, 0), sessions.get(each, 0), seen.get(each)) for each in ids]
+    counts = [(communities.get(user_id, 0), sessions.get(user_id, 0), seen.get(user_id)) for user_id in ids]
     return [UserLine._make((*row, *counted)) for row, counted in zip(rows, counts, strict=True)]
 
 

@@ -175,9 +175,9 @@ class Audit:
     def page(self, account: Account, before: int | None = None, count: int = 50, **which: str) -> AuditPage:
         """`count` records from before the cursor."""
         account.require_site_viewer()
-        found = self._database.read(_newest, self._selection(AuditFilter(**which), before), count + 1)
-        lines = tuple(_as_shown_to(account, each) for each in found[:count])
-        return AuditPage(lines, lines[-1].id if len(found) > count else None)
+        records = self._database.read(_newest, self._selection(AuditFilter(**which), before), count + 1)
+        lines = tuple(_as_shown_to(account, record) for record in records[:count])
+        return AuditPage(lines, lines[-1].id if len(records) > count else None)
 
     def export(self, account: Account, **which: str) -> Iterator[tuple[AuditRecord, ...]]:
         """All matching records that exist now, the oldest first, in lazy pieces. Writes the audit entry before it
@@ -191,16 +191,16 @@ class Audit:
         return self._pieces(wanted)
 
     def _pieces(self, wanted: Selection) -> Iterator[tuple[AuditRecord, ...]]:
-        while found := self._database.report(queries.oldest, wanted, PIECE):
-            yield found
-            wanted = wanted._replace(after=found[-1].id)
+        while records := self._database.report(queries.oldest, wanted, PIECE):
+            yield records
+            wanted = wanted._replace(after=records[-1].id)
 
     def _selection(self, which: AuditFilter, before: int | None) -> Selection:
         days = self._clock.range_ms(typed_days(which.first_day, which.last_day))
         by = None if which.actor == BY_OPERATOR else which.actor
         actions = (which.action,) if which.action else KINDS.get(which.kind, ())
-        found = Selection(by, actions, *days)
-        return found if before is None else found._replace(upto=before - 1)
+        selection = Selection(by, actions, *days)
+        return selection if before is None else selection._replace(upto=before - 1)
 
 
 def _newest(session: Any, wanted: Selection, count: int) -> tuple[AuditRecord, ...]:
@@ -218,7 +218,7 @@ def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
 def _masked(value: Any) -> Any:
     """With MASKED in place of what looks like an email, in texts of any depth."""
     if isinstance(value, dict):
-        return {name: _masked(each) for name, each in value.items()}
+        return {name: _masked(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_masked(each) for each in value]
+        return [_masked(item) for item in value]
     return EMAIL.sub(MASKED, value) if isinstance(value, str) else value

@@ -103,9 +103,9 @@ def _records(session: Session, which: Selection, count: int, order: Any) -> tupl
 
 def _of_each_action(which: Selection, count: int, order: Any) -> CompoundSelect[int]:
     """Ids, `count` of each action: the index of actions finds them, however many records of other actions there are."""
-    each = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
-    limited = (found.order_by(order).limit(count).subquery() for found in each)
-    return union_all(*(select(found.c.id) for found in limited))
+    selects = (select(AuditLine.id).where(*_conditions(which._replace(actions=(action,)))) for action in which.actions)
+    limited = (ids.order_by(order).limit(count).subquery() for ids in selects)
+    return union_all(*(select(ids.c.id) for ids in limited))
 
 
 def _conditions(which: Selection) -> Iterator[ColumnElement[bool]]:

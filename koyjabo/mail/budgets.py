@@ -44,9 +44,11 @@ class Budgets:
 
     def _networks(self, pool: str) -> list[Charge]:
         address, most = client_address.current.get(), -(-self._most // NETWORK_SHARE)
-        each = -(-self._most // ADDRESS_SHARE)
-        found = levels(address) if address else ()
-        return [self._charge("network", f"{pool} {network}", min(each * times, most)) for network, times in found]
+        of_address = -(-self._most // ADDRESS_SHARE)
+        networks = levels(address) if address else ()
+        return [
+            self._charge("network", f"{pool} {network}", min(of_address * times, most)) for network, times in networks
+        ]
 
     def _charge(self, of: str, name: str, most: int) -> Charge:
         """The key reveals nothing without the secret, and differs from day to day."""

@@ -96,7 +96,7 @@ def catalogue(language: str) -> NullTranslations:
 
 def mailable(name: str) -> str:
     """A name on one line, without characters that have no shape or turn the text around; "" if it has an address."""
-    shown = "".join(" " if unicodedata.category(each) in ("Cc", "Zl", "Zp") else each for each in name)
+    shown = "".join(" " if unicodedata.category(character) in ("Cc", "Zl", "Zp") else character for character in name)
     shown = " ".join(DIRECTION_MARKS.sub("", shown).split())
     return "" if ADDRESS.search(_plain(shown)) else shown
 
@@ -104,7 +104,7 @@ def mailable(name: str) -> str:
 def _plain(text: str) -> str:
     """As mail programs and people read it: compatible letters, without marks and what has no shape."""
     letters = unicodedata.normalize("NFKD", text).translate(DOTS).translate(SLASHES)
-    return "".join(each for each in letters if unicodedata.category(each)[0] not in "MC")
+    return "".join(character for character in letters if unicodedata.category(character)[0] not in "MC")
 
 
 class Listing(NamedTuple):
@@ -226,7 +226,7 @@ def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
         [
             *(f"{first} – {last}", "\n".join(site)),
             *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
-            *(_community(speech, each) for each in data["communities"]),
+            *(_community(speech, community) for community in data["communities"]),
         ],
         *(say(N_("Open the site")), "/"),
         closing=say(N_("You get this mail because you asked for it. You can turn it off on the page of your account.")),
@@ -241,11 +241,11 @@ def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Li
     return Listing(speech.say(title), items)
 
 
-def _community(speech: Speech, each: Mapping[str, Any]) -> str:
+def _community(speech: Speech, community: Mapping[str, Any]) -> str:
     lines = [
-        mailable(each["name"]) or speech.say(N_("A community")),
-        _compared(speech, N_("Visits this week: %(count)s"), each["visits"], each["visits_before"]),
-        speech.say(N_("Most people online at once: %(count)s"), count=speech.count(each["most"])),
+        mailable(community["name"]) or speech.say(N_("A community")),
+        _compared(speech, N_("Visits this week: %(count)s"), community["visits"], community["visits_before"]),
+        speech.say(N_("Most people online at once: %(count)s"), count=speech.count(community["most"])),
     ]
     return "\n".join(lines)
 

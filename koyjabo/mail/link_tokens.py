@@ -30,9 +30,9 @@ class LinkTokens:
             return None
         decoded = base64.urlsafe_b64decode(f"{token}=")
         raw, mac = decoded[:MAC_LENGTH], decoded[MAC_LENGTH:]
-        found = str(uuid.UUID(bytes=raw))
-        is_ours = hmac.compare_digest(mac, self._mac(purpose, raw)) and token == self.token(purpose, found)
-        return found if is_ours else None
+        row_id = str(uuid.UUID(bytes=raw))
+        is_ours = hmac.compare_digest(mac, self._mac(purpose, raw)) and token == self.token(purpose, row_id)
+        return row_id if is_ours else None
 
     def _mac(self, purpose: str, raw: bytes) -> bytes:
         return hmac.digest(self._key, purpose.encode() + b" " + raw, "sha256")[:MAC_LENGTH]

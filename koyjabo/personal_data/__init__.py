@@ -1,1 +1,1 @@
-"""One's own account: change it, export all that is stored about it, delete it."""
+"""What users do with all that belongs to their account: see it, export it, delete it."""

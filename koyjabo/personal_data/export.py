@@ -29,12 +29,12 @@ class AccountExport:
         entry before it returns. Raises InvalidToken if the account was just deleted, and LedgerUnavailable, also
         between pieces.
         """
-        found = self._database.report(export_queries.account, account.id)
-        if found is None:
+        account_data = self._database.report(export_queries.account, account.id)
+        if account_data is None:
             raise InvalidToken
         by = log.actor(account, self._clock)
         self._database.write(by.entry("user.export", subject(account)).store)
-        return self._texts(*found, at_ms=by.at_ms)
+        return self._texts(*account_data, at_ms=by.at_ms)
 
     def _texts(self, owner: DataSubject, shown: dict[str, Any], at_ms: int) -> Iterator[str]:
         yield f'{{"exported_at": {_json(iso(at_ms))},\n"account": {_json(shown)}'

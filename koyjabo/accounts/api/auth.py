@@ -135,8 +135,10 @@ def enrolled_answer(grant: Grant, recovery_codes: list[str]) -> Response:
     return _with_cookies(EnrolledAnswer(**pair._asdict(), user=user, recovery_codes=recovery_codes), 200, pair)
 
 
-def _login_answer(found: Grant | SecondFactorDue, status: int) -> Response:
-    return tokens_answer(found, status) if isinstance(found, Grant) else _answer(SecondFactorAnswer.of(found), 200)
+def _login_answer(outcome: Grant | SecondFactorDue, status: int) -> Response:
+    return (
+        tokens_answer(outcome, status) if isinstance(outcome, Grant) else _answer(SecondFactorAnswer.of(outcome), 200)
+    )
 
 
 def _with_cookies(body: TokensAnswer, status: int, pair: tokens.Pair) -> Response:

@@ -48,8 +48,8 @@ class SessionAnswer(BaseModel):
 def list_sessions() -> Response:
     """Your active sessions, the last used first."""
     login, paging = tokens.require(), Paging.of(request)
-    found = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
-    return list_answer(map(SessionAnswer.of, found.items), paging.headers(found.total))
+    page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
+    return list_answer(map(SessionAnswer.of, page.items), paging.headers(page.total))
 
 
 @bp.delete("/auth/sessions")

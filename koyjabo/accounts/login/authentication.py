@@ -49,8 +49,8 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     tokens.record_request_place()
     accounts, client = current()[AccountServices].credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
-    found = accounts.sign_up(body.email, body.password, body.name, *origin)
-    return _welcome(found, body.visitorId) if isinstance(found, Grant) else found
+    outcome = accounts.sign_up(body.email, body.password, body.name, *origin)
+    return _welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
@@ -175,8 +175,8 @@ def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactor
     accounts, client = current()[AccountServices], login_limits.client(attempt.purpose == FAMILIAR)
     user_agent, cookie = request.user_agent.string, _remembered_cookie()
     with attempt:
-        found = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
-    return _welcome(found, body.visitorId) if isinstance(found, Grant) else found
+        outcome = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
+    return _welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
 def _welcome(grant: Grant, visitor_id: str | None) -> Grant:

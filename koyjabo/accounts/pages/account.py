@@ -25,10 +25,10 @@ from koyjabo.webkit.pages.flash import done
 @bp.post("/account/sessions/<session_id>/end")
 def end_session(session_id: str) -> Response:
     login, sessions = page_login.require_login(), current()[AccountServices].sessions
-    found = sessions.get(login, session_id)
-    confirm(_end(found))
+    session = sessions.get(login, session_id)
+    confirm(_end(session))
     sessions.end(login, session_id)
-    return done("session_ended", "pages.account", browser_name(found.browser))
+    return done("session_ended", "pages.account", browser_name(session.browser))
 
 
 @bp.post("/account/sessions/end")

@@ -179,14 +179,14 @@ def _page(name: str, status: int = 200, **values: Any) -> Response:
     return no_store(make_response(render_template(f"accounts/{name}.html", **values), status))
 
 
-def _next_step(found: Grant | SecondFactorDue) -> Response:
-    return _redirected(found) if isinstance(found, Grant) else _show(found)
+def _next_step(outcome: Grant | SecondFactorDue) -> Response:
+    return _redirected(outcome) if isinstance(outcome, Grant) else _show(outcome)
 
 
-def _greet(found: Grant | SecondFactorDue) -> Response:
-    if not isinstance(found, Grant):
-        return _show(found)
-    return say(_redirected(found, "pages.list_communities"), "welcome", found.login.account.name)
+def _greet(outcome: Grant | SecondFactorDue) -> Response:
+    if not isinstance(outcome, Grant):
+        return _show(outcome)
+    return say(_redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
 
 
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:

@@ -127,4 +127,4 @@ def _descriptors(known: Collection[str]) -> list[PublicKeyCredentialDescriptor]:
     from webauthn.helpers import base64url_to_bytes
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
 
-    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(each)) for each in known]
+    return [PublicKeyCredentialDescriptor(id=base64url_to_bytes(credential_id)) for credential_id in known]

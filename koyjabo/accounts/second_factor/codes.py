@@ -50,10 +50,10 @@ class Codes:
         if one_time_codes.is_recovery_code(code):
             digest = one_time_codes.digest(self._secret, user_id, code)
             return Proof(RECOVERY, partial(queries.spend_recovery_code, user_id=user_id, digest=digest))
-        found = self._count_guess(user_id)
-        if found.confirmed_ms is None:
+        secret = self._count_guess(user_id)
+        if secret.confirmed_ms is None:
             raise WrongCode
-        return Proof(TOTP, partial(queries.spend_step, user_id=user_id, step=self._step(found.sealed, user_id, code)))
+        return Proof(TOTP, partial(queries.spend_step, user_id=user_id, step=self._step(secret.sealed, user_id, code)))
 
     def begin(self, user_id: str) -> str:
         """A new secret, which counts when it is confirmed within PENDING_S. Raises SecondFactorOn."""
@@ -65,8 +65,8 @@ class Codes:
 
     def begun(self, user_id: str) -> str:
         """The secret that is not confirmed yet. Raises NoSecondFactor."""
-        found = self._database.read(queries.secret, user_id)
-        return self._open(self._unconfirmed(found).sealed, user_id)
+        secret = self._database.read(queries.secret, user_id)
+        return self._open(self._unconfirmed(secret).sealed, user_id)
 
     def confirmation(
         self, user_id: str, typed: str, digests: Collection[str], entry: AuditEntry | None, kept_session_id: str = ""
@@ -74,13 +74,13 @@ class Codes:
         """Settling it turns the authenticator app on, and stores the audit entry (see `queries.confirm_totp`). Raises
         NoSecondFactor, WrongCode, TooManyRequests.
         """
-        found = self._unconfirmed(self._database.read(queries.secret, user_id))
+        secret = self._unconfirmed(self._database.read(queries.secret, user_id))
         self._count_guess(user_id)
-        step = self._step(found.sealed, user_id, one_time_codes.normal(typed))
+        step = self._step(secret.sealed, user_id, one_time_codes.normal(typed))
         confirm = partial(
             queries.confirm_totp,
             user_id=user_id,
-            sealed=found.sealed,
+            sealed=secret.sealed,
             step=step,
             digests=digests,
             entry=entry,
@@ -95,21 +95,21 @@ class Codes:
         digests = [one_time_codes.digest(self._secret, user_id, one_time_codes.normal(code)) for code in codes]
         return codes, digests
 
-    def _unconfirmed(self, found: queries.Secret | None) -> queries.Secret:
-        is_old = found is not None and found.began_ms + PENDING_S * 1000 <= self._clock.now_ms()
-        if found is None or found.confirmed_ms is not None or is_old:
+    def _unconfirmed(self, secret: queries.Secret | None) -> queries.Secret:
+        is_old = secret is not None and secret.began_ms + PENDING_S * 1000 <= self._clock.now_ms()
+        if secret is None or secret.confirmed_ms is not None or is_old:
             raise NoSecondFactor
-        return found
+        return secret
 
     def _count_guess(self, user_id: str) -> queries.Secret:
         now_ms = self._clock.now_ms()
-        found = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MOST_GUESSES)
-        if found is None:
+        secret = self._database.write(queries.count_guess, user_id, now_ms, now_ms - WINDOW_MS, MOST_GUESSES)
+        if secret is None:
             began_ms = self._database.read(queries.guessing_ms, user_id)
             if began_ms is None:
                 raise WrongCode
             raise TooManyRequests(max(1, (began_ms + WINDOW_MS - now_ms) // 1000 + 1), TOO_MANY)
-        return found
+        return secret
 
     def _step(self, sealed: str, user_id: str, code: str) -> int:
         step = one_time_codes.step_of(self._open(sealed, user_id), code, self._clock.now_ms())

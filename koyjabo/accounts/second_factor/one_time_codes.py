@@ -69,7 +69,7 @@ def normal(typed: str) -> str:
     """A code as it was meant: without spaces and hyphens, with the digits of any script as 0 to 9. Serves codes of
     authenticator apps as well.
     """
-    text = "".join(_digit(each) for each in unicodedata.normalize("NFKC", typed))
+    text = "".join(_digit(character) for character in unicodedata.normalize("NFKC", typed))
     return re.sub(r"[\s\u2010-\u2015-]", "", text).upper()
 
 

@@ -32,13 +32,13 @@ COLUMNS = ("at", *(name for name in AuditRecord._fields if name not in ("id", "a
 def audit() -> Response:
     form = _form(request.args.to_dict())
     try:
-        found = current()[Audit].page(me(), cursor("before"), **form.values)
+        audit_page = current()[Audit].page(me(), cursor("before"), **form.values)
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
         return _show(form, AuditPage((), None), 400)
-    return _show(form, found)
+    return _show(form, audit_page)
 
 
 @bp.post("/audit/export")
@@ -69,17 +69,21 @@ def _form(values: dict[str, str]) -> Form[Body]:
     return form
 
 
-def _show(form: Form[Body], found: AuditPage, status: int = 200) -> Response:
+def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Response:
     kinds = {"changes": _("Changes"), "sign_ins": _("Sign-ins"), "all": _("All")}
     return page(
         "audit/audit",
         status,
         form=form,
-        lines=[(record, sentences.sentence(record), sentences.details(record)) for record in found.lines],
-        older=pagination.this_page(before=found.before) if found.before is not None else None,
+        lines=[(record, sentences.sentence(record), sentences.details(record)) for record in audit_page.lines],
+        older=pagination.this_page(before=audit_page.before) if audit_page.before is not None else None,
         tabs=[(_tab(kind), words, kind == form.values["kind"]) for kind, words in kinds.items()],
-        people=[("", _("Anyone")), (BY_OPERATOR, _("Command line")), *_people(found, form.values["actor"]).items()],
-        actions=[("", _("All")), *((name, sentences.NAMES.get(name, name)) for name in ACTIONS)],
+        people=[
+            ("", _("Anyone")),
+            (BY_OPERATOR, _("Command line")),
+            *_people(audit_page, form.values["actor"]).items(),
+        ],
+        actions=[("", _("All")), *((name, sentences.action_name(name)) for name in ACTIONS)],
         is_filtered=any(value for name, value in form.values.items() if name != "kind"),
     )
 
@@ -88,9 +92,9 @@ def _tab(kind: str) -> str:
     return pagination.this_page(kind=kind, action=None, before=None)
 
 
-def _people(found: AuditPage, chosen: str) -> dict[str, str]:
+def _people(audit_page: AuditPage, chosen: str) -> dict[str, str]:
     """The users to choose from, names by id: those on this page, and the chosen one."""
-    people = {line.actor_id: line.actor for line in found.lines if line.actor_id not in (None, "", DELETED)}
+    people = {line.actor_id: line.actor for line in audit_page.lines if line.actor_id not in (None, "", DELETED)}
     if chosen not in ("", BY_OPERATOR, *people):
         people[chosen] = chosen
     return dict(sorted(people.items(), key=lambda each: each[1].casefold()))
