@@ -30,34 +30,36 @@ DOORS = {
 """The doors of each feature that put routes on the shared blueprints."""
 
 
+PARTS = (
+    "webkit.http.middleware",
+    "webkit.pages.errors",
+    "webkit.login.tokens",
+    "webkit.login.page_login",
+    "webkit.pages.links",
+    "webkit.pages.preferences",
+    "webkit.pages.flash",
+    "webkit.forms.confirmation",
+    "webkit.assets.asset_tags",
+    "visit_log.ui.visit_texts",
+    "reports.ui.annotation_texts",
+)
+"""Modules that add something to every application, whatever its settings."""
+
+
 def init_app(app: Flask, settings: Settings) -> None:
-    """Add everything of this package to `app`, except what `wrap` adds."""
-    from koyjabo.reports.ui import annotation_texts
-    from koyjabo.visit_log.ui import visit_texts
+    """Add all doors to `app`, except what `wrap` adds."""
     from koyjabo.webkit import i18n
-    from koyjabo.webkit.assets import asset_tags, static_files
-    from koyjabo.webkit.forms import confirmation
-    from koyjabo.webkit.http import cookies, middleware, packing
+    from koyjabo.webkit.assets import static_files
+    from koyjabo.webkit.http import cookies, packing
     from koyjabo.webkit.limits import rate_limits
-    from koyjabo.webkit.login import page_login, tokens
-    from koyjabo.webkit.pages import errors, flash, links, preferences
 
     is_development = settings.environment == "development"
-    middleware.init_app(app)
     rate_limits.init_app(app, settings)
-    errors.init_app(app)
     cookies.init_app(app, secure=not is_development)
-    tokens.init_app(app)
-    page_login.init_app(app)
     i18n.init_app(app, settings.zone)
-    links.init_app(app)
-    visit_texts.init_app(app)
-    annotation_texts.init_app(app)
-    preferences.init_app(app)
-    flash.init_app(app)
-    confirmation.init_app(app)
     static_files.init_app(app, is_development)
-    asset_tags.init_app(app)
+    for part in PARTS:
+        import_module(f"koyjabo.{part}").init_app(app)
     packing.init_app(app)
     for blueprint in blueprints(settings):
         app.register_blueprint(blueprint)

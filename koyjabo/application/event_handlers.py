@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
+
+from blinker import ANY, Signal
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.live.member_room import ONLINE
@@ -33,32 +35,25 @@ def connect(services: Services) -> None:
     handlers, signals = Handlers(services), services.signals
     communities, live_panel = services[CommunityServices], services[VisitLogServices].live_panel
 
-    signals.active_changed.connect(handlers.publish_site_stats, SITE, weak=False)
+    _on(signals.active_changed, handlers.publish_site_stats, of=SITE)
+    _on(signals.online_changed, handlers.record_peak, handlers.record_arrivals, communities.room_updates.count_changed)
+    _on(signals.access_revoked, communities.revocation.publish, live_panel.user_changed)
+    _on(signals.members_attended, handlers.record_attendance)
+    _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
+    _on(signals.redis_returned, handlers.resend)
+    _on(signals.language_chosen, services[AccountServices].email_links.choose_language)
+    _on(signals.visitor_identified, handlers.convert)
+    _on(signals.visitor_converted, handlers.announce_conversion)
+    _on(signals.value_received, handlers.receive_revocation, of=ACCESS_REVOKED)
+    _on(signals.value_received, handlers.receive_forgotten, of=FORGOTTEN)
+    _on(signals.value_received, handlers.receive_site_stats, of=STATS_ROOM)
+    _on(signals.value_received, handlers.receive_arrivals, services[RealtimeServices].rooms.receive)
 
-    signals.online_changed.connect(handlers.record_peak, weak=False)
-    signals.online_changed.connect(handlers.record_arrivals, weak=False)
-    signals.online_changed.connect(communities.room_updates.count_changed, weak=False)
 
-    signals.access_revoked.connect(communities.revocation.publish, weak=False)
-    signals.access_revoked.connect(live_panel.user_changed, weak=False)
-
-    signals.members_attended.connect(handlers.record_attendance, weak=False)
-
-    signals.visitor_forgotten.connect(handlers.forget, weak=False)
-    signals.visitor_forgotten.connect(handlers.publish_forgotten, weak=False)
-
-    signals.redis_returned.connect(handlers.resend, weak=False)
-
-    signals.language_chosen.connect(services[AccountServices].email_links.choose_language, weak=False)
-
-    signals.visitor_identified.connect(handlers.convert, weak=False)
-    signals.visitor_converted.connect(handlers.announce_conversion, weak=False)
-
-    signals.value_received.connect(handlers.receive_revocation, ACCESS_REVOKED, weak=False)
-    signals.value_received.connect(handlers.receive_forgotten, FORGOTTEN, weak=False)
-    signals.value_received.connect(handlers.receive_arrivals, weak=False)
-    signals.value_received.connect(handlers.receive_site_stats, STATS_ROOM, weak=False)
-    signals.value_received.connect(services[RealtimeServices].rooms.receive, weak=False)
+def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:
+    """Call the receivers with each event, or with those of one subject."""
+    for receiver in receivers:
+        signal.connect(receiver, of, weak=False)
 
 
 class Handlers:

@@ -63,13 +63,13 @@ def typed_days(first_day: str, last_day: str) -> Days:
 
 def _typed_day(name: str, text: str, problems: dict[str, str]) -> date | None:
     try:
-        found = date.fromisoformat(text) if text else None
+        day = date.fromisoformat(text) if text else None
     except ValueError:
-        found = date.min
-    if found is not None and found.year not in TYPED_YEARS:
+        day = date.min
+    if day is not None and day.year not in TYPED_YEARS:
         problems[name] = NOT_A_DAY
         return None
-    return found
+    return day
 
 
 class Bucket(NamedTuple):
@@ -107,22 +107,22 @@ class Clock:
         Cached by quarter hour: the offsets of all zones, and their changes, fall on quarters of an hour.
         """
         quarter = at_ms // QUARTER_HOUR_MS
-        found = self._buckets.get(quarter)
-        if found is None:
+        bucket = self._buckets.get(quarter)
+        if bucket is None:
             if len(self._buckets) >= CACHE_SIZE:
                 self._buckets.clear()
-            found = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
-        return found
+            bucket = self._buckets[quarter] = self._bucket_of(quarter * QUARTER_HOUR_MS // 1000)
+        return bucket
 
     def began_s(self, day: str) -> int:
         """Seconds since 1970-01-01 UTC at which a local day begins, with the later hour where midnight is missing."""
-        found = self._beginnings.get(day)
-        if found is None:
+        began = self._beginnings.get(day)
+        if began is None:
             if len(self._beginnings) >= CACHE_SIZE:
                 self._beginnings.clear()
             midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self._zone)
-            found = self._beginnings[day] = int(midnight.timestamp())
-        return found
+            began = self._beginnings[day] = int(midnight.timestamp())
+        return began
 
     def range_ms(self, days: Days) -> tuple[int | None, int | None]:
         """The moments, ms, at which days begin and have ended."""

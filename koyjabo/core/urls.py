@@ -22,8 +22,8 @@ def page_path(page: str | None) -> str | None:
 
 def origin_of(address: str | None) -> str | None:
     """A URL without its path, of which the host is the same; of another text, its part before the first slash."""
-    found = ORIGIN.match(address) if address else None
-    return found[0] or None if found else None
+    match = ORIGIN.match(address) if address else None
+    return match[0] or None if match else None
 
 
 def host_of(address: str) -> str:

@@ -37,22 +37,22 @@ class PeopleMap(NamedTuple):
 
 def people_map(places: Mapping[str, int]) -> PeopleMap | None:
     """The dots for the numbers of people by place, as stats have them. None without positions."""
-    found = _positions()
-    if found is None:
+    positions = _positions()
+    if positions is None:
         return None
-    by_division = Counter(dict.fromkeys(range(len(found["divisions"])), 0))
+    by_division = Counter(dict.fromkeys(range(len(positions["divisions"])), 0))
     by_country: Counter[str] = Counter()
     for place, people in places.items():
         code = place_names.country_of(place)
         by_country[code or ""] += people
-        number = found["cities"].get(place_names.city_of_bangladesh(place))
+        number = positions["cities"].get(place_names.city_of_bangladesh(place))
         if number is not None:
             by_division[number] += people
-    divisions = {name: (x, y, by_division[number]) for number, (name, x, y) in enumerate(found["divisions"])}
+    divisions = {name: (x, y, by_division[number]) for number, (name, x, y) in enumerate(positions["divisions"])}
     countries = {
-        code: (*found["countries"][code], people)
+        code: (*positions["countries"][code], people)
         for code, people in by_country.most_common()
-        if people >= LEAST and code in found["countries"]
+        if people >= LEAST and code in positions["countries"]
     }
     return PeopleMap(_dots(divisions), _dots(countries))
 

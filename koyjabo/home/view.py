@@ -101,13 +101,13 @@ def _goal(total: int) -> Goal | None:
 
 
 def _milestones_after(total: int) -> list[int]:
-    found: list[int] = []
-    while len(found) < AHEAD:
-        following = current()[CountingServices].milestones.after(found[-1] if found else total)
+    milestones: list[int] = []
+    while len(milestones) < AHEAD:
+        following = current()[CountingServices].milestones.after(milestones[-1] if milestones else total)
         if following is None:
             break
-        found.append(following)
-    return found
+        milestones.append(following)
+    return milestones
 
 
 def _busy_communities() -> list[tuple[Community, int]]:

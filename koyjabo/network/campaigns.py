@@ -27,11 +27,11 @@ class Campaign(NamedTuple):
     @classmethod
     def read(cls, query: str | None) -> Self:
         """The first value of each parameter that has one, cut to LONGEST_VALUE characters."""
-        found: dict[str, str] = {}
+        parameters: dict[str, str] = {}
         for name, value in parse_qsl(query or ""):
             if name in cls._fields and value.strip():
-                found.setdefault(name, whole(value.strip()[:LONGEST_VALUE]))
-        return cls(**found)
+                parameters.setdefault(name, whole(value.strip()[:LONGEST_VALUE]))
+        return cls(**parameters)
 
     def written(self) -> str | None:
         """As `visits.campaign` has it; None without any parameter."""

@@ -58,12 +58,12 @@ class PlaceFinder:
 
     @property
     def attributions(self) -> list[Attribution]:
-        found = []
+        sources = []
         if self.has_countries or any(file.is_of_db_ip for file in self._files):
-            found.append(DB_IP)
+            sources.append(DB_IP)
         if any(file.is_of_maxmind for file in self._files):
-            found.append(MAXMIND)
-        return found
+            sources.append(MAXMIND)
+        return sources
 
     def locate(self, address: str | None, has_city: bool = True) -> str:
         """ "Dhaka, BD", or "Bangladesh" where no city is known or wanted, or "Unknown". Never raises."""
@@ -73,8 +73,8 @@ class PlaceFinder:
             return UNKNOWN
         if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
             ip = ip.ipv4_mapped
-        found = (_place(file.record(ip), has_city) for file in self._databases)
-        return next(filter(None, found), UNKNOWN)
+        places = (_place(file.record(ip), has_city) for file in self._databases)
+        return next(filter(None, places), UNKNOWN)
 
     @cached_property
     def _databases(self) -> list[_Database]:

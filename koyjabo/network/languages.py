@@ -12,5 +12,5 @@ CACHE_SIZE = 1024
 @lru_cache(maxsize=CACHE_SIZE)
 def first_of(header: str | None) -> str | None:
     """`bn` of `bn-BD,en;q=0.8`; None without a valid one (RFC 9110, 12.5.4)."""
-    found = FIRST.match(header) if header else None
-    return found[1].lower() if found else None
+    match = FIRST.match(header) if header else None
+    return match[1].lower() if match else None

@@ -12,10 +12,10 @@ USUAL_PORT = {"http": "80", "https": "443"}
 
 def normal(origin: str) -> str | None:
     """An origin as browsers write it: lower case, without the default port. None for an invalid origin."""
-    found = ORIGIN.fullmatch(origin.strip().lower())
-    if found is None:
+    match = ORIGIN.fullmatch(origin.strip().lower())
+    if match is None:
         return None
-    scheme, host, port = found.groups()
+    scheme, host, port = match.groups()
     return f"{scheme}://{host}" if port in (None, USUAL_PORT[scheme]) else f"{scheme}://{host}:{port}"
 
 

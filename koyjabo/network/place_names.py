@@ -44,16 +44,16 @@ def in_language(place: str, language: str) -> str:
     """`Dhaka, BD` is `Dhaka, Bangladesh`, and in Bangla `ঢাকা, বাংলাদেশ`. Texts that name no place stay as they are."""
     if place in CODES:
         return _country(CODES[place], language)
-    found = CITY.fullmatch(place)
-    if not found or found[2] not in NAMES:
+    match = CITY.fullmatch(place)
+    if not match or match[2] not in NAMES:
         return place
-    return f"{CITIES.get(language, {}).get(found[1], found[1])}, {_country(found[2], language)}"
+    return f"{CITIES.get(language, {}).get(match[1], match[1])}, {_country(match[2], language)}"
 
 
 def country_of(place: str) -> str | None:
     """The code of the country of `Dhaka, BD` or `Bangladesh`; None if it is not known."""
-    found = CITY.fullmatch(place)
-    code = found[2] if found else CODES.get(place)
+    match = CITY.fullmatch(place)
+    code = match[2] if match else CODES.get(place)
     return code if code in NAMES else None
 
 
@@ -90,5 +90,5 @@ def division_of(place: str) -> str | None:
 
 @lru_cache
 def _by_city() -> dict[str, str]:
-    found = json.loads(FILE.read_text("utf-8"))
-    return {city_key(city): division for division, cities in found.items() for city in cities}
+    cities_of = json.loads(FILE.read_text("utf-8"))
+    return {city_key(city): division for division, cities in cities_of.items() for city in cities}

@@ -97,12 +97,12 @@ def reduced(user_agent: str) -> str:
     return written(parsed(user_agent))
 
 
-def written(found: UserAgent) -> str:
+def written(user_agent: UserAgent) -> str:
     """The text that `parsed` reads so; other values, which no user agent has, are left out."""
-    name, system = _tidy(found.name), _tidy(found.system)
+    name, system = _tidy(user_agent.name), _tidy(user_agent.system)
     named = _named(name, system)
-    has_device = found.device in (PHONE, TABLET, DESKTOP) and found.device != _usual_device(system)
-    return f"{named} ({found.device})" if has_device else named
+    has_device = user_agent.device in (PHONE, TABLET, DESKTOP) and user_agent.device != _usual_device(system)
+    return f"{named} ({user_agent.device})" if has_device else named
 
 
 def _named(name: str, system: str) -> str:
@@ -129,8 +129,8 @@ def _of_user_agent(user_agent: str) -> UserAgent:
 
 
 def _first(extractors: list[Any], user_agent: str) -> str:
-    found = (each.extract(user_agent) for each in extractors)
-    return next((each.family for each in found if each), "")
+    matches = (each.extract(user_agent) for each in extractors)
+    return next((each.family for each in matches if each), "")
 
 
 def _device(user_agent: str) -> str:

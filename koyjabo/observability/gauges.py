@@ -73,9 +73,9 @@ class Gauges(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         workers = [self._look(), *self._others()]
         for gauge in GAUGES:
-            found = [values[gauge.name] for values in workers if gauge.name in values]
-            if found:
-                yield _family(gauge, found)
+            of_workers = [values[gauge.name] for values in workers if gauge.name in values]
+            if of_workers:
+                yield _family(gauge, of_workers)
 
     def describe(self) -> list[GaugeMetricFamily]:
         return []
@@ -87,10 +87,10 @@ class Gauges(Collector):
                     yield json.loads(file.read_text())
 
 
-def _family(gauge: Gauge, found: list[Mapping[str, float]]) -> GaugeMetricFamily:
+def _family(gauge: Gauge, of_workers: list[Mapping[str, float]]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(gauge.name, gauge.meaning, labels=[gauge.label] if gauge.label else None)
-    for label in dict.fromkeys(label for values in found for label in values):
-        value = gauge.combine(values[label] for values in found if label in values)
+    for label in dict.fromkeys(label for values in of_workers for label in values):
+        value = gauge.combine(values[label] for values in of_workers if label in values)
         family.add_metric([label] if gauge.label else [], value)
     return family
 

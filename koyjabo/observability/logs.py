@@ -27,7 +27,8 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        request = f" request={found}" if (found := request_id.get()) else ""
+        id = request_id.get()
+        request = f" request={id}" if id else ""
         message = record.getMessage().translate(CONTROL)
         line = f"{_time(record)} {record.levelname.lower()} {record.name} {message}{request}"
         return "\n".join([line, *(f"{INDENT}{each}" for each in self._exception(record))])
@@ -45,8 +46,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             **_fields(record),
         }
-        if found := request_id.get():
-            line["request"] = found
+        if id := request_id.get():
+            line["request"] = id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, default=str)  # in ASCII: Unicode has line ends of its own, such as U+2028

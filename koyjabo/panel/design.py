@@ -44,9 +44,9 @@ def _half(name: str, theme: str, code: str) -> dict[str, Any]:
     return {"theme": theme, "language": code, "html": Markup(REFERENCES.sub(lambda each: _apart(each, theme), html))}
 
 
-def _apart(found: re.Match[str], theme: str) -> str:
-    references = " ".join(f"{each}-{theme}" for each in found[2].split())
-    return f' {found[1]}="{references}"'
+def _apart(match: re.Match[str], theme: str) -> str:
+    references = " ".join(f"{each}-{theme}" for each in match[2].split())
+    return f' {match[1]}="{references}"'
 
 
 def _form() -> Form[Body]:

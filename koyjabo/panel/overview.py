@@ -40,7 +40,7 @@ def overview() -> Response:
         view=view,
         problems=problems,
         stats=stats,
-        locations={place: found["count"] for place, found in stats["locations"].items()},
+        locations={place: active["count"] for place, active in stats["locations"].items()},
         newest=services[VisitLogServices].live_panel.newest(NEWEST),
         milestone=services[ReportServices].annotations.last_milestone(),
         most=NEWEST,

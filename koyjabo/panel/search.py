@@ -59,21 +59,21 @@ def _query() -> str:
 
 def _results(query: str) -> list[Result]:
     """Without a query, the sections and their parts."""
-    found = _pages(query.casefold())
+    results = _pages(query.casefold())
     if query:
-        found += [*_visit(query), *_communities(query), *_users(query)]
-    return found
+        results += [*_visit(query), *_communities(query), *_users(query)]
+    return results
 
 
 def _pages(query: str) -> list[Result]:
     """By any part of their names, in the language of the page or in English; names that begin with it come first."""
-    found = []
+    results = []
     for each in navigation.shortcuts(me().is_admin):
         label, english = str(each.label), each.anchor.removesuffix("-label") or each.endpoint
         if query in label.casefold() or query in english:
             url = url_for(navigation.endpoint_of(each.endpoint), _anchor=each.anchor or None)
-            found.append(Result(PAGES, label, "", url))
-    return sorted(found, key=lambda each: not each.label.casefold().startswith(query))
+            results.append(Result(PAGES, label, "", url))
+    return sorted(results, key=lambda each: not each.label.casefold().startswith(query))
 
 
 def _visit(query: str) -> Iterator[Result]:

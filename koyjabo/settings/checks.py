@@ -37,27 +37,27 @@ def zone(value: str) -> str:
 
 
 def origin_list(value: str) -> str:
-    found = [origins.normal(each) for each in value.split(",") if each.strip()]
-    if None in found:
+    normal = [origins.normal(each) for each in value.split(",") if each.strip()]
+    if None in normal:
         raise ValueError("should be origins such as https://app.example.com, with , between them and no paths")
-    return ",".join(str(each) for each in found)
+    return ",".join(str(each) for each in normal)
 
 
 def origin(value: str) -> str:
-    found = origins.normal(value.removesuffix("/"))
-    if found is None:
+    normal = origins.normal(value.removesuffix("/"))
+    if normal is None:
         raise ValueError("should be an origin such as https://live.example.com, without a path")
-    return found
+    return normal
 
 
 def totals(value: str) -> str:
     """Numbers with "," between them, or NO_TOTALS."""
-    found = [each.strip() for each in value.split(",")]
-    if found == [NO_TOTALS]:
+    written = [each.strip() for each in value.split(",")]
+    if written == [NO_TOTALS]:
         return NO_TOTALS
-    if not all(each.isascii() and each.isdigit() and 0 < int(each) <= LARGEST_TOTAL for each in found):
+    if not all(each.isascii() and each.isdigit() and 0 < int(each) <= LARGEST_TOTAL for each in written):
         raise ValueError("should be numbers such as 1000,5000,10000, or none")
-    return ",".join(found)
+    return ",".join(written)
 
 
 def bridge_list(value: str) -> str:

@@ -89,22 +89,22 @@ def _walk() -> Iterator[tuple[str, int]]:
 @lru_cache(maxsize=2)
 def _digest(sources: tuple[tuple[str, int], ...]) -> str:
     """As tools/assets/minify.mjs has it."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, _ in sorted(sources):
         content = (FOLDER / name).read_bytes()
-        found.update(f"{name} {len(content)}\n".encode() + content)
-    return found.hexdigest()
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=2)
 def _built(manifest: Path, modified_ns: int) -> Assets:
     """Raises LookupError if a file that the manifest names is missing: the server does not start with half of them."""
     values = json.loads(manifest.read_text())
-    found = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
-    missing = [name for name in found.names if Path(name).suffix in TEXTS and not (found.folder / name).is_file()]
+    built = Assets(**values | {"names": frozenset(values["names"])}, folder=manifest.parent)
+    missing = [name for name in built.names if Path(name).suffix in TEXTS and not (built.folder / name).is_file()]
     if missing:
         raise LookupError(f"{manifest} names {missing[0]}, which is not beside it. Run `make assets`.")
-    return found
+    return built
 
 
 @bp.get("/static/v-<version>/<path:name>")

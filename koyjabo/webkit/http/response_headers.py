@@ -184,8 +184,8 @@ class ResponseHeaders:
         is_over_tls = environ["wsgi.url_scheme"] == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            found = OURS if rule is FRAME and not status.startswith("200 ") else rule
-            data, pages = found.over_tls if is_over_tls else found.plain
+            applied = OURS if rule is FRAME and not status.startswith("200 ") else rule
+            data, pages = applied.over_tls if is_over_tls else applied.plain
             added = data
             if _is_page(headers):  # a page with inline styles brings its own policy
                 has_policy = any(name == POLICY for name, _ in headers)

@@ -111,31 +111,18 @@ class RateLimits:
     """
 
     def __init__(self, limits: Limits, workers: int) -> None:
-        def rate(limit: int, fewest: int = 1) -> Rate | None:
-            return Rate(share(limit, workers, fewest)) if limit else None
+        def rates(fewest: int, **limits: int) -> dict[str, Rate | None]:
+            return {kind: Rate(share(limit, workers, fewest)) if limit else None for kind, limit in limits.items()}
 
-        self._of_address = {
-            "registrations": rate(limits.registrations),
-            "heartbeats": rate(limits.heartbeats),
-            "event_requests": rate(limits.heartbeats),
-            "events": rate(limits.heartbeats * EVENTS_OF_A_REQUEST, MOST_USES),
-            "logins": rate(limits.logins),
-            "second_steps": rate(limits.logins),
-            "erasures": rate(ERASURES),
-            "signups": rate(-(-limits.logins // SIGNUPS_SHARE)),
-            "resets": rate(-(-limits.logins // SIGNUPS_SHARE)),
-            "shared_reports": rate(limits.reports),
-            "shared_numbers": rate(SHARED_NUMBERS),
-        }
-        of_a_visitor = ("visits", "heartbeats", "event_requests")
-        self._of_visitor = {kind: rate(limits.visitor, FEWEST_OF_A_VISITOR) for kind in of_a_visitor}
-        self._of_visitor["events"] = rate(limits.visitor * EVENTS_OF_A_REQUEST, MOST_USES)
-        self._of_account = {
-            "familiar_logins": rate(limits.logins, FEWEST_LOGINS_OF_A_PAIR),
-            "actions": rate(limits.actions),
-            "changes": rate(limits.changes),
-            "reports": rate(limits.reports),
-        }
+        events, of_visitor = MOST_USES, FEWEST_OF_A_VISITOR
+        self._of_address = rates(1, **_of_address(limits))
+        self._of_address |= rates(events, events=limits.heartbeats * EVENTS_OF_A_REQUEST)
+        self._of_visitor = rates(
+            of_visitor, **dict.fromkeys(("visits", "heartbeats", "event_requests"), limits.visitor)
+        )
+        self._of_visitor |= rates(events, events=limits.visitor * EVENTS_OF_A_REQUEST)
+        self._of_account = rates(1, actions=limits.actions, changes=limits.changes, reports=limits.reports)
+        self._of_account |= rates(FEWEST_LOGINS_OF_A_PAIR, familiar_logins=limits.logins)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
         stored = share(limits.heartbeats * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
         self._stored = DailyRate(stored) if limits.heartbeats else None
@@ -195,6 +182,23 @@ class RateLimits:
             self.local_proxy.seen()
         elif address:
             self.local_proxy.is_alone = False
+
+
+def _of_address(limits: Limits) -> dict[str, int]:
+    """Requests a minute of one address, by kind."""
+    signups = -(-limits.logins // SIGNUPS_SHARE)
+    return {
+        "registrations": limits.registrations,
+        "heartbeats": limits.heartbeats,
+        "event_requests": limits.heartbeats,
+        "logins": limits.logins,
+        "second_steps": limits.logins,
+        "erasures": ERASURES,
+        "signups": signups,
+        "resets": signups,
+        "shared_reports": limits.reports,
+        "shared_numbers": SHARED_NUMBERS,
+    }
 
 
 def _require(allowance: Allowance, kind: str) -> None:

@@ -39,16 +39,16 @@ def count_report(user_id: str) -> None:
 
 def limits(app: Flask | None = None) -> RateLimits:
     """The limits of `app`, or of the application that serves the current request."""
-    found: RateLimits = (app or current_app).extensions[EXTENSION]
-    return found
+    rate_limits: RateLimits = (app or current_app).extensions[EXTENSION]
+    return rate_limits
 
 
 def usage() -> Usage:
     """The usage of the current request."""
     if "usage" not in g:
         g.usage = Usage()
-    found: Usage = g.usage
-    return found
+    current: Usage = g.usage
+    return current
 
 
 def _add_headers(response: Response) -> Response:

@@ -56,25 +56,25 @@ class Tokens:
             raise InvalidToken
         options: Any = {"require": REQUIRED, "verify_exp": False}
         try:
-            found = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=LEEWAY_S)
-            return _claims(found)
+            claims = jwt.decode(text, self._secret, [ALGORITHM], options, leeway=LEEWAY_S)
+            return _claims(claims)
         except (jwt.PyJWTError, ValueError, TypeError):
             raise InvalidToken from None
 
 
-def _claims(found: dict[str, Any]) -> Claims:
+def _claims(claims: dict[str, Any]) -> Claims:
     return Claims(
-        user_id=_text(found, "sub"),
-        session_id=_text(found, "sid"),
-        token_id=_text(found, "jti"),
-        kind=_text(found, "type"),
-        csrf=_text(found, "csrf"),
-        expires_s=float(found["exp"]),
+        user_id=_text(claims, "sub"),
+        session_id=_text(claims, "sid"),
+        token_id=_text(claims, "jti"),
+        kind=_text(claims, "type"),
+        csrf=_text(claims, "csrf"),
+        expires_s=float(claims["exp"]),
     )
 
 
-def _text(found: dict[str, Any], name: str) -> str:
-    text = found.get(name, "")
+def _text(claims: dict[str, Any], name: str) -> str:
+    text = claims.get(name, "")
     if not isinstance(text, str):
         raise InvalidToken
     return text

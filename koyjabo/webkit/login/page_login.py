@@ -21,7 +21,7 @@ from koyjabo.core.identity import Account, Login, Logins
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
-from koyjabo.webkit.login import tokens as auth
+from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims, Tokens
 
 CSRF_FIELD = "csrf_token"
@@ -43,8 +43,8 @@ def login() -> Login | None:
         except LedgerUnavailable as error:
             g.login_unknown = error
             raise
-    found: Login | None = g.login
-    return found
+    known: Login | None = g.login
+    return known
 
 
 def login_if_known() -> Login | None:
@@ -68,14 +68,14 @@ def require_login() -> Login:
     much.
     """
     request.get_data()
-    found = login()
-    if found is None:
+    known = login()
+    if known is None:
         raise Unauthenticated
-    if request.method not in auth.SAFE_METHODS:
+    if request.method not in tokens.SAFE_METHODS:
         _check_csrf()
-        rate_limits.count_change(found.account.id)
-        auth.record_request_place()
-    return found
+        rate_limits.count_change(known.account.id)
+        tokens.record_request_place()
+    return known
 
 
 def require_panel() -> Account:
@@ -127,7 +127,7 @@ def _check_csrf() -> None:
 
 def _has_csrf_token() -> bool:
     """Scripts send the token of the cookie, without a mask."""
-    sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(auth.CSRF_HEADER, "")
+    sent: Any = request.form.get(CSRF_FIELD) or request.headers.get(tokens.CSRF_HEADER, "")
     expected = csrf().encode()
     is_sent = compare_digest(sent.encode(), expected) or compare_digest(unmask(sent), expected)
     return bool(expected) and is_sent
@@ -137,8 +137,8 @@ def _look_up() -> Login | None:
     session = _session_tokens()
     if session is None:
         return None
-    found = current()[Logins].login_of(session.claims.session_id, session.refresh_id)
-    return found if found and found.account.id == session.claims.user_id else None
+    live = current()[Logins].login_of(session.claims.session_id, session.refresh_id)
+    return live if live and live.account.id == session.claims.user_id else None
 
 
 class _SessionTokens(NamedTuple):
@@ -151,20 +151,20 @@ def _session_tokens() -> _SessionTokens | None:
     if "session_tokens" not in g:
         g.session_tokens = None
         with suppress(InvalidToken, TokenExpired):
-            g.session_tokens = _read(auth.cookie(ACCESS), auth.cookie(REFRESH))
-    tokens: _SessionTokens | None = g.session_tokens
-    return tokens
+            g.session_tokens = _read(tokens.cookie(ACCESS), tokens.cookie(REFRESH))
+    session: _SessionTokens | None = g.session_tokens
+    return session
 
 
-def _read(access: auth.SentToken | None, refresh: auth.SentToken | None) -> _SessionTokens | None:
+def _read(access: tokens.SentToken | None, refresh: tokens.SentToken | None) -> _SessionTokens | None:
     """Raises InvalidToken, TokenExpired."""
-    tokens = current()[Tokens]
-    claims = tokens.read_any(access.text) if access else None
+    reader = current()[Tokens]
+    claims = reader.read_any(access.text) if access else None
     if claims is None or claims.kind != ACCESS:
         return None
     if not claims.has_expired:
         return _SessionTokens(claims, None)
-    renewable = tokens.read(refresh.text, REFRESH) if refresh else None
+    renewable = reader.read(refresh.text, REFRESH) if refresh else None
     if renewable is None or renewable.session_id != claims.session_id:
         return None
     return _SessionTokens(claims, renewable.token_id)

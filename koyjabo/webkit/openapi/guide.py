@@ -65,12 +65,12 @@ class DocumentedCall(NamedTuple):
 def calls(description: Schema) -> list[tuple[str, list[DocumentedCall]]]:
     """The calls of each tag, by path."""
     schemas = description["components"]["schemas"]
-    found = [
+    documented = [
         _call(path, method, operation, schemas)
         for path, operations in sorted(description["paths"].items())
         for method, operation in operations.items()
     ]
-    by_tag = sorted(found, key=lambda call: call.tag)
+    by_tag = sorted(documented, key=lambda call: call.tag)
     return [(tag, list(each)) for tag, each in groupby(by_tag, lambda call: call.tag)]
 
 

@@ -97,8 +97,8 @@ def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None
 
 def error_answer(error: KoyJaboError) -> Answer:
     """The answer to all clients but browsers that ask for a page."""
-    found = answer(STATUS[error.code], str(error), error.code, error.details)
-    return found._replace(headers=[*found.headers, *_headers(error)])
+    refusal = answer(STATUS[error.code], str(error), error.code, error.details)
+    return refusal._replace(headers=[*refusal.headers, *_headers(error)])
 
 
 def unexpected(error: Exception) -> KoyJaboError:

@@ -106,8 +106,8 @@ def outcome() -> Outcome | None:
     if "outcome" not in g:
         g.outcome = _read(cookies.get(COOKIE)) if cookies.get(COOKIE) else None
         g.is_outcome_shown = g.outcome is not None
-    found: Outcome | None = g.outcome
-    return found
+    message: Outcome | None = g.outcome
+    return message
 
 
 def _read(signed: str) -> Outcome | None:

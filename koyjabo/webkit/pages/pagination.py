@@ -30,8 +30,8 @@ def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = Non
     An action that shows the list again names the `endpoint` of the list. Raises InvalidInput.
     """
     paging = Paging.of(request)
-    found = read(paging.start, paging.per_page)
-    return ListPage(found.items, found.total, paging.page, paging.last(found.total), _numbered(endpoint, path))
+    page = read(paging.start, paging.per_page)
+    return ListPage(page.items, page.total, paging.page, paging.last(page.total), _numbered(endpoint, path))
 
 
 class Sorting(NamedTuple):

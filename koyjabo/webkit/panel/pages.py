@@ -38,8 +38,8 @@ def while_admin() -> Callable[[], None]:
     logins, session_id = current()[Logins], my_login().session_id
 
     def require() -> None:
-        found = logins.login_of(session_id, None)
-        if found is None or not found.account.is_admin:
+        login = logins.login_of(session_id, None)
+        if login is None or not login.account.is_admin:
             raise Forbidden
 
     return require

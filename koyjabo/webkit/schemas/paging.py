@@ -29,12 +29,12 @@ class Paging(NamedTuple):
     def of(cls, request: Request) -> Paging:
         """Raises InvalidInput with each bad argument."""
         rules = {"page": (1, LAST_PAGE), "per_page": (PER_PAGE, MOST_PER_PAGE)}
-        found = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
-        bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in found.items() if not value}
+        given = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
+        bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in given.items() if not value}
         if bad:
             raise InvalidInput(details=bad)
         others = tuple((name, value) for name, value in request.args.items(multi=True) if name not in rules)
-        return cls(found["page"], found["per_page"], quote(request.script_root + request.path), others)
+        return cls(given["page"], given["per_page"], quote(request.script_root + request.path), others)
 
     @property
     def start(self) -> int:

@@ -21,7 +21,7 @@ TAKEN_AWAY = {
     "koyjabo.communities.pages.communities.render_template": None,  # a page
     "koyjabo.webkit.pages.error_pages.render_template": None,  # the page that would tell of it
     "koyjabo.counting.api.stats.stats_or_304": None,  # JSON
-    "koyjabo.accounts.api.auth.entrance": None,  # what takes a password
+    "koyjabo.accounts.api.auth.authentication": None,  # what takes a password
     "koyjabo.webkit.http.cache_headers.g": None,  # what comes after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
