@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
-PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets")
+PACKAGES = (
+    *("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets"),
+    *("koyjabo.badges", "koyjabo.counting.api"),
+)
 """Loaded with all their modules, some of which they import late."""
 
 
 IN_REDIS = (
+    "koyjabo.cluster.redis_client",
     "koyjabo.cluster.workers_redis",
     "koyjabo.communities.live.dashboard_leader_redis",
     "koyjabo.presence.members.redis_store",
