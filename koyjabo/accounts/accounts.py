@@ -174,6 +174,20 @@ class Accounts:
             raise WrongCredentials(N_("The password was just changed in another session."))
         return browser_mark_of(person._replace(**hashed._asdict()))
 
+    def change_profile(self, person: UserRecord, name: str | None = None, email: str | None = None) -> Account:
+        """Change the given fields, by `credential_rules`. Another email has to be verified again, and both addresses
+        get a mail. The password of `person` was verified before. Returns the changed account. Raises EmailTaken,
+        and WrongCredentials if the person was changed meanwhile.
+        """
+        account = account_of(person)
+        email = account.email if email is None else credential_rules.email(email)
+        name = account.name if name is None else credential_rules.name(name, of=email)
+        changed = account._replace(name=name, email=email)
+        fields = [field for field in ("name", "email") if getattr(changed, field) != getattr(account, field)]
+        if fields:
+            self._store_profile(person, changed, fields)
+        return changed
+
     def verify_password(self, login: Login, password: str, client: PasswordClient = FIRST) -> UserRecord:
         """Before a change that a stolen session must not make. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
@@ -257,3 +271,15 @@ class Accounts:
         )
         self._on_revoked(person.id)
         return changed
+
+    def _store_profile(self, person: UserRecord, changed: Account, fields: list[str]) -> None:
+        account = account_of(person)
+        entry = log.actor(account, self._clock).entry("user.change", subject(account), fields=", ".join(fields))
+        key = credential_rules.email_key(changed.email)
+        is_new = key != credential_rules.email_key(account.email)
+        self._database.write(
+            queries.change_profile,
+            *(person, changed.name, changed.email, key),
+            audit=entry,
+            mail=letters.email_changed(self._outbox, account, changed.email) if is_new else None,
+        )

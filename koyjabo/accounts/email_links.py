@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.accounts import email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
-from koyjabo.accounts.email_link_queries import EmailChanged, EmailState, Reset
+from koyjabo.accounts.email_link_queries import EmailState, Reset
 from koyjabo.accounts.grants import browser_mark_of
 from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.passwords import Passwords
@@ -129,15 +129,6 @@ class EmailLinks:
     def choose_language(self, account: Account, language: str) -> None:
         """The language of mails to the user."""
         self._database.write(email_link_queries.choose, account.id, language=language)
-
-    def email_changed(self, user_id: str, old: str, new: str) -> EmailChanged:
-        """The consequences of a change of a user's email. Pass it as `mail` to the `write` that changes the email."""
-        letter = self._outbox.letter
-        return EmailChanged(
-            user_id,
-            letter("email_changed", old, None, owner=user_id),
-            letter("email_new", new, None, owner=user_id, user=user_id),
-        )
 
     def _id(self, purpose: str, token: str) -> str:
         return self._tokens.row_id(purpose, token) or ""

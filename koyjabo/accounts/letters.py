@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from koyjabo.accounts.email_link_queries import EmailChanged
 from koyjabo.accounts.queries import NewSession, UserRecord
+from koyjabo.core.identity import Account
 from koyjabo.mail.link_tokens import VERIFY
 from koyjabo.mail.outbox import Outbox
 from koyjabo.mail.outbox_queries import Letter
@@ -19,3 +21,12 @@ def sign_in(outbox: Outbox, person: UserRecord, new: NewSession) -> Letter | Non
     browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}
     return outbox.letter("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)
+
+
+def email_changed(outbox: Outbox, account: Account, new: str) -> EmailChanged:
+    """The consequences of a change of a user's email: pass it as `mail` to the `write` that changes the email."""
+    return EmailChanged(
+        account.id,
+        outbox.letter("email_changed", account.email, None, owner=account.id),
+        outbox.letter("email_new", new, None, owner=account.id, user=account.id),
+    )

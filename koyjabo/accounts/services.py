@@ -10,7 +10,6 @@ from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginThrottle
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
-from koyjabo.accounts.profile import Profile
 from koyjabo.accounts.user_admin import Users
 from koyjabo.cluster.base import Base
 from koyjabo.core.identity import Logins
@@ -26,7 +25,6 @@ class AccountServices:
     login_throttle: LoginThrottle
     pending: PendingSteps
     email_links: EmailLinks
-    profile: Profile
     passwords: Passwords
 
 
@@ -45,6 +43,5 @@ def build(base: Base) -> AccountServices:
         login_throttle=failures,
         pending=pending,
         email_links=email_links,
-        profile=Profile(database, clock, email_links),
         passwords=passwords,
     )

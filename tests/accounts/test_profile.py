@@ -10,7 +10,7 @@ from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
-from koyjabo.accounts.profile import Profile
+from koyjabo.accounts.accounts import Accounts
 
 ME = "/api/auth/me"
 
@@ -70,13 +70,13 @@ def test_new_email_is_the_one_to_log_in_with(site, ayesha):
 def test_change_that_was_overtaken_changes_nothing(site, ayesha, monkeypatch, meanwhile):
     """A request that waits long could give a confirmed account its earlier, unconfirmed email back, or take an account
     along whose owner has just taken it over."""
-    store = Profile._store
+    store = Accounts._store_profile
 
     def store_late(*args) -> None:
         site.rows(f"UPDATE users SET {meanwhile}")
         store(*args)
 
-    monkeypatch.setattr(Profile, "_store", store_late)
+    monkeypatch.setattr(Accounts, "_store_profile", store_late)
     assert_error(change(ayesha, email="AYESHA@example.com"), 401, "wrong_credentials")
     assert site.rows("SELECT email FROM users WHERE email = 'AYESHA@example.com'") == []
 

@@ -133,7 +133,7 @@ def change_profile(login: Login, body: ProfileBody) -> Account:
     person = confirm_password(login, body.password)
     if email_key(body.email or person.email) != email_key(person.email):
         current()[SecondFactorServices].second_factors.require_code(login, body.code)
-    account = current()[AccountServices].profile.change(person, body.name, body.email)
+    account = current()[AccountServices].credentials.change_profile(person, body.name, body.email)
     if account.email != person.email:
         mark = current()[AccountServices].credentials.browser_mark(account.email)
         login_limits.remember_login(email_key(account.email), mark)
