@@ -1,14 +1,20 @@
-"""What the commands of features need."""
+"""What the commands of features need: the services, and a way to show the progress of long work."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import cast
 
 import click
 
+from koyjabo.core.runtime import Advance
 from koyjabo.core.services import Services
+
+INTERVAL_S = 5.0
+"""The time between two lines of progress."""
 
 OpenApplication = Callable[[], AbstractContextManager[Services]]
 
@@ -18,3 +24,32 @@ def application() -> AbstractContextManager[Services]:
     a known error: status 2 for a wrong setting or an unusable database, else 1.
     """
     return cast(OpenApplication, click.get_current_context().obj)()
+
+
+@contextmanager
+def progress(total: int, label: str) -> Iterator[Advance]:
+    """Show on stderr how much of `total` is done, by a bar on a terminal, otherwise by a line from time to time:
+    `with progress(rows, "Recounting") as advance: advance(n)`.
+    """
+    if sys.stderr.isatty():
+        with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+            yield bar.update
+    else:
+        yield ProgressLines(total, label).advance
+
+
+class ProgressLines:
+    """Prints the first line after INTERVAL_S, so that short work prints none."""
+
+    def __init__(self, total: int, label: str) -> None:
+        self._total = total
+        self._label = label
+        self._done = 0
+        self._printed_at = time.monotonic()
+
+    def advance(self, more: int) -> None:
+        self._done += more
+        if time.monotonic() - self._printed_at >= INTERVAL_S:
+            self._printed_at = time.monotonic()
+            share = 100 * self._done // max(1, self._total)
+            click.echo(f"{self._label}: {self._done:,} of {self._total:,} ({share}%)", err=True)

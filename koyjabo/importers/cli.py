@@ -12,8 +12,7 @@ from typing import IO
 
 import click
 
-from koyjabo.core import progress
-from koyjabo.core.command_line import application
+from koyjabo.core.command_line import application, progress
 from koyjabo.visit_log.ui.file_kinds import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
@@ -63,7 +62,7 @@ def _import_visits(file: Path, kind: str, even_folded: bool) -> None:
 
     with application() as services, click.open_file(str(file), "rb") as visits:
         size = 0 if str(file) == "-" else os.fstat(visits.fileno()).st_size
-        with progress.of(size, "Importing, bytes") as advance:
+        with progress(size, "Importing, bytes") as advance:
             zone, clock = config.load().zone, services.clock
             imported = importing.import_visits(visits, kind, zone, clock, advance, even_folded)
     click.echo(f"Imported {imported.new:,} visits; {imported.known:,} were stored already.")
@@ -74,7 +73,7 @@ def _import_export(file: Path, program: str, site: str, even_folded: bool) -> No
 
     with application() as services, click.open_file(str(file), "rb") as opened, _seekable(opened) as export:
         source = ImportSource(export, file.name, export.seek(0, os.SEEK_END), program, site)
-        report = import_export(source, services.clock, progress.of, even_folded)
+        report = import_export(source, services.clock, progress, even_folded)
     for sentence in report.sentences():
         click.echo(sentence)
 

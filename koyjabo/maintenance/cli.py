@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from koyjabo.core import progress
-from koyjabo.core.command_line import application
+from koyjabo.core.command_line import application, progress
 from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.services import MaintenanceServices
@@ -28,7 +27,7 @@ def backup(file: Path, force: bool) -> None:
     from koyjabo.maintenance import backup as backups
 
     with application() as services:
-        head = backups.back_up(file, force, services.clock, progress.of)
+        head = backups.back_up(file, force, services.clock, progress)
     click.echo(f"Backed up {sum(head.rows.values()):,} rows ({head.rows['visits']:,} visits) to {file}.")
 
 
@@ -45,7 +44,7 @@ def restore(file: Path, force: bool) -> None:
     from koyjabo.maintenance import backup as backups
 
     with application() as services:
-        head = backups.restore(file, force, services.clock, progress.of)
+        head = backups.restore(file, force, services.clock, progress)
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")
 
 
@@ -60,7 +59,7 @@ def forget(visitor_id: str) -> None:
     with application() as services:
         erasure, hashes = services[MaintenanceServices].erasure, services[CountingServices].anonymity.names(visitor_id)
         visits = sum(map(erasure.count, (visitor_id, *hashes)))
-        with progress.of(visits, "Erasing") as advance:
+        with progress(visits, "Erasing") as advance:
             erasure.forget(visitor_id, advance, hashes)
     click.echo(f"Erased the visitor (visits: {visits:,}). All totals stay the same.")
 
@@ -80,7 +79,7 @@ def prune(days: int | None, dry_run: bool) -> None:
             count = services[MaintenanceServices].retention.count(past)
             click.echo(f"Visits before {past.first_kept}: {count:,}. Nothing was changed.")
             return
-        with progress.of(past.length, "Folding") as advance:
+        with progress(past.length, "Folding") as advance:
             pruned = services[MaintenanceServices].retention.prune(past, advance)
     click.echo(
         f"Folded {pruned.visits:,} visits from before {past.first_kept} into sums "
@@ -125,7 +124,7 @@ def verify(repair: bool) -> None:
         _repair()
         return
     with application() as services:
-        found = services[MaintenanceServices].recounts.run(progress.of)
+        found = services[MaintenanceServices].recounts.run(progress)
     for problem in found.problems:
         click.echo(problem)
     if found.problems:
@@ -138,8 +137,8 @@ def _repair() -> None:
     from koyjabo.maintenance import recount_job as repairs
 
     with application() as services:
-        result = repairs.repair(services[MaintenanceServices].recounts, services.clock, progress.of)
-        with progress.of(services[ReportServices].projection.behind(), "Reading visits for reports") as advance:
+        result = repairs.repair(services[MaintenanceServices].recounts, services.clock, progress)
+        with progress(services[ReportServices].projection.behind(), "Reading visits for reports") as advance:
             services[ReportServices].projection.catch_up(advance)
     for problem in result.repaired:
         click.echo(f"Repaired: {problem}")

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import click
 
-from koyjabo.core import progress
-from koyjabo.core.command_line import application
+from koyjabo.core.command_line import application, progress
 from koyjabo.core.errors import InvalidInput
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui.file_kinds import kind, kind_of
@@ -39,9 +38,9 @@ def export(file: Path, kind: str | None, community: str, first_day: str, last_da
     which, kind = VisitFilter(first_day, last_day, community_id=community), kind or kind_of(file)
     with application() as services, _errors_by_option():
         if str(file) == "-":
-            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress.of)
+            export_file.stream(services[VisitLogServices].log, sys.stdout.buffer, which, kind, progress)
         else:
-            export_file.write(services[VisitLogServices].log, file, which, kind, resume, progress.of)
+            export_file.write(services[VisitLogServices].log, file, which, kind, resume, progress)
 
 
 @contextmanager

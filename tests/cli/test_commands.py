@@ -16,7 +16,7 @@ from support.programs.processes import ROOT, environment, run
 from support.sites.exports import PLAUSIBLE, UMAMI_EVENTS, table, zipped
 
 from koyjabo.cli import main
-from koyjabo.core import progress
+from koyjabo.core import command_line
 from koyjabo.importers import cli as imports
 from koyjabo.importers import importing
 
@@ -113,10 +113,10 @@ def test_running_server_follows_a_total_set_by_hand(server):
 
 def test_progress_is_a_line_now_and_then_without_a_terminal(monkeypatch, capsys):
     now = [0.0]
-    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    with progress.of(5_000_000, "Recounting") as advance:
+    monkeypatch.setattr(command_line, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    with command_line.progress(5_000_000, "Recounting") as advance:
         for _ in range(4):
-            now[0] += progress.INTERVAL_S / 2
+            now[0] += command_line.INTERVAL_S / 2
             advance(600_000)
     said = capsys.readouterr()
     assert said.out == ""

@@ -76,7 +76,9 @@ def invite_member(community_id: str) -> Response:
     account, body = tokens.require().account, InvitationBody.of(request)
     rate_limits.count_action(account.id)
     made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
-    return answer(InvitedAnswer(status="invited", link=links.invitation(made.token), mail=made.mail), 202)
+    return answer(
+        InvitedAnswer(status="invited", link=links.to("pages.invitation", token=made.token), mail=made.mail), 202
+    )
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")

@@ -39,7 +39,9 @@ def create_share() -> Response:
     `{"community": [id]}`."""
     account, body = tokens.require().account, NewShareBody.of(request)
     made, token = current()[ReportServices].shares.create(account, body.link(), login_limits.client(is_familiar=True))
-    return answer(NewShareAnswer(id=made.id, token=token, url=links.share(token), filters=made.filters), 201)
+    return answer(
+        NewShareAnswer(id=made.id, token=token, url=links.to("pages.share", token=token), filters=made.filters), 201
+    )
 
 
 @bp.get("/shares")

@@ -136,7 +136,7 @@ def _own_days() -> str:
 
 def _create(account: Account, new: NewLink) -> str:
     _made, token = current()[ReportServices].shares.create(account, new, login_limits.client(is_familiar=True))
-    return links.share(token)
+    return links.to("pages.share", token=token)
 
 
 def _filters() -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, current_app, request, url_for
 
 from koyjabo.network.services import NetworkServices
@@ -17,12 +19,10 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(public_url=app.config["PUBLIC_URL"], site_origin=site_origin, sample_site=sample_site)
 
 
-def invitation(token: str) -> str:
-    return _at_this_site(url_for("pages.invitation", token=token))
-
-
-def share(token: str) -> str:
-    return _at_this_site(url_for("pages.share", token=token))
+def to(endpoint: str, **values: Any) -> str:
+    """The whole address of a page: with PUBLIC_URL; without it, at the host of this request."""
+    site = current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
+    return f"{site}{url_for(endpoint, **values)}"
 
 
 def site_origin() -> str:
@@ -33,9 +33,3 @@ def site_origin() -> str:
 def sample_site() -> str:
     """The address in samples: PUBLIC_URL, or ANY_SITE."""
     return current_app.config["PUBLIC_URL"] or ANY_SITE
-
-
-def _at_this_site(path: str) -> str:
-    """With PUBLIC_URL; without it, at the host of this request."""
-    site = current_app.config["PUBLIC_URL"] or request.host_url.rstrip("/")
-    return f"{site}{path}"
