@@ -78,8 +78,8 @@ class Anonymity:
         """For each of the client's names of events: its keys under the valid secrets, the one under which the visitor
         has registered first.
         """
-        known, valid = self.known_as(visitor_id), self._valid_secrets()
-        ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != known)
+        registered_as, valid = self.known_as(visitor_id), self._valid_secrets()
+        ordered = sorted(valid, key=lambda secret: _hashed(secret, visitor_id) != registered_as)
         return [[_key(secret, visitor_id, name) for secret in ordered] for name in names]
 
     def sweep(self) -> None:
@@ -94,17 +94,17 @@ class Anonymity:
             self._swept_for = min(days)
 
     def _valid_secrets(self) -> list[bytes]:
-        days, known = self._valid_days(), self._secrets
-        if known.keys() != set(days):
-            self._secrets = known = {day: known.get(day) or self._load(day) for day in days}
-        return [known[day] for day in days]
+        days, secrets_by_day = self._valid_days(), self._secrets
+        if secrets_by_day.keys() != set(days):
+            self._secrets = secrets_by_day = {day: secrets_by_day.get(day) or self._load(day) for day in days}
+        return [secrets_by_day[day] for day in days]
 
     def _load(self, day: str) -> bytes:
         """The secret of a day, made by the first worker that needs it."""
-        found = self._database.read(queries.day_secret, day)
-        if found is None:
-            found = self._database.write(queries.make_day_secret, day, secrets.token_hex(SECRET_BYTES))
-        return bytes.fromhex(found)
+        secret = self._database.read(queries.day_secret, day)
+        if secret is None:
+            secret = self._database.write(queries.make_day_secret, day, secrets.token_hex(SECRET_BYTES))
+        return bytes.fromhex(secret)
 
     def _valid_days(self) -> list[str]:
         """Today, and the day beside it whose secret is valid as well, if any."""

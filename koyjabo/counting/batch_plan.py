@@ -95,9 +95,9 @@ class BatchPlan:
 
 def keys(batch: list[tuple[NewVisit, str]]) -> list[VisitKey]:
     """The keys under which the visits may have been counted before."""
-    found = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
-    found += [visit.other_key for visit, _ in batch if visit.other_key]
-    return found
+    pairs = [(visit.visitor_id, visit_id) for visit, visit_id in batch]
+    pairs += [visit.other_key for visit, _ in batch if visit.other_key]
+    return pairs
 
 
 def asked(batch: list[tuple[NewVisit, str]], clock: Clock) -> list[Asked]:
@@ -124,52 +124,52 @@ def users(batch: list[tuple[NewVisit, str]]) -> list[tuple[Scope, str]]:
     return list({(visit.scope, visit.member_id) for visit, _ in batch if visit.scope != SITE and visit.member_id})
 
 
-def plan(batch: list[tuple[NewVisit, str]], known: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
+def plan(batch: list[tuple[NewVisit, str]], rows: KnownRows, clock: Clock, milestones: Milestones) -> BatchPlan:
     """Assign an ordinal to every visit of `batch`, a list of (visit, visit_id).
 
-    Changes `known`: a key that occurs twice in one batch is a retry the second time.
+    Changes `rows`: a key that occurs twice in one batch is a retry the second time.
     """
-    made = BatchPlan(known.snapshot, known.people)
-    site = known.snapshot[SITE]
+    made = BatchPlan(rows.snapshot, rows.people)
+    site = rows.snapshot[SITE]
     newest, offset = site.visits, site.total - site.visits
     for visit, visit_id in batch:
         key = (visit.visitor_id, visit_id)
-        stored = known.numbers.get(key)
+        stored = rows.numbers.get(key)
         if stored is None and visit.other_key:
-            stored = known.numbers.get(visit.other_key)
+            stored = rows.numbers.get(visit.other_key)
         if stored is not None:
             made.outcomes.append((stored, True, visit.scope))
-        elif visit.scope not in known.snapshot:
+        elif visit.scope not in rows.snapshot:
             made.outcomes.append(UnknownCommunity())
         else:
             newest += 1
-            counted = visit if visit.scope == SITE or known.counts(visit) else visit._replace(scope=SITE)
-            known.numbers[key] = numbers = _add_visit(made, counted, visit_id, newest, offset, known, clock)
+            counted = visit if visit.scope == SITE or rows.counts(visit) else visit._replace(scope=SITE)
+            rows.numbers[key] = numbers = _add_visit(made, counted, visit_id, newest, offset, rows, clock)
             made.outcomes.append((numbers, False, counted.scope))
     _advance(made, clock, milestones)
     return made
 
 
 def _add_visit(
-    made: BatchPlan, visit: NewVisit, visit_id: str, number: int, offset: int, known: KnownRows, clock: Clock
+    made: BatchPlan, visit: NewVisit, visit_id: str, number: int, offset: int, rows: KnownRows, clock: Clock
 ) -> Numbers:
     day, hour_s = clock.bucket(visit.at_ms)
     ordinal = number + offset
-    known.day_visits[day] = day_number = known.day_visits.get(day, 0) + 1
+    rows.day_visits[day] = day_number = rows.day_visits.get(day, 0) + 1
     assigned = AssignedToVisit(number, ordinal, visit_id, day, hour_s, day_number)
     made.visits.append((*assigned, *_sent(visit)))
     made.newest = visit
     for scope in (SITE,) if visit.scope == SITE else (SITE, visit.scope):
         known_as = (scope, visit.visitor_id)
-        is_new = known_as not in known.visitors
+        is_new = known_as not in rows.visitors
         if is_new:
-            known.visitors[known_as] = user_id = None if scope == SITE else visit.user_id
+            rows.visitors[known_as] = user_id = None if scope == SITE else visit.user_id
             made.visitors.append(FirstVisit(*known_as, number, user_id))
         _count(made.days, (scope, day), is_new)
         _count(made.hours, (scope, hour_s), is_new)
         _count(made.touched, scope, is_new)
     if visit.scope != SITE:
-        user_id = visit.user_id or known.visitors[visit.scope, visit.visitor_id]
+        user_id = visit.user_id or rows.visitors[visit.scope, visit.visitor_id]
         made.people.record(visit.scope, user(user_id) if user_id else visitor(visit.visitor_id), day, hour_s)
     return ordinal, day_number
 

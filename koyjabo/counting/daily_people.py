@@ -89,8 +89,8 @@ class DailyPeople:
     def _begin(self, scope: Scope, person: str, day: str) -> None:
         """Add a new day of a person. It may precede others, after the clock was put back or two people were merged."""
         days = self._days.setdefault((scope, person), set())
-        previous = max((each for each in days if each < day), default="")
-        following = min((each for each in days if each > day), default=None)
+        previous = max((other_day for other_day in days if other_day < day), default="")
+        following = min((other_day for other_day in days if other_day > day), default=None)
         _add(self.returns, (scope, day, previous), person, 1)
         if following is None:
             self.last_days[scope, person] = day

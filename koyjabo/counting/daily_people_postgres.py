@@ -54,8 +54,8 @@ def rows(people: DailyPeople) -> tuple[str, ...]:
 
 
 def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
-    found = execute(SEEN, columns(asked)).all()
-    return [StoredDay._make(json.loads(seen)) for (seen,) in found]
+    rows = execute(SEEN, columns(asked)).all()
+    return [StoredDay._make(json.loads(row)) for (row,) in rows]
 
 
 def write(execute: Execute, people: DailyPeople) -> None:

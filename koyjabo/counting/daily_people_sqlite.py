@@ -44,8 +44,8 @@ ADD_SUMS = [sqlite_insert(rollup, conflict=adding(rollup)) for rollup in (Return
 
 
 def look_up(execute: Execute, asked: list[Asked]) -> list[StoredDay]:
-    found = execute(f"SELECT ({SEEN.format(asked='?1')})", (json.dumps(asked),)).fetchone()[0]
-    return [StoredDay._make(row) for row in json.loads(found)]
+    text = execute(f"SELECT ({SEEN.format(asked='?1')})", (json.dumps(asked),)).fetchone()[0]
+    return [StoredDay._make(row) for row in json.loads(text)]
 
 
 def write(execute: Execute, people: DailyPeople) -> None:

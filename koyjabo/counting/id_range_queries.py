@@ -22,19 +22,19 @@ def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
     after, upto = (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
     if began_ms is None and ended_ms is None:
         return after, upto
-    found = [(low, high) for low, high in _ranges(session, began_ms, ended_ms, after, upto) if low < high]
-    return (min(low for low, _ in found), max(high for _, high in found)) if found else (upto, upto)
+    ranges = [(low, high) for low, high in _ranges(session, began_ms, ended_ms, after, upto) if low < high]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (upto, upto)
 
 
 def _ranges(
     session: Session, began_ms: int | None, ended_ms: int | None, after: int, upto: int
 ) -> Iterator[tuple[int, int]]:
     """Yields whole imports whose times overlap the wanted ones, and the wanted parts of the ranges between them."""
-    for each in session.execute(IMPORTS):
-        yield ids_between(session, Visit, began_ms, ended_ms, after, max(after, min(each.after_visit, upto)))
-        after = max(after, upto if each.upto_visit is None else min(each.upto_visit, upto))
-        if each.first_ms is None or (
-            (ended_ms is None or each.first_ms < ended_ms) and (began_ms is None or each.last_ms >= began_ms)
+    for imported in session.execute(IMPORTS):
+        yield ids_between(session, Visit, began_ms, ended_ms, after, max(after, min(imported.after_visit, upto)))
+        after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
+        if imported.first_ms is None or (
+            (ended_ms is None or imported.first_ms < ended_ms) and (began_ms is None or imported.last_ms >= began_ms)
         ):
-            yield each.after_visit, after
+            yield imported.after_visit, after
     yield ids_between(session, Visit, began_ms, ended_ms, after, upto)

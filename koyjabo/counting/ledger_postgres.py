@@ -156,8 +156,8 @@ class PostgresStore:
             self._writing = connect(self._url)
         try:
             with self._writing.cursor() as cursor:
-                transaction, known = look_up(cursor, batch, self._clock)
-                made = plan(batch, known, self._clock, self._milestones)
+                transaction, rows = look_up(cursor, batch, self._clock)
+                made = plan(batch, rows, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction):
                     made.outcomes = first.outcomes
                 self._planned = PlannedVisits(transaction, made.outcomes)

@@ -122,15 +122,15 @@ class SqliteStore:
         people = asked(batch, self._clock)
         of_communities = (people, users(batch)) if people else ()
         today = self._clock.today()
-        wanted = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
-        found = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, wanted).fetchone()
-        snapshot, stored, known, *rest = map(json.loads, found)
+        parameters = [today, *map(json.dumps, (scopes, keys(batch), visitors, *of_communities))]
+        row = execute(LOOK_UP_WITH_PEOPLE if people else LOOK_UP, parameters).fetchone()
+        counters, numbers, users_of_visitors, *rest = map(json.loads, row)
         seen, closed, members = rest or ((), (), ())
-        figures = {row[0]: CounterSnapshot(*row) for row in snapshot}
+        figures = {row[0]: CounterSnapshot(*row) for row in counters}
         return KnownRows(
             snapshot=figures,
-            numbers={(visitor, visit): (ordinal, day_number) for visitor, visit, ordinal, day_number in stored},
-            visitors={(scope, visitor): user_id for scope, visitor, user_id in known},
+            numbers={(visitor, visit): (ordinal, day_number) for visitor, visit, ordinal, day_number in numbers},
+            visitors={(scope, visitor): user_id for scope, visitor, user_id in users_of_visitors},
             people=DailyPeople(map(StoredDay._make, seen), self._clock),
             day_visits={today: figures[SITE].day_visits, **self._of_days(other_days(batch, today, self._clock))},
             closed=set(closed),

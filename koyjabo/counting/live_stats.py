@@ -27,12 +27,12 @@ IMPORTED_MS = 60_000
 TEXTS, OF_LAST_VISIT = ("scope", "day"), {"last_ms": int, "last_place": str}
 
 
-def newest_credible(clock: Clock, known: int) -> int:
+def newest_credible(clock: Clock, accepted: int) -> int:
     """The greatest revision to accept from another server.
 
-    `known` is an accepted one: after a clock is put back, earlier revisions are ahead of it and keep increasing.
+    `accepted` is one of them: after a clock is put back, earlier revisions are ahead of it and keep increasing.
     """
-    return max(clock.now_ms(), known) + FURTHEST_AHEAD_MS
+    return max(clock.now_ms(), accepted) + FURTHEST_AHEAD_MS
 
 
 class LiveStats:
@@ -95,8 +95,8 @@ class LiveStats:
         """Parse another server's state. Raises ValueError, or the error of the first malformed part."""
         snapshot, count = CounterSnapshot._make(state["figures"]), ActiveCount._make(state["census"])
         revision = state["revision"]
-        known = max(self._newest_revision, self._active_visitors.count(self.scope).version)
-        newest = newest_credible(self._clock, known)
+        accepted = max(self._newest_revision, self._active_visitors.count(self.scope).version)
+        newest = newest_credible(self._clock, accepted)
         if not (
             all(_is_credible(name, value) for name, value in snapshot._asdict().items())
             and snapshot.scope == self.scope

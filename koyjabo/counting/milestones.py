@@ -74,7 +74,7 @@ def of_setting(text: str) -> Milestones:
     """The milestones of the setting MILESTONES, which `settings.checks` has checked."""
     if text == NO_TOTALS:
         return NO_MILESTONES
-    return Milestones([int(each) for each in text.split(",")] if text else usual())
+    return Milestones([int(value) for value in text.split(",")] if text else usual())
 
 
 def _row(snapshot: CounterSnapshot, value: int, at_ms: int) -> Milestone:

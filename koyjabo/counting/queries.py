@@ -64,8 +64,8 @@ class MinuteCount(NamedTuple):
 def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Sequence[int]) -> int | None:
     """The greatest of these totals that a visit has reached in this epoch: not an import, nor a total set by hand."""
     keys = [key(scope, value) for value in values]
-    found = map(json.loads, session.scalars(select(WebhookEvent.data).where(WebhookEvent.key.in_(keys))))
-    return max((each["milestone"] for each in found if each["epoch"] == base36(epoch)), default=None)
+    events = map(json.loads, session.scalars(select(WebhookEvent.data).where(WebhookEvent.key.in_(keys))))
+    return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
 
 
 def milestones_within(
@@ -78,8 +78,8 @@ def milestones_within(
         rows = rows.where(WebhookEvent.at_ms >= began_ms)
     if ended_ms is not None:
         rows = rows.where(WebhookEvent.at_ms < ended_ms)
-    found = session.execute(rows.order_by(WebhookEvent.at_ms.desc(), WebhookEvent.id).limit(most))
-    return [ReachedMilestone(json.loads(row.data)["milestone"], row.at_ms) for row in found]
+    newest = session.execute(rows.order_by(WebhookEvent.at_ms.desc(), WebhookEvent.id).limit(most))
+    return [ReachedMilestone(json.loads(row.data)["milestone"], row.at_ms) for row in newest]
 
 
 def day_secret(session: Session, day: str) -> str | None:
@@ -105,7 +105,7 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     Raises LedgerUnavailable.
     """
     newest_first = select(Visit.scope, Visit.visitor_id, Visit.place, Visit.at_ms).order_by(Visit.id.desc())
-    found: list[RecentVisit] = []
+    visits: list[RecentVisit] = []
     try:
         with engine.connect() as connection:
             rows = connection.execution_options(snapshot=True, yield_per=1000).execute(newest_first.limit(MOST_ROWS))
@@ -115,10 +115,10 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
                 if row.visitor_id.startswith(DELETED):
                     continue
                 for scope in {SITE, Scope(row.scope)}:  # a community's visit counts for the site, too
-                    found.append(RecentVisit(scope, row.visitor_id, row.place, row.at_ms))
+                    visits.append(RecentVisit(scope, row.visitor_id, row.place, row.at_ms))
     except (OperationalError, sqlite3.OperationalError) as error:
         raise LedgerUnavailable from error
-    return found[::-1]
+    return visits[::-1]
 
 
 def newest_id(session: Session) -> int:
@@ -159,8 +159,8 @@ def ids_of(session: Session, number: int | None) -> list[int]:
 def day_of(session: Session, ordinal: int) -> str | None:
     """The day (YYYY-MM-DD) of the newest visit with this ordinal; None if it is folded or its visitor is forgotten."""
     newest = max(ids_of(session, ordinal), default=None)
-    found = session.execute(select(Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
-    return None if found is None or found.visitor_id.startswith(DELETED) else found.day
+    visit = session.execute(select(Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
+    return None if visit is None or visit.visitor_id.startswith(DELETED) else visit.day
 
 
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
@@ -176,5 +176,5 @@ def visits_by_hour(session: Session, scope: Scope, first_s: int, last_s: int) ->
 
 
 def _visited(session: Session, table: Any, key: Any, scope: Scope, first: Any, last: Any) -> dict[Any, Visited]:
-    wanted = select(key, table.visits, table.new_visitors).where(table.scope == scope, key.between(first, last))
-    return {key: Visited(*counts) for key, *counts in session.execute(wanted.order_by(key))}
+    rows = select(key, table.visits, table.new_visitors).where(table.scope == scope, key.between(first, last))
+    return {key: Visited(*counts) for key, *counts in session.execute(rows.order_by(key))}

@@ -48,11 +48,11 @@ class Texts(NamedTuple):
 @cache
 def parts() -> Parts:
     head, _, shades = zlib.decompress(PARTS.read_bytes()).partition(b"\n")
-    index, found, at = json.loads(head), {}, 0
+    index, by_name, at = json.loads(head), {}, 0
     for name, (width, height) in index["parts"].items():
-        found[name] = Bitmap(width, height, shades[at : at + width * height])
+        by_name[name] = Bitmap(width, height, shades[at : at + width * height])
         at += width * height
-    return Parts(found, index["bengali_left"])
+    return Parts(by_name, index["bengali_left"])
 
 
 def draw(texts: Texts) -> bytes:
@@ -81,8 +81,8 @@ class Canvas:
         by_name = parts().by_name
         for word in text.split():
             spelt = [word] if f"{size} {word}" in by_name else [*word]
-            for each in spelt:
-                part = by_name.get(f"{size} {each}")
+            for name in spelt:
+                part = by_name.get(f"{size} {name}")
                 if part is not None and left + part.width <= RIGHT:
                     self._put(part, left, top)
                     left += part.width

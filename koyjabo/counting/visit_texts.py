@@ -37,11 +37,11 @@ class SeenTexts:
         day = int(time.time() // DAY_S)
         if day != self._day or len(self._hashes) > MOST_SEEN:
             self._hashes, self._day = set(), day
-        scope, found = visit.scope, 0
+        scope, new = visit.scope, 0
         for text, bytes_ in zip(_texts(visit), TEXTS.values(), strict=True):
             if text and hash((scope, text)) not in self._hashes:
-                found += bytes_ + OF_TEXTS * len(text.encode())
-        return found
+                new += bytes_ + OF_TEXTS * len(text.encode())
+        return new
 
     def add(self, visit: NewVisit) -> None:
         self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)

@@ -86,10 +86,10 @@ class DatabaseExecutor:
 
         def audited(session: Session) -> Result:
             result = operation(session, *args, **kwargs)
-            for each in (audit, mail):
-                stored = each(result) if callable(each) else each
-                if stored is not None:
-                    stored.store(session)
+            for addition in (audit, mail):
+                row = addition(result) if callable(addition) else addition
+                if row is not None:
+                    row.store(session)
             return result
 
         return self._writer.run(audited)

@@ -31,8 +31,8 @@ class Disk(NamedTuple):
 def look(folder: Path) -> Disk | None:
     """The disk of a folder; None if the system does not say."""
     with suppress(OSError):
-        found = shutil.disk_usage(folder)
-        return Disk(found.free, found.total)
+        usage = shutil.disk_usage(folder)
+        return Disk(usage.free, usage.total)
     return None
 
 

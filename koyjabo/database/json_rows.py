@@ -66,5 +66,5 @@ def _into(model: type[Model], names: Sequence[str]) -> str:
 
 
 def _cast(value: str, type_: TypeEngine[Any]) -> str:
-    kind = next((name for known, name in CASTS if isinstance(type_, known)), None)
+    kind = next((name for type_of_column, name in CASTS if isinstance(type_, type_of_column)), None)
     return f"({value})::{kind}" if kind else value

@@ -35,9 +35,9 @@ def _make_private(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with suppress(OSError):
         if os.stat(path).st_mode & OF_OTHERS:
-            for each in (f"{path}-wal", f"{path}-shm", path):
+            for file in (f"{path}-wal", f"{path}-shm", path):
                 with suppress(OSError):  # it is not there, or belongs to another user
-                    os.chmod(each, 0o600)
+                    os.chmod(file, 0o600)
 
 
 class FileLock:

@@ -43,4 +43,4 @@ def has_words(columns: tuple[Any, ...], text: str) -> list[ColumnElement[bool]]:
     """Conditions: each word of `text` is in one of the columns, with its digits in any script."""
     scripts = (ASCII_DIGITS, *DIGITS.values())
     written = [{word, *(word.translate(script) for script in scripts)} for word in text.split()]
-    return [or_(*(has(column, each) for column in columns for each in sorted(word))) for word in written]
+    return [or_(*(has(column, spelling) for column in columns for spelling in sorted(word))) for word in written]

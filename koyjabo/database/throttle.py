@@ -47,8 +47,8 @@ class Throttle:
         result: Result = self._database.write(_timed(operation, held_s), *args, size=self.size, **kwargs)
         took_s = sum(held_s)
         self.longest_s = max(self.longest_s, took_s)
-        wanted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))
-        self._size = min(max(wanted, FEWEST), MOST)
+        adapted = self._size * min(GROWTH, AIM_S / max(took_s, 1e-6))
+        self._size = min(max(adapted, FEWEST), MOST)
         time.sleep(REST * took_s)
         return result
 

@@ -30,17 +30,17 @@ def charge(session: Session, charges: Sequence[Charge], now_ms: int) -> list[str
     """Take one mail out of each budget. Returns whose budgets it has used up; None, and takes nothing, if one of them
     had none left. Each budget is used up once. Locks the budgets until the transaction ends.
     """
-    by_key = {each.key: each for each in charges}
+    by_key = {budget.key: budget for budget in charges}
     keys = sorted(by_key)  # in one order, so that there are no deadlocks
     if not keys:
         return []
     session.execute(ADD, [{"key": key, "expires_ms": now_ms + KEPT_MS} for key in keys])
-    wanted = select(MailBudget.key, MailBudget.used).where(MailBudget.key.in_(keys)).order_by(MailBudget.key)
-    used = {row.key: row.used for row in session.execute(wanted.with_for_update())}
-    if any(used[key] >= each.most for key, each in by_key.items()):
+    query = select(MailBudget.key, MailBudget.used).where(MailBudget.key.in_(keys)).order_by(MailBudget.key)
+    used = {row.key: row.used for row in session.execute(query.with_for_update())}
+    if any(used[key] >= budget.most for key, budget in by_key.items()):
         return None
     session.execute(update(MailBudget).where(MailBudget.key.in_(keys)).values(used=MailBudget.used + 1))
-    return [each.of for key, each in by_key.items() if used[key] + 1 == each.most]
+    return [budget.of for key, budget in by_key.items() if used[key] + 1 == budget.most]
 
 
 def is_used_up(session: Session, budget: Charge) -> bool:

@@ -73,8 +73,8 @@ class Letter(NamedTuple):
         same = (OutboxMail.recipient == self.recipient, OutboxMail.kind == self.kind)
         recent = (*same, OutboxMail.created_ms > self.at_ms - HOUR_MS)
         sent = session.scalar(select(func.count()).select_from(OutboxMail).where(*recent)) or 0
-        known = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
-        return sent < MOST_AN_HOUR and not known
+        is_stored = self.once and session.scalar(select(OutboxMail.id).where(OutboxMail.once == self.once))
+        return sent < MOST_AN_HOUR and not is_stored
 
 
 USED_UP = "used_up"

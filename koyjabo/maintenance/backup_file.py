@@ -88,17 +88,17 @@ class BackupWriter:
 
 def head(path: Path) -> Head:
     """Read the head. Raises UnusableBackup for a file that is not a backup, or has a newer format."""
-    with _reading(path) as found:
-        return _head(next(found, b""))
+    with _reading(path) as file_lines:
+        return _head(next(file_lines, b""))
 
 
 def pieces(path: Path) -> Iterator[TablePiece]:
     """Yields all rows, table by table. Raises UnusableBackup as soon as a problem is found, which may be at the end: do
     not commit the rows before it has ended.
     """
-    with _reading(path) as found:
-        first = next(found, b"")
-        yield from _Body(first).read(found)
+    with _reading(path) as file_lines:
+        first = next(file_lines, b"")
+        yield from _Body(first).read(file_lines)
 
 
 class _Body:
@@ -108,10 +108,10 @@ class _Body:
         self._counted: Tally[str] = Tally()
         self._table, self._columns = "", [""]
 
-    def read(self, found: Iterator[bytes]) -> Iterator[TablePiece]:
+    def read(self, file_lines: Iterator[bytes]) -> Iterator[TablePiece]:
         waiting: list[list[Any]] = []
         size = 0
-        for line in found:
+        for line in file_lines:
             value = json.loads(line)
             if isinstance(value, list):
                 waiting.append(value)
@@ -123,7 +123,7 @@ class _Body:
                 yield self._piece(waiting)
                 waiting, size = [], 0
             if isinstance(value, dict) and "end" in value:
-                self._check(value, next(found, b""))
+                self._check(value, next(file_lines, b""))
                 return
             self._hash.update(line)
             if not isinstance(value, list):
@@ -160,7 +160,11 @@ def _reading(path: Path) -> Iterator[Iterator[bytes]]:
 def _table(value: Any) -> tuple[str, list[str]]:
     """The name and columns in the line before rows. Raises ValueError, KeyError and TypeError."""
     name, columns = value["table"], value["columns"]
-    if not isinstance(name, str) or not isinstance(columns, list) or not all(isinstance(each, str) for each in columns):
+    if (
+        not isinstance(name, str)
+        or not isinstance(columns, list)
+        or not all(isinstance(column, str) for column in columns)
+    ):
         raise ValueError("it does not name a table and its columns")
     return name, columns
 
@@ -174,7 +178,7 @@ def _head(line: bytes) -> Head:
         raise UnusableBackup("A newer version of this program made the backup. Restore it with that version.")
     head = Head(**values)
     numbers = (head.made_ms, head.epoch, head.total, *dict(head.rows).values(), head.rows["visits"])
-    if not isinstance(head.schema, str) or not all(type(each) is int for each in numbers):
+    if not isinstance(head.schema, str) or not all(type(number) is int for number in numbers):
         raise ValueError("its values have other types")
     if not 0 <= head.made_ms <= LATEST_MS:
         raise ValueError("its moment has no date")

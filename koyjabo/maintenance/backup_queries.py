@@ -62,9 +62,9 @@ def total(connection: Connection) -> int:
 
 def rows(connection: Connection, table: Table) -> Iterator[Sequence[Row]]:
     """All rows in the order of their primary keys, AT_ONCE at a time. Bytes are in Base64."""
-    wanted, binary = select(table).order_by(*table.primary_key), _binary(table)
-    for found in connection.execute(wanted, execution_options={"yield_per": AT_ONCE}).partitions():
-        yield [_changed(row, binary, lambda stored: b64encode(stored).decode()) for row in found] if binary else found
+    query, binary = select(table).order_by(*table.primary_key), _binary(table)
+    for piece in connection.execute(query, execution_options={"yield_per": AT_ONCE}).partitions():
+        yield [_changed(row, binary, lambda stored: b64encode(stored).decode()) for row in piece] if binary else piece
 
 
 def counter_state(connection: Connection) -> CounterState:
@@ -141,16 +141,16 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
     """Begin a new epoch, and end all login sessions and links of mails, after all rows are inserted."""
-    found = counter_state(connection)
-    epoch = max(before.epoch + 1, found.epoch + 1, now_ms)
-    revision = max(before.revision + 1, found.revision + 1, now_ms)
+    restored = counter_state(connection)
+    epoch = max(before.epoch + 1, restored.epoch + 1, now_ms)
+    revision = max(before.revision + 1, restored.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
     connection.execute(delete(EmailLink))
     connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about events of long ago
     connection.execute(delete(AccessVersion))
-    connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, found.access) + 1))
-    changes = {"name": CHANGES, "upto": max(before.insights, found.insights) + 1, "version": 0}
+    connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, restored.access) + 1))
+    changes = {"name": CHANGES, "upto": max(before.insights, restored.insights) + 1, "version": 0}
     connection.execute(delete(Watermark).where(Watermark.name == CHANGES))
     connection.execute(insert(Watermark).values(changes))
     _advance_sequences(connection)

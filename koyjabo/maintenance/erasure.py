@@ -80,9 +80,9 @@ class Erasure:
         number of visits erased since the last call. Raises UnknownVisitor if no id is known.
         """
         by, is_known = log.actor(OPERATOR, self._clock), False
-        for each in (visitor_id, *other_ids):
+        for any_id in (visitor_id, *other_ids):
             with suppress(UnknownVisitor):
-                advance(self._forget(by, each, advance))
+                advance(self._forget(by, any_id, advance))
                 is_known = True
         if not is_known:
             raise UnknownVisitor
@@ -95,11 +95,11 @@ class Erasure:
         worker ends meanwhile, begin again.
         """
         account.require_site_admin()
-        known = [each for each in (visitor_id, *other_ids) if self.is_known(each)]
-        if not known:
+        known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
+        if not known_ids:
             raise UnknownVisitor
         by = log.actor(account, self._clock)
-        self._runtime.start_task(partial(self._work, by, known))
+        self._runtime.start_task(partial(self._work, by, known_ids))
 
     def is_known(self, visitor_id: str) -> bool:
         return SITE in self._database.report(erasure_queries.scopes_of, visitor_id)
@@ -107,9 +107,9 @@ class Erasure:
     def _work(self, by: Actor, visitor_ids: list[str]) -> None:
         try:
             with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
-                for each in visitor_ids:
+                for visitor_id in visitor_ids:
                     with suppress(UnknownVisitor):  # someone else has erased it meanwhile
-                        advance(self._forget(by, each, advance))
+                        advance(self._forget(by, visitor_id, advance))
         except (LedgerUnavailable, NotYetForgotten) as error:
             logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))
         except Exception:

@@ -40,7 +40,7 @@ STORE_POSITION = text("""
 INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
 ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
 """)
-REPLACE = text("UPDATE visits SET user_agent = :said WHERE id = :visit")
+REPLACE = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
 
 Remove = Callable[[Session, int, int], int]
 
@@ -108,15 +108,15 @@ def replace_user_agents(session: Session, before_ms: int, after: UserAgents, las
     An import may have put newer visits among older ones. The next night begins at the first of them.
     """
     folding_queries.lock(session)  # a visitor may be renamed at the same time, in another order of visits
-    rows = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
-    found = session.execute(rows.order_by(Visit.id).limit(size)).all()
-    old = {row.id: row.user_agent for row in found if row.at_ms < before_ms and row.user_agent}
-    said = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
-    changed = [{"visit": id, "said": text} for id, text in said.items() if text != old[id]]
+    query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
+    rows = session.execute(query.order_by(Visit.id).limit(size)).all()
+    old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
+    reduced = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
+    changed = [{"visit": id, "reduced": text} for id, text in reduced.items() if text != old[id]]
     if changed:
         session.execute(REPLACE, changed)
-    reached = found[-1].id if len(found) == size else last
-    newer = next((row.id for row in found if row.at_ms >= before_ms), None)
+    reached = rows[-1].id if len(rows) == size else last
+    newer = next((row.id for row in rows if row.at_ms >= before_ms), None)
     if after.is_done:
         session.execute(STORE_POSITION, {"name": POSITION, "upto": reached if newer is None else newer - 1})
     return UserAgents(reached, after.is_done and newer is None)

@@ -37,9 +37,9 @@ def adjust_total(session: Session, total: int, new_epoch: bool, now_ms: int, rea
     values = {"after_visit": counter.visits, "total_before": totals.before, "total_after": totals.after, "epoch": epoch}
     session.add(Adjustment(scope=SITE, at_ms=now_ms, reason=reason, **values))
     counter.total = total
-    for each in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # in the ledger's order
-        each.epoch = epoch
-        each.revision = max(each.revision + 1, now_ms)
+    for other in session.scalars(select(Counter).order_by(Counter.scope).with_for_update()):  # in the ledger's order
+        other.epoch = epoch
+        other.revision = max(other.revision + 1, now_ms)
     return totals
 
 

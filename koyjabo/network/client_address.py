@@ -133,7 +133,7 @@ def neighbours(address: str) -> str:
 @lru_cache(maxsize=4096)
 def _networks(address: str) -> frozenset[str]:
     """All that an address counts for. The /48 of IPv6 is a level, too; the /24 of IPv4 is not."""
-    return frozenset(each.network for each in levels(address)) | ({neighbours(address)} - {""})
+    return frozenset(level.network for level in levels(address)) | ({neighbours(address)} - {""})
 
 
 class AddressCounter:

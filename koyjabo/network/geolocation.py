@@ -128,7 +128,7 @@ def _text(record: Any, *path: str) -> str:
     for name in path:
         record = record.get(name) if isinstance(record, dict) else None
     text = record if isinstance(record, str) else ""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
@@ -137,7 +137,7 @@ def largest(places: Mapping[str, int], most: int = 20) -> dict[str, int]:
     Places of equal size are sorted by name. The sum equals that of `places`; "Other" and "Unknown" are omitted if 0.
     """
     named = {place: count for place, count in places.items() if place not in (OTHER, UNKNOWN)}
-    shown = dict(heapq.nsmallest(most, named.items(), key=lambda each: (-each[1], each[0])))
+    shown = dict(heapq.nsmallest(most, named.items(), key=lambda item: (-item[1], item[0])))
     other = places.get(OTHER, 0) + sum(named.values()) - sum(shown.values())
     last = {OTHER: other, UNKNOWN: places.get(UNKNOWN, 0)}
     return shown | {place: count for place, count in last.items() if count}

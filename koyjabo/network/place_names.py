@@ -61,7 +61,9 @@ def city_key(name: str) -> str:
     """A city as tables of cities have it, in small letters and without marks: databases write names with and without.
     tools/assets/maps.mjs makes the same.
     """
-    plain = "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+    plain = "".join(
+        character for character in unicodedata.normalize("NFKD", name) if not unicodedata.combining(character)
+    )
     return plain.replace("’", "'").lower()
 
 

@@ -129,8 +129,8 @@ def _of_user_agent(user_agent: str) -> UserAgent:
 
 
 def _first(extractors: list[Any], user_agent: str) -> str:
-    matches = (each.extract(user_agent) for each in extractors)
-    return next((each.family for each in matches if each), "")
+    matches = (extractor.extract(user_agent) for extractor in extractors)
+    return next((match.family for match in matches if match), "")
 
 
 def _device(user_agent: str) -> str:
@@ -169,7 +169,7 @@ def _pieces(rules: Sequence[Any]) -> Iterator[list[Any]]:
 def _declared() -> list[re.Pattern[str]]:
     from crawleruseragents import CRAWLER_USER_AGENTS_DATA as KNOWN
 
-    names = [each["pattern"] for each in KNOWN if NOT_CRAWLERS not in each["tags"]]
+    names = [crawler["pattern"] for crawler in KNOWN if NOT_CRAWLERS not in crawler["tags"]]
     KNOWN.clear()  # megabytes, mostly of examples
     starts = range(0, len(names), PATTERNS_PER_EXPRESSION)
     return [re.compile("|".join(names[start : start + PATTERNS_PER_EXPRESSION])) for start in starts]

@@ -45,64 +45,64 @@ class Conditions(NamedTuple):
     is_indexed: bool  # an index finds the few matching rows
 
 
-def conditions(session: Session, wanted: SearchFilter) -> Conditions:
-    found = [*_time(wanted), *_fields(session, wanted)]
-    if not wanted.text:
-        return Conditions(tuple(found), False)
-    named, is_indexed = _exact_match(session, wanted) or (_partial_match(session, wanted), False)
-    return Conditions((*found, named), is_indexed)
+def conditions(session: Session, which: SearchFilter) -> Conditions:
+    clauses = [*_time(which), *_fields(session, which)]
+    if not which.text:
+        return Conditions(tuple(clauses), False)
+    named, is_indexed = _exact_match(session, which) or (_partial_match(session, which), False)
+    return Conditions((*clauses, named), is_indexed)
 
 
-def _time(wanted: SearchFilter) -> list[ColumnElement[bool]]:
-    began, ended = wanted.began_ms, wanted.ended_ms
+def _time(which: SearchFilter) -> list[ColumnElement[bool]]:
+    began, ended = which.began_ms, which.ended_ms
     return ([Visit.at_ms >= began] if began is not None else []) + ([Visit.at_ms < ended] if ended is not None else [])
 
 
-def _fields(session: Session, wanted: SearchFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
-    if wanted.is_bot is not None:
-        found.append(Visit.is_bot.is_(wanted.is_bot))
-    if wanted.community_id:
-        found += [Visit.scope == wanted.community_id, OF_A_COMMUNITY]
-    if wanted.page:
-        found.append(Visit.page == wanted.page)
-    if wanted.browser:
-        found.append(_of_browser(session, wanted.browser))
-    matches = ((_of_host, wanted.source), (_of_place, wanted.place))
-    return found + [match(value) for match, value in matches if value]
+def _fields(session: Session, which: SearchFilter) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
+    if which.is_bot is not None:
+        clauses.append(Visit.is_bot.is_(which.is_bot))
+    if which.community_id:
+        clauses += [Visit.scope == which.community_id, OF_A_COMMUNITY]
+    if which.page:
+        clauses.append(Visit.page == which.page)
+    if which.browser:
+        clauses.append(_of_browser(session, which.browser))
+    matches = ((_of_host, which.source), (_of_place, which.place))
+    return clauses + [match(value) for match, value in matches if value]
 
 
-def _exact_match(session: Session, wanted: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
+def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
     """The condition for the visits with this ordinal, or else of this visitor, and whether an index finds them. None if
     there are none.
     """
-    if ids := ids_of(session, search_terms.ordinal(wanted.text)):
+    if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True
-    if not wanted.sees_ids:
+    if not which.sees_ids:
         return None
-    limited: Select[int] = select(Visit.id).where(Visit.visitor_id == wanted.text).limit(MANY)
+    limited: Select[int] = select(Visit.id).where(Visit.visitor_id == which.text).limit(MANY)
     count = session.scalar(select(func.count()).select_from(limited.subquery()))
     if not count:
         return None
     # A program may register very many visits as one visitor; to sort those would take longer than to scan by id.
-    by_index = Visit.visitor_id == wanted.text
-    return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == wanted.text, False)
+    by_index = Visit.visitor_id == which.text
+    return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
 
 
-def _partial_match(session: Session, wanted: SearchFilter) -> ColumnElement[bool]:
-    return and_(*(_of_anything(session, part, wanted.sees_ids) for part in search_terms.parts(wanted.text)))
+def _partial_match(session: Session, which: SearchFilter) -> ColumnElement[bool]:
+    return and_(*(_of_anything(session, part, which.sees_ids) for part in search_terms.parts(which.text)))
 
 
 def _of_anything(session: Session, part: str, sees_ids: bool) -> ColumnElement[bool]:
-    found = [_in_page(part), has(Visit.referrer, part), _of_place(part), _of_browser(session, part)]
+    clauses = [_in_page(part), has(Visit.referrer, part), _of_place(part), _of_browser(session, part)]
     if users := _users(session, part, sees_ids):
-        found.append(Visit.user_id.in_(users))
+        clauses.append(Visit.user_id.in_(users))
     if communities := _communities(session, part):
-        found.append(Visit.scope.in_(communities))
+        clauses.append(Visit.scope.in_(communities))
     if sees_ids:
-        found.append(func.lower(func.substr(Visit.visitor_id, 1, len(part))) == part.lower())
-        found.append(Visit.visit_id == part)
-    return or_(*found)
+        clauses.append(func.lower(func.substr(Visit.visitor_id, 1, len(part))) == part.lower())
+        clauses.append(Visit.visit_id == part)
+    return or_(*clauses)
 
 
 def _in_page(text: str) -> ColumnElement[bool]:
@@ -114,8 +114,8 @@ def _of_host(host: str) -> ColumnElement[bool]:
     if host.casefold() == DIRECT:
         return Visit.referrer.is_(None)
     hosts = (f"://{host}", f"://www.{host}")
-    within = (Visit.referrer.contains(f"{each}/", autoescape=True) for each in hosts)
-    at_end = (Visit.referrer.endswith(each, autoescape=True) for each in hosts)
+    within = (Visit.referrer.contains(f"{start}/", autoescape=True) for start in hosts)
+    at_end = (Visit.referrer.endswith(start, autoescape=True) for start in hosts)
     without_scheme = (Visit.referrer == host, Visit.referrer.startswith(f"{host}/", autoescape=True))
     return or_(*within, *at_end, *without_scheme)
 
@@ -124,7 +124,8 @@ def _of_place(text: str) -> ColumnElement[bool]:
     meant = search_terms.place_meaning(text)
     if meant.whole:
         return or_(Visit.place == text, func.lower(Visit.place).in_(sorted(meant.whole)))
-    named = [each for code in meant.countries for each in (Visit.place == NAMES[code], Visit.place.like(f"%, {code}"))]
+    named = [Visit.place == NAMES[code] for code in meant.countries]
+    named += [Visit.place.like(f"%, {code}") for code in meant.countries]
     named += [Visit.place.like(f"{city}, __") for city in meant.cities]
     return or_(*named) if meant.is_country else or_(has(Visit.place, text), *named)
 

@@ -54,7 +54,7 @@ class BadLine(KoyJaboError):
     """A line that is not a valid visit."""
 
     def __init__(self, number: int, why: str) -> None:
-        super().__init__(f"ImportedLine {number}: {why}.")
+        super().__init__(f"Line {number}: {why}.")
         self.number = number
         self.why = why
 
@@ -172,8 +172,8 @@ def _described(values: Values) -> str | None:
 def _campaign(values: Values) -> str | None:
     """The utm_ columns, or else those parameters of the page. Forgetting a visitor may leave only the channel."""
     sent = Campaign(*(_text(values, name) for name in Campaign._fields))
-    found = Campaign.read(sent.written()).written() or campaigns.of_page(_address(values, "page"))
-    return found or (campaigns.NAMELESS if values.get("channel") == CAMPAIGN else None)
+    campaign = Campaign.read(sent.written()).written() or campaigns.of_page(_address(values, "page"))
+    return campaign or (campaigns.NAMELESS if values.get("channel") == CAMPAIGN else None)
 
 
 def _visitor_id(value: Any) -> str:
@@ -198,10 +198,10 @@ def _scope(value: Any) -> Scope:
 
 
 def _uuid(value: Any, name: str) -> str:
-    found = uuid_of(value) if isinstance(value, str) else None
-    if found is None:
+    uuid = uuid_of(value) if isinstance(value, str) else None
+    if uuid is None:
         raise ValueError(f"{name} must be a UUID, or be left out")
-    return found
+    return uuid
 
 
 def moment(value: Any, zone: tzinfo) -> int:
@@ -217,9 +217,9 @@ def moment(value: Any, zone: tzinfo) -> int:
 
 def _parsed(value: Any, zone: tzinfo) -> int:
     try:
-        found = datetime.fromisoformat(value)
-        found = found if found.tzinfo else found.replace(tzinfo=zone)
-        since = found - datetime.fromtimestamp(0, UTC)
+        moment = datetime.fromisoformat(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        since = moment - datetime.fromtimestamp(0, UTC)
     except (TypeError, ValueError, OverflowError):
         raise ValueError("at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970") from None
     return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
@@ -227,21 +227,21 @@ def _parsed(value: Any, zone: tzinfo) -> int:
 
 def _number(values: Values, name: str) -> int:
     try:
-        found = int(values[name])
+        number = int(values[name])
     except (TypeError, ValueError, OverflowError):
         unit = " of ms since 1970" if name.endswith("_ms") else ""
         raise ValueError(f"{name} must be a whole number{unit}") from None
-    if abs(found) > LARGEST_INT64:
+    if abs(number) > LARGEST_INT64:
         raise ValueError(f"{name} must be a number that fits 64 bits")
-    return found
+    return number
 
 
 def _boolean(values: Values, name: str) -> bool:
     value = values[name]
-    found = value if isinstance(value, bool) else BOOLEANS.get(str(value).lower())
-    if found is None:
+    boolean = value if isinstance(value, bool) else BOOLEANS.get(str(value).lower())
+    if boolean is None:
         raise ValueError(f"{name} must be true or false")
-    return found
+    return boolean
 
 
 def _text(values: Values, name: str) -> str | None:

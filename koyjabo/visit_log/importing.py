@@ -33,7 +33,7 @@ BATCH = 500
 """Visits in one commit: half of the ledger's own largest batch. Visitors' visits wait for one such commit."""
 
 REST = 2
-"""The pause after a commit while others_wrote write, in multiples of the commit's duration."""
+"""The pause after a commit while others write, in multiples of the commit's duration."""
 
 UNKNOWN_COMMUNITY = (
     "community_id is of an unknown or archived community; restore the community, from the archive or from a backup, or "
@@ -152,14 +152,14 @@ class _Importing:
         return FOLDED_DAY if self._clock.bucket(visit.at_ms).day in self._folded_days else None
 
     def _commit(self, batch: list[ImportedLine]) -> bool:
-        """Commit a batch. Returns whether others_wrote have registered visits since the last one."""
+        """Commit a batch. Returns whether others have registered visits since the last one."""
         try:
             with self._store.writing():
                 outcomes = self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
         except self._store.unavailable as error:
             raise LedgerUnavailable from error
-        receipts = [each for each in outcomes if isinstance(each, Receipt)]
-        new = sum(not each.duplicate for each in receipts)
+        receipts = [receipt for receipt in outcomes if isinstance(receipt, Receipt)]
+        new = sum(not receipt.duplicate for receipt in receipts)
         self.imported = Imported(self.imported.new + new, self.imported.known + len(receipts) - new)
         others_wrote = self._check_order(zip(batch, outcomes, strict=True), new)
         for line, outcome in zip(batch, outcomes, strict=True):

@@ -118,9 +118,9 @@ LABELS = {name: COLUMNS[name].info[LABEL] for name in OTHERS if LABEL in COLUMNS
 ROW = (Visit.scope, *(COLUMNS[name] for name in (*NAMED, *OTHERS)))
 
 
-def search(session: Session, wanted: SearchFilter) -> Search:
+def search(session: Session, which: SearchFilter) -> Search:
     """The search for the visits that exist now; later ones are not in it."""
-    return Search(*id_range(session, wanted.began_ms, wanted.ended_ms), *conditions(session, wanted))
+    return Search(*id_range(session, which.began_ms, which.ended_ms), *conditions(session, which))
 
 
 def newest_first(session: Session, query: Search, count: int, patience_s: float) -> SearchPage:
@@ -135,24 +135,24 @@ def oldest_first(session: Session, query: Search, count: int, patience_s: float)
 
 def count(session: Session, query: Search, most: int, patience_s: float) -> Count:
     """Counts up to `most`, for about `patience_s`."""
-    until, found = time.monotonic() + patience_s, 0
+    until, visits = time.monotonic() + patience_s, 0
     for after, upto in _stretches(query, newest_first=True):
-        rows = select(Visit.id).where(Visit.id > after, Visit.id <= upto, *query.conditions).limit(most - found)
-        found += session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+        rows = select(Visit.id).where(Visit.id > after, Visit.id <= upto, *query.conditions).limit(most - visits)
+        visits += session.scalar(select(func.count()).select_from(rows.subquery())) or 0
         is_complete = after == query.after
-        if found == most or is_complete or time.monotonic() > until:
-            return Count(found, is_complete and found < most)
+        if visits == most or is_complete or time.monotonic() > until:
+            return Count(visits, is_complete and visits < most)
     return Count(0, True)
 
 
-def count_all(session: Session, wanted: SearchFilter) -> Count | None:
+def count_all(session: Session, which: SearchFilter) -> Count | None:
     """Counts by hour what is filtered by time and community alone. None with other filters, or if hours of another
     TIMEZONE do not begin when the time does.
     """
-    if wanted._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
+    if which._replace(began_ms=None, ended_ms=None, community_id="", sees_ids=True) != SearchFilter():
         return None
-    began_s, ended_s = (wanted.began_ms or 0) // 1000, (wanted.ended_ms or FOREVER_MS) // 1000
-    scope, sums = wanted.community_id or SITE, []
+    began_s, ended_s = (which.began_ms or 0) // 1000, (which.ended_ms or FOREVER_MS) // 1000
+    scope, sums = which.community_id or SITE, []
     for hours in (HourlyVisits, FoldedVisits):
         here = (hours.scope == scope, hours.hour_s > began_s - HOUR_S, hours.hour_s < ended_s)
         whole = case((hours.hour_s.between(began_s, ended_s - HOUR_S), hours.visits), else_=0)
@@ -180,16 +180,16 @@ def _visits(session: Session, query: Search, count: int, patience_s: float, newe
     until = time.monotonic() + patience_s
     reached = query.upto + 1 if newest_first else query.after
     order = Visit.id.desc() if newest_first else Visit.id
-    found: list[Any] = []
+    rows: list[Any] = []
     for after, upto in _stretches(query, newest_first):
         stretch = and_(Visit.id > after, Visit.id <= upto, *query.conditions)
-        found += session.execute(select(*ROW).where(stretch).order_by(order).limit(count - len(found))).all()
+        rows += session.execute(select(*ROW).where(stretch).order_by(order).limit(count - len(rows))).all()
         reached = after + 1 if newest_first else upto
-        if len(found) == count:
-            return SearchPage(_with_names(session, found), found[-1].id)
+        if len(rows) == count:
+            return SearchPage(_with_names(session, rows), rows[-1].id)
         if time.monotonic() > until:
             break
-    return SearchPage(_with_names(session, found), reached)
+    return SearchPage(_with_names(session, rows), reached)
 
 
 def _stretches(query: Search, newest_first: bool) -> Iterator[tuple[int, int]]:
@@ -240,15 +240,15 @@ def frequent(session: Session, began_ms: int | None, ended_ms: int | None) -> Fr
     after, upto = id_range(session, began_ms, ended_ms)
     newest = max(after, upto - NEWEST), upto
     columns = (Visit.place, Visit.page, Visit.referrer, Visit.user_agent)
-    places, pages, referrers, agents = (_counts(session, each, newest) for each in columns)
+    places, pages, referrers, agents = (_counts(session, column, newest) for column in columns)
     sources = ((host_of(referrer) if referrer else DIRECT, count) for referrer, count in referrers)
     names = ((name, count) for agent, count in agents for name in user_agents.of(agent or ""))
     return Frequent(*map(_largest, (_with_countries(places), pages, sources, names)))
 
 
 def _counts(session: Session, column: Any, ids: tuple[int, int]) -> list[tuple[Any, int]]:
-    found = select(column, func.count()).where(Visit.id > ids[0], Visit.id <= ids[1]).group_by(column)
-    return [(value, count) for value, count in session.execute(found)]
+    query = select(column, func.count()).where(Visit.id > ids[0], Visit.id <= ids[1]).group_by(column)
+    return [(value, count) for value, count in session.execute(query)]
 
 
 def _with_countries(places: list[tuple[str, int]]) -> Iterable[tuple[str, int]]:
@@ -262,4 +262,4 @@ def _largest(counts: Iterable[tuple[str | None, int]]) -> Counts:
     for value, count in counts:
         if value:
             summed[value] += count
-    return tuple(sorted(summed.items(), key=lambda each: (-each[1], each[0]))[:MOST])
+    return tuple(sorted(summed.items(), key=lambda item: (-item[1], item[0]))[:MOST])

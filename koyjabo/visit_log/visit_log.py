@@ -109,8 +109,8 @@ class VisitLog:
         tells viewers a visitorId or an email.
         """
         onward, back = (before, after) if newest_first else (after, before)
-        found = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
-        return found._replace(visits=tuple(_as_shown_to(account, each) for each in found.visits))
+        listed = self._database.report(_page, self._searched_by(account, which), onward, back, count, newest_first)
+        return listed._replace(visits=tuple(_as_shown_to(account, visit) for visit in listed.visits))
 
     def count(self, account: Account, which: VisitFilter) -> Count:
         """How many visits match: all, if these are all of some days or of a community; else up to MOST_COUNTED + 1, as
@@ -121,13 +121,13 @@ class VisitLog:
     def visits_of(self, account: Account, ordinal: int) -> tuple[LoggedVisit, ...]:
         """The visits with this ordinal, the newest first: several only if a total was lowered."""
         account.require_site_viewer()
-        found = self._database.report(_of_ordinal, ordinal)
-        return tuple(_as_shown_to(account, each) for each in found)
+        visits = self._database.report(_of_ordinal, ordinal)
+        return tuple(_as_shown_to(account, visit) for visit in visits)
 
     def frequent(self, account: Account, which: VisitFilter) -> Frequent:
         """What to choose from: the most frequent places, pages and sources of the newest visits on the days."""
-        wanted = self._searched_by(account, which)
-        return self._database.report(queries.frequent, wanted.began_ms, wanted.ended_ms)
+        search = self._searched_by(account, which)
+        return self._database.report(queries.frequent, search.began_ms, search.ended_ms)
 
     def export(
         self, account: Account, which: VisitFilter, kind: str, progress: ReportProgress = unreported
@@ -153,9 +153,9 @@ class VisitLog:
         account.require_site_admin()
         (first, last), community_id = _validated(which)
         scope, days = Scope(community_id or SITE), (str(first or ""), str(last or FOREVER))
-        found = self._database.report(visits_by_day, scope, *days)
+        by_day = self._database.report(visits_by_day, scope, *days)
         self._record_export(account, which, kind=kind, days=True)
-        rows = ({"day": day, **numbers._asdict()} for day, numbers in found.items())
+        rows = ({"day": day, **numbers._asdict()} for day, numbers in by_day.items())
         return iter((spreadsheet.head(kind, ("day", *Visited._fields)), spreadsheet.lines(kind, rows)))
 
     def _record_export(self, account: Account, which: VisitFilter, **details: Any) -> None:
@@ -212,24 +212,24 @@ def _validated(which: VisitFilter) -> tuple[Days, str]:
 
 
 def _page(
-    session: Any, wanted: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
+    session: Any, which: SearchFilter, onward: int | None, back: int | None, count: int, newest_first: bool
 ) -> VisitPage:
     """What comes after the cursor `onward`; or before the cursor `back`, if that fills the page."""
-    search = queries.search(session, wanted)
+    search = queries.search(session, which)
     if back is not None:
-        found, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)
-        if len(found) > count:
-            return _found(found[count - 1 :: -1], found[0].id, found[count - 1].id, newest_first)
+        visits, _ = _read(session, search.past(back, not newest_first), count + 1, not newest_first)
+        if len(visits) > count:
+            return _found(visits[count - 1 :: -1], visits[0].id, visits[count - 1].id, newest_first)
         onward = None
     if onward is not None:
         search = search.past(onward, newest_first)
-    found, reached = _read(session, search, count + 1, newest_first)
-    first = None if onward is None else found[0].id if found else onward - 1 if newest_first else onward + 1
-    if len(found) > count:
-        return _found(found[:count], found[count - 1].id, first, newest_first)
+    visits, reached = _read(session, search, count + 1, newest_first)
+    first = None if onward is None else visits[0].id if visits else onward - 1 if newest_first else onward + 1
+    if len(visits) > count:
+        return _found(visits[:count], visits[count - 1].id, first, newest_first)
     if search.ends_at(reached, newest_first):
-        return _found(found, None, first, newest_first)
-    return _found(found, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
+        return _found(visits, None, first, newest_first)
+    return _found(visits, reached, first, newest_first)._replace(reached_ms=queries.at_ms(session, reached))
 
 
 def _read(session: Any, search: Search, count: int, newest_first: bool) -> queries.SearchPage:
@@ -241,9 +241,9 @@ def _found(visits: tuple[LoggedVisit, ...], onward: int | None, back: int | None
     return VisitPage(visits, onward, back) if newest_first else VisitPage(visits, back, onward)
 
 
-def _count(session: Any, wanted: SearchFilter) -> Count:
-    found = queries.count_all(session, wanted)
-    return found or queries.count(session, queries.search(session, wanted), MOST_COUNTED + 1, COUNT_S)
+def _count(session: Any, which: SearchFilter) -> Count:
+    total = queries.count_all(session, which)
+    return total or queries.count(session, queries.search(session, which), MOST_COUNTED + 1, COUNT_S)
 
 
 def _of_ordinal(session: Any, ordinal: int) -> tuple[LoggedVisit, ...]:
@@ -251,12 +251,12 @@ def _of_ordinal(session: Any, ordinal: int) -> tuple[LoggedVisit, ...]:
 
 
 def _piece(session: Any, kind: str, search: Search, size: int, parser: TraitParser) -> tuple[str, int]:
-    found, reached = queries.oldest_first(session, search, size, PIECE_S)
-    return file_format.text(kind, found, parser), reached
+    visits, reached = queries.oldest_first(session, search, size, PIECE_S)
+    return file_format.text(kind, visits, parser), reached
 
 
-def _search_after(session: Any, wanted: SearchFilter, last: tuple[str, str] | None) -> Search:
-    search = queries.search(session, wanted)
+def _search_after(session: Any, which: SearchFilter, last: tuple[str, str] | None) -> Search:
+    search = queries.search(session, which)
     if last is None:
         return search
     reached = queries.id_of(session, *last)

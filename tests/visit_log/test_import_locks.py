@@ -99,7 +99,7 @@ def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
 def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     def begin_to_import() -> None:
         during = once(1, partial(prune_on, site))
-        with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
+        with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
             bring(site, imported, advance=during)
 
     def prune_on(site: Site) -> None:
@@ -120,7 +120,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
     with pytest.raises(Killed):
         prune(site, when_folded(site, killed))
     assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
-    with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
+    with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
         bring(site, imported)
     check_nothing_counted_twice(site)
     assert bring(site, rows("new,1,2024-05-02T10:00:00Z")) == Imported(1, 0)  # nothing of that day was

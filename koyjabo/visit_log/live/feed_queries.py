@@ -69,8 +69,8 @@ def pages(session: Session, after: int, since_ms: int, most: int) -> list[Opened
     """
     is_known = ~Visit.visitor_id.startswith(DELETED)  # not forgotten meanwhile
     rows = select(Visit.visitor_id, Visit.page, Visit.at_ms).where(Visit.id > after, Visit.at_ms >= since_ms, is_known)
-    found = session.execute(rows.order_by(Visit.id.desc()).limit(most))
-    return [Opened._make(row) for row in found][::-1]
+    newest = session.execute(rows.order_by(Visit.id.desc()).limit(most))
+    return [Opened._make(row) for row in newest][::-1]
 
 
 def names(session: Session, communities: Collection[str]) -> dict[str, str]:
