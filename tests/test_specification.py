@@ -11,8 +11,8 @@ import pytest
 from support.people import permissions
 
 from koyjabo.core.sanitize import LONGEST_TEXT
-from koyjabo.counting.ui.requests import NewVisitBody
-from koyjabo.counting.ui.schemas import StatsAnswer
+from koyjabo.counting.schemas.requests import NewVisitBody
+from koyjabo.counting.schemas.responses import StatsAnswer
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT

@@ -87,7 +87,7 @@ def wrap(app: Flask, settings: Settings) -> None:
 def blueprints(settings: Settings) -> list[Blueprint]:
     """All blueprints, with the routes that the doors of the features have put on them."""
     from koyjabo.badges import api as badges
-    from koyjabo.counting.api import pixel
+    from koyjabo.counting import api as counting
     from koyjabo.maintenance import api as maintenance
     from koyjabo.webkit import blueprints as shared
     from koyjabo.webkit import development
@@ -96,7 +96,7 @@ def blueprints(settings: Settings) -> list[Blueprint]:
 
     load()
     operation = [maintenance.health_bp, maintenance.metrics_bp, document.bp, docs_page.bp]
-    public = [shared.api, pixel.bp, badges.bp, *operation, static_files.bp]
+    public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin, *(bridge.bp for bridge in bridges_of(settings))]
     return [*own, development.bp] if settings.environment == "development" else own
 

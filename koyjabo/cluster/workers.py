@@ -35,7 +35,7 @@ class Worker(NamedTuple):
     sockets: dict[str, int]  # by kind
     recount: Progress | None
     lag_ms: float = 0.0  # of its event loop, as last measured
-    unsaved_ms: int | None = None  # since when visits have not been saved (`counting.unsaved_visits`)
+    unsaved_ms: int | None = None  # since when visits have not been saved (`counting.visits.UnsavedVisits`)
     jobs: tuple[Job, ...] = ()
 
 

@@ -10,8 +10,8 @@ from flask import Blueprint, Response, current_app, request
 from pydantic import BaseModel, Field
 
 from koyjabo.core.errors import Forbidden, Unauthenticated
+from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.ui.requests import REFUSALS, ForgetBody
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import client_address
 from koyjabo.observability.metrics import CONTENT_TYPE

@@ -11,7 +11,7 @@ from typing import Literal
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field
 
-from koyjabo.counting.ui.schemas import LastVisitAnswer, StatsAnswer
+from koyjabo.counting.schemas.responses import LastVisitAnswer, StatsAnswer
 from koyjabo.sockets.event_streams import CommunityEvents, Events, SiteEvents, events_of
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.openapi import describe as openapi

@@ -11,8 +11,8 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import UnknownCommunity
 from koyjabo.core.identity import uuid_of
+from koyjabo.counting.schemas.responses import StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.ui.schemas import StatsAnswer, stats_or_304, writer
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current

@@ -1,4 +1,7 @@
-"""GET /admin/health: the checks, with advice on failed ones; workers, mails, and the operator's own address."""
+"""GET /admin/health: the checks, with advice on failed ones; workers, mails, and the operator's own address.
+
+GET /admin/state: the state of the server in the header of every page of the panel, for pages that are open.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from flask import Response, current_app, request
 from flask_babel import lazy_gettext as _
 
 from koyjabo.core.i18n import N_
-from koyjabo.maintenance.health.checks import HealthCheck
+from koyjabo.counting.stats import encode
+from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -201,3 +205,36 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     "since": clock_time,
 }
 """How the values of checks are written, by their names; all others with the digits of the language."""
+
+LEVELS = {
+    GOOD: _("All is well"),
+    WARNING: _("Something needs attention"),
+    DANGER: _("Something is wrong"),
+}
+"""The meaning of the colour of Health, for people who do not see it."""
+
+
+@bp.get("/state")
+@for_viewers
+def state() -> Response:
+    """At most 300 bytes: open pages ask once a minute, and when their line says that it has changed. While the database
+    does not answer, the account is not looked up; /readyz says as much to everyone.
+    """
+    level = health_level()
+    body = encode({"unsaved": unsaved(), "health": level, "words": str(LEVELS[level])})
+    return Response(body, mimetype="application/json")
+
+
+def health_level() -> str:
+    return current()[MaintenanceServices].health.level(bool(rate_limits.limits().local_proxy.warning))
+
+
+def unsaved() -> str:
+    """A sentence while visits are not saved, else ""."""
+    since_ms = current()[MaintenanceServices].system.unsaved_ms()
+    return "" if since_ms is None else str(_("Visits have not been saved since %(time)s.", time=clock_time(since_ms)))
+
+
+@bp.context_processor
+def _header() -> dict[str, object]:
+    return {"unsaved": unsaved, "health_level": health_level, "health_words": LEVELS.__getitem__}

@@ -12,7 +12,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import VISIT_NAME
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
-from koyjabo.counting.ui.requests import ANONYMOUS
+from koyjabo.counting.schemas.requests import ANONYMOUS
 from koyjabo.reports.events.records import LONGEST_PROPERTY, MOST_EVENTS, MOST_PROPERTIES, NAME, PROPERTY, NewEvent
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, VisitorId, pattern, refuse, visit_id

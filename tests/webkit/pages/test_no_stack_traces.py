@@ -20,7 +20,7 @@ from support.servers.changed_server import ChangedServer, changed_server
 TAKEN_AWAY = {
     "koyjabo.communities.pages.communities.render_template": None,  # a page
     "koyjabo.webkit.pages.error_pages.render_template": None,  # the page that would tell of it
-    "koyjabo.counting.api.stats.stats_or_304": None,  # JSON
+    "koyjabo.counting.api.stats_or_304": None,  # JSON
     "koyjabo.accounts.api.auth.authentication": None,  # what takes a password
     "koyjabo.webkit.http.cache_headers.g": None,  # what comes after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket

@@ -1,0 +1,168 @@
+"""POST /api/visitor/…: register a visit, keep a visitor active. GET /api/stats, and /api/pulse with the last hour
+(specification: What is going on). GET /v.gif: an image that counts a visit, for pages and readers without scripts.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, request
+from pydantic import BaseModel, Field
+from werkzeug.http import parse_etags
+
+from koyjabo.core.sanitize import truncate
+from koyjabo.core.urls import page_path
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.schemas.requests import REFUSALS, HeartbeatBody, NewVisitBody, register, within_budget
+from koyjabo.counting.schemas.responses import (
+    LastVisitAnswer,
+    RegisteredAnswer,
+    StatsAnswer,
+    registered_answer,
+    stats_or_304,
+    writer,
+)
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import encode
+from koyjabo.network import campaigns, languages
+from koyjabo.network.client_address import neighbourhood
+from koyjabo.network.services import NetworkServices
+from koyjabo.network.user_agents import is_bot
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import CONTENT, Answer, revalidated
+from koyjabo.webkit.lanes.request_context import FlaskContext, RequestContext, lane
+from koyjabo.webkit.openapi.describe import Image, describe
+
+
+@bp.post("/visitor/register")
+@describe(
+    "Register a visit",
+    {200: RegisteredAnswer, 404: "no such community", **REFUSALS},
+    body=NewVisitBody,
+    headers={"Idempotency-Key": "used as visitId if the body has none"},
+)
+@lane
+def register_visit(context: RequestContext) -> Answer:
+    """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
+    what is refused.
+
+    With a valid access token, the visit belongs to that user; otherwise it is anonymous.
+    """
+    context.count_address("registrations")
+    receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
+    stats = visits.newest() if receipt else visits.stats()
+    return registered_answer(receipt, context.services[CountingServices].own_numbers, stats)
+
+
+@bp.post("/visitor/heartbeat")
+@describe(
+    "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
+)
+@lane
+def heartbeat(context: RequestContext) -> Answer:
+    """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
+    context.count_address("heartbeats")
+    body, counting = context.body(HeartbeatBody), context.services[CountingServices]
+    context.count_visitor("heartbeats", body.visitorId)
+    is_anonymous = counting.anonymity.is_asked(context.environ, body.anonymous)
+    place = context.services[NetworkServices].places.locate(
+        context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous
+    )
+    visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
+    counting.visits.keep_active(visitor_id, place)
+    return Answer(HTTPStatus.NO_CONTENT, [])
+
+
+class PulseAnswer(BaseModel):
+    minute: int = Field(description="visits of the last full minute", examples=[12])
+    hour: list[int] = Field(description="visits of the last 60 minutes, the oldest first, the running one last")
+    last: LastVisitAnswer | None = Field(description="the newest visit; null before the first one")
+
+
+@bp.get("/stats")
+@describe(
+    "Current stats of the site",
+    {200: StatsAnswer, 304: None},
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+)
+@lane
+def stats(context: RequestContext) -> Answer:
+    """The stats object, or 304 if `If-None-Match` names its revision."""
+    return stats_or_304(context.environ, writer.write(context.services[CountingServices].visits.stats()))
+
+
+@bp.get("/pulse")
+@describe(
+    "Visits of the last hour by minute",
+    {200: PulseAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+)
+@lane
+def pulse(context: RequestContext) -> Answer:
+    """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the present answer."""
+    pulse = context.services[CountingServices].pulse
+    moment = pulse.now()
+    shown = context.environ.get("HTTP_IF_NONE_MATCH")
+    if shown is not None and parse_etags(shown).contains_weak(moment.tag):
+        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
+    hour, last = pulse.hour(moment), moment.stats.last
+    body = {"minute": hour[-2], "hour": hour, "last": last and last.as_object()}
+    return Answer(HTTPStatus.OK, [CONTENT, *revalidated(moment.tag)], encode(body))
+
+
+pixel_bp = Blueprint("pixel", __name__)
+
+PIXEL = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
+"""One transparent pixel."""
+
+PREFETCHES = ("Sec-Purpose", "Purpose", "X-Moz")
+
+
+@pixel_bp.get("/v.gif")
+@describe(
+    "Count a visit without a script",
+    {
+        200: Image("a GIF of one transparent pixel"),
+        429: "too many from this address, or of this visitor; nothing was counted; see Retry-After",
+        503: "nothing could be committed, so nothing was counted; see Retry-After",
+    },
+    query={"page": "path of the page that shows the image"},
+)
+def pixel() -> Response:
+    """Count an anonymous visit. The visitor is a hash of network and User-Agent, which changes every day.
+
+    HEAD and prefetches count nothing.
+    """
+    if request.method == "GET" and not any(_is_prefetch(name) for name in PREFETCHES):
+        _count()
+    return Response(PIXEL, mimetype="image/gif", headers={"Cache-Control": "no-store"})
+
+
+def _is_prefetch(header: str) -> bool:
+    return request.headers.get(header, "").lower().startswith(("prefetch", "prerender", "preview"))
+
+
+def _count() -> None:
+    context, services = FlaskContext(), current()
+    context.count_address("registrations")
+    address, user_agent = request.remote_addr, truncate(request.headers.get("User-Agent", ""))
+    page = request.args.get("page")
+    visit = services[CountingServices].anonymity.visit(
+        NewVisit(
+            visitor_id=f"{neighbourhood(address or '')}\n{user_agent}",
+            visit_id=None,
+            place=services[NetworkServices].places.locate(address, has_city=False),
+            at_ms=services.clock.now_ms(),
+            user_agent=user_agent,
+            page=page_path(page),
+            is_bot=is_bot(user_agent),
+            language=languages.first_of(request.headers.get("Accept-Language")),
+            campaign=campaigns.of_page(page),
+        )
+    )
+    context.count_visitor("visits", visit.visitor_id)
+    services[CountingServices].visits.register(within_budget(context, visit))

@@ -1,1 +1,0 @@
-"""The bodies of requests and answers about visits, for the API of counting and for other doors that have them."""
