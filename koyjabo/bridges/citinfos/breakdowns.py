@@ -24,6 +24,7 @@ from koyjabo.bridges.citinfos.routes import both
 from koyjabo.models import Scope
 from koyjabo.network.place_names import division_of
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
+from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.people.conversion_queries import ConversionReport
 from koyjabo.reports.people.reports import MONTH
 from koyjabo.reports.query.dimensions import PHONE
@@ -157,8 +158,8 @@ def _pages(found: _Converted) -> list[CitinfosConversionPage]:
 
 def demographics(where: Scope, days: Range) -> CitinfosDemographics:
     question, insights = Question(*days, where), current()[ReportServices].reports
-    devices, browsers, systems = (
-        insights.breakdown(question, name, MOST_ROWS) for name in ("device", "browser", "system")
+    devices, browsers, systems = insights.read(
+        [BreakdownRequest(question, name, MOST_ROWS) for name in ("device", "browser", "system")]
     )
     return CitinfosDemographics(
         total_sessions=devices.total.visits,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from koyjabo.core.clock import iso, shifted
+from koyjabo.core.clock import iso
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY, Growth
 from koyjabo.reports.people.site_people import Split
-from koyjabo.reports.query.periods import DAY, HOUR, WEEK
+from koyjabo.reports.query.periods import DAY, HOUR, MONTH, WEEK, spans
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.reports.ui.date_ranges import Range
@@ -32,7 +30,7 @@ def trend(scope: Scope, days: Range, interval: str) -> list[tuple[str, Split]]:
     if interval in GRANULARITIES:
         found = current()[PeopleServices].reports.trend(scope, GRANULARITIES[interval], *days)
         return [(each.period, Split(sum(each.people), each.people.authenticated)) for each in found]
-    return [(f"{month.start[:8]}01", people(scope, month)) for month in _months(days)]
+    return [(name, people(scope, Range(*span))) for name, span in spans(*days, MONTH).items()]
 
 
 def views(scope: Scope, days: Range) -> int | None:
@@ -50,11 +48,3 @@ def percent(part: int, whole: int) -> float:
 
 def timestamp() -> str:
     return iso(current().clock.now_ms())
-
-
-def _months(days: Range) -> Iterator[Range]:
-    first = days.start
-    while first <= days.end:
-        following = f"{shifted(f'{first[:8]}01', 31)[:8]}01"
-        yield Range(first, min(shifted(following, -1), days.end))
-        first = following

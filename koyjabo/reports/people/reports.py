@@ -7,8 +7,7 @@ who came as both counts as a user. Days are those of TIMEZONE, and ranges includ
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
-from datetime import date, timedelta
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.core.clock import Clock, shifted
@@ -20,6 +19,7 @@ from koyjabo.reports.people import people_queries as people
 from koyjabo.reports.people import report_queries
 from koyjabo.reports.people.people_queries import Conversion
 from koyjabo.reports.people.report_queries import People, Period
+from koyjabo.reports.query import periods
 from koyjabo.reports.query.result_cache import ResultCache
 
 __all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend", "Visitors"]
@@ -140,9 +140,9 @@ class Reports:
         """
         if granularity == HOURLY:
             return self._by_hour(community_id, start, end)
-        periods = [(day, day) for day in _days(start, end)] if granularity == DAILY else list(_weeks(start, end))
-        names = [_monday(first) if granularity == WEEKLY else first for first, _ in periods]
-        return [Trend(*each) for each in zip(names, self._people_in(community_id, periods), strict=True)]
+        spans = periods.spans(start, end, periods.DAY if granularity == DAILY else periods.WEEK)
+        found = self._people_in(community_id, list(spans.values()))
+        return [Trend(*each) for each in zip(spans, found, strict=True)]
 
     def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
         return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
@@ -202,20 +202,3 @@ def _conversion_rate(session: Any, scope: Scope) -> list[float]:
 
 def _days_until(days: int, last: str) -> Period:
     return shifted(last, 1 - days), last
-
-
-def _days(start: str, end: str) -> list[str]:
-    first, last = date.fromisoformat(start), date.fromisoformat(end)
-    return [(first + timedelta(number)).isoformat() for number in range((last - first).days + 1)]
-
-
-def _monday(day: str) -> str:
-    return shifted(day, -date.fromisoformat(day).weekday())
-
-
-def _weeks(start: str, end: str) -> Iterator[Period]:
-    first = start
-    while first <= end:
-        following = shifted(_monday(first), WEEK)
-        yield first, min(shifted(following, -1), end)
-        first = following

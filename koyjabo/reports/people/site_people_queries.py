@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, case, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock, Days, shifted
+from koyjabo.core.clock import Clock, Days
 from koyjabo.counting.id_range_queries import id_range
 from koyjabo.database.rows import ids_between
 from koyjabo.models import SITE, Event, Visit
 from koyjabo.reports.engine.ledger_queries import folded_days
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.query.periods import DAY, HOUR, period_of
+from koyjabo.reports.query.periods import DAY, HOUR, period_of, spans
 from koyjabo.reports.query.ranges import MARGIN
 from koyjabo.reports.query.report_query import Question
 
@@ -45,7 +45,7 @@ def with_account_by_period(
         wanted = _wanted(session, clock, question.first, question.last).add_columns(column).group_by(column)
         found = {_name(clock, key): number for number, key in session.execute(wanted)}
     else:
-        parts = _parts(question, granularity).items()
+        parts = spans(question.first, question.last, granularity).items()
         found = {name: _count(session, clock, *days) for name, days in parts}
     unknown = {name for day in folded_days(session, question) for name in _periods_of(clock, day, granularity)}
     return {**found, **dict.fromkeys(unknown)}
@@ -94,17 +94,6 @@ def _events(session: Session, clock: Clock, question: Question) -> Select[Any]:
 def _moments(clock: Clock, first: str, last: str) -> tuple[int | None, int | None]:
     """ms; wide enough for days of another TIMEZONE."""
     return clock.range_ms(Days(date.fromisoformat(first) - MARGIN, date.fromisoformat(last) + MARGIN))
-
-
-def _parts(question: Question, granularity: str) -> dict[str, tuple[str, str]]:
-    """The first and the last day of each period, by its name."""
-    found: dict[str, tuple[str, str]] = {}
-    day = question.first
-    while day <= question.last:
-        name = period_of(day, granularity)
-        found[name] = (found.get(name, (day,))[0], day)
-        day = shifted(day, 1)
-    return found
 
 
 def _name(clock: Clock, key: int | str) -> str:

@@ -39,7 +39,7 @@ def periods(question: Question, granularity: str, clock: Clock) -> list[str]:
     """The names of all periods of a range, up to the running one."""
     if granularity == HOUR:
         return [clock.local(hour_s) for hour_s in hours(question, clock)]
-    return list(dict.fromkeys(period_of(day, granularity) for day in _days(question)))
+    return list(dict.fromkeys(period_of(day, granularity) for day in days(question.first, question.last)))
 
 
 def hours(question: Question, clock: Clock) -> list[int]:
@@ -55,6 +55,15 @@ def period_of(day: str, granularity: str) -> str:
     return f"{day[:8]}01" if granularity == MONTH else day
 
 
+def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
+    """The first and the last day of each period by its name, from `first` to `last`; not of hours."""
+    found: dict[str, tuple[str, str]] = {}
+    for day in days(first, last):
+        name = period_of(day, granularity)
+        found[name] = (found.get(name, (day,))[0], day)
+    return found
+
+
 def running(granularity: str, clock: Clock) -> str:
     """The name of the period that has not ended yet."""
     if granularity == HOUR:
@@ -62,6 +71,9 @@ def running(granularity: str, clock: Clock) -> str:
     return period_of(clock.today(), granularity)
 
 
-def _days(question: Question) -> Iterator[str]:
-    first = date.fromisoformat(question.first)
-    return ((first + timedelta(ago)).isoformat() for ago in range(length(question)))
+def days(first: str, last: str) -> Iterator[str]:
+    """All of them, both included."""
+    day = date.fromisoformat(first)
+    while day.isoformat() <= last:
+        yield day.isoformat()
+        day += timedelta(1)

@@ -12,6 +12,7 @@ from support.application.site import Site, assert_error
 
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import rate_limiter
+from koyjabo.reports.engine import event_sum_queries
 from koyjabo.reports.events import sum_limits
 from koyjabo.reports.events.records import MOST_EVENTS
 from koyjabo.reports.events.stored_bytes import USE_BYTES
@@ -75,6 +76,35 @@ def test_beyond_the_limits_of_a_day_sums_have_other(site, database):
     assert ask(site, "event") == ({"search": (10, False), "signup": (2, False)}, 2)
     assert ask(site, "event:search:to") == ({"a": (1, False), "b": (3, False), None: (3, True)}, 3)
     assert site.rows("SELECT count(*) FROM event_sums WHERE dimension = 'property'") == [(0,)]
+
+
+def test_reports_read_the_events_of_days_whose_sums_lack_values_alone(site, monkeypatch):
+    """Not those of folded days, which have no rows, nor those of the days between."""
+    read, real = set(), event_sum_queries.event_ids
+
+    def spied(session, asked, clock):
+        read.add((asked.first, asked.last))
+        return real(session, asked, clock)
+
+    monkeypatch.setattr(event_sum_queries, "event_ids", spied)
+    days = []
+    for names in (("search", "signup", "bang"), ("search",), ("search", "signup", "bang")):
+        for name in names:
+            send(site, name, {})
+        days.append(site.services.clock.today())
+        site.time.pass_(days=1)
+
+    def counts() -> dict[str | None, int | None]:
+        read.clear()
+        found = site.services[ReportServices].reports.breakdown(Question(days[0], days[-1]), "event")
+        return {row.value: row.sums.count for row in found.rows}
+
+    assert counts() == {"search": 3, "signup": 2, "bang": 2}
+    assert read == {(days[0], days[0]), (days[2], days[2])}
+    retention = site.services[MaintenanceServices].retention
+    retention.prune(retention.past())
+    assert counts() == {"search": 3, "signup": 2, "bang": 1}
+    assert read == {(days[2], days[2])}
 
 
 def test_a_value_whose_sum_was_erased_is_not_remembered(site):
