@@ -20,7 +20,7 @@ from koyjabo.core.errors import InvalidToken, UnknownUser, WrongCredentials
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account, Login
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network import client_address, user_agents
 from koyjabo.webkit.login.jwt import REFRESH_S, Claims
 
@@ -41,7 +41,7 @@ class Accounts:
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],
         pending: PendingSteps,
-        outbox: Outbox,
+        outbox: MailOutbox,
     ) -> None:
         self._on_revoked = on_revoked
         self._unlock = unlock

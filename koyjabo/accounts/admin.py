@@ -12,7 +12,7 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.user_admin import USER_ORDERS, UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
@@ -147,7 +147,7 @@ def _second_factor_reset(user: UserLine) -> Confirmation:
 
 
 def _unproved(user: UserLine) -> tuple[str, ...]:
-    if user.verified_ms is not None or not current()[Outbox].is_on:
+    if user.verified_ms is not None or not current()[MailOutbox].is_on:
         return ()
     return (_("The email of this user is not confirmed: the account may be another person's."),)
 

@@ -23,7 +23,7 @@ from koyjabo.core.errors import LedgerUnavailable, UnknownLink
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.link_tokens import RESET, VERIFY, LinkTokens
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 
 
 class NewPassword(NamedTuple):
@@ -41,7 +41,7 @@ class EmailLinks:
         database: DatabaseExecutor,
         clock: Clock,
         passwords: Passwords,
-        outbox: Outbox,
+        outbox: MailOutbox,
         tokens: LinkTokens,
         on_revoked: Callable[[str], object],
         unlock: Callable[[str], object],

@@ -6,24 +6,24 @@ from koyjabo.accounts.email_link_queries import EmailChanged
 from koyjabo.accounts.queries import NewSession, UserRecord
 from koyjabo.core.identity import Account
 from koyjabo.mail.link_tokens import VERIFY
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.network import user_agents
 
 
-def verification(outbox: Outbox, user_id: str, email: str, language: str | None) -> Letter | None:
+def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> Letter | None:
     """With a link that confirms the email."""
     return outbox.letter(VERIFY, email, language, owner=user_id, user=user_id)
 
 
-def sign_in(outbox: Outbox, person: UserRecord, new: NewSession) -> Letter | None:
+def sign_in(outbox: MailOutbox, person: UserRecord, new: NewSession) -> Letter | None:
     """About a login with an unfamiliar browser."""
     browser = user_agents.of(new.user_agent)
     names = {"browser": browser.name, "system": browser.system, "place": new.place}
     return outbox.letter("sign_in", person.email, person.language, owner=person.id, at_ms=new.now_ms, **names)
 
 
-def email_changed(outbox: Outbox, account: Account, new: str) -> EmailChanged:
+def email_changed(outbox: MailOutbox, account: Account, new: str) -> EmailChanged:
     """The consequences of a change of a user's email: pass it as `mail` to the `write` that changes the email."""
     return EmailChanged(
         account.id,

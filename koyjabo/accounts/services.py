@@ -14,7 +14,7 @@ from koyjabo.accounts.user_admin import Users
 from koyjabo.cluster.base import Base
 from koyjabo.core.identity import Logins
 from koyjabo.mail.link_tokens import LinkTokens
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class AccountServices:
 
 def build(base: Base) -> AccountServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
-    secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.services[Outbox]
+    secret, policy, outbox = base.settings.secret_key, base.settings.require_two_factor, base.services[MailOutbox]
     failures, pending = LoginThrottle(database, clock, secret), PendingSteps(database, clock, secret, policy)
     passwords, links = Passwords(base.runtime), LinkTokens(secret)
     credentials = Accounts(database, clock, passwords, on_revoked, failures.unlock, pending, outbox)

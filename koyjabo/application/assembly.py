@@ -27,7 +27,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance import nightly
 from koyjabo.maintenance import services as maintenance
 from koyjabo.maintenance.services import MaintenanceServices
@@ -96,7 +96,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
 def _tick(services: Services, window_s: int) -> None:
     """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
     counting, presence = services[CountingServices], services[PresenceServices]
-    communities, maintenance, mails = services[CommunityServices], services[MaintenanceServices], services[Outbox]
+    communities, maintenance, mails = services[CommunityServices], services[MaintenanceServices], services[MailOutbox]
     visits, every = counting.visits, services.lifetime.every
     refresh = (
         partial(services[RealtimeServices].rooms.refresh, STATS_ROOM),
@@ -124,7 +124,7 @@ def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[CommunityServices].time_spent.write)
-    at_close(services[Outbox].close)
+    at_close(services[MailOutbox].close)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

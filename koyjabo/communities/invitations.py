@@ -20,7 +20,7 @@ from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.mail.link_tokens import INVITATION, LinkTokens
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import Invitation
 
@@ -41,7 +41,7 @@ class Invitations:
     archived; otherwise UnknownInvitation. All methods raise LedgerUnavailable.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, outbox: Outbox, tokens: LinkTokens) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, outbox: MailOutbox, tokens: LinkTokens) -> None:
         self._database = database
         self._clock = clock
         self._outbox = outbox

@@ -22,7 +22,7 @@ from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.link_tokens import LinkTokens
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.services import RealtimeServices, milestone_news
 
@@ -55,7 +55,7 @@ def build(base: Base) -> CommunityServices:
     visits.on_change = updates.stats_changed
     return CommunityServices(
         directory=Communities(database, clock, base.signals.access_revoked.send),
-        invitations=Invitations(database, clock, services[Outbox], LinkTokens(base.settings.secret_key)),
+        invitations=Invitations(database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)),
         permissions=permissions,
         participants=participants,
         rooms=rooms,

@@ -32,7 +32,7 @@ LOOK_S = 2.0
 """Seconds between two calls of `tick`."""
 
 
-class Outbox:
+class MailOutbox:
     """Call `tick` every LOOK_S. Without `composer` and `transport`, `letter` returns None, and nothing is stored.
     `most` is RATE_LIMIT_MAILS.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from koyjabo.cluster.base import Base
 from koyjabo.counting.services import CountingServices
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
@@ -48,7 +48,7 @@ def build(base: Base) -> MaintenanceServices:
         base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
 
     database, clock, runtime, services, cluster = base.database, base.clock, base.runtime, base.services, base.cluster
-    reports, outbox, observability = services[ReportServices], services[Outbox], services[ObservabilityServices]
+    reports, outbox, observability = services[ReportServices], services[MailOutbox], services[ObservabilityServices]
     retention, jobs = Retention(database, clock, reports.projection, base.settings.retention_days), Jobs(clock)
     recounts = Recounts(database, clock, runtime, cluster.workers, lambda: system.report())
     system, places = _system(base, recounts, jobs), services[NetworkServices].places

@@ -16,7 +16,7 @@ from koyjabo.core.errors import InvalidInput, KoyJaboError, LastAdmin, WrongCode
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
 from koyjabo.counting.services import CountingServices
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.personal_data import ui
 from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.webkit.blueprints import pages as bp
@@ -117,7 +117,7 @@ def _show_account(form: Form[PasswordBody], status: int = 200) -> Response:
         "browser_name": browser_name,
         "invitations": current()[CommunityServices].invitations.page(account),
         "email": current()[AccountServices].email_links.state(account),
-        "sends_mails": current()[Outbox].is_on,
+        "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[SecondFactorServices].second_factors.state(account),
         "honours_signals": current()[CountingServices].anonymity.honours_headers,
     }

@@ -12,7 +12,7 @@ from koyjabo.cluster.base import Base
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.database.free_space import FreeSpace
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations.annotations import Annotations
@@ -76,7 +76,7 @@ def build(base: Base) -> ReportServices:
         projection=Projection(database, clock, base.runtime, parser),
         shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
         parser=parser,
-        weekly_report=WeeklyReport(database, clock, base.runtime, base.services[Outbox], reports),
+        weekly_report=WeeklyReport(database, clock, base.runtime, base.services[MailOutbox], reports),
     )
 
 

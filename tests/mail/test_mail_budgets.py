@@ -20,7 +20,7 @@ from support.servers.mailbox import html_of, text_of
 
 from koyjabo.mail import budgets, contents
 from koyjabo.mail.contents import Speech, mailable
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 
 MANY = 3000
 BACKLOG = """INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
@@ -87,7 +87,7 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         reader.send("/account/verify-email")
         assert "No mail was sent: there were too many today." in words(reader.get(reader.location))
         for mailbox.refusal in ("451 later", ""):
-            site.services[Outbox].send_all()
+            site.services[MailOutbox].send_all()
             site.time.pass_(minutes=1)
         messages = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
         assert sorted(messages) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
@@ -105,18 +105,18 @@ def test_nothing_is_mailed_beyond_the_budget_to_who_has_not_confirmed_and_everyt
         for name in ("karim", "salma", "ayesha"):
             bare(site).post("/api/auth/password-reset", json={"email": f"{name}@example.com"})
             for mailbox.refusal in ("451 later", ""):  # the second attempt costs nothing
-                site.services[Outbox].send_all()
+                site.services[MailOutbox].send_all()
                 site.time.pass_(minutes=1)
             body = {"email": f"{name}.new@example.com", "password": PASSWORD}
             assert log_in(site, name).patch("/api/auth/me", json=body).status_code == 200
-        site.services[Outbox].send_all()
+        site.services[MailOutbox].send_all()
         assert sorted(mailbox.recipients) == ["ayesha@example.com", *["karim@example.com"] * 3, "salma@example.com"]
         assert mailbox.to("salma@example.com")[0]["Subject"] == "Choose a new password", "its budget is one of its own"
 
 
 def send(site: Site, number: int) -> bool:
-    letter = site.services[Outbox].letter("invitation", f"{number}@example.com", None, sender=str(number))
-    return site.services[Outbox]._database.write(letter.store)
+    letter = site.services[MailOutbox].letter("invitation", f"{number}@example.com", None, sender=str(number))
+    return site.services[MailOutbox]._database.write(letter.store)
 
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
@@ -163,7 +163,7 @@ def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_r
     site.rows("ANALYZE")
     bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})
     with recorded() as statements:
-        assert [site.services[Outbox]._take().kind for _ in range(2)] == ["reset", "verify"]
+        assert [site.services[MailOutbox]._take().kind for _ in range(2)] == ["reset", "verify"]
     looks = [each for each in statements if "due_ms" in each[0] and each[0].startswith("SELECT")]
     plans = [plan_of(site, kind, *each) for each in looks]
     assert len(plans) == 1 + 5
@@ -208,7 +208,7 @@ def test_invitation_and_report_say_something_neutral_in_place_of_such_a_name(sit
     confirm(site, "evil.example")
     community = found(founder, name="Claim it at https://evil.example")["id"]
     assert asked(founder, community, "stranger@example.com") == "queued"
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     (mail,) = mailbox.to("stranger@example.com")
     assert mail["Subject"] == "Invitation to a community"
     assert "Somebody invites you to a community." in text_of(mail)

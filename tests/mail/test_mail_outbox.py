@@ -10,7 +10,7 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.servers.mailbox import link_in
 
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.services import MaintenanceServices
 
 
@@ -19,7 +19,7 @@ def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
 
 
 def send(site: Site) -> None:
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
 
 
 def test_letter_is_written_with_its_action_or_not_at_all_and_nothing_is_left_once_it_is_sent(site, mailbox):
@@ -35,7 +35,7 @@ def test_letter_is_written_with_its_action_or_not_at_all_and_nothing_is_left_onc
     send(site)
     assert mailbox.mails == []  # not before the pause is over
     site.time.pass_(minutes=1)
-    site.services[Outbox].tick()  # in the background
+    site.services[MailOutbox].tick()  # in the background
     token = link_in(mailbox.wait_for("ayesha@example.com", "Confirm your email")).rpartition("/")[2]
     wait_until(lambda: rows(site, "email, data") == [("", "{}")], "nothing is left")
     stored = str([site.rows(f"SELECT * FROM {table}") for table in ("outbox", "email_links", "audit_log")])
@@ -82,7 +82,7 @@ def test_one_server_sends_at_a_time_and_the_next_one_takes_over(database, mailbo
     time = Time()
     with Site(database.url, time, **mailbox.settings()) as one, Site(database.url, time, **mailbox.settings()) as two:
         sign_up(one, "ayesha")
-        one.services[Outbox]._take()  # and then it is killed
+        one.services[MailOutbox]._take()  # and then it is killed
         sign_up(one, "karim")
         send(two)
         assert mailbox.mails == []

@@ -17,7 +17,7 @@ from support.programs.ports import free_port
 from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox
 
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 
 USER, PASSWORD = "live@example.com", "p@ss:w/rd?"
 LOGIN = "live%40example.com:p%40ss%3Aw%2Frd%3F@"
@@ -47,7 +47,7 @@ def with_tls(certificate, monkeypatch):
 def failure_of(site: Site) -> str | None:
     """Why the mail of a signup could not be sent."""
     sign_up(site)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     return site.rows("SELECT failure FROM outbox")[0][0]
 
 

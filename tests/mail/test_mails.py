@@ -18,14 +18,14 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.core.identity import OPERATOR
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.contents import KINDS
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.admin.health import MAILS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 
 
 def send(site: Site) -> None:
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
 
 
 def confirmed(site: Site, mailbox, name: str = "ayesha", language: str = "en") -> Reader:
@@ -55,8 +55,8 @@ def test_mail_is_plain_text_and_simple_html_without_images(site, mailbox):
 
 def test_mail_in_bangla_has_the_names_of_the_site_and_of_places_in_bangla(site):
     login = {"browser": "Chrome", "system": "Android", "place": "Dhaka, BD", "at_ms": site.time.ms}
-    letter = site.services[Outbox].letter("sign_in", "ayesha@example.com", "bn", **login)
-    wire = site.services[Outbox]._composer.compose(letter).message
+    letter = site.services[MailOutbox].letter("sign_in", "ayesha@example.com", "bn", **login)
+    wire = site.services[MailOutbox]._composer.compose(letter).message
     assert wire.isascii()
     mail = message_from_bytes(wire, policy=default)
     text = text_of(mail).replace("\r", "")
@@ -187,7 +187,7 @@ NEW = "launch at dusk"
 
 def news(site: Site, mailbox) -> list[str]:
     """The subjects of the mails since the last call."""
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     subjects = mailbox.subjects()
     mailbox.mails.clear()
     return subjects
@@ -247,7 +247,7 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
     waiting = first_step(site).token
     assert bare(site).post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     path = path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
     Reader(site).send(path, new_password=NEW)
     assert second_step(site, waiting, app.next_code()).status_code == 401
@@ -300,7 +300,7 @@ def test_other_new_password_ends_the_links_for_one(site, mailbox):
     """Else who reads an old mail could replace it for half an hour."""
     person = sign_up(site)
     bare(site).post("/api/auth/password-reset", json={"email": person.email})
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     path = path_in(mailbox.wait_for(person.email, "Choose a new password"))
     new = {"current_password": PASSWORD, "new_password": NEW}
     assert person.post("/api/auth/password", json=new).status_code == 204

@@ -17,7 +17,7 @@ from support.sites.full_account import AccountHistory, tables_of_users, tables_w
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.mail.contents import TAKEOVER
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 
 RESET, NEW = "/api/auth/password-reset", "launch at dusk"
 
@@ -29,7 +29,7 @@ def ask(site: Site, email: str = "ayesha@example.com", **request):
 def mailed(site: Site, mailbox, email: str = "ayesha@example.com") -> str:
     """The path of the link in the newest mail."""
     assert ask(site, email).status_code == 202
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     return path_in(mailbox.wait_for(email.strip().lower(), "Choose a new password"))
 
 
@@ -54,7 +54,7 @@ def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
     assert site.rows("SELECT verified_ms FROM users") == [(site.time.ms,)], "it proves the email"
     mailbox.mails.clear()
     reader.log_in("ayesha", password=NEW)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     assert mailbox.subjects() == ["New login to your account"], "that above: the browser of the link is familiar"
 
 
@@ -135,10 +135,10 @@ def test_link_ends_after_30_minutes_from_the_mail(site, mailbox):
     sign_up(site)
     mailbox.refusal = "451 later"
     ask(site)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     mailbox.refusal = ""
     site.time.pass_(hours=3)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     path = path_in(mailbox.wait_for("ayesha@example.com", "Choose a new password"))
     site.time.pass_(minutes=30)
     use(site, path, 404)
@@ -212,7 +212,7 @@ def test_host_of_the_request_is_in_no_mail(site, mailbox):
     sign_up(site)
     hostile = {"Host": "evil.example", "X-Forwarded-Host": "evil.example", "Origin": "http://evil.example"}
     assert ask(site, headers=hostile).status_code == 202
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     mail = mailbox.wait_for("ayesha@example.com", "Choose a new password")
     assert link_in(mail).startswith("https://live.example.com/reset-password/")
     assert "evil" not in mail.as_string()
@@ -220,14 +220,14 @@ def test_host_of_the_request_is_in_no_mail(site, mailbox):
 
 def test_stranger_learns_nothing_and_gets_no_mail(site, mailbox):
     sign_up(site)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     mailbox.mails.clear()
     known, unknown = ask(site), ask(site, "nobody@example.com")
     for answer in (known, unknown):
         assert_described(site, answer)
         assert (answer.status_code, answer.data, answer.headers["Cache-Control"]) == (202, b"", "no-store")
     assert {name for name, _ in known.headers} == {name for name, _ in unknown.headers}
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     assert mailbox.recipients[-1] == "ayesha@example.com"
     assert mailbox.subjects() == ["Choose a new password"]
     pages = [Reader(site).send("/forgot-password", email=f"{name}@example.com") for name in ("ayesha", "nobody")]
@@ -263,7 +263,7 @@ def test_asking_is_limited_by_address(database, mailbox):
 
 def test_what_is_no_token_opens_nothing(site, mailbox):
     sign_up(site)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     use(site, path_in(mailbox.mails[0]).replace("verify-email", "reset-password"), 404)  # for another purpose
     for token in ("", "x", "x" * 43, "A" * 43, "%00" * 43, "../login", "x" * 5000):
         path = f"/reset-password/{token}"
@@ -279,7 +279,7 @@ def test_nothing_secret_or_personal_is_logged(site, mailbox, caplog):
     use(site, path, 404)
     mailbox.refusal = "550 ayesha@example.com is unknown"
     ask(site)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     assert "mail_sent kind=reset" in caplog.text
     assert "mail_delayed kind=reset reason=550" in caplog.text
     ours = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("koyjabo"))

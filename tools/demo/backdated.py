@@ -24,7 +24,7 @@ from koyjabo.counting.ledger import open_store
 from koyjabo.counting.visits import NewVisit
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.link_tokens import LinkTokens
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.reports.events import ledger as event_ledger
@@ -49,7 +49,7 @@ class Backdated:
         passwords = Passwords(runtime)
         passwords.hash = cache(passwords.hash)  # type: ignore[method-assign]  # takes 0.1 s; all have one password
         pending = PendingSteps(self._database, self.clock, "", "none")
-        unsent = Outbox(self._database, self.clock, runtime, None, None, secret="", most=0)
+        unsent = MailOutbox(self._database, self.clock, runtime, None, None, secret="", most=0)
         self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
         self.invitations = Invitations(self._database, self.clock, unsent, LinkTokens(secret=""))

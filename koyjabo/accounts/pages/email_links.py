@@ -11,7 +11,7 @@ from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import UnknownLink
 from koyjabo.mail.contents import TAKEOVER
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -85,7 +85,7 @@ def do_verify_email(token: str) -> Response:
 
 
 def _ask(form: Form[PasswordResetBody], status: int = 200) -> Response:
-    page = render_template("accounts/forgot_password.html", form=form, is_on=current()[Outbox].is_on)
+    page = render_template("accounts/forgot_password.html", form=form, is_on=current()[MailOutbox].is_on)
     return make_response(page, status)
 
 

@@ -28,7 +28,7 @@ from koyjabo.core.errors import (
     WrongPasskey,
 )
 from koyjabo.core.identity import Login
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -82,7 +82,7 @@ def second_factors() -> Response:
     login, accounts = page_login.require_login(), current()[AccountServices]
     factors = current()[SecondFactorServices]
     state, passkeys = factors.second_factors.state(login.account), factors.passkeys.all(login.account)
-    is_unconfirmed = current()[Outbox].is_on and not accounts.email_links.state(login.account).is_verified
+    is_unconfirmed = current()[MailOutbox].is_on and not accounts.email_links.state(login.account).is_verified
     page = render_template("accounts/second_factor.html", state=state, passkeys=passkeys, is_unconfirmed=is_unconfirmed)
     return make_response(page)
 

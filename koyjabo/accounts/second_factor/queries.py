@@ -216,11 +216,7 @@ def add_passkey(
     already or the passkey is known.
     """
     user = session.execute(select(User).where(User.id == key.user_id).with_for_update()).scalar_one()
-    if needs_email and user.verified_ms is None:
-        raise EmailUnconfirmed
-    count = select(func.count()).select_from(Passkey).where(Passkey.user_id == key.user_id)
-    if session.execute(count).scalar_one() >= most:
-        raise TooManyPasskeys
+    _require_room(session, user, most, needs_email)
     if not pending_step_queries.end(session, pending):
         raise WrongPasskey
     _store(session, line, key)
@@ -229,6 +225,14 @@ def add_passkey(
         replace_recovery_codes(session, user.id, digests)
         begin_second_factor(session, user.id, line.created_ms, kept_session_id)
     return is_first
+
+
+def _require_room(session: Session, user: User, most: int, needs_email: bool) -> None:
+    if needs_email and user.verified_ms is None:
+        raise EmailUnconfirmed
+    count = select(func.count()).select_from(Passkey).where(Passkey.user_id == user.id)
+    if session.execute(count).scalar_one() >= most:
+        raise TooManyPasskeys
 
 
 def _store(session: Session, line: PasskeyLine, key: Key) -> None:

@@ -10,7 +10,7 @@ from koyjabo.accounts.second_factor.passkeys import Passkeys
 from koyjabo.accounts.second_factor.second_step import SecondStep
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class SecondFactorServices:
 def build(base: Base) -> SecondFactorServices:
     database, clock, on_revoked = base.database, base.clock, base.signals.access_revoked.send
     accounts, codes = base.services[AccountServices], Codes(database, clock, base.settings.secret_key)
-    pending, needs_email = accounts.pending, base.services[Outbox].is_on
+    pending, needs_email = accounts.pending, base.services[MailOutbox].is_on
     return SecondFactorServices(
         SecondStep(database, clock, accounts.credentials, pending, codes, on_revoked),
         SecondFactors(database, clock, pending, codes, on_revoked),

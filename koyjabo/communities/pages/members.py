@@ -13,7 +13,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import community_page, member_forms
 from koyjabo.communities.ui.community_page import EnteredCommunity
 from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberChange, MemberProblem, Result
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import rate_limits
@@ -69,7 +69,7 @@ def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response
     if at.may(ADMIN):
         values |= {
             "invitations": member_forms.pending(at.account, community_id),
-            "sends_mails": current()[Outbox].is_on,
+            "sends_mails": current()[MailOutbox].is_on,
         }
         values["is_confirmed"] = current()[AccountServices].email_links.state(at.account).is_verified
     return community_page.page("communities/members", at, problem.status, **values)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import OPERATOR, Account
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, HealthCheck, Seen
@@ -33,7 +33,7 @@ class Health:
     """`is_behind_local_proxy` is what this worker has noticed of its clients' addresses (`network.client_address`)."""
 
     def __init__(
-        self, system: System, readiness: Readiness, outbox: Outbox, clock: Clock, has_countries: Callable[[], bool]
+        self, system: System, readiness: Readiness, outbox: MailOutbox, clock: Clock, has_countries: Callable[[], bool]
     ) -> None:
         self._system = system
         self._readiness = readiness

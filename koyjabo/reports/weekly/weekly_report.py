@@ -20,7 +20,7 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.work_claim_queries import Claim, ClaimLost
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
@@ -47,7 +47,7 @@ class WeeklyReport:
     """Call `tick` regularly, at least once a minute."""
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: Outbox, insights: Insights
+        self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, outbox: MailOutbox, insights: Insights
     ) -> None:
         self._database = database
         self._insights = insights

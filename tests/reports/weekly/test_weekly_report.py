@@ -10,7 +10,7 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox, html_of, path_in, text_of
 
-from koyjabo.mail.outbox import Outbox
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import Scope
 from koyjabo.presence.members import peak_queries
 from koyjabo.reports.services import ReportServices
@@ -42,7 +42,7 @@ def at(moment: str) -> Time:
 def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:
     """A user who has confirmed the email and ordered the report."""
     reader = Reader(site, language).sign_up(name)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
     reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))
     reader.send("/account/weekly-report", weekly_report="on")
     assert 'name="weekly_report" type="checkbox" checked' in reader.get("/account")
@@ -52,7 +52,7 @@ def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Read
 def tick(site: Site) -> None:
     """Do what is due, and send it."""
     write(site)
-    site.services[Outbox].send_all()
+    site.services[MailOutbox].send_all()
 
 
 def reports(mailbox: Mailbox) -> list:
@@ -71,7 +71,7 @@ def test_report_has_the_week_the_change_and_the_communities(site, mailbox):
     for number in range(5):
         site.register(f"late{number}", communityId=community)
     site.register("early0")
-    site.services[Outbox]._database.write(peak_queries.store, Scope(community), "2025-12-12", 12, 1)
+    site.services[MailOutbox]._database.write(peak_queries.store, Scope(community), "2025-12-12", 12, 1)
     site.time.go_to(MORNING)
     site.register("today")
     tick(site)
