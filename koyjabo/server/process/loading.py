@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
 PACKAGES = (
-    *("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets"),
-    *("koyjabo.badges", "koyjabo.counting.api"),
+    *("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo.server.websockets", "koyjabo.badges"),
 )
 """Loaded with all their modules, some of which they import late."""
 
