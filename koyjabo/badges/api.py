@@ -18,7 +18,7 @@ from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.webkit.http.responses import JSON, Answer, answer_or_304
+from koyjabo.webkit.http.responses import JSON, PlainResponse, answer_or_304
 from koyjabo.webkit.i18n import number_in
 from koyjabo.webkit.lanes.request_context import RequestContext, lane, with_query
 from koyjabo.webkit.openapi.describe import Image, describe
@@ -79,7 +79,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
 )
 @lane
 @with_query
-def badge_svg(context: RequestContext) -> Answer:
+def badge_svg(context: RequestContext) -> PlainResponse:
     """Counts nothing. Never older than the request."""
     try:
         return _answer(context, SVG, _drawn)
@@ -103,12 +103,12 @@ def badge_svg(context: RequestContext) -> Answer:
 )
 @lane
 @with_query
-def badge_json(context: RequestContext) -> Answer:
+def badge_json(context: RequestContext) -> PlainResponse:
     """The schema of an endpoint of shields.io. Counts nothing. Never older than the request."""
     return _answer(context, JSON, _described)
 
 
-def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> Answer:
+def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> PlainResponse:
     badge = badge_of(query_of(context.environ))
     number = values.read(context.services, badge.value, badge.community)
     kept = _kept.get((media, badge))
@@ -134,10 +134,10 @@ def _described(badge: Badge, message: str) -> str:
     return encode({"schemaVersion": 1, **written})
 
 
-def _refusal(error: KoyJaboError) -> Answer:
+def _refusal(error: KoyJaboError) -> PlainResponse:
     """The first reason fits into a badge."""
     label, message = next(iter(error.details.items()), ("Koy Jabo", str(error)))
     _, headers, _ = errors.error_answer(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]
     body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")
-    return Answer(HTTPStatus(errors.STATUS[error.code]), [("Content-Type", SVG), *kept], body)
+    return PlainResponse(HTTPStatus(errors.STATUS[error.code]), [("Content-Type", SVG), *kept], body)

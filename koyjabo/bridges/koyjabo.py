@@ -15,7 +15,7 @@ from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, register
 from koyjabo.counting.services import CountingServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.response_headers import Paths
-from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.http.responses import PlainResponse
 from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.schemas.bodies import Body
@@ -77,14 +77,14 @@ class GlobalStatsAnswer(BaseModel):
 @bp.post("/gh")
 @describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @lane
-def record_visit(context: RequestContext) -> Answer:
+def record_visit(context: RequestContext) -> PlainResponse:
     """204, for a visit that was counted before, too. The rules of POST /api/visitor/register apply."""
     context.count_address("registrations")
     sent = context.body(VisitRecordBody)
     user_agent = text(context.environ.get("HTTP_USER_AGENT"))
     fields = {"visitorId": sent.data, "visitId": sent.requestId, "userAgent": user_agent}
     register(context, NewVisitBody.model_validate(fields))
-    return Answer(HTTPStatus.NO_CONTENT, [])
+    return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 
 @bp.get("/gh")

@@ -30,7 +30,7 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.network.user_agents import is_bot
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import CONTENT, Answer, revalidated
+from koyjabo.webkit.http.responses import CONTENT, PlainResponse, revalidated
 from koyjabo.webkit.lanes.request_context import FlaskContext, RequestContext, lane
 from koyjabo.webkit.openapi.describe import Image, describe
 
@@ -43,7 +43,7 @@ from koyjabo.webkit.openapi.describe import Image, describe
     headers={"Idempotency-Key": "used as visitId if the body has none"},
 )
 @lane
-def register_visit(context: RequestContext) -> Answer:
+def register_visit(context: RequestContext) -> PlainResponse:
     """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
     what is refused.
 
@@ -60,7 +60,7 @@ def register_visit(context: RequestContext) -> Answer:
     "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
 )
 @lane
-def heartbeat(context: RequestContext) -> Answer:
+def heartbeat(context: RequestContext) -> PlainResponse:
     """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
     context.count_address("heartbeats")
     body, counting = context.body(HeartbeatBody), context.services[CountingServices]
@@ -71,7 +71,7 @@ def heartbeat(context: RequestContext) -> Answer:
     )
     visitor_id = counting.anonymity.known_as(body.visitorId) if is_anonymous else body.visitorId
     counting.visits.keep_active(visitor_id, place)
-    return Answer(HTTPStatus.NO_CONTENT, [])
+    return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 
 class PulseAnswer(BaseModel):
@@ -87,7 +87,7 @@ class PulseAnswer(BaseModel):
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 @lane
-def stats(context: RequestContext) -> Answer:
+def stats(context: RequestContext) -> PlainResponse:
     """The stats object, or 304 if `If-None-Match` names its revision."""
     return stats_or_304(context.environ, writer.write(context.services[CountingServices].visits.stats()))
 
@@ -99,16 +99,16 @@ def stats(context: RequestContext) -> Answer:
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
 @lane
-def pulse(context: RequestContext) -> Answer:
+def pulse(context: RequestContext) -> PlainResponse:
     """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the present answer."""
     pulse = context.services[CountingServices].pulse
     moment = pulse.now()
     shown = context.environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(moment.tag):
-        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
+        return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(moment.tag))
     hour, last = pulse.hour(moment), moment.stats.last
     body = {"minute": hour[-2], "hour": hour, "last": last and last.as_object()}
-    return Answer(HTTPStatus.OK, [CONTENT, *revalidated(moment.tag)], encode(body))
+    return PlainResponse(HTTPStatus.OK, [CONTENT, *revalidated(moment.tag)], encode(body))
 
 
 pixel_bp = Blueprint("pixel", __name__)

@@ -18,7 +18,7 @@ from koyjabo.observability.metrics import CONTENT_TYPE
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.http.responses import PlainResponse
 from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.openapi.describe import Text, describe
@@ -35,7 +35,7 @@ class AliveAnswer(BaseModel):
     status: Literal["alive"] = "alive"
 
 
-ALIVE = Answer(HTTPStatus.OK, [("Content-Type", "application/json")], AliveAnswer().model_dump_json())
+ALIVE = PlainResponse(HTTPStatus.OK, [("Content-Type", "application/json")], AliveAnswer().model_dump_json())
 
 
 class Check(BaseModel):
@@ -55,7 +55,7 @@ class ReadyAnswer(BaseModel):
 @health_bp.get("/healthz")
 @describe("Liveness check", {200: AliveAnswer})
 @lane
-def healthz(context: RequestContext) -> Answer:
+def healthz(context: RequestContext) -> PlainResponse:
     """Liveness: this process answers. The database is not checked."""
     return ALIVE
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visits import Receipt
-from koyjabo.webkit.http.responses import CONTENT, JSON, Answer, answer_or_304
+from koyjabo.webkit.http.responses import CONTENT, JSON, PlainResponse, answer_or_304
 
 
 class Place(BaseModel):
@@ -58,12 +58,12 @@ class RegisteredAnswer(BaseModel):
 writer = StatsWriter()
 
 
-def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> Answer:
+def stats_or_304(environ: dict[str, Any], stats: WrittenStats) -> PlainResponse:
     """304 if `If-None-Match` has the tag of these stats."""
     return answer_or_304(environ, stats.tag, JSON, stats.json)
 
 
-def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> Answer:
+def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: Stats) -> PlainResponse:
     visit = "null"
     if receipt is not None:
         duplicate = "true" if receipt.duplicate else "false"
@@ -71,4 +71,4 @@ def registered_answer(receipt: Receipt | None, own_numbers: OwnNumbers, stats: S
         share = own_numbers.path(receipt.ordinal, receipt.snapshot.epoch)
         visit = f'{{"ordinal":{receipt.ordinal},"today":{today},"duplicate":{duplicate},"share":"{share}"}}'
     body = f'{{"success":true,"visit":{visit},"stats":{writer.write(stats).json}}}'
-    return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)
+    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], body)

@@ -12,7 +12,7 @@ from koyjabo.reports.events.records import Recorded
 from koyjabo.reports.events.stored_bytes import Size, size_of
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.http.responses import CONTENT, Answer
+from koyjabo.webkit.http.responses import CONTENT, PlainResponse
 from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.schemas.fields import text
@@ -31,7 +31,7 @@ NOTHING = Recorded(0, 0)
 @bp.post("/events")
 @describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
 @lane
-def record_events(context: RequestContext) -> Answer:
+def record_events(context: RequestContext) -> PlainResponse:
     """Record up to 50 events of a visitor, all or none. 200 once they are on disk, with how many were new; 0 and 0 for
     an ignored crawler. Each belongs to the newest visit of its visitor.
     """
@@ -52,7 +52,7 @@ def record_events(context: RequestContext) -> Answer:
     if not recorded.accepted:
         context.uncount_visitor("event_requests", body.visitorId)
     answer = f'{{"accepted":{recorded.accepted},"duplicates":{recorded.duplicates}}}'
-    return Answer(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], answer)
+    return PlainResponse(HTTPStatus.OK, [CONTENT, ("Cache-Control", "no-store")], answer)
 
 
 def _count(context: RequestContext, visitor_id: str, size: Size) -> None:

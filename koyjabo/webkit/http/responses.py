@@ -1,4 +1,4 @@
-"""Responses: of handlers, whether Flask or a lane called them, and of models, which no cache may store."""
+"""Responses: plain ones, and those of models, which no cache may store."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ CONTENT = ("Content-Type", JSON)
 PRIVATE = ("Cache-Control", "private, no-store")
 
 
-class Answer(NamedTuple):
+class PlainResponse(NamedTuple):
+    """The response of a handler, whether Flask or a lane called it."""
+
     status: HTTPStatus
     headers: list[tuple[str, str]]
     body: str = ""
@@ -26,7 +28,7 @@ class Answer(NamedTuple):
         return f"{self.status.value} {HTTP_STATUS_CODES[self.status.value].upper()}"
 
 
-def as_response(answer: Answer) -> Response:
+def as_response(answer: PlainResponse) -> Response:
     response = Response(answer.body, answer.status, answer.headers)
     if not any(name == "Content-Type" for name, _ in answer.headers):
         del response.headers["Content-Type"]
@@ -39,12 +41,12 @@ class ErrorAnswer(BaseModel):
     details: dict[str, Any]
 
 
-def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> Answer:
+def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
     """`body`, or 304 if `If-None-Match` has its tag."""
     shown = environ.get("HTTP_IF_NONE_MATCH")
     if shown is not None and parse_etags(shown).contains_weak(tag):
-        return Answer(HTTPStatus.NOT_MODIFIED, revalidated(tag))
-    return Answer(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
+        return PlainResponse(HTTPStatus.NOT_MODIFIED, revalidated(tag))
+    return PlainResponse(HTTPStatus.OK, [("Content-Type", media), *revalidated(tag)], body)
 
 
 def revalidated(tag: str) -> list[tuple[str, str]]:

@@ -1,8 +1,8 @@
 """Answers the most frequent requests without Flask, whose routing and contexts cost more than they do.
 
-A lane is a handler that takes a `RequestContext` and returns an `Answer`. Each path has one handler: `Lanes` calls it
-for a request that is in no way unusual, and its Flask route for any other one. All layers around Flask are around
-`Lanes` as well, so headers, ids and addresses are the same by construction (decision 48).
+A lane is a handler that takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `Lanes`
+calls it for a request that is in no way unusual, and its Flask route for any other one. All layers around Flask are
+around `Lanes` as well, so headers, ids and addresses are the same by construction (decision 48).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from koyjabo.core.errors import KoyJaboError
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import services_of
 from koyjabo.webkit.http.middleware import log_request
-from koyjabo.webkit.http.responses import Answer
+from koyjabo.webkit.http.responses import PlainResponse
 from koyjabo.webkit.lanes.request_context import Handler, Model, RequestContext
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.limits.limits import Usage
@@ -86,7 +86,7 @@ class Lanes:
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
-        """Answer a handshake for the stream of the site. False if this is none, or none that can be accepted."""
+        """PlainResponse a handshake for the stream of the site. False if this is none, or none that can be accepted."""
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
         status = 200
@@ -109,7 +109,7 @@ def _is_handshake(environ: dict[str, Any]) -> bool:
     return is_websocket and environ["REQUEST_METHOD"] == "GET"
 
 
-def _answer(handler: Handler, context: LaneContext) -> Answer:
+def _answer(handler: Handler, context: LaneContext) -> PlainResponse:
     try:
         return handler(context)
     except KoyJaboError as error:
@@ -118,7 +118,7 @@ def _answer(handler: Handler, context: LaneContext) -> Answer:
         return _refusal(errors.unexpected(error), context)
 
 
-def _refusal(error: KoyJaboError, context: LaneContext) -> Answer:
+def _refusal(error: KoyJaboError, context: LaneContext) -> PlainResponse:
     context.services[ObservabilityServices].metrics.error(error.code)
     return errors.error_answer(error)
 

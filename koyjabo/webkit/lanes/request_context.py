@@ -11,7 +11,7 @@ from flask import Response, request
 
 from koyjabo.core.services import Services
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import Answer, as_response
+from koyjabo.webkit.http.responses import PlainResponse, as_response
 from koyjabo.webkit.limits import rate_limits
 from koyjabo.webkit.limits.limits import RateLimits, Usage
 from koyjabo.webkit.login import page_login, tokens
@@ -64,7 +64,7 @@ class RequestContext(ABC):
         """The user whose credentials the request has, if they are valid. Raises LedgerUnavailable."""
 
 
-Handler = Callable[[RequestContext], Answer]
+Handler = Callable[[RequestContext], PlainResponse]
 
 
 class FlaskContext(RequestContext):

@@ -16,7 +16,7 @@ from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import N_
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import Answer, as_response
+from koyjabo.webkit.http.responses import CONTENT, PlainResponse, as_response
 from koyjabo.webkit.pages import error_pages
 
 log = logging.getLogger(__name__)
@@ -90,12 +90,12 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected_error)
 
 
-def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> Answer:
+def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None = None) -> PlainResponse:
     body = json.dumps({"error": sentence, "code": code, "details": details or {}}, ensure_ascii=False)
-    return Answer(HTTPStatus(status), [("Content-Type", "application/json"), ("Cache-Control", "no-store")], body)
+    return PlainResponse(HTTPStatus(status), [CONTENT, ("Cache-Control", "no-store")], body)
 
 
-def error_answer(error: KoyJaboError) -> Answer:
+def error_answer(error: KoyJaboError) -> PlainResponse:
     """The answer to all clients but browsers that ask for a page."""
     refusal = answer(STATUS[error.code], str(error), error.code, error.details)
     return refusal._replace(headers=[*refusal.headers, *_headers(error)])
