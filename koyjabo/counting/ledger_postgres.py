@@ -45,6 +45,9 @@ from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visito
 Batch = list[tuple[NewVisit, str]]
 """Visits with their ids."""
 
+Statements = tuple[str, list[Any]]
+"""A message or the beginning of one, and its parameters."""
+
 BEGIN = f"BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}"
 LOCK_SITE = "SELECT 1 FROM counters WHERE scope = 'site' FOR UPDATE;"
 LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope FOR UPDATE;"
@@ -199,7 +202,7 @@ class PostgresStore:
         close(self._reading)
 
 
-def _message(made: BatchPlan) -> tuple[str, list[Any]]:
+def _message(made: BatchPlan) -> Statements:
     """The writes of a plan and the commit, as one message with its parameters."""
     if not made.visits:
         return COMMIT, []
@@ -231,33 +234,28 @@ def _values(rows: list[Row]) -> str:
 
 def look_up(cursor: Any, batch: Batch, clock: Clock) -> tuple[int, KnownRows]:
     """Begin a transaction, lock the counters of `batch`, and read its rows. Returns its number, and the rows."""
-    before, locked = _locks(batch)
+    locks = _locks(batch)
     while True:
         today = clock.today()
-        transaction, rows = _known_rows(cursor, batch, before, locked, clock, today)
+        transaction, rows = _known_rows(cursor, batch, locks, clock, today)
         if clock.today() == today:
             return transaction, rows
-        before, locked = "", []  # they were waited for over midnight, and are held
+        locks = "", []  # they were waited for over midnight, and are held
 
 
-def _locks(batch: Batch) -> tuple[str, list[Any]]:
-    """Statements and their parameters."""
+def _locks(batch: Batch) -> Statements:
     communities = list({visit.scope for visit, _ in batch} - {SITE})
     return (BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]) if communities else (BEGIN + LOCK_SITE, [])
 
 
-def _known_rows(
-    cursor: Any, batch: Batch, before: str, locked: list[Any], clock: Clock, today: str
-) -> tuple[int, KnownRows]:
-    """The rows that `batch` needs, after the statements `before` with the parameters `locked`."""
-    scopes = list({SITE} | {visit.scope for visit, _ in batch})
-    visits = keys(batch)
+def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, today: str) -> tuple[int, KnownRows]:
+    """The number of the transaction, and the rows that `batch` needs, read after `locks`."""
+    scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
-    message, parameters = before + LOOK_UP, [*locked, today, today, scopes, *_columns(visits), *_columns(visitors)]
+    message, parameters = locks[0] + LOOK_UP, [*locks[1], today, today, scopes, *_columns(visits), *_columns(visitors)]
     if days := other_days(batch, today, clock):
         message += OF_DAYS
         parameters.append(days)
-    pairs = users(batch)
     if people := asked(batch, clock):
         message += OF_COMMUNITIES
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]

@@ -1,12 +1,12 @@
-"""Queries of counting beside the ledger: milestones, the secrets of anonymous visits, the visits of the last minutes
-and of the last hour, those with an ordinal, and the numbers by hour and day.
+"""Queries of counting beside the ledger: the ids of the visits of some days, milestones, the secrets of anonymous
+visits, the visits of the last minutes and of the last hour, those with an ordinal, and the numbers by hour and day.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine, case, delete, func, select, text
@@ -16,10 +16,22 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import DELETED
-from koyjabo.counting.id_range_queries import id_range
 from koyjabo.counting.milestones import REACHED, key
 from koyjabo.counting.stats import base36
-from koyjabo.models import SITE, Adjustment, DailyVisits, DaySecret, HourlyVisits, Scope, Visit, WebhookEvent
+from koyjabo.database.rows import ids_between
+from koyjabo.models import (
+    SITE,
+    Adjustment,
+    DailyVisits,
+    DaySecret,
+    HourlyVisits,
+    ImportedVisits,
+    Scope,
+    Visit,
+    WebhookEvent,
+)
+
+IMPORTS = select(ImportedVisits.__table__).order_by(ImportedVisits.after_visit)
 
 ADD_SECRET = text("INSERT INTO day_secrets (day, secret) VALUES (:day, :secret) ON CONFLICT DO NOTHING")
 
@@ -29,12 +41,39 @@ LARGEST_NUMBER = 2**62
 MOST_ROWS = 200_000
 """The most recent visits that are read: more than a small machine registers in one window."""
 
-
 BEFORE = 0
 """Stands for all minutes before the wanted ones."""
 
 OF_A_COMMUNITY: Any = text("scope <> 'site'")
 """Literally the condition of the partial index, otherwise SQLite would not use the index."""
+
+
+def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[int, int]:
+    """The range of ids that has the visits of some days: ids over the first, up to the second. `ended_ms` is the end of
+    the days; None means no limit.
+
+    Ids of folded visits are missing. The table `imported_visits` lists the ranges of imports, whose ids are not in the
+    order of time.
+    """
+    after, upto = (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
+    if began_ms is None and ended_ms is None:
+        return after, upto
+    ranges = [(low, high) for low, high in _ranges(session, began_ms, ended_ms, after, upto) if low < high]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (upto, upto)
+
+
+def _ranges(
+    session: Session, began_ms: int | None, ended_ms: int | None, after: int, upto: int
+) -> Iterator[tuple[int, int]]:
+    """Yields whole imports whose times overlap the wanted ones, and the wanted parts of the ranges between them."""
+    for imported in session.execute(IMPORTS):
+        yield ids_between(session, Visit, began_ms, ended_ms, after, max(after, min(imported.after_visit, upto)))
+        after = max(after, upto if imported.upto_visit is None else min(imported.upto_visit, upto))
+        if imported.first_ms is None or (
+            (ended_ms is None or imported.first_ms < ended_ms) and (began_ms is None or imported.last_ms >= began_ms)
+        ):
+            yield imported.after_visit, after
+    yield ids_between(session, Visit, began_ms, ended_ms, after, upto)
 
 
 class Visited(NamedTuple):

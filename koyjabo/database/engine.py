@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import logging
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import event, inspect, text
 from sqlalchemy.engine import URL, Connection, Engine
@@ -14,10 +16,11 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from koyjabo.core.errors import LedgerUnavailable, UnusableDatabase
+from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
 from koyjabo.core.extensions import db
-from koyjabo.database import migration_lock
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
+
+log = logging.getLogger(__name__)
 
 PERMANENT = {errno.EACCES, errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.EPERM, errno.EROFS}
 """Errors of the file system that a retry does not solve."""
@@ -32,6 +35,27 @@ ATTEMPTS = 10
 """Attempts to lock all tables. An attempt fails in a deadlock with a transaction that holds one table and waits for
 another.
 """
+
+LOCK = 0x6B6F796A  # "koyj", one of PostgreSQL's advisory locks
+
+PATIENCE_S = 60.0
+
+POLL_S = 0.1
+
+LOG_AFTER_S = 1.0
+"""Waits up to this long are not logged: processes that start together wait for each other."""
+
+TRY = text(f"SELECT pg_try_advisory_xact_lock({LOCK})")
+
+# A session without a transaction may hold the lock for an older version of this program; `since` is then the time of
+# its last statement. Unprivileged roles see only the pid of sessions of other roles.
+HOLDER = text(f"""
+SELECT l.pid, coalesce(a.application_name, '') AS application, coalesce(host(a.client_addr), 'local') AS client,
+       to_char(coalesce(a.xact_start, a.state_change) AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS since
+FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.classid = 0 AND l.objid = {LOCK} AND l.objsubid = 1 AND l.granted
+AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+""")
 
 
 def engine_options(database: URL) -> dict[str, Any]:
@@ -75,7 +99,7 @@ def exclusive(database: URL) -> Iterator[Session]:
     """
     with _queued(database), db.engine.connect() as connection, Session(connection) as session:
         if connection.dialect.name != "sqlite":
-            migration_lock.take(session)
+            _take_migration_lock(session)
         yield session
         session.commit()
 
@@ -157,3 +181,49 @@ def _lock_tables(connection: Connection) -> None:
         except OperationalError as error:
             if error.connection_invalidated or not attempts_left:
                 raise
+
+
+class Holder(NamedTuple):
+    """The process of PostgreSQL that holds the lock, and its client."""
+
+    pid: int
+    application: str
+    client: str
+    since: str | None  # ISO 8601, UTC
+
+
+def _take_migration_lock(session: Session) -> None:
+    """Take the lock on PostgreSQL that lets one process at a time change tables, or the ledger as a whole.
+
+    It belongs to the transaction: a session-level lock would stay with a pooler's connection, which is passed to other
+    clients. Waits in short transactions, because a waiting one would occupy a connection of the pool that the holder
+    may need; so the session is rolled back, and the lock has to come first.
+
+    Logs which connection holds the lock. Raises DatabaseInUse after PATIENCE_S.
+    """
+    began, logged_pid = time.monotonic(), 0
+    while not session.scalar(TRY):
+        row = session.execute(HOLDER).one_or_none()
+        session.rollback()
+        if row is not None:
+            logged_pid = _wait_for(Holder._make(row), time.monotonic() - began, logged_pid)
+        time.sleep(POLL_S)
+
+
+def _wait_for(holder: Holder, waited_s: float, logged_pid: int) -> int:
+    """Log each holder once; `logged_pid` is the pid that was logged last. Returns the new one. Raises DatabaseInUse."""
+    if waited_s > PATIENCE_S:
+        raise DatabaseInUse(
+            f"Another process changes this database, and has not finished within {PATIENCE_S:.0f} s: {_named(holder)}. "
+            f"Start again when it has finished; if it hangs, end it first: SELECT pg_terminate_backend({holder.pid})."
+        )
+    if waited_s > LOG_AFTER_S and holder.pid != logged_pid:
+        log.warning("database_lock_held pid=%s application=%r client=%s since=%s", *holder)
+        return holder.pid
+    return logged_pid
+
+
+def _named(holder: Holder) -> str:
+    return f"process {holder.pid} of PostgreSQL, application {holder.application!r}, client {holder.client}, " + (
+        f"since {holder.since}" if holder.since else "since an unknown time"
+    )

@@ -12,7 +12,7 @@ from sqlalchemy import TextClause, text
 
 from koyjabo.counting.daily_people import SLOT_S, SLOTS
 from koyjabo.database.json_rows import key_and_sums
-from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance import retention_queries
 from koyjabo.models import DailyVisits, HourlyPeople, HourlyVisits, Return
 from koyjabo.models.columns import Model
 from koyjabo.reports.projection import recount_queries
@@ -48,7 +48,7 @@ class Invariant(NamedTuple):
 
 
 VISITS = text(f"""
-{fold_queries.SUMS.format(which="v.id > :after AND v.id <= :upto")}
+{retention_queries.SUMS.format(which="v.id > :after AND v.id <= :upto")}
 UNION ALL SELECT scope, day, hour_s, visits, new_visitors FROM folded_visits WHERE :after = 0
 """)
 PEOPLE_BY_DAY = """

@@ -13,7 +13,7 @@ from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.runtime import Advance
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.maintenance import expiry_queries, fold_queries
+from koyjabo.maintenance import retention_queries
 from koyjabo.reports.events import event_fold_queries, event_queries
 from koyjabo.reports.projection import unused_queries
 from koyjabo.reports.projection.projection import Projection
@@ -24,13 +24,13 @@ USER_AGENT_DAYS = 30
 """How long a visit keeps its exact user agent (specification: Reports)."""
 
 UNCOUNTED = (
-    expiry_queries.invitations,
-    expiry_queries.email_links,
-    expiry_queries.mails,
-    expiry_queries.mail_budgets,
-    expiry_queries.pending_steps,
-    expiry_queries.spent_codes,
-    expiry_queries.shares,
+    retention_queries.invitations,
+    retention_queries.email_links,
+    retention_queries.mails,
+    retention_queries.mail_budgets,
+    retention_queries.pending_steps,
+    retention_queries.spent_codes,
+    retention_queries.shares,
 )
 """Rows that are removed and not reported."""
 
@@ -76,11 +76,11 @@ class Retention:
         """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
         first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
         began_ms = self._clock.began_s(first_kept) * 1000
-        return FoldRange(first_kept, *self._database.report(fold_queries.ids_before, began_ms))
+        return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
 
     def count(self, past: FoldRange) -> int:
         """How many visits these are. Reads each of them."""
-        return self._database.long_read(fold_queries.count_old, *past)
+        return self._database.long_read(retention_queries.count_old, *past)
 
     def prune(self, past: FoldRange, advance: Advance = lambda ids: None) -> Pruned:
         """Fold them and remove the events of these days, in transactions of some milliseconds with pauses in between.
@@ -88,12 +88,12 @@ class Retention:
         `advance` is given the number of ids done since the last call; what it raises ends the work.
         """
         self._projection.catch_up(lambda visits: advance(0))
-        self._database.write(fold_queries.begin, *past)
+        self._database.write(retention_queries.begin_folding, *past)
         # First, so that no report says how many people came on several days while some of their visits are gone.
         self._projection.leave_people_out(past.first_kept, advance)
         throttle, visits, after = Throttle(self._database), 0, past.after
         while after < past.last:
-            piece = throttle.do(fold_queries.fold_old, **past._replace(after=after)._asdict())
+            piece = throttle.do(retention_queries.fold_old, **past._replace(after=after)._asdict())
             visits += piece.folded
             advance(piece.reached - after)
             after = piece.reached
@@ -105,11 +105,11 @@ class Retention:
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
         """Replace the user agents of visits older than USER_AGENT_DAYS by what reports read of them."""
         before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
-        after, last = self._database.report(expiry_queries.user_agents_to_read, before_ms)
-        throttle, piece = Throttle(self._database), expiry_queries.UserAgents(after, True)
+        after, last = self._database.report(retention_queries.user_agents_to_read, before_ms)
+        throttle, piece = Throttle(self._database), retention_queries.UserAgents(after, True)
         while piece.reached < last:
             reached = piece.reached
-            piece = throttle.do(expiry_queries.replace_user_agents, before_ms, piece, last)
+            piece = throttle.do(retention_queries.replace_user_agents, before_ms, piece, last)
             advance(piece.reached - reached)
 
     def _merge_event_sums(self, throttle: Throttle, first_kept: str, advance: Advance) -> None:
@@ -137,9 +137,9 @@ class Retention:
         for remove in UNCOUNTED:
             self._sweep(remove, now_ms, advance)
         return Swept(
-            self._sweep(expiry_queries.sessions, now_ms, advance),
-            self._sweep(expiry_queries.login_failures, now_ms, advance),
-            self._sweep(expiry_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
+            self._sweep(retention_queries.sessions, now_ms, advance),
+            self._sweep(retention_queries.login_failures, now_ms, advance),
+            self._sweep(retention_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
         )
 
     def _sweep(self, remove: Callable[..., int], before_ms: int, advance: Advance) -> int:

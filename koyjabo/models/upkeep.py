@@ -11,9 +11,9 @@ from koyjabo.models.columns import BigKey, Model
 class NightlyWork(Model):
     """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
-    The row `folded` has the day before which visits may be folded (`maintenance.fold_queries`); the row `import` is the
-    lease of an import on PostgreSQL (`database.lease`), and the rows `mail` and `insights` those of the workers that
-    send mails and that project visits (`database.worker_lease_queries`).
+    The row `folded` has the day before which visits may be folded (`maintenance.retention_queries`); the row `import`
+    is the lease of an import on PostgreSQL (`database.lease`), and the rows `mail` and `insights` those of the workers
+    that send mails and that project visits (`database.worker_lease_queries`).
     """
 
     __tablename__ = "nightly_work"

@@ -24,7 +24,7 @@ longer pauses.
 """
 
 # A day of which only some visits are folded may have lost those of a forgotten visitor; that is not a folded day,
-# unless retention has reached it (`fold_queries`).
+# unless retention has reached it (`retention_queries`).
 FOLDED_DAYS = text("""
 SELECT d.day FROM daily_visits d
 JOIN (SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' GROUP BY day) AS f ON f.day = d.day

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.identity import DELETED
 from koyjabo.core.urls import host_of
-from koyjabo.counting.id_range_queries import id_range
+from koyjabo.counting.queries import id_range
 from koyjabo.models import SITE, Community, FoldedVisits, HourlyVisits, User, Visit
 from koyjabo.models.ledger import LABEL
 from koyjabo.network import user_agents

@@ -17,7 +17,7 @@ from support.programs.processes import kill_all, wait_until
 from support.servers.changed_server import ChangedServer
 from support.servers.server import Server
 
-from koyjabo.database.migration_lock import LOCK
+from koyjabo.database.engine import LOCK
 
 IN_TIME_S = 60
 """For what takes seconds, and would take minutes with a lock that is never released."""
@@ -109,5 +109,5 @@ def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, dat
 
 
 def impatient(folder: Path, database: PostgresDatabase, url: str) -> Server:
-    changes = {"koyjabo.database.migration_lock.PATIENCE_S": 2}
+    changes = {"koyjabo.database.engine.PATIENCE_S": 2}
     return ChangedServer(database, folder, CHANGES=json.dumps(changes), DATABASE_URL=url)

@@ -23,7 +23,7 @@ VISITORS = 700
 KILLED = """
 import os, signal
 from koyjabo.cli import main
-from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance import retention_queries
 
 def killed(*args, **kwargs):
     result = original(*args, **kwargs)
@@ -31,8 +31,8 @@ def killed(*args, **kwargs):
         os.kill(os.getpid(), signal.SIGKILL)
     return result
 
-original, calls = fold_queries.fold_old, iter(range(3))
-fold_queries.fold_old = killed
+original, calls = retention_queries.fold_old, iter(range(3))
+retention_queries.fold_old = killed
 main(["prune"])
 """
 """`koyjabo prune`, killed in the fourth transaction."""

@@ -11,7 +11,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
-from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance import retention_queries
 from koyjabo.maintenance.retention import Pruned
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
@@ -87,7 +87,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
         monkeypatch.setattr(throttle, name, 2)
     visit_on(site, *["2025-10-16T12:00:00+06:00"] * 7)
     site.time.go_to("2025-12-16T12:00:00+06:00")
-    real, times = fold_queries.fold_old, []
+    real, times = retention_queries.fold_old, []
 
     def breaking(*arguments, **named):
         times.append(1)
@@ -96,7 +96,7 @@ def test_prune_that_broke_off_goes_on_where_it_was(site, monkeypatch):
             raise OperationalError("", {}, Exception("gone"))
         return real(*arguments, **named)
 
-    monkeypatch.setattr(fold_queries, "fold_old", breaking)
+    monkeypatch.setattr(retention_queries, "fold_old", breaking)
     before = site.stats()
     with pytest.raises(LedgerUnavailable):
         prune(site)

@@ -18,7 +18,7 @@ from support.sites.full_site import DAY_MS, bring, rows
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.database import lease, throttle
-from koyjabo.maintenance import fold_queries
+from koyjabo.maintenance import retention_queries
 from koyjabo.maintenance.retention import Pruned
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.services import ReportServices
@@ -130,12 +130,12 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
     """And learns neither that another import is going on, nor what was there before."""
     retention = site.services[MaintenanceServices].retention
     past = retention.past()
-    retention._database.write(fold_queries.begin, *past)
+    retention._database.write(retention_queries.begin_folding, *past)
     site.services[ReportServices].projection.leave_people_out(past.first_kept)
     is_folding, may_commit = threading.Event(), threading.Event()
 
     def fold_slowly(session) -> None:
-        fold_queries.fold_old(session, *past, size=2)
+        retention_queries.fold_old(session, *past, size=2)
         is_folding.set()
         assert may_commit.wait(10)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, Days
-from koyjabo.counting.id_range_queries import id_range
+from koyjabo.counting.queries import id_range
 from koyjabo.database.rows import ids_between
 from koyjabo.models import SITE, Event, Visit, VisitFact
 from koyjabo.reports.engine.condition_queries import EVENTS, Column, conditions, counts, event_value

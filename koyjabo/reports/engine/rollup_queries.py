@@ -12,8 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import shifted
-from koyjabo.counting.id_range_queries import id_range
-from koyjabo.counting.queries import Visited, visits_by_day, visits_by_hour
+from koyjabo.counting.queries import Visited, id_range, visits_by_day, visits_by_hour
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import stored_queries
 from koyjabo.reports.engine.condition_queries import HOUR_S

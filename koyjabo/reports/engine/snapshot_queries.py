@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, Days
-from koyjabo.counting.id_range_queries import id_range
+from koyjabo.counting.queries import id_range
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.event_row_queries import EventCounts, EventRows
 from koyjabo.reports.engine.event_sum_queries import EventSums

@@ -9,7 +9,7 @@ from sqlalchemy import Select, case, func, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, Days
-from koyjabo.counting.id_range_queries import id_range
+from koyjabo.counting.queries import id_range
 from koyjabo.database.rows import ids_between
 from koyjabo.models import SITE, Event, Visit
 from koyjabo.reports.engine.ledger_queries import folded_days

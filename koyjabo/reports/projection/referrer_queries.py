@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, Days
 from koyjabo.core.errors import NotYetForgotten
-from koyjabo.counting.id_range_queries import id_range
+from koyjabo.counting.queries import id_range
 from koyjabo.models import SITE, Address, InsightSum, Scope, Traits, VisitFact, Watermark
 from koyjabo.reports.projection import bulk_queries, interned_queries, state_queries
 from koyjabo.reports.projection.additions import Additions
