@@ -98,8 +98,8 @@ class Rollups:
         if range_.incomplete:
             return set()
         texts = {encoded(value): value for value in values}
-        days = (question.first, question.last)
-        found = stored_queries.complete(self._snapshot.session, question.scope, dimension, *days, list(texts))
+        days, session = range_.days, self._snapshot.session
+        found = stored_queries.complete(session, question.scope, dimension, days.keys(), list(texts))
         return {texts[each] for each in found}
 
     @cached_property
@@ -138,7 +138,7 @@ class _Range:
 
     def total(self) -> Group:
         """Visits and new visitors are those of the ledger, also of days whose rows are incomplete."""
-        visits, new = (sum(each[at] for each in self._days.values()) for at in (0, 1))
+        visits, new = (sum(each[at] for each in self.days.values()) for at in (0, 1))
         if self.incomplete:
             return Group(visits, new, None, None)
         return self.values(TOTAL).get(None, NO_VISITS)._replace(visits=visits, new=new)
@@ -158,15 +158,18 @@ class _Range:
         if self.incomplete:
             found.append((REST, Group(people=None)))
         values = merged_by(found, lambda value: value)
-        is_day = question.first == question.last and not self.incomplete
-        return values if is_day else {value: group._replace(number=None) for value, group in values.items()}
+        if question.first != question.last or self.incomplete:
+            values |= {
+                value: group._replace(number=None) for value, group in values.items() if group.number is not None
+            }
+        return values
 
     def by_day(self) -> dict[Any, Group]:
         stored, additions = self._stored_days, self._day_additions
         people = self._people(TOTAL, stored.keys() & additions.keys())
         return {
             day: _group(counts, stored.get(day), additions.get(day), people.get(day))
-            for day, counts in self._days.items()
+            for day, counts in self.days.items()
         }
 
     def grouped(self, key: str) -> dict[Any, Group]:
@@ -183,7 +186,7 @@ class _Range:
     def by_hour(self, key: str) -> dict[Any, Group] | None:
         """By HOUR or WEEKDAY. None if the hours are those of another TIMEZONE."""
         clock, counted = self.snapshot.clock, self._hours
-        if sum(visits for visits, _ in counted.values()) != sum(visits for visits, _ in self._days.values()):
+        if sum(visits for visits, _ in counted.values()) != sum(visits for visits, _ in self.days.values()):
             return None
         if key == WEEKDAY:
             hours = [((clock.local(hour_s)[:10], hour_s), Group(*counts)) for hour_s, counts in counted.items()]
@@ -227,14 +230,14 @@ class _Range:
         found = {day: row.visits for day, row in self._stored_days.items()}
         for day, addition in self._day_additions.items():
             found[day] = found.get(day, 0) + addition.visits
-        return frozenset(day for day, (visits, _) in self._days.items() if found.get(day, 0) != visits)
+        return frozenset(day for day, (visits, _) in self.days.items() if found.get(day, 0) != visits)
 
     @property
     def _here(self) -> tuple[Session, Scope]:
         return self.snapshot.session, self.question.scope
 
     @cached_property
-    def _days(self) -> dict[str, Visited]:
+    def days(self) -> dict[str, Visited]:
         return visits_by_day(*self._here, self.question.first, self.question.last)
 
     @cached_property

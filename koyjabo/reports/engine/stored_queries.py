@@ -103,15 +103,16 @@ def _unpacked(stored: bytes, period: str, everyone: Any) -> People:
 
 
 def complete(
-    session: Session, scope: Scope, dimension: str, first: str, last: str, values: Collection[str]
+    session: Session, scope: Scope, dimension: str, days: Collection[str], values: Collection[str]
 ) -> set[str]:
-    """Those of the values that have a row on each day with merged values."""
-    days = _these(scope, dimension, first, min(last, folded_before(session)))  # also one that is about to be folded
-    lossy = list(session.scalars(select(InsightSum.period).where(*days, InsightSum.value == OTHER)))
+    """Those of the values that have a row on each of the days with merged values."""
+    before, these = folded_before(session), (InsightSum.scope == scope, InsightSum.dimension == dimension)
+    folded = InsightSum.period.in_([day for day in days if day <= before])  # also one that is about to be folded
+    lossy = list(session.scalars(select(InsightSum.period).where(*these, folded, InsightSum.value == OTHER)))
     if not lossy:
         return set(values)
-    of_days = (InsightSum.scope == scope, InsightSum.dimension == dimension, InsightSum.period.in_(lossy))
-    wanted = select(InsightSum.value).where(*of_days, InsightSum.value.in_(values)).group_by(InsightSum.value)
+    own = (InsightSum.period.in_(lossy), InsightSum.value.in_(values))
+    wanted = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
     return set(session.scalars(wanted.having(func.count() == len(lossy))))
 
 
