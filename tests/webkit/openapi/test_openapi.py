@@ -84,10 +84,10 @@ ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.co
 
 
 def bodies(kind: type[Body] = Body) -> list[type[Body]]:
-    """Those of forms alone are in the doors for pages and for the panel, and in modules of forms."""
+    """Those of forms alone are in the doors for pages and for the panel, and in modules of forms. Bridges are off."""
     found = [each for sub in kind.__subclasses__() for each in (sub, *bodies(sub))]
-    of_forms = {"pages", "admin", "panel", "share_forms"}
-    return [each for each in found if not of_forms & set(each.__module__.split("."))]
+    others = {"pages", "admin", "panel", "share_forms", "bridges"}
+    return [each for each in found if not others & set(each.__module__.split("."))]
 
 
 def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:
