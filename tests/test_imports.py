@@ -19,7 +19,7 @@ MAY_USE = {  # libraries: the modules that may import them
     "flask": "web/* sockets/* application/* extensions.py __init__.py cli/* server/process/worker.py",
     "redis": "cluster/* *redis*.py realtime/message_bus.py realtime/broadcaster.py",
     "socketio engineio": "realtime/* sockets/* server/*",
-    "eventlet greenlet": "server/process/loop.py server/process/patching.py",
+    "eventlet greenlet": "server/loop/eventlet_loop.py server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backup.py \
 maintenance/recount_job.py visit_log/import*.py"

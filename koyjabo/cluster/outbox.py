@@ -25,7 +25,7 @@ MOST_ORDERED = 1000
 Send = Callable[[], None]
 
 
-class Outbox:
+class RedisOutbox:
     """Sends in rounds. It keeps only the newest send of each key, so an unreachable Redis costs bounded memory.
 
     `ping` asks Redis for an answer; `on_return` is called when Redis answers again after an outage.

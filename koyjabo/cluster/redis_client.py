@@ -10,7 +10,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.core.runtime import Runtime
 
 PATIENCE_S = 1.0
@@ -34,9 +34,9 @@ class SharedRedis(NamedTuple):
     """The Redis of all workers: a client for reads, and what is sent in the background."""
 
     client: redis.Redis
-    outbox: Outbox
+    outbox: RedisOutbox
 
 
 def share(url: str, runtime: Runtime, on_return: Callable[[], object]) -> SharedRedis:
     client = connect(url)
-    return SharedRedis(client, Outbox(runtime, client.ping, on_return))
+    return SharedRedis(client, RedisOutbox(runtime, client.ping, on_return))

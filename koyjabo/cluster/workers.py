@@ -16,7 +16,7 @@ class Progress(NamedTuple):
     rows: int
 
 
-class Job(NamedTuple):
+class RunningJob(NamedTuple):
     """The progress of long work that pages show."""
 
     kind: str  # one of `maintenance.jobs.KINDS`
@@ -36,7 +36,7 @@ class Worker(NamedTuple):
     recount: Progress | None
     lag_ms: float = 0.0  # of its event loop, as last measured
     unsaved_ms: int | None = None  # since when visits have not been saved (`counting.visits.UnsavedVisits`)
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[RunningJob, ...] = ()
 
 
 class Workers(Protocol):

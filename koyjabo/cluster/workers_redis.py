@@ -10,8 +10,8 @@ from typing import Any
 import redis
 
 from koyjabo.cluster import scripts
-from koyjabo.cluster.outbox import Outbox
-from koyjabo.cluster.workers import Job, Progress, Worker
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.workers import Progress, RunningJob, Worker
 
 LEASE_S = 4.0
 """How long a worker counts as live after a report; it reports every second."""
@@ -20,7 +20,7 @@ KEYS = ("koyjabo:workers", "koyjabo:workers:leases")
 
 
 class RedisWorkers:
-    def __init__(self, client: redis.Redis, outbox: Outbox) -> None:
+    def __init__(self, client: redis.Redis, outbox: RedisOutbox) -> None:
         self._script = scripts.load(client, __file__, "workers")
         self._outbox = outbox
         self._own: list[Worker] = []
@@ -52,5 +52,5 @@ def _parse(report: dict[str, Any]) -> Worker:
     """Ignores unknown fields, and lets newer ones be missing: a worker of another version may send others."""
     recount = report["recount"]
     known = {name: report[name] for name in Worker._fields if name in report}
-    jobs = tuple(Job._make(each) for each in report.get("jobs", ()))
+    jobs = tuple(RunningJob._make(each) for each in report.get("jobs", ()))
     return Worker(**{**known, "recount": Progress._make(recount) if recount else None, "jobs": jobs})

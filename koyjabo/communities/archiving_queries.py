@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityQueries
-from koyjabo.communities.queries import Community as Shown
+from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityDetails, CommunityQueries
 from koyjabo.database.rows import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
 from koyjabo.models import Community, Counter, DailyVisits, Membership
@@ -21,7 +20,7 @@ _BY_NAME = (func.lower(Community.name), Community.id)
 
 
 class Overview(NamedTuple):
-    community: Shown
+    community: CommunityDetails
     members: int
     created_ms: int
     archived_ms: int | None
@@ -72,7 +71,7 @@ _COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)
 def _overviews(session: Session, wanted: Select[*tuple[Any, ...]]) -> list[Overview]:
     rows = session.execute(wanted).all()
     members = _members(session, [row.id for row in rows])
-    return [Overview(Shown._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]
+    return [Overview(CommunityDetails._make(row[:-2]), members.get(row.id, 0), row[-2], row[-1]) for row in rows]
 
 
 def _members(session: Session, communities: list[str]) -> dict[str, int]:

@@ -14,8 +14,8 @@ from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
 from koyjabo.communities.archiving_queries import Overview, overviews
 from koyjabo.communities.queries import (
     ORDERS,
-    Community,
     CommunityAccess,
+    CommunityDetails,
     CommunityQueries,
     CommunitySearch,
     ListedCommunity,
@@ -34,8 +34,8 @@ __all__ = [
     "PANEL_ORDERS",
     "ROLES",
     "Communities",
-    "Community",
     "CommunityAccess",
+    "CommunityDetails",
     "CommunitySearch",
     "Enrolment",
     "ListedCommunity",
@@ -85,7 +85,7 @@ class Communities:
     ) -> CommunityAccess:
         """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
         flags = is_open, is_listed, count_anonymous, public_count
-        community = Community(str(uuid.uuid4()), name, description, *flags)
+        community = CommunityDetails(str(uuid.uuid4()), name, description, *flags)
         self._write(lifecycle.create, self._actor(account), account, community)
         return CommunityAccess(community, ADMIN)
 
@@ -102,7 +102,7 @@ class Communities:
         page = self._list(CommunityQueries.list_own_access, account.id, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
-    def public(self, ids: Collection[str]) -> tuple[Community, ...]:
+    def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
         """Those of `ids` that are listed and show everybody how many are online."""
         return tuple(self._read(CommunityQueries.public, ids))
 
@@ -123,7 +123,7 @@ class Communities:
     def get(self, account: Account, community_id: str) -> CommunityAccess:
         return self._read(memberships.allowed, account, community_id, MEMBER)
 
-    def with_public_count(self, community_id: str) -> Community:
+    def with_public_count(self, community_id: str) -> CommunityDetails:
         """A community that shows everybody how many people are online. Raises UnknownCommunity for any other one."""
         return self._read(memberships.with_public_count, community_id)
 
@@ -179,7 +179,7 @@ class Communities:
         self._write(memberships.remove, self._actor(account), account, community_id, uuid_of(user_id))
         self._on_revoked(user_id.lower())
 
-    def removable(self, account: Account, community_id: str, user_id: str) -> tuple[Community, Member]:
+    def removable(self, account: Account, community_id: str, user_id: str) -> tuple[CommunityDetails, Member]:
         """A membership that `remove_member` would end now, and its community. Raises as it does."""
         community, member = self._read(memberships.removable, account, community_id, uuid_of(user_id))
         return community, _as_shown_to(account, member)

@@ -6,7 +6,7 @@ from typing import Any
 
 from koyjabo.audit.log import Actor
 from koyjabo.communities.memberships import managed, subject
-from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
+from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.errors import TooManyCommunities
 from koyjabo.core.identity import Account
@@ -15,7 +15,7 @@ MOST_FOUNDED = 20
 """The most communities of one founder, without archived ones. Site admins have no limit."""
 
 
-def create(records: CommunityQueries, by: Actor, account: Account, community: Community) -> None:
+def create(records: CommunityQueries, by: Actor, account: Account, community: CommunityDetails) -> None:
     """`account` becomes its first admin. Raises TooManyCommunities."""
     if not account.is_admin and records.founded(account.id) >= MOST_FOUNDED:
         raise TooManyCommunities

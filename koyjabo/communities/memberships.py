@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
-from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries, Member, MemberSearch
+from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER
 from koyjabo.core.errors import Forbidden, UnknownCommunity, UnknownUser
 from koyjabo.core.i18n import N_
@@ -36,7 +36,7 @@ def allowed(records: CommunityQueries, account: Account, community_id: str, role
     return roles.allowed(account, _access(records, account, community_id), role)
 
 
-def with_public_count(records: CommunityQueries, community_id: str) -> Community:
+def with_public_count(records: CommunityQueries, community_id: str) -> CommunityDetails:
     """Raises UnknownCommunity."""
     access = records.access(uuid_of(community_id) or "", NOBODY)
     if access is None or not access.community.public_count:
@@ -93,7 +93,7 @@ def set_role(
 
 
 def _set_role(
-    records: CommunityQueries, by: Actor, community: Community, user_id: str, role: str
+    records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str, role: str
 ) -> tuple[Member, str | None]:
     access = records.access(community.id, user_id)
     before = access.role if access else None
@@ -120,7 +120,7 @@ def remove(records: CommunityQueries, by: Actor, account: Account, community_id:
 
 def removable(
     records: CommunityQueries, account: Account, community_id: str, user_id: str | None
-) -> tuple[Community, Member]:
+) -> tuple[CommunityDetails, Member]:
     """A membership that `account` may end now, as `remove` and `leave` would. Raises as they do."""
     community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
     member = _member(records, community, user_id)
@@ -128,7 +128,7 @@ def removable(
     return community, member
 
 
-def _member(records: CommunityQueries, community: Community, user_id: str | None) -> Member:
+def _member(records: CommunityQueries, community: CommunityDetails, user_id: str | None) -> Member:
     """Raises UnknownUser."""
     access = records.access(community.id, user_id or "")
     if user_id is None or access is None or access.role is None:
@@ -136,7 +136,7 @@ def _member(records: CommunityQueries, community: Community, user_id: str | None
     return records.member(community.id, user_id)
 
 
-def subject(community: Community) -> Subject:
+def subject(community: CommunityDetails) -> Subject:
     return Subject("community", community.id, community.name)
 
 

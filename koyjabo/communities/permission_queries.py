@@ -27,7 +27,7 @@ class ActiveCommunity(NamedTuple):
     public_count: bool
 
 
-class Facts(NamedTuple):
+class AccessFacts(NamedTuple):
     sessions: dict[str, Family]  # only active ones
     users: dict[str, str]  # their role on the site; only users that are not disabled
     communities: dict[str, ActiveCommunity]
@@ -36,7 +36,7 @@ class Facts(NamedTuple):
 
 def facts(
     session: Session, sessions: Collection[str], users: Collection[str], communities: Collection[str], policy: Policy
-) -> Facts:
+) -> AccessFacts:
     """Look up these ids. Revoked sessions, those of users that are not `permitted`, disabled users, archived
     communities and unknown ids are left out.
     """
@@ -45,7 +45,7 @@ def facts(
         live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
     active = select(Community.id, Community.is_listed, Community.public_count).where(Community.archived_ms.is_(None))
-    found = Facts({}, {}, {}, {})
+    found = AccessFacts({}, {}, {}, {})
     for ids in _chunks(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(ids)))
         found.sessions.update((row.id, Family._make(row)) for row in rows)

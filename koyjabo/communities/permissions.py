@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from koyjabo.accounts import queries as account_queries
-from koyjabo.communities.permission_queries import Facts, facts
+from koyjabo.communities.permission_queries import AccessFacts, facts
 from koyjabo.communities.roles import ADMIN, MEMBER, is_lower
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import (
@@ -108,7 +108,7 @@ class Permissions:
                 job.result = needed._replace(role=WATCHER)
                 job.error = _problem(job.result, known, refresh_id, now_ms)
 
-    def _look_up(self, accesses: Collection[RequiredAccess]) -> Facts:
+    def _look_up(self, accesses: Collection[RequiredAccess]) -> AccessFacts:
         sessions, users = {each.session_id for each in accesses}, {each.user_id for each in accesses}
         communities = {each.community_id for each in accesses}
         return self._database.read(facts, sessions, users, communities, self._policy)
@@ -136,7 +136,7 @@ class Permissions:
 
 
 def _problem(
-    needed: RequiredAccess, known: Facts, refresh_id: str | None = None, now_ms: int = 0
+    needed: RequiredAccess, known: AccessFacts, refresh_id: str | None = None, now_ms: int = 0
 ) -> KoyJaboError | None:
     community = known.communities.get(needed.community_id)
     is_public = community is not None and community.public_count
@@ -159,6 +159,6 @@ def _problem(
     return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None
 
 
-def _is_live(session_id: str, known: Facts, refresh_id: str | None, now_ms: int) -> bool:
+def _is_live(session_id: str, known: AccessFacts, refresh_id: str | None, now_ms: int) -> bool:
     family = known.sessions.get(session_id)
     return family is not None and (refresh_id is None or family.admits(refresh_id, now_ms))

@@ -16,7 +16,7 @@ from koyjabo.database.text_search import has, sought
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 
 
-class Community(NamedTuple):
+class CommunityDetails(NamedTuple):
     id: str
     name: str
     description: str
@@ -29,7 +29,7 @@ class Community(NamedTuple):
 class CommunityAccess(NamedTuple):
     """A community, and the role of one user in it: None for a non-member."""
 
-    community: Community
+    community: CommunityDetails
     role: str | None
 
 
@@ -125,10 +125,10 @@ class CommunityQueries:
         found = self._page(wanted, start, count, *ORDERS[search.order])
         return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in found.items), found.total)
 
-    def public(self, ids: Collection[str]) -> list[Community]:
+    def public(self, ids: Collection[str]) -> list[CommunityDetails]:
         """Those of `ids` that are listed and show everybody how many are online."""
         shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
-        return [Community._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
+        return [CommunityDetails._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
     def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
         """The communities of which the user is a member; by name."""
@@ -172,7 +172,7 @@ class CommunityQueries:
         own = select(func.count()).where(models.Community.founder_id == user_id, NOT_ARCHIVED)
         return self._session.scalars(own).one()
 
-    def add(self, community: Community, founder_id: str, now_ms: int) -> None:
+    def add(self, community: CommunityDetails, founder_id: str, now_ms: int) -> None:
         """Insert a community without members."""
         values = {**community._asdict(), "founder_id": founder_id, "created_ms": now_ms}
         self._session.execute(insert(models.Community).values(**values))
@@ -235,7 +235,7 @@ def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:
 
 
 def _access(row: Any) -> CommunityAccess:
-    return CommunityAccess(Community._make(row[:-1]), row[-1])
+    return CommunityAccess(CommunityDetails._make(row[:-1]), row[-1])
 
 
 def _members(community_id: str) -> Select[*tuple[Any, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.communities.queries import Community, CommunityAccess, CommunityQueries
+from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries
 from koyjabo.core.errors import Forbidden, LastAdmin, UnknownCommunity
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
@@ -43,7 +43,7 @@ def allowed(account: Account, found: CommunityAccess | None, role: str) -> Commu
     return access
 
 
-def check_open(account: Account, community: Community) -> None:
+def check_open(account: Account, community: CommunityDetails) -> None:
     """Raises UnknownCommunity or Forbidden if `account`, a non-member, may not join by themselves. The id of an open
     community is sufficient, also if it is unlisted.
     """

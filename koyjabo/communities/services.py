@@ -17,7 +17,7 @@ from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
-from koyjabo.communities.live.time_spent import TimeSpent
+from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
@@ -37,7 +37,7 @@ class CommunityServices:
     room_updates: RoomUpdates
     dashboards: Dashboards
     people: OnlinePeople
-    time_spent: TimeSpent
+    time_spent: TimeRecorder
     revocation: Revocation
 
 
@@ -45,7 +45,7 @@ def build(base: Base) -> CommunityServices:
     """Also lets every counted visit update the rooms."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
-    realtime, time_spent = services[RealtimeServices], TimeSpent(database, runtime, clock)
+    realtime, time_spent = services[RealtimeServices], TimeRecorder(database, runtime, clock)
     dashboards, participants = Dashboards(realtime.rooms, _leader(base), clock), Participants()
     permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
     people = _people(base, time_spent)
@@ -67,7 +67,7 @@ def build(base: Base) -> CommunityServices:
     )
 
 
-def _people(base: Base, time_spent: TimeSpent) -> OnlinePeople:
+def _people(base: Base, time_spent: TimeRecorder) -> OnlinePeople:
     services = base.services
     members, visits = services[PresenceServices].members, services[CountingServices].visits
     attendance_log = AttendanceLog(base.signals.members_attended.send, base.runtime, base.clock)

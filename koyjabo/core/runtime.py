@@ -1,7 +1,7 @@
 """The interface to the environment that runs the package: tasks, threads, timers, and waiting for them.
 
 All packages use `Runtime`. `ThreadRuntime` is for WSGI servers with real threads and for the command line. Our own
-server also uses `EventLoop`, which `koyjabo.server.process.loop` implements: requests and tasks take turns on one
+server also uses `EventLoop`, which `koyjabo.server.loop.eventlet_loop` implements: requests and tasks take turns on one
 thread, which each of them gives up while it waits, and calls run in between.
 """
 

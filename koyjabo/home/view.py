@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.communities.communities import Community
+from koyjabo.communities.communities import CommunityDetails
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import LedgerUnavailable
@@ -57,7 +57,7 @@ class HomeView(NamedTuple):
     last: Last | None  # None before the first visit
     pulse: RecentVisits | None = None
     goal: Goal | None = None  # None without milestones
-    communities: Sequence[tuple[Community, int]] = ()  # and how many people are online
+    communities: Sequence[tuple[CommunityDetails, int]] = ()  # and how many people are online
 
     @property
     def known(self) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _milestones_after(total: int) -> list[int]:
     return milestones
 
 
-def _busy_communities() -> list[tuple[Community, int]]:
+def _busy_communities() -> list[tuple[CommunityDetails, int]]:
     """The communities with most people, of those with public numbers in which a member came or left within the
     hour.
     """

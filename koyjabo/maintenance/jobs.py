@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 
-from koyjabo.cluster.workers import Job
+from koyjabo.cluster.workers import RunningJob
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import Advance, ReportProgress
 
@@ -20,9 +20,9 @@ class Jobs:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._numbers = count()
-        self._running: dict[int, Job] = {}
+        self._running: dict[int, RunningJob] = {}
 
-    def running(self) -> tuple[Job, ...]:
+    def running(self) -> tuple[RunningJob, ...]:
         return tuple(self._running.values())
 
     def reported(self, kind: str) -> ReportProgress:
@@ -31,7 +31,7 @@ class Jobs:
         @contextmanager
         def report(rows: int, label: str) -> Iterator[Advance]:
             number = next(self._numbers)
-            self._running[number] = Job(kind, self._clock.now_ms(), 0, rows)
+            self._running[number] = RunningJob(kind, self._clock.now_ms(), 0, rows)
             try:
                 yield partial(self._advance, number)
             finally:

@@ -19,7 +19,7 @@ from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpda
 if TYPE_CHECKING:
     from redis import Redis
 
-    from koyjabo.realtime.room import Event
+    from koyjabo.realtime.room import ClientEvent
 
 Emit = Callable[[str, dict[str, Any], str], None]
 """(event, data, room)"""
@@ -81,7 +81,7 @@ class VisitorBroadcaster:
         event = CountChanged(community, count, change, system_now_ms()).as_object()
         self._send_object(visitors_room(community), {**event, "type": kind})
 
-    def _send(self, room: str, event: Event) -> None:
+    def _send(self, room: str, event: ClientEvent) -> None:
         self._send_object(room, event.as_object())
 
     def _send_object(self, room: str, event: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import redis
 from socketio import PubSubManager
 
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.realtime.fanout import Epoch, LocalFanout, OnSent, OnTold
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class RoomManager(PubSubManager, LocalFanout):
     def __init__(
         self,
         client: redis.Redis,
-        outbox: Outbox,
+        outbox: RedisOutbox,
         on_value: Callable[[str, Any], object],
         on_sent: OnSent,
         on_sent_to_one: OnTold,

@@ -25,7 +25,7 @@ fifth of the worker's time.
 """
 
 
-class Event(Protocol):
+class ClientEvent(Protocol):
     """A message to clients; `koyjabo.realtime.events` has them."""
 
     @property
@@ -34,14 +34,14 @@ class Event(Protocol):
     def as_object(self) -> dict[str, Any]: ...
 
 
-class RoomEvent(Event, Protocol):
+class RoomEvent(ClientEvent, Protocol):
     """A message that is a value of a room, ordered by its revision."""
 
     @property
     def revision(self) -> int: ...
 
 
-class Source(Protocol):
+class RoomSource(Protocol):
     """Provides the values of one room on this worker."""
 
     interval_s: float
@@ -95,7 +95,7 @@ class Closed(Exception):
 class Room:
     """One room of this worker."""
 
-    def __init__(self, name: str, source: Source, fanout: LocalFanout, runtime: Runtime) -> None:
+    def __init__(self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime) -> None:
         self.source = source
         self._name = name
         self._fanout = fanout

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from koyjabo.cluster.bus import Bus
 from koyjabo.core.runtime import Runtime
 from koyjabo.realtime.fanout import LocalFanout
-from koyjabo.realtime.room import Closed, Event, Room, Source
+from koyjabo.realtime.room import ClientEvent, Closed, Room, RoomSource
 from koyjabo.realtime.sinks import Member
 
 Kind = TypeVar("Kind")
@@ -26,7 +26,7 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._lock = threading.Lock()  # for `_rooms`; while it is held, only locks of sources may be taken
 
-    def open(self, name: str, source: Source) -> Room:
+    def open(self, name: str, source: RoomSource) -> Room:
         self._rooms[name] = room = Room(name, source, self._fanout, self._runtime)
         return room
 
@@ -40,7 +40,7 @@ class Rooms:
         """The open rooms whose source is of this class, with that source."""
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]
 
-    def admit(self, name: str, source: Callable[[], Source], member: Member) -> dict[str, Any] | None:
+    def admit(self, name: str, source: Callable[[], RoomSource], member: Member) -> dict[str, Any] | None:
         """`Room.admit`, which opens the room first if necessary. `source` must not block."""
         while True:
             with self._lock:
@@ -60,7 +60,7 @@ class Rooms:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
         self._fanout.disconnect_client(sid, code, why)
 
-    def send_to(self, sid: str, event: Event) -> None:
+    def send_to(self, sid: str, event: ClientEvent) -> None:
         """Send an event to one Socket.IO client."""
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 

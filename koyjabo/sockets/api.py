@@ -12,7 +12,7 @@ from flask import Response, current_app, request
 from pydantic import BaseModel, Field
 
 from koyjabo.counting.schemas.responses import LastVisitAnswer, StatsAnswer
-from koyjabo.sockets.event_streams import CommunityEvents, Events, SiteEvents, events_of
+from koyjabo.sockets.event_streams import CommunityEvents, ServerSentEvents, SiteEvents, events_of
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.openapi import describe as openapi
 from koyjabo.webkit.openapi.describe import INSIDE, describe
@@ -107,7 +107,7 @@ def community_stream(community_id: str) -> Response:
     return _answer(CommunityEvents)
 
 
-def _answer(kind: type[Events]) -> Response:
+def _answer(kind: type[ServerSentEvents]) -> Response:
     """Open a stream for the current request; for HEAD, answer as if. Raises what `Events.open_stream` raises."""
     events = events_of(current_app._get_current_object(), kind)  # type: ignore[attr-defined]
     body: Iterable[bytes] = ()

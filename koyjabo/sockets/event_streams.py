@@ -41,7 +41,7 @@ class EventConnection(Connection, Protocol):
     def abandon(self) -> None: ...
 
 
-class Events(Stream):
+class ServerSentEvents(Stream):
     """Owns all streams of one path."""
 
     kind = KIND
@@ -79,7 +79,7 @@ class Events(Stream):
             raise
 
 
-class SiteEvents(Events, StatsStream):
+class SiteEvents(ServerSentEvents, StatsStream):
     """Its streams belong to no visitor."""
 
     def check(self, request: Request) -> None: ...
@@ -89,7 +89,7 @@ class SiteEvents(Events, StatsStream):
         self._services[RealtimeServices].rooms.get(STATS_ROOM).admit(connection)
 
 
-class CommunityEvents(Events, CommunityStream):
+class CommunityEvents(ServerSentEvents, CommunityStream):
     def __init__(self, services: Services) -> None:
         super().__init__(services, "visitors")
         self.kind = KIND
@@ -104,12 +104,12 @@ class CommunityEvents(Events, CommunityStream):
         super()._end(connection, problem)
 
 
-Owner = TypeVar("Owner", bound=Events)
+Owner = TypeVar("Owner", bound=ServerSentEvents)
 
 
 def events_of(app: Flask, kind: type[Owner]) -> Owner:
     """The owner of the streams of this kind."""
-    owners: dict[type[Events], Any] = app.extensions.setdefault(EXTENSION, {})
+    owners: dict[type[ServerSentEvents], Any] = app.extensions.setdefault(EXTENSION, {})
     if kind not in owners:
         owners[kind] = kind(services_of(app))
     return cast(Owner, owners[kind])

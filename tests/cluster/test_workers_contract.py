@@ -9,7 +9,7 @@ from support.application.visitor_workers import RedisLink
 from support.databases.redis import Redis
 from support.programs.processes import wait_until
 
-from koyjabo.cluster.workers import Job, MemoryWorkers, Progress, Worker
+from koyjabo.cluster.workers import MemoryWorkers, Progress, RunningJob, Worker
 from koyjabo.cluster.workers_redis import KEYS, LEASE_S, RedisWorkers
 
 SOCKETS = {"site": 3, "communities": 2, "dashboards": 1, "socketio": 4}
@@ -51,7 +51,7 @@ def test_state_of_a_worker_is_its_last_report(known):
     assert workers.live() == []
     workers.report(worker())
     wait()
-    jobs = (Job("export", 5, 1, 9),)
+    jobs = (RunningJob("export", 5, 1, 9),)
     now = worker(memory_kb=None, recount=Progress(5, 10, 20), lag_ms=1.5, unsaved_ms=7, jobs=jobs)
     workers.report(now)
     wait()

@@ -26,7 +26,7 @@ LOOK_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveCount:
+class CitinfosActiveCount:
     """How many visitors of the site are active."""
 
     type: ClassVar[str] = "visitor_count"
@@ -49,7 +49,7 @@ class ActiveStream(Stream):
     def __init__(self, services: Services) -> None:
         super().__init__(services)
         self._source = LatestValue(
-            lambda: ActiveCount(services[CountingServices].visits.newest()), merge=lambda state: None
+            lambda: CitinfosActiveCount(services[CountingServices].visits.newest()), merge=lambda state: None
         )
         services.lifetime.every(LOOK_S, partial(services[RealtimeServices].rooms.refresh, ROOM))
         services.start()

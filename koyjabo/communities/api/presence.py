@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.communities.live.online_people import Person
+from koyjabo.communities.live.online_people import OnlinePerson
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
@@ -39,7 +39,7 @@ class OnlineAnswer(BaseModel):
     tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
 
     @classmethod
-    def of(cls, person: Person) -> OnlineAnswer:
+    def of(cls, person: OnlinePerson) -> OnlineAnswer:
         return cls.model_validate(person.as_object())
 
 

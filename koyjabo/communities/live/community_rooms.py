@@ -15,14 +15,14 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.models import SITE
 from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, visitors_room
-from koyjabo.realtime.room import Source
+from koyjabo.realtime.room import RoomSource
 from koyjabo.realtime.rooms import Rooms
 
 
 class CommunityRooms:
     """The participants of these rooms on this worker. `member_room` makes the source of a room for its members."""
 
-    panel: Callable[[], Source]
+    panel: Callable[[], RoomSource]
     """Returns a source of the panel's room with current values; may wait. The feature of that room sets it."""
 
     def __init__(
@@ -89,7 +89,7 @@ class CommunityRooms:
     def _let_in(self, participant: Participant) -> dict[str, Any] | None:
         scope = participant.scope
         if participant.is_dashboard:
-            current: Source = self.panel() if scope == SITE else self._dashboards.current(scope)
+            current: RoomSource = self.panel() if scope == SITE else self._dashboards.current(scope)
             return self._rooms.admit(self.room_of(participant), lambda: current, participant.client)
         live_stats = self._visits.community(scope)
         if participant.is_online:

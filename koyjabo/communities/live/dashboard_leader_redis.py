@@ -10,7 +10,7 @@ from functools import partial
 import redis
 
 from koyjabo.cluster import scripts
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import Runtime
@@ -24,7 +24,7 @@ KEYS = ("koyjabo:dashboards:watched", "koyjabo:dashboards:beat")
 class RedisLeader:
     """Elects over Redis; while Redis is away, each worker refreshes its own dashboards."""
 
-    def __init__(self, client: redis.Redis, outbox: Outbox, runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, client: redis.Redis, outbox: RedisOutbox, runtime: Runtime, clock: Clock) -> None:
         self._script = scripts.load(client, __file__, "beat")
         self._outbox = outbox
         self._runtime = runtime

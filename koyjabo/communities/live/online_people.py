@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.live.time_spent import TimeSpent
+from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.core.clock import iso
 from koyjabo.counting.visits import Visits
 from koyjabo.models import Scope
@@ -17,7 +17,7 @@ SETTLE_S = 0.5
 """How long a join waits for Redis to count the member; after that, the count is an estimate."""
 
 
-class Person(NamedTuple):
+class OnlinePerson(NamedTuple):
     """A person who is online."""
 
     user_id: str
@@ -40,7 +40,7 @@ class OnlinePeople:
         members: OnlineMembers,
         visits: Visits,
         attendance_log: AttendanceLog,
-        time_spent: TimeSpent,
+        time_spent: TimeRecorder,
         names: Callable[[Collection[str]], dict[str, str]],
     ) -> None:
         self._members = members
@@ -89,7 +89,7 @@ class OnlinePeople:
         """In which of these communities a user is online. May wait for Redis, about 2 s at most."""
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
-    def page(self, scope: Scope, start: int, count: int) -> tuple[list[Person], int]:
+    def page(self, scope: Scope, start: int, count: int) -> tuple[list[OnlinePerson], int]:
         """`count` people from the offset `start`, the longest online first, and the number of all, at most 1,000.
 
         May wait for Redis, a second at most. Raises LedgerUnavailable.
@@ -98,5 +98,5 @@ class OnlinePeople:
         listed = members[start : start + count]
         names = self._names([each.person for each in listed])
         known = [each for each in listed if each.person in names]
-        people = [Person(each.person, names[each.person], each.since_ms, each.connections) for each in known]
+        people = [OnlinePerson(each.person, names[each.person], each.since_ms, each.connections) for each in known]
         return people, len(members)

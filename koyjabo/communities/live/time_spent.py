@@ -39,7 +39,7 @@ class _Open:
     connections: set[str] = field(default_factory=set)
 
 
-class TimeSpent:
+class TimeRecorder:
     """Only `write` and `by_day` wait."""
 
     def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:

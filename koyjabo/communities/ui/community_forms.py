@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from koyjabo.communities.communities import Community
+from koyjabo.communities.communities import CommunityDetails
 from koyjabo.communities.schemas import CommunityChangesBody, NewCommunityBody
 from koyjabo.webkit.forms.forms import Form
 
@@ -18,7 +18,7 @@ def changes() -> Form[CommunityChangesBody]:
     return Form(CommunityChangesBody, flags=FLAGS)
 
 
-def present(community: Community) -> Form[CommunityChangesBody]:
+def present(community: CommunityDetails) -> Form[CommunityChangesBody]:
     """A form with the current values of a community."""
     values = {"name": community.name, "description": community.description}
     flags = (community.is_open, community.is_listed, community.count_anonymous, community.public_count)

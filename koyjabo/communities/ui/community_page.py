@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from flask import Response, make_response, render_template
 
 from koyjabo.communities import roles
-from koyjabo.communities.communities import Community
+from koyjabo.communities.communities import CommunityDetails
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import Account
 from koyjabo.models import Scope
@@ -19,7 +19,7 @@ class EnteredCommunity(NamedTuple):
     """A community, and the role of the current user in it."""
 
     account: Account
-    community: Community
+    community: CommunityDetails
     role: str | None  # the effective one: site admins have the role admin in all communities
     is_member: bool
 

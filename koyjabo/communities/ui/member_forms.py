@@ -8,7 +8,7 @@ from typing import NamedTuple
 from flask import request
 from flask_babel import gettext as _
 
-from koyjabo.communities.communities import ROLES, Community, Member, MemberSearch
+from koyjabo.communities.communities import ROLES, CommunityDetails, Member, MemberSearch
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import InvitationBody, RoleBody
@@ -109,7 +109,7 @@ def remove(account: Account, community_id: str, user_id: str, back: str) -> Resu
     return _attempt(user_id, act)
 
 
-def removal(account: Account, community: Community, member: Member, back: str) -> Confirmation:
+def removal(account: Account, community: CommunityDetails, member: Member, back: str) -> Confirmation:
     """The question before the end of a membership."""
     role = _("Role: %(role)s", role=translated(ROLE_WORDS[member.role]))
     if member.user_id == account.id:
@@ -121,7 +121,7 @@ def removal(account: Account, community: Community, member: Member, back: str) -
     return Confirmation(title, (effect, role, _return(community)), label, back)
 
 
-def _return(community: Community) -> str:
+def _return(community: CommunityDetails) -> str:
     if community.is_open:
         return str(_("The community is open: it can be joined again."))
     return str(_("The community is invitation only: coming back takes a new invitation."))

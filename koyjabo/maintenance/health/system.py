@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from koyjabo.audit.log import AuditRecord
-from koyjabo.cluster.workers import Job, Progress, Worker, Workers
+from koyjabo.cluster.workers import Progress, RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account
 from koyjabo.database import free_space
@@ -68,7 +68,7 @@ class Data(NamedTuple):
     adjustments: list[TotalAdjustment]  # newest first
     recount: Progress | None  # the running one, of any worker
     last_recount: AuditRecord | None  # its beginning or its result (`recount_job.RecountState`)
-    jobs: list[Job]  # of all workers, the oldest first
+    jobs: list[RunningJob]  # of all workers, the oldest first
     importing: Importing
     backup: AuditRecord | None
     retention_ms: int | None

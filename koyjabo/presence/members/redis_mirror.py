@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from koyjabo.core.clock import Clock
 from koyjabo.presence.members.online_members import Online
-from koyjabo.presence.members.redis_script import GONE, LEASE_S, Answer, Report
+from koyjabo.presence.members.redis_script import GONE, LEASE_S, SyncAnswer, SyncReport
 
 REJOIN_MS = 2000  # how long lower counts are not adopted after Redis has returned
 RENEW_MS = LEASE_S * 1000 // 2
@@ -32,7 +32,7 @@ class Change:
     is_held: bool
 
 
-Sent = tuple[Report, Change | None, bool]
+Sent = tuple[SyncReport, Change | None, bool]
 """The report, the change it covers (None: a renewed lease), and whether another worker also has a lease for them."""
 
 
@@ -96,7 +96,7 @@ class MemberMirror:
         is_held = {report.person: report.connections != GONE for report, _, _ in sent}
         return len(self._counted) + sum(held - (person in self._counted) for person, held in is_held.items())
 
-    def answer(self, sent: Iterable[Sent], answer: Answer, has_lost: bool) -> None:
+    def answer(self, sent: Iterable[Sent], answer: SyncAnswer, has_lost: bool) -> None:
         """Take in the count that Redis made after receiving everything in `sent`.
 
         `has_lost`: Redis had lost leases of this worker, and `sent` includes all of them.
@@ -122,7 +122,7 @@ class MemberMirror:
             self._count, self._version = online.count, online.version
             self._show()
 
-    def _check_for_loss(self, answer: Answer, has_lost: bool) -> None:
+    def _check_for_loss(self, answer: SyncAnswer, has_lost: bool) -> None:
         now_ms = self._clock.elapsed_ms()
         if has_lost or self._was_away() or (self.born and answer.born != self.born):
             self._rejoin_until_ms = now_ms + REJOIN_MS

@@ -24,7 +24,7 @@ KEEP_FOR_LEASES = 6
 GONE = -1  # ends the worker's lease for a person
 
 
-class Report(NamedTuple):
+class SyncReport(NamedTuple):
     """A worker's message about one person."""
 
     person: str
@@ -32,17 +32,17 @@ class Report(NamedTuple):
     since_ms: int
 
 
-class Request(NamedTuple):
+class SyncRequest(NamedTuple):
     scope: Scope
     seen_version: int  # the greatest this worker has seen: Redis continues from it if it has lost its own
-    reports: Sequence[Report]
+    reports: Sequence[SyncReport]
 
     @property
     def cost(self) -> int:
         return 1 + len(self.reports)
 
 
-class Answer(NamedTuple):
+class SyncAnswer(NamedTuple):
     version: int
     born: int  # when this data set was created, ms; 0 when there is none
     people: int
@@ -60,14 +60,14 @@ class MemberScript:
         self._hold = scripts.load(client, __file__, "hold")
         self._people = scripts.load(client, __file__, "people")
 
-    def ask(self, requests: Sequence[Request]) -> list[Answer]:
+    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
         """Each request is one atomic step; all of them share one round trip."""
         if len(requests) == 1:
-            return [Answer(*self._hold(_keys(requests[0].scope, ALL_KEYS), self._arguments(requests[0])))]
+            return [SyncAnswer(*self._hold(_keys(requests[0].scope, ALL_KEYS), self._arguments(requests[0])))]
         with self._client.pipeline(transaction=False) as pipe:
             for request in requests:
                 self._hold(_keys(request.scope, ALL_KEYS), self._arguments(request), client=pipe)
-            return [Answer(*answer) for answer in pipe.execute()]
+            return [SyncAnswer(*answer) for answer in pipe.execute()]
 
     def people(self, scope: Scope) -> list[OnlineMember]:
         found = self._people(_keys(scope, ("people", "tabs")), [MOST_TOLD])
@@ -81,7 +81,7 @@ class MemberScript:
                 pipe.zscore(_keys(scope, ("people",))[0], person)
             return {scope for scope, since in zip(scopes, pipe.execute(), strict=True) if since is not None}
 
-    def _arguments(self, request: Request) -> list[Any]:
+    def _arguments(self, request: SyncRequest) -> list[Any]:
         lease_ms = LEASE_S * 1000
         arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, BATCH]
         for report in request.reports:

@@ -18,13 +18,13 @@ from typing import TypeVar
 
 import redis
 
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, Answer, MemberScript, Request
+from koyjabo.presence.members.redis_script import BATCH, MemberScript, SyncAnswer, SyncRequest
 from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
 
 Result = TypeVar("Result")
@@ -46,7 +46,7 @@ class RedisOnlineMembers:
         clock: Clock,
         grace_s: float,
         client: redis.Redis,
-        outbox: Outbox,
+        outbox: RedisOutbox,
         on_news: Callable[[Scope], object],
     ) -> None:
         self._on_news = on_news
@@ -233,12 +233,14 @@ class RedisOnlineMembers:
         take_in = self._take_in
         run_all((self._planner.plan(each, due[each], partial(take_in, each, due[each])) for each in due), self._ask)
 
-    def _ask(self, requests: list[Request]) -> list[Answer]:
+    def _ask(self, requests: list[SyncRequest]) -> list[SyncAnswer]:
         answers = self._script.ask(requests)
         self._answered_ms = self._clock.elapsed_ms()
         return answers
 
-    def _take_in(self, scope: Scope, mirror: MemberMirror, sent: list[Sent], answer: Answer, has_lost: bool) -> None:
+    def _take_in(
+        self, scope: Scope, mirror: MemberMirror, sent: list[Sent], answer: SyncAnswer, has_lost: bool
+    ) -> None:
         with self._lock:
             before = mirror.online.count
             mirror.answer(sent, answer, has_lost)

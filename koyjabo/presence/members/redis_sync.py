@@ -10,19 +10,19 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
-from koyjabo.presence.members.redis_script import BATCH, GONE, Answer, Report, Request
+from koyjabo.presence.members.redis_script import BATCH, GONE, SyncAnswer, SyncReport, SyncRequest
 
-Exchange = Generator[Request, Answer, None]
+Exchange = Generator[SyncRequest, SyncAnswer, None]
 """The exchange for one scope: yields a request for each batch, receives its answer, and takes in the last one."""
 
-Ask = Callable[[list[Request]], list[Answer]]
-TakeIn = Callable[[list[Sent], Answer, bool], None]
+Ask = Callable[[list[SyncRequest]], list[SyncAnswer]]
+TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
 """Called with everything sent, the last answer, and whether Redis had lost leases of this worker."""
 
 
 def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
     """Run all exchanges to their ends."""
-    pending: dict[Exchange, Request] = {}
+    pending: dict[Exchange, SyncRequest] = {}
     for exchange in exchanges:
         with suppress(StopIteration):
             pending[exchange] = next(exchange)
@@ -34,7 +34,7 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
                 pending[exchange] = exchange.send(answer)
 
 
-def _next_batch(pending: dict[Exchange, Request]) -> list[Exchange]:
+def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
     """The exchanges whose requests fit into one batch together; at least one."""
     found: list[Exchange] = []
     cost = 0
@@ -67,7 +67,7 @@ class SyncPlanner:
             names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
         while True:
             batch = self._batch(scope, mirror, names)
-            answer = yield Request(scope, mirror.seen_version, [report for report, _ in batch])
+            answer = yield SyncRequest(scope, mirror.seen_version, [report for report, _ in batch])
             for (report, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
                 sent.append((report, change, bool(elsewhere)))
             if names or answer.unswept:
@@ -81,13 +81,15 @@ class SyncPlanner:
             mirror.renewed_ms = now_ms
         take_in(sent, answer, has_lost)
 
-    def _batch(self, scope: Scope, mirror: MemberMirror, names: dict[str, None]) -> list[tuple[Report, Change | None]]:
+    def _batch(
+        self, scope: Scope, mirror: MemberMirror, names: dict[str, None]
+    ) -> list[tuple[SyncReport, Change | None]]:
         taken = list(names)[:BATCH]
         for name in taken:
             del names[name]
         with self._lock:
             return [(self._report(scope, name), mirror.unconfirmed.get(name)) for name in taken]
 
-    def _report(self, scope: Scope, person: str) -> Report:
+    def _report(self, scope: Scope, person: str) -> SyncReport:
         here = self._own.here(scope, person)
-        return Report(person, here.connections, here.since_ms) if here else Report(person, GONE, 0)
+        return SyncReport(person, here.connections, here.since_ms) if here else SyncReport(person, GONE, 0)

@@ -20,7 +20,7 @@ KEEP_FOR_WINDOWS = 2
 """Expiry of the keys in Redis after the last change, in windows. Longer than one, so that no active visitor is lost."""
 
 
-class Answer(NamedTuple):
+class ActiveAnswer(NamedTuple):
     version: int
     born: int  # when this data set was created, ms; 0 when there is none
     active: int
@@ -42,7 +42,7 @@ class TouchScript:
         self._script = scripts.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
-    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> Answer:
+    def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveAnswer:
         """Touch, expire and read in one atomic step. Skips visitors last seen at `expired_ms` or earlier: their leases
         have expired.
 
@@ -59,6 +59,6 @@ class TouchScript:
         """End the lease of a visitor, from any worker. Raises redis.RedisError."""
         self._call(scope, 0, [visitor_id, "", 0])
 
-    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> Answer:
+    def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveAnswer:
         keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]
-        return Answer(*self._script(keys, [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
+        return ActiveAnswer(*self._script(keys, [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))

@@ -13,14 +13,14 @@ from itertools import chain, islice
 
 import redis
 
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.core.clock import Clock
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors, Seen
 from koyjabo.presence.visitors.redis_mirror import Touch, VisitorMirror
-from koyjabo.presence.visitors.redis_script import BATCH, Answer, TouchScript
+from koyjabo.presence.visitors.redis_script import BATCH, ActiveAnswer, TouchScript
 
 
 class OwnVisitors(MemoryActiveVisitors):
@@ -51,7 +51,7 @@ class RedisActiveVisitors:
         clock: Clock,
         window_s: int,
         client: redis.Redis,
-        outbox: Outbox,
+        outbox: RedisOutbox,
         on_news: Callable[[Scope], object],
     ) -> None:
         self._on_news = on_news
@@ -170,7 +170,7 @@ class RedisActiveVisitors:
         if is_news:
             self._on_news(scope)
 
-    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> Answer:
+    def _send(self, scope: Scope, mirror: VisitorMirror, sent: list[Touch]) -> ActiveAnswer:
         """Send these touches, and all own visitors if Redis has lost its data: their unconfirmed touches join `sent`.
 
         Returns the last answer only: the counts in the middle of a resend or of an expiry are incomplete.

@@ -47,7 +47,7 @@ CLOSED = OpenSocket(b"")
 
 
 @dataclass(slots=True)
-class Page:
+class OpenPage:
     """A visitor with open sockets."""
 
     sockets: int
@@ -74,7 +74,7 @@ class VisitorSockets:
         self._most_tabs = most_tabs
         self._sockets: dict[Hashable, OpenSocket] = {}
         self._tabs: Counter[tuple[str, str]] = Counter()  # sockets by visitor and address
-        self._pages: dict[str, Page] = {}  # in the order they were last renewed
+        self._pages: dict[str, OpenPage] = {}  # in the order they were last renewed
         self._unassigned: dict[Fingerprint, dict[Hashable, None]] = {}
         self._unmatched = UnmatchedVisits(clock, self._window_ms)
         # (time, elapsed ms; …)
@@ -182,7 +182,7 @@ class VisitorSockets:
                     self._active_visitors.touch(SITE, visitor_id, None)
             return len(due) == RENEW_BATCH
 
-    def _is_renewal_due(self, now_ms: int, page_of: tuple[str, Page]) -> bool:
+    def _is_renewal_due(self, now_ms: int, page_of: tuple[str, OpenPage]) -> bool:
         return now_ms - page_of[1].renewed_ms >= self._window_ms // 2
 
     def visited(self, visitor_id: str, fingerprint: Fingerprint) -> None:
@@ -213,7 +213,7 @@ class VisitorSockets:
             self._tabs[visitor_id, known.address] += 1
         self._remove_unassigned(known.fingerprint, socket)
         self._unmatched.drop(visitor_id)
-        page = self._pages.setdefault(visitor_id, Page(0, self._clock.elapsed_ms(), registered))
+        page = self._pages.setdefault(visitor_id, OpenPage(0, self._clock.elapsed_ms(), registered))
         page.sockets += 1
         page.registered |= registered
         if registered:

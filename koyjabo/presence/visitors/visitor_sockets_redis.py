@@ -9,7 +9,7 @@ from typing import Any
 import redis
 
 from koyjabo.cluster import scripts
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
 MOST_OFFERED = 100
@@ -23,7 +23,7 @@ class RedisVisitMatcher:
     then stays active only through their own visits and heartbeats.
     """
 
-    def __init__(self, client: redis.Redis, outbox: Outbox, window_s: int) -> None:
+    def __init__(self, client: redis.Redis, outbox: RedisOutbox, window_s: int) -> None:
         self._offer = scripts.load(client, __file__, "offer")
         self._ask = scripts.load(client, __file__, "ask")
         self._outbox = outbox

@@ -6,17 +6,37 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
-from koyjabo.core.runtime import Waiter
-from koyjabo.server.http.owner import Owner
+from koyjabo.core.runtime import EventLoop, Waiter
 from koyjabo.server.http.refusals import Refused
 from koyjabo.server.http.request_parser import RequestParser
-from koyjabo.server.http.states import ANSWERING, DISCARDING, GONE, IDLE, LINGERING, READING
-from koyjabo.server.process.poller import HUNG_UP, READABLE, WRITABLE, receive
+from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
 
 MOST_LINGERING = 256 * 1024
 """Bytes that are read at most after the last answer: unread ones would reset the connection (RFC 9112, 9.6)."""
+
+
+IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
+"""The states of a connection. It waits for a request; for the rest of one; for its answer; for the rest of a body that
+was answered already; for the end of the client's data, after the last answer. GONE: it is closed, or was taken over.
+"""
+
+
+class ConnectionServer(Protocol):
+    """What a connection asks of its server: a protocol, because the server imports this module."""
+
+    runtime: EventLoop
+    poller: Poller
+    is_leaving: bool
+
+    def lend_parser(self) -> RequestParser: ...
+
+    def take_back(self, parser: RequestParser) -> None: ...
+
+    def answer(self, connection: HttpConnection, parser: RequestParser) -> None: ...
+
+    def forget(self, connection: HttpConnection) -> None: ...
 
 
 class HttpConnection:
@@ -25,7 +45,7 @@ class HttpConnection:
         "_unsent", "_waiter", "fd", "peer", "since", "state",
     )  # fmt: skip
 
-    def __init__(self, sock: Any, peer: tuple[Any, ...], server: Owner) -> None:
+    def __init__(self, sock: Any, peer: tuple[Any, ...], server: ConnectionServer) -> None:
         self.fd: int = sock.fileno()
         self.peer = peer
         self.state = IDLE

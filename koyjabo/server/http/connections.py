@@ -8,8 +8,7 @@ from heapq import nsmallest
 from operator import attrgetter
 
 from koyjabo.core.runtime import Waiter
-from koyjabo.server.http.connection import HttpConnection
-from koyjabo.server.http.states import ANSWERING, IDLE, LINGERING, READING
+from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
 
 IDLE_S = 75
 """Longer than the idle time-out of common proxies, so that the proxy closes the connection and not this server."""

@@ -8,8 +8,7 @@ from email.utils import formatdate
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-from koyjabo.server.http.connection import HttpConnection
-from koyjabo.server.http.states import GONE
+from koyjabo.server.http.connection import GONE, HttpConnection
 
 SMALLEST_WRITE = 4096
 """Shorter pieces of an answer are sent together, bytes."""

@@ -17,8 +17,8 @@ from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
-from koyjabo.server.process.poller import READABLE, Poller
-from koyjabo.server.process.turns import Turns
+from koyjabo.server.loop.poller import READABLE, Poller
+from koyjabo.server.loop.turns import Turns
 
 OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 RETRY_S = 0.1

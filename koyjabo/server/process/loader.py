@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.server.process.loader_process import MESSAGE_SIZE, LoaderProcess
-from koyjabo.server.process.worker_pipe import Worker
+from koyjabo.server.process.worker_pipe import WorkerProcess
 
 
 class Loader:
@@ -52,12 +52,12 @@ class Loader:
             self.is_done = not data
             self.settings = json.loads(data) if data else None
 
-    def order(self, place: int, listener: socket.socket, forks: bool) -> Worker:
+    def order(self, place: int, listener: socket.socket, forks: bool) -> WorkerProcess:
         """Let it fork the worker with this place, or become that worker.
 
         Raises ConnectionError if it has ended, another OSError if the order cannot be sent.
         """
-        worker = Worker(place)
+        worker = WorkerProcess(place)
         order = json.dumps({"place": place, "forks": forks}).encode()
         try:
             socket.send_fds(self._channel, [order], [listener.fileno(), worker.writer])

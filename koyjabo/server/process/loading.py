@@ -33,7 +33,8 @@ IN_REDIS = (
 
 def patch() -> None:
     """Patch the standard library of this process."""
-    from koyjabo.server.process import loop, patching  # noqa: F401 - imports real threads before they are patched
+    from koyjabo.server.loop import eventlet_loop  # noqa: F401 - imports real threads before they are patched
+    from koyjabo.server.process import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
     patching.patch()

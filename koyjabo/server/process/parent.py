@@ -17,7 +17,7 @@ from koyjabo.server.process.loader import Loader
 from koyjabo.server.process.metrics_folder import counting_folder
 from koyjabo.server.process.parent_log import how_killed, say
 from koyjabo.server.process.supervisor import Supervisor
-from koyjabo.server.process.worker_pipe import Worker
+from koyjabo.server.process.worker_pipe import WorkerProcess
 
 BACKLOG = 4096
 KILL_AFTER_S = DRAIN_S + 1.0
@@ -108,7 +108,7 @@ class Parent:
         if self._stopping_since is None:
             self._stopping_since = time.monotonic()
 
-    def _wait(self, *sources: Worker | Loader) -> None:
+    def _wait(self, *sources: WorkerProcess | Loader) -> None:
         """Wait for a report, a signal, or POLL_INTERVAL_S."""
         found, _, _ = select.select([self._signalled, *sources], [], [], POLL_INTERVAL_S)
         if self._signalled in found:

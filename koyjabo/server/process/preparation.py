@@ -60,13 +60,13 @@ def _make_the_application() -> bool:
     """Which migrates the database and makes the first admin."""
     from koyjabo import create_app
     from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable, UnusableDatabase
-    from koyjabo.server.process import loop
+    from koyjabo.server.loop import eventlet_loop
 
     os.environ.pop(VARIABLE, None)  # it counts nothing, and leaves nothing in the folder of the workers
-    loop.use_own_hub()
+    eventlet_loop.use_own_hub()
     try:
         with suppress(LedgerUnavailable):  # the workers will wait for it, and say so
-            create_app(runtime=loop.EventletRuntime())
+            create_app(runtime=eventlet_loop.EventletRuntime())
     except (UnusableDatabase, DatabaseInUse) as error:
         say(str(error), sys.stderr)
         return False

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from koyjabo.server.process.loader import Loader
 from koyjabo.server.process.parent_log import ParentLog
-from koyjabo.server.process.worker_pipe import Worker
+from koyjabo.server.process.worker_pipe import WorkerProcess
 
 RESPAWN_INTERVAL_S = 1.0
 """The shortest interval between replacements of a worker that dies at its start."""
@@ -45,7 +45,7 @@ class Supervisor:
         self._log_format = log_format
         self._is_stopping = is_stopping
         self._log = ParentLog(log_format)
-        self._workers: list[Worker] = []
+        self._workers: list[WorkerProcess] = []
         self._fork_not_before = 0.0  # monotonic s
         self._load_not_before = 0.0  # the same, while no worker is missing
         self._reload_interval_s = RESPAWN_INTERVAL_S  # doubled for each loader that has forked no worker
@@ -57,7 +57,7 @@ class Supervisor:
     def has_children(self) -> bool:
         return bool(self._workers or self._loader)
 
-    def unfinished(self) -> list[Worker]:
+    def unfinished(self) -> list[WorkerProcess]:
         """The workers that may yet report."""
         return [worker for worker in self._workers if not worker.is_over]
 
@@ -128,7 +128,7 @@ class Supervisor:
                 self._forget(worker)
                 self._fail_to_fork("it takes too long")
 
-    def _ordered_of(self, loader: Loader) -> list[Worker]:
+    def _ordered_of(self, loader: Loader) -> list[WorkerProcess]:
         return [worker for worker in self._workers if worker.born >= loader.born]
 
     def _fail_to_fork(self, cause: str | None) -> None:
@@ -138,13 +138,13 @@ class Supervisor:
             self._log.error("fork_failed", cause=cause)
         self._fork_not_before = now + RESPAWN_INTERVAL_S
 
-    def _bury(self, worker: Worker, status: int) -> None:
+    def _bury(self, worker: WorkerProcess, status: int) -> None:
         self._forget(worker)
         self._fork_not_before = max(self._fork_not_before, worker.born + RESPAWN_INTERVAL_S)
         if not self._is_stopping():  # a negative status is the signal
             self._log.error("worker_died", pid=worker.pid, status=os.waitstatus_to_exitcode(status))
 
-    def _forget(self, worker: Worker) -> None:
+    def _forget(self, worker: WorkerProcess) -> None:
         worker.close()
         self._workers.remove(worker)
 

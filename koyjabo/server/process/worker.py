@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from koyjabo.core.runtime import EventLoop
-    from koyjabo.server.process.poller import Poller
+    from koyjabo.server.loop.poller import Poller
     from koyjabo.server.websockets.websockets import Sockets
     from koyjabo.settings.schema import Settings
 
@@ -54,7 +54,8 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     yet.
     """
     from koyjabo.network import user_agents
-    from koyjabo.server.process import dns, loop
+    from koyjabo.server.loop import eventlet_loop
+    from koyjabo.server.process import dns
 
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
@@ -62,8 +63,8 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     def goes_on() -> bool:
         return not signals and os.getppid() == parent
 
-    loop.use_own_hub()
-    runtime = loop.EventletRuntime()
+    eventlet_loop.use_own_hub()
+    runtime = eventlet_loop.EventletRuntime()
     dns.look_up_on_threads(runtime)
     app = _make_app(runtime, goes_on, routed)
     if app is not None:
@@ -110,7 +111,7 @@ class _Server:
         from koyjabo.observability import logs
         from koyjabo.observability.services import ObservabilityServices
         from koyjabo.server.http.server import HttpServer
-        from koyjabo.server.process.poller import Poller
+        from koyjabo.server.loop.poller import Poller
         from koyjabo.webkit.current import services_of
 
         self._runtime = runtime

@@ -15,7 +15,7 @@ from typing import Any
 READ_SIZE = 4096
 
 
-class Worker:
+class WorkerProcess:
     """A worker that the parent has ordered for a place: 0, 1, …; a replacement takes the place of the dead worker.
 
     `pid` is 0 until the worker reports it. When `is_over` without a pid, there is no worker, because of `cause`.
@@ -48,7 +48,7 @@ class Worker:
 
 
 def report(writer: int, **values: Any) -> None:
-    """Set attributes of the parent's `Worker`: `pid`, `is_ready`, or `cause`. Raises BrokenPipeError if the parent has
-    ended.
+    """Set attributes of the parent's `WorkerProcess`: `pid`, `is_ready`, or `cause`. Raises BrokenPipeError if the
+    parent has ended.
     """
     os.write(writer, json.dumps(values).encode() + b"\n")  # less than PIPE_BUF, so it is written whole

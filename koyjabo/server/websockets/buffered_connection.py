@@ -1,4 +1,7 @@
-"""The bytes to one client, of any protocol. `BufferedConnection.write` sends all of them and never blocks."""
+"""The bytes to one client, of any protocol, and what a connection asks of its owner and of its loop.
+
+`BufferedConnection.write` sends all bytes and never blocks.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,73 @@ import time
 from contextlib import suppress
 from random import getrandbits
 from struct import pack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from koyjabo.server.process.poller import Poller
-    from koyjabo.server.websockets.owner import Loop, Owner
+    from collections.abc import Callable
+
+    from koyjabo.server.loop.poller import Poller
 
 MOST_UNSENT = 64 * 1024
 """The largest unsent buffer of a client, bytes; a client that exceeds it is dropped."""
 
 LOST = 1006
 RESET = pack("ii", 1, 0)
+
+
+class ConnectionOwner(Protocol):
+    """Handles the events of its connections. An owner has many connections and keeps its own data about each."""
+
+    largest_message: int  # bytes
+    pings: bool  # whether to send WebSocket pings; False for a protocol with its own pings
+
+    def received(self, connection: Any, message: str | bytes) -> None:
+        """Handle a message. It must not block, because one reader serves all connections; see
+        `WebSocketConnection.in_turn`.
+        """
+
+    def ended(self, connection: Any, code: int) -> None:
+        """Handle the end of a connection, with the client's close code, 1005 or 1006; of a stream, with the code with
+        which it was closed, or 1006. Runs in a task and may block.
+        """
+
+
+class NoOwner:
+    """The owner of a connection that has ended: it ignores all events."""
+
+    largest_message = 0
+    pings = False
+
+    def received(self, connection: Any, message: str | bytes) -> None: ...
+
+    def ended(self, connection: Any, code: int) -> None: ...
+
+
+NO_OWNER = NoOwner()
+
+
+class Loop(Protocol):
+    """What a connection asks of the loop that reads it: a protocol, because the loop imports this module."""
+
+    def start_task(self, main: Callable[[], None]) -> None: ...
+
+    def is_full(self, address: str) -> bool: ...
+
+    def reserve(self, address: str) -> bool: ...
+
+    def add_stream(self, stream: Any, sock: Any) -> None: ...
+
+    def watch(self, connection: BufferedConnection) -> None: ...
+
+    def watch_writable(self, connection: BufferedConnection) -> None: ...
+
+    def await_close(self, connection: BufferedConnection) -> None: ...
+
+    def drop(self, connection: BufferedConnection, code: int, reset: bool = False) -> None: ...
+
+    def serve(self, connection: BufferedConnection, events: int) -> None: ...
+
+    def end_failed(self, connection: BufferedConnection) -> None: ...
 
 
 class BufferedConnection:
@@ -30,7 +89,7 @@ class BufferedConnection:
     OPEN, CLOSING, GONE = range(3)
     is_stream = False
 
-    def __init__(self, address: str, owner: Owner, loop: Loop, greeting: bytes) -> None:
+    def __init__(self, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes) -> None:
         """`greeting` is sent first, with all data written before the first `send_unsent`."""
         self.address = address
         self.owner = owner

@@ -9,10 +9,17 @@ from typing import Any
 
 from koyjabo.core.close_codes import ABUSE
 from koyjabo.realtime.frames import PING, PONG, close_frame, frame
-from koyjabo.server.process.poller import Poller, receive
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection
-from koyjabo.server.websockets.frame_reader import NOT_SAID, Close, FrameReader, ParseFailed, Part, Ping, Pong
-from koyjabo.server.websockets.owner import Loop, Owner
+from koyjabo.server.loop.poller import Poller, receive
+from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
+from koyjabo.server.websockets.frame_reader import (
+    NOT_SAID,
+    CloseFrame,
+    FrameReader,
+    ParseFailed,
+    Part,
+    PingFrame,
+    PongFrame,
+)
 
 log = logging.getLogger("koyjabo.websockets")
 
@@ -25,12 +32,14 @@ MOST_CALLS = 100
 PING_FRAME = frame(b"", PING)
 
 
-class Connection(BufferedConnection):
+class WebSocketConnection(BufferedConnection):
     """One WebSocket. `write` and `close` may be called at any time; after the end they do nothing."""
 
     __slots__ = ("_calls", "_early", "_frames_left", "_reader", "_received")
 
-    def __init__(self, sock: Any, address: str, owner: Owner, loop: Loop, greeting: bytes, early: bytes) -> None:
+    def __init__(
+        self, sock: Any, address: str, owner: ConnectionOwner, loop: Loop, greeting: bytes, early: bytes
+    ) -> None:
         """`greeting` is sent first, with data written before `start`: to send takes longer than all of our own work.
         `early` is data that was already read from `sock`.
         """
@@ -117,7 +126,7 @@ class Connection(BufferedConnection):
 
     def _handle_all(self, received: list[Any]) -> None:
         for each in received:
-            if isinstance(each, Close):
+            if isinstance(each, CloseFrame):
                 self._answer_close(each.code)
                 return
             self._frames_left -= 1
@@ -125,9 +134,9 @@ class Connection(BufferedConnection):
                 continue
             if self._frames_left < 0:
                 self.close(ABUSE, "too many messages")
-            elif isinstance(each, Ping):
+            elif isinstance(each, PingFrame):
                 self.write(frame(each.payload, PONG))
-            elif not isinstance(each, Part | Pong):
+            elif not isinstance(each, Part | PongFrame):
                 self.owner.received(self, each)
 
     def _answer_close(self, code: int) -> None:

@@ -14,12 +14,11 @@ from koyjabo.core.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
 from koyjabo.core.runtime import Runtime
 from koyjabo.network.client_address import AddressCounter
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.server.process.poller import READABLE, WRITABLE, Poller
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection
-from koyjabo.server.websockets.connection import Connection
+from koyjabo.server.loop.poller import READABLE, WRITABLE, Poller
+from koyjabo.server.websockets.buffered_connection import LOST, NO_OWNER, BufferedConnection, ConnectionOwner
+from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.event_stream import TICK_S, EventStream
-from koyjabo.server.websockets.owner import NO_OWNER, Owner
 
 SEND_BUFFER = 32 * 1024
 """The kernel's send buffer of a client, bytes; the kernel doubles it. By default it may grow to megabytes."""
@@ -67,21 +66,23 @@ class ConnectionLoop:
         self._reserved = 0
         self._leaving = False
         self._stalled: dict[BufferedConnection, float] = {}  # the time of the last successful write, monotonic s
-        self._pings: DelayLine[Connection] = DelayLine(PING_INTERVAL_S, self._ping)
-        self._pong_checks: DelayLine[Connection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
+        self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
+        self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
         self._closing: DelayLine[BufferedConnection] = DelayLine(CLOSE_TIMEOUT_S, lambda each: self.drop(each, LOST))
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, sock: Any, address: str, owner: Owner, greeting: bytes, early: bytes) -> Connection:
-        """Take over a connected socket, to send it `greeting` first. Both begin with `Connection.start`.
+    def add(
+        self, sock: Any, address: str, owner: ConnectionOwner, greeting: bytes, early: bytes
+    ) -> WebSocketConnection:
+        """Take over a connected socket, to send it `greeting` first. Both begin with `WebSocketConnection.start`.
 
         Closes the socket with 1013 if a limit is exceeded (specification: Credentials).
         """
         _prepare(sock)
-        connection = Connection(sock, address, owner, self, greeting, early)
+        connection = WebSocketConnection(sock, address, owner, self, greeting, early)
         exceeds_limits = not self._has_room(address)
         self._open[sock.fileno()] = connection
         self._by_address.add(address)
@@ -202,7 +203,7 @@ class ConnectionLoop:
             self._poller.change(connection.fileno(), READABLE)
             connection.all_sent()
 
-    def _ping(self, connection: Connection) -> None:
+    def _ping(self, connection: WebSocketConnection) -> None:
         if not connection.is_open:
             return
         if is_old(connection):
@@ -221,7 +222,7 @@ class ConnectionLoop:
         stream.tick()
         self._ticks.put(stream)
 
-    def _drop_silent(self, connection: Connection) -> None:
+    def _drop_silent(self, connection: WebSocketConnection) -> None:
         if connection.is_open and connection.is_silent:
             connection.read()  # after a pause of the machine an answer may wait to be read
         if connection.is_open and connection.is_silent:

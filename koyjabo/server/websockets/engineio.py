@@ -25,7 +25,7 @@ from koyjabo.core.close_codes import ABUSE, GOING_AWAY, NORMAL
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.network import client_address
 from koyjabo.realtime.strict_packets import InvalidPacket
-from koyjabo.server.websockets.connection import Connection
+from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.connection_loop import ConnectionLoop, is_old
 from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.engineio_socket import EngineSocket
@@ -57,7 +57,9 @@ class Engine:
         self._engineio_ok, self._server._ok = self._server._ok, self._ok
         self._pings: DelayLine[EngineSocket] = DelayLine(0, self._ping)
         self._pong_checks: DelayLine[EngineSocket] = DelayLine(0, self._check_pong)
-        self._upgrades: DelayLine[tuple[EngineSocket, Connection]] = DelayLine(UPGRADE_TIMEOUT_S, self._end_unfinished)
+        self._upgrades: DelayLine[tuple[EngineSocket, WebSocketConnection]] = DelayLine(
+            UPGRADE_TIMEOUT_S, self._end_unfinished
+        )
 
     @property
     def sweep_interval_s(self) -> float:
@@ -91,7 +93,7 @@ class Engine:
         client.dead_at = time.monotonic() + self._pong_checks.delay_s
         self._pong_checks.put(client)
 
-    def await_upgrade(self, client: EngineSocket, connection: Connection) -> None:
+    def await_upgrade(self, client: EngineSocket, connection: WebSocketConnection) -> None:
         self._upgrades.put((client, connection))
 
     def release(self, client: EngineSocket) -> None:
@@ -179,7 +181,7 @@ class Engine:
             client.close(reason=self._server.reason.PING_TIMEOUT)
             self._server.sockets.pop(client.sid, None)
 
-    def _end_unfinished(self, upgrade: tuple[EngineSocket, Connection]) -> None:
+    def _end_unfinished(self, upgrade: tuple[EngineSocket, WebSocketConnection]) -> None:
         client, connection = upgrade
         if connection is not client.connection:
             connection.close(ABUSE, "not upgraded in time")

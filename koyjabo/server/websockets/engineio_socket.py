@@ -16,7 +16,7 @@ from engineio.socket import Socket
 from koyjabo.core.close_codes import ABUSE, CLEAN_CLOSES, NORMAL
 from koyjabo.core.errors import BadHandshake, KoyJaboError
 from koyjabo.realtime.frames import BINARY, TEXT, frame
-from koyjabo.server.websockets.connection import Connection
+from koyjabo.server.websockets.connection import WebSocketConnection
 
 MOST_PACKETS = 100
 """Packets that wait for a client's next poll; a client with more is closed."""
@@ -33,14 +33,14 @@ class EngineSocket(Socket):
     connected: bool
     last_ping: float | None
     pings = False  # no WebSocket pings: Engine.IO has its own
-    connection: Connection | None = None
+    connection: WebSocketConnection | None = None
     counted_as: str | None = None
     """The address for which the client is counted while it polls."""
     dead_at = inf
     """The deadline of its pong, monotonic s."""
     awaits_last_poll = False
     """It closed while no poll of it was waiting; one more poll is answered."""
-    _probed: Connection | None = None
+    _probed: WebSocketConnection | None = None
     _polls = False
 
     def __init__(self, server: Any, sid: str) -> None:
@@ -145,7 +145,7 @@ class EngineSocket(Socket):
 
     # Called by its connection, as its owner.
 
-    def received(self, connection: Connection, message: str | bytes) -> None:
+    def received(self, connection: WebSocketConnection, message: str | bytes) -> None:
         if message == PONG and connection is self.connection:
             self.schedule_ping()
         elif connection is self.connection:
@@ -153,7 +153,7 @@ class EngineSocket(Socket):
         else:
             self._probe(connection, message)
 
-    def ended(self, connection: Connection, code: int) -> None:
+    def ended(self, connection: WebSocketConnection, code: int) -> None:
         if connection is self.connection:
             reasons = self.server.reason
             is_clean = code in CLEAN_CLOSES
@@ -170,7 +170,7 @@ class EngineSocket(Socket):
         except (EngineIOError, *UNREADABLE):
             self.refuse()
 
-    def _probe(self, connection: Connection, message: str | bytes) -> None:
+    def _probe(self, connection: WebSocketConnection, message: str | bytes) -> None:
         """The steps of an upgrade from polling: probe, answer, a NOOP that ends the waiting poll, then the switch."""
         if self.closed:
             connection.close(NORMAL)
@@ -184,7 +184,7 @@ class EngineSocket(Socket):
             self.upgrading = False
             connection.close(ABUSE, "not an upgrade")
 
-    def _switch_to(self, connection: Connection) -> None:
+    def _switch_to(self, connection: WebSocketConnection) -> None:
         waiting, self.queue = self.queue, DirectQueue(connection)
         self.connection = connection
         self.upgraded, self.upgrading, self._probed = True, False, None
@@ -200,7 +200,7 @@ class DirectQueue:
 
     __slots__ = ("_connection",)
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: WebSocketConnection) -> None:
         self._connection = connection
 
     def put(self, each: Packet | None) -> None:

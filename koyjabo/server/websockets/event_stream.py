@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from koyjabo.core.errors import TooManyConnections, TooManyRequests
 from koyjabo.network import client_address
 from koyjabo.realtime.frames import stream_frame
-from koyjabo.server.process.poller import Poller, receive
-from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection
+from koyjabo.server.loop.poller import Poller, receive
+from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
 
 if TYPE_CHECKING:
     from koyjabo.server.http.connection import HttpConnection
-    from koyjabo.server.websockets.connection_loop import ConnectionLoop
-    from koyjabo.server.websockets.owner import Loop, Owner
 
 RETRY = b"retry: 5000\n\n"
 """When a client whose stream has ended opens a new one, ms."""
@@ -41,7 +39,7 @@ class EventStream(BufferedConnection):
     __slots__ = ("_code", "_quiet_ticks", "has_begun")
     is_stream = True
 
-    def __init__(self, address: str, owner: Owner, loop: Loop) -> None:
+    def __init__(self, address: str, owner: ConnectionOwner, loop: Loop) -> None:
         """`loop` has reserved a place for `address`."""
         super().__init__(address, owner, loop, RETRY)
         self.has_begun = False
@@ -147,10 +145,10 @@ class StreamBody:
 class EventStreams:
     """Opens streams. Handlers find it in the WSGI environment of each request as `koyjabo.event_streams`."""
 
-    def __init__(self, loop: ConnectionLoop) -> None:
+    def __init__(self, loop: Loop) -> None:
         self._loop = loop
 
-    def open(self, environ: dict[str, Any], owner: Owner) -> EventStream:
+    def open(self, environ: dict[str, Any], owner: ConnectionOwner) -> EventStream:
         """A stream for this request, to which events may be written. Its `body` is that of the response.
 
         Raises TooManyConnections if no place is left in the worker, or in its part for one network; TooManyRequests if

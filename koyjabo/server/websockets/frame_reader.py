@@ -18,22 +18,22 @@ from wsproto.frame_protocol import (
     ParseFailed,
 )
 
-__all__ = ["Close", "FrameReader", "ParseFailed", "Part", "Ping", "Pong"]
+__all__ = ["CloseFrame", "FrameReader", "ParseFailed", "Part", "PingFrame", "PongFrame"]
 
 MESSAGES = (Opcode.TEXT, Opcode.BINARY)
 NOT_SAID = 1005
 FIRST_PRIVATE_CODE, LAST_CODE = 3000, 4999
 
 
-class Ping(NamedTuple):
+class PingFrame(NamedTuple):
     payload: bytes
 
 
-class Pong(NamedTuple):
+class PongFrame(NamedTuple):
     payload: bytes
 
 
-class Close(NamedTuple):
+class CloseFrame(NamedTuple):
     code: int  # NOT_SAID when the frame has none
 
 
@@ -41,7 +41,7 @@ class Part(NamedTuple):
     """A frame of an unfinished message, reported so that the connection can count it."""
 
 
-Received = str | bytes | Part | Ping | Pong | Close
+Received = str | bytes | Part | PingFrame | PongFrame | CloseFrame
 
 
 class FrameReader:
@@ -100,10 +100,10 @@ class FrameReader:
 
 def _control(opcode: Opcode, payload: bytes) -> Received:
     if opcode is Opcode.PING:
-        return Ping(bytes(payload))
+        return PingFrame(bytes(payload))
     if opcode is Opcode.PONG:
-        return Pong(bytes(payload))
-    return Close(_close_code(bytes(payload)))
+        return PongFrame(bytes(payload))
+    return CloseFrame(_close_code(bytes(payload)))
 
 
 def _close_code(payload: bytes) -> int:

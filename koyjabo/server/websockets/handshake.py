@@ -9,9 +9,9 @@ from typing import Any
 
 from koyjabo.core.errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.network import client_address
-from koyjabo.server.websockets.connection import Connection
+from koyjabo.server.websockets.buffered_connection import ConnectionOwner
+from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
-from koyjabo.server.websockets.owner import Owner
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 VERSION = "13"
@@ -24,7 +24,9 @@ class WebSockets:
     def __init__(self, loop: ConnectionLoop) -> None:
         self._loop = loop
 
-    def accept(self, environ: dict[str, Any], owner: Owner, protocol: str | None = None) -> Connection:
+    def accept(
+        self, environ: dict[str, Any], owner: ConnectionOwner, protocol: str | None = None
+    ) -> WebSocketConnection:
         """Answer the handshake and take over the connection; the request needs no other answer. The owner calls `start`
         to begin reading.
 

@@ -10,7 +10,7 @@ import time
 from koyjabo.core.extensions import socketio
 from koyjabo.core.runtime import Runtime
 from koyjabo.network.rate_limiter import Rate
-from koyjabo.server.process.poller import Poller
+from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop
 from koyjabo.server.websockets.engineio import Engine
 from koyjabo.server.websockets.event_stream import EventStreams

@@ -20,7 +20,7 @@ from support.people.seats import seat_of
 
 from koyjabo.audit.log import Audit
 from koyjabo.communities.live.member_time import KEEP_MS, MemberTime
-from koyjabo.communities.live.time_spent import TimeSpent
+from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
@@ -47,8 +47,8 @@ def metro(ayesha) -> Scope:
     return Scope(found(ayesha)["id"])
 
 
-def worker(site: Site) -> TimeSpent:
-    return TimeSpent(site.services[Audit]._database, ThreadRuntime(), site.services.clock)
+def worker(site: Site) -> TimeRecorder:
+    return TimeRecorder(site.services[Audit]._database, ThreadRuntime(), site.services.clock)
 
 
 def spent(site: Site, scope: Scope, first: str = TODAY, last: str = TODAY) -> dict[str, tuple[int, float]]:

@@ -8,7 +8,8 @@ from support.programs.processes import run
 ANY_REDIS = "redis://127.0.0.1:1/0"
 LOAD = """
 import sys
-from koyjabo.server.process import loading, loop
+from koyjabo.server.loop import eventlet_loop
+from koyjabo.server.process import loading
 loading.patch()
 import config
 settings = config.load()
@@ -20,8 +21,8 @@ print(*sorted({"alembic", "psycopg2", "redis", "sqlite3"} & set(sys.modules)))
 """
 LATE = """
 import koyjabo
-loop.use_own_hub()
-koyjabo.create_app(runtime=loop.EventletRuntime())
+eventlet_loop.use_own_hub()
+koyjabo.create_app(runtime=eventlet_loop.EventletRuntime())
 print(*sorted(name for name in set(sys.modules) - before if name.startswith("koyjabo")))
 """
 ALONE = """

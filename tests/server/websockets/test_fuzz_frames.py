@@ -14,7 +14,7 @@ from support.clients.websocket import CLOSE, PONG, TEXT, Lost, SocketIO, WebSock
 from support.models.frames_model import LARGEST, cuts, expected, pieces, streams
 from support.runs.fuzz_effort import effort
 
-from koyjabo.server.websockets.frame_reader import Close, FrameReader, ParseFailed, Ping
+from koyjabo.server.websockets.frame_reader import CloseFrame, FrameReader, ParseFailed, PingFrame
 
 NORMAL, ABUSE = 1000, 1008
 
@@ -51,11 +51,11 @@ def _read(pieces: list[bytes]) -> Said:
             break
         reader = FrameReader(LARGEST) if reader.idle else reader
     for number, each in enumerate(received):
-        if isinstance(each, Close):
+        if isinstance(each, CloseFrame):
             received, code = received[:number], None if each.code == 1005 else each.code
             break
     messages = [each for each in received if isinstance(each, str | bytes)]
-    return Said([each.payload for each in received if isinstance(each, Ping)], messages, code)
+    return Said([each.payload for each in received if isinstance(each, PingFrame)], messages, code)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
-from koyjabo.server.websockets.connection import MOST_FRAMES, Connection
+from koyjabo.server.websockets.connection import MOST_FRAMES, WebSocketConnection
 from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
 from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_MS, EventStream
 
@@ -38,7 +38,7 @@ class World:
         theirs.settimeout(0)
         self.loop = ConnectionLoop(ThreadRuntime(), POLLER, 10, 10, 10)
 
-    def connect(self) -> Connection:
+    def connect(self) -> WebSocketConnection:
         connection = self.loop.add(self.ours, "", OWNER, b"", b"")
         connection.start()
         return connection

@@ -17,7 +17,7 @@ with warnings.catch_warnings():
     from eventlet.green import socket as green
 
     from koyjabo.server.http.server import HttpServer
-    from koyjabo.server.process.poller import Poller
+    from koyjabo.server.loop.poller import Poller
 
 GET = head("GET", "/")
 CLOSE = head("GET", "/", "Connection: close")

@@ -15,7 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     from eventlet import hubs
 
-    from koyjabo.server.process.loop import EventletRuntime
+    from koyjabo.server.loop.eventlet_loop import EventletRuntime
 
 from koyjabo.core.runtime import Runtime
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
-from koyjabo.cluster.outbox import Outbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_client import connect
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ThreadRuntime
@@ -38,7 +38,7 @@ def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = 
     return sum(presence.count(scope).places.values())
 
 
-def flush(outbox: Outbox) -> None:
+def flush(outbox: RedisOutbox) -> None:
     """Return when all that was put into it before has been sent."""
     sent = threading.Event()
 
@@ -49,7 +49,7 @@ def flush(outbox: Outbox) -> None:
     wait_until(sends, "the outbox is empty")
 
 
-def assert_none_waits(outbox: Outbox, one_round: Callable[[], object]) -> None:
+def assert_none_waits(outbox: RedisOutbox, one_round: Callable[[], object]) -> None:
     """Redis is away: rounds of calls return all the same, before the outbox notices it and afterwards."""
     for is_noticed in (False, True):
         if is_noticed:
@@ -66,7 +66,7 @@ class RedisLink:
     def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
         self.client = connect(url)
         self.news: list = []
-        self.outbox = Outbox(ThreadRuntime(), self.client.ping, on_return)
+        self.outbox = RedisOutbox(ThreadRuntime(), self.client.ping, on_return)
 
     def flush(self) -> None:
         flush(self.outbox)

@@ -232,7 +232,7 @@ def add_routes(app) -> None:
             gc.collect()
             gc.disable()
         kinds = (
-            "websockets.connection.Connection",
+            "websockets.connection.WebSocketConnection",
             "websockets.event_stream.EventStream",
             "websockets.engineio_socket.EngineSocket",
             "http.connection.HttpConnection",

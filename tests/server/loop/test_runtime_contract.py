@@ -16,7 +16,7 @@ LONG_S = 60.0
 LEAVE = """
 import time
 from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.server.process.loop import EventletRuntime
+from koyjabo.server.loop.eventlet_loop import EventletRuntime
 runtime = {}()
 runtime.start_thread(lambda: time.sleep(60))
 """

@@ -24,9 +24,9 @@ from koyjabo.counting.last_hour import Moment, Pulse
 from koyjabo.reports.engine import insights
 from koyjabo.reports.people.reports import Reports
 from koyjabo.server.http.server import HttpServer
-from koyjabo.server.process import turns
-from koyjabo.server.process.poller import Poller
-from koyjabo.server.process.turns import Turns
+from koyjabo.server.loop import turns
+from koyjabo.server.loop.poller import Poller
+from koyjabo.server.loop.turns import Turns
 
 
 @pytest.fixture

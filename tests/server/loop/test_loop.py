@@ -10,13 +10,13 @@ import greenlet
 import pytest
 from support.application.runtimes import HUBS, loop_on, pause
 
-from koyjabo.server.process.loop import GreenWaiter
+from koyjabo.server.loop.eventlet_loop import GreenWaiter
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself
     import eventlet
 
-    from koyjabo.server.process.poller import READABLE, Poller
+    from koyjabo.server.loop.poller import READABLE, Poller
 
 
 @pytest.fixture(params=HUBS)

@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from functools import partial
 
 from koyjabo.core.runtime import Runtime, Waiter, await_turn
-from koyjabo.server.process.poller import Poller
+from koyjabo.server.loop.poller import Poller
 
 SHARE_S = 0.001
 """For so long turns follow each other at once: to serve the sockets in between costs a short request a quarter more."""

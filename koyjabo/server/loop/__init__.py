@@ -1,0 +1,1 @@
+"""The event loop of a worker: its tasks and timers, one epoll for all sockets, and the turns of requests."""
