@@ -1,4 +1,6 @@
-"""Claims of regular work: one row for each kind, which one worker of all servers takes."""
+"""Work that one worker of all servers does at a time, in rows of `nightly_work`: claims of the regular work of a day,
+and leases of work that goes on.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,13 @@ SILENT_MS = 120_000
 # As if the work had been done once, long ago, so that there is always a row to lock.
 MAKE_ROW = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', 0, 0) ON CONFLICT DO NOTHING
+""")
+
+LEASE_MS = 60_000
+"""A worker that has not renewed its lease for so long is dead or frozen, and another one takes over."""
+
+MAKE_LEASE = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES (:name, '', '', 0) ON CONFLICT DO NOTHING
 """)
 
 
@@ -65,3 +74,27 @@ def _is_free(row: NightlyWork, day: str, now_ms: int) -> bool:
 def _change(session: Session, claim: Claim, **values: Any) -> bool:
     mine = (NightlyWork.name == claim.name, NightlyWork.worker == claim.worker)
     return changed_rows(session, update(NightlyWork).where(*mine).values(**values)) == 1
+
+
+def is_lease_free(session: Session, name: str, worker: str, now_ms: int) -> bool:
+    """Whether no other worker has the lease."""
+    lease = session.execute(select(NightlyWork).where(NightlyWork.name == name)).scalar_one_or_none()
+    return lease is None or _is_lease_free(lease, worker, now_ms)
+
+
+def renew_lease(session: Session, name: str, worker: str, now_ms: int) -> bool:
+    """Take or renew the lease. Returns False if another worker has it."""
+    session.execute(MAKE_LEASE, {"name": name})
+    row = session.execute(select(NightlyWork).where(NightlyWork.name == name).with_for_update()).scalar_one()
+    if not _is_lease_free(row, worker, now_ms):
+        return False
+    row.worker, row.seen_ms = worker, now_ms
+    return True
+
+
+def release_lease(session: Session, name: str, worker: str) -> None:
+    session.execute(update(NightlyWork).where(NightlyWork.name == name, NightlyWork.worker == worker).values(worker=""))
+
+
+def _is_lease_free(lease: NightlyWork, worker: str, now_ms: int) -> bool:
+    return lease.worker in ("", worker) or abs(now_ms - lease.seen_ms) > LEASE_MS

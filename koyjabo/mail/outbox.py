@@ -12,7 +12,7 @@ from typing import Any
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.core.runtime import Runtime
-from koyjabo.database import worker_lease_queries
+from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.budgets import Budgets
@@ -115,7 +115,7 @@ class MailOutbox:
             return
         try:
             if self._busy:
-                self._database.write(worker_lease_queries.renew, LEASE, self._worker, self._clock.now_ms())
+                self._database.write(work_claim_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
             elif self._database.read(outbox_queries.is_due, self._worker, self._clock.now_ms()):
                 self._busy = True
                 self._runtime.start_task(self._work)
@@ -135,7 +135,7 @@ class MailOutbox:
         if not self._has_sent:
             return
         try:
-            self._database.write(worker_lease_queries.release, LEASE, self._worker)
+            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
         except LedgerUnavailable:
             return  # the lease expires
 

@@ -1,7 +1,7 @@
 """Searches the ledger's rows, newest or oldest first, in id ranges of bounded size.
 
-A day is a range of ids (`id_range_queries`). Within a range every row is read, except for communities, which have an
-index; an index for each other field would cost each registration too much (decision 37).
+A day is a range of ids (`counting.queries.id_range`). Within a range every row is read, except for communities, which
+have an index; an index for each other field would cost each registration too much (decision 37).
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from contextlib import suppress
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Advance, Runtime
-from koyjabo.database import worker_lease_queries
+from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.reports.projection import batch_queries, clearing_queries, folding_queries, referrer_queries, state_queries
@@ -128,7 +128,7 @@ class Projection:
     def _is_leased(self) -> bool:
         """Take or renew the lease. Returns False if another worker has it."""
         self._renewed_ms = self._clock.elapsed_ms()
-        return self._database.write(worker_lease_queries.renew, LEASE, self._worker, self._clock.now_ms())
+        return self._database.write(work_claim_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
 
     def _renew(self, visits: int) -> None:
         if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS and not self._is_leased():
@@ -137,7 +137,7 @@ class Projection:
     def _work(self) -> None:
         try:
             self.catch_up(self._renew)
-            self._database.write(worker_lease_queries.release, LEASE, self._worker)
+            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
             self._waiting_since = None
         except (LedgerUnavailable, LeaseLost) as error:
             log.warning("projection_interrupted cause=%r", str(error.__cause__ or error))
