@@ -54,10 +54,10 @@ def problems(
     """The reasons why a query cannot be answered, by parameter. `choices` are the values of parameters that may be left
     out.
     """
-    found = {name: f"use {', '.join(parameters)}" for name in said if name not in parameters}
-    found |= _check(said.get("value", TOTAL), said.get("community", ""))
+    reasons = {name: f"use {', '.join(parameters)}" for name in said if name not in parameters}
+    reasons |= _check(said.get("value", TOTAL), said.get("community", ""))
     wrong = {name: known for name, known in choices.items() if name in said and said[name] not in known}
-    return found | {name: f"use {', '.join(known)}" for name, known in wrong.items()}
+    return reasons | {name: f"use {', '.join(known)}" for name, known in wrong.items()}
 
 
 def _check(value: str, community: str) -> dict[str, str]:

@@ -39,9 +39,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     """`snapshot` is the current one of the site's counter. Needs an application context. Raises LedgerUnavailable."""
     settings, database, clock = base.settings, base.database, base.clock
     presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
-    if isinstance(presence.active_visitors, MemoryActiveVisitors):  # no other worker knows who is active
-        window_ms, now_ms = settings.active_window_seconds * 1000, clock.now_ms()
-        presence.active_visitors.restore(recent_visits(db.engine, now_ms - window_ms), now_ms)
+    _restore_active(presence, clock.now_ms(), settings.active_window_seconds * 1000)
     store = open_store(settings.database, clock, milestones=announced)
     on_batch = base.services[ObservabilityServices].metrics.committed
     visits = Visits(
@@ -62,3 +60,9 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         seen_texts=SeenTexts(),
         history=History(database, clock),
     )
+
+
+def _restore_active(presence: PresenceServices, now_ms: int, window_ms: int) -> None:
+    """Without Redis, no other worker knows who is active."""
+    if isinstance(presence.active_visitors, MemoryActiveVisitors):
+        presence.active_visitors.restore(recent_visits(db.engine, now_ms - window_ms), now_ms)

@@ -57,16 +57,16 @@ class DaySums:
 
     def add(self, day: str, visits: str) -> None:
         """Raises ValueError for a line that cannot be used, UnusableExport for a day that was there before."""
-        found = _day(day)
-        if not EARLIEST <= found <= self._today:
+        iso_day = _day(day)
+        if not EARLIEST <= iso_day <= self._today:
             raise ValueError("the day is in the future, or before 1970")
         number = _number(visits)
-        if found in self.visits:
+        if iso_day in self.visits:
             raise UnusableExport(
-                f"The file has several lines for {found}, so their sum may count visits twice. Export visits by day "
+                f"The file has several lines for {iso_day}, so their sum may count visits twice. Export visits by day "
                 "alone, without another dimension and without a comparison."
             )
-        self.visits[found] = number
+        self.visits[iso_day] = number
 
 
 def _day(text: str) -> str:
@@ -89,31 +89,31 @@ def _number(text: str) -> int:
 
 def read_plausible(export: Export, days: DaySums, report: ImportReport) -> None:
     """Raises UnusableExport."""
-    found = False
+    has_days = False
     for table in export.tables():
         if set(table.columns) != COLUMNS:
             continue
-        found = True
+        has_days = True
         for number, row in table:
             try:
                 days.add(row.get("date", ""), row.get("visits", ""))
             except ValueError as error:
                 table.refuse(number, str(error))
-    if not found:
+    if not has_days:
         raise UnusableExport(NO_VISITORS)
 
 
 def read_google_analytics(export: Export, days: DaySums, report: ImportReport) -> None:
     """Raises UnusableExport."""
-    found = False
+    has_days = False
     for member in export.members:
         for number, row in _rows(export.records(member)):
-            found = True
+            has_days = True
             try:
                 days.add(*row)
             except ValueError as error:
                 report.refuse(BadLine(number, str(error)))
-    if not found:
+    if not has_days:
         raise UnusableExport(NO_SESSIONS)
 
 

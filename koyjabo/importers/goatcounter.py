@@ -36,13 +36,13 @@ NO_EXPORT = (
 
 def read(export: Export, views: FirstViews, report: ImportReport) -> None:
     """Raises UnusableExport."""
-    found = False
+    has_hits = False
     for table in export.tables():
-        found = True
+        has_hits = True
         if not table.columns or table.columns[0] not in FORMATS or not set(table.columns) >= COLUMNS:
             raise UnusableExport(NO_EXPORT)
         views.add(_views(table, report))
-    if not found:
+    if not has_hits:
         raise UnusableExport(NO_EXPORT)
 
 

@@ -112,15 +112,15 @@ def _add(session: Any, source: ImportSource, days: dict[str, int], clock: Clock)
     taken = sums_queries.taken(session, source.program)
     sums_queries.require_same_site(days, key, taken)
     known = taken.get(key, {})
-    found = sums_queries.difference(days, known)
-    if not found.more:
+    difference = sums_queries.difference(days, known)
+    if not difference.more:
         total = read_count(session).total
-        return Summed(0, 0, found.known, found.fewer, total, total)
+        return Summed(0, 0, difference.known, difference.fewer, total, total)
     by = log.actor(OPERATOR, clock)
     name = NAMES[source.program] + (f" ({source.site})" if source.site else "")
-    totals = sums_queries.add(session, key, found.more, known, f"Visits of {name}", by.at_ms)
+    totals = sums_queries.add(session, key, difference.more, known, f"Visits of {name}", by.at_ms)
     if totals.after > LARGEST_TOTAL:
         raise UnusableExport(f"The total would become {totals.after:,}. The largest is {LARGEST_TOTAL:,}.")
     reason = f"Visits of {name} by day"
     by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=False, reason=reason).store(session)
-    return Summed(len(found.more), sum(found.more.values()), found.known, found.fewer, *totals)
+    return Summed(len(difference.more), sum(difference.more.values()), difference.known, difference.fewer, *totals)

@@ -62,15 +62,15 @@ class ImportReport:
         yield f"Imported {_count(new, 'visit')}; {known:,} were stored already."
         yield f"The file has {_count(self.page_views, 'page view')} in {_count(self.visits, 'visit')}."
 
-    def _sums(self, found: Summed) -> Iterator[str]:
+    def _sums(self, summed: Summed) -> Iterator[str]:
         yield (
-            f"Added {_count(found.visits, 'visit')} of {_count(found.days, 'day')} to the total, which was "
-            f"{found.before:,} and is now {found.after:,}. These are sums by day: they count in the total, and in no "
+            f"Added {_count(summed.visits, 'visit')} of {_count(summed.days, 'day')} to the total, which was "
+            f"{summed.before:,} and is now {summed.after:,}. These are sums by day: they count in the total, and in no "
             "report, because the file has no single visits."
         )
-        yield f"Days that an earlier import had added: {found.known:,}."
-        if found.fewer:
-            days = _some(found.fewer, len(found.fewer))
+        yield f"Days that an earlier import had added: {summed.known:,}."
+        if summed.fewer:
+            days = _some(summed.fewer, len(summed.fewer))
             yield f"Days with fewer visits in this file than were added before, which keep what they have: {days}."
 
 

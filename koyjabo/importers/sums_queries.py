@@ -58,10 +58,10 @@ def require_same_site(days: Days, source: str, taken: Mapping[str, Days]) -> Non
             "this file, so it seems to be of another site. Nothing was imported. Name the site with --site NAME."
         )
     for other, known in taken.items():
-        found = difference(days, known)
-        if other != source and found.same > max(CHANCE, found.known - found.same):
+        shared = difference(days, known)
+        if other != source and shared.same > max(CHANCE, shared.known - shared.same):
             raise AnotherSite(
-                f"{found.same:,} days of this file were imported as {_site(other)} already, with the same numbers of "
+                f"{shared.same:,} days of this file were imported as {_site(other)} already, with the same numbers of "
                 "visits. Nothing was imported. Give the same --site as then, or none if there was none."
             )
 
@@ -76,10 +76,10 @@ def taken(session: Session, program: str) -> dict[str, dict[str, int]]:
     rows = select(ImportedDay.source, ImportedDay.day, ImportedDay.visits).where(
         (ImportedDay.source == program) | ImportedDay.source.startswith(f"{program}:", autoescape=True)
     )
-    found: dict[str, dict[str, int]] = {}
+    by_source: dict[str, dict[str, int]] = {}
     for source, day, visits in session.execute(rows):
-        found.setdefault(source, {})[day] = visits
-    return found
+        by_source.setdefault(source, {})[day] = visits
+    return by_source
 
 
 def add(session: Session, source: str, more: Days, known: Days, reason: str, now_ms: int) -> Totals:

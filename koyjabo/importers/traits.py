@@ -48,8 +48,8 @@ def agent(user_agent: str | None) -> str | None:
 def user_agent(browser: str | None, system: str | None, device: str | None = None) -> str | None:
     """ "Chrome on Android (phone)", which reports read like a user agent."""
     name, system = VERSION.sub("", browser or ""), VERSION.sub("", system or "")
-    found = UserAgent(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
-    return user_agents.written(found) or None
+    parsed = UserAgent(BROWSERS.get(name, name), SYSTEMS.get(system, system), DEVICES.get(device or "", device or ""))
+    return user_agents.written(parsed) or None
 
 
 def place(country: str | None, city: str | None = None) -> str | None:

@@ -29,14 +29,14 @@ NO_EVENTS = (
 
 def read(export: Export, views: FirstViews, report: ImportReport) -> None:
     """Raises UnusableExport."""
-    found = False
+    has_events = False
     for table in export.tables():
         if set(table.columns) >= EVENT:
-            found = True
+            has_events = True
             views.add(_views(table, report))
         elif set(table.columns) >= SESSION:
             views.describe(_visitors(table))
-    if not found:
+    if not has_events:
         raise UnusableExport(NO_EVENTS)
 
 

@@ -66,8 +66,8 @@ def readyz() -> Response:
     """Readiness: the database answers, commits succeed without delay, the event loop is not late, and Redis answers
     where it is used. 503 with the reason if a check fails.
     """
-    found = current()[MaintenanceServices].readiness.checks()
-    checks = {name: Check(**each._asdict()) for name, each in found.items()}
+    results = current()[MaintenanceServices].readiness.checks()
+    checks = {name: Check(**each._asdict()) for name, each in results.items()}
     ready = all(check.ok for check in checks.values())
     warning = rate_limits.limits().local_proxy.warning
     answer = ReadyAnswer(

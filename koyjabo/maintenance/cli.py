@@ -124,13 +124,13 @@ def verify(repair: bool) -> None:
         _repair()
         return
     with application() as services:
-        found = services[MaintenanceServices].recounts.run(progress)
-    for problem in found.problems:
+        result = services[MaintenanceServices].recounts.run(progress)
+    for problem in result.problems:
         click.echo(problem)
-    if found.problems:
-        differences = len(found.problems)
-        raise click.ClickException(f"The ledger does not agree; differences: {differences:,}, visits: {found.rows:,}.")
-    click.echo(f"The ledger agrees with its counters and rollups; visits: {found.rows:,}.")
+    if result.problems:
+        differences = len(result.problems)
+        raise click.ClickException(f"The ledger does not agree; differences: {differences:,}, visits: {result.rows:,}.")
+    click.echo(f"The ledger agrees with its counters and rollups; visits: {result.rows:,}.")
 
 
 def _repair() -> None:

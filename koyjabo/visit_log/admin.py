@@ -45,36 +45,36 @@ def visits() -> Response:
     )
     try:
         is_newest_first = sorting.order != NUMBER
-        found = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
+        visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)
         results = visit_filters.results(log.count(me(), which))
     except InvalidInput as error:
         form.errors.update(error.details)
         if not error.details:
             raise
         return _show(form, VisitPage(), "", sorting, 400)
-    return _show(form, found, results, sorting)
+    return _show(form, visit_page, results, sorting)
 
 
 @bp.get("/visits/<int:ordinal>")
 @for_viewers
 def visit(ordinal: int) -> Response:
-    found = current()[VisitLogServices].log.visits_of(me(), ordinal)
-    if not found:
+    same_number = current()[VisitLogServices].log.visits_of(me(), ordinal)
+    if not same_number:
         abort(404)
-    return page("visit_log/visit", visit=found[0], earlier=found[1:])
+    return page("visit_log/visit", visit=same_number[0], earlier=same_number[1:])
 
 
-def _show(form: Form[Body], found: VisitPage, results: str, sorting: Sorting, status: int = 200) -> Response:
+def _show(form: Form[Body], visit_page: VisitPage, results: str, sorting: Sorting, status: int = 200) -> Response:
     communities, days = choices(form), VisitFilter() if form.errors else _days(form)
     return page(
         "visit_log/visits",
         status,
         form=form,
-        found=found,
+        found=visit_page,
         results=results,
         sorting=sorting,
-        older=pagination.this_page(before=found.before, after=None) if found.before is not None else None,
-        newer=pagination.this_page(after=found.after, before=None) if found.after is not None else None,
+        older=pagination.this_page(before=visit_page.before, after=None) if visit_page.before is not None else None,
+        newer=pagination.this_page(after=visit_page.after, before=None) if visit_page.after is not None else None,
         choices=communities,
         chips=visit_filters.chips(form, communities),
         presets=visit_filters.presets(form, current().clock.today()),

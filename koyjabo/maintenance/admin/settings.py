@@ -22,9 +22,9 @@ CODE = re.compile("`([^`]+)`")
 @for_viewers
 def settings() -> Response:
     query = request.args.get("query", "").strip()
-    found = [each for each in current()[MaintenanceServices].settings if _matches(each, query.casefold())]
-    groups = [(group, list(members)) for group, members in groupby(found, key=lambda each: each.group)]
-    return page("maintenance/settings", groups=groups, query=query, count=len(found), meaning=_as_html)
+    matching = [each for each in current()[MaintenanceServices].settings if _matches(each, query.casefold())]
+    groups = [(group, list(members)) for group, members in groupby(matching, key=lambda each: each.group)]
+    return page("maintenance/settings", groups=groups, query=query, count=len(matching), meaning=_as_html)
 
 
 def _matches(setting: Setting, query: str) -> bool:

@@ -60,9 +60,9 @@ def checks(seen: Seen) -> list[HealthCheck]:
     return [rule(seen) for rule in RULES]
 
 
-def worst(found: list[HealthCheck]) -> str:
+def worst(results: list[HealthCheck]) -> str:
     """The level of the whole."""
-    return max((check.level for check in found), key=LEVELS.index)
+    return max((check.level for check in results), key=LEVELS.index)
 
 
 def _database(seen: Seen) -> HealthCheck:

@@ -27,10 +27,10 @@ class Readiness:
 
     def checks(self) -> dict[str, Ready]:
         """By name: `database`, `writer`, `loop`, and `redis` where it is used. Never raises."""
-        found = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
+        checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
         if self._redis_answers is not None:
-            found["redis"] = _redis(self._redis_answers())
-        return found
+            checks["redis"] = _redis(self._redis_answers())
+        return checks
 
     def _database(self) -> Ready:
         began = time.perf_counter()

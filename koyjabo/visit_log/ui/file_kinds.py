@@ -13,7 +13,7 @@ kind = click.option(
 
 def kind_of(file: Path) -> str:
     """By the name of a file."""
-    found = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
-    if found is None:
+    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
+    if by_suffix is None:
         raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")
-    return found
+    return by_suffix

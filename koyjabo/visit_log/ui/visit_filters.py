@@ -43,8 +43,8 @@ def filter_form(values: dict[str, Any]) -> Form[Body]:
 
 def choices(form: Form[Body]) -> list[tuple[str, str]]:
     """The communities to choose from, (id, name); the chosen one is always included."""
-    found = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
-    named = {each.community.id: each.community.name for each in found}
+    communities = current()[CommunityServices].directory.all(me(), count=MOST_CHOICES).items
+    named = {each.community.id: each.community.name for each in communities}
     chosen = form.values.get("community_id", "")
     if chosen and chosen not in named:
         named[chosen] = chosen
@@ -89,25 +89,25 @@ def with_counts(
     counts: Iterable[tuple[str, int]], chosen: str, name_of: Callable[[str], str]
 ) -> list[tuple[str, str, int]]:
     """Values to choose from with their names and numbers of visits; the chosen one is always included."""
-    found = dict(counts)
-    return [(value, name_of(value), number) for value, number in {**found, **_included(chosen, found)}.items()]
+    by_value = dict(counts)
+    return [(value, name_of(value), number) for value, number in {**by_value, **_included(chosen, by_value)}.items()]
 
 
 def source(host: str) -> str:
     return str(_("Direct")) if host == DIRECT else host
 
 
-def results(found: Count) -> str:
+def results(counted: Count) -> str:
     """How many visits there are, in words; "" if none was found in the time for the count."""
-    if not found.is_complete and found.visits > MOST_COUNTED:
+    if not counted.is_complete and counted.visits > MOST_COUNTED:
         return str(_("More than %(count)s visits", count=count(MOST_COUNTED)))
-    if not found.is_complete:
-        return str(_("At least %(count)s visits", count=count(found.visits))) if found.visits else ""
-    return str(ngettext("%(count)s visit", "%(count)s visits", found.visits, count=count(found.visits)))
+    if not counted.is_complete:
+        return str(_("At least %(count)s visits", count=count(counted.visits))) if counted.visits else ""
+    return str(ngettext("%(count)s visit", "%(count)s visits", counted.visits, count=count(counted.visits)))
 
 
-def _included(chosen: str, found: dict[str, int]) -> dict[str, int]:
-    return {chosen: 0} if chosen and chosen not in found else {}
+def _included(chosen: str, by_value: dict[str, int]) -> dict[str, int]:
+    return {chosen: 0} if chosen and chosen not in by_value else {}
 
 
 def _first_page(**changes: Any) -> str:
