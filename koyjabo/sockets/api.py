@@ -14,11 +14,10 @@ from pydantic import BaseModel, Field
 from koyjabo.counting.schemas.responses import LastVisitAnswer, StatsAnswer
 from koyjabo.sockets.event_streams import CommunityEvents, ServerSentEvents, SiteEvents, events_of
 from koyjabo.webkit.blueprints import api as bp
-from koyjabo.webkit.openapi import describe as openapi
-from koyjabo.webkit.openapi.describe import INSIDE, describe
+from koyjabo.webkit.openapi.describe import INSIDE, Answer, StreamOf, describe
 
 STREAM_HEADERS = [("Cache-Control", "no-store"), ("X-Accel-Buffering", "no")]
-STREAM_LIMITS: dict[int, openapi.Answer] = {
+STREAM_LIMITS: dict[int, Answer] = {
     429: "too many connections from this address; see Retry-After",
     501: "the application runs under another WSGI server",
     503: "no place for another connection, or the database is away; see Retry-After",
@@ -89,7 +88,7 @@ OF_COMMUNITY = (VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, Communi
 
 
 @bp.get("/stream")
-@describe("Stream the stats of the site", {200: openapi.StreamOf(OF_SITE), **STREAM_LIMITS})
+@describe("Stream the stats of the site", {200: StreamOf(OF_SITE), **STREAM_LIMITS})
 def stream() -> Response:
     """Server-Sent Events: what a WebSocket at `/` receives. Not connected with a visitor."""
     return _answer(SiteEvents)
@@ -98,7 +97,7 @@ def stream() -> Response:
 @bp.get("/communities/<community_id>/stream")
 @describe(
     "Stream who comes and goes",
-    {200: openapi.StreamOf(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
+    {200: StreamOf(OF_COMMUNITY), **INSIDE, **STREAM_LIMITS},
     query={"token": "an access token, if it is in no header and no cookie"},
 )
 def community_stream(community_id: str) -> Response:

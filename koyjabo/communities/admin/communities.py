@@ -11,7 +11,7 @@ from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.schemas import CommunityChangesBody
 from koyjabo.communities.services import CommunityServices
-from koyjabo.communities.ui import community_forms, member_forms, online_people
+from koyjabo.communities.ui import community_forms, community_page, member_forms
 from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberProblem
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -31,12 +31,14 @@ def communities() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
     found = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
     open_ones = [each.community.id for each in found.items if each.archived_ms is None]
-    return page("admin/communities", found=found, query=query, sorting=sorting, online=online_people.online(open_ones))
+    return page(
+        "communities/panel_list", found=found, query=query, sorting=sorting, online=community_page.online(open_ones)
+    )
 
 
 @bp.get("/communities/new")
 def new_community() -> Response:
-    return page("admin/new_community", form=community_forms.founding())
+    return page("communities/panel_new", form=community_forms.founding())
 
 
 @bp.post("/communities/new")
@@ -44,7 +46,7 @@ def create_community() -> Response:
     form = community_forms.founding()
     body = form.read()
     if body is None:
-        return page("admin/new_community", 422, form=form)
+        return page("communities/panel_new", 422, form=form)
     created = current()[CommunityServices].directory.create(me(), **body.values())
     return done("founded", "admin.community", created.community.name, community_id=created.community.id)
 
@@ -86,10 +88,10 @@ def show(
     """The page of a community, with the errors of the `form` or of a change of its members, if any."""
     found = current()[CommunityServices].directory.overview(me(), community_id)
     return page(
-        "admin/community",
+        "communities/panel_community",
         422 if form else problem.status,
         found=found,
-        online=None if found.archived_ms else online_people.online([found.community.id])[found.community.id],
+        online=None if found.archived_ms else community_page.online([found.community.id])[found.community.id],
         form=form or community_forms.present(found.community),
         invitation=problem.form,
         refused=problem.refused,

@@ -10,7 +10,7 @@ from koyjabo.communities.communities import ORDERS, CommunitySearch
 from koyjabo.communities.roles import MEMBER
 from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
-from koyjabo.communities.ui import community_forms, community_page, member_forms, online_people
+from koyjabo.communities.ui import community_forms, community_page, member_forms
 from koyjabo.communities.ui.community_page import EnteredCommunity
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import Account
@@ -39,7 +39,7 @@ def _list(account: Account) -> str:
     found = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
     accesses = [each.access for each in found.items]
     shown = [each.community.id for each in accesses if each.role or each.community.public_count]
-    online = online_people.online(shown)
+    online = community_page.online(shown)
     return render_template("communities/list.html", found=found, search=search, online=online)
 
 
@@ -101,7 +101,7 @@ def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response
     """`problem` is the error of the action that led here."""
     status = STATUS[problem.code] if problem else 200
     if not at.may(MEMBER):
-        shown = online_people.online([at.community.id] if at.community.public_count else [])
+        shown = community_page.online([at.community.id] if at.community.public_count else [])
         return community_page.page(
             "communities/outside", at, status, problem=problem, online=shown.get(at.community.id)
         )

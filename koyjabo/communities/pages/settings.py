@@ -11,7 +11,7 @@ from koyjabo.communities.ui import community_forms, community_page
 from koyjabo.communities.ui.community_page import EnteredCommunity
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms import confirmation as questions
+from koyjabo.webkit.forms import confirmation
 from koyjabo.webkit.forms.confirmation import Confirmation
 from koyjabo.webkit.i18n import count
 from koyjabo.webkit.login import page_login
@@ -37,13 +37,13 @@ def change_community(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/delete")
 def confirm_deletion(community_id: str) -> Response:
     """The question for a link to it."""
-    return questions.page(_deletion(community_page.enter(community_id, ADMIN)))
+    return confirmation.page(_deletion(community_page.enter(community_id, ADMIN)))
 
 
 @bp.post("/communities/<community_id>/delete")
 def delete_community(community_id: str) -> Response:
     at = community_page.enter(community_id, ADMIN)
-    questions.confirm(_deletion(at))
+    confirmation.confirm(_deletion(at))
     current()[CommunityServices].directory.delete(at.account, community_id)
     return done("deleted", "pages.list_communities", at.community.name)
 

@@ -1,4 +1,4 @@
-"""The community of a page, with the permissions of the user who requests it."""
+"""The community of a page, with the permissions of the user who requests it, and how many are online."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def enter(community_id: str, role: str | None = None) -> EnteredCommunity:
 def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> Response:
     """The page of a template about the community, which gets `at` and `values`."""
     return make_response(render_template(f"{name}.html", at=at, **values), status)
+
+
+def online(communities: list[str]) -> dict[str, int]:
+    """The number of people online, by the id of the community. Callers check the permission."""
+    return dict(zip(communities, current()[CommunityServices].people.online(*communities), strict=True))
