@@ -85,7 +85,7 @@ KINDS = {
 }
 
 
-class Place(NamedTuple):
+class ReportPlace(NamedTuple):
     """Where reports are asked for: `path` and `endpoint` with the name of the report at the end of each."""
 
     path: str
@@ -123,8 +123,8 @@ def _by_link(name: str, token: str) -> Response:
 
 
 PLACES = (
-    Place("/reports/", "report_", "", "For admins and viewers of the site.", OF_SITE, FILTERS, _of_site),
-    Place(
+    ReportPlace("/reports/", "report_", "", "For admins and viewers of the site.", OF_SITE, FILTERS, _of_site),
+    ReportPlace(
         "/communities/<community_id>/reports/",
         "community_report_",
         ", of a community",
@@ -133,7 +133,7 @@ PLACES = (
         OF_A_COMMUNITY,
         _of_community,
     ),
-    Place(
+    ReportPlace(
         "/shares/<token>/reports/",
         "shared_",
         ", by a share link",
@@ -146,7 +146,7 @@ PLACES = (
 )
 
 
-def _add(place: Place, name: str, kind: Described) -> None:
+def _add(place: ReportPlace, name: str, kind: Described) -> None:
     def view(**where: str) -> Response:
         return place.ask(name, **where)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, Sums
 from koyjabo.reports.engine.event_row_queries import VALUE
-from koyjabo.reports.engine.event_value_queries import Visits, visits_by_value
+from koyjabo.reports.engine.event_value_queries import VisitSet, visits_by_value
 from koyjabo.reports.engine.groups import EVERYTHING, REST, Group, merged, minus, total
 from koyjabo.reports.engine.raw_queries import reason_of_folded
 from koyjabo.reports.events.event_plan import VIEWED_PAGE
@@ -23,7 +23,7 @@ Ranks = dict[Any, tuple[int, int]]
 """By value the visits and the count, by which rows are ordered, the largest first."""
 
 
-class Values(Protocol):
+class RankedValues(Protocol):
     ranks: Ranks
     total: Sums
 
@@ -40,7 +40,7 @@ class Values(Protocol):
 
 
 def breakdown(snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int) -> Breakdown:
-    values: Values
+    values: RankedValues
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
     elif snapshot.events(question).unknown_hours():
@@ -131,7 +131,7 @@ class EventValues:
         count = self._count - sum(self._counts[value] for value in shown)
         if self._is_folded:
             return Sums(*UNKNOWN, count)
-        others = Visits.none()
+        others = VisitSet.none()
         for value in self.ranks.keys() - set(shown):
             others.take(self._of(value))
         return others.sums(count)
@@ -142,8 +142,8 @@ class EventValues:
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
         return FOLDED if self._is_folded else None
 
-    def _of(self, value: Value) -> Visits:
+    def _of(self, value: Value) -> VisitSet:
         return self._visits.get(value, NO_VISITS)
 
 
-NO_VISITS = Visits.none()
+NO_VISITS = VisitSet.none()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 
-class Visits(NamedTuple):
+class VisitSet(NamedTuple):
     """Ids of visits, those of visits that are new, and numbers of visitors."""
 
     all: BitMap
@@ -28,10 +28,10 @@ class Visits(NamedTuple):
     people: BitMap
 
     @classmethod
-    def none(cls) -> Visits:
+    def none(cls) -> VisitSet:
         return cls(BitMap(), BitMap(), BitMap())
 
-    def take(self, other: Visits) -> None:
+    def take(self, other: VisitSet) -> None:
         for own, others in zip(self, other, strict=True):
             own |= others
 
@@ -39,16 +39,16 @@ class Visits(NamedTuple):
         return Sums(len(self.all), len(self.people), len(self.new), count)
 
 
-def visits_by_value(snapshot: Snapshot, question: Question, dimension: str) -> dict[Value, Visits]:
+def visits_by_value(snapshot: Snapshot, question: Question, dimension: str) -> dict[Value, VisitSet]:
     """The visits of the question; for VIEWED_PAGE, the page that was opened first counts as well."""
-    found: defaultdict[Value, Visits] = defaultdict(Visits.none)
+    found: defaultdict[Value, VisitSet] = defaultdict(VisitSet.none)
     facts = snapshot.raw.facts
     for value, *texts in facts.scan(_statement(question, dimension, facts.dialect), snapshot.fact_ids(question)):
-        found[value].take(Visits(*map(_numbers, texts)))
+        found[value].take(VisitSet(*map(_numbers, texts)))
     for visit in snapshot.unprojected.matching(question):
         for value in snapshot.unprojected.event_values(visit, dimension):
             new = [visit.id] if visit.is_new(question.scope) else []
-            found[value].take(Visits(BitMap([visit.id]), BitMap(new), BitMap([visit.visitor])))
+            found[value].take(VisitSet(BitMap([visit.id]), BitMap(new), BitMap([visit.visitor])))
     return found
 
 
