@@ -33,7 +33,7 @@ KIND = "streams"
 
 
 class EventConnection(Connection, Protocol):
-    """A stream; `koyjabo.server.websockets.event_stream` implements it."""
+    """A stream. `koyjabo.server.websockets.event_stream` implements it, which stands above this package."""
 
     @property
     def body(self) -> Iterable[bytes]: ...

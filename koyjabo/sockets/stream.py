@@ -24,7 +24,7 @@ from koyjabo.sockets.messages import LARGEST_MESSAGE, MOST_ERRORS, parse, unknow
 
 
 class Connection(Hashable, Protocol):
-    """A WebSocket; `koyjabo.server.websockets.connection` implements it."""
+    """A WebSocket or a stream. `koyjabo.server.websockets` implements it, which stands above this package."""
 
     address: str  # the key of its limits
     born: float  # monotonic s

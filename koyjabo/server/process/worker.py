@@ -54,8 +54,6 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     yet.
     """
     from koyjabo.network import user_agents
-    from koyjabo.server.loop import eventlet_loop
-    from koyjabo.server.process import dns
 
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda *_: signals.append(1))  # it may interrupt the loop, so it only sets a flag
@@ -63,9 +61,7 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
     def goes_on() -> bool:
         return not signals and os.getppid() == parent
 
-    eventlet_loop.use_own_hub()
-    runtime = eventlet_loop.EventletRuntime()
-    dns.look_up_on_threads(runtime)
+    runtime = _make_runtime()
     app = _make_app(runtime, goes_on, routed)
     if app is not None:
         server = _Server(app, runtime, settings, listener)
@@ -75,6 +71,16 @@ def work(listener: socket.socket, parent: int, writer: int, drain_s: float, sett
         server.run(goes_on)
         server.stop(drain_s)
     return 0
+
+
+def _make_runtime() -> EventLoop:
+    from koyjabo.server.loop import eventlet_loop
+    from koyjabo.server.process import dns
+
+    eventlet_loop.use_own_hub()
+    runtime = eventlet_loop.EventletRuntime()
+    dns.look_up_on_threads(runtime)
+    return runtime
 
 
 def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | None) -> Flask | None:
