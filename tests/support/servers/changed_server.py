@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from koyjabo.presence.services import PresenceServices
-
 TRESPASS = "a real thread is where only greenlets may be"
 RESOLVER_S = 10
 """So long a resolver is asked again."""
@@ -190,6 +188,7 @@ def add_routes(app) -> None:
 
     from koyjabo.core.extensions import socketio
     from koyjabo.counting.services import CountingServices
+    from koyjabo.presence.services import PresenceServices
     from koyjabo.webkit.current import services_of
 
     newest = services_of(app)[CountingServices].visits.newest()
