@@ -27,7 +27,7 @@ from support.runs.short_run import EVERYTHING
 from support.servers.server import Server
 
 from koyjabo.accounts import passwords
-from koyjabo.communities import lifecycle
+from koyjabo.communities import archiving
 from koyjabo.core.identity import Account
 
 pytest_plugins = [
@@ -168,8 +168,8 @@ def module_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServ
 def founding_limit() -> Iterator[int]:
     """Tests found without end. Yields the limit of the product, for those about it."""
     with pytest.MonkeyPatch.context() as changed:
-        most = lifecycle.MOST_FOUNDED
-        changed.setattr(lifecycle, "MOST_FOUNDED", 10**6)
+        most = archiving.MOST_FOUNDED
+        changed.setattr(archiving, "MOST_FOUNDED", 10**6)
         yield most
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from koyjabo.accounts import email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailState, Reset
-from koyjabo.accounts.grants import browser_mark_of
 from koyjabo.accounts.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.login_sessions import browser_mark_of
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log

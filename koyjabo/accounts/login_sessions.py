@@ -1,17 +1,19 @@
-"""Lists and ends the login sessions of a user, for that user."""
+"""Lists and ends the login sessions of a user, for that user; what a new session gives."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from koyjabo.accounts import login_session_queries
 from koyjabo.accounts.audit_entries import subject
 from koyjabo.accounts.login_session_queries import SessionLine
+from koyjabo.accounts.queries import NewSession, UserRecord
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import UnknownSession
-from koyjabo.core.identity import Login
+from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.network import user_agents
@@ -90,3 +92,33 @@ def _session(line: SessionLine, login: Login) -> Session:
 
 def _details(line: SessionLine) -> dict[str, str]:
     return {"browser": " ".join(filter(None, user_agents.of(line.user_agent or ""))), "from": line.place or ""}
+
+
+class Proof(NamedTuple):
+    """A second factor that was verified. `settle` uses it up, in the transaction of what it permits, and returns False
+    if it was used meanwhile.
+    """
+
+    method: str
+    settle: Callable[[Any], bool]
+
+
+class Grant(NamedTuple):
+    """A login for which tokens may be issued. `refresh_id` is the id of the session's one valid refresh token."""
+
+    login: Login
+    refresh_id: str
+    browser_mark: str
+    """Changes when the owner changes the password. Does not reveal it."""
+
+
+def grant_of(person: UserRecord, new: NewSession) -> Grant:
+    return Grant(Login(account_of(person), new.id), new.refresh_id, browser_mark_of(person))
+
+
+def account_of(person: UserRecord) -> Account:
+    return Account(person.id, person.email, person.name, person.is_admin, person.is_viewer)
+
+
+def browser_mark_of(person: UserRecord) -> str:
+    return person.browser_mark or hashlib.sha256(person.password.encode()).hexdigest()

@@ -11,8 +11,7 @@ from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
-from koyjabo.cluster.base import Base
-from koyjabo.cluster.cluster import open_cluster
+from koyjabo.cluster.base import Base, open_cluster
 from koyjabo.communities import services as communities
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import Clock
@@ -40,7 +39,7 @@ from koyjabo.personal_data import services as personal_data
 from koyjabo.presence import services as presence
 from koyjabo.presence.members.tracker import TrackerServices, bind
 from koyjabo.presence.services import PresenceServices
-from koyjabo.presence.visitors import active_peak
+from koyjabo.presence.visitors import active_visitors
 from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
@@ -106,7 +105,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(min(TICK_S, window_s / 4), *site)
     every(TICK_S, presence.members.refresh, presence.peaks.refresh)
     every(TICK_S, presence.active_peak.measure)
-    every(active_peak.WRITE_S, presence.active_peak.write)
+    every(active_visitors.WRITE_S, presence.active_peak.write)
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)

@@ -51,10 +51,10 @@ def init_app(app: Flask, settings: Settings) -> None:
     from koyjabo.webkit import i18n
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.http import cookies, packing
-    from koyjabo.webkit.limits import rate_limits
+    from koyjabo.webkit.limits import limits
 
     is_development = settings.environment == "development"
-    rate_limits.init_app(app, settings)
+    limits.init_app(app, settings)
     cookies.init_app(app, secure=not is_development)
     i18n.init_app(app, settings.zone)
     static_files.init_app(app, is_development)

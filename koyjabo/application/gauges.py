@@ -24,7 +24,7 @@ from koyjabo.observability.gauges import (
 )
 from koyjabo.observability.metrics import OTHER
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.realtime import socket_counts
+from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
 
@@ -42,7 +42,7 @@ def values_of(services: Services) -> Values:
     redis = {} if redis_answers is None else {REDIS.name: {"": float(redis_answers())}}
     return {
         WORKERS.name: {"": 1},
-        CONNECTIONS.name: socket_counts.sockets(services[RealtimeServices].fanout),
+        CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
         COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},

@@ -2,11 +2,68 @@
 
 from __future__ import annotations
 
+import unicodedata
 from html import escape
 from math import ceil
 from typing import NamedTuple
 
-from koyjabo.badges.text_width import width_px
+VIRAMA = "\u09cd"
+"""Joins the consonants around it to one sign."""
+
+JOINED = 0.5
+"""How wide a consonant is that follows a virama, as a part of its width."""
+
+WIDE, OTHER = 1000, 640
+"""Of characters that are in no table: of East Asia and emoji, and all others."""
+
+TABLES = (
+    (0x20, (
+    318, 401, 460, 838, 636, 950, 780, 275, 390, 390, 500, 838, 318, 361, 318, 337, 636, 636, 636, 636, 636, 636,
+    636, 636, 636, 636, 337, 337, 838, 838, 838, 531, 1000, 684, 686, 698, 770, 632, 575, 775, 752, 295, 295, 656,
+    557, 863, 748, 787, 603, 787, 695, 635, 611, 732, 684, 989, 685, 611, 685, 390, 337, 390, 838, 500, 500, 613,
+    635, 550, 635, 615, 352, 635, 634, 278, 278, 579, 278, 974, 634, 612, 635, 635, 411, 521, 392, 634, 592, 818,
+    592, 592, 525, 636, 337, 636, 838,
+    )),
+    (0xA0, (
+    318, 401, 636, 636, 636, 636, 337, 500, 500, 1000, 471, 612, 838, 0, 1000, 500, 500, 838, 401, 401, 500, 636,
+    636, 318, 500, 401, 471, 612, 969, 969, 969, 531, 684, 684, 684, 684, 684, 684, 974, 698, 632, 632, 632, 632,
+    295, 295, 295, 295, 775, 748, 787, 787, 787, 787, 787, 838, 787, 732, 732, 732, 732, 611, 605, 630, 613, 613,
+    613, 613, 613, 613, 982, 550, 615, 615, 615, 615, 278, 278, 278, 278, 612, 634, 612, 612, 612, 612, 612, 838,
+    612, 634, 634, 634, 634, 592, 635, 592,
+    )),
+    (0x980, (
+    676, 0, 430, 533, 0, 866, 1167, 520, 653, 780, 850, 828, 603, 0, 0, 761, 804, 0, 0, 736, 820, 700, 656, 656, 618,
+    733, 540, 606, 895, 757, 1056, 546, 535, 736, 566, 605, 751, 648, 525, 561, 597, 0, 679, 731, 557, 745, 556, 576,
+    551, 0, 746, 0, 0, 0, 592, 552, 661, 526, 0, 0, 0, 543, 290, 286, 286, 0, 0, 0, 0, 0, 0, 402, 420, 0, 0, 780,
+    1203, 0, 534, 0, 0, 0, 0, 0, 0, 0, 0, 286, 0, 0, 0, 0, 714, 545, 0, 589, 828, 603, 0, 0, 0, 0, 650, 649, 651,
+    650, 650, 649, 651, 651, 649, 649, 563, 585, 610, 498, 525, 622, 528, 168, 534, 393, 613, 486, 1040, 1040, 0, 0,
+    )),
+)  # fmt: skip
+"""Widths in thousandths of the font size, from a first code point on: of Latin letters in DejaVu Sans, which are as
+wide as Verdana's, and of Bengali ones in Lohit Bengali.
+"""
+
+
+def width_px(text: str, font_px: int) -> float:
+    widths = 0.0
+    before = ""
+    for each in text:
+        width = _width(each)
+        widths += width * JOINED if before == VIRAMA else width
+        before = each
+    return widths * font_px / 1000
+
+
+def _width(character: str) -> int:
+    """In thousandths of the font size."""
+    for first, widths in TABLES:
+        at = ord(character) - first
+        if 0 <= at < len(widths):
+            return widths[at]
+    if unicodedata.combining(character) or unicodedata.category(character)[0] in "MC":
+        return 0
+    return WIDE if unicodedata.east_asian_width(character) in "WF" or ord(character) > 0xFFFF else OTHER
+
 
 LABEL, PROBLEM = "#555555", "#c0392b"
 LIGHT, DARK = "#ffffff", "#000000"

@@ -1,13 +1,16 @@
-"""Makes Redis clients with the time-outs that all calls share."""
+"""Makes Redis clients with the time-outs that all calls share, and loads the Lua scripts of packages."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import redis
+from redis import Redis
 from redis.backoff import NoBackoff
+from redis.commands.core import Script
 from redis.retry import Retry
 
 from koyjabo.cluster.outbox import RedisOutbox
@@ -40,3 +43,11 @@ class SharedRedis(NamedTuple):
 def share(url: str, runtime: Runtime, on_return: Callable[[], object]) -> SharedRedis:
     client = connect(url)
     return SharedRedis(client, RedisOutbox(runtime, client.ping, on_return))
+
+
+def load(client: Redis, beside: str, name: str) -> Script:
+    """Register the script `name`.lua from the folder of the file `beside`. Call the result with keys and arguments.
+
+    The client loads the script again when Redis has lost it.
+    """
+    return client.register_script(Path(beside).with_name(f"{name}.lua").read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from koyjabo.cluster import scripts
+from koyjabo.cluster import redis_client
 from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.workers import Progress, RunningJob, Worker
 
@@ -21,7 +21,7 @@ KEYS = ("koyjabo:workers", "koyjabo:workers:leases")
 
 class RedisWorkers:
     def __init__(self, client: redis.Redis, outbox: RedisOutbox) -> None:
-        self._script = scripts.load(client, __file__, "workers")
+        self._script = redis_client.load(client, __file__, "workers")
         self._outbox = outbox
         self._own: list[Worker] = []
         self._all: list[Worker] = []

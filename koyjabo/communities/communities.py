@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
+from koyjabo.communities import archiving, memberships, roles
 from koyjabo.communities import archiving as archive
-from koyjabo.communities import lifecycle, memberships, roles
 from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
 from koyjabo.communities.archiving_queries import Overview, overviews
 from koyjabo.communities.queries import (
@@ -86,7 +86,7 @@ class Communities:
         """Create a community, with `account` as its first admin. Raises TooManyCommunities."""
         flags = is_open, is_listed, count_anonymous, public_count
         community = CommunityDetails(str(uuid.uuid4()), name, description, *flags)
-        self._write(lifecycle.create, self._actor(account), account, community)
+        self._write(archiving.create, self._actor(account), account, community)
         return CommunityAccess(community, ADMIN)
 
     def list(
@@ -133,14 +133,14 @@ class Communities:
 
     def change(self, account: Account, community_id: str, **values: Any) -> CommunityAccess:
         """Change any of name, description, is_open, is_listed, count_anonymous and public_count."""
-        changed: CommunityAccess = self._write(lifecycle.change, self._actor(account), account, community_id, values)
+        changed: CommunityAccess = self._write(archiving.change, self._actor(account), account, community_id, values)
         if values.get("public_count") is False:
             self._on_revoked(changed.community.id)
         return changed
 
     def delete(self, account: Account, community_id: str) -> None:
         """Delete a community and its memberships. Its visits stay in the site's total."""
-        self._write(lifecycle.delete, self._actor(account), account, community_id)
+        self._write(archiving.delete, self._actor(account), account, community_id)
         self._on_revoked(community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:

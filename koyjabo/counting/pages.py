@@ -13,7 +13,7 @@ from koyjabo.counting.visit_picture import Texts, draw
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, day, speaking
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 
 
 class SharedVisit(NamedTuple):
@@ -49,7 +49,7 @@ def _in(language: str, write: Callable[[Any], str], value: object) -> str:
 
 def _shared(ordinal: int) -> SharedVisit:
     """The visit of a link with a valid signature. What networks add to the query is ignored."""
-    rate_limits.count_address("shared_numbers")
+    limits.count_address("shared_numbers")
     services = current()
     stats = services[CountingServices].visits.stats()
     is_signed = services[CountingServices].own_numbers.is_signed(ordinal, stats.epoch, request.args.get("s", ""))

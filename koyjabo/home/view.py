@@ -1,22 +1,127 @@
-"""The content of the home page, as of one moment."""
+"""The content of the home page, as of one moment: the stats, the pace of visits, and where people are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
+from math import sqrt
 from typing import Any, NamedTuple
+
+from babel.dates import format_date
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
 from koyjabo.communities.communities import CommunityDetails
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.clock import MINUTE_MS
+from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.last_hour import Moment
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
-from koyjabo.home.pace import at_this_pace
-from koyjabo.home.people_map import PeopleMap, people_map
 from koyjabo.models import Scope
+from koyjabo.network import place_names
 from koyjabo.presence.services import PresenceServices
+from koyjabo.webkit.assets.static_files import FOLDER
 from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import count, language
+
+LEAST = 3
+"""The fewest people of a dot (specification: The web app)."""
+
+LARGEST, SMALLEST = 34, 8
+"""The radius of dots; their area is that of the number. home/people.js draws the same."""
+
+
+class PlaceDot(NamedTuple):
+    key: str  # the name of the division, or the code of the country
+    x: int
+    y: int
+    people: int
+    radius: float  # 0 for too few people
+
+
+class PeopleMap(NamedTuple):
+    divisions: list[PlaceDot]  # all of them, by name
+    countries: list[PlaceDot]  # those with enough people, the largest first
+
+
+def people_map(places: Mapping[str, int]) -> PeopleMap | None:
+    """The dots for the numbers of people by place, as stats have them. None without positions."""
+    positions = _positions()
+    if positions is None:
+        return None
+    by_division = Counter(dict.fromkeys(range(len(positions["divisions"])), 0))
+    by_country: Counter[str] = Counter()
+    for place, people in places.items():
+        code = place_names.country_of(place)
+        by_country[code or ""] += people
+        number = positions["cities"].get(place_names.city_of_bangladesh(place))
+        if number is not None:
+            by_division[number] += people
+    divisions = {name: (x, y, by_division[number]) for number, (name, x, y) in enumerate(positions["divisions"])}
+    countries = {
+        code: (*positions["countries"][code], people)
+        for code, people in by_country.most_common()
+        if people >= LEAST and code in positions["countries"]
+    }
+    return PeopleMap(_dots(divisions), _dots(countries))
+
+
+def _dots(people: Mapping[str, tuple[int, int, int]]) -> list[PlaceDot]:
+    most = max((each for _, _, each in people.values()), default=0)
+    return [PlaceDot(key, x, y, each, _radius(each, most)) for key, (x, y, each) in people.items()]
+
+
+def _radius(people: int, most: int) -> float:
+    return round(max(LARGEST * sqrt(people / most), SMALLEST), 1) if people >= LEAST else 0
+
+
+@lru_cache
+def _positions() -> dict[str, Any] | None:
+    file = FOLDER / "vendor" / "dots.json"
+    return json.loads(file.read_text("utf-8")) if file.is_file() else None
+
+
+DAYS = 7
+LEAST_DAYS = 4
+"""Days with visits among those: with fewer, nothing is foretold."""
+
+DAY_MS = 86_400_000
+WEEK, MONTH, LONGEST = 7, 30, 365
+"""Days; times longer than the longest are left open."""
+
+
+def at_this_pace(visits: int, days: Sequence[int], clock: Clock) -> str:
+    """`on Monday at this pace`, for this number of further visits; "" if too uncertain. `days` are the visits of the
+    last complete days.
+    """
+    last = days[-DAYS:]
+    if sum(each > 0 for each in last) < LEAST_DAYS:
+        return ""
+    return _words(clock.now_ms() + visits * DAY_MS * len(last) // sum(last), clock)
+
+
+def _words(at_ms: int, clock: Clock) -> str:
+    today = date.fromisoformat(clock.today())
+    if at_ms - clock.now_ms() > LONGEST * DAY_MS:
+        return ""
+    reached = date.fromisoformat(clock.bucket(at_ms).day)
+    days = (reached - today).days
+    if days < 2:
+        return str(_("tomorrow at this pace") if days else _("today at this pace"))
+    if days < WEEK:
+        weekday = format_date(reached, "EEEE", locale=language())
+        return str(_("on %(weekday)s at this pace", weekday=weekday))
+    if days < 2 * MONTH:
+        weeks = round(days / WEEK)
+        return str(
+            ngettext("in about a week at this pace", "in about %(count)s weeks at this pace", weeks, count=count(weeks))
+        )
+    return str(_("in about %(count)s months at this pace", count=count(round(days / MONTH))))
+
 
 AHEAD = 3
 """Milestones that a page knows. When the first of them has come, it goes on to the next one."""

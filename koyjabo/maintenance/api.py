@@ -20,7 +20,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import PlainResponse
 from koyjabo.webkit.lanes.request_context import RequestContext, lane
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.openapi.describe import Text, describe
 
 health_bp = Blueprint("health", __name__)
@@ -69,7 +69,7 @@ def readyz() -> Response:
     results = current()[MaintenanceServices].readiness.checks()
     checks = {name: Check(**each._asdict()) for name, each in results.items()}
     ready = all(check.ok for check in checks.values())
-    warning = rate_limits.limits().local_proxy.warning
+    warning = limits.limits().local_proxy.warning
     answer = ReadyAnswer(
         status="ready" if ready else "not ready", checks=checks, warnings=[warning] if warning else None
     )
@@ -114,7 +114,7 @@ def forget() -> tuple[str, int]:
     """Erase a visitor, and their anonymous visits of today. 204 also if the id is unknown. Knowing the id is enough to
     erase it.
     """
-    rate_limits.count_address("erasures")
+    limits.count_address("erasures")
     visitor_id, services = ForgetBody.of(request).visitorId, current()
     services[MaintenanceServices].erasure.forget_oneself(
         visitor_id, *services[CountingServices].anonymity.names(visitor_id)

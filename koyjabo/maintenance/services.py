@@ -21,7 +21,7 @@ from koyjabo.maintenance.total import TotalAdjuster
 from koyjabo.models import Scope
 from koyjabo.network.services import NetworkServices
 from koyjabo.observability.services import ObservabilityServices
-from koyjabo.realtime import socket_counts
+from koyjabo.realtime.fanout import socket_counts
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.services import ReportServices
 from koyjabo.settings.catalogue import Setting, catalogue
@@ -77,7 +77,7 @@ def _system(base: Base, recounts: Recounts, jobs: Jobs) -> System:
         jobs,
         _installation(base.settings, base.cluster.redis is not None),
         WorkerGauges(
-            sockets=lambda: socket_counts.sockets(fanout),
+            sockets=lambda: socket_counts(fanout),
             lag_s=base.services[ObservabilityServices].lag_s,
             unsaved_ms=lambda: unsaved.since_ms,
         ),

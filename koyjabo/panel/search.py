@@ -18,7 +18,7 @@ from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count, place
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
@@ -53,7 +53,7 @@ def find() -> Response:
 
 
 def _query() -> str:
-    rate_limits.count_report(me().id)
+    limits.count_report(me().id)
     return request.args.get("q", "").strip()[:LONGEST]
 
 

@@ -1,14 +1,27 @@
-"""/api/auth/me: export all that is stored about an account, and delete it."""
+"""/api/auth/me: change an account, export all that is stored about it, and delete it."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Response, request
 
+from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import ProofBody
-from koyjabo.personal_data import ui
+from koyjabo.accounts.services import AccountServices
+from koyjabo.core.errors import InvalidToken
+from koyjabo.core.identity import Login
+from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.downloads import download
+from koyjabo.webkit.http.responses import JSON
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, File, describe
+
+if TYPE_CHECKING:
+    from koyjabo.accounts.login.schemas import ProofBody
 
 
 @bp.get("/auth/me/export")
@@ -19,7 +32,7 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
 def export_me() -> Response:
     """Sessions, memberships, invitations, second factors without their secrets, lines of the audit log, and the visits
     that were made with a login of yours."""
-    return ui.export(tokens.require())
+    return export(tokens.require())
 
 
 @bp.delete("/auth/me")
@@ -39,5 +52,28 @@ def delete_me() -> Response:
     """Takes the password and, while an authenticator app is on, a code. All sessions and sockets end at once. Visits
     stay counted, and nothing tells that they were yours. 503 `not_yet_forgotten`: repeat the call to continue."""
     login = tokens.require()
-    ui.delete(login, ProofBody.of(request))
+    delete(login, ProofBody.of(request))
     return tokens.without_cookies(Response(status=204, headers={"Cache-Control": "no-store"}))
+
+
+def export(login: Login) -> Response:
+    """All that is stored about the account, as a file. Raises TooManyRequests, LedgerUnavailable."""
+    limits.count_report(login.account.id)
+    credentials, session_id = current()[AccountServices].credentials, login.session_id
+
+    def require() -> None:
+        if credentials.login_of(session_id) is None:
+            raise InvalidToken
+
+    pieces = current()[PersonalDataServices].export.pieces(login.account)
+    response = download(pieces, f"koyjabo-account-{current().clock.today()}.json", JSON, require)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def delete(login: Login, body: ProofBody) -> None:
+    """Takes the password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials,
+    WrongCode, LastAdmin, NotYetForgotten, TooManyRequests, TooBusy, LedgerUnavailable.
+    """
+    authentication.confirm(login, body)
+    current()[PersonalDataServices].deletion.delete(login.account)

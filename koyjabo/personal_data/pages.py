@@ -17,7 +17,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.personal_data import ui
+from koyjabo.personal_data import api
 from koyjabo.personal_data.services import PersonalDataServices
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -57,7 +57,7 @@ def change_password() -> Response:
 
 @bp.get("/account/export")
 def export_account() -> Response:
-    return ui.export(page_login.require_login())
+    return api.export(page_login.require_login())
 
 
 @bp.get("/account/delete")
@@ -71,7 +71,7 @@ def delete_account() -> Response:
     body = form.read()
     try:
         if body is not None and _is_confirmed(login, body, form):
-            ui.delete(login, body)
+            api.delete(login, body)
             return tokens.without_cookies(done("account_deleted", "pages.index"))
     except InvalidInput as error:
         form.errors.update(error.details)

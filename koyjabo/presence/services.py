@@ -11,10 +11,9 @@ from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
 from koyjabo.presence.members.online_members import OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
-from koyjabo.presence.visitors.active_peak import ActivePeak
-from koyjabo.presence.visitors.active_visitors import ActiveVisitors
+from koyjabo.presence.visitors.active_visitors import ActivePeak, ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.visit_matcher import NoMatcher, VisitMatcher
+from koyjabo.presence.visitors.unmatched_visits import NoMatcher, VisitMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 if TYPE_CHECKING:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
+from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.realtime.client_rooms import ClientRooms
 from koyjabo.realtime.encoded_event import NAMESPACE, EncodedEvent
+from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room
 from koyjabo.realtime.sinks import Member, Sink, Sinks
 
 Each = TypeVar("Each")
@@ -256,3 +258,20 @@ class MemoryFanout(LocalFanout):
         self._on_sent_to_one = on_sent_to_one
         self._epoch = epoch
         super().__init__()
+
+
+SITE, COMMUNITIES, DASHBOARDS, PANEL, SOCKETIO, STREAMS = SOCKET_KINDS
+DASHBOARD = dashboard_room("")
+OF_ROOM = {STATS_ROOM: SITE, PANEL_ROOM: PANEL}
+
+
+def socket_counts(fanout: LocalFanout) -> dict[str, int]:
+    counts = dict.fromkeys(SOCKET_KINDS, 0)
+    counts[SOCKETIO], counts[STREAMS] = fanout.clients(), fanout.streams()
+    for room, members in fanout.plain_sockets().items():
+        counts[_kind(room)] += members
+    return counts
+
+
+def _kind(room: str) -> str:
+    return OF_ROOM.get(room) or (DASHBOARDS if room.startswith(DASHBOARD) else COMMUNITIES)

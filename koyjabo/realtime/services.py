@@ -17,9 +17,8 @@ from koyjabo.observability.services import ObservabilityServices
 from koyjabo.realtime import VisitorBroadcaster, visitor_broadcaster
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.fanout import LocalFanout, MemoryFanout
-from koyjabo.realtime.milestone_news import MilestoneNews
 from koyjabo.realtime.rooms import Rooms
-from koyjabo.realtime.site_room import SiteRoom
+from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from support.application.site import Site, assert_error, nothing_counted
 
 from koyjabo.badges import api as badges
 from koyjabo.badges import drawing, parameters
-from koyjabo.badges.text_width import width_px
+from koyjabo.badges.drawing import width_px
 
 SVG = "{http://www.w3.org/2000/svg}"
 FROM_ELSEWHERE = {"Origin": "https://app.example.com", "Cookie": "language=bn"}

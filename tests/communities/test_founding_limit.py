@@ -9,7 +9,7 @@ from support.application.site import Site, assert_error
 from support.people.accounts import sign_up
 from support.people.communities import PATH, account_of, found, give, site_admin
 
-from koyjabo.communities import lifecycle
+from koyjabo.communities import archiving
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import TooManyCommunities
 
@@ -18,7 +18,7 @@ MOST = 3
 
 @pytest.fixture
 def site(database, monkeypatch):
-    monkeypatch.setattr(lifecycle, "MOST_FOUNDED", MOST)
+    monkeypatch.setattr(archiving, "MOST_FOUNDED", MOST)
     with Site(database.url) as site:
         yield site
 

@@ -12,8 +12,7 @@ from support.people.page_readers import Reader, words
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.services import CountingServices
-from koyjabo.home.pace import at_this_pace
-from koyjabo.home.people_map import LARGEST, people_map
+from koyjabo.home.view import LARGEST, at_this_pace, people_map
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices

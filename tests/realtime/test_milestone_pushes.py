@@ -22,8 +22,7 @@ from koyjabo.counting.milestones import Milestones, of_setting
 from koyjabo.counting.records import CounterSnapshot, NewVisit
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.realtime.milestone_news import MilestoneNews
-from koyjabo.realtime.site_room import SiteRoom
+from koyjabo.realtime.site_room import MilestoneNews, SiteRoom
 
 PAGES, VISITS = 6, 200
 MILESTONES = "2,100,150,400,3000"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from flask import Response, after_this_request, request
 
-from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import (
     EnrolledAnswer,
@@ -17,13 +16,14 @@ from koyjabo.accounts.login.schemas import (
     TokensAnswer,
     UserAnswer,
 )
+from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import InvalidToken
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import REFRESH
 from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, OneOf, describe
@@ -61,7 +61,7 @@ def refresh() -> Response:
     tokens.record_request_place()
     claims, credentials = tokens.claims_of(REFRESH), current()[AccountServices].credentials
     if credentials.login_of(claims.session_id) is not None:  # else who has an old token could use up the changes
-        rate_limits.count_change(claims.user_id)
+        limits.count_change(claims.user_id)
     return tokens_answer(credentials.refresh(claims), 200)
 
 
@@ -119,7 +119,7 @@ def request_password_reset() -> Response:
     """Mail a link, good for 30 minutes and once, on whose page the user chooses a new password. The answer and its time
     are the same for every email."""
     body = PasswordResetBody.of(request)
-    rate_limits.count_address("resets")
+    limits.count_address("resets")
     tokens.record_request_place()
     current()[AccountServices].email_links.request_reset(body.email, language())
     return Response(status=202, headers={"Cache-Control": "no-store"})

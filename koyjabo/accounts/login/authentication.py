@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request
 
-from koyjabo.accounts.grants import Grant, browser_mark_of
 from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.login.schemas import (
     LoginBody,
@@ -22,6 +21,7 @@ from koyjabo.accounts.login.schemas import (
     SecondFactorBody,
     SignupBody,
 )
+from koyjabo.accounts.login_sessions import Grant, browser_mark_of
 from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
 from koyjabo.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
@@ -36,7 +36,7 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
 from koyjabo.webkit.i18n import language
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 
 REMEMBERED_COOKIE = "remembered_browser"
@@ -45,7 +45,7 @@ REMEMBERED_COOKIE = "remembered_browser"
 
 def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     """Create an account and log it in. Raises EmailTaken."""
-    rate_limits.count_address("signups")
+    limits.count_address("signups")
     tokens.record_request_place()
     accounts, client = current()[AccountServices].credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
@@ -85,7 +85,7 @@ def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
 
 def enrolling(token: str) -> UserRecord:
     """Whose second factor may be set up with this token. Raises SecondFactorExpired."""
-    rate_limits.count_address("second_steps")
+    limits.count_address("second_steps")
     return current()[SecondFactorServices].second_step.enrolling(token)
 
 
@@ -189,7 +189,7 @@ def _welcome(grant: Grant, visitor_id: str | None) -> Grant:
 
 
 def _begin() -> None:
-    rate_limits.count_address("second_steps")
+    limits.count_address("second_steps")
     tokens.record_request_place()
 
 

@@ -15,7 +15,7 @@ from koyjabo.accounts.login_throttle import account_key
 from koyjabo.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address
 from koyjabo.webkit.http import cookies
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 
 FAMILIAR_COOKIE, FAMILIAR_S = "familiar_browser", 365 * 86400
 MARK_LENGTH = 16
@@ -32,33 +32,33 @@ def counted_login(email_key: str, unlocked_ms: UnlockedMs) -> Iterator[None]:
     `unlocked_ms` is called only if the attempt would be refused: failures from before it do not count. Raises
     TooManyRequests.
     """
-    rate_limits.count_address("logins")
+    limits.count_address("logins")
     _count_attempt(email_key, unlocked_ms)
     try:
         yield
     except WrongCredentials:
         raise
     except KoyJaboError:  # no password was verified
-        rate_limits.limits().uncount_login_attempt(request.environ, email_key)
+        limits.limits().uncount_login_attempt(request.environ, email_key)
         raise
-    rate_limits.limits().uncount_login_attempt(request.environ, email_key)
+    limits.limits().uncount_login_attempt(request.environ, email_key)
 
 
 def _count_attempt(email_key: str, unlocked_ms: UnlockedMs) -> None:
-    limits, usage = rate_limits.limits(), rate_limits.usage()
+    own, usage = limits.limits(), limits.usage()
     try:
-        limits.count_login_attempt(request.environ, usage, email_key)
+        own.count_login_attempt(request.environ, usage, email_key)
     except TooManyRequests:
         unlocked = unlocked_ms(email_key)
         if not unlocked:
             raise
-        limits.count_login_attempt(request.environ, usage, email_key, str(unlocked))
+        own.count_login_attempt(request.environ, usage, email_key, str(unlocked))
 
 
 def count_familiar(email_key: str) -> bool:
     """Count an attempt from a familiar browser. Returns whether it needs no other limit by address."""
     try:
-        rate_limits.limits().count_account("familiar_logins", rate_limits.usage(), email_key)
+        limits.limits().count_account("familiar_logins", limits.usage(), email_key)
     except TooManyRequests:
         return False
     return True

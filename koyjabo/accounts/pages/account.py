@@ -17,7 +17,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import browser_name, count, place
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages.flash import done
 
@@ -65,7 +65,7 @@ def change_details() -> Response:
 @bp.post("/account/verify-email")
 def send_verification() -> Response:
     account = page_login.require()
-    rate_limits.count_address("resets")
+    limits.count_address("resets")
     is_sent = current()[AccountServices].email_links.request_verification(account)
     return done("verification_sent" if is_sent else "mails_used_up", "pages.account")
 

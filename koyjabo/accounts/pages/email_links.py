@@ -17,7 +17,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http.cache_headers import no_store
 from koyjabo.webkit.i18n import language
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages.flash import done
 
@@ -35,7 +35,7 @@ def do_forgot_password() -> Response:
     body = form.read()
     if body is None:
         return _ask(form, 422)
-    rate_limits.count_address("resets")
+    limits.count_address("resets")
     tokens.record_request_place()
     current()[AccountServices].email_links.request_reset(body.email, language())
     return done("reset_requested", "pages.log_in")

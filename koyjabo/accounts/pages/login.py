@@ -10,9 +10,9 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.accounts.grants import Grant
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
+from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.pages.form_fields import EnrolBody, SecondStepBody
 from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.second_factor.services import SecondFactorServices

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING
 
-from koyjabo.accounts.grants import Proof
+from koyjabo.accounts.login_sessions import Proof
 from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.accounts.pending_steps import PENDING_S
 from koyjabo.accounts.second_factor import one_time_codes, queries

@@ -10,7 +10,7 @@ from koyjabo.accounts import pending_step_queries
 from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
-from koyjabo.accounts.grants import Grant, Proof
+from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.pending_step_queries import PASSKEY, Pending
 from koyjabo.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
 from koyjabo.accounts.queries import UserRecord

@@ -14,7 +14,7 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.core.services import Services
 from koyjabo.models import SITE, Scope
 from koyjabo.webkit.current import current
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import INSIDE, Answer
 
@@ -30,14 +30,14 @@ WHERE = {"community_id": "one community; default: the site"}
 def scope() -> Scope:
     """The scope of the request: a community, for its moderators, or the site. Counts a report."""
     account = tokens.require().account
-    rate_limits.count_report(account.id)
+    limits.count_report(account.id)
     return _allowed(current(), account, request.args.get("community_id", ""))
 
 
 def community(community_id: str, role: str) -> Scope:
     """A community in which the user has at least `role`. Counts a report."""
     account = tokens.require().account
-    rate_limits.count_report(account.id)
+    limits.count_report(account.id)
     current()[CommunityServices].directory.require(account, community_id, role)
     return Scope(uuid_of(community_id) or community_id)
 

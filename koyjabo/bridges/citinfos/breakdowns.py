@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from flask import Response
 
-from koyjabo.bridges.citinfos import bp, figures, ranges
+from koyjabo.bridges.citinfos import bp, ranges
 from koyjabo.bridges.citinfos.access import REFUSED, WHERE, scope
 from koyjabo.bridges.citinfos.answers import (
     CitinfosBrowser,
@@ -70,7 +70,7 @@ def demographics_report() -> Response:
 
 
 def divisions(where: Scope, days: Range) -> CitinfosDivisions:
-    users = figures.people(where, days).authenticated
+    users = ranges.people(where, days).authenticated
     return CitinfosDivisions(
         same_division_visitors=0,
         cross_division_visitors=0,
@@ -114,7 +114,7 @@ class _Converted(NamedTuple):
     def rate(self) -> float | None:
         """None if some visits are kept as sums only, without the people who signed up later."""
         is_known = self.people is not None and self.by_page.reason is None
-        return figures.percent(self.report.conversions, self.people or 0) if is_known else None
+        return ranges.percent(self.report.conversions, self.people or 0) if is_known else None
 
 
 def conversions(where: Scope, days: Range) -> CitinfosConversions:
@@ -132,7 +132,7 @@ def conversions(where: Scope, days: Range) -> CitinfosConversions:
         top_conversion_pages=_pages(found),
         avg_time_to_conversion=average_s,
         avg_time_to_convert_seconds=average_s,
-        timestamp=figures.timestamp(),
+        timestamp=ranges.timestamp(),
     )
 
 
@@ -150,7 +150,7 @@ def _pages(found: _Converted) -> list[CitinfosConversionPage]:
             page_url=page,
             conversions=count,
             views=people.get(page),
-            conversion_rate=None if found.rate is None else figures.percent(count, people.get(page) or 0),
+            conversion_rate=None if found.rate is None else ranges.percent(count, people.get(page) or 0),
         )
         for page, count in found.report.pages[:MOST_PAGES]
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.bridges.citinfos import bp, breakdowns, figures, ranges
+from koyjabo.bridges.citinfos import bp, breakdowns, ranges
 from koyjabo.bridges.citinfos.access import REFUSED, community
 from koyjabo.bridges.citinfos.answers import (
     MOMENT,
@@ -44,7 +44,7 @@ class CitinfosCount(BaseModel):
 def community_visitors(community_id: str) -> Response:
     """For members. Without `start_date`, of the last day."""
     where, days = community(community_id, MEMBER), ranges.range_of(TODAY)
-    found, (start, end) = figures.people(where, days), ranges.moments(days)
+    found, (start, end) = ranges.people(where, days), ranges.moments(days)
     return answer(
         CitinfosStats(
             authenticated_visitors=found.authenticated,
@@ -65,7 +65,7 @@ def community_trends(community_id: str) -> Response:
     """For members. Without `start_date`, of 7 days."""
     where, granularity = community(community_id, MEMBER), granularity_of(request)
     days = ranges.range_of(TREND_DAYS, by_hour=granularity == HOURLY)
-    found = figures.trend(where, days, INTERVALS[granularity])
+    found = ranges.trend(where, days, INTERVALS[granularity])
     return list_answer((CitinfosPeriod.of(*each) for each in found), [])
 
 
@@ -74,7 +74,7 @@ def community_trends(community_id: str) -> Response:
 def community_realtime(community_id: str) -> Response:
     """For members."""
     where = community(community_id, MEMBER)
-    return answer(CitinfosCount(community_id=where, current_online=online(where), timestamp=figures.timestamp()))
+    return answer(CitinfosCount(community_id=where, current_online=online(where), timestamp=ranges.timestamp()))
 
 
 @bp.get(f"{PATH}/division-breakdown")

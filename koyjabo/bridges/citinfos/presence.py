@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from flask import Response, request
 from pydantic import BeforeValidator, Field
 
-from koyjabo.bridges.citinfos import bp, figures
+from koyjabo.bridges.citinfos import bp, ranges
 from koyjabo.bridges.citinfos.access import REFUSED, WHERE, community, scope
 from koyjabo.bridges.citinfos.answers import (
     CitinfosActivity,
@@ -26,7 +26,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, describe
 from koyjabo.webkit.schemas.bodies import JSON, Body
@@ -61,7 +61,7 @@ def realtime() -> Response:
             current_online=count,
             authenticated_count=None if where == SITE else count,
             anonymous_count=None if where == SITE else 0,
-            timestamp=figures.timestamp(),
+            timestamp=ranges.timestamp(),
         )
     )
 
@@ -77,7 +77,7 @@ def online_count(community_id: str) -> Response:
             community_id=where,
             current_online=online(where),
             peaks=CitinfosPeaks(daily=peaks["day"], weekly=peaks["week"], monthly=peaks["month"]),
-            timestamp=figures.timestamp(),
+            timestamp=ranges.timestamp(),
         )
     )
 
@@ -98,7 +98,7 @@ def track_activity(community_id: str) -> Response:
             success=True,
             current_online=online(where),
             activity_type=body.activity_type,
-            timestamp=figures.timestamp(),
+            timestamp=ranges.timestamp(),
         )
     )
 
@@ -108,7 +108,7 @@ def track_activity(community_id: str) -> Response:
 def communities_status() -> Response:
     """By name, with the number of people online; at most 1,000."""
     account = tokens.require().account
-    rate_limits.count_report(account.id)
+    limits.count_report(account.id)
     services = current()[CommunityServices]
     found = services.directory.own(account, 0, MOST_COMMUNITIES).items
     ids = [each.community.id for each in found]
@@ -118,7 +118,7 @@ def communities_status() -> Response:
         _status(each, count, Scope(each.community.id) in here, sizes.get(each.community.id, 0))
         for each, count in zip(found, counts, strict=True)
     ]
-    return answer(CitinfosStatuses(user_id=account.id, communities=listed, timestamp=figures.timestamp()))
+    return answer(CitinfosStatuses(user_id=account.id, communities=listed, timestamp=ranges.timestamp()))
 
 
 def online(where: Scope) -> int:

@@ -13,9 +13,9 @@ from koyjabo.core.clock import iso
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
+from koyjabo.realtime.fanout import OF_ROOM, SITE
 from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.realtime.socket_counts import OF_ROOM, SITE
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols
 from koyjabo.sockets.stream import Connection, Stream

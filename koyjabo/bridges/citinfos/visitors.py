@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response
 
-from koyjabo.bridges.citinfos import bp, figures, ranges
+from koyjabo.bridges.citinfos import bp, ranges
 from koyjabo.bridges.citinfos.access import REFUSED, WHERE, scope
 from koyjabo.bridges.citinfos.answers import (
     CitinfosGrowth,
@@ -60,8 +60,8 @@ def growth() -> Response:
     where, period = scope(), ranges.period()
     length = ranges.PERIODS[period]
     days = ranges.last(length)
-    now, before = (figures.people(where, each).visitors for each in (days, ranges.before(days)))
-    by_day = figures.trend(where, days, DAY)
+    now, before = (ranges.people(where, each).visitors for each in (days, ranges.before(days)))
+    by_day = ranges.trend(where, days, DAY)
     difference = None if now is None or before is None else now - before
     return answer(
         CitinfosGrowth(
@@ -70,13 +70,13 @@ def growth() -> Response:
             previous_period_visitors=before,
             current_month_visitors=now,
             previous_month_visitors=before,
-            growth_rate=figures.rate(now, before),
+            growth_rate=ranges.rate(now, before),
             growth_count=difference,
             comparison_days=length,
             trend=_direction(difference),
             labels=[name for name, _ in by_day],
             visitor_counts=[found.visitors for _, found in by_day],
-            timestamp=figures.timestamp(),
+            timestamp=ranges.timestamp(),
         )
     )
 
@@ -118,7 +118,7 @@ def trends_of_server() -> Response:
 def _trend() -> tuple[list[tuple[str, Split]], Range, str]:
     where, interval = scope(), ranges.interval()
     days = ranges.range_of(MONTH, by_hour=interval == HOUR)
-    return figures.trend(where, days, interval), days, interval
+    return ranges.trend(where, days, interval), days, interval
 
 
 def _period(name: str, found: Split) -> CitinfosTrend:
@@ -133,7 +133,7 @@ def _direction(difference: int | None) -> str | None:
 
 
 def _visitors(where: Scope, days: Range) -> CitinfosVisitors:
-    found, before = figures.people(where, days), figures.people(where, ranges.before(days))
+    found, before = ranges.people(where, days), ranges.people(where, ranges.before(days))
     start, end = ranges.moments(days)
     return CitinfosVisitors(
         community_id=None if where == SITE else where,
@@ -143,10 +143,10 @@ def _visitors(where: Scope, days: Range) -> CitinfosVisitors:
         total_unique_visitors=found.visitors,
         authenticated_visitors=found.authenticated,
         anonymous_visitors=found.anonymous,
-        total_views=figures.views(where, days),
-        change_percentage=figures.rate(found.visitors, before.visitors),
-        authenticated_change=figures.rate(found.authenticated, before.authenticated),
-        anonymous_change=figures.rate(found.anonymous, before.anonymous),
+        total_views=ranges.views(where, days),
+        change_percentage=ranges.rate(found.visitors, before.visitors),
+        authenticated_change=ranges.rate(found.authenticated, before.authenticated),
+        anonymous_change=ranges.rate(found.anonymous, before.anonymous),
         date_range=CitinfosRange(start=start, end=end),
-        timestamp=figures.timestamp(),
+        timestamp=ranges.timestamp(),
     )

@@ -12,7 +12,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, CSRF, INSIDE, LOGGED_IN, TOO_MANY, WITH_BODY, ListOf, describe
 from koyjabo.webkit.schemas.paging import QUERY, Paging
@@ -58,7 +58,7 @@ def list_communities() -> Response:
 def create_community() -> Response:
     """You become its admin."""
     account, body = tokens.require().account, NewCommunityBody.of(request)
-    rate_limits.count_action(account.id)
+    limits.count_action(account.id)
     access = current()[CommunityServices].directory.create(account, **body.values())
     return answer(community_answer(access), 201)
 

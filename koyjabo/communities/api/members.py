@@ -18,7 +18,7 @@ from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer
 from koyjabo.webkit.i18n import language
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, TOO_MANY, WITH_BODY, Answer, ListOf, describe
 from koyjabo.webkit.pages import links
@@ -74,7 +74,7 @@ def invite_member(community_id: str) -> Response:
     is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier link.
     """
     account, body = tokens.require().account, InvitationBody.of(request)
-    rate_limits.count_action(account.id)
+    limits.count_action(account.id)
     made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
     return answer(
         InvitedAnswer(status="invited", link=links.to("pages.invitation", token=made.token), mail=made.mail), 202

@@ -9,7 +9,7 @@ from functools import partial
 
 import redis
 
-from koyjabo.cluster import scripts
+from koyjabo.cluster import redis_client
 from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
 from koyjabo.core.clock import Clock
@@ -25,7 +25,7 @@ class RedisLeader:
     """Elects over Redis; while Redis is away, each worker refreshes its own dashboards."""
 
     def __init__(self, client: redis.Redis, outbox: RedisOutbox, runtime: Runtime, clock: Clock) -> None:
-        self._script = scripts.load(client, __file__, "beat")
+        self._script = redis_client.load(client, __file__, "beat")
         self._outbox = outbox
         self._runtime = runtime
         self._worker = uuid.uuid4().hex

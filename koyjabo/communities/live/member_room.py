@@ -13,8 +13,8 @@ from koyjabo.core.clock import Clock
 from koyjabo.counting.live_stats import LiveStats, newest_credible
 from koyjabo.presence.members.online_members import Online, OnlineMembers
 from koyjabo.realtime.events import CountChanged, VisitorUpdate
-from koyjabo.realtime.milestone_news import MilestoneNews
 from koyjabo.realtime.room import SHORTEST_INTERVAL_S, RoomEvent
+from koyjabo.realtime.site_room import MilestoneNews
 
 ONLINE, STATS = "online", "stats"
 """The parts of a community's state that workers exchange."""

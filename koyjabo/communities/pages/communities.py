@@ -20,7 +20,7 @@ from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import confirm
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
@@ -60,7 +60,7 @@ def create_community() -> Response:
     body = form.read()
     if body is None:
         return make_response(render_template("communities/new.html", form=form), 422)
-    rate_limits.count_action(account.id)
+    limits.count_action(account.id)
     created = current()[CommunityServices].directory.create(account, **body.values())
     return done("founded", "pages.community", created.community.name, community_id=created.community.id)
 

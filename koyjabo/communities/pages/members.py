@@ -16,7 +16,7 @@ from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberChange, Member
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
@@ -30,7 +30,7 @@ def members(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/members")
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
-    found = member_forms.invite(account, community_id, partial(rate_limits.count_action, account.id))
+    found = member_forms.invite(account, community_id, partial(limits.count_action, account.id))
     return _result(found, community_id)
 
 

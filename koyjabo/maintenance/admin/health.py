@@ -19,7 +19,7 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
 from koyjabo.webkit.i18n import clock_time, count, digits, size
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
@@ -165,7 +165,7 @@ class CheckInWords(NamedTuple):
 @bp.get("/health")
 @for_viewers
 def health() -> Response:
-    report = current()[MaintenanceServices].health.report(me(), bool(rate_limits.limits().local_proxy.warning))
+    report = current()[MaintenanceServices].health.report(me(), bool(limits.limits().local_proxy.warning))
     installation = report.facts.installation
     return page(
         "maintenance/health",
@@ -226,7 +226,7 @@ def state() -> Response:
 
 
 def health_level() -> str:
-    return current()[MaintenanceServices].health.level(bool(rate_limits.limits().local_proxy.warning))
+    return current()[MaintenanceServices].health.level(bool(limits.limits().local_proxy.warning))
 
 
 def unsaved() -> str:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from koyjabo.cluster import scripts
+from koyjabo.cluster import redis_client
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import OnlineMember
@@ -57,8 +57,8 @@ class MemberScript:
     def __init__(self, client: redis.Redis, worker: str) -> None:
         self._client = client
         self._worker = worker
-        self._hold = scripts.load(client, __file__, "hold")
-        self._people = scripts.load(client, __file__, "people")
+        self._hold = redis_client.load(client, __file__, "hold")
+        self._people = redis_client.load(client, __file__, "people")
 
     def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
         """Each request is one atomic step; all of them share one round trip."""

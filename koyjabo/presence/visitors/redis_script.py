@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import redis
 
-from koyjabo.cluster import scripts
+from koyjabo.cluster import redis_client
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
@@ -39,7 +39,7 @@ class ActiveAnswer(NamedTuple):
 
 class TouchScript:
     def __init__(self, client: redis.Redis, window_ms: int) -> None:
-        self._script = scripts.load(client, __file__, "touch")
+        self._script = redis_client.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
     def __call__(self, scope: Scope, newest_version: int, batch: Iterable[Touch], expired_ms: int) -> ActiveAnswer:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
+from typing import Protocol
 
 from koyjabo.core.clock import Clock
 
@@ -49,3 +51,22 @@ class UnmatchedVisits:
         visitors.pop(visitor_id, None)
         if not visitors:
             self._by_fingerprint.pop(fingerprint, None)
+
+
+class VisitMatcher(Protocol):
+    """Matches visits and sockets that have no match on their own worker."""
+
+    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
+
+    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
+        """Call `found` once, with a visitor offered for `fingerprint`, if there is one."""
+
+
+class NoMatcher:
+    """Matches nothing: there are no other workers."""
+
+    def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
+        pass
+
+    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
+        pass

@@ -21,8 +21,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidMessage, TooManyRequests
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
-from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits
-from koyjabo.presence.visitors.visit_matcher import VisitMatcher
+from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits, VisitMatcher
 
 SECOND_ASK_MS = 3000
 """When to ask the other workers a second time: a visit may arrive there after its socket opened here."""

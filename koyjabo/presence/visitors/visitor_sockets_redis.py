@@ -8,7 +8,7 @@ from typing import Any
 
 import redis
 
-from koyjabo.cluster import scripts
+from koyjabo.cluster import redis_client
 from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
@@ -24,8 +24,8 @@ class RedisVisitMatcher:
     """
 
     def __init__(self, client: redis.Redis, outbox: RedisOutbox, window_s: int) -> None:
-        self._offer = scripts.load(client, __file__, "offer")
-        self._ask = scripts.load(client, __file__, "ask")
+        self._offer = redis_client.load(client, __file__, "offer")
+        self._ask = redis_client.load(client, __file__, "ask")
         self._outbox = outbox
         self._window_ms = window_s * 1000
 

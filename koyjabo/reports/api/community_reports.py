@@ -15,7 +15,7 @@ from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import PRIVATE, answer
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import INSIDE, Answer, ListOf, describe
 
@@ -91,7 +91,7 @@ def _trend(found: Trend) -> dict[str, Any]:
 def _community(community_id: str) -> str:
     """The stored id of a community of which the user is a member. Counts a report."""
     account = tokens.require().account
-    rate_limits.count_report(account.id)
+    limits.count_report(account.id)
     return current()[CommunityServices].directory.get(account, community_id).community.id
 
 

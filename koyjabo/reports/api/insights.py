@@ -23,7 +23,7 @@ from koyjabo.reports.sharing import shares
 from koyjabo.reports.ui import share_password
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import INSIDE, LOGGED_IN, Answer, ListOf, TableOf, describe
 
@@ -101,19 +101,19 @@ class ReportPlace(NamedTuple):
 def _of_site(name: str) -> Response:
     account = tokens.require().account
     account.require_site_viewer()
-    rate_limits.count_report(account.id)
+    limits.count_report(account.id)
     return respond(name, SITE)
 
 
 def _of_community(name: str, community_id: str) -> Response:
     account = tokens.require().account
-    rate_limits.count_report(account.id)
+    limits.count_report(account.id)
     current()[CommunityServices].directory.require(account, community_id, MODERATOR)
     return respond(name, Scope(uuid_of(community_id) or community_id))
 
 
 def _by_link(name: str, token: str) -> Response:
-    rate_limits.count_address("shared_reports")
+    limits.count_address("shared_reports")
     links = current()[ReportServices].shares
     link = links.open(token)
     share_password.require(link)

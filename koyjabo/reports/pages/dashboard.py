@@ -21,14 +21,14 @@ from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 
 
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
     """The current values, which the page's script updates, and the reports of the range that the address names."""
     at = community_page.enter(community_id, MODERATOR)
-    rate_limits.count_report(at.account.id)
+    limits.count_report(at.account.id)
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("reports/parts.html", view=view))

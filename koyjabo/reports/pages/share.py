@@ -16,7 +16,7 @@ from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http.cache_headers import no_store
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.schemas.bodies import Body
@@ -57,7 +57,7 @@ def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> 
 
 
 def _show(link: OpenLink, token: str) -> Response:
-    rate_limits.count_address("shared_reports")
+    limits.count_address("shared_reports")
     shares.check(request.args.items(multi=True))
     base = Base(
         url_for("pages.share", token=token),

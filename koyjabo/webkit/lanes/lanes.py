@@ -19,7 +19,7 @@ from koyjabo.webkit.current import services_of
 from koyjabo.webkit.http.middleware import log_request
 from koyjabo.webkit.http.responses import PlainResponse
 from koyjabo.webkit.lanes.request_context import Handler, Model, RequestContext
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.limits.limits import Usage
 from koyjabo.webkit.pages import errors
 from koyjabo.webkit.schemas.bodies import LARGEST_BODY
@@ -42,7 +42,7 @@ class LaneContext(RequestContext):
         self.services = services_of(app)
         self.environ = environ
         self.usage = Usage()
-        self._limits = rate_limits.limits(app)
+        self._limits = limits.limits(app)
 
     def body(self, model: type[Model]) -> Model:
         data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))

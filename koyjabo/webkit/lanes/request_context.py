@@ -12,7 +12,7 @@ from flask import Response, request
 from koyjabo.core.services import Services
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import PlainResponse, as_response
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.limits.limits import RateLimits, Usage
 from koyjabo.webkit.login import page_login, tokens
 
@@ -73,8 +73,8 @@ class FlaskContext(RequestContext):
     def __init__(self) -> None:
         self.services = current()
         self.environ = request.environ
-        self.usage = rate_limits.usage()
-        self._limits = rate_limits.limits()
+        self.usage = limits.usage()
+        self._limits = limits.limits()
 
     def body(self, model: type[Model]) -> Model:
         return model.of(request)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from flask import Flask, Response, current_app, g, request
+
 from koyjabo.core.errors import TooManyRequests
 from koyjabo.core.i18n import N_
 from koyjabo.network import client_address
 from koyjabo.network.client_address import LocalProxy
 from koyjabo.network.rate_limiter import Allowance, DailyRate, Rate, share
+from koyjabo.settings.schema import Settings
 
 LOGINS_OF_A_PAIR = 10
 """Failed logins a minute to one account from one address."""
@@ -204,3 +207,51 @@ def _of_address(limits: Limits) -> dict[str, int]:
 def _require(allowance: Allowance, kind: str) -> None:
     if allowance.is_exceeded:
         raise TooManyRequests(allowance.retry_after_s, SENTENCES.get(kind))
+
+
+EXTENSION = "koyjabo.rate_limits"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    limits = Limits(**{name: getattr(settings, f"rate_limit_{name}") for name in Limits._fields})
+    app.extensions[EXTENSION] = RateLimits(limits, settings.web_concurrency)
+    app.after_request(_add_headers)
+
+
+def count_address(kind: str) -> None:
+    """Count a request by its address. Raises TooManyRequests, like all `count_` functions."""
+    limits().count_address(kind, request.environ, usage())
+
+
+def count_action(user_id: str) -> None:
+    """Count a community created or a person invited, by account."""
+    limits().count_account("actions", usage(), user_id)
+
+
+def count_change(user_id: str) -> None:
+    """Count a request that changes something, by account."""
+    limits().count_account("changes", usage(), user_id)
+
+
+def count_report(user_id: str) -> None:
+    limits().count_account("reports", usage(), user_id)
+
+
+def limits(app: Flask | None = None) -> RateLimits:
+    """The limits of `app`, or of the application that serves the current request."""
+    rate_limits: RateLimits = (app or current_app).extensions[EXTENSION]
+    return rate_limits
+
+
+def usage() -> Usage:
+    """The usage of the current request."""
+    if "usage" not in g:
+        g.usage = Usage()
+    current: Usage = g.usage
+    return current
+
+
+def _add_headers(response: Response) -> Response:
+    if "usage" in g:
+        response.headers.extend(g.usage.headers())
+    return response

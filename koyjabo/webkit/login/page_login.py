@@ -20,7 +20,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login, Logins
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims, Tokens
 
@@ -73,7 +73,7 @@ def require_login() -> Login:
         raise Unauthenticated
     if request.method not in tokens.SAFE_METHODS:
         _check_csrf()
-        rate_limits.count_change(known.account.id)
+        limits.count_change(known.account.id)
         tokens.record_request_place()
     return known
 

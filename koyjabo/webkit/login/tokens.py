@@ -17,7 +17,7 @@ from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login.jwt import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRESH, REFRESH_S, Claims, Tokens
 
 CSRF_HEADER = "X-CSRF-TOKEN"
@@ -48,7 +48,7 @@ def require() -> Login:
     request.get_data()
     login = _login(claims_of(ACCESS))
     if request.method not in SAFE_METHODS:
-        rate_limits.count_change(login.account.id)
+        limits.count_change(login.account.id)
         record_request_place()
     return login
 

@@ -12,7 +12,7 @@ from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
 from koyjabo.webkit.i18n import LANGUAGE_COOKIE, LANGUAGE_S
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 
@@ -46,7 +46,7 @@ def _remember(chosen: str) -> None:
     """Raises TooManyRequests if the account changes too much."""
     login = page_login.login_if_known()
     if login is not None:
-        rate_limits.count_change(login.account.id)
+        limits.count_change(login.account.id)
         with suppress(LedgerUnavailable):
             current().signals.language_chosen.send(login.account, language=chosen)
 

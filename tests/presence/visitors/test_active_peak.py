@@ -7,8 +7,7 @@ from support.application.site import Site
 
 from koyjabo.models import SITE
 from koyjabo.presence.services import PresenceServices
-from koyjabo.presence.visitors.active_peak import ActivePeak
-from koyjabo.presence.visitors.active_visitors import ActiveCount
+from koyjabo.presence.visitors.active_visitors import ActiveCount, ActivePeak
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 

@@ -15,7 +15,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import SITE
 from koyjabo.presence.visitors import unmatched_visits
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
-from koyjabo.presence.visitors.visit_matcher import NoMatcher
+from koyjabo.presence.visitors.unmatched_visits import NoMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 WINDOW_S = 300

@@ -17,7 +17,7 @@ from werkzeug.routing.matcher import State
 import config
 from koyjabo import make_routes
 from koyjabo.settings.schema import Settings
-from koyjabo.webkit.limits import rate_limits
+from koyjabo.webkit.limits import limits
 
 
 class KeptApp:
@@ -36,7 +36,7 @@ class KeptApp:
         for name in self._state:
             self._put(name)
         put_routes(self.app.url_map, self._routes)
-        rate_limits.init_app(self.app, self.settings)  # they count from 0 again
+        limits.init_app(self.app, self.settings)  # they count from 0 again
         self._put("after_request_funcs")
         self.app.config["DATABASE_URL"] = more["DATABASE_URL"]
 
