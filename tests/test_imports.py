@@ -1,41 +1,92 @@
-"""Who may import whom: a package imports only what stands before it in ORDER (docs/architecture.md)."""
+"""Who may import whom: a room of the house imports only what stands before it in ORDER (docs/architecture.md)."""
 
 from __future__ import annotations
 
 import ast
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDER = """
-    text errors clock installation runtime extensions identity network models database cluster audit mail accounts
-    settings presence counting realtime analytics insights communities sharing visit_log own_account observability
-    maintenance importers weekly_report application sockets web koyjabo server cli
-""".split()  # noqa: SIM905
+core: .
+network: . services
+settings: .
+models: .
+database: .
+cluster: .
+observability: . services
+webkit: limits schemas http . assets login forms panel pages lanes openapi
+audit: . admin
+mail: . services
+accounts: . services second_factor login api pages admin cli
+presence: members . visitors services
+counting: . services schemas api pages cli
+realtime: . services
+communities: . live services ui api pages admin
+sockets: . api
+badges: . api pages
+reports: query projection events engine . services ui api pages admin
+visit_log: . live services ui admin cli
+personal_data: . services api pages
+maintenance: . health services api admin cli
+importers: . cli
+bridges: . citinfos
+home: . pages
+panel: .
+application: .
+koyjabo: .
+server: loop http websockets process .
+cli: .
+"""
+"""The packages, and the rooms of each: its folders, its doors, `services`, which builds it, and "." for own modules.
+A package imports packages above it, a room also rooms to its left.
+"""
+
+DOORS = {"api", "pages", "admin", "cli"}
+NO_DOORS = {"webkit", "server"}  # packages of which these names are no doors
 MAY_USE = {  # libraries: the modules that may import them
     "sqlalchemy sqlite3 psycopg2": "database/* models/* *queries.py *_sqlite.py *_postgres.py settings/* */ledger.py "
     "server/process/patching.py",
-    "flask": "web/* sockets/* application/* extensions.py __init__.py cli/* server/process/worker.py",
+    "flask flask_babel": "webkit/* */api/* */api.py */pages/* */pages.py */admin/* */admin.py */ui/* */ui.py "
+    "accounts/login/* sockets/* bridges/* home/* panel/* application/* core/extensions.py __init__.py cli/* "
+    "server/process/worker.py server/process/loading.py",
     "redis": "cluster/* *redis*.py realtime/message_bus.py realtime/broadcaster.py",
     "socketio engineio": "realtime/* sockets/* server/*",
-    "eventlet greenlet": "server/loop/eventlet_loop.py server/process/patching.py",
+    "eventlet greenlet": "server/loop/* server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backup.py \
 maintenance/recount_job.py visit_log/import*.py"
 """Modules of the start and of commands; all others use the executor (decision 46)."""
 
-FILES = [path.relative_to(ROOT / "koyjabo") for path in sorted((ROOT / "koyjabo").rglob("*.py"))]
+
+OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}
+
+SHORTEST, LONGEST = 40, 400
+"""Lines of a module: a shorter one that only one sibling imports belongs to that sibling."""
+
+MOST_ARGUMENTS = 7
+
+FILES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted((ROOT / "koyjabo").rglob("*.py"))
+}
 
 
 @cache
-def imports(path: Path) -> list[tuple[str, bool]]:
+def tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text())
+
+
+@cache
+def names(module: str) -> list[tuple[str, bool]]:
     """The dotted names that a module imports, each with whether that happens when it is loaded."""
-    tree = ast.parse((ROOT / "koyjabo" / path).read_text())
-    at_start = {id(node) for node in tree.body}
+    at_start = {id(node) for node in tree(module).body}
     return [
         (name, id(node) in at_start)
-        for node in ast.walk(tree)
+        for node in ast.walk(tree(module))
         for name in (
             [f"{node.module}.{alias.name}" for alias in node.names]
             if isinstance(node, ast.ImportFrom)
@@ -46,43 +97,170 @@ def imports(path: Path) -> list[tuple[str, bool]]:
     ]
 
 
-def package(name: str) -> str:
-    first, _, rest = name.partition(".")
-    return (rest.partition(".")[0] if rest.partition(".")[0] in ORDER else first) if first == "koyjabo" else first
+@cache
+def imports(module: str) -> set[str]:
+    """The modules of the package that a module imports."""
+    return {known for name, _ in names(module) if (known := known_part(name)) and known != module}
 
 
-def place(path: Path) -> int:
-    name = path.parts[0].removesuffix(".py")
-    return ORDER.index("koyjabo" if name == "__init__" else "cli" if name == "__main__" else name)
+def known_part(name: str) -> str:
+    while name and name not in FILES:
+        name = name.rpartition(".")[0]
+    return name
 
 
-def test_a_package_imports_only_what_stands_before_it():
-    found = [(path, package(name)) for path in FILES for name, _ in imports(path)]
-    assert [(str(path), to) for path, to in found if to in ORDER and ORDER.index(to) > place(path)] == []
+def is_package(module: str) -> bool:
+    return FILES[module].name == "__init__.py"
+
+
+@cache
+def room(module: str) -> str:
+    """`accounts.` for a module of that package itself, `accounts.api` for one in that folder or of that name."""
+    parts = module.split(".")[1:]
+    if module in OF_THE_ROOT:
+        return OF_THE_ROOT[module]
+    alone = {"ui", *DOORS, *([] if parts[0] == "core" else ["services"])}
+    if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in alone):
+        return f"{parts[0]}."
+    return ".".join(parts if is_package(module) or len(parts) == 2 else parts[:-1])
+
+
+def places() -> dict[str, tuple[int, int]]:
+    found = {}
+    for n, line in enumerate(ORDER.strip().splitlines()):
+        package, _, rooms = line.partition(":")
+        for m, name in enumerate(rooms.split()):
+            found[f"{package}.{name.removeprefix('.')}"] = (n, m)
+    return found
+
+
+PLACES = places()
+
+
+def door(module: str) -> str | None:
+    parts = module.split(".")
+    return parts[2] if len(parts) > 2 and parts[2] in DOORS and parts[1] not in NO_DOORS else None
+
+
+def package(module: str) -> str:
+    return room(module).partition(".")[0]
+
+
+def arrows() -> Iterator[tuple[str, str]]:
+    for module in FILES:
+        for other in sorted(imports(module)):
+            yield module, other
+
+
+def test_every_room_has_its_place_in_the_order():
+    assert sorted(set(map(room, FILES)) - set(PLACES)) == []
+    assert sorted(set(PLACES) - set(map(room, FILES))) == []
+
+
+def test_a_room_imports_only_what_stands_before_it():
+    """So there is no circle of folders either."""
+    upward = [(module, other) for module, other in arrows() if not is_before(room(other), room(module))]
+    assert upward == []
+
+
+def is_before(one: str, other: str) -> bool:
+    (row, column), (own_row, own_column) = PLACES[one], PLACES[other]
+    return row < own_row or (row == own_row and column <= own_column)
+
+
+def test_domains_import_no_doors_and_nothing_imports_the_doors_of_others():
+    wrong = [
+        (module, other)
+        for module, other in arrows()
+        if door(other) and package(module) not in ("application", "cli", package(other))
+    ]
+    inside = [
+        (module, other)
+        for module, other in arrows()
+        if door(other) and package(module) == package(other) and not door(module)
+    ]
+    assert (wrong, inside) == ([], [])
+
+
+def test_there_is_no_circle_of_modules():
+    """But of a module and the package it is in."""
+    following = {each: {to for to in imports(each) if not in_one_another(each, to)} for each in FILES}
+    done: set[str] = set()
+
+    def walk(module: str, path: tuple[str, ...]) -> None:
+        assert module not in path, " -> ".join((*path[path.index(module) :], module))
+        if module not in done:
+            for other in sorted(following[module]):
+                walk(other, (*path, module))
+            done.add(module)
+
+    for module in FILES:
+        walk(module, ())
+
+
+def in_one_another(one: str, other: str) -> bool:
+    return one.rpartition(".")[0] == other or other.rpartition(".")[0] == one
 
 
 def test_a_library_is_used_only_where_a_name_says_so():
-    for libraries, places in MAY_USE.items():
-        users = {path for path in FILES for name, _ in imports(path) if package(name) in libraries.split()}
-        elsewhere = [str(path) for path in users if not any(fnmatch(str(path), place) for place in places.split())]
-        assert elsewhere == [], libraries
+    for libraries, allowed in MAY_USE.items():
+        users = {each for each in FILES for name, _ in names(each) if name.partition(".")[0] in libraries.split()}
+        assert sorted(each for each in users if not is_allowed(each, allowed)) == [], libraries
+
+
+def is_allowed(module: str, patterns: str) -> bool:
+    path = FILES[module].relative_to(ROOT / "koyjabo").as_posix()
+    return any(fnmatch(path, pattern) for pattern in patterns.split())
 
 
 def test_only_a_start_and_commands_open_transactions_without_the_executor():
-    direct = ("koyjabo.database.engine", "koyjabo.database.engine")
-    users = {str(path) for path in FILES for name, _ in imports(path) if name.startswith(direct)}
-    assert [each for each in users if not any(fnmatch(each, place) for place in MAY_OPEN_TRANSACTIONS.split())] == []
+    direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
+    users = {each for each in FILES for name, _ in names(each) if name.startswith(direct)}
+    assert sorted(each for each in users if not is_allowed(each, MAY_OPEN_TRANSACTIONS)) == []
 
 
-def test_packages_are_small_and_say_what_they_are():
-    folders = {path.parent for path in FILES}
-    assert len([path for path in FILES if len(path.parts) == 1]) <= 10
-    assert {str(each): n for each in folders if (n := sum(path.parent == each for path in FILES) - 1) > 20} == {}
-    texts = {each: (ROOT / "koyjabo" / each / "__init__.py").read_text() for each in folders}
-    assert [each for each, text in texts.items() if not ast.get_docstring(ast.parse(text))] == []
+def test_packages_say_what_they_are():
+    packages = [each for each in FILES if is_package(each)]
+    assert [each for each in packages if not ast.get_docstring(tree(each))] == []
+
+
+def test_modules_are_neither_scraps_nor_heaps():
+    lines = {each: len(FILES[each].read_text().splitlines()) for each in FILES}
+    users = defaultdict(set)
+    for module, other in arrows():
+        users[other].add(module)
+    scraps = [
+        (each, n)
+        for each, n in lines.items()
+        if n < SHORTEST and not is_package(each) and is_for_one_sibling(each, users[each])
+    ]
+    assert (scraps, {each: n for each, n in lines.items() if n > LONGEST}) == ([], {})
+
+
+def is_for_one_sibling(module: str, users: set[str]) -> bool:
+    siblings = {each for each in users if not is_package(each) and each.rpartition(".")[0] == module.rpartition(".")[0]}
+    return len(users) == 1 and users == siblings
+
+
+def test_a_class_name_means_one_thing():
+    classes = Counter(node.name for each in FILES for node in tree(each).body if isinstance(node, ast.ClassDef))
+    assert sorted(name for name, n in classes.items() if n > 1) == []
+
+
+def test_constructors_take_few_arguments():
+    found = {
+        f"{module}.{kind.name}": n
+        for module in FILES
+        for kind in ast.walk(tree(module))
+        if isinstance(kind, ast.ClassDef)
+        for method in kind.body
+        if isinstance(method, ast.FunctionDef) and method.name == "__init__"
+        if (n := len([*method.args.posonlyargs, *method.args.args, *method.args.kwonlyargs]) - 1) > MOST_ARGUMENTS
+    }
+    assert found == {}
 
 
 def test_nothing_is_loaded_before_the_server_has_patched():
-    early = [Path("__init__.py"), Path("server/process/parent.py")]
-    loaded = [(str(path), name) for path in early for name, now in imports(path) if now and name.startswith("koyjabo")]
+    early = ["koyjabo", "koyjabo.server.process.parent"]
+    loaded = [(each, name) for each in early for name, now in names(each) if now and name.startswith("koyjabo")]
     assert [each for each in loaded if "server.process" not in each[1]] == []

@@ -21,7 +21,7 @@ from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM, scope_of_visitors_room
 from koyjabo.realtime.services import RealtimeServices
-from koyjabo.reports.people.reports import Conversion
+from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.services import VisitLogServices
 
@@ -108,7 +108,7 @@ class Handlers:
         except LedgerUnavailable:
             log.warning("conversion_postponed")
 
-    def announce_conversion(self, conversion: Conversion) -> None:
+    def announce_conversion(self, conversion: VisitorConversion) -> None:
         broadcaster, scope = self._realtime.broadcaster, conversion.scope
         fields = {"session_id": conversion.id, "converted_at": iso(conversion.at_ms)}
         broadcaster.broadcast_analytics_metric(scope, "conversion", fields)

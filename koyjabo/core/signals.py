@@ -29,7 +29,7 @@ class Signals:
     """This worker has erased a visitor. Subject: the visitor_id; `scopes` are those of their visits."""
 
     visitor_converted: Signal = field(default_factory=Signal)
-    """An anonymous visitor was identified as a user. Subject: the `Conversion`."""
+    """An anonymous visitor was identified as a user. Subject: the `VisitorConversion`."""
 
     visitor_identified: Signal = field(default_factory=Signal)
     """Somebody has signed up, logged in or joined in a browser. Subject: the user's id; `visitor_id` is that of the

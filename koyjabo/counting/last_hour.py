@@ -95,7 +95,7 @@ def columns(clock: Clock, minutes: Mapping[str, Sequence[int] | int], series: in
     return hour
 
 
-class Moment(NamedTuple):
+class PulseMoment(NamedTuple):
     """The stats and the minute since 1970 of an answer."""
 
     stats: Stats
@@ -120,15 +120,15 @@ class Pulse:
         self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
         self._lock = threading.Lock()  # one read at a time
 
-    def now(self) -> Moment:
-        return Moment(self._visits.stats(), self._clock.now_ms() // MINUTE_MS)
+    def now(self) -> PulseMoment:
+        return PulseMoment(self._visits.stats(), self._clock.now_ms() // MINUTE_MS)
 
-    def hour(self, moment: Moment) -> Sequence[int]:
+    def hour(self, moment: PulseMoment) -> Sequence[int]:
         """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
 
-    def _minutes(self, moment: Moment) -> Mapping[int, Minute]:
+    def _minutes(self, moment: PulseMoment) -> Mapping[int, Minute]:
         key = moment.stats.epoch, moment.stats.total, moment.minute
         with out_of_turn(), self._lock:
             if self._read is None or self._read[0] != key:

@@ -18,7 +18,7 @@ from koyjabo.communities.communities import CommunityDetails
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.counting.last_hour import Moment
+from koyjabo.counting.last_hour import PulseMoment
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
 from koyjabo.models import Scope
@@ -191,7 +191,7 @@ def _last(stats: Stats) -> Last | None:
     return Last(at_ms, clock.local(at_ms // 1000), max(0, clock.now_ms() - at_ms), place)
 
 
-def _pulse(moment: Moment) -> RecentVisits:
+def _pulse(moment: PulseMoment) -> RecentVisits:
     hour, now_ms = current()[CountingServices].pulse.hour(moment), current().clock.now_ms()
     missing = 1 - now_ms % MINUTE_MS / MINUTE_MS
     return RecentVisits(hour, round(hour[-1] + hour[-2] * missing))

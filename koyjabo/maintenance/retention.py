@@ -15,7 +15,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.maintenance import retention_queries
 from koyjabo.reports.events import event_fold_queries, event_queries
-from koyjabo.reports.projection import unused_queries
+from koyjabo.reports.projection import interned_queries
 from koyjabo.reports.projection.projection import Projection
 
 DAY_MS = 86_400_000
@@ -125,10 +125,10 @@ class Retention:
     def sweep_values(self, advance: Advance = lambda rows: None) -> None:
         """Remove addresses and traits that no visit has any more."""
         throttle = Throttle(self._database)
-        for table in unused_queries.TABLES:
-            unused = self._database.long_read(unused_queries.unused, table)
+        for table in interned_queries.TABLES:
+            unused = self._database.long_read(interned_queries.unused, table)
             while unused.ids:
-                unused = throttle.do(unused_queries.remove, table, unused)
+                unused = throttle.do(interned_queries.remove, table, unused)
                 advance(0)
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:

@@ -72,7 +72,7 @@ class VisitorNumber(Model):
 class InsightSum(Model):
     """Sums of one value of a dimension in a period of a scope, up to the watermark of their projection.
 
-    `koyjabo.reports.projection.encoding` says how dimensions, periods and values are written.
+    `koyjabo.reports.projection.additions` says how dimensions, periods and values are written.
     """
 
     __tablename__ = "insight_sums"

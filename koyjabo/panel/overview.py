@@ -10,7 +10,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import annotation_texts, cards
-from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.view import view_of
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
@@ -26,7 +26,7 @@ NEWEST = 10
 def overview() -> Response:
     lists, notes = url_for("admin.insights"), partial(annotation_texts.notes, SITE)
     annotate = url_for("admin.list_annotations")
-    base = Base(
+    base = Placement(
         url_for("admin.overview"), "/api/reports", cards=cards.SHORT, notes=notes, lists=lists, annotate=annotate
     )
     view, problems = view_of(base, request.args.items(multi=True))

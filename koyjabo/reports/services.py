@@ -15,16 +15,16 @@ from koyjabo.database.free_space import FreeSpace
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.annotations.annotations import Annotations
+from koyjabo.reports.annotations import Annotations
+from koyjabo.reports.community_people import Reports, Visitors
+from koyjabo.reports.conversion_queries import Conversions
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
-from koyjabo.reports.people.conversion_queries import Conversions
-from koyjabo.reports.people.reports import Reports, Visitors
-from koyjabo.reports.people.site_people import SitePeople
 from koyjabo.reports.projection.projection import Projection
-from koyjabo.reports.sharing.shares import Shares
-from koyjabo.reports.traits.parser import TraitParser
-from koyjabo.reports.weekly.weekly_report import WeeklyReport
+from koyjabo.reports.projection.trait_parser import TraitParser
+from koyjabo.reports.shares import Shares
+from koyjabo.reports.site_people import SitePeople
+from koyjabo.reports.weekly_report import WeeklyReport
 from koyjabo.settings.database_url import file_of
 
 

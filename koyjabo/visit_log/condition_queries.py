@@ -12,7 +12,7 @@ from koyjabo.counting.queries import OF_A_COMMUNITY, ids_of
 from koyjabo.database.text_search import has, has_words
 from koyjabo.models import Community, User, Visit
 from koyjabo.network.geolocation import NAMES
-from koyjabo.reports.traits.name_queries import of_browser
+from koyjabo.reports.projection.name_queries import of_browser
 from koyjabo.visit_log import search_terms
 
 MANY = 1_000

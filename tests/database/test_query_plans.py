@@ -19,7 +19,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import sqlite
 from koyjabo.models import Scope
-from koyjabo.reports.people.reports import GRANULARITIES
+from koyjabo.reports.community_people import GRANULARITIES
 from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import VisitFilter

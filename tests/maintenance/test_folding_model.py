@@ -17,7 +17,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.people.reports import DAILY, HOURLY
+from koyjabo.reports.community_people import DAILY, HOURLY
 from koyjabo.reports.query.dimensions import TRAITS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import PeopleServices, ReportServices

@@ -27,9 +27,9 @@ from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.models import SITE
 from koyjabo.presence.members.peaks import Peaks
+from koyjabo.reports.community_people import Reports
 from koyjabo.reports.events import ledger as event_ledger
 from koyjabo.reports.events.records import NewEvents
-from koyjabo.reports.people.reports import Reports
 
 
 def _unpublished(subject: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from koyjabo.reports.people.site_people import Split
+from koyjabo.reports.site_people import Split
 
 Number = int | None
 Percent = float | None

@@ -23,10 +23,10 @@ from koyjabo.bridges.citinfos.answers import (
 from koyjabo.bridges.citinfos.routes import both
 from koyjabo.models import Scope
 from koyjabo.network.place_names import division_of
+from koyjabo.reports.community_people import MONTH
+from koyjabo.reports.conversion_queries import ConversionReport
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.people.conversion_queries import ConversionReport
-from koyjabo.reports.people.reports import MONTH
 from koyjabo.reports.query.dimensions import PHONE
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices

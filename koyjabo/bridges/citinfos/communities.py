@@ -18,7 +18,7 @@ from koyjabo.bridges.citinfos.answers import (
 )
 from koyjabo.bridges.citinfos.presence import online
 from koyjabo.communities.roles import MEMBER, MODERATOR
-from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY
+from koyjabo.reports.community_people import DAILY, HOURLY, WEEKLY
 from koyjabo.reports.query.periods import DAY, HOUR, WEEK
 from koyjabo.reports.ui.date_ranges import GRANULARITY, granularity_of
 from koyjabo.webkit.http.responses import answer, list_answer

@@ -14,9 +14,9 @@ from koyjabo.core import spreadsheet
 from koyjabo.core.clock import shifted
 from koyjabo.core.spreadsheet import CSV
 from koyjabo.models import Scope
-from koyjabo.reports.people.reports import MONTH
-from koyjabo.reports.people.site_people import PageViews
+from koyjabo.reports.community_people import MONTH
 from koyjabo.reports.services import ReportServices
+from koyjabo.reports.site_people import PageViews
 from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.downloads import download

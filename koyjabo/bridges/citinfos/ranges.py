@@ -10,12 +10,12 @@ from flask import request
 from koyjabo.core.clock import iso, shifted
 from koyjabo.core.errors import InvalidInput
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.people.reports import DAILY, HOURLY, WEEKLY, Growth
-from koyjabo.reports.people.site_people import Split
+from koyjabo.reports.community_people import DAILY, HOURLY, WEEKLY, Growth
 from koyjabo.reports.query.parameters import read_day
 from koyjabo.reports.query.periods import DAY, HOUR, MONTH, WEEK, spans
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.reports.site_people import Split
 from koyjabo.reports.ui.date_ranges import MOST_DAYS_BY_HOUR, MOST_YEARS, Range
 from koyjabo.webkit.current import current
 

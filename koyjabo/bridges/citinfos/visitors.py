@@ -16,9 +16,9 @@ from koyjabo.bridges.citinfos.answers import (
 )
 from koyjabo.bridges.citinfos.routes import both
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.people.reports import MONTH, WEEK
-from koyjabo.reports.people.site_people import Split
+from koyjabo.reports.community_people import MONTH, WEEK
 from koyjabo.reports.query.periods import DAY, HOUR
+from koyjabo.reports.site_people import Split
 from koyjabo.reports.ui.date_ranges import Range
 from koyjabo.webkit.http.responses import answer, list_answer
 from koyjabo.webkit.openapi.describe import ListOf, describe

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.reports.admin import annotation_list, insights, shares  # noqa: F401  (they add their routes)
+from koyjabo.reports.admin import insights, shares  # noqa: F401  (they add their routes)

@@ -6,13 +6,22 @@ from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for
 
+from koyjabo.core.errors import InvalidInput
+from koyjabo.database.rows import Page
 from koyjabo.models import SITE
+from koyjabo.reports.annotations import LONGEST, AnnotationEntry
+from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import annotation_texts
-from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.pages import pagination, redirects
+from koyjabo.webkit.pages.flash import Undo, say
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.schemas.bodies import Body
 
 
 @bp.get("/insights")
@@ -20,8 +29,56 @@ from koyjabo.webkit.panel.pages import me, page
 def insights() -> Response:
     notes, annotate = partial(annotation_texts.notes, SITE), url_for("admin.list_annotations")
     share = url_for("admin.new_share") if me().is_admin else ""
-    base = Base(url_for("admin.insights"), "/api/reports", share=share, notes=notes, annotate=annotate)
+    base = Placement(url_for("admin.insights"), "/api/reports", share=share, notes=notes, annotate=annotate)
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("reports/parts.html", view=view))
     return page("reports/insights", 400 if problems else 200, view=view, problems=problems)
+
+
+LIST = "admin.list_annotations"
+
+
+class AnnotationBody(Body):
+    """What happened on a day."""
+
+    day: str
+    text: str
+
+
+@bp.get("/annotations")
+@for_viewers
+def list_annotations() -> Response:
+    """With `next`, the path to which the form leads back, and `day`, the day that it proposes."""
+    return _show(Form(AnnotationBody, {"day": request.args.get("day", current().clock.today())}))
+
+
+@bp.post("/annotations")
+def add_annotation() -> Response:
+    form = Form(AnnotationBody)
+    body = form.read()
+    if body is None:
+        return _show(form, 422)
+    try:
+        current()[ReportServices].annotations.add(me(), SITE, body.day, body.text)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return _show(form, 422)
+    return say(redirects.back(LIST), "annotated")
+
+
+@bp.post("/annotations/<annotation_id>/remove")
+def remove_annotation(annotation_id: str) -> Response:
+    removed = current()[ReportServices].annotations.remove(me(), annotation_id)
+    undo = Undo(url_for("admin.add_annotation"), {"day": removed.day, "text": removed.text})
+    return say(redirects.back(LIST), "annotation_removed", undo=undo)
+
+
+def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
+    found, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
+    return page("reports/annotations", status, found=found, form=form, back=back, longest=LONGEST)
+
+
+def _newest(start: int, number: int) -> Page[AnnotationEntry]:
+    found = current()[ReportServices].annotations.between(SITE, "1971-01-01", current().clock.today())[::-1]
+    return Page(tuple(found[start : start + number]), len(found))

@@ -8,7 +8,7 @@ from flask import Response, json, request
 from pydantic import BaseModel, Field
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.reports.people.reports import Growth, Trend, Visitors
+from koyjabo.reports.community_people import Growth, Trend, Visitors
 from koyjabo.reports.services import PeopleServices
 from koyjabo.reports.ui import date_ranges
 from koyjabo.reports.ui.date_ranges import Range

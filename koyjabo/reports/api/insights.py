@@ -13,13 +13,13 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import uuid_of
 from koyjabo.models import SITE, Scope
+from koyjabo.reports import shares
 from koyjabo.reports.api.answers import BreakdownAnswer, HoursAnswer, PeriodAnswer, SummaryAnswer
 from koyjabo.reports.api.report_calls import FURTHEST, respond
 from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.ranges import COMPARISONS, DEFAULT, RANGES
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.sharing import shares
 from koyjabo.reports.ui import share_password
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current

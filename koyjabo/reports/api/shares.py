@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.accounts.login import login_limits
-from koyjabo.reports.api.share_requests import NewShareAnswer, NewShareBody, ShareAnswer
 from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.share_requests import NewShareAnswer, NewShareBody, ShareAnswer
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, list_answer, no_answer

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, Sums
 from koyjabo.reports.engine.event_row_queries import VALUE
 from koyjabo.reports.engine.event_value_queries import VisitSet, visits_by_value
 from koyjabo.reports.engine.groups import EVERYTHING, REST, Group, merged, minus, total
 from koyjabo.reports.engine.raw_queries import reason_of_folded
+from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.events.event_plan import VIEWED_PAGE
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.report_query import Question, Value
-
-if TYPE_CHECKING:
-    from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 UNKNOWN = (None, None, None)
 

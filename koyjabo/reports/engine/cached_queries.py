@@ -13,7 +13,7 @@ from koyjabo.models import SITE, EventSum, Visit
 from koyjabo.reports.engine.requests import ReportRequest, dimensions
 from koyjabo.reports.engine.snapshot_queries import Caches, Snapshot
 from koyjabo.reports.events.event_plan import EVENT
-from koyjabo.reports.projection.encoding import HOUR
+from koyjabo.reports.projection.additions import HOUR
 from koyjabo.reports.query.dimensions import has_many
 
 LATE = (

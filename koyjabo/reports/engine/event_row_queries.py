@@ -5,11 +5,11 @@ questions with filters, the rows of events and of their visits.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session
@@ -20,6 +20,8 @@ from koyjabo.database.rows import ids_between
 from koyjabo.models import SITE, Event, Visit, VisitFact
 from koyjabo.reports.engine.condition_queries import EVENTS, Column, conditions, counts, event_value
 from koyjabo.reports.engine.groups import VISITOR_KIND
+from koyjabo.reports.engine.moment_queries import Moment
+from koyjabo.reports.engine.raw_queries import Raw
 from koyjabo.reports.engine.unprojected_queries import HappenedEvent
 from koyjabo.reports.events.event_plan import EVENT, VIEWED_PAGE
 from koyjabo.reports.events.records import PAGEVIEW
@@ -28,16 +30,13 @@ from koyjabo.reports.query.periods import DAY, HOUR, period_of
 from koyjabo.reports.query.ranges import MARGIN
 from koyjabo.reports.query.report_query import Filters, Question, Value
 
-if TYPE_CHECKING:
-    from koyjabo.reports.engine.snapshot_queries import Snapshot
-
 HAPPENED = EVENTS.alias("happened")
 """Beside the events by which visits are filtered."""
 
 VALUE = "value"
 """A key beside DAY and HOUR."""
 
-Moment = tuple[str, int, bool]
+Happening = tuple[str, int, bool]
 """(day, start of the hour, whether it is a page view)"""
 
 
@@ -84,11 +83,13 @@ class EventCounts:
 class EventRows(EventCounts):
     """The visit of an event passes the filters, whenever it was."""
 
-    def __init__(self, snapshot: Snapshot, question: Question) -> None:
-        self._snapshot = snapshot
-        self._session = snapshot.session
+    def __init__(self, moment: Moment, question: Question, raw: Callable[[], Raw]) -> None:
+        """`raw` raises NeedsScan."""
+        self._moment = moment
+        self._raw = raw
+        self._session = moment.session
         self._question = question
-        self._ids = event_ids(self._session, question, snapshot.clock)
+        self._ids = event_ids(self._session, question, moment.clock)
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
         if key == VALUE:
@@ -110,9 +111,9 @@ class EventRows(EventCounts):
         return set(self._session.scalars(select(HAPPENED.c.hour_s).where(*which).distinct()))
 
     @cached_property
-    def _moments(self) -> Counter[Moment]:
+    def _moments(self) -> Counter[Happening]:
         columns = (HAPPENED.c.day, HAPPENED.c.hour_s, HAPPENED.c.name == PAGEVIEW)
-        found: Counter[Moment] = Counter()
+        found: Counter[Happening] = Counter()
         for day, hour_s, is_view, count in self._counted(columns):
             found[day, hour_s, bool(is_view)] += count
         for event in self._unprojected():
@@ -135,7 +136,7 @@ class EventRows(EventCounts):
         these = (*self._conditions(), *which)
         wanted: Select[Any] = select(*columns, func.count()).where(*conditions(self._visits), *these).group_by(*columns)
         theirs = wanted.select_from(VisitFact.__table__.join(HAPPENED, HAPPENED.c.visit_id == VisitFact.visit_id))
-        yield from self._snapshot.raw.facts.scan(theirs, self._snapshot.fact_ids(self._visits))
+        yield from self._raw().facts.scan(theirs, self._moment.fact_ids(self._visits))
         if _passes_without_visit(self._question.filters) and self._question.scope == SITE:
             alone = select(*columns, func.count()).where(HAPPENED.c.visit_id.is_(None), *these)
             yield from self._session.execute(alone.group_by(*columns))
@@ -144,7 +145,7 @@ class EventRows(EventCounts):
         """The events of visits that are not projected."""
         if not self._has_events:
             return
-        unprojected, asked = self._snapshot.unprojected, self._question
+        unprojected, asked = self._moment.unprojected, self._question
         for visit in unprojected.matching(self._visits):
             for event in unprojected.events(visit):
                 is_in_time = asked.until_ms is None or event.at_ms < asked.until_ms
@@ -168,7 +169,7 @@ class EventRows(EventCounts):
         is stored are folded: of days long ago, and imported.
         """
         days = Days(None, date.fromisoformat(self._question.first) + MARGIN)
-        _, ended_ms = self._snapshot.clock.range_ms(days)
+        _, ended_ms = self._moment.clock.range_ms(days)
         before, newest = (id_range(self._session, None, each)[1] for each in (ended_ms, None))
         return or_(HAPPENED.c.visit_id <= before, HAPPENED.c.visit_id > newest)
 

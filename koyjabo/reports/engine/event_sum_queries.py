@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import and_, func, or_, select
 
@@ -16,16 +16,14 @@ from koyjabo.database.rows import DISORDER_MS, last_before
 from koyjabo.models import SITE, Event, EventSum
 from koyjabo.reports.engine.condition_queries import EVENTS, Column, counts, event_value
 from koyjabo.reports.engine.event_row_queries import EventCounts, event_ids
+from koyjabo.reports.engine.moment_queries import Moment
 from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, REST, VIEWED_PAGE, property_of
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR
-from koyjabo.reports.projection.encoding import OTHER, decoded, encoded
+from koyjabo.reports.projection.additions import HOUR as STORED_HOUR
+from koyjabo.reports.projection.additions import OTHER, decoded, encoded
 from koyjabo.reports.query.periods import DAY, HOUR
 from koyjabo.reports.query.ranges import day_number
 from koyjabo.reports.query.report_query import Question, Value
-
-if TYPE_CHECKING:
-    from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 IS_KEPT = EventSum.value != OTHER
 
@@ -35,9 +33,9 @@ class EventSums(EventCounts):
     long as these are kept.
     """
 
-    def __init__(self, snapshot: Snapshot, question: Question) -> None:
-        self._snapshot = snapshot
-        self._session = snapshot.session
+    def __init__(self, moment: Moment, question: Question) -> None:
+        self._moment = moment
+        self._session = moment.session
         self._question = question
         self._days_in_rows: dict[str, set[str]] = {}
 
@@ -66,7 +64,7 @@ class EventSums(EventCounts):
         return {texts[text] for text in self._session.scalars(wanted.having(func.count() == len(lossy)))}
 
     def _by_hour(self) -> Counter[int]:
-        clock, days = self._snapshot.clock, (self._question.first, self._question.last)
+        clock, days = self._moment.clock, (self._question.first, self._question.last)
         first_s, end_s = clock.began_s(days[0]), clock.began_s(shifted(days[1], 1))
         found = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
         return Counter({int(hour_s): count for hour_s, count in found.items()})
@@ -115,7 +113,7 @@ class EventSums(EventCounts):
 
     def _within(self, run: tuple[str, str]) -> Column:
         first, last = run
-        after, upto = event_ids(self._session, replace(self._question, first=first, last=last), self._snapshot.clock)
+        after, upto = event_ids(self._session, replace(self._question, first=first, last=last), self._moment.clock)
         return and_(EVENTS.c.id > after, EVENTS.c.id <= upto)
 
     def _here(self) -> tuple[Column, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from pyroaring import BitMap
 from sqlalchemy import Select, case, select, union
@@ -13,11 +13,9 @@ from koyjabo.reports.engine.answers import Sums
 from koyjabo.reports.engine.condition_queries import conditions, counts, event_value, is_new
 from koyjabo.reports.engine.event_row_queries import HAPPENED
 from koyjabo.reports.engine.fact_queries import joined
+from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.events.event_plan import VIEWED_PAGE
 from koyjabo.reports.query.report_query import Question, Value
-
-if TYPE_CHECKING:
-    from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 
 class VisitSet(NamedTuple):

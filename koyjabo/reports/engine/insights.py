@@ -27,13 +27,13 @@ from koyjabo.reports.engine.requests import (
     dimensions,
 )
 from koyjabo.reports.engine.snapshot_queries import Caches, NeedsScan
+from koyjabo.reports.projection.trait_parser import TraitParser
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
 from koyjabo.reports.query.ranges import DEFAULT, PREVIOUS, YEAR, compared
 from koyjabo.reports.query.report_query import Question, Value
-from koyjabo.reports.traits.parser import TraitParser
 
 UnwrittenPeaks = Callable[[Scope], Mapping[str, int]]
 

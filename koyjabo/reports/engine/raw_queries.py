@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import aliased
@@ -14,16 +14,13 @@ from koyjabo.models import DailyVisits, InsightSum
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
 from koyjabo.reports.engine.fact_queries import Facts
 from koyjabo.reports.engine.groups import EVERYTHING, Group, Groups, merged_by, named, total
+from koyjabo.reports.engine.moment_queries import Moment
 from koyjabo.reports.engine.unprojected_queries import first_visit
-from koyjabo.reports.projection.additions import Addition
-from koyjabo.reports.projection.encoding import ALL, OTHER, TOTAL, encoded
+from koyjabo.reports.projection.additions import ALL, OTHER, TOTAL, Addition, encoded
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import LAST_DAY
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of
 from koyjabo.reports.query.report_query import Question, Value
-
-if TYPE_CHECKING:
-    from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 ByDay = Mapping[str, int | None]
 """Visits; None: not known."""
@@ -34,14 +31,14 @@ class Raw:
     dimension as filter.
     """
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self.facts = Facts(snapshot.session)
+    def __init__(self, moment: Moment) -> None:
+        self._moment = moment
+        self.facts = Facts(moment.session)
         self._read: dict[Question, dict[str, dict[Any, Addition]]] = defaultdict(dict)
 
     def by(self, question: Question, key: str) -> Groups:
         """By the name of a period, a value, (weekday, hour), or None for everything."""
-        folded = self._snapshot.folded_days(question)
+        folded = self._moment.folded_days(question)
         if not folded:
             return self._all(question, key)
         if key == EVERYTHING:
@@ -52,22 +49,22 @@ class Raw:
         """Of visits whose rows are there, by what `named` makes a name of."""
         read = self._read[question]
         if key not in read:
-            wanted = () if self._snapshot.folded_days(question) else self._snapshot.wanted.get(question, ())
+            wanted = () if self._moment.folded_days(question) else self._moment.wanted.get(question, ())
             keys = {key, *wanted} - read.keys()
-            read |= self.facts.by(question, self._snapshot.fact_ids(question), keys)
+            read |= self.facts.by(question, self._moment.fact_ids(question), keys)
             for each in keys:
-                for name, addition in self._snapshot.unprojected.by(question, each, first_visit).items():
+                for name, addition in self._moment.unprojected.by(question, each, first_visit).items():
                     read[each].setdefault(name, Addition()).plus(addition)
         return read[key]
 
     def _all(self, question: Question, key: str, without: Collection[str] = ()) -> dict[Any, Group]:
         found = self.additions(question, key).items()
         groups = ((each, Group.of(addition)) for each, addition in found if each not in without)
-        return merged_by(groups, lambda each: named(key, each, self._snapshot.clock))
+        return merged_by(groups, lambda each: named(key, each, self._moment.clock))
 
     def _periods(self, question: Question, key: str, folded: Collection[str]) -> Groups:
         """Those with a folded day have only their visits, and hours of folded days nothing."""
-        clock = self._snapshot.clock
+        clock = self._moment.clock
         if key == HOUR:
             unknown = {clock.local(hour_s): None for day in folded for hour_s in clock.hours(day, day)}
             return {**self._all(question, HOUR), **{name: _visits_alone(None) for name in unknown}}
@@ -89,26 +86,26 @@ class Raw:
 
     def _by_folded_day(self, question: Question, folded: Collection[str]) -> ByDay:
         """None of a day that is cut by `until_ms`, and of all days while the sums are made again."""
-        if not may_know(question) or not self._snapshot.state.is_complete:
+        if not may_know(question) or not self._moment.state.is_complete:
             return dict.fromkeys(folded)
         asked = one_value(question)
         known = self._with_value(question, *asked) if asked else self._counted(question)
         until_ms = question.until_ms
-        cut = LAST_DAY if until_ms is None else self._snapshot.clock.bucket(until_ms).day
+        cut = LAST_DAY if until_ms is None else self._moment.clock.bucket(until_ms).day
         return {day: known.get(day) if day < cut else None for day in folded}
 
     def _counted(self, question: Question) -> ByDay:
         days = DailyVisits.scope == question.scope, DailyVisits.day.between(question.first, question.last)
-        found: Any = self._snapshot.session.execute(select(DailyVisits.day, DailyVisits.visits).where(*days)).all()
+        found: Any = self._moment.session.execute(select(DailyVisits.day, DailyVisits.visits).where(*days)).all()
         return dict(found)
 
     def _with_value(self, question: Question, dimension: str, value: Value) -> ByDay:
         """None of a day whose sums lack visits, and of one that has merged values but not this one."""
         newer, newer_with_value = (
-            self._snapshot.unprojected.by(each, DAY, first_visit) for each in (replace(question, filters={}), question)
+            self._moment.unprojected.by(each, DAY, first_visit) for each in (replace(question, filters={}), question)
         )
         found: dict[str, int | None] = {}
-        rows = self._snapshot.session.execute(_sums(question, dimension, encoded(value)))
+        rows = self._moment.session.execute(_sums(question, dimension, encoded(value)))
         for day, counted, summed, own, others in rows:
             is_known = (summed or 0) + newer[day].visits == counted and (own is not None or others is None)
             found[day] = (own or 0) + newer_with_value[day].visits if is_known else None

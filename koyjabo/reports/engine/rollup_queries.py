@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pyroaring import BitMap
 from sqlalchemy import text
@@ -30,10 +30,10 @@ from koyjabo.reports.engine.groups import (
     named,
     union,
 )
+from koyjabo.reports.engine.moment_queries import Moment
 from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
-from koyjabo.reports.projection.additions import Addition
-from koyjabo.reports.projection.encoding import HOUR as STORED_HOUR
-from koyjabo.reports.projection.encoding import OTHER, TOTAL, decoded, encoded, hour
+from koyjabo.reports.projection.additions import HOUR as STORED_HOUR
+from koyjabo.reports.projection.additions import OTHER, TOTAL, Addition, decoded, encoded, hour
 from koyjabo.reports.projection.people import WITHOUT_NUMBER
 from koyjabo.reports.projection.reading_queries import Parsed
 from koyjabo.reports.query.dimensions import TRAITS
@@ -41,9 +41,6 @@ from koyjabo.reports.query.parameters import COMMUNITY
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of
 from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.result_cache import ResultCache
-
-if TYPE_CHECKING:
-    from koyjabo.reports.engine.snapshot_queries import Snapshot
 
 SUMMED = {"page", "referrer", VISITOR_KIND, *TRAITS}
 
@@ -62,8 +59,8 @@ AND (:scope = 'site' OR v.scope = :scope)
 class Rollups:
     """Cannot answer with filters, while sums are made again, and with many visits that are not in them yet."""
 
-    def __init__(self, snapshot: Snapshot, closed: ResultCache) -> None:
-        self._snapshot = snapshot
+    def __init__(self, moment: Moment, closed: ResultCache) -> None:
+        self._moment = moment
         self._closed = closed
         self._ranges: dict[Question, _Range] = {}
         self._groups: dict[tuple[Question, str], Groups | None] = {}
@@ -98,26 +95,26 @@ class Rollups:
         if range_.incomplete:
             return set()
         texts = {encoded(value): value for value in values}
-        days, session = range_.days, self._snapshot.session
+        days, session = range_.days, self._moment.session
         found = stored_queries.complete(session, question.scope, dimension, days.keys(), list(texts))
         return {texts[each] for each in found}
 
     @cached_property
     def is_usable(self) -> bool:
-        snapshot = self._snapshot
-        return snapshot.state.is_complete and snapshot.newest - snapshot.state.upto <= MOST_KEPT
+        moment = self._moment
+        return moment.state.is_complete and moment.newest - moment.state.upto <= MOST_KEPT
 
     def _range(self, question: Question) -> _Range:
         if question not in self._ranges:
-            self._ranges[question] = _Range(self._snapshot, self._closed, question)
+            self._ranges[question] = _Range(self._moment, self._closed, question)
         return self._ranges[question]
 
     def _before(self, question: Question, until_ms: int) -> Groups | None:
         """Of a range that is cut on its last day: the days before it, whole hours, and the visits of the last one. None
         if the sums of its hours lack something, or visits of the day are folded.
         """
-        last, (day, hour_s) = question.last, self._snapshot.clock.bucket(until_ms)
-        if day != last or last in self._snapshot.folded_days(question):
+        last, (day, hour_s) = question.last, self._moment.clock.bucket(until_ms)
+        if day != last or last in self._moment.folded_days(question):
             return None
         whole = replace(question, last=shifted(last, -1), until_ms=None)
         range_ = self._range(replace(question, first=last, until_ms=None))
@@ -132,7 +129,7 @@ class Rollups:
 class _Range:
     """The sums of the days of a question."""
 
-    snapshot: Snapshot
+    moment: Moment
     closed: ResultCache
     question: Question
 
@@ -145,7 +142,7 @@ class _Range:
 
     def values(self, dimension: str) -> dict[Any, Group]:
         """By value; REST has those that are merged, and what is not known."""
-        question, newest = self.question, self.snapshot.newest_day
+        question, newest = self.question, self.moment.newest_day
         closed_upto = min(question.last, shifted(newest, -1)) if newest else ""
         open_from = max(question.first, newest)
         parts = [*self._closed_days(dimension, closed_upto).items()]
@@ -185,7 +182,7 @@ class _Range:
 
     def by_hour(self, key: str) -> dict[Any, Group] | None:
         """By HOUR or WEEKDAY. None if the hours are those of another TIMEZONE."""
-        clock, counted = self.snapshot.clock, self._hours
+        clock, counted = self.moment.clock, self._hours
         if sum(visits for visits, _ in counted.values()) != sum(visits for visits, _ in self.days.values()):
             return None
         if key == WEEKDAY:
@@ -234,7 +231,7 @@ class _Range:
 
     @property
     def _here(self) -> tuple[Session, Scope]:
-        return self.snapshot.session, self.question.scope
+        return self.moment.session, self.question.scope
 
     @cached_property
     def days(self) -> dict[str, Visited]:
@@ -255,7 +252,7 @@ class _Range:
     @cached_property
     def _hours_s(self) -> tuple[int, int]:
         """The beginnings of the first and the last hour; the last one is the end less a second."""
-        clock = self.snapshot.clock
+        clock = self.moment.clock
         return clock.began_s(self.question.first), clock.began_s(shifted(self.question.last, 1)) - 1
 
     @cached_property
@@ -271,7 +268,7 @@ class _Range:
         question = self.question
         if upto < question.first:
             return {}
-        key, version = (question.scope, dimension, question.first, upto), (self.snapshot.state.changes, self.incomplete)
+        key, version = (question.scope, dimension, question.first, upto), (self.moment.state.changes, self.incomplete)
         found = self.closed.get(key, version)
         if found is None:
             groups = self._stored(dimension, question.first, upto)
@@ -284,7 +281,7 @@ class _Range:
 
     def _additions(self, key: str) -> dict[Any, Addition]:
         """Of visits that are not projected."""
-        return self.snapshot.unprojected.by(self.question, key, _number)
+        return self.moment.unprojected.by(self.question, key, _number)
 
     def _people(self, dimension: str, periods: Collection[str]) -> dict[str, People]:
         found: dict[str, People] = {}

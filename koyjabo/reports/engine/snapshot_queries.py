@@ -1,28 +1,23 @@
-"""One moment of the database, for all answers of a request or page: what these need to know is read once."""
+"""The snapshot that answers all reports of a request or page, from the first source that can."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from datetime import date
-from functools import cached_property
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock, Days
-from koyjabo.counting.queries import id_range
+from koyjabo.core.clock import Clock
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.event_row_queries import EventCounts, EventRows
 from koyjabo.reports.engine.event_sum_queries import EventSums
 from koyjabo.reports.engine.groups import EVERYTHING, Group, Groups
+from koyjabo.reports.engine.moment_queries import Moment
 from koyjabo.reports.engine.raw_queries import Raw
 from koyjabo.reports.engine.rollup_queries import Rollups
-from koyjabo.reports.engine.unprojected_queries import ParsedVisits, Unprojected
-from koyjabo.reports.projection import state_queries, sum_queries
-from koyjabo.reports.query.ranges import MARGIN
+from koyjabo.reports.engine.unprojected_queries import ParsedVisits
+from koyjabo.reports.projection.trait_parser import TraitParser
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.query.result_cache import ResultCache
-from koyjabo.reports.traits.parser import TraitParser
 
 MOST_CACHED = 32_000_000
 """Bytes, about, of sums of closed days."""
@@ -47,28 +42,15 @@ class NeedsScan(Exception):
     """Single visits have to be read, on the thread for what takes seconds."""
 
 
-class Snapshot:
-    """The session reads one moment of the database. `wanted` are the keys of the groups that will be asked for, by
-    question, so that one scan reads them all.
-    """
+class Snapshot(Moment):
+    """The sources of one moment, each of which has the groups of a question by a key, or None."""
 
     def __init__(self, session: Session, clock: Clock, caches: Caches) -> None:
-        self.session, self.clock = session, clock
-        self.state, self.newest = state_queries.read(session), state_queries.newest_visit(session)
-        self._parsed = caches.parsed
+        super().__init__(session, clock, caches.parsed)
         self.rollups = Rollups(self, caches.closed)
-        self.wanted: defaultdict[Question, set[str]] = defaultdict(set)
         self._raw = Raw(self)
         self._may_scan = caches.may_scan
-        self._folded: dict[tuple[str, str, str], set[str]] = {}
         self._events: dict[Question, EventCounts] = {}
-        self._ids: dict[tuple[str, str], tuple[int, int]] = {}
-
-    @cached_property
-    def unprojected(self) -> Unprojected:
-        """Raises StillCounting."""
-        visits = self._parsed.read(self.session, self.state, self.newest)
-        return Unprojected(self.session, visits, self.state.watermark)
 
     @property
     def raw(self) -> Raw:
@@ -91,32 +73,9 @@ class Snapshot:
     def events(self, question: Question) -> EventCounts:
         """Page views and events of a question."""
         if question not in self._events:
-            self._events[question] = (EventRows if question.filters else EventSums)(self, question)
+            rows = EventRows(self, question, lambda: self.raw) if question.filters else None
+            self._events[question] = rows or EventSums(self, question)
         return self._events[question]
 
     def peak(self, question: Question) -> int | None:
         return ledger_queries.peak(self.session, question)
-
-    @cached_property
-    def newest_day(self) -> str:
-        """The newest day with sums, "" without any."""
-        return sum_queries.newest_day(self.session)
-
-    def folded_days(self, question: Question) -> set[str]:
-        """The days of the range of which visits are folded, all or some."""
-        key = (question.scope, question.first, question.last)
-        if key not in self._folded:
-            self._folded[key] = ledger_queries.folded_days(self.session, question)
-        return self._folded[key]
-
-    def ids(self, first: str, last: str) -> tuple[int, int]:
-        """Ids of visits over the first, up to the second: they have all visits of these days."""
-        if (first, last) not in self._ids:
-            days = Days(date.fromisoformat(first) - MARGIN, date.fromisoformat(last) + MARGIN)
-            self._ids[first, last] = id_range(self.session, *self.clock.range_ms(days))
-        return self._ids[first, last]
-
-    def fact_ids(self, question: Question) -> tuple[int, int]:
-        """The same of visits that have facts."""
-        after, upto = self.ids(question.first, question.last)
-        return after, min(upto, self.state.watermark)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import shifted
 from koyjabo.models import InsightSum, Scope
 from koyjabo.reports.engine.groups import Group, People, merged_by, union
-from koyjabo.reports.projection.encoding import OTHER, TOTAL
+from koyjabo.reports.projection.additions import OTHER, TOTAL
 from koyjabo.reports.projection.folding_queries import folded_before
 from koyjabo.reports.projection.people import is_rest, unpacked
 

@@ -19,9 +19,9 @@ from koyjabo.reports.projection import reading_queries
 from koyjabo.reports.projection.additions import Addition, grouped
 from koyjabo.reports.projection.reading_queries import Parsed
 from koyjabo.reports.projection.state_queries import State
+from koyjabo.reports.projection.trait_parser import TraitParser
 from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.report_query import Filter, Question
-from koyjabo.reports.traits.parser import TraitParser
 
 MOST_PARSED = 100_000
 """More visits are not parsed for a report (in about 3 s): the projection is being filled."""

@@ -15,7 +15,7 @@ from koyjabo.reports.events import event_queries
 from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, PROPERTY, REST, property_of
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.projection import bulk_queries, folding_queries, state_queries
-from koyjabo.reports.projection.encoding import HOUR, OTHER
+from koyjabo.reports.projection.additions import HOUR, OTHER
 from koyjabo.reports.projection.folding_queries import MOST_VALUES
 
 Group = tuple[str, str, str]

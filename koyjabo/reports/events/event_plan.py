@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from koyjabo.core.clock import Clock
 from koyjabo.database.json_rows import reader, stored_fields
 from koyjabo.models import SITE, Event
-from koyjabo.reports.events import stored_bytes
+from koyjabo.reports.events import records
 from koyjabo.reports.events.records import PAGEVIEW, EventKey, NewEvent, NewEvents, Recorded
-from koyjabo.reports.projection.encoding import ALL, HOUR, OTHER, encoded
+from koyjabo.reports.projection.additions import ALL, HOUR, OTHER, encoded
 
 Found = tuple[int, bool]
 """(id, was recorded before)"""
@@ -126,9 +126,9 @@ def _find(made: EventPlan, event: NewEvent, known: KnownEvents, clock: Clock) ->
     known.ids[key] = known.newest
     visit_id, scope = known.visits.get(event.visitor_id, (None, SITE))
     day, hour_s = clock.bucket(event.at_ms)
-    props = stored_bytes.props_text(event)
+    props = records.props_text(event)
     made.rows.append((*AssignedToEvent(known.newest, visit_id, scope, day, hour_s, props), *_sent(event)))
-    made.grown[-1] += stored_bytes.of_row(event, props)
+    made.grown[-1] += records.of_row(event, props)
     for each in {SITE, scope}:
         made.added[-1].extend((each, *counted) for counted in _counted(event, day, hour_s))
     return known.newest, False

@@ -12,7 +12,7 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.models import SITE, Event
 from koyjabo.reports.events.event_plan import SumKey, of_properties
 from koyjabo.reports.projection import state_queries
-from koyjabo.reports.projection.encoding import OTHER
+from koyjabo.reports.projection.additions import OTHER
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
+
+from koyjabo.webkit.limits.limits import MOST_USES
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 PROPERTY = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}", re.ASCII)
@@ -49,3 +52,63 @@ class Recorded(NamedTuple):
     accepted: int
     duplicates: int
     stored_bytes: int = 0  # that the database grew by (`stored_bytes`)
+
+
+ROW_BYTES, SUM_BYTES = 200, 100
+"""Of a row without the texts that clients choose."""
+
+OF_TEXTS, OF_IDS, OF_KEYS = 1.5, 3, 2.4
+"""How many bytes each byte takes, where pages of the database are not full: of the page and the properties; of ids,
+which are in the row and in its index; and of the keys of sums, as well.
+"""
+
+LONGEST_SUM_BYTES = 250
+"""Of a row of sums without its value and the names of a property: scope, dimension and period have up to 60 letters."""
+
+ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each event
+JSON_BYTES = 6
+"""Of a property, around its name and value."""
+
+USE_BYTES = 300
+
+
+class Size(NamedTuple):
+    """Of the events of a request."""
+
+    uses: int  # of the limits a minute: one for each event, or for USE_BYTES of its texts if these are more
+    most_bytes: int  # that are stored if each value is new, in the sums of the site and of a community
+
+
+def size_of(events: NewEvents) -> Size:
+    """The events as they are stored, anonymous ones under their hashes."""
+    texts = ids = names = sums = 0
+    for _, event_id, name, _, page, props, *_ in events:
+        ids += len(event_id)
+        texts += len(name) + (_bytes(page) if page else 0)
+        sums += 1 + 2 * len(props)
+        for each, value in props.items():
+            texts += len(each) + _bytes(value) + JSON_BYTES
+            names += 2 * len(name) + len(each)
+    of_rows = len(events) * (ROW_BYTES + OF_IDS * len(events[0].visitor_id)) + OF_IDS * ids + int(OF_TEXTS * texts)
+    of_sums = 2 * (sums * LONGEST_SUM_BYTES + int(OF_KEYS * (texts + names)))
+    return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows + of_sums)
+
+
+def props_text(event: NewEvent) -> str | None:
+    """The properties as they are stored."""
+    return ENCODER.encode(dict(event.props)) if event.props else None
+
+
+def of_row(event: NewEvent, props: str | None) -> int:
+    ids = len(event.visitor_id) + len(event.event_id)
+    return ROW_BYTES + OF_IDS * ids + len(event.name) + int(OF_TEXTS * (_bytes(event.page) + _bytes(props)))
+
+
+def of_sum(key: Iterable[str]) -> int:
+    return SUM_BYTES + int(OF_KEYS * sum(map(_bytes, key)))
+
+
+def _bytes(text: str | None) -> int:
+    if not text:
+        return 0
+    return len(text) if text.isascii() else len(text.encode())

@@ -10,10 +10,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from koyjabo.reports.events import stored_bytes
+from koyjabo.reports.events import records
 from koyjabo.reports.events.event_plan import EVENT, PROPERTIES, PROPERTY, REST, EventPlan, SumKey
 from koyjabo.reports.events.records import PAGEVIEW
-from koyjabo.reports.projection.encoding import OTHER
+from koyjabo.reports.projection.additions import OTHER
 
 MOST_NAMES, MOST_PROPERTIES, MOST_VALUES = 200, 1_000, 1_000
 """Of events, of all events together, and of each property, by scope and day. Pages have no limit before they are
@@ -134,5 +134,5 @@ class _Limits:
                 return False
             self._room[group] -= 1
         self._stored.add(key)
-        self._made.grown[self._first[cause]] += stored_bytes.of_sum(key)
+        self._made.grown[self._first[cause]] += records.of_sum(key)
         return True

@@ -13,10 +13,10 @@ from koyjabo.core.clock import shifted
 from koyjabo.counting.last_hour import columns
 from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.people.reports import DAILY, HOURLY, MONTH, WEEK, Trend
+from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Trend
 from koyjabo.reports.services import MOST_NAMED, PeopleServices
 from koyjabo.reports.ui import annotation_texts, cards, community
-from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
@@ -60,10 +60,10 @@ def dashboard(community_id: str) -> Response:
     )
 
 
-def _base(scope: Scope) -> Base:
+def _base(scope: Scope) -> Placement:
     path, notes = url_for("pages.dashboard", community_id=scope), partial(annotation_texts.notes, scope)
     reports, share = f"/api/communities/{scope}/reports", url_for("pages.new_share", community_id=scope)
-    return Base(path, reports, scope, cards.of_a_community(), notes=notes, share=share)
+    return Placement(path, reports, scope, cards.of_a_community(), notes=notes, share=share)
 
 
 def _by_hour(scope: Scope) -> list[Row]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.core.errors import ShareLocked, WrongPassword
+from koyjabo.reports import shares
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.sharing import shares
-from koyjabo.reports.sharing.queries import OpenLink
+from koyjabo.reports.share_queries import OpenLink
 from koyjabo.reports.ui import cards, share_forms, share_password
-from koyjabo.reports.ui.base import Base
+from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
@@ -59,7 +59,7 @@ def _ask(link: OpenLink, form: Form[PasswordOfShareBody], status: int = 200) -> 
 def _show(link: OpenLink, token: str) -> Response:
     limits.count_address("shared_reports")
     shares.check(request.args.items(multi=True))
-    base = Base(
+    base = Placement(
         url_for("pages.share", token=token),
         f"/api/shares/{token}/reports",
         shares.scope_of(link),

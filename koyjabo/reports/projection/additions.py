@@ -11,9 +11,37 @@ from typing import Any, NamedTuple
 from pyroaring import BitMap
 
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.projection.encoding import ALL, HOUR, NONE, TOTAL, encoded, hour
+from koyjabo.reports.projection.trait_parser import ParsedTraits
 from koyjabo.reports.query.dimensions import NEW, RETURNING, TRAITS
-from koyjabo.reports.traits.parser import ParsedTraits
+from koyjabo.reports.query.report_query import Value
+
+TOTAL, HOUR = "total", "hour"
+"""Dimensions with one value, ALL: by day and by hour. They count the visits that name a page."""
+
+ALL = ""
+MARK = "~"
+NONE = MARK
+OTHER = "~other"
+"""The values of a folded day that are not among its largest."""
+
+
+def encoded(value: Value) -> str:
+    if value is None:
+        return NONE
+    return MARK + value if value.startswith(MARK) else value
+
+
+def decoded(text: str) -> Value:
+    """The opposite of `encoded`; OTHER is none of its results."""
+    if text == NONE:
+        return None
+    return text.removeprefix(MARK)
+
+
+def hour(hour_s: int) -> str:
+    """The period of an hour: texts compare as their numbers."""
+    return f"{hour_s:010}"
+
 
 Key = tuple[str, str, str, str]
 """(scope, dimension, period, value), as `encoding` writes them"""

@@ -23,8 +23,8 @@ from koyjabo.reports.projection.additions import Additions
 from koyjabo.reports.projection.reading_queries import Parsed
 from koyjabo.reports.projection.state_queries import State
 from koyjabo.reports.projection.sum_queries import Folded
+from koyjabo.reports.projection.trait_parser import ParsedTraits, TraitParser
 from koyjabo.reports.query.ranges import day_number
-from koyjabo.reports.traits.parser import ParsedTraits, TraitParser
 
 Row = Sequence[Any]
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.models import DailyVisits, HourlyVisits, InsightSum, VisitFact
 from koyjabo.reports.projection import state_queries
+from koyjabo.reports.projection.additions import ALL, HOUR, OTHER, TOTAL
 from koyjabo.reports.projection.bulk_queries import SLICE
-from koyjabo.reports.projection.encoding import ALL, HOUR, OTHER, TOTAL
 from koyjabo.reports.projection.people import is_rest, unpacked
 from koyjabo.reports.projection.referrer_queries import asked_days
 from koyjabo.reports.projection.sum_queries import KEY, Folded

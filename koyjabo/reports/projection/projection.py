@@ -20,7 +20,7 @@ from koyjabo.reports.projection import batch_queries, clearing_queries, folding_
 from koyjabo.reports.projection.batch_queries import Batch
 from koyjabo.reports.projection.clearing_queries import BEGINNING, Position
 from koyjabo.reports.projection.sum_queries import Folded
-from koyjabo.reports.traits.parser import TraitParser
+from koyjabo.reports.projection.trait_parser import TraitParser
 
 log = logging.getLogger(__name__)
 

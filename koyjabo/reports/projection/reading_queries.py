@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.projection.additions import Counted
-from koyjabo.reports.traits.parser import ParsedTraits, TraitParser, VisitRow
+from koyjabo.reports.projection.trait_parser import ParsedTraits, TraitParser, VisitRow
 
 ON_SITE, IN_COMMUNITY = 1, 2
 """Bits of `visit_facts.new_in`."""

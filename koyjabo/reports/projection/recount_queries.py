@@ -18,9 +18,9 @@ from koyjabo.reports.projection.reading_queries import Parsed
 from koyjabo.reports.projection.referrer_queries import REMADE, asked_days
 from koyjabo.reports.projection.state_queries import RULES
 from koyjabo.reports.projection.sum_queries import KEY, SUMS, Sum, whole
+from koyjabo.reports.projection.trait_parser import ParsedTraits
 from koyjabo.reports.query.dimensions import TRAITS
 from koyjabo.reports.query.ranges import day_of
-from koyjabo.reports.traits.parser import ParsedTraits
 
 PIECE = 50_000
 

@@ -16,16 +16,15 @@ from koyjabo.core.errors import NotYetForgotten
 from koyjabo.counting.queries import id_range
 from koyjabo.models import SITE, Address, InsightSum, Scope, Traits, VisitFact, Watermark
 from koyjabo.reports.projection import bulk_queries, interned_queries, state_queries
-from koyjabo.reports.projection.additions import Additions
+from koyjabo.reports.projection.additions import TOTAL, Additions, encoded
 from koyjabo.reports.projection.bulk_queries import SLICE
-from koyjabo.reports.projection.encoding import TOTAL, encoded
 from koyjabo.reports.projection.people import packed, unpacked
 from koyjabo.reports.projection.reading_queries import IN_COMMUNITY, ON_SITE
 from koyjabo.reports.projection.state_queries import State
 from koyjabo.reports.projection.sum_queries import KEY, SUMS
+from koyjabo.reports.projection.trait_parser import ParsedTraits
 from koyjabo.reports.query.dimensions import TRAITS
 from koyjabo.reports.query.ranges import MARGIN, day_number, day_of
-from koyjabo.reports.traits.parser import ParsedTraits
 
 REMADE = ("referrer", "utm_term", "utm_content")
 """The dimensions of which a forgotten visitor's visits lose the value; the referrer keeps its host."""

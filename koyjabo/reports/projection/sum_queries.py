@@ -13,8 +13,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import Clock
 from koyjabo.models import SITE, InsightSum
 from koyjabo.reports.projection import bulk_queries
-from koyjabo.reports.projection.additions import Additions, Key
-from koyjabo.reports.projection.encoding import ALL, HOUR, OTHER, TOTAL, hour
+from koyjabo.reports.projection.additions import ALL, HOUR, OTHER, TOTAL, Additions, Key, hour
 from koyjabo.reports.projection.people import is_rest, packed, unpacked
 
 TABLE = "insight_sums"

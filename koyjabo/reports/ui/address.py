@@ -10,7 +10,7 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PageAddress:
     """Templates write it as text."""
 
     path: str
@@ -26,22 +26,22 @@ class Address:
     def all(self, name: str) -> list[str]:
         return [value for each, value in self.pairs if each == name]
 
-    def having(self, changes: Mapping[str, str | None]) -> Address:
+    def having(self, changes: Mapping[str, str | None]) -> PageAddress:
         """With other values of single parameters; None removes them. Lists begin with their first page again."""
         added = [(name, value) for name, value in changes.items() if value is not None]
         return replace(self, pairs=(*self._but({"offset", *changes}), *added))
 
-    def adding(self, name: str, value: str) -> Address:
+    def adding(self, name: str, value: str) -> PageAddress:
         kept = self.removing(name, value)
         return replace(kept, pairs=(*kept.pairs, (name, value)))
 
-    def removing(self, name: str, value: str) -> Address:
+    def removing(self, name: str, value: str) -> PageAddress:
         return replace(self, pairs=tuple(each for each in self._but({"offset"}) if each != (name, value)))
 
-    def without(self, names: Collection[str]) -> Address:
+    def without(self, names: Collection[str]) -> PageAddress:
         return replace(self, pairs=tuple(self._but(names)))
 
-    def at(self, path: str) -> Address:
+    def at(self, path: str) -> PageAddress:
         return replace(self, path=path)
 
     def _but(self, names: Collection[str]) -> Iterable[tuple[str, str]]:

@@ -10,7 +10,7 @@ from flask_babel.speaklater import LazyString
 
 from koyjabo.counting.milestones import REACHED
 from koyjabo.models import Scope
-from koyjabo.reports.annotations.annotations import Annotation
+from koyjabo.reports.annotations import AnnotationEntry
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import count
@@ -36,7 +36,7 @@ def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
     return [(each.day, text(each)) for each in found]
 
 
-def text(annotation: Annotation) -> str:
+def text(annotation: AnnotationEntry) -> str:
     """In the language of the current request; the text of an admin as it is."""
     if not annotation.action:
         return annotation.text

@@ -10,7 +10,7 @@ from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.ui import cards
-from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.timelines import Note
 
@@ -18,7 +18,7 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 """Parameters of the shown parts of a view, beside those of the question."""
 
 
-class Base(NamedTuple):
+class Placement(NamedTuple):
     path: str
     reports: str  # the path of the API's reports
     scope: Scope = SITE
@@ -33,14 +33,14 @@ class Base(NamedTuple):
 
 
 class Links:
-    base: Base
-    address: Address
+    base: Placement
+    address: PageAddress
 
     def all(self, dimension: str) -> str:
         return str(self._lists.having({"by": dimension, "find": None}))
 
     @property
-    def _lists(self) -> Address:
+    def _lists(self) -> PageAddress:
         return self.address.at(self.base.lists or self.base.path)
 
     @property

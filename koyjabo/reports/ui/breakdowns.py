@@ -11,7 +11,7 @@ from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.ui import cards
-from koyjabo.reports.ui.address import Address, Pairs
+from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.reports.ui.figures import change
 from koyjabo.webkit.i18n import count
 
@@ -73,7 +73,7 @@ class Pages(NamedTuple):
 
 
 def values(
-    found: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: Address, offset: int
+    found: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: PageAddress, offset: int
 ) -> Values:
     """`before` has as many values as one answer can have, of the days compared with."""
     past = {row.value: row.sums for row in before.rows} if before else {}
@@ -85,7 +85,7 @@ def values(
     return Values(dimension, lines, found.other, others, found.total, found.values, offset, found.reason, is_counted)
 
 
-def pages(found: Values, text: str, address: Address) -> Pages:
+def pages(found: Values, text: str, address: PageAddress) -> Pages:
     """`found` begins at its offset."""
     kept = address.without({"find", "offset"})
     at = address.having({"find": text or None})
@@ -120,7 +120,7 @@ def _gone(found: Breakdown, before: list[Row]) -> list[Row]:
 
 
 def _line(
-    row: Row, past: dict[Value, Sums], is_whole: bool, question: Question, dimension: str, address: Address
+    row: Row, past: dict[Value, Sums], is_whole: bool, question: Question, dimension: str, address: PageAddress
 ) -> Line:
     number = _number(row.sums, dimension)
     known = _number(past[row.value], dimension) if row.value in past else 0 if is_whole else None

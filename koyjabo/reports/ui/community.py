@@ -21,7 +21,7 @@ MINUTE_MS, SECOND_MS = 60_000, 1_000
 MOST_PAGES = 10
 
 
-class TimeSpent(NamedTuple):
+class TimeSpentView(NamedTuple):
     total: str  # in words
     average: str  # of a member on a day; "" if no member was there
     days: list[Row]  # the day, and minutes
@@ -44,7 +44,7 @@ class ConversionLines(NamedTuple):
     reason: str  # why not all conversions are known; "" if they are
 
 
-def time_spent(question: Question) -> TimeSpent:
+def time_spent(question: Question) -> TimeSpentView:
     """Of the days of the question, without its filters, which are of visits."""
     found = current()[CommunityServices].time_spent.by_day(question.scope, question.first, question.last)
     total_ms, members = sum(each.spent_ms for each in found.values()), sum(each.members for each in found.values())
@@ -53,7 +53,7 @@ def time_spent(question: Question) -> TimeSpent:
         days.append((day, found[day].spent_ms // MINUTE_MS if day in found else 0))
         day = shifted(day, 1)
     average = duration(total_ms // members // SECOND_MS) if members else ""
-    return TimeSpent(duration(total_ms // SECOND_MS), average, from_first(days))
+    return TimeSpentView(duration(total_ms // SECOND_MS), average, from_first(days))
 
 
 def conversions(question: Question) -> ConversionLines:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from flask import Request
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.reports.people.reports import DAILY, GRANULARITIES, HOURLY, MONTH
+from koyjabo.reports.community_people import DAILY, GRANULARITIES, HOURLY, MONTH
 from koyjabo.reports.query.parameters import NOT_A_DAY, read_day
 
 NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)

@@ -9,7 +9,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.reports.engine.answers import Period, Summary
-from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.address import PageAddress
 
 LABELS: dict[str, LazyString] = {
     "visits": _("Visits"),
@@ -37,7 +37,7 @@ class Figure(NamedTuple):
     reason: str  # why there is no value
 
 
-def figures(summary: Summary, address: Address, chosen: str, is_filtered: bool) -> list[Figure]:
+def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bool) -> list[Figure]:
     unmeasured = _("Not measured with filters") if is_filtered else _("Not measured in these days")
     reasons = {name: unmeasured if name == "peak_active" else summary.reason or "" for name in LABELS}
     return [_figure(name, summary, address, chosen)._replace(reason=str(reasons[name])) for name in LABELS]
@@ -52,7 +52,7 @@ def value(period: Period, name: str) -> int | None:
     return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
 
 
-def _figure(name: str, summary: Summary, address: Address, chosen: str) -> Figure:
+def _figure(name: str, summary: Summary, address: PageAddress, chosen: str) -> Figure:
     now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
     url = str(address.having({"metric": name})) if name in CHARTED else ""
     return Figure(name, str(LABELS[name]), now, before, change(now, before), url, name == chosen, "")

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import Filters, Question, Value
 from koyjabo.reports.ui import cards
-from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.address import PageAddress
 from koyjabo.webkit.i18n import language
 
 Label = Callable[[str, Value, str], str]
@@ -32,7 +32,7 @@ def words(filters: Filters, label: Label) -> list[str]:
     return found
 
 
-def chips(question: Question, address: Address, label: Label) -> list[Chip]:
+def chips(question: Question, address: PageAddress, label: Label) -> list[Chip]:
     found = []
     for dimension, each in question.filters.items():
         found += [_chip(dimension, value, True, address, label) for value in _sorted(each.any_of)]
@@ -40,7 +40,7 @@ def chips(question: Question, address: Address, label: Label) -> list[Chip]:
     return found
 
 
-def without_filters(question: Question, address: Address) -> str:
+def without_filters(question: Question, address: PageAddress) -> str:
     return str(address.without({"offset", *question.filters}))
 
 
@@ -48,7 +48,7 @@ def _sorted(values: frozenset[Value]) -> list[Value]:
     return sorted(values, key=lambda value: value or "")
 
 
-def _chip(dimension: str, value: Value, is_wanted: bool, address: Address, label: Label) -> Chip:
+def _chip(dimension: str, value: Value, is_wanted: bool, address: PageAddress, label: Label) -> Chip:
     signs = ("", "!") if is_wanted else ("!", "")
     own, other = (sign + escaped(value) for sign in signs)
     pair = _words(dimension, value, label)

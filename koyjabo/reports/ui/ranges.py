@@ -12,7 +12,7 @@ from flask_babel.speaklater import LazyString
 from koyjabo.core.clock import shifted
 from koyjabo.reports.query.ranges import PREVIOUS, WEEKDAY, YEAR, length
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui.address import Address, Pairs
+from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.webkit.i18n import day
 
 PRESETS: dict[str, tuple[LazyString, str]] = {
@@ -54,7 +54,7 @@ class Picker(NamedTuple):
     kept: Pairs  # fields that a form with two other days sends as well
 
 
-def picker(address: Address, question: Question, compare: str, today: str, default: str) -> Picker:
+def picker(address: PageAddress, question: Question, compare: str, today: str, default: str) -> Picker:
     """`default`: the range of an address without one, which may be two days."""
     presets = _presets(address, question, today, default)
     return Picker(
@@ -68,7 +68,7 @@ def picker(address: Address, question: Question, compare: str, today: str, defau
     )
 
 
-def _presets(address: Address, question: Question, today: str, default: str) -> list[Choice]:
+def _presets(address: PageAddress, question: Question, today: str, default: str) -> list[Choice]:
     is_own = bool(address.first("start") or address.first("end"))
     chosen = "" if is_own else address.first("range") or default
     found = [
@@ -84,7 +84,7 @@ def _presets(address: Address, question: Question, today: str, default: str) -> 
     return [*found, last_month]
 
 
-def _comparisons(address: Address, chosen: str) -> list[Choice]:
+def _comparisons(address: PageAddress, chosen: str) -> list[Choice]:
     toggled = "" if chosen else WEEKDAY  # by the key X
     return [
         Choice(str(address.having({"compare": name or None})), str(label), name == chosen, "X" * (name == toggled))
@@ -97,7 +97,7 @@ def words(first: str, last: str) -> str:
     return day(first) if first == last else f"{day(first)} – {day(last)}"
 
 
-def of_days(address: Address, first: str, last: str) -> str:
+def of_days(address: PageAddress, first: str, last: str) -> str:
     return str(address.having({"range": None, "start": first, "end": last, "granularity": None}))
 
 
@@ -106,12 +106,12 @@ def month_of(first: str) -> str:
     return ((date.fromisoformat(first) + timedelta(days=31)).replace(day=1) - timedelta(days=1)).isoformat()
 
 
-def _ranged(address: Address, name: str, default: str) -> str:
+def _ranged(address: PageAddress, name: str, default: str) -> str:
     only = None if name == default else name
     return str(address.having({"range": only, "start": None, "end": None, "granularity": None}))
 
 
-def _beside(address: Address, question: Question, steps: int, label: str) -> Choice:
+def _beside(address: PageAddress, question: Question, steps: int, label: str) -> Choice:
     """As many days before or after; a month beside a month."""
     first, last = question.first, question.last
     if first.endswith("-01") and last == month_of(first):

@@ -15,16 +15,16 @@ from koyjabo.accounts.login import login_limits
 from koyjabo.core.clock import Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
-from koyjabo.reports.api.share_requests import Range
 from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.sharing.queries import OpenLink, ShareLink
-from koyjabo.reports.sharing.shares import NewLink
+from koyjabo.reports.share_queries import OpenLink, ShareLink
+from koyjabo.reports.shares import NewLink
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.filters import words
 from koyjabo.reports.ui.ranges import PRESETS
 from koyjabo.reports.ui.ranges import words as days
+from koyjabo.reports.ui.share_requests import Range
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form

@@ -7,8 +7,8 @@ from flask import Response
 from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.services import AccountServices
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.sharing.passes import PASS_S
-from koyjabo.reports.sharing.queries import OpenLink
+from koyjabo.reports.share_queries import OpenLink
+from koyjabo.reports.shares import PASS_S
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http import cookies
 

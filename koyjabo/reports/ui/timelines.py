@@ -15,7 +15,7 @@ from koyjabo.reports.engine.insights import DAY, GRANULARITIES, HOUR, MONTH, WEE
 from koyjabo.reports.query.ranges import length
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import figures, ranges
-from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.ranges import Choice
 
 LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
@@ -29,7 +29,7 @@ Note = tuple[str, str]
 """A day, and its note."""
 
 
-class Row(NamedTuple):
+class TimelineRow(NamedTuple):
     period: str
     value: int | None
     so_far: bool
@@ -44,7 +44,7 @@ class Chart(NamedTuple):
     caption: str
     step: str  # one of GRANULARITIES
     first: str  # the name of its periods
-    rows: list[Row]  # the oldest first
+    rows: list[TimelineRow]  # the oldest first
     compared: str  # the days compared with; "" without them
 
     @property
@@ -61,7 +61,7 @@ def granularity(question: Question) -> str:
     return next((name for most, name in DEFAULTS if days <= most), MONTH)
 
 
-def choices(address: Address, question: Question, chosen: str) -> list[Choice]:
+def choices(address: PageAddress, question: Question, chosen: str) -> list[Choice]:
     days = length(question)
     return [
         Choice(str(address.having({"granularity": name})), str(LABELS[name]), name == chosen)
@@ -76,15 +76,15 @@ def rows(
     compared: Iterable[Period],
     name: str,
     step: str,
-    address: Address,
+    address: PageAddress,
     notes: Iterable[Note],
-) -> list[Row]:
+) -> list[TimelineRow]:
     """Oldest first; the periods are those of the question. `compared` are beside them in their order: their days have
     other dates.
     """
     pairs = list(zip_longest(periods, compared))[: len(periods)]
     return [
-        Row(
+        TimelineRow(
             now.period,
             figures.value(now, name),
             now.so_far,

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from babel.dates import get_day_names
 from flask_babel import gettext as _
 
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.core.i18n import N_
-from koyjabo.reports.engine.answers import MOST_ROWS, Summary
+from koyjabo.reports.engine.answers import MOST_ROWS, Hours, Summary
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
@@ -25,18 +26,44 @@ from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, poss
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import breakdowns, cards, figures, filters, maps, ranges, timelines
-from koyjabo.reports.ui.address import Address
-from koyjabo.reports.ui.base import SHOWN, Base, Links
+from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.ui.base import SHOWN, Links, Placement
 from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
-from koyjabo.reports.ui.hour_table import HourTable, hour_table
 from koyjabo.reports.ui.maps import Dot, Shape
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import language, time_of_day
+from koyjabo.webkit.i18n import digits, language, time_of_day
+
+
+class HourTable(NamedTuple):
+    days: list[str]
+    hours: list[str]
+    rows: list[list[int]]  # none if they are not known
+    busiest: str  # in words; "" without visits
+    reason: str | None
+
+
+def hour_table(found: Hours) -> HourTable:
+    hours = [digits(f"{hour:02}") for hour in range(24)]
+    return HourTable(_days("abbreviated"), hours, found.rows, _busiest(found.rows), found.reason)
+
+
+def _days(width: Literal["abbreviated", "wide"]) -> list[str]:
+    names = get_day_names(width, context="stand-alone", locale=language())
+    return [names[day] for day in range(7)]
+
+
+def _busiest(rows: list[list[int]]) -> str:
+    found = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
+    most, day, hour = max(found, default=(0, 0, 0))
+    if not most:
+        return ""
+    return str(_("Busiest: %(day)s, %(hour)s", day=_days("wide")[-day], hour=digits(f"{-hour:02}:00")))
+
 
 SENT = ("part", "whole")
 """Parameters of how a page is sent: these parts alone, or all of them, however long they take."""
@@ -51,7 +78,7 @@ MANY = 200_000
 class View(Links):
     """Raises InvalidInput for an address that is not valid, and LedgerUnavailable when a part is read."""
 
-    def __init__(self, base: Base, pairs: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
         self._insights = (
             current()[ReportServices].shared_reports if base.is_shared else current()[ReportServices].reports
@@ -62,7 +89,7 @@ class View(Links):
         self.today = clock.today()
         self._asked = self._insights.asked(pairs, base.scope, (*SHOWN, *SENT), base.range)
         self.question = self._asked.question.within(base.filters)
-        self.address = Address(base.path, tuple(self._asked.pairs())).without(SENT)
+        self.address = PageAddress(base.path, tuple(self._asked.pairs())).without(SENT)
         self._check()
 
     @cached_property
@@ -142,7 +169,7 @@ class View(Links):
         if not self.base.annotate:
             return ""
         back = str(self.address)
-        return str(Address(self.base.annotate, (("day", self.question.last), ("next", back))))
+        return str(PageAddress(self.base.annotate, (("day", self.question.last), ("next", back))))
 
     @property
     def granularities(self) -> list[Choice]:
@@ -292,7 +319,7 @@ class View(Links):
         return self._asked.others.get(name, "")
 
 
-def view_of(base: Base, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
+def view_of(base: Placement, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:
     """The view, and the errors of the parameters by name; after errors it is the view without parameters."""
     try:
         return View(base, pairs), {}

@@ -14,8 +14,7 @@ from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import rate_limiter
 from koyjabo.reports.engine import event_sum_queries
 from koyjabo.reports.events import sum_limits
-from koyjabo.reports.events.records import MOST_EVENTS
-from koyjabo.reports.events.stored_bytes import USE_BYTES
+from koyjabo.reports.events.records import MOST_EVENTS, USE_BYTES
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.limits.limits import MOST_USES

@@ -19,7 +19,7 @@ from koyjabo.core.clock import shifted
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.engine.insights import HOUR
 from koyjabo.reports.events import sum_limits
-from koyjabo.reports.projection.encoding import encoded
+from koyjabo.reports.projection.additions import encoded
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
 

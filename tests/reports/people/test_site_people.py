@@ -7,8 +7,8 @@ from support.application.site import Site, Time
 from support.people.accounts import Person, bearer, sign_up
 
 from koyjabo.reports.engine.insights import DAY, MONTH, WEEK
-from koyjabo.reports.people.site_people import Split
 from koyjabo.reports.services import ReportServices
+from koyjabo.reports.site_people import Split
 
 THURSDAY, SUNDAY, MONDAY = "2025-10-30", "2025-11-02", "2025-11-03"
 

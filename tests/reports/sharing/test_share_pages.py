@@ -17,7 +17,7 @@ from support.people.share_links import PASSWORD, share, shared, visits
 from koyjabo.accounts.login_throttle import LOGIN, PLANS
 from koyjabo.reports.engine import insights
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.sharing.passes import PASS_S
+from koyjabo.reports.shares import PASS_S
 
 WRONG = "launch at noon"
 

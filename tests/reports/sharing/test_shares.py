@@ -11,7 +11,7 @@ from support.people.share_links import PASSWORD, PATH, ask_for_share, boss, name
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.services import MaintenanceServices
-from koyjabo.reports.sharing import shares
+from koyjabo.reports import shares
 
 LINK = ["id", "token", "url", "filters"]
 

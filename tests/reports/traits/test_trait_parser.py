@@ -5,8 +5,8 @@ from support.runs.fuzz_effort import effort
 from koyjabo.network import campaigns, languages, user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.reports.projection.state_queries import RULES
+from koyjabo.reports.projection.trait_parser import ParsedTraits, TraitParser, VisitRow
 from koyjabo.reports.query.dimensions import TRAITS
-from koyjabo.reports.traits.parser import ParsedTraits, TraitParser, VisitRow
 
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Mobile Safari/537.36"
 PARSER = TraitParser(["live.koyjabo.com"])

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 from support.runs.fuzz_effort import effort
 
 from koyjabo.core.urls import origin_of
-from koyjabo.reports.traits.sources import Sources
+from koyjabo.reports.projection.sources import Sources
 
 OWN = Sources(["live.koyjabo.com", "www.koyjabo.com"])
 

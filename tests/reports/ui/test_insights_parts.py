@@ -10,11 +10,11 @@ from koyjabo.reports.engine.answers import Breakdown, Period, Row, Sums
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import breakdowns, cards, maps, ranges, timelines
-from koyjabo.reports.ui.address import Address
+from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.figures import change
 
 TODAY = "2025-12-16"
-HERE = Address("/admin/insights", (("page", "/"), ("range", "7d"), ("offset", "50")))
+HERE = PageAddress("/admin/insights", (("page", "/"), ("range", "7d"), ("offset", "50")))
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from sqlalchemy.engine import make_url
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE
-from koyjabo.reports.people.reports import Conversion
+from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices
 from support.application.site import Site, Time
 
@@ -110,7 +110,7 @@ HOUR_MS = 3_600_000
 
 
 class World:
-    conversions: list[Conversion]
+    conversions: list[VisitorConversion]
 
     def __init__(self, url: str, zone: str = "Asia/Dhaka") -> None:
         self.time = Time()

@@ -5,6 +5,7 @@ Each function takes the same locks of these scopes as the ledger's writer, so th
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any, NamedTuple
 
@@ -41,7 +42,7 @@ UPDATE counters SET revision = CASE WHEN revision < :now_ms THEN :now_ms ELSE re
 """)
 
 
-class Conversion(NamedTuple):
+class VisitorConversion(NamedTuple):
     """A visitor of a community who has been identified as a user. `id` is random, and reveals nothing about them."""
 
     scope: Scope
@@ -75,7 +76,7 @@ def anonymous_in(session: Session, visitor_id: str) -> list[Scope]:
     return [Scope(scope) for (scope,) in session.execute(SCOPES_OF, {"person": visitor(visitor_id)})]
 
 
-def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[Conversion]:
+def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> list[VisitorConversion]:
     """Identify a visitor as a user, in every community in which the visitor was anonymous so far.
 
     Their future visits are the user's, even if another user logs in later. Visits of deleted communities are not
@@ -89,7 +90,9 @@ def convert(session: Session, user_id: str, visitor_id: str, now_ms: int, clock:
     ]
 
 
-def _convert(session: Session, scope: Scope, user_id: str, visitor_id: str, now_ms: int, clock: Clock) -> Conversion:
+def _convert(
+    session: Session, scope: Scope, user_id: str, visitor_id: str, now_ms: int, clock: Clock
+) -> VisitorConversion:
     anonymous, known = visitor(visitor_id), user(user_id)
     people = DailyPeople((), clock)
     people.merge(scope, anonymous, known, _days(session, scope, anonymous), _days(session, scope, known))
@@ -102,7 +105,7 @@ def _convert(session: Session, scope: Scope, user_id: str, visitor_id: str, now_
     conversion_id = str(uuid.uuid4())
     session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
     _advance_revision(session, scope, now_ms)
-    return Conversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
+    return VisitorConversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
 
 
 def conversion_rate(session: Session, scope: Scope) -> float:
@@ -131,3 +134,63 @@ def _database(session: Session) -> tuple[Any, Any]:
     connection = session.connection()
     module = daily_people_sqlite if connection.dialect.name == "sqlite" else daily_people_postgres
     return module, connection.exec_driver_sql
+
+
+# One range scan of the rollups for each period. MATERIALIZED, because SQLite would parse the JSON again for each row.
+SQLITE = """
+WITH t(first, last) AS MATERIALIZED (SELECT value ->> 0, value ->> 1 FROM json_each(:periods))
+SELECT (SELECT json_array(coalesce(sum(r.authenticated), 0), coalesce(sum(r.anonymous), 0)) FROM returns r
+        WHERE r.scope = :scope AND r.day >= t.first AND r.day <= t.last AND r.previous_day < t.first)
+FROM t ORDER BY t.first
+"""
+POSTGRES = """
+WITH t(first, last) AS (SELECT p->>0, p->>1 FROM json_array_elements(CAST(:periods AS json)) p)
+SELECT (SELECT CAST(json_build_array(coalesce(sum(r.authenticated), 0), coalesce(sum(r.anonymous), 0)) AS text)
+        FROM returns r
+        WHERE r.scope = :scope AND r.day >= t.first AND r.day <= t.last AND r.previous_day < t.first)
+FROM t ORDER BY t.first
+"""
+PEOPLE_IN = {"sqlite": text(SQLITE), "postgresql": text(POSTGRES)}
+HOURS = text("""
+SELECT hour_s, authenticated, anonymous FROM hourly_people
+WHERE scope = :scope AND hour_s >= :first_s AND hour_s <= :last_s ORDER BY hour_s
+""")
+FIRST_DAY = text("SELECT min(day) FROM returns WHERE scope = :scope")
+VERSION = text("SELECT epoch, revision FROM counters WHERE scope = :scope")
+
+Period = tuple[str, str]
+"""(first day, last day), both included, YYYY-MM-DD"""
+
+
+class People(NamedTuple):
+    """Numbers of different people: users, and visitors who are not identified as users."""
+
+    authenticated: int = 0
+    anonymous: int = 0
+
+
+def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[People]:
+    """The different people of each period; `periods` must be sorted. Reads the rollups by day, not the people."""
+    statement = PEOPLE_IN[session.get_bind().dialect.name]
+    rows = session.scalars(statement, {"scope": scope, "periods": json.dumps(periods)})
+    return [People(*json.loads(found)) for found in rows]
+
+
+def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
+    """The different people of each of these local hours (seconds since 1970, UTC, at which they begin), and of hours in
+    between that were recorded under another TIMEZONE.
+    """
+    rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
+    found = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
+    return [(hour_s, found.get(hour_s, People())) for hour_s in sorted({*hours, *found})]
+
+
+def first_day(session: Session, scope: Scope) -> list[str | None]:
+    """The first day on which people came to the scope, as its only row; None if no one ever came."""
+    return [session.scalar(FIRST_DAY, {"scope": scope})]
+
+
+def version(session: Session, scope: Scope) -> tuple[int, int] | None:
+    """(epoch, revision): changes with every visit, attendance and conversion. None if the scope does not exist."""
+    found = session.execute(VERSION, {"scope": scope}).first()
+    return (found.epoch, found.revision) if found else None

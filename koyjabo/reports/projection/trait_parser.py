@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from koyjabo.network import languages, place_names, user_agents
 from koyjabo.network.campaigns import Campaign
+from koyjabo.reports.projection.sources import Sources
 from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
-from koyjabo.reports.traits.sources import Sources
 
 CACHE_SIZE = 4096
 

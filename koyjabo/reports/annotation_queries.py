@@ -23,7 +23,7 @@ MOST = 2_400
 """As many as a chart has periods (`koyjabo.reports.query.periods`)."""
 
 
-class Annotation(NamedTuple):
+class AnnotationEntry(NamedTuple):
     """What happened on a day: the text of an admin, with its id; or a milestone or an action of the audit log, with its
     details.
     """
@@ -36,12 +36,12 @@ class Annotation(NamedTuple):
     details: Mapping[str, Any] = {}
 
 
-def noted(session: Session, scope: Scope, first: str, last: str) -> list[Annotation]:
+def noted(session: Session, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
     """The newest MOST of these days."""
     wanted = select(Note.day, Note.created_ms, Note.text, Note.id)
     wanted = wanted.where(Note.scope == scope, Note.day.between(first, last))
     rows = session.execute(wanted.order_by(Note.day.desc(), Note.created_ms.desc()).limit(MOST))
-    return [Annotation(*row) for row in reversed(rows.all())]
+    return [AnnotationEntry(*row) for row in reversed(rows.all())]
 
 
 def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tuple[AuditRecord, ...]:
@@ -50,15 +50,15 @@ def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 
 
-def add(session: Session, scope: Scope, found: Annotation) -> None:
+def add(session: Session, scope: Scope, found: AnnotationEntry) -> None:
     session.execute(
         insert(Note).values(id=found.id, scope=scope, day=found.day, text=found.text, created_ms=found.at_ms)
     )
 
 
-def remove(session: Session, annotation_id: str) -> Annotation:
+def remove(session: Session, annotation_id: str) -> AnnotationEntry:
     """Returns the removed one. Raises UnknownAnnotation."""
     row = session.execute(select(Note.day, Note.created_ms, Note.text, Note.id).where(Note.id == annotation_id)).first()
     if row is None or not changed_rows(session, delete(Note).where(Note.id == annotation_id)):
         raise UnknownAnnotation
-    return Annotation(*row)
+    return AnnotationEntry(*row)

@@ -7,10 +7,10 @@ from typing import NamedTuple
 from koyjabo.core.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
+from koyjabo.reports import site_people_queries
 from koyjabo.reports.engine.insights import Insights
-from koyjabo.reports.people import site_people_queries
-from koyjabo.reports.people.site_people_queries import PageViews
 from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.site_people_queries import PageViews
 
 __all__ = ["PageViews", "SitePeople", "Split"]
 

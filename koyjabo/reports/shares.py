@@ -6,6 +6,7 @@ it shows. Each request reads it, so a link that was ended is unknown on all work
 
 from __future__ import annotations
 
+import hmac
 import json
 import secrets
 import uuid
@@ -37,10 +38,10 @@ from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.models import SITE, Scope, Share
+from koyjabo.reports import share_queries as queries
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
-from koyjabo.reports.sharing import passes, queries
-from koyjabo.reports.sharing.queries import OpenLink, ShareLink, Texts
+from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
 
 MOST_LINKS = 200
 """The most links of one account."""
@@ -117,11 +118,11 @@ class Shares:
         """The pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
         if not self._passwords.matches(password, link.password, client):
             raise WrongPassword
-        return passes.value(self._secret, link, self._clock.now_ms())
+        return value(self._secret, link, self._clock.now_ms())
 
     def require_pass(self, link: OpenLink, cookie: str) -> None:
         """Raises ShareLocked if the link has a password, and `cookie` is no pass."""
-        if link.password and not passes.is_valid(self._secret, link, cookie, self._clock.now_ms()):
+        if link.password and not is_valid(self._secret, link, cookie, self._clock.now_ms()):
             raise ShareLocked
 
     def filters(self, link: OpenLink) -> Filters:
@@ -232,3 +233,22 @@ def _end(session: Any, by: Actor, account: Account, share_id: str) -> ShareLink:
 
 def _subject(link: ShareLink) -> Subject:
     return Subject("share", link.id, link.name)
+
+
+PASS_S = 12 * 3600
+
+
+def value(secret: bytes, link: OpenLink, now_ms: int) -> str:
+    return _value(secret, link, now_ms + PASS_S * 1000)
+
+
+def is_valid(secret: bytes, link: OpenLink, cookie: str, now_ms: int) -> bool:
+    expires = cookie.partition(".")[0]
+    if not (expires.isascii() and expires.isdigit() and len(expires) <= 15) or int(expires) <= now_ms:
+        return False
+    return hmac.compare_digest(cookie.encode("utf-8", "surrogatepass"), _value(secret, link, int(expires)).encode())
+
+
+def _value(secret: bytes, link: OpenLink, expires_ms: int) -> str:
+    parts = f"share {link.id} {expires_ms} {link.password}"
+    return f"{expires_ms}.{hmac.digest(secret, parts.encode(), 'sha256').hex()}"

@@ -12,8 +12,8 @@ from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
 from koyjabo.reports.query.parameters import is_interval
 from koyjabo.reports.query.ranges import RANGES
-from koyjabo.reports.sharing.queries import ShareLink
-from koyjabo.reports.sharing.shares import NewLink
+from koyjabo.reports.share_queries import ShareLink
+from koyjabo.reports.shares import NewLink
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
 

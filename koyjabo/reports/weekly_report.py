@@ -21,12 +21,12 @@ from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.work_claim_queries import Claim, ClaimLost
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.reports import weekly_report_queries as queries
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.weekly import queries
-from koyjabo.reports.weekly.queries import Recipient, Week
+from koyjabo.reports.weekly_report_queries import Recipient, Week
 
 log = logging.getLogger(__name__)
 

@@ -18,10 +18,10 @@ from koyjabo.counting.queries import ReachedMilestone, milestones_within
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import typed
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.annotations import queries as annotation_queries
-from koyjabo.reports.annotations.queries import MOST, VERSION_STARTED, Annotation
+from koyjabo.reports import annotation_queries
+from koyjabo.reports.annotation_queries import MOST, VERSION_STARTED, AnnotationEntry
 
-__all__ = ["LONGEST", "MOST", "Annotation", "Annotations"]
+__all__ = ["LONGEST", "MOST", "AnnotationEntry", "Annotations"]
 
 LONGEST = 200
 """Characters of a text."""
@@ -37,7 +37,7 @@ class Annotations:
         self._database = database
         self._clock = clock
 
-    def between(self, scope: Scope, first: str, last: str) -> list[Annotation]:
+    def between(self, scope: Scope, first: str, last: str) -> list[AnnotationEntry]:
         """Those of the days `first` to `last`, both included, in order of time: the newest MOST. The records of the
         audit log are the site's.
         """
@@ -55,29 +55,29 @@ class Annotations:
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Returns the id. `day` is as typed. Raises InvalidInput by field."""
         account.require_site_admin()
-        found = Annotation(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
+        found = AnnotationEntry(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
         entry = _entry("annotation.add", log.actor(account, self._clock), found)
         self._database.write(annotation_queries.add, scope, found, audit=entry)
         return found.id
 
-    def remove(self, account: Account, annotation_id: str) -> Annotation:
+    def remove(self, account: Account, annotation_id: str) -> AnnotationEntry:
         """Returns the removed one. Raises UnknownAnnotation."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
         remove = annotation_queries.remove
         return self._database.write(remove, annotation_id, audit=lambda found: _entry("annotation.remove", by, found))
 
-    def _of_milestone(self, reached: ReachedMilestone) -> Annotation:
+    def _of_milestone(self, reached: ReachedMilestone) -> AnnotationEntry:
         day = self._clock.bucket(reached.at_ms).day
-        return Annotation(day, reached.at_ms, action=REACHED, details={"total": reached.value})
+        return AnnotationEntry(day, reached.at_ms, action=REACHED, details={"total": reached.value})
 
-    def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[Annotation]:
+    def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[AnnotationEntry]:
         found = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
         return [self._of(record) for record in found if not _is_first_start(record)]
 
-    def _of(self, record: AuditRecord) -> Annotation:
+    def _of(self, record: AuditRecord) -> AnnotationEntry:
         day = self._clock.bucket(record.at_ms).day
-        return Annotation(day, record.at_ms, action=record.action, details=record.details)
+        return AnnotationEntry(day, record.at_ms, action=record.action, details=record.details)
 
     def _usable(self, day: str) -> str:
         """Raises InvalidInput."""
@@ -105,5 +105,5 @@ def _usable_text(text: str) -> str:
     return text
 
 
-def _entry(action: str, by: Actor, found: Annotation) -> AuditEntry:
+def _entry(action: str, by: Actor, found: AnnotationEntry) -> AuditEntry:
     return by.entry(action, Subject("annotation", found.id, ""), day=found.day, note=found.text)

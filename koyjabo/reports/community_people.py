@@ -15,14 +15,13 @@ from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
-from koyjabo.reports.people import people_queries as people
-from koyjabo.reports.people import report_queries
-from koyjabo.reports.people.people_queries import Conversion
-from koyjabo.reports.people.report_queries import People, Period
+from koyjabo.reports import people_queries as people
+from koyjabo.reports import people_queries as report_queries
+from koyjabo.reports.people_queries import People, Period, VisitorConversion
 from koyjabo.reports.query import periods
 from koyjabo.reports.query.result_cache import ResultCache
 
-__all__ = ["GRANULARITIES", "Conversion", "Growth", "People", "Reports", "Trend", "Visitors"]
+__all__ = ["GRANULARITIES", "Growth", "People", "Reports", "Trend", "VisitorConversion", "Visitors"]
 
 GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
 
@@ -82,7 +81,9 @@ class Reports:
     after its commit.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, on_conversion: Callable[[Conversion], object]) -> None:
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, on_conversion: Callable[[VisitorConversion], object]
+    ) -> None:
         self._on_conversion = on_conversion
         self._database = database
         self._clock = clock

@@ -1,1 +1,0 @@
-"""Reports about people and visits of a community or the site."""

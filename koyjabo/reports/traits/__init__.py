@@ -1,1 +1,0 @@
-"""Parsed values of visits: source, channel, browser, system, device, language, campaign and place."""

@@ -1,1 +1,0 @@
-"""The weekly report by mail."""
