@@ -1,4 +1,4 @@
-"""Lists and ends the login sessions of a user, for that user; what a new session gives."""
+"""Lists and ends the login sessions of a user, for that user; and the values of a login: its proof and its grant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives and restores communities, each in one transaction with its audit entry.
+"""Creates, changes, archives, restores and deletes communities, each in one transaction with its audit entry.
 
 Lists, members and visits treat an archived community as unknown, and its sockets are closed. Its members, stats and
 reports are kept and are available again after it is restored.

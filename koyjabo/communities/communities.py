@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, TypeVar
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving, memberships, roles
-from koyjabo.communities import archiving as archive
 from koyjabo.communities.archiving_queries import ORDERS as PANEL_ORDERS
 from koyjabo.communities.archiving_queries import Overview, overviews
 from koyjabo.communities.queries import (
@@ -197,7 +196,7 @@ class Communities:
 
     def overview(self, account: Account, community_id: str) -> Overview:
         account.require_site_viewer()
-        return self._database.read(archive.overview, community_id)
+        return self._database.read(archiving.overview, community_id)
 
     def listed_members(
         self, account: Account, community_id: str, start: int, count: int, search: MemberSearch = ANY_MEMBER
@@ -212,13 +211,13 @@ class Communities:
     def archive(self, account: Account, community_id: str) -> None:
         """Archive a community: until it is restored, it is unknown to members, visits and sockets. Idempotent."""
         account.require_site_admin()
-        self._database.write(archive.archive, self._actor(account), community_id)
+        self._database.write(archiving.archive, self._actor(account), community_id)
         self._on_revoked(community_id.lower())
 
     def restore(self, account: Account, community_id: str) -> None:
         """Restore an archived community with all its data. Idempotent."""
         account.require_site_admin()
-        self._database.write(archive.restore, self._actor(account), community_id)
+        self._database.write(archiving.restore, self._actor(account), community_id)
 
     def _actor(self, account: Account) -> Actor:
         return log.actor(account, self._clock)

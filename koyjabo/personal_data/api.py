@@ -1,4 +1,4 @@
-"""/api/auth/me: change an account, export all that is stored about it, and delete it."""
+"""/api/auth/me: export all that is stored about an account, and delete it."""
 
 from __future__ import annotations
 

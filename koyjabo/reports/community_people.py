@@ -15,8 +15,7 @@ from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
-from koyjabo.reports import people_queries as people
-from koyjabo.reports import people_queries as report_queries
+from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import People, Period, VisitorConversion
 from koyjabo.reports.query import periods
 from koyjabo.reports.query.result_cache import ResultCache
@@ -96,14 +95,16 @@ class Reports:
 
         In every community where the visitor was anonymous, their history becomes the user's. Idempotent.
         """
-        if self._database.read(people.anonymous_in, visitor_id):
-            conversions = self._database.write(people.convert, user_id, visitor_id, self._clock.now_ms(), self._clock)
+        if self._database.read(people_queries.anonymous_in, visitor_id):
+            conversions = self._database.write(
+                people_queries.convert, user_id, visitor_id, self._clock.now_ms(), self._clock
+            )
             for conversion in conversions:
                 self._on_conversion(conversion)
 
     def attend(self, community_id: str, user_ids: list[str], at_ms: int) -> bool:
         """Record members who were present, as visitors of that day and hour. Returns whether anything changed."""
-        return self._database.write(people.attend, community_id, user_ids, at_ms, self._clock)
+        return self._database.write(people_queries.attend, community_id, user_ids, at_ms, self._clock)
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """The different people of the days `start` to `end`, both included."""
@@ -126,7 +127,7 @@ class Reports:
         start, end = _days_until(days, self._clock.today())
         before = _days_until(days, shifted(start, -1))
         previous, current = self._people_in(community_id, [before, (start, end)])
-        (first_day,) = self._cached((community_id, "first_day"), report_queries.first_day)
+        (first_day,) = self._cached((community_id, "first_day"), people_queries.first_day)
         is_comparable = sum(previous) > 0 and first_day is not None and first_day <= before[0]
         return Growth(sum(current), sum(previous), days, is_comparable)
 
@@ -154,14 +155,14 @@ class Reports:
     def _people_in(self, community_id: str, periods: list[Period]) -> list[People]:
         """The people of each period. The first, the last and their number identify the periods in the cache."""
         key = (community_id, periods[0], periods[-1], len(periods))
-        return self._cached(key, report_queries.people_in, periods)
+        return self._cached(key, people_queries.people_in, periods)
 
     def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
         """The cached rows, or those of the operation, which gets a session, the scope (from `key[0]`) and `args`. The
         version is read first, so that the rows are never older than their version.
         """
         scope = Scope(key[0])
-        version = self._database.read(report_queries.version, scope)
+        version = self._database.read(people_queries.version, scope)
         if version is None:
             raise UnknownCommunity
         with self._lock:
@@ -193,12 +194,12 @@ class Reports:
 
 
 def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:
-    found = report_queries.people_by_hour(session, scope, clock.hours(start, end))
+    found = people_queries.people_by_hour(session, scope, clock.hours(start, end))
     return [Trend(clock.local(hour_s), people) for hour_s, people in found]
 
 
 def _conversion_rate(session: Any, scope: Scope) -> list[float]:
-    return [people.conversion_rate(session, scope)]
+    return [people_queries.conversion_rate(session, scope)]
 
 
 def _days_until(days: int, last: str) -> Period:

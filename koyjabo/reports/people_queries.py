@@ -1,6 +1,7 @@
-"""Records people of communities other than by visits: members who open a socket, and visitors who log in as users.
+"""Counts the people of communities, and records those known other than by visits: members who open a socket, and
+visitors who log in as users.
 
-Each function takes the same locks of these scopes as the ledger's writer, so that neither interferes with the other.
+What writes takes the same locks of these scopes as the ledger's writer, so that neither interferes with the other.
 """
 
 from __future__ import annotations

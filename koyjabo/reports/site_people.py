@@ -1,4 +1,4 @@
-"""The visitors of the site with and without an account. `people.reports` has those of communities, as people."""
+"""The visitors of the site with and without an account. `community_people` has those of communities, as people."""
 
 from __future__ import annotations
 

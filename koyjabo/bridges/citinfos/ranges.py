@@ -1,4 +1,7 @@
-"""Reads ranges: `start_date` and `end_date` are days or times, of which the days in TIMEZONE count."""
+"""Reads ranges, and the people and page views of their days.
+
+`start_date` and `end_date` are days or times, of which the days in TIMEZONE count.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""GET /admin/insights: exact reports by page, source, place, device and time, each view with an address of its own."""
+"""GET /admin/insights: exact reports by page, source, place, device and time, each view with an address of its own.
+
+/admin/annotations: what happened on a day, as charts show it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sent event, and its outcome: plain values that are passed between threads."""
+"""A sent event, its outcome, and the bytes that it stores: plain values that are passed between threads."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Recorded(NamedTuple):
 
     accepted: int
     duplicates: int
-    stored_bytes: int = 0  # that the database grew by (`stored_bytes`)
+    stored_bytes: int = 0  # that the database grew by, about
 
 
 ROW_BYTES, SUM_BYTES = 200, 100

@@ -7,7 +7,7 @@ import { countryCode, placeName } from "../webkit/places.js";
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 /** @typedef {{countries: Record<string, [number, number]>, divisions: [string, number, number][], cities: Record<string, number>}} Positions */
 
-const LEAST = 3; // people of a dot, as in home/people_map.py
+const LEAST = 3; // people of a dot, as in home/view.py
 const LARGEST = 34, SMALLEST = 8; // the radius of dots
 const HERE = "BD";
 const RING = { duration: 1_400, easing: "ease-out" };
