@@ -10,7 +10,6 @@ from support.people.accounts import sign_up
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 
-from koyjabo.communities.services import CommunityServices
 from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
 
@@ -105,7 +104,7 @@ def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monk
     people = [sign_up(site, name) for name in ("karim", "salma", "nasrin")]
     holds = [(Scope(community), person.id, f"hold {person.id}") for person in people]
     for hold in holds:
-        site.services[CommunityServices].rooms._members.connect(*hold)
+        site.services[PresenceServices].members.connect(*hold)
         site.time.pass_(seconds=1)  # who came first is shown first
     page = words(reader.get(f"/communities/{community}/dashboard"))
     assert "Online now 3" in page
