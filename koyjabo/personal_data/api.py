@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Response, request
 
 from koyjabo.accounts.login import authentication
@@ -19,9 +17,6 @@ from koyjabo.webkit.http.responses import JSON
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PASSWORD, File, describe
-
-if TYPE_CHECKING:
-    from koyjabo.accounts.login.schemas import ProofBody
 
 
 @bp.get("/auth/me/export")

@@ -86,7 +86,7 @@ class Lanes:
         return [body]
 
     def _opens_stream(self, environ: dict[str, Any]) -> bool:
-        """PlainResponse a handshake for the stream of the site. False if this is none, or none that can be accepted."""
+        """Answer a handshake for the stream of the site. False if this is none, or none that can be accepted."""
         if environ["PATH_INFO"] != "/" or environ.get("SCRIPT_NAME") or not _is_handshake(environ):
             return False
         status = 200
