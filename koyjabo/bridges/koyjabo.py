@@ -97,8 +97,8 @@ def read_stats() -> Response:
     """Never older than a visit that was acknowledged."""
     if request.args.get("p") != STATS:
         raise NotBridged
-    found = current()[CountingServices].visits.stats().as_object()
-    shown = {name: found[name] for name in GlobalStatsAnswer.model_fields}
+    stats = current()[CountingServices].visits.stats().as_object()
+    shown = {name: stats[name] for name in GlobalStatsAnswer.model_fields}
     return Response(json.dumps(shown), headers={"Cache-Control": "no-cache"}, mimetype="application/json")
 
 

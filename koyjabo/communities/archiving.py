@@ -20,27 +20,27 @@ from koyjabo.core.identity import Account, uuid_of
 
 def overview(session: Any, community_id: str) -> Overview:
     """A community, archived or not. Raises UnknownCommunity."""
-    found = archiving_queries.overview(session, uuid_of(community_id) or "")
-    if found is None:
+    community = archiving_queries.overview(session, uuid_of(community_id) or "")
+    if community is None:
         raise UnknownCommunity
-    return found
+    return community
 
 
 def archive(session: Any, by: Actor, community_id: str) -> None:
     """Archive a community. Idempotent. Raises UnknownCommunity."""
-    found, rows = _locked(session, community_id), CommunityQueries(session)
-    if found.archived_ms is None:
-        rows.store(by.entry("community.archive", subject(found.community)))
-        archiving_queries.archive(session, found.community.id, by.at_ms)
+    locked, rows = _locked(session, community_id), CommunityQueries(session)
+    if locked.archived_ms is None:
+        rows.store(by.entry("community.archive", subject(locked.community)))
+        archiving_queries.archive(session, locked.community.id, by.at_ms)
         rows.record_revocation()
 
 
 def restore(session: Any, by: Actor, community_id: str) -> None:
     """Restore an archived community. Idempotent. Raises UnknownCommunity."""
-    found = _locked(session, community_id)
-    if found.archived_ms is not None:
-        CommunityQueries(session).store(by.entry("community.restore", subject(found.community)))
-        archiving_queries.restore(session, found.community.id, by.at_ms)
+    locked = _locked(session, community_id)
+    if locked.archived_ms is not None:
+        CommunityQueries(session).store(by.entry("community.restore", subject(locked.community)))
+        archiving_queries.restore(session, locked.community.id, by.at_ms)
 
 
 def _locked(session: Any, community_id: str) -> Overview:

@@ -27,8 +27,8 @@ class Overview(NamedTuple):
 
 
 def overview(session: Session, community_id: str) -> Overview | None:
-    found = _overviews(session, select(*_COLUMNS).where(Community.id == community_id))
-    return found[0] if found else None
+    matches = _overviews(session, select(*_COLUMNS).where(Community.id == community_id))
+    return matches[0] if matches else None
 
 
 ORDERS: dict[str, Any] = {

@@ -61,22 +61,24 @@ class Invitations:
 
     def pending(self, account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
         """The invitations to a community, for its admins, each with its token."""
-        found = self._database.read(_pending, account, community_id, self._clock.now_ms())
-        return [(each, self._tokens.token(INVITATION, each.id)) for each in found]
+        invitations = self._database.read(_pending, account, community_id, self._clock.now_ms())
+        return [(each, self._tokens.token(INVITATION, each.id)) for each in invitations]
 
     def withdraw(self, account: Account, community_id: str, invitation_id: str) -> None:
         self._database.write(_withdraw, log.actor(account, self._clock), account, community_id, invitation_id)
 
     def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
         """The invitations of an account, newest first, each with its token. None if the email is not verified."""
-        found = self._database.read(invitation_queries.of_user, account.id, self._clock.now_ms(), start, count)
-        return Page(tuple((each, self._tokens.token(INVITATION, each.id)) for each in found.items), found.total)
+        invitations = self._database.read(invitation_queries.of_user, account.id, self._clock.now_ms(), start, count)
+        return Page(
+            tuple((each, self._tokens.token(INVITATION, each.id)) for each in invitations.items), invitations.total
+        )
 
     def get(self, token: str) -> Offer:
-        found = self._database.read(invitation_queries.find, self._id(token), self._clock.now_ms())
-        if found is None:
+        invitation = self._database.read(invitation_queries.find, self._id(token), self._clock.now_ms())
+        if invitation is None:
             raise UnknownInvitation
-        return found
+        return invitation
 
     def accept(self, account: Account, token: str) -> tuple[Offer, Enrolment]:
         """Become a member with the offered role. A member gets it if it is higher than theirs."""
@@ -168,7 +170,7 @@ def _decline(session: Any, by: Actor, invitation_id: str) -> None:
 
 
 def _valid(session: Any, invitation_id: str, now_ms: int) -> Offer:
-    found = invitation_queries.find(session, invitation_id, now_ms)
-    if found is None:
+    invitation = invitation_queries.find(session, invitation_id, now_ms)
+    if invitation is None:
         raise UnknownInvitation
-    return found
+    return invitation

@@ -102,8 +102,8 @@ class CommunityQueries:
 
     def access(self, community_id: str, user_id: str) -> CommunityAccess | None:
         """None if the community is unknown or archived."""
-        found = self._session.execute(_list_access(user_id).where(models.Community.id == community_id)).first()
-        return _access(found) if found else None
+        row = self._session.execute(_list_access(user_id).where(models.Community.id == community_id)).first()
+        return _access(row) if row else None
 
     def ids(self) -> list[Scope]:
         return [Scope(each) for each in self._session.scalars(select(models.Community.id).where(NOT_ARCHIVED))]
@@ -122,8 +122,8 @@ class CommunityQueries:
             wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
         if part := sought(search.text):
             wanted = wanted.where(has(models.Community.name, part))
-        found = self._page(wanted, start, count, *ORDERS[search.order])
-        return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in found.items), found.total)
+        rows = self._page(wanted, start, count, *ORDERS[search.order])
+        return Page(tuple(ListedCommunity(_access(row[:-1]), row[-1]) for row in rows.items), rows.total)
 
     def public(self, ids: Collection[str]) -> list[CommunityDetails]:
         """Those of `ids` that are listed and show everybody how many are online."""
@@ -132,8 +132,8 @@ class CommunityQueries:
 
     def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
         """The communities of which the user is a member; by name."""
-        found = self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
-        return Page(tuple(map(_access, found.items)), found.total)
+        rows = self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
+        return Page(tuple(map(_access, rows.items)), rows.total)
 
     def _page(self, wanted: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]) -> Page[Any]:
         """Ordered by `first`, then by name."""

@@ -35,9 +35,9 @@ def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
     return access._replace(role=ADMIN) if account.is_admin else access
 
 
-def allowed(account: Account, found: CommunityAccess | None, role: str) -> CommunityAccess:
+def allowed(account: Account, stored: CommunityAccess | None, role: str) -> CommunityAccess:
     """The access with the effective role, if that is at least `role`. Raises UnknownCommunity, Forbidden."""
-    access = as_seen_by(account, visible(account, found))
+    access = as_seen_by(account, visible(account, stored))
     if access.role is None or is_lower(access.role, role):
         raise Forbidden(REFUSALS[role if access.role else MEMBER])
     return access

@@ -51,13 +51,13 @@ class EncodedEvent:
 
 def revision_of(data: Any) -> int | None:
     """The revision of the stats in an event's object; None without stats."""
-    found = _stats(data).get("revision")
-    return found if isinstance(found, int) else None
+    revision = _stats(data).get("revision")
+    return revision if isinstance(revision, int) else None
 
 
 def _epoch_of(data: Any) -> str | None:
-    found = _stats(data).get("epoch")
-    return found if isinstance(found, str) and found.isalnum() else None
+    epoch = _stats(data).get("epoch")
+    return epoch if isinstance(epoch, str) and epoch.isalnum() else None
 
 
 def _stats(data: Any) -> dict[str, Any]:

@@ -50,9 +50,9 @@ def recorded(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
     return audit_queries.newest(session, audit_queries.within_days(session, which), MOST)
 
 
-def add(session: Session, scope: Scope, found: AnnotationEntry) -> None:
+def add(session: Session, scope: Scope, entry: AnnotationEntry) -> None:
     session.execute(
-        insert(Note).values(id=found.id, scope=scope, day=found.day, text=found.text, created_ms=found.at_ms)
+        insert(Note).values(id=entry.id, scope=scope, day=entry.day, text=entry.text, created_ms=entry.at_ms)
     )
 
 

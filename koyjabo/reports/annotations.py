@@ -41,12 +41,12 @@ class Annotations:
         """Those of the days `first` to `last`, both included, in order of time: the newest MOST. The records of the
         audit log are the site's.
         """
-        found = self._database.read(annotation_queries.noted, scope, first, last)
+        entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
-        found += [self._of_milestone(each) for each in self._database.read(milestones_within, scope, *days, MOST)]
+        entries += [self._of_milestone(each) for each in self._database.read(milestones_within, scope, *days, MOST)]
         if scope == SITE:
-            found += self._recorded(*days)
-        return sorted(found, key=lambda each: (each.day, each.at_ms))[-MOST:]
+            entries += self._recorded(*days)
+        return sorted(entries, key=lambda each: (each.day, each.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
         """The newest of the site."""
@@ -55,25 +55,27 @@ class Annotations:
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Returns the id. `day` is as typed. Raises InvalidInput by field."""
         account.require_site_admin()
-        found = AnnotationEntry(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
-        entry = _entry("annotation.add", log.actor(account, self._clock), found)
-        self._database.write(annotation_queries.add, scope, found, audit=entry)
-        return found.id
+        annotation = AnnotationEntry(self._usable(day), self._clock.now_ms(), _usable_text(text), str(uuid.uuid4()))
+        entry = _entry("annotation.add", log.actor(account, self._clock), annotation)
+        self._database.write(annotation_queries.add, scope, annotation, audit=entry)
+        return annotation.id
 
     def remove(self, account: Account, annotation_id: str) -> AnnotationEntry:
         """Returns the removed one. Raises UnknownAnnotation."""
         account.require_site_admin()
         by = log.actor(account, self._clock)
         remove = annotation_queries.remove
-        return self._database.write(remove, annotation_id, audit=lambda found: _entry("annotation.remove", by, found))
+        return self._database.write(
+            remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
+        )
 
     def _of_milestone(self, reached: ReachedMilestone) -> AnnotationEntry:
         day = self._clock.bucket(reached.at_ms).day
         return AnnotationEntry(day, reached.at_ms, action=REACHED, details={"total": reached.value})
 
     def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[AnnotationEntry]:
-        found = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
-        return [self._of(record) for record in found if not _is_first_start(record)]
+        records = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
+        return [self._of(record) for record in records if not _is_first_start(record)]
 
     def _of(self, record: AuditRecord) -> AnnotationEntry:
         day = self._clock.bucket(record.at_ms).day
@@ -82,14 +84,14 @@ class Annotations:
     def _usable(self, day: str) -> str:
         """Raises InvalidInput."""
         try:
-            found, _ = typed_days(day, "")
+            typed_day, _ = typed_days(day, "")
         except InvalidInput:
-            found = None
-        if found is None:
+            typed_day = None
+        if typed_day is None:
             raise InvalidInput(details={"day": NOT_A_DAY})
-        if found.isoformat() > self._clock.today():
+        if typed_day.isoformat() > self._clock.today():
             raise InvalidInput(details={"day": LATER})
-        return found.isoformat()
+        return typed_day.isoformat()
 
 
 def _is_first_start(record: AuditRecord) -> bool:
@@ -105,5 +107,5 @@ def _usable_text(text: str) -> str:
     return text
 
 
-def _entry(action: str, by: Actor, found: AnnotationEntry) -> AuditEntry:
-    return by.entry(action, Subject("annotation", found.id, ""), day=found.day, note=found.text)
+def _entry(action: str, by: Actor, annotation: AnnotationEntry) -> AuditEntry:
+    return by.entry(action, Subject("annotation", annotation.id, ""), day=annotation.day, note=annotation.text)

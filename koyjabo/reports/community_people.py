@@ -108,8 +108,8 @@ class Reports:
 
     def visitors(self, community_id: str, start: str, end: str) -> Visitors:
         """The different people of the days `start` to `end`, both included."""
-        (found,) = self._people_in(community_id, [(start, end)])
-        return Visitors(found, start, end)
+        (people,) = self._people_in(community_id, [(start, end)])
+        return Visitors(people, start, end)
 
     def today(self, community_id: str) -> Visitors:
         return self._last(community_id, 1)
@@ -143,8 +143,8 @@ class Reports:
         if granularity == HOURLY:
             return self._by_hour(community_id, start, end)
         spans = periods.spans(start, end, periods.DAY if granularity == DAILY else periods.WEEK)
-        found = self._people_in(community_id, list(spans.values()))
-        return [Trend(*each) for each in zip(spans, found, strict=True)]
+        people = self._people_in(community_id, list(spans.values()))
+        return [Trend(*each) for each in zip(spans, people, strict=True)]
 
     def _by_hour(self, community_id: str, start: str, end: str) -> list[Trend]:
         return self._cached((community_id, HOURLY, start, end), _by_hour, self._clock, start, end)
@@ -194,8 +194,8 @@ class Reports:
 
 
 def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:
-    found = people_queries.people_by_hour(session, scope, clock.hours(start, end))
-    return [Trend(clock.local(hour_s), people) for hour_s, people in found]
+    hours = people_queries.people_by_hour(session, scope, clock.hours(start, end))
+    return [Trend(clock.local(hour_s), people) for hour_s, people in hours]
 
 
 def _conversion_rate(session: Any, scope: Scope) -> list[float]:

@@ -174,7 +174,7 @@ def people_in(session: Session, scope: Scope, periods: list[Period]) -> list[Peo
     """The different people of each period; `periods` must be sorted. Reads the rollups by day, not the people."""
     statement = PEOPLE_IN[session.get_bind().dialect.name]
     rows = session.scalars(statement, {"scope": scope, "periods": json.dumps(periods)})
-    return [People(*json.loads(found)) for found in rows]
+    return [People(*json.loads(numbers)) for numbers in rows]
 
 
 def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tuple[int, People]]:
@@ -182,8 +182,8 @@ def people_by_hour(session: Session, scope: Scope, hours: list[int]) -> list[tup
     between that were recorded under another TIMEZONE.
     """
     rows = session.execute(HOURS, {"scope": scope, "first_s": hours[0], "last_s": hours[-1]})
-    found = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
-    return [(hour_s, found.get(hour_s, People())) for hour_s in sorted({*hours, *found})]
+    by_hour = {hour_s: People(authenticated, anonymous) for hour_s, authenticated, anonymous in rows}
+    return [(hour_s, by_hour.get(hour_s, People())) for hour_s in sorted({*hours, *by_hour})]
 
 
 def first_day(session: Session, scope: Scope) -> list[str | None]:
@@ -193,5 +193,5 @@ def first_day(session: Session, scope: Scope) -> list[str | None]:
 
 def version(session: Session, scope: Scope) -> tuple[int, int] | None:
     """(epoch, revision): changes with every visit, attendance and conversion. None if the scope does not exist."""
-    found = session.execute(VERSION, {"scope": scope}).first()
-    return (found.epoch, found.revision) if found else None
+    counter = session.execute(VERSION, {"scope": scope}).first()
+    return (counter.epoch, counter.revision) if counter else None

@@ -88,12 +88,12 @@ def build_people(base: Base) -> PeopleServices:
 
     def look(community_id: str) -> dict[str, Any]:
         scope = Scope(community_id)
-        found, _ = communities.people.page(scope, 0, MOST_NAMED)
+        members, _ = communities.people.page(scope, 0, MOST_NAMED)
         return {
             "today_visitors": people(reports.today(community_id)),
             "realtime_count": presence.members.online(scope).count,
             "community_id": community_id,
-            "people": [each.as_object() for each in found],
+            "people": [each.as_object() for each in members],
             "minutes": {str(minute): list(visits) for minute, visits in last_hours.minutes(scope).items()},
         }
 

@@ -68,8 +68,8 @@ def links(session: Session, which: ColumnElement[bool], start: int, count: int) 
     """The newest first."""
     wanted = _joined(select(*LINK)).where(which)
     rows = session.execute(wanted.order_by(Share.created_ms.desc(), Share.id).offset(start).limit(count))
-    found = tuple(ShareLink._make(row)._replace(filters=json.loads(row.filters)) for row in rows)
-    return Page(found, length(session, wanted.with_only_columns(Share.id)))
+    page = tuple(ShareLink._make(row)._replace(filters=json.loads(row.filters)) for row in rows)
+    return Page(page, length(session, wanted.with_only_columns(Share.id)))
 
 
 def everything() -> ColumnElement[bool]:
@@ -90,8 +90,8 @@ def moderates_some(session: Session, user_id: str) -> bool:
 
 
 def find(session: Session, share_id: str) -> ShareLink | None:
-    found = links(session, Share.id == share_id, 0, 1).items
-    return found[0] if found else None
+    matches = links(session, Share.id == share_id, 0, 1).items
+    return matches[0] if matches else None
 
 
 def find_open(session: Session, digest: str, now_ms: int) -> OpenLink | None:

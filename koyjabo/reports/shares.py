@@ -106,13 +106,13 @@ class Shares:
     def open(self, token: str) -> OpenLink:
         """The link with this token. Raises UnknownShare."""
         now_ms = self._clock.now_ms()
-        found = self._database.read(queries.find_open, _digest(token), now_ms)
-        if found is None:
+        link = self._database.read(queries.find_open, _digest(token), now_ms)
+        if link is None:
             raise UnknownShare
-        if found.used_ms is None or now_ms - found.used_ms >= MINUTE_MS:
+        if link.used_ms is None or now_ms - link.used_ms >= MINUTE_MS:
             with suppress(LedgerUnavailable):  # a report can be read while nothing can be written
-                self._database.write(queries.record_use, found.id, now_ms)
-        return found
+                self._database.write(queries.record_use, link.id, now_ms)
+        return link
 
     def unlock(self, link: OpenLink, password: str, client: PasswordClient = FIRST) -> str:
         """The pass of a browser, for `require_pass`. Raises WrongPassword, TooBusy."""
@@ -213,22 +213,22 @@ def _page(session: Any, account: Account, start: int, count: int, community_id: 
 
 def _managed(session: Any, account: Account, share_id: str) -> ShareLink:
     """A link that `account` may end."""
-    found = queries.find(session, share_id)
+    link = queries.find(session, share_id)
     if not account.is_admin:
         _require_some(session, account)
-    if found is None:
+    if link is None:
         raise UnknownShare
     if not account.is_admin:
-        _require(session, account, found.community_id)
-    return found
+        _require(session, account, link.community_id)
+    return link
 
 
 def _end(session: Any, by: Actor, account: Account, share_id: str) -> ShareLink:
-    found = _managed(session, account, share_id)
-    if not queries.remove(session, found.id):
+    link = _managed(session, account, share_id)
+    if not queries.remove(session, link.id):
         raise UnknownShare
-    by.entry("share.end", _subject(found)).store(session)
-    return found
+    by.entry("share.end", _subject(link)).store(session)
+    return link
 
 
 def _subject(link: ShareLink) -> Subject:

@@ -43,12 +43,12 @@ def with_account_by_period(
     if granularity in (HOUR, DAY):
         column = Visit.hour_s if granularity == HOUR else Visit.day
         wanted = _wanted(session, clock, question.first, question.last).add_columns(column).group_by(column)
-        found = {_name(clock, key): number for number, key in session.execute(wanted)}
+        numbers = {_name(clock, key): number for number, key in session.execute(wanted)}
     else:
         parts = spans(question.first, question.last, granularity).items()
-        found = {name: _count(session, clock, *days) for name, days in parts}
+        numbers = {name: _count(session, clock, *days) for name, days in parts}
     unknown = {name for day in folded_days(session, question) for name in _periods_of(clock, day, granularity)}
-    return {**found, **dict.fromkeys(unknown)}
+    return {**numbers, **dict.fromkeys(unknown)}
 
 
 def pages(session: Session, clock: Clock, question: Question) -> list[PageViews]:

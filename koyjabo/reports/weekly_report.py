@@ -118,10 +118,10 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     """
     requests = [BreakdownRequest(Question(*week), dimension, TOP) for dimension in LISTS.values()]
     requests += [BreakdownRequest(Question(*week.before), dimension, MOST_ROWS) for dimension in LISTS.values()]
-    found = insights.read(requests, language)
-    lists = dict(zip(LISTS, map(_lines, found[: len(LISTS)], found[len(LISTS) :]), strict=True))
+    answers = insights.read(requests, language)
+    lists = dict(zip(LISTS, map(_lines, answers[: len(LISTS)], answers[len(LISTS) :]), strict=True))
     cities, countries = lists.pop("cities"), lists.pop("countries")
-    knows_cities = any(row.value is not None for row in found[2].rows)  # for cities the server needs a file (GEOIP)
+    knows_cities = any(row.value is not None for row in answers[2].rows)  # for cities the server needs a file (GEOIP)
     return {**lists, "places": cities if knows_cities else countries}
 
 

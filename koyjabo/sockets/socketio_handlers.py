@@ -171,8 +171,8 @@ def _count_error() -> int:
 
 def _joined_rooms() -> JoinedRooms:
     extensions = current_app.extensions
-    found: JoinedRooms = extensions.get(EXTENSION) or extensions.setdefault(EXTENSION, JoinedRooms(_services()))
-    return found
+    rooms: JoinedRooms = extensions.get(EXTENSION) or extensions.setdefault(EXTENSION, JoinedRooms(_services()))
+    return rooms
 
 
 def _services() -> Services:

@@ -48,10 +48,10 @@ def recheck() -> Callable[[], object]:
     community_id = request.args.get("community_id", "")
 
     def require() -> None:
-        found = services[AccountServices].credentials.login_of(login.session_id)
-        if found is None:
+        session = services[AccountServices].credentials.login_of(login.session_id)
+        if session is None:
             raise InvalidToken
-        _allowed(services, found.account, community_id)
+        _allowed(services, session.account, community_id)
 
     return require
 

@@ -93,12 +93,12 @@ class CitinfosPeriod(BaseModel):
     total_count: Number
 
     @classmethod
-    def of(cls, period: str, found: Split) -> CitinfosPeriod:
+    def of(cls, period: str, people: Split) -> CitinfosPeriod:
         return cls(
             period=period,
-            authenticated_count=found.authenticated,
-            anonymous_count=found.anonymous,
-            total_count=found.visitors,
+            authenticated_count=people.authenticated,
+            anonymous_count=people.anonymous,
+            total_count=people.visitors,
         )
 
 

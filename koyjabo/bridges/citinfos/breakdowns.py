@@ -118,18 +118,18 @@ class _Converted(NamedTuple):
 
 
 def conversions(where: Scope, days: Range) -> CitinfosConversions:
-    found, before = _converted(where, days), _converted(where, ranges.before(days))
-    average_ms = found.report.average_ms
+    converted, before = _converted(where, days), _converted(where, ranges.before(days))
+    average_ms = converted.report.average_ms
     average_s = None if average_ms is None else average_ms / 1000
-    changed = None if found.rate is None or before.rate is None else round(found.rate - before.rate, 2)
+    changed = None if converted.rate is None or before.rate is None else round(converted.rate - before.rate, 2)
     return CitinfosConversions(
-        total_conversions=found.report.conversions,
+        total_conversions=converted.report.conversions,
         recent_conversions=current()[ReportServices].conversions.between(where, *ranges.last(MONTH)).conversions,
-        total_anonymous_sessions=found.people,
-        overall_conversion_rate=found.rate,
-        conversion_rate=found.rate,
+        total_anonymous_sessions=converted.people,
+        overall_conversion_rate=converted.rate,
+        conversion_rate=converted.rate,
         rate_change=changed,
-        top_conversion_pages=_pages(found),
+        top_conversion_pages=_pages(converted),
         avg_time_to_conversion=average_s,
         avg_time_to_convert_seconds=average_s,
         timestamp=ranges.timestamp(),
@@ -143,16 +143,16 @@ def _converted(where: Scope, days: Range) -> _Converted:
     return _Converted(report, by_page.total.new_visitors, by_page)
 
 
-def _pages(found: _Converted) -> list[CitinfosConversionPage]:
-    people = {row.value: row.sums.new_visitors for row in found.by_page.rows}
+def _pages(converted: _Converted) -> list[CitinfosConversionPage]:
+    people = {row.value: row.sums.new_visitors for row in converted.by_page.rows}
     return [
         CitinfosConversionPage(
             page_url=page,
             conversions=count,
             views=people.get(page),
-            conversion_rate=None if found.rate is None else ranges.percent(count, people.get(page) or 0),
+            conversion_rate=None if converted.rate is None else ranges.percent(count, people.get(page) or 0),
         )
-        for page, count in found.report.pages[:MOST_PAGES]
+        for page, count in converted.report.pages[:MOST_PAGES]
     ]
 
 
@@ -177,6 +177,8 @@ def demographics(where: Scope, days: Range) -> CitinfosDemographics:
     )
 
 
-def _shares(found: Breakdown) -> list[tuple[str, int, float]]:
+def _shares(breakdown: Breakdown) -> list[tuple[str, int, float]]:
     """Value, visits, and their share in percent."""
-    return [(row.value or UNKNOWN, row.sums.visits, round(100 * row.share, 2)) for row in found.rows if row.sums.visits]
+    return [
+        (row.value or UNKNOWN, row.sums.visits, round(100 * row.share, 2)) for row in breakdown.rows if row.sums.visits
+    ]

@@ -44,12 +44,12 @@ class CitinfosCount(BaseModel):
 def community_visitors(community_id: str) -> Response:
     """For members. Without `start_date`, of the last day."""
     where, days = community(community_id, MEMBER), ranges.range_of(TODAY)
-    found, (start, end) = ranges.people(where, days), ranges.moments(days)
+    people, (start, end) = ranges.people(where, days), ranges.moments(days)
     return answer(
         CitinfosStats(
-            authenticated_visitors=found.authenticated,
-            anonymous_visitors=found.anonymous,
-            total_unique_visitors=found.visitors,
+            authenticated_visitors=people.authenticated,
+            anonymous_visitors=people.anonymous,
+            total_unique_visitors=people.visitors,
             date_range=CitinfosRange(start=start, end=end),
         )
     )
@@ -65,8 +65,8 @@ def community_trends(community_id: str) -> Response:
     """For members. Without `start_date`, of 7 days."""
     where, granularity = community(community_id, MEMBER), granularity_of(request)
     days = ranges.range_of(TREND_DAYS, by_hour=granularity == HOURLY)
-    found = ranges.trend(where, days, INTERVALS[granularity])
-    return list_answer((CitinfosPeriod.of(*each) for each in found), [])
+    trend = ranges.trend(where, days, INTERVALS[granularity])
+    return list_answer((CitinfosPeriod.of(*each) for each in trend), [])
 
 
 @bp.get(f"{PATH}/realtime")

@@ -51,5 +51,5 @@ def _pieces(pages: Callable[[Scope, str], list[PageViews]], where: Scope, days: 
         day = shifted(day, -1)
 
 
-def _line(day: str, found: PageViews) -> dict[str, Any]:
-    return dict(zip(COLUMNS, (day, *found), strict=True))
+def _line(day: str, views: PageViews) -> dict[str, Any]:
+    return dict(zip(COLUMNS, (day, *views), strict=True))

@@ -110,13 +110,13 @@ def communities_status() -> Response:
     account = tokens.require().account
     limits.count_report(account.id)
     services = current()[CommunityServices]
-    found = services.directory.own(account, 0, MOST_COMMUNITIES).items
-    ids = [each.community.id for each in found]
+    communities = services.directory.own(account, 0, MOST_COMMUNITIES).items
+    ids = [each.community.id for each in communities]
     sizes, here = services.directory.sizes(ids), services.people.online_in(account.id, ids)
     counts = services.people.online(*ids)
     listed = [
         _status(each, count, Scope(each.community.id) in here, sizes.get(each.community.id, 0))
-        for each, count in zip(found, counts, strict=True)
+        for each, count in zip(communities, counts, strict=True)
     ]
     return answer(CitinfosStatuses(user_id=account.id, communities=listed, timestamp=ranges.timestamp()))
 

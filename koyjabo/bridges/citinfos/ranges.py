@@ -78,10 +78,10 @@ def _choice(name: str, choices: tuple[str, ...], default: str) -> str:
 
 def _day(name: str) -> date | None:
     given = request.args.get(name, "")
-    found = read_day(given) or _day_of(given.replace(" ", "+") if "T" in given else given)
-    if given and found is None:
+    day = read_day(given) or _day_of(given.replace(" ", "+") if "T" in given else given)
+    if given and day is None:
         raise InvalidInput(details={name: NOT_A_DATE})
-    return found
+    return day
 
 
 def _day_of(given: str) -> date | None:
@@ -101,8 +101,8 @@ def people(scope: Scope, days: Range) -> Split:
     """Different visitors; of a community, different people."""
     if scope == SITE:
         return current()[ReportServices].site_people.between(*days)
-    found = current()[PeopleServices].reports.visitors(scope, *days).people
-    return Split(sum(found), found.authenticated)
+    reached = current()[PeopleServices].reports.visitors(scope, *days).people
+    return Split(sum(reached), reached.authenticated)
 
 
 def trend(scope: Scope, days: Range, interval: str) -> list[tuple[str, Split]]:
@@ -110,8 +110,8 @@ def trend(scope: Scope, days: Range, interval: str) -> list[tuple[str, Split]]:
     if scope == SITE:
         return current()[ReportServices].site_people.trend(*days, interval)
     if interval in GRANULARITIES:
-        found = current()[PeopleServices].reports.trend(scope, GRANULARITIES[interval], *days)
-        return [(each.period, Split(sum(each.people), each.people.authenticated)) for each in found]
+        periods = current()[PeopleServices].reports.trend(scope, GRANULARITIES[interval], *days)
+        return [(each.period, Split(sum(each.people), each.people.authenticated)) for each in periods]
     return [(name, people(scope, Range(*span))) for name, span in spans(*days, MONTH).items()]
 
 

@@ -38,8 +38,8 @@ class CitinfosVisitorTracker(CommunityVisitorTracker):
 
     def get_peak_counts(self, community_id: Id) -> dict[str, int]:
         """`daily`, `weekly`, `monthly`: of today, of 7 days and of 30."""
-        found = super().get_peak_counts(community_id)
-        return {"daily": found["day"], "weekly": found["week"], "monthly": found["month"]}
+        peaks = super().get_peak_counts(community_id)
+        return {"daily": peaks["day"], "weekly": peaks["week"], "monthly": peaks["month"]}
 
 
 def _added(count: int, own: str | None, communitys: str | None) -> dict[str, Any]:

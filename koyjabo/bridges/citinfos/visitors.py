@@ -35,8 +35,8 @@ def visitors() -> Response:
 @describe("Visitors of today", {200: CitinfosToday, **REFUSED}, query=WHERE)
 def visitors_today() -> Response:
     """Since midnight in TIMEZONE."""
-    found = _visitors(scope(), ranges.last(1))
-    return answer(CitinfosToday(date=found.end_date, **dict(found)))
+    today = _visitors(scope(), ranges.last(1))
+    return answer(CitinfosToday(date=today.end_date, **dict(today)))
 
 
 @bp.get("/api/analytics/visitors/weekly")
@@ -75,7 +75,7 @@ def growth() -> Response:
             comparison_days=length,
             trend=_direction(difference),
             labels=[name for name, _ in by_day],
-            visitor_counts=[found.visitors for _, found in by_day],
+            visitor_counts=[people.visitors for _, people in by_day],
             timestamp=ranges.timestamp(),
         )
     )
@@ -89,8 +89,8 @@ def growth() -> Response:
 )
 def trends() -> Response:
     """Every period of the range; without `start_date`, of 30 days."""
-    found, _, _ = _trend()
-    return list_answer((_period(name, each) for name, each in found), [])
+    trend, _, _ = _trend()
+    return list_answer((_period(name, each) for name, each in trend), [])
 
 
 @bp.get("/api/analytics/trends")
@@ -101,13 +101,13 @@ def trends() -> Response:
 )
 def trends_of_server() -> Response:
     """Every period of the range; without `start_date`, of 30 days."""
-    found, days, interval = _trend()
+    trend, days, interval = _trend()
     return answer(
         CitinfosTrendLists(
-            labels=[name for name, _ in found],
-            total=[each.visitors for _, each in found],
-            authenticated=[each.authenticated for _, each in found],
-            anonymous=[each.anonymous for _, each in found],
+            labels=[name for name, _ in trend],
+            total=[each.visitors for _, each in trend],
+            authenticated=[each.authenticated for _, each in trend],
+            anonymous=[each.anonymous for _, each in trend],
             start_date=days.start,
             end_date=days.end,
             interval=interval,
@@ -121,9 +121,9 @@ def _trend() -> tuple[list[tuple[str, Split]], Range, str]:
     return ranges.trend(where, days, interval), days, interval
 
 
-def _period(name: str, found: Split) -> CitinfosTrend:
-    counts = {"authenticated_visitors": found.authenticated, "anonymous_visitors": found.anonymous}
-    return CitinfosTrend(label=name, date=name, total_visitors=found.visitors, **counts)
+def _period(name: str, people: Split) -> CitinfosTrend:
+    counts = {"authenticated_visitors": people.authenticated, "anonymous_visitors": people.anonymous}
+    return CitinfosTrend(label=name, date=name, total_visitors=people.visitors, **counts)
 
 
 def _direction(difference: int | None) -> str | None:
@@ -133,20 +133,20 @@ def _direction(difference: int | None) -> str | None:
 
 
 def _visitors(where: Scope, days: Range) -> CitinfosVisitors:
-    found, before = ranges.people(where, days), ranges.people(where, ranges.before(days))
+    people, before = ranges.people(where, days), ranges.people(where, ranges.before(days))
     start, end = ranges.moments(days)
     return CitinfosVisitors(
         community_id=None if where == SITE else where,
         start_date=days.start,
         end_date=days.end,
-        total_visitors=found.visitors,
-        total_unique_visitors=found.visitors,
-        authenticated_visitors=found.authenticated,
-        anonymous_visitors=found.anonymous,
+        total_visitors=people.visitors,
+        total_unique_visitors=people.visitors,
+        authenticated_visitors=people.authenticated,
+        anonymous_visitors=people.anonymous,
         total_views=ranges.views(where, days),
-        change_percentage=ranges.rate(found.visitors, before.visitors),
-        authenticated_change=ranges.rate(found.authenticated, before.authenticated),
-        anonymous_change=ranges.rate(found.anonymous, before.anonymous),
+        change_percentage=ranges.rate(people.visitors, before.visitors),
+        authenticated_change=ranges.rate(people.authenticated, before.authenticated),
+        anonymous_change=ranges.rate(people.anonymous, before.anonymous),
         date_range=CitinfosRange(start=start, end=end),
         timestamp=ranges.timestamp(),
     )

@@ -29,10 +29,10 @@ from koyjabo.webkit.panel.pages import me, page
 @for_viewers
 def communities() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, PANEL_ORDERS, "name")
-    found = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
-    open_ones = [each.community.id for each in found.items if each.archived_ms is None]
+    listed = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
+    open_ones = [each.community.id for each in listed.items if each.archived_ms is None]
     return page(
-        "communities/panel_list", found=found, query=query, sorting=sorting, online=community_page.online(open_ones)
+        "communities/panel_list", found=listed, query=query, sorting=sorting, online=community_page.online(open_ones)
     )
 
 
@@ -69,10 +69,10 @@ def change_community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>/archive")
 def archive_community(community_id: str) -> Response:
-    found = current()[CommunityServices].directory.overview(me(), community_id)
-    confirm(_archiving(found))
+    overview = current()[CommunityServices].directory.overview(me(), community_id)
+    confirm(_archiving(overview))
     current()[CommunityServices].directory.archive(me(), community_id)
-    return done("archived", "admin.community", found.community.name, community_id=community_id)
+    return done("archived", "admin.community", overview.community.name, community_id=community_id)
 
 
 @bp.post("/communities/<community_id>/restore")
@@ -86,44 +86,44 @@ def show(
     community_id: str, form: Form[CommunityChangesBody] | None = None, problem: MemberProblem = NO_PROBLEM
 ) -> Response:
     """The page of a community, with the errors of the `form` or of a change of its members, if any."""
-    found = current()[CommunityServices].directory.overview(me(), community_id)
+    overview = current()[CommunityServices].directory.overview(me(), community_id)
     return page(
         "communities/panel_community",
         422 if form else problem.status,
-        found=found,
-        online=None if found.archived_ms else community_page.online([found.community.id])[found.community.id],
-        form=form or community_forms.present(found.community),
+        found=overview,
+        online=None if overview.archived_ms else community_page.online([overview.community.id])[overview.community.id],
+        form=form or community_forms.present(overview.community),
         invitation=problem.form,
         refused=problem.refused,
-        members=_members(found),
+        members=_members(overview),
         search=member_forms.search(),
-        invitations=_invitations(found),
+        invitations=_invitations(overview),
     )
 
 
-def _members(found: Overview) -> ListPage[Member] | None:
+def _members(overview: Overview) -> ListPage[Member] | None:
     """None of an archived community: its page does not show them."""
-    if found.archived_ms is not None:
+    if overview.archived_ms is not None:
         return None
-    community_id = found.community.id
+    community_id = overview.community.id
     read = partial(
         current()[CommunityServices].directory.listed_members, me(), community_id, search=member_forms.search()
     )
     return pagination.list_page(read, "admin.community", community_id=community_id)
 
 
-def _invitations(found: Overview) -> list[tuple[PendingInvitation, str]]:
+def _invitations(overview: Overview) -> list[tuple[PendingInvitation, str]]:
     """Viewers of the site see none: an email and a link by which a person becomes a member are all there is to them."""
-    if found.archived_ms is not None or not me().is_admin:
+    if overview.archived_ms is not None or not me().is_admin:
         return []
-    return member_forms.pending(me(), found.community.id)
+    return member_forms.pending(me(), overview.community.id)
 
 
-def _archiving(found: Overview) -> Confirmation:
-    title = _("Archive %(name)s?", name=found.community.name)
+def _archiving(overview: Overview) -> Confirmation:
+    title = _("Archive %(name)s?", name=overview.community.name)
     explanation = _(
         "The community is hidden from everyone, and its pages close. Its numbers and members are kept. You can restore "
         "it later."
     )
-    effects = (explanation, _("Members: %(count)s", count=count(found.members)))
-    return Confirmation(title, effects, _("Archive"), url_for("admin.community", community_id=found.community.id))
+    effects = (explanation, _("Members: %(count)s", count=count(overview.members)))
+    return Confirmation(title, effects, _("Archive"), url_for("admin.community", community_id=overview.community.id))

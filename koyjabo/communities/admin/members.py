@@ -28,7 +28,7 @@ def remove_member(community_id: str, user_id: str) -> Response:
     return _result(member_forms.remove(me(), community_id, user_id, back), community_id)
 
 
-def _result(found: Result, community_id: str) -> Response:
-    if isinstance(found, MemberProblem):
-        return show(community_id, problem=found)
-    return done(found.code, "admin.community", found.about, found.undo, community_id=community_id)
+def _result(result: Result, community_id: str) -> Response:
+    if isinstance(result, MemberProblem):
+        return show(community_id, problem=result)
+    return done(result.code, "admin.community", result.about, result.undo, community_id=community_id)

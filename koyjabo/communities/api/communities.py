@@ -22,10 +22,10 @@ def community_answer(access: CommunityAccess) -> CommunityAnswer:
     return next(community_answers([access]))
 
 
-def community_answers(found: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
+def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
     """With the number of people online."""
-    online = current()[CommunityServices].people.online(*(access.community.id for access in found))
-    return map(CommunityAnswer.of, found, online)
+    online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
+    return map(CommunityAnswer.of, accesses, online)
 
 
 @bp.get("/communities")

@@ -21,8 +21,8 @@ ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not vali
 def list_invitations() -> Response:
     """Invitations for your email, newest first; none until you have confirmed that it is yours."""
     account, paging = tokens.require().account, Paging.of(request)
-    found = current()[CommunityServices].invitations.page(account, paging.start, paging.per_page)
-    return list_answer((InvitationAnswer.of(*each) for each in found.items), paging.headers(found.total))
+    invitations = current()[CommunityServices].invitations.page(account, paging.start, paging.per_page)
+    return list_answer((InvitationAnswer.of(*each) for each in invitations.items), paging.headers(invitations.total))
 
 
 @bp.post("/invitations/<token>/accept")

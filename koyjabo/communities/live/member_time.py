@@ -71,13 +71,13 @@ def _newest_ms(spans: list[Span], latest_ms: int) -> int:
 
 def _merged(spans: list[Span], latest_ms: int) -> list[Span]:
     """In order, with adjacent spans joined, and without spans that are too old."""
-    found: list[Span] = []
+    merged: list[Span] = []
     for began_ms, ended_ms in sorted(spans):
-        if found and found[-1][1] == began_ms:
-            began_ms = found.pop()[0]
-        found.append((began_ms, ended_ms))
-    newest_ms = _newest_ms(found, latest_ms)
-    return [span for span in found if span[1] > newest_ms - KEEP_MS]
+        if merged and merged[-1][1] == began_ms:
+            began_ms = merged.pop()[0]
+        merged.append((began_ms, ended_ms))
+    newest_ms = _newest_ms(merged, latest_ms)
+    return [span for span in merged if span[1] > newest_ms - KEEP_MS]
 
 
 def _by_day(began_ms: int, ended_ms: int, clock: Clock) -> Iterator[tuple[str, int]]:

@@ -36,11 +36,11 @@ def list_communities() -> str:
 
 def _list(account: Account) -> str:
     search = _search()
-    found = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
-    accesses = [each.access for each in found.items]
+    communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
+    accesses = [each.access for each in communities.items]
     shown = [each.community.id for each in accesses if each.role or each.community.public_count]
     online = community_page.online(shown)
-    return render_template("communities/list.html", found=found, search=search, online=online)
+    return render_template("communities/list.html", found=communities, search=search, online=online)
 
 
 def _search() -> CommunitySearch:

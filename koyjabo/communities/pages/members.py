@@ -30,8 +30,8 @@ def members(community_id: str) -> Response:
 @bp.post("/communities/<community_id>/members")
 def invite_member(community_id: str) -> Response:
     account = page_login.require()
-    found = member_forms.invite(account, community_id, partial(limits.count_action, account.id))
-    return _result(found, community_id)
+    result = member_forms.invite(account, community_id, partial(limits.count_action, account.id))
+    return _result(result, community_id)
 
 
 @bp.post("/communities/<community_id>/members/<user_id>")
@@ -43,16 +43,16 @@ def set_role(community_id: str, user_id: str) -> Response:
 def remove_member(community_id: str, user_id: str) -> Response:
     """Redirects users who remove themselves to the list of communities."""
     account, back = page_login.require(), url_for("pages.members", **_list(community_id))
-    found = member_forms.remove(account, community_id, user_id, back)
-    if isinstance(found, MemberChange) and user_id.lower() == account.id:
-        return done(found.code, "pages.list_communities", found.about)
-    return _result(found, community_id)
+    result = member_forms.remove(account, community_id, user_id, back)
+    if isinstance(result, MemberChange) and user_id.lower() == account.id:
+        return done(result.code, "pages.list_communities", result.about)
+    return _result(result, community_id)
 
 
-def _result(found: Result, community_id: str) -> Response:
-    if isinstance(found, MemberProblem):
-        return _show(community_page.enter(community_id, ADMIN), found)
-    return done(found.code, "pages.members", found.about, found.undo, **_list(community_id))
+def _result(result: Result, community_id: str) -> Response:
+    if isinstance(result, MemberProblem):
+        return _show(community_page.enter(community_id, ADMIN), result)
+    return done(result.code, "pages.members", result.about, result.undo, **_list(community_id))
 
 
 def _list(community_id: str) -> dict[str, Any]:
@@ -64,8 +64,8 @@ def _show(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response
     community_id = at.community.id
     search = member_forms.search()
     read = partial(current()[CommunityServices].directory.members, at.account, community_id, search=search)
-    found = pagination.list_page(read, "pages.members", community_id=community_id)
-    values: dict[str, Any] = {"found": found, "search": search, "form": problem.form, "refused": problem.refused}
+    listed = pagination.list_page(read, "pages.members", community_id=community_id)
+    values: dict[str, Any] = {"found": listed, "search": search, "form": problem.form, "refused": problem.refused}
     if at.may(ADMIN):
         values |= {
             "invitations": member_forms.pending(at.account, community_id),

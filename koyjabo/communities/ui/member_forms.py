@@ -78,8 +78,8 @@ def invite(account: Account, community_id: str, count: Callable[[], None] = lamb
 
 def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
     """The invitations to a community, for its admins, each with its link."""
-    found = current()[CommunityServices].invitations.pending(account, community_id)
-    return [(each, links.to("pages.invitation", token=token)) for each, token in found]
+    invitations = current()[CommunityServices].invitations.pending(account, community_id)
+    return [(each, links.to("pages.invitation", token=token)) for each, token in invitations]
 
 
 def set_role(account: Account, community_id: str, user_id: str) -> Result:

@@ -79,15 +79,15 @@ class ArrivalLog:
     def last_hour(self, most: int) -> dict[Scope, Traffic]:
         """`most` scopes in which anyone came or left within the hour, those of the newest change first."""
         first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1
-        found: dict[Scope, Traffic] = {}
+        by_scope: dict[Scope, Traffic] = {}
         with self._lock:
             for scope, known in reversed(self._scopes.items()):
-                if len(found) == most or next(reversed(known.minutes)) < first:
+                if len(by_scope) == most or next(reversed(known.minutes)) < first:
                     break  # the changes of all others are older
                 arrivals = _since(first, known)
                 if any(arrivals):
-                    found[scope] = Traffic(known.online, *arrivals)
-        return found
+                    by_scope[scope] = Traffic(known.online, *arrivals)
+        return by_scope
 
     def _add(self, known: _Scope, change: int) -> None:
         now_ms = self._clock.now_ms()
@@ -106,7 +106,7 @@ def _count_before(count: int) -> int:
 
 
 def _since(first_minute: int, known: _Scope) -> Arrivals:
-    found = NONE
+    traffic = NONE
     for minute, each in known.minutes.items():
-        found = found.plus(each) if minute >= first_minute else found
-    return found
+        traffic = traffic.plus(each) if minute >= first_minute else traffic
+    return traffic

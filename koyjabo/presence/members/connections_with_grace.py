@@ -80,8 +80,8 @@ class ConnectionsWithGrace:
         return OnlineMember(person, own.since_ms, sum(own.connections.values())) if own else None
 
     def people(self, scope: Scope) -> list[OnlineMember]:
-        found = sorted(self._all_people(scope), key=lambda here: (here.since_ms, here.person))
-        return found[:MOST_TOLD]
+        oldest_first = sorted(self._all_people(scope), key=lambda here: (here.since_ms, here.person))
+        return oldest_first[:MOST_TOLD]
 
     def _all_people(self, scope: Scope) -> Iterator[OnlineMember]:
         for person, own in self._people.get(scope, {}).items():

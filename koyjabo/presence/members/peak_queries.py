@@ -39,5 +39,5 @@ def read(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
 
 def _greatest(session: Session, scope: Scope, today: str, days: int) -> int:
     first = shifted(today, 1 - days)
-    found = select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(first, today))
-    return session.execute(found).scalar() or 0
+    greatest = select(func.max(Peak.people)).where(Peak.scope == scope, Peak.day.between(first, today))
+    return session.execute(greatest).scalar() or 0

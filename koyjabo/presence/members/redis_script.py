@@ -70,8 +70,8 @@ class MemberScript:
             return [SyncAnswer(*answer) for answer in pipe.execute()]
 
     def people(self, scope: Scope) -> list[OnlineMember]:
-        found = self._people(_keys(scope, ("people", "tabs")), [MOST_TOLD])
-        each = zip(found[::3], found[1::3], found[2::3], strict=True)
+        values = self._people(_keys(scope, ("people", "tabs")), [MOST_TOLD])
+        each = zip(values[::3], values[1::3], values[2::3], strict=True)
         return [OnlineMember(person.decode(), int(since), int(connections)) for person, since, connections in each]
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:

@@ -106,25 +106,25 @@ class RedisOnlineMembers:
 
     def people(self, scope: Scope) -> list[OnlineMember]:
         self._end_expired(scope)
-        found = self._ask_in_order(lambda: self._script.people(scope))
+        answer = self._ask_in_order(lambda: self._script.people(scope))
         with self._lock:
-            return self._own.people(scope) if found is None else found
+            return self._own.people(scope) if answer is None else answer
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         with self._lock:
             own = {scope for scope in scopes if self._own.here(scope, person)}
-        found = self._elsewhere(person, [scope for scope in scopes if scope not in own])
-        for scope in found:
+        elsewhere = self._elsewhere(person, [scope for scope in scopes if scope not in own])
+        for scope in elsewhere:
             self._end_expired(scope)
-        return own | (self._elsewhere(person, found) if found else set())
+        return own | (self._elsewhere(person, elsewhere) if elsewhere else set())
 
     def _elsewhere(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         wanted = [*scopes]
-        found: set[Scope] = set()
+        online: set[Scope] = set()
         for start in range(0, len(wanted), BATCH):
             ask = partial(self._script.online_in, person, wanted[start : start + BATCH])
-            found |= self._ask_in_order(ask) or set()
-        return found
+            online |= self._ask_in_order(ask) or set()
+        return online
 
     def _end_expired(self, scope: Scope) -> None:
         """From now on, `refresh` includes this scope and ends its expired leases."""
@@ -134,17 +134,17 @@ class RedisOnlineMembers:
 
     def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
         """None without an answer of Redis within PEOPLE_PATIENCE_S."""
-        found: list[Result] = []
+        answers: list[Result] = []
         done = threading.Event()
 
         def run() -> None:
-            found.append(ask())
+            answers.append(ask())
             done.set()
 
         if self._outbox.reachable:
             self._outbox.send_in_order(run)
             done.wait(PEOPLE_PATIENCE_S)
-        return found[0] if found else None
+        return answers[0] if answers else None
 
     def refresh(self) -> None:
         with self._lock:

@@ -36,14 +36,14 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:
     """The exchanges whose requests fit into one batch together; at least one."""
-    found: list[Exchange] = []
+    batch: list[Exchange] = []
     cost = 0
     for exchange, request in pending.items():
         cost += request.cost
-        if found and cost > BATCH:
+        if batch and cost > BATCH:
             break
-        found.append(exchange)
-    return found
+        batch.append(exchange)
+    return batch
 
 
 class SyncPlanner:

@@ -168,7 +168,7 @@ def _person(user_id: Id) -> str:
 
 def _uuid(name: str, value: Id) -> str:
     """The UUID as canonical text, as stored. Raises ValueError."""
-    found = uuid_of(str(value))
-    if found is None:
+    parsed = uuid_of(str(value))
+    if parsed is None:
         raise ValueError(f"{name} must be a UUID, and this is none: {str(value)[:100]!r}")
-    return found
+    return parsed

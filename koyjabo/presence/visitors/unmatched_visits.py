@@ -58,8 +58,8 @@ class VisitMatcher(Protocol):
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None: ...
 
-    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
-        """Call `found` once, with a visitor offered for `fingerprint`, if there is one."""
+    def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
+        """Call `matched` once, with a visitor offered for `fingerprint`, if there is one."""
 
 
 class NoMatcher:
@@ -68,5 +68,5 @@ class NoMatcher:
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
         pass
 
-    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
+    def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
         pass

@@ -34,14 +34,14 @@ class RedisVisitMatcher:
         arguments = [visitor_id, self._window_ms, MOST_OFFERED]
         self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
-    def ask(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
-        """Call `found`, from the outbox's task, with the last visitor offered for `fingerprint`, if there is one."""
-        self._outbox.send_in_order(lambda: self._take(fingerprint, found))
+    def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
+        """Call `matched`, from the outbox's task, with the last visitor offered for `fingerprint`, if there is one."""
+        self._outbox.send_in_order(lambda: self._take(fingerprint, matched))
 
-    def _take(self, fingerprint: Fingerprint, found: Callable[[str], None]) -> None:
+    def _take(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
         visitor_id = self._call(self._ask, fingerprint, [self._window_ms])
         if visitor_id is not None:
-            found(visitor_id.decode())
+            matched(visitor_id.decode())
 
     @staticmethod
     def _call(script: Any, fingerprint: Fingerprint, arguments: list[Any]) -> Any:

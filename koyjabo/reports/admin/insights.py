@@ -78,10 +78,10 @@ def remove_annotation(annotation_id: str) -> Response:
 
 
 def _show(form: Form[AnnotationBody], status: int = 200) -> Response:
-    found, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
-    return page("reports/annotations", status, found=found, form=form, back=back, longest=LONGEST)
+    entries, back = pagination.list_page(_newest, LIST), redirects.path_back("admin.overview")
+    return page("reports/annotations", status, found=entries, form=form, back=back, longest=LONGEST)
 
 
 def _newest(start: int, number: int) -> Page[AnnotationEntry]:
-    found = current()[ReportServices].annotations.between(SITE, "1971-01-01", current().clock.today())[::-1]
-    return Page(tuple(found[start : start + number]), len(found))
+    entries = current()[ReportServices].annotations.between(SITE, "1971-01-01", current().clock.today())[::-1]
+    return Page(tuple(entries[start : start + number]), len(entries))

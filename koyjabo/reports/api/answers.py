@@ -96,41 +96,41 @@ class HoursAnswer(BaseModel):
     reason: str | None = Field(None, description=REASON)
 
 
-def summary(found: Summary) -> Object:
-    compared = None if found.compared is None else {**_figures(found.compared), "until": found.until}
-    return {**_figures(found.figures), "compared": compared, **_exact(found.reason)}
+def summary(report: Summary) -> Object:
+    compared = None if report.compared is None else {**_figures(report.compared), "until": report.until}
+    return {**_figures(report.figures), "compared": compared, **_exact(report.reason)}
 
 
-def timeline(found: list[Period]) -> list[Object]:
-    return [period._asdict() for period in found]
+def timeline(answer: list[Period]) -> list[Object]:
+    return [period._asdict() for period in answer]
 
 
-def breakdown(found: Breakdown) -> Object:
+def breakdown(report: Breakdown) -> Object:
     return {
-        "rows": [_row(row) for row in found.rows],
-        "other": {**_sums(found.other), "values": found.values - len(found.rows)},
-        "total": {**_sums(found.total), "values": found.values},
-        **_exact(found.reason),
+        "rows": [_row(row) for row in report.rows],
+        "other": {**_sums(report.other), "values": report.values - len(report.rows)},
+        "total": {**_sums(report.total), "values": report.values},
+        **_exact(report.reason),
     }
 
 
-def hours(found: Hours) -> Object:
-    return {"rows": found.rows, **_exact(found.reason)}
+def hours(report: Hours) -> Object:
+    return {"rows": report.rows, **_exact(report.reason)}
 
 
-def summary_rows(found: Summary) -> list[Object]:
-    compared = [] if found.compared is None else [{**_figures(found.compared), "until": found.until}]
-    return [{**each, "exact": found.exact} for each in ({**_figures(found.figures), "until": None}, *compared)]
+def summary_rows(report: Summary) -> list[Object]:
+    compared = [] if report.compared is None else [{**_figures(report.compared), "until": report.until}]
+    return [{**each, "exact": report.exact} for each in ({**_figures(report.figures), "until": None}, *compared)]
 
 
-def breakdown_rows(found: Breakdown) -> list[Object]:
-    return [{**_row(row), "at_least": row.at_least, "exact": found.reason is None} for row in found.rows]
+def breakdown_rows(report: Breakdown) -> list[Object]:
+    return [{**_row(row), "at_least": row.at_least, "exact": report.reason is None} for row in report.rows]
 
 
-def hours_rows(found: Hours) -> list[Object]:
+def hours_rows(report: Hours) -> list[Object]:
     return [
-        {"weekday": day + 1, "hour": hour, "visits": row[hour] if row else None, "exact": found.reason is None}
-        for day, row in enumerate(found.rows or [[]] * 7)
+        {"weekday": day + 1, "hour": hour, "visits": row[hour] if row else None, "exact": report.reason is None}
+        for day, row in enumerate(report.rows or [[]] * 7)
         for hour in range(24)
     ]
 

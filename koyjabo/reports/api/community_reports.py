@@ -38,13 +38,13 @@ class VisitorsAnswer(BaseModel):
     date_range: DateRange
 
     @classmethod
-    def of(cls, community_id: str, found: Visitors) -> VisitorsAnswer:
+    def of(cls, community_id: str, counted: Visitors) -> VisitorsAnswer:
         return cls(
             community_id=community_id,
-            authenticated_visitors=found.people.authenticated,
-            anonymous_visitors=found.people.anonymous,
-            total_unique_visitors=sum(found.people),
-            date_range=DateRange(start=found.start, end=found.end),
+            authenticated_visitors=counted.people.authenticated,
+            anonymous_visitors=counted.people.anonymous,
+            total_unique_visitors=sum(counted.people),
+            date_range=DateRange(start=counted.start, end=counted.end),
         )
 
 
@@ -61,14 +61,14 @@ class GrowthAnswer(BaseModel):
     comparison_days: int
 
     @classmethod
-    def of(cls, community_id: str, found: Growth) -> GrowthAnswer:
+    def of(cls, community_id: str, growth: Growth) -> GrowthAnswer:
         return cls(
             community_id=community_id,
-            current_period_visitors=found.current,
-            previous_period_visitors=found.previous,
-            growth_rate=found.rate,
-            growth_count=found.current - found.previous,
-            comparison_days=found.days,
+            current_period_visitors=growth.current,
+            previous_period_visitors=growth.previous,
+            growth_rate=growth.rate,
+            growth_count=growth.current - growth.previous,
+            comparison_days=growth.days,
         )
 
 
@@ -81,11 +81,11 @@ class TrendAnswer(BaseModel):
     total_count: int
 
 
-def _trend(found: Trend) -> dict[str, Any]:
+def _trend(trend: Trend) -> dict[str, Any]:
     """A TrendAnswer, built without pydantic because a report can have a thousand of them."""
-    authenticated, anonymous = found.people
+    authenticated, anonymous = trend.people
     counts = {"authenticated_count": authenticated, "anonymous_count": anonymous}
-    return {"period": found.period, **counts, "total_count": authenticated + anonymous}
+    return {"period": trend.period, **counts, "total_count": authenticated + anonymous}
 
 
 def _community(community_id: str) -> str:

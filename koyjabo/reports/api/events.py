@@ -64,9 +64,9 @@ PROPS_SCHEMA = {
 
 
 def _event_id(value: Any) -> str:
-    found = visit_id("" if value is None else value)
-    assert found is not None
-    return found
+    event_id = visit_id("" if value is None else value)
+    assert event_id is not None
+    return event_id
 
 
 def _name(value: Any) -> str:

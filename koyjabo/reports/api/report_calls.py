@@ -112,11 +112,11 @@ def respond(
     return response
 
 
-def _write(response: Response, name: str, report: Report, asked: Parameters, kind: str, found: Any) -> None:
+def _write(response: Response, name: str, report: Report, asked: Parameters, kind: str, answer: Any) -> None:
     if kind == JSON:
-        response.set_data(json.dumps(report.as_json(found), ensure_ascii=False))
+        response.set_data(json.dumps(report.as_json(answer), ensure_ascii=False))
         return
-    rows = [{column: row.get(column) for column in report.columns} for row in report.rows(found)]
+    rows = [{column: row.get(column) for column in report.columns} for row in report.rows(answer)]
     response.set_data(spreadsheet.head(CSV, report.columns) + spreadsheet.lines(CSV, rows))
     file = f"{name}-{asked.question.first}-{asked.question.last}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'

@@ -54,8 +54,8 @@ def list_shares() -> Response:
     """All links, newest first; for moderators, those of their communities."""
     account, paging = tokens.require().account, Paging.of(request)
     community_id = request.args.get("community")
-    found = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
-    return list_answer(map(ShareAnswer.of, found.items), paging.headers(found.total))
+    page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
+    return list_answer(map(ShareAnswer.of, page.items), paging.headers(page.total))
 
 
 @bp.delete("/shares/<share_id>")

@@ -23,21 +23,21 @@ LATE = (
 
 def answer_all(session: Session, clock: Clock, caches: Caches, requests: Sequence[ReportRequest]) -> list[Any]:
     """In the order of the requests, all of one moment. Raises NeedsScan, StillCounting, LedgerUnavailable."""
-    snapshot, found, versions = Snapshot(session, clock, caches), {}, {}
+    snapshot, answers, versions = Snapshot(session, clock, caches), {}, {}
     for request in requests:
         versions[request] = _version(snapshot, request) if request.question.filters else None
         kept = None if versions[request] is None else caches.answers.get(request, versions[request])
         if kept is not None:
-            found[request] = kept[0]
+            answers[request] = kept[0]
             continue
         for question, key in request.wanted():
             snapshot.wanted[question].add(key)
     for request, version in versions.items():
-        if request not in found:
-            found[request] = request.answer(snapshot)
+        if request not in answers:
+            answers[request] = request.answer(snapshot)
             if version is not None:
-                caches.answers.store(request, version, [found[request]])
-    return [found[request] for request in requests]
+                caches.answers.store(request, version, [answers[request]])
+    return [answers[request] for request in requests]
 
 
 def _version(snapshot: Snapshot, request: ReportRequest) -> Hashable:

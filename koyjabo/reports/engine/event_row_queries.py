@@ -74,10 +74,10 @@ class EventCounts:
         if granularity == HOUR:
             by_hour = self.by(VIEWED_PAGE, HOUR).items()
             return Counter({clock.local(hour_s): count for hour_s, count in by_hour}), set(map(clock.local, unknown))
-        found: Counter[str] = Counter()
+        by_period: Counter[str] = Counter()
         for day, count in self.by(VIEWED_PAGE, DAY).items():
-            found[period_of(day, granularity)] += count
-        return found, {period_of(clock.local(hour_s)[:10], granularity) for hour_s in unknown}
+            by_period[period_of(day, granularity)] += count
+        return by_period, {period_of(clock.local(hour_s)[:10], granularity) for hour_s in unknown}
 
 
 class EventRows(EventCounts):
@@ -94,11 +94,11 @@ class EventRows(EventCounts):
     def by(self, dimension: str, key: str) -> Counter[Any]:
         if key == VALUE:
             return self._by_value(dimension)
-        found: Counter[Any] = Counter()
+        by_key: Counter[Any] = Counter()
         for (day, hour_s, is_view), count in self._moments.items():
             if is_view == (dimension == VIEWED_PAGE):
-                found[day if key == DAY else hour_s] += count
-        return found
+                by_key[day if key == DAY else hour_s] += count
+        return by_key
 
     def unknown_hours(self) -> set[int]:
         """Those with events whose visits are folded: nothing tells whether these pass."""
@@ -113,21 +113,21 @@ class EventRows(EventCounts):
     @cached_property
     def _moments(self) -> Counter[Happening]:
         columns = (HAPPENED.c.day, HAPPENED.c.hour_s, HAPPENED.c.name == PAGEVIEW)
-        found: Counter[Happening] = Counter()
+        by_moment: Counter[Happening] = Counter()
         for day, hour_s, is_view, count in self._counted(columns):
-            found[day, hour_s, bool(is_view)] += count
+            by_moment[day, hour_s, bool(is_view)] += count
         for event in self._unprojected():
-            found[event.day, event.hour_s, event.name == PAGEVIEW] += 1
-        return found
+            by_moment[event.day, event.hour_s, event.name == PAGEVIEW] += 1
+        return by_moment
 
     def _by_value(self, dimension: str) -> Counter[Value]:
-        found: Counter[Value] = Counter()
+        by_value: Counter[Value] = Counter()
         for value, count in self._counted((event_value(dimension, HAPPENED),), counts(dimension, HAPPENED)):
-            found[value] += count
+            by_value[value] += count
         for event in self._unprojected():
             if event.counts(dimension):
-                found[event.value(dimension)] += 1
-        return found
+                by_value[event.value(dimension)] += 1
+        return by_value
 
     def _counted(self, columns: tuple[Column, ...], *which: Column) -> Iterator[Any]:
         """Rows of the columns and a count: of events of visits with facts, and of visitors without a visit."""
@@ -175,13 +175,13 @@ class EventRows(EventCounts):
 
     def _conditions(self) -> list[Column]:
         after, upto = self._ids
-        found = [HAPPENED.c.id > after, HAPPENED.c.id <= upto]
-        found.append(HAPPENED.c.day.between(self._question.first, self._question.last))
+        these = [HAPPENED.c.id > after, HAPPENED.c.id <= upto]
+        these.append(HAPPENED.c.day.between(self._question.first, self._question.last))
         if self._question.scope != SITE:
-            found.append(HAPPENED.c.scope == self._question.scope)
+            these.append(HAPPENED.c.scope == self._question.scope)
         if self._question.until_ms is not None:
-            found.append(HAPPENED.c.at_ms < self._question.until_ms)
-        return found
+            these.append(HAPPENED.c.at_ms < self._question.until_ms)
+        return these
 
 
 def event_ids(session: Session, question: Question, clock: Clock) -> tuple[int, int]:

@@ -66,8 +66,8 @@ class EventSums(EventCounts):
     def _by_hour(self) -> Counter[int]:
         clock, days = self._moment.clock, (self._question.first, self._question.last)
         first_s, end_s = clock.began_s(days[0]), clock.began_s(shifted(days[1], 1))
-        found = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
-        return Counter({int(hour_s): count for hour_s, count in found.items()})
+        by_hour = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
+        return Counter({int(hour_s): count for hour_s, count in by_hour.items()})
 
     def _by_value(self, dimension: str) -> Counter[Value]:
         values = self._values(dimension)
@@ -135,10 +135,10 @@ class EventSums(EventCounts):
         self, dimension: str, key: Any, key_of_row: Any, decode: Callable[[str], Any] = str, *which: Column
     ) -> Counter[Any]:
         stored = self._read_days(dimension, key, *which)
-        found = Counter({decode(name): count for name, count in stored.items()})
+        by_name = Counter({decode(name): count for name, count in stored.items()})
         if self._question.until_ms is not None:
-            found.subtract(self._too_late(self._question.until_ms, dimension, key_of_row))
-        return found
+            by_name.subtract(self._too_late(self._question.until_ms, dimension, key_of_row))
+        return by_name
 
     def _read_days(self, dimension: str, key: Any, *which: Column) -> Counter[Any]:
         return self._read(dimension, key, self._question.first, self._question.last, *which)

@@ -39,15 +39,15 @@ class VisitSet(NamedTuple):
 
 def visits_by_value(snapshot: Snapshot, question: Question, dimension: str) -> dict[Value, VisitSet]:
     """The visits of the question; for VIEWED_PAGE, the page that was opened first counts as well."""
-    found: defaultdict[Value, VisitSet] = defaultdict(VisitSet.none)
+    visits: defaultdict[Value, VisitSet] = defaultdict(VisitSet.none)
     facts = snapshot.raw.facts
     for value, *texts in facts.scan(_statement(question, dimension, facts.dialect), snapshot.fact_ids(question)):
-        found[value].take(VisitSet(*map(_numbers, texts)))
+        visits[value].take(VisitSet(*map(_numbers, texts)))
     for visit in snapshot.unprojected.matching(question):
         for value in snapshot.unprojected.event_values(visit, dimension):
             new = [visit.id] if visit.is_new(question.scope) else []
-            found[value].take(VisitSet(BitMap([visit.id]), BitMap(new), BitMap([visit.visitor])))
-    return found
+            visits[value].take(VisitSet(BitMap([visit.id]), BitMap(new), BitMap([visit.visitor])))
+    return visits
 
 
 def _statement(question: Question, dimension: str, dialect: str) -> Select[Any]:

@@ -126,10 +126,10 @@ class _Pieces:
 
     def _texts(self, tokens: Collection[str]) -> dict[str, str]:
         """Of addresses, by token."""
-        ids, found = sorted(int(token) for token in tokens if token != str(NO_ADDRESS)), dict[str, str]()
+        ids, texts = sorted(int(token) for token in tokens if token != str(NO_ADDRESS)), dict[str, str]()
         for at in range(0, len(ids), AT_ONCE):
-            found |= {str(id): text for id, text in self._session.execute(TEXTS, {"ids": ids[at : at + AT_ONCE]})}
-        return found
+            texts |= {str(id): text for id, text in self._session.execute(TEXTS, {"ids": ids[at : at + AT_ONCE]})}
+        return texts
 
 
 def joined(numbers: Any, dialect: str, separator: str = ",") -> Column:
@@ -153,8 +153,8 @@ def _tokens(column: str) -> Column:
         return func.coalesce(ADDRESSES[column], NO_ADDRESS)
     columns: dict[str, Any] = {"traits": VisitFact.traits_id, COMMUNITY: VisitFact.scope, HOUR: VisitFact.hour_s}
     columns |= {"day": VisitFact.day, WEEKDAY: VisitFact.hour_s * DAYS + VisitFact.day}
-    found: Column = columns[column]
-    return found
+    tokens: Column = columns[column]
+    return tokens
 
 
 def _value(key: str, token: Any, texts: dict[str, str]) -> Any:

@@ -79,20 +79,20 @@ def merged(groups: Collection[Group]) -> Group:
 
 def merged_by(groups: Iterable[tuple[Any, Group]], name: Callable[[Any], Hashable]) -> dict[Any, Group]:
     """Those that have the same name together."""
-    found: defaultdict[Any, list[Group]] = defaultdict(list)
+    by_name: defaultdict[Any, list[Group]] = defaultdict(list)
     for key, group in groups:
-        found[name(key)].append(group)
-    return {each: merged(parts) for each, parts in found.items()}
+        by_name[name(key)].append(group)
+    return {each: merged(parts) for each, parts in by_name.items()}
 
 
 def total(numbers: Iterable[int | None]) -> int | None:
     """The sum; None if one is not known."""
-    found = 0
+    result = 0
     for each in numbers:
         if each is None:
             return None
-        found += each
-    return found
+        result += each
+    return result
 
 
 def minus(whole: int | None, part: int | None) -> int | None:
@@ -125,8 +125,8 @@ def visit_value(visit: Parsed, dimension: str, scope: Scope) -> str | None:
         return NEW if visit.is_new(scope) else RETURNING
     if dimension == COMMUNITY:
         return None if visit.scope == SITE else visit.scope
-    found: str | None = getattr(visit if dimension in ("page", "referrer") else visit.traits, dimension)
-    return found
+    value: str | None = getattr(visit if dimension in ("page", "referrer") else visit.traits, dimension)
+    return value
 
 
 def named(key: str, unnamed: Any, clock: Clock) -> Any:

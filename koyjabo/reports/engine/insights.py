@@ -63,9 +63,9 @@ class Insights:
         """The same, with what it keeps, for readers of share links: one page or call at a time, so that a published
         link delays the panel by one of these at most. It also raises TooBusy, after PATIENCE_S.
         """
-        found, lock = copy(self), threading.Lock()
-        found._turn = lambda: _held(lock)
-        return found
+        insights, lock = copy(self), threading.Lock()
+        insights._turn = lambda: _held(lock)
+        return insights
 
     def asked(
         self, pairs: Pairs, scope: Scope = SITE, others: tuple[str, ...] = (), default: str = DEFAULT
@@ -90,13 +90,13 @@ class Insights:
     def summary(self, question: Question, compare: str | None = None) -> Summary:
         """The figures of a range, and of the range that `compare`, one of COMPARISONS, names."""
         other = self.compared(question, compare) if compare else None
-        found: Summary = self.read([SummaryRequest(question, other)])[0]
-        return found
+        answer: Summary = self.read([SummaryRequest(question, other)])[0]
+        return answer
 
     def timeline(self, question: Question, granularity: str) -> list[Period]:
         """Every period of the range; raises InvalidInput for more than MOST_PERIODS."""
-        found: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
-        return found
+        answer: list[Period] = self.read([TimelineRequest(question, granularity)])[0]
+        return answer
 
     def breakdown(
         self, question: Question, dimension: str, limit: int = 10, offset: int = 0, language: str = "en"
@@ -104,13 +104,13 @@ class Insights:
         """The values of a dimension, those with the most visits first, with labels in a language. Raises InvalidInput
         for another dimension.
         """
-        found: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
-        return found
+        answer: Breakdown = self.read([BreakdownRequest(question, dimension, limit, offset)], language)[0]
+        return answer
 
     def hours(self, question: Question) -> Hours:
         """Visits by weekday and hour of TIMEZONE."""
-        found: Hours = self.read([HoursRequest(question)])[0]
-        return found
+        answer: Hours = self.read([HoursRequest(question)])[0]
+        return answer
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         """One value of a dimension as people read it."""

@@ -32,10 +32,10 @@ def peak(session: Session, question: Question) -> int | None:
     wanted = select(Peak.people, Peak.at_ms).where(
         Peak.scope == question.scope, Peak.day.between(question.first, question.last)
     )
-    found = session.execute(wanted).all()
-    in_time = [people for people, at_ms in found if question.until_ms is None or at_ms < question.until_ms]
+    peaks = session.execute(wanted).all()
+    in_time = [people for people, at_ms in peaks if question.until_ms is None or at_ms < question.until_ms]
     most = max(in_time, default=None)
-    return most if most == max((people for people, _ in found), default=None) else None
+    return most if most == max((people for people, _ in peaks), default=None) else None
 
 
 def community_names(session: Session, ids: list[str]) -> dict[str, str]:

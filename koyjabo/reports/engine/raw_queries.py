@@ -58,8 +58,8 @@ class Raw:
         return read[key]
 
     def _all(self, question: Question, key: str, without: Collection[str] = ()) -> dict[Any, Group]:
-        found = self.additions(question, key).items()
-        groups = ((each, Group.of(addition)) for each, addition in found if each not in without)
+        additions = self.additions(question, key).items()
+        groups = ((each, Group.of(addition)) for each, addition in additions if each not in without)
         return merged_by(groups, lambda each: named(key, each, self._moment.clock))
 
     def _periods(self, question: Question, key: str, folded: Collection[str]) -> Groups:
@@ -96,20 +96,20 @@ class Raw:
 
     def _counted(self, question: Question) -> ByDay:
         days = DailyVisits.scope == question.scope, DailyVisits.day.between(question.first, question.last)
-        found: Any = self._moment.session.execute(select(DailyVisits.day, DailyVisits.visits).where(*days)).all()
-        return dict(found)
+        counts: Any = self._moment.session.execute(select(DailyVisits.day, DailyVisits.visits).where(*days)).all()
+        return dict(counts)
 
     def _with_value(self, question: Question, dimension: str, value: Value) -> ByDay:
         """None of a day whose sums lack visits, and of one that has merged values but not this one."""
         newer, newer_with_value = (
             self._moment.unprojected.by(each, DAY, first_visit) for each in (replace(question, filters={}), question)
         )
-        found: dict[str, int | None] = {}
+        visits: dict[str, int | None] = {}
         rows = self._moment.session.execute(_sums(question, dimension, encoded(value)))
         for day, counted, summed, own, others in rows:
             is_known = (summed or 0) + newer[day].visits == counted and (own is not None or others is None)
-            found[day] = (own or 0) + newer_with_value[day].visits if is_known else None
-        return found
+            visits[day] = (own or 0) + newer_with_value[day].visits if is_known else None
+        return visits
 
 
 def one_value(question: Question) -> tuple[str, Value] | None:
@@ -139,9 +139,9 @@ def _visits_alone(visits: int | None) -> Group:
 
 def _sums(question: Question, dimension: str, value: str) -> Any:
     """By day: visits counted, in sums, with the value, and with merged values. Three rows of sums a day are read."""
-    found: Any = select(DailyVisits.day, DailyVisits.visits)
+    joined: Any = select(DailyVisits.day, DailyVisits.visits)
     for name, text in ((TOTAL, ALL), (dimension, value), (dimension, OTHER)):
         sums = aliased(InsightSum)
         of_day = (sums.scope == DailyVisits.scope, sums.period == DailyVisits.day, sums.dimension == name)
-        found = found.outerjoin(sums, and_(*of_day, sums.value == text)).add_columns(sums.visits)
-    return found.where(DailyVisits.scope == question.scope, DailyVisits.day.between(question.first, question.last))
+        joined = joined.outerjoin(sums, and_(*of_day, sums.value == text)).add_columns(sums.visits)
+    return joined.where(DailyVisits.scope == question.scope, DailyVisits.day.between(question.first, question.last))

@@ -54,12 +54,12 @@ class TimelineRequest:
         views, unknown = snapshot.events(self.question).views(self.granularity, snapshot.clock)
         names = {*periods(self.question, self.granularity, snapshot.clock), *groups, *views, *unknown}
         now = self._running(snapshot.clock)
-        found = []
+        rows = []
         for name in sorted(names, key=datetime.fromisoformat):
             group = groups.get(name, NO_VISITS)
             pages = None if name in unknown else sum_of((group.pages, views[name]))
-            found.append(Period(name, *group.sums[:3], pages, name == now))
-        return found
+            rows.append(Period(name, *group.sums[:3], pages, name == now))
+        return rows
 
     def _running(self, clock: Clock) -> str | None:
         return running(self.granularity, clock) if self.question.last == clock.today() else None
@@ -96,11 +96,11 @@ class HoursRequest:
         yield self.question, WEEKDAY
 
     def answer(self, snapshot: Snapshot) -> Hours:
-        found = snapshot.rollups.by(self.question, WEEKDAY)
-        if found is None and snapshot.folded_days(self.question):
+        hours = snapshot.rollups.by(self.question, WEEKDAY)
+        if hours is None and snapshot.folded_days(self.question):
             return Hours([], FOLDED)
         week = [[0] * 24 for _ in range(7)]
-        for (weekday, hour), group in (snapshot.raw.by(self.question, WEEKDAY) if found is None else found).items():
+        for (weekday, hour), group in (snapshot.raw.by(self.question, WEEKDAY) if hours is None else hours).items():
             week[weekday][hour] = group.visits or 0
         return Hours(week, None)
 

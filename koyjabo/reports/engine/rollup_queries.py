@@ -96,8 +96,8 @@ class Rollups:
             return set()
         texts = {encoded(value): value for value in values}
         days, session = range_.days, self._moment.session
-        found = stored_queries.complete(session, question.scope, dimension, days.keys(), list(texts))
-        return {texts[each] for each in found}
+        known = stored_queries.complete(session, question.scope, dimension, days.keys(), list(texts))
+        return {texts[each] for each in known}
 
     @cached_property
     def is_usable(self) -> bool:
@@ -148,13 +148,13 @@ class _Range:
         parts = [*self._closed_days(dimension, closed_upto).items()]
         if open_from <= question.last:
             parts += self._stored(dimension, open_from, question.last).items()
-        found = [(REST if value == OTHER else decoded(value), group) for value, group in parts]
+        groups = [(REST if value == OTHER else decoded(value), group) for value, group in parts]
         key = EVERYTHING if dimension == TOTAL else dimension
-        found += [(value, Group.of(addition)) for value, addition in self._additions(key).items()]
-        found = [(None if dimension == TOTAL else value, group) for value, group in found]
+        groups += [(value, Group.of(addition)) for value, addition in self._additions(key).items()]
+        groups = [(None if dimension == TOTAL else value, group) for value, group in groups]
         if self.incomplete:
-            found.append((REST, Group(people=None)))
-        values = merged_by(found, lambda value: value)
+            groups.append((REST, Group(people=None)))
+        values = merged_by(groups, lambda value: value)
         if question.first != question.last or self.incomplete:
             values |= {
                 value: group._replace(number=None) for value, group in values.items() if group.number is not None
@@ -190,11 +190,11 @@ class _Range:
             return merged_by(hours, lambda each: named(WEEKDAY, each, clock))
         stored, additions = self._stored_hours, self._hour_additions
         people = self._people(STORED_HOUR, stored.keys() & additions.keys())
-        found = {}
+        groups = {}
         for hour_s, counts in counted.items():
             at = hour(hour_s)
-            found[clock.local(hour_s)] = _group(counts, stored.get(at), additions.get(at), people.get(at))
-        return found
+            groups[clock.local(hour_s)] = _group(counts, stored.get(at), additions.get(at), people.get(at))
+        return groups
 
     def whole_hours(self, end_s: int) -> Group | None:
         """Of the hours of the day that begin before one; None if their sums lack something."""
@@ -204,8 +204,8 @@ class _Range:
         stored = [row for at, row in self._stored_hours.items() if at < hour(end_s)]
         people = stored_queries.people(*self._here, STORED_HOUR, hour(self._hours_s[0]), hour(end_s - 1))
         sums = Group(sum(row.visits for row in stored), 0, sum(row.count for row in stored), union([*people.values()]))
-        found = merged([sums, *newer])
-        return found._replace(visits=visits, new=new) if found.visits == visits else None
+        group = merged([sums, *newer])
+        return group._replace(visits=visits, new=new) if group.visits == visits else None
 
     def part_of_hour(self, hour_s: int, until_ms: int) -> Group | None:
         """Of the visits of an hour of the day before a moment. None if some are not found by their time: the clock was
@@ -217,17 +217,17 @@ class _Range:
         rows = session.execute(VISITS_OF_HOUR, which).all()
         if len(rows) != self._hours.get(hour_s, Visited()).visits:
             return None
-        found = [row for row in rows if row.at_ms < until_ms]
-        new, pages = sum(bool(row.is_new) for row in found), sum(bool(row.has_page) for row in found)
-        return Group(len(found), new, pages, BitMap([row.person for row in found]))
+        visits = [row for row in rows if row.at_ms < until_ms]
+        new, pages = sum(bool(row.is_new) for row in visits), sum(bool(row.has_page) for row in visits)
+        return Group(len(visits), new, pages, BitMap([row.person for row in visits]))
 
     @cached_property
     def incomplete(self) -> frozenset[str]:
         """The days whose rows have fewer visits than the ledger: they were folded before there were sums."""
-        found = {day: row.visits for day, row in self._stored_days.items()}
+        counted = {day: row.visits for day, row in self._stored_days.items()}
         for day, addition in self._day_additions.items():
-            found[day] = found.get(day, 0) + addition.visits
-        return frozenset(day for day, (visits, _) in self.days.items() if found.get(day, 0) != visits)
+            counted[day] = counted.get(day, 0) + addition.visits
+        return frozenset(day for day, (visits, _) in self.days.items() if counted.get(day, 0) != visits)
 
     @property
     def _here(self) -> tuple[Session, Scope]:
@@ -269,12 +269,12 @@ class _Range:
         if upto < question.first:
             return {}
         key, version = (question.scope, dimension, question.first, upto), (self.moment.state.changes, self.incomplete)
-        found = self.closed.get(key, version)
-        if found is None:
+        stored = self.closed.get(key, version)
+        if stored is None:
             groups = self._stored(dimension, question.first, upto)
-            found = list(groups.items())
-            self.closed.store(key, version, found, sum(_bytes(group.people) for group in groups.values()))
-        return dict(found)
+            stored = list(groups.items())
+            self.closed.store(key, version, stored, sum(_bytes(group.people) for group in groups.values()))
+        return dict(stored)
 
     def _stored(self, dimension: str, first: str, last: str) -> dict[str, Group]:
         return stored_queries.groups(*self._here, dimension, first, last, self.incomplete)
@@ -284,10 +284,10 @@ class _Range:
         return self.moment.unprojected.by(self.question, key, _number)
 
     def _people(self, dimension: str, periods: Collection[str]) -> dict[str, People]:
-        found: dict[str, People] = {}
+        people: dict[str, People] = {}
         for each in periods:
-            found |= stored_queries.people(*self._here, dimension, each, each)
-        return found
+            people |= stored_queries.people(*self._here, dimension, each, each)
+        return people
 
 
 def _number(visit: Parsed) -> int:

@@ -64,8 +64,8 @@ class Snapshot(Moment):
 
         Raises NeedsScan, StillCounting, LedgerUnavailable.
         """
-        found = self.rollups.by(question, key)
-        return self.raw.by(question, key) if found is None else found
+        groups = self.rollups.by(question, key)
+        return self.raw.by(question, key) if groups is None else groups
 
     def total(self, question: Question) -> Group:
         return self.by(question, EVERYTHING).get(None, Group())

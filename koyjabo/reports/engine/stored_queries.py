@@ -58,17 +58,17 @@ def _folded(
 ) -> dict[str, Group]:
     """Of days that may be folded: most rows have no people, and are added up by the database."""
     sums: Any = (*map(func.sum, COLUMNS), func.count(), func.count(InsightSum.people), func.max(InsightSum.visitors))
-    found, told_apart = {}, set()
+    by_value, told_apart = {}, set()
     wanted: Any = select(InsightSum.value, *sums).where(*_these(scope, dimension, first, last))
     for value, visits, new, count, rows, with_people, visitors in session.execute(wanted.group_by(InsightSum.value)):
         number = visitors if rows == 1 and not incomplete else None
-        found[value] = Group(int(visits), int(new), int(count), None, number)
+        by_value[value] = Group(int(visits), int(new), int(count), None, number)
         if rows == with_people:
             told_apart.add(value)
     if told_apart:
         groups = _unfolded(session, scope, dimension, first, last, incomplete)
-        found |= {value: group for value, group in groups.items() if value in told_apart}
-    return found
+        by_value |= {value: group for value, group in groups.items() if value in told_apart}
+    return by_value
 
 
 def _unfolded(

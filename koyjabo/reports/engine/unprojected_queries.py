@@ -58,8 +58,8 @@ class HappenedEvent(NamedTuple):
             return self.page
         if dimension == EVENT:
             return self.name
-        found: str | None = json.loads(self.props or "{}").get(property_of(dimension)[1])
-        return found
+        prop: str | None = json.loads(self.props or "{}").get(property_of(dimension)[1])
+        return prop
 
 
 EVENTS = select(*(getattr(Event, name) for name in HappenedEvent._fields)).where(Event.visit_id > bindparam("after"))
@@ -93,8 +93,8 @@ class ParsedVisits:
 
 
 def is_long(session: Session, after: int) -> bool:
-    found: int = session.scalars(COUNT, {"after": after, "most": MOST_PARSED + 1}).one()
-    return found > MOST_PARSED
+    newer: int = session.scalars(COUNT, {"after": after, "most": MOST_PARSED + 1}).one()
+    return newer > MOST_PARSED
 
 
 class Unprojected:
@@ -110,14 +110,14 @@ class Unprojected:
     def by(self, question: Question, key: str, person: Person) -> dict[Any, Addition]:
         """By what `named` makes a name of."""
         visits = self.matching(question)
-        found: defaultdict[Any, Addition] = defaultdict(Addition)
+        additions: defaultdict[Any, Addition] = defaultdict(Addition)
         if visits:
             values = [unnamed(visit, key, question.scope) for visit in visits]
             are_new = [visit.is_new(question.scope) for visit in visits]
             have_pages = [visit.page is not None for visit in visits] if key in PERIODS else ()
             for value, sums in grouped(values, [person(visit) for visit in visits], are_new, have_pages):
-                found[value].add(*sums)
-        return found
+                additions[value].add(*sums)
+        return additions
 
     def matching(self, question: Question) -> list[Parsed]:
         """The visits that the question asks for."""
@@ -135,8 +135,8 @@ class Unprojected:
 
     def event_values(self, visit: Parsed, dimension: str) -> set[str | None]:
         """The values of its events, None of those without one; of VIEWED_PAGE also the page that was opened first."""
-        found = {each.value(dimension) for each in self.events(visit) if each.counts(dimension)}
-        return found | {visit.page} if dimension == VIEWED_PAGE and visit.page is not None else found
+        values = {each.value(dimension) for each in self.events(visit) if each.counts(dimension)}
+        return values | {visit.page} if dimension == VIEWED_PAGE and visit.page is not None else values
 
     def _is_asked(self, visit: Parsed, question: Question) -> bool:
         return (

@@ -73,8 +73,8 @@ def merge_properties(session: Session, scope: str, day: str, size: int) -> int:
     counts = select(EventSum.dimension, func.sum(EventSum.count)).where(
         EventSum.scope == scope, EventSum.period == day, IS_PROPERTY
     )
-    found = session.execute(counts.group_by(EventSum.dimension)).all()
-    order = sorted(((dimension, int(count)) for dimension, count in found), key=lambda each: (-each[1], each[0]))
+    rows = session.execute(counts.group_by(EventSum.dimension)).all()
+    order = sorted(((dimension, int(count)) for dimension, count in rows), key=lambda each: (-each[1], each[0]))
     names = _names(session, scope, day)
     kept = [each for each in order if names is None or property_of(each[0])[0] in names][:MOST_VALUES]
     gone = sorted(set(order) - set(kept))[: max(1, size // 100)]

@@ -96,8 +96,8 @@ def property_of(dimension: str) -> tuple[str, str]:
 def keys(batch: list[NewEvents]) -> list[EventKey]:
     """The keys under which the events may have been recorded before."""
     events = [event for request in batch for event in request]
-    found = {(event.visitor_id, event.event_id) for event in events}
-    return list(found | {event.other_key for event in events if event.other_key})
+    own = {(event.visitor_id, event.event_id) for event in events}
+    return list(own | {event.other_key for event in events if event.other_key})
 
 
 def visitors(batch: list[NewEvents]) -> list[str]:

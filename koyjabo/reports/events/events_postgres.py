@@ -132,11 +132,11 @@ def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownEvents]:
         newest=newest,
         changes=changes,
         ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},
-        visits={who: tuple(json.loads(found)) for who, found in zip(people, visits, strict=True) if found is not None},
+        visits={who: tuple(json.loads(visit)) for who, visit in zip(people, visits, strict=True) if visit is not None},
     )
 
 
 def _look_up_sums(cursor: Any, keys: list[SumKey], groups: list[Group]) -> Stored:
     cursor.execute(LOOK_UP_SUMS, (json.dumps(keys), json.dumps(groups)))
-    found, sizes = cursor.fetchone()
-    return Stored.of(groups, [json.loads(each) for each in found], sizes)
+    stored, sizes = cursor.fetchone()
+    return Stored.of(groups, [json.loads(each) for each in stored], sizes)

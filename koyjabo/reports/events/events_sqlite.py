@@ -96,8 +96,8 @@ class SqliteEventStore:
     def _stored(self, keys: list[SumKey], groups: list[Group]) -> Stored:
         assert self._connection is not None
         wanted = (json.dumps(keys), json.dumps(groups))
-        found, sizes = self._connection.execute(LOOK_UP_SUMS, wanted).fetchone()
-        return Stored.of(groups, *map(json.loads, (found, sizes)))
+        stored, sizes = self._connection.execute(LOOK_UP_SUMS, wanted).fetchone()
+        return Stored.of(groups, *map(json.loads, (stored, sizes)))
 
     def close(self) -> None:
         if self._connection is not None:

@@ -35,8 +35,8 @@ class Stored(NamedTuple):
 
     @classmethod
     def of(cls, groups: list[Group], keys: list[list[str]], sizes: list[int]) -> Stored:
-        found: set[Any] = set(map(tuple, keys))
-        return cls(found, dict(zip(groups, sizes, strict=True)))
+        present: set[Any] = set(map(tuple, keys))
+        return cls(present, dict(zip(groups, sizes, strict=True)))
 
 
 LookUp = Callable[[list[SumKey], list[Group]], Stored]

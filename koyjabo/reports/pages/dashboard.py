@@ -69,10 +69,10 @@ def _base(scope: Scope) -> Placement:
 def _by_hour(scope: Scope) -> list[Row]:
     """Yesterday, and today up to the current hour."""
     clock, today = current().clock, current().clock.today()
-    found = current()[PeopleServices].reports.trend(scope, HOURLY, shifted(today, -1), today)
+    trend = current()[PeopleServices].reports.trend(scope, HOURLY, shifted(today, -1), today)
     now = clock.local(clock.bucket(clock.now_ms()).hour_s)
-    last = next((at for at, each in enumerate(found) if each.period == now), len(found))
-    return _rows(found[: last + 1])
+    last = next((at for at, each in enumerate(trend) if each.period == now), len(trend))
+    return _rows(trend[: last + 1])
 
 
 def _by_day(scope: Scope) -> list[Row]:
@@ -80,5 +80,5 @@ def _by_day(scope: Scope) -> list[Row]:
     return _rows(current()[PeopleServices].reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today))
 
 
-def _rows(found: list[Trend]) -> list[Row]:
-    return from_first([(each.period, *each.people) for each in found])
+def _rows(trend: list[Trend]) -> list[Row]:
+    return from_first([(each.period, *each.people) for each in trend])

@@ -125,9 +125,9 @@ def grouped(
     if len(set(values)) == 1:
         yield values[0], (len(values), sum(are_new), people, sum(are_counted))
         return
-    found: defaultdict[Any, list[int]] = defaultdict(list)
+    by_value: defaultdict[Any, list[int]] = defaultdict(list)
     for value, person in zip(values, people, strict=True):
-        found[value].append(person)
+        by_value[value].append(person)
     new, counts = Counter(compress(values, are_new)), Counter(compress(values, are_counted))
-    for value, each in found.items():
+    for value, each in by_value.items():
         yield value, (len(each), new[value], each, counts[value])

@@ -52,8 +52,8 @@ def _next(session: Session, column: Any) -> int:
 
 
 def _known(session: Session, table: str, column: str, values: Iterable[str]) -> dict[str, int]:
-    found = bulk_queries.matching(session, table, (column, "id"), (column,), [(each,) for each in values])
-    return dict(map(tuple, found))
+    rows = bulk_queries.matching(session, table, (column, "id"), (column,), [(each,) for each in values])
+    return dict(map(tuple, rows))
 
 
 USED: dict[Any, tuple[Any, ...]] = {

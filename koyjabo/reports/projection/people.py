@@ -34,11 +34,11 @@ def unpacked(stored: bytes, everyone: BitMap | None = None) -> BitMap:
     kind, rest = stored[:1], stored[1:]
     if kind == FEW:
         return BitMap(array(ARRAY, rest))
-    found = BitMap.deserialize(rest)
+    people = BitMap.deserialize(rest)
     if kind == SOME:
-        return found
+        return people
     assert everyone is not None
-    return everyone - found
+    return everyone - people
 
 
 def is_rest(stored: bytes | None) -> bool:
@@ -46,5 +46,5 @@ def is_rest(stored: bytes | None) -> bool:
 
 
 def _bitmap(people: BitMap) -> bytes:
-    found: bytes = people.serialize()
-    return found
+    stored: bytes = people.serialize()
+    return stored

@@ -54,7 +54,7 @@ class Parsed(NamedTuple):
 
 def visits(session: Session, parser: TraitParser, after: int, upto: int, size: int) -> list[Parsed]:
     """The next `size` visits with ids over `after` and up to `upto`."""
-    found = []
+    parsed = []
     for (
         id,
         scope,
@@ -74,5 +74,5 @@ def visits(session: Session, parser: TraitParser, after: int, upto: int, size: i
     ) in session.execute(VISITS, {"after": after, "upto": upto, "size": size}).all():
         traits = parser.parse(VisitRow(agent, referrer, page, place, language, campaign, bool(is_bot)))
         new_in = ON_SITE * (first == id) + IN_COMMUNITY * (own == id)
-        found.append(Parsed(id, scope, day, hour_s, first or id, number, new_in, traits, page, referrer, at_ms))
-    return found
+        parsed.append(Parsed(id, scope, day, hour_s, first or id, number, new_in, traits, page, referrer, at_ms))
+    return parsed

@@ -98,8 +98,8 @@ def _counted(session: Session) -> Additions:
     traits = {id: ParsedTraits(*values) for id, *values in session.execute(select(Traits.id, *_TRAITS))}
     counted = Additions()
     for after in range(0, session.scalar(NEWEST) or 0, PIECE):
-        found = session.execute(FACTS, {"after": after, "upto": after + PIECE})
-        counted.add(visit for row in found for visit in _parsed(row, traits).counted(row.number or 0))
+        rows = session.execute(FACTS, {"after": after, "upto": after + PIECE})
+        counted.add(visit for row in rows for visit in _parsed(row, traits).counted(row.number or 0))
     return counted
 
 
@@ -109,11 +109,11 @@ def _parsed(row: Any, traits: dict[int, ParsedTraits]) -> Parsed:
 
 
 def _differs(stored: Any, counted: Addition, everyone: BitMap | None) -> bool:
-    found = Sum._make(stored)
+    row = Sum._make(stored)
     packed = bytes(stored[-1])
     people = None if is_rest(packed) and everyone is None else unpacked(packed, everyone)
     right = (counted.visits, counted.new_visitors, counted.count, len(counted.people))
-    return found[:4] != right or people != counted.people
+    return row[:4] != right or people != counted.people
 
 
 _TRAITS = [getattr(Traits, name) for name in TRAITS]

@@ -197,13 +197,13 @@ def write(session: Session, new: Day) -> bool:
 def _counted(session: Session, day: str, clock: Clock) -> Additions:
     that = date.fromisoformat(day)
     after, upto = id_range(session, *clock.range_ms(Days(that - MARGIN, that + MARGIN)))
-    found = Additions()
+    additions = Additions()
     rows = session.execute(FACTS, {"after": after, "upto": upto, "day": day_number(day)})
     for scope, new_in, number, *values in rows:
         for counted, bit in _scopes(scope):
             for dimension, value in zip(REMADE, values, strict=True):
-                found[counted, dimension, day, encoded(value)].add(1, bool(new_in & bit), (number,))
-    return found
+                additions[counted, dimension, day, encoded(value)].add(1, bool(new_in & bit), (number,))
+    return additions
 
 
 def _rows(session: Session, day: str, counted: Additions) -> Iterable[Any]:

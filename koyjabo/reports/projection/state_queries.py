@@ -97,6 +97,6 @@ def behind(session: Session) -> int:
 
 
 def _state(rows: list[tuple[str, int, int]]) -> State:
-    found = {name: (upto, version) for name, upto, version in rows}
+    marks = {name: (upto, version) for name, upto, version in rows}
     none = (0, 0)
-    return State(*found.get(VISITS, none), *(found.get(name, none)[0] for name in (NUMBERS, CHANGES, REREAD)))
+    return State(*marks.get(VISITS, none), *(marks.get(name, none)[0] for name in (NUMBERS, CHANGES, REREAD)))

@@ -57,11 +57,11 @@ def period_of(day: str, granularity: str) -> str:
 
 def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
     """The first and the last day of each period by its name, from `first` to `last`; not of hours."""
-    found: dict[str, tuple[str, str]] = {}
+    by_name: dict[str, tuple[str, str]] = {}
     for day in days(first, last):
         name = period_of(day, granularity)
-        found[name] = (found.get(name, (day,))[0], day)
-    return found
+        by_name[name] = (by_name.get(name, (day,))[0], day)
+    return by_name
 
 
 def running(granularity: str, clock: Clock) -> str:

@@ -19,11 +19,11 @@ class ResultCache:
 
     def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
         """The result stored for `key`, if it was stored with the same `version`."""
-        found = self._results.get(key)
-        if found is None or found[0] != version:
+        kept = self._results.get(key)
+        if kept is None or kept[0] != version:
             return None
         self._results[key] = self._results.pop(key)
-        return found[1]
+        return kept[1]
 
     def store(self, key: Hashable, version: Hashable, rows: list[Any], size: int | None = None) -> None:
         """`size` is the number of rows, if it is not given."""

@@ -32,8 +32,8 @@ def init_app(app: Flask) -> None:
 
 def notes(scope: Scope, first: str, last: str) -> list[tuple[str, str]]:
     """The annotations of the days `first` to `last`, both included: the day and the text of each."""
-    found = current()[ReportServices].annotations.between(scope, first, last)
-    return [(each.day, text(each)) for each in found]
+    entries = current()[ReportServices].annotations.between(scope, first, last)
+    return [(each.day, text(each)) for each in entries]
 
 
 def text(annotation: AnnotationEntry) -> str:

@@ -73,48 +73,48 @@ class Pages(NamedTuple):
 
 
 def values(
-    found: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: PageAddress, offset: int
+    now: Breakdown, before: Breakdown | None, question: Question, dimension: str, address: PageAddress, offset: int
 ) -> Values:
     """`before` has as many values as one answer can have, of the days compared with."""
     past = {row.value: row.sums for row in before.rows} if before else {}
     is_whole = before is not None and _is_whole(before)
-    gone = _gone(found, before.rows) if before and _is_whole(found) else []
-    lines = [_line(row, past, is_whole, question, dimension, address) for row in (*found.rows, *gone)]
-    others = found.values - len(found.rows)
+    gone = _gone(now, before.rows) if before and _is_whole(now) else []
+    lines = [_line(row, past, is_whole, question, dimension, address) for row in (*now.rows, *gone)]
+    others = now.values - len(now.rows)
     is_counted = has_many(dimension)
-    return Values(dimension, lines, found.other, others, found.total, found.values, offset, found.reason, is_counted)
+    return Values(dimension, lines, now.other, others, now.total, now.values, offset, now.reason, is_counted)
 
 
-def pages(found: Values, text: str, address: PageAddress) -> Pages:
-    """`found` begins at its offset."""
+def pages(listed: Values, text: str, address: PageAddress) -> Pages:
+    """`listed` begins at its offset."""
     kept = address.without({"find", "offset"})
     at = address.having({"find": text or None})
-    before = str(at.having({"offset": str(max(found.offset - IN_A_LIST, 0))})) if found.offset else ""
-    end = min(found.offset + len(found.lines), found.values)
-    after = str(at.having({"offset": str(end)})) if end < found.values else ""
-    return Pages(found, text, before, after, _words(found, end), kept.pairs)
+    before = str(at.having({"offset": str(max(listed.offset - IN_A_LIST, 0))})) if listed.offset else ""
+    end = min(listed.offset + len(listed.lines), listed.values)
+    after = str(at.having({"offset": str(end)})) if end < listed.values else ""
+    return Pages(listed, text, before, after, _words(listed, end), kept.pairs)
 
 
-def _words(found: Values, end: int) -> str:
-    words = _shown(found, end) if found.lines else str(_("Nothing found."))
-    if found.searched is None or not found.other_values:
+def _words(listed: Values, end: int) -> str:
+    words = _shown(listed, end) if listed.lines else str(_("Nothing found."))
+    if listed.searched is None or not listed.other_values:
         return words
-    return " · ".join((words, str(_("searched in the %(count)s largest", count=count(found.searched)))))
+    return " · ".join((words, str(_("searched in the %(count)s largest", count=count(listed.searched)))))
 
 
-def _shown(found: Values, end: int) -> str:
-    first, last, all_ = count(found.offset + 1), count(end), count(found.values)
+def _shown(listed: Values, end: int) -> str:
+    first, last, all_ = count(listed.offset + 1), count(end), count(listed.values)
     return str(_("%(first)s to %(last)s of %(all)s", first=first, last=last, all=all_))
 
 
-def _is_whole(found: Breakdown) -> bool:
+def _is_whole(breakdown: Breakdown) -> bool:
     """Whether a value that is not in it has no visits."""
-    return found.reason is None and len(found.rows) == found.values
+    return breakdown.reason is None and len(breakdown.rows) == breakdown.values
 
 
-def _gone(found: Breakdown, before: list[Row]) -> list[Row]:
+def _gone(breakdown: Breakdown, before: list[Row]) -> list[Row]:
     """The largest values that only the other days have."""
-    present = {row.value for row in found.rows}
+    present = {row.value for row in breakdown.rows}
     gone = [row for row in before if row.value not in present]
     return [Row(row.value, row.label, NOTHING, 0.0) for row in gone[:GONE]]
 

@@ -46,11 +46,11 @@ class ConversionLines(NamedTuple):
 
 def time_spent(question: Question) -> TimeSpentView:
     """Of the days of the question, without its filters, which are of visits."""
-    found = current()[CommunityServices].time_spent.by_day(question.scope, question.first, question.last)
-    total_ms, members = sum(each.spent_ms for each in found.values()), sum(each.members for each in found.values())
+    by_day = current()[CommunityServices].time_spent.by_day(question.scope, question.first, question.last)
+    total_ms, members = sum(each.spent_ms for each in by_day.values()), sum(each.members for each in by_day.values())
     days, day = [], question.first
     while day <= question.last:
-        days.append((day, found[day].spent_ms // MINUTE_MS if day in found else 0))
+        days.append((day, by_day[day].spent_ms // MINUTE_MS if day in by_day else 0))
         day = shifted(day, 1)
     average = duration(total_ms // members // SECOND_MS) if members else ""
     return TimeSpentView(duration(total_ms // SECOND_MS), average, from_first(days))
@@ -61,14 +61,14 @@ def conversions(question: Question) -> ConversionLines:
     Conversions).
     """
     report = current()[ReportServices].conversions.between(question.scope, question.first, question.last)
-    found = _pages(replace(question, filters={}))  # later, so that it has the people of every conversion
-    people = {row.value: row.sums.new_visitors for row in found.rows} if found else {}
-    is_whole = found is not None and found.reason is None
+    pages = _pages(replace(question, filters={}))  # later, so that it has the people of every conversion
+    people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
+    is_whole = pages is not None and pages.reason is None
     lines = [_line(page, number, people.get(page), is_whole) for page, number in report.pages[:MOST_PAGES]]
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
     reason = str(_("Some visits of these days are kept as sums only, without the people who signed up later."))
-    return ConversionLines(report.conversions, average, lines, others, reason if found and found.reason else "")
+    return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
 
 
 def _pages(question: Question) -> Breakdown | None:

@@ -46,8 +46,8 @@ def figures(summary: Summary, address: PageAddress, chosen: str, is_filtered: bo
 def value(period: Period, name: str) -> int | None:
     """A figure of one period of a timeline."""
     if name != "returning_visitors":
-        found: int | None = getattr(period, name)
-        return found
+        figure: int | None = getattr(period, name)
+        return figure
     known = period.visitors is not None and period.new_visitors is not None
     return period.visitors - period.new_visitors if known else None  # type: ignore[operator]
 

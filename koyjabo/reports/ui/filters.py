@@ -25,19 +25,19 @@ class Chip(NamedTuple):
 
 def words(filters: Filters, label: Label) -> list[str]:
     """Without addresses, for a list of views."""
-    found = []
+    parts = []
     for dimension, each in filters.items():
-        found += [_words(dimension, value, label)[0] for value in _sorted(each.any_of)]
-        found += [_words(dimension, value, label)[1] for value in _sorted(each.none_of)]
-    return found
+        parts += [_words(dimension, value, label)[0] for value in _sorted(each.any_of)]
+        parts += [_words(dimension, value, label)[1] for value in _sorted(each.none_of)]
+    return parts
 
 
 def chips(question: Question, address: PageAddress, label: Label) -> list[Chip]:
-    found = []
+    parts = []
     for dimension, each in question.filters.items():
-        found += [_chip(dimension, value, True, address, label) for value in _sorted(each.any_of)]
-        found += [_chip(dimension, value, False, address, label) for value in _sorted(each.none_of)]
-    return found
+        parts += [_chip(dimension, value, True, address, label) for value in _sorted(each.any_of)]
+        parts += [_chip(dimension, value, False, address, label) for value in _sorted(each.none_of)]
+    return parts
 
 
 def without_filters(question: Question, address: PageAddress) -> str:

@@ -35,18 +35,18 @@ class Dot(NamedTuple):
     line: Line
 
 
-def shapes(found: Values) -> list[Shape]:
-    most = _most(found)
+def shapes(values: Values) -> list[Shape]:
+    most = _most(values)
     return [
         Shape(line.value, ceil(LEVELS * sqrt(line.number / most)), line)
-        for line in found.lines
+        for line in values.lines
         if line.value and line.number
     ]
 
 
-def dots(found: Values) -> list[Dot]:
+def dots(values: Values) -> list[Dot]:
     """The largest first, so that smaller ones lie on them."""
-    most, placed = _most(found), ((line, _position(line.value or "")) for line in found.lines)
+    most, placed = _most(values), ((line, _position(line.value or "")) for line in values.lines)
     return [
         Dot(*position, round(max(LARGEST * sqrt(line.number / most), SMALLEST), 1), line)
         for line, position in placed
@@ -54,8 +54,8 @@ def dots(found: Values) -> list[Dot]:
     ]
 
 
-def _most(found: Values) -> int:
-    return max((line.number or 0 for line in found.lines), default=1) or 1
+def _most(values: Values) -> int:
+    return max((line.number or 0 for line in values.lines), default=1) or 1
 
 
 def _position(place: str) -> tuple[int, int] | None:
@@ -66,5 +66,5 @@ def _position(place: str) -> tuple[int, int] | None:
 @lru_cache
 def _positions() -> dict[str, tuple[int, int]]:
     file = FOLDER / "vendor" / "bangladesh.json"
-    found = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return {name.lower(): (x, y) for name, (x, y) in found.items()}
+    positions = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return {name.lower(): (x, y) for name, (x, y) in positions.items()}

@@ -71,17 +71,17 @@ def picker(address: PageAddress, question: Question, compare: str, today: str, d
 def _presets(address: PageAddress, question: Question, today: str, default: str) -> list[Choice]:
     is_own = bool(address.first("start") or address.first("end"))
     chosen = "" if is_own else address.first("range") or default
-    found = [
+    choices = [
         Choice(_ranged(address, name, default), str(label), name == chosen, key)
         for name, (label, key) in PRESETS.items()
     ]
     if default not in PRESETS:
         days_of_default = words(*default.split("/"))
-        found.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
+        choices.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
     last = shifted(f"{today[:8]}01", -1)
     days = f"{last[:8]}01", last
     last_month = Choice(of_days(address, *days), gettext("Last month"), (question.first, question.last) == days)
-    return [*found, last_month]
+    return [*choices, last_month]
 
 
 def _comparisons(address: PageAddress, chosen: str) -> list[Choice]:

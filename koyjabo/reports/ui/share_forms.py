@@ -98,7 +98,7 @@ class ListedShare(NamedTuple):
 
 
 def listed(account: Account, community_id: str | None = None) -> ListPage[ListedShare]:
-    found = pagination.list_page(partial(current()[ReportServices].shares.page, account, community_id=community_id))
+    page = pagination.list_page(partial(current()[ReportServices].shares.page, account, community_id=community_id))
     now_ms = current().clock.now_ms()
 
     def one(link: ShareLink) -> ListedShare:
@@ -106,13 +106,13 @@ def listed(account: Account, community_id: str | None = None) -> ListPage[Listed
         shown = {name: values for name, values in link.filters.items() if community_id is None or name != COMMUNITY}
         return ListedShare(link, _chips(shown), has_expired)
 
-    return ListPage(tuple(map(one, found.items)), *found[1:])
+    return ListPage(tuple(map(one, page.items)), *page[1:])
 
 
 def end(account: Account, share_id: str, back: str) -> ShareLink:
     """Raises Unconfirmed, UnknownShare, Forbidden."""
-    found = current()[ReportServices].shares.find(account, share_id)
-    confirm(ending(found, back))
+    link = current()[ReportServices].shares.find(account, share_id)
+    confirm(ending(link, back))
     return current()[ReportServices].shares.end(account, share_id)
 
 
@@ -130,8 +130,8 @@ def ranges() -> list[tuple[str, str]]:
 
 def _own_days() -> str:
     """Two days that the address names; "" if it names none."""
-    found = f"{request.args.get('start', '')}/{request.args.get('end', '')}"
-    return found if is_interval(found) else ""
+    own_days = f"{request.args.get('start', '')}/{request.args.get('end', '')}"
+    return own_days if is_interval(own_days) else ""
 
 
 def _create(account: Account, new: NewLink) -> str:

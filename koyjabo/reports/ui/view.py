@@ -47,9 +47,9 @@ class HourTable(NamedTuple):
     reason: str | None
 
 
-def hour_table(found: Hours) -> HourTable:
+def hour_table(report: Hours) -> HourTable:
     hours = [digits(f"{hour:02}") for hour in range(24)]
-    return HourTable(_days("abbreviated"), hours, found.rows, _busiest(found.rows), found.reason)
+    return HourTable(_days("abbreviated"), hours, report.rows, _busiest(report.rows), report.reason)
 
 
 def _days(width: Literal["abbreviated", "wide"]) -> list[str]:
@@ -58,8 +58,8 @@ def _days(width: Literal["abbreviated", "wide"]) -> list[str]:
 
 
 def _busiest(rows: list[list[int]]) -> str:
-    found = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
-    most, day, hour = max(found, default=(0, 0, 0))
+    cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
+    most, day, hour = max(cells, default=(0, 0, 0))
     if not most:
         return ""
     return str(_("Busiest: %(day)s, %(hour)s", day=_days("wide")[-day], hour=digits(f"{-hour:02}:00")))
@@ -122,8 +122,8 @@ class View(Links):
 
     @cached_property
     def summary(self) -> Summary:
-        found: Summary = self._answers[self._summary]
-        return found
+        summary: Summary = self._answers[self._summary]
+        return summary
 
     @cached_property
     def figures(self) -> list[Figure]:
@@ -136,11 +136,11 @@ class View(Links):
     @property
     def words(self) -> str:
         """The days, and those compared with."""
-        days, found = self.days, self.summary.compared
-        if found is None:
+        days, compared = self.days, self.summary.compared
+        if compared is None:
             return days
         until = self.summary.until
-        before = ranges.words(found.start, found.end) + (f", {time_of_day(until)}" if until else "")
+        before = ranges.words(compared.start, compared.end) + (f", {time_of_day(until)}" if until else "")
         return str(_("%(days)s, compared with %(before)s", days=days, before=before))
 
     @property
@@ -177,20 +177,20 @@ class View(Links):
 
     def tabs(self, card: Card) -> list[Choice]:
         others = [each for each in self._tabs if each and each not in card.tabs]
-        found = []
+        choices = []
         for tab in card.tabs:
             names = [*others, tab] if tab != card.tabs[0] else others
             url = str(self.address.having({"tabs": ",".join(names) or None}))
-            found.append(Choice(url, cards.label(tab), tab == self.tab(card)))
-        return found
+            choices.append(Choice(url, cards.label(tab), tab == self.tab(card)))
+        return choices
 
     def tab(self, card: Card) -> str:
         """The open one."""
         return next((each for each in self._tabs if each in card.tabs), card.tabs[0])
 
     def values(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> Values:
-        found, *before = (self._answers[each] for each in self._breakdowns(dimension, limit, offset))
-        return breakdowns.values(found, next(iter(before), None), self.question, dimension, self._lists, offset)
+        breakdown, *before = (self._answers[each] for each in self._breakdowns(dimension, limit, offset))
+        return breakdowns.values(breakdown, next(iter(before), None), self.question, dimension, self._lists, offset)
 
     def values_of(self, tab: str) -> Values:
         """The list of a card; below a map that of its places."""
@@ -211,10 +211,10 @@ class View(Links):
 
     @cached_property
     def pages(self) -> Pages:
-        found = self.values(*self._list)
+        values = self.values(*self._list)
         if self._find:
-            found = found.found(self._find).page(self._offset)
-        return breakdowns.pages(found, self._find, self.address)
+            values = values.found(self._find).page(self._offset)
+        return breakdowns.pages(values, self._find, self.address)
 
     @cached_property
     def hours(self) -> HourTable:
@@ -259,8 +259,8 @@ class View(Links):
 
     def _breakdowns(self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0) -> list[BreakdownRequest]:
         """The same of a breakdown; of the compared days all values."""
-        found = [BreakdownRequest(self.question, dimension, limit, offset)]
-        return [*found, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else found
+        requests = [BreakdownRequest(self.question, dimension, limit, offset)]
+        return [*requests, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else requests
 
     @property
     def _list(self) -> tuple[str, int, int]:
@@ -295,8 +295,8 @@ class View(Links):
 
     @property
     def _metric(self) -> str:
-        found = self._other("metric")
-        return found if found in figures.CHARTED else figures.CHARTED[0]
+        metric = self._other("metric")
+        return metric if metric in figures.CHARTED else figures.CHARTED[0]
 
     @property
     def _granularity(self) -> str:

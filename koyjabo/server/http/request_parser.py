@@ -42,13 +42,13 @@ def wsgi_name(name: bytes) -> str:
     """The name of a header in a WSGI environment. Empty for a name with an underscore: it could be mistaken for another
     header, and a client could forge a header of a proxy.
     """
-    found = names.get(name)
-    if found is None:
+    known = names.get(name)
+    if known is None:
         lower = name.lower()
-        found = names.get(lower) or ("" if b"_" in lower else "HTTP_" + lower.decode().upper().replace("-", "_"))
+        known = names.get(lower) or ("" if b"_" in lower else "HTTP_" + lower.decode().upper().replace("-", "_"))
         if len(names) < MOST_NAMES:
-            names[name] = found
-    return found
+            names[name] = known
+    return known
 
 
 class RequestParser:
@@ -136,8 +136,8 @@ class RequestParser:
             begun = (self._tail + data[at : at + 3]).find(END)
             if begun >= 0:
                 return at + begun + len(END) - len(self._tail)
-        found = data.find(END, at)
-        return found + len(END) if found >= 0 else len(data)
+        end = data.find(END, at)
+        return end + len(END) if end >= 0 else len(data)
 
     def _parse(self, piece: bytes) -> int:
         """Returns how many bytes were parsed: all, but for bytes after an upgrade."""

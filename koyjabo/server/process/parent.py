@@ -110,8 +110,8 @@ class Parent:
 
     def _wait(self, *sources: WorkerProcess | Loader) -> None:
         """Wait for a report, a signal, or POLL_INTERVAL_S."""
-        found, _, _ = select.select([self._signalled, *sources], [], [], POLL_INTERVAL_S)
-        if self._signalled in found:
+        ready, _, _ = select.select([self._signalled, *sources], [], [], POLL_INTERVAL_S)
+        if self._signalled in ready:
             self._signalled.recv(4096)
 
 
