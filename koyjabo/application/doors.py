@@ -1,4 +1,4 @@
-"""The HTTP transport: handlers that parse a request, make one call to the domain and answer."""
+"""Loads the doors of all features, and adds to the application what all of them need."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""/badge.svg and /badge.json: a number of the site as an image or for shields.io (specification: Badges)."""
+"""Numbers for pages of other sites: badges, a frame, and /install, which says how to get them."""

@@ -1,1 +1,1 @@
-"""Parts of the home page besides the stats: the next milestone, and the places of people."""
+"""The home page: the stats, the pace of visits, the next milestone, and the places of people."""

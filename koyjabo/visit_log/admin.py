@@ -20,7 +20,7 @@ from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import visit_filters, visit_texts
 from koyjabo.visit_log.ui.visit_filters import choices, filter_form, with_counts
 from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
-from koyjabo.webkit import i18n as languages
+from koyjabo.webkit import i18n
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -89,7 +89,7 @@ def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
     chosen = form.values["browser"]
     return {
         "pages": with_counts(frequent.pages, form.values["page"], visit_texts.path),
-        "places": with_counts(frequent.places, form.values["place"], languages.place),
+        "places": with_counts(frequent.places, form.values["place"], i18n.place),
         "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
         "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],
     }

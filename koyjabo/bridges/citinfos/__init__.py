@@ -1,5 +1,5 @@
 """Citinfos of today: the paths and bodies that its React code reads, those of its serializers, its socket and its
-tracker (docs/bridges.md). The figures are those of `analytics` and `insights`.
+tracker (docs/bridges.md). The figures are those of `reports`.
 """
 
 from __future__ import annotations

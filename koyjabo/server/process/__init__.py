@@ -1,1 +1,1 @@
-"""Processes: the parent, its workers, and the event loop they run."""
+"""Processes: the parent, its workers, and the loader from which they are forked."""

@@ -15,7 +15,7 @@ from koyjabo.network import user_agents
 from koyjabo.network.campaigns import Campaign
 from koyjabo.reports.query.labels import label
 from koyjabo.visit_log.queries import LABELS, LoggedVisit
-from koyjabo.webkit import i18n as languages
+from koyjabo.webkit import i18n
 
 
 def init_app(app: Flask) -> None:
@@ -41,11 +41,11 @@ def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
 
 
 def _language(code: str) -> str:
-    return label("language", code, languages.language(), {})
+    return label("language", code, i18n.language(), {})
 
 
 def _plain(value: Any) -> str:
-    return languages.count(value) if isinstance(value, int) else str(value)
+    return i18n.count(value) if isinstance(value, int) else str(value)
 
 
 def path(page: str) -> str:
