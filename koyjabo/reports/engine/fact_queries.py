@@ -27,8 +27,8 @@ from koyjabo.reports.query.periods import HOUR
 from koyjabo.reports.query.ranges import day_of
 from koyjabo.reports.query.report_query import Question
 
-PIECE = 20_000
-"""Ids."""
+PIECE = 50_000
+"""Ids. No step of a piece keeps the interpreter for longer than 4 ms."""
 
 AT_ONCE = 2_000
 """Ids of one statement that looks up their texts."""
