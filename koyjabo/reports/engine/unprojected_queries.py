@@ -80,7 +80,7 @@ class ParsedVisits:
         The session reads a snapshot.
         """
         after = state.watermark
-        if newest - after > MOST_KEPT or newest - after > MOST_PARSED:
+        if newest - after > MOST_KEPT:
             if is_long(session, after):
                 raise StillCounting
             return reading_queries.visits(session, self._parser, after, newest, MOST_PARSED)

@@ -254,6 +254,7 @@ def test_every_dimension_filters(ask):
 
 
 def test_reports_wait_until_the_visits_of_before_are_counted(ask, monkeypatch):
+    monkeypatch.setattr(unprojected_queries, "MOST_KEPT", 1)
     monkeypatch.setattr(unprojected_queries, "MOST_PARSED", 1)
     answer = ask("/api/reports/summary?page=/")
     assert_error(answer, 503, "still_counting")
