@@ -114,7 +114,7 @@ ELSE (v.hour_s - d.began_s) / {SLOT_S} END
 """
 # A visit belongs to its user, else to the user as whom its visitor was identified later, else to the visitor. Of users
 # whose account was deleted, and of forgotten visitors, nothing tells which person they are: their ids and names begin
-# with "~" (`own_account`, `erasure_queries`).
+# with "~" (`personal_data`, `erasure_queries`).
 PERSON = "coalesce('u:' || v.user_id, 'u:' || w.user_id, 'v:' || v.visitor_id)"
 ABSENT = f"""
 FROM visits v

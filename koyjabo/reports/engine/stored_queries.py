@@ -44,7 +44,7 @@ def people(session: Session, scope: Scope, dimension: str, first: str, last: str
 def groups(
     session: Session, scope: Scope, dimension: str, first: str, last: str, incomplete: Collection[str]
 ) -> dict[str, Group]:
-    """By value, as `encoding` writes them: all days together. The people of `incomplete` days are not known."""
+    """By value, as `encoded` writes it: all days together. The people of `incomplete` days are not known."""
     before = folded_before(session)
     last_folded = min(last, shifted(before, -1)) if before else ""
     parts = [_folded(session, scope, dimension, first, last_folded, incomplete)] if first <= last_folded else []

@@ -36,7 +36,7 @@ nothing.
 """
 
 SumKey = tuple[str, str, str, str]
-"""(scope, dimension, period, value), as `projection.encoding` writes values"""
+"""(scope, dimension, period, value); the value as `additions.encoded` writes it"""
 
 
 class AssignedToEvent(NamedTuple):

@@ -44,7 +44,7 @@ def hour(hour_s: int) -> str:
 
 
 Key = tuple[str, str, str, str]
-"""(scope, dimension, period, value), as `encoding` writes them"""
+"""(scope, dimension, period, value); the value as `encoded` writes it"""
 
 
 class Counted(NamedTuple):
