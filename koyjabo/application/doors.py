@@ -17,8 +17,8 @@ DOORS = {
     "audit": "admin",
     "accounts": "api pages admin",
     "personal_data": "api pages",
-    "counting": "api pages",
     "communities": "api pages admin",
+    "counting": "api pages",
     "sockets": "api",
     "badges": "pages",
     "reports": "api pages admin",
@@ -27,7 +27,7 @@ DOORS = {
     "home": "pages",
     "panel": "design navigation overview panel_stream search",
 }
-"""The doors of each feature that put routes on the shared blueprints."""
+"""The doors of each feature that put routes on the shared blueprints. The API description lists calls in this order."""
 
 
 PARTS = (
@@ -86,6 +86,7 @@ def wrap(app: Flask, settings: Settings) -> None:
 
 def blueprints(settings: Settings) -> list[Blueprint]:
     """All blueprints, with the routes that the doors of the features have put on them."""
+    load()  # first: a door that is imported before the others would change their order
     from koyjabo.badges import api as badges
     from koyjabo.counting import api as counting
     from koyjabo.maintenance import api as maintenance
@@ -94,7 +95,6 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.openapi import docs_page, document
 
-    load()
     operation = [maintenance.health_bp, maintenance.metrics_bp, document.bp, docs_page.bp]
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin, *(bridge.bp for bridge in bridges_of(settings))]
@@ -102,7 +102,7 @@ def blueprints(settings: Settings) -> list[Blueprint]:
 
 
 def load() -> None:
-    """Load the doors, which put their routes on the shared blueprints."""
+    """Load the doors, which put their routes on the shared blueprints. Call it before importing one of them."""
     for feature, doors in DOORS.items():
         for door in doors.split():
             import_module(f"koyjabo.{feature}.{door}")

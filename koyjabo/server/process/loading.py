@@ -56,10 +56,10 @@ def load(settings: Settings) -> None:
     import_module(f"koyjabo.counting.ledger_{kind}")
     import_module(f"koyjabo.reports.events.events_{kind}")
     settings.database.get_dialect().import_dbapi()
+    doors.load()
     for package in map(import_module, PACKAGES):
         for module in walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
-    doors.load()
 
 
 @contextmanager

@@ -49,6 +49,12 @@ def drawn_by_a_fork():
 
 print(len({drawn_by_a_fork(), drawn_by_a_fork(), drawn()}))
 """
+GROUPS = """
+import koyjabo
+from koyjabo.webkit.openapi.document import specification
+paths = specification(koyjabo.make_routes(settings, {}))["paths"].values()
+print(*dict.fromkeys(call["tags"][0] for calls in paths for call in calls.values()))
+"""
 PREPARE = """
 from koyjabo.server.process import preparation
 print(preparation.prepare(settings), "alembic" in sys.modules)
@@ -84,3 +90,7 @@ def test_forks_share_no_hub_thread_file_or_random_state(said):
     alone, *drawn = said(ALONE + RANDOM, REDIS_URL=ANY_REDIS).splitlines()
     assert alone == "eventlet.hubs.selects 1 []"
     assert drawn == ["True True", "3"]
+
+
+def test_api_description_lists_calls_in_the_order_of_the_features(said):
+    assert said(LOAD + GROUPS) == "accounts communities visits reports operation"
