@@ -40,7 +40,7 @@ PARTS = (
     "webkit.pages.flash",
     "webkit.forms.confirmation",
     "webkit.assets.asset_tags",
-    "visit_log.ui.visit_texts",
+    "visit_log.ui",
     "reports.ui.annotation_texts",
 )
 """Modules that add something to every application, whatever its settings."""

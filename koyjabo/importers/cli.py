@@ -13,7 +13,7 @@ from typing import IO
 import click
 
 from koyjabo.core.command_line import application, progress
-from koyjabo.visit_log.ui.file_kinds import kind, kind_of
+from koyjabo.visit_log.ui import kind, kind_of
 
 VISITS, SUMS = ("umami", "goatcounter"), ("plausible", "ga4")
 """Programs whose exports have page views, and those whose exports have sums by day."""

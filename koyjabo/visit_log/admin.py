@@ -15,10 +15,10 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
+from koyjabo.visit_log import ui as visit_filters
 from koyjabo.visit_log.live.recent import NEWEST
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.ui import visit_filters, visit_texts
-from koyjabo.visit_log.ui.visit_filters import choices, filter_form, with_counts
+from koyjabo.visit_log.ui import choices, filter_form, with_counts
 from koyjabo.visit_log.visit_log import VisitFilter, VisitPage
 from koyjabo.webkit import i18n
 from koyjabo.webkit.blueprints import admin as bp
@@ -88,7 +88,7 @@ def _lists(form: Form[Body], days: VisitFilter) -> dict[str, Any]:
     names = [("", _("All")), *((name, name) for name, _count in frequent.browsers)]
     chosen = form.values["browser"]
     return {
-        "pages": with_counts(frequent.pages, form.values["page"], visit_texts.path),
+        "pages": with_counts(frequent.pages, form.values["page"], visit_filters.path),
         "places": with_counts(frequent.places, form.values["place"], i18n.place),
         "sources": with_counts(frequent.sources, form.values["source"], visit_filters.source),
         "browsers": names if chosen in dict(names) else [*names, (chosen, chosen)],

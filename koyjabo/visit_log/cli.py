@@ -12,7 +12,7 @@ import click
 from koyjabo.core.command_line import application, progress
 from koyjabo.core.errors import InvalidInput
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.ui.file_kinds import kind, kind_of
+from koyjabo.visit_log.ui import kind, kind_of
 
 OPTIONS = {"first_day": "--from", "last_day": "--to", "community_id": "--community"}
 

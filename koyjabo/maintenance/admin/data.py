@@ -20,7 +20,7 @@ from koyjabo.maintenance.jobs import ERASURE, EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.visit_log.ui.visit_filters import choices, filter_form
+from koyjabo.visit_log.ui import choices, filter_form
 from koyjabo.visit_log.visit_log import VisitFilter
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current

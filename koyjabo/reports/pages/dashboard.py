@@ -6,9 +6,9 @@ from functools import partial
 
 from flask import Response, make_response, render_template, request, url_for
 
+from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
-from koyjabo.communities.ui import community_page
 from koyjabo.core.clock import shifted
 from koyjabo.counting.last_hour import columns
 from koyjabo.models import Scope
@@ -27,7 +27,7 @@ from koyjabo.webkit.limits import limits
 @bp.get("/communities/<community_id>/dashboard")
 def dashboard(community_id: str) -> Response:
     """The current values, which the page's script updates, and the reports of the range that the address names."""
-    at = community_page.enter(community_id, MODERATOR)
+    at = member_forms.enter(community_id, MODERATOR)
     limits.count_report(at.account.id)
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))
     if view.wanted:
@@ -36,7 +36,7 @@ def dashboard(community_id: str) -> Response:
     live = current()[CommunityServices].dashboards.current(scope).data
     people, _ = current()[CommunityServices].people.page(scope, 0, MOST_NAMED)
     (online,) = current()[CommunityServices].people.online(scope)
-    return community_page.page(
+    return member_forms.page(
         "reports/dashboard",
         at,
         400 if problems else 200,

@@ -1,4 +1,4 @@
-"""/admin/communities: list, create, change, archive and restore communities."""
+"""The panel's pages of communities and their members."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.communities import ui as member_forms
 from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.schemas import CommunityChangesBody
 from koyjabo.communities.services import CommunityServices
-from koyjabo.communities.ui import community_forms, community_page, member_forms
-from koyjabo.communities.ui.member_forms import NO_PROBLEM, MemberProblem
+from koyjabo.communities.ui import NO_PROBLEM, MemberProblem, Result
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
@@ -32,18 +32,18 @@ def communities() -> Response:
     listed = pagination.list_page(partial(current()[CommunityServices].directory.all, me(), query, order=sorting.order))
     open_ones = [each.community.id for each in listed.items if each.archived_ms is None]
     return page(
-        "communities/panel_list", found=listed, query=query, sorting=sorting, online=community_page.online(open_ones)
+        "communities/panel_list", found=listed, query=query, sorting=sorting, online=member_forms.online(open_ones)
     )
 
 
 @bp.get("/communities/new")
 def new_community() -> Response:
-    return page("communities/panel_new", form=community_forms.founding())
+    return page("communities/panel_new", form=member_forms.founding())
 
 
 @bp.post("/communities/new")
 def create_community() -> Response:
-    form = community_forms.founding()
+    form = member_forms.founding()
     body = form.read()
     if body is None:
         return page("communities/panel_new", 422, form=form)
@@ -59,7 +59,7 @@ def community(community_id: str) -> Response:
 
 @bp.post("/communities/<community_id>")
 def change_community(community_id: str) -> Response:
-    form = community_forms.changes()
+    form = member_forms.changes()
     body = form.read()
     if body is None:
         return show(community_id, form)
@@ -91,8 +91,8 @@ def show(
         "communities/panel_community",
         422 if form else problem.status,
         found=overview,
-        online=None if overview.archived_ms else community_page.online([overview.community.id])[overview.community.id],
-        form=form or community_forms.present(overview.community),
+        online=None if overview.archived_ms else member_forms.online([overview.community.id])[overview.community.id],
+        form=form or member_forms.present(overview.community),
         invitation=problem.form,
         refused=problem.refused,
         members=_members(overview),
@@ -127,3 +127,25 @@ def _archiving(overview: Overview) -> Confirmation:
     )
     effects = (explanation, _("Members: %(count)s", count=count(overview.members)))
     return Confirmation(title, effects, _("Archive"), url_for("admin.community", community_id=overview.community.id))
+
+
+@bp.post("/communities/<community_id>/members")
+def add_member(community_id: str) -> Response:
+    return _result(member_forms.invite(me(), community_id), community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>")
+def change_role(community_id: str, user_id: str) -> Response:
+    return _result(member_forms.set_role(me(), community_id, user_id), community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>/remove")
+def remove_member(community_id: str, user_id: str) -> Response:
+    back = url_for("admin.community", community_id=community_id)
+    return _result(member_forms.remove(me(), community_id, user_id, back), community_id)
+
+
+def _result(result: Result, community_id: str) -> Response:
+    if isinstance(result, MemberProblem):
+        return show(community_id, problem=result)
+    return done(result.code, "admin.community", result.about, result.undo, community_id=community_id)

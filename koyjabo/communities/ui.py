@@ -1,25 +1,28 @@
-"""The forms that change the members of a community, for its own pages and the panel: each is read and carried out."""
+"""What pages of communities and of the panel share: the community of a page, forms, lists of members."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from flask import request
+from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
+from koyjabo.communities import roles
 from koyjabo.communities.communities import ROLES, CommunityDetails, Member, MemberSearch
 from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
-from koyjabo.communities.schemas import InvitationBody, RoleBody
+from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, NewCommunityBody, RoleBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
+from koyjabo.models import Scope
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, translated
+from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import links
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import Undo
@@ -132,3 +135,59 @@ def _attempt(user_id: str, act: Callable[[], MemberChange]) -> Result:
         return act()
     except (UnknownUser, LastAdmin) as error:
         return MemberProblem(STATUS[error.code], refused=(user_id, error))
+
+
+FLAGS = ("open", "listed", "count_anonymous", "public_count")
+
+
+def founding() -> Form[NewCommunityBody]:
+    return Form(NewCommunityBody, {"open": True, "listed": True}, FLAGS)
+
+
+def changes() -> Form[CommunityChangesBody]:
+    """An empty form, to read the request."""
+    return Form(CommunityChangesBody, flags=FLAGS)
+
+
+def present(community: CommunityDetails) -> Form[CommunityChangesBody]:
+    """A form with the current values of a community."""
+    values = {"name": community.name, "description": community.description}
+    flags = (community.is_open, community.is_listed, community.count_anonymous, community.public_count)
+    return Form(CommunityChangesBody, values | dict(zip(FLAGS, flags, strict=True)), FLAGS)
+
+
+class EnteredCommunity(NamedTuple):
+    """A community, and the role of the current user in it."""
+
+    account: Account
+    community: CommunityDetails
+    role: str | None  # the effective one: site admins have the role admin in all communities
+    is_member: bool
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.community.id)
+
+    def may(self, role: str) -> bool:
+        return self.role is not None and not roles.is_lower(self.role, role)
+
+
+def enter(community_id: str, role: str | None = None) -> EnteredCommunity:
+    """The community for the logged-in user, who must have at least `role`, if given.
+
+    Raises Unauthenticated, UnknownCommunity, Forbidden, LedgerUnavailable; for forms, WrongCsrfToken.
+    """
+    account = page_login.require()
+    access = current()[CommunityServices].directory.known(account, community_id)
+    effective = roles.allowed(account, access, role) if role else roles.as_seen_by(account, access)
+    return EnteredCommunity(account, access.community, effective.role, access.role is not None)
+
+
+def page(name: str, at: EnteredCommunity, status: int = 200, **values: Any) -> Response:
+    """The page of a template about the community, which gets `at` and `values`."""
+    return make_response(render_template(f"{name}.html", at=at, **values), status)
+
+
+def online(communities: list[str]) -> dict[str, int]:
+    """The number of people online, by the id of the community. Callers check the permission."""
+    return dict(zip(communities, current()[CommunityServices].people.online(*communities), strict=True))

@@ -1,24 +1,73 @@
-"""The filters of the list of visits, in the words of its page."""
+"""What pages show of visits: filters, their words, the kinds of files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
+import click
+from flask import Flask
+from flask_babel import gettext, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import shifted
+from koyjabo.core.sanitize import whole
+from koyjabo.core.urls import host_of
+from koyjabo.network import user_agents
+from koyjabo.network.campaigns import Campaign
+from koyjabo.reports.query.labels import label
 from koyjabo.visit_log.condition_queries import DIRECT
-from koyjabo.visit_log.ui.visit_texts import path
+from koyjabo.visit_log.queries import LABELS, LoggedVisit
 from koyjabo.visit_log.visit_log import MOST_COUNTED, Count, VisitFilter
+from koyjabo.webkit import i18n
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count, day, place
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.panel.pages import me
 from koyjabo.webkit.schemas.bodies import Body
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters.update(browser=browser, host=host_of, path=path, other_columns=other_columns)
+
+
+def browser(user_agent: str | None) -> str:
+    """`Chrome · Android`; the User-Agent itself if it names neither."""
+    return " · ".join(filter(None, user_agents.of(user_agent or ""))) or user_agent or ""
+
+
+def campaign(query: str) -> str:
+    """`newsletter · mail · Eid`: source, medium, campaign, term and content, as far as they are known."""
+    return " · ".join(filter(None, Campaign.read(query)))
+
+
+def other_columns(visit: LoggedVisit) -> Iterator[tuple[str, str]]:
+    """The label and the text of each column that has both (`models.ledger.LABEL`)."""
+    written: dict[str, Callable[[Any], str]] = {"language": _language, "campaign": campaign}
+    for name, text in LABELS.items():
+        if visit.others[name]:
+            yield gettext(text), written.get(name, _plain)(visit.others[name])
+
+
+def _language(code: str) -> str:
+    return label("language", code, i18n.language(), {})
+
+
+def _plain(value: Any) -> str:
+    return i18n.count(value) if isinstance(value, int) else str(value)
+
+
+def path(page: str) -> str:
+    """A page with the letters that browsers percent-encode. Invalid encodings stay."""
+    try:
+        return whole(unquote(page, errors="strict"))
+    except UnicodeDecodeError:
+        return page
+
 
 MOST_CHOICES = 200
 """At most this many communities are offered; the page of a community links to its visits."""
@@ -112,3 +161,16 @@ def _included(chosen: str, by_value: dict[str, int]) -> dict[str, int]:
 
 def _first_page(**changes: Any) -> str:
     return pagination.this_page(**changes, before=None, after=None)
+
+
+kind = click.option(
+    "--format", "kind", type=click.Choice(["csv", "jsonl"]), help="Format of FILE. Default: by its name."
+)
+
+
+def kind_of(file: Path) -> str:
+    """By the name of a file."""
+    by_suffix = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl"}.get(file.suffix.lower())
+    if by_suffix is None:
+        raise click.UsageError("Give --format csv or --format jsonl: the name of the file does not show it.")
+    return by_suffix

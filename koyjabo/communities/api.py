@@ -1,0 +1,296 @@
+"""/api/communities and /api/invitations: communities, their members, who is online, invitations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from koyjabo.communities.communities import CommunityAccess, Enrolment
+from koyjabo.communities.live.online_people import OnlinePerson
+from koyjabo.communities.roles import MEMBER, MODERATOR
+from koyjabo.communities.schemas import (
+    CommunityAnswer,
+    CommunityChangesBody,
+    InvitationAnswer,
+    InvitationBody,
+    InvitedAnswer,
+    JoinBody,
+    MemberAnswer,
+    MembershipAnswer,
+    NewCommunityBody,
+    RoleBody,
+)
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.clock import iso
+from koyjabo.core.errors import UnknownCommunity
+from koyjabo.core.identity import uuid_of
+from koyjabo.counting.schemas.responses import StatsAnswer, stats_or_304, writer
+from koyjabo.counting.services import CountingServices
+from koyjabo.models import Scope
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, as_response, list_answer, no_answer
+from koyjabo.webkit.i18n import language
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import (
+    CHANGE,
+    CSRF,
+    INSIDE,
+    LOGGED_IN,
+    TOKEN,
+    TOO_MANY,
+    WITH_BODY,
+    Answer,
+    ListOf,
+    describe,
+)
+from koyjabo.webkit.pages import links
+from koyjabo.webkit.schemas.paging import QUERY, Paging
+
+
+def community_answer(access: CommunityAccess) -> CommunityAnswer:
+    return next(community_answers([access]))
+
+
+def community_answers(accesses: Sequence[CommunityAccess]) -> Iterator[CommunityAnswer]:
+    """With the number of people online."""
+    online = current()[CommunityServices].people.online(*(access.community.id for access in accesses))
+    return map(CommunityAnswer.of, accesses, online)
+
+
+@bp.get("/communities")
+@describe(
+    "List communities",
+    {200: ListOf(CommunityAnswer), 400: "no such page", **LOGGED_IN},
+    query=QUERY,
+)
+def list_communities() -> Response:
+    """Listed communities and your own, by members and then by name; for a site admin all. `X-Total-Count` is their
+    number."""
+    account, paging = tokens.require().account, Paging.of(request)
+    page = current()[CommunityServices].directory.list(account, paging.start, paging.per_page)
+    return list_answer(community_answers([each.access for each in page.items]), paging.headers(page.total))
+
+
+@bp.post("/communities")
+@describe(
+    "Create a community",
+    {
+        201: CommunityAnswer,
+        409: "you have created as many as one account may",
+        **WITH_BODY,
+        **TOO_MANY,
+        **LOGGED_IN,
+        **CSRF,
+    },
+    body=NewCommunityBody,
+)
+def create_community() -> Response:
+    """You become its admin."""
+    account, body = tokens.require().account, NewCommunityBody.of(request)
+    limits.count_action(account.id)
+    access = current()[CommunityServices].directory.create(account, **body.values())
+    return answer(community_answer(access), 201)
+
+
+@bp.get("/communities/<community_id>")
+@describe("Get a community", {200: CommunityAnswer, **INSIDE})
+def get_community(community_id: str) -> Response:
+    """For members."""
+    return answer(community_answer(current()[CommunityServices].directory.get(tokens.require().account, community_id)))
+
+
+@bp.patch("/communities/<community_id>")
+@describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
+def change_community(community_id: str) -> Response:
+    """For admins."""
+    account, body = tokens.require().account, CommunityChangesBody.of(request)
+    return answer(
+        community_answer(current()[CommunityServices].directory.change(account, community_id, **body.changes()))
+    )
+
+
+@bp.delete("/communities/<community_id>")
+@describe("Delete a community", {204: None, **CHANGE, **INSIDE})
+def delete_community(community_id: str) -> Response:
+    """For admins. All memberships end. Its visits still count for the site."""
+    current()[CommunityServices].directory.delete(tokens.require().account, community_id)
+    return no_answer()
+
+
+ENROLLED: dict[int, Answer] = {
+    200: MemberAnswer,
+    201: MemberAnswer,
+    **WITH_BODY,
+    **CHANGE,
+    **INSIDE,
+    404: "community not found, or the user is not a member of it",
+    409: "the last admin must stay admin",
+}
+
+
+@bp.post("/communities/<community_id>/join")
+@describe(
+    "Join a community",
+    {200: MembershipAnswer, 201: MembershipAnswer, **WITH_BODY, **CHANGE, **INSIDE, 403: "invitation only"},
+    body=JoinBody,
+)
+def join_community(community_id: str) -> Response:
+    """Open communities only. 201, or 200 for members, whose role stays."""
+    account, body = tokens.require().account, JoinBody.of(request)
+    enrolment = current()[CommunityServices].directory.join(account, community_id)
+    if body.visitorId is not None:
+        current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
+    return answer(MembershipAnswer.of(community_id.lower(), enrolment.member), 201 if enrolment.is_new else 200)
+
+
+@bp.post("/communities/<community_id>/leave")
+@describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
+def leave_community(community_id: str) -> Response:
+    """204; 403 or 404 if you are not a member."""
+    current()[CommunityServices].directory.leave(tokens.require().account, community_id)
+    return no_answer()
+
+
+@bp.get("/communities/<community_id>/members")
+@describe("List the members", {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+def list_members(community_id: str) -> Response:
+    """For members. In the order of joining. `X-Total-Count` is their number."""
+    account, paging = tokens.require().account, Paging.of(request)
+    page = current()[CommunityServices].directory.members(account, community_id, paging.start, paging.per_page)
+    return list_answer(map(MemberAnswer.of, page.items), paging.headers(page.total))
+
+
+@bp.post("/communities/<community_id>/members")
+@describe("Invite a person by email", {202: InvitedAnswer, **WITH_BODY, **INSIDE, **TOO_MANY}, body=InvitationBody)
+def invite_member(community_id: str) -> Response:
+    """For admins. The answer is the same for every email. The person becomes a member by accepting: by the link, which
+    is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier link.
+    """
+    account, body = tokens.require().account, InvitationBody.of(request)
+    limits.count_action(account.id)
+    made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
+    return answer(
+        InvitedAnswer(status="invited", link=links.to("pages.invitation", token=made.token), mail=made.mail), 202
+    )
+
+
+@bp.put("/communities/<community_id>/members/<user_id>")
+@describe("Change the role of a member", ENROLLED, body=RoleBody)
+def set_role(community_id: str, user_id: str) -> Response:
+    """For admins. For a site admin, a user who is not a member becomes one: 201."""
+    account, body = tokens.require().account, RoleBody.of(request)
+    return _enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
+
+
+@bp.delete("/communities/<community_id>/members/<user_id>")
+@describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
+def remove_member(community_id: str, user_id: str) -> Response:
+    """For admins; all members can end their own membership."""
+    current()[CommunityServices].directory.remove_member(tokens.require().account, community_id, user_id)
+    return no_answer()
+
+
+def _enrolled(enrolment: Enrolment) -> Response:
+    return answer(MemberAnswer.of(enrolment.member), 201 if enrolment.is_new else 200)
+
+
+ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not valid, or not any more"}
+
+
+@bp.get("/auth/invitations")
+@describe("List your invitations", {200: ListOf(InvitationAnswer), 400: "no such page", **TOKEN}, query=QUERY)
+def list_invitations() -> Response:
+    """Invitations for your email, newest first; none until you have confirmed that it is yours."""
+    account, paging = tokens.require().account, Paging.of(request)
+    invitations = current()[CommunityServices].invitations.page(account, paging.start, paging.per_page)
+    return list_answer((InvitationAnswer.of(*each) for each in invitations.items), paging.headers(invitations.total))
+
+
+@bp.post("/invitations/<token>/accept")
+@describe("Accept an invitation", {200: MembershipAnswer, 201: MembershipAnswer, **ANSWERED})
+def accept_invitation(token: str) -> Response:
+    """201, or 200 for a member, who gets the role if it is higher."""
+    offer, enrolment = current()[CommunityServices].invitations.accept(tokens.require().account, token)
+    return answer(MembershipAnswer.of(offer.community_id, enrolment.member), 201 if enrolment.is_new else 200)
+
+
+@bp.post("/invitations/<token>/decline")
+@describe("Decline an invitation", {204: None, **ANSWERED})
+def decline_invitation(token: str) -> Response:
+    """The link is not valid any more."""
+    current()[CommunityServices].invitations.decline(tokens.require().account, token)
+    return no_answer()
+
+
+class RealtimeAnswer(BaseModel):
+    """How many people are online in a community."""
+
+    community_id: str
+    current_online: int = Field(examples=[42])
+    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+
+
+class OnlineAnswer(BaseModel):
+    """A person who is online in a community."""
+
+    user_id: str
+    name: str
+    since: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    tabs: int = Field(description="open sockets; 0 during the grace period after a lost connection")
+
+    @classmethod
+    def of(cls, person: OnlinePerson) -> OnlineAnswer:
+        return cls.model_validate(person.as_object())
+
+
+@bp.get("/communities/<community_id>/stats")
+@describe(
+    "Stats of a community",
+    {200: StatsAnswer, 304: None, **INSIDE},
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+)
+def community_stats(community_id: str) -> Response:
+    """For members. The stats object of the visits to the community."""
+    scope = _entered(community_id, MEMBER)
+    stats = writer.write(current()[CountingServices].visits.community(scope).stats())
+    response = as_response(stats_or_304(request.environ, stats))
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response
+
+
+@bp.get("/communities/<community_id>/visitors/realtime")
+@describe("Count the people online", {200: RealtimeAnswer, **INSIDE})
+def realtime(community_id: str) -> Response:
+    """People with an open socket in the community, each once. For members, and for everybody if `public_count` is
+    true."""
+    scope, services = _entered_to_count(community_id), current()
+    (online,) = services[CommunityServices].people.online(scope)
+    at = iso(services.clock.now_ms())
+    return answer(RealtimeAnswer(community_id=scope, current_online=online, timestamp=at))
+
+
+@bp.get("/communities/<community_id>/visitors/online")
+@describe("List the people online", {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+def who_is_online(community_id: str) -> Response:
+    """For moderators. The longest online come first, at most 1,000."""
+    scope, paging = _entered(community_id, MODERATOR), Paging.of(request)
+    people, total = current()[CommunityServices].people.page(scope, paging.start, paging.per_page)
+    return list_answer(map(OnlineAnswer.of, people), paging.headers(total))
+
+
+def _entered_to_count(community_id: str) -> Scope:
+    """As `_entered` for members, but a community that shows its numbers to everybody needs no login."""
+    try:
+        return Scope(current()[CommunityServices].directory.with_public_count(community_id).id)
+    except UnknownCommunity:
+        return _entered(community_id, MEMBER)
+
+
+def _entered(community_id: str, role: str) -> Scope:
+    """The scope of a community in which the user has at least `role`."""
+    current()[CommunityServices].directory.require(tokens.require().account, community_id, role)
+    return Scope(uuid_of(community_id) or community_id)

@@ -1,0 +1,241 @@
+"""Pages of communities for their members: list, community, members, invitations, settings."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from flask import Response, make_response, render_template, request, url_for
+from flask_babel import gettext as _
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities import ui as member_forms
+from koyjabo.communities.communities import ORDERS, CommunitySearch
+from koyjabo.communities.roles import ADMIN, MEMBER
+from koyjabo.communities.schemas import JoinBody
+from koyjabo.communities.services import CommunityServices
+from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
+from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.core.identity import Account
+from koyjabo.counting.services import CountingServices
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.presence.services import PresenceServices
+from koyjabo.webkit.blueprints import pages as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms import confirmation
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import count
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.login import page_login
+from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.pages.errors import STATUS
+from koyjabo.webkit.pages.flash import done
+
+
+@bp.get("/communities")
+def list_communities() -> str:
+    """The communities that the user may see; without a login, an introduction."""
+    login = page_login.login()
+    return _list(login.account) if login else render_template("communities/welcome.html")
+
+
+def _list(account: Account) -> str:
+    search = _search()
+    communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
+    accesses = [each.access for each in communities.items]
+    shown = [each.community.id for each in accesses if each.role or each.community.public_count]
+    online = member_forms.online(shown)
+    return render_template("communities/list.html", found=communities, search=search, online=online)
+
+
+def _search() -> CommunitySearch:
+    order = request.args.get("order", "")
+    return CommunitySearch(request.args.get("query", "").strip(), order if order in ORDERS else "mine")
+
+
+@bp.get("/communities/new")
+def new_community() -> str:
+    page_login.require()
+    return render_template("communities/new.html", form=member_forms.founding())
+
+
+@bp.post("/communities/new")
+def create_community() -> Response:
+    account, form = page_login.require(), member_forms.founding()
+    body = form.read()
+    if body is None:
+        return make_response(render_template("communities/new.html", form=form), 422)
+    limits.count_action(account.id)
+    created = current()[CommunityServices].directory.create(account, **body.values())
+    return done("founded", "pages.community", created.community.name, community_id=created.community.id)
+
+
+@bp.get("/communities/<community_id>")
+def community(community_id: str) -> Response:
+    """For members, the stats; for others who may see the community, how to join."""
+    return _show(member_forms.enter(community_id))
+
+
+@bp.post("/communities/<community_id>/join")
+def join_community(community_id: str) -> Response:
+    account, body = page_login.require(), Form(JoinBody).read()
+    try:
+        current()[CommunityServices].directory.join(account, community_id)
+    except Forbidden as error:
+        return _show(member_forms.enter(community_id), error)
+    if body is not None and body.visitorId is not None:
+        current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
+    name = current()[CommunityServices].directory.known(account, community_id).community.name
+    return done("joined", "pages.community", name, community_id=community_id)
+
+
+@bp.post("/communities/<community_id>/leave")
+def leave_community(community_id: str) -> Response:
+    """Redirects to the list, because the page of an unlisted community is no longer accessible."""
+    account, back = page_login.require(), url_for("pages.community", community_id=community_id)
+    try:
+        community, member = current()[CommunityServices].directory.removable(account, community_id, account.id)
+        confirm(member_forms.removal(account, community, member, back))
+        current()[CommunityServices].directory.leave(account, community_id)
+    except LastAdmin as error:
+        return _show(member_forms.enter(community_id), error)
+    return done("left", "pages.list_communities", community.name)
+
+
+def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
+    """`problem` is the error of the action that led here."""
+    status = STATUS[problem.code] if problem else 200
+    if not at.may(MEMBER):
+        shown = member_forms.online([at.community.id] if at.community.public_count else [])
+        return member_forms.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))
+    (online,) = current()[CommunityServices].people.online(at.scope)
+    values = {
+        "stats": current()[CountingServices].visits.community(at.scope).stats().as_object(),
+        "online": online,
+        "peak": current()[PresenceServices].peaks.get(at.scope)["day"],
+        "hours": [hour.visited.visits for hour in current()[CountingServices].history.last_hours(at.scope)],
+    }
+    return member_forms.page("communities/community", at, status, problem=problem, **values)
+
+
+@bp.get("/communities/<community_id>/members")
+def members(community_id: str) -> Response:
+    return _show_members(member_forms.enter(community_id, MEMBER))
+
+
+@bp.post("/communities/<community_id>/members")
+def invite_member(community_id: str) -> Response:
+    account = page_login.require()
+    result = member_forms.invite(account, community_id, partial(limits.count_action, account.id))
+    return _result(result, community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>")
+def set_role(community_id: str, user_id: str) -> Response:
+    return _result(member_forms.set_role(page_login.require(), community_id, user_id), community_id)
+
+
+@bp.post("/communities/<community_id>/members/<user_id>/remove")
+def remove_member(community_id: str, user_id: str) -> Response:
+    """Redirects users who remove themselves to the list of communities."""
+    account, back = page_login.require(), url_for("pages.members", **_member_list(community_id))
+    result = member_forms.remove(account, community_id, user_id, back)
+    if isinstance(result, MemberChange) and user_id.lower() == account.id:
+        return done(result.code, "pages.list_communities", result.about)
+    return _result(result, community_id)
+
+
+def _result(result: Result, community_id: str) -> Response:
+    if isinstance(result, MemberProblem):
+        return _show_members(member_forms.enter(community_id, ADMIN), result)
+    return done(result.code, "pages.members", result.about, result.undo, **_member_list(community_id))
+
+
+def _member_list(community_id: str) -> dict[str, Any]:
+    """Where the list goes on after an action."""
+    return {"community_id": community_id, **{name: request.args.get(name) for name in ("page", "query", "role")}}
+
+
+def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response:
+    community_id = at.community.id
+    search = member_forms.search()
+    read = partial(current()[CommunityServices].directory.members, at.account, community_id, search=search)
+    listed = pagination.list_page(read, "pages.members", community_id=community_id)
+    values: dict[str, Any] = {"found": listed, "search": search, "form": problem.form, "refused": problem.refused}
+    if at.may(ADMIN):
+        values |= {
+            "invitations": member_forms.pending(at.account, community_id),
+            "sends_mails": current()[MailOutbox].is_on,
+        }
+        values["is_confirmed"] = current()[AccountServices].email_links.state(at.account).is_verified
+    return member_forms.page("communities/members", at, problem.status, **values)
+
+
+@bp.get("/invitations/<token>")
+def invitation(token: str) -> Response:
+    """Without a login, the page says only that there is an invitation."""
+    offer = current()[CommunityServices].invitations.get(token) if page_login.login() else None
+    page = make_response(render_template("communities/invitation.html", offer=offer, token=token))
+    page.headers["X-Robots-Tag"] = "noindex"
+    return page
+
+
+@bp.post("/invitations/<token>/accept")
+def accept_invitation(token: str) -> Response:
+    offer, _ = current()[CommunityServices].invitations.accept(page_login.require(), token)
+    return done("joined", "pages.community", offer.community, community_id=offer.community_id)
+
+
+@bp.post("/invitations/<token>/decline")
+def decline_invitation(token: str) -> Response:
+    current()[CommunityServices].invitations.decline(page_login.require(), token)
+    return done("declined", "pages.account")
+
+
+@bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
+def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
+    current()[CommunityServices].invitations.withdraw(page_login.require(), community_id, invitation_id)
+    return done("withdrawn", "pages.members", community_id=community_id)
+
+
+@bp.get("/communities/<community_id>/settings")
+def community_settings(community_id: str) -> Response:
+    at = member_forms.enter(community_id, ADMIN)
+    return member_forms.page("communities/settings", at, form=member_forms.present(at.community))
+
+
+@bp.post("/communities/<community_id>/settings")
+def change_community(community_id: str) -> Response:
+    account, form = page_login.require(), member_forms.changes()
+    body = form.read()
+    if body is None:
+        return member_forms.page("communities/settings", member_forms.enter(community_id, ADMIN), 422, form=form)
+    changed = current()[CommunityServices].directory.change(account, community_id, **body.changes())
+    return done("community_saved", "pages.community_settings", changed.community.name, community_id=community_id)
+
+
+@bp.get("/communities/<community_id>/delete")
+def confirm_deletion(community_id: str) -> Response:
+    """The question for a link to it."""
+    return confirmation.page(_deletion(member_forms.enter(community_id, ADMIN)))
+
+
+@bp.post("/communities/<community_id>/delete")
+def delete_community(community_id: str) -> Response:
+    at = member_forms.enter(community_id, ADMIN)
+    confirmation.confirm(_deletion(at))
+    current()[CommunityServices].directory.delete(at.account, community_id)
+    return done("deleted", "pages.list_communities", at.community.name)
+
+
+def _deletion(at: EnteredCommunity) -> Confirmation:
+    members = current()[CommunityServices].directory.members(at.account, at.community.id, 0, 1).total
+    effects = (
+        _("All memberships and reports of this community are deleted. This cannot be undone."),
+        _("Members: %(count)s", count=count(members)),
+        _("Its visits still count for the site."),
+    )
+    back = url_for("pages.community_settings", community_id=at.community.id)
+    title = _("Delete %(name)s?", name=at.community.name)
+    return Confirmation(title, effects, _("Delete this community"), back, typed=at.community.name)

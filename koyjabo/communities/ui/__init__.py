@@ -1,1 +1,0 @@
-"""What pages of communities and of the panel share."""
