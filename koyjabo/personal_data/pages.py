@@ -12,7 +12,7 @@ from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.credential_rules import email_key
-from koyjabo.core.errors import InvalidInput, KoyJaboError, LastAdmin, WrongCode, WrongCredentials
+from koyjabo.core.errors import KoyJaboError, LastAdmin, WrongCredentials
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login
 from koyjabo.counting.services import CountingServices
@@ -70,15 +70,10 @@ def delete_account() -> Response:
     login, form = page_login.require_login(), Form(DeletionBody)
     body = form.read()
     try:
-        if body is not None and _is_confirmed(login, body, form):
-            api.delete(login, body)
-            return tokens.without_cookies(done("account_deleted", "pages.index"))
-    except InvalidInput as error:
-        form.errors.update(error.details)
-    except WrongCredentials as error:
-        form.errors["password"] = str(error)
-    except WrongCode as error:
-        form.errors["code"] = error.sentence
+        with authentication.errors_in(form):
+            if body is not None and _is_confirmed(login, body, form):
+                api.delete(login, body)
+                return tokens.without_cookies(done("account_deleted", "pages.index"))
     except LastAdmin as error:
         return _show_deletion(login.account, form, 409, error)
     return _show_deletion(login.account, form, 422)

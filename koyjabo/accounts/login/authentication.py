@@ -5,7 +5,8 @@ Every function may raise TooManyRequests and LedgerUnavailable; those that take 
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,10 +31,11 @@ from koyjabo.accounts.second_factor.second_step import Enrolled, LoginBrowser
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
-from koyjabo.core.errors import TooManyRequests, WrongPasskey
+from koyjabo.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials, WrongPasskey
 from koyjabo.core.identity import Account, Login
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.http import cookies
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
@@ -144,6 +146,19 @@ def confirm(login: Login, body: ProofBody) -> None:
     """The password and, while an authenticator app is on, a code. Raises InvalidInput, WrongCredentials, WrongCode."""
     confirm_password(login, body.required_password())
     current()[SecondFactorServices].second_factors.require_code(login, body.code)
+
+
+@contextmanager
+def errors_in(form: Form[Any]) -> Iterator[None]:
+    """Put what `confirm` refuses into the fields of a form."""
+    try:
+        yield
+    except InvalidInput as error:
+        form.errors.update(error.details)
+    except WrongCredentials as error:
+        form.errors["password"] = str(error)
+    except WrongCode as error:
+        form.errors["code"] = error.sentence
 
 
 def confirm_password(login: Login, password: str) -> UserRecord:

@@ -17,14 +17,12 @@ from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import (
     EmailUnconfirmed,
-    InvalidInput,
     KoyJaboError,
     NoSecondFactor,
     SecondFactorExpired,
     SecondFactorOn,
     TooManyPasskeys,
     WrongCode,
-    WrongCredentials,
     WrongPasskey,
 )
 from koyjabo.core.identity import Login
@@ -229,15 +227,10 @@ def _carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]
     form = Form(ProofBody)
     body = form.read()
     try:
-        if body is not None:
-            authentication.confirm(login, body)
-            return act()
-    except InvalidInput as error:
-        form.errors.update(error.details)
-    except WrongCredentials as error:
-        form.errors["password"] = str(error)
-    except WrongCode as error:
-        form.errors["code"] = error.sentence
+        with authentication.errors_in(form):
+            if body is not None:
+                authentication.confirm(login, body)
+                return act()
     except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed) as error:
         return _ask(login, change, form, 409, error)
     return _ask(login, change, form, 422)
