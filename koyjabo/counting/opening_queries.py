@@ -10,6 +10,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.database.engine import exclusive, is_up_to_date, migrate, snapshot, translated_errors
 from koyjabo.models import SITE, Adjustment, Counter, DailyVisits, Visit
+from koyjabo.models.ledger import START
 
 
 def prepare(database: URL, starting_total: int, clock: Clock) -> CounterSnapshot:
@@ -75,6 +76,7 @@ def _begin_counting(session: Session, starting_total: int, now_ms: int) -> Count
                 total_after=starting_total,
                 epoch=now_ms,
                 reason="STARTING_TOTAL",
+                kind=START,
             )
         )
     return counter

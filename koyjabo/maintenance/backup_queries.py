@@ -18,6 +18,7 @@ from koyjabo.models import (
     AccessVersion,
     Community,
     Counter,
+    DatabaseIdentity,
     DaySecret,
     EmailLink,
     LoginSession,
@@ -49,7 +50,8 @@ def tables() -> list[Table]:
     """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
     they refer to. A restore changes no other table.
     """
-    return [table for table in db.metadata.sorted_tables if table.name != DaySecret.__tablename__]
+    kept = DaySecret.__tablename__, DatabaseIdentity.__tablename__
+    return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 
 def count(connection: Connection, table: Table) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.orm import Session
 
 from koyjabo.models import SITE, Adjustment, Counter
+from koyjabo.models.ledger import IMPORTED
 
 
 class Totals(NamedTuple):
@@ -51,7 +52,7 @@ def add_to_total(session: Session, additions: Iterable[tuple[int, str]], now_ms:
     before, rows = counter.total, []
     for visits, reason in additions:
         totals = {"total_before": counter.total, "total_after": counter.total + visits}
-        rows.append({"reason": reason, **totals})
+        rows.append({"reason": reason, "kind": IMPORTED, **totals})
         counter.total += visits
     session.execute(
         insert(Adjustment).values(scope=SITE, at_ms=now_ms, after_visit=counter.visits, epoch=counter.epoch), rows

@@ -12,7 +12,7 @@
   rules, under the same lock.
 - `time_spent`: how long members were connected, by day. `member_spans` has the spans added last, so that a moment that
   several workers report is added once.
-- `adjustments`: totals set by hand. A visit's `ordinal` is its `id` plus the adjustments before it.
+- `adjustments`: changes of totals other than by visits. A visit's `ordinal` is its `id` plus the adjustments before it.
 - `imported_days`: the sums by day that other programs had, for which a total was set.
 - `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Rows and these sums
   together make every total, so a recount finds the same numbers before and after. Folding deletes the lowest ids;
@@ -61,7 +61,7 @@ from koyjabo.models.ledger import (
 )
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
-from koyjabo.models.upkeep import AuditLine, DaySecret, NightlyWork, WebhookEvent
+from koyjabo.models.upkeep import AuditLine, DatabaseIdentity, DaySecret, NightlyWork, WebhookEvent
 
 __all__ = [
     "SITE",
@@ -74,6 +74,7 @@ __all__ = [
     "Conversion",
     "Counter",
     "DailyVisits",
+    "DatabaseIdentity",
     "DaySecret",
     "EmailLink",
     "Event",

@@ -17,6 +17,11 @@ KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
 reduces it. Any other column is lost (LOST).
 """
 
+START, SET, IMPORTED, ROLLED_BACK = ADJUSTMENTS = ("start", "set", "imported", "rolled_back")
+"""Kinds of adjustments: STARTING_TOTAL, a total set by hand (or the epoch of a restore or repair, which keeps it),
+visits that another program counted, and visits that the database lost when it went back.
+"""
+
 LABEL = "label"
 """The name of a column on the page of a visit, unless that has a place of its own for it."""
 
@@ -163,7 +168,7 @@ class HourlyVisits(Model):
 
 
 class Adjustment(Model):
-    """A total set by hand: the only permitted gap between ordinals (specification: Storage)."""
+    """A change of the total other than by a visit: the only permitted gap between ordinals (specification: Storage)."""
 
     __tablename__ = "adjustments"
 
@@ -175,6 +180,7 @@ class Adjustment(Model):
     total_after: Mapped[int] = mapped_column(BigInteger)
     epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(16), server_default="set")  # one of ADJUSTMENTS
 
 
 class ImportedDay(Model):

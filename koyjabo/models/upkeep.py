@@ -26,6 +26,20 @@ class NightlyWork(Model):
     ended_ms: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class DatabaseIdentity(Model):
+    """One row: the name of this database, made with its schema. Neither a backup nor a restore has it, so that what
+    servers remember of one database is never taken for another's.
+    """
+
+    __tablename__ = "database_identity"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1
+    name: Mapped[str] = mapped_column(String(32))
+    # PostgreSQL: the operator has accepted the first timeline although the second had been seen.
+    accepted_timeline: Mapped[int | None] = mapped_column(BigInteger)
+    accepted_over: Mapped[int | None] = mapped_column(BigInteger)
+
+
 class DaySecret(Model):
     """The secret under which anonymous visitors of a day are hashed (`counting.anonymity`). In no backup."""
 

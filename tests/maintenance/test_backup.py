@@ -33,7 +33,8 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """All there is but for what is new in a restored database, and the rows that tell of backup and restore."""
     found = everything(site)
     found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
-    found.pop("day_secrets")  # in no backup
+    for table in ("day_secrets", "database_identity"):
+        found.pop(table)  # in no backup
     for row in found["watermarks"]:
         row["upto"] *= row["name"] != "changes"
     found["audit_log"] = [row for row in found["audit_log"] if row["action"] not in ("ledger.backup", "ledger.restore")]

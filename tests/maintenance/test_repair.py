@@ -124,7 +124,7 @@ adjustments folded_visits forgotten_visitors imported_visits
 """With `visits`, these are what everything is derived from."""
 ORIGINAL = """
 peaks time_spent member_spans users sessions login_failures communities memberships access_version
-audit_log nightly_work day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
+audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
 invitations email_links outbox mail_budgets events event_sums shares annotations webhook_events imported_days
 """
 """Nothing else knows these."""
