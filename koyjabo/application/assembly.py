@@ -108,6 +108,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(active_visitors.WRITE_S, presence.active_peak.write)
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
+    every(TICK_S, counting.recovery.shared.renew)
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)

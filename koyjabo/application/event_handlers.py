@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 FORGOTTEN = "forgotten"
 """The name on the bus under which workers publish an erased visitor: [visitor_id, scopes]."""
 
+HIGH_WATER = "high_water"
+"""The name on the bus under which a worker asks the others for what they have acknowledged: a question."""
+
 
 def connect(services: Services) -> None:
     handlers, signals = Handlers(services), services.signals
@@ -41,6 +44,9 @@ def connect(services: Services) -> None:
     _on(signals.members_attended, handlers.record_attendance)
     _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
     _on(signals.redis_returned, handlers.resend)
+    _on(signals.epoch_began, handlers.forget_database)
+    _on(signals.high_water_asked, handlers.ask_high_water)
+    _on(signals.value_received, handlers.answer_high_water, of=HIGH_WATER)
     _on(signals.language_chosen, services[AccountServices].email_links.choose_language)
     _on(signals.visitor_identified, handlers.convert)
     _on(signals.visitor_converted, handlers.announce_conversion)
@@ -61,6 +67,7 @@ class Handlers:
 
     def __init__(self, services: Services) -> None:
         self._visits = services[CountingServices].visits
+        self._recovery = services[CountingServices].recovery
         self._anonymity = services[CountingServices].anonymity
         self._presence = services[PresenceServices]
         self._realtime = services[RealtimeServices]
@@ -95,6 +102,15 @@ class Handlers:
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._realtime.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
+
+    def forget_database(self, _: object) -> None:
+        self._live_panel.reload()
+
+    def ask_high_water(self, question: str) -> None:
+        self._realtime.bus.publish(HIGH_WATER, lambda: question, question)
+
+    def answer_high_water(self, room: str, state: Any) -> None:
+        self._recovery.shared.answer(str(state))
 
     def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
         """Does nothing for a client that asks for privacy.

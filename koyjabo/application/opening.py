@@ -14,6 +14,7 @@ from koyjabo.core.extensions import db
 from koyjabo.core.runtime import Runtime
 from koyjabo.core.services import Services
 from koyjabo.counting import opening_queries
+from koyjabo.counting.services import CountingServices
 from koyjabo.database import engine
 from koyjabo.observability import logs
 from koyjabo.settings.schema import Settings
@@ -30,6 +31,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
+    services[CountingServices].visits.stats()  # before anybody is answered: the database may have gone back meanwhile
     services[SecondFactorServices].second_factors.end_sessions_without()
     _make_first_admin(settings, services[AccountServices].credentials)
     return services

@@ -45,5 +45,11 @@ class Signals:
     language_chosen: Signal = field(default_factory=Signal)
     """A user has chosen the language of pages. Subject: the account; `language` is its code."""
 
+    high_water_asked: Signal = field(default_factory=Signal)
+    """This worker asks all others for what they have acknowledged. Subject: the question."""
+
+    epoch_began: Signal = field(default_factory=Signal)
+    """The site's counter has begun a new epoch: what is remembered of the database may be gone. No subject."""
+
     redis_returned: Signal = field(default_factory=Signal)
     """Redis answers again after an outage. No subject."""

@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import Runtime
+from koyjabo.counting.high_water import DatabaseWentBack, HighWater, is_rollback, require_not_below
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.batch_worker import BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
+
+ATTEMPTS = 3
+"""How often a call goes on after the database has gone back."""
+
 FAILED_LATELY_S = 10.0
 """How long a failed commit counts as a current failure. A load balancer that sends visits elsewhere because of it would
 otherwise never see the recovery, since no commit would show it.
@@ -60,20 +65,24 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
 
 
 def open_store(
-    database: URL, clock: Clock, fence: Fence = lambda cursor: None, milestones: Milestones = NO_MILESTONES
+    database: URL,
+    clock: Clock,
+    fence: Fence = lambda cursor: None,
+    milestones: Milestones = NO_MILESTONES,
+    high_water: HighWater | None = None,
 ) -> LedgerStore:
     """The store for a database URL as `settings` normalises it. Opens no connection yet. Its visits reach `milestones`.
 
-    On PostgreSQL, `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and
-    raises the same.
+    `commit` raises DatabaseWentBack while the site's counter stands below `high_water`. On PostgreSQL, `fence` is
+    called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
     """
     if database.get_backend_name() == "sqlite":
         from koyjabo.counting.ledger_sqlite import SqliteStore
 
-        return SqliteStore(str(database.database), clock, milestones)
+        return SqliteStore(str(database.database), clock, milestones, high_water or HighWater())
     from koyjabo.counting.ledger_postgres import PostgresStore
 
-    return PostgresStore(database, clock, fence, milestones)
+    return PostgresStore(database, clock, fence, milestones, high_water or HighWater())
 
 
 class Writer(NamedTuple):
@@ -90,10 +99,21 @@ class Ledger:
     """Commits visits and reads figures.
 
     Calls `on_commit` on the event loop with the visits of each batch and their receipts, before any `append` returns;
-    then `on_batch` receives the size of the batch and how long its first visit took, s.
+    then `on_batch` receives the size of the batch and how long its first visit took, s. Calls `recover` when the
+    database has gone back behind `high_water`, and tries again.
     """
 
-    def __init__(self, store: LedgerStore, runtime: Runtime, on_batch: OnBatch, on_commit: OnCommit) -> None:
+    def __init__(
+        self,
+        store: LedgerStore,
+        runtime: Runtime,
+        high_water: HighWater,
+        recover: Callable[[], None],
+        on_batch: OnBatch,
+        on_commit: OnCommit,
+    ) -> None:
+        self._high_water = high_water
+        self._recover = recover
         self._on_batch = on_batch
         self._on_commit = on_commit
         self._store = store
@@ -112,12 +132,32 @@ class Ledger:
         """Commit a visit in one batch with all other queued visits.
 
         A visit without a `visit_id` gets a generated one, so that a commit with an unknown outcome can be retried.
-        Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an unknown scope.
+        A commit from before the database was found to have gone back is looked up again, and if it is gone, the visit
+        is committed again. Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an
+        unknown scope.
         """
+        keyed, first = (visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"), None
+        for _ in range(ATTEMPTS):
+            questions = self._high_water.questions
+            receipt = self._commit(keyed)
+            if receipt is None:
+                continue
+            if first and receipt.duplicate:  # of this very call
+                receipt = receipt._replace(duplicate=first.duplicate)
+            if questions == self._high_water.questions and receipt.snapshot.epoch >= self._high_water.site.epoch:
+                return receipt
+            first = first or receipt
+        raise LedgerUnavailable
+
+    def _commit(self, keyed: Keyed) -> Receipt | None:
+        """None when the database had gone back; it goes on now."""
         came_at = time.monotonic()
         try:
-            outcome = self._writer.do((visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"))
+            outcome = self._writer.do(keyed)
         except LedgerUnavailable as error:
+            if is_rollback(error):
+                self._recover()
+                return None
             self._note_health(error, came_at)  # it may have timed out before any batch included it
             raise
         if isinstance(outcome, KoyJaboError):
@@ -129,8 +169,16 @@ class Ledger:
 
         Never cached, because another server may write to the same database. Raises LedgerUnavailable.
         """
-        snapshot: CounterSnapshot | None = self._reader.do((self._store.snapshot, scope))
-        return snapshot
+        for _ in range(ATTEMPTS):
+            try:
+                snapshot: CounterSnapshot | None = self._reader.do((self._store.snapshot, scope))
+            except LedgerUnavailable as error:
+                if not is_rollback(error):
+                    raise
+                self._recover()
+            else:
+                return snapshot
+        raise LedgerUnavailable
 
     def knows(self, scope: Scope, visitor_id: str) -> bool:
         """Whether this visitor has ever registered a visit in `scope`. Raises LedgerUnavailable."""
@@ -155,16 +203,26 @@ class Ledger:
         for job in take():
             try:
                 if job.item not in answers:
-                    answers[job.item] = job.item[0](*job.item[1:])
+                    answers[job.item] = self._read(*job.item)
                 job.result = answers[job.item]
+            except DatabaseWentBack as error:
+                job.error = LedgerUnavailable.because(error)
             except self._store.unreadable as error:
                 job.error = LedgerUnavailable.because(error)
+
+    def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
+        mark = self._high_water.site
+        answer = method(*arguments)
+        if isinstance(answer, CounterSnapshot) and answer.scope == SITE:
+            require_not_below(answer, mark)
+        return answer
 
     # Run on the event loop.
 
     def _complete(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         if jobs:
-            self._note_health(next((job.error for job in jobs if job.error), None), jobs[0].since)
+            errors = (job.error for job in jobs if isinstance(job.error, LedgerUnavailable))
+            self._note_health(next((each for each in errors if not is_rollback(each)), None), jobs[0].since)
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
         if committed:
             self._on_batch(len(committed), time.monotonic() - jobs[0].since)

@@ -35,6 +35,7 @@ from koyjabo.counting.batch_plan import (
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.high_water import HighWater, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, postgres_insert
@@ -125,11 +126,12 @@ class PostgresStore:
     unreadable = unavailable
     reads_block = True  # a read is a round trip, so it runs on a thread
 
-    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones) -> None:
+    def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
         self._url = url
         self._clock = clock
         self._fence = fence
         self._milestones = milestones
+        self._high_water = high_water
         self._writing: Any = None
         self._reading: Any = None
         self._planned: PlannedVisits | None = None
@@ -142,7 +144,7 @@ class PostgresStore:
         """Write `batch` in one transaction.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes hold: its visits are not marked as retries.
+        outcomes hold: its visits are not marked as retries. Raises DatabaseWentBack.
         """
         fresh = self._writing is None
         self._planned = None
@@ -160,6 +162,7 @@ class PostgresStore:
         try:
             with self._writing.cursor() as cursor:
                 transaction, rows = look_up(cursor, batch, self._clock)
+                require_not_below(rows.snapshot[SITE], self._high_water.site)
                 made = plan(batch, rows, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction):
                     made.outcomes = first.outcomes

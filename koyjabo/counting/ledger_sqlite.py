@@ -27,6 +27,7 @@ from koyjabo.counting.batch_plan import (
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
+from koyjabo.counting.high_water import HighWater, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, sqlite_insert
@@ -84,10 +85,11 @@ class SqliteStore:
     unreadable: tuple[type[Exception], ...] = (sqlite3.DatabaseError,)
     reads_block = False  # a read in WAL mode does not wait for a writer, so it may run on the event loop
 
-    def __init__(self, path: str, clock: Clock, milestones: Milestones) -> None:
+    def __init__(self, path: str, clock: Clock, milestones: Milestones, high_water: HighWater) -> None:
         self._path = path
         self._clock = clock
         self._milestones = milestones
+        self._high_water = high_water
         self._lock = FileLock(path)
         self._writing: sqlite3.Connection | None = None
         self._reading: sqlite3.Connection | None = None
@@ -98,13 +100,15 @@ class SqliteStore:
         return self._lock.held()
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
-        """Write `batch` in one transaction. After an error, nothing of it is written."""
+        """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseWentBack."""
         if self._writing is None:
             self._writing = connect(self._path)
         execute = self._writing.execute
         try:
             execute("BEGIN IMMEDIATE")
-            made = plan(batch, self._known(batch), self._clock, self._milestones)
+            rows = self._known(batch)
+            require_not_below(rows.snapshot[SITE], self._high_water.site)
+            made = plan(batch, rows, self._clock, self._milestones)
             if made.visits:
                 self._write(made)
             execute("COMMIT")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from koyjabo.core.clock import Clock
+from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.stats import LastVisit, Stats
 from koyjabo.models import Scope
@@ -36,13 +37,17 @@ def newest_credible(clock: Clock, accepted: int) -> int:
 
 
 class LiveStats:
-    """`snapshot` are the figures of the scope at the start."""
+    """`snapshot` are the figures of the scope at the start. All that is shown is noted in `high_water`."""
 
-    def __init__(self, snapshot: CounterSnapshot, active_visitors: ActiveVisitors, clock: Clock) -> None:
+    def __init__(
+        self, snapshot: CounterSnapshot, active_visitors: ActiveVisitors, clock: Clock, high_water: HighWater
+    ) -> None:
         self.scope: Scope = snapshot.scope
         self._active_visitors = active_visitors
         self._clock = clock
+        self._high_water = high_water
         self._snapshot = snapshot
+        high_water.note(snapshot)
         self._stale = False  # the last read of the ledger failed
         self._shown: tuple[object, Stats] | None = None
         self._newest_revision = snapshot.revision  # of all that were read, received or issued
@@ -150,6 +155,7 @@ class LiveStats:
             if snapshot.epoch == old.epoch and (snapshot.last_ms or 0) < (old.last_ms or 0) - IMPORTED_MS:
                 snapshot = snapshot._replace(last_ms=old.last_ms, last_place=old.last_place)
             self._snapshot = snapshot
+            self._high_water.note(snapshot)
 
 
 def _is_credible(name: str, value: Any) -> bool:

@@ -7,14 +7,16 @@ from functools import partial
 
 from koyjabo.cluster.base import Base
 from koyjabo.core.extensions import db
-from koyjabo.counting import milestones
+from koyjabo.counting import milestones, rollback_queries
 from koyjabo.counting.anonymity import Anonymity
+from koyjabo.counting.high_water import HighWater, SharedHighWater, UnsharedHighWater
 from koyjabo.counting.history import History
 from koyjabo.counting.last_hour import Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
+from koyjabo.counting.rollback import RollbackRecovery
 from koyjabo.counting.visit_numbers import OwnNumbers
 from koyjabo.counting.visit_texts import SeenTexts
 from koyjabo.counting.visits import UnsavedVisits, Visits
@@ -33,6 +35,7 @@ class CountingServices:
     own_numbers: OwnNumbers
     seen_texts: SeenTexts
     history: History
+    recovery: RollbackRecovery
 
 
 def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
@@ -40,16 +43,21 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     settings, database, clock = base.settings, base.database, base.clock
     presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
     _restore_active(presence, clock.now_ms(), settings.active_window_seconds * 1000)
-    store = open_store(settings.database, clock, milestones=announced)
-    on_batch = base.services[ObservabilityServices].metrics.committed
+    high_water, metrics = HighWater(), base.services[ObservabilityServices].metrics
+    recovery = RollbackRecovery(
+        database, clock, high_water, _shared(base, high_water), base.signals.high_water_asked.send, metrics.rolled_back
+    )
+    store = open_store(settings.database, clock, milestones=announced, high_water=high_water)
     visits = Visits(
-        partial(Ledger, store, base.runtime, on_batch),
+        partial(Ledger, store, base.runtime, high_water, recovery.recover, metrics.committed),
         presence.active_visitors,
         clock,
         snapshot,
+        high_water,
         ignores_bots=settings.bot_policy == "ignore",
         on_visit=presence.visitor_sockets.visited,
     )
+    visits.on_epoch = base.signals.epoch_began.send
     return CountingServices(
         visits=visits,
         anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),
@@ -59,7 +67,20 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         own_numbers=OwnNumbers(database, settings.secret_key),
         seen_texts=SeenTexts(),
         history=History(database, clock),
+        recovery=recovery,
     )
+
+
+def _shared(base: Base, high_water: HighWater) -> SharedHighWater:
+    redis = base.cluster.redis
+    if redis is None:
+        return UnsharedHighWater()
+    from koyjabo.counting.high_water_redis import RedisHighWater
+
+    name = base.database.read(rollback_queries.database_name)
+    shared = RedisHighWater(*redis, base.cluster.workers, high_water, name)
+    shared.load()
+    return shared
 
 
 def _restore_active(presence: PresenceServices, now_ms: int, window_ms: int) -> None:

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity, UnknownVisitor
+from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.ledger import Ledger, OnCommit, Writer
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
@@ -45,6 +46,7 @@ class Visits:
     `open_ledger` gets a function to call with each committed batch. `on_visit` is called with visitor and caller of
     each committed visit, `on_change`, which later features may replace, with the numbers of a scope when this worker
     changed them. Both are on the way of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
+    `on_epoch` is called when the site has begun a new epoch, before anything of it is answered.
     """
 
     def __init__(
@@ -53,10 +55,14 @@ class Visits:
         active_visitors: ActiveVisitors,
         clock: Clock,
         snapshot: CounterSnapshot,
+        high_water: HighWater,
         ignores_bots: bool,
         on_visit: Callable[[str, bytes], None],
     ) -> None:
-        self.site = LiveStats(snapshot, active_visitors, clock)
+        self.site = LiveStats(snapshot, active_visitors, clock, high_water)
+        self._high_water = high_water
+        self._epoch = snapshot.epoch
+        self.on_epoch: Callable[[], object] = lambda: None
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
         self.on_change: Callable[[LiveStats], None] = lambda live_stats: None
@@ -141,6 +147,7 @@ class Visits:
             return False
         if snapshot is not None:
             live_stats.update(snapshot)
+            self._notice_epoch()
         return True
 
     def writer(self) -> Writer:
@@ -162,11 +169,19 @@ class Visits:
                 changed[scope] = receipt.own
             self._on_visit(visitor_id, visit.fingerprint)
         self.site.update(visits[-1][1].snapshot)
+        self._notice_epoch()
         self.on_change(self.site)
         for snapshot in changed.values():
             live_stats = self._numbers_of(snapshot)
             live_stats.update(snapshot)
             self.on_change(live_stats)
+
+    def _notice_epoch(self) -> None:
+        epoch = self.site.snapshot.epoch
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._recent_lookups.clear()  # some of these communities may be gone
+            self.on_epoch()
 
     def _touch(self, visit: NewVisit, receipt: Receipt) -> str:
         """Returns the active visitor: for a retry across midnight, the one under the hash that is active already."""
@@ -178,7 +193,8 @@ class Visits:
         return visitor_id
 
     def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
-        return self._communities.setdefault(snapshot.scope, LiveStats(snapshot, self._active_visitors, self._clock))
+        new = LiveStats(snapshot, self._active_visitors, self._clock, self._high_water)
+        return self._communities.setdefault(snapshot.scope, new)
 
 
 class UnsavedVisits:

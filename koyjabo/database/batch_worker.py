@@ -211,8 +211,8 @@ class BatchWorker(Generic[Item, Result]):
 class BatchStore(Protocol[Item, Result]):
     """The writing operations on one database, called by one real thread.
 
-    `commit` writes a batch in one transaction, and nothing after an error. It raises one of `unavailable` when the
-    database cannot be reached or is locked; any other error is caused by one item.
+    `commit` writes a batch in one transaction, and nothing after an error. It raises LedgerUnavailable or one of
+    `unavailable` when nothing can be written; any other error is caused by one item.
     """
 
     unavailable: tuple[type[Exception], ...]
@@ -242,7 +242,7 @@ def _commit_together(store: BatchStore[Item, Result], jobs: list[Job[Item, Resul
     try:
         results = store.commit([job.item for job in jobs])
     except Exception as error:
-        if len(jobs) == 1 or isinstance(error, store.unavailable):
+        if len(jobs) == 1 or isinstance(error, (*store.unavailable, LedgerUnavailable)):
             for job in jobs:
                 job.error = LedgerUnavailable.because(error)
         else:  # one item caused it: retry one by one, so that it fails alone

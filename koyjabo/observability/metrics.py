@@ -75,7 +75,8 @@ BATCH = Metric(
 DELIVERY = Metric(
     "koyjabo_commit_to_client_seconds", "from a commit until it is written to the last socket here", None, LATENCY_S
 )
-COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY)
+ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times that the database was found to have gone back")
+COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY, ROLLBACKS)
 
 
 class Metrics:
@@ -96,6 +97,7 @@ class Metrics:
         self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
         self._kinds: set[str] = set()
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
+        self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery = (
             Histogram(each.name, each.meaning, buckets=each.buckets, registry=self._own)
             for each in (DURATION, COMMIT, BATCH, DELIVERY)
@@ -130,6 +132,9 @@ class Metrics:
     def committed(self, visits: int, seconds: float) -> None:
         self._batch.observe(visits)
         self._commit.observe(seconds)
+
+    def rolled_back(self) -> None:
+        self._rollbacks.inc()
 
     def error(self, kind: str) -> None:
         if kind not in self._kinds:

@@ -16,6 +16,7 @@ from support.clients.members import Member, PlainMember
 from support.clients.worker_connections import WEBSOCKET, only, two_workers
 
 from koyjabo.core.clock import Clock
+from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.milestones import Milestones, of_setting
@@ -106,7 +107,7 @@ def snapshot(total: int) -> CounterSnapshot:
 
 
 def test_a_client_that_is_answered_after_visits_came_during_the_read_is_not_ahead_of_their_milestone():
-    site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK)
+    site = LiveStats(snapshot(99), MemoryActiveVisitors(CLOCK, 300), CLOCK, HighWater())
 
     def find(_scope, _epoch, passed):
         if passed == [100]:

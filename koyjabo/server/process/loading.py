@@ -21,6 +21,7 @@ IN_REDIS = (
     "koyjabo.cluster.redis_client",
     "koyjabo.cluster.workers_redis",
     "koyjabo.communities.live.dashboard_leader_redis",
+    "koyjabo.counting.high_water_redis",
     "koyjabo.presence.members.redis_store",
     "koyjabo.presence.visitors.redis_store",
     "koyjabo.presence.visitors.visitor_sockets_redis",

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
@@ -27,6 +28,7 @@ WHERE application_name = 'koyjabo' AND datname = current_database()"""
 LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
 BEGIN = """INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
 VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
+NAME_ANEW = "UPDATE database_identity SET name = '{name}'"
 EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
 UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
 
@@ -48,6 +50,12 @@ class Database(Protocol):
 
     def copy(self) -> Database:
         """Another database with the same content. This one may not be in use."""
+
+    def remember(self) -> Database:
+        """A copy of what it has now, to which it can `go_back`; also while it is in use."""
+
+    def go_back(self, remembered: Database) -> None:
+        """Have what it had then, also while it is in use: as a standby that was behind when it was promoted."""
 
     def begin(self) -> None:
         """Let one that has tables and no row count from 0, beginning now, unless that was done before."""
@@ -72,6 +80,7 @@ class SqliteDatabase:
     def begin(self) -> None:
         if self._is_new:
             self._is_new = False
+            self.rows(NAME_ANEW.format(name=uuid.uuid4().hex))
             self.rows(BEGIN.format(now=_now_ms()))
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
@@ -99,6 +108,17 @@ class SqliteDatabase:
             source.backup(target)  # a copy of the file may lack what is in its write-ahead log
         return SqliteDatabase(copy)
 
+    def remember(self) -> SqliteDatabase:
+        return self.copy()
+
+    def go_back(self, remembered: Database) -> None:
+        assert isinstance(remembered, SqliteDatabase)
+        with (
+            closing(sqlite3.connect(remembered.path)) as source,
+            closing(sqlite3.connect(self.path, timeout=10)) as target,
+        ):
+            source.backup(target)
+
 
 @cache
 def _migrated_file() -> Path:
@@ -125,10 +145,36 @@ class PostgresDatabase:
         if self._is_new:
             self._is_new = False
             with suppress(psycopg2.OperationalError):  # the server may be away
+                self.rows(NAME_ANEW.format(name=uuid.uuid4().hex))
                 self.rows(BEGIN.format(now=_now_ms()))
 
     def copy(self) -> PostgresDatabase:
         return self._server.new_database(like=self.name)
+
+    def remember(self) -> PostgresDatabase:
+        with self._alone():
+            return self.copy()
+
+    def go_back(self, remembered: Database) -> None:
+        assert isinstance(remembered, PostgresDatabase)
+        with self._alone():
+            lost = f"{self.name}_{time.monotonic_ns()}"
+            self._server.execute(
+                f"ALTER DATABASE {self.name} RENAME TO {lost}",
+                f"CREATE DATABASE {self.name} TEMPLATE {remembered.name} STRATEGY FILE_COPY",
+                f"DROP DATABASE {lost}",
+            )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Without any connection to it."""
+        allow = f"ALTER DATABASE {self.name} WITH ALLOW_CONNECTIONS"
+        cut = f"SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{self.name}'"
+        self._server.execute(f"{allow} false", cut)
+        try:
+            yield
+        finally:
+            self._server.execute(f"{allow} true")
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.url)) as connection, connection, connection.cursor() as cursor:

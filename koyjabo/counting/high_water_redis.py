@@ -1,0 +1,115 @@
+"""The high-water marks in Redis, under the name of their database, without expiry: a new database on the same Redis is
+not taken for an old one.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import redis
+
+from koyjabo.cluster import redis_client
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.workers import Workers
+from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.models import SITE, Scope
+
+ASK_S = 1.0
+POLL_S = 0.01
+
+AT_ONCE = 1000
+"""Scopes in one call: Redis serves no other client during it."""
+
+ANSWERS_EXPIRE_S = 10
+
+
+class RedisHighWater:
+    """`database` is the name of the database (`models.DatabaseIdentity`)."""
+
+    def __init__(
+        self, client: redis.Redis, outbox: RedisOutbox, workers: Workers, high_water: HighWater, database: str
+    ) -> None:
+        self._client = client
+        self._outbox = outbox
+        self._workers = workers
+        self._high_water = high_water
+        self._key = f"koyjabo:{{{database}}}:high_water"
+        self._script = redis_client.load(client, __file__, "high_water")
+
+    def load(self) -> None:
+        try:
+            stored: Mapping[bytes, bytes] = self._client.hgetall(self._key)  # type: ignore[assignment]
+        except (redis.RedisError, OSError):
+            return  # the next renewal brings at least the site's
+        self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
+
+    def renew(self) -> None:
+        if self._high_water.unshared():
+            self._outbox.send_newest("high_water", self._share)
+
+    def gather(self, ask: Callable[[str], object]) -> None:
+        if not self._outbox.reachable:
+            return
+        question = uuid.uuid4().hex
+        ask(question)
+        until = time.monotonic() + ASK_S
+        try:
+            while self._answers(question) < len(self._workers.live()) - 1 and time.monotonic() < until:
+                time.sleep(POLL_S)
+            self.load()
+        except (redis.RedisError, OSError):
+            pass  # it has gone meanwhile: what this process knows has to do
+
+    def answer(self, question: str) -> None:
+        self._outbox.send_in_order(partial(self._answer, question))
+
+    def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
+        gone = [scope for scope in known if scope not in standing]
+        if gone:
+            self._outbox.send_in_order(partial(self._forget, gone))
+        self.renew()
+
+    # In the outbox's task.
+
+    def _share(self) -> None:
+        for piece in _pieces(self._high_water.unshared()):
+            site = self._script([self._key], [value for scope, mark in piece.items() for value in (scope, *mark)])
+            self._high_water.shared(piece)
+            if site:
+                self._high_water.merge({SITE: _parse(site)})
+
+    def _forget(self, scopes: list[Scope]) -> None:
+        self._client.hdel(self._key, *scopes)
+
+    def _answer(self, question: str) -> None:
+        """What was committed before this moment, and is not in the answer, is looked up again before it is acknowledged
+        (`HighWater.questions`).
+        """
+        self._high_water.questions += 1
+        self._share()
+        answers = self._answers_key(question)
+        with self._client.pipeline() as pipeline:
+            pipeline.incr(answers)
+            pipeline.expire(answers, ANSWERS_EXPIRE_S)
+            pipeline.execute()
+
+    def _answers(self, question: str) -> int:
+        return int(self._client.get(self._answers_key(question)) or 0)
+
+    def _answers_key(self, question: str) -> str:
+        return f"{self._key}:{question}"
+
+
+def _pieces(marks: dict[Scope, HighWaterMark]) -> Iterator[dict[Scope, HighWaterMark]]:
+    rest = iter(marks.items())
+    while piece := dict(islice(rest, AT_ONCE)):
+        yield piece
+
+
+def _parse(mark: Any) -> HighWaterMark:
+    return HighWaterMark._make(map(int, mark.split()))

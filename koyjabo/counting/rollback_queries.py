@@ -1,0 +1,110 @@
+"""Begins a new epoch after the database went back, so that no ordinal is given twice and no total falls."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import iso
+from koyjabo.counting.high_water import HighWaterMark
+from koyjabo.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
+from koyjabo.models.ledger import ROLLED_BACK
+
+# Numbers by which workers notice what has changed. They went back, too, and each next one may have been seen before, so
+# they continue from the epoch (ms), which is greater than all of them.
+NOTICED = (
+    text("""
+INSERT INTO watermarks (name, upto, version) VALUES ('changes', :epoch, 0) ON CONFLICT (name) DO UPDATE
+SET upto = CASE WHEN watermarks.upto < :epoch THEN :epoch ELSE watermarks.upto + 1 END
+"""),
+    text("""
+INSERT INTO access_version (id, version) VALUES (1, :epoch) ON CONFLICT (id) DO UPDATE
+SET version = CASE WHEN access_version.version < :epoch THEN :epoch ELSE access_version.version + 1 END
+"""),
+)
+
+EVENT = "ledger.rolled_back"
+REASON = "the database went back"
+
+
+class LostVisits(NamedTuple):
+    """What a scope has lost."""
+
+    scope: Scope
+    name: str  # of the community; "" for the site
+    acknowledged: int  # the greatest total that was acknowledged or shown, from which the scope goes on
+    found: int  # the total of the database
+    at_ms: int
+
+    def as_object(self) -> dict[str, object]:
+        """As in the audit log and the webhook event (specification: A database that goes back)."""
+        lost = self.acknowledged - self.found
+        return {
+            "scope": self.scope,
+            "from": self.acknowledged,
+            "to": self.found,
+            "lost": lost,
+            "at": iso(self.at_ms),
+        }
+
+
+class NewEpoch(NamedTuple):
+    lost: list[LostVisits]  # the site first; empty when the database had not gone back, or another worker was first
+    standing: dict[Scope, HighWaterMark]  # the counters now, of the scopes that were asked for and exist
+
+
+def database_name(session: Session) -> str:
+    """The name that the database got with its schema."""
+    return session.scalars(select(DatabaseIdentity.name)).one()
+
+
+def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> NewEpoch:
+    """Begin one new epoch for all scopes if the site's counter stands below its mark, in the session's transaction,
+    under the lock of the counter row. Each scope that stands below goes on from its mark.
+    """
+    locked = select(Counter).order_by(Counter.scope).with_for_update()
+    site = session.scalars(locked.where(Counter.scope == SITE)).one()  # first, as the ledger does
+    others = session.scalars(locked.where(Counter.scope != SITE)).all()
+    counters, lost = [site, *others], []
+    if marks[SITE].is_above(_mark(site)):
+        epoch = max(now_ms, *(counter.epoch + 1 for counter in counters), *(mark.epoch + 1 for mark in marks.values()))
+        for counter in counters:
+            mark = marks.get(Scope(counter.scope))
+            if mark and (counter is site or (mark.epoch >= counter.epoch and mark.total > counter.total)):
+                lost.append(_raise(session, counter, mark, epoch, now_ms))
+            counter.revision = max(now_ms, counter.revision + 1, mark.revision + 1 if mark else 0)
+            counter.epoch = epoch
+        for statement in NOTICED:
+            session.execute(statement, {"epoch": epoch})
+    return NewEpoch(lost, {Scope(each.scope): _mark(each) for each in counters if each.scope in marks})
+
+
+def _mark(counter: Counter) -> HighWaterMark:
+    return HighWaterMark(counter.epoch, counter.total, counter.revision)
+
+
+def _raise(session: Session, counter: Counter, mark: HighWaterMark, epoch: int, now_ms: int) -> LostVisits:
+    """The total never falls here: in an older epoch it may stand above one that was set later."""
+    before, after = counter.total, max(counter.total, mark.total)
+    scope, place = Scope(counter.scope), {"after_visit": counter.visits, "at_ms": now_ms, "epoch": epoch}
+    totals = {"total_before": before, "total_after": after}
+    session.add(Adjustment(scope=scope, kind=ROLLED_BACK, reason=REASON, **totals, **place))
+    counter.total = after
+    name = session.scalar(select(Community.name).where(Community.id == scope)) or ""
+    lost = LostVisits(scope, name, after, before, now_ms)
+    session.add(
+        WebhookEvent(
+            id=str(uuid.uuid4()),
+            type=EVENT,
+            key=f"rolled_back:{scope}:{epoch}",
+            scope=scope,
+            at_ms=now_ms,
+            data=json.dumps(lost.as_object()),
+        )
+    )
+    return lost

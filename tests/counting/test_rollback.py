@@ -1,0 +1,114 @@
+"""A database that goes back while it is in use: no ordinal is given twice, no total falls, and what is lost is said."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.application.site import Site
+from support.programs.processes import METRICS_TOKEN
+
+from koyjabo.counting.services import CountingServices
+
+HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+LOST = "SELECT scope, total_before, total_after, epoch FROM adjustments WHERE kind = 'rolled_back' ORDER BY scope DESC"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        site.add_community(HERE)
+        yield site
+
+
+def visits(site, *names, **fields):
+    return [site.register("ayesha", visitId=name, **fields).ordinal for name in names]
+
+
+@pytest.mark.both_kinds
+def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_what_it_lost(site, database, caplog):
+    visits(site, "kept")
+    epoch, remembered = site.stats()["epoch"], database.remember()
+    assert visits(site, "lost", "too", communityId=HERE) == [2, 3]
+    database.go_back(remembered)
+
+    assert site.register("ayesha", visitId="next").ordinal == 4
+    stats = site.stats()
+    assert (stats["totalVisits"], stats["epoch"] > epoch, stats.get("stale")) == (4, True, None)
+    [(*_, began), *_] = rows = site.rows(LOST)
+    assert [row[:3] for row in rows] == [("site", 1, 3), (HERE, 0, 2)]
+    assert site.rows("SELECT DISTINCT epoch FROM counters") == [(began,)]
+    assert site.rows("SELECT total FROM counters ORDER BY scope DESC") == [(4,), (2,)]
+    told = [{"scope": scope, "from": after, "to": before, "lost": 2} for scope, before, after, _ in rows]
+    for table, kind, details in (("webhook_events", "type", "data"), ("audit_log", "action", "details")):
+        found = [
+            json.loads(text)
+            for (text,) in site.rows(f"SELECT {details} FROM {table} WHERE {kind} = 'ledger.rolled_back'")
+        ]
+        assert sorted(
+            [{key: value for key, value in each.items() if key != "at"} for each in found], key=str
+        ) == sorted(told, key=str)
+    assert "ledger_rolled_back scope=site from=3 to=1 lost=2" in caplog.text
+    assert (
+        "koyjabo_ledger_rollbacks_total 1.0"
+        in site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
+    )
+    assert site.recount() == []
+
+
+@pytest.mark.both_kinds
+def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_number(site, database):
+    visits(site, "held")
+    remembered = database.remember()
+    visits(site, "lost")
+    database.go_back(remembered)
+    again = [site.register("ayesha", visitId=name) for name in ("lost", "held", "lost")]
+    assert [(each.ordinal, each.duplicate) for each in again] == [(3, False), (1, True), (3, True)]
+
+
+@pytest.mark.both_kinds
+def test_a_read_finds_it_and_never_shows_a_total_that_has_fallen(site, database):
+    remembered = database.remember()
+    visits(site, "1", "2", "3")
+    shown = site.stats()
+    database.go_back(remembered)
+    now = site.stats()
+    assert (now["totalVisits"], now.get("stale")) == (3, None)
+    assert now["epoch"] > shown["epoch"]
+    assert now["todayVisits"] == 0  # a recount of what is there
+    assert len(site.rows(LOST)) == 1
+
+
+def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
+    remembered = database.remember()
+    for expected in ([1, 2], [3, 4], [5, 6]):
+        assert visits(site, "1", "2") == expected
+        database.go_back(remembered)
+    assert site.stats()["totalVisits"] == 6
+    assert site.rows(LOST.replace("epoch", "0")) == [("site", 0, 6, 0)]
+
+
+def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
+    visits(site, "1", "2", "3")
+    site.set_total(1, new_epoch=True)
+    assert site.stats()["totalVisits"] == 1
+    assert visits(site, "4") == [2]
+    assert site.rows(LOST) == []
+
+
+@pytest.mark.both_kinds
+def test_a_commit_from_before_the_question_is_looked_up_again(site, database, monkeypatch):
+    """The answer to the worker that asks does not have it, so that its number is given to another visit."""
+    remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
+    others: list[int] = []
+
+    def go_back(*batch):
+        if not others:
+            database.go_back(remembered)
+            with Site(database.url) as other:
+                others.extend(visits(other, "another"))
+            ledger._high_water.questions += 1
+
+    monkeypatch.setattr(ledger, "_on_batch", go_back)
+    ours = site.register("ayesha", visitId="ours")
+    assert (others, ours.ordinal, ours.duplicate) == ([1], 2, False)
