@@ -64,7 +64,7 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     _build(base, snapshot)
     event_handlers.connect(services)
     _tick(services, settings.active_window_seconds)
-    _close_in_order(services, base.database)
+    _close_in_order(services, base)
     _bind_tracker(services)
     return services
 
@@ -117,10 +117,12 @@ def _tick(services: Services, window_s: int) -> None:
         every(outbox.LOOK_S, mails.tick)
 
 
-def _close_in_order(services: Services, database: DatabaseExecutor) -> None:
+def _close_in_order(services: Services, base: Base) -> None:
     """The last line is called first, so that pending writes are committed before the database is closed."""
     at_close = services.lifetime.at_close
-    at_close(database.close)
+    at_close(base.database.close)
+    at_close(base.cluster.drain)
+    at_close(services[CountingServices].recovery.shared.renew)  # what the last commits acknowledge
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[CommunityServices].time_spent.write)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import rollback_queries
-from koyjabo.counting.high_water import HighWater, SharedHighWater
+from koyjabo.counting.high_water import HighWater, HighWaterMark, SharedHighWater
 from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Scope
 
 log = logging.getLogger(__name__)
 
@@ -54,9 +55,10 @@ class RollbackRecovery:
         self._high_water.questions += 1
         self.shared.gather(self._ask)
         marks = self._high_water.all()
-        new: NewEpoch = self._database.write(
-            rollback_queries.begin_epoch, marks, self._clock.now_ms(), audit=lambda new: _Entries(new.lost)
-        )
+        try:
+            new = self._write(marks)
+        except LedgerUnavailable:  # the connection was of the database before; an epoch that was begun is found
+            new = self._write(marks)
         self._high_water.replace(marks, new.standing)
         self.shared.replace(marks, new.standing)
         for lost in new.lost:
@@ -64,6 +66,12 @@ class RollbackRecovery:
             log.error("ledger_rolled_back scope=%s from=%d to=%d lost=%d", *(told[k] for k in TOLD))
         if new.lost:
             self._count()
+
+    def _write(self, marks: Mapping[Scope, HighWaterMark]) -> NewEpoch:
+        result: NewEpoch = self._database.write(
+            rollback_queries.begin_epoch, marks, self._clock.now_ms(), audit=lambda new: _Entries(new.lost)
+        )
+        return result
 
 
 TOLD = ("scope", "from", "to", "lost")

@@ -1,0 +1,78 @@
+"""Servers whose database goes back while pages are open, and between two starts."""
+
+from __future__ import annotations
+
+import pytest
+from support.assertions.ledger import assert_verified
+from support.clients.concurrent_registrations import Crowd
+from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
+
+VISITS, CLIENTS = 240, 8
+LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
+
+
+def assert_totals_never_fell(page):
+    """Not even into the new epoch."""
+    assert_never_fell(page)
+    totals = [stats.total for stats in page.updates]
+    assert totals == sorted(totals)
+
+
+def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, new_server, disposable_redis):
+    server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))
+    with worker_connections(server) as (one, other), pages(server) as open_pages:
+        epoch = one.register("ayesha").stats.epoch
+        remembered = sqlite_database.remember()
+        for _ in range(3):
+            shown = one.register("ayesha").ordinal  # the other worker has not acknowledged these
+        for page in flat(open_pages):
+            page.wait_for_total(shown)
+        sqlite_database.go_back(remembered)
+
+        assert other.register("ayesha").ordinal == shown + 1
+        assert one.register("ayesha").ordinal == shown + 2
+        for page in flat(open_pages):
+            page.wait_for(lambda stats: stats.epoch > epoch and stats.total == shown + 2, "the newest total")
+            assert_totals_never_fell(page)
+    assert sqlite_database.rows(LOST) == [("site", 1, shown)]
+    assert_verified(server)
+
+
+@pytest.mark.long(
+    proved_by="counting/test_rollback_servers.py::test_all_workers_go_on_from_what_one_of_them_acknowledged"
+)
+@pytest.mark.both_kinds
+def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server, disposable_redis):
+    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
+    with pages(server) as open_pages:
+        with Crowd([server], VISITS, CLIENTS) as crowd:
+            crowd.wait_for(VISITS // 4)
+            remembered = database.remember()
+            crowd.wait_for(VISITS // 2)
+            database.go_back(remembered)
+        newest = server.stats()
+        for page in flat(open_pages):
+            page.wait_for_total(newest.total)
+            assert_totals_never_fell(page)
+    assert crowd.surprises == []
+    given = {(receipt.ordinal, visit) for visit, receipts in crowd.receipts.items() for receipt in receipts}
+    assert len({ordinal for ordinal, _ in given}) == len(given)
+    ((scope, to, acknowledged),) = database.rows(LOST)
+    ((held,),) = database.rows("SELECT count(*) FROM visits")
+    assert (scope, newest.total) == ("site", held + acknowledged - to)
+    assert_verified(server)
+
+
+def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(
+    sqlite_database, new_server, disposable_redis
+):
+    server = new_server(sqlite_database, REDIS_URL=disposable_redis.url).start()
+    server.register("ayesha")
+    remembered = sqlite_database.remember()
+    acknowledged = [server.register("ayesha") for _ in range(3)][-1]
+    server.stop()
+    sqlite_database.go_back(remembered)
+    server.start()
+    assert server.stats().total == acknowledged.ordinal
+    assert server.stats().epoch > acknowledged.stats.epoch
+    assert server.register("ayesha").ordinal == acknowledged.ordinal + 1
