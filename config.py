@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import maxminddb
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from koyjabo.core import installation
-from koyjabo.settings import database_url, operator_secrets
+from koyjabo.settings import database_url, operator_secrets, redis_url
 from koyjabo.settings.checks import SHORTEST_TOKEN
 from koyjabo.settings.schema import Settings
 
@@ -97,13 +96,8 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             f"WEB_CONCURRENCY is {workers} but REDIS_URL is empty: several workers need Redis to tell each other "
             "about visits. Set REDIS_URL, or WEB_CONCURRENCY=1."
         )
-    if settings.redis_url and not settings.redis_url.startswith(("redis://", "rediss://", "unix://")):
-        raise SettingsError("REDIS_URL does not begin with redis://, rediss:// or unix://; copy it from your host.")
-    if settings.redis_url and not _is_redis(settings.redis_url):
-        raise SettingsError(
-            "REDIS_URL cannot be read: write it as redis://user:password@host:6379/0, and in the password %2F for /, "
-            "%3F for ?, %23 for # and %25 for %."
-        )
+    if settings.redis_url and (problem := redis_url.problem(settings.redis_url)):
+        raise SettingsError(f"REDIS_URL {problem}.")
     if bool(settings.admin_email) != bool(settings.admin_password):
         given, missing = (
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")
@@ -116,22 +110,6 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
             "on a persistent disk, or set ALLOW_EPHEMERAL_STORAGE=1 to lose the count each time."
         )
-
-
-def _is_redis(url: str) -> bool:
-    """Whether Redis's own client can parse the URL, without taking part of a password for the host. Connects to
-    nothing."""
-    import redis  # late: many servers run without Redis
-
-    try:
-        redis.ConnectionPool.from_url(url).make_connection()
-        parts = urlsplit(url)
-    except (ValueError, TypeError, redis.RedisError):
-        return False
-    if parts.scheme == "unix":
-        return bool(parts.path)
-    number = parts.path.strip("/")
-    return bool(parts.hostname) and not parts.fragment and (not number or number.isdecimal())
 
 
 def _refuse_weak_secrets(settings: Settings) -> None:

@@ -59,7 +59,7 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     context. Raises LedgerUnavailable.
     """
     services = Services(clock, Signals(), Lifetime(runtime))
-    cluster = open_cluster(settings.redis_url, runtime, services.signals.redis_returned.send)
+    cluster = open_cluster(settings, runtime, services.signals)
     base = Base(settings, clock, runtime, DatabaseExecutor(settings.database, runtime), cluster, services)
     _build(base, snapshot)
     event_handlers.connect(services)
@@ -103,6 +103,7 @@ def _tick(services: Services, window_s: int) -> None:
     )
     site = (visits.stats, presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
     every(min(TICK_S, window_s / 4), *site)
+    every(TICK_S, services[RealtimeServices].rooms.leave_empty)
     every(TICK_S, presence.members.refresh, presence.peaks.refresh)
     every(TICK_S, presence.active_peak.measure)
     every(active_visitors.WRITE_S, presence.active_peak.write)

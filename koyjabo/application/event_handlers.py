@@ -9,7 +9,6 @@ from typing import Any
 from blinker import ANY, Signal
 
 from koyjabo.accounts.services import AccountServices
-from koyjabo.communities.live.member_room import ONLINE
 from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
@@ -19,7 +18,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
-from koyjabo.realtime.events import STATS_ROOM, scope_of_visitors_room
+from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices
@@ -28,10 +27,15 @@ from koyjabo.visit_log.services import VisitLogServices
 log = logging.getLogger(__name__)
 
 FORGOTTEN = "forgotten"
-"""The name on the bus under which workers publish an erased visitor: [visitor_id, scopes]."""
+"""The subject of the message about an erased visitor: [visitor_id, scopes]."""
+
+ARRIVALS = "arrivals"
+"""The subject of the messages about people who came or left: {scope: [version, people online]}."""
+
+ARRIVALS_S = 1.0
 
 HIGH_WATER = "high_water"
-"""The name on the bus under which a worker asks the others for what they have acknowledged: a question."""
+"""The subject of the message with which a worker asks the others for what they have acknowledged: a question."""
 
 
 def connect(services: Services) -> None:
@@ -46,14 +50,17 @@ def connect(services: Services) -> None:
     _on(signals.redis_returned, handlers.resend)
     _on(signals.epoch_began, handlers.forget_database)
     _on(signals.high_water_asked, handlers.ask_high_water)
-    _on(signals.value_received, handlers.answer_high_water, of=HIGH_WATER)
+    _on(signals.message_received, handlers.answer_high_water, of=HIGH_WATER)
     _on(signals.language_chosen, services[AccountServices].email_links.choose_language)
     _on(signals.visitor_identified, handlers.convert)
     _on(signals.visitor_converted, handlers.announce_conversion)
-    _on(signals.value_received, handlers.receive_revocation, of=ACCESS_REVOKED)
-    _on(signals.value_received, handlers.receive_forgotten, of=FORGOTTEN)
+    _on(signals.message_received, handlers.receive_revocation, of=ACCESS_REVOKED)
+    _on(signals.message_received, handlers.receive_forgotten, of=FORGOTTEN)
+    _on(signals.message_received, handlers.receive_arrivals, of=ARRIVALS)
     _on(signals.value_received, handlers.receive_site_stats, of=STATS_ROOM)
-    _on(signals.value_received, handlers.receive_arrivals, services[RealtimeServices].rooms.receive)
+    _on(signals.value_received, services[RealtimeServices].rooms.receive)
+    _on(signals.room_heard, communities.room_updates.catch_up)
+    services.lifetime.every(ARRIVALS_S, handlers.publish_arrivals)
 
 
 def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:
@@ -101,16 +108,16 @@ class Handlers:
         self._live_panel.reload()
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
-        self._realtime.bus.publish(FORGOTTEN, lambda: [visitor_id, sorted(scopes)], visitor_id)
+        self._realtime.bus.tell_workers(FORGOTTEN, [visitor_id, sorted(scopes)], key=visitor_id)
 
     def forget_database(self, _: object) -> None:
         self._live_panel.reload()
 
     def ask_high_water(self, question: str) -> None:
-        self._realtime.bus.publish(HIGH_WATER, lambda: question, question)
+        self._realtime.bus.tell_workers(HIGH_WATER, question)
 
-    def answer_high_water(self, room: str, state: Any) -> None:
-        self._recovery.shared.answer(str(state))
+    def answer_high_water(self, subject: str, message: Any) -> None:
+        self._recovery.shared.answer(str(message))
 
     def convert(self, user_id: str, visitor_id: str, environ: Mapping[str, Any]) -> None:
         """Does nothing for a client that asks for privacy.
@@ -131,19 +138,24 @@ class Handlers:
         broadcaster.broadcast_analytics_metric(scope, "conversion_rate", conversion.rate)
         self._communities.dashboards.changed(scope)
 
-    def receive_revocation(self, room: str, state: Any) -> None:
-        self._communities.revocation.receive(state)
-        self._live_panel.user_changed(str(state))
+    def receive_revocation(self, subject: str, message: Any) -> None:
+        self._communities.revocation.receive(message)
+        self._live_panel.user_changed(str(message))
 
-    def receive_arrivals(self, room: str, state: Any) -> None:
-        """Other programs may publish here: only a count of people online is taken in."""
-        scope, online = scope_of_visitors_room(room), state.get(ONLINE) if isinstance(state, dict) else None
-        if scope is not None and isinstance(online, list) and [type(each) for each in online] == [int, int, bool]:
-            self._presence.arrivals.record(Scope(scope), Online._make(online))
+    def publish_arrivals(self) -> None:
+        """For all communities together: pages of any worker name those in which people come and go."""
+        if untold := self._presence.arrivals.take_untold():
+            self._realtime.bus.tell_workers(ARRIVALS, untold)
+
+    def receive_arrivals(self, subject: str, message: Any) -> None:
+        """Other programs may publish here: only counts of people online are taken in."""
+        for scope, online in message.items():
+            if [type(each) for each in online] == [int, int]:
+                self._presence.arrivals.record(Scope(scope), Online(*online), is_told=True)
 
     def receive_site_stats(self, room: str, state: Any) -> None:
         self._live_panel.changed()
 
-    def receive_forgotten(self, room: str, state: Any) -> None:
-        visitor_id, scopes = state
+    def receive_forgotten(self, subject: str, message: Any) -> None:
+        visitor_id, scopes = message
         self.forget(visitor_id, scopes)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from koyjabo.cluster.bus import Bus, NullBus
 from koyjabo.cluster.workers import MemoryWorkers, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import Runtime
@@ -15,36 +16,44 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.settings.schema import Settings
 
 if TYPE_CHECKING:
-    from koyjabo.cluster.redis_client import SharedRedis
+    from koyjabo.cluster.outbox import SharedRedis
+    from koyjabo.cluster.redis_bus import RedisBus
 
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
     workers: Workers
+    bus: Bus
     redis: SharedRedis | None = None
     """None for a single worker."""
+    queue: RedisBus | None = None
+    """What carries Socket.IO's queue: the bus itself; None for a single worker."""
 
     @property
     def redis_answers(self) -> Callable[[], bool] | None:
         """Whether Redis answered the last call; None without Redis."""
         redis = self.redis
-        return None if redis is None else lambda: redis.outbox.reachable
+        return None if redis is None else lambda: redis.outboxes.reachable
 
     def drain(self) -> None:
         """Wait until this worker's messages are published, or for a limited time."""
         if self.redis is not None:
-            self.redis.outbox.drain()
+            self.redis.outboxes.drain()
 
 
-def open_cluster(redis_url: str, runtime: Runtime, on_return: Callable[[], object]) -> Cluster:
-    """`redis_url` is "" for a single worker. `on_return` is called when Redis answers again after an outage."""
-    if not redis_url:
-        return Cluster(MemoryWorkers())
-    from koyjabo.cluster.redis_client import share
+def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
+    """What workers share over REDIS_URL, or the memory of a single worker without it."""
+    if not settings.redis_url:
+        return Cluster(MemoryWorkers(), NullBus())
+    from koyjabo.cluster.outbox import Outboxes, SharedRedis
+    from koyjabo.cluster.redis_bus import RedisBus
+    from koyjabo.cluster.redis_connection import connect
     from koyjabo.cluster.workers_redis import RedisWorkers
 
-    redis = share(redis_url, runtime, on_return)
-    return Cluster(RedisWorkers(redis.client, redis.outbox), redis)
+    client = connect(settings.redis_url)
+    outboxes = Outboxes(runtime, client, signals.redis_returned.send)
+    bus = RedisBus(client, outboxes, runtime, signals, settings.publish_interval_ms / 1000)
+    return Cluster(RedisWorkers(client, outboxes), bus, SharedRedis(client, outboxes), bus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,56 @@
-"""The bus that carries the values of rooms between workers, and the null object for a server with one worker."""
+"""What workers tell each other, and the null object for a server with one worker.
+
+Each room has a channel, which a worker hears while somebody is in the room there. What every worker needs is told to
+all of them: `tell_workers`, and the signal `message_received` of the receivers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, Protocol
 
 
 class Bus(Protocol):
-    """Publishes to other workers soon, without blocking the caller."""
+    """Publishes to other workers soon, without blocking the caller. Messages may get lost."""
 
-    def publish(self, room: str, state: Callable[[], Any], part: str = "") -> None:
-        """Publish the state of a room, or of one part of it.
+    @property
+    def heard(self) -> Collection[str]:
+        """The rooms that this worker hears."""
+
+    def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
+        """Publish the state of a room, or of one part of it: at most one message in PUBLISH_INTERVAL_MS, unless it says
+        who is present.
 
         `state` is called when the message is sent. It returns JSON and must not block.
+        """
+
+    def hear(self, room: str) -> None:
+        """Hear what other workers publish of a room. Idempotent. The signal `room_heard` follows."""
+
+    def leave(self, room: str) -> None:
+        """Idempotent."""
+
+    def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
+        """Send a small message, JSON, to every other worker of this server.
+
+        They receive it by the signal `message_received` with this subject. In order, or instead of an older message
+        with the same key that waits.
         """
 
 
 class NullBus:
     """The bus of a server with one worker: it sends and receives nothing."""
 
-    def publish(self, room: str, state: Callable[[], Any], part: str = "") -> None:
+    heard: Collection[str] = ()
+
+    def publish(self, room: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
+        pass
+
+    def hear(self, room: str) -> None:
+        pass
+
+    def leave(self, room: str) -> None:
+        pass
+
+    def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
         pass

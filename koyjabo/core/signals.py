@@ -39,6 +39,12 @@ class Signals:
     value_received: Signal = field(default_factory=Signal)
     """Another worker has published a value. Subject: the name of the room; `state` is JSON."""
 
+    message_received: Signal = field(default_factory=Signal)
+    """Another worker has sent a message to all (`cluster.bus`). Subject: that of the message; `message` is JSON."""
+
+    room_heard: Signal = field(default_factory=Signal)
+    """From now on, this worker receives what others publish of a room. Subject: the name of the room."""
+
     members_attended: Signal = field(default_factory=Signal)
     """Members have been in a community. Subject: its id; `users` are their ids, `at_ms` is the time."""
 

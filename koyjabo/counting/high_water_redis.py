@@ -14,7 +14,8 @@ from typing import Any
 import redis
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.redis_client import Command, RedisClient, tag
 from koyjabo.cluster.workers import Workers
 from koyjabo.counting.high_water import HighWater, HighWaterMark
 from koyjabo.models import SITE, Scope
@@ -32,28 +33,28 @@ class RedisHighWater:
     """`database` is the name of the database (`models.DatabaseIdentity`)."""
 
     def __init__(
-        self, client: redis.Redis, outbox: RedisOutbox, workers: Workers, high_water: HighWater, database: str
+        self, client: RedisClient, outboxes: Outboxes, workers: Workers, high_water: HighWater, database: str
     ) -> None:
         self._client = client
-        self._outbox = outbox
         self._workers = workers
         self._high_water = high_water
-        self._key = f"koyjabo:{{{database}}}:high_water"
+        self._key = f"koyjabo:{tag(database)}:high_water"
+        self._outboxes = outboxes
         self._script = redis_client.load(client, __file__, "high_water")
 
     def load(self) -> None:
         try:
-            stored: Mapping[bytes, bytes] = self._client.hgetall(self._key)  # type: ignore[assignment]
+            stored: Mapping[bytes, bytes] = self._client.run(Command(self._key, ("HGETALL", self._key)))
         except (redis.RedisError, OSError):
             return  # the next renewal brings at least the site's
         self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
 
     def renew(self) -> None:
         if self._high_water.unshared():
-            self._outbox.send_newest("high_water", self._share)
+            self._outboxes.of(self._key).send_newest("high_water", self._share)
 
     def gather(self, ask: Callable[[str], object]) -> None:
-        if not self._outbox.reachable:
+        if not self._outboxes.of(self._key).reachable:
             return
         question = uuid.uuid4().hex
         ask(question)
@@ -66,12 +67,12 @@ class RedisHighWater:
             pass  # it has gone meanwhile: what this process knows has to do
 
     def answer(self, question: str) -> None:
-        self._outbox.send_in_order(partial(self._answer, question))
+        self._outboxes.of(self._key).send_in_order(partial(self._answer, question))
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         gone = [scope for scope in known if scope not in standing]
         if gone:
-            self._outbox.send_in_order(partial(self._forget, gone))
+            self._outboxes.of(self._key).send_in_order(partial(self._forget, gone))
         self.renew()
 
     # In the outbox's task.
@@ -84,7 +85,7 @@ class RedisHighWater:
                 self._high_water.merge({SITE: _parse(site)})
 
     def _forget(self, scopes: list[Scope]) -> None:
-        self._client.hdel(self._key, *scopes)
+        self._client.run(Command(self._key, ("HDEL", self._key, *scopes)))
 
     def _answer(self, question: str) -> None:
         """What was committed before this moment, and is not in the answer, is looked up again before it is acknowledged
@@ -93,13 +94,13 @@ class RedisHighWater:
         self._high_water.questions += 1
         self._share()
         answers = self._answers_key(question)
-        with self._client.pipeline() as pipeline:
-            pipeline.incr(answers)
-            pipeline.expire(answers, ANSWERS_EXPIRE_S)
-            pipeline.execute()
+        self._client.run_all(
+            [Command(answers, ("INCR", answers)), Command(answers, ("EXPIRE", answers, ANSWERS_EXPIRE_S))]
+        )
 
     def _answers(self, question: str) -> int:
-        return int(self._client.get(self._answers_key(question)) or 0)
+        answers = self._answers_key(question)
+        return int(self._client.run(Command(answers, ("GET", answers))) or 0)
 
     def _answers_key(self, question: str) -> str:
         return f"{self._key}:{question}"

@@ -17,7 +17,7 @@ from koyjabo.presence.visitors.unmatched_visits import NoMatcher, VisitMatcher
 from koyjabo.presence.visitors.visitor_sockets import VisitorSockets
 
 if TYPE_CHECKING:
-    from koyjabo.cluster.redis_client import SharedRedis
+    from koyjabo.cluster.outbox import SharedRedis
 
 
 @dataclass(frozen=True, slots=True)

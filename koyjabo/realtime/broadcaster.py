@@ -17,8 +17,7 @@ from koyjabo.core.clock import system_now_ms
 from koyjabo.realtime.events import AnalyticsUpdate, CountChanged, DashboardUpdate, dashboard_room, visitors_room
 
 if TYPE_CHECKING:
-    from redis import Redis
-
+    from koyjabo.cluster.redis_client import RedisClient
     from koyjabo.realtime.room import ClientEvent
 
 Emit = Callable[[str, dict[str, Any], str], None]
@@ -42,7 +41,7 @@ class VisitorBroadcaster:
 
     def __init__(self) -> None:
         self._emit: Emit | None = None
-        self._client: tuple[str, Redis] | None = None
+        self._client: tuple[str, RedisClient] | None = None
         self._lock = threading.Lock()
 
     def bind(self, emit: Emit) -> None:
@@ -94,12 +93,13 @@ class VisitorBroadcaster:
         (self._emit or self._publish)(event["type"], event, room)
 
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
-        from koyjabo.realtime.message_bus import CHANNEL
+        from koyjabo.cluster.redis_bus import QUEUE
+        from koyjabo.cluster.redis_client import Command
 
         message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
-        self._redis().publish(CHANNEL, json.dumps(message))
+        self._redis().run(Command(QUEUE, ("PUBLISH", QUEUE, json.dumps(message))))
 
-    def _redis(self) -> Redis:
+    def _redis(self) -> RedisClient:
         url = os.environ.get("REDIS_URL", "")
         if not url:
             raise NowhereToBroadcast(
@@ -108,8 +108,10 @@ class VisitorBroadcaster:
             )
         with self._lock:
             if self._client is None or self._client[0] != url:
-                from koyjabo.cluster.redis_client import connect
+                from koyjabo.cluster.redis_connection import connect
 
+                if self._client is not None:
+                    self._client[1].close()
                 self._client = (url, connect(url))
             return self._client[1]
 

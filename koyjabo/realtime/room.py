@@ -93,10 +93,13 @@ class Closed(Exception):
 
 
 class Room:
-    """One room of this worker."""
+    """One room of this worker. `hear` is called for each new member, before it gets the present value."""
 
-    def __init__(self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime) -> None:
+    def __init__(
+        self, name: str, source: RoomSource, fanout: LocalFanout, runtime: Runtime, hear: Callable[[], object]
+    ) -> None:
         self.source = source
+        self._hear = hear
         self._name = name
         self._fanout = fanout
         self._runtime = runtime
@@ -110,14 +113,14 @@ class Room:
     def close_if_empty(self) -> bool:
         """Close an empty room for good. Returns whether the room is closed."""
         with self._lock:
-            self._closed = self._closed or self._is_empty
+            self._closed = self._closed or self.is_empty
             return self._closed
 
     def changed(self) -> None:
         """Broadcast the newest value soon, unless it was broadcast already."""
         with self._lock:
             self._changed = True
-            if self._sending or self._closed or self._is_empty:
+            if self._sending or self._closed or self.is_empty:
                 return
             self._sending = True
         self._runtime.start_task(self._broadcast_while_changing)
@@ -128,6 +131,7 @@ class Room:
 
         Blocks, if values are relative, until the next broadcast to the other members.
         """
+        self._hear()
         if self.source.is_relative:
             return self._wait_in_queue(member, is_new=True)
         with self._lock:
@@ -155,7 +159,7 @@ class Room:
             return None
 
     @property
-    def _is_empty(self) -> bool:
+    def is_empty(self) -> bool:
         return not self._queue and not self._fanout.member_count(self._name)
 
     def _wait_in_queue(self, member: Member, is_new: bool) -> dict[str, Any] | None:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from koyjabo.cluster.bus import Bus
+from koyjabo.core.clock import system_elapsed_ms
 from koyjabo.core.runtime import Runtime
+from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import ClientEvent, Closed, Room, RoomSource
 from koyjabo.realtime.sinks import Member
 
 Kind = TypeVar("Kind")
+
+FOLLOWS = {PANEL_ROOM: STATS_ROOM}
+"""Rooms whose values are made anew when another one's have changed."""
+
+LINGER_MS = 5_000
+"""For so long a worker hears a room whose last member has left: pages that are loaded again come back."""
 
 
 class Rooms:
@@ -24,10 +33,13 @@ class Rooms:
         self._runtime = runtime
         self._bus = bus
         self._rooms: dict[str, Room] = {}
+        self._unused_since_ms: dict[str, int] = {}
         self._lock = threading.Lock()  # for `_rooms`; while it is held, only locks of sources may be taken
 
     def open(self, name: str, source: RoomSource) -> Room:
-        self._rooms[name] = room = Room(name, source, self._fanout, self._runtime)
+        self._rooms[name] = room = Room(
+            name, source, self._fanout, self._runtime, partial(self._bus.hear, FOLLOWS.get(name, name))
+        )
         return room
 
     def get(self, name: str) -> Room:
@@ -64,13 +76,29 @@ class Rooms:
         """Send an event to one Socket.IO client."""
         self._fanout.emit(event.type, event.as_object(), room=sid, ignore_queue=True)
 
-    def changed(self, name: str, state: Callable[[], Any], part: str = "") -> None:
+    def leave_empty(self) -> None:
+        """Hear no more of rooms that have had no members for LINGER_MS. Call it every second."""
+        now_ms, used = system_elapsed_ms(), self._used()
+        for name in self._bus.heard:
+            if name in used:
+                self._unused_since_ms.pop(name, None)
+            elif now_ms - self._unused_since_ms.setdefault(name, now_ms) >= LINGER_MS:
+                del self._unused_since_ms[name]
+                self._bus.leave(name)
+                if name in self._used():  # since this moment
+                    self._bus.hear(name)
+
+    def _used(self) -> set[str]:
+        return {FOLLOWS.get(name, name) for name, room in list(self._rooms.items()) if not room.is_empty}
+
+    def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
 
-        `state` returns the state from which other workers build the same value, or the same `part` of it.
+        `state` returns the state from which other workers build the same value, or the same `part` of it. Presence is
+        published without the pause of other values.
         """
         self.refresh(name)
-        self._bus.publish(name, state, part)
+        self._bus.publish(name, state, part, is_presence)
 
     def refresh(self, name: str) -> None:
         """Broadcast the value of a room on this worker if it has changed. Does nothing if the room is not open."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from koyjabo.cluster.base import Base
-from koyjabo.cluster.bus import Bus, NullBus
+from koyjabo.cluster.bus import Bus
 from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
@@ -31,33 +31,29 @@ class RealtimeServices:
 
 def build(base: Base) -> RealtimeServices:
     counting, broadcaster = base.services[CountingServices], VisitorBroadcaster()
-    fanout, bus = _fanout(base)
+    fanout = _fanout(base)
 
     def emit(event: str, data: dict[str, Any], room: str) -> None:
         fanout.emit(event, data, room=room)
 
     for each in (broadcaster, visitor_broadcaster):  # the second is global, for host programs
         each.bind(emit)
-    rooms, interval_s = Rooms(fanout, base.runtime, bus), base.settings.update_interval_ms / 1000
+    rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, counting.visits.site), interval_s))
-    return RealtimeServices(fanout, rooms, broadcaster, bus)
+    return RealtimeServices(fanout, rooms, broadcaster, base.cluster.bus)
 
 
-def _fanout(base: Base) -> tuple[LocalFanout, Bus]:
+def _fanout(base: Base) -> LocalFanout:
     site, socket_log = base.services[CountingServices].visits.site, base.services[ObservabilityServices].socket_log
 
     def epoch() -> str:
         return base36(site.snapshot.epoch)
 
-    if base.cluster.redis is None:
-        return MemoryFanout(socket_log.sent, socket_log.sent_to_one, epoch), NullBus()
+    if base.cluster.queue is None:
+        return MemoryFanout(socket_log.sent, socket_log.sent_to_one, epoch)
     from koyjabo.realtime.message_bus import RoomManager  # late: Redis' client is 15 MB
 
-    def receive(room: str, state: Any) -> None:
-        base.signals.value_received.send(room, state=state)
-
-    manager = RoomManager(*base.cluster.redis, receive, socket_log.sent, socket_log.sent_to_one, epoch)
-    return manager, manager
+    return RoomManager(base.cluster.queue, socket_log.sent, socket_log.sent_to_one, epoch)
 
 
 def milestone_news(base: Base, live_stats: LiveStats) -> MilestoneNews:

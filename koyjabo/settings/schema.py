@@ -48,7 +48,11 @@ class Settings(BaseModel):
     database_url: str = Field(
         "", alias="DATABASE_URL", description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`"
     )
-    redis_url: str = Field("", alias="REDIS_URL", description="`redis://…`; needed when WEB_CONCURRENCY is over 1")
+    redis_url: str = Field(
+        "",
+        alias="REDIS_URL",
+        description="`redis://…`, `redis+sentinel://…` or `redis+cluster://…`; needed when WEB_CONCURRENCY is over 1",
+    )
     web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=64, description="worker processes")
     timezone: Annotated[str, AfterValidator(checks.zone)] = Field(
         "Asia/Dhaka", alias="TIMEZONE", description="where a day begins and ends (IANA name)"
@@ -94,6 +98,14 @@ class Settings(BaseModel):
         le=60_000,
         description="least time between two updates of the site's numbers to an open page, ms; 1000 saves most of the "
         "traffic",
+    )
+    publish_interval_ms: int = Field(
+        10,
+        alias="PUBLISH_INTERVAL_MS",
+        ge=10,
+        le=5_000,
+        description="least time between two messages in which a worker tells the others the numbers of a scope over "
+        "Redis, ms; 250 saves most of what many workers cost Redis",
     )
     starting_total: int = Field(
         0,

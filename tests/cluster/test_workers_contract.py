@@ -25,7 +25,7 @@ class ReportingWorker(RedisLink):
 
     def __init__(self, server: Redis) -> None:
         super().__init__(server.url)
-        self.workers = RedisWorkers(self.client, self.outbox)
+        self.workers = RedisWorkers(self.client, self.outboxes)
 
     def report(self, state: Worker) -> None:
         self.workers.report(state)
@@ -71,17 +71,19 @@ def test_workers_know_of_each_other(reporting, redis_server):
 def test_worker_that_is_silent_is_gone_when_its_lease_ends(reporting, redis_server):
     other = ReportingWorker(redis_server)
     reporting.report(worker("a"))
-    reporting.client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
-    other.report(worker("b"))
-    assert other.workers.live() == [worker("b")]
-    assert reporting.client.hkeys(KEYS[0]) == [b"b"]
+    with redis_server.client() as client:
+        client.zincrby(KEYS[1], -LEASE_S * 1000, "a")
+        other.report(worker("b"))
+        assert other.workers.live() == [worker("b")]
+        assert client.hkeys(KEYS[0]) == ["b"]
 
 
-def test_workers_of_other_versions_may_say_more_or_less(reporting):
+def test_workers_of_other_versions_may_say_more_or_less(reporting, redis_server):
     state = worker("b")._asdict()
-    reporting.client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
     older = {name: value for name, value in state.items() if name not in ("lag_ms", "unsaved_ms", "jobs")}
-    reporting.client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
+    with redis_server.client() as client:
+        client.hset(KEYS[0], "b", json.dumps({**state, "more": 1}))
+        client.hset(KEYS[0], "c", json.dumps({**older, "id": "c"}))
     reporting.report(worker("a"))
     assert {each.id for each in reporting.workers.live()} == {"a", "b", "c"}
 
@@ -94,6 +96,6 @@ def test_worker_knows_itself_while_redis_is_away(disposable_redis):
     assert 0 < reporting.workers.redis_ms < 1000
     disposable_redis.kill()
     reporting.workers.report(worker("a", pid=8))
-    wait_until(lambda: not reporting.outbox.reachable, "it is noticed")
+    wait_until(lambda: not reporting.outboxes.reachable, "it is noticed")
     assert reporting.workers.live() == [worker("a", pid=8)]
     assert reporting.workers.redis_ms is None

@@ -17,8 +17,7 @@ from support.clients.worker_connections import (
 )
 from support.programs.processes import wait_until
 
-CHANNEL = "flask-socketio"
-VALUE = "koyjabo:value"
+QUEUE, WORKERS, STATS = CHANNELS = "flask-socketio", "koyjabo:workers", "koyjabo:room:stats"
 SOON_S = 15
 HUGE = 10**18
 
@@ -35,9 +34,12 @@ RUBBISH = {
     "data that are an object": {"method": "emit", "event": "x", "data": {"a": 1}, "room": ["nowhere"]},
     "a room that is an object": {"method": "emit", "event": "x", "data": [{}], "room": {"a": 1}},
     "text said to be binary": {"method": "emit", "event": "x", "data": ["text"], "binary": True, "room": "nowhere"},
-    "a value of no room": {"method": "emit", "event": VALUE},
-    "a value of a list of rooms": {"method": "emit", "event": VALUE, "room": ["stats"], "data": [{}]},
-    "a value of an unknown room": {"method": "emit", "event": VALUE, "room": "nowhere", "data": [{}]},
+    "a message of no subject": {"message": 1},
+    "a message of an unknown subject": {"subject": "nothing", "message": {}},
+    "a subject that is an object": {"subject": {"a": 1}, "message": {}},
+    "arrivals that are a number": {"subject": "arrivals", "message": 7},
+    "a revocation of a list": {"subject": "losses", "message": ["x"]},
+    "nobody who is forgotten": {"subject": "forgotten", "message": None},
     "an acknowledgement for nobody": {"method": "callback", "host_id": None},
     "a list to disconnect": {"method": "disconnect", "sid": ["x"]},
     "nobody to enter a room": {"method": "enter_room", "sid": None, "room": {}},
@@ -87,36 +89,37 @@ def outside(redis):
     return SocketIO(message_queue=redis.url)
 
 
-def publish(redis, message):
+def publish(redis, message, channel):
     data = message if isinstance(message, bytes) else json.dumps(message)
     with redis.client() as client:  # a worker that could not read the last message subscribes anew
-        wait_until(lambda: client.publish(CHANNEL, data) == 2, "both workers listen", SOON_S)
+        wait_until(lambda: client.publish(channel, data) == 2, "both workers listen", SOON_S)
 
 
 def value(state):
-    return {"method": "emit", "event": VALUE, "room": "stats", "data": [state], "host_id": "another"}
+    return {"from": "another", "state": state}
 
 
 def capture_state(server, redis):
     """What a worker says to the others after a visit."""
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
-        line.subscribe(CHANNEL)
+        line.subscribe(STATS)
         total = server.register("ayesha").ordinal
         return wait_until(lambda: _state_with(total, line.get_message()), "the state is said", SOON_S)
 
 
 def _state_with(total, message):
     said = json.loads(message["data"]) if message and message["type"] == "message" else {}
-    state = said["data"][0] if said.get("event") == VALUE else {"figures": ()}
+    state = said.get("state", {"figures": ()})
     return state if total in state["figures"] else None
 
 
-def assert_works(server, redis, *messages):
+def assert_works(server, redis, *messages, channels=CHANNELS):
     """After `messages`, a visit to each worker is answered and pushed everywhere, and no page sees a number fall."""
     with worker_connections(server) as each_worker, pages(server) as open_pages:
         before = each_worker[0].register("ayesha").ordinal
-        for message in messages:
-            publish(redis, message)
+        for channel in channels:
+            for message in messages:
+                publish(redis, message, channel)
         assert_received_at_once(each_worker, flat(open_pages), visits=6)
         wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == before + 6)
         for page in flat(open_pages):
@@ -142,4 +145,4 @@ def test_rubbish_on_the_channel_is_ignored(server, redis):
 
 def test_nonsense_as_a_workers_state_is_ignored(server, redis):
     good = capture_state(server, redis)
-    assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()))
+    assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()), channels=[STATS])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 
@@ -24,6 +25,7 @@ from support.clients.worker_connections import (
 )
 from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
+from support.programs.processes import wait_until
 
 SOON_S = 15
 """2 s are promised; more tell them from never where the machine has other things to do."""
@@ -117,11 +119,29 @@ def server(module_servers, module_database, redis):
     return two_workers(module_servers(module_database, REDIS_URL=redis.url))
 
 
+QUIET_S = 2.5
+"""Both workers read Redis every second. Until then a worker may count a visitor twice whom the other knows as well."""
+
+
+def settle(found):
+    """Return when no page has received anything for a while."""
+
+    def is_quiet():
+        counts, now = [len(page.updates) for page in found], time.monotonic()
+        if counts != state["counts"]:
+            state.update(counts=counts, since=now)
+        return now - state["since"] > QUIET_S
+
+    state = {"counts": None, "since": time.monotonic()}
+    wait_until(is_quiet, "the pages receive nothing more", SOON_S + QUIET_S, 0.05)
+
+
 def test_visit_of_an_active_visitor_is_one_event_on_each_socket_and_the_same_json(server):
     with worker_connections(server) as each_worker, pages(server, of_each=2) as open_pages:
         for connection in each_worker:
             receipt = connection.register("ayesha")
         wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == receipt.ordinal)
+        settle(flat(open_pages))
         received = [len(page.updates) for page in flat(open_pages)]
         first = receipt.ordinal + 1
         for number in range(10):

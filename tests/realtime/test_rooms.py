@@ -93,6 +93,21 @@ class AtOnce(ThreadRuntime):
         main()
 
 
+class RecordingBus(NullBus):
+    def __init__(self, published):
+        self.published = published
+        self.heard = {}
+
+    def publish(self, room, state, part="", is_presence=False):
+        self.published.append((room, state()))
+
+    def hear(self, room):
+        self.heard[room] = True
+
+    def leave(self, room):
+        del self.heard[room]
+
+
 class World:
     def __init__(self, monkeypatch, runtime=None, **fanout):
         self.clock = Clock()
@@ -100,8 +115,8 @@ class World:
         self.fanout = Fanout(self.clock, **fanout)
         self.revision = 0
         self.published = []
-        bus = SimpleNamespace(publish=lambda room, state, part="": self.published.append((room, state())))
-        self.rooms = Rooms(self.fanout, runtime or AtOnce(), bus)
+        self.bus = RecordingBus(self.published)
+        self.rooms = Rooms(self.fanout, runtime or AtOnce(), self.bus)
         self.rooms.open(ROOM, LatestValue(lambda: Value(self.revision), self.merge))
 
     def merge(self, state):

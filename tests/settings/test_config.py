@@ -30,6 +30,13 @@ BAD = [
     *[("DATABASE_URL", bad) for bad in ("sqlite:///x.db?mode=memory", "postgresql://user@db:port/x")],
     *[("REDIS_URL", bad) for bad in ("localhost:6379", "http://redis", "unix://", "redis://", "redis://host/zero")],
     *[("REDIS_URL", bad) for bad in ("redis://host:abc", "redis://host?socket_timeout=soon", "redis://host?what=1")],
+    *[("REDIS_URL", bad) for bad in ("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel://host/a/b")],
+    *[("REDIS_URL", bad) for bad in ("redis+sentinel://a,,b/mymaster", "redis+sentinel://a:x/mymaster")],
+    *[
+        ("REDIS_URL", bad)
+        for bad in ("redis+cluster://", "redis+cluster://a/1", "redis+cluster://a?sentinel_password=x")
+    ],
+    *[("PUBLISH_INTERVAL_MS", bad) for bad in ("9", "5001", "soon")],
     *[("WEB_CONCURRENCY", bad) for bad in ("0", "-1", "65", "two", "2", "1.5")],  # 2 lacks a REDIS_URL
     *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
     *[("TRUSTED_PROXIES", bad) for bad in ("-1", "11", "all")],
@@ -145,6 +152,8 @@ REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?s
 
 
 REDIS += ["unix:///run/redis.sock?db=1"]
+REDIS += ["redis+sentinel://user:p%2Fss@a:26379,b/mymaster/3?sentinel_password=x", "rediss+sentinel://a/my%20master"]
+REDIS += ["redis+cluster://:p@ss@a:7000,[2001:db8::1]", "rediss+cluster://a?ssl_cert_reqs=none"]
 
 
 def test_urls_are_understood_as_hosts_write_them(load):

@@ -13,8 +13,10 @@ from koyjabo.core.clock import iso
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
+from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.fanout import OF_ROOM, SITE
 from koyjabo.realtime.room import LatestValue
+from koyjabo.realtime.rooms import FOLLOWS
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols
@@ -73,6 +75,7 @@ class ActiveStream(Stream):
 
 routes.STREAMS[ROOM] = ActiveStream
 OF_ROOM[ROOM] = SITE
+FOLLOWS[ROOM] = STATS_ROOM
 
 
 @bp.route("/ws/analytics/visitors/", websocket=True)

@@ -17,7 +17,7 @@ from koyjabo.core.runtime import Runtime
 log = logging.getLogger(__name__)
 
 ACCESS_REVOKED = "losses"
-"""The name on the bus under which a revocation is published; every worker then checks the participants it concerns."""
+"""The subject of the message about a revocation; every worker then checks the participants it concerns."""
 
 BATCH = 500
 REST = 4
@@ -47,7 +47,7 @@ class Revocation:
 
     def publish(self, whose: str) -> None:
         """Publish that this worker has revoked a permission of a session, a user or a community, by its id."""
-        self._bus.publish(ACCESS_REVOKED, lambda: whose, whose)
+        self._bus.tell_workers(ACCESS_REVOKED, whose, key=whose)
         self.receive(whose)
 
     def receive(self, whose: Any) -> None:

@@ -30,8 +30,20 @@ class RoomUpdates:
 
     def count_changed(self, scope: Scope) -> None:
         """Publish a changed number of people online, on this worker or another."""
-        self._rooms.changed(visitors_room(scope), lambda: {ONLINE: list(self._members.online(scope))}, ONLINE)
+        self._rooms.changed(
+            visitors_room(scope), lambda: {ONLINE: list(self._members.online(scope))}, ONLINE, is_presence=True
+        )
         self._dashboards.changed(scope)
+
+    def catch_up(self, name: str) -> None:
+        """Read what other workers may have published of a room before this one heard it. May wait."""
+        room = self._rooms.find(name)
+        if name == STATS_ROOM:
+            self._visits.stats()
+            self._rooms.refresh(PANEL_ROOM)
+        elif room is not None and isinstance(room.source, MemberRoom):
+            self._visits.refresh(room.source.live_stats)
+        self._rooms.refresh(name)
 
     def tick(self) -> None:
         """Refresh dashboards and member rooms. Call it every second."""

@@ -54,16 +54,27 @@ class ArrivalLog:
         self.started_ms = clock.now_ms()
         self._clock = clock
         self._scopes: OrderedDict[Scope, _Scope] = OrderedDict()
+        self._untold: dict[Scope, Online] = {}
         self._lock = threading.Lock()  # code that holds it must not wait
 
-    def record(self, scope: Scope, online: Online) -> None:
-        """Take in a count. Estimates, and counts that are not newer, change nothing."""
+    def take_untold(self) -> dict[Scope, tuple[int, int]]:
+        """Version and count of the scopes that have changed since the last call and that no other worker has told."""
+        with self._lock:
+            untold, self._untold = self._untold, {}
+        return {scope: (online.version, online.count) for scope, online in untold.items()}
+
+    def record(self, scope: Scope, online: Online, is_told: bool = False) -> None:
+        """Take in a count. Estimates, and counts that are not newer, change nothing. `is_told`: all workers know it."""
         if online.is_estimate:
             return
         with self._lock:
+            if is_told and scope in self._untold and self._untold[scope].version <= online.version:
+                del self._untold[scope]
             known = self._scopes.get(scope) or _Scope(0, _count_before(online.count))
             if online.version <= known.version:
                 return
+            if not is_told:
+                self._untold[scope] = online
             change, known.version, known.online = online.count - known.online, online.version, online.count
             self._add(known, change)
             self._scopes[scope] = known

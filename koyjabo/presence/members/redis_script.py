@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import redis
-
 from koyjabo.cluster import redis_client
+from koyjabo.cluster.redis_client import Command, RedisClient, tag
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import OnlineMember
@@ -54,32 +53,27 @@ class SyncAnswer(NamedTuple):
 class MemberScript:
     """The scripts of online members. Each method raises redis.RedisError."""
 
-    def __init__(self, client: redis.Redis, worker: str) -> None:
+    def __init__(self, client: RedisClient, worker: str) -> None:
         self._client = client
         self._worker = worker
         self._hold = redis_client.load(client, __file__, "hold")
         self._people = redis_client.load(client, __file__, "people")
 
     def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
-        """Each request is one atomic step; all of them share one round trip."""
-        if len(requests) == 1:
-            return [SyncAnswer(*self._hold(_keys(requests[0].scope, ALL_KEYS), self._arguments(requests[0])))]
-        with self._client.pipeline(transaction=False) as pipe:
-            for request in requests:
-                self._hold(_keys(request.scope, ALL_KEYS), self._arguments(request), client=pipe)
-            return [SyncAnswer(*answer) for answer in pipe.execute()]
+        """Each request is one atomic step; all of one shard share one round trip."""
+        commands = [self._hold.command(keys_of(each.scope), self._arguments(each)) for each in requests]
+        return [SyncAnswer(*answer) for answer in self._client.run_all(commands)]
 
     def people(self, scope: Scope) -> list[OnlineMember]:
-        values = self._people(_keys(scope, ("people", "tabs")), [MOST_TOLD])
+        values = self._people(keys_of(scope, ("people", "tabs")), [MOST_TOLD])
         each = zip(values[::3], values[1::3], values[2::3], strict=True)
         return [OnlineMember(person.decode(), int(since), int(connections)) for person, since, connections in each]
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
         """Also where only leases have expired that are not ended yet."""
-        with self._client.pipeline(transaction=False) as pipe:
-            for scope in scopes:
-                pipe.zscore(_keys(scope, ("people",))[0], person)
-            return {scope for scope, since in zip(scopes, pipe.execute(), strict=True) if since is not None}
+        keys = [keys_of(scope, ("people",))[0] for scope in scopes]
+        found = self._client.run_all([Command(key, ("ZSCORE", key, person)) for key in keys])
+        return {scope for scope, since in zip(scopes, found, strict=True) if since is not None}
 
     def _arguments(self, request: SyncRequest) -> list[Any]:
         lease_ms = LEASE_S * 1000
@@ -92,5 +86,5 @@ class MemberScript:
 ALL_KEYS = ("leases", "people", "lines", "workers", "tabs", "state")
 
 
-def _keys(scope: Scope, names: Sequence[str]) -> list[str]:
-    return [f"koyjabo:online:{scope}:{name}" for name in names]
+def keys_of(scope: Scope, names: Sequence[str] = ALL_KEYS) -> list[str]:
+    return [f"koyjabo:online:{tag(scope)}:{name}" for name in names]

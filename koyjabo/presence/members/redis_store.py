@@ -11,14 +11,13 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-import redis
-
-from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.outbox import Outboxes, RedisOutbox
+from koyjabo.cluster.redis_client import RedisClient, tag
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
@@ -45,19 +44,20 @@ class RedisOnlineMembers:
         self,
         clock: Clock,
         grace_s: float,
-        client: redis.Redis,
-        outbox: RedisOutbox,
+        client: RedisClient,
+        outboxes: Outboxes,
         on_news: Callable[[Scope], object],
     ) -> None:
         self._on_news = on_news
         self._clock = clock
         self._script = MemberScript(client, worker=secrets.token_hex(8))
-        self._outbox = outbox
+        self._outboxes = outboxes
         self._own = ConnectionsWithGrace(clock, grace_s)
         self._mirrors: dict[Scope, MemberMirror] = {}
-        self._due: dict[Scope, None] = {}  # scopes to synchronise next
+        self._due: dict[RedisOutbox, dict[Scope, None]] = {}  # scopes to synchronise next
         self._forgotten = 0  # the greatest version among scopes that were dropped
-        self._answered_ms = clock.elapsed_ms()
+        self._began_ms = clock.elapsed_ms()
+        self._answered_ms: dict[RedisOutbox, int] = {}
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
         self._planner = SyncPlanner(self._own, clock, self._lock)
 
@@ -88,7 +88,7 @@ class RedisOnlineMembers:
                     return True
                 answered = mirror.answered
             left_s = ends_s - time.monotonic()
-            if left_s <= 0 or not self._outbox.reachable:
+            if left_s <= 0 or not self._outbox(scope).reachable:
                 break
             answered.wait(left_s)
         with self._changing(scope) as mirror:
@@ -106,7 +106,7 @@ class RedisOnlineMembers:
 
     def people(self, scope: Scope) -> list[OnlineMember]:
         self._end_expired(scope)
-        answer = self._ask_in_order(lambda: self._script.people(scope))
+        answer = self._ask_in_order(self._outbox(scope), lambda: self._script.people(scope))
         with self._lock:
             return self._own.people(scope) if answer is None else answer
 
@@ -119,20 +119,20 @@ class RedisOnlineMembers:
         return own | (self._elsewhere(person, elsewhere) if elsewhere else set())
 
     def _elsewhere(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
-        wanted = [*scopes]
         online: set[Scope] = set()
-        for start in range(0, len(wanted), BATCH):
-            ask = partial(self._script.online_in, person, wanted[start : start + BATCH])
-            online |= self._ask_in_order(ask) or set()
+        for outbox, theirs in self._by_outbox(scopes).items():
+            for start in range(0, len(theirs), BATCH):
+                ask = partial(self._script.online_in, person, theirs[start : start + BATCH])
+                online |= self._ask_in_order(outbox, ask) or set()
         return online
 
     def _end_expired(self, scope: Scope) -> None:
         """From now on, `refresh` includes this scope and ends its expired leases."""
         self.online(scope)
-        if self._outbox.reachable:
+        if self._outbox(scope).reachable:
             self._sync_soon(scope)  # runs before later calls in order
 
-    def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
+    def _ask_in_order(self, outbox: RedisOutbox, ask: Callable[[], Result]) -> Result | None:
         """None without an answer of Redis within PEOPLE_PATIENCE_S."""
         answers: list[Result] = []
         done = threading.Event()
@@ -141,8 +141,8 @@ class RedisOnlineMembers:
             answers.append(ask())
             done.set()
 
-        if self._outbox.reachable:
-            self._outbox.send_in_order(run)
+        if outbox.reachable:
+            outbox.send_in_order(run)
             done.wait(PEOPLE_PATIENCE_S)
         return answers[0] if answers else None
 
@@ -176,7 +176,7 @@ class RedisOnlineMembers:
     def _report_change(self, scope: Scope, person: str) -> None:
         with self._changing(scope) as mirror:
             mirror.change(person, self._own.here(scope, person) is not None)
-            if not self._outbox.reachable:
+            if not self._outbox(scope).reachable:
                 mirror.show_estimate()
         self._sync_soon(scope)
 
@@ -208,9 +208,12 @@ class RedisOnlineMembers:
             return [
                 scope
                 for scope, mirror in self._mirrors.items()
-                if mirror.unconfirmed
-                and (not self._outbox.reachable or max(self._answered_ms, mirror.unconfirmed_since_ms) <= silent_ms)
+                if mirror.unconfirmed and self._is_silent(self._outbox(scope), mirror.unconfirmed_since_ms, silent_ms)
             ]
+
+    def _is_silent(self, outbox: RedisOutbox, unconfirmed_since_ms: int, silent_ms: int) -> bool:
+        answered_ms = self._answered_ms.get(outbox, self._began_ms)
+        return not outbox.reachable or max(answered_ms, unconfirmed_since_ms) <= silent_ms
 
     def _drop_unused(self) -> None:
         now_ms = self._clock.elapsed_ms()
@@ -222,20 +225,31 @@ class RedisOnlineMembers:
     # In the outbox's task, which may wait for Redis. Raises redis.RedisError; the changes then stay unconfirmed.
 
     def _sync_soon(self, *scopes: Scope) -> None:
+        by_outbox = self._by_outbox(scopes)
         with self._lock:
-            self._due.update(dict.fromkeys(scopes))
-        self._outbox.send_newest("holds", self._sync)
+            for outbox, theirs in by_outbox.items():
+                self._due.setdefault(outbox, {}).update(dict.fromkeys(theirs))
+        for outbox in by_outbox:
+            outbox.send_newest("holds", partial(self._sync, outbox))
 
-    def _sync(self) -> None:
+    def _by_outbox(self, scopes: Iterable[Scope]) -> dict[RedisOutbox, list[Scope]]:
+        found: dict[RedisOutbox, list[Scope]] = {}
+        for scope in scopes:
+            found.setdefault(self._outbox(scope), []).append(scope)
+        return found
+
+    def _outbox(self, scope: Scope) -> RedisOutbox:
+        return self._outboxes.of(tag(scope))
+
+    def _sync(self, outbox: RedisOutbox) -> None:
         with self._lock:
-            due = {scope: self._mirrors[scope] for scope in self._due if scope in self._mirrors}
-            self._due.clear()
-        take_in = self._take_in
-        run_all((self._planner.plan(each, due[each], partial(take_in, each, due[each])) for each in due), self._ask)
+            due = {scope: self._mirrors[scope] for scope in self._due.pop(outbox, ()) if scope in self._mirrors}
+        take_in, ask = self._take_in, partial(self._ask, outbox)
+        run_all((self._planner.plan(each, due[each], partial(take_in, each, due[each])) for each in due), ask)
 
-    def _ask(self, requests: list[SyncRequest]) -> list[SyncAnswer]:
+    def _ask(self, outbox: RedisOutbox, requests: list[SyncRequest]) -> list[SyncAnswer]:
         answers = self._script.ask(requests)
-        self._answered_ms = self._clock.elapsed_ms()
+        self._answered_ms[outbox] = self._clock.elapsed_ms()
         return answers
 
     def _take_in(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-import redis
-
 from koyjabo.cluster import redis_client
+from koyjabo.cluster.redis_client import RedisClient, tag
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
@@ -38,7 +37,7 @@ class ActiveAnswer(NamedTuple):
 
 
 class TouchScript:
-    def __init__(self, client: redis.Redis, window_ms: int) -> None:
+    def __init__(self, client: RedisClient, window_ms: int) -> None:
         self._script = redis_client.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms
 
@@ -60,5 +59,8 @@ class TouchScript:
         self._call(scope, 0, [visitor_id, "", 0])
 
     def _call(self, scope: Scope, newest_version: int, visitors: list[Any]) -> ActiveAnswer:
-        keys = [f"koyjabo:active:{scope}:{name}" for name in ("visitors", "places", "counts", "state")]
-        return ActiveAnswer(*self._script(keys, [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
+        return ActiveAnswer(*self._script(keys_of(scope), [newest_version, self._keep_ms, BATCH, UNKNOWN, *visitors]))
+
+
+def keys_of(scope: Scope) -> list[str]:
+    return [f"koyjabo:active:{tag(scope)}:{name}" for name in ("visitors", "places", "counts", "state")]

@@ -160,8 +160,8 @@ def test_empty_scope_leaves_nothing_behind(world, two):
     world.kill(there)
     world.pass_(seconds=LEASE_S + GRACE_S)
     with world.redis.client() as client:
-        assert client.keys("koyjabo:online:*") == ["koyjabo:online:hikers:state"]
-        assert client.pttl("koyjabo:online:hikers:state") > 0
+        assert client.keys("koyjabo:online:*") == ["koyjabo:online:{hikers}:state"]
+        assert client.pttl("koyjabo:online:{hikers}:state") > 0
     world.pass_(milliseconds=FORGET_MS)
     assert here.members._mirrors == {}
 

@@ -121,9 +121,9 @@ def test_expired_visitors_are_swept_once(world):
     world.settle()
     assert [worker.visitors.count(SITE).places for worker in workers] == [{DHAKA: 5, UNKNOWN: 5}] * 3
     with world.redis.client() as client:
-        assert client.zcard("koyjabo:active:site:visitors") == client.hlen("koyjabo:active:site:places") == 10
-        assert client.zrange("koyjabo:active:site:counts", 0, -1, withscores=True) == [(DHAKA, -5), (UNKNOWN, -5)]
-        assert client.keys("koyjabo:active:hikers:*") == ["koyjabo:active:hikers:state"]
+        assert client.zcard("koyjabo:active:{site}:visitors") == client.hlen("koyjabo:active:{site}:places") == 10
+        assert client.zrange("koyjabo:active:{site}:counts", 0, -1, withscores=True) == [(DHAKA, -5), (UNKNOWN, -5)]
+        assert client.keys("koyjabo:active:{hikers}:*") == ["koyjabo:active:{hikers}:state"]
 
 
 def test_what_is_kept_goes_by_itself(redis_server):
