@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -31,8 +32,11 @@ from koyjabo.counting.high_water import HighWater, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, sqlite_insert
-from koyjabo.database.sqlite import FileLock, connect
+from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
 from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
+
+LOOK_S = 0.25
+"""How often a read looks whether its file was replaced."""
 
 READ_TIMEOUT_S = 0.05
 """How long a read waits for a lock. Short, because reads run on the event loop."""
@@ -91,8 +95,9 @@ class SqliteStore:
         self._milestones = milestones
         self._high_water = high_water
         self._lock = FileLock(path)
-        self._writing: sqlite3.Connection | None = None
-        self._reading: sqlite3.Connection | None = None
+        self._writing: SqliteConnection | None = None
+        self._reading: SqliteConnection | None = None
+        self._looked_at = 0.0  # when the file was last looked at, monotonic s
         self._read_lock = threading.Lock()
 
     def writing(self) -> AbstractContextManager[object]:
@@ -101,7 +106,7 @@ class SqliteStore:
 
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
         """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseWentBack."""
-        if self._writing is None:
+        if self._writing is None or self._writing.is_replaced:
             self._writing = connect(self._path)
         execute = self._writing.execute
         try:
@@ -173,13 +178,21 @@ class SqliteStore:
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> Any:
         with self._read_lock:
             try:
-                if self._reading is None:
+                if self._reading is None or self._is_replaced(self._reading):
                     self._reading = connect(self._path, timeout_s=READ_TIMEOUT_S)
                     self._reading.execute("PRAGMA cache_size = -256")  # KiB; it always reads the same few rows
                 return self._reading.execute(statement, parameters).fetchone()
             except self.unreadable:
                 self._reading = None  # the next read opens a new connection
                 raise
+
+    def _is_replaced(self, connection: SqliteConnection) -> bool:
+        """Looks rarely: it takes a tenth of a read."""
+        now = time.monotonic()
+        if now - self._looked_at < LOOK_S:
+            return False
+        self._looked_at = now
+        return connection.is_replaced
 
     def close(self) -> None:
         for connection in (self._writing, self._reading):

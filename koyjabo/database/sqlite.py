@@ -8,21 +8,81 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 OF_OTHERS = 0o077
 BUSY_TIMEOUT_S = 4.0
 """How long a statement waits for a program that locks the database without the file lock."""
 
 
-def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
+FileNumber = tuple[int, int]
+"""(device, inode): what a path names, until another file is put in its place."""
+
+
+class Opened(NamedTuple):
+    """The files of a database, as this process has last opened them."""
+
+    database: FileNumber | None
+    log: FileNumber | None  # the write-ahead log
+
+
+_opened: dict[str, Opened] = {}
+"""By path."""
+
+
+class SqliteConnection(sqlite3.Connection):
+    path: str
+    file: FileNumber | None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether the path names another file by now, or none. What is written here would then be lost."""
+        return _number_of(self.path) != self.file
+
+
+def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> SqliteConnection:
     """Open the database file in WAL mode with full sync; callers begin transactions themselves. Only the owner may
     read and write it (mode 0600).
+
+    A file that this process has opened before, and that is gone, is not made anew: raises sqlite3.OperationalError.
     """
+    known, found = _opened.get(path), _number_of(path)
+    if known and found is None:
+        raise sqlite3.OperationalError(f"the database file {path} is gone")
+    if known and found != known.database:
+        _discard_log(path, known)
     _make_private(path)
-    connection = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(
+        path, timeout=timeout_s, isolation_level=None, check_same_thread=False, factory=SqliteConnection
+    )
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
+    connection.path, connection.file = path, _number_of(path)
+    _opened[path] = Opened(connection.file, _number_of(f"{path}-wal"))
     return connection
+
+
+def _number_of(path: str) -> FileNumber | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _discard_log(path: str, known: Opened) -> None:
+    """Delete the log of a file that was replaced: SQLite would apply it to the new one. A lock of the folder, because
+    another process may do the same, and the log may be a new one afterwards.
+    """
+    folder = os.open(Path(path).parent, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        if known.log is not None and _number_of(f"{path}-wal") == known.log:
+            for file in (f"{path}-wal", f"{path}-shm"):
+                with suppress(FileNotFoundError):
+                    os.unlink(file)
+    finally:
+        os.close(folder)
 
 
 def _make_private(path: str) -> None:

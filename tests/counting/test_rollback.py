@@ -112,3 +112,26 @@ def test_a_commit_from_before_the_question_is_looked_up_again(site, database, mo
     monkeypatch.setattr(ledger, "_on_batch", go_back)
     ours = site.register("ayesha", visitId="ours")
     assert (others, ours.ordinal, ours.duplicate) == ([1], 2, False)
+
+
+def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_with_its_log(sqlite_database):
+    """What is written to the file that has no name any more would be lost."""
+    with Site(sqlite_database.url) as site:
+        visits(site, "kept")
+        remembered = sqlite_database.remember()
+        assert visits(site, "lost", "too") == [2, 3]
+        remembered.path.replace(sqlite_database.path)
+        assert visits(site, "next", "kept", "lost") == [4, 1, 5]
+        assert sqlite_database.rows("SELECT visit_id, ordinal FROM visits") == [("kept", 1), ("next", 4), ("lost", 5)]
+        assert sqlite_database.rows("PRAGMA integrity_check") == [("ok",)]
+        assert site.recount() == []
+
+
+def test_a_file_that_is_gone_is_not_made_anew(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        visits(site, "kept")
+        away = sqlite_database.path.rename(sqlite_database.path.with_name("away.db"))
+        assert site.post(json={"visitorId": "ayesha"}).status_code == 503
+        assert not sqlite_database.path.exists()
+        away.rename(sqlite_database.path)
+        assert visits(site, "next") == [2]

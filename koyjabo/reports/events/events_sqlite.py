@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 
 from koyjabo.core.clock import Clock
 from koyjabo.database.json_rows import adding, sqlite_insert
-from koyjabo.database.sqlite import FileLock, connect
+from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
 from koyjabo.models import Event, EventSum
 from koyjabo.reports.events import sum_limits
 from koyjabo.reports.events.event_plan import EVENT_COLUMNS, KnownEvents, SumKey, keys, plan, visitors
@@ -55,7 +55,7 @@ class SqliteEventStore:
         self._clock = clock
         self._lock = FileLock(path)
         self._sums = KnownSums()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: SqliteConnection | None = None
 
     def writing(self) -> AbstractContextManager[object]:
         """Hold the file lock that all processes take before they write."""
@@ -63,7 +63,7 @@ class SqliteEventStore:
 
     def commit(self, batch: list[NewEvents]) -> list[Recorded]:
         """Write `batch` in one transaction. After an error, nothing of it is written."""
-        if self._connection is None:
+        if self._connection is None or self._connection.is_replaced:
             self._connection = connect(self._path)
         execute = self._connection.execute
         try:
