@@ -65,6 +65,23 @@ def test_ledger_that_contradicts_answers_is_a_breach(journal, rows, what):
     assert what in breaches(journal)
 
 
+def test_visit_that_a_database_lost_is_a_breach_unless_an_adjustment_says_so(journal):
+    with journal.losing():
+        journal.sending(RAHIM)
+        journal.acknowledged(RAHIM, 3, duplicate=False)
+    check_rows(journal, [*WHOLE, (3, 4, *RAHIM)], lost=[(2, 3)])  # the client has not heard of its second number
+    assert breaches(journal) == ""
+    check_rows(journal, WHOLE)
+    assert "is not in the ledger" in breaches(journal)
+
+
+def test_ordinal_that_is_given_again_after_the_database_went_back_is_a_breach(journal):
+    with journal.losing():
+        journal.sending(RAHIM)
+        journal.acknowledged(RAHIM, 2, duplicate=False)
+    assert "ordinal 2 was given to" in breaches(journal)
+
+
 @pytest.mark.parametrize("wrong", range(8))
 def test_sum_that_is_no_recount_is_a_breach(journal, wrong):
     check_sums(journal, tuple(2 + (place == wrong) for place in range(8)))

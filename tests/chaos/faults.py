@@ -16,11 +16,14 @@ from pathlib import Path
 import psutil
 import psycopg2
 import redis as redis_client
+from support.databases.database import SqliteDatabase
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 from support.servers.server import Exit
 
 from chaos.world import World
 
+LOSES_S = (0.3, 2.0)
+ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
 FROZEN_S = (5.0, 5.0)
 AWAY_S = (0.5, 2.5)
 HELD_S = (1.0, 6.5)
@@ -196,6 +199,24 @@ def _start_postgres(world: World) -> None:
     world.postgres.start()
 
 
+@contextmanager
+def go_back(world: World, chance: random.Random) -> Iterator[None]:
+    """The database has what it had a moment before. Until it is found, and some visits more: then it goes on."""
+    found = len(world.database.rows(ROLLBACKS))
+    with world.journal.losing():
+        remembered = world.database.remember()
+        time.sleep(chance.uniform(*LOSES_S))
+        if isinstance(remembered, SqliteDatabase) and chance.random() < 0.5:
+            remembered.path.replace(world.database.path)  # the servers have the other file open
+        else:
+            world.database.go_back(remembered)
+        world.journal.expect(
+            lambda: len(world.database.rows(ROLLBACKS)) > found, "the server finds that its database went back", 10.0
+        )
+    remembered.remove()
+    yield
+
+
 def step_clock(world: World, chance: random.Random) -> None:
     """By an hour or a day, there or back."""
     now = world.clock.get()
@@ -216,6 +237,7 @@ COMMON = (
     Fault("SIGSTOP of the parent", "server", lambda world, _: suspended(world.supervisor.parents()), FROZEN_S),
     Fault("connections of clients cut", "clients", at_once(lambda world, _: world.cut_lines())),
     Fault("lock held", "database", lock_database, HELD_S),
+    Fault("database put back", "database", go_back, settles=True),
     Fault("clock steps", "clock", at_once(step_clock)),
     Fault("midnight", "clock", at_once(approach_midnight), (1.5, 1.5)),
 )

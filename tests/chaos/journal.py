@@ -6,7 +6,8 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,9 @@ Visit = tuple[str, str]
 
 MOST_ALIKE = 3
 """Breaches that differ in numbers alone; the others are counted and not kept, so that none hides another."""
+
+UNDER_WAY_S = 2.0
+"""An answer may be read so much later than it was sent."""
 
 NUMBERS = re.compile(r"[0-9]+")
 
@@ -29,6 +33,8 @@ class Entry:
     ordinal: int | None = None
     fresh: int = 0
     """Answers that did not call it a retry."""
+    at: float = 0.0
+    """When it was acknowledged first, or first after it was lost; monotonic s."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +53,17 @@ class Journal:
     visits: dict[Visit, Entry] = field(default_factory=dict)
     events: set[Visit] = field(default_factory=set)
     """(visitorId, id) of all that were sent."""
-    acknowledged_events: set[Visit] = field(default_factory=set)
+    acknowledged_events: dict[Visit, float] = field(default_factory=dict)
+    """When each was acknowledged, monotonic s."""
+    lost_spans: list[tuple[float, float]] = field(default_factory=list)
+    """When the database has lost what was acknowledged: from the moment to which it went back until that was found."""
     breaches: list[Breach] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     newest: int = 0
     """The greatest ordinal of all answers."""
-    epoch: str | None = None
+    epochs: set[str] = field(default_factory=set)
+    _given: dict[int, Visit] = field(default_factory=dict)
     opened: float = field(default_factory=time.monotonic)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _alike: Counter[str] = field(default_factory=Counter)
@@ -68,8 +78,13 @@ class Journal:
     def acknowledged(self, visit: Visit, ordinal: int, duplicate: bool) -> None:
         with self.lock:
             entry = self.visits[visit]
+            if self._given.setdefault(ordinal, visit) != visit:
+                self.breach(f"ordinal {ordinal} was given to {self._given[ordinal]} and to {visit}")
+            if entry.ordinal not in (None, ordinal) and self.may_be_lost(entry.at):
+                entry.ordinal, entry.fresh = None, 0
+                self.counts["lost visits that were sent again"] += 1
             if entry.ordinal is None:
-                entry.ordinal = ordinal
+                entry.ordinal, entry.at = ordinal, time.monotonic()
                 self.counts["visits acknowledged"] += 1
                 if duplicate and entry.sent == 1:
                     self.breach(f"{visit} was called a retry the first time it was sent")
@@ -86,13 +101,29 @@ class Journal:
 
     def events_acknowledged(self, events: list[Visit]) -> None:
         with self.lock:
-            self.acknowledged_events.update(events)
+            self.acknowledged_events.update(dict.fromkeys(events, time.monotonic()))
             self.counts["events acknowledged"] += len(events)
 
     def is_known_epoch(self, epoch: str) -> bool:
         with self.lock:
-            self.epoch = self.epoch or epoch
-            return epoch == self.epoch
+            self.epochs.add(epoch)
+            return len(self.epochs) <= 1 + len(self.lost_spans)  # one for each time that the database went back
+
+    def may_be_lost(self, at: float) -> bool:
+        """Whether the database may have lost what was acknowledged at this moment."""
+        return any(began <= at <= ended + UNDER_WAY_S for began, ended in self.lost_spans)
+
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """The database goes back to the state that it has now."""
+        began = time.monotonic()
+        with self.lock:
+            self.lost_spans.append((began, float("inf")))
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.lost_spans[-1] = began, time.monotonic()
 
     def note(self, what: str, times: int = 1) -> None:
         with self.lock:
@@ -116,6 +147,9 @@ class Journal:
     def acknowledged_visits(self) -> dict[Visit, int]:
         with self.lock:
             return {visit: entry.ordinal for visit, entry in self.visits.items() if entry.ordinal is not None}
+
+    def is_lost(self, visit: Visit) -> bool:
+        return self.may_be_lost(self.visits[visit].at)
 
 
 class Seen:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import count
+
 from chaos.journal import Journal, Visit
 from chaos.world import World
 
@@ -15,40 +18,57 @@ SELECT (SELECT total FROM counters WHERE scope = 'site'), (SELECT visits FROM co
 """
 
 
+LOST = """
+SELECT total_before, total_after FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back' ORDER BY id
+"""
+
+Span = tuple[int, int]
+"""(total before, total after) of an adjustment: the ordinals in between are lost."""
+
+
 def check_ledger(world: World) -> None:
-    check_rows(world.journal, world.database.rows(ROWS))
-    check_sums(world.journal, world.database.rows(SUMS)[0])
+    lost = [(int(before), int(after)) for before, after in world.database.rows(LOST)]
+    if len(lost) != len(world.journal.lost_spans):
+        world.journal.breach(f"the database went back {len(world.journal.lost_spans)} times, and {lost} say so")
+    check_rows(world.journal, world.database.rows(ROWS), lost)
+    check_sums(world.journal, world.database.rows(SUMS)[0], lost)
     verified = world.server.koyjabo("verify")
     if verified.returncode:
         world.journal.breach(f"koyjabo verify: {verified.stdout}{verified.stderr}")
 
 
-def check_rows(journal: Journal, rows: list[tuple]) -> None:
-    """`rows` are (id, ordinal, visitor, visit): every acknowledged visit is there once, nothing else but what was
-    sent, and there is no gap.
+def check_rows(journal: Journal, rows: list[tuple], lost: Sequence[Span] = ()) -> None:
+    """`rows` are (id, ordinal, visitor, visit): every acknowledged visit is there once or is lost, as an adjustment
+    says; nothing else is but what was sent, and there is no other gap.
     """
+    gone = {ordinal for before, after in lost for ordinal in range(before + 1, after + 1)}
+    expected = (ordinal for ordinal in count(1) if ordinal not in gone)
     for place, (number, ordinal, *_) in enumerate(rows, 1):
-        if not number == ordinal == place:
+        if not (number == place and ordinal == next(expected)):
             journal.breach(f"row {place} of the ledger is number {number} with ordinal {ordinal}")
             break
     stored = {(visitor, visit): ordinal for _, ordinal, visitor, visit in rows}
     if len(stored) != len(rows):
         journal.breach(f"{len(rows) - len(stored)} visits are in the ledger twice")
     for visit, ordinal in journal.acknowledged_visits.items():
-        if visit not in stored:
+        if ordinal in gone and journal.is_lost(visit):
+            journal.note("visits lost by a database that went back")
+        elif visit not in stored:
             journal.note("visits lost")
             journal.breach(f"{visit} was acknowledged as {ordinal} and is not in the ledger")
         elif stored[visit] != ordinal:
             journal.breach(f"{visit} was acknowledged as {ordinal} and is {stored[visit]} in the ledger")
     if unknown := stored.keys() - journal.visits.keys():
         journal.breach(f"{len(unknown)} visits in the ledger were never sent, such as {min(unknown)}")
-    journal.note("visits counted whose client had gone", len(stored) - len(journal.acknowledged_visits))
+    held = [visit for visit in journal.acknowledged_visits if visit in stored]
+    journal.note("visits counted whose client had gone", len(stored) - len(held))
 
 
-def check_sums(journal: Journal, sums: tuple) -> None:
+def check_sums(journal: Journal, sums: tuple, lost: Sequence[Span] = ()) -> None:
     total, visits, unique, rows, visitors, daily, hourly, new = map(int, sums)
-    if not (total == visits == rows == daily == hourly and unique == visitors == new):
-        journal.breach(f"sums and recount differ: {sums}")
+    adjusted = sum(after - before for before, after in lost)
+    if not (total - adjusted == visits == rows == daily == hourly and unique == visitors == new):
+        journal.breach(f"sums and recount differ: {sums}, {lost} lost")
 
 
 def check_events(world: World) -> None:
@@ -62,7 +82,8 @@ def check_event_rows(journal: Journal, rows: list[Visit], counted: int) -> None:
     stored = set(rows)
     if len(stored) != len(rows) or counted != len(rows):
         journal.breach(f"{len(rows)} events are in {len(stored)} places, and {counted} in sums")
-    if lost := journal.acknowledged_events - stored:
+    missing = journal.acknowledged_events.keys() - stored
+    if lost := {event for event in missing if not journal.may_be_lost(journal.acknowledged_events[event])}:
         journal.note("events lost", len(lost))
         journal.breach(f"{len(lost)} acknowledged events are not in the database, such as {min(lost)}")
     if unknown := stored - journal.events:

@@ -54,6 +54,9 @@ class Database(Protocol):
     def remember(self) -> Database:
         """A copy of what it has now, to which it can `go_back`; also while it is in use."""
 
+    def remove(self) -> None:
+        """It is not used any more."""
+
     def go_back(self, remembered: Database) -> None:
         """Have what it had then, also while it is in use: as a standby that was behind when it was promoted."""
 
@@ -111,6 +114,9 @@ class SqliteDatabase:
     def remember(self) -> SqliteDatabase:
         return self.copy()
 
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
     def go_back(self, remembered: Database) -> None:
         assert isinstance(remembered, SqliteDatabase)
         with (
@@ -154,6 +160,9 @@ class PostgresDatabase:
     def remember(self) -> PostgresDatabase:
         with self._alone():
             return self.copy()
+
+    def remove(self) -> None:
+        self._server.drop(self)
 
     def go_back(self, remembered: Database) -> None:
         assert isinstance(remembered, PostgresDatabase)
