@@ -21,7 +21,7 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.counting.high_water import DatabaseWentBack, HighWater, is_rollback, require_not_below
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
-from koyjabo.database.batch_worker import BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
+from koyjabo.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
 from koyjabo.database.lease import Fence
 from koyjabo.models import SITE, Scope
 
@@ -60,6 +60,9 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
     def snapshot(self, scope: Scope) -> CounterSnapshot | None: ...
 
     def knows(self, scope: Scope, visitor_id: str) -> bool: ...
+
+    def interrupt_read(self) -> None:
+        """Called by another thread: let a read fail if it waits for a server."""
 
     def close(self) -> None: ...
 
@@ -127,6 +130,8 @@ class Ledger:
             if store.reads_block
             else LoopBatcher(runtime, self._answer_reads)
         )
+        self._writer.interrupt_after(STUCK_S, store.interrupt)
+        self._reader.interrupt_after(STUCK_S, store.interrupt_read)
 
     def append(self, visit: NewVisit) -> Receipt:
         """Commit a visit in one batch with all other queued visits.

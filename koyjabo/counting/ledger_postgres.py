@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
-import psycopg2
 from sqlalchemy.engine import URL
 
 from koyjabo.core.clock import Clock
@@ -40,7 +39,8 @@ from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, postgres_insert
 from koyjabo.database.lease import Fence
-from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
+from koyjabo.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
+from koyjabo.database.timelines import ServerTimeline
 from koyjabo.models import SITE, DailyVisits, HourlyVisits, Scope, Visit, Visitor
 
 Batch = list[tuple[NewVisit, str]]
@@ -112,7 +112,8 @@ KNOWS = f"{limits()} SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = %s AND 
 class PlannedVisits(NamedTuple):
     """The rows that a transaction would write."""
 
-    transaction: int  # its number on the server
+    transaction: int  # its number on `server`
+    server: ServerTimeline | None
     outcomes: list[Outcome]
 
 
@@ -122,18 +123,15 @@ class PostgresStore:
     `fence` is called within each transaction that writes. If it raises, `commit` writes nothing and raises the same.
     """
 
-    unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
-    unreadable = unavailable
+    unavailable = unreadable = UNAVAILABLE
     reads_block = True  # a read is a round trip, so it runs on a thread
 
     def __init__(self, url: URL, clock: Clock, fence: Fence, milestones: Milestones, high_water: HighWater) -> None:
-        self._url = url
         self._clock = clock
         self._fence = fence
         self._milestones = milestones
         self._high_water = high_water
-        self._writing: Any = None
-        self._reading: Any = None
+        self._writing, self._reading = PostgresLink(url), PostgresLink(url)
         self._planned: PlannedVisits | None = None
 
     def writing(self) -> AbstractContextManager[object]:
@@ -144,9 +142,10 @@ class PostgresStore:
         """Write `batch` in one transaction.
 
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
-        outcomes hold: its visits are not marked as retries. Raises DatabaseWentBack.
+        outcomes hold: its visits are not marked as retries. On another server, such as a promoted standby, nobody knows
+        of the first attempt, and the visits that the rows have are marked as retries. Raises DatabaseWentBack.
         """
-        fresh = self._writing is None
+        fresh = not self._writing.is_open
         self._planned = None
         try:
             return self._attempt(batch).receipts()
@@ -157,21 +156,19 @@ class PostgresStore:
 
     def _attempt(self, batch: list[tuple[NewVisit, str]], first: PlannedVisits | None = None) -> BatchPlan:
         """`first` is the plan of an attempt that may have been committed."""
-        if self._writing is None:
-            self._writing = connect(self._url)
+        connection = self._writing.connection()
         try:
-            with self._writing.cursor() as cursor:
+            with connection.cursor() as cursor:
                 transaction, rows = look_up(cursor, batch, self._clock)
                 require_not_below(rows.snapshot[SITE], self._high_water.site)
                 made = plan(batch, rows, self._clock, self._milestones)
-                if first and was_committed(cursor, first.transaction):
+                if first and was_committed(cursor, first.transaction, first.server):
                     made.outcomes = first.outcomes
-                self._planned = PlannedVisits(transaction, made.outcomes)
+                self._planned = PlannedVisits(transaction, connection.server, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
         except BaseException:
-            close(self._writing)
-            self._writing = None
+            self._writing.close()
             raise
         return made
 
@@ -185,24 +182,27 @@ class PostgresStore:
 
     def _read(self, statement: str, parameters: tuple[Any, ...]) -> list[Row]:
         """Tries once more on a new connection, because the server may have closed the old one while it was idle."""
-        fresh = self._reading is None
+        fresh = not self._reading.is_open
         try:
-            if self._reading is None:
-                self._reading = connect(self._url)
-            with self._reading.cursor() as cursor:
+            with self._reading.asked_connection().cursor() as cursor:
                 cursor.execute(statement, parameters)
                 rows: list[Row] = cursor.fetchall()
                 return rows
         except self.unavailable as error:
-            close(self._reading)
-            self._reading = None
+            self._reading.close()
             if fresh or was_refused(error):
                 raise
             return self._read(statement, parameters)
 
+    def interrupt(self) -> None:
+        self._writing.interrupt()
+
+    def interrupt_read(self) -> None:
+        self._reading.interrupt()
+
     def close(self) -> None:
-        close(self._writing)
-        close(self._reading)
+        self._writing.close()
+        self._reading.close()
 
 
 def _message(made: BatchPlan) -> Statements:

@@ -194,6 +194,12 @@ class SqliteStore:
         self._looked_at = now
         return connection.is_replaced
 
+    def interrupt(self) -> None:
+        """Does nothing: SQLite limits its waits itself."""
+
+    def interrupt_read(self) -> None:
+        """Does nothing: reads do not wait."""
+
     def close(self) -> None:
         for connection in (self._writing, self._reading):
             if connection is not None:

@@ -28,6 +28,11 @@ MOST_WAITING = 20_000
 
 WATCH_INTERVAL_S = 0.5
 
+STUCK_S = 5.5
+"""A batch of visits or events that takes so long waits for a frozen server, or for its disk: the server ends statements
+after 5 s.
+"""
+
 
 class Job(Generic[Item, Result]):
     """The work of one request, and its `result` or `error`."""
@@ -100,9 +105,18 @@ class BatchWorker(Generic[Item, Result]):
         self._pending: deque[Job[Item, Result]] = deque()
         self._taken: list[Job[Item, Result]] = []
         self._wake_queue: SimpleQueue[bool] = SimpleQueue()
+        self._interrupt: Callable[[], object] = lambda: None
+        self._interrupt_after_s = sys.float_info.max
+        self._busy_since = 0.0  # monotonic s; of the batch, or of the last interruption
         self._started = self._idle = self._watching = self._is_waking = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
+
+    def interrupt_after(self, seconds: float, interrupt: Callable[[], object]) -> None:
+        """Have `interrupt` called on the event loop whenever the thread has spent so long on a batch. It ends what the
+        thread waits for: a frozen database would hold it for ever, also when another one has taken over.
+        """
+        self._interrupt_after_s, self._interrupt = seconds, interrupt
 
     def do(self, item: Item) -> Result:
         """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
@@ -160,6 +174,9 @@ class BatchWorker(Generic[Item, Result]):
         for job in self._taken:
             if job.result is None and now - job.since > self._limit_s:
                 job.fail()
+        if not self._idle and now - self._busy_since > self._interrupt_after_s:
+            self._busy_since = now
+            self._interrupt()
         self._watching = False  # before the check, so that a job added now schedules the next watch
         if self._pending or self._taken or not self._idle:
             self._schedule_watch()
@@ -175,6 +192,7 @@ class BatchWorker(Generic[Item, Result]):
             self._idle = True
             if not self._pending and not self._closed:
                 self._wake_queue.get()
+            self._busy_since = time.monotonic()
             self._idle = False
             if self._pending:
                 self._do_batch()
@@ -221,6 +239,9 @@ class BatchStore(Protocol[Item, Result]):
         """Hold what all writers of the database queue for."""
 
     def commit(self, batch: list[Item]) -> list[Result]: ...
+
+    def interrupt(self) -> None:
+        """Called by another thread: let `commit` fail if it waits for a server."""
 
 
 def commit_jobs(store: BatchStore[Item, Result], take: Callable[[], list[Job[Item, Result]]]) -> None:
@@ -275,8 +296,11 @@ class LoopBatcher(Generic[Item, Result]):
             self._runtime.soon(self._run)
         return job.outcome()
 
+    def interrupt_after(self, seconds: float, interrupt: Callable[[], object]) -> None:
+        """Does nothing, as the next: there is no thread that could wait."""
+
     def close(self) -> None:
-        """Does nothing: there is no thread to end."""
+        """There is no thread to end."""
 
     def _run(self) -> None:
         self._due = False  # before `take`, so that a job added now schedules the next run

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import event, inspect, text
@@ -68,9 +69,9 @@ def engine_options(database: URL) -> dict[str, Any]:
         from koyjabo.database.sqlite import connect
 
         return {"creator": lambda: connect(str(database.database)), **options}
-    from koyjabo.database.postgres import CONNECT
+    from koyjabo.database.postgres import connect_in_transactions, dsn
 
-    return {"connect_args": CONNECT, **options}
+    return {"creator": partial(connect_in_transactions, dsn(database)), **options}
 
 
 @event.listens_for(Engine, "begin")

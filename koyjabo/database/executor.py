@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from functools import partial
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, Connection, Engine
@@ -146,11 +147,13 @@ class DatabaseThread:
     ) -> None:
         self._writes = writes
         self._reads_as = reads_as
-        self._engine, self._lock = _open(database, limit_s)
+        self._backend = _open(database, limit_s, self._opened)
+        self._driver: Any = None  # the newest connection of the driver
         self._connection: Connection | None = None
         self._used_at = 0.0  # monotonic s
         # One at a time: each goes on when its own is done, and visits get the lock in between.
         self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
+        self._group.interrupt_after(limit_s, lambda: self._backend.interrupt(self._driver))
 
     def run(self, operation: Callable[[Session], Result]) -> Result:
         result: Result = self._group.do(operation)
@@ -162,7 +165,7 @@ class DatabaseThread:
 
     def _work(self, take: Callable[[], list[Job[Operation, Any]]]) -> None:
         try:
-            with self._lock() if self._writes else nullcontext():
+            with self._backend.lock() if self._writes else nullcontext():
                 for job in take():
                     self._finish(job)
         except OSError as error:  # the lock beside the file cannot be had
@@ -200,17 +203,23 @@ class DatabaseThread:
     def _connected(self) -> Connection:
         """The connection; when it has lain idle, once it has been seen to be alive."""
         idle_s, self._used_at = time.monotonic() - self._used_at, time.monotonic()
-        if self._connection is not None and idle_s > IDLE_S and self._engine.dialect.name != "sqlite":
+        engine = self._backend.engine
+        if self._connection is not None and not self._backend.trusts(self._driver):
+            self._leave()
+        if self._connection is not None and idle_s > IDLE_S and engine.dialect.name != "sqlite":
             try:
                 self._connection.execute(text("SELECT 1"))
                 self._connection.rollback()
             except SQLAlchemyError:
                 self._leave()
         if self._connection is None:
-            self._connection = self._engine.connect()
+            self._connection = engine.connect()
             if not self._writes:
-                self._connection.execution_options(**self._reads_as[self._engine.dialect.name])
+                self._connection.execution_options(**self._reads_as[engine.dialect.name])
         return self._connection
+
+    def _opened(self, connection: Any) -> None:
+        self._driver = connection
 
     def _leave(self) -> None:
         connection, self._connection = self._connection, None
@@ -219,17 +228,28 @@ class DatabaseThread:
                 connection.close()
 
 
-def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractContextManager[None]]]:
-    """An engine that opens connections as the ledger does, and what writers of this database queue for."""
+class ExecutorBackend(NamedTuple):
+    """`trusts` and `interrupt` get a connection of the driver; `interrupt` is called by another thread."""
+
+    engine: Engine  # opens connections as the ledger does
+    lock: Callable[[], AbstractContextManager[None]]  # what writers of this database queue for
+    trusts: Callable[[Any], bool] = lambda connection: True
+    interrupt: Callable[[Any], None] = lambda connection: None
+
+
+def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> ExecutorBackend:
+    """On PostgreSQL, `opened` gets each connection of the driver."""
     if database.get_backend_name() == "sqlite":
         from koyjabo.database.sqlite import FileLock, connect
 
         path = str(database.database)
         engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, hide_parameters=True)
-        return engine, FileLock(path).held
-    from koyjabo.database.postgres import CONNECT, limits
+        return ExecutorBackend(engine, FileLock(path).held)
+    from koyjabo.database.postgres import connect_in_transactions, dsn, interrupt, limits
+    from koyjabo.database.timelines import TIMELINES
 
-    engine = create_engine(database, connect_args=CONNECT, poolclass=NullPool, hide_parameters=True)
+    creator = partial(connect_in_transactions, dsn(database), opened)
+    engine = create_engine(database, creator=creator, poolclass=NullPool, hide_parameters=True)
     ours = limits(limit_s)
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
@@ -237,4 +257,4 @@ def _open(database: URL, limit_s: float) -> tuple[Engine, Callable[[], AbstractC
         """Sends the limits in the same message: each statement of a reader is a transaction."""
         return ours + statement, parameters
 
-    return engine, nullcontext
+    return ExecutorBackend(engine, nullcontext, TIMELINES.trusts, interrupt)

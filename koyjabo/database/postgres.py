@@ -1,11 +1,22 @@
-"""PostgreSQL: connections for every part of the product, and the time limits of transactions."""
+"""PostgreSQL: connections for every part of the product, and the time limits of transactions.
+
+`DATABASE_URL` may name several hosts, a primary and its standbys. They are tried in order, and the first is used that
+accepts writes and is no old primary (`database.timelines`).
+"""
 
 from __future__ import annotations
 
+import os
+import time
+from _socket import SHUT_RDWR, socket  # of C: this module is used on real threads and on the event loop alike
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+import psycopg2.extensions
+
+from koyjabo.database.timelines import TIMELINES, ServerTimeline
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -20,7 +31,52 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 6000,
 }
+SHORT_TIMEOUT_S = 2
+"""To connect, where there are several hosts: the least that libpq has. Each host that is down may cost as much."""
+
+UNLESS_SAID = {"target_session_attrs": "read-write"}
 STATEMENT_S = 5.0
+ASK_AGAIN_S = 1.0
+"""How often a reading connection asks whether it still reaches the same server: a pooler may have changed it."""
+
+READ_ONLY, SHUTDOWN = "25006", "57P"  # SQLSTATE; of the second, the class
+
+UNAVAILABLE: tuple[type[Exception], ...] = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.errors.ReadOnlySqlTransaction,
+)
+"""Errors of the database, not of what was written. A primary that was demoted refuses to write."""
+
+TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint"
+"""The beginning of a WAL file's name is its timeline. The control file has the new one only some seconds later."""
+
+POSITION = f"""
+SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE} END FROM pg_control_system()
+"""
+
+COMMITTED = f"""
+SELECT CASE WHEN system_identifier = %s AND {TIMELINE} = %s THEN txid_status(%s) END FROM pg_control_system()
+"""
+
+ACCEPTED = "SELECT coalesce(max(accepted_ms), 0) FROM database_identity"
+DOES_NOT_SAY = (psycopg2.ProgrammingError, psycopg2.NotSupportedError)
+"""A service that only resembles PostgreSQL, or does not let its users call these functions."""
+
+
+class OldPrimary(psycopg2.OperationalError):  # type: ignore[misc]
+    """The server is on a lower timeline than one that was seen."""
+
+
+class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
+    """`server` is the one that it reached when it was opened; None if that does not say."""
+
+    server: ServerTimeline | None = None
+    distrusted = 0  # `TIMELINES.distrusted` when it was opened
+
+
+Opened = Callable[[PostgresConnection], object]
+"""Gets a connection as soon as there is one: what follows may wait, and can be interrupted."""
 
 
 def limits(statement_s: float = STATEMENT_S) -> str:
@@ -33,24 +89,171 @@ def limits(statement_s: float = STATEMENT_S) -> str:
     return "".join(f"SET LOCAL {name}_timeout = {ms:.0f}; " for name, ms in times_ms.items())
 
 
-def connect(url: URL) -> Any:
-    """Open a connection in autocommit mode; callers begin transactions themselves."""
-    connection = psycopg2.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), **CONNECT)
-    connection.autocommit = True
+def dsn(url: URL) -> str:
+    """The URL for libpq, with its password."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def connect(dsn: str, opened: Opened = lambda connection: None) -> PostgresConnection:
+    """Open a connection in autocommit mode; callers begin transactions themselves.
+
+    Raises psycopg2.OperationalError if no host can be used, OldPrimary if one of them is an old primary.
+    """
+    failures: list[psycopg2.OperationalError] = []
+    for parameters in _places(dsn):
+        try:
+            return _connect_to(parameters, opened)
+        except psycopg2.OperationalError as error:
+            failures.append(error)
+    failure = _of_all(failures)
+    if not isinstance(failure, OldPrimary):
+        TIMELINES.refusal = ""
+    raise failure
+
+
+def connect_in_transactions(dsn: str, opened: Opened = lambda connection: None) -> PostgresConnection:
+    """As `connect`, but the driver begins transactions, as SQLAlchemy expects."""
+    connection = connect(dsn, opened)
+    connection.autocommit = False
     return connection
 
 
-def was_committed(cursor: Any, transaction: int) -> bool:
-    """Whether a transaction was committed whose connection broke. Only the database knows: rows as it would have
-    written them may be of another server. The caller holds a lock that the transaction held, so it has ended.
+def _places(dsn: str) -> Iterator[dict[str, Any]]:
+    """The parameters for each host. libpq would stop at an old primary, if that is named first."""
+    given = {**UNLESS_SAID, **psycopg2.extensions.parse_dsn(dsn), **CONNECT}
+    hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
+    if len(hosts) == 1:
+        yield given
+        return
+    ports = ports if len(ports) == len(hosts) else ports * len(hosts)
+    for host, port in zip(hosts, ports, strict=False):
+        yield {**given, "host": host, "port": port, "connect_timeout": SHORT_TIMEOUT_S}
+
+
+def _connect_to(parameters: dict[str, Any], opened: Opened) -> PostgresConnection:
+    connection: PostgresConnection = psycopg2.connect(connection_factory=PostgresConnection, **parameters)
+    try:
+        opened(connection)
+        connection.autocommit = True
+        connection.distrusted, connection.server = TIMELINES.distrusted, server_of(connection)
+        if connection.server is not None and not TIMELINES.admits(connection.server):
+            raise OldPrimary(TIMELINES.refusal)
+    except BaseException:
+        close(connection)
+        raise
+    return connection
+
+
+def _of_all(failures: list[psycopg2.OperationalError]) -> psycopg2.OperationalError:
+    first, *others = sorted(failures, key=lambda failure: type(failure) is psycopg2.OperationalError)
+    return type(first)("; ".join(str(failure).strip() for failure in (first, *others))) if others else first
+
+
+def position(connection: Any) -> tuple[int, int] | None:
+    """The system and the timeline of the server behind a connection, now; None if the server does not say. Raises
+    psycopg2.OperationalError for a standby.
     """
-    cursor.execute("SELECT txid_status(%s)", (transaction,))
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(POSITION)
+        except DOES_NOT_SAY:
+            return None
+        system, timeline = cursor.fetchone()
+    if timeline is None:
+        raise psycopg2.OperationalError("the server is a standby, which cannot be written to")
+    return system, timeline
+
+
+def server_of(connection: Any) -> ServerTimeline | None:
+    """Like `position`, with what an operator has accepted."""
+    found = position(connection)
+    if found is None:
+        return None
+    system, timeline = found
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(ACCEPTED)
+            accepted_ms = cursor.fetchone()[0]
+        except psycopg2.ProgrammingError:  # a database without tables, or with those of an older version
+            accepted_ms = 0
+    return ServerTimeline(system, accepted_ms, timeline)
+
+
+class PostgresLink:
+    """A connection for one thread: opened when it is first needed, and anew after an error or when its server is not to
+    be used any more.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._dsn = dsn(url)
+        self._connection: PostgresConnection | None = None
+        self._newest: PostgresConnection | None = None  # perhaps not yet, or no longer, in use
+        self._asked_at = 0.0  # monotonic s
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection is not None
+
+    def connection(self) -> PostgresConnection:
+        """Raises psycopg2.OperationalError."""
+        if self._connection is not None and not TIMELINES.trusts(self._connection):
+            self.close()
+        if self._connection is None:
+            self._connection = connect(self._dsn, self._opened)
+            self._asked_at = time.monotonic()
+        return self._connection
+
+    def asked_connection(self) -> PostgresConnection:
+        """The connection; if a pooler has moved it to another server, all connections of this process are opened anew,
+        which asks whether that server may be used. Raises psycopg2.OperationalError.
+        """
+        connection, now = self.connection(), time.monotonic()
+        if connection.server is not None and now - self._asked_at > ASK_AGAIN_S:
+            self._asked_at = now
+            system, _, timeline = connection.server
+            if position(connection) != (system, timeline):
+                TIMELINES.distrusted += 1
+                return self.connection()
+        return connection
+
+    def close(self) -> None:
+        close(self._connection)
+        self._connection = None
+
+    def interrupt(self) -> None:
+        """End what the other thread waits for, with an error there."""
+        interrupt(self._newest)
+
+    def _opened(self, connection: PostgresConnection) -> None:
+        self._newest = connection
+
+
+def interrupt(connection: PostgresConnection | None) -> None:
+    """End the wait of another thread for the server, if it waits: it finds the connection broken."""
+    with suppress(psycopg2.Error, OSError, AttributeError):  # there is none, or it is closed
+        line = socket(fileno=os.dup(connection.fileno()))  # type: ignore[union-attr]
+        try:
+            line.shutdown(SHUT_RDWR)
+        finally:
+            line.close()
+
+
+def was_committed(cursor: Any, transaction: int, server: ServerTimeline | None) -> bool:
+    """Whether a transaction on `server` was committed whose connection broke. Only the database knows: rows as it would
+    have written them may be of another server. The caller holds a lock that the transaction held, so it has ended.
+
+    False if the cursor's server is another one, such as a promoted standby: there, the number may be that of another
+    transaction. Then only the rows can tell.
+    """
+    if server is None:
+        return False
+    cursor.execute(COMMITTED, (server.system, server.timeline, transaction))
     return bool(cursor.fetchone() == ("committed",))
 
 
 def was_refused(error: Any) -> bool:
-    """Whether the server refused with an error other than its shutdown (SQLSTATE 57P): a retry at once is useless."""
-    return bool(error.pgcode) and not error.pgcode.startswith("57P")
+    """Whether the server refused with an error other than its shutdown or demotion: a retry at once is useless."""
+    return bool(error.pgcode) and not error.pgcode.startswith((SHUTDOWN, READ_ONLY))
 
 
 def close(connection: Any) -> None:

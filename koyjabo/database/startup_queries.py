@@ -50,12 +50,8 @@ def _ask_sqlite(file: Any, question: str, values: list[str]) -> Any:
 
 
 def _ask_postgres(url: Any, question: str, values: list[str]) -> Any:
-    import psycopg2
+    from koyjabo.database.postgres import connect, limits
 
-    from koyjabo.database.postgres import CONNECT, limits
-
-    connected = psycopg2.connect(url, **CONNECT)
-    connected.autocommit = True
-    with closing(connected) as connection, connection.cursor() as cursor:
+    with closing(connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute(limits() + question.replace("?", "%s"), values)
         return cursor.fetchone()[0]

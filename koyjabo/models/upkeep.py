@@ -35,9 +35,7 @@ class DatabaseIdentity(Model):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1
     name: Mapped[str] = mapped_column(String(32))
-    # PostgreSQL: the operator has accepted the first timeline although the second had been seen.
-    accepted_timeline: Mapped[int | None] = mapped_column(BigInteger)
-    accepted_over: Mapped[int | None] = mapped_column(BigInteger)
+    accepted_ms: Mapped[int | None] = mapped_column(BigInteger)  # `koyjabo ledger accept` (`database.timelines`)
 
 
 class DaySecret(Model):

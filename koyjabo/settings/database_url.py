@@ -8,13 +8,16 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode
 
 PARTS = re.compile(
-    r"(?P<backend>\w+)(\+\w+)?://(?P<rest>([^:/]*(:[^@]*)?@)?(\[[^/?]+\]|[^/:?]*)(:\d*)?"
+    r"(?P<backend>\w+)(\+\w+)?://(?P<rest>(?P<user>[^:/]*(:[^@]*)?@)?(?P<hosts>(\[[^/?]+\]|[^/:?,]*)(:\d*)?(,[^/?]*)?)"
     r"(/(?P<database>[^?]*))?(\?(?P<query>.*))?)"
 )
-"""As SQLAlchemy reads a URL."""
+"""As SQLAlchemy reads a URL, and with several hosts, as libpq does."""
+
+HOST = re.compile(r"(\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[^][:@,]+))(:(?P<port>\d{1,5}))?")
+PORT = "5432"
 
 
 def normal(text: str, folder: Path) -> str:
@@ -28,7 +31,7 @@ def normal(text: str, folder: Path) -> str:
         raise ValueError("DATABASE_URL is not a URL; use sqlite:///file.db or postgresql://user@host/name.")
     backend = url["backend"]
     if backend in ("postgres", "postgresql"):
-        return f"postgresql+psycopg2://{url['rest']}"
+        return f"postgresql+psycopg2://{_with_hosts_apart(url['rest'])}"
     if backend != "sqlite":
         raise ValueError(f"DATABASE_URL names {backend}, which is not supported; use sqlite:///… or postgresql://….")
     if url["database"] in (None, "", ":memory:") or "mode" in parse_qs(url["query"] or ""):
@@ -38,6 +41,31 @@ def normal(text: str, folder: Path) -> str:
         )
     query = f"?{url['query']}" if url["query"] else ""
     return f"sqlite:///{quote(str(folder / unquote(url['database'])), safe=' +/')}{query}"
+
+
+def _with_hosts_apart(rest: str) -> str:
+    """What follows the scheme. Several hosts, as libpq writes them (`a:5432,b:5433`) or SQLAlchemy
+    (`?host=a:5432&host=b`), become a list of hosts and one of ports in the query, which both read. Raises ValueError.
+    """
+    url = PARTS.fullmatch(f"postgresql://{rest}")
+    assert url is not None
+    query = parse_qsl(url["query"] or "", keep_blank_values=True)
+    named = [value for name, value in query if name == "host"]
+    hosts = named if len(named) > 1 else url["hosts"].split(",")
+    if len(hosts) == 1:
+        return rest
+    found = [HOST.fullmatch(host) for host in hosts]
+    if not all(found):
+        raise ValueError(
+            "DATABASE_URL names several hosts, of which one cannot be read; "
+            "write them as postgresql://user@a:5432,[::1]:5433/name."
+        )
+    lists = {
+        "host": ",".join(unquote(host["name"] or host["address"]) for host in found if host),
+        "port": ",".join(host["port"] or PORT for host in found if host),
+    }
+    others = {name: value for name, value in query if name not in lists}
+    return f"{url['user'] or ''}/{url['database'] or ''}?{urlencode({**lists, **others}, safe=',:/')}"
 
 
 def file_of(database_url: str) -> Path | None:

@@ -20,8 +20,7 @@ def upgrade() -> None:
         "database_identity",
         sa.Column("id", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("name", sa.String(32), nullable=False),
-        sa.Column("accepted_timeline", sa.BigInteger()),
-        sa.Column("accepted_over", sa.BigInteger()),
+        sa.Column("accepted_ms", sa.BigInteger()),
     )
     op.bulk_insert(identity, [{"id": 1, "name": secrets.token_hex(8)}])
     op.add_column("adjustments", sa.Column("kind", sa.String(16), nullable=False, server_default="set"))

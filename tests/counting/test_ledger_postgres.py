@@ -16,9 +16,9 @@ from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 
 from koyjabo.communities.queries import CommunityQueries
-from koyjabo.counting import ledger_postgres
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
+from koyjabo.database import postgres as postgres_module
 from koyjabo.models import SITE, Scope
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -80,14 +80,14 @@ class Unlucky(psycopg2.extensions.cursor):
 @pytest.fixture
 def unlucky(monkeypatch):
     """`unlucky("after")`: the next COMMIT is carried out, but its answer is lost."""
-    connect = ledger_postgres.connect
+    connect = postgres_module.connect
 
     def connect_unlucky(*arguments, **options):
         connection = connect(*arguments, **options)
         connection.cursor_factory = Unlucky
         return connection
 
-    monkeypatch.setattr(ledger_postgres, "connect", connect_unlucky)
+    monkeypatch.setattr(postgres_module, "connect", connect_unlucky)
     return lambda when: monkeypatch.setattr(Unlucky, "when", when)
 
 
@@ -192,8 +192,8 @@ def test_limits_of_the_ledger_end_with_each_of_its_transactions(site):
     with ledger_of(site, look) as ledger:
         (receipt,) = ledger.commit(visits_of(site, "ayesha", "1"))
         assert (receipt.ordinal, ledger.snapshot(SITE).total, ledger.knows(SITE, "ayesha")) == (1, 1, True)
-        for connection in (ledger._writing, ledger._reading):
-            with connection.cursor() as cursor:
+        for link in (ledger._writing, ledger._reading):
+            with link.connection().cursor() as cursor:
                 look(cursor)
     limits = {"statement_timeout": "5000", "lock_timeout": "4000", "idle_in_transaction_session_timeout": "6000"}
     assert found == [limits, {}, {}]

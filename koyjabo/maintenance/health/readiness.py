@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from koyjabo.counting.visits import LATE_S, Visits
+from koyjabo.database.timelines import TIMELINES
 
 
 class Ready(NamedTuple):
@@ -36,7 +37,7 @@ class Readiness:
         began = time.perf_counter()
         stale = self._visits.stats().stale
         took_ms = round((time.perf_counter() - began) * 1000, 1)
-        return Ready(not stale, took_ms, "It does not answer." if stale else None)
+        return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not answer.") if stale else None)
 
     def _writer(self) -> Ready:
         """Fails well before visitors get 503, which happens after 5 s."""

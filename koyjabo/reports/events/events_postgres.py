@@ -12,12 +12,12 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
-import psycopg2
 from sqlalchemy.engine import URL
 
 from koyjabo.core.clock import Clock
 from koyjabo.database.json_rows import adding, postgres_insert
-from koyjabo.database.postgres import close, connect, limits, was_committed, was_refused
+from koyjabo.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
+from koyjabo.database.timelines import ServerTimeline
 from koyjabo.models import Event, EventSum
 from koyjabo.reports.events import sum_limits
 from koyjabo.reports.events.event_plan import EVENT_COLUMNS, EventPlan, Found, KnownEvents, SumKey, keys, plan, visitors
@@ -58,19 +58,19 @@ COMMIT = "COMMIT"
 class PlannedEvents(NamedTuple):
     """The rows that a transaction would write."""
 
-    transaction: int  # its number on the server
+    transaction: int  # its number on `server`
+    server: ServerTimeline | None
     found: list[list[Found]]
 
 
 class PostgresEventStore:
     """A connection for writing, used by one thread."""
 
-    unavailable: tuple[type[Exception], ...] = (psycopg2.OperationalError, psycopg2.InterfaceError)
+    unavailable = UNAVAILABLE
 
     def __init__(self, url: URL, clock: Clock) -> None:
-        self._url = url
         self._clock = clock
-        self._connection: Any = None
+        self._link = PostgresLink(url)
         self._planned: PlannedEvents | None = None
         self._sums = KnownSums()
 
@@ -84,7 +84,7 @@ class PostgresEventStore:
         After a broken connection, tries once more on a new one. If the first attempt was committed after all, its
         events are no retries.
         """
-        fresh, self._planned = self._connection is None, None
+        fresh, self._planned = not self._link.is_open, None
         try:
             return self._attempt(batch).recorded()
         except self.unavailable as error:
@@ -94,26 +94,27 @@ class PostgresEventStore:
 
     def _attempt(self, batch: list[NewEvents], first: PlannedEvents | None = None) -> EventPlan:
         """`first` is what an attempt has planned of which it is not known whether it was committed."""
-        if self._connection is None:
-            self._connection = connect(self._url)
+        connection = self._link.connection()
         try:
-            with self._connection.cursor() as cursor:
+            with connection.cursor() as cursor:
                 transaction, known = _look_up(cursor, batch)
                 made, sums = plan(batch, known, self._clock), self._sums.at(known.changes)
                 sum_limits.limit(made, sums, partial(_look_up_sums, cursor))
-                if first and was_committed(cursor, first.transaction):
+                if first and was_committed(cursor, first.transaction, first.server):
                     made.found = first.found
-                self._planned = PlannedEvents(transaction, made.found)
+                self._planned = PlannedEvents(transaction, connection.server, made.found)
                 cursor.execute(*_message(made))
         except BaseException:
-            close(self._connection)
-            self._connection = None
+            self._link.close()
             raise
         sums.add(*made.sums)
         return made
 
+    def interrupt(self) -> None:
+        self._link.interrupt()
+
     def close(self) -> None:
-        close(self._connection)
+        self._link.close()
 
 
 def _message(made: EventPlan) -> tuple[str, list[str]]:

@@ -99,6 +99,9 @@ class SqliteEventStore:
         stored, sizes = self._connection.execute(LOOK_UP_SUMS, wanted).fetchone()
         return Stored.of(groups, *map(json.loads, (stored, sizes)))
 
+    def interrupt(self) -> None:
+        """Does nothing: SQLite limits its waits itself."""
+
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()

@@ -15,7 +15,7 @@ from sqlalchemy.engine import URL
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import DiskAlmostFull
 from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import BatchStore, BatchWorker, commit_jobs
+from koyjabo.database.batch_worker import STUCK_S, BatchStore, BatchWorker, commit_jobs
 from koyjabo.database.free_space import FreeSpace
 from koyjabo.reports.events.records import NewEvents, Recorded
 
@@ -53,6 +53,7 @@ class Events:
         self._writer: BatchWorker[NewEvents, Recorded] = BatchWorker(
             runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, most=MOST_REQUESTS
         )
+        self._writer.interrupt_after(STUCK_S, store.interrupt)
 
     def record(self, events: NewEvents, is_bot: bool) -> Recorded:
         """Record the events of one request, durably, all or none (specification: Page views and events).

@@ -119,8 +119,7 @@ def breaking_once(attempt):
         made = attempt(store, batch, first)
         if not broken:
             broken.append(True)
-            store._connection.close()
-            store._connection = None
+            store._link.close()
             raise store.unavailable[0]("connection lost")
         return made
 

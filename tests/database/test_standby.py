@@ -1,0 +1,149 @@
+"""PostgreSQL with a standby that is promoted, and the old primary that comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import psycopg2
+import pytest
+from sqlalchemy.engine import URL, make_url
+from support.databases.database import PostgresDatabase
+from support.databases.replication import Replication, replication
+from support.programs.processes import wait_until
+from support.programs.threads import in_thread
+from support.servers.server import Server
+
+from koyjabo.core.clock import Clock
+from koyjabo.counting.ledger import open_store
+from koyjabo.counting.records import NewVisit
+from koyjabo.models import SITE
+from koyjabo.settings.database_url import normal
+
+AGAIN_S = 10.0
+"""From the moment in which the promoted server accepts writes until the server counts."""
+
+
+@pytest.fixture
+def pair(postgres) -> Iterator[Replication]:
+    with replication(postgres) as made:
+        yield made
+
+
+@pytest.fixture
+def database(pair) -> PostgresDatabase:
+    return pair.new_database()
+
+
+@pytest.fixture
+def server(pair, database, new_server) -> Server:
+    """It knows both hosts, the primary first."""
+    return new_server(database, DATABASE_URL=pair.url_of(database.name)).start()
+
+
+def url_of(pair: Replication, database: PostgresDatabase) -> URL:
+    return make_url(normal(pair.url_of(database.name), Path()))
+
+
+def counts_again(server: Server, visit: str, within_s: float = AGAIN_S) -> float:
+    """Seconds until it acknowledges a visit that is sent again and again."""
+    began = time.monotonic()
+    wait_until(lambda: server.post_visit("ayesha", visit).ok, "a visit is acknowledged", within_s, 0.05)
+    return time.monotonic() - began
+
+
+def readiness(server: Server) -> str:
+    return str(server.get("/readyz").json()["checks"]["database"])
+
+
+def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, database, server):
+    """Without a restart. The old primary is first in DATABASE_URL, and accepts writes."""
+    assert [server.register("ayesha", visit).ordinal for visit in "123"] == [1, 2, 3]
+    pair.wait_until_in_step()
+    pair.primary.kill()
+    pair.standby.promote()
+    counts_again(server, "4")
+    assert server.register("ayesha", "4").ordinal == 4
+    pair.primary.start()
+    pair.standby.database(database.name).cut_connections()
+    assert server.register("ayesha", "5").ordinal == 5
+    pair.standby.kill()
+    wait_until(lambda: "timeline 2 was seen" in readiness(server), "it says why it does not use the other one")
+    refused = server.post_visit("ayesha", "6")
+    assert (refused.status_code, refused.json()["code"]) == (503, "ledger_unavailable")
+    assert server.stats().stale
+    assert database.rows("SELECT count(*) FROM visits") == [(3,)]
+
+
+AGAIN = "database/test_standby.py::test_server_counts_again_within_10_s_of_a_promotion"
+
+
+@pytest.mark.parametrize(
+    "how", ["frozen", *(pytest.param(how, marks=pytest.mark.long(proved_by=AGAIN)) for how in ("killed", "stopped"))]
+)
+def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
+    with ExitStack() as stack:
+        assert server.register("ayesha", "1").ordinal == 1
+        pair.wait_until_in_step()
+        if how == "frozen":
+            stack.enter_context(pair.primary.frozen())
+        else:
+            {"killed": pair.primary.kill, "stopped": pair.primary.stop}[how]()
+        first = in_thread(lambda: server.post_visit("ayesha", "2").status_code)
+        pair.standby.promote()
+        counts_again(server, "3")
+        assert first.result(AGAIN_S) in (200, 503)
+    assert not server.stats().stale
+    assert server.log.count("Traceback") == 0
+
+
+def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
+    """There, the number of the transaction is that of another one, which was committed."""
+
+    def lose(cursor) -> None:
+        if lost:
+            return
+        lost.append(True)
+        pair.standby.promote()
+        for _ in range(9):
+            pair.standby.database(database.name).rows("SELECT txid_current()")
+        pair.primary.kill()
+        raise psycopg2.OperationalError("server closed the connection unexpectedly")
+
+    lost: list[bool] = []
+    clock = Clock(ZoneInfo("Asia/Dhaka"))
+    with closing(open_store(url_of(pair, database), clock, lose)) as ledger:
+        lost.append(True)
+        ledger.commit(visits("1"))
+        pair.wait_until_in_step()
+        pair.standby.follow(None)
+        ledger.commit(visits("2"))
+        lost.clear()
+        (receipt,) = ledger.commit(visits("3"))
+    stored = pair.standby.database(database.name).rows("SELECT ordinal FROM visits WHERE visit_id = '3'")
+    assert stored == [(receipt.ordinal,)]
+
+
+def visits(*names: str) -> list[tuple[NewVisit, str]]:
+    return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
+
+
+WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+@pytest.mark.long(proved_by=AGAIN)
+def test_killed_primary_with_a_synchronous_standby_loses_nothing(pair, database, server):
+    pair.primary.set_("synchronous_standby_names", "standby")
+    ordinals = [server.register("ayesha", str(visit)).ordinal for visit in range(50)]
+    pair.standby.follow(None)
+    waiting = in_thread(lambda: server.post_visit("ayesha", "50").status_code)
+    wait_until(lambda: pair.primary.rows(WAITS), "the visit waits for the standby")
+    pair.primary.kill()
+    pair.standby.promote()
+    assert waiting.result(AGAIN_S) in (200, 503)
+    counts_again(server, "50")
+    stored = pair.standby.database(database.name).rows("SELECT ordinal, visit_id FROM visits ORDER BY id")
+    assert stored == [*zip(ordinals, map(str, range(50)), strict=True), (51, "50")]
