@@ -39,7 +39,7 @@ NONE = HighWaterMark(0, 0, 0)
 
 
 class DatabaseWentBack(LedgerUnavailable):
-    """The site's counter stands below what was acknowledged. Nothing was written."""
+    """The site's counter seems to stand below what was acknowledged. Nothing was written."""
 
 
 class HighWater:
@@ -97,11 +97,13 @@ class HighWater:
 
 
 def require_not_below(found: CounterSnapshot, mark: HighWaterMark) -> None:
-    """Raises DatabaseWentBack when the site's counter stands below its mark.
+    """Raises DatabaseWentBack when the site's counter stands below its mark, or a newer epoch begins below it: another
+    server that went on from less than this one has acknowledged, or somebody who has lowered the total.
 
     Take the mark before the counter is read without its lock: what is acknowledged in between need not be in `found`.
     """
-    if mark.is_above(HighWaterMark(found.epoch, found.total, found.revision)):
+    stands = HighWaterMark(found.epoch, found.total, found.revision)
+    if mark.is_above(stands) or (mark.epoch < stands.epoch and mark.total > stands.total):
         raise DatabaseWentBack
 
 

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import exists, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import iso
@@ -71,7 +71,7 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
     site = session.scalars(locked.where(Counter.scope == SITE)).one()  # first, as the ledger does
     others = session.scalars(locked.where(Counter.scope != SITE)).all()
     counters, lost = [site, *others], []
-    if marks[SITE].is_above(_mark(site)):
+    if _went_back(session, _mark(site), marks[SITE]):
         epoch = max(now_ms, *(counter.epoch + 1 for counter in counters), *(mark.epoch + 1 for mark in marks.values()))
         for counter in counters:
             mark = marks.get(Scope(counter.scope))
@@ -82,6 +82,14 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
         for statement in NOTICED:
             session.execute(statement, {"epoch": epoch})
     return NewEpoch(lost, {Scope(each.scope): _mark(each) for each in counters if each.scope in marks})
+
+
+def _went_back(session: Session, found: HighWaterMark, mark: HighWaterMark) -> bool:
+    """Also where another server has begun the epoch of `found` for that reason, and went on from less."""
+    if mark.epoch >= found.epoch or mark.total <= found.total:
+        return mark.is_above(found)
+    begun = Adjustment.epoch == found.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK
+    return session.scalar(select(exists().where(*begun))) is True
 
 
 def _mark(counter: Counter) -> HighWaterMark:

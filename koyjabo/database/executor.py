@@ -238,13 +238,19 @@ class ExecutorBackend(NamedTuple):
 
 
 def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> ExecutorBackend:
-    """On PostgreSQL, `opened` gets each connection of the driver."""
+    """`opened` gets each connection of the driver."""
     if database.get_backend_name() == "sqlite":
-        from koyjabo.database.sqlite import FileLock, connect
+        from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
 
         path = str(database.database)
-        engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool, hide_parameters=True)
-        return ExecutorBackend(engine, FileLock(path).held)
+
+        def open_file() -> SqliteConnection:
+            connection = connect(path)
+            opened(connection)
+            return connection
+
+        engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
+        return ExecutorBackend(engine, FileLock(path).held, lambda connection: not connection.is_replaced)
     from koyjabo.database.postgres import connect_in_transactions, dsn, interrupt, limits
     from koyjabo.database.timelines import TIMELINES
 

@@ -88,6 +88,21 @@ def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
     assert site.rows(LOST.replace("epoch", "0")) == [("site", 0, 6, 0)]
 
 
+def test_a_server_of_its_own_raises_a_total_on_which_another_went_on_from_less(site, database):
+    """They share no Redis, so that neither knows what the other has acknowledged last."""
+    with Site(database.url) as other:
+        remembered = database.remember()
+        visits(site, "1")
+        assert visits(other, "2", "3") == [2, 3]
+        database.go_back(remembered)
+        assert visits(site, "4") == [2]
+        assert other.stats()["totalVisits"] == 3
+        assert visits(other, "5") == [4]
+        assert visits(site, "6") == [5]
+    assert [row[:3] for row in site.rows(LOST)] == [("site", 0, 1), ("site", 2, 3)]
+    assert site.recount() == []
+
+
 def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
     visits(site, "1", "2", "3")
     site.set_total(1, new_epoch=True)
@@ -120,6 +135,7 @@ def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_wi
         visits(site, "kept")
         remembered = sqlite_database.remember()
         assert visits(site, "lost", "too") == [2, 3]
+        site.set_total(3)  # other threads than the ledger's have the file open, too
         remembered.path.replace(sqlite_database.path)
         assert visits(site, "next", "kept", "lost") == [4, 1, 5]
         assert sqlite_database.rows("SELECT visit_id, ordinal FROM visits") == [("kept", 1), ("next", 4), ("lost", 5)]
