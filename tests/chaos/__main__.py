@@ -18,7 +18,7 @@ import click
 from chaos.campaign import Campaign
 from chaos.journal import Breach
 from chaos.report import in_short, text
-from chaos.world import POSTGRES, SQLITE, world
+from chaos.world import POSTGRES, REDIS, SQLITE, world
 
 LONGEST_SEED = 10**6
 
@@ -28,24 +28,32 @@ LONGEST_SEED = 10**6
 @click.option("--seed", type=int, help="of an earlier run; a new one if not said")
 @click.option("--only", type=click.Choice(["sqlite", "postgres"]), help="on this kind of database alone")
 @click.option("--pooled", is_flag=True, help="PostgreSQL alone, through PgBouncer")
-def main(seconds: float, seed: int | None, only: str | None, pooled: bool) -> None:
+@click.option(
+    "--redis",
+    "redis_kind",
+    type=click.Choice([*REDIS]),
+    default="server",
+    help="with Redis of this kind; PostgreSQL alone",
+)
+def main(seconds: float, seed: int | None, only: str | None, pooled: bool, redis_kind: str) -> None:
     seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
     kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
-    wanted = ["postgres"] if pooled else [only] if only else kinds
-    broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, pooled)]
-    again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (" ARGS=--pooled" if pooled else "")
+    options = [*(["--pooled"] if pooled else []), *([f"--redis={redis_kind}"] if redis_kind != "server" else [])]
+    wanted = ["postgres"] if options else [only] if only else kinds
+    broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, pooled, redis_kind)]
+    again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Last, and in short: of a long output many a service shows the end alone.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)
 
 
-def campaign(kind: str, seconds: float, seed: int, is_pooled: bool = False) -> list[Breach]:
+def campaign(kind: str, seconds: float, seed: int, is_pooled: bool = False, redis_kind: str = "server") -> list[Breach]:
     """What was not kept. The server's logs are left behind if there is any, and otherwise nothing."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
     folder.chmod(0o755)  # PostgreSQL is another user
     click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
-    with world(kind, folder, seed, is_pooled) as made:
+    with world(kind, folder, seed, is_pooled, redis_kind) as made:
         outcome = Campaign(made, seconds, seed).run()
     click.echo(text(kind, seed, outcome, made.journal) + "\n")
     if made.journal.breaches:

@@ -17,6 +17,7 @@ import psutil
 import psycopg2
 import redis as redis_client
 from support.databases.database import SqliteDatabase
+from support.databases.redis_groups import RedisGroup, RedisNode
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 from support.servers.server import Exit
 
@@ -26,6 +27,8 @@ LOSES_S = (0.3, 2.0)
 ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
 FROZEN_S = (5.0, 5.0)
 AWAY_S = (0.5, 2.5)
+REPLACED_S = (0.5, 8.0)
+"""Another Redis takes over after about 3 s."""
 HELD_S = (1.0, 6.5)
 SLOW_S = (2.0, 3.0)
 SYNC_DELAY_US = 2000
@@ -142,10 +145,62 @@ def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
 
 
 def cut_redis(world: World, chance: random.Random) -> None:
-    with world.redis.client() as client:
-        for kind in ("normal", "pubsub"):
-            with suppress(redis_client.RedisError):
-                client.client_kill_filter(_type=kind, skipme=True)
+    for server in world.redis.nodes if isinstance(world.redis, RedisGroup) else [world.redis]:
+        with server.client() as client:
+            for kind in ("normal", "pubsub"):
+                with suppress(redis_client.RedisError):
+                    client.client_kill_filter(_type=kind, skipme=True)
+
+
+@contextmanager
+def kill_master(world: World, chance: random.Random) -> Iterator[None]:
+    """For a moment, or until another one serves. Afterwards it is a replica."""
+    master = _master(world)
+    master.kill()
+    yield
+    master.start()
+    world.redis.settle()
+
+
+@contextmanager
+def freeze_master(world: World, chance: random.Random) -> Iterator[None]:
+    """Another one serves meanwhile, and the frozen one still takes itself for the master when it goes on."""
+    master = _master(world)
+    master.freeze()
+    try:
+        yield
+    finally:
+        master.thaw()
+    world.redis.settle()
+
+
+@contextmanager
+def freeze_node(world: World, chance: random.Random) -> Iterator[None]:
+    """Any: of a replica, nobody notices anything."""
+    node = chance.choice(world.redis.nodes)
+    node.freeze()
+    try:
+        yield
+    finally:
+        node.thaw()
+    world.redis.settle()
+
+
+def move_slot(world: World, chance: random.Random) -> None:
+    """That of the site, of a community or of a channel."""
+    world.redis.settle()
+    world.redis.move_slot(
+        chance.choice(["{site}", "koyjabo:room:stats", *(f"{{{each}}}" for each in world.communities)])
+    )
+
+
+def _master(world: World) -> RedisNode:
+    def found() -> RedisNode | None:
+        with suppress(redis_client.RedisError, AssertionError):
+            return world.redis.owner("{site}")
+        return None
+
+    return wait_until(found, "Redis has a master", RESTARTS_S)
 
 
 @contextmanager
@@ -254,9 +309,6 @@ OF_POSTGRES = (
     Fault("SIGSTOP of all workers", "server", lambda world, _: suspended(world.supervisor.workers()), FROZEN_S),
     Fault("kill -9 of the loader", "server", at_once(kill_loader)),
     Fault("SIGSTOP of the loader", "server", freeze_loader, FROZEN_S),
-    Fault("kill -9 of Redis", "redis", lambda world, _: between(world.redis.kill, world.redis.start), AWAY_S),
-    Fault("SIGSTOP of Redis", "redis", lambda world, _: between(world.redis.freeze, world.redis.thaw), FROZEN_S),
-    Fault("connections to Redis cut", "redis", at_once(cut_redis)),
     Fault(
         "kill -9 of PostgreSQL",
         "database",
@@ -266,11 +318,31 @@ OF_POSTGRES = (
     Fault("SIGSTOP of PostgreSQL", "database", lambda world, _: world.postgres.frozen(), FROZEN_S),
     Fault("connections to PostgreSQL cut", "database", at_once(lambda world, _: world.database.cut_connections())),
 )
+CUT_REDIS = Fault("connections to Redis cut", "redis", at_once(cut_redis))
+OF_ONE_REDIS = (
+    Fault("kill -9 of Redis", "redis", lambda world, _: between(world.redis.kill, world.redis.start), AWAY_S),
+    Fault("SIGSTOP of Redis", "redis", lambda world, _: between(world.redis.freeze, world.redis.thaw), FROZEN_S),
+    CUT_REDIS,
+)
+OF_SENTINELS = (
+    Fault("master of Redis killed", "redis", kill_master, REPLACED_S),
+    Fault("master of Redis frozen", "redis", freeze_master, REPLACED_S),
+    Fault("SIGSTOP of a Redis or a Sentinel", "redis", freeze_node, FROZEN_S),
+    CUT_REDIS,
+)
+OF_REDIS = {
+    "server": OF_ONE_REDIS,
+    "sentinel": OF_SENTINELS,
+    "cluster": (*OF_SENTINELS, Fault("slot moved", "redis", at_once(move_slot))),
+}
+"""By the kind of Redis."""
 
 
 def all_of(world: World) -> tuple[list[Fault], list[str]]:
     """Those that this world and this machine have, and what cannot be tried on this machine, and why."""
     found, missing = [*COMMON, *(OF_POSTGRES if world.postgres else OF_SQLITE)], []
+    if world.redis:
+        found += OF_REDIS[world.redis_kind]
     for fault, needed, why in (
         (WITH_DISK, world.disk, "a full disk, because this user may not mount one"),
         (WITH_SYNC_DELAY, world.sync_delay, "a slow disk, because there is no C compiler"),

@@ -16,6 +16,7 @@ from support.clients.members import Member
 from support.databases.database import Database, Postgres, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
 from support.databases.redis import Redis
+from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
 from support.faults.shared_numbers import SharedNumber, slow_disk
 from support.programs.ports import free_port
 from support.servers.changed_server import ChangedServer
@@ -33,6 +34,8 @@ DISK = {SQLITE: "size=64m", POSTGRES: "size=512m"}
 SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal_size = '32MB'")
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
 
+REDIS: dict[str, Any] = {"server": Redis, "sentinel": RedisWithSentinels, "cluster": RedisClusterOfSix}
+
 POOLED = 20
 """Connections of PgBouncer, as many as it has by default."""
 
@@ -44,7 +47,9 @@ class World:
     supervisor: Supervisor
     database: Database
     postgres: Postgres | None
-    redis: Redis | None
+    redis: Any
+    """A `Redis`, a `RedisGroup` or None."""
+    redis_kind: str
     clock: SharedNumber
     """How far the server's clock is ahead, ms."""
     sync_delay: SharedNumber | None
@@ -97,10 +102,10 @@ class World:
 
 
 @contextmanager
-def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterator[World]:
+def world(kind: str, folder: Path, seed: int, is_pooled: bool = False, redis_kind: str = "server") -> Iterator[World]:
     """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`.
 
-    `is_pooled`: the server reaches PostgreSQL through PgBouncer.
+    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `redis_kind`: one of REDIS.
     """
     journal = Journal()
     chance = random.Random(seed)
@@ -117,7 +122,7 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
             postgres = Postgres(disk and disk / "postgres")
             stack.callback(postgres.close)
             postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
-            redis = stack.enter_context(Redis())
+            redis = stack.enter_context(REDIS[redis_kind]())
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
         settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
         if postgres and is_pooled:
@@ -147,6 +152,7 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False) -> Iterat
             database=database,
             postgres=postgres,
             redis=redis,
+            redis_kind=redis_kind,
             clock=clock,
             sync_delay=delay,
             disk=disk,
