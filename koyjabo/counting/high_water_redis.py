@@ -1,5 +1,5 @@
 """The high-water marks in Redis, under the name of their database, without expiry: a new database on the same Redis is
-not taken for an old one.
+not taken for an old one. Beside them stand the timelines of PostgreSQL that were seen (`database.timelines`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from koyjabo.cluster.outbox import Outboxes
 from koyjabo.cluster.redis_client import Command, RedisClient, tag
 from koyjabo.cluster.workers import Workers
 from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.models import SITE, Scope
 
 ASK_S = 1.0
@@ -39,19 +40,24 @@ class RedisHighWater:
         self._workers = workers
         self._high_water = high_water
         self._key = f"koyjabo:{tag(database)}:high_water"
+        self._timelines_key = f"koyjabo:{tag(database)}:timelines"  # set of "system accepted_ms timeline"
         self._outboxes = outboxes
         self._script = redis_client.load(client, __file__, "high_water")
 
     def load(self) -> None:
         try:
             stored: Mapping[bytes, bytes] = self._client.run(Command(self._key, ("HGETALL", self._key)))
+            self._load_timelines()
         except (redis.RedisError, OSError):
             return  # the next renewal brings at least the site's
         self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
 
     def renew(self) -> None:
+        """Also takes in the timelines that other workers have seen."""
         if self._high_water.unshared():
             self._outboxes.of(self._key).send_newest("high_water", self._share)
+        if TIMELINES.newest():
+            self._outboxes.of(self._timelines_key).send_newest("timelines", self._share_timelines)
 
     def gather(self, ask: Callable[[str], object]) -> None:
         if not self._outboxes.of(self._key).reachable:
@@ -75,7 +81,16 @@ class RedisHighWater:
             self._outboxes.of(self._key).send_in_order(partial(self._forget, gone))
         self.renew()
 
+    def _load_timelines(self) -> None:
+        for member in self._client.run(Command(self._timelines_key, ("SMEMBERS", self._timelines_key))):
+            TIMELINES.note(ServerTimeline._make(map(int, member.split())))
+
     # In the outbox's task.
+
+    def _share_timelines(self) -> None:
+        known = [" ".join(map(str, server)) for server in TIMELINES.newest()]
+        self._client.run(Command(self._timelines_key, ("SADD", self._timelines_key, *known)))
+        self._load_timelines()
 
     def _share(self) -> None:
         for piece in _pieces(self._high_water.unshared()):

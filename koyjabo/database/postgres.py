@@ -75,7 +75,7 @@ class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
     distrusted = 0  # `TIMELINES.distrusted` when it was opened
 
 
-Opened = Callable[[PostgresConnection], object]
+OnOpened = Callable[[PostgresConnection], object]
 """Gets a connection as soon as there is one: what follows may wait, and can be interrupted."""
 
 
@@ -94,7 +94,7 @@ def dsn(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def connect(dsn: str, opened: Opened = lambda connection: None) -> PostgresConnection:
+def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
     """Open a connection in autocommit mode; callers begin transactions themselves.
 
     Raises psycopg2.OperationalError if no host can be used, OldPrimary if one of them is an old primary.
@@ -111,7 +111,7 @@ def connect(dsn: str, opened: Opened = lambda connection: None) -> PostgresConne
     raise failure
 
 
-def connect_in_transactions(dsn: str, opened: Opened = lambda connection: None) -> PostgresConnection:
+def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresConnection:
     """As `connect`, but the driver begins transactions, as SQLAlchemy expects."""
     connection = connect(dsn, opened)
     connection.autocommit = False
@@ -130,7 +130,7 @@ def _places(dsn: str) -> Iterator[dict[str, Any]]:
         yield {**given, "host": host, "port": port, "connect_timeout": SHORT_TIMEOUT_S}
 
 
-def _connect_to(parameters: dict[str, Any], opened: Opened) -> PostgresConnection:
+def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnection:
     connection: PostgresConnection = psycopg2.connect(connection_factory=PostgresConnection, **parameters)
     try:
         opened(connection)
