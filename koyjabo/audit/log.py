@@ -88,6 +88,7 @@ ACTIONS = (
     "ledger.repair",
     "ledger.backup",
     "ledger.restore",
+    "ledger.accept",
     "visits.export",
     "visits.import",
     "audit.export",

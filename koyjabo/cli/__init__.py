@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "visit_log.cli:export",
     "forget": "maintenance.cli:forget",
     "import": "importers.cli:import_",
+    "ledger": "cli.ledger:ledger",
     "prune": "maintenance.cli:prune",
     "restore": "maintenance.cli:restore",
     "serve": "cli.serve:serve",
@@ -62,7 +63,7 @@ def _application() -> Iterator[Services]:
     from koyjabo.observability import logs
     from koyjabo.webkit.current import services_of
 
-    with _errors_as_sentences():
+    with errors_as_sentences():
         settings = config.load()
         logs.configure("WARNING", settings.log_format)
         app = create_app()
@@ -75,7 +76,7 @@ def _application() -> Iterator[Services]:
 
 
 @contextmanager
-def _errors_as_sentences() -> Iterator[None]:
+def errors_as_sentences() -> Iterator[None]:
     """End the program with what an error means for the operator: status 2 for the settings, 1 for any other."""
     import config
     from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnusableDatabase

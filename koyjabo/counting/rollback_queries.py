@@ -7,10 +7,12 @@ import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sqlalchemy import exists, select, text
+from sqlalchemy import exists, select, text, update
 from sqlalchemy.orm import Session
 
+from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import iso
+from koyjabo.core.errors import UnusableDatabase
 from koyjabo.counting.high_water import HighWaterMark
 from koyjabo.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
 from koyjabo.models.ledger import ROLLED_BACK
@@ -29,6 +31,7 @@ SET version = CASE WHEN access_version.version < :epoch THEN :epoch ELSE access_
 )
 
 EVENT = "ledger.rolled_back"
+ACCEPT = "ledger.accept"
 REASON = "the database went back"
 
 
@@ -90,6 +93,22 @@ def _went_back(session: Session, found: HighWaterMark, mark: HighWaterMark) -> b
         return mark.is_above(found)
     begun = Adjustment.epoch == found.epoch, Adjustment.scope == SITE, Adjustment.kind == ROLLED_BACK
     return session.scalar(select(exists().where(*begun))) is True
+
+
+def accept_server(session: Session, now_ms: int) -> tuple[str, int]:
+    """Say that this server of PostgreSQL is the right one, whichever timelines were seen (`database.timelines`).
+
+    Returns its address and its timeline. Raises UnusableDatabase if it does not say which one it is.
+    """
+    connection = session.connection().connection.dbapi_connection
+    server = connection.server  # type: ignore[union-attr]
+    if server is None:
+        raise UnusableDatabase("The server does not say on which timeline it is, so it is never refused.")
+    accepted_ms = max(now_ms, server.accepted_ms + 1)
+    session.execute(update(DatabaseIdentity).values(accepted_ms=accepted_ms))
+    Actor(None, "", "", now_ms).entry(ACCEPT, Subject("total", "site", ""), timeline=server.timeline).store(session)
+    info = connection.info  # type: ignore[union-attr]
+    return f"{info.host}:{info.port}", server.timeline
 
 
 def _mark(counter: Counter) -> HighWaterMark:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import psycopg2
 import pytest
 from sqlalchemy.engine import URL, make_url
+from support.application.site import Site
 from support.databases.database import PostgresDatabase
 from support.databases.replication import Replication, replication
 from support.programs.processes import wait_until
@@ -18,8 +19,11 @@ from support.programs.threads import in_thread
 from support.servers.server import Server
 
 from koyjabo.core.clock import Clock
+from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
+from koyjabo.maintenance.health.queries import Standbys
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
 from koyjabo.settings.database_url import normal
 
@@ -132,6 +136,23 @@ def visits(*names: str) -> list[tuple[NewVisit, str]]:
 
 
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+def test_health_sees_whether_a_standby_is_synchronous(pair, database):
+    with Site(database.url) as site:
+        assert standbys(site) == Standbys(1, 0, 0)
+        pair.primary.set_("synchronous_standby_names", "standby")
+        wait_until(lambda: standbys(site) == Standbys(1, 0, 1), "the standby is synchronous")
+    pair.primary.execute("CREATE ROLE app LOGIN", f"ALTER DATABASE {database.name} OWNER TO app")
+    database.rows("GRANT ALL ON ALL TABLES IN SCHEMA public TO app")
+    with Site(database.url.replace("postgres@", "app@")) as site:
+        assert standbys(site) == Standbys(1, 1, 0)
+        pair.primary.execute("GRANT pg_read_all_stats TO app")
+        assert standbys(site) == Standbys(1, 0, 1)
+
+
+def standbys(site: Site) -> Standbys:
+    return site.services[MaintenanceServices].system.facts(OPERATOR).database.standbys
 
 
 @pytest.mark.long(proved_by=AGAIN)

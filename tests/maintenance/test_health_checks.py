@@ -14,7 +14,7 @@ from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Failure, Status
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, Seen
-from koyjabo.maintenance.health.queries import DatabaseFacts
+from koyjabo.maintenance.health.queries import DatabaseFacts, Standbys
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Installation, SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, RecountState
@@ -65,6 +65,10 @@ FACTS = [
     ("database", at(database_ms=100.2), WARNING, "slow"),
     ("database", at(database_ms=100.0), GOOD, "answers"),
     ("database", at("installation", survives_deploy=False), WARNING, "ephemeral"),
+    ("standby", at("database", standbys=Standbys(0, 0, 0)), GOOD, "none"),
+    ("standby", at("database", standbys=Standbys(2, 0, 1)), GOOD, "synchronous"),
+    ("standby", at("database", standbys=Standbys(2, 0, 0)), WARNING, "asynchronous"),
+    ("standby", at("database", standbys=Standbys(2, 2, 0)), WARNING, "unknown"),
     ("writer", at(unsaved_ms=NOW_MS - 5000), DANGER, "unsaved"),
     ("writer", unready("writer"), DANGER, "late"),
     ("redis", at("installation", has_redis=False), GOOD, "unused"),

@@ -69,6 +69,7 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "ledger.repair": (_("Numbers repaired"), _("%(who)s repaired the numbers")),
     "ledger.backup": (_("Backup made"), _("%(who)s made a backup")),
     "ledger.restore": (_("Backup restored"), _("%(who)s restored a backup")),
+    "ledger.accept": (_("Server accepted"), _("%(who)s accepted the database server on timeline %(timeline)s")),
     "visits.export": (_("Visits exported"), _("%(who)s exported visits")),
     "visits.import": (_("Visits imported"), _("%(who)s imported new visits: %(new)s")),
     "audit.export": (_("Audit log exported"), _("%(who)s exported the audit log")),

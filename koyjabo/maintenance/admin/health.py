@@ -25,6 +25,7 @@ from koyjabo.webkit.panel.pages import me, page
 
 LABELS = {
     "database": _("Database"),
+    "standby": _("Standby"),
     "writer": _("Saving visits"),
     "redis": _("Redis server"),
     "workers": _("Workers"),
@@ -45,6 +46,12 @@ SENTENCES = {
     "database.slow": N_("%(kind)s takes %(ms)s ms to answer. It has %(size)s."),
     "database.ephemeral": N_("The next deploy will delete the database file."),
     "database.silent": N_("The database does not answer."),
+    "standby.none": N_("No standby copies the database."),
+    "standby.synchronous": N_("A standby has every visit before it is acknowledged. Connected: %(count)s"),
+    "standby.asynchronous": N_(
+        "A failover may lose acknowledged visits: no standby is synchronous. Connected: %(count)s"
+    ),
+    "standby.unknown": N_("Unknown: grant pg_read_all_stats. Connected standbys: %(count)s"),
     "writer.saves": N_("Visits are saved at once. Saved so far: %(visits)s"),
     "writer.late": N_("A visit has waited too long to be saved, or the last attempt failed."),
     "writer.unsaved": N_("Visits have not been saved since %(since)s."),
@@ -96,6 +103,8 @@ ADVICE = {
     "database.slow": N_("Look for other load on the machine or the network, and for a slow or nearly full disk."),
     "database.ephemeral": N_("Set DATABASE_URL, or put the file on a persistent disk."),
     "database.silent": N_("Check that the database runs and that DATABASE_URL is right."),
+    "standby.asynchronous": N_("Set synchronous_standby_names in PostgreSQL; docs/failover.md says how."),
+    "standby.unknown": N_("The role of DATABASE_URL may not see whether a standby is synchronous."),
     "writer.late": N_("Look for a program that locks the database, and at the disk; the log says why."),
     "writer.unsaved": N_("Look for a program that locks the database, and at the disk; the log says why."),
     "redis.slow": N_("Look for other load on Redis or the network."),
@@ -214,6 +223,10 @@ LEVELS = {
 """The meaning of the colour of Health, for people who do not see it."""
 
 
+OLD_PRIMARY = _("An old primary of the database came back, and is not used: docs/failover.md")
+"""Also without the database, when no page can be made."""
+
+
 @bp.get("/state")
 @for_viewers
 def state() -> Response:
@@ -221,7 +234,9 @@ def state() -> Response:
     does not answer, the account is not looked up; /readyz says as much to everyone.
     """
     level = health_level()
-    body = encode({"unsaved": unsaved(), "health": level, "words": str(LEVELS[level])})
+    refuses = level == DANGER and current()[MaintenanceServices].readiness.refuses_old_primary
+    words = str(OLD_PRIMARY if refuses else LEVELS[level])
+    body = encode({"unsaved": unsaved(), "health": level, "words": words})
     return Response(body, mimetype="application/json")
 
 

@@ -77,6 +77,16 @@ def _database(seen: Seen) -> HealthCheck:
     return HealthCheck("database", GOOD, "answers", values)
 
 
+def _standby(seen: Seen) -> HealthCheck:
+    standbys = seen.facts.database.standbys
+    values = {"count": standbys.connected}
+    if not standbys.connected:
+        return HealthCheck("standby", GOOD, "none")
+    if standbys.synchronous:
+        return HealthCheck("standby", GOOD, "synchronous", values)
+    return HealthCheck("standby", WARNING, "unknown" if standbys.hidden else "asynchronous", values)
+
+
 def _writer(seen: Seen) -> HealthCheck:
     if seen.facts.unsaved_ms is not None:
         return HealthCheck("writer", DANGER, "unsaved", {"since": seen.facts.unsaved_ms})
@@ -220,6 +230,7 @@ def _places(seen: Seen) -> HealthCheck:
 
 RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _database,
+    _standby,
     _writer,
     _redis,
     _workers,

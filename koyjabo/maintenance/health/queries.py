@@ -22,6 +22,15 @@ SIZE = {
     "postgresql": text("SELECT pg_database_size(current_database())"),
 }
 NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+STANDBYS = text("""
+SELECT count(*), count(*) FILTER (WHERE r.sync_state IS NULL),
+    count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')
+        AND current_setting('synchronous_commit') NOT IN ('off', 'local'))
+FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
+WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup'
+""")
+"""A role without pg_read_all_stats sees that there are rows, and nothing in them."""
+
 SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
@@ -34,6 +43,14 @@ class TotalAdjustment(NamedTuple):
     reason: str
 
 
+class Standbys(NamedTuple):
+    """The servers of PostgreSQL that copy this one, by number."""
+
+    connected: int = 0
+    hidden: int = 0  # those of which the role may not see how they do it
+    synchronous: int = 0  # those that a commit waits for
+
+
 class DatabaseFacts(NamedTuple):
     bytes: int
     schema: str  # its newest migration
@@ -42,6 +59,7 @@ class DatabaseFacts(NamedTuple):
     backup: AuditRecord | None  # the newest
     retention_ms: int | None  # when the nightly work last ended; None before the first night
     unread: int = 0  # visits that the sums of reports do not have yet
+    standbys: Standbys = Standbys()
 
 
 class Importing(NamedTuple):
@@ -74,6 +92,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         _newest(session, BACKUP),
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
         state_queries.behind(session),
+        _standbys(session),
     )
 
 
@@ -98,6 +117,12 @@ def starting_total(session: Session) -> int:
     first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
     is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING
     return first.total_after if first is not None and is_beginning else 0
+
+
+def _standbys(session: Session) -> Standbys:
+    if session.get_bind().dialect.name == "sqlite":
+        return Standbys()
+    return Standbys._make(session.execute(STANDBYS).one())
 
 
 def _newest(session: Session, action: str) -> AuditRecord | None:

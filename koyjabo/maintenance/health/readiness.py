@@ -33,6 +33,11 @@ class Readiness:
             checks["redis"] = _redis(self._redis_answers())
         return checks
 
+    @property
+    def refuses_old_primary(self) -> bool:
+        """Whether the database server that was reached last is not used (`database.timelines`)."""
+        return bool(TIMELINES.refusal)
+
     def _database(self) -> Ready:
         began = time.perf_counter()
         stale = self._visits.stats().stale

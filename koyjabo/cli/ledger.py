@@ -1,0 +1,39 @@
+"""`koyjabo ledger …`"""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+
+@click.group()
+def ledger() -> None:
+    """Decide about the database that has the visits."""
+
+
+@ledger.command()
+def accept() -> None:
+    """Accept the PostgreSQL server that DATABASE_URL names, although servers refuse it as an old primary.
+
+    They use it within 10 s. What only the newer one has is lost then, and they say how many visits that were
+    (docs/failover.md).
+    """
+    import config
+    from koyjabo.cli import errors_as_sentences
+
+    with errors_as_sentences():
+        database = config.load().database
+        if database.get_backend_name() == "sqlite":
+            raise click.ClickException("DATABASE_URL names a SQLite file: only servers of PostgreSQL are refused.")
+        from sqlalchemy import create_engine
+        from sqlalchemy.orm import Session
+
+        from koyjabo.counting.rollback_queries import accept_server
+        from koyjabo.database.engine import engine_options, translated_errors
+
+        # Not the application: it reads from Redis which servers to refuse.
+        with translated_errors(), Session(create_engine(database, **engine_options(database))) as session:
+            place, timeline = accept_server(session, time.time_ns() // 1_000_000)
+            session.commit()
+    click.echo(f"Accepted {place} on timeline {timeline}.")
