@@ -34,7 +34,9 @@ CONNECT = {
 SHORT_TIMEOUT_S = 2
 """To connect, where there are several hosts: the least that libpq has. Each host that is down may cost as much."""
 
-UNLESS_SAID = {"target_session_attrs": "read-write"}
+OF_SEVERAL = {"target_session_attrs": "read-write"}
+"""Unless the URL has another one: a pooler repeats what its server said at first. `position` asks the server itself."""
+
 STATEMENT_S = 5.0
 ASK_AGAIN_S = 1.0
 """How often a reading connection asks whether it still reaches the same server: a pooler may have changed it."""
@@ -52,7 +54,8 @@ TIMELINE = "('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bi
 """The beginning of a WAL file's name is its timeline. The control file has the new one only some seconds later."""
 
 POSITION = f"""
-SELECT system_identifier, CASE WHEN NOT pg_is_in_recovery() THEN {TIMELINE} END FROM pg_control_system()
+SELECT system_identifier, CASE WHEN current_setting('transaction_read_only') = 'off' THEN {TIMELINE} END
+FROM pg_control_system()
 """
 
 COMMITTED = f"""
@@ -120,14 +123,14 @@ def connect_in_transactions(dsn: str, opened: OnOpened = lambda connection: None
 
 def _places(dsn: str) -> Iterator[dict[str, Any]]:
     """The parameters for each host. libpq would stop at an old primary, if that is named first."""
-    given = {**UNLESS_SAID, **psycopg2.extensions.parse_dsn(dsn), **CONNECT}
+    given = {**psycopg2.extensions.parse_dsn(dsn), **CONNECT}
     hosts, ports = given.get("host", "").split(","), given.get("port", "").split(",")
     if len(hosts) == 1:
         yield given
         return
     ports = ports if len(ports) == len(hosts) else ports * len(hosts)
     for host, port in zip(hosts, ports, strict=False):
-        yield {**given, "host": host, "port": port, "connect_timeout": SHORT_TIMEOUT_S}
+        yield {**OF_SEVERAL, **given, "host": host, "port": port, "connect_timeout": SHORT_TIMEOUT_S}
 
 
 def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnection:
@@ -151,7 +154,7 @@ def _of_all(failures: list[psycopg2.OperationalError]) -> psycopg2.OperationalEr
 
 def position(connection: Any) -> tuple[int, int] | None:
     """The system and the timeline of the server behind a connection, now; None if the server does not say. Raises
-    psycopg2.OperationalError for a standby.
+    psycopg2.OperationalError for one that refuses writes, as a standby does.
     """
     with connection.cursor() as cursor:
         try:
@@ -160,7 +163,7 @@ def position(connection: Any) -> tuple[int, int] | None:
             return None
         system, timeline = cursor.fetchone()
     if timeline is None:
-        raise psycopg2.OperationalError("the server is a standby, which cannot be written to")
+        raise psycopg2.OperationalError("the server accepts no writes: it is a standby")
     return system, timeline
 
 

@@ -12,7 +12,9 @@ import psycopg2
 import pytest
 from sqlalchemy.engine import URL, make_url
 from support.application.site import Site
+from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
+from support.databases.pgbouncer import PgBouncer
 from support.databases.replication import Replication, replication
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
@@ -52,6 +54,10 @@ def url_of(pair: Replication, database: PostgresDatabase) -> URL:
     return make_url(normal(pair.url_of(database.name), Path()))
 
 
+LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
+TAKES_OVER = "database/test_standby.py::test_promoted_standby_takes_over_and_its_old_primary_is_not_used"
+
+
 def counts_again(server: Server, visit: str, within_s: float = AGAIN_S) -> float:
     """Seconds until it acknowledges a visit that is sent again and again."""
     began = time.monotonic()
@@ -79,7 +85,82 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, datab
     refused = server.post_visit("ayesha", "6")
     assert (refused.status_code, refused.json()["code"]) == (503, "ledger_unavailable")
     assert server.stats().stale
-    assert database.rows("SELECT count(*) FROM visits") == [(3,)]
+    assert server.koyjabo("ledger", "accept").returncode == 0
+    counts_again(server, "6")
+    assert database.rows("SELECT ordinal FROM visits ORDER BY id") == [(1,), (2,), (3,), (6,)]
+    assert database.rows(LOST) == [("site", 3, 5)]
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_promoted_standby_that_was_behind_is_counted_on_from_what_was_acknowledged(
+    pair, database, new_server, disposable_redis, workers
+):
+    server = new_server(database, DATABASE_URL=pair.url_of(database.name), **redis_for(workers, disposable_redis.url))
+    server = two_workers(server) if workers == 2 else server.start()
+    with pages(server) as open_pages:
+        server.register("ayesha", "1")
+        pair.wait_until_in_step()
+        pair.standby.follow(None)
+        lost = [server.register("ayesha", visit).ordinal for visit in "234"]
+        for page in flat(open_pages):
+            page.wait_for_total(lost[-1])
+        pair.primary.kill()
+        pair.standby.promote()
+        counts_again(server, "5")
+        again = [server.register("ayesha", visit).ordinal for visit in "1234"]
+        for page in flat(open_pages):
+            page.wait_for_total(again[-1])
+            totals = [stats.total for stats in page.updates]
+            assert totals == sorted(totals)
+    promoted = pair.standby.database(database.name)
+    assert again == [1, 6, 7, 8]
+    assert promoted.rows(LOST) == [("site", 1, 4)]
+    assert promoted.rows("SELECT count(DISTINCT epoch), max(total) FROM counters") == [(1, 8)]
+    verified = server.koyjabo("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def redis_for(workers: int, url: str) -> dict[str, object]:
+    return {"REDIS_URL": url, "WEB_CONCURRENCY": workers} if workers > 1 else {}
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
+def test_old_primary_is_refused_by_workers_that_did_not_see_the_promotion(pair, database, new_server, disposable_redis):
+    """Redis tells them; so it does at the start of a server."""
+    settings = {"REDIS_URL": disposable_redis.url}
+    one = new_server(database, DATABASE_URL=pair.url_of(database.name), **settings).start()
+    other = new_server(database, DATABASE_URL=pair.primary.url_of(database.name), **settings).start()
+    assert other.register("ayesha", "1").ordinal == 1
+    pair.wait_until_in_step()
+    pair.standby.promote()  # and nobody tells the old one
+    database.cut_connections()
+    pair.primary.set_("default_transaction_read_only", "on")
+    counts_again(one, "2")
+    pair.primary.set_("default_transaction_read_only", "off")
+    wait_until(lambda: "timeline 2 was seen" in readiness(other), "it does not use the old primary")
+    assert other.post_visit("ayesha", "3").status_code == 503
+    assert one.register("ayesha", "3").ordinal == 3
+
+
+@pytest.mark.long(proved_by=TAKES_OVER)
+def test_pooler_that_moves_its_connections(pair, database, new_server):
+    """To the promoted standby, back to the old primary, to one that became a standby: only the first is used."""
+    with PgBouncer(pair.primary.folder.parent, pair.primary, pool_size=10) as pooler:  # which its user may read
+        server = new_server(database, DATABASE_URL=pooler.url_of(database.name)).start()
+        assert server.register("ayesha", "1").ordinal == 1
+        pooler.point_at(pair.standby)
+        wait_until(lambda: server.stats().stale, "a standby is not read")
+        assert server.post_visit("ayesha", "2").status_code == 503
+        pair.wait_until_in_step()
+        pair.standby.promote()
+        counts_again(server, "2")
+        pooler.point_at(pair.primary)
+        wait_until(lambda: "timeline 2 was seen" in readiness(server), "the old primary is not used")
+        assert server.post_visit("ayesha", "3").status_code == 503
+        pooler.point_at(pair.standby)
+        counts_again(server, "3")
+        assert server.register("ayesha", "3").ordinal == 3
 
 
 AGAIN = "database/test_standby.py::test_server_counts_again_within_10_s_of_a_promotion"

@@ -265,6 +265,11 @@ class PostgresDatabases:
                 for statement in statements:
                     cursor.execute(statement)
 
+    @property
+    def address(self) -> str:
+        """For libpq."""
+        return f"host={self.folder}"
+
     def url_of(self, name: str) -> str:
         return self._uri.replace(NAME, name)
 

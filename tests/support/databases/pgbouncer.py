@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
-from support.databases.database import Postgres
+from support.databases.database import PostgresDatabases
 from support.programs.installed import program
 from support.programs.service import Service
 
 CONFIGURATION = """
 [databases]
-* = host={socket} user=postgres
+* = {server} user=postgres
 
 [pgbouncer]
 listen_addr = 127.0.0.1
@@ -26,17 +27,27 @@ default_pool_size = {pool_size}
 class PgBouncer(Service):
     """In front of all databases of `postgres`, with at most `pool_size` connections to each."""
 
-    def __init__(self, folder: Path, postgres: Postgres, pool_size: int) -> None:
+    def __init__(self, folder: Path, postgres: PostgresDatabases, pool_size: int) -> None:
         super().__init__(folder)
         self.pool_size = pool_size
         self._postgres = postgres
 
     def command(self) -> tuple[str | Path, ...]:
-        configuration, sockets = self.folder / "pgbouncer.ini", self._postgres.folder
-        configuration.write_text(CONFIGURATION.format(socket=sockets, port=self.port, pool_size=self.pool_size))
-        # PgBouncer refuses to run as root, and only its owner may enter that folder.
-        user = ("-u", sockets.owner()) if os.getuid() == 0 else ()
-        return (program("pgbouncer", "`make pgbouncer` brings it"), "-q", *user, configuration)
+        # PgBouncer refuses to run as root, and only its owner may enter the folder with the socket.
+        user = ("-u", self._postgres.folder.owner()) if os.getuid() == 0 else ()
+        return (program("pgbouncer", "`make pgbouncer` brings it"), "-q", *user, self._configure())
+
+    def point_at(self, postgres: PostgresDatabases) -> None:
+        """Soon: connections that are in a transaction end it first."""
+        self._postgres = postgres
+        self._configure()
+        self._running().send_signal(signal.SIGHUP)
+
+    def _configure(self) -> Path:
+        written = CONFIGURATION.format(server=self._postgres.address, port=self.port, pool_size=self.pool_size)
+        configuration = self.folder / "pgbouncer.ini"
+        configuration.write_text(written)
+        return configuration
 
     def url_of(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"

@@ -54,6 +54,11 @@ class PostgresNode(PostgresDatabases):
             self._run("pg_basebackup", "-d", _source(primary), "-R", "-c", "fast", "--no-sync")
             self._has_template = primary._has_template
 
+    @property
+    def address(self) -> str:
+        """For libpq."""
+        return f"host=127.0.0.1 port={self.port}"
+
     def start(self) -> Self:
         """Start, also after `kill`, and return when it accepts connections."""
         (self.folder / "postmaster.pid").unlink(missing_ok=True)  # its process may not have been collected
@@ -160,7 +165,7 @@ def dump(postgres: PostgresDatabases) -> str:
 
 
 def _source(primary: PostgresNode) -> str:
-    return f"host=127.0.0.1 port={primary.port} user=postgres application_name=standby"
+    return f"{primary.address} user=postgres application_name=standby"
 
 
 def _owner_of(folder: Path) -> str | None:
