@@ -58,7 +58,7 @@ MAY_USE = {  # libraries: the modules that may import them
     "eventlet greenlet": "server/loop/* server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backup.py \
-maintenance/recount_job.py visit_log/import*.py"
+maintenance/recount_job.py visit_log/import*.py cli/ledger.py"
 """Modules of the start and of commands; all others use the executor (decision 46)."""
 
 

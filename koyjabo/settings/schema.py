@@ -46,7 +46,9 @@ class Settings(BaseModel):
         description="signs sessions and tokens, at least 32 random characters; generated in `instance/` in development",
     )
     database_url: str = Field(
-        "", alias="DATABASE_URL", description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`"
+        "",
+        alias="DATABASE_URL",
+        description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`, also with several hosts",
     )
     redis_url: str = Field(
         "",

@@ -132,7 +132,7 @@ def _values(line: AuditRecord) -> dict[str, Any]:
         "role": ROLES.get(details.get("role", ""), ""),
         "name": _name(details.get("name", "")),
         "version": _name(details.get("version", "")),
-        **{name: _number(details.get(name)) for name in ("before", "after", "problem_count", "new")},
+        **{name: _number(details.get(name)) for name in ("before", "after", "problem_count", "new", "timeline")},
     }
 
 
