@@ -71,10 +71,10 @@ class ClusterClient:
             name = self._owner(command.key)
             try:
                 return run_on(self._node(name), command)
-            except AskError as error:
-                return self._run_at_new_owner(error, command)
             except (MovedError, ClusterDownError) as error:
                 self._learn_after(error)
+            except AskError as error:  # of which MovedError is one
+                return self._run_at_new_owner(error, command)
             except TryAgainError:
                 time.sleep(TRY_AGAIN_S)
             except (redis.ConnectionError, redis.TimeoutError):

@@ -7,6 +7,7 @@ import json
 import pytest
 from support.application.visitor_workers import RedisLink
 from support.databases.redis import Redis
+from support.databases.redis_groups import ON_CLUSTER
 from support.programs.processes import wait_until
 
 from koyjabo.cluster.workers import MemoryWorkers, Progress, RunningJob, Worker
@@ -37,12 +38,12 @@ def reporting(redis_server) -> ReportingWorker:
     return ReportingWorker(redis_server)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis_server", ON_CLUSTER])
 def known(request):
     """Workers, and how one waits for what was reported."""
     if request.param == "memory":
         return MemoryWorkers(), lambda: None
-    reporting = request.getfixturevalue("reporting")
+    reporting = ReportingWorker(request.getfixturevalue(request.param))
     return reporting.workers, reporting.flush
 
 

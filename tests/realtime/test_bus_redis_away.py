@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from statistics import fmean
 
 import pytest
 from support.clients.worker_connections import (
@@ -12,13 +11,11 @@ from support.clients.worker_connections import (
     flat,
     pages,
     two_workers,
+    visit_each_in_turn,
     wait_until_same,
     worker_connections,
 )
 from support.programs.processes import wait_until
-
-AT_MOST_S = 0.5
-"""On average. Usual is 0.01; a request that waited for Redis would take a second or more."""
 
 BACK_S = NOTICED_S = 20.0
 LOOKS, LOOK_S = 30, 0.05
@@ -26,26 +23,6 @@ LOOKS, LOOK_S = 30, 0.05
 
 def redis_answers(connection) -> bool:
     return connection.ask("GET", "/readyz")[1]["checks"]["redis"]["ok"]
-
-
-def visit_each_in_turn(each_worker, open_pages, visits: int, name: str) -> int:
-    """Pages of a worker are updated at once, those of the other by its pulse; Redis delays none. Returns the total."""
-    received_s: list[float] = []
-    for connection in each_worker:
-        connection.took_s.clear()
-    for number in range(visits):
-        which = number % 2
-        receipt = each_worker[which].register(f"{name}-{number}")
-        for page in open_pages[which]:
-            began = time.monotonic()
-            page.wait_for(lambda stats, receipt=receipt: stats.total >= receipt.ordinal, "own visit")
-            received_s.append(time.monotonic() - began)
-        assert each_worker[1 - which].stats().total >= receipt.ordinal
-    for page in flat(open_pages):
-        page.wait_for(lambda stats: stats.total == receipt.ordinal, "the other's visit")
-    for took_s in (received_s, *(connection.took_s for connection in each_worker)):
-        assert fmean(took_s) < AT_MOST_S, took_s
-    return receipt.ordinal
 
 
 def assert_it_says_so(connection) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
-from statistics import median
+from statistics import fmean, median
 from typing import Any
 
 import psutil
@@ -19,6 +19,9 @@ from support.servers.responses import Registered, Stats
 from support.servers.server import START_S, Server
 
 REQUEST_TIMEOUT_S = 15
+WITHOUT_REDIS_S = 0.5
+"""On average. Usual is 0.01; a request that waited for Redis would take a second or more."""
+
 Page = PlainListener | SocketioListener
 WEBSOCKET = ["websocket"]
 AT_ONCE_S = 0.6
@@ -204,3 +207,25 @@ def wait_until_same(
     began = time.monotonic()
     wait_until(same, "all show the same", timeout_s, 0.01)
     return time.monotonic() - began
+
+
+def visit_each_in_turn(
+    each_worker: list[WorkerConnection], open_pages: list[list[Page]], visits: int, name: str
+) -> int:
+    """Pages of a worker are updated at once, those of the other by its pulse; Redis delays none. Returns the total."""
+    received_s: list[float] = []
+    for connection in each_worker:
+        connection.took_s.clear()
+    for number in range(visits):
+        which = number % 2
+        receipt = each_worker[which].register(f"{name}-{number}")
+        for page in open_pages[which]:
+            began = time.monotonic()
+            page.wait_for(lambda stats, receipt=receipt: stats.total >= receipt.ordinal, "own visit")
+            received_s.append(time.monotonic() - began)
+        assert each_worker[1 - which].stats().total >= receipt.ordinal
+    for page in flat(open_pages):
+        page.wait_for(lambda stats: stats.total == receipt.ordinal, "the other's visit")
+    for took_s in (received_s, *(connection.took_s for connection in each_worker)):
+        assert fmean(took_s) < WITHOUT_REDIS_S, took_s
+    return receipt.ordinal

@@ -10,8 +10,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 import redis
+from redis.backoff import NoBackoff
 from redis.crc import key_slot
+from redis.retry import Retry
 
 from support.programs.installed import program
 from support.programs.ports import free_port
@@ -25,9 +28,19 @@ FAILS_AFTER_MS = 1500
 """After this time without an answer the others count a server as gone."""
 
 READY_S = 20.0
+ANSWERS_S = 1.0
+"""One that takes longer counts as frozen."""
+
 SERVICE = "mymaster"
 PASSWORD, SENTINEL_PASSWORD = "p/ss", "s%ntinel"
 QUOTED, SENTINEL_QUOTED = "p%2Fss", "s%25ntinel"
+
+
+ON_CLUSTER = pytest.param(
+    "redis_cluster",
+    marks=pytest.mark.long(proved_by="cluster/test_redis_cluster.py::test_commands_follow_a_slot_that_moves"),
+)
+"""For contract tests of what is in Redis: the name of the fixture."""
 
 
 class RedisNode(Service):
@@ -46,7 +59,15 @@ class RedisNode(Service):
 
     def client(self, **options: Any) -> redis.Redis:
         """A client of this server alone; close it."""
-        return redis.Redis(port=self.port, socket_timeout=2, decode_responses=True, **self.credentials, **options)
+        return redis.Redis(
+            host="127.0.0.1",
+            port=self.port,
+            socket_timeout=ANSWERS_S,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            **self.credentials,
+            **options,
+        )
 
     def asks(self, *words: str) -> Any:
         with self.client() as client:
@@ -114,6 +135,11 @@ class RedisGroup:
         """Wait until another server has taken over, and return it."""
         wait_until(lambda: self._other(than, key), "another server has taken over", READY_S, 0.05)
         return self.owner(key)
+
+    def _has(self, node: RedisNode, key: str) -> bool:
+        with suppress(redis.RedisError, AssertionError):
+            return self.owner(key) is node
+        return False
 
     def _other(self, than: RedisNode, key: str) -> bool:
         with suppress(redis.RedisError, AssertionError):
@@ -236,30 +262,38 @@ class RedisClusterOfSix(RedisGroup):
         return False
 
     def owner(self, key: str = "") -> RedisNode:
-        slot = key_slot(key.encode())
+        """The one that all servers name that answer."""
+        slot, ports = key_slot(key.encode()), set()
         running = [each for each in self.nodes if each.running]
         for asked in running:
             with suppress(redis.RedisError):
-                for first, last, master, *_ in _ranges(asked):
-                    if first <= slot <= last:
-                        (found,) = [each for each in running if each.port == master]
-                        assert found.asks("ROLE")[0] == "master"
-                        return found
-        raise AssertionError(f"nobody has the slot of {key}")
+                ports |= {master for first, last, master in _ranges(asked) if first <= slot <= last}
+        found = [each for each in running if {each.port} == ports]
+        assert found, f"not all know the same owner of the slot of {key}"
+        assert found[0].asks("ROLE")[0] == "master"
+        return found[0]
 
     def masters(self) -> list[RedisNode]:
         return [each for each in self.nodes if each.running and each.asks("ROLE")[0] == "master"]
 
     @contextmanager
     def client(self) -> Iterator[redis.RedisCluster]:
-        client = redis.RedisCluster(port=self.owner().port, decode_responses=True, **self.nodes[0].credentials)
+        client = redis.RedisCluster(
+            host="127.0.0.1", port=self.owner().port, decode_responses=True, **self.nodes[0].credentials
+        )
         try:
             yield client
         finally:
             client.close()
 
     def move_slot(self, key: str) -> None:
-        """Move the slot of a key to another master, as `redis-cli --cluster reshard` does, key by key."""
+        """Move the slot of a key to another master, as `redis-cli --cluster reshard` does."""
+        with self.moving(key):
+            pass
+
+    @contextmanager
+    def moving(self, key: str) -> Iterator[None]:
+        """Meanwhile all keys of the slot have moved, and the slot itself has not."""
         slot, source = key_slot(key.encode()), self.owner(key)
         target = next(each for each in self.masters() if each is not source)
         with ExitStack() as stack:
@@ -270,8 +304,10 @@ class RedisClusterOfSix(RedisGroup):
             while keys := ours.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 10):
                 for each in keys:
                     ours.execute_command("MIGRATE", "127.0.0.1", target.port, each, 0, 2000, *self._migration)
+            yield
             for each in (theirs, ours):
                 each.execute_command("CLUSTER", "SETSLOT", slot, "NODE", theirs_id)
+        wait_until(lambda: self._has(target, key), "the others know it", READY_S, 0.02)
 
     @property
     def _migration(self) -> tuple[str, ...]:

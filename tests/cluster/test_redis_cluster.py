@@ -1,0 +1,106 @@
+"""Commands and scripts find the server of a cluster that has a key, also while slots move and servers hang."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+
+import pytest
+import redis as redis_py
+from support.application.visitor_workers import RedisLink
+from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
+from support.programs.processes import wait_until
+
+from koyjabo.cluster.redis_client import Command, Script, tag
+from koyjabo.cluster.redis_cluster import SlotMap
+
+SITE, SOON_S = tag("site"), 15.0
+AT_ONCE_S = 0.9
+"""A call of a server that hangs takes a second or more."""
+
+SWAP = "local old = redis.call('GET', KEYS[1]); redis.call('SET', KEYS[2], ARGV[1]); return old"
+
+
+def swap(link: RedisLink, scope: str, value: str) -> bytes | None:
+    key = f"koyjabo:{tag(scope)}:value"
+    return Script(link.client, SWAP)([key, key], [value])
+
+
+def test_slots_of_nobody_have_no_owner():
+    slots = SlotMap((0, 10, 10, 20), ("", "a", "", "b"))
+    assert [slots.owner(slot) for slot in (0, 9, 10, 19, 20, 16383)] == ["", "", "", "", "b", "b"]
+
+
+def test_commands_follow_a_slot_that_moves(redis_cluster):
+    """And the new server is taught the script."""
+    link = RedisLink(redis_cluster.url)
+    scopes = ["site", *map(str, range(12))]
+    assert {swap(link, scope, "1") for scope in scopes} == {None}
+    assert {link.client.shard_of(tag(scope)) for scope in scopes} == link.client.shards
+    before = redis_cluster.owner(SITE)
+    redis_cluster.move_slot(SITE)
+    assert swap(link, "site", "2") == b"1"
+    assert link.client.shard_of(SITE) == f"127.0.0.1:{redis_cluster.owner(SITE).port}" != f"127.0.0.1:{before.port}"
+    commands = [Command(key, ("GET", key)) for key in (f"koyjabo:{tag(scope)}:value" for scope in scopes)]
+    assert link.client.run_all(commands) == [b"2", *[b"1"] * 12]
+    link.client.close()
+
+
+LONG = pytest.mark.long(proved_by="cluster/test_redis_cluster.py::test_commands_follow_a_slot_that_moves")
+
+
+@LONG
+def test_keys_that_have_moved_before_their_slot_are_found(redis_cluster):
+    link = RedisLink(redis_cluster.url)
+    swap(link, "moving", "1")
+    with redis_cluster.moving(tag("moving")):
+        assert swap(link, "moving", "2") == b"1"
+        key = f"koyjabo:{tag('moving')}:value"
+        assert link.client.run_all([Command(key, ("GET", key))] * 2) == [b"2", b"2"]
+    link.client.close()
+
+
+@LONG
+def test_server_that_hangs_delays_nothing_that_others_have():
+    with RedisClusterOfSix() as cluster:
+        link = RedisLink(cluster.url)
+        link.outboxes.look()
+        frozen = cluster.owner(SITE)
+        elsewhere = next(name for name in map(str, range(99)) if cluster.owner(tag(name)) is not frozen)
+        frozen.freeze()
+        link.outboxes.of(SITE).send_newest("hangs", lambda: swap(link, "site", "1"))
+        wait_until(lambda: not link.outboxes.of(SITE).reachable, "it is noticed", SOON_S)
+        for number in range(20):
+            sent: list[float] = []
+            began = time.monotonic()
+            link.outboxes.of(SITE).send_newest("hangs", lambda: swap(link, "site", "1"))
+            link.outboxes.of(tag(elsewhere)).send_newest(number, lambda sent=sent: sent.append(time.monotonic()))
+            wait_until(lambda sent=sent: sent, "it is sent", SOON_S, 0.005)
+            assert sent[0] - began < AT_ONCE_S
+        assert not link.outboxes.reachable
+        cluster.wait_for_another(frozen, SITE)
+
+        def is_reachable() -> bool:
+            link.outboxes.look()
+            return link.outboxes.reachable
+
+        wait_until(is_reachable, "all shards answer", SOON_S, 0.2)
+        frozen.thaw()
+        link.client.close()
+
+
+@LONG
+@pytest.mark.parametrize("kind", [RedisWithSentinels, RedisClusterOfSix])
+def test_passwords_and_tls(kind):
+    with kind(is_secure=True) as group:
+        link = RedisLink(group.url)
+        assert swap(link, "site", "1") is None
+        group.owner(SITE).kill()
+
+        def is_swapped() -> bool:
+            with suppress(redis_py.RedisError, OSError):
+                return swap(link, "site", "2") is not None
+            return False
+
+        wait_until(is_swapped, "another server answers", SOON_S, 0.1)
+        link.client.close()
