@@ -25,12 +25,6 @@ def visitors_room(community_id: str) -> str:
     return f"visitors_{community_id}"
 
 
-def scope_of_visitors_room(room: str) -> str | None:
-    """The community of a room that `visitors_room` names; None for any other room."""
-    prefix = visitors_room("")
-    return room.removeprefix(prefix) if room.startswith(prefix) else None
-
-
 def dashboard_room(community_id: str) -> str:
     """The room of the moderators who have the dashboard of a community open."""
     return f"visitor_dashboard_{community_id}"

@@ -1,0 +1,77 @@
+"""A worker hears the rooms in which it has somebody, and no others."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import defaultdict
+from contextlib import ExitStack
+from itertools import pairwise
+
+import pytest
+from support.clients.listener import PlainListener
+from support.clients.worker_connections import only, two_workers, worker_connections
+from support.programs.processes import wait_until
+
+STATS, SOON_S = "koyjabo:room:stats", 15.0
+INTERVAL_S = 0.5
+ON_TIME = 0.8
+"""A message may be late, and the next one on time."""
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis):
+    return two_workers(
+        module_servers(module_sqlite_database, REDIS_URL=redis.url, PUBLISH_INTERVAL_MS=round(INTERVAL_S * 1000))
+    )
+
+
+def heard_by(redis, channel: str) -> int:
+    with redis.client() as client:
+        return client.pubsub_numsub(channel)[0][1]
+
+
+def test_numbers_are_published_at_once_and_then_once_an_interval_and_the_last_value_always(server, redis):
+    """The first test of the module: nothing has been published yet."""
+    with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
+        line.subscribe(STATS)
+        with worker_connections(server) as (connection, _):
+            began, at_s, totals = time.monotonic(), defaultdict(list), [0]
+
+            def total_of_the_next() -> int:
+                if message := line.get_message(timeout=0.02):
+                    said = json.loads(message["data"])
+                    at_s[said["from"]].append(time.monotonic() - began)
+                    totals.append(said["state"]["figures"][4])
+                return totals[-1]
+
+            while time.monotonic() - began < 1.5 * INTERVAL_S:
+                last = connection.register("karim").ordinal
+                total_of_the_next()
+            wait_until(lambda: total_of_the_next() == last, "the last value", SOON_S, 0)
+    assert totals[1] < last
+    assert min(map(min, at_s.values())) < INTERVAL_S / 2
+    for of_worker in at_s.values():
+        assert all(later - earlier > INTERVAL_S * ON_TIME for earlier, later in pairwise(of_worker)), of_worker
+
+
+def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
+    for channel in ("koyjabo:workers", "flask-socketio"):
+        wait_until(lambda channel=channel: heard_by(redis, channel) == 2, "all workers hear it", SOON_S)
+    assert heard_by(redis, STATS) == 0
+    with ExitStack() as stack:
+        for number, worker in enumerate(server.workers(), 1):
+            with only(server, worker):
+                page = stack.enter_context(PlainListener(server.port))
+                page.first()
+            wait_until(lambda number=number: heard_by(redis, STATS) == number, "it hears the room", SOON_S)
+    wait_until(lambda: heard_by(redis, STATS) == 0, "nobody is in the room", SOON_S)
+
+
+def test_page_that_is_opened_right_after_a_visit_elsewhere_shows_it(server):
+    _, there = server.workers()
+    with worker_connections(server) as (visiting, _):
+        for _ in range(3):
+            receipt = visiting.register("ayesha")
+            with only(server, there), PlainListener(server.port) as page:
+                assert page.first().total >= receipt.ordinal

@@ -1,0 +1,100 @@
+"""Several Redis: what hangs or is lost delays no visit, and soon after another one serves all pages are right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from support.clients.members import Member
+from support.clients.worker_connections import (
+    assert_never_fell,
+    assert_received_at_once,
+    flat,
+    pages,
+    two_workers,
+    visit_each_in_turn,
+    wait_until_same,
+    worker_connections,
+)
+from support.databases.redis_groups import RedisClusterOfSix, RedisGroup, RedisWithSentinels
+from support.programs.processes import wait_until
+
+RIGHT_S = 15.0
+"""Promised, from the moment in which another server serves."""
+
+SITE = "{site}"
+BEFORE, MEANWHILE = 6, 6
+LONG = pytest.mark.long(
+    proved_by="realtime/test_redis_failovers.py::test_pages_are_right_soon_after_another_redis_serves"
+)
+
+
+def freeze(group: RedisGroup) -> Callable[[], None]:
+    frozen = group.owner(SITE)
+    frozen.freeze()
+    return frozen.thaw
+
+
+def kill(group: RedisGroup) -> Callable[[], object]:
+    killed = group.owner(SITE)
+    killed.kill()
+    return killed.start
+
+
+@pytest.mark.parametrize(
+    ("kind", "fail", "returns"),
+    [
+        (RedisWithSentinels, kill, False),
+        pytest.param(RedisWithSentinels, kill, True, marks=LONG),
+        pytest.param(RedisWithSentinels, freeze, True, marks=LONG),
+        pytest.param(RedisClusterOfSix, kill, True, marks=LONG),
+        pytest.param(RedisClusterOfSix, freeze, True, marks=LONG),
+    ],
+)
+def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, kind, fail, returns):
+    with kind() as group:
+        server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
+        with worker_connections(server) as each_worker, pages(server) as open_pages:
+            visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
+            lost = group.owner(SITE)
+            come_back = fail(group)
+            total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
+            group.wait_for_another(lost, SITE)
+            assert_right(each_worker, open_pages, total)
+            if returns:
+                come_back()
+                group.settle()
+                assert_right(each_worker, open_pages, total)
+            assert_received_at_once(each_worker, flat(open_pages))
+            for page in flat(open_pages):
+                assert_never_fell(page)
+
+
+def assert_right(each_worker, open_pages, total: int) -> None:
+    right = total, BEFORE + MEANWHILE
+    wait_until_same(flat(open_pages), each_worker, RIGHT_S, lambda stats: (stats.total, stats.active) == right)
+    for connection in each_worker:
+        ready = "it says that all of Redis answers"
+        wait_until(lambda connection=connection: connection.status("/readyz") == 200, ready, RIGHT_S)
+
+
+@LONG
+def test_slots_move_while_they_are_in_use(new_server, sqlite_database, redis_cluster):
+    """Those of the site's visitors and of its channel. Members of a community stay who they are."""
+    server = two_workers(new_server(sqlite_database, REDIS_URL=redis_cluster.url))
+    member = Member(server)
+    community = member.found()
+    with worker_connections(server) as each_worker, pages(server) as open_pages:
+        for key in (SITE, "koyjabo:room:stats", f"{{{community}}}", f"koyjabo:room:visitors_{community}"):
+            total = each_worker[0].register("ayesha").ordinal
+            redis_cluster.move_slot(key)
+            all_see = total, 1
+            wait_until_same(
+                flat(open_pages), each_worker, RIGHT_S, lambda stats, all=all_see: (stats.total, stats.active) == all
+            )
+        wait_until(lambda: heard_by(redis_cluster, "koyjabo:room:stats") == 2, "both workers hear the channel", RIGHT_S)
+        assert_received_at_once(each_worker, flat(open_pages))
+
+
+def heard_by(cluster: RedisClusterOfSix, channel: str) -> int:
+    return sum(node.asks("PUBSUB", "SHARDNUMSUB", channel)[1] for node in cluster.masters())
