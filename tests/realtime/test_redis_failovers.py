@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from socketio import RedisManager
 from support.clients.members import Member
 from support.clients.worker_connections import (
     assert_never_fell,
@@ -18,6 +19,8 @@ from support.clients.worker_connections import (
 )
 from support.databases.redis_groups import RedisClusterOfSix, RedisGroup, RedisWithSentinels
 from support.programs.processes import wait_until
+
+from koyjabo.realtime import VisitorBroadcaster
 
 RIGHT_S = 15.0
 """Promised, from the moment in which another server serves."""
@@ -98,3 +101,24 @@ def test_slots_move_while_they_are_in_use(new_server, sqlite_database, redis_clu
 
 def heard_by(cluster: RedisClusterOfSix, channel: str) -> int:
     return sum(node.asks("PUBSUB", "SHARDNUMSUB", channel)[1] for node in cluster.masters())
+
+
+@LONG
+@pytest.mark.parametrize("kind", [RedisWithSentinels, RedisClusterOfSix])
+def test_other_programs_reach_every_page(new_server, sqlite_database, kind, monkeypatch):
+    """By python-socketio, which knows no cluster and names any server of it; and by our own broadcaster."""
+    with kind() as group:
+        server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
+        monkeypatch.setenv("REDIS_URL", group.url)
+        with pages(server) as open_pages:
+            outside = RedisManager(url_for_socketio(group), channel="flask-socketio", write_only=True)
+            outside.emit("notice", {"type": "notice", "number": 1}, room="stats")
+            VisitorBroadcaster()._publish("notice", {"type": "notice", "number": 2}, "stats")
+            for page in flat(open_pages):
+                wait_until(lambda page=page: len(page.of_type("notice")) == 2, "both notices", RIGHT_S)
+
+
+def url_for_socketio(group: RedisGroup) -> str:
+    if isinstance(group, RedisWithSentinels):
+        return group.url.removesuffix("/mymaster/0") + "/0/mymaster"
+    return f"redis://127.0.0.1:{group.nodes[1].port}"
