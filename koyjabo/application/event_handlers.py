@@ -9,19 +9,21 @@ from typing import Any
 from blinker import ANY, Signal
 
 from koyjabo.accounts.services import AccountServices
+from koyjabo.audit.versions import VersionLog
 from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
-from koyjabo.reports.services import PeopleServices
+from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.visit_log.services import VisitLogServices
 
 log = logging.getLogger(__name__)
@@ -81,12 +83,31 @@ class Handlers:
         self._communities = services[CommunityServices]
         self._people = services[PeopleServices]
         self._live_panel = services[VisitLogServices].live_panel
+        self._at_epoch: tuple[Callable[[], None], ...] = (
+            self._anonymity.forget_secrets,
+            services[CountingServices].seen_texts.clear,
+            self._presence.peaks.write_again,
+            self._presence.active_peak.write_again,
+            self._communities.revocation.recheck_soon,
+            self._live_panel.reload,
+            services[ReportServices].weekly_report.forget,
+            services[MaintenanceServices].nightly.forget,
+            services[MaintenanceServices].health.look_again,
+            services[VersionLog].forget,
+        )
 
     def publish_site_stats(self, scope: Scope) -> None:
         self._communities.room_updates.stats_changed(self._visits.site)
 
     def resend(self, _: object) -> None:
         for call in self._presence.resend:
+            call()
+
+    def forget_database(self, _: object) -> None:
+        """Drop what is remembered of the database under no version that moves with the epoch, and write again what is
+        measured here alone. Waits for nothing.
+        """
+        for call in self._at_epoch:
             call()
 
     def record_peak(self, scope: Scope) -> None:
@@ -109,9 +130,6 @@ class Handlers:
 
     def publish_forgotten(self, visitor_id: str, scopes: Collection[Scope]) -> None:
         self._realtime.bus.tell_workers(FORGOTTEN, [visitor_id, sorted(scopes)], key=visitor_id)
-
-    def forget_database(self, _: object) -> None:
-        self._live_panel.reload()
 
     def ask_high_water(self, question: str) -> None:
         self._realtime.bus.tell_workers(HIGH_WATER, question)

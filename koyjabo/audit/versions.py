@@ -32,6 +32,10 @@ class VersionLog:
             return  # the next call tries again
         self._is_recorded = True
 
+    def forget(self) -> None:
+        """Let the next call of `record` look at the database again."""
+        self._is_recorded = False
+
     def _entry(self, before: str) -> AuditEntry | None:
         if before == self._version:  # another worker was quicker
             return None

@@ -93,6 +93,10 @@ class Anonymity:
                 return  # the next call tries again
             self._swept_for = min(days)
 
+    def forget_secrets(self) -> None:
+        """The database may have others of these days, and deleted ones again."""
+        self._secrets, self._swept_for = {}, ""
+
     def _valid_secrets(self) -> list[bytes]:
         days, secrets_by_day = self._valid_days(), self._secrets
         if secrets_by_day.keys() != set(days):

@@ -40,6 +40,7 @@ class LastHour:
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
         self._after: int | None = None  # the newest id that was taken in; None before the first read
+        self._epoch = 0  # ms
         self._read_ms = 0
         self._minutes: dict[int, Minute] = {}
 
@@ -49,11 +50,13 @@ class LastHour:
         A database operation; its thread runs one at a time.
         """
         first = now_ms // MINUTE_MS - MINUTES + 1
-        after, earlier = self._after, self._minutes
-        if after is None or self._read_ms < first * MINUTE_MS or after > queries.newest_id(session):
-            # Nothing read earlier is of this hour, or a backup with fewer visits was restored.
+        after, earlier, epoch = self._after, self._minutes, queries.epoch(session)
+        if after is None or self._read_ms < first * MINUTE_MS or epoch != self._epoch:
+            # Nothing read earlier is of this hour, or other visits may have its ids: a backup was restored, or the
+            # database went back.
             after, earlier = queries.ids_before(session, first * MINUTE_MS), {}
         new = queries.minute_counts(session, self._scope, after, first * MINUTE_MS)
+        self._epoch = epoch
         self._after, self._read_ms = max([after, *(count.newest for count in new)]), now_ms
         minutes = {minute: visits for minute, visits in earlier.items() if minute >= first}
         for minute, has_account, visits, _ in sorted(new):

@@ -22,6 +22,7 @@ from koyjabo.database.rows import ids_between
 from koyjabo.models import (
     SITE,
     Adjustment,
+    Counter,
     DailyVisits,
     DaySecret,
     HourlyVisits,
@@ -160,9 +161,9 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     return visits[::-1]
 
 
-def newest_id(session: Session) -> int:
-    """The id of the newest visit; 0 without visits."""
-    return session.scalar(select(func.max(Visit.id))) or 0
+def epoch(session: Session) -> int:
+    """That of the site, ms."""
+    return session.scalars(select(Counter.epoch).where(Counter.scope == SITE)).one()
 
 
 def ids_before(session: Session, since_ms: int) -> int:

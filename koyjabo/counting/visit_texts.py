@@ -43,6 +43,9 @@ class SeenTexts:
                 new += bytes_ + OF_TEXTS * len(text.encode())
         return new
 
+    def clear(self) -> None:
+        self._hashes = set()
+
     def add(self, visit: NewVisit) -> None:
         self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
 

@@ -19,14 +19,14 @@ FileNumber = tuple[int, int]
 """(device, inode): what a path names, until another file is put in its place."""
 
 
-class Opened(NamedTuple):
+class OpenFile(NamedTuple):
     """The files of a database, as this process has last opened them."""
 
     database: FileNumber | None
     log: FileNumber | None  # the write-ahead log
 
 
-_opened: dict[str, Opened] = {}
+_opened: dict[str, OpenFile] = {}
 """By path."""
 
 
@@ -58,7 +58,7 @@ def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> SqliteConnection:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.path, connection.file = path, _number_of(path)
-    _opened[path] = Opened(connection.file, _number_of(f"{path}-wal"))
+    _opened[path] = OpenFile(connection.file, _number_of(f"{path}-wal"))
     return connection
 
 
@@ -70,7 +70,7 @@ def _number_of(path: str) -> FileNumber | None:
     return found.st_dev, found.st_ino
 
 
-def _discard_log(path: str, known: Opened) -> None:
+def _discard_log(path: str, known: OpenFile) -> None:
     """Delete the log of a file that was replaced: SQLite would apply it to the new one. A lock of the folder, because
     another process may do the same, and the log may be a new one afterwards.
     """

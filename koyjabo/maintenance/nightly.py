@@ -63,6 +63,10 @@ class Nightly:
             self._busy = True
             self._runtime.start_task(partial(self._work, claim))
 
+    def forget(self) -> None:
+        """Ask the database again whether the work of the day is done."""
+        self._done_for = ""
+
     def _day(self) -> str:
         """The newest day whose quiet hour has come."""
         today = self._clock.today()

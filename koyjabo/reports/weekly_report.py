@@ -73,6 +73,10 @@ class WeeklyReport:
         self._busy = True
         self._runtime.start_task(partial(self._work, claim))
 
+    def forget(self) -> None:
+        """Ask the database again whether the report of the week is written."""
+        self._done_for = ""
+
     def _sunday(self) -> str:
         """The newest Sunday whose morning has come."""
         today = self._clock.today()

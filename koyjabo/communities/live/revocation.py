@@ -72,6 +72,10 @@ class Revocation:
                     now_ms = self._clock.elapsed_ms()
                     self._rests_until_ms = now_ms + REST * (now_ms - began_ms)
 
+    def recheck_soon(self) -> None:
+        """Let the next call of `recheck_if_revoked` check all participants: permissions may be as they once were."""
+        self._access_version, self._rests_until_ms = -1, 0
+
     def _recheck(self, participants: list[Participant]) -> bool:
         """Returns False if the database is away. In batches, so that other tasks run in between."""
         for start in range(0, len(participants), BATCH):

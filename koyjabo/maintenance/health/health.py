@@ -58,6 +58,10 @@ class Health:
             self._look(is_behind_local_proxy)
         return self._level
 
+    def look_again(self) -> None:
+        """Let the next call of `level` look at the facts."""
+        self._looked_ms = self._clock.elapsed_ms() - KEPT_MS
+
     def _look(self, is_behind_local_proxy: bool) -> None:
         self._looked_ms = self._clock.elapsed_ms()  # first, so that requests that come meanwhile do not look as well
         try:

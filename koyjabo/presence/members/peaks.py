@@ -12,6 +12,8 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.presence.members import peak_queries
 
+NO_PEAK = (0, 0)
+
 
 class Peaks:
     """Records peaks in memory at once, and in the database about a second later (call `refresh` every second).
@@ -28,7 +30,7 @@ class Peaks:
         self._online = online
         self._day = clock.today()
         self._occupied: set[Scope] = set()  # scopes whose last recorded count was above 0
-        self._greatest: dict[Scope, int] = {}  # the peaks of this day recorded by this worker
+        self._greatest: dict[Scope, tuple[int, int]] = {}  # the peaks of this day recorded by this worker, and when
         self._unwritten: peak_queries.ByDay = {}
         self._is_writing = False
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
@@ -47,7 +49,7 @@ class Peaks:
         """The peaks `day`, `week` and `month`, including unwritten ones of this worker. Raises LedgerUnavailable."""
         with self._lock:
             self._begin_day()
-            today, greatest = self._day, self._greatest.get(scope, 0)
+            today, (greatest, _) = self._day, self._greatest.get(scope, NO_PEAK)
             unwritten = max(
                 (people for (where, _), (people, _) in self._unwritten.items() if where == scope), default=0
             )
@@ -84,6 +86,13 @@ class Peaks:
                 if self._unwritten.get(key) == value:
                     del self._unwritten[key]
 
+    def write_again(self) -> None:
+        """Write the peaks of today once more: the database may have lost them."""
+        with self._lock:
+            self._begin_day()
+            for scope, peak in self._greatest.items():
+                self._unwritten[scope, self._day] = peak
+
     def _write_once(self) -> None:
         try:
             self.write()
@@ -99,6 +108,5 @@ class Peaks:
                 self._raise_peak(scope, self._online(scope))
 
     def _raise_peak(self, scope: Scope, count: int) -> None:
-        if count > self._greatest.get(scope, 0):
-            self._greatest[scope] = count
-            self._unwritten[scope, self._day] = (count, self._clock.now_ms())
+        if count > self._greatest.get(scope, NO_PEAK)[0]:
+            self._greatest[scope] = self._unwritten[scope, self._day] = (count, self._clock.now_ms())

@@ -78,6 +78,10 @@ class ActivePeak:
         """Store the greatest measurement of each day. Waits; raises no error."""
         self._peaks.write()
 
+    def write_again(self) -> None:
+        """See `Peaks.write_again`."""
+        self._peaks.write_again()
+
     def _count(self) -> int:
         """0 while this worker can only estimate how many are active."""
         version, places = self._active_visitors.count(SITE)

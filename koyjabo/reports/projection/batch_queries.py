@@ -74,8 +74,10 @@ def prepare(session: Session, parser: TraitParser, clock: Clock, size: int) -> B
 
 
 def write(session: Session, batch: Batch) -> bool:
-    """Returns False, and writes nothing, if the state is another one than that for which the rows were prepared."""
-    if state_queries.lock(session) != batch.before:
+    """Returns False, and writes nothing, if the state is another one than that for which the rows were prepared, or if
+    the database went back and has fewer visits now.
+    """
+    if state_queries.lock(session) != batch.before or state_queries.newest_visit(session) < batch.after.upto:
         return False
     interned_queries.add_traits(session, batch.traits)
     interned_queries.add_addresses(session, batch.addresses)

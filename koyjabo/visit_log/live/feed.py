@@ -66,7 +66,7 @@ class Feed:
         self._sent, self._sent_id = self.parts(), self._newest_id
 
     def reload(self) -> None:
-        """Read and send everything again: something that was sent has been erased."""
+        """Read and send everything again: something that was sent has been erased, or the database went back."""
         self._reloads += 1
 
     def has_user(self, user_id: str) -> bool:
@@ -81,6 +81,8 @@ class Feed:
             # The first one counts an hour, for which other reads must not wait.
             read = self._database.report if recent.after is None else self._database.read
             recent.take(read(recent.read))
+        if is_old:
+            self._names = {}
         self._communities = self._read_communities()
         self._recent, self._reloaded, self._is_whole_due = recent, reloads, self._is_whole_due or is_old
 
@@ -165,7 +167,7 @@ class LivePanel:
         self._rooms.refresh(PANEL_ROOM)
 
     def reload(self) -> None:
-        """A visitor was erased."""
+        """A visitor was erased, or the database went back."""
         if feed := self._feed:
             feed.reload()
             self.changed()

@@ -1,0 +1,96 @@
+"""What a worker remembers of a database that went back is gone with the new epoch (specification: A database that goes
+back).
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from support.application.site import Site
+
+from koyjabo.audit.versions import VersionLog
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.counting.last_hour import LastHours
+from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import SITE, Scope
+from koyjabo.presence.services import PresenceServices
+from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.projection import batch_queries
+from koyjabo.reports.query.parameters import Question
+from koyjabo.reports.services import ReportServices
+
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        site.add_community(HERE)
+        site.register("ayesha", page="/kept", communityId=HERE)
+        yield site
+
+
+def pages(site):
+    today = site.services.clock.today()
+    request = BreakdownRequest(Question(today, today, SITE), "page", 10)
+    return {row.value: row.sums.visits for row in site.services[ReportServices].reports.read([request], "en")[0].rows}
+
+
+@pytest.mark.both_kinds
+def test_reports_are_those_of_the_visits_that_are_left(site, database):
+    """Also of a worker that has not heard of the epoch, and for visits whose ids were given again."""
+    clock: Clock = site.services.clock
+    hours = LastHours(site.services[ReportServices].reports._database, clock)
+    remembered = database.remember()
+    site.register("badal", page="/lost", communityId=HERE)
+    with Site(database.url, site.time) as other:
+        assert pages(site) == pages(other) == {"/kept": 1, "/lost": 1}
+        assert [sum(map(sum, hours.minutes(HERE).values()))] == [2]
+        database.go_back(remembered)
+        site.register("chumki", page="/next")
+        assert pages(site) == pages(other) == {"/kept": 1, "/next": 1}
+        assert [sum(map(sum, hours.minutes(HERE).values()))] == [1]
+    site.services[ReportServices].projection.catch_up()
+    assert site.recount() == []
+    assert pages(site) == {"/kept": 1, "/next": 1}
+
+
+@pytest.mark.both_kinds
+def test_a_batch_of_visits_that_are_lost_is_not_projected(site, database):
+    projection, reports = site.services[ReportServices].projection, site.services[ReportServices].reports
+    projection.catch_up()
+    remembered = database.remember()
+    site.register("badal", page="/lost")
+    batch = projection._prepared()
+    database.go_back(remembered)
+    with suppress(LedgerUnavailable):  # its connection was of the database before
+        reports._database.write(batch_queries.write, batch)
+    assert reports._database.write(batch_queries.write, batch) is False
+    site.register("chumki", page="/next")
+    assert reports._database.write(batch_queries.write, batch) is False
+    projection.catch_up()
+    assert site.recount() == []
+
+
+def test_what_is_remembered_under_no_version_is_forgotten(site, database):
+    counting, maintenance = site.services[CountingServices], site.services[MaintenanceServices]
+    presence = site.services[PresenceServices]
+    remembered = database.remember()
+    site.register("badal")
+    secret = counting.anonymity.names("ayesha")
+    counting.anonymity.sweep()
+    presence.active_peak.measure()
+    presence.active_peak.write()
+    site.services[VersionLog].record()
+    maintenance.nightly._done_for = "2025-12-16"
+    database.go_back(remembered)
+    site.register("chumki")
+    assert counting.anonymity.names("ayesha") != secret
+    assert maintenance.nightly._done_for == ""
+    site.services[VersionLog].record()
+    presence.active_peak.write()
+    assert site.rows("SELECT people FROM peaks WHERE scope = 'site'") == [(2,)]
+    assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'server.version'") == [(1,)]
