@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
+.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -120,6 +120,9 @@ bench-push: $(VENV)/dev  ## push a change to 10,000 open sockets of each kind
 
 bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
 	@$(call COMPARE,storm)
+
+bench-crowd: $(VENV)/dev  ## 100,000 open pages on this machine (or PAGES=): opened, told, back after a killed worker, closed
+	@$(call COMPARE,crowd) $(if $(PAGES),--pages $(PAGES))
 
 bench-reconnect: $(VENV)/dev  ## 10,000 sockets of each kind come back after a restart
 	@$(call COMPARE,reconnect)

@@ -16,7 +16,7 @@ from koyjabo.counting.schemas.responses import StatsAnswer
 from koyjabo.presence import CommunityVisitorTracker
 from koyjabo.realtime import VisitorBroadcaster
 from koyjabo.realtime.broadcaster import LARGEST_EVENT
-from koyjabo.realtime.room import REST, SHORTEST_INTERVAL_S
+from koyjabo.realtime.room import REST, SHARED_REST, SHORTEST_INTERVAL_S
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.server.websockets.buffered_connection import MOST_UNSENT
 from koyjabo.server.websockets.connection_loop import PING_INTERVAL_S, PING_TIMEOUT_S, STALLED_S
@@ -132,8 +132,9 @@ NUMBERS = [
     ("Sessions and tokens", f"a refresh token for {REFRESH_S // 86400} days"),
     ("Lists", f"at most {MOST_PER_PAGE} a page"),
     ("Real time", f"20 long place names, {LARGEST_EVENT // 1024} KB"),
-    ("Promises", f"the greater of {round(SHORTEST_INTERVAL_S * 1000)} ms"),
-    ("Promises", f"{ {4: 'four'}[REST] } times the duration of the last broadcast"),
+    ("Promises", f"the greatest of {round(SHORTEST_INTERVAL_S * 1000)} ms"),
+    ("Promises", f"{ {4: 'four'}[REST] } times the CPU time of the last broadcast"),
+    ("Promises", f"{ {2: 'twice'}[SHARED_REST] } its duration"),
     ("Promises", f"closed within {round(PING_INTERVAL_S + PING_TIMEOUT_S)} s"),
     ("Promises", f"at most {MOST_UNSENT // 1024} KB of buffer"),
     ("Promises", f"closed after {round(STALLED_S)} s"),

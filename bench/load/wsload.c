@@ -11,6 +11,9 @@
 //   report    counts so far
 //   again     open all N once more, after the end of the server has closed them, and wait until each has been sent an
 //             update
+//   return    from now on, open each connection again as soon as it is lost
+//   until T   wait until every connection shows a total of T or more, or has been closed for good
+//   closed    wait until the server has closed all connections
 //
 // It ends at the end of its input. With log=FILE every update is appended there as `struct entry` below.
 
@@ -33,8 +36,9 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-enum { BUFFER = 4096, IN_FLIGHT = 32, EVENTS = 512, ADDRESSES = 4 };
-enum { QUIET_MS = 500, LONGEST_SETTLE_MS = 20000, LISTEN_ON_MS = 20, PATIENCE_MS = 30000 };
+enum { BUFFER = 4096, IN_FLIGHT = 32, EVENTS = 512, ADDRESSES = 16 };
+enum { QUIET_MS = 500, LONGEST_SETTLE_MS = 20000, LISTEN_ON_MS = 20, PATIENCE_MS = 30000, LONGEST_WAIT_MS = 120000 };
+enum { NAP_US = 2000 };
 enum { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10, FINAL = 0x80, COMPRESSED = 0x40, MASKED = 0x80 };
 
 enum state { UNUSED, UPGRADING, OPENING, JOINING, READY, GONE };
@@ -42,10 +46,11 @@ enum state { UNUSED, UPGRADING, OPENING, JOINING, READY, GONE };
 struct connection {
     int fd;
     enum state state;
-    int have;       // bytes in `buffer` that are no whole frame yet
+    int have;       // bytes in `rest`
     unsigned round; // the round in which the last update came
-    int is_updated;    // whether an update has come since it was opened
-    char buffer[BUFFER];
+    int is_updated; // whether an update has come since it was opened
+    int64_t total;  // of the last update
+    char *rest;     // the beginning of a frame, until all of it has come; NULL most of the time
 };
 
 struct entry {
@@ -59,8 +64,10 @@ struct entry {
 static const uint64_t COMMANDS = UINT64_MAX, ANSWER = UINT64_MAX - 1;
 
 static struct connection *crowd;
-static int size, opened, ready, port, epoll;
+static int size, opened, ready, gone, port, epoll;
 static int socketio, streams, offers_deflate;
+static char buffer[BUFFER];        // what is being read: one for all, so that a connection takes one line of the cache
+static int have;
 static const char *path;
 static FILE *journal;
 
@@ -68,7 +75,12 @@ static unsigned round_now;
 static int reached;                // connections that were sent an update in this round
 static int64_t reached_at;         // when the last of them was
 static int64_t last_update_at;
-static long updates, lost, deflated;
+static long updates, lost, deflated, said_goodbye;
+static int64_t lost_at;            // when the last one was lost
+static int wanted_behind;          // connections that do not show `wanted_total` yet
+static int64_t wanted_total;
+static int returns;                // whether lost connections are opened again
+static int first_gone;             // where to look for one of them
 static int64_t longest_batch;
 static int updated;                  // connections that were sent an update since they were opened last
 
@@ -126,8 +138,8 @@ static void send_frame(int fd, int opcode, const char *payload, size_t length) {
     send_all(fd, frame, 6 + length);
 }
 
-static void open_one(void) {
-    struct connection *one = &crowd[opened];
+static void open_one(int number) {
+    struct connection *one = &crowd[number];
     char request[1024];
     int length = streams ? snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", path, port)
                          : snprintf(request, sizeof request,
@@ -135,9 +147,11 @@ static void open_one(void) {
                           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n%s\r\n",
                           path, port,
                           offers_deflate ? "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n" : "");
-    one->fd = dial(opened);
+    if (one->state == GONE) gone--;
+    one->fd = dial(number);
     one->state = UPGRADING;
-    watch(one->fd, opened++);
+    one->is_updated = one->total = 0;
+    watch(one->fd, number);
     send_all(one->fd, request, length);
 }
 
@@ -148,10 +162,20 @@ static void become_ready(struct connection *one) {
 
 static void lose(struct connection *one) {
     if (one->state == GONE) return;
-    if (one->state != READY) fail("a connection ended before it was ready");
+    if (one->state == READY) ready--;
+    else if (!returns) fail("a connection ended before it was ready");
     one->state = GONE;
+    gone++;
     lost++;
+    lost_at = now_ns();
+    if (one->total >= wanted_total) wanted_behind++;
+    if (one->is_updated) updated--;
+    one->is_updated = one->total = 0;
     close(one->fd);
+    free(one->rest);
+    one->rest = NULL;
+    one->have = 0;
+    if (one - crowd < first_gone) first_gone = one - crowd;
 }
 
 // ---- frames
@@ -171,12 +195,21 @@ static void log_update(struct connection *one, const char *payload, size_t lengt
     if (fwrite(&entry, sizeof entry, 1, journal) != 1) fail("log");
 }
 
+static void take_total(struct connection *one, int64_t total) {
+    if (one->total < wanted_total && total >= wanted_total) {
+        wanted_behind--;
+        reached_at = last_update_at;
+    }
+    one->total = total;
+}
+
 static void take_update(struct connection *one, const char *payload, size_t length) {
     updates++;
     last_update_at = now_ns();
     if (journal) log_update(one, payload, length);
     if (!one->is_updated) updated++;
     one->is_updated = 1;
+    if (wanted_total) take_total(one, number_after(payload, length, "\"totalVisitors\":"));
     if (one->round == round_now) return;
     one->round = round_now;
     reached++;
@@ -196,6 +229,7 @@ static void take_frame(struct connection *one, int head, const char *payload, si
     if (opcode == PING) {
         send_frame(one->fd, PONG, payload, length);
     } else if (opcode == CLOSE) {
+        said_goodbye++;
         lose(one);
     } else if (is_update(head, payload, length)) {
         take_update(one, payload, length);
@@ -211,57 +245,71 @@ static void take_frame(struct connection *one, int head, const char *payload, si
 
 // The length of the head of the answer to the handshake, or 0 while it is not all there.
 static int take_handshake(struct connection *one) {
-    char *end = memmem(one->buffer, one->have, "\r\n\r\n", 4);
+    char *end = memmem(buffer, have, "\r\n\r\n", 4);
     if (!end) return 0;
-    if (one->have < 12 || memcmp(one->buffer + 8, streams ? " 200" : " 101", 4)) {
+    if (have < 12 || memcmp(buffer + 8, streams ? " 200" : " 101", 4)) {
         errno = 0;
-        fprintf(stderr, "wsload: refused: %.*s\n", one->have, one->buffer);
+        fprintf(stderr, "wsload: refused: %.*s\n", have, buffer);
         fail("handshake");
     }
     *end = 0;
-    if (strstr(one->buffer, "permessage-deflate")) deflated++;
+    if (strstr(buffer, "permessage-deflate")) deflated++;
     one->state = OPENING;
     if (!socketio) become_ready(one);
-    return end + 4 - one->buffer;
+    return end + 4 - buffer;
 }
 
 // Server-Sent Events: an empty line ends each. The number of bytes that were taken.
 static int take_events(struct connection *one, int at) {
-    for (char *end; (end = memmem(one->buffer + at, one->have - at, "\n\n", 2)); at = end + 2 - one->buffer) {
-        char *event = one->buffer + at;
+    for (char *end; (end = memmem(buffer + at, have - at, "\n\n", 2)); at = end + 2 - buffer) {
+        char *event = buffer + at;
         if (memmem(event, end - event, "visitor_update", 14)) take_update(one, event, end - event);
     }
     return at;
 }
 
-static void take_bytes(struct connection *one) {
+// The number of bytes that were taken.
+static int take_bytes(struct connection *one) {
     int at = one->state == UPGRADING ? take_handshake(one) : 0;
     if (streams && one->state == READY) at = take_events(one, at);
-    while (!streams && one->state != UPGRADING && one->state != GONE && one->have - at >= 2) {
-        unsigned char *frame = (unsigned char *)one->buffer + at;
+    while (!streams && one->state != UPGRADING && one->state != GONE && have - at >= 2) {
+        unsigned char *frame = (unsigned char *)buffer + at;
         int length = frame[1] & 127, header = length == 126 ? 4 : 2;
         if (length == 127) fail("frame too long");
-        if (one->have - at < header) break;
+        if (have - at < header) break;
         if (header == 4) length = frame[2] << 8 | frame[3];
-        if (one->have - at < header + length) break;
+        if (have - at < header + length) break;
         take_frame(one, frame[0], (char *)frame + header, length);
         at += header + length;
     }
-    one->have -= at;
-    memmove(one->buffer, one->buffer + at, one->have);
-    if (one->have == BUFFER) fail("frame too long");
+    return at;
+}
+
+static void keep(struct connection *one, const char *bytes, int length) {
+    if (length == BUFFER) fail("frame too long");
+    if (!length) {
+        free(one->rest);
+        one->rest = NULL;
+    } else {
+        if (!one->rest) one->rest = malloc(BUFFER);
+        if (!one->rest) fail("malloc");
+        memcpy(one->rest, bytes, length);
+    }
+    one->have = length;
 }
 
 static void receive(struct connection *one) {
     if (one->state == GONE) return;
-    ssize_t got = recv(one->fd, one->buffer + one->have, BUFFER - one->have, 0);
+    if (one->have) memcpy(buffer, one->rest, one->have);
+    ssize_t got = recv(one->fd, buffer + one->have, BUFFER - one->have, 0);
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) {
         lose(one);
         return;
     }
-    one->have += got;
-    take_bytes(one);
+    have = one->have + got;
+    int at = take_bytes(one);
+    if (one->state != GONE && (one->rest || have != at)) keep(one, buffer + at, have - at);
 }
 
 // ---- triggers
@@ -295,7 +343,7 @@ static void hear_answer(void) {
 
 // ---- the loop
 
-static void pump(int wait_ms) {
+static int pump(int wait_ms) {
     struct epoll_event events[EVENTS];
     int count = epoll_wait(epoll, events, EVENTS, wait_ms);
     int64_t began = now_ns();
@@ -307,6 +355,7 @@ static void pump(int wait_ms) {
     }
     int64_t took = now_ns() - began;
     if (took > longest_batch) longest_batch = took;
+    return count;
 }
 
 static void pump_for(int ms) {
@@ -315,8 +364,8 @@ static void pump_for(int ms) {
 
 static void open_all(void) {
     int64_t deadline = now_ns() + PATIENCE_MS * 1000000LL;
-    for (int before = 0; ready < size;) {
-        while (opened < size && opened - ready < IN_FLIGHT) open_one();
+    for (int before = 0; ready + gone < size;) {
+        while (opened < size && opened - ready - gone < IN_FLIGHT) open_one(opened++);
         pump(100);
         if (ready > before) deadline = now_ns() + PATIENCE_MS * 1000000LL;
         before = ready;
@@ -331,8 +380,7 @@ static void open_again(void) {
     errno = ETIMEDOUT;
     if (lost < size) fail("the server did not close all connections");
     began = now_ns();
-    for (int i = 0; i < size; i++) crowd[i].have = crowd[i].is_updated = 0;
-    opened = ready = updated = lost = 0;
+    opened = updated = lost = 0;
     open_all();
     deadline = now_ns() + PATIENCE_MS * 1000000LL;
     while (updated < size && now_ns() < deadline) pump(100);
@@ -372,6 +420,37 @@ static void report(void) {
            lost, deflated, (long)(longest_batch / 1000));
 }
 
+// All that has arrived, and then a nap: a client that sleeps in epoll_wait is woken for each frame, which is charged to
+// the server, and one that never sleeps takes the core from it.
+static void pump_all(void) {
+    while (pump(0) == EVENTS) continue;
+    usleep(NAP_US);
+}
+
+static void open_lost(void) {
+    for (; first_gone < size && size - ready - gone < IN_FLIGHT; first_gone++)
+        if (crowd[first_gone].state == GONE) open_one(first_gone);
+}
+
+static void until(int64_t total) {
+    int64_t deadline = now_ns() + LONGEST_WAIT_MS * 1000000LL;
+    long before = updates;
+    wanted_total = total;
+    wanted_behind = reached_at = 0;
+    for (int i = 0; i < size; i++) wanted_behind += crowd[i].total < total;
+    do {
+        if (returns) open_lost();
+        pump_all();
+    } while ((wanted_behind || ready < size) && now_ns() < deadline);
+    printf("{\"last_at_ns\": %ld, \"behind\": %d, \"updates\": %ld}\n", reached_at, wanted_behind, updates - before);
+}
+
+static void closed(void) {
+    int64_t deadline = now_ns() + PATIENCE_MS * 1000000LL;
+    while (ready && now_ns() < deadline) pump_all();
+    printf("{\"last_at_ns\": %ld, \"open\": %d, \"said_goodbye\": %ld}\n", lost_at, ready, said_goodbye);
+}
+
 // Returns 0 at the end of the input. One command is sent at a time, so a line is never split.
 static int obey(void) {
     char line[128];
@@ -383,6 +462,9 @@ static int obey(void) {
     else if (!strncmp(line, "emit ", 5)) emit(atoi(line + 5));
     else if (!strncmp(line, "report", 6)) report();
     else if (!strncmp(line, "again", 5)) open_again();
+    else if (!strncmp(line, "return", 6)) returns = 1, printf("{}\n");
+    else if (!strncmp(line, "until ", 6)) until(atoll(line + 6));
+    else if (!strncmp(line, "closed", 6)) closed();
     else fail("unknown command");
     fflush(stdout);
     return 1;

@@ -10,13 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
-from typing import Any, TypeVar
+from math import inf
+from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.realtime.client_rooms import ClientRooms
 from koyjabo.realtime.encoded_event import NAMESPACE, EncodedEvent
 from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room
-from koyjabo.realtime.sinks import Member, Sink, Sinks
+from koyjabo.realtime.sinks import NOTHING, Member, Members, Sinks
 
 Each = TypeVar("Each")
 
@@ -34,6 +35,23 @@ Epoch = Callable[[], str]
 """The site's current epoch in base 36, for events without stats."""
 
 
+class Effort(NamedTuple):
+    """What some work took."""
+
+    cpu_s: float  # of this thread; less than the time where the worker shares its core
+    elapsed_s: float
+
+    @classmethod
+    def so_far(cls) -> Effort:
+        return cls(time.thread_time(), time.monotonic())
+
+    def plus(self, other: Effort) -> Effort:
+        return Effort(self.cpu_s + other.cpu_s, self.elapsed_s + other.elapsed_s)
+
+    def minus(self, other: Effort) -> Effort:
+        return Effort(self.cpu_s - other.cpu_s, self.elapsed_s - other.elapsed_s)
+
+
 class LocalFanout(ClientRooms):
     """The rooms of this worker and their clients.
 
@@ -49,13 +67,13 @@ class LocalFanout(ClientRooms):
         """Subclasses set the attributes above: python-socketio's own managers pass no arguments on."""
         super().__init__(**options)
         self._sinks = Sinks()
-        self._sent: dict[str, dict[Member, int]] = {}  # the newest revision sent, by room and member
+        self._sent: dict[str, dict[str, int]] = {}  # the newest revision sent, by room and Socket.IO client
         self._broadcast_locks: dict[str, threading.Lock] = {}
         self._encoded: tuple[dict[str, Any], EncodedEvent] | None = None  # the last value for a single member
         # Under other WSGI servers clients have threads. Rooms use this lock as well; its holder must not block.
         self.lock = threading.RLock()
-        self.paused_s = 0.0
-        """The total time for which broadcasts have yielded to other tasks."""
+        self.paused = Effort(0.0, 0.0)
+        """What other tasks took, in total, while broadcasts yielded to them."""
 
     # The members of a room.
 
@@ -83,7 +101,7 @@ class LocalFanout(ClientRooms):
                     self.basic_leave_room(member, NAMESPACE, room)
                 return
             self._sinks.discard(room, member)
-            self._forget(room, member)
+            self._forget_broadcasts(room)
 
     def send_to(self, room: str, member: Member, event: str, data: dict[str, Any], revision: int | None = None) -> None:
         """Send a value of the room to one member, unless a newer one was sent to it. An equal value is sent again.
@@ -92,17 +110,15 @@ class LocalFanout(ClientRooms):
         """
         with self.lock:
             ready = self._encode(event, data, revision)
-            engine_sid = self._participants(room).get(member)
-            if engine_sid is None and (isinstance(member, str) or not self._sinks.has(room, member)):
-                return
-            if ready.revision is not None:
-                sent = self._sent.setdefault(room, {})
-                if sent.get(member, -1) > ready.revision:
-                    return
-                sent[member] = ready.revision
             if isinstance(member, str):
+                engine_sid = self._participants(room).get(member)
+                if engine_sid is None or not _take(self._sent.setdefault(room, {}), member, ready.revision):
+                    return
                 self.server._send_eio_packet(engine_sid, ready.packet)
             else:
+                members = self._sinks.members_with(room, member)
+                if member not in members or not _take(members, member, ready.revision):
+                    return
                 member.write((ready.stream if member.is_stream else ready.plain) or b"")
         self._on_sent_to_one(event)
 
@@ -171,8 +187,8 @@ class LocalFanout(ClientRooms):
         with self._broadcast_lock(room):
             written = 0
             if ready.plain is not None and ready.stream is not None:
-                written += self._send_to_sinks(ready.plain, ready.revision, room, self._sinks.plain(room))
-                written += self._send_to_sinks(ready.stream, ready.revision, room, self._sinks.streams(room))
+                written += self._send_to_sinks(ready.plain, ready.revision, self._sinks.plain(room))
+                written += self._send_to_sinks(ready.stream, ready.revision, self._sinks.streams(room))
             written += self._send_socketio(ready, namespace, room, skip_sid)
         if written:
             took_s = time.monotonic() - began
@@ -190,17 +206,18 @@ class LocalFanout(ClientRooms):
     # The next two methods cause most of the cost of a broadcast, so they keep calls and look-ups to a minimum. For a
     # client without a connection (polling, upgrading, under another WSGI server) python-socketio sends.
 
-    def _send_to_sinks(self, data: bytes, revision: int | None, room: str, members: set[Sink]) -> int:
+    def _send_to_sinks(self, data: bytes, revision: int | None, members: Members) -> int:
         """Send to the plain WebSockets or the streams of a room; members who leave meanwhile are left out."""
-        written = 0
+        written, newest = 0, inf if revision is None else revision
         for sinks in self._in_batches(list(members)):
-            sent = self._sent.setdefault(room, {})
             for sink in sinks:
-                if sink in members and (revision is None or sent.get(sink, -1) < revision):
-                    if revision is not None:
-                        sent[sink] = revision
-                    sink.write(data)
-                    written += 1
+                sent = members.get(sink)
+                if sent is None or sent >= newest:
+                    continue
+                if revision is not None:
+                    members[sink] = revision
+                sink.write(data)
+                written += 1
         return written
 
     def _send_socketio(self, ready: EncodedEvent, namespace: str, room: str, skip_sid: Any) -> int:
@@ -231,9 +248,9 @@ class LocalFanout(ClientRooms):
                 yield members[start : start + WRITES_IN_A_ROW]
 
     def _pause(self) -> None:
-        began = time.monotonic()
+        began = Effort.so_far()
         time.sleep(0)
-        self.paused_s += time.monotonic() - began
+        self.paused = self.paused.plus(Effort.so_far().minus(began))
 
     def _broadcast_lock(self, room: str) -> Any:
         """Serialises the broadcasts of a room with several batches, between which other tasks run."""
@@ -241,13 +258,26 @@ class LocalFanout(ClientRooms):
             return nullcontext()
         return self._broadcast_locks.setdefault(room, threading.Lock())
 
-    def _forget(self, room: Any, member: Member) -> None:
+    def _forget(self, room: Any, sid: str) -> None:
         sent = self._sent.get(room)
         if sent is not None:
-            sent.pop(member, None)
+            sent.pop(sid, None)
             if not sent:
                 del self._sent[room]
-                self._broadcast_locks.pop(room, None)
+        self._forget_broadcasts(room)
+
+    def _forget_broadcasts(self, room: str) -> None:
+        if not self.member_count(room):
+            self._broadcast_locks.pop(room, None)
+
+
+def _take(sent: dict[Any, int], member: Member, revision: int | None) -> bool:
+    """Record that a value is sent to a member. False, and nothing is recorded, if a newer one was sent."""
+    if revision is not None:
+        if sent.get(member, NOTHING) > revision:
+            return False
+        sent[member] = revision
+    return True
 
 
 class MemoryFanout(LocalFanout):

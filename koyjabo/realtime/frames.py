@@ -8,6 +8,7 @@ from struct import pack
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL = 0x80
+MASKED = 0x80
 LONGEST_REASON = 123  # bytes: a control frame holds 125, and the code takes two
 
 

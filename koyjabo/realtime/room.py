@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from koyjabo.core.runtime import Runtime, Waiter
-from koyjabo.realtime.fanout import LocalFanout
+from koyjabo.realtime.fanout import Effort, LocalFanout
 from koyjabo.realtime.sinks import Member
 
 log = logging.getLogger("koyjabo.websockets")
 
 SHORTEST_INTERVAL_S = 0.05
-REST = 4
-"""The pause after a broadcast, in multiples of its duration without the time it yielded: one room takes at most a
-fifth of the worker's time.
+REST, SHARED_REST = 4, 2
+"""The pause after a broadcast, in multiples of the CPU time and of the time that it took, without what other tasks took
+meanwhile: one room takes at most a fifth of a core, and of a core that workers share never so much that the pauses end
+(decision 85).
 """
 
 
@@ -209,14 +210,15 @@ class Room:
     def _broadcast(self) -> float:
         """Broadcast the new events. Returns the pause that follows, s, for which reading the events does not count."""
         news = self.source.events_after(self._sent_revision)
-        began, paused_s = time.monotonic(), self._fanout.paused_s
+        began, paused = Effort.so_far(), self._fanout.paused
         for event in news:
             self._sent_revision = event.revision
             self._fanout.emit(
                 event.type, event.as_object(), room=self._name, ignore_queue=True, revision=event.revision
             )
-        took_s = time.monotonic() - began - (self._fanout.paused_s - paused_s)
-        return max(self.source.interval_s if news else SHORTEST_INTERVAL_S, REST * took_s)
+        took = Effort.so_far().minus(began).minus(self._fanout.paused.minus(paused))
+        interval_s = self.source.interval_s if news else SHORTEST_INTERVAL_S
+        return max(interval_s, REST * took.cpu_s, SHARED_REST * took.elapsed_s)
 
     def _serve(self, ticket: Ticket) -> None:
         """Admit or answer a member that has waited, unless it has disconnected meanwhile."""

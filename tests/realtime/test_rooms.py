@@ -12,12 +12,14 @@ from support.programs.processes import wait_until
 
 from koyjabo.cluster.bus import NullBus
 from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.realtime import fanout as fanout_module
 from koyjabo.realtime import room as module
+from koyjabo.realtime.fanout import Effort
 from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.rooms import Rooms
 
 ROOM = "stats"
-SHORTEST_INTERVAL_S, REST = 0.05, 4  # (specification: promise 2)
+SHORTEST_INTERVAL_S, REST, SHARED_REST = 0.05, 4, 2  # (specification: promise 2)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ class Fanout:
     """Others had their turn all the time."""
     members: int = 1
     fails: int = 0
-    paused_s: float = 0.0
+    share_of_core: float = 1.0
+    """The worker's, while it broadcasts."""
+    paused: Effort = field(default_factory=lambda: Effort(0.0, 0.0))
     sent: list[tuple[float, int]] = field(default_factory=list)
     """(s, revision)"""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -74,7 +78,8 @@ class Fanout:
     def emit(self, event, data, room, **_):
         self.sent.append((round(self.clock.now_s, 3), data["revision"]))
         self.clock.sleep(self.takes_s)
-        self.paused_s += self.takes_s if self.stands_back else 0
+        if self.stands_back:
+            self.paused = self.paused.plus(Effort(self.takes_s, self.takes_s))
         if self.fails:
             self.fails -= 1
             raise OSError("it fails as the test asked")
@@ -111,8 +116,14 @@ class RecordingBus(NullBus):
 class World:
     def __init__(self, monkeypatch, runtime=None, **fanout):
         self.clock = Clock()
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=self.clock.monotonic, sleep=self.clock.sleep))
         self.fanout = Fanout(self.clock, **fanout)
+        time = SimpleNamespace(
+            monotonic=self.clock.monotonic,
+            sleep=self.clock.sleep,
+            thread_time=lambda: self.clock.now_s * self.fanout.share_of_core,
+        )
+        monkeypatch.setattr(module, "time", time)
+        monkeypatch.setattr(fanout_module, "time", time)
         self.revision = 0
         self.published = []
         self.bus = RecordingBus(self.published)
@@ -155,6 +166,11 @@ def test_changes_that_keep_coming_are_one_event_an_interval_and_the_last_one_is_
 def test_after_a_slow_broadcast_it_rests_four_times_as_long(new_world):
     world = new_world(takes_s=0.03)
     assert world.change_at(0, 0.02, 0.04) == [(0, 1), (0.03 * (1 + REST), 3)]
+
+
+def test_worker_that_shares_its_core_rests_twice_as_long_as_the_broadcast_took(new_world):
+    world = new_world(takes_s=0.1, share_of_core=0.25)
+    assert world.change_at(0, 0.02) == [(0, 1), (round(0.1 * (1 + SHARED_REST), 3), 2)]
 
 
 def test_time_in_which_others_had_their_turn_does_not_count(new_world):

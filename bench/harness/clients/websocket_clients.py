@@ -86,9 +86,13 @@ class WebSocketClients:
         os.setpriority(os.PRIO_PROCESS, self.pid, LOWER_PRIORITY)
 
     def tell(self, command: str) -> dict:
+        self.begin(command)
+        return self.answer()
+
+    def begin(self, command: str) -> None:
+        """Give a command whose `answer` is read later."""
         self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
-        return self.answer()
 
     def answer(self) -> dict:
         line = self._process.stdout.readline()
@@ -102,6 +106,16 @@ def connect(
     port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
 ) -> Iterator[WebSocketClients]:
     """Open `size` connections and keep them until the block ends; every update is written to `log`, if there is one."""
+    with opening(port, endpoint, size, core, log) as clients:
+        clients.answer()
+        yield clients
+
+
+@contextmanager
+def opening(
+    port: int, endpoint: Endpoint, size: int, core: int | None, log: Path | None = None
+) -> Iterator[WebSocketClients]:
+    """As `connect`, without waiting: their first `answer` says that all are open."""
     pinned = [] if core is None else ["taskset", "-c", str(core)]
     options = [*(["deflate"] if endpoint.deflate else []), *([f"log={log}"] if log else [])]
     process = subprocess.Popen(
@@ -111,10 +125,8 @@ def connect(
         text=True,
         start_new_session=True,  # Ctrl+C is for us; they end with their input
     )
-    clients = WebSocketClients(process, size)
     try:
-        clients.answer()
-        yield clients
+        yield WebSocketClients(process, size)
     finally:  # they end with their input, and write what is logged
         try:
             process.communicate(timeout=STOP_S)

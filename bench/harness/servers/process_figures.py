@@ -46,11 +46,24 @@ def tree_rss_mb(root: int) -> float:
     return sum(map(rss_mb, tree(root)))
 
 
+def tree_pss_mb(root: int) -> float:
+    """Memory of the whole tree, MB; a page that several of its processes share counts once."""
+    return sum(map(_pss_mb, tree(root)))
+
+
 def pin(root: int, core: int) -> None:
     """Keep every process of the tree, and what it starts later, on one core."""
     for pid in tree(root):
         with suppress(ProcessLookupError):
             os.sched_setaffinity(pid, {core})
+
+
+def _pss_mb(pid: int) -> float:
+    with suppress(OSError):
+        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    return 0.0
 
 
 def _thread_ns(pid: int) -> int:

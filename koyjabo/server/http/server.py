@@ -6,7 +6,7 @@ import _socket
 import errno
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
@@ -25,11 +25,22 @@ RETRY_S = 0.1
 ROOM_S = 0.02
 """The time until it accepts again when there is no room for a connection."""
 
+YIELD_S = 0.02
+"""The time for which a worker that is short of places lets the others accept first."""
+
 ACCEPTS_IN_A_ROW = 64
+ACCEPTS_WHEN_SHORT = 8
+"""Then, of what the others have left. If all are short or full, that is 400 a second each."""
+
 MOST_PARSERS = 64
 TICK_S = 0.02
 
 Piece = TypeVar("Piece")
+
+
+def never() -> bool:
+    """For a worker without others."""
+    return False
 
 
 class HttpServer:
@@ -52,6 +63,8 @@ class HttpServer:
         self.connections = Connections(most)
         self._listener = listener
         self._app = app
+        self._yields: Callable[[], bool] = never
+        self._has_yielded = False
         self._largest_body = largest_body
         self._turns = Turns(runtime, poller)
         more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_turn": self._await_turn}
@@ -60,17 +73,23 @@ class HttpServer:
         self._lent = 0  # parsers of connections
         listener.setblocking(False)
 
-    def start(self) -> None:
+    def start(self, yields: Callable[[], bool] = never) -> None:
+        """Accept connections; while `yields` returns True, only those that other workers have left for YIELD_S."""
+        self._yields = yields
         self.poller.add(self._listener.fileno(), self, READABLE)
 
     def ready(self, events: int) -> None:
         """Accept connections. One waits, so others may be closed for it."""
         if not self.connections.make_room():
             self._pause(ROOM_S)
-            return
-        for _ in range(ACCEPTS_IN_A_ROW):
-            if self.connections.are_full() or not self._accept():
-                return
+        elif not self._yields():
+            self._accept_several(ACCEPTS_IN_A_ROW)
+        elif self._has_yielded:
+            self._has_yielded = False
+            self._accept_several(ACCEPTS_WHEN_SHORT)
+        else:
+            self._has_yielded = True
+            self._pause(YIELD_S)
 
     def failed(self) -> None:
         self._pause(RETRY_S)
@@ -94,6 +113,11 @@ class HttpServer:
         self._listener.close()
         for connection in list(self.connections):
             connection.leave()
+
+    def _accept_several(self, most: int) -> None:
+        for _ in range(most):
+            if self.connections.are_full() or not self._accept():
+                return
 
     def _accept(self) -> bool:
         """False if no connection waits, or there is no file for it."""

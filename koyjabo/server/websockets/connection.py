@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from koyjabo.core.close_codes import ABUSE
-from koyjabo.realtime.frames import PING, PONG, close_frame, frame
+from koyjabo.realtime.frames import FINAL, MASKED, PING, PONG, close_frame, frame
 from koyjabo.server.loop.poller import Poller, receive
 from koyjabo.server.websockets.buffered_connection import LOST, BufferedConnection, ConnectionOwner, Loop
 from koyjabo.server.websockets.frame_reader import (
@@ -30,6 +30,9 @@ MOST_CALLS = 100
 """Pending calls of a client; a client that causes more is closed with 1008."""
 
 PING_FRAME = frame(b"", PING)
+
+EMPTY_PONG, EMPTY_PONG_BYTES = bytes((FINAL | PONG, MASKED)), 6
+"""The answer to our ping begins with this, and four bytes of a mask that masks nothing follow."""
 
 
 class WebSocketConnection(BufferedConnection):
@@ -95,6 +98,9 @@ class WebSocketConnection(BufferedConnection):
     def take(self, data: bytes) -> None:
         """Handle bytes from the client."""
         self._received = True
+        if self._reader is None and self._frames_left > 0 and _is_empty_pong(data):
+            self._frames_left -= 1  # most of what open pages send, so it costs no reader (decision 85)
+            return
         reader = self._reader or FrameReader(self.owner.largest_message)
         try:
             received = reader.feed(data)
@@ -157,3 +163,7 @@ class WebSocketConnection(BufferedConnection):
                 log.exception("message_failed")
             self._calls.popleft()
         self._calls = None
+
+
+def _is_empty_pong(data: bytes) -> bool:
+    return len(data) == EMPTY_PONG_BYTES and data.startswith(EMPTY_PONG)

@@ -37,6 +37,11 @@ LONGEST_LIFE_S = 24 * 3600
 SPREAD = 1 / 12
 """The part of it by which lives differ: clients that connect together after a deploy must not return together daily."""
 
+SPARE = 1 / 10
+"""A worker with fewer places left lets the others accept first: the kernel shares connections out unevenly, and a page
+that is refused while another worker has room would have to try again (decision 85).
+"""
+
 SWEEP_INTERVAL_S = 1.0
 
 
@@ -105,6 +110,10 @@ class ConnectionLoop:
         self._ticks.put(stream)
         if self._leaving:
             stream.close(GOING_AWAY)
+
+    def is_short_of_places(self) -> bool:
+        """Whether fewer than one place in ten is left."""
+        return len(self._open) + self._reserved >= self.most * (1 - SPARE)
 
     def is_full(self, address: str) -> bool:
         """No place is left for another client, or for one of the network of this address."""

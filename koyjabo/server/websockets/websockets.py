@@ -47,6 +47,9 @@ class Sockets:
         socketio.server.manager.initialize()
         runtime.start_task(self._sweep)
 
+    def are_short_of_places(self) -> bool:
+        return self._connections.is_short_of_places()
+
     def close_all(self) -> None:
         """End all polls and streams, and send a close frame to all WebSockets."""
         self._engine.end_polling()

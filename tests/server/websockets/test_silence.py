@@ -131,6 +131,16 @@ def test_client_may_send_as_much_again_after_each_ping(world):
     assert not connection.is_open
 
 
+def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
+    """One at a time, as they arrive from an idle page, they are not parsed."""
+    connection = world.connect()
+    for _ in range(MOST_FRAMES):
+        connection.take(frame("", PONG))
+    assert connection.is_open
+    connection.take(frame("", PONG))
+    assert not connection.is_open
+
+
 def test_client_that_answers_no_close_is_dropped_after_5_s(world):
     world.connect().close(1008)
     assert take_frame(bytearray(world.received())).payload[:2] == (1008).to_bytes(2)

@@ -39,7 +39,7 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
         server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
         server.start()
         connections: list[green.socket] = []
-        yield server, partial(_ask, listener, connections)
+        yield server, partial(ask, listener, connections)
         for connection in connections:
             connection.close()
         server.leave()
@@ -47,7 +47,7 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
         server.wait_until_answered()
 
 
-def _ask(listener: socket.socket, connections: list[green.socket], requests: bytes) -> green.socket:
+def ask(listener: socket.socket, connections: list[green.socket], requests: bytes) -> green.socket:
     connection = green.create_connection(listener.getsockname())
     connection.settimeout(PATIENCE_S)
     connection.sendall(requests)

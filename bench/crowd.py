@@ -1,0 +1,184 @@
+"""A hundred thousand open pages on one machine: do they open, see every visit, come back and get closed?
+
+Six workers, one Redis, and SQLite or PostgreSQL; they share all cores with each other and with the pages' clients.
+Prints a table and how the figures stand against the targets; the same text goes to bench/results/crowd.txt. The exit
+status is 1 when a page did not end on the ledger's number.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import click
+from harness.clients.crowd import gathered
+from harness.clients.steady_requests import OK, percentile
+from harness.clients.websocket_clients import allow_files
+from harness.folders import RESULTS, scratch
+from harness.measurements.broadcasts import PLAIN_ENDPOINT
+from harness.measurements.crowds import Ending, Experiment, ManyVisits, OneVisit, Opening
+from harness.reporting import machine
+from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.servers import versions
+from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, settings_on
+from harness.servers.server import Server
+from harness.servers.versions import THIS, Version
+from support.databases.redis import Redis
+
+PAGES, WORKERS = 100_000, 6
+QUICK_PAGES, QUICK_WORKERS, QUICK_SECONDS = 600, 2, 2
+VISITS, VISITS_A_SECOND, SECONDS = 5, 170, 20
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
+
+
+@dataclass(frozen=True)
+class Parameters:
+    pages: int
+    workers: int
+    seconds: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """What happened on one database."""
+
+    opening: Opening
+    visits: Sequence[OneVisit]
+    kb: float
+    many: ManyVisits
+    back_s: float
+    ending: Ending
+    exact: bool
+
+    @property
+    def behind(self) -> int:
+        """Pages that have not shown a total for which they were waited."""
+        return self.many.behind + sum(visit.behind for visit in self.visits)
+
+    def median(self, figure: str) -> float:
+        return median(getattr(visit, figure) for visit in self.visits)
+
+
+@click.command(help=__doc__)
+@click.option("--pages", default=PAGES, show_default=True, help="how many are open")
+@click.option("--workers", default=WORKERS, show_default=True)
+@click.option("--seconds", default=SECONDS, show_default=True, help=f"how long {VISITS_A_SECOND} visits a second come")
+@click.option("--database", "databases", type=click.Choice((SQLITE, POSTGRES)), multiple=True, help="both if not said")
+@click.option("--quick", is_flag=True, help="600 pages on SQLite: proves that it works; its figures are not kept")
+@versions.option
+def main(
+    pages: int, workers: int, seconds: int, databases: tuple[str, ...], quick: bool, before: Version | None
+) -> None:
+    if quick:
+        pages, workers, seconds, databases = QUICK_PAGES, QUICK_WORKERS, QUICK_SECONDS, (SQLITE,)
+    machine.demand("cc", "taskset")
+    allow_files(pages // workers)
+    report = Report()
+    machine.say_head(report, f"{pages:,} open pages, {workers} workers, Redis, and the clients, all on this machine")
+    runs: dict[tuple[str, Version], Run] = {}
+    with scratch() as folder:
+        for database in databases or (SQLITE, POSTGRES):
+            for version in (before, THIS) if before else (THIS,):
+                progress(1, 1, f"{pages:,} pages on {version.name}, {database}")
+                runs[database, version] = run(folder, version, database, Parameters(pages, workers, seconds))
+    say_runs(report, runs, pages)
+    if not quick:
+        report.save(RESULTS / "crowd.txt")
+    sys.exit(0 if all(each.exact and not each.behind for each in runs.values()) else 1)
+
+
+def run(folder: Path, version: Version, database_name: str, parameters: Parameters) -> Run:
+    with ExitStack() as stack:
+        database_server = stack.enter_context(postgres() if database_name == POSTGRES else nullcontext())
+        database = stack.enter_context(fresh(folder, database_server, is_empty=version != THIS))
+        redis = stack.enter_context(Redis())
+        settings = {
+            **settings_on(database),
+            "REDIS_URL": redis.url,
+            "WEB_CONCURRENCY": str(parameters.workers),
+            "MAX_CONNECTIONS": str(parameters.pages),
+        }
+        server = stack.enter_context(Server(version.server, settings, machine.all_cores(), folder, version.folder))
+        experiment = Experiment(server)
+        crowd = stack.enter_context(gathered(server.port, PLAIN_ENDPOINT, parameters.pages))
+        opening = experiment.opened(crowd)
+        experiment.one_visit(crowd)  # brings everything into the caches; not counted
+        visits = [experiment.one_visit(crowd) for _ in range(VISITS)]
+        many = experiment.many_visits(crowd, VISITS_A_SECOND, parameters.seconds)
+        kb = experiment.kb(crowd)
+        back_s = experiment.lose_a_worker(crowd)
+        ending = experiment.end(crowd)
+        exact = version != THIS or is_exact(database, experiment.total - STARTING_TOTAL)
+        return Run(opening, visits, kb, many, back_s, ending, exact)
+
+
+def say_runs(report: Report, runs: Mapping[tuple[str, Version], Run], pages: int) -> None:
+    names = [database if version == THIS else f"{database}, {version.name}" for database, version in runs]
+    columns = [rows(each) for each in runs.values()]
+    report.table(("", *names), [(what, *(column[what] for column in columns)) for what in columns[0]])
+    for (database, version), each in runs.items():
+        if version == THIS:
+            say_targets(report, targets(database, each, pages))
+            older = next((other for (name, at), other in runs.items() if name == database and at != THIS), None)
+            say_targets(report, ratios(database, each, older) if older else [])
+
+
+def rows(each: Run) -> dict[str, str]:
+    lasts, cpu = [visit.last_ms for visit in each.visits], [visit.cpu_us for visit in each.visits]
+    answers = each.many.answers
+    took = percentile([answer.took_ms for answer in answers], 99)
+    return {
+        "pages opened a second": f"{each.opening.pages_a_second:,.0f}",
+        "CPU µs to open one": f"{each.opening.cpu_us:.0f}",
+        "idle, % of a core": f"{each.median('idle_percent'):.0f}",
+        "last page shows a visit after, ms": f"{median(lasts):.0f} ({min(lasts):.0f}-{max(lasts):.0f})",
+        "CPU µs a frame": f"{median(cpu):.1f} ({min(cpu):.1f}-{max(cpu):.1f})",
+        "the clients' CPU µs a frame": f"{each.median('client_us'):.1f}",
+        "memory of the server a page, KB": f"{each.kb:.2f}",
+        f"{VISITS_A_SECOND} visits a second, answered": f"{sum(a.status == OK for a in answers)} of {len(answers)}",
+        "their p99, ms": f"{took:.0f}",
+        "updates a second to each page": f"{each.many.updates_a_second:.2f}",
+        "last page shows the last one after, s": f"{each.many.behind_s:.1f}",
+        "pages of a killed worker are back after, s": f"{each.back_s:.1f}",
+        "SIGTERM: the server has ended after, s": f"{each.ending.took_s:.1f}",
+        "pages closed without a close frame": f"{each.ending.closed.without_goodbye}",
+        "pages that missed a number": f"{each.behind}",
+        "ledger": "exact" if each.exact else "WRONG",
+    }
+
+
+def targets(database: str, each: Run, pages: int) -> list[Target]:
+    """Times hold for a hundred thousand pages; with fewer they say little."""
+    wanted = pages >= PAGES
+    least, most = (3000.0 if wanted else None), {"last": 1000.0, "frame": 10.0, "kb": 2.0, "back": 15.0, "end": 10.0}
+    bounds = most if wanted else dict.fromkeys(most)
+    return [
+        Target(f"{database}: pages opened a second", each.opening.pages_a_second, least=least, unit=""),
+        Target(f"{database}: last page shows a visit", each.median("last_ms"), most=bounds["last"], unit="ms"),
+        Target(f"{database}: CPU a frame", each.median("cpu_us"), most=bounds["frame"], unit="µs"),
+        Target(f"{database}: memory a page", each.kb, most=bounds["kb"], unit="KB"),
+        Target(f"{database}: pages of a killed worker are back", each.back_s, most=bounds["back"], unit="s"),
+        Target(f"{database}: SIGTERM closes all", each.ending.took_s, most=bounds["end"], unit="s"),
+    ]
+
+
+def ratios(database: str, ours: Run, theirs: Run) -> list[Target]:
+    """To the version before; of one run each, so they are rough."""
+    return [
+        Target(f"{database}: CPU to open a page, / before", ours.opening.cpu_us / theirs.opening.cpu_us, most=NO_WORSE),
+        Target(
+            f"{database}: idle CPU, / before",
+            ours.median("idle_percent") / theirs.median("idle_percent"),
+            most=NO_WORSE,
+        ),
+        Target(f"{database}: CPU a frame, / before", ours.median("cpu_us") / theirs.median("cpu_us"), most=NO_WORSE),
+        Target(f"{database}: memory a page, / before", ours.kb / theirs.kb, most=NO_WORSE),
+    ]
+
+
+if __name__ == "__main__":
+    machine.run(main)

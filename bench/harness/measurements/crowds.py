@@ -1,0 +1,158 @@
+"""What a server with tens of thousands of open pages does, from their opening to its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from secrets import token_hex
+
+from support.programs.processes import wait_until
+
+from harness.clients.crowd import Closed, Crowd
+from harness.clients.steady_requests import OK, Answer, Steady
+from harness.servers import process_figures as proc
+from harness.servers.databases import STARTING_TOTAL
+from harness.servers.server import Server
+
+REGISTERING_CONNECTIONS = 16
+REST_S = 3.0
+"""Longer than a room rests after a broadcast, so that no visit waits for the one before."""
+
+IDLE_S = 2.0
+LOADED_S, LOADED_MB, LOOK_S = 3, 0.5, 0.5
+"""A server is loaded when its memory has changed by less for so long."""
+
+DEAD_S = 10.0
+
+
+@dataclass(frozen=True)
+class Opening:
+    pages_a_second: float
+    cpu_us: float  # of the server, for each page
+
+
+@dataclass(frozen=True)
+class OneVisit:
+    """A visit after a pause."""
+
+    last_ms: float  # from sending the request until the last page shows it
+    cpu_us: float  # of the server, for each frame, without what idle pages cost
+    client_us: float  # of the pages' clients, for each frame
+    behind: int  # pages that have not shown it
+    idle_percent: float  # CPU of the server just before, of one core
+
+
+@dataclass(frozen=True)
+class ManyVisits:
+    answers: Sequence[Answer]
+    updates_a_second: float  # to each page
+    behind_s: float  # from the last answer until all pages show the last visit
+    behind: int
+
+
+@dataclass(frozen=True)
+class Ending:
+    took_s: float  # from SIGTERM to the end of the server
+    closed: Closed
+
+
+class Experiment:
+    """One server, and the pages that are open there. The methods are called in this order."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._empty_mb = _loaded_mb(server)
+        self._before_us = proc.cpu_us(server.pid)
+        self.total = STARTING_TOTAL
+
+    def opened(self, crowd: Crowd) -> Opening:
+        crowd.settle()
+        cpu_us = proc.cpu_us(self._server.pid) - self._before_us
+        return Opening(crowd.size / crowd.opened_in_s, cpu_us / crowd.size)
+
+    def kb(self, crowd: Crowd) -> float:
+        """Memory of all processes of the server for each page, 1,000 bytes; what they share counts once."""
+        return 1000 * (proc.tree_pss_mb(self._server.pid) - self._empty_mb) / crowd.size
+
+    def one_visit(self, crowd: Crowd) -> OneVisit:
+        crowd.settle()
+        time.sleep(REST_S)
+        idle_us_a_second = self._idle_us_a_second()
+        servers, clients, began = proc.cpu_us(self._server.pid), _clients_us(crowd), time.monotonic()
+        crowd.begin_waiting_for(self.total + 1)
+        sent_ns = time.monotonic_ns()
+        self._register()
+        reached = crowd.wait_for_total()
+        frames = max(1, reached.updates)
+        idle_us = idle_us_a_second * (time.monotonic() - began)
+        return OneVisit(
+            (reached.last_at_ns - sent_ns) / 1e6,
+            (proc.cpu_us(self._server.pid) - servers - idle_us) / frames,
+            (_clients_us(crowd) - clients) / frames,
+            reached.behind,
+            idle_us_a_second / 1e4,
+        )
+
+    def many_visits(self, crowd: Crowd, rate: int, seconds: int) -> ManyVisits:
+        crowd.settle()
+        wanted = self.total + rate * seconds
+        crowd.begin_waiting_for(wanted)
+        answers = Steady(self._server.port, "register", rate, seconds, REGISTERING_CONNECTIONS).answers()
+        reached = crowd.wait_for_total()
+        self.total += sum(answer.status == OK for answer in answers)
+        last_ns = max((answer.answered_ns for answer in answers), default=0)
+        behind_s = (reached.last_at_ns - last_ns + time.time_ns() - time.monotonic_ns()) / 1e9
+        return ManyVisits(answers, reached.updates / crowd.size / seconds, max(0.0, behind_s), reached.behind)
+
+    def lose_a_worker(self, crowd: Crowd) -> float:
+        """Kill one and register a visit. Seconds until every page shows it, those of the dead worker again."""
+        crowd.settle()
+        crowd.reopen_lost()
+        worker = self._server.workers[0]
+        began_ns = time.monotonic_ns()
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: worker not in self._server.workers, "the worker is gone", DEAD_S)
+        crowd.begin_waiting_for(self.total + 1)
+        self._register()
+        reached = crowd.wait_for_total()
+        return (reached.last_at_ns - began_ns) / 1e9 if not reached.behind else float("inf")
+
+    def end(self, crowd: Crowd) -> Ending:
+        crowd.settle()
+        crowd.begin_closing()
+        began = time.monotonic()
+        self._server.stop()
+        took_s = time.monotonic() - began
+        return Ending(took_s, crowd.wait_until_closed())
+
+    def _idle_us_a_second(self) -> float:
+        before, began = proc.cpu_us(self._server.pid), time.monotonic()
+        time.sleep(IDLE_S)
+        return (proc.cpu_us(self._server.pid) - before) / (time.monotonic() - began)
+
+    def _register(self) -> None:
+        body = json.dumps({"visitorId": f"visitor_{token_hex(8)}", "page": "/"})
+        status, said, _ = self._server.ask(
+            "POST", "/api/visitor/register", body, {"Content-Type": "application/json"}, timeout_s=20
+        )
+        if status != OK:
+            raise RuntimeError(f"a visit was answered with {status}: {said!r}")
+        self.total += 1
+
+
+def _loaded_mb(server: Server) -> float:
+    """Its memory without pages, once everything is loaded that is loaded some seconds after the start."""
+    seen_mb: deque[float] = deque(maxlen=round(LOADED_S / LOOK_S))
+    while len(seen_mb) < LOADED_S / LOOK_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
+        time.sleep(LOOK_S)
+        seen_mb.append(proc.tree_pss_mb(server.pid))
+    return seen_mb[-1]
+
+
+def _clients_us(crowd: Crowd) -> float:
+    return sum(map(proc.cpu_us, crowd.pids))
