@@ -29,18 +29,18 @@ YIELD_S = 0.02
 """The time for which a worker that is short of places lets the others accept first."""
 
 ACCEPTS_IN_A_ROW = 64
-ACCEPTS_WHEN_SHORT = 8
-"""Then, of what the others have left. If all are short or full, that is 400 a second each."""
-
 MOST_PARSERS = 64
 TICK_S = 0.02
 
 Piece = TypeVar("Piece")
 
 
-def never() -> bool:
-    """For a worker without others."""
-    return False
+Share = Callable[[], int | None]
+"""How many connections a worker that is short of places should accept at once; None while it has enough."""
+
+
+def everything() -> None:
+    """The share of a worker without others."""
 
 
 class HttpServer:
@@ -63,7 +63,7 @@ class HttpServer:
         self.connections = Connections(most)
         self._listener = listener
         self._app = app
-        self._yields: Callable[[], bool] = never
+        self._share: Share = everything
         self._has_yielded = False
         self._largest_body = largest_body
         self._turns = Turns(runtime, poller)
@@ -73,20 +73,20 @@ class HttpServer:
         self._lent = 0  # parsers of connections
         listener.setblocking(False)
 
-    def start(self, yields: Callable[[], bool] = never) -> None:
-        """Accept connections; while `yields` returns True, only those that other workers have left for YIELD_S."""
-        self._yields = yields
+    def start(self, share: Share = everything) -> None:
+        """Accept connections: while `share` returns a number, only those that other workers have left for YIELD_S."""
+        self._share = share
         self.poller.add(self._listener.fileno(), self, READABLE)
 
     def ready(self, events: int) -> None:
         """Accept connections. One waits, so others may be closed for it."""
         if not self.connections.make_room():
             self._pause(ROOM_S)
-        elif not self._yields():
-            self._accept_several(ACCEPTS_IN_A_ROW)
-        elif self._has_yielded:
+            return
+        share = self._share()
+        if share is None or self._has_yielded:
             self._has_yielded = False
-            self._accept_several(ACCEPTS_WHEN_SHORT)
+            self._accept_several(ACCEPTS_IN_A_ROW if share is None else min(share, ACCEPTS_IN_A_ROW))
         else:
             self._has_yielded = True
             self._pause(YIELD_S)

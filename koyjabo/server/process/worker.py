@@ -116,7 +116,7 @@ class _Server:
         """Start to serve."""
         from koyjabo.observability import logs
         from koyjabo.observability.services import ObservabilityServices
-        from koyjabo.server.http.server import HttpServer, never
+        from koyjabo.server.http.server import HttpServer, everything
         from koyjabo.server.loop.poller import Poller
         from koyjabo.webkit.current import services_of
 
@@ -133,7 +133,7 @@ class _Server:
             "koyjabo.event_streams": self._sockets.event_streams,
         }
         self._http = HttpServer(runtime, poller, listener, app, most_requests, largest_body, environ)
-        self._http.start(self._sockets.are_short_of_places if settings.web_concurrency > 1 else never)
+        self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Serve for as long as `goes_on` returns True."""

@@ -6,8 +6,11 @@ buffer until it is dropped.
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from koyjabo.core.close_codes import GOING_AWAY, TOO_MANY, UNEXPECTED
@@ -20,10 +23,17 @@ from koyjabo.server.websockets.connection import WebSocketConnection
 from koyjabo.server.websockets.delay_line import DelayLine
 from koyjabo.server.websockets.event_stream import TICK_S, EventStream
 
+log = logging.getLogger("koyjabo.websockets")
+
 SEND_BUFFER = 32 * 1024
 """The kernel's send buffer of a client, bytes; the kernel doubles it. By default it may grow to megabytes."""
 
 CLOSES_IN_A_ROW = 256
+MOST_TELLING = 64
+"""Tasks that tell owners of ended connections, each of which may block. When thousands end together, a task for each
+would take most of the time (decision 85).
+"""
+
 STALLED_S = 30.0
 """A client with unsent data that has read nothing for this long is dropped."""
 
@@ -37,9 +47,10 @@ LONGEST_LIFE_S = 24 * 3600
 SPREAD = 1 / 12
 """The part of it by which lives differ: clients that connect together after a deploy must not return together daily."""
 
-SPARE = 1 / 10
-"""A worker with fewer places left lets the others accept first: the kernel shares connections out unevenly, and a page
-that is refused while another worker has room would have to try again (decision 85).
+SPARE, PLACES_FOR_ONE = 1 / 10, 32
+"""A worker with a smaller part of its places left lets the others accept first, then accepts one for so many places.
+The kernel shares connections out unevenly, and a page that is refused while another worker has room would have to try
+again (decision 85).
 """
 
 SWEEP_INTERVAL_S = 1.0
@@ -74,6 +85,8 @@ class ConnectionLoop:
         self._pings: DelayLine[WebSocketConnection] = DelayLine(PING_INTERVAL_S, self._ping)
         self._pong_checks: DelayLine[WebSocketConnection] = DelayLine(PING_TIMEOUT_S, self._drop_silent)
         self._ticks: DelayLine[EventStream] = DelayLine(TICK_S, self._tick)
+        self._ended: deque[Callable[[], None]] = deque()  # what owners have yet to be told
+        self._telling = 0  # tasks that do that
         self._closing: DelayLine[BufferedConnection] = DelayLine(CLOSE_TIMEOUT_S, lambda each: self.drop(each, LOST))
 
     def __len__(self) -> int:
@@ -111,9 +124,10 @@ class ConnectionLoop:
         if self._leaving:
             stream.close(GOING_AWAY)
 
-    def is_short_of_places(self) -> bool:
-        """Whether fewer than one place in ten is left."""
-        return len(self._open) + self._reserved >= self.most * (1 - SPARE)
+    def share(self) -> int | None:
+        """How many connections to accept at once, the fewer the fewer places are left; None while there are enough."""
+        left = self.most - len(self._open) - self._reserved
+        return None if left > self.most * SPARE else max(1, left // PLACES_FOR_ONE)
 
     def is_full(self, address: str) -> bool:
         """No place is left for another client, or for one of the network of this address."""
@@ -175,7 +189,10 @@ class ConnectionLoop:
         self._stalled.pop(connection, None)
         self._by_address.remove(connection.address)
         owner, connection.owner = connection.owner, NO_OWNER  # breaks a cycle that only the garbage collector could
-        self.start_task(lambda: owner.ended(connection, code))
+        self._ended.append(lambda: owner.ended(connection, code))
+        if self._telling < MOST_TELLING:
+            self._telling += 1
+            self.start_task(self._tell_owners)
 
     def serve(self, connection: BufferedConnection, events: int) -> None:
         """Handle the events of a connection."""
@@ -190,6 +207,19 @@ class ConnectionLoop:
             connection.close(UNEXPECTED)
         else:
             self.drop(connection, LOST)
+
+    def _tell_owners(self) -> None:
+        count = 0
+        while self._ended:
+            tell = self._ended.popleft()
+            try:
+                tell()
+            except Exception:
+                log.exception("end_failed")
+            count += 1
+            if count % CLOSES_IN_A_ROW == 0:
+                time.sleep(0)
+        self._telling -= 1
 
     def _has_room(self, address: str) -> bool:
         """Check the limits for a new client. An empty address has none (see `koyjabo.network.client_address`)."""

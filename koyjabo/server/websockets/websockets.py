@@ -47,8 +47,9 @@ class Sockets:
         socketio.server.manager.initialize()
         runtime.start_task(self._sweep)
 
-    def are_short_of_places(self) -> bool:
-        return self._connections.is_short_of_places()
+    def share(self) -> int | None:
+        """See `ConnectionLoop.share`."""
+        return self._connections.share()
 
     def close_all(self) -> None:
         """End all polls and streams, and send a close frame to all WebSockets."""

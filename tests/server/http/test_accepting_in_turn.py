@@ -10,9 +10,11 @@ import pytest
 from support.application.http_server import CLOSE, all_of, ask, until
 from support.application.runtimes import loop_on
 
-from koyjabo.server.http.server import ACCEPTS_WHEN_SHORT, HttpServer
+from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
+
+SHARE = 4
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def workers() -> Iterator[SimpleNamespace]:
             return HttpServer(runtime, Poller(runtime), listener.dup(), app, 100, 0, {"worker": name})
 
         short, other = worker(b"short"), worker(b"other")
-        short.start(lambda: True)
+        short.start(lambda: SHARE)
         other.start()
         connections: list[socket.socket] = []
 
@@ -47,13 +49,13 @@ def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):
         assert set(workers.answered(5)) == {b"other"}
     workers.other.leave()
     until(lambda: workers.other._listener.fileno() < 0)
-    assert set(workers.answered(2 * ACCEPTS_WHEN_SHORT + 1)) == {b"short"}, "it takes what nobody else does"
+    assert set(workers.answered(2 * SHARE + 1)) == {b"short"}, "it takes what nobody else does"
 
 
-def test_worker_is_short_of_places_when_a_tenth_is_left():
-    loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), 20, 20, 20)
-    seen = []
-    for _ in range(20):
+def test_worker_accepts_the_fewer_the_fewer_places_are_left():
+    loop = ConnectionLoop(SimpleNamespace(start_task=None), SimpleNamespace(), 1000, 1000, 1000)
+    shares = {}
+    for taken in range(1, 1001):
         assert loop.reserve("")
-        seen.append(loop.is_short_of_places())
-    assert (seen.count(False), seen[17:]) == (17, [True] * 3)
+        shares[taken] = loop.share()
+    assert [shares[taken] for taken in (1, 899, 900, 936, 937, 1000)] == [None, None, 3, 2, 1, 1]

@@ -12,8 +12,9 @@ from support.clients.websocket import PING, PONG, frame, take_frame
 
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.server.websockets import buffered_connection, connection_loop, delay_line
+from koyjabo.server.websockets.buffered_connection import LOST
 from koyjabo.server.websockets.connection import MOST_FRAMES, WebSocketConnection
-from koyjabo.server.websockets.connection_loop import SWEEP_INTERVAL_S, ConnectionLoop, is_old
+from koyjabo.server.websockets.connection_loop import MOST_TELLING, SWEEP_INTERVAL_S, ConnectionLoop, is_old
 from koyjabo.server.websockets.event_stream import UNACKNOWLEDGED_MS, EventStream
 
 HOUR_S = 3600.0
@@ -139,6 +140,30 @@ def test_answers_to_pings_that_nobody_sent_are_counted_as_well(world):
     assert connection.is_open
     connection.take(frame("", PONG))
     assert not connection.is_open
+
+
+def test_owners_of_thousands_that_end_together_are_told_by_a_few_tasks(world):
+    """Also if one of them fails. Any task may wait meanwhile, and the others go on."""
+    tasks, told = [], []
+
+    def ended(connection, code):
+        told.append(connection)
+        if len(told) == 1:
+            raise OSError("it fails as the test asked")
+
+    owner = SimpleNamespace(largest_message=1024, pings=True, received=nothing, ended=ended)
+    loop = ConnectionLoop(SimpleNamespace(start_task=tasks.append), POLLER, 1000, 1000, 1000)
+    crowd = [loop.add(world.ours.dup(), "", owner, b"", b"") for _ in range(3 * MOST_TELLING)]
+    for connection in crowd:
+        loop.drop(connection, LOST)
+    assert len(tasks) == MOST_TELLING
+    tasks.pop()()
+    assert told == crowd
+    for task in tasks:
+        task()
+    loop.drop(loop.add(world.ours.dup(), "", owner, b"", b""), LOST)
+    tasks[-1]()
+    assert len(told) == len(crowd) + 1
 
 
 def test_client_that_answers_no_close_is_dropped_after_5_s(world):
