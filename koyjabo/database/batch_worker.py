@@ -106,17 +106,21 @@ class BatchWorker(Generic[Item, Result]):
         self._taken: list[Job[Item, Result]] = []
         self._wake_queue: SimpleQueue[bool] = SimpleQueue()
         self._interrupt: Callable[[], object] = lambda: None
+        self._is_hopeless: Callable[[], bool] = lambda: False
         self._interrupt_after_s = sys.float_info.max
         self._busy_since = 0.0  # monotonic s; of the batch, or of the last interruption
         self._started = self._idle = self._watching = self._is_waking = False
         self._closed: Waiter | None = None
         self._starting = threading.Lock()
 
-    def interrupt_after(self, seconds: float, interrupt: Callable[[], object]) -> None:
-        """Have `interrupt` called on the event loop whenever the thread has spent so long on a batch. It ends what the
-        thread waits for: a frozen database would hold it for ever, also when another one has taken over.
+    def interrupt_after(
+        self, seconds: float, interrupt: Callable[[], object], is_hopeless: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Have `interrupt` called on the event loop whenever the thread has spent so long on a batch, or its work
+        `is_hopeless`. It ends what the thread waits for: a frozen database would hold it for ever, also when another
+        one has taken over.
         """
-        self._interrupt_after_s, self._interrupt = seconds, interrupt
+        self._interrupt_after_s, self._interrupt, self._is_hopeless = seconds, interrupt, is_hopeless
 
     def do(self, item: Item) -> Result:
         """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
@@ -174,7 +178,7 @@ class BatchWorker(Generic[Item, Result]):
         for job in self._taken:
             if job.result is None and now - job.since > self._limit_s:
                 job.fail()
-        if not self._idle and now - self._busy_since > self._interrupt_after_s:
+        if not self._idle and (now - self._busy_since > self._interrupt_after_s or self._is_hopeless()):
             self._busy_since = now
             self._interrupt()
         self._watching = False  # before the check, so that a job added now schedules the next watch

@@ -153,7 +153,9 @@ class DatabaseThread:
         self._used_at = 0.0  # monotonic s
         # One at a time: each goes on when its own is done, and visits get the lock in between.
         self._group: BatchWorker[Operation, Any] = BatchWorker(runtime, self._work, patience_s, limit_s, most=1)
-        self._group.interrupt_after(limit_s, lambda: self._backend.interrupt(self._driver))
+        self._group.interrupt_after(
+            limit_s, lambda: self._backend.interrupt(self._driver), lambda: not self._backend.trusts(self._driver)
+        )
 
     def run(self, operation: Callable[[Session], Result]) -> Result:
         result: Result = self._group.do(operation)

@@ -31,6 +31,9 @@ CONNECT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 6000,
 }
+SLOW_S = 1.0
+"""A failure to connect that takes longer is a server that does not answer."""
+
 SHORT_TIMEOUT_S = 2
 """To connect, where there are several hosts: the least that libpq has. Each host that is down may cost as much."""
 
@@ -75,6 +78,7 @@ class PostgresConnection(psycopg2.extensions.connection):  # type: ignore[misc]
     """`server` is the one that it reached when it was opened; None if that does not say."""
 
     server: ServerTimeline | None = None
+    place = "", ""  # host and port
     distrusted = 0  # `TIMELINES.distrusted` when it was opened
 
 
@@ -103,11 +107,14 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
     Raises psycopg2.OperationalError if no host can be used, OldPrimary if one of them is an old primary.
     """
     failures: list[psycopg2.OperationalError] = []
-    for parameters in _places(dsn):
+    for parameters in sorted(_places(dsn), key=lambda each: _place(each) == TIMELINES.silent):
+        began = time.monotonic()
         try:
             return _connect_to(parameters, opened)
         except psycopg2.OperationalError as error:
             failures.append(error)
+            if time.monotonic() - began > SLOW_S:
+                TIMELINES.silent = _place(parameters)
     failure = _of_all(failures)
     if not isinstance(failure, OldPrimary):
         TIMELINES.refusal = ""
@@ -133,9 +140,14 @@ def _places(dsn: str) -> Iterator[dict[str, Any]]:
         yield {**OF_SEVERAL, **given, "host": host, "port": port, "connect_timeout": SHORT_TIMEOUT_S}
 
 
+def _place(parameters: dict[str, Any]) -> tuple[str, str]:
+    return parameters.get("host", ""), parameters.get("port", "")
+
+
 def _connect_to(parameters: dict[str, Any], opened: OnOpened) -> PostgresConnection:
     connection: PostgresConnection = psycopg2.connect(connection_factory=PostgresConnection, **parameters)
     try:
+        connection.place = _place(parameters)
         opened(connection)
         connection.autocommit = True
         connection.distrusted, connection.server = TIMELINES.distrusted, server_of(connection)
@@ -233,8 +245,11 @@ class PostgresLink:
 
 def interrupt(connection: PostgresConnection | None) -> None:
     """End the wait of another thread for the server, if it waits: it finds the connection broken."""
-    with suppress(psycopg2.Error, OSError, AttributeError):  # there is none, or it is closed
-        line = socket(fileno=os.dup(connection.fileno()))  # type: ignore[union-attr]
+    if connection is None:
+        return
+    with suppress(psycopg2.Error, OSError):  # it is closed
+        line = socket(fileno=os.dup(connection.fileno()))
+        TIMELINES.silent = connection.place
         try:
             line.shutdown(SHUT_RDWR)
         finally:

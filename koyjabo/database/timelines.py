@@ -25,6 +25,8 @@ class Timelines:
         """Why the server that was reached last is not used; "" if it is."""
         self.distrusted = 0
         """How often a pooler was found to have moved its connections to another server."""
+        self.silent: tuple[str, str] | None = None
+        """Host and port of the server that was found not to answer last: it is tried after all others."""
         self._newest: dict[int, ServerTimeline] = {}
 
     def admits(self, server: ServerTimeline) -> bool:
@@ -49,7 +51,7 @@ class Timelines:
 
     def trusts(self, connection: Any) -> bool:
         """Whether an open connection may go on being used."""
-        server: ServerTimeline | None = connection.server
+        server: ServerTimeline | None = connection and connection.server
         if server is None:
             return True
         return connection.distrusted == self.distrusted and self._newest.get(server.system, server) <= server

@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,12 +36,25 @@ LONGEST_SEED = 10**6
     default="server",
     help="with Redis of this kind; PostgreSQL alone",
 )
-def main(seconds: float, seed: int | None, only: str | None, pooled: bool, redis_kind: str) -> None:
+@click.option("--standby", is_flag=True, help="PostgreSQL alone, two servers of it")
+@click.option("--faults", "wanted_faults", default="", help="only those whose names have this in them")
+def main(
+    seconds: float,
+    seed: int | None,
+    only: str | None,
+    pooled: bool,
+    redis_kind: str,
+    standby: bool,
+    wanted_faults: str,
+) -> None:
     seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
     kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
     options = [*(["--pooled"] if pooled else []), *([f"--redis={redis_kind}"] if redis_kind != "server" else [])]
+    options += ["--standby"] if standby else []
+    chosen = {"is_pooled": pooled, "redis_kind": redis_kind, "has_standby": standby}
     wanted = ["postgres"] if options else [only] if only else kinds
-    broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, pooled, redis_kind)]
+    options += [f"--faults={wanted_faults}"] if wanted_faults else []
+    broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Last, and in short: of a long output many a service shows the end alone.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
@@ -48,13 +62,13 @@ def main(seconds: float, seed: int | None, only: str | None, pooled: bool, redis
     sys.exit(1 if broken else 0)
 
 
-def campaign(kind: str, seconds: float, seed: int, is_pooled: bool = False, redis_kind: str = "server") -> list[Breach]:
+def campaign(kind: str, seconds: float, seed: int, wanted_faults: str = "", **chosen: Any) -> list[Breach]:
     """What was not kept. The server's logs are left behind if there is any, and otherwise nothing."""
     folder = Path(tempfile.mkdtemp(prefix="koyjabo-chaos-"))
     folder.chmod(0o755)  # PostgreSQL is another user
     click.echo(f"{kind}: {seconds:.0f} s of faults, seed {seed}", err=True)
-    with world(kind, folder, seed, is_pooled, redis_kind) as made:
-        outcome = Campaign(made, seconds, seed).run()
+    with world(kind, folder, seed, **chosen) as made:
+        outcome = Campaign(made, seconds, seed, wanted_faults).run()
     click.echo(text(kind, seed, outcome, made.journal) + "\n")
     if made.journal.breaches:
         click.echo(f"The server's logs are in {folder}\n")

@@ -60,11 +60,14 @@ class Outcome:
 
 
 class Campaign:
-    def __init__(self, world: World, seconds: float, seed: int) -> None:
+    """Of all faults, those whose names have `wanted` in them."""
+
+    def __init__(self, world: World, seconds: float, seed: int, wanted: str = "") -> None:
         self._world = world
         self._seconds = seconds
         self._chance = random.Random(f"faults {seed}")
-        self._kinds, missing = all_of(world)
+        kinds, missing = all_of(world)
+        self._kinds = [fault for fault in kinds if wanted in fault.kind]
         self._outcome = Outcome(missing=missing)
         self._tokens_at = time.monotonic()
 

@@ -18,9 +18,11 @@ import psycopg2
 import redis as redis_client
 from support.databases.database import SqliteDatabase
 from support.databases.redis_groups import RedisGroup, RedisNode
+from support.databases.replication import Replication
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 from support.servers.server import Exit
 
+from chaos.promotions import promote_behind, promote_in_step
 from chaos.world import World
 
 LOSES_S = (0.3, 2.0)
@@ -318,6 +320,10 @@ OF_POSTGRES = (
     Fault("SIGSTOP of PostgreSQL", "database", lambda world, _: world.postgres.frozen(), FROZEN_S),
     Fault("connections to PostgreSQL cut", "database", at_once(lambda world, _: world.database.cut_connections())),
 )
+OF_STANDBYS = (
+    Fault("standby promoted in step", "database", promote_in_step, settles=True),
+    Fault("standby promoted behind", "database", promote_behind, settles=True),
+)
 CUT_REDIS = Fault("connections to Redis cut", "redis", at_once(cut_redis))
 OF_ONE_REDIS = (
     Fault("kill -9 of Redis", "redis", lambda world, _: between(world.redis.kill, world.redis.start), AWAY_S),
@@ -341,6 +347,8 @@ OF_REDIS = {
 def all_of(world: World) -> tuple[list[Fault], list[str]]:
     """Those that this world and this machine have, and what cannot be tried on this machine, and why."""
     found, missing = [*COMMON, *(OF_POSTGRES if world.postgres else OF_SQLITE)], []
+    if isinstance(world.postgres, Replication):
+        found += OF_STANDBYS
     if world.redis:
         found += OF_REDIS[world.redis_kind]
     for fault, needed, why in (

@@ -17,6 +17,7 @@ from support.databases.database import Database, Postgres, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
 from support.databases.redis import Redis
 from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
+from support.databases.replication import replicated
 from support.faults.shared_numbers import SharedNumber, slow_disk
 from support.programs.ports import free_port
 from support.servers.changed_server import ChangedServer
@@ -46,7 +47,8 @@ class World:
     server: ChangedServer
     supervisor: Supervisor
     database: Database
-    postgres: Postgres | None
+    postgres: Any
+    """A `Postgres`, a `Replication` or None."""
     redis: Any
     """A `Redis`, a `RedisGroup` or None."""
     redis_kind: str
@@ -102,15 +104,23 @@ class World:
 
 
 @contextmanager
-def world(kind: str, folder: Path, seed: int, is_pooled: bool = False, redis_kind: str = "server") -> Iterator[World]:
+def world(
+    kind: str,
+    folder: Path,
+    seed: int,
+    is_pooled: bool = False,
+    redis_kind: str = "server",
+    has_standby: bool = False,
+) -> Iterator[World]:
     """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`.
 
-    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `redis_kind`: one of REDIS.
+    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `redis_kind`: one of REDIS. `has_standby`: PostgreSQL
+    is two servers, and not on the small disk.
     """
     journal = Journal()
     chance = random.Random(seed)
     with ExitStack() as stack:
-        disk = stack.enter_context(small_disk(folder / "disk", DISK[kind]))
+        disk = None if has_standby else stack.enter_context(small_disk(folder / "disk", DISK[kind]))
         clock = SharedNumber(folder / "clock")
         delay, preload = slow_disk(folder)
         if preload and kind == POSTGRES:
@@ -119,12 +129,13 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False, redis_kin
                 environment.setenv(name, value)
         postgres = redis = None
         if kind == POSTGRES:
-            postgres = Postgres(disk and disk / "postgres")
+            postgres = replicated() if has_standby else _single(disk)
             stack.callback(postgres.close)
-            postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
             redis = stack.enter_context(REDIS[redis_kind]())
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
         settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
+        if has_standby:
+            settings["DATABASE_URL"] = postgres.url_of(database.name)
         if postgres and is_pooled:
             pooler = stack.enter_context(PgBouncer(folder, postgres, POOLED))
             settings["DATABASE_URL"] = pooler.url_of(database.name)
@@ -166,6 +177,12 @@ def world(kind: str, folder: Path, seed: int, is_pooled: bool = False, redis_kin
             reader=Reader(viewer(server), server.port, journal),
         )
         yield made
+
+
+def _single(disk: Path | None) -> Postgres:
+    postgres = Postgres(disk and disk / "postgres")
+    postgres.execute(*SMALL_LOG, "SELECT pg_reload_conf()")
+    return postgres
 
 
 def founded(server: ChangedServer, event_loop: EventLoop, still: threading.Event) -> tuple[list[str], list[Person]]:

@@ -154,6 +154,10 @@ class PostgresDatabase:
                 self.rows(NAME_ANEW.format(name=uuid.uuid4().hex))
                 self.rows(BEGIN.format(now=_now_ms()))
 
+    def move_to(self, server: PostgresDatabases) -> None:
+        """It is looked at there from now on."""
+        self.url, self._server = server.url_of(self.name), server
+
     def copy(self) -> PostgresDatabase:
         return self._server.new_database(like=self.name)
 

@@ -6,6 +6,7 @@ A paused standby replays all that it has received when it is promoted. To let it
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import psycopg2
 from support.databases.database import MIGRATED, NAME, PostgresDatabase, PostgresDatabases
 from support.databases.installed_postgres import pgserver
 from support.programs.ports import free_port
-from support.programs.processes import kill_all, suspended, wait_until
+from support.programs.processes import is_gone, kill_all, suspended, wait_until
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -51,8 +52,7 @@ class PostgresNode(PostgresDatabases):
             with (self.folder / "postgresql.conf").open("a") as settings:
                 settings.write(SETTINGS)
         else:
-            self._run("pg_basebackup", "-d", _source(primary), "-R", "-c", "fast", "--no-sync")
-            self._has_template = primary._has_template
+            self._copy(primary)
 
     @property
     def address(self) -> str:
@@ -69,6 +69,20 @@ class PostgresNode(PostgresDatabases):
     def stop(self) -> None:
         """Every connection is told that the server shuts down (SQLSTATE 57P01)."""
         self._run("pg_ctl", "stop", "-w", "-m", "fast")
+
+    def become_standby_of(self, primary: PostgresNode) -> None:
+        """With a new copy of its data. Its own are lost."""
+        self.kill()
+        shutil.rmtree(self.folder)
+        self._copy(primary)
+        self.start()
+
+    @property
+    def running(self) -> bool:
+        try:
+            return not is_gone(self.processes()[0])
+        except (psutil.NoSuchProcess, FileNotFoundError):
+            return False
 
     def kill(self) -> None:
         """kill -9: no goodbye to any client."""
@@ -113,6 +127,12 @@ class PostgresNode(PostgresDatabases):
 
     def close(self) -> None:
         self.kill()
+        shutil.rmtree(self.folder.parent, ignore_errors=True)
+
+    def _copy(self, primary: PostgresNode) -> None:
+        """`-R` makes it a standby."""
+        self._run("pg_basebackup", "-d", _source(primary), "-R", "-c", "fast", "--no-sync")
+        self._has_template = primary._has_template
 
     def _run(self, program: str, *arguments: str) -> None:
         getattr(pgserver()._commands, program)([*arguments], pgdata=self.folder, user=self._user, cwd="/")
@@ -121,10 +141,15 @@ class PostgresNode(PostgresDatabases):
 class Replication:
     """A primary and its standby. `database` is on both, and the server under test knows both hosts."""
 
-    def __init__(self, tables: str) -> None:
+    def __init__(self, tables: str | None) -> None:
+        """`tables` is what `dump` has read; without it, migrations make them."""
         self.primary = PostgresNode().start()
-        self.primary.make_template_of(tables)
+        if tables is None:
+            self.primary.make_template()
+        else:
+            self.primary.make_template_of(tables)
         self.standby = PostgresNode(self.primary).start()
+        self._hosts = f"127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}"
 
     def new_database(self) -> PostgresDatabase:
         database = self.primary.new_database()
@@ -133,7 +158,30 @@ class Replication:
         return database
 
     def url_of(self, name: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.primary.port},127.0.0.1:{self.standby.port}/{name}"
+        return f"postgresql://postgres@{self._hosts}/{name}"
+
+    def promote(self) -> None:
+        """The two change places. Returns when the promoted one accepts writes."""
+        self.standby.promote()
+        self.primary, self.standby = self.standby, self.primary
+
+    # What campaigns of faults do to the primary.
+
+    @property
+    def running(self) -> bool:
+        return self.primary.running
+
+    def start(self) -> None:
+        self.primary.start()
+
+    def kill(self) -> None:
+        self.primary.kill()
+
+    def frozen(self) -> AbstractContextManager[None]:
+        return self.primary.frozen()
+
+    def wait_until_streaming(self) -> None:
+        wait_until(lambda: self.standby.rows(STREAM), "the standby streams")
 
     def wait_until_in_step(self) -> None:
         wait_until(lambda: self.primary.rows(IN_STEP), "the standby has replayed everything")
@@ -141,6 +189,11 @@ class Replication:
     def close(self) -> None:
         self.standby.close()
         self.primary.close()
+
+
+def replicated() -> Replication:
+    """With the tables that migrations make."""
+    return Replication(None)
 
 
 @contextmanager
