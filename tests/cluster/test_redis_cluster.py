@@ -7,12 +7,18 @@ from contextlib import suppress
 
 import pytest
 import redis as redis_py
+from redis.crc import key_slot
 from support.application.visitor_workers import RedisLink
 from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
 from support.programs.processes import wait_until
 
+from koyjabo.cluster import workers_redis
 from koyjabo.cluster.redis_client import Command, Script, tag
 from koyjabo.cluster.redis_cluster import SlotMap
+from koyjabo.communities.live import dashboard_leader_redis
+from koyjabo.models import SITE as SITE_SCOPE
+from koyjabo.presence.members.redis_script import keys_of as member_keys
+from koyjabo.presence.visitors.redis_script import keys_of as visitor_keys
 
 SITE, SOON_S = tag("site"), 15.0
 AT_ONCE_S = 0.9
@@ -29,6 +35,13 @@ def swap(link: RedisLink, scope: str, value: str) -> bytes | None:
 def test_slots_of_nobody_have_no_owner():
     slots = SlotMap((0, 10, 10, 20), ("", "a", "", "b"))
     assert [slots.owner(slot) for slot in (0, 9, 10, 19, 20, 16383)] == ["", "", "", "", "b", "b"]
+
+
+def test_keys_that_are_used_together_share_a_slot():
+    together = [visitor_keys(SITE_SCOPE), member_keys(SITE_SCOPE), workers_redis.KEYS, dashboard_leader_redis.KEYS]
+    assert [len({key_slot(key.encode()) for key in keys}) for keys in together] == [1] * 4
+    of_a_scope = {*visitor_keys(SITE_SCOPE), *member_keys(SITE_SCOPE)}
+    assert {key_slot(key.encode()) for key in of_a_scope} == {key_slot(SITE.encode())}
 
 
 def test_commands_follow_a_slot_that_moves(redis_cluster):

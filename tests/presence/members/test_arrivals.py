@@ -63,3 +63,14 @@ def test_day_and_hour_end(log, time):
     assert log.last_hour(20) == {MIRPUR: Traffic(2, 1, 0)}
     time.pass_(minutes=60)
     assert log.last_hour(20) == {}
+
+
+def test_counts_are_told_once_and_not_those_that_another_worker_has_told(log):
+    log.record(MIRPUR, Online(1, 1))
+    log.record(MIRPUR, Online(2, 2))
+    log.record(UTTARA, Online(1, 1))
+    log.record(UTTARA, Online(1, 1), is_told=True)
+    assert log.take_untold() == {MIRPUR: (2, 2)}
+    log.record(UTTARA, Online(2, 2), is_told=True)
+    assert log.take_untold() == {}
+    assert log.today(UTTARA) == Arrivals(came=2)

@@ -14,6 +14,7 @@ from koyjabo.presence.visitors.active_visitors import ActiveCount
 from koyjabo.presence.visitors.redis_script import BATCH
 
 HIKERS = Scope("hikers")
+LEASES = "koyjabo:active:{site}:visitors"
 
 
 @pytest.fixture
@@ -141,3 +142,22 @@ def test_what_is_kept_goes_by_itself(redis_server):
         stranger.visitors.touch(SITE, "babul", DHAKA)
         stranger.flush()
         assert stranger.visitors.count(SITE).version > version
+
+
+def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
+    """A replica that took over: its data set is the one that the workers know, as it was before."""
+    for worker in two:
+        worker.client.origin_of = lambda key: "the master"
+    two[0].visitors.touch(SITE, "ayesha", DHAKA)
+    world.settle()
+    with world.redis.client() as client:
+        older = client.zscore(LEASES, "ayesha")
+        world.pass_(seconds=WINDOW_S - 10)
+        two[0].visitors.touch(SITE, "ayesha", DHAKA)
+        world.settle()
+        renewed = client.zscore(LEASES, "ayesha")
+        client.zadd(LEASES, {"ayesha": older - (WINDOW_S - 10) * 1000})
+        for worker in two:
+            worker.client.origin_of = lambda key: "the replica"
+        world.settle()
+        assert client.zscore(LEASES, "ayesha") >= renewed - 1000
