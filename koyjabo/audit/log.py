@@ -89,6 +89,8 @@ ACTIONS = (
     "ledger.backup",
     "ledger.restore",
     "ledger.accept",
+    "ledger.rolled_back",
+    "ledger.rollback_seen",
     "visits.export",
     "visits.import",
     "audit.export",

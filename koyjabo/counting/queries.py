@@ -1,5 +1,6 @@
-"""Queries of counting beside the ledger: the ids of the visits of some days, milestones, the secrets of anonymous
-visits, the visits of the last minutes and of the last hour, those with an ordinal, and the numbers by hour and day.
+"""Queries of counting beside the ledger: the ids of the visits of some days, milestones and other announced events, the
+secrets of anonymous visits, the visits of the last minutes and of the last hour, those with an ordinal, and the numbers
+by hour and day.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import DELETED
-from koyjabo.counting.milestones import REACHED, key
+from koyjabo.counting.milestones import key
 from koyjabo.counting.stats import base36
 from koyjabo.database.rows import ids_between
 from koyjabo.models import (
@@ -82,9 +83,12 @@ class Visited(NamedTuple):
     new_visitors: int = 0
 
 
-class ReachedMilestone(NamedTuple):
-    value: int
+class AnnouncedEvent(NamedTuple):
+    """Of `webhook_events`."""
+
+    type: str
     at_ms: int
+    data: dict[str, Any]
 
 
 class RecentVisit(NamedTuple):
@@ -108,18 +112,18 @@ def greatest_milestone(session: Session, scope: Scope, epoch: int, values: Seque
     return max((event["milestone"] for event in events if event["epoch"] == base36(epoch)), default=None)
 
 
-def milestones_within(
-    session: Session, scope: Scope, began_ms: int | None, ended_ms: int | None, most: int
-) -> list[ReachedMilestone]:
+def events_within(
+    session: Session, scope: Scope, types: Sequence[str], began_ms: int | None, ended_ms: int | None, most: int
+) -> list[AnnouncedEvent]:
     """The newest `most` of a scope from `began_ms` on and before `ended_ms` (ms; None: no limit), the newest first."""
-    rows = select(WebhookEvent.data, WebhookEvent.at_ms)
-    rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type == REACHED)
+    rows = select(WebhookEvent.type, WebhookEvent.at_ms, WebhookEvent.data)
+    rows = rows.where(WebhookEvent.scope == scope, WebhookEvent.type.in_(types))
     if began_ms is not None:
         rows = rows.where(WebhookEvent.at_ms >= began_ms)
     if ended_ms is not None:
         rows = rows.where(WebhookEvent.at_ms < ended_ms)
     newest = session.execute(rows.order_by(WebhookEvent.at_ms.desc(), WebhookEvent.id).limit(most))
-    return [ReachedMilestone(json.loads(row.data)["milestone"], row.at_ms) for row in newest]
+    return [AnnouncedEvent(row.type, row.at_ms, json.loads(row.data)) for row in newest]
 
 
 def day_secret(session: Session, day: str) -> str | None:

@@ -24,7 +24,7 @@ MOST = 2_400
 
 
 class AnnotationEntry(NamedTuple):
-    """What happened on a day: the text of an admin, with its id; or a milestone or an action of the audit log, with its
+    """What happened on a day: the text of an admin, with its id; or an event or an action of the audit log, with its
     details.
     """
 

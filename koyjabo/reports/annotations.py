@@ -1,11 +1,12 @@
-"""Annotations of charts: notes of admins, milestones, and the records of the audit log that explain a change of
-figures.
+"""Annotations of charts: notes of admins, milestones, what a database that went back has lost, and the records of the
+audit log that explain a change of figures.
 """
 
 from __future__ import annotations
 
 import uuid
 from datetime import date
+from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, AuditEntry, AuditRecord, Subject
@@ -14,7 +15,8 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.counting.milestones import REACHED
-from koyjabo.counting.queries import ReachedMilestone, milestones_within
+from koyjabo.counting.queries import events_within
+from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import typed
 from koyjabo.models import SITE, Scope
@@ -30,6 +32,15 @@ TEXT_LENGTH = N_("must have 1 to 200 characters and not only spaces")
 LATER = N_("must not be later than today")
 
 
+ANNOUNCED = (REACHED, ROLLED_BACK)
+"""The events that annotate the charts of their scope."""
+
+
+class ReachedMilestone(NamedTuple):
+    value: int
+    at_ms: int
+
+
 class Annotations:
     """Only admins of the site change them; raises Forbidden for other accounts. Raises LedgerUnavailable."""
 
@@ -43,14 +54,16 @@ class Annotations:
         """
         entries = self._database.read(annotation_queries.noted, scope, first, last)
         days = self._clock.range_ms(Days(date.fromisoformat(first), date.fromisoformat(last)))
-        entries += [self._of_milestone(each) for each in self._database.read(milestones_within, scope, *days, MOST)]
+        events = self._database.read(events_within, scope, ANNOUNCED, *days, MOST)
+        entries += [self._annotate(each.at_ms, each.type, each.data) for each in events]
         if scope == SITE:
             entries += self._recorded(*days)
         return sorted(entries, key=lambda each: (each.day, each.at_ms))[-MOST:]
 
     def last_milestone(self) -> ReachedMilestone | None:
         """The newest of the site."""
-        return next(iter(self._database.read(milestones_within, SITE, None, None, 1)), None)
+        newest = self._database.read(events_within, SITE, (REACHED,), None, None, 1)
+        return next((ReachedMilestone(each.data["milestone"], each.at_ms) for each in newest), None)
 
     def add(self, account: Account, scope: Scope, day: str, text: str) -> str:
         """Returns the id. `day` is as typed. Raises InvalidInput by field."""
@@ -69,17 +82,13 @@ class Annotations:
             remove, annotation_id, audit=lambda removed: _entry("annotation.remove", by, removed)
         )
 
-    def _of_milestone(self, reached: ReachedMilestone) -> AnnotationEntry:
-        day = self._clock.bucket(reached.at_ms).day
-        return AnnotationEntry(day, reached.at_ms, action=REACHED, details={"total": reached.value})
-
     def _recorded(self, began_ms: int | None, ended_ms: int | None) -> list[AnnotationEntry]:
         records = reversed(self._database.read(annotation_queries.recorded, began_ms, ended_ms))
-        return [self._of(record) for record in records if not _is_first_start(record)]
+        changes = (record for record in records if not _is_first_start(record))
+        return [self._annotate(each.at_ms, each.action, each.details) for each in changes]
 
-    def _of(self, record: AuditRecord) -> AnnotationEntry:
-        day = self._clock.bucket(record.at_ms).day
-        return AnnotationEntry(day, record.at_ms, action=record.action, details=record.details)
+    def _annotate(self, at_ms: int, action: str, details: dict[str, Any]) -> AnnotationEntry:
+        return AnnotationEntry(self._clock.bucket(at_ms).day, at_ms, action=action, details=details)
 
     def _usable(self, day: str) -> str:
         """Raises InvalidInput."""

@@ -14,7 +14,7 @@ from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Failure, Status
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, Seen
-from koyjabo.maintenance.health.queries import DatabaseFacts, Standbys
+from koyjabo.maintenance.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Installation, SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, RecountState
@@ -69,6 +69,9 @@ FACTS = [
     ("standby", at("database", standbys=Standbys(2, 0, 1)), GOOD, "synchronous"),
     ("standby", at("database", standbys=Standbys(2, 0, 0)), WARNING, "asynchronous"),
     ("standby", at("database", standbys=Standbys(2, 2, 0)), WARNING, "unknown"),
+    ("rollback", at("database", rollback=None), GOOD, "never"),
+    ("rollback", at("database", rollback=Rollback(NOW_MS, 12, is_seen=False)), DANGER, "lost"),
+    ("rollback", at("database", rollback=Rollback(NOW_MS, 0, is_seen=True)), GOOD, "seen"),
     ("writer", at(unsaved_ms=NOW_MS - 5000), DANGER, "unsaved"),
     ("writer", unready("writer"), DANGER, "late"),
     ("redis", at("installation", has_redis=False), GOOD, "unused"),

@@ -70,6 +70,8 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "ledger.backup": (_("Backup made"), _("%(who)s made a backup")),
     "ledger.restore": (_("Backup restored"), _("%(who)s restored a backup")),
     "ledger.accept": (_("Server accepted"), _("%(who)s accepted the database server on timeline %(timeline)s")),
+    "ledger.rolled_back": (_("Database went back"), _("The database went back: %(lost)s visits lost")),
+    "ledger.rollback_seen": (_("Lost visits seen"), _("%(who)s has seen that the database went back")),
     "visits.export": (_("Visits exported"), _("%(who)s exported visits")),
     "visits.import": (_("Visits imported"), _("%(who)s imported new visits: %(new)s")),
     "audit.export": (_("Audit log exported"), _("%(who)s exported the audit log")),
@@ -92,9 +94,18 @@ VARIANT_SENTENCES: Mapping[str, LazyString] = {
     "second_factor.remove passkey": _("%(who)s removed the passkey %(name)s"),
     "ledger.recounted agrees": _("The recount found that all numbers agree"),
     "ledger.recounted error": _("The recount failed"),
+    "ledger.rolled_back one": _("The database went back: 1 visit lost"),
+    "ledger.rolled_back community": _("The database went back: %(lost)s visits of %(target)s lost"),
+    "ledger.rolled_back community one": _("The database went back: 1 visit of %(target)s lost"),
     "visits.export days": _("%(who)s exported visits by day"),
 }
 """By action and variant."""
+
+
+def _loss(line: AuditRecord) -> str:
+    parts = ("community", line.target_kind == "community"), ("one", line.details.get("lost") == 1)
+    return " ".join(name for name, applies in parts if applies)
+
 
 VARIANTS: Mapping[str, Callable[[AuditRecord], str]] = {
     "session.revoke": lambda line: "all" if "sessions" in line.details else "",
@@ -105,6 +116,7 @@ VARIANTS: Mapping[str, Callable[[AuditRecord], str]] = {
     "second_factor.add": lambda line: str(line.details.get("method", "")),
     "second_factor.remove": lambda line: str(line.details.get("method", "")),
     "ledger.recounted": lambda line: next((each for each in ("error", "agrees") if line.details.get(each)), ""),
+    "ledger.rolled_back": _loss,
     "visits.export": lambda line: "days" if line.details.get("days") else "",
 }
 
@@ -132,7 +144,9 @@ def _values(line: AuditRecord) -> dict[str, Any]:
         "role": ROLES.get(details.get("role", ""), ""),
         "name": _name(details.get("name", "")),
         "version": _name(details.get("version", "")),
-        **{name: _number(details.get(name)) for name in ("before", "after", "problem_count", "new", "timeline")},
+        **{
+            name: _number(details.get(name)) for name in ("before", "after", "problem_count", "new", "timeline", "lost")
+        },
     }
 
 
@@ -204,9 +218,13 @@ LABELS: Mapping[str, LazyString] = {
     "who": _("Traffic"),
     "day": _("Day"),
     "note": _("Annotation"),
+    "lost": _("Lost visits"),
     "taken_over": _("Second factors, share links and invitations ended"),
 }
 """Other names in details that are shown; the rest is in the sentence, or ids."""
+
+TOTALS: Mapping[str, LazyString] = {"from": _("Acknowledged"), "to": _("Found")}
+"""Of a database that went back."""
 
 
 class Detail(NamedTuple):
@@ -218,6 +236,8 @@ class Detail(NamedTuple):
 def details(line: AuditRecord) -> list[Detail]:
     if isinstance(line.details.get("now"), dict):
         return list(_changes(line.details["now"], line.details.get("was") or {}))
+    if line.action == "ledger.rolled_back":
+        return [Detail(str(label), _shown(line.details.get(name))) for name, label in TOTALS.items()]
     named = {**line.details, **_days(line.details.get("filter") or {})}
     known = ((name, named[name]) for name in LABELS if name in named)
     return [Detail(str(LABELS[name]), _shown(value)) for name, value in known if value not in ("", None, False, [])]

@@ -19,6 +19,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.jobs import ERASURE, EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
+from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.ui import choices, filter_form
 from koyjabo.visit_log.visit_log import VisitFilter
@@ -35,6 +36,12 @@ from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import VisitorId
 
 VISITS, DAYS = "visits", "days"
+ADJUSTMENT_KINDS = {
+    START: N_("First total"),
+    SET: N_("Total set"),
+    IMPORTED: N_("Imported"),
+    ROLLED_BACK: N_("The database went back"),
+}
 JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
 
 LONGEST_REASON = 200
@@ -94,6 +101,7 @@ def show(
         total=total or Form(TotalBody),
         erasure=erasure or Form(ErasureBody),
         jobs=JOBS,
+        adjustment_kinds=ADJUSTMENT_KINDS,
     )
 
 

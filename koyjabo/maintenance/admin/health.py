@@ -1,5 +1,7 @@
 """GET /admin/health: the checks, with advice on failed ones; workers, mails, and the operator's own address.
 
+POST /admin/health/rollback: an admin has seen that the database went back.
+
 GET /admin/state: the state of the server in the header of every page of the panel, for pages that are open.
 """
 
@@ -20,12 +22,14 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
 from koyjabo.webkit.i18n import clock_time, count, digits, size
 from koyjabo.webkit.limits import limits
+from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
 LABELS = {
     "database": _("Database"),
     "standby": _("Standby"),
+    "rollback": _("Lost visits"),
     "writer": _("Saving visits"),
     "redis": _("Redis server"),
     "workers": _("Workers"),
@@ -52,6 +56,9 @@ SENTENCES = {
         "A failover may lose acknowledged visits: no standby is synchronous. Connected: %(count)s"
     ),
     "standby.unknown": N_("Unknown: grant pg_read_all_stats. Connected standbys: %(count)s"),
+    "rollback.never": N_("The database has never gone back."),
+    "rollback.seen": N_("The database went back on %(at)s, which an admin has seen."),
+    "rollback.lost": N_("The database went back on %(at)s. Acknowledged visits that were lost: %(count)s"),
     "writer.saves": N_("Visits are saved at once. Saved so far: %(visits)s"),
     "writer.late": N_("A visit has waited too long to be saved, or the last attempt failed."),
     "writer.unsaved": N_("Visits have not been saved since %(since)s."),
@@ -105,6 +112,7 @@ ADVICE = {
     "database.silent": N_("Check that the database runs and that DATABASE_URL is right."),
     "standby.asynchronous": N_("Set synchronous_standby_names in PostgreSQL; docs/failover.md says how."),
     "standby.unknown": N_("The role of DATABASE_URL may not see whether a standby is synchronous."),
+    "rollback.lost": N_("docs/failover.md says how visits are lost, and what to set so that none is."),
     "writer.late": N_("Look for a program that locks the database, and at the disk; the log says why."),
     "writer.unsaved": N_("Look for a program that locks the database, and at the disk; the log says why."),
     "redis.slow": N_("Look for other load on Redis or the network."),
@@ -186,6 +194,13 @@ def health() -> Response:
         address=request.remote_addr,
         mail_kinds=MAILS,
     )
+
+
+@bp.post("/health/rollback")
+def mark_rollback_seen() -> Response:
+    at_ms = request.form.get("at", 0, type=int)
+    current()[MaintenanceServices].health.mark_rollback_seen(me(), at_ms)
+    return done("rollback_seen", "admin.health")
 
 
 def _line(check: HealthCheck) -> CheckInWords:

@@ -87,6 +87,15 @@ def _standby(seen: Seen) -> HealthCheck:
     return HealthCheck("standby", WARNING, "unknown" if standbys.hidden else "asynchronous", values)
 
 
+def _rollback(seen: Seen) -> HealthCheck:
+    rollback = seen.facts.database.rollback
+    if rollback is None:
+        return HealthCheck("rollback", GOOD, "never")
+    if rollback.is_seen:
+        return HealthCheck("rollback", GOOD, "seen", {"at": rollback.at_ms})
+    return HealthCheck("rollback", DANGER, "lost", {"at": rollback.at_ms, "count": rollback.lost})
+
+
 def _writer(seen: Seen) -> HealthCheck:
     if seen.facts.unsaved_ms is not None:
         return HealthCheck("writer", DANGER, "unsaved", {"since": seen.facts.unsaved_ms})
@@ -231,6 +240,7 @@ def _places(seen: Seen) -> HealthCheck:
 RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _database,
     _standby,
+    _rollback,
     _writer,
     _redis,
     _workers,

@@ -50,6 +50,13 @@ class Health:
         self._level, self._looked_ms = report.level, self._clock.elapsed_ms()
         return report
 
+    def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
+        """An admin of the site has seen that the database went back at `at_ms` (UTC), the newest time; raises Forbidden
+        for other accounts. Raises LedgerUnavailable.
+        """
+        self._system.mark_rollback_seen(account, at_ms)
+        self._looked_ms = self._clock.elapsed_ms() - KEPT_MS  # so that the next page of this worker looks again
+
     def level(self, is_behind_local_proxy: bool) -> str:
         """One of `checks.LEVELS`, at most KEPT_MS old; red at once while visits are not saved."""
         if self._system.unsaved_ms() is not None:

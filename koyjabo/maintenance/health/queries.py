@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.audit import queries as audit
+from koyjabo.audit.log import Actor, Subject
 from koyjabo.audit.queries import AuditRecord
+from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.maintenance.backup import BACKUP
-from koyjabo.models import SITE, Adjustment, Counter, ImportedVisits, NightlyWork
+from koyjabo.models import SITE, Adjustment, AuditLine, Counter, ImportedVisits, NightlyWork
 from koyjabo.reports.projection import state_queries
 
 BEGINNING = "STARTING_TOTAL"
 MOST_ADJUSTMENTS = 20
 IMPORT = "visits.import"
+ROLLBACK_SEEN = "ledger.rollback_seen"
+MOST_ROLLBACKS = 1_000
 
 SIZE = {
     "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
@@ -35,12 +40,13 @@ SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
 class TotalAdjustment(NamedTuple):
-    """A change of the total, by hand or by STARTING_TOTAL."""
+    """A change of the total other than by a visit."""
 
     at_ms: int
     total_before: int
     total_after: int
     reason: str
+    kind: str  # one of ADJUSTMENTS
 
 
 class Standbys(NamedTuple):
@@ -49,6 +55,14 @@ class Standbys(NamedTuple):
     connected: int = 0
     hidden: int = 0  # those of which the role may not see how they do it
     synchronous: int = 0  # those that a commit waits for
+
+
+class Rollback(NamedTuple):
+    """The newest time that the database went back."""
+
+    at_ms: int
+    lost: int  # visits of the site, with those of earlier times that no admin has seen either
+    is_seen: bool
 
 
 class DatabaseFacts(NamedTuple):
@@ -60,6 +74,7 @@ class DatabaseFacts(NamedTuple):
     retention_ms: int | None  # when the nightly work last ended; None before the first night
     unread: int = 0  # visits that the sums of reports do not have yet
     standbys: Standbys = Standbys()
+    rollback: Rollback | None = None
 
 
 class Importing(NamedTuple):
@@ -93,6 +108,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
         state_queries.behind(session),
         _standbys(session),
+        _rollback(session),
     )
 
 
@@ -117,6 +133,28 @@ def starting_total(session: Session) -> int:
     first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
     is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING
     return first.total_after if first is not None and is_beginning else 0
+
+
+def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
+    """An admin has seen that the database went back at `at_ms`. Changes nothing if it did so again since then, or if an
+    admin was quicker. The lock lets no entry of either kind be written meanwhile.
+    """
+    session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
+    newest = _rollback(session)
+    if newest is not None and newest.at_ms == at_ms and not newest.is_seen:
+        by.entry(ROLLBACK_SEEN, Subject("total", "site", ""), lost=newest.lost).store(session)
+
+
+def _rollback(session: Session) -> Rollback | None:
+    newest, seen = _newest(session, ROLLED_BACK), _newest(session, ROLLBACK_SEEN)
+    if newest is None:
+        return None
+    if seen is not None and seen.id > newest.id:
+        return Rollback(newest.at_ms, 0, is_seen=True)
+    unseen = select(AuditLine.details).where(AuditLine.action == ROLLED_BACK, AuditLine.id > (seen.id if seen else 0))
+    of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MOST_ROLLBACKS)
+    lost = sum(json.loads(details)["lost"] for details in session.scalars(of_site))
+    return Rollback(newest.at_ms, lost, is_seen=False)
 
 
 def _standbys(session: Session) -> Standbys:

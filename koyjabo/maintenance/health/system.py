@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from koyjabo.audit import log as audit
 from koyjabo.audit.log import AuditRecord
 from koyjabo.cluster.workers import Progress, RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock
@@ -137,6 +138,11 @@ class System:
             retention_ms=database.retention_ms,
             retention_days=self._installation.retention_days,
         )
+
+    def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
+        """See `Health.mark_rollback_seen`."""
+        account.require_site_admin()
+        self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
     def unsaved_ms(self) -> int | None:
         """Since when visits have not been saved, by any live worker; None if the newest was. UTC. Does not wait."""

@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.counting.milestones import REACHED
+from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.models import Scope
 from koyjabo.reports.annotations import AnnotationEntry
 from koyjabo.reports.services import ReportServices
@@ -21,9 +22,12 @@ SENTENCES: Mapping[str, LazyString] = {
     "ledger.restore": _("A backup was restored"),
     "ledger.repair": _("The numbers were repaired"),
     "server.version": _("Version %(version)s started"),
-    REACHED: _("%(total)s visits were reached"),
+    REACHED: _("%(milestone)s visits were reached"),
+    ROLLED_BACK: _("The database went back: %(lost)s visits lost"),
 }
 """By the action of the audit log, or the type of the event."""
+
+ONE_LOST = _("The database went back: 1 visit lost")
 
 
 def init_app(app: Flask) -> None:
@@ -41,4 +45,5 @@ def text(annotation: AnnotationEntry) -> str:
     if not annotation.action:
         return annotation.text
     values = {name: count(value) if type(value) is int else value for name, value in annotation.details.items()}
-    return str(SENTENCES[annotation.action]) % values
+    is_one_lost = annotation.action == ROLLED_BACK and annotation.details["lost"] == 1
+    return str(ONE_LOST if is_one_lost else SENTENCES[annotation.action]) % values

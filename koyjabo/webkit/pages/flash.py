@@ -61,6 +61,7 @@ SENTENCES = {
     "enabled": _("The account was enabled."),
     "logged_out": _("The user was logged out everywhere."),
     "erasing": _("The erasure has begun. Its progress is below."),
+    "rollback_seen": _("Health has noted that you have seen it."),
     "recounting": _("The recount has started."),
     "share_ended": _("The share link %(name)s was ended."),
     "total_set": _("The total was changed."),

@@ -28,6 +28,8 @@ DETAILS = {
     "second_factor.add": {"method": "passkey", "name": "My phone"},
     "total.set": {"before": 22352, "after": 223520, "new_epoch": True, "reason": "Counted by hand"},
     "ledger.recounted": {"agrees": True, "problems": [], "problem_count": 0, "rows": 12, "seconds": 0.1},
+    "ledger.rolled_back": {"scope": "site", "from": 1212, "to": 1200, "lost": 12, "at": "2026-11-23T21:00:00.000Z"},
+    "ledger.rollback_seen": {"lost": 12},
     "visits.export": {"kind": "csv", "first_day": "2026-11-01", "text": True},
     "visits.import": {"new": 1200, "known": 7},
     "annotation.add": {"day": "2026-11-01", "note": "The new timetable began"},
@@ -45,6 +47,8 @@ EXPECTED = {
     "second_factor.add": ("Rani added the passkey My phone", []),
     "total.set": ("Rani changed the total from 22,352 to 223,520", ["Reason: Counted by hand", "New count: Yes"]),
     "ledger.recounted": ("The recount found that all numbers agree", ["Rows: 12"]),
+    "ledger.rolled_back": ("The database went back: 12 visits lost", ["Acknowledged: 1,212", "Found: 1,200"]),
+    "ledger.rollback_seen": ("Rani has seen that the database went back", ["Lost visits: 12"]),
     "visits.import": ("Rani imported new visits: 1,200", ["Known visits: 7"]),
     "audit.export": ("Rani exported the audit log", ["From: 2026-11-01"]),
     "annotation.add": (
@@ -93,6 +97,9 @@ def test_variants_are_distinguished(site):
     assert sentence("session.revoke", {"sessions": 3}) == "Rani ended all their other sessions"
     assert sentence("visits.export", {"days": True}) == "Rani exported visits by day"
     assert sentence("ledger.recounted", {"agrees": False, "problem_count": 2}) == "The recount found problems: 2"
+    assert sentence("ledger.rolled_back", {"lost": 1}) == "The database went back: 1 visit lost"
+    of_one = sentence("ledger.rolled_back", {"lost": 2}, target_kind="community")
+    assert of_one == "The database went back: 2 visits of Mirpur 10 lost"
     assert sentence("ledger.recounted", {"error": "No database."}) == "The recount failed"
 
 

@@ -75,7 +75,7 @@ LEAST = {
         admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
-        admin.recount admin.set_total admin.export_audit admin.erase_visitor
+        admin.recount admin.mark_rollback_seen admin.set_total admin.export_audit admin.erase_visitor
         api.create_share
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.add_annotation admin.remove_annotation

@@ -1,0 +1,101 @@
+"""What the panel says of visits that are lost because the database went back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site
+from support.people.admins import last_line, panel
+from support.people.page_readers import Reader, words
+
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.annotation_texts import text
+
+HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
+TODAY = "2025-12-16"
+LOST = "The database went back on 16 Dec 2025, 10:48 . Acknowledged visits that were lost: {} docs/failover.md says"
+SEEN = "The database went back on 16 Dec 2025, 10:48 , which an admin has seen."
+SEE = "/admin/health/rollback"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        site.add_community(HERE)
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+@pytest.fixture
+def viewer(site):
+    viewer = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
+    return viewer
+
+
+def go_back(site: Site, database, *scopes: str) -> None:
+    """After a visit to each of these scopes, all of which are lost."""
+    remembered = database.remember()
+    for scope in scopes:
+        site.register("ayesha", **({} if scope == SITE else {"communityId": scope}))
+    database.go_back(remembered)
+    site.register("babul")
+
+
+def check(page: str) -> tuple[str, str]:
+    """The level and the words of the check, which end with those of its button."""
+    level, shown = re.search(r'(?s)<li id="check-rollback" data-level="(\w+)">(.*?)</li>', page).groups()
+    return level, words(shown)
+
+
+def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, viewer, sqlite_database):
+    go_back(site, sqlite_database, SITE, SITE)
+    site.time.pass_(seconds=11)
+    go_back(site, sqlite_database, SITE)
+    page = admin.get("/admin/health")
+    assert check(page)[0] == "danger"
+    assert LOST.format(3) in check(page)[1]
+    assert check(page)[1].endswith("Seen")
+    assert not check(viewer.get("/admin/health"))[1].endswith("Seen")
+    at = re.search(r'name="at" value="(\d+)"', page)[1]
+    viewer.send(SEE, 403, at=at)
+    admin.send(SEE, at=int(at) - 1)  # of a page that does not show the newest
+    assert check(admin.get("/admin/health"))[0] == "danger"
+
+    admin.send(SEE, at=at)
+    assert admin.location == "/admin/health"
+    assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # without another look of ten seconds
+    assert check(admin.get("/admin/health")) == ("good", f"Lost visits : All is well {SEEN}")
+    assert last_line(site) == ("Rani", "ledger.rollback_seen", "")
+    admin.send(SEE, at=at)
+    assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.rollback_seen'") == [(1,)]
+
+    go_back(site, sqlite_database, SITE)
+    level, shown = check(admin.get("/admin/health"))
+    assert (level, LOST.format(1) in shown) == ("danger", True)
+
+
+def test_loss_is_said_in_the_audit_log_on_charts_and_beside_the_totals(site, admin, sqlite_database):
+    go_back(site, sqlite_database, *[SITE] * 11, HERE)
+    audited = words(admin.get("/admin/audit"))
+    assert "The database went back: 12 visits lost Details Acknowledged: 12 Found: 0" in audited
+    assert "The database went back: 1 visit of" in audited
+    data = words(admin.get("/admin/data"))
+    assert "Kind Before After Reason 16 Dec 2025, 10:48 The database went back 0 12 –" in data
+    assert said(site, SITE) == [(TODAY, "The database went back: 12 visits lost")]
+    assert said(site, HERE) == [(TODAY, "The database went back: 1 visit lost")]
+    for path in ("/admin/", "/admin/insights", "/admin/annotations"):
+        assert "The database went back: 12 visits lost" in admin.get(path)
+    assert said(site, SITE, "bn") == [(TODAY, "ডাটাবেস পিছিয়ে গেছে: ১২টি ভিজিট হারিয়েছে")]
+
+
+def said(site: Site, scope: Scope, language: str = "en") -> list[tuple[str, str]]:
+    annotations = site.services[ReportServices].annotations.between(scope, TODAY, TODAY)
+    with site.app.test_request_context(headers={"Accept-Language": language}):
+        return [(each.day, text(each)) for each in annotations if each.action != "server.version"]
