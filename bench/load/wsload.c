@@ -446,6 +446,7 @@ static void until(int64_t total) {
 }
 
 static void closed(void) {
+    said_goodbye = 0; // not the pages that were refused before, when they came back
     int64_t deadline = now_ns() + PATIENCE_MS * 1000000LL;
     while (ready && now_ns() < deadline) pump_all();
     printf("{\"last_at_ns\": %ld, \"open\": %d, \"said_goodbye\": %ld}\n", lost_at, ready, said_goodbye);
