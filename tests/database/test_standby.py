@@ -15,7 +15,7 @@ from support.application.site import Site
 from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
 from support.databases.pgbouncer import PgBouncer
-from support.databases.replication import Replication, replication
+from support.databases.replication import PostgresNode, Replication, replication
 from support.programs.processes import wait_until
 from support.programs.threads import in_thread
 from support.servers.server import Server
@@ -92,20 +92,20 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, datab
 
 
 @pytest.mark.long(proved_by=TAKES_OVER)
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(("workers", "how"), [(1, "killed"), (2, "killed"), (1, "frozen"), (2, "frozen")])
 def test_promoted_standby_that_was_behind_is_counted_on_from_what_was_acknowledged(
-    pair, database, new_server, disposable_redis, workers
+    pair, database, new_server, disposable_redis, workers, how
 ):
     server = new_server(database, DATABASE_URL=pair.url_of(database.name), **redis_for(workers, disposable_redis.url))
     server = two_workers(server) if workers == 2 else server.start()
-    with pages(server) as open_pages:
+    with pages(server) as open_pages, ExitStack() as stack:
         server.register("ayesha", "1")
         pair.wait_until_in_step()
         pair.standby.follow(None)
         lost = [server.register("ayesha", visit).ordinal for visit in "234"]
         for page in flat(open_pages):
             page.wait_for_total(lost[-1])
-        pair.primary.kill()
+        harm(pair.primary, how, stack)
         pair.standby.promote()
         counts_again(server, "5")
         again = [server.register("ayesha", visit).ordinal for visit in "1234"]
@@ -119,6 +119,14 @@ def test_promoted_standby_that_was_behind_is_counted_on_from_what_was_acknowledg
     assert promoted.rows("SELECT count(DISTINCT epoch), max(total) FROM counters") == [(1, 8)]
     verified = server.koyjabo("verify")
     assert verified.returncode == 0, verified.stdout
+
+
+def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
+    """Frozen until `stack` is left."""
+    if how == "frozen":
+        stack.enter_context(primary.frozen())
+    else:
+        {"killed": primary.kill, "stopped": primary.stop}[how]()
 
 
 def redis_for(workers: int, url: str) -> dict[str, object]:
@@ -173,10 +181,7 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
     with ExitStack() as stack:
         assert server.register("ayesha", "1").ordinal == 1
         pair.wait_until_in_step()
-        if how == "frozen":
-            stack.enter_context(pair.primary.frozen())
-        else:
-            {"killed": pair.primary.kill, "stopped": pair.primary.stop}[how]()
+        harm(pair.primary, how, stack)
         first = in_thread(lambda: server.post_visit("ayesha", "2").status_code)
         pair.standby.promote()
         counts_again(server, "3")

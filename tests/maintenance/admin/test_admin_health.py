@@ -15,6 +15,7 @@ from support.people.page_readers import Reader, words
 from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseThread
+from koyjabo.database.timelines import TIMELINES
 from koyjabo.maintenance.admin.health import ADVICE, LABELS, SENTENCES
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.services import MaintenanceServices
@@ -139,6 +140,8 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
     site.services[CountingServices].unsaved.since_ms = None
     site.time.pass_(seconds=11)
     assert json.loads(admin.get("/admin/state"))["health"] == "danger"
+    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, and timeline 2 was seen.")
+    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary of the database came back")
 
 
 def test_time_of_another_day_is_said_with_the_day(site, admin):
