@@ -47,6 +47,8 @@ def main(
     standby: bool,
     wanted_faults: str,
 ) -> None:
+    if pooled and standby:
+        raise click.UsageError("--pooled has one server of PostgreSQL, and --standby two.")
     seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
     kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
     options = [*(["--pooled"] if pooled else []), *([f"--redis={redis_kind}"] if redis_kind != "server" else [])]
