@@ -101,8 +101,8 @@ def _tick(services: Services, window_s: int) -> None:
         partial(services[RealtimeServices].rooms.refresh, STATS_ROOM),
         services[VisitLogServices].live_panel.changed,
     )
-    site = (visits.stats, presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
-    every(min(TICK_S, window_s / 4), *site)
+    every(min(TICK_S, window_s / 4), visits.stats, *refresh)
+    every(min(TICK_S, window_s / 4), presence.active_visitors.refresh, presence.visitor_sockets.renew, *refresh)
     every(TICK_S, services[RealtimeServices].rooms.leave_empty)
     every(TICK_S, presence.members.refresh, presence.peaks.refresh)
     every(TICK_S, presence.active_peak.measure)

@@ -100,6 +100,7 @@ class Handlers:
         self._communities.room_updates.stats_changed(self._visits.site)
 
     def resend(self, _: object) -> None:
+        self._recovery.shared.renew_all()
         for call in self._presence.resend:
             call()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import NamedTuple, Protocol
 
 SOCKET_KINDS = ("site", "communities", "dashboards", "panel", "socketio", "streams")
@@ -42,6 +43,9 @@ class Worker(NamedTuple):
 class Workers(Protocol):
     """The registry of the workers of one server. Its methods do not block."""
 
+    own_id: str
+    """Of this worker's reports."""
+
     @property
     def redis_ms(self) -> float | None:
         """How long the last call to Redis took; None without Redis, or when it did not answer."""
@@ -57,6 +61,7 @@ class MemoryWorkers:
     """The registry without Redis: this worker only."""
 
     def __init__(self) -> None:
+        self.own_id = uuid.uuid4().hex
         self.redis_ms: float | None = None
         self._own: list[Worker] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from functools import partial
 from typing import Any
 
@@ -20,6 +21,7 @@ KEYS = ("koyjabo:{workers}", "koyjabo:{workers}:leases")
 
 class RedisWorkers:
     def __init__(self, client: RedisClient, outboxes: Outboxes) -> None:
+        self.own_id = uuid.uuid4().hex
         self._script = redis_client.load(client, __file__, "workers")
         self._outboxes = outboxes
         self._own: list[Worker] = []

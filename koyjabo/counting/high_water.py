@@ -38,15 +38,31 @@ class HighWaterMark(NamedTuple):
 NONE = HighWaterMark(0, 0, 0)
 
 
+NOT_ASKED = "-"
+"""Of a process that has not asked what other workers have acknowledged: it does so before it commits on any server."""
+
+
 class DatabaseWentBack(LedgerUnavailable):
-    """The site's counter seems to stand below what was acknowledged. Nothing was written."""
+    """The site's counter seems to stand below `mark`, which was acknowledged. Nothing was written.
+
+    With a `server`, the marks are not known of all workers since that server was first reached; it may have gone back.
+    """
+
+    def __init__(self, mark: HighWaterMark = NONE, server: str = "") -> None:
+        super().__init__()
+        self.mark = mark
+        self.server = server
 
 
 class HighWater:
-    """The marks of this process. The event loop raises them; real threads only read `site`."""
+    """The marks of this process. The event loop raises them; real threads only read `site` and `server`.
 
-    def __init__(self) -> None:
+    `server` names the database server since which the marks of all workers were gathered; None trusts the first one.
+    """
+
+    def __init__(self, server: str | None = None) -> None:
         self.site = NONE
+        self.server = server
         self.questions = 0
         """How often a worker has asked for these marks. A commit from before the last question may be lost."""
         self._marks: dict[Scope, HighWaterMark] = {}
@@ -55,12 +71,19 @@ class HighWater:
 
     def note(self, snapshot: CounterSnapshot) -> None:
         """Figures were acknowledged, or will be shown."""
-        self._raise(snapshot.scope, HighWaterMark(snapshot.epoch, snapshot.total, snapshot.revision))
+        self._raise(snapshot.scope, mark_of(snapshot))
 
     def merge(self, marks: Mapping[Scope, HighWaterMark]) -> None:
-        """Take in what other workers have acknowledged."""
+        """Take in what other workers have acknowledged.
+
+        Not a newer epoch of the site with a lower total: the next read of the database decides whether that is right.
+        """
         for scope, mark in marks.items():
-            self._raise(scope, mark)
+            if not (scope == SITE and begins_below(mark, self.site)):
+                self._raise(scope, mark)
+
+    def of(self, scope: Scope) -> HighWaterMark:
+        return self._marks.get(scope, NONE)
 
     def all(self) -> dict[Scope, HighWaterMark]:
         with self._lock:
@@ -76,9 +99,15 @@ class HighWater:
         with self._lock:
             self._unshared -= {scope for scope, mark in marks.items() if self._marks.get(scope, mark) == mark}
 
+    def unshare(self) -> None:
+        """Others may have lost what was `shared` with them."""
+        with self._lock:
+            self._unshared.update(self._marks)
+
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         """The counters stand at `standing` now, in a new epoch. Forget the scopes of `known` that have no counter."""
-        self.merge(standing)
+        for scope, mark in standing.items():
+            self._raise(scope, mark)
         with self._lock:
             for scope in set(known) - set(standing):
                 self._marks.pop(scope, None)
@@ -96,20 +125,29 @@ class HighWater:
                 self.site = new
 
 
+def begins_below(mark: HighWaterMark, other: HighWaterMark) -> bool:
+    return mark.epoch > other.epoch and mark.total < other.total
+
+
+def mark_of(snapshot: CounterSnapshot) -> HighWaterMark:
+    return HighWaterMark(snapshot.epoch, snapshot.total, snapshot.revision)
+
+
 def require_not_below(found: CounterSnapshot, mark: HighWaterMark) -> None:
     """Raises DatabaseWentBack when the site's counter stands below its mark, or a newer epoch begins below it: another
     server that went on from less than this one has acknowledged, or somebody who has lowered the total.
 
     Take the mark before the counter is read without its lock: what is acknowledged in between need not be in `found`.
     """
-    stands = HighWaterMark(found.epoch, found.total, found.revision)
-    if mark.is_above(stands) or (mark.epoch < stands.epoch and mark.total > stands.total):
-        raise DatabaseWentBack
+    stands = mark_of(found)
+    if mark.is_above(stands) or begins_below(stands, mark):
+        raise DatabaseWentBack(mark)
 
 
-def is_rollback(error: LedgerUnavailable) -> bool:
-    """Whether a batch or a read has failed with DatabaseWentBack."""
-    return isinstance(error.__cause__, DatabaseWentBack)
+def rollback_of(error: LedgerUnavailable) -> DatabaseWentBack | None:
+    """Why a batch or a read has failed, if the database seems to have gone back."""
+    cause = error.__cause__
+    return cause if isinstance(cause, DatabaseWentBack) else None
 
 
 class SharedHighWater(Protocol):
@@ -119,7 +157,7 @@ class SharedHighWater(Protocol):
         """Raise the marks of this process to those that are remembered. May wait."""
 
     def renew(self) -> None:
-        """Remember the marks of this process, soon. Does not wait."""
+        """Remember the marks of this process, soon, and take in that of the site. Does not wait."""
 
     def gather(self, ask: Callable[[str], object]) -> None:
         """Raise the marks of this process to those of all live workers, which `ask` sends a question. Waits for their
@@ -128,6 +166,9 @@ class SharedHighWater(Protocol):
 
     def answer(self, question: str) -> None:
         """Remember the marks of this process now, and tell the worker that asks. Does not wait."""
+
+    def renew_all(self) -> None:
+        """What was remembered may be lost: `renew` all of it."""
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         """As `HighWater.replace`, for all workers. Does not wait."""
@@ -146,6 +187,9 @@ class UnsharedHighWater:
         pass
 
     def answer(self, question: str) -> None:
+        pass
+
+    def renew_all(self) -> None:
         pass
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:

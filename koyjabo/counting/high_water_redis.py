@@ -17,10 +17,12 @@ from koyjabo.cluster import redis_client
 from koyjabo.cluster.outbox import Outboxes
 from koyjabo.cluster.redis_client import Command, RedisClient, tag
 from koyjabo.cluster.workers import Workers
+from koyjabo.cluster.workers_redis import KEYS
 from koyjabo.counting.high_water import HighWater, HighWaterMark
 from koyjabo.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.models import SITE, Scope
 
+WORKERS = KEYS[0]
 ASK_S = 1.0
 POLL_S = 0.01
 
@@ -47,15 +49,14 @@ class RedisHighWater:
     def load(self) -> None:
         try:
             stored: Mapping[bytes, bytes] = self._client.run(Command(self._key, ("HGETALL", self._key)))
+            self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
             self._load_timelines()
-        except (redis.RedisError, OSError):
+        except (redis.RedisError, OSError, ValueError):
             return  # the next renewal brings at least the site's
-        self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
 
     def renew(self) -> None:
         """Also takes in the timelines that other workers have seen."""
-        if self._high_water.unshared():
-            self._outboxes.of(self._key).send_newest("high_water", self._share)
+        self._outboxes.of(self._key).send_newest("high_water", self._share)
         if TIMELINES.newest():
             self._outboxes.of(self._timelines_key).send_newest("timelines", self._share_timelines)
 
@@ -66,7 +67,8 @@ class RedisHighWater:
         ask(question)
         until = time.monotonic() + ASK_S
         try:
-            while self._answers(question) < len(self._workers.live()) - 1 and time.monotonic() < until:
+            asked = self._words(WORKERS, "HKEYS") - {self._workers.own_id.encode()}
+            while time.monotonic() < until and not asked <= self._words(self._answers_key(question), "SMEMBERS"):
                 time.sleep(POLL_S)
             self.load()
         except (redis.RedisError, OSError):
@@ -74,6 +76,10 @@ class RedisHighWater:
 
     def answer(self, question: str) -> None:
         self._outboxes.of(self._key).send_in_order(partial(self._answer, question))
+
+    def renew_all(self) -> None:
+        self._high_water.unshare()
+        self.renew()
 
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         gone = [scope for scope in known if scope not in standing]
@@ -93,7 +99,8 @@ class RedisHighWater:
         self._load_timelines()
 
     def _share(self) -> None:
-        for piece in _pieces(self._high_water.unshared()):
+        """Takes in the mark of the site in any case: a worker that commits nothing has to know it as well."""
+        for piece in [*_pieces(self._high_water.unshared())] or [{}]:
             site = self._script([self._key], [value for scope, mark in piece.items() for value in (scope, *mark)])
             self._high_water.shared(piece)
             if site:
@@ -110,12 +117,14 @@ class RedisHighWater:
         self._share()
         answers = self._answers_key(question)
         self._client.run_all(
-            [Command(answers, ("INCR", answers)), Command(answers, ("EXPIRE", answers, ANSWERS_EXPIRE_S))]
+            [
+                Command(answers, ("SADD", answers, self._workers.own_id)),
+                Command(answers, ("EXPIRE", answers, ANSWERS_EXPIRE_S)),
+            ]
         )
 
-    def _answers(self, question: str) -> int:
-        answers = self._answers_key(question)
-        return int(self._client.run(Command(answers, ("GET", answers))) or 0)
+    def _words(self, key: str, command: str) -> set[bytes]:
+        return set(self._client.run(Command(key, (command, key))))
 
     def _answers_key(self, question: str) -> str:
         return f"{self._key}:{question}"

@@ -18,7 +18,14 @@ from sqlalchemy.engine import URL
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import Runtime
-from koyjabo.counting.high_water import DatabaseWentBack, HighWater, is_rollback, require_not_below
+from koyjabo.counting.high_water import (
+    DatabaseWentBack,
+    HighWater,
+    HighWaterMark,
+    mark_of,
+    require_not_below,
+    rollback_of,
+)
 from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
@@ -31,8 +38,8 @@ COMMIT_PATIENCE_S = 5.0
 COMMIT_LIMIT_S = 10.0
 READ_PATIENCE_S = 1.0
 
-ATTEMPTS = 3
-"""How often a call goes on after the database has gone back."""
+ATTEMPTS = 5
+"""How often a call goes on after the database has gone back: on another server, and perhaps on one after that."""
 
 FAILED_LATELY_S = 10.0
 """How long a failed commit counts as a current failure. A load balancer that sends visits elsewhere because of it would
@@ -63,6 +70,9 @@ class LedgerStore(BatchStore[Keyed, Outcome], Protocol):
 
     def interrupt_read(self) -> None:
         """Called by another thread: let a read fail if it waits for a server."""
+
+    def remembered(self) -> HighWaterMark:
+        """The site's mark, as far as the database's files remember it."""
 
     def close(self) -> None: ...
 
@@ -111,10 +121,11 @@ class Ledger:
         store: LedgerStore,
         runtime: Runtime,
         high_water: HighWater,
-        recover: Callable[[], None],
+        recover: Callable[[DatabaseWentBack], None],
         on_batch: OnBatch,
         on_commit: OnCommit,
     ) -> None:
+        high_water.merge({SITE: store.remembered()})
         self._high_water = high_water
         self._recover = recover
         self._on_batch = on_batch
@@ -141,11 +152,13 @@ class Ledger:
         is committed again. Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an
         unknown scope.
         """
-        keyed, first = (visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"), None
-        for _ in range(ATTEMPTS):
+        keyed, first, refused = (visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"), None, 0
+        until = time.monotonic() + COMMIT_LIMIT_S
+        while refused < ATTEMPTS and time.monotonic() < until:
             questions = self._high_water.questions
             receipt = self._commit(keyed)
             if receipt is None:
+                refused += 1
                 continue
             if first and receipt.duplicate:  # of this very call
                 receipt = receipt._replace(duplicate=first.duplicate)
@@ -155,19 +168,26 @@ class Ledger:
         raise LedgerUnavailable
 
     def _commit(self, keyed: Keyed) -> Receipt | None:
-        """None when the database had gone back; it goes on now."""
+        """None when the database seemed to have gone back; it goes on now."""
         came_at = time.monotonic()
         try:
-            outcome = self._writer.do(keyed)
+            outcome = self._do(keyed)
         except LedgerUnavailable as error:
-            if is_rollback(error):
-                self._recover()
-                return None
             self._note_health(error, came_at)  # it may have timed out before any batch included it
             raise
         if isinstance(outcome, KoyJaboError):
             raise outcome
         return outcome
+
+    def _do(self, keyed: Keyed) -> Outcome | None:
+        try:
+            return self._writer.do(keyed)
+        except LedgerUnavailable as error:
+            cause = rollback_of(error)
+            if cause is None:
+                raise
+        self._recover(cause)
+        return None
 
     def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:
         """The newest committed figures, read after this call began; None for an unknown scope.
@@ -178,9 +198,10 @@ class Ledger:
             try:
                 snapshot: CounterSnapshot | None = self._reader.do((self._store.snapshot, scope))
             except LedgerUnavailable as error:
-                if not is_rollback(error):
+                cause = rollback_of(error)
+                if cause is None:
                     raise
-                self._recover()
+                self._recover(cause)
             else:
                 return snapshot
         raise LedgerUnavailable
@@ -216,22 +237,33 @@ class Ledger:
                 job.error = LedgerUnavailable.because(error)
 
     def _read(self, method: Callable[..., Any], *arguments: Any) -> Any:
-        mark = self._high_water.site
+        """Where a community stands below its mark, the site's counter says whether the database went back: a community
+        that is restored from the archive may do so as well.
+        """
+        site, own = self._high_water.site, self._high_water.of(arguments[0])
         answer = method(*arguments)
-        if isinstance(answer, CounterSnapshot) and answer.scope == SITE:
-            require_not_below(answer, mark)
+        if isinstance(answer, CounterSnapshot):
+            if answer.scope == SITE:
+                require_not_below(answer, site)
+            elif own.is_above(mark_of(answer)):
+                self._read(self._store.snapshot, SITE)
         return answer
 
     # Run on the event loop.
 
     def _complete(self, jobs: list[Job[Keyed, Outcome]]) -> None:
         if jobs:
-            errors = (job.error for job in jobs if isinstance(job.error, LedgerUnavailable))
-            self._note_health(next((each for each in errors if not is_rollback(each)), None), jobs[0].since)
+            self._note_outcomes(jobs)
         committed = [(job.item[0], job.result) for job in jobs if isinstance(job.result, Receipt)]
         if committed:
             self._on_batch(len(committed), time.monotonic() - jobs[0].since)
             self._on_commit(committed)
+
+    def _note_outcomes(self, jobs: list[Job[Keyed, Outcome]]) -> None:
+        errors = [job.error for job in jobs if job.error]
+        failed = [each for each in errors if not (isinstance(each, LedgerUnavailable) and rollback_of(each))]
+        if failed or not errors:  # else the calls go on: whether they fail is not known yet
+            self._note_health(failed[0] if failed else None, jobs[0].since)
 
     def _note_health(self, error: Exception | None, came_at: float) -> None:
         """Log one line when commits begin to fail and one when they succeed again, instead of one for each visit."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL
@@ -34,7 +34,7 @@ from koyjabo.counting.batch_plan import (
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
-from koyjabo.counting.high_water import HighWater, require_not_below
+from koyjabo.counting.high_water import NONE, DatabaseWentBack, HighWater, HighWaterMark, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, postgres_insert
@@ -57,7 +57,9 @@ LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope 
 # order of the keys, so the second and the third array of the answer have an element for each. The locks
 # have given the transaction its number already.
 LOOK_UP = """
-SELECT txid_current(), ARRAY(
+SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(), left(pg_walfile_name(pg_current_wal_lsn()), 8),
+    (SELECT oid FROM pg_database WHERE datname = current_database())
+), ARRAY(
     SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
         (SELECT d.visits FROM daily_visits d WHERE d.scope = c.scope AND d.day = %s), 0),
         (SELECT v.at_ms FROM visits v WHERE v.id = c.visits AND c.scope = 'site'),
@@ -159,18 +161,36 @@ class PostgresStore:
         connection = self._writing.connection()
         try:
             with connection.cursor() as cursor:
-                transaction, rows = look_up(cursor, batch, self._clock)
-                require_not_below(rows.snapshot[SITE], self._high_water.site)
+                looked_up = look_up(cursor, batch, self._clock)
+                transaction, rows = looked_up.transaction, looked_up.rows
+                self._require_known(looked_up)
                 made = plan(batch, rows, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction, first.server):
                     made.outcomes = first.outcomes
                 self._planned = PlannedVisits(transaction, connection.server, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
+        except DatabaseWentBack:
+            with suppress(*UNAVAILABLE), connection.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+            raise
         except BaseException:
             self._writing.close()
             raise
         return made
+
+    def remembered(self) -> HighWaterMark:
+        return NONE
+
+    def _require_known(self, found: LookedUp) -> None:
+        """Another server, or the same one since it was started again, may lack what other workers have acknowledged.
+        Raises DatabaseWentBack.
+        """
+        high_water = self._high_water
+        high_water.server = high_water.server or found.server
+        if high_water.server != found.server:
+            raise DatabaseWentBack(server=found.server)
+        require_not_below(found.rows.snapshot[SITE], high_water.site)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         today = self._clock.today()
@@ -235,14 +255,20 @@ def _values(rows: list[Row]) -> str:
     return ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
 
 
-def look_up(cursor: Any, batch: Batch, clock: Clock) -> tuple[int, KnownRows]:
-    """Begin a transaction, lock the counters of `batch`, and read its rows. Returns its number, and the rows."""
+class LookedUp(NamedTuple):
+    transaction: int  # its number on the server
+    server: str  # names this database on this server, since it was started and promoted
+    rows: KnownRows
+
+
+def look_up(cursor: Any, batch: Batch, clock: Clock) -> LookedUp:
+    """Begin a transaction, lock the counters of `batch`, and read its rows."""
     locks = _locks(batch)
     while True:
         today = clock.today()
-        transaction, rows = _known_rows(cursor, batch, locks, clock, today)
+        found = _known_rows(cursor, batch, locks, clock, today)
         if clock.today() == today:
-            return transaction, rows
+            return found
         locks = "", []  # they were waited for over midnight, and are held
 
 
@@ -251,8 +277,8 @@ def _locks(batch: Batch) -> Statements:
     return (BEGIN + LOCK_SITE + LOCK_COMMUNITIES, [communities]) if communities else (BEGIN + LOCK_SITE, [])
 
 
-def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, today: str) -> tuple[int, KnownRows]:
-    """The number of the transaction, and the rows that `batch` needs, read after `locks`."""
+def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, today: str) -> LookedUp:
+    """The rows that `batch` needs, read after `locks`."""
     scopes, visits, pairs = list({SITE} | {visit.scope for visit, _ in batch}), keys(batch), users(batch)
     visitors = list({(scope, visit.visitor_id) for visit, _ in batch for scope in (SITE, visit.scope)})
     message, parameters = locks[0] + LOOK_UP, [*locks[1], today, today, scopes, *_columns(visits), *_columns(visitors)]
@@ -263,11 +289,11 @@ def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, toda
         message += OF_COMMUNITIES
         parameters += [*daily_people_postgres.columns(people), scopes, *_columns(pairs)]
     cursor.execute(message, parameters)
-    transaction, counters, numbers, user_ids, *rest = cursor.fetchone()
+    transaction, server, counters, numbers, user_ids, *rest = cursor.fetchone()
     of_days = rest.pop(0) if days else ()
     seen, closed, members = rest or ((), (), ())
     figures = {row[0]: CounterSnapshot(*row) for row in map(json.loads, counters)}
-    return transaction, KnownRows(
+    known = KnownRows(
         snapshot=figures,
         numbers={key: tuple(json.loads(row)) for key, row in zip(visits, numbers, strict=True) if row is not None},
         visitors={key: user or None for key, user in zip(visitors, user_ids, strict=True) if user is not None},
@@ -276,6 +302,7 @@ def _known_rows(cursor: Any, batch: Batch, locks: Statements, clock: Clock, toda
         closed=set(closed or ()),
         members={pair for pair, is_member in zip(pairs, members or (), strict=False) if is_member},
     )
+    return LookedUp(transaction, server, known)
 
 
 def _columns(keys: Sequence[tuple[str, str]]) -> tuple[list[str], list[str]]:

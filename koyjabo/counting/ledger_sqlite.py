@@ -10,7 +10,7 @@ import json
 import sqlite3
 import threading
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import Any
 
 from koyjabo.core.clock import Clock
@@ -28,7 +28,7 @@ from koyjabo.counting.batch_plan import (
     users,
 )
 from koyjabo.counting.daily_people import DailyPeople, StoredDay
-from koyjabo.counting.high_water import HighWater, require_not_below
+from koyjabo.counting.high_water import NONE, HighWater, HighWaterMark, mark_of, require_not_below
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.json_rows import insert_sums, sqlite_insert
@@ -82,6 +82,32 @@ SET_COUNTER = "UPDATE counters SET visits = ?, total = ?, unique_visitors = ?, r
 KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = ?)"
 
 
+NAME = "SELECT name FROM database_identity"
+WIDTH = 120
+
+
+class LastMark:
+    """The site's mark as of the last commit of any process, in the file of the lock under which all of them commit. It
+    outlives each process; after a crash of the machine it may be an older one.
+    """
+
+    def __init__(self, lock: FileLock) -> None:
+        self.name = b""
+        """Of the database. What is in the file may be of another one that was there before."""
+        self._lock = lock
+
+    def read(self) -> HighWaterMark:
+        name, *values = self._lock.read().split() or [b""]
+        return HighWaterMark._make(map(int, values)) if name == self.name and len(values) == len(NONE) else NONE
+
+    def write(self, mark: HighWaterMark) -> None:
+        self._lock.write(" ".join([self.name.decode(), *map(str, mark)]).encode().ljust(WIDTH))
+
+
+def _name(connection: sqlite3.Connection) -> bytes:
+    return str(connection.execute(NAME).fetchone()[0]).encode()
+
+
 class SqliteStore:
     """One file with two connections: one for writing, used by one thread, and one for reading, used by all."""
 
@@ -95,6 +121,7 @@ class SqliteStore:
         self._milestones = milestones
         self._high_water = high_water
         self._lock = FileLock(path)
+        self._mark = LastMark(self._lock)
         self._writing: SqliteConnection | None = None
         self._reading: SqliteConnection | None = None
         self._looked_at = 0.0  # when the file was last looked at, monotonic s
@@ -108,11 +135,12 @@ class SqliteStore:
         """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseWentBack."""
         if self._writing is None or self._writing.is_replaced:
             self._writing = connect(self._path)
+            self._mark.name = _name(self._writing)
         execute = self._writing.execute
         try:
             execute("BEGIN IMMEDIATE")
             rows = self._known(batch)
-            require_not_below(rows.snapshot[SITE], self._high_water.site)
+            require_not_below(rows.snapshot[SITE], self._high_water.site.raised_to(self._mark.read()))
             made = plan(batch, rows, self._clock, self._milestones)
             if made.visits:
                 self._write(made)
@@ -121,7 +149,14 @@ class SqliteStore:
             if self._writing.in_transaction:
                 self._writing.rollback()
             raise
+        if made.visits:
+            self._mark.write(mark_of(made.snapshot[SITE]))
         return made.receipts()
+
+    def remembered(self) -> HighWaterMark:
+        with closing(connect(self._path)) as connection:
+            self._mark.name = _name(connection)
+        return self._mark.read()
 
     def _known(self, batch: list[tuple[NewVisit, str]]) -> KnownRows:
         assert self._writing is not None

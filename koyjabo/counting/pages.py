@@ -52,7 +52,7 @@ def _shared(ordinal: int) -> SharedVisit:
     limits.count_address("shared_numbers")
     services = current()
     stats = services[CountingServices].visits.stats()
-    is_signed = services[CountingServices].own_numbers.is_signed(ordinal, stats.epoch, request.args.get("s", ""))
+    is_signed = services[CountingServices].own_numbers.is_valid(ordinal, stats.epoch, request.args.get("s", ""))
     day = services[CountingServices].own_numbers.day_of(ordinal) if is_signed else None
     if day is None:
         abort(404)

@@ -207,6 +207,16 @@ def day_of(session: Session, ordinal: int) -> str | None:
     return None if visit is None or visit.visitor_id.startswith(DELETED) else visit.day
 
 
+def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:
+    """Those whose ordinals are valid in `epoch`, the newest first: before the database went back, and that itself."""
+    continued = select(Adjustment.epoch, Adjustment.epoch_before)
+    continued = continued.where(Adjustment.scope == SITE, Adjustment.epoch_before.is_not(None))
+    before, epochs = {row.epoch: row.epoch_before for row in session.execute(continued)}, [epoch]
+    while (earlier := before.get(epochs[-1])) is not None:
+        epochs.append(earlier)
+    return epochs
+
+
 def visits_by_day(session: Session, scope: Scope, first: str, last: str) -> dict[str, Visited]:
     """From the rollups that each visit's own transaction updates; they have folded visits, too. In order, without days
     without visits.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,10 +13,13 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import rollback_queries
-from koyjabo.counting.high_water import HighWater, HighWaterMark, SharedHighWater
+from koyjabo.counting.high_water import DatabaseWentBack, HighWater, HighWaterMark, SharedHighWater
 from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
+
+AT_ONCE_S = 1.0
+"""An attempt that fails within this time has found a broken connection, and another one may succeed."""
 
 log = logging.getLogger(__name__)
 
@@ -41,29 +45,51 @@ class RollbackRecovery:
         self._ask = ask
         self._count = count
         self._alone = threading.Lock()
+        self._failures = 0
 
-    def recover(self) -> None:
-        """Begin a new epoch if the site's counter stands below what any live worker has acknowledged. Returns when this
-        worker knows the new epoch, whoever has begun it. Raises LedgerUnavailable.
+    def recover(self, cause: DatabaseWentBack) -> None:
+        """Gather what all live workers have acknowledged, and begin a new epoch if the site's counter stands below it.
+        Returns when this worker knows the new epoch, whoever has begun it. Raises LedgerUnavailable, also for those who
+        have waited for an attempt that failed.
         """
-        epoch = self._high_water.site.epoch
+        self._high_water.merge({SITE: cause.mark})
+        epoch, failures = self._high_water.site.epoch, self._failures
         with out_of_turn(), self._alone:
-            if self._high_water.site.epoch == epoch:
-                self._begin_epoch()
+            if self._failures != failures:
+                raise LedgerUnavailable
+            try:
+                if cause.server:
+                    self._gather_since(cause.server)
+                elif self._high_water.site.epoch == epoch:
+                    self._begin_epoch()
+            except LedgerUnavailable:
+                self._failures += 1
+                raise
 
-    def _begin_epoch(self) -> None:
+    def _gather_since(self, server: str) -> None:
+        """What was committed on the server before is known afterwards: nobody can commit there any more."""
+        if self._high_water.server != server:
+            self._gather()
+            self._high_water.server = server
+
+    def _gather(self) -> None:
         self._high_water.questions += 1
         self.shared.gather(self._ask)
-        marks = self._high_water.all()
+
+    def _begin_epoch(self) -> None:
+        self._gather()
+        marks, began = self._high_water.all(), time.monotonic()
         try:
             new = self._write(marks)
-        except LedgerUnavailable:  # the connection was of the database before; an epoch that was begun is found
-            new = self._write(marks)
+        except LedgerUnavailable:
+            if time.monotonic() - began > AT_ONCE_S:
+                raise
+            new = self._write(marks)  # the connection was of the database before; an epoch that was begun is found
         self._high_water.replace(marks, new.standing)
         self.shared.replace(marks, new.standing)
         for lost in new.lost:
             told = lost.as_object()
-            log.error("ledger_rolled_back scope=%s from=%d to=%d lost=%d", *(told[k] for k in TOLD))
+            log.error("ledger_rolled_back scope=%s from=%d to=%d lost=%d", *(told[name] for name in TOLD))
         if new.lost:
             self._count()
 

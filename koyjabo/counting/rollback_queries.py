@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import NamedTuple
 
-from sqlalchemy import exists, select, text, update
+from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.audit.log import Actor, Subject
@@ -29,6 +30,9 @@ INSERT INTO access_version (id, version) VALUES (1, :epoch) ON CONFLICT (id) DO 
 SET version = CASE WHEN access_version.version < :epoch THEN :epoch ELSE access_version.version + 1 END
 """),
 )
+
+AT_ONCE = 500
+"""Scopes in one statement."""
 
 EVENT = "ledger.rolled_back"
 ACCEPT = "ledger.accept"
@@ -70,21 +74,35 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
     """Begin one new epoch for all scopes if the site's counter stands below its mark, in the session's transaction,
     under the lock of the counter row. Each scope that stands below goes on from its mark.
     """
-    locked = select(Counter).order_by(Counter.scope).with_for_update()
-    site = session.scalars(locked.where(Counter.scope == SITE)).one()  # first, as the ledger does
-    others = session.scalars(locked.where(Counter.scope != SITE)).all()
-    counters, lost = [site, *others], []
+    locked = select(Counter).where(Counter.scope == SITE).with_for_update()  # first, as every transaction does
+    site, lost = session.scalars(locked).one(), []
     if _went_back(session, _mark(site), marks[SITE]):
-        epoch = max(now_ms, *(counter.epoch + 1 for counter in counters), *(mark.epoch + 1 for mark in marks.values()))
-        for counter in counters:
-            mark = marks.get(Scope(counter.scope))
-            if mark and (counter is site or (mark.epoch >= counter.epoch and mark.total > counter.total)):
+        epoch, revision = _next(session, marks, now_ms)
+        for counter in [site, *_communities(session, marks)]:
+            mark = marks[Scope(counter.scope)]
+            if mark.total > counter.total and (counter is site or mark.epoch >= counter.epoch):
                 lost.append(_raise(session, counter, mark, epoch, now_ms))
-            counter.revision = max(now_ms, counter.revision + 1, mark.revision + 1 if mark else 0)
-            counter.epoch = epoch
+        session.flush()
+        session.execute(update(Counter).values(epoch=epoch, revision=revision))
         for statement in NOTICED:
             session.execute(statement, {"epoch": epoch})
-    return NewEpoch(lost, {Scope(each.scope): _mark(each) for each in counters if each.scope in marks})
+        session.expire_all()
+    return NewEpoch(lost, {Scope(each.scope): _mark(each) for each in [site, *_communities(session, marks)]})
+
+
+def _next(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> tuple[int, int]:
+    """Epoch and revision, greater than all that are stored or were acknowledged."""
+    stored = session.execute(select(func.max(Counter.epoch), func.max(Counter.revision))).one()
+    epochs, revisions = [mark.epoch for mark in marks.values()], [mark.revision for mark in marks.values()]
+    return max(now_ms, stored[0] + 1, max(epochs) + 1), max(now_ms, stored[1] + 1, max(revisions) + 1)
+
+
+def _communities(session: Session, scopes: Iterable[Scope]) -> list[Counter]:
+    """The counters of those that exist."""
+    rest, found = iter(sorted(scope for scope in scopes if scope != SITE)), list[Counter]()
+    while some := list(islice(rest, AT_ONCE)):
+        found += session.scalars(select(Counter).where(Counter.scope.in_(some)).order_by(Counter.scope)).all()
+    return found
 
 
 def _went_back(session: Session, found: HighWaterMark, mark: HighWaterMark) -> bool:
@@ -116,9 +134,9 @@ def _mark(counter: Counter) -> HighWaterMark:
 
 
 def _raise(session: Session, counter: Counter, mark: HighWaterMark, epoch: int, now_ms: int) -> LostVisits:
-    """The total never falls here: in an older epoch it may stand above one that was set later."""
-    before, after = counter.total, max(counter.total, mark.total)
-    scope, place = Scope(counter.scope), {"after_visit": counter.visits, "at_ms": now_ms, "epoch": epoch}
+    before, after = counter.total, mark.total
+    scope, place = Scope(counter.scope), {"after_visit": counter.visits, "at_ms": now_ms}
+    place |= {"epoch": epoch, "epoch_before": counter.epoch}
     totals = {"total_before": before, "total_after": after}
     session.add(Adjustment(scope=scope, kind=ROLLED_BACK, reason=REASON, **totals, **place))
     counter.total = after

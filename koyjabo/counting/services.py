@@ -9,7 +9,7 @@ from koyjabo.cluster.base import Base
 from koyjabo.core.extensions import db
 from koyjabo.counting import milestones, rollback_queries
 from koyjabo.counting.anonymity import Anonymity
-from koyjabo.counting.high_water import HighWater, SharedHighWater, UnsharedHighWater
+from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater, UnsharedHighWater
 from koyjabo.counting.history import History
 from koyjabo.counting.last_hour import Pulse
 from koyjabo.counting.ledger import Ledger, open_store
@@ -43,7 +43,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     settings, database, clock = base.settings, base.database, base.clock
     presence, announced = base.services[PresenceServices], milestones.of_setting(settings.milestones)
     _restore_active(presence, clock.now_ms(), settings.active_window_seconds * 1000)
-    high_water, metrics = HighWater(), base.services[ObservabilityServices].metrics
+    high_water, metrics = HighWater(server=NOT_ASKED), base.services[ObservabilityServices].metrics
     recovery = RollbackRecovery(
         database, clock, high_water, _shared(base, high_water), base.signals.high_water_asked.send, metrics.rolled_back
     )

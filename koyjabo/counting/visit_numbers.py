@@ -29,7 +29,14 @@ class OwnNumbers:
         mac = hmac.digest(self._key, f"n|{ordinal}|{epoch}".encode(), "sha256")
         return urlsafe_b64encode(mac[:18])[:SIGNATURE_LENGTH].decode()
 
-    def is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
+    def is_valid(self, ordinal: int, epoch: int, signature: str) -> bool:
+        """Whether the path is of this epoch, or of one whose ordinals are valid in it. Raises LedgerUnavailable."""
+        if self._is_signed(ordinal, epoch, signature):
+            return True
+        epochs = self._database.read(queries.epochs_of_ordinals, epoch)
+        return any(self._is_signed(ordinal, each, signature) for each in epochs)
+
+    def _is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
         return hmac.compare_digest(signature.encode(), self.signature(ordinal, epoch).encode())
 
     def day_of(self, ordinal: int) -> str | None:

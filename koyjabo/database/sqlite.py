@@ -100,6 +100,9 @@ def _make_private(path: str) -> None:
                     os.chmod(file, 0o600)
 
 
+MOST_BYTES = 200
+
+
 class FileLock:
     """An advisory lock on a file beside the database, with a fair queue of processes.
 
@@ -112,13 +115,25 @@ class FileLock:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        if self._file is None:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        file = self._opened()
+        fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def read(self) -> bytes:
+        """What some process has written into the file last, while it held the lock. It outlives that process."""
+        return os.pread(self._opened(), MOST_BYTES, 0)
+
+    def write(self, text: bytes) -> None:
+        """Replace what is in the file, of the same length. Call it while the lock is held."""
+        os.pwrite(self._opened(), text, 0)
+
+    def _opened(self) -> int:
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._file
 
     def close(self) -> None:
         if self._file is not None:

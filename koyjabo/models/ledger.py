@@ -181,6 +181,7 @@ class Adjustment(Model):
     epoch: Mapped[int] = mapped_column(BigInteger)  # the epoch from here on
     reason: Mapped[str] = mapped_column(Text)
     kind: Mapped[str] = mapped_column(String(16), server_default="set")  # one of ADJUSTMENTS
+    epoch_before: Mapped[int | None] = mapped_column(BigInteger)  # whose ordinals stay valid; None if they do not
 
 
 class ImportedDay(Model):

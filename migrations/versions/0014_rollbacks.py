@@ -24,9 +24,11 @@ def upgrade() -> None:
     )
     op.bulk_insert(identity, [{"id": 1, "name": secrets.token_hex(8)}])
     op.add_column("adjustments", sa.Column("kind", sa.String(16), nullable=False, server_default="set"))
+    op.add_column("adjustments", sa.Column("epoch_before", sa.BigInteger()))
     op.execute("UPDATE adjustments SET kind = 'start' WHERE reason = 'STARTING_TOTAL' AND after_visit = 0")
 
 
 def downgrade() -> None:
+    op.drop_column("adjustments", "epoch_before")
     op.drop_column("adjustments", "kind")
     op.drop_table("database_identity")

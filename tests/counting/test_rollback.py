@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site
 from support.programs.processes import METRICS_TOKEN
 
 from koyjabo.counting.services import CountingServices
+from koyjabo.models import Scope
+
+FAILS_WITHIN_S = 10
+"""A lock that another program holds."""
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 LOST = "SELECT scope, total_before, total_after, epoch FROM adjustments WHERE kind = 'rolled_back' ORDER BY scope DESC"
@@ -56,6 +62,16 @@ def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_w
     assert site.recount() == []
 
 
+def test_link_of_a_held_number_goes_on_working_and_that_of_a_lost_one_does_not(site, database):
+    held = site.register("ayesha", visitId="held").share
+    remembered = database.remember()
+    for name in ("lost", "again"):
+        lost = site.register("ayesha", visitId=name).share
+        database.go_back(remembered)
+        later = site.register("ayesha", visitId="later").share
+        assert [site.client.get(path).status_code for path in (held, lost, later)] == [200, 404, 200]
+
+
 @pytest.mark.both_kinds
 def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_number(site, database):
     visits(site, "held")
@@ -79,6 +95,32 @@ def test_a_read_finds_it_and_never_shows_a_total_that_has_fallen(site, database)
     assert len(site.rows(LOST)) == 1
 
 
+def test_a_community_that_is_read_alone_does_not_fall_either(site, database):
+    remembered = database.remember()
+    visits(site, "1", "2", communityId=HERE)
+    database.go_back(remembered)
+    assert site.services[CountingServices].visits.community(Scope(HERE)).stats().total == 2
+    assert [row[0] for row in site.rows(LOST)] == ["site", HERE]
+
+
+def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database):
+    """And Health says since when visits are not saved."""
+    remembered = database.remember()
+    visits(site, "lost")
+    database.go_back(remembered)
+    visits_of = site.services[CountingServices].visits
+    with database.locked():
+        began = time.monotonic()
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(lambda _: site.app.test_client().get("/api/stats").json["stale"], range(8)))
+        assert answers == [True] * 8
+        assert time.monotonic() - began < 2 * FAILS_WITHIN_S
+        assert site.post(json={"visitorId": "ayesha"}).status_code == 503
+        assert visits_of.writer().has_failed
+    assert visits(site, "next") == [2]
+    assert not visits_of.writer().has_failed
+
+
 def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
     remembered = database.remember()
     for expected in ([1, 2], [3, 4], [5, 6]):
@@ -88,9 +130,10 @@ def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
     assert site.rows(LOST.replace("epoch", "0")) == [("site", 0, 6, 0)]
 
 
-def test_a_server_of_its_own_raises_a_total_on_which_another_went_on_from_less(site, database):
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_a_server_of_its_own_raises_a_total_on_which_another_went_on_from_less(database):
     """They share no Redis, so that neither knows what the other has acknowledged last."""
-    with Site(database.url) as other:
+    with Site(database.url) as site, Site(database.url) as other:
         remembered = database.remember()
         visits(site, "1")
         assert visits(other, "2", "3") == [2, 3]
@@ -101,6 +144,19 @@ def test_a_server_of_its_own_raises_a_total_on_which_another_went_on_from_less(s
         assert visits(site, "6") == [5]
     assert [row[:3] for row in site.rows(LOST)] == [("site", 0, 1), ("site", 2, 3)]
     assert site.recount() == []
+
+
+def test_servers_of_one_file_know_what_another_has_acknowledged_even_if_that_has_ended(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        remembered = sqlite_database.remember()
+        with Site(sqlite_database.url) as other:
+            assert visits(other, "1", "2") == [1, 2]
+        sqlite_database.go_back(remembered)
+        assert visits(site, "3") == [3]
+        assert [row[:3] for row in site.rows(LOST)] == [("site", 0, 2)]
+    sqlite_database.go_back(remembered)
+    with Site(sqlite_database.url) as site:
+        assert visits(site, "4") == [4]
 
 
 def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
@@ -126,7 +182,8 @@ def test_a_commit_from_before_the_question_is_looked_up_again(site, database, mo
 
     monkeypatch.setattr(ledger, "_on_batch", go_back)
     ours = site.register("ayesha", visitId="ours")
-    assert (others, ours.ordinal, ours.duplicate) == ([1], 2, False)
+    assert (ours.ordinal, ours.duplicate) == (others[0] + 1, False)
+    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(others[0],), (ours.ordinal,)]
 
 
 def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_with_its_log(sqlite_database):

@@ -38,6 +38,26 @@ def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, n
     assert_verified(server)
 
 
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_a_worker_that_commits_on_another_server_asks_what_the_others_have_acknowledged(
+    database, new_server, disposable_redis
+):
+    """It knows nothing of their last visits by itself, and stands below nothing."""
+    server = two_workers(new_server(database, REDIS_URL=disposable_redis.url))
+    with worker_connections(server) as (one, other):
+        assert [one.register("ayesha").ordinal, other.register("ayesha").ordinal] == [1, 2]
+        remembered = database.remember()
+        given = []
+        while len(given) < 3:  # the first ones find the connections of before
+            status, answer = one.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"})
+            given += [answer["visit"]["ordinal"]] if status == 200 else []
+        database.go_back(remembered)
+        while (answer := other.ask("POST", "/api/visitor/register", {"visitorId": "ayesha"}))[0] == 503:
+            pass
+        assert (given, answer[1]["visit"]["ordinal"]) == ([3, 4, 5], 6)
+    assert database.rows(LOST) == [("site", 2, 5)]
+
+
 @pytest.mark.long(
     proved_by="counting/test_rollback_servers.py::test_all_workers_go_on_from_what_one_of_them_acknowledged"
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -100,7 +99,7 @@ class System:
         self._jobs = jobs
         self._installation = installation
         self._gauges = gauges
-        self._id = uuid.uuid4().hex
+        self._id = workers.own_id
         self._started_ms = clock.now_ms()
 
     def facts(self, account: Account) -> SystemFacts:
