@@ -128,9 +128,11 @@ class RedisBus:
 
     def _change_soon(self, channel: str, word: str | None) -> None:
         with self._lock:
+            if not self._is_started:
+                return  # listeners begin with all that is wanted
             is_first = not self._changes
             self._changes[channel] = word
-        if is_first and self._is_started:
+        if is_first:
             self._runtime.start_task(self._change)
 
     def _change(self) -> None:

@@ -18,8 +18,8 @@ RETRY_S = 1.0
 LISTEN_S = 1.0
 """After this time without a message the server is asked whether it is there."""
 
-SILENCE_S = 3.0
-"""After this time without an answer it counts as gone."""
+MOST_UNANSWERED = 2
+"""With so many questions unanswered it counts as gone."""
 
 MESSAGES, CONFIRMATIONS, ENDS = (
     (b"message", b"smessage"),
@@ -92,16 +92,17 @@ class Listener:
         connection.connect()
         self._connection, self._held = connection, {}
         self.update()
-        heard_at = time.monotonic()
+        unanswered = 0
         while not self._is_retired:
             try:
                 answer = connection.read_response(timeout=LISTEN_S, disconnect_on_error=False, push_request=True)
             except redis.TimeoutError:
-                if time.monotonic() - heard_at > SILENCE_S:
+                if unanswered == MOST_UNANSWERED:
                     raise
                 connection.send_command("PING")
+                unanswered += 1
                 continue
-            heard_at = time.monotonic()
+            unanswered = 0
             if isinstance(answer, list):
                 self._take(answer)
 

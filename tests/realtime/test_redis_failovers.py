@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from socketio import RedisManager
@@ -50,6 +51,8 @@ def kill(group: RedisGroup) -> Callable[[], object]:
         (RedisWithSentinels, kill, False),
         pytest.param(RedisWithSentinels, kill, True, marks=LONG),
         pytest.param(RedisWithSentinels, freeze, True, marks=LONG),
+        pytest.param(partial(RedisWithSentinels, is_secure=True), kill, True, marks=LONG, id="sentinels-tls"),
+        pytest.param(partial(RedisClusterOfSix, is_secure=True), kill, True, marks=LONG, id="cluster-tls"),
         pytest.param(RedisClusterOfSix, kill, True, marks=LONG),
         pytest.param(RedisClusterOfSix, freeze, True, marks=LONG),
     ],
