@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from koyjabo.communities.queries import COMMUNITY, MEMBERS, CommunityDetails, CommunityQueries
 from koyjabo.database.rows import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
-from koyjabo.models import Community, Counter, DailyVisits, Membership
+from koyjabo.models import Adjustment, Community, Counter, DailyVisits, Membership
 
 _BY_NAME = (func.lower(Community.name), Community.id)
 
@@ -58,11 +58,15 @@ def archive(session: Session, community_id: str, now_ms: int) -> None:
 
 
 def restore(session: Session, community_id: str, now_ms: int) -> None:
-    """Creates the counter with the totals of before, from the rollups, which contain every visit."""
+    """Creates the counter with the totals of before: from the rollups, which contain every visit, and from adjustments,
+    which have those that the database lost.
+    """
     session.execute(update(Community).where(Community.id == community_id).values(archived_ms=None))
     sums = select(func.sum(DailyVisits.visits), func.sum(DailyVisits.new_visitors))
     visits, visitors = session.execute(sums.where(DailyVisits.scope == community_id)).one()
-    CommunityQueries(session).open_counter(community_id, now_ms, int(visits or 0), int(visitors or 0))
+    changes = select(func.sum(Adjustment.total_after - Adjustment.total_before))
+    adjusted = session.scalar(changes.where(Adjustment.scope == community_id))
+    CommunityQueries(session).open_counter(community_id, now_ms, *(int(n or 0) for n in (visits, visitors, adjusted)))
 
 
 _COLUMNS = (*COMMUNITY, Community.created_ms, Community.archived_ms)

@@ -177,12 +177,15 @@ class CommunityQueries:
         values = {**community._asdict(), "founder_id": founder_id, "created_ms": now_ms}
         self._session.execute(insert(models.Community).values(**values))
 
-    def open_counter(self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0) -> None:
-        """Insert the counter, so that visits count from now on, in the site's epoch. Call it last in the transaction:
-        it locks the site's counter, so that the epoch stays valid, and all registrations wait for that lock.
+    def open_counter(
+        self, community_id: str, now_ms: int, visits: int = 0, visitors: int = 0, adjusted: int = 0
+    ) -> None:
+        """Insert the counter, so that visits count from now on, in the site's epoch. `adjusted` is what its adjustments
+        have added to its total. Call it last in the transaction: it locks the site's counter, so that the epoch stays
+        valid, and all registrations wait for that lock.
         """
         site = self._session.scalars(select(Counter).where(Counter.scope == SITE).with_for_update(read=True)).one()
-        snapshot = {"epoch": site.epoch, "visits": visits, "total": visits, "unique_visitors": visitors}
+        snapshot = {"epoch": site.epoch, "visits": visits, "total": visits + adjusted, "unique_visitors": visitors}
         counter = insert(Counter).values(scope=Scope(community_id), revision=max(site.revision, now_ms), **snapshot)
         self._session.execute(counter)
 

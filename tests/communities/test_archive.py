@@ -90,6 +90,20 @@ def test_restored_community_has_all_it_had(site, ayesha, admin, directory, commu
     assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1, "it counts in the epoch of the site"
 
 
+@pytest.mark.both_kinds
+def test_restored_community_keeps_the_visits_that_the_database_lost(site, admin, directory, community, database):
+    site.register("v1", communityId=community)
+    remembered = database.remember()
+    site.register("v2", communityId=community)
+    database.go_back(remembered)
+    site.register("v3", communityId=community)
+    kept = counter(site, community)
+    directory.archive(admin, community)
+    directory.restore(admin, community)
+    assert (counter(site, community), kept) == ([(2, 3, 2)], [(2, 3, 2)])
+    assert site.recount() == []
+
+
 def test_numbers_are_exact_however_archiving_and_visits_meet(site, admin, directory, community):
     def visit(number: int) -> list[int]:
         client = site.app.test_client()
