@@ -83,15 +83,14 @@ def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server
     assert_verified(server)
 
 
-def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(
-    sqlite_database, new_server, disposable_redis
-):
-    server = new_server(sqlite_database, REDIS_URL=disposable_redis.url).start()
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
+    server = new_server(database, REDIS_URL=disposable_redis.url).start()
     server.register("ayesha")
-    remembered = sqlite_database.remember()
+    remembered = database.remember()
     acknowledged = [server.register("ayesha") for _ in range(3)][-1]
     server.stop()
-    sqlite_database.go_back(remembered)
+    database.go_back(remembered)
     server.start()
     assert server.stats().total == acknowledged.ordinal
     assert server.stats().epoch > acknowledged.stats.epoch
