@@ -27,7 +27,7 @@ class Timelines:
         """How often a pooler was found to have moved its connections to another server."""
         self.silent: tuple[str, str] | None = None
         """Host and port of the server that was found not to answer last: it is tried after all others."""
-        self._newest: dict[int, ServerTimeline] = {}
+        self._seen: dict[int, set[ServerTimeline]] = {}  # by system; only added to, which threads may do at once
 
     def admits(self, server: ServerTimeline) -> bool:
         """Whether a server may be used that a new connection has reached."""
@@ -42,19 +42,20 @@ class Timelines:
 
     def note(self, server: ServerTimeline) -> ServerTimeline:
         """Remember a server that somebody has seen. Returns the newest of its system."""
-        newest = self._newest[server.system] = max(server, self._newest.get(server.system, server))
-        return newest
+        seen = self._seen.setdefault(server.system, set())
+        seen.add(server)
+        return max(tuple(seen))
 
     def newest(self) -> list[ServerTimeline]:
         """One for each system."""
-        return list(self._newest.values())
+        return [max(tuple(seen)) for seen in list(self._seen.values())]
 
     def trusts(self, connection: Any) -> bool:
         """Whether an open connection may go on being used."""
         server: ServerTimeline | None = connection and connection.server
         if server is None:
             return True
-        return connection.distrusted == self.distrusted and self._newest.get(server.system, server) <= server
+        return connection.distrusted == self.distrusted and self.note(server) == server
 
 
 TIMELINES = Timelines()
