@@ -22,6 +22,7 @@ SEE = "/admin/health/rollback"
 
 @pytest.fixture
 def site(sqlite_database):
+    """Not on PostgreSQL, whose own clock makes the whole of Health red beside that of a test."""
     with Site(sqlite_database.url) as site:
         site.add_community(HERE)
         yield site
