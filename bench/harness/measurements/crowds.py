@@ -113,12 +113,12 @@ class Experiment:
         """Kill one and register a visit. Seconds until every page shows it, those of the dead worker again."""
         crowd.settle()
         crowd.reopen_lost()
+        crowd.begin_waiting_for(self.total + 1)
         worker = self._server.workers[0]
         began_ns = time.monotonic_ns()
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: worker not in self._server.workers, "the worker is gone", DEAD_S)
-        crowd.begin_waiting_for(self.total + 1)
-        self._register()
+        self._register()  # now, so that each of its pages has to come back to see it
         reached = crowd.wait_for_total()
         return (reached.last_at_ns - began_ns) / 1e9 if not reached.behind else float("inf")
 
