@@ -39,10 +39,10 @@ from pictures import (  # noqa: E402
 )
 from PIL import Image  # noqa: E402
 from playwright.sync_api import Browser, BrowserContext, FloatRect, Page  # noqa: E402
-from support.browser import browser  # noqa: E402
-from support.databases import SqliteDatabase  # noqa: E402
-from support.processes import environment, wait_until  # noqa: E402
-from support.server import Server  # noqa: E402
+from support.browser.chromium import browser  # noqa: E402
+from support.databases.database import SqliteDatabase  # noqa: E402
+from support.programs.processes import environment, wait_until  # noqa: E402
+from support.servers.server import Server  # noqa: E402
 
 from demo import cast  # noqa: E402
 

@@ -161,13 +161,14 @@ class PostgresStore:
         connection = self._writing.connection()
         try:
             with connection.cursor() as cursor:
-                looked_up = look_up(cursor, batch, self._clock)
-                transaction, rows = looked_up.transaction, looked_up.rows
-                self._require_known(looked_up)
-                made = plan(batch, rows, self._clock, self._milestones)
+                found = look_up(cursor, batch, self._clock)
+                site = found.rows.snapshot[SITE]
+                made = plan(batch, found.rows, self._clock, self._milestones)
                 if first and was_committed(cursor, first.transaction, first.server):
-                    made.outcomes = first.outcomes
-                self._planned = PlannedVisits(transaction, connection.server, made.outcomes)
+                    made.outcomes = first.outcomes  # and nothing is written
+                else:
+                    self._require_known(found.server, site)
+                self._planned = PlannedVisits(found.transaction, connection.server, made.outcomes)
                 self._fence(cursor)  # after the counters, which every transaction locks first
                 cursor.execute(*_message(made))
         except DatabaseWentBack:
@@ -182,15 +183,15 @@ class PostgresStore:
     def remembered(self) -> HighWaterMark:
         return NONE
 
-    def _require_known(self, found: LookedUp) -> None:
+    def _require_known(self, server: str, site: CounterSnapshot) -> None:
         """Another server, or the same one since it was started again, may lack what other workers have acknowledged.
         Raises DatabaseWentBack.
         """
         high_water = self._high_water
-        high_water.server = high_water.server or found.server
-        if high_water.server != found.server:
-            raise DatabaseWentBack(server=found.server)
-        require_not_below(found.rows.snapshot[SITE], high_water.site)
+        high_water.server = high_water.server or server
+        if high_water.server != server:
+            raise DatabaseWentBack(server=server)
+        require_not_below(site, high_water.site)
 
     def snapshot(self, scope: Scope) -> CounterSnapshot | None:
         today = self._clock.today()
