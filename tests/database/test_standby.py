@@ -20,11 +20,19 @@ from support.programs.processes import wait_until
 from support.programs.threads import in_thread
 from support.servers.server import Server
 
+from koyjabo.cluster import redis_connection
+from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import OPERATOR
-from koyjabo.counting.high_water import DatabaseWentBack
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.counting import high_water_redis
+from koyjabo.counting.high_water import DatabaseWentBack, HighWater
+from koyjabo.counting.high_water_redis import RedisHighWater
 from koyjabo.counting.ledger import open_store
 from koyjabo.counting.records import NewVisit
+from koyjabo.database.postgres import connect, was_committed
+from koyjabo.database.timelines import ServerTimeline, Timelines
 from koyjabo.maintenance.health.queries import Standbys
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
@@ -191,6 +199,22 @@ def test_server_counts_again_within_10_s_of_a_promotion(pair, server, how):
     assert server.log.count("Traceback") == 0
 
 
+def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, database):
+    """On a promoted standby it is that of another transaction, which was committed."""
+    pair.standby.follow(None)
+    with closing(connect(database.url)) as before, before.cursor() as cursor:
+        cursor.execute("SELECT txid_current()")
+        (number,) = cursor.fetchone()
+        assert was_committed(cursor, number, before.server)
+    pair.standby.promote()
+    with closing(connect(pair.standby.url_of(database.name))) as promoted, promoted.cursor() as cursor:
+        for _ in range(9):
+            cursor.execute("SELECT txid_current()")
+        cursor.execute("SELECT txid_status(%s)", (number,))
+        assert cursor.fetchone() == ("committed",)
+        assert not was_committed(cursor, number, before.server)
+
+
 def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
     """There, the number of the transaction is that of another one, which was committed."""
 
@@ -226,6 +250,22 @@ def visits(*names: str) -> list[tuple[NewVisit, str]]:
 
 
 WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
+
+def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
+    client = redis_connection.connect(redis_server.url)
+    outboxes = Outboxes(ThreadRuntime(), client, lambda: None)
+    shared = RedisHighWater(client, outboxes, RedisWorkers(client, outboxes), HighWater(), "a database")
+    one, other = Timelines(), Timelines()
+    one.note(ServerTimeline(7, 0, 2))
+    monkeypatch.setattr(high_water_redis, "TIMELINES", one)
+    shared.renew()
+    outboxes.drain()
+    monkeypatch.setattr(high_water_redis, "TIMELINES", other)
+    shared.load()
+    assert not other.admits(ServerTimeline(7, 0, 1))
+    assert "timeline 2 was seen" in other.refusal
+    assert other.admits(ServerTimeline(7, 1, 1)), "an operator has accepted it"
 
 
 def test_health_sees_whether_a_standby_is_synchronous(pair, database):
