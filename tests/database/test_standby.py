@@ -215,6 +215,9 @@ def test_number_of_a_transaction_is_looked_up_on_its_own_server_alone(pair, data
         assert not was_committed(cursor, number, before.server)
 
 
+@pytest.mark.long(
+    proved_by="database/test_standby.py::test_number_of_a_transaction_is_looked_up_on_its_own_server_alone"
+)
 def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby(pair, database, monkeypatch):
     """There, the number of the transaction is that of another one, which was committed."""
 
@@ -268,6 +271,9 @@ def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
     assert other.admits(ServerTimeline(7, 1, 1)), "an operator has accepted it"
 
 
+@pytest.mark.long(
+    proved_by="maintenance/test_health_checks.py::test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad"
+)
 def test_health_sees_whether_a_standby_is_synchronous(pair, database):
     with Site(database.url) as site:
         assert standbys(site) == Standbys(1, 0, 0)
