@@ -57,7 +57,7 @@ LOCK_COMMUNITIES = "SELECT 1 FROM counters WHERE scope = ANY(%s) ORDER BY scope 
 # order of the keys, so the second and the third array of the answer have an element for each. The locks
 # have given the transaction its number already.
 LOOK_UP = """
-SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(), left(pg_walfile_name(pg_current_wal_lsn()), 8),
+SELECT txid_current(), concat_ws(' ', pg_postmaster_start_time(),
     (SELECT oid FROM pg_database WHERE datname = current_database())
 ), ARRAY(
     SELECT json_build_array(c.scope, c.epoch, c.revision, c.visits, c.total, c.unique_visitors, %s, coalesce(
@@ -258,7 +258,7 @@ def _values(rows: list[Row]) -> str:
 
 class LookedUp(NamedTuple):
     transaction: int  # its number on the server
-    server: str  # names this database on this server, since it was started and promoted
+    server: str  # names this database on this server, since it was started
     rows: KnownRows
 
 
