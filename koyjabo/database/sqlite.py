@@ -124,7 +124,11 @@ class FileLock:
 
     def read(self) -> bytes:
         """What some process has written into the file last, while it held the lock. It outlives that process."""
-        return os.pread(self._opened(), MOST_BYTES, 0)
+        if self._file is not None:
+            return os.pread(self._file, MOST_BYTES, 0)
+        with suppress(OSError):  # nobody has taken the lock yet, or nobody can
+            return Path(self._path).read_bytes()
+        return b""
 
     def write(self, text: bytes) -> None:
         """Replace what is in the file, of the same length. Call it while the lock is held."""

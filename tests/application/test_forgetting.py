@@ -58,7 +58,6 @@ def test_reports_are_those_of_the_visits_that_are_left(site, database):
     assert pages(site) == {"/kept": 1, "/next": 1}
 
 
-@pytest.mark.both_kinds
 def test_a_batch_of_visits_that_are_lost_is_not_projected(site, database):
     projection, reports = site.services[ReportServices].projection, site.services[ReportServices].reports
     projection.catch_up()

@@ -72,7 +72,6 @@ def test_link_of_a_held_number_goes_on_working_and_that_of_a_lost_one_does_not(s
         assert [site.client.get(path).status_code for path in (held, lost, later)] == [200, 404, 200]
 
 
-@pytest.mark.both_kinds
 def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_number(site, database):
     visits(site, "held")
     remembered = database.remember()
@@ -167,7 +166,6 @@ def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
     assert site.rows(LOST) == []
 
 
-@pytest.mark.both_kinds
 def test_a_commit_from_before_the_question_is_looked_up_again(site, database, monkeypatch):
     """The answer to the worker that asks does not have it, so that its number is given to another visit."""
     remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger

@@ -57,7 +57,7 @@ HARMLESS = {
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.export"),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
-    *("admin.add_annotation", "admin.remove_annotation"),
+    *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen"),
 }
 """What they do is undone by the same form, or adds something."""
 
