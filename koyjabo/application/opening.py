@@ -28,6 +28,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
         SQLALCHEMY_ENGINE_OPTIONS=engine.engine_options(settings.database),
     )
     db.init_app(app)
+    _learn_timelines(settings)
     with app.app_context():
         snapshot = opening_queries.prepare(settings.database, settings.starting_total, clock)
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
@@ -35,6 +36,14 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
     services[SecondFactorServices].second_factors.end_sessions_without()
     _make_first_admin(settings, services[AccountServices].credentials)
     return services
+
+
+def _learn_timelines(settings: Settings) -> None:
+    """Before anything is written: an old primary must not be migrated."""
+    if settings.redis_url and settings.database.get_backend_name() != "sqlite":
+        from koyjabo.counting.high_water_redis import learn_timelines
+
+        learn_timelines(settings.redis_url)
 
 
 def _make_first_admin(settings: Settings, accounts: Accounts) -> None:

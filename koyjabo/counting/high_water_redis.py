@@ -7,6 +7,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -16,6 +17,7 @@ import redis
 from koyjabo.cluster import redis_client
 from koyjabo.cluster.outbox import Outboxes
 from koyjabo.cluster.redis_client import Command, RedisClient, tag
+from koyjabo.cluster.redis_connection import connect
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_redis import KEYS
 from koyjabo.counting.high_water import HighWater, HighWaterMark
@@ -23,6 +25,7 @@ from koyjabo.database.timelines import TIMELINES, ServerTimeline
 from koyjabo.models import SITE, Scope
 
 WORKERS = KEYS[0]
+TIMELINES_KEY = "koyjabo:timelines"  # a set of "system accepted_ms timeline"
 ASK_S = 1.0
 POLL_S = 0.01
 
@@ -42,7 +45,6 @@ class RedisHighWater:
         self._workers = workers
         self._high_water = high_water
         self._key = f"koyjabo:{tag(database)}:high_water"
-        self._timelines_key = f"koyjabo:{tag(database)}:timelines"  # set of "system accepted_ms timeline"
         self._outboxes = outboxes
         self._script = redis_client.load(client, __file__, "high_water")
 
@@ -50,7 +52,7 @@ class RedisHighWater:
         try:
             stored: Mapping[bytes, bytes] = self._client.run(Command(self._key, ("HGETALL", self._key)))
             self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
-            self._load_timelines()
+            load_timelines(self._client)
         except (redis.RedisError, OSError, ValueError):
             return  # the next renewal brings at least the site's
 
@@ -58,7 +60,7 @@ class RedisHighWater:
         """Also takes in the timelines that other workers have seen."""
         self._outboxes.of(self._key).send_newest("high_water", self._share)
         if TIMELINES.newest():
-            self._outboxes.of(self._timelines_key).send_newest("timelines", self._share_timelines)
+            self._outboxes.of(TIMELINES_KEY).send_newest("timelines", self._share_timelines)
 
     def gather(self, ask: Callable[[str], object]) -> None:
         if not self._outboxes.of(self._key).reachable:
@@ -87,16 +89,12 @@ class RedisHighWater:
             self._outboxes.of(self._key).send_in_order(partial(self._forget, gone))
         self.renew()
 
-    def _load_timelines(self) -> None:
-        for member in self._client.run(Command(self._timelines_key, ("SMEMBERS", self._timelines_key))):
-            TIMELINES.note(ServerTimeline._make(map(int, member.split())))
-
     # In the outbox's task.
 
     def _share_timelines(self) -> None:
         known = [" ".join(map(str, server)) for server in TIMELINES.newest()]
-        self._client.run(Command(self._timelines_key, ("SADD", self._timelines_key, *known)))
-        self._load_timelines()
+        self._client.run(Command(TIMELINES_KEY, ("SADD", TIMELINES_KEY, *known)))
+        load_timelines(self._client)
 
     def _share(self) -> None:
         """Takes in the mark of the site in any case: a worker that commits nothing has to know it as well."""
@@ -128,6 +126,22 @@ class RedisHighWater:
 
     def _answers_key(self, question: str) -> str:
         return f"{self._key}:{question}"
+
+
+def load_timelines(client: RedisClient) -> None:
+    """Know the timelines that others have seen. They name their system and no database: an old primary may have another
+    name for it. Raises redis.RedisError.
+    """
+    for member in client.run(Command(TIMELINES_KEY, ("SMEMBERS", TIMELINES_KEY))):
+        TIMELINES.note(ServerTimeline._make(map(int, member.split())))
+
+
+def learn_timelines(redis_url: str) -> None:
+    """Of a process that is starting. Waits; if Redis does not answer, nothing is known."""
+    client = connect(redis_url)
+    with suppress(redis.RedisError, OSError):
+        load_timelines(client)
+    client.close()
 
 
 def _pieces(marks: dict[Scope, HighWaterMark]) -> Iterator[dict[Scope, HighWaterMark]]:

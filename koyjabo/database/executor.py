@@ -252,7 +252,7 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
             return connection
 
         engine = create_engine("sqlite://", creator=open_file, poolclass=NullPool, hide_parameters=True)
-        return ExecutorBackend(engine, FileLock(path).held, lambda connection: not connection.is_replaced)
+        return ExecutorBackend(engine, FileLock(path).held, lambda file: file is None or not file.is_replaced)
     from koyjabo.database.postgres import connect_in_transactions, dsn, interrupt, limits
     from koyjabo.database.timelines import TIMELINES
 

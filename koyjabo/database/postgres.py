@@ -66,7 +66,11 @@ SELECT CASE WHEN system_identifier = %s AND {TIMELINE} = %s THEN txid_status(%s)
 """
 
 ACCEPTED = "SELECT coalesce(max(accepted_ms), 0) FROM database_identity"
-DOES_NOT_SAY = (psycopg2.ProgrammingError, psycopg2.NotSupportedError)
+DOES_NOT_SAY = (
+    psycopg2.ProgrammingError,
+    psycopg2.NotSupportedError,
+    psycopg2.errors.ObjectNotInPrerequisiteState,  # Amazon Aurora, unless its `wal_level` is logical
+)
 """A service that only resembles PostgreSQL, or does not let its users call these functions."""
 
 
@@ -107,14 +111,16 @@ def connect(dsn: str, opened: OnOpened = lambda connection: None) -> PostgresCon
     Raises psycopg2.OperationalError if no host can be used, OldPrimary if one of them is an old primary.
     """
     failures: list[psycopg2.OperationalError] = []
-    for parameters in sorted(_places(dsn), key=lambda each: _place(each) == TIMELINES.silent):
+    for parameters in sorted(_places(dsn), key=lambda each: TIMELINES.silent.get(_place(each), 0)):
         began = time.monotonic()
         try:
-            return _connect_to(parameters, opened)
+            connection = _connect_to(parameters, opened)
+            TIMELINES.silent.pop(_place(parameters), None)
+            return connection
         except psycopg2.OperationalError as error:
             failures.append(error)
             if time.monotonic() - began > SLOW_S:
-                TIMELINES.silent = _place(parameters)
+                TIMELINES.silent[_place(parameters)] = time.monotonic()
     failure = _of_all(failures)
     if not isinstance(failure, OldPrimary):
         TIMELINES.refusal = ""
@@ -249,7 +255,7 @@ def interrupt(connection: PostgresConnection | None) -> None:
         return
     with suppress(psycopg2.Error, OSError):  # it is closed
         line = socket(fileno=os.dup(connection.fileno()))
-        TIMELINES.silent = connection.place
+        TIMELINES.silent[connection.place] = time.monotonic()
         try:
             line.shutdown(SHUT_RDWR)
         finally:

@@ -25,8 +25,8 @@ class Timelines:
         """Why the server that was reached last is not used; "" if it is."""
         self.distrusted = 0
         """How often a pooler was found to have moved its connections to another server."""
-        self.silent: tuple[str, str] | None = None
-        """Host and port of the server that was found not to answer last: it is tried after all others."""
+        self.silent: dict[tuple[str, str], float] = {}
+        """When a server did not answer, by host and port; monotonic s. The one of last is tried after all others."""
         self._seen: dict[int, set[ServerTimeline]] = {}  # by system; only added to, which threads may do at once
 
     def admits(self, server: ServerTimeline) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from support.application.site import Site
 
 from koyjabo.audit.log import Actor, AuditEntry, Subject
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.database.executor import DatabaseThread
+from koyjabo.database.sqlite import FileLock
 from koyjabo.maintenance.services import MaintenanceServices
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
@@ -33,3 +40,15 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
         write(set_total, audit=ENTRY)
         assert site.rows("SELECT total FROM counters WHERE scope = 'site'") == [(5,)]
         assert site.rows("SELECT action FROM audit_log") == [("failed",)]
+
+
+def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_database):
+    """From the first one on, for which no connection is open yet."""
+    thread = DatabaseThread(make_url(sqlite_database.url), ThreadRuntime(), 0.6, writes=True, patience_s=0.6)
+    with FileLock(str(sqlite_database.path)).held():
+        for _ in range(2):
+            began = time.monotonic()
+            with pytest.raises(LedgerUnavailable):
+                thread.run(lambda session: None)
+            assert time.monotonic() - began < 4
+    thread.close()

@@ -47,7 +47,7 @@ LONGEST_LIFE_S = 24 * 3600
 SPREAD = 1 / 12
 """The part of it by which lives differ: clients that connect together after a deploy must not return together daily."""
 
-SPARE, PLACES_FOR_ONE = 1 / 10, 32
+SPARE, PLACES_FOR_ONE, LEAST_SHARE = 1 / 10, 32, 16
 """A worker with a smaller part of its places left lets the others accept first, then accepts one for so many places.
 The kernel shares connections out unevenly, and a page that is refused while another worker has room would have to try
 again (decision 85).
@@ -125,9 +125,14 @@ class ConnectionLoop:
             stream.close(GOING_AWAY)
 
     def share(self) -> int | None:
-        """How many connections to accept at once, the fewer the fewer places are left; None while there are enough."""
+        """How many connections to accept at once, the fewer the fewer places are left; None while there are enough.
+
+        Many of them are requests, which need no place and must not wait for one.
+        """
         left = self.most - len(self._open) - self._reserved
-        return None if left > self.most * SPARE else max(1, left // PLACES_FOR_ONE)
+        if left > self.most * SPARE:
+            return None
+        return max(LEAST_SHARE, left // PLACES_FOR_ONE) if left > 0 else self.most
 
     def is_full(self, address: str) -> bool:
         """No place is left for another client, or for one of the network of this address."""
