@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import redis
 
-from koyjabo.cluster.redis_client import RedisClient
+from koyjabo.cluster.redis_client import RedisClient, SlotUnavailable
 from koyjabo.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,9 @@ DRAIN_S = 2.0
 
 MOST_ORDERED = 1000
 """The largest number of ordered sends that wait; while Redis is unreachable the oldest are discarded."""
+
+COMPLAIN_EVERY_S = 60.0
+"""While a slot moves, every send of its keys may fail; the log says so once in this time."""
 
 Send = Callable[[], object]
 
@@ -43,6 +46,7 @@ class RedisOutbox:
         self._newest: dict[Hashable, Send] = {}
         self._in_order: deque[Send] = deque(maxlen=MOST_ORDERED)
         self._running = False
+        self._complained_at = -COMPLAIN_EVERY_S
         self._lock = threading.Lock()
 
     def send_newest(self, key: Hashable, send: Send) -> None:
@@ -89,6 +93,8 @@ class RedisOutbox:
         try:
             send()
             self._record_success()
+        except SlotUnavailable as error:
+            self._complain(error)
         except (redis.RedisError, OSError) as error:
             if self.reachable:
                 log.error("redis_unreachable cause=%r", str(error))
@@ -97,6 +103,11 @@ class RedisOutbox:
         except Exception:
             log.exception("sending_failed")
         return True
+
+    def _complain(self, error: SlotUnavailable) -> None:
+        if time.monotonic() - self._complained_at >= COMPLAIN_EVERY_S:
+            self._complained_at = time.monotonic()
+            log.warning("redis_slot_unavailable cause=%r", str(error))
 
     def _record_success(self) -> None:
         """Raises redis.RedisError if Redis is still away: a send without anything to send succeeds all the same."""

@@ -12,6 +12,10 @@ import redis
 from redis.exceptions import NoScriptError
 
 
+class SlotUnavailable(redis.RedisError):
+    """The slot of one key is moving, or no server has it. Other keys are served."""
+
+
 class Command(NamedTuple):
     """A command that concerns the slot of one key, or of several with the same `{tag}`."""
 
@@ -28,7 +32,7 @@ class Command(NamedTuple):
 
 class RedisClient(Protocol):
     """Connects with the first command. A command that gets no answer raises redis.RedisError or OSError, after about a
-    second."""
+    second; SlotUnavailable concerns the slot of its key alone."""
 
     publish_to_room: str
     subscribe_to_room: str
@@ -48,6 +52,9 @@ class RedisClient(Protocol):
 
     def run_all(self, commands: Sequence[Command]) -> list[Any]:
         """One round trip for each shard. Raises the first error, when all have been run."""
+
+    def run_each(self, commands: Sequence[Command]) -> list[Any]:
+        """As `run_all`, but SlotUnavailable is the answer of the commands that it concerns."""
 
     def ping(self, shard: str = "") -> object: ...
 

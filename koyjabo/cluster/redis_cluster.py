@@ -12,6 +12,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -19,14 +20,14 @@ import redis
 from redis.crc import key_slot
 from redis.exceptions import AskError, ClusterDownError, MovedError, NoScriptError, TryAgainError
 
-from koyjabo.cluster.redis_client import Command, connection_of, run_on, run_together
+from koyjabo.cluster.redis_client import Command, SlotUnavailable, connection_of, run_on, run_together
 
 REDIRECTIONS = 5
 """So often a command follows a slot that moves."""
 
 TRY_AGAIN_S = 0.02
 LEARN_EVERY_S = 0.5
-ELSEWHERE = (MovedError, AskError, TryAgainError, NoScriptError)
+ELSEWHERE = (MovedError, AskError, TryAgainError, ClusterDownError, NoScriptError)
 """A command with such an answer is run again by itself."""
 
 
@@ -68,30 +69,34 @@ class ClusterClient:
 
     def run(self, command: Command) -> Any:
         for _ in range(REDIRECTIONS):
-            name = self._owner(command.key)
             try:
-                return run_on(self._node(name), command)
+                return self._run_at_owner(command)
             except (MovedError, ClusterDownError) as error:
                 self._learn_after(error)
-            except AskError as error:  # of which MovedError is one
-                return self._run_at_new_owner(error, command)
             except TryAgainError:
                 time.sleep(TRY_AGAIN_S)
-            except (redis.ConnectionError, redis.TimeoutError):
-                self.learn(name)
-                raise
-        raise redis.ConnectionError("its slot is moving, or nobody has it")
+        raise SlotUnavailable("its slot is moving, or nobody has it")
 
     def run_all(self, commands: Sequence[Command]) -> list[Any]:
+        answers = self.run_each(commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    def run_each(self, commands: Sequence[Command]) -> list[Any]:
         answers: list[Any] = [None] * len(commands)
         by_owner: dict[str, list[int]] = {}
         for at, command in enumerate(commands):
-            by_owner.setdefault(self._owner(command.key), []).append(at)
+            try:
+                by_owner.setdefault(self._owner(command.key), []).append(at)
+            except SlotUnavailable as error:
+                answers[at] = error
         for name, places in by_owner.items():
             for at, answer in zip(places, self._together(name, [commands[at] for at in places]), strict=True):
-                answers[at] = self.run(commands[at]) if isinstance(answer, ELSEWHERE) else answer
+                answers[at] = self._settled(commands[at], answer)
         for answer in answers:
-            if isinstance(answer, Exception):
+            if isinstance(answer, Exception) and not isinstance(answer, SlotUnavailable):
                 raise answer
         return answers
 
@@ -108,20 +113,16 @@ class ClusterClient:
     def new_connection(self, shard: str) -> Any:
         return connection_of(self._node(shard))
 
-    def learn(self, failed: str = "") -> None:
-        """After a failure not again within LEARN_EVERY_S. Raises redis.ConnectionError if no server answers."""
+    def learn(self, failed: str = "", first: str = "") -> None:
+        """After a failure not again within LEARN_EVERY_S. Raises redis.ConnectionError if no server answers.
+
+        `first` is asked before the others: it has a slot of which they may not know yet.
+        """
         with self._lock:
             if failed and time.monotonic() - self._learned_at < LEARN_EVERY_S:
                 return
-            for name in sorted(self._nodes, key=lambda name: (name == failed, name in self._seeds)):
-                try:
-                    slots = self._nodes[name].execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
-                    break
-                except (redis.RedisError, OSError):
-                    continue
-            else:
-                raise redis.ConnectionError("no server of the cluster answers")
-            before, self._map = self._map, self._read(slots, name)
+            names = sorted(self._nodes, key=lambda name: (name != first, name == failed, name in self._seeds, name))
+            before, self._map = self._map, self._ask_slots(names)
             self._learned_at = time.monotonic()
         if self._map != before:
             self.on_learned()
@@ -130,11 +131,38 @@ class ClusterClient:
         for node in list(self._nodes.values()):
             node.close()
 
+    def _ask_slots(self, names: Sequence[str]) -> SlotMap:
+        """A server that has left the cluster answers with no slots: then the next one is asked."""
+        for name in names:
+            with suppress(redis.RedisError, OSError):
+                if slots := self._nodes[name].execute_command("CLUSTER SLOTS"):  # type: ignore[no-untyped-call]
+                    return self._read(slots, name)
+        raise redis.ConnectionError("no server of the cluster answers")
+
+    def _run_at_owner(self, command: Command) -> Any:
+        name = self._owner(command.key)
+        try:
+            return run_on(self._node(name), command)
+        except MovedError:  # which is an AskError to redis-py
+            raise
+        except AskError as error:
+            return self._run_at_new_owner(error, command)
+        except (redis.ConnectionError, redis.TimeoutError):
+            self.learn(name)
+            raise
+
+    def _settled(self, command: Command, answer: Any) -> Any:
+        """The answer, or that of another try by itself."""
+        try:
+            return self.run(command) if isinstance(answer, ELSEWHERE) else answer
+        except SlotUnavailable as error:
+            return error
+
     def _owner(self, key: str) -> str:
         if not self.shard_of(key):
             self.learn()
         if not (name := self.shard_of(key)):
-            raise redis.ConnectionError("nobody has its slot")
+            raise SlotUnavailable("nobody has its slot")
         return name
 
     def _together(self, name: str, commands: list[Command]) -> list[Any]:
@@ -156,11 +184,11 @@ class ClusterClient:
         return answer
 
     def _learn_after(self, error: redis.ResponseError) -> None:
-        if isinstance(error, MovedError):
-            self._node(f"{error.host}:{error.port}")
-        else:
-            time.sleep(TRY_AGAIN_S)
-        self.learn()
+        time.sleep(TRY_AGAIN_S)
+        first = f"{error.host}:{error.port}" if isinstance(error, MovedError) else ""
+        if first:
+            self._node(first)
+        self.learn(first=first)
 
     def _read(self, slots: list[Any], asked: str) -> SlotMap:
         """Keeps clients of replicas as well, which know who has the slots when no other server answers."""

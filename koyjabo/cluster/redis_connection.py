@@ -92,6 +92,8 @@ class ServerClient:
                 raise answer
         return answers
 
+    run_each = run_all  # there are no slots
+
     def ping(self, shard: str = "") -> object:
         return self._client.ping()
 

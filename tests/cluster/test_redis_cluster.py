@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from urllib.parse import urlsplit
 
 import pytest
 import redis as redis_py
 from redis.crc import key_slot
+from redis.exceptions import ClusterDownError, MovedError, TryAgainError
 from support.application.visitor_workers import RedisLink
 from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
 from support.programs.processes import wait_until
 
 from koyjabo.cluster import workers_redis
-from koyjabo.cluster.redis_client import Command, Script, tag
-from koyjabo.cluster.redis_cluster import SlotMap
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import Command, Script, SlotUnavailable, tag
+from koyjabo.cluster.redis_cluster import ClusterClient, SlotMap
 from koyjabo.communities.live import dashboard_leader_redis
+from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.models import SITE as SITE_SCOPE
 from koyjabo.presence.members.redis_script import keys_of as member_keys
 from koyjabo.presence.visitors.redis_script import keys_of as visitor_keys
@@ -57,6 +61,65 @@ def test_commands_follow_a_slot_that_moves(redis_cluster):
     commands = [Command(key, ("GET", key)) for key in (f"koyjabo:{tag(scope)}:value" for scope in scopes)]
     assert link.client.run_all(commands) == [b"2", *[b"1"] * 12]
     link.client.close()
+
+
+class StubServer:
+    """A server of a cluster: what it says of the slots, and how it answers a command."""
+
+    def __init__(self, slots: list, answer: object) -> None:
+        self.slots, self.answer = slots, answer
+
+    def execute_command(self, *words):
+        if words[0] == "CLUSTER SLOTS":
+            return self.slots
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def cluster_of(**servers: StubServer) -> ClusterClient:
+    return ClusterClient([f"redis://{name}:1" for name in servers], lambda url: servers[urlsplit(url).hostname])
+
+
+def slots_of(first: str, second: str) -> list:
+    """`first` has the slot of "a", `second` all others."""
+    at = key_slot(b"a")
+    return [[0, at - 1, [second, 1]], [at, at, [first, 1]], [at + 1, 16383, [second, 1]]]
+
+
+def test_server_that_lost_its_slots_is_not_believed_and_the_one_that_moved_names_is():
+    old, new = slots_of("gone", "gone"), slots_of("here", "gone")
+    moved = MovedError(f"{key_slot(b'a')} here:1")
+    client = cluster_of(apart=StubServer([], None), gone=StubServer(old, moved), here=StubServer(new, b"1"))
+    client.learn()
+    assert client.shards
+    client._map = client._read(old, "gone:1")
+    assert client.run(Command("a", ("GET", "a"))) == b"1"
+
+
+@pytest.mark.parametrize("error", [TryAgainError(), ClusterDownError("Hash slot not served")])
+def test_slot_that_is_unavailable_delays_no_other_key_of_its_server(error):
+    class Stuck(StubServer):
+        def execute_command(self, *words):
+            if words[-1] == "a":
+                raise error
+            return super().execute_command(*words)
+
+    client = cluster_of(one=Stuck(slots_of("one", "one"), b"1"))
+    returns: list[None] = []
+    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: returns.append(None))
+    sent: list[object] = []
+    outbox.send_in_order(lambda: client.run(Command("a", ("GET", "a"))))
+    outbox.send_in_order(lambda: sent.append(client.run(Command("b", ("GET", "b")))))
+    wait_until(lambda: outbox.is_idle, "it is sent")
+    assert (sent, outbox.reachable, returns) == ([b"1"], True, [])
+
+
+def test_slot_of_nobody_is_unavailable():
+    client = cluster_of(one=StubServer([[key_slot(b"b"), key_slot(b"b"), ["one", 1]]], b"1"))
+    with pytest.raises(SlotUnavailable):
+        client.run(Command("a", ("GET", "a")))
+    assert client.run(Command("b", ("GET", "b"))) == b"1"
 
 
 LONG = pytest.mark.long(proved_by="cluster/test_redis_cluster.py::test_commands_follow_a_slot_that_moves")

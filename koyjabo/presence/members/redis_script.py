@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.redis_client import Command, RedisClient, tag
+from koyjabo.cluster.redis_client import Command, RedisClient, SlotUnavailable, tag
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import OnlineMember
@@ -59,10 +59,13 @@ class MemberScript:
         self._hold = redis_client.load(client, __file__, "hold")
         self._people = redis_client.load(client, __file__, "people")
 
-    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
-        """Each request is one atomic step; all of one shard share one round trip."""
+    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer | SlotUnavailable]:
+        """Each request is one atomic step; all of one shard share one round trip. A scope whose slot is unavailable
+        fails by itself.
+        """
         commands = [self._hold.command(keys_of(each.scope), self._arguments(each)) for each in requests]
-        return [SyncAnswer(*answer) for answer in self._client.run_all(commands)]
+        answers = self._client.run_each(commands)
+        return [each if isinstance(each, SlotUnavailable) else SyncAnswer(*each) for each in answers]
 
     def people(self, scope: Scope) -> list[OnlineMember]:
         values = self._people(keys_of(scope, ("people", "tabs")), [MOST_TOLD])

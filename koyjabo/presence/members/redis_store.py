@@ -17,7 +17,7 @@ from functools import partial
 from typing import TypeVar
 
 from koyjabo.cluster.outbox import Outboxes, RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient, tag
+from koyjabo.cluster.redis_client import RedisClient, SlotUnavailable, tag
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
@@ -247,9 +247,10 @@ class RedisOnlineMembers:
         take_in, ask = self._take_in, partial(self._ask, outbox)
         run_all((self._planner.plan(each, due[each], partial(take_in, each, due[each])) for each in due), ask)
 
-    def _ask(self, outbox: RedisOutbox, requests: list[SyncRequest]) -> list[SyncAnswer]:
+    def _ask(self, outbox: RedisOutbox, requests: list[SyncRequest]) -> list[SyncAnswer | SlotUnavailable]:
         answers = self._script.ask(requests)
-        self._answered_ms[outbox] = self._clock.elapsed_ms()
+        if all(isinstance(each, SyncAnswer) for each in answers):  # else scopes without an answer show an estimate
+            self._answered_ms[outbox] = self._clock.elapsed_ms()
         return answers
 
     def _take_in(
