@@ -113,6 +113,11 @@ class RedisOutbox:
         """Raises redis.RedisError if Redis is still away: a send without anything to send succeeds all the same."""
         if not self.reachable:
             self._ping()
+            self.note_return()
+
+    def note_return(self) -> None:
+        """What was sent in the outage has to be sent again, to this server or to the one that has its keys now."""
+        if not self.reachable:
             self.reachable = True
             log.warning("redis_recovered")
             self._on_return()
@@ -144,7 +149,7 @@ class Outboxes:
         """See whether each shard answers. Call it every second."""
         for shard in self._by_shard.keys() - {*(self._client.shards or ("",))}:
             if self._by_shard[shard].is_idle:
-                del self._by_shard[shard]  # its server is no longer the master of anything
+                self._by_shard.pop(shard).note_return()  # its server is no longer the master of anything
         for shard in self._client.shards or ("",):
             self._of_shard(shard).send_newest("ping", partial(self._client.ping, shard))
 

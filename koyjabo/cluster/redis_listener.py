@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import redis
+from redis.crc import key_slot
+from redis.exceptions import MovedError
 
 from koyjabo.cluster.redis_client import RedisClient
 
@@ -17,6 +19,9 @@ log = logging.getLogger(__name__)
 RETRY_S = 1.0
 LISTEN_S = 1.0
 """After this time without a message the server is asked whether it is there."""
+
+MOVED_PAUSE_S = 0.02
+"""Until servers agree who has a slot."""
 
 MOST_UNANSWERED = 2
 """With so many questions unanswered it counts as gone."""
@@ -102,9 +107,20 @@ class Listener:
                 connection.send_command("PING")
                 unanswered += 1
                 continue
+            except MovedError as error:
+                self._give_up(error.slot_id)
+                continue
             unanswered = 0
             if isinstance(answer, list):
                 self._take(answer)
+
+    def _give_up(self, slot: int) -> None:
+        """Another server has the slot, and hears the subscription that this one refused."""
+        with self._lock:
+            self._held = {each: word for each, word in self._held.items() if key_slot(each.encode()) != slot}
+        time.sleep(MOVED_PAUSE_S)
+        self._learn("")
+        self.update()
 
     def _take(self, answer: list[Any]) -> None:
         kind, channel = answer[0], answer[1]

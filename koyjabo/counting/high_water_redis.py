@@ -109,9 +109,10 @@ class RedisHighWater:
 
     def _answer(self, question: str) -> None:
         """What was committed before this moment, and is not in the answer, is looked up again before it is acknowledged
-        (`HighWater.questions`).
+        (`HighWater.questions`). All marks: Redis may have lost what was shared before.
         """
         self._high_water.questions += 1
+        self._high_water.unshare()
         self._share()
         answers = self._answers_key(question)
         self._client.run_all(

@@ -15,9 +15,10 @@ from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
 from support.programs.processes import wait_until
 
 from koyjabo.cluster import workers_redis
-from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.outbox import Outboxes, RedisOutbox
 from koyjabo.cluster.redis_client import Command, Script, SlotUnavailable, tag
 from koyjabo.cluster.redis_cluster import ClusterClient, SlotMap
+from koyjabo.cluster.redis_listener import Listener
 from koyjabo.communities.live import dashboard_leader_redis
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.models import SITE as SITE_SCOPE
@@ -76,6 +77,9 @@ class StubServer:
             raise self.answer
         return self.answer
 
+    def ping(self) -> bool:
+        return True
+
 
 def cluster_of(**servers: StubServer) -> ClusterClient:
     return ClusterClient([f"redis://{name}:1" for name in servers], lambda url: servers[urlsplit(url).hostname])
@@ -120,6 +124,62 @@ def test_slot_of_nobody_is_unavailable():
     with pytest.raises(SlotUnavailable):
         client.run(Command("a", ("GET", "a")))
     assert client.run(Command("b", ("GET", "b"))) == b"1"
+
+
+def test_outbox_of_a_server_that_is_a_master_no_more_has_returned():
+    """Its keys are elsewhere now, so that what was sent in the outage is sent again."""
+    client = cluster_of(gone=StubServer(slots_of("gone", "gone"), b"1"), here=StubServer([], b"1"))
+    client.learn()
+    returns: list[None] = []
+    outboxes = Outboxes(ThreadRuntime(), client, lambda: returns.append(None))
+    outboxes.of("a").reachable = False
+    client._map = client._read(slots_of("here", "here"), "here:1")
+    outboxes.look()
+    assert (outboxes.reachable, returns) == (True, [None])
+
+
+class StubConnection:
+    """A connection for subscriptions: each step answers, or raises; after the last one its listener retires."""
+
+    def __init__(self, *steps: object) -> None:
+        self.steps, self.connected, self.written = list(steps), 0, []
+
+    def connect(self) -> None:
+        self.connected += 1
+
+    def disconnect(self) -> None:
+        pass
+
+    def pack_commands(self, commands):
+        return commands
+
+    def send_packed_command(self, commands) -> None:
+        self.written += commands
+
+    def read_response(self, **_):
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step() if callable(step) else step
+
+
+def test_listener_gives_up_a_room_that_has_moved_and_no_other():
+    client = cluster_of(one=StubServer(slots_of("two", "one"), b"1"), two=StubServer([], b"1"))
+    client._map = client._read(slots_of("one", "one"), "one:1")
+    heard: list[tuple] = []
+    channels = {"a": "SSUBSCRIBE", "b": "SSUBSCRIBE"}
+    listener = Listener(
+        "one:1",
+        client,
+        lambda shard: {each: word for each, word in channels.items() if client.shard_of(each) == shard},
+        lambda *message: heard.append(message),
+    )
+    moved = MovedError(f"{key_slot(b'a')} two:1")
+    connection = StubConnection(moved, [b"smessage", b"b", b"1"], listener.retire)
+    client.new_connection = lambda shard: connection
+    listener.run()
+    assert (connection.connected, heard) == (1, [("b", b"1")])
+    assert connection.written == [("SSUBSCRIBE", "a"), ("SSUBSCRIBE", "b")]
 
 
 LONG = pytest.mark.long(proved_by="cluster/test_redis_cluster.py::test_commands_follow_a_slot_that_moves")

@@ -1,0 +1,30 @@
+"""What workers remember together in Redis, which may lose it at any time."""
+
+from __future__ import annotations
+
+from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.workers_redis import RedisWorkers
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.counting.high_water import HighWater, HighWaterMark
+from koyjabo.counting.high_water_redis import RedisHighWater
+from koyjabo.models import SITE, Scope
+
+
+def test_answer_has_all_marks_although_redis_has_lost_them_unnoticed(redis_server):
+    client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
+    outboxes = Outboxes(ThreadRuntime(), client, lambda: None)
+    one, other = (
+        RedisHighWater(client, outboxes, RedisWorkers(client, outboxes), marks, "a database")
+        for marks in (acknowledged, gathered)
+    )
+    acknowledged.merge({SITE: HighWaterMark(1, 100, 100), Scope("mirpur"): HighWaterMark(1, 50, 50)})
+    one.renew()
+    outboxes.drain()
+    with redis_server.client() as redis:
+        redis.flushall()
+    one.answer("what have you acknowledged?")
+    outboxes.drain()
+    other.load()
+    assert gathered.all() == acknowledged.all()
+    client.close()
