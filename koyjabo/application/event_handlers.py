@@ -163,8 +163,8 @@ class Handlers:
 
     def publish_arrivals(self) -> None:
         """For all communities together: pages of any worker name those in which people come and go."""
-        if untold := self._presence.arrivals.take_untold():
-            self._realtime.bus.tell_workers(ARRIVALS, untold)
+        arrivals = self._presence.arrivals
+        self._realtime.bus.tell_changes(ARRIVALS, arrivals.take_untold, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
         """Other programs may publish here: only counts of people online are taken in."""

@@ -37,6 +37,11 @@ class Bus(Protocol):
         with the same key that waits.
         """
 
+    def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
+        """As `tell_workers`, of what `take` returns when the message is sent, unless that is empty. What could not be
+        sent is given to `put_back`. Neither may block.
+        """
+
 
 class NullBus:
     """The bus of a server with one worker: it sends and receives nothing."""
@@ -53,4 +58,7 @@ class NullBus:
         pass
 
     def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
+        pass
+
+    def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         pass

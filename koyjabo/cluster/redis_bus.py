@@ -68,12 +68,18 @@ class RedisBus:
             self._pace.run((channel, part), queue)
 
     def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
-        text = json.dumps({"from": self._worker, "subject": subject, "message": message})
-        send, outbox = partial(self._send, "PUBLISH", WORKERS, text), self._outboxes.of(WORKERS)
+        send, outbox = partial(self._send, "PUBLISH", WORKERS, self._told(subject, message)), self._outboxes.of(WORKERS)
         if key is None:
             outbox.send_in_order(send)
         else:
             outbox.send_newest((WORKERS, subject, key), send)
+
+    def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
+        send = partial(self._send_changes, subject, take, put_back)
+        self._outboxes.of(WORKERS).send_newest((WORKERS, subject), send)
+
+    def _told(self, subject: str, message: Any) -> str:
+        return json.dumps({"from": self._worker, "subject": subject, "message": message})
 
     def send_to_queue(self, message: str) -> None:
         """Send a message to Socket.IO's queue, after all earlier ones."""
@@ -149,6 +155,14 @@ class RedisBus:
 
     def _send_state(self, channel: str, state: Callable[[], Any]) -> None:
         self._send(self._client.publish_to_room, channel, json.dumps({"from": self._worker, "state": state()}))
+
+    def _send_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
+        if changes := take():
+            try:
+                self._send("PUBLISH", WORKERS, self._told(subject, changes))
+            except (redis.RedisError, OSError):
+                put_back(changes)
+                raise
 
     def _send(self, word: str, channel: str, text: str) -> None:
         self._client.run(Command(channel, (word, channel, text)))

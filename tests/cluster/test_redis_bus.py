@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from koyjabo.cluster.redis_bus import Pace
+import json
+
+import redis
+from support.programs.processes import wait_until
+
+from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.redis_bus import Pace, RedisBus
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.core.signals import Signals
 
 
 class Timers:
@@ -39,3 +47,39 @@ def test_first_call_is_made_at_once_then_one_an_interval_and_always_the_last():
     assert timers.waiting == []
     change(6)
     assert made[-1] == 6
+
+
+class RedisAway:
+    """A client whose commands fail until `is_back`."""
+
+    shards = frozenset({""})
+
+    def __init__(self):
+        self.is_back, self.published = False, []
+
+    def shard_of(self, key):
+        return ""
+
+    def ping(self, shard=""):
+        pass
+
+    def run(self, command):
+        if not self.is_back:
+            raise redis.ConnectionError("away")
+        self.published.append(json.loads(command.words[2])["message"])
+
+
+def test_changes_that_could_not_be_sent_are_put_back():
+    client, changes = RedisAway(), {"mirpur": [1, 1]}
+    outboxes = Outboxes(ThreadRuntime(), client, lambda: None)
+    bus = RedisBus(client, outboxes, ThreadRuntime(), Signals(), 0.01)
+
+    def take():
+        taken = dict(changes)
+        changes.clear()
+        return taken
+
+    for client.is_back in (False, True, True):
+        bus.tell_changes("arrivals", take, changes.update)
+        wait_until(lambda: all(each.is_idle for each in outboxes.each), "it is sent")
+    assert (client.published, changes) == ([{"mirpur": [1, 1]}], {})

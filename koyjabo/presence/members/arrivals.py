@@ -63,6 +63,12 @@ class ArrivalLog:
             untold, self._untold = self._untold, {}
         return {scope: (online.version, online.count) for scope, online in untold.items()}
 
+    def put_back(self, untold: dict[Scope, tuple[int, int]]) -> None:
+        """They could not be told."""
+        with self._lock:
+            for scope in untold.keys() & self._scopes.keys():
+                self._untold.setdefault(scope, Online(*untold[scope]))  # what is there is newer
+
     def record(self, scope: Scope, online: Online, is_told: bool = False) -> None:
         """Take in a count. Estimates, and counts that are not newer, change nothing. `is_told`: all workers know it."""
         if online.is_estimate:
@@ -80,7 +86,7 @@ class ArrivalLog:
             self._scopes[scope] = known
             self._scopes.move_to_end(scope)
             if len(self._scopes) > MOST_SCOPES:
-                self._scopes.popitem(last=False)
+                self._untold.pop(self._scopes.popitem(last=False)[0], None)
 
     def today(self, scope: Scope) -> Arrivals:
         with self._lock:
