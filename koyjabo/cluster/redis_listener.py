@@ -104,7 +104,8 @@ class Listener:
             except redis.TimeoutError:
                 if unanswered == MOST_UNANSWERED:
                     raise
-                connection.send_command("PING")
+                with self._lock:
+                    connection.send_command("PING")
                 unanswered += 1
                 continue
             except MovedError as error:
