@@ -83,7 +83,6 @@ KNOWS = "SELECT EXISTS (SELECT 1 FROM visitors WHERE scope = ? AND visitor_id = 
 
 
 NAME = "SELECT name FROM database_identity"
-WIDTH = 120
 
 
 class LastMark:
@@ -101,7 +100,7 @@ class LastMark:
         return HighWaterMark._make(map(int, values)) if name == self.name and len(values) == len(NONE) else NONE
 
     def write(self, mark: HighWaterMark) -> None:
-        self._lock.write(" ".join([self.name.decode(), *map(str, mark)]).encode().ljust(WIDTH))
+        self._lock.write(" ".join([self.name.decode(), *map(str, mark)]).encode())
 
 
 def _name(connection: sqlite3.Connection) -> bytes:

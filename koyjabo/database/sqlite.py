@@ -20,14 +20,17 @@ FileNumber = tuple[int, int]
 
 
 class OpenFile(NamedTuple):
-    """The files of a database, as this process has last opened them."""
+    """The files of a database, as they were last opened."""
 
     database: FileNumber | None
     log: FileNumber | None  # the write-ahead log
 
 
 _opened: dict[str, OpenFile] = {}
-"""By path."""
+"""By path, of this process. The file of the lock has it for other processes, from OPENED_AT on."""
+
+OPENED_AT, WIDTH = 256, 96
+"""Bytes."""
 
 
 class SqliteConnection(sqlite3.Connection):
@@ -46,9 +49,10 @@ def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> SqliteConnection:
 
     A file that this process has opened before, and that is gone, is not made anew: raises sqlite3.OperationalError.
     """
-    known, found = _opened.get(path), _number_of(path)
-    if known and found is None:
+    found = _number_of(path)
+    if found is None and path in _opened:
         raise sqlite3.OperationalError(f"the database file {path} is gone")
+    known = _opened.get(path) or _last_opened(path)
     if known and found != known.database:
         _discard_log(path, known)
     _make_private(path)
@@ -58,8 +62,30 @@ def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> SqliteConnection:
     for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
         connection.execute(f"PRAGMA {pragma}")
     connection.path, connection.file = path, _number_of(path)
-    _opened[path] = OpenFile(connection.file, _number_of(f"{path}-wal"))
+    _remember(path, OpenFile(connection.file, _number_of(f"{path}-wal")))
     return connection
+
+
+def _remember(path: str, opened: OpenFile) -> None:
+    if opened != _opened.get(path):
+        _opened[path] = opened
+        numbers = " ".join(str(number) for file in opened for number in file or (0, 0))
+        file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.pwrite(file, numbers.encode().ljust(WIDTH), OPENED_AT)
+        finally:
+            os.close(file)
+
+
+def _last_opened(path: str) -> OpenFile | None:
+    """By another process, as far as that is known."""
+    try:
+        with open(f"{path}.lock", "rb") as file:
+            file.seek(OPENED_AT)
+            numbers = [int(number) for number in file.read(WIDTH).split()]
+    except (OSError, ValueError):
+        return None
+    return OpenFile((numbers[0], numbers[1]), (numbers[2], numbers[3])) if len(numbers) == 4 else None
 
 
 def _number_of(path: str) -> FileNumber | None:
@@ -95,12 +121,13 @@ def _make_private(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
     with suppress(OSError):
         if os.stat(path).st_mode & OF_OTHERS:
-            for file in (f"{path}-wal", f"{path}-shm", path):
+            for file in (f"{path}.lock", f"{path}-wal", f"{path}-shm", path):
                 with suppress(OSError):  # it is not there, or belongs to another user
                     os.chmod(file, 0o600)
 
 
-MOST_BYTES = 200
+MOST_BYTES = 120
+"""Of what `FileLock.write` is given."""
 
 
 class FileLock:
@@ -127,12 +154,12 @@ class FileLock:
         if self._file is not None:
             return os.pread(self._file, MOST_BYTES, 0)
         with suppress(OSError):  # nobody has taken the lock yet, or nobody can
-            return Path(self._path).read_bytes()
+            return Path(self._path).read_bytes()[:MOST_BYTES]
         return b""
 
     def write(self, text: bytes) -> None:
-        """Replace what is in the file, of the same length. Call it while the lock is held."""
-        os.pwrite(self._opened(), text, 0)
+        """Replace what is in the file. Call it while the lock is held."""
+        os.pwrite(self._opened(), text.ljust(MOST_BYTES), 0)
 
     def _opened(self) -> int:
         if self._file is None:

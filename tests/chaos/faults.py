@@ -265,7 +265,7 @@ def go_back(world: World, chance: random.Random) -> Iterator[None]:
         ((held,),) = remembered.rows("SELECT total FROM counters WHERE scope = 'site'")
         time.sleep(chance.uniform(*chance.choice(LOSES_S)))
         if isinstance(remembered, SqliteDatabase) and chance.random() < 0.5:
-            remembered.path.replace(world.database.path)  # the servers have the other file open
+            remembered.put_in_place(world.database.path)
         else:
             world.database.go_back(remembered)
         if world.journal.newest > held:

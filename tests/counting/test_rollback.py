@@ -11,6 +11,7 @@ from support.application.site import Site
 from support.programs.processes import METRICS_TOKEN
 
 from koyjabo.counting.services import CountingServices
+from koyjabo.database import sqlite
 from koyjabo.models import Scope
 
 FAILS_WITHIN_S = 10
@@ -196,6 +197,19 @@ def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_wi
         assert sqlite_database.rows("SELECT visit_id, ordinal FROM visits") == [("kept", 1), ("next", 4), ("lost", 5)]
         assert sqlite_database.rows("PRAGMA integrity_check") == [("ok",)]
         assert site.recount() == []
+
+
+def test_a_process_that_has_not_opened_the_file_before_does_not_apply_the_log_of_the_other_one(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        visits(site, "kept")
+        remembered = sqlite_database.remember()
+        visits(site, "lost", "too")
+        remembered.path.replace(sqlite_database.path)
+        sqlite._opened.clear()  # a new process
+        with Site(sqlite_database.url) as other:
+            assert visits(other, "next", "kept") == [4, 1]
+            assert sqlite_database.rows("PRAGMA integrity_check") == [("ok",)]
+            assert other.recount() == []
 
 
 def test_a_file_that_is_gone_is_not_made_anew(sqlite_database):

@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from functools import cache
-from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,7 +20,7 @@ import psutil
 import psycopg2
 
 from support.databases import installed_postgres
-from support.programs.processes import SECRET, is_gone, kill_all, suspended
+from support.programs.processes import SECRET, is_gone, kill_all, suspended, wait_until
 
 CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
 WHERE application_name = 'koyjabo' AND datname = current_database()"""
@@ -113,6 +112,15 @@ class SqliteDatabase:
 
     def remember(self) -> SqliteDatabase:
         return self.copy()
+
+    def put_in_place(self, path: Path) -> None:
+        """Become the file that servers have open, and wait until they have opened this one. Another program that opens
+        it before would apply the log of the other one.
+        """
+        log = Path(f"{path}-wal")
+        before = log.stat().st_ino
+        self.path.replace(path)
+        wait_until(lambda: not log.exists() or log.stat().st_ino != before, "the log of the other file is gone")
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -243,13 +251,14 @@ class PostgresDatabases:
     def __init__(self, folder: Path, uri: str) -> None:
         self.folder = folder
         self._uri = uri
-        self._names = (f"koyjabo_{os.getpid()}_{number}" for number in count(1))
         self._has_template = False
 
     def new_database(self, like: str = MIGRATED) -> PostgresDatabase:
         if like == MIGRATED and not self._has_template:
             self.make_template()
-        name = next(self._names)
+        name = (
+            f"koyjabo_{os.getpid()}_{uuid.uuid4().hex[:12]}"  # also beside those of a server that this one is a copy of
+        )
         self.execute(f"CREATE DATABASE {name} TEMPLATE {like} STRATEGY FILE_COPY")
         return PostgresDatabase(self, name, is_new=like == MIGRATED)
 
