@@ -15,6 +15,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.services import Services
+from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
@@ -75,6 +76,7 @@ class Handlers:
     """Those that need more than one call of one service."""
 
     def __init__(self, services: Services) -> None:
+        self._clock = services.clock
         self._visits = services[CountingServices].visits
         self._recovery = services[CountingServices].recovery
         self._anonymity = services[CountingServices].anonymity
@@ -167,9 +169,10 @@ class Handlers:
         self._realtime.bus.tell_changes(ARRIVALS, arrivals.take_untold, arrivals.put_back)
 
     def receive_arrivals(self, subject: str, message: Any) -> None:
-        """Other programs may publish here: only counts of people online are taken in."""
+        """Other programs may publish here: only counts of people online are taken in, of versions that can be true."""
+        newest = newest_credible(self._clock, accepted=0)
         for scope, online in message.items():
-            if [type(each) for each in online] == [int, int]:
+            if [type(each) for each in online] == [int, int] and online[0] <= newest:
                 self._presence.arrivals.record(Scope(scope), Online(*online), is_told=True)
 
     def receive_site_stats(self, room: str, state: Any) -> None:

@@ -7,10 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.application.site import Time
 
+from koyjabo.application.event_handlers import ARRIVALS
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.arrivals import ArrivalLog, Arrivals, Traffic
 from koyjabo.presence.members.online_members import Online
+from koyjabo.presence.services import PresenceServices
 
 MIRPUR, UTTARA = Scope("mirpur"), Scope("uttara")
 
@@ -83,3 +85,9 @@ def test_counts_that_could_not_be_told_are_told_later_unless_there_are_newer_one
     log.record(UTTARA, Online(2, 2))
     log.put_back(lost)
     assert log.take_untold() == {MIRPUR: (1, 1), UTTARA: (2, 2)}
+
+
+def test_version_that_cannot_be_true_silences_nobody(site):
+    for version, count in ((1, 1), (10**18, 9), (2, 2)):
+        site.services.signals.message_received.send(ARRIVALS, message={MIRPUR: [version, count]})
+    assert site.services[PresenceServices].arrivals.today(MIRPUR) == Arrivals(came=2)
