@@ -51,7 +51,7 @@ class RedisClient(Protocol):
     def run(self, command: Command) -> Any: ...
 
     def run_all(self, commands: Sequence[Command]) -> list[Any]:
-        """One round trip for each shard. Raises the first error, when all have been run."""
+        """One round trip for each shard. Raises the first error; after a silent shard, no other one is asked."""
 
     def run_each(self, commands: Sequence[Command]) -> list[Any]:
         """As `run_all`, but SlotUnavailable is the answer of the commands that it concerns."""
