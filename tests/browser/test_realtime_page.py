@@ -60,6 +60,7 @@ def test_all_figures_of_a_range_are_of_the_moment_that_they_say(admin_tab, site)
     page, held = open_live(admin_tab, "/admin/"), []
     figures, note = page.locator("#insights-figures output"), page.locator("#insights-figures-exactness")
     expect(note).to_contain_text(re.compile(r"exact as of \d\d:\d\d:\d\d"))
+    page.wait_for_load_state("networkidle")  # visits of before may still be asked for
     before, said = figures.all_inner_texts(), note.inner_text()
     page.route(re.compile(r"/admin/(\?.*)?$"), lambda route: held.append(route))
     receipt = site.register("somebody-else", page="/fares")
