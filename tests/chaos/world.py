@@ -31,7 +31,7 @@ from chaos.supervisor import Supervisor
 from chaos.visitors import Visitor
 
 SQLITE, POSTGRES = "SQLite, one worker", "PostgreSQL and Redis, two workers"
-DISK = {SQLITE: "size=64m", POSTGRES: "size=512m"}
+DISK = {SQLITE: "size=256m", POSTGRES: "size=512m"}
 SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal_size = '32MB'")
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
 
