@@ -183,11 +183,15 @@ class Ledger:
         try:
             return self._writer.do(keyed)
         except LedgerUnavailable as error:
-            cause = rollback_of(error)
-            if cause is None:
-                raise
-        self._recover(cause)
+            self._recover_from(error)
         return None
+
+    def _recover_from(self, error: LedgerUnavailable) -> None:
+        """Raises `error` if it has another cause than a database that seems to have gone back."""
+        cause = rollback_of(error)
+        if cause is None:
+            raise error
+        self._recover(cause)
 
     def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:
         """The newest committed figures, read after this call began; None for an unknown scope.
@@ -198,10 +202,7 @@ class Ledger:
             try:
                 snapshot: CounterSnapshot | None = self._reader.do((self._store.snapshot, scope))
             except LedgerUnavailable as error:
-                cause = rollback_of(error)
-                if cause is None:
-                    raise
-                self._recover(cause)
+                self._recover_from(error)
             else:
                 return snapshot
         raise LedgerUnavailable
