@@ -47,6 +47,7 @@ from koyjabo.models.insights import (
     VisitorNumber,
     Watermark,
 )
+from koyjabo.models.integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
 from koyjabo.models.ledger import (
     Adjustment,
     Counter,
@@ -69,6 +70,7 @@ __all__ = [
     "Address",
     "Adjustment",
     "Annotation",
+    "ApiKey",
     "AuditLine",
     "Community",
     "Conversion",
@@ -93,6 +95,7 @@ __all__ = [
     "MemberSpans",
     "Membership",
     "NightlyWork",
+    "OidcIdentity",
     "OutboxMail",
     "Passkey",
     "Peak",
@@ -113,5 +116,7 @@ __all__ = [
     "Visitor",
     "VisitorNumber",
     "Watermark",
+    "Webhook",
+    "WebhookDelivery",
     "WebhookEvent",
 ]

@@ -9,9 +9,12 @@ from koyjabo.models.columns import BigKey, Model
 
 
 class User(Model):
-    """A person with an account. Ids of users, sessions and communities are UUIDs as text."""
+    """A person with an account, or a person of another system (`external_ref`), who has none: their email is empty,
+    `email_key` is `~` and their id, and no password fits. Ids of users, sessions and communities are UUIDs as text.
+    """
 
     __tablename__ = "users"
+    __table_args__ = (Index("uq_users_external", "external_ref", "external_issuer", unique=True),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     email: Mapped[str] = mapped_column(String(254))  # as the user typed it
@@ -27,6 +30,9 @@ class User(Model):
     language: Mapped[str | None] = mapped_column(String(8))  # of mails; None for an account older than this column
     verified_ms: Mapped[int | None] = mapped_column(BigInteger)  # when a link that was mailed to this email was used
     weekly_report: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants it by mail
+    traffic_alerts: Mapped[bool] = mapped_column(Boolean, server_default=false())  # wants them by mail
+    external_ref: Mapped[str | None] = mapped_column(String(128))  # of a person of another system; None for an account
+    external_issuer: Mapped[str | None] = mapped_column(String(200))  # of that person's tokens; "" if not known
 
 
 class LoginSession(Model):
@@ -62,6 +68,7 @@ class Community(Model):
     """A community. Its id is also the scope of its statistics: it has a row in `counters`."""
 
     __tablename__ = "communities"
+    __table_args__ = (Index("uq_communities_ref", "ref", unique=True),)
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -73,6 +80,7 @@ class Community(Model):
     count_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())  # visits of non-members, if not open
     public_count: Mapped[bool] = mapped_column(Boolean, server_default=false())  # how many are online, for everybody
     founder_id: Mapped[str | None] = mapped_column(String(36), index=True)  # None if unknown
+    ref: Mapped[str | None] = mapped_column(String(128))  # the id that another system has given it
 
 
 class Membership(Model):

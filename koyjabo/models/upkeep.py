@@ -76,7 +76,10 @@ class WebhookEvent(Model):
     """
 
     __tablename__ = "webhook_events"
-    __table_args__ = (Index("ix_webhook_events_scope", "scope", "at_ms"),)
+    __table_args__ = (
+        Index("ix_webhook_events_scope", "scope", "at_ms"),
+        Index("ix_webhook_events_dispatched", "dispatched_ms", "at_ms"),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     type: Mapped[str] = mapped_column(String(64))  # "milestone.reached"
@@ -84,3 +87,4 @@ class WebhookEvent(Model):
     scope: Mapped[str] = mapped_column(String(64))
     at_ms: Mapped[int] = mapped_column(BigInteger)
     data: Mapped[str] = mapped_column(Text)  # JSON
+    dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were made; None for not yet

@@ -26,6 +26,7 @@ from koyjabo.models import (
     LoginSession,
     Membership,
     MemberSpans,
+    OidcIdentity,
     OutboxMail,
     Passkey,
     PendingStep,
@@ -152,6 +153,7 @@ def _visits(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(*_columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")).where(Visit.user_id == owner.user_id)
 
 
+OIDC_KEY = (OidcIdentity.issuer, OidcIdentity.subject)
 SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
 
 SECTIONS = (
@@ -163,6 +165,7 @@ SECTIONS = (
     Section("share_links", _shares, (Share.id,)),
     Section("authenticator_apps", _of(TotpSecret, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
     Section("passkeys", _of(Passkey, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),
+    Section("logins_with_others", _of(OidcIdentity, "issuer", "subject", "created_ms", "used_ms"), OIDC_KEY),
     Section("used_codes", _of(SpentCode, "step"), (SpentCode.step,)),
     Section("pending_logins", _of(PendingStep, "purpose", "visitor_id", "expires_ms"), (PendingStep.token,)),
     Section("email_links", _of(EmailLink, "purpose", "expires_ms"), (EmailLink.id,)),

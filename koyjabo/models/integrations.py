@@ -1,0 +1,84 @@
+"""What other programs have here: keys, the accounts of users at other providers, and webhooks."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from koyjabo.models.columns import BigKey, Model
+
+
+class ApiKey(Model):
+    """A key with which a program calls the API. No column contains the key: both digests are SHA-256 in hexadecimal."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    scopes: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
+    community_id: Mapped[str | None] = mapped_column(
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
+    )  # None: of the site
+    prefix: Mapped[str] = mapped_column(String(11), unique=True)  # "kj_" and eight characters, which stay
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
+    old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    expires_ms: Mapped[int | None] = mapped_column(BigInteger)
+    revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
+    last_used_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class OidcIdentity(Model):
+    """The account of a user at an OpenID provider. Never found by an email."""
+
+    __tablename__ = "oidc_identities"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    issuer: Mapped[str] = mapped_column(String(200), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(255), primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(36), ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+    used_ms: Mapped[int | None] = mapped_column(BigInteger)  # the last login
+
+
+class Webhook(Model):
+    """An address that is told of events. Secrets are sealed with a key derived from SECRET_KEY."""
+
+    __tablename__ = "webhooks"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
+    community_id: Mapped[str | None] = mapped_column(
+        String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
+    )  # None: of the site
+    format: Mapped[str] = mapped_column(String(16))
+    description: Mapped[str] = mapped_column(String(200))
+    secret: Mapped[str] = mapped_column(Text)
+    old_secret: Mapped[str | None] = mapped_column(Text)  # before the last rotation; signs, too
+    old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
+    enabled: Mapped[bool] = mapped_column(Boolean)
+    disabled_reason: Mapped[str | None] = mapped_column(String(64))
+    failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
+    created_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class WebhookDelivery(Model):
+    """An event for one webhook: `state` is `pending`, `delivered` or `dead`."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index("uq_webhook_deliveries_event", "webhook_id", "event_id", unique=True),
+        Index("ix_webhook_deliveries_due", "state", "webhook_id", "next_ms"),
+    )
+
+    n: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    webhook_id: Mapped[str] = mapped_column(String(36), ForeignKey("webhooks.id", ondelete="CASCADE"))
+    event_id: Mapped[str] = mapped_column(String(36))
+    state: Mapped[str] = mapped_column(String(16))
+    attempts: Mapped[int] = mapped_column(Integer)
+    last_status: Mapped[str | None] = mapped_column(String(64))  # of HTTP, or the kind of the error
+    next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
+    done_ms: Mapped[int | None] = mapped_column(BigInteger)
+    log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its answer
