@@ -26,6 +26,7 @@ presence: members . visitors services
 counting: . services schemas api pages cli
 realtime: . services
 communities: . live services ui api pages admin
+webhooks: . services
 sockets: . api
 badges: . api pages
 reports: query projection events engine . services ui api pages admin

@@ -49,6 +49,8 @@ from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.settings.schema import Settings
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.webhooks import services as webhooks
+from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webkit.login.jwt import Tokens
 
 TICK_S = 1.0
@@ -85,6 +87,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(counting.build(base, snapshot))
     add(realtime.build(base))
     add(communities.build(base))
+    add(webhooks.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
     add(visit_log.build(base))
@@ -114,6 +117,7 @@ def _tick(services: Services, window_s: int) -> None:
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
+    every(TICK_S, services[WebhookServices].events.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
 
@@ -127,6 +131,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[CommunityServices].time_spent.write)
+    at_close(services[WebhookServices].events.close)
     at_close(services[MailOutbox].close)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)

@@ -25,6 +25,7 @@ from koyjabo.models import (
     OutboxMail,
     User,
     Watermark,
+    WebhookDelivery,
 )
 from koyjabo.reports.projection.state_queries import CHANGES
 
@@ -50,7 +51,7 @@ def tables() -> list[Table]:
     """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
     they refer to. A restore changes no other table.
     """
-    kept = DaySecret.__tablename__, DatabaseIdentity.__tablename__
+    kept = DaySecret.__tablename__, DatabaseIdentity.__tablename__, WebhookDelivery.__tablename__
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

@@ -1,0 +1,56 @@
+"""Stores events for webhooks, as operations of the database executor."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.models import Scope, Webhook
+
+ADD_EVENT = text("""
+INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (:id, :type, :key, :scope, :at_ms, :data)
+ON CONFLICT (key) DO NOTHING
+""")
+
+
+class WebhookFact(NamedTuple):
+    """`key` makes it happen once: a second event with the same key is not stored. `data` is JSON, less than 20 KB, with
+    no visitorId and no email.
+    """
+
+    type: str
+    key: str
+    scope: Scope
+    at_ms: int
+    data: str
+
+
+class Subscription(NamedTuple):
+    """What an enabled webhook asks for."""
+
+    webhook_id: str
+    community_id: str | None  # None: of the site
+    types: frozenset[str]
+
+    def wants(self, type: str, scope: str) -> bool:
+        """A webhook of the site is also told of what happens in communities."""
+        return type in self.types and self.community_id in (None, scope)
+
+
+def record(session: Session, type: str, key: str, scope: Scope, at_ms: int, data: Mapping[str, Any]) -> None:
+    """Store an event in the transaction that makes it true. At most 140 characters of `key` (see WebhookFact)."""
+    record_all(session, [WebhookFact(type, key, scope, at_ms, json.dumps(data, ensure_ascii=False))])
+
+
+def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
+    session.execute(ADD_EVENT, [{"id": str(uuid.uuid4()), **event._asdict()} for event in events])
+
+
+def subscriptions(session: Session) -> list[Subscription]:
+    rows = session.execute(select(Webhook.id, Webhook.community_id, Webhook.events).where(Webhook.enabled))
+    return [Subscription(row.id, row.community_id, frozenset(row.events.split())) for row in rows]

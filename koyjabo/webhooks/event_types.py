@@ -1,0 +1,42 @@
+"""The types of events that webhooks can ask for, with what people read about them."""
+
+from __future__ import annotations
+
+from koyjabo.core.i18n import N_
+
+TEST = "test"
+"""Sent by a person who tries a webhook: to that one alone, whatever it has asked for."""
+
+EVENT_TYPES = {
+    "milestone.reached": N_("A total reaches a milestone"),
+    "total.set": N_("An operator sets the total"),
+    "traffic.spike": N_("Far more visits than usual"),
+    "traffic.drop": N_("Far fewer visits than usual"),
+    "conversion.made": N_("A visitor of a community becomes a user"),
+    "community.occupied": N_("Somebody is online in a community that was empty"),
+    "community.vacated": N_("The last person has left a community"),
+    "member.joined": N_("A member comes online in a community"),
+    "member.left": N_("A member is no longer online in a community"),
+    "health.changed": N_("A check of Health changes"),
+    "recount.failed": N_("A recount finds a difference"),
+    "ledger.rolled_back": N_("The database went back"),
+    "backup.verified": N_("A backup is proven"),
+    "backup.failed": N_("A backup fails"),
+}
+"""In the order of the panel. `backup.…` are reserved: nothing records them yet."""
+
+OF_COMMUNITIES = (
+    "milestone.reached",
+    "conversion.made",
+    "community.occupied",
+    "community.vacated",
+    "member.joined",
+    "member.left",
+    "ledger.rolled_back",
+)
+"""Those of which a webhook of one community can be told; all others are about the site."""
+
+
+def types_for(community_id: str | None) -> tuple[str, ...]:
+    """The types that a webhook of this community can ask for; of all if it is one of the site."""
+    return tuple(EVENT_TYPES) if community_id is None else OF_COMMUNITIES
