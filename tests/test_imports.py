@@ -17,6 +17,7 @@ settings: .
 models: .
 database: .
 cluster: .
+jwks: .
 observability: . services
 webkit: limits schemas http . assets login forms panel pages lanes openapi
 audit: . admin
