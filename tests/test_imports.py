@@ -18,6 +18,7 @@ models: .
 database: .
 cluster: .
 jwks: .
+outbound: .
 observability: . services
 webkit: limits schemas http . assets login forms panel pages lanes openapi
 audit: . admin

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import importlib
 import ssl
-import sys
 from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
 from typing import Any
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import BatchWorker, Job
+from koyjabo.outbound.unpatched import unpatched
 from koyjabo.settings.smtp_url import SmtpServer
 
 TIMEOUT_S = 15.0
 """For each step of the conversation: connecting, a command and its reply."""
 
 PATIENCE_S, LIMIT_S = 30.0, 180.0
-UNPATCHED = ("socket", "ssl", "smtplib")
 
 
 class NotDelivered(Exception):
@@ -32,7 +29,7 @@ class SmtpTransport:
     def __init__(self, server: SmtpServer, hello: str, runtime: Runtime) -> None:
         self._server = server
         self._hello = hello
-        self._smtplib = unpatched_smtplib()
+        self._smtplib = unpatched("smtplib")
         self._thread: BatchWorker[Callable[[], None], bool] = BatchWorker(runtime, _work, PATIENCE_S, LIMIT_S, most=1)
 
     def send(self, recipient: str, message: bytes, is_utf8: bool) -> None:
@@ -77,20 +74,6 @@ class SmtpTransport:
     def _context(self) -> ssl.SSLContext:
         context: ssl.SSLContext = self._smtplib.ssl.create_default_context()
         return context
-
-
-def unpatched_smtplib() -> ModuleType:
-    """A copy of `smtplib` with a `socket` and an `ssl` of its own. In a worker, those of `sys.modules` are patched for
-    the event loop, and a real thread must not use them (`koyjabo.server.process.patching`).
-    """
-    shared = {name: sys.modules.pop(name, None) for name in UNPATCHED}
-    try:
-        return importlib.import_module("smtplib")
-    finally:
-        for name, module in shared.items():
-            sys.modules.pop(name, None)
-            if module is not None:
-                sys.modules[name] = module
 
 
 def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:

@@ -1,0 +1,72 @@
+"""Which addresses a request to a URL of a user may go to. `ipaddress.is_global` is not enough: it takes NAT64 and
+multicast for global.
+
+A list of our own, after the registries of special-purpose addresses (IANA; RFC 6890).
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import Any
+
+from koyjabo.outbound.messages import Destinations, Network, refused
+from koyjabo.outbound.unpatched import unpatched
+
+KINDS = {
+    "loopback": "127.0.0.0/8 ::1/128",
+    "private": "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 fec0::/10",
+    "link-local": "169.254.0.0/16 fe80::/10",  # with 169.254.169.254, the metadata of clouds
+    "shared by customers of a provider": "100.64.0.0/10",
+    "no address of a host": "0.0.0.0/8 ::/128 240.0.0.0/4",  # with 255.255.255.255
+    "multicast": "224.0.0.0/4 ff00::/8",
+    "IPv4 in IPv6": "::ffff:0:0/96 ::ffff:0:0:0/96 ::/96 64:ff9b::/96 64:ff9b:1::/48 2002::/16 2001::/32",
+    "reserved": "192.0.0.0/24 192.0.2.0/24 192.88.99.0/24 198.18.0.0/15 198.51.100.0/24 203.0.113.0/24 2001::/23 "
+    "2001:db8::/32 3fff::/20",
+}
+REFUSED: tuple[tuple[Network, str], ...] = tuple(
+    (ip_network(each), kind) for kind, networks in KINDS.items() for each in networks.split()
+)
+GLOBAL = {4: ip_network("0.0.0.0/0"), 6: ip_network("2000::/3")}
+"""What may be global at all."""
+
+ANY_PORT = 9
+
+socket: Any = unpatched("socket")
+
+
+def check_addresses(host: str, addresses: list[str], destinations: Destinations) -> None:
+    """Raises OutboundError (REFUSED) if any of the addresses of `host` is not allowed. Runs on a real thread."""
+    if destinations.any_address:
+        return
+    for each in addresses:
+        kind = kind_of(each, destinations.allowed)
+        if kind is not None:
+            raise refused(f"{each} is {kind}" if each == host else f"{host} leads to {each}, which is {kind}")
+
+
+def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
+    """What is wrong with an address; None if it is global, or in a network that is allowed."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return "not an address"
+    if any(address in network for network in allowed):
+        return None
+    for network, kind in REFUSED:
+        if address in network:
+            return kind
+    if address not in GLOBAL[address.version]:
+        return "reserved"
+    return "an address of this machine" if _is_own(address) else None
+
+
+def _is_own(address: IPv4Address | IPv6Address) -> bool:
+    """The system sends from the very address that is called only if it has that address. Sends nothing."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with closing(socket.socket(family, socket.SOCK_DGRAM)) as probe:
+            probe.connect((str(address), ANY_PORT))
+            return bool(probe.getsockname()[0] == str(address))
+    except OSError:  # no route: then no request arrives there either
+        return False

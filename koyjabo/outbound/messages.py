@@ -1,0 +1,150 @@
+"""A request to another server, its answer, and why there is none. URLs are parsed strictly here: a text that two
+programs may read in two ways is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from urllib.parse import urlsplit
+
+LONGEST_URL = 2048
+LONGEST_NAME = 253
+PORTS = {"http": 80, "https": 443}
+URL_TEXT = re.compile(r"[!-~]+")
+"""Printable ASCII without spaces."""
+
+NAME = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*", re.ASCII)
+NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+", re.ASCII)
+"""A last label of this form makes a host an IPv4 address for browsers and for the C library, as in `127.1`."""
+
+FIELD_VALUE = re.compile(r"[^\x00\r\n]*")
+FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+Network = IPv4Network | IPv6Network
+
+
+class FailureKind(StrEnum):
+    REFUSED = "refused"
+    """The URL or one of the addresses is not allowed; nothing was sent."""
+    TIMEOUT = "timeout"
+    CONNECTION = "connection"
+    """No address, no connection, or it was closed early."""
+    TLS = "tls"
+    TOO_LARGE = "too_large"
+    BAD_ANSWER = "bad_answer"
+    """It is not HTTP."""
+
+
+class OutboundError(Exception):
+    """There is no answer. `reason` is a phrase for operators, without anything that the other server has sent."""
+
+    def __init__(self, kind: FailureKind, reason: str) -> None:
+        super().__init__(f"{kind}: {reason}")
+        self.kind = kind
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Destinations:
+    """To which addresses a request may go: to all, or to global ones and those of `allowed`."""
+
+    allowed: tuple[Network, ...] = ()
+    any_address: bool = False
+    """For hosts that the operator's own settings name, which may be private."""
+
+
+PUBLIC, ANYWHERE = Destinations(), Destinations(any_address=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`timeout_s` is for everything together, from the wait for a thread to the last byte. `most_bytes` limits the body
+    of the answer, which a larger one fails, or ends if `truncate` is set.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    timeout_s: float = 10.0
+    most_bytes: int = 64 * 1024
+    truncate: bool = False
+    destinations: Destinations = PUBLIC
+
+    def encode(self, target: Target) -> bytes:
+        """The request as it is sent (RFC 9112). Raises ValueError for a header that would end early."""
+        fields = {"Host": target.authority, "Connection": "close", "Accept-Encoding": "identity", **self.headers}
+        if self.body or self.method != "GET":
+            fields["Content-Length"] = str(len(self.body))
+        for name, value in fields.items():
+            if not (FIELD_NAME.fullmatch(name) and FIELD_VALUE.fullmatch(value)):
+                raise ValueError(f"not a header: {name}")
+        lines = (f"{self.method} {target.path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()))
+        return "\r\n".join((*lines, "", "")).encode() + self.body
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    """By their names in lower case."""
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a URL leads: an address of a network or a name, without brackets."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    """With the query."""
+
+    @property
+    def authority(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse(url: str) -> Target:
+    """Raises OutboundError (REFUSED) for all but plain `http` and `https` URLs."""
+    if len(url) > LONGEST_URL or not URL_TEXT.fullmatch(url) or "\\" in url:
+        raise refused("it is not a URL")
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError:
+        raise refused("it is not a URL") from None
+    if parts.scheme not in PORTS:
+        raise refused("it should begin with https://")
+    if "@" in parts.netloc:
+        raise refused("it has a user name or a password")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise refused("its port is not valid")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, _host(host, "[" in parts.netloc), port or PORTS[parts.scheme], path)
+
+
+def _host(host: str, has_brackets: bool) -> str:
+    if has_brackets:
+        if "%" in host:
+            raise refused("its address has a zone")
+        return host
+    name = host.removesuffix(".")
+    if NUMBER.fullmatch(name.rpartition(".")[2]):
+        try:
+            return str(IPv4Address(host))
+        except ValueError:
+            raise refused("its address should be written as four decimal numbers") from None
+    if len(name) > LONGEST_NAME or not NAME.fullmatch(name):
+        raise refused("its host is not a name (other than ASCII is written as xn--…)")
+    return host
+
+
+def refused(reason: str) -> OutboundError:
+    return OutboundError(FailureKind.REFUSED, reason)

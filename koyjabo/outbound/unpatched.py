@@ -1,0 +1,31 @@
+"""Copies of modules of the standard library for code on a real thread.
+
+In a worker, those of `sys.modules` are patched for the event loop (`koyjabo.server.process.patching`): on another
+thread they would make a loop of their own and look names up on the wrong one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from functools import cache
+from types import ModuleType
+
+PATCHED = ("socket", "ssl")
+
+
+@cache
+def unpatched(name: str) -> ModuleType:
+    """A copy of the module `name`, with copies of `socket` and `ssl` as its attributes, if it imports them.
+
+    Must be called where modules are loaded, not on a real thread.
+    """
+    names = {*PATCHED, name}
+    shared = {each: sys.modules.pop(each, None) for each in names}
+    try:
+        return importlib.import_module(name)
+    finally:
+        for each, module in shared.items():
+            sys.modules.pop(each, None)
+            if module is not None:
+                sys.modules[each] = module

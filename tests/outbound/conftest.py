@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import pytest
+from support.servers.odd_server import OddServer
+
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.outbound.client import HttpClient
+
+
+@pytest.fixture
+def client():
+    return HttpClient(ThreadRuntime())
+
+
+@pytest.fixture(scope="session")
+def new_odd():
+    """Starts servers that answer with any bytes, and stops them."""
+    servers: list[OddServer] = []
+
+    def start(*args, **kwargs) -> OddServer:
+        servers.append(OddServer(*args, **kwargs))
+        return servers[-1]
+
+    yield start
+    for each in servers:
+        each.stop()

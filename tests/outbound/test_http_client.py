@@ -1,0 +1,190 @@
+"""Servers that hang, drip, lie, send too much, or are not what they say."""
+
+from __future__ import annotations
+
+import gzip
+import ssl
+import subprocess
+import time
+
+import pytest
+from support.application.runtimes import loop_on, pause
+from support.programs.ports import free_port
+from support.programs.processes import wait_until
+
+from koyjabo.outbound import exchange
+from koyjabo.outbound.client import MOST_AT_ONCE, HttpClient
+from koyjabo.outbound.messages import ANYWHERE, Answer, FailureKind, OutboundError, Request
+
+OK = b"HTTP/1.1 200 OK\r\n"
+TIME_S = 0.3
+
+
+def get(url: str, **changes) -> Request:
+    return Request("GET", url, **{"timeout_s": 5.0, "most_bytes": 1000, "destinations": ANYWHERE, **changes})
+
+
+def failure(client: HttpClient, request: Request) -> str:
+    with pytest.raises(OutboundError) as caught:
+        client.fetch(request)
+    return caught.value.kind
+
+
+def test_request_is_sent_as_it_is_and_answered(client, new_odd):
+    server = new_odd(OK + b"Content-Length: 4\r\nX-A: 1\r\nx-a: 2\r\n\r\nsure")
+    request = Request("POST", server.url, {"X-Sent": "1"}, b"{}", destinations=ANYWHERE)
+    assert client.fetch(request) == Answer(200, {"content-length": "4", "x-a": "1, 2"}, b"sure")
+    sent = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nConnection: close\r\nAccept-Encoding: identity\r\n"
+    assert server.requests == [f"{sent}X-Sent: 1\r\nContent-Length: 2\r\n\r\n{{}}".encode()]
+
+
+@pytest.mark.parametrize(
+    ("answer", "body"),
+    [
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", b"abc"),
+        (OK + b"\r\nuntil the end", b"until the end"),
+        (b"HTTP/1.0 200 OK\r\n\r\nold", b"old"),
+        (b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" + OK + b"Content-Length: 1\r\n\r\na", b"a"),
+        (OK + b"Content-Length: 1\r\n\r\na" + OK + b"Content-Length: 1\r\n\r\nb", b"a"),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"0" * 500_000), gzip.compress(b"0" * 500_000)),
+    ],
+    ids=["chunked", "until closed", "HTTP/1.0", "interim answer", "two answers", "compressed"],
+)
+def test_answers_are_read_as_http_says(client, new_odd, answer, body):
+    assert client.fetch(get(new_odd(answer).url)).body[:1000] == body[:1000]
+
+
+def test_redirect_is_an_answer(client, new_odd):
+    elsewhere = new_odd(OK + b"\r\n")
+    server = new_odd(f"HTTP/1.1 302 Found\r\nLocation: {elsewhere.url}\r\nContent-Length: 0\r\n\r\n".encode())
+    assert (client.fetch(get(server.url)).status, elsewhere.requests) == (302, [])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"", FailureKind.CONNECTION),
+        (b"HTTP/1.1 200 OK\r\n", FailureKind.CONNECTION),
+        (OK + b"Content-Length: 10\r\n\r\nshort", FailureKind.CONNECTION),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nab", FailureKind.CONNECTION),
+        (b"SSH-2.0-OpenSSH_9.6\r\n", FailureKind.BAD_ANSWER),
+        (b"<html>", FailureKind.BAD_ANSWER),
+        (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", FailureKind.BAD_ANSWER),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", FailureKind.BAD_ANSWER),
+        (OK + b"Content-Length: 1001\r\n\r\n", FailureKind.TOO_LARGE),
+        (OK + b"\r\n" + b"a" * 10_000_000, FailureKind.TOO_LARGE),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 1001, FailureKind.TOO_LARGE),
+        (OK + b"".join(b"X-%d: %s\r\n" % (n, b"a" * 1000) for n in range(10_000)), FailureKind.TOO_LARGE),
+        (b"HTTP/1.1 102 Processing\r\n\r\n" * 100_000, FailureKind.TOO_LARGE),
+        (
+            OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: %s\r\n" % (b"a" * 1000) * 10_000,
+            FailureKind.TOO_LARGE,
+        ),
+    ],
+)
+def test_server_that_lies_or_sends_too_much_is_an_error(client, new_odd, answer, expected):
+    assert failure(client, get(new_odd(answer).url)) == expected
+
+
+def test_body_may_be_cut_where_only_its_beginning_matters(client, new_odd):
+    for framing in (b"Content-Length: 10000000\r\n", b""):
+        server = new_odd(OK + framing + b"\r\n" + b"a" * 10_000_000)
+        answer = client.fetch(get(server.url, truncate=True))
+        assert (answer.status, answer.body) == (200, b"a" * 1000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "pause_s"),
+    [(b"", None), (OK + b"X: " + b"a" * 1000, 0.01), (OK + b"Content-Length: 900\r\n\r\n" + b"a" * 900, 0.01)],
+    ids=["silent", "head byte by byte", "body byte by byte"],
+)
+def test_time_is_for_everything_together(client, new_odd, answer, pause_s):
+    server, began = new_odd(answer, pause_s), time.monotonic()
+    assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
+    assert time.monotonic() - began < TIME_S + 2
+
+
+def test_threads_of_slow_answers_end_with_their_time(client, new_odd):
+    server = new_odd(OK + b"X: " + b"a" * 1000, 0.01)
+    assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
+    wait_until(lambda: client._running == 0, "its thread has ended", 2 * TIME_S)
+
+
+def test_resolver_that_hangs_is_a_timeout():
+    with loop_on() as runtime:
+        client = HttpClient(runtime, lambda host, port: [time.sleep(3 * TIME_S), "127.0.0.1"][1:])
+        assert failure(client, get("http://a.example/", timeout_s=TIME_S)) == FailureKind.TIMEOUT
+
+
+def test_no_connection_is_an_error(client):
+    assert failure(client, get(f"http://127.0.0.1:{free_port()}/")) == FailureKind.CONNECTION
+    assert failure(client, get("http://nowhere.invalid/")) == FailureKind.CONNECTION
+
+
+def test_second_address_is_tried_when_the_first_refuses(new_odd):
+    server = new_odd(OK + b"Content-Length: 0\r\n\r\n")
+    with loop_on() as runtime:
+        client = HttpClient(runtime, lambda host, port: ["127.0.0.3", "127.0.0.1"])
+        assert client.fetch(get(f"http://a.example:{server.port}/")).status == 200
+
+
+def test_header_that_would_end_early_is_not_sent(client, new_odd):
+    server = new_odd(OK + b"\r\n")
+    with pytest.raises(ValueError, match="Title"):
+        client.fetch(get(server.url, headers={"Title": "a\r\nX: 1"}))
+    assert server.requests == []
+
+
+def test_requests_beyond_the_threads_wait_for_their_turn(new_odd):
+    """Those that wait too long never begin; the others are answered when the threads are free again."""
+    silent, quick = new_odd(pause_s=None), new_odd(OK + b"Content-Length: 0\r\n\r\n")
+    with loop_on() as runtime:
+        client, ended = HttpClient(runtime), []
+
+        def ask(url: str, timeout_s: float) -> None:
+            try:
+                ended.append(str(client.fetch(get(url, timeout_s=timeout_s)).status))
+            except OutboundError as error:
+                ended.append(error.kind)
+
+        for _ in range(MOST_AT_ONCE):
+            runtime.start_task(lambda: ask(silent.url, 2 * TIME_S))
+        runtime.start_task(lambda: ask(quick.url, TIME_S))
+        runtime.start_task(lambda: ask(quick.url, 20 * TIME_S))
+        while len(ended) < MOST_AT_ONCE + 2:
+            pause(runtime)
+    assert ended == [FailureKind.TIMEOUT] * (MOST_AT_ONCE + 1) + ["200"]
+    assert len(quick.requests) == 1
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """One for `a.example`, which no other machine trusts."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem"), "-days", "2"]
+    name = ["-subj", "/CN=a.example", "-addext", "subjectAltName=DNS:a.example"]
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    subprocess.run([*command, *files, *name], check=True, capture_output=True)
+    return folder / "cert.pem"
+
+
+def test_certificates_are_checked_against_the_name(new_odd, certificate, monkeypatch):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    server = new_odd(OK + b"Content-Length: 0\r\n\r\n", context=context)
+
+    def status_of(name: str) -> int:
+        with loop_on() as runtime:
+            client = HttpClient(runtime, lambda host, port: ["127.0.0.1"])
+            return client.fetch(get(f"https://{name}:{server.port}/")).status
+
+    with pytest.raises(OutboundError, match="tls: its certificate is not valid"):
+        status_of("a.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    exchange._context.cache_clear()
+    try:
+        assert status_of("a.example") == 200
+        with pytest.raises(OutboundError, match="tls: its certificate is not valid"):
+            status_of("b.example")
+    finally:
+        exchange._context.cache_clear()
