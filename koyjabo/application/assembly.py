@@ -7,6 +7,8 @@ from functools import partial
 from koyjabo.accounts import services as accounts
 from koyjabo.accounts.second_factor import services as second_factor
 from koyjabo.accounts.services import AccountServices
+from koyjabo.api_keys import services as api_keys
+from koyjabo.api_keys.api_keys import ApiKeys
 from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
@@ -53,7 +55,7 @@ from koyjabo.webhooks import services as webhooks
 from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webkit.login.jwt import Tokens
 
-TICK_S = 1.0
+TICK_S, MINUTE_S = 1.0, 60.0
 
 
 def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: CounterSnapshot) -> Services:
@@ -88,6 +90,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(realtime.build(base))
     add(communities.build(base))
     add(webhooks.build(base))
+    add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
     add(visit_log.build(base))
@@ -112,6 +115,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(active_visitors.WRITE_S, presence.active_peak.write)
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
+    every(MINUTE_S, services[ApiKeys].write_uses)
     every(TICK_S, counting.recovery.shared.renew)
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
@@ -133,6 +137,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[CommunityServices].time_spent.write)
     at_close(services[WebhookServices].events.close)
     at_close(services[MailOutbox].close)
+    at_close(services[ApiKeys].write_uses)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

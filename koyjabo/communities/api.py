@@ -97,7 +97,7 @@ def create_community() -> Response:
 
 
 @bp.get("/communities/<community_id>")
-@describe("Get a community", {200: CommunityAnswer, **INSIDE})
+@describe("Get a community", {200: CommunityAnswer, **INSIDE}, scope="communities:manage")
 def get_community(community_id: str) -> Response:
     """For members."""
     return answer(community_answer(current()[CommunityServices].directory.get(tokens.require().account, community_id)))
@@ -156,7 +156,12 @@ def leave_community(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/members")
-@describe("List the members", {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+@describe(
+    "List the members",
+    {200: ListOf(MemberAnswer), 400: "no such page", **INSIDE},
+    query=QUERY,
+    scope="communities:manage",
+)
 def list_members(community_id: str) -> Response:
     """For members. In the order of joining. `X-Total-Count` is their number."""
     account, paging = tokens.require().account, Paging.of(request)
@@ -252,6 +257,7 @@ class OnlineAnswer(BaseModel):
     "Stats of a community",
     {200: StatsAnswer, 304: None, **INSIDE},
     headers={"If-None-Match": "an ETag from an earlier answer"},
+    scope="stats:read",
 )
 def community_stats(community_id: str) -> Response:
     """For members. The stats object of the visits to the community."""
@@ -263,7 +269,7 @@ def community_stats(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/realtime")
-@describe("Count the people online", {200: RealtimeAnswer, **INSIDE})
+@describe("Count the people online", {200: RealtimeAnswer, **INSIDE}, scope="presence:read")
 def realtime(community_id: str) -> Response:
     """People with an open socket in the community, each once. For members, and for everybody if `public_count` is
     true."""
@@ -274,7 +280,12 @@ def realtime(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/online")
-@describe("List the people online", {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE}, query=QUERY)
+@describe(
+    "List the people online",
+    {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE},
+    query=QUERY,
+    scope="presence:read",
+)
 def who_is_online(community_id: str) -> Response:
     """For moderators. The longest online come first, at most 1,000."""
     scope, paging = _entered(community_id, MODERATOR), Paging.of(request)

@@ -7,6 +7,8 @@ from koyjabo.core.errors import Forbidden, LastAdmin, UnknownCommunity
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 
+OTHER_COMMUNITY = N_("This API key belongs to another community.")
+
 ROLES = ("member", "moderator", "admin")
 """From the lowest to the highest. Each role has the permissions of those before it."""
 
@@ -24,15 +26,23 @@ def is_lower(role: str, than: str) -> bool:
 
 
 def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
-    """Raises UnknownCommunity unless the community is listed, or `account` a member or a site admin."""
-    if access is None or not (access.role or access.community.is_listed or account.is_admin):
+    """Raises UnknownCommunity unless the community is listed, or `account` a member or a site admin; Forbidden for
+    the key of another community.
+    """
+    if account.moderates and (access is None or access.community.id != account.moderates):
+        raise Forbidden(OTHER_COMMUNITY)
+    if access is None or not (access.role or access.community.is_listed or account.is_admin or account.moderates):
         raise UnknownCommunity
     return access
 
 
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
-    """With the effective role: site admins have the role admin in all communities."""
-    return access._replace(role=ADMIN) if account.is_admin else access
+    """With the effective role: site admins have the role admin in all communities, and the key of a community is a
+    moderator there.
+    """
+    if account.is_admin:
+        return access._replace(role=ADMIN)
+    return access._replace(role=MODERATOR) if account.moderates == access.community.id else access
 
 
 def allowed(account: Account, stored: CommunityAccess | None, role: str) -> CommunityAccess:

@@ -13,6 +13,7 @@ CLEAN_CLOSES = (NORMAL, NOT_SAID)
 CLOSE_CODES = {
     "unauthenticated": NO_CREDENTIALS,
     "invalid_token": INVALID_TOKEN,
+    "invalid_key": INVALID_TOKEN,
     "token_expired": EXPIRED,
     "forbidden": FORBIDDEN,
     "account_disabled": FORBIDDEN,

@@ -85,6 +85,37 @@ class TokenExpired(KoyJaboError):
     sentence = "This token has expired. Get a new pair from POST /api/auth/refresh, or log in again."
 
 
+class InvalidKey(KoyJaboError):
+    code = "invalid_key"
+    sentence = "This API key is not valid, or it has been revoked."
+    misplaced = "Send an API key as Authorization: Bearer to the API: it is good in no address, cookie or socket."
+
+
+class KeyExpired(KoyJaboError):
+    code = "key_expired"
+    sentence = "This API key has expired. Ask whoever runs this site for another one."
+
+
+class ScopeMissing(KoyJaboError):
+    """The key is valid, and another scope allows the call: `needed` of the details."""
+
+    code = "scope_missing"
+    sentence = "This API key lacks the scope that this call needs; see details."
+
+    def __init__(self, needed: str) -> None:
+        super().__init__(details={"needed": needed})
+
+
+class UnknownKey(KoyJaboError):
+    code = "unknown_key"
+    sentence = N_("Key not found. It may have been revoked already.")
+
+
+class TooManyKeys(KoyJaboError):
+    code = "too_many_keys"
+    sentence = N_("This server has 100 keys, the most there may be. Revoke one first.")
+
+
 class WrongCredentials(KoyJaboError):
     code = "wrong_credentials"
     sentence = N_("Wrong email or password.")

@@ -33,14 +33,19 @@ def uuid_of(text: str) -> str | None:
     return text.lower() if UUID.fullmatch(text.lower()) else None
 
 
+KEY_PREFIX = "kj_"
+"""Begins every API key, and no token."""
+
+
 class Account(NamedTuple):
-    """The account of a user, as other packages see it."""
+    """The account of a user, as other packages see it. A key acts as an account that nobody has."""
 
     id: str
     email: str
     name: str
     is_admin: bool
     is_viewer: bool = False
+    moderates: str | None = None  # of a key: it is a moderator of this one community, and nothing elsewhere
 
     @property
     def sees_panel(self) -> bool:
@@ -71,6 +76,21 @@ class Login(NamedTuple):
 
     account: Account
     session_id: str
+
+
+class KeyHolder(NamedTuple):
+    """Who acts with a valid key."""
+
+    account: Account  # `id` is that of the key
+    scopes: frozenset[str]
+
+
+@dataclass(slots=True)
+class KeyHolders:
+    """Finds the holders of API keys for the doors of all features, as `Logins` finds logins."""
+
+    holder_of: Callable[[str], KeyHolder]
+    """By the key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
 
 
 @dataclass(slots=True)

@@ -181,6 +181,9 @@ class Settings(BaseModel):
         ge=0,
         description="reports a minute for one account, and as many of share links for one address, 0 for no limit",
     )
+    rate_limit_keys: int = Field(
+        600, alias="RATE_LIMIT_KEYS", ge=0, description="requests a minute with one API key, 0 for no limit"
+    )
     rate_limit_sockets: int = Field(
         2000,
         alias="RATE_LIMIT_SOCKETS",

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from flask import Request
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidToken, TokenExpired
+from koyjabo.core.errors import InvalidKey, InvalidToken, TokenExpired
+from koyjabo.core.identity import KEY_PREFIX
 from koyjabo.core.services import Services
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.http.cookies import cookie_name
@@ -37,11 +38,13 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     request's header and query.
 
     The permission check of the room also checks that the session is live and a refresh token is the current one; for
-    `admitted_by` see `token_to_verify`. Raises InvalidToken, TokenExpired, LedgerUnavailable.
+    `admitted_by` see `token_to_verify`. Raises InvalidToken, InvalidKey, TokenExpired, LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
     name = cookie_name(COOKIES[REFRESH], request.is_secure)
     cookie = request.cookies.get(name) if services[NetworkServices].origins.trusts(request) else None
+    if token and token.startswith(KEY_PREFIX):
+        raise InvalidKey(InvalidKey.misplaced)
     if token:
         return _by_token(services, token, cookie, admitted_by)
     if cookie:

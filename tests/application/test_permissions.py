@@ -177,6 +177,7 @@ OTHERWISE = {
         pages.reset_password pages.do_verify_email pages.end_session pages.end_share
         pages.withdraw_invitation pages.accept_invitation pages.decline_invitation
         admin.end_share admin.remove_annotation
+        api.revoke_key api.rotate_key
     """,
     422: """
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor

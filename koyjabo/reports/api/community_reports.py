@@ -96,7 +96,12 @@ def _community(community_id: str) -> str:
 
 
 @bp.get("/communities/<community_id>/visitors")
-@describe("Unique visitors in a range of days", {200: VisitorsAnswer, **WITH_RANGE}, query=date_ranges.RANGE)
+@describe(
+    "Unique visitors in a range of days",
+    {200: VisitorsAnswer, **WITH_RANGE},
+    query=date_ranges.RANGE,
+    scope="stats:read",
+)
 def visitors(community_id: str) -> Response:
     """Days are in TIMEZONE; the last day is included."""
     scope, days = _community(community_id), Range.of(request, current().clock.today())
@@ -104,7 +109,7 @@ def visitors(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/today")
-@describe("Unique visitors today", {200: VisitorsAnswer, **REPORT})
+@describe("Unique visitors today", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_today(community_id: str) -> Response:
     """Since midnight in TIMEZONE."""
     scope = _community(community_id)
@@ -112,7 +117,7 @@ def visitors_today(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/weekly")
-@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT})
+@describe("Unique visitors in the last 7 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_weekly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
@@ -120,7 +125,7 @@ def visitors_weekly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/monthly")
-@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT})
+@describe("Unique visitors in the last 30 days", {200: VisitorsAnswer, **REPORT}, scope="stats:read")
 def visitors_monthly(community_id: str) -> Response:
     """Today included."""
     scope = _community(community_id)
@@ -128,7 +133,7 @@ def visitors_monthly(community_id: str) -> Response:
 
 
 @bp.get("/communities/<community_id>/visitors/growth")
-@describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH)
+@describe("Growth of unique visitors", {200: GrowthAnswer, **WITH_RANGE}, query=date_ranges.GROWTH, scope="stats:read")
 def visitors_growth(community_id: str) -> Response:
     """The last days, today included, compared with the same number of days before."""
     scope, days = _community(community_id), date_ranges.growth_days_of(request)
@@ -137,7 +142,10 @@ def visitors_growth(community_id: str) -> Response:
 
 @bp.get("/communities/<community_id>/visitors/trends")
 @describe(
-    "Unique visitors by hour, day or week", {200: ListOf(TrendAnswer), **WITH_RANGE}, query=date_ranges.GRANULARITY
+    "Unique visitors by hour, day or week",
+    {200: ListOf(TrendAnswer), **WITH_RANGE},
+    query=date_ranges.GRANULARITY,
+    scope="stats:read",
 )
 def visitors_trends(community_id: str) -> Response:
     """Includes periods without visitors, with zeros. A week counts as far as it lies within the range."""

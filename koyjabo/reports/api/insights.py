@@ -152,7 +152,8 @@ def _add(place: ReportPlace, name: str, kind: Described) -> None:
 
     view.__name__, view.__doc__ = f"{place.endpoint}{name}", f"{place.whom}{kind.more}"
     answers, query = {200: kind.answer, **place.refused}, RANGE | kind.query | place.filters
-    described = describe(f"{kind.summary}{place.about}", answers, None, IF_NONE_MATCH, query, place.secured)
+    scope = "reports:read" if place.secured else ""
+    described = describe(f"{kind.summary}{place.about}", answers, None, IF_NONE_MATCH, query, place.secured, scope)
     bp.get(f"{place.path}{name}")(described(view))
 
 

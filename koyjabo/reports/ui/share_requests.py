@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
@@ -16,16 +14,12 @@ from koyjabo.reports.share_queries import ShareLink
 from koyjabo.reports.shares import NewLink
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Name, NewPassword, refuse
+from koyjabo.webkit.schemas.moments import MOMENT, Moment
 
 INTERVAL = "2026-11-01/2026-11-15"
-MOMENT = "2026-12-31T18:00:00Z"
-MOMENTS = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
 NOT_A_RANGE = N_(
     "must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all, or two days such as 2026-11-01/2026-11-15"
 )
-NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z")
 NOT_FILTERS = N_("must be lists of values by dimension")
 
 
@@ -44,18 +38,6 @@ def _range(value: Any) -> str | None:
     raise refuse(NOT_A_RANGE)
 
 
-def _moment(value: Any) -> int | None:
-    """ms since 1970."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not MOMENTS.fullmatch(value):
-        raise refuse(NOT_A_MOMENT)
-    try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise refuse(NOT_A_MOMENT) from None
-
-
 DAYS = {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}/[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
 TEXTS = {"type": "array", "items": {"anyOf": [{"type": "string"}, NULL]}}
 Filters = Annotated[
@@ -67,11 +49,6 @@ Range = Annotated[
     str | None,
     BeforeValidator(_range),
     WithJsonSchema({"anyOf": [{"type": "string", "enum": list(RANGES)}, DAYS, NULL]}),
-]
-Moment = Annotated[
-    int | None,
-    BeforeValidator(_moment),
-    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time", "pattern": f"^{MOMENTS.pattern}$"}, NULL]}),
 ]
 
 

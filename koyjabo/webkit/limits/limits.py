@@ -50,6 +50,7 @@ NOT_RECORDED = (
 NOT_STORED = "Events of this address have filled what it may store in a day. Send these again tomorrow (UTC)."
 TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
+TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-After says, then try again."
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
@@ -64,6 +65,7 @@ SENTENCES = {
     "changes": TOO_MANY_CHANGES,
     "reports": TOO_MANY_REPORTS,
     "shared_reports": TOO_MANY_REPORTS,
+    "keys": TOO_MANY_WITH_KEY,
 }
 """What a refusal says, by the kind of limit, if not what TooManyRequests says."""
 
@@ -80,6 +82,7 @@ class Limits(NamedTuple):
     actions: int  # of one account
     changes: int
     reports: int
+    keys: int  # of one API key
 
 
 class Usage:
@@ -125,6 +128,7 @@ class RateLimits:
         )
         self._of_visitor |= rates(events, events=limits.visitor * EVENTS_OF_A_REQUEST)
         self._of_account = rates(1, actions=limits.actions, changes=limits.changes, reports=limits.reports)
+        self._of_account |= rates(1, keys=limits.keys)
         self._of_account |= rates(FEWEST_LOGINS_OF_A_PAIR, familiar_logins=limits.logins)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
         stored = share(limits.heartbeats * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
@@ -231,6 +235,11 @@ def count_action(user_id: str) -> None:
 def count_change(user_id: str) -> None:
     """Count a request that changes something, by account."""
     limits().count_account("changes", usage(), user_id)
+
+
+def count_key(key_id: str) -> None:
+    """Count a request with an API key."""
+    limits().count_account("keys", usage(), key_id)
 
 
 def count_report(user_id: str) -> None:

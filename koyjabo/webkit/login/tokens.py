@@ -1,4 +1,4 @@
-"""Authenticates API requests by their bearer token or cookies, and issues the tokens and cookies of a new login."""
+"""Authenticates API requests by a bearer token, an API key or cookies, and issues the tokens and cookies of a login."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from datetime import timedelta
 from hmac import compare_digest
 from typing import NamedTuple
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_jwt_extended import create_access_token, create_refresh_token, get_csrf_token
 
-from koyjabo.core.errors import InvalidToken, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.core.errors import (
+    Forbidden,
+    InvalidKey,
+    InvalidToken,
+    ScopeMissing,
+    TokenExpired,
+    Unauthenticated,
+    WrongCsrfToken,
+)
 from koyjabo.core.extensions import jwt
-from koyjabo.core.identity import Login, Logins
+from koyjabo.core.identity import KEY_PREFIX, KeyHolder, KeyHolders, Login, Logins
 from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
@@ -23,6 +31,8 @@ from koyjabo.webkit.login.jwt import ACCESS, ACCESS_S, ALGORITHM, COOKIES, REFRE
 CSRF_HEADER = "X-CSRF-TOKEN"
 CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
+
+NOT_FOR_KEYS = "No API key opens this call, whatever its scopes: log in."
 
 
 def init_app(app: Flask) -> None:
@@ -40,12 +50,18 @@ def init_app(app: Flask) -> None:
 
 
 def require() -> Login:
-    """The login of the current request. Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken,
-    LedgerUnavailable; TooManyRequests if the account changes too much.
+    """The login of the current request; with an API key, the account that the key acts as, without a session.
+
+    Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable; TooManyRequests if the
+    account changes too much. With a key InvalidKey, KeyExpired, ScopeMissing, Forbidden where no scope opens the call
+    (`describe`), TooManyRequests.
 
     Reads the whole body first, so that a client cannot keep a permission by holding the body back until it is revoked.
     """
     request.get_data()
+    key = _key()
+    if key is not None:
+        return _login_of_key(key)
     login = _login(claims_of(ACCESS))
     if request.method not in SAFE_METHODS:
         limits.count_change(login.account.id)
@@ -80,6 +96,7 @@ def claims_of(kind: str) -> Claims:
     """The claims of the request's token of this kind. Raises as `require` does. Does not check whether the session is
     live.
     """
+    _refuse_key()
     sent = _bearer() or cookie(kind)
     if sent is None:
         raise Unauthenticated
@@ -92,6 +109,7 @@ def claims_of_any() -> Claims:
     """For logging out: the claims of the first readable token of the request, of either kind, expired or not. Raises
     Unauthenticated, InvalidToken, WrongCsrfToken.
     """
+    _refuse_key()
     sent = [each for each in (_bearer(), cookie(ACCESS), cookie(REFRESH)) if each is not None]
     if not sent:
         raise Unauthenticated
@@ -101,6 +119,47 @@ def claims_of_any() -> Claims:
             _check_csrf(each, claims)
             return claims
     raise InvalidToken
+
+
+def _key() -> str | None:
+    """The API key of the current request. Raises InvalidKey where it is sent in another way."""
+    sent = _bearer()
+    if sent is not None:
+        return sent.text if sent.text.startswith(KEY_PREFIX) else None
+    elsewhere = (request.args.get("token", ""), *(cookies.get(name) or "" for name in COOKIES.values()))
+    if any(text.startswith(KEY_PREFIX) for text in elsewhere):
+        raise InvalidKey(InvalidKey.misplaced)
+    return None
+
+
+def _login_of_key(key: str) -> Login:
+    holder, needed = _holder(key), _scope()
+    if not needed:
+        raise Forbidden(NOT_FOR_KEYS)
+    if needed not in holder.scopes:
+        raise ScopeMissing(needed)
+    record_request_place()
+    return Login(holder.account, "")
+
+
+def _refuse_key() -> None:
+    """For calls about the tokens of a session. Raises Forbidden, and what `_login_of_key` raises."""
+    key = _key()
+    if key is not None:
+        _holder(key)
+        raise Forbidden(NOT_FOR_KEYS)
+
+
+def _holder(key: str) -> KeyHolder:
+    holder = current()[KeyHolders].holder_of(key)
+    limits.count_key(holder.account.id)
+    return holder
+
+
+def _scope() -> str:
+    """The scope that opens the present call to keys; "" if none does."""
+    operation = getattr(current_app.view_functions[request.endpoint or ""], "operation", None)
+    return operation.scope if operation is not None else ""
 
 
 def _login(claims: Claims) -> Login:

@@ -85,6 +85,12 @@ WITH_PASSWORD: dict[int, Answer] = {
     503: "too many people at once, or the database is not available; see Retry-After",
 }
 WRONG_PASSWORD: dict[int, Answer] = {401: "not logged in, or the password or the code is wrong"}
+OF_KEYS: dict[int, Answer] = {
+    401: "not logged in, or the API key is not valid",
+    403: "the role or the API key does not allow it",
+    429: "too many requests with one API key; see Retry-After",
+    503: "the database is away; see Retry-After",
+}
 """Refusals of many calls, by status."""
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -98,6 +104,7 @@ class Operation:
     headers: dict[str, str] = field(default_factory=dict)
     query: dict[str, str] = field(default_factory=dict)
     secured: bool = True
+    scope: str = ""
 
 
 def describe(
@@ -107,13 +114,18 @@ def describe(
     headers: dict[str, str] | None = None,
     query: dict[str, str] | None = None,
     secured: bool = True,
+    scope: str = "",
 ) -> Callable[[View], View]:
     """Describe the input of a handler (body, headers and query arguments by name) and its answers by status. The
     docstring of the handler is the description of the operation.
+
+    API keys with `scope` may make the call; without one, none may (`koyjabo.webkit.login.tokens`).
     """
+    answers = answers | {status: each for status, each in OF_KEYS.items() if scope and status not in answers}
 
     def attach(view: View) -> View:
-        view.operation = Operation(summary, answers, body, headers or {}, query or {}, secured)  # type: ignore[attr-defined]
+        described = Operation(summary, answers, body, headers or {}, query or {}, secured, scope)
+        view.operation = described  # type: ignore[attr-defined]
         return view
 
     return attach

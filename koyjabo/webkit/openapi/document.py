@@ -26,6 +26,7 @@ SECURITY = {
         "bearerFormat": "JWT",
         "description": "a token from POST /api/auth/login",
     },
+    "key": {"type": "http", "scheme": "bearer", "description": "an API key with the scope that the call names"},
     "session": {
         "type": "apiKey",
         "in": "cookie",
@@ -122,9 +123,13 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
             "content": {media: _schema(operation.body) for media in operation.body.media},
         }
     if operation.secured and 401 in operation.answers:
-        described["security"] = [{name: []} for name in SECURITY]
+        described["security"] = _security(operation.scope)
     methods = (rule.methods or set()) - {"HEAD", "OPTIONS"}
     return {method.lower(): described for method in sorted(methods)}
+
+
+def _security(scope: str) -> list[dict[str, list[str]]]:
+    return [{"bearer": []}, *([{"key": [scope]}] if scope else []), {"session": []}]
 
 
 def _parameters(rule: Rule, operation: Operation) -> list[dict[str, Any]]:

@@ -53,6 +53,11 @@ def visit_id(value: Any) -> str | None:
     return None if value is None else _named(value, VISIT_NAME, "A–Z a–z 0–9 _ - . : + / =")
 
 
+def is_whole(value: Any) -> bool:
+    """Whether it is an integer of JSON, which `2.0` is as well."""
+    return type(value) is int or (isinstance(value, float) and value.is_integer())
+
+
 def _milliseconds(value: Any) -> int | None:
     """Accepts any integer. One that does not fit 64 bits becomes None, because databases cannot store it."""
     if value is None:

@@ -18,6 +18,7 @@ GOOD: dict[str, Any] = {
     "code": "492039",
     "credential": {"id": "x"},
     "events": [{"id": "1", "name": "search"}],
+    "scopes": ["reports:read"],
 }
 """Fields that a body may need, beside the one that is odd."""
 

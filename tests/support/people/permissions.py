@@ -60,6 +60,7 @@ LEAST = {
     MODERATOR: """
         api.who_is_online
         api.list_shares api.end_share
+        api.list_keys api.revoke_key api.rotate_key
         pages.dashboard pages.community_shares pages.new_share pages.create_share pages.end_share
         api.community_report_summary api.community_report_timeline api.community_report_breakdown
         api.community_report_hours
@@ -76,7 +77,7 @@ LEAST = {
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
         admin.recount admin.mark_rollback_seen admin.set_total admin.export_audit admin.erase_visitor
-        api.create_share
+        api.create_share api.create_key
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.add_annotation admin.remove_annotation
     """,
@@ -138,6 +139,7 @@ BODIES = {
     "api.invite_member": {"email": "newcomer@example.com", "role": "member"},
     "api.set_role": {"role": "member"},
     "api.create_share": {"name": "Traffic"},
+    "api.create_key": {"name": "Grafana", "scopes": ["reports:read"]},
 }
 """What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
 

@@ -82,6 +82,7 @@ class World:
             "session_id": session,
             "passkey_id": session,
             "share_id": session,
+            "key_id": session,
             "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
         }
 

@@ -1,0 +1,151 @@
+"""/api/keys: make, list, rotate and revoke API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from flask import Response, request
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.api_keys.api_keys import GRACE, LONGEST_GRACE_S, SCOPES, ApiKeys, NewKey, wrong_scopes
+from koyjabo.api_keys.queries import StoredKey
+from koyjabo.core.clock import iso
+from koyjabo.core.i18n import N_
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, no_answer
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, Answer, describe
+from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.fields import Name, Text, is_whole, refuse
+from koyjabo.webkit.schemas.moments import MOMENT, Moment
+
+NOT_SCOPES = N_("must be a list of scopes")
+
+
+def _scopes(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise refuse(NOT_SCOPES)
+    wrong = wrong_scopes(value)
+    if wrong is not None:
+        raise refuse(wrong)
+    return tuple(value)
+
+
+def _grace(value: Any) -> int:
+    if not is_whole(value) or not 0 <= value <= LONGEST_GRACE_S:
+        raise refuse(GRACE)
+    return int(value)
+
+
+SCOPE_LIST = {"type": "array", "items": {"type": "string", "enum": list(SCOPES)}, "minItems": 1}
+Scopes = Annotated[tuple[str, ...], BeforeValidator(_scopes), WithJsonSchema(SCOPE_LIST)]
+Grace = Annotated[
+    int,
+    BeforeValidator(_grace),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": LONGEST_GRACE_S}),
+]
+
+
+class NewKeyBody(Body):
+    """A new API key."""
+
+    media = JSON
+
+    name: Name = Field(examples=["Grafana"])
+    scopes: Scopes = Field(description="the calls that it may make", examples=[["reports:read"]])
+    community: Text = Field(None, description="the id of the one community it is for; default: the whole site")
+    expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
+
+
+class RotationBody(Body):
+    media = JSON
+    may_be_absent = True
+
+    grace_s: Grace = Field(0, description="how long the secret until now stays good, s", examples=[3600])
+
+
+class KeyAnswer(BaseModel):
+    """An API key, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[str] = Field(examples=[["reports:read"]])
+    community: str | None = Field(description="the id of a community; null: of the whole site")
+    prefix: str = Field(description="how the key begins", examples=["kj_3f2a9c51"])
+    created_at: str = Field(examples=[MOMENT])
+    expires_at: str | None = Field(examples=[MOMENT])
+    last_used_at: str | None = Field(description="written within 75 s; null for never", examples=[MOMENT])
+
+
+class NewKeyAnswer(KeyAnswer):
+    """An API key with its secret, which is not shown again."""
+
+    key: str = Field(examples=["kj_3f2a9c51_…"])
+
+
+class KeysAnswer(BaseModel):
+    keys: list[KeyAnswer] = Field(description="the newest first, without revoked ones")
+
+
+FOR_WHOM: dict[int, Answer] = {**LOGGED_IN, 403: "for admins of the site and moderators of a community, by a login"}
+ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
+
+
+@bp.post("/keys")
+@describe(
+    "Make an API key",
+    {
+        201: NewKeyAnswer,
+        **WITH_BODY,
+        **FOR_WHOM,
+        **CHANGE,
+        404: "no such community",
+        409: "this server has as many keys as it may have",
+    },
+    body=NewKeyBody,
+)
+def create_key() -> Response:
+    """For admins of the site; with `community`, for its moderators, with scopes that read. The key is shown once."""
+    account, body = tokens.require().account, NewKeyBody.of(request)
+    new = NewKey(body.name, body.scopes, body.community, body.expires_at)
+    made, text = current()[ApiKeys].create(account, new)
+    return answer(NewKeyAnswer(**_fields(made), key=text), 201)
+
+
+@bp.get("/keys")
+@describe("List API keys", {200: KeysAnswer, **FOR_WHOM})
+def list_keys() -> Response:
+    """All keys; for moderators, those of their communities."""
+    keys = current()[ApiKeys].managed(tokens.require().account)
+    return answer(KeysAnswer(keys=[KeyAnswer(**_fields(each)) for each in keys]))
+
+
+@bp.delete("/keys/<key_id>")
+@describe("Revoke an API key", {204: None, **ONE})
+def revoke_key(key_id: str) -> Response:
+    """No call with the key succeeds from now on."""
+    current()[ApiKeys].revoke(tokens.require().account, key_id)
+    return no_answer()
+
+
+@bp.post("/keys/<key_id>/rotate")
+@describe("Give an API key another secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
+def rotate_key(key_id: str) -> Response:
+    """Its id, name and scopes stay. The secret until now is good for `grace_s` more."""
+    account, body = tokens.require().account, RotationBody.of(request)
+    rotated, text = current()[ApiKeys].rotate(account, key_id, body.grace_s)
+    return answer(NewKeyAnswer(**_fields(rotated), key=text))
+
+
+def _fields(key: StoredKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": list(key.scopes),
+        "community": key.community_id,
+        "prefix": key.prefix,
+        "created_at": iso(key.created_ms),
+        "expires_at": key.expires_ms and iso(key.expires_ms),
+        "last_used_at": key.last_used_ms and iso(key.last_used_ms),
+    }

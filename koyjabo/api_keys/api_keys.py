@@ -1,0 +1,241 @@
+"""Makes, lists, rotates and revokes API keys, and finds who acts with one (specification: API keys).
+
+Each call with a key reads its row, so a key that was revoked is refused by all workers at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from koyjabo.api_keys import key_text, queries
+from koyjabo.api_keys.queries import StoredKey
+from koyjabo.audit import log
+from koyjabo.audit.log import Actor, AuditEntry, Subject
+from koyjabo.communities import memberships
+from koyjabo.communities.queries import CommunityQueries
+from koyjabo.communities.roles import MODERATOR
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import (
+    Forbidden,
+    InvalidInput,
+    InvalidKey,
+    KeyExpired,
+    LedgerUnavailable,
+    TooManyKeys,
+    UnknownCommunity,
+    UnknownKey,
+)
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account, KeyHolder, uuid_of
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.models import ApiKey
+
+SCOPES = (
+    *("stats:read", "reports:read", "presence:read"),
+    *("visits:write", "communities:manage", "broadcast", "webhooks:manage"),
+)
+OF_COMMUNITY = SCOPES[:3]
+"""The scopes that a key of one community may have: it acts there as a moderator."""
+
+MOST_KEYS = 100
+"""Keys of a server that could be used now."""
+
+LONGEST_GRACE_S = 86_400
+"""How long the secret before a rotation may stay good."""
+
+IN_THE_PAST = N_("must be in the future")
+NO_SCOPES = N_("must have at least one scope")
+UNKNOWN_SCOPE = N_("must be scopes of this server; GET /openapi.json names them")
+ONLY_READING = N_("must be stats:read, reports:read or presence:read for the key of a community")
+GRACE = N_("must be a whole number from 0 to 86400")
+
+
+class NewKey(NamedTuple):
+    name: str
+    scopes: tuple[str, ...]
+    community_id: str | None = None  # None: of the site
+    expires_ms: int | None = None
+
+
+class ApiKeys:
+    """For admins of the site and, for keys of one community, its moderators; `all` for viewers of the site as well.
+    Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._used_ms: dict[str, int] = {}  # by id: last uses that are not written yet
+        self._lock = threading.Lock()  # guards it; code that holds it must not wait
+
+    def create(self, account: Account, new: NewKey) -> tuple[StoredKey, str]:
+        """Returns the key as it is listed, and its text, which is not stored. Raises InvalidInput by field,
+        TooManyKeys.
+        """
+        by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
+        _check(new, by.at_ms)
+        text = key_text.make(key_id)
+        row = ApiKey(
+            id=key_id,
+            name=new.name,
+            scopes=" ".join(sorted(set(new.scopes))),
+            community_id=new.community_id and uuid_of(new.community_id),
+            prefix=key_text.prefix_of(key_id),
+            digest=key_text.digest(text),
+            created_ms=by.at_ms,
+            expires_ms=new.expires_ms,
+        )
+        return self._database.write(_create, account, new.community_id, row, by), text
+
+    def all(self, account: Account) -> list[StoredKey]:
+        """The newest first, without revoked ones."""
+        account.require_site_viewer()
+        return self._database.read(queries.everything)
+
+    def managed(self, account: Account, community_id: str | None = None) -> list[StoredKey]:
+        """Those that `account` may revoke, or those of a community; in the same order."""
+        return self._database.read(_managed_keys, account, community_id)
+
+    def find(self, account: Account, key_id: str) -> StoredKey:
+        """Raises UnknownKey."""
+        return self._database.read(_managed, account, key_id)
+
+    def revoke(self, account: Account, key_id: str) -> StoredKey:
+        """From now on, no call with the key succeeds. Raises UnknownKey."""
+        return self._database.write(_revoke, account, key_id, log.actor(account, self._clock))
+
+    def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[StoredKey, str]:
+        """Give a key another secret. The one until now stays good for `grace_s`; one before that does not. Raises
+        UnknownKey, InvalidInput.
+        """
+        if not 0 <= grace_s <= LONGEST_GRACE_S:
+            raise InvalidInput(details={"grace_s": GRACE})
+        by = log.actor(account, self._clock)
+        return self._database.write(_rotate, account, key_id, grace_s, by)
+
+    def holder_of(self, text: str) -> KeyHolder:
+        """Raises InvalidKey, KeyExpired."""
+        if not key_text.is_whole(text):
+            raise InvalidKey
+        digest, now_ms = key_text.digest(text), self._clock.now_ms()
+        found = self._database.read(queries.by_digest, digest)
+        if found is None or (found.digest != digest and (found.old_until_ms or 0) <= now_ms):
+            raise InvalidKey
+        if found.expires_ms is not None and found.expires_ms <= now_ms:
+            raise KeyExpired
+        with self._lock:
+            self._used_ms[found.id] = now_ms
+        is_of_site = found.community_id is None
+        account = Account(found.id, "", f"key {found.name}", is_of_site, moderates=found.community_id)
+        return KeyHolder(account, frozenset(found.scopes.split()))
+
+    def write_uses(self) -> None:
+        """Write when keys were last used. Call it once a minute: no request waits for it."""
+        with self._lock:
+            used_ms, self._used_ms = self._used_ms, {}
+        if not used_ms:
+            return
+        try:
+            self._database.write(queries.record_use, used_ms)
+        except LedgerUnavailable:  # the next call tries again
+            with self._lock:
+                self._used_ms = used_ms | self._used_ms
+
+
+def wrong_scopes(scopes: Collection[str], community_id: str | None = None) -> str | None:
+    """Why no key can have these scopes; None if one can."""
+    if not scopes:
+        return NO_SCOPES
+    if not set(SCOPES).issuperset(scopes):
+        return UNKNOWN_SCOPE
+    return None if community_id is None or set(OF_COMMUNITY).issuperset(scopes) else ONLY_READING
+
+
+def _check(new: NewKey, now_ms: int) -> None:
+    """Raises InvalidInput."""
+    problems, wrong = {}, wrong_scopes(new.scopes, new.community_id)
+    if wrong is not None:
+        problems["scopes"] = wrong
+    if new.expires_ms is not None and new.expires_ms <= now_ms:
+        problems["expires_at"] = IN_THE_PAST
+    if problems:
+        raise InvalidInput(details=problems)
+
+
+# Each runs in one transaction.
+
+
+def _create(session: Any, account: Account, community_id: str | None, key: ApiKey, by: Actor) -> StoredKey:
+    _require(session, account, community_id)
+    if queries.live(session, by.at_ms) >= MOST_KEYS:
+        raise TooManyKeys
+    queries.add(session, key)
+    made = _known(session, key.id)
+    _entry("key.create", by, made, scopes=list(made.scopes), community=made.community).store(session)
+    return made
+
+
+def _managed_keys(session: Any, account: Account, community_id: str | None) -> list[StoredKey]:
+    if community_id is not None:
+        _require(session, account, community_id)
+        return queries.of_community(session, uuid_of(community_id) or "")
+    if account.is_admin:
+        return queries.everything(session)
+    _require_some(session, account)
+    return queries.of_moderator(session, account.id)
+
+
+def _managed(session: Any, account: Account, key_id: str) -> StoredKey:
+    if not account.is_admin:
+        _require_some(session, account)
+    key = _known(session, key_id)
+    if not account.is_admin:
+        try:
+            _require(session, account, key.community_id)
+        except UnknownCommunity:
+            raise Forbidden from None
+    return key
+
+
+def _revoke(session: Any, account: Account, key_id: str, by: Actor) -> StoredKey:
+    key = _managed(session, account, key_id)
+    if not queries.revoke(session, key.id, by.at_ms):
+        raise UnknownKey
+    _entry("key.revoke", by, key).store(session)
+    return key
+
+
+def _rotate(session: Any, account: Account, key_id: str, grace_s: int, by: Actor) -> tuple[StoredKey, str]:
+    key = _managed(session, account, key_id)
+    text = key_text.make(key.id)
+    if not queries.rotate(session, key.id, key_text.digest(text), by.at_ms + 1000 * grace_s):
+        raise UnknownKey
+    _entry("key.rotate", by, key, grace_s=grace_s).store(session)
+    return key, text
+
+
+def _known(session: Any, key_id: str) -> StoredKey:
+    key = queries.find(session, uuid_of(key_id) or "")
+    if key is None:
+        raise UnknownKey
+    return key
+
+
+def _require(session: Any, account: Account, community_id: str | None) -> None:
+    if community_id is None:
+        account.require_site_admin()
+    else:
+        memberships.allowed(CommunityQueries(session), account, community_id, MODERATOR)
+
+
+def _require_some(session: Any, account: Account) -> None:
+    """Raises Forbidden unless `account` moderates a community."""
+    if not queries.moderates_some(session, account.id):
+        raise Forbidden
+
+
+def _entry(action: str, by: Actor, key: StoredKey, **details: Any) -> AuditEntry:
+    return by.entry(action, Subject("key", key.id, key.name), **details)

@@ -1,0 +1,118 @@
+"""Queries for API keys, within one transaction. The caller checks the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo.communities.roles import ADMIN, MODERATOR
+from koyjabo.database.rows import changed_rows
+from koyjabo.models import ApiKey, Community, Membership
+
+
+class StoredKey(NamedTuple):
+    """A key that was not revoked, without its secret."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    community_id: str | None  # None: of the site
+    prefix: str
+    created_ms: int
+    expires_ms: int | None
+    last_used_ms: int | None
+    community: str | None  # its name
+
+
+class FoundKey(NamedTuple):
+    """What decides whether a key may be used."""
+
+    id: str
+    name: str
+    scopes: str
+    community_id: str | None
+    digest: str
+    old_until_ms: int | None  # until when another digest than `digest` is good
+    expires_ms: int | None
+
+
+STORED = (
+    *(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.community_id, ApiKey.prefix),
+    *(ApiKey.created_ms, ApiKey.expires_ms, ApiKey.last_used_ms, Community.name),
+)
+FOUND = (
+    *(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.community_id),
+    *(ApiKey.digest, ApiKey.old_until_ms, ApiKey.expires_ms),
+)
+NOT_REVOKED = ApiKey.revoked_ms.is_(None)
+
+
+def add(session: Session, key: ApiKey) -> None:
+    session.add(key)
+    session.flush()
+
+
+def live(session: Session, now_ms: int) -> int:
+    """How many keys could be used now."""
+    usable = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > now_ms)
+    return session.scalar(select(func.count()).select_from(ApiKey).where(NOT_REVOKED, usable)) or 0
+
+
+def by_digest(session: Session, digest: str) -> FoundKey | None:
+    wanted = select(*FOUND).where(or_(ApiKey.digest == digest, ApiKey.old_digest == digest), NOT_REVOKED)
+    row = session.execute(wanted).one_or_none()
+    return FoundKey._make(row) if row else None
+
+
+def find(session: Session, key_id: str) -> StoredKey | None:
+    return next(iter(_stored(session, ApiKey.id == key_id)), None)
+
+
+def everything(session: Session) -> list[StoredKey]:
+    """The newest first, as in all lists."""
+    return _stored(session)
+
+
+def of_community(session: Session, community_id: str) -> list[StoredKey]:
+    return _stored(session, ApiKey.community_id == community_id)
+
+
+def of_moderator(session: Session, user_id: str) -> list[StoredKey]:
+    """Those of the communities of which a user is a moderator or an admin."""
+    return _stored(session, ApiKey.community_id.in_(_moderated(user_id)))
+
+
+def moderates_some(session: Session, user_id: str) -> bool:
+    return session.scalar(_moderated(user_id).limit(1)) is not None
+
+
+def revoke(session: Session, key_id: str, now_ms: int) -> bool:
+    """Returns True to one of all concurrent callers."""
+    return changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(revoked_ms=now_ms)) == 1
+
+
+def rotate(session: Session, key_id: str, digest: str, old_until_ms: int) -> bool:
+    """Let the digest of now be good until `old_until_ms`. Returns False if the key was revoked meanwhile."""
+    values: dict[str, Any] = {"digest": digest, "old_digest": ApiKey.digest, "old_until_ms": old_until_ms}
+    return changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(**values)) == 1
+
+
+def record_use(session: Session, used_ms: Mapping[str, int]) -> None:
+    """The last use of each key, by its id. Another worker may have written a later one."""
+    for key_id, at_ms in sorted(used_ms.items()):
+        is_later = or_(ApiKey.last_used_ms.is_(None), ApiKey.last_used_ms < at_ms)
+        session.execute(update(ApiKey).where(ApiKey.id == key_id, is_later).values(last_used_ms=at_ms))
+
+
+def _stored(session: Session, *which: ColumnElement[bool]) -> list[StoredKey]:
+    wanted = select(*STORED).outerjoin(Community, Community.id == ApiKey.community_id).where(NOT_REVOKED, *which)
+    rows = session.execute(wanted.order_by(ApiKey.created_ms.desc(), ApiKey.id))
+    return [StoredKey._make(row)._replace(scopes=tuple(row.scopes.split())) for row in rows]
+
+
+def _moderated(user_id: str) -> Select[str]:
+    mine = Membership.user_id == user_id, Membership.role.in_((MODERATOR, ADMIN))
+    return select(Membership.community_id).where(*mine)

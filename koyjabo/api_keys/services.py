@@ -1,0 +1,14 @@
+"""What API keys offer to other packages."""
+
+from __future__ import annotations
+
+from koyjabo.api_keys.api_keys import ApiKeys
+from koyjabo.cluster.base import Base
+from koyjabo.core.identity import KeyHolders
+
+
+def build(base: Base) -> ApiKeys:
+    """Also lets all doors find the holders of keys."""
+    keys = ApiKeys(base.database, base.clock)
+    base.services.add(KeyHolders(keys.holder_of))
+    return keys

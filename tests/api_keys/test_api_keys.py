@@ -1,0 +1,205 @@
+"""API keys: who makes them, when they are good, and what is stored of them (specification: API keys)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import Person, bare, promote, sign_up
+from support.people.api_keys import PATH, call, key, make
+from support.people.communities import found, give
+
+from koyjabo.api_keys import key_text
+from koyjabo.api_keys.api_keys import MOST_KEYS, SCOPES, ApiKeys
+from koyjabo.core.clock import iso
+
+SUMMARY = "/api/reports/summary"
+FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
+UNKNOWN = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+@pytest.fixture
+def boss(site) -> Person:
+    return admin(site)
+
+
+def admin(site: Site) -> Person:
+    person = sign_up(site, "rani")
+    promote(site, person.email)
+    return person
+
+
+def status(site: Site, text: str) -> int:
+    return call(site, text, SUMMARY).status_code
+
+
+def code(site: Site, text: str) -> str:
+    return call(site, text, SUMMARY).json["code"]
+
+
+def test_key_is_shown_once_and_stored_as_a_digest(site, boss):
+    made = make(boss, "stats:read", "reports:read", expires_at=iso(site.time() + 1000))
+    assert list(made) == [*FIELDS, "key"]
+    assert re.fullmatch("kj_[0-9a-f]{8}_[0-9A-Za-z]{49}", made["key"])
+    assert made["key"].startswith(made["prefix"])
+    assert (made["name"], made["scopes"], made["community"]) == ("Grafana", ["reports:read", "stats:read"], None)
+    assert made["key"][12:] not in str(site.rows("SELECT * FROM api_keys"))
+    (listed,) = boss.get(PATH).json["keys"]
+    assert listed == {name: value for name, value in made.items() if name != "key"}
+
+
+def test_key_is_good_until_it_expires(site, boss):
+    text = key(boss, "reports:read", expires_at=site.time() + 1000)
+    site.time.pass_(milliseconds=999)
+    assert status(site, text) == 200
+    site.time.pass_(milliseconds=1)
+    assert code(site, text) == "key_expired"
+
+
+@pytest.mark.both_kinds
+def test_revoked_key_is_refused_at_once(site, boss):
+    made = make(boss, "reports:read")
+    assert status(site, made["key"]) == 200
+    assert boss.delete(f"{PATH}/{made['id']}").status_code == 204
+    assert code(site, made["key"]) == "invalid_key"
+    assert boss.get(PATH).json == {"keys": []}
+    assert_error(boss.delete(f"{PATH}/{made['id']}"), 404, "unknown_key")
+    assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={}), 404, "unknown_key")
+
+
+@pytest.mark.both_kinds
+def test_secret_before_a_rotation_is_good_for_its_grace(site, boss):
+    made = make(boss, "reports:read")
+    second = boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 10}).json
+    assert (second["id"], second["prefix"], second["scopes"]) == (made["id"], made["prefix"], made["scopes"])
+    assert second["key"] != made["key"]
+    assert [status(site, each["key"]) for each in (made, second)] == [200, 200]
+    site.time.pass_(seconds=10)
+    assert [status(site, each["key"]) for each in (made, second)] == [401, 200]
+    third = boss.post(f"{PATH}/{made['id']}/rotate").json
+    assert [status(site, each["key"]) for each in (made, second, third)] == [401, 401, 200]
+    assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 86_401}), 400, "invalid_input", "grace_s")
+
+
+def test_mistyped_key_costs_no_query(site, boss, monkeypatch):
+    text = key(boss, "reports:read")
+    wrong = text[:20] + ("a" if text[20] != "a" else "b") + text[21:]
+    asked = []
+    monkeypatch.setattr("koyjabo.api_keys.queries.by_digest", lambda session, digest: asked.append(digest))
+    assert [code(site, each) for each in (wrong, text[:-1], text + "0", "kj_")] == ["invalid_key"] * 4
+    assert asked == []
+    assert code(site, key_text.make(UNKNOWN)) == "invalid_key"
+    assert len(asked) == 1
+
+
+def test_checksum_is_that_of_the_specification():
+    assert key_text.is_whole("kj_00000000_" + "0" * 43 + "3NhPmf")
+    assert not key_text.is_whole("kj_00000000_" + "0" * 43 + "3NhPma")
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"scopes": []}, "scopes"),
+        ({"scopes": ["reports:write"]}, "scopes"),
+        ({"scopes": "reports:read"}, "scopes"),
+        ({"expires_at": "tomorrow"}, "expires_at"),
+        ({"expires_at": 1}, "expires_at"),
+        ({"expires_at": True}, "expires_at"),
+        ({"name": " "}, "name"),
+    ],
+)
+def test_wrong_field_is_named(boss, fields, wrong):
+    answer = boss.post(PATH, json={"name": "Grafana", "scopes": ["reports:read"], **fields})
+    assert_error(answer, 400, "invalid_input", wrong)
+
+
+def test_keys_are_made_by_admins_and_for_their_community_by_moderators(site, boss):
+    founder, moderator, member = (sign_up(site, name) for name in ("founder", "moderator", "member"))
+    community = found(founder)["id"]
+    assert give(boss, community, moderator, "moderator").status_code == 201
+    assert give(boss, community, member, "member").status_code == 201
+    body = {"name": "App", "scopes": ["stats:read"]}
+    assert_error(moderator.post(PATH, json=body), 403, "forbidden")
+    assert_error(member.post(PATH, json={**body, "community": community}), 403, "forbidden")
+    assert_error(moderator.post(PATH, json={**body, "community": UNKNOWN}), 404, "unknown_community")
+    wider = {**body, "scopes": ["stats:read", "visits:write"], "community": community}
+    for person in (moderator, boss):
+        assert_error(person.post(PATH, json=wider), 400, "invalid_input", "scopes")
+    theirs, of_site = make(moderator, "stats:read", community=community), make(boss, "stats:read")
+    assert [each["id"] for each in moderator.get(PATH).json["keys"]] == [theirs["id"]]
+    assert {each["id"] for each in boss.get(PATH).json["keys"]} == {theirs["id"], of_site["id"]}
+    assert_error(member.get(PATH), 403, "forbidden")
+    assert_error(moderator.delete(f"{PATH}/{of_site['id']}"), 403, "forbidden")
+    assert moderator.delete(f"{PATH}/{theirs['id']}").status_code == 204
+
+
+def test_hundred_keys_are_the_most_without_expired_and_revoked_ones(site, boss, monkeypatch):
+    monkeypatch.setattr("koyjabo.api_keys.api_keys.MOST_KEYS", 2)
+    make(boss, "stats:read", expires_at=site.time() + 1)
+    second = make(boss, "stats:read")
+    body = {"name": "Third", "scopes": ["stats:read"]}
+    assert MOST_KEYS == 100
+    assert_error(boss.post(PATH, json=body), 409, "too_many_keys")
+    site.time.pass_(milliseconds=1)
+    assert boss.post(PATH, json=body).status_code == 201
+    boss.delete(f"{PATH}/{second['id']}")
+    assert boss.post(PATH, json=body).status_code == 201
+
+
+@pytest.mark.both_kinds
+def test_last_use_is_written_by_the_next_write_and_not_by_the_call(site, boss):
+    text = key(boss, "reports:read")
+    assert status(site, text) == 200
+    (before,) = boss.get(PATH).json["keys"]
+    site.services[ApiKeys].write_uses()
+    (after,) = boss.get(PATH).json["keys"]
+    assert (before["last_used_at"], after["last_used_at"]) == (None, iso(site.time()))
+
+
+def test_making_rotating_and_revoking_are_audited(site, boss):
+    made = make(boss, "reports:read")
+    boss.post(f"{PATH}/{made['id']}/rotate", json={"grace_s": 5})
+    boss.delete(f"{PATH}/{made['id']}")
+    lines = site.rows("SELECT actor, action, target, target_id, details FROM audit_log WHERE action LIKE 'key.%'")
+    assert [line[:4] for line in lines] == [
+        ("Rani", f"key.{action}", "Grafana", made["id"]) for action in ("create", "rotate", "revoke")
+    ]
+    assert "reports:read" in str(lines[0][4])
+    assert not re.search("_[0-9A-Za-z]{49}", str(lines))
+
+
+def test_key_makes_and_manages_no_keys(site, boss):
+    made = make(boss, *SCOPES)
+    for method, path in (("GET", PATH), ("POST", PATH), ("DELETE", f"{PATH}/{made['id']}")):
+        assert_error(call(site, made["key"], path, method, json={}), 403, "forbidden")
+
+
+def test_key_is_refused_wherever_it_could_be_seen(site, boss):
+    text = key(boss, *SCOPES)
+    in_address = bare(site).get(f"{SUMMARY}?token={text}")
+    in_cookie = bare(site).get(SUMMARY, headers={"Cookie": f"access_token_cookie={text}"})
+    in_stream = bare(site).get(f"/api/communities/{UNKNOWN}/stream?token={text}")
+    for answer in (in_address, in_cookie, in_stream):
+        assert_error(answer, 401, "invalid_key")
+        assert "Authorization: Bearer" in answer.json["error"]
+    assert_error(call(site, text, "/api/auth/refresh", "POST"), 403, "forbidden")
+    assert_error(call(site, text, "/api/auth/logout", "POST"), 403, "forbidden")
+
+
+def test_each_key_has_a_limit_of_its_own(database):
+    with Site(database.url, RATE_LIMIT_KEYS="3") as site:
+        boss = admin(site)
+        first, second = key(boss, "reports:read"), key(boss, "reports:read")
+        assert [status(site, first) for _ in range(3)] == [200] * 3
+        refused = call(site, first, SUMMARY)
+        assert_error(refused, 429, "rate_limited")
+        assert int(refused.headers["Retry-After"]) > 0
+        assert status(site, second) == 200

@@ -1,0 +1,89 @@
+"""Each scope with each call: a key makes the calls of its scopes, and no other one."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.api_keys import call, key
+from support.people.communities import Cast
+from support.people.routes import method_of, path_of, rules, stored
+
+from koyjabo.api_keys.api_keys import OF_COMMUNITY, SCOPES
+
+CALLS = {
+    "stats:read": """
+        api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly
+        api.visitors_growth api.visitors_trends
+    """,
+    "reports:read": """
+        api.report_summary api.report_timeline api.report_breakdown api.report_hours
+        api.community_report_summary api.community_report_timeline api.community_report_breakdown
+        api.community_report_hours
+    """,
+    "presence:read": "api.realtime api.who_is_online",
+    "visits:write": "",
+    "communities:manage": "api.get_community api.list_members",
+    "broadcast": "",
+    "webhooks:manage": "",
+}
+"""The endpoints of each scope."""
+
+
+@pytest.fixture(scope="module")
+def site(module_database):
+    with Site(module_database.url, RATE_LIMIT_REPORTS="0", RATE_LIMIT_KEYS="0") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def cast(site) -> Cast:
+    return Cast(site)
+
+
+@pytest.fixture(scope="module")
+def calls(site, cast) -> dict[str, tuple[str, str, str]]:
+    """Method, path and scope of each call that `/openapi.json` says takes a login, by endpoint."""
+    community, described = cast.kept_community(), site.client.get("/openapi.json").json["paths"]
+    found = {}
+    operations = {each["operationId"]: each for path in described.values() for each in path.values()}
+    for endpoint, rule in rules(site).items():
+        security = operations.get(endpoint.replace(".", "_"), {}).get("security")
+        if security:
+            scopes = [scope for each in security for scope in each.get("key", ())]
+            found[endpoint] = (method_of(rule), path_of(site, cast, rule, community), "".join(scopes))
+    return found
+
+
+def test_scopes_of_all_calls_are_these(calls):
+    assert set(CALLS) == set(SCOPES)
+    assert {endpoint: scope for endpoint, (_method, _path, scope) in calls.items() if scope} == {
+        endpoint: scope for scope, endpoints in CALLS.items() for endpoint in endpoints.split()
+    }
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
+    text, before = key(cast["site_admin"], scope), stored(site)
+    for endpoint, (method, path, needed) in calls.items():
+        answer = call(site, text, path, method, json={} if method != "GET" else None)
+        if needed == scope:
+            assert answer.status_code not in (401, 403), (endpoint, answer.text)
+        elif needed:
+            assert (answer.status_code, answer.json["code"]) == (403, "scope_missing"), endpoint
+            assert answer.json["details"] == {"needed": needed}
+        else:
+            assert answer.status_code in (401, 403), endpoint
+    if scope in OF_COMMUNITY:
+        assert stored(site) == before
+
+
+def test_key_of_a_community_is_good_there_alone(site, cast, calls):
+    own, other = cast.kept_community(), cast.community(name="Other", listed=True)
+    text = key(cast["moderator"], *OF_COMMUNITY, community=own)
+    for endpoint, (method, path, needed) in calls.items():
+        if needed in OF_COMMUNITY:
+            is_of_community = own in path
+            answer = call(site, text, path, method)
+            assert (answer.status_code not in (401, 403)) == is_of_community, (endpoint, answer.text)
+            if is_of_community:
+                assert_error(call(site, text, path.replace(own, other), method), 403, "forbidden")
