@@ -121,7 +121,7 @@ def _tick(services: Services, window_s: int) -> None:
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
-    every(TICK_S, services[WebhookServices].events.tick)
+    every(TICK_S, services[WebhookServices].events.tick, services[WebhookServices].member_events.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from koyjabo.cluster.base import Base
 from koyjabo.presence.members.arrivals import ArrivalLog
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
-from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.online_members import ChangeListener, OnlineMembers
 from koyjabo.presence.members.peaks import Peaks
 from koyjabo.presence.visitors.active_visitors import ActivePeak, ActiveVisitors
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class PresenceServices:
     active_visitors: ActiveVisitors
     members: OnlineMembers
+    member_changes: ChangeListener
     visitor_sockets: VisitorSockets
     active_peak: ActivePeak
     peaks: Peaks
@@ -40,7 +41,8 @@ class Stores(NamedTuple):
 
 def build(base: Base) -> PresenceServices:
     settings = base.settings
-    stores = _in_redis(base, base.cluster.redis) if base.cluster.redis else _in_memory(base)
+    listener = ChangeListener()
+    stores = _in_redis(base, base.cluster.redis, listener) if base.cluster.redis else _in_memory(base, listener)
     active_visitors, members, matcher, resend = stores
     sockets = VisitorSockets(
         active_visitors,
@@ -53,6 +55,7 @@ def build(base: Base) -> PresenceServices:
     return PresenceServices(
         active_visitors=active_visitors,
         members=members,
+        member_changes=listener,
         visitor_sockets=sockets,
         active_peak=ActivePeak(base.database, base.clock, base.runtime, active_visitors),
         peaks=Peaks(base.database, base.clock, base.runtime, lambda scope: members.online(scope).count),
@@ -61,19 +64,20 @@ def build(base: Base) -> PresenceServices:
     )
 
 
-def _in_memory(base: Base) -> Stores:
+def _in_memory(base: Base, listener: ChangeListener) -> Stores:
     active_visitors = MemoryActiveVisitors(base.clock, base.settings.active_window_seconds)
-    members = MemoryOnlineMembers(base.clock, base.settings.leave_grace_seconds, base.signals.online_changed.send)
+    grace_s, on_news = base.settings.leave_grace_seconds, base.signals.online_changed.send
+    members = MemoryOnlineMembers(base.clock, grace_s, on_news, listener)
     return Stores(active_visitors, members, NoMatcher())
 
 
-def _in_redis(base: Base, redis: SharedRedis) -> Stores:
+def _in_redis(base: Base, redis: SharedRedis, listener: ChangeListener) -> Stores:
     from koyjabo.presence.members.redis_store import RedisOnlineMembers  # late: Redis' client is 15 MB
     from koyjabo.presence.visitors.redis_store import RedisActiveVisitors
     from koyjabo.presence.visitors.visitor_sockets_redis import RedisVisitMatcher
 
     window_s, grace_s = base.settings.active_window_seconds, base.settings.leave_grace_seconds
     active_visitors = RedisActiveVisitors(base.clock, window_s, *redis, base.signals.active_changed.send)
-    members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send)
+    members = RedisOnlineMembers(base.clock, grace_s, *redis, base.signals.online_changed.send, listener)
     resend = (active_visitors.resend, members.resend)
     return Stores(active_visitors, members, RedisVisitMatcher(*redis, window_s), resend)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.models import Scope, Webhook
+from koyjabo.models import Scope, User, Webhook
 
 ADD_EVENT = text("""
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (:id, :type, :key, :scope, :at_ms, :data)
@@ -49,6 +49,12 @@ def record(session: Session, type: str, key: str, scope: Scope, at_ms: int, data
 
 def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
     session.execute(ADD_EVENT, [{"id": str(uuid.uuid4()), **event._asdict()} for event in events])
+
+
+def refs_of(session: Session, users: Collection[str]) -> dict[str, str]:
+    """The refs that other systems gave to their users, by id; without those who have an account here."""
+    rows = session.execute(select(User.id, User.external_ref).where(User.id.in_(users)))
+    return {row.id: row.external_ref for row in rows if row.external_ref is not None}
 
 
 def subscriptions(session: Session) -> list[Subscription]:

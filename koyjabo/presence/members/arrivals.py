@@ -93,6 +93,11 @@ class ArrivalLog:
             known = self._scopes.get(scope)
             return known.today if known and known.day == self._clock.today() else NONE
 
+    def occupied(self) -> list[Scope]:
+        """The scopes in which somebody is online, as far as remembered."""
+        with self._lock:
+            return [scope for scope, known in self._scopes.items() if known.online]
+
     def last_hour(self, most: int) -> dict[Scope, Traffic]:
         """`most` scopes in which anyone came or left within the hour, those of the newest change first."""
         first = self._clock.now_ms() // MINUTE_MS - MINUTES + 1

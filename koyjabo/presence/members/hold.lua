@@ -6,34 +6,53 @@
 --       2 …:people (zset: person, scored by the time of their arrival, ms)
 --       3 …:lines (hash: worker:person → open connections)              4 …:workers (hash: person → leases)
 --       5 …:tabs (hash: person → open connections across all workers)
---       6 …:state (hash: version; born: when this data set was created, ms; worker → its leases)
+--       6 …:state (hash: version; born: when this data set was created, ms; worker → its leases; occupied: 1 once it was
+--         told that somebody is there; emptied: since when nobody is, ms)
+--       only where changes are to be told:
+--       7 …:departing (zset: person whose lease expired, scored by when that is told, ms)
+--       8 …:changes (zset: kind:version:people online:time, ms:person, scored by the version)
 -- ARGV  1 the worker     2 the greatest version the caller has seen: an older data set continues from it
 --       3 length of a lease, ms          4 expiry of the keys after the last change, ms
---       5 the maximum number of leases to end
+--       5 the maximum number of leases to end          6 the data set in which the caller has seen people, or 0
+--       7 how many of the people are news: the first ones
 --       then for each person: name, open connections (-1: end the worker's lease), time of arrival, ms
 -- Returns {version, born (0 when there is no data), people online, leases of this worker, 1 when more leases may have
---          expired, {for each person given: 1 if another worker also has a lease for them}}
+--          expired, {for each person given: 1 if another worker also has a lease for them}, changes that wait}
+--
+-- An arrival is told if it is news, or if the caller has seen this very data set: only after a loss of data are leases
+-- sent again of people who had been told before. A departure by expiry is told DEPART_MS later, unless the worker lives
+-- after all and has sent the lease again.
 --
 -- All times are Redis's own, so that the clocks of the workers may differ. This script decides who arrives (first
 -- lease) and who leaves (last lease).
 
-local leases, people, lines, workers, tabs, state = unpack(KEYS)
+local leases, people, lines, workers, tabs, state, departing, changes = unpack(KEYS)
 local worker, seen_version = ARGV[1], tonumber(ARGV[2])
 local lease_ms, expiry_ms, max_expired = ARGV[3], ARGV[4], tonumber(ARGV[5])
-local FIRST = 6
+local seen_born, news = tonumber(ARGV[6]), tonumber(ARGV[7])
+local FIRST = 8
+local DEPART_MS, VACANT_MS, CHANGES_MS, MOST_CHANGES = 2000, 3000, 3600000, 10000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local changed = false
+local changed, told, joined = false, {}, 0
 
 local function as_integer(number) return string.format('%.0f', number) end
 
-local function renew_lease(person, connections, since)
+local function arrive(person, is_news)
+  changed = true
+  if not departing or redis.call('ZREM', departing, person) == 1 then return end
+  if is_news or (seen_born > 0 and seen_born == tonumber(redis.call('HGET', state, 'born') or 0)) then
+    told[#told + 1], joined = {'joined', person}, joined + 1
+  end
+end
+
+local function renew_lease(person, connections, since, is_news)
   local lease = worker .. ':' .. person
   local before = redis.call('HGET', lines, lease)
   redis.call('ZADD', leases, as_integer(now + lease_ms), lease)
   if not before then
     redis.call('HINCRBY', state, worker, 1)
-    if redis.call('HINCRBY', workers, person, 1) == 1 then changed = true end
+    if redis.call('HINCRBY', workers, person, 1) == 1 then arrive(person, is_news) end
   end
   if before ~= connections then
     redis.call('HSET', lines, lease, connections)
@@ -43,7 +62,7 @@ local function renew_lease(person, connections, since)
   if not known or tonumber(since) < tonumber(known) then redis.call('ZADD', people, since, person) end
 end
 
-local function end_lease(lease)
+local function end_lease(lease, has_expired)
   local colon = lease:find(':', 1, true)
   local holder, person = lease:sub(1, colon - 1), lease:sub(colon + 1)
   local before = redis.call('HGET', lines, lease)
@@ -57,18 +76,23 @@ local function end_lease(lease)
   redis.call('HDEL', tabs, person)
   redis.call('ZREM', people, person)
   changed = true
+  if departing and has_expired then
+    redis.call('ZADD', departing, as_integer(now + DEPART_MS), person)
+  elseif departing then
+    told[#told + 1] = {'left', person}
+  end
 end
 
 for i = FIRST, #ARGV, 3 do
   if ARGV[i + 1] == '-1' then
-    end_lease(worker .. ':' .. ARGV[i])
+    end_lease(worker .. ':' .. ARGV[i], false)
   else
-    renew_lease(ARGV[i], ARGV[i + 1], ARGV[i + 2])
+    renew_lease(ARGV[i], ARGV[i + 1], ARGV[i + 2], (i - FIRST) / 3 < news)
   end
 end
 
 local expired = redis.call('ZRANGEBYSCORE', leases, '-inf', as_integer(now), 'LIMIT', 0, max_expired)
-for _, lease in ipairs(expired) do end_lease(lease) end
+for _, lease in ipairs(expired) do end_lease(lease, true) end
 
 local stored = redis.call('HMGET', state, 'version', 'born')
 local version, born = tonumber(stored[1] or 0), stored[2]
@@ -78,7 +102,43 @@ if changed then
   redis.call('HSET', state, 'version', as_integer(version), 'born', born)
 end
 if changed or #ARGV >= FIRST then
-  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, expiry_ms) end
+  for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], expiry_ms) end
+end
+
+-- Once there is somebody, and VACANT_MS after the last one has left.
+local function note_occupancy(count)
+  local is_known, emptied = unpack(redis.call('HMGET', state, 'occupied', 'emptied'))
+  if count > 0 then
+    if emptied then redis.call('HDEL', state, 'emptied') end
+    if not is_known then
+      redis.call('HSET', state, 'occupied', 1)
+      if joined >= count and (seen_born == 0 or seen_born == tonumber(born)) then told[#told + 1] = {'occupied', ''} end
+    end
+  elseif is_known and not emptied then
+    redis.call('HSET', state, 'emptied', as_integer(now))
+  elseif is_known and now - tonumber(emptied) >= VACANT_MS then
+    redis.call('HDEL', state, 'occupied', 'emptied')
+    told[#told + 1] = {'vacated', ''}
+  end
+end
+
+local function keep_changes()
+  local gone, count = redis.call('ZRANGEBYSCORE', departing, '-inf', as_integer(now)), redis.call('ZCARD', people)
+  for _, person in ipairs(gone) do
+    redis.call('ZREM', departing, person)
+    told[#told + 1] = {'left', person}
+  end
+  note_occupancy(count)
+  for _, each in ipairs(told) do
+    local change = table.concat({each[1], as_integer(version), count, as_integer(now), each[2]}, ':')
+    redis.call('ZADD', changes, as_integer(version), change)
+  end
+  if #told > 0 then
+    redis.call('ZREMRANGEBYRANK', changes, 0, -MOST_CHANGES - 1)
+    redis.call('PEXPIRE', changes, CHANGES_MS)
+    redis.call('PEXPIRE', departing, CHANGES_MS)
+  end
+  return redis.call('ZCARD', changes)
 end
 
 local elsewhere = {}
@@ -88,5 +148,5 @@ for i = FIRST, #ARGV, 3 do
 end
 return {
   version, tonumber(born or 0), redis.call('ZCARD', people), tonumber(redis.call('HGET', state, worker) or 0),
-  #expired == max_expired and 1 or 0, elsewhere
+  #expired == max_expired and 1 or 0, elsewhere, departing and keep_changes() or 0
 }

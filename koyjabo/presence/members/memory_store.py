@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
-from koyjabo.presence.members.online_members import Online, OnlineMember
+from koyjabo.presence.members.memory_changes import UntoldChanges
+from koyjabo.presence.members.online_members import ChangeListener, Online, OnlineMember, PresenceChange
 
 
 class MemoryOnlineMembers:
     """Every change takes effect at once, so no method waits."""
 
-    def __init__(self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object]) -> None:
+    def __init__(
+        self, clock: Clock, grace_s: float, on_news: Callable[[Scope], object], listener: ChangeListener
+    ) -> None:
         self._on_news = on_news
+        self._listener = listener
+        self._untold = UntoldChanges(clock)
         self._clock = clock
         self._own = ConnectionsWithGrace(clock, grace_s)
         self._versions: dict[Scope, int] = {}
@@ -26,7 +31,9 @@ class MemoryOnlineMembers:
         with self._lock:
             has_arrived = self._own.connect(scope, person, connection_id)
             if has_arrived:
-                self._change(scope)
+                online = self._change(scope)
+                if self._listener.is_wanted(scope):
+                    self._untold.joined(scope, person, online)
         if has_arrived:
             self._on_news(scope)
 
@@ -34,7 +41,7 @@ class MemoryOnlineMembers:
         with self._lock:
             has_left = self._own.disconnect(scope, person, connection_id)
             if has_left:
-                self._change(scope)
+                self._leave(scope, person)
         if has_left:
             self._on_news(scope)
 
@@ -44,7 +51,7 @@ class MemoryOnlineMembers:
 
     def online(self, scope: Scope) -> Online:
         with self._lock:
-            return Online(self._version(scope), self._own.count(scope))
+            return self._online(scope)
 
     def wait_until_counted(self, scope: Scope, person: str, patience_s: float) -> bool:
         return True
@@ -60,14 +67,25 @@ class MemoryOnlineMembers:
         with self._lock:
             return {scope for scope in scopes if self._own.here(scope, person)}
 
+    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
+        with self._lock:
+            return self._untold.oldest(scope, most)
+
+    def told(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
+        with self._lock:
+            self._untold.remove(scope, changes)
+
     def refresh(self) -> None:
         with self._lock:
-            changed = {scope for scope, _ in self._own.end_graces()}
-            for scope in changed:
-                self._change(scope)
+            left = self._own.end_graces()
+            for scope, person in left:
+                self._leave(scope, person)
+            untold = self._untold.end_occupancy(self._online)
             self._drop_empty_scopes()
-        for scope in changed:
+        for scope in {scope for scope, _ in left}:
             self._on_news(scope)
+        for scope in untold:
+            self._listener.wait(scope)
 
     def resend(self) -> None:
         """Does nothing: there are no other workers."""
@@ -75,8 +93,17 @@ class MemoryOnlineMembers:
     def _version(self, scope: Scope) -> int:
         return self._versions.get(scope, self._forgotten)
 
-    def _change(self, scope: Scope) -> None:
+    def _online(self, scope: Scope) -> Online:
+        return Online(self._version(scope), self._own.count(scope))
+
+    def _change(self, scope: Scope) -> Online:
         self._versions[scope] = max(self._version(scope) + 1, self._clock.now_ms())
+        return self._online(scope)
+
+    def _leave(self, scope: Scope, person: str) -> None:
+        online = self._change(scope)
+        if self._listener.is_wanted(scope):
+            self._untold.left(scope, person, online)
 
     def _drop_empty_scopes(self) -> None:
         """Drop empty scopes. A scope that is used again continues from their greatest version, so that versions grow

@@ -7,7 +7,9 @@ interface and pass one contract suite.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from koyjabo.models import Scope
@@ -29,9 +31,44 @@ class OnlineMember(NamedTuple):
     connections: int  # open connections across all workers; 0 during the reconnect grace period
 
 
+class ChangeKind(StrEnum):
+    JOINED, LEFT = "joined", "left"
+    OCCUPIED, VACATED = "occupied", "vacated"
+
+
+class PresenceChange(NamedTuple):
+    """A person's first connection or the end of their last one; or the first person in a scope, and VACANT_MS after
+    the last one has left. No two changes of a scope have the same kind, version and person.
+    """
+
+    kind: ChangeKind
+    version: int  # of the count
+    count: int  # type: ignore[assignment]  # people online after it; hides the method tuple.count
+    at_ms: int  # of Redis' clock, or of this process's
+    person: str = ""
+
+
+VACANT_MS = 3000
+"""A scope that somebody enters again within this time was not vacated."""
+
+MOST_CHANGES = 10_000
+"""The changes of a scope that wait to be told; the oldest are discarded."""
+
+
+@dataclass(slots=True)
+class ChangeListener:
+    """Who wants to be told of changes. A later feature sets both."""
+
+    is_wanted: Callable[[Scope], bool] = lambda scope: False
+    """Asked with every change; does not wait. Changes that nobody wants are not kept."""
+
+    wait: Callable[[Scope], object] = lambda scope: None
+    """Called when changes wait (`OnlineMembers.changes`), every second or more often. Does not wait."""
+
+
 class OnlineMembers(Protocol):
-    """Only `wait_until_counted`, `people` and `online_in` may wait. Every method is atomic, and unknown connections are
-    ignored.
+    """Only `wait_until_counted`, `people`, `online_in`, `changes` and `told` may wait. Every method is atomic, and
+    unknown connections are ignored.
 
     A store calls the `on_news` of its constructor with a scope whose count may have changed, by any worker (not by
     `apply_remote`). It holds no lock meanwhile.
@@ -64,6 +101,13 @@ class OnlineMembers(Protocol):
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         """In which of these scopes a person is online. Without Redis: on this worker, after at most about 2 s."""
+
+    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
+        """The oldest changes of all workers that wait to be told, and wait on until `told`; none while Redis is away.
+        Other workers may get the same ones."""
+
+    def told(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
+        """These, one or more, have been told. While Redis is away, they wait on."""
 
     def refresh(self) -> None:
         """End grace periods and the leases of dead workers, renew own leases, read what others changed. Call it every

@@ -76,6 +76,15 @@ class MemberMirror:
         """Whether Redis has answered with a version that is too old to replace the estimate shown."""
         return self.online.is_estimate and not self.is_estimating
 
+    @property
+    def occupied_born(self) -> int:
+        """`born` while somebody is there, as far as this worker knows; otherwise 0."""
+        return self.born if self.online.count or self._counted else 0
+
+    def is_news(self, report: SyncReport, change: Change | None) -> bool:
+        """Whether a report says that a person came whom Redis has not counted for this worker."""
+        return change is not None and change.is_held and report.person not in self._counted
+
     def change(self, person: str, is_held: bool) -> None:
         """Record an arrival or a departure of this worker as unconfirmed."""
         if not self.unconfirmed:

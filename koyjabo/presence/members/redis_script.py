@@ -9,7 +9,7 @@ from koyjabo.cluster import redis_client
 from koyjabo.cluster.redis_client import Command, RedisClient, SlotUnavailable, tag
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import MOST_TOLD
-from koyjabo.presence.members.online_members import OnlineMember
+from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
 """The most people that one call reports, and the most leases it ends. Redis serves no other client during a call."""
@@ -35,6 +35,8 @@ class SyncRequest(NamedTuple):
     scope: Scope
     seen_version: int  # the greatest this worker has seen: Redis continues from it if it has lost its own
     reports: Sequence[SyncReport]
+    seen_born: int = 0  # the data set in which this worker has seen somebody
+    news: int | None = None  # how many of the reports, the first ones, are news; None where no change is to be told
 
     @property
     def cost(self) -> int:
@@ -48,6 +50,7 @@ class SyncAnswer(NamedTuple):
     leases: int  # of this worker
     unswept: int  # 1 when more leases may have expired: the count still includes their people
     elsewhere: list[int]  # for each report: 1 if another worker also has a lease for that person
+    untold: int = 0  # changes that wait to be told
 
 
 class MemberScript:
@@ -63,7 +66,7 @@ class MemberScript:
         """Each request is one atomic step; all of one shard share one round trip. A scope whose slot is unavailable
         fails by itself.
         """
-        commands = [self._hold.command(keys_of(each.scope), self._arguments(each)) for each in requests]
+        commands = [self._hold.command(_keys(each), self._arguments(each)) for each in requests]
         answers = self._client.run_each(commands)
         return [each if isinstance(each, SlotUnavailable) else SyncAnswer(*each) for each in answers]
 
@@ -71,6 +74,15 @@ class MemberScript:
         values = self._people(keys_of(scope, ("people", "tabs")), [MOST_TOLD])
         each = zip(values[::3], values[1::3], values[2::3], strict=True)
         return [OnlineMember(person.decode(), int(since), int(connections)) for person, since, connections in each]
+
+    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
+        """Those that wait to be told, the oldest first."""
+        (key,) = keys_of(scope, ("changes",))
+        return [_change(found.decode()) for found in self._client.run(Command(key, ("ZRANGE", key, 0, most - 1)))]
+
+    def forget_changes(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
+        (key,) = keys_of(scope, ("changes",))
+        self._client.run(Command(key, ("ZREM", key, *(":".join(map(str, each)) for each in changes))))
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
         """Also where only leases have expired that are not ended yet."""
@@ -81,12 +93,25 @@ class MemberScript:
     def _arguments(self, request: SyncRequest) -> list[Any]:
         lease_ms = LEASE_S * 1000
         arguments: list[Any] = [self._worker, request.seen_version, lease_ms, KEEP_FOR_LEASES * lease_ms, BATCH]
+        arguments += request.seen_born, request.news or 0
         for report in request.reports:
             arguments += report
         return arguments
 
 
 ALL_KEYS = ("leases", "people", "lines", "workers", "tabs", "state")
+
+
+CHANGE_KEYS = ("departing", "changes")
+
+
+def _keys(request: SyncRequest) -> list[str]:
+    return keys_of(request.scope, ALL_KEYS if request.news is None else ALL_KEYS + CHANGE_KEYS)
+
+
+def _change(text: str) -> PresenceChange:
+    kind, version, count, at_ms, person = text.split(":", 4)
+    return PresenceChange(ChangeKind(kind), int(version), int(count), int(at_ms), person)
 
 
 def keys_of(scope: Scope, names: Sequence[str] = ALL_KEYS) -> list[str]:

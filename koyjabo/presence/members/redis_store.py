@@ -11,17 +11,19 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
+
+import redis
 
 from koyjabo.cluster.outbox import Outboxes, RedisOutbox
 from koyjabo.cluster.redis_client import RedisClient, SlotUnavailable, tag
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
-from koyjabo.presence.members.online_members import Online, OnlineMember
+from koyjabo.presence.members.online_members import ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
 from koyjabo.presence.members.redis_script import BATCH, MemberScript, SyncAnswer, SyncRequest
 from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
@@ -47,8 +49,10 @@ class RedisOnlineMembers:
         client: RedisClient,
         outboxes: Outboxes,
         on_news: Callable[[Scope], object],
+        listener: ChangeListener,
     ) -> None:
         self._on_news = on_news
+        self._listener = listener
         self._clock = clock
         self._script = MemberScript(client, worker=secrets.token_hex(8))
         self._outboxes = outboxes
@@ -59,7 +63,7 @@ class RedisOnlineMembers:
         self._began_ms = clock.elapsed_ms()
         self._answered_ms: dict[RedisOutbox, int] = {}
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
-        self._planner = SyncPlanner(self._own, clock, self._lock)
+        self._planner = SyncPlanner(self._own, clock, self._lock, listener)
 
     def connect(self, scope: Scope, person: str, connection_id: str) -> None:
         self._apply(self._own.connect, scope, person, connection_id)
@@ -145,6 +149,16 @@ class RedisOnlineMembers:
             outbox.send_in_order(run)
             done.wait(PEOPLE_PATIENCE_S)
         return answers[0] if answers else None
+
+    def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
+        try:
+            return self._script.changes(scope, most)
+        except (redis.RedisError, OSError):
+            return []
+
+    def told(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
+        with suppress(redis.RedisError, OSError):
+            self._script.forget_changes(scope, changes)
 
     def refresh(self) -> None:
         with self._lock:
@@ -264,3 +278,5 @@ class RedisOnlineMembers:
             self._sync_soon(scope)
         if is_news:
             self._on_news(scope)
+        if answer.untold:
+            self._listener.wait(scope)

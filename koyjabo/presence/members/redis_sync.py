@@ -10,6 +10,7 @@ from koyjabo.cluster.redis_client import SlotUnavailable
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
+from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.redis_mirror import RENEW_MS, Change, MemberMirror, Sent
 from koyjabo.presence.members.redis_script import BATCH, GONE, SyncAnswer, SyncReport, SyncRequest
 
@@ -60,7 +61,8 @@ class SyncPlanner:
     taken in, so that no count from the middle of a resend or of an expiry is ever shown.
     """
 
-    def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock) -> None:
+    def __init__(self, own: ConnectionsWithGrace, clock: Clock, lock: threading.Lock, listener: ChangeListener) -> None:
+        self._listener = listener
         self._own = own
         self._clock = clock
         self._lock = lock  # guards own connections and mirrors
@@ -74,7 +76,7 @@ class SyncPlanner:
             names = dict.fromkeys([*mirror.unconfirmed, *(self._own.names(scope) if renews else ())])
         while True:
             batch = self._batch(scope, mirror, names)
-            answer = yield SyncRequest(scope, mirror.seen_version, [report for report, _ in batch])
+            answer = yield self._request(scope, mirror, batch)
             for (report, change), elsewhere in zip(batch, answer.elsewhere, strict=True):
                 sent.append((report, change, bool(elsewhere)))
             if names or answer.unswept:
@@ -87,6 +89,16 @@ class SyncPlanner:
         if renews:
             mirror.renewed_ms = now_ms
         take_in(sent, answer, has_lost)
+
+    def _request(
+        self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
+    ) -> SyncRequest:
+        """Sorts the news in the batch to its front, where changes are to be told."""
+        news = None
+        if self._listener.is_wanted(scope):
+            batch.sort(key=lambda each: not mirror.is_news(*each))
+            news = sum(mirror.is_news(*each) for each in batch)
+        return SyncRequest(scope, mirror.seen_version, [report for report, _ in batch], mirror.occupied_born, news)
 
     def _batch(
         self, scope: Scope, mirror: MemberMirror, names: dict[str, None]

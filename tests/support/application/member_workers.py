@@ -12,6 +12,7 @@ from datetime import timedelta
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.memory_store import MemoryOnlineMembers
+from koyjabo.presence.members.online_members import ChangeListener
 from koyjabo.presence.members.redis_store import RedisOnlineMembers
 from support.application import visitor_workers as visitor_worlds
 from support.application.site import Time
@@ -31,7 +32,8 @@ class MemoryWorld:
         self.time = Time()
         self.workers = [self]
         self.news: list[tuple[Scope, int]] = []
-        self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note)
+        self.listener = ChangeListener()
+        self.members = MemoryOnlineMembers(clock_of(self.time), GRACE_S, self._note, self.listener)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.members.online(scope).count))
@@ -57,7 +59,8 @@ class Worker(RedisLink):
 
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.members.resend())
-        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outboxes, self._note)
+        self.listener = ChangeListener()
+        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outboxes, self._note, self.listener)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.members.online(scope).count))

@@ -1,0 +1,193 @@
+"""Changes of who is online, for those who want to be told: each once, whichever worker saw it."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, MemoryWorld, redis_world
+from support.databases.redis_groups import ON_CLUSTER
+
+from koyjabo.presence.members import memory_changes
+from koyjabo.presence.members.online_members import VACANT_MS, ChangeListener
+
+LEFT_S = 2.1
+"""After this time, those who left because their worker died are told."""
+
+
+@pytest.fixture(params=["memory", "redis_server", ON_CLUSTER])
+def world(request):
+    if request.param == "memory":
+        world = MemoryWorld()
+        want(world.listener)
+        yield world
+    else:
+        with redis_world(request.getfixturevalue(request.param)) as world:
+            new(world)
+            yield world
+
+
+@pytest.fixture
+def shared(redis_server):
+    with redis_world(redis_server) as world:
+        yield world
+
+
+def want(listener: ChangeListener) -> None:
+    listener.is_wanted = lambda scope: scope == HIKERS
+
+
+def new(world):
+    """Another worker that wants to be told."""
+    worker = world.new_worker()
+    want(worker.listener)
+    worker.members.online(HIKERS)
+    worker.flush()
+    return worker
+
+
+def told(world) -> list[tuple[str, str, int]]:
+    """The changes that wait, which then are told."""
+    world.settle()
+    changes = world.members.changes(HIKERS, 100)
+    assert [each.version for each in changes] == sorted(each.version for each in changes)
+    if changes:
+        world.members.told(HIKERS, changes)
+    return [(str(each.kind), each.person, each.count) for each in changes]
+
+
+def vacate(world, milliseconds: int) -> None:
+    """Let a scope be empty for so long; Redis goes by its own clock."""
+    if isinstance(world, MemoryWorld):
+        return world.pass_(milliseconds=milliseconds)
+    world.settle()
+    with world.redis.client() as client:
+        client.hincrby("koyjabo:online:{hikers}:state", "emptied", -milliseconds)
+    return world.settle()
+
+
+def test_first_connection_and_the_end_of_the_last_are_told_once_and_nothing_else(world):
+    for person, connection in (("ayesha", "1"), ("ayesha", "2"), ("babul", "1")):
+        world.members.connect(HIKERS, person, connection)
+        world.settle()
+    world.members.connect(RIDERS, "ayesha", "1")
+    assert sorted(told(world)) == [("joined", "ayesha", 1), ("joined", "babul", 2), ("occupied", "", 1)]
+    world.members.disconnect(HIKERS, "ayesha", "1")
+    world.members.connection_lost(HIKERS, "ayesha", "2")
+    world.members.connection_lost(HIKERS, "babul", "1")
+    world.members.connect(HIKERS, "babul", "2")
+    assert told(world) == []
+    world.pass_(seconds=GRACE_S)
+    assert told(world) == [("left", "ayesha", 1)]
+    assert world.members.changes(RIDERS, 100) == [], "nobody wants them"
+
+
+def test_community_is_vacated_when_nobody_was_there_for_three_seconds(world):
+    def come_and_go() -> None:
+        world.members.connect(HIKERS, "ayesha", "1")
+        world.settle()
+        world.members.disconnect(HIKERS, "ayesha", "1")
+        world.settle()
+
+    come_and_go()
+    assert sorted(told(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
+    vacate(world, VACANT_MS - 1000)
+    come_and_go()
+    assert told(world) == [("joined", "ayesha", 1), ("left", "ayesha", 0)]
+    vacate(world, VACANT_MS - 1000)
+    assert told(world) == []
+    vacate(world, 1000)
+    assert told(world) == [("vacated", "", 0)]
+    vacate(world, VACANT_MS)
+    come_and_go()
+    assert sorted(told(world)) == [("joined", "ayesha", 1), ("left", "ayesha", 0), ("occupied", "", 1)]
+
+
+def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeypatch):
+    monkeypatch.setattr(memory_changes, "MOST_CHANGES", 3)
+    world.members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    assert world.members.changes(HIKERS, 1) == world.members.changes(HIKERS, 100)[:1]
+    first = world.members.changes(HIKERS, 100)
+    world.members.connect(HIKERS, "babul", "1")
+    world.settle()
+    world.members.told(HIKERS, first)
+    assert told(world) == [("joined", "babul", 2)]
+    for _ in range(2):
+        world.members.disconnect(HIKERS, "babul", "1")
+        world.members.connect(HIKERS, "babul", "1")
+        world.settle()
+    assert len(world.members.changes(HIKERS, 100)) in ([3] if isinstance(world, MemoryWorld) else range(5))
+
+
+def test_listener_hears_of_changes_that_wait_until_they_are_told(world):
+    heard: list[str] = []
+    for worker in world.workers:
+        worker.listener.wait = heard.append
+    world.members.connect(HIKERS, "ayesha", "1")
+    world.settle()
+    heard.clear()
+    world.settle()
+    assert set(heard) == {HIKERS}
+    told(world)
+    heard.clear()
+    world.settle()
+    assert heard == []
+
+
+def test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not(shared):
+    killed, _, _ = new(shared), new(shared), new(shared)
+    other = shared.workers[1]
+    for person in ("ayesha", "babul"):
+        killed.members.connect(HIKERS, person, "1")
+    other.members.connect(HIKERS, "ayesha", "1")
+    shared.settle()
+    told(shared)
+    shared.kill(killed)
+    for worker in shared.workers:  # as after the end of a worker
+        worker.members.online(HIKERS)
+    shared.pass_(seconds=LEASE_S)
+    due(shared, 0)
+    assert told(shared) == [], "its worker may send its leases again"
+    due(shared, LEFT_S)
+    assert told(shared) == [("left", "babul", 1)]
+
+
+def test_worker_that_lives_though_its_leases_expired_is_no_change(shared):
+    frozen, other = new(shared), new(shared)
+    frozen.members.connect(HIKERS, "ayesha", "1")
+    shared.settle()
+    told(shared)
+    shared.let_leases_end(2 * LEASE_S * 1000)
+    other.look()
+    assert other.members.online(HIKERS).count == 0
+    frozen.look()
+    due(shared, LEFT_S)
+    assert told(shared) == []
+    shared.let_leases_end(2 * LEASE_S * 1000)  # and now it sleeps for longer
+    shared.workers.remove(frozen)
+    other.look()
+    due(shared, LEFT_S)
+    assert told(shared) == [("left", "ayesha", 0)]
+    shared.workers.append(frozen)
+    assert told(shared) == [("joined", "ayesha", 1)]
+
+
+def test_nobody_comes_again_after_redis_lost_its_data(shared):
+    here, there = new(shared), new(shared)
+    here.members.connect(HIKERS, "ayesha", "1")
+    there.members.connect(HIKERS, "babul", "1")
+    shared.settle()
+    told(shared)
+    with shared.redis.client() as client:
+        client.flushall()
+    here.members.connect(HIKERS, "chandra", "1")
+    assert [each[:2] for each in told(shared)] == [("joined", "chandra")]
+    there.members.disconnect(HIKERS, "babul", "1")
+    assert told(shared) == [("left", "babul", 2)]
+
+
+def due(world, seconds: float) -> None:
+    """Let those who left by expiry be told that much earlier."""
+    with world.redis.client() as client:
+        for person in client.zrange("koyjabo:online:{hikers}:departing", 0, -1):
+            client.zincrby("koyjabo:online:{hikers}:departing", -1000 * seconds, person)
+    world.settle()

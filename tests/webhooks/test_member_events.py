@@ -1,0 +1,105 @@
+"""Events about who is online in communities: one for each change, and none that nobody wants."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.programs.processes import wait_until
+from webhooks.test_webhook_events import HERE, subscribe
+
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.presence.services import PresenceServices
+from koyjabo.webhooks.events import WebhookEvents
+from koyjabo.webhooks.member_events import MemberEvents
+from koyjabo.webhooks.services import WebhookServices
+
+ALL = ("member.joined", "member.left", "community.occupied", "community.vacated")
+
+
+@pytest.fixture
+def site(sqlite_database) -> Iterator[Site]:
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+def services(site: Site) -> tuple[WebhookEvents, MemberEvents, PresenceServices]:
+    webhooks = site.services[WebhookServices]
+    return webhooks.events, webhooks.member_events, site.services[PresenceServices]
+
+
+def settle(*sites: Site) -> None:
+    """What every worker does each second, and what follows from it."""
+    for site in sites:
+        events, changes, presence = services(site)
+        events.refresh()
+        changes.tick()
+        presence.members.refresh()
+        wait_until(lambda site=site: not services(site)[1]._is_writing, "the changes are written")
+
+
+def written(site: Site) -> list[tuple[str, dict]]:
+    rows = site.rows("SELECT type, data FROM webhook_events ORDER BY at_ms, type, key")
+    return [(type, json.loads(data)) for type, data in rows]
+
+
+def test_changes_of_who_is_online_are_written_with_the_id_or_the_ref_of_the_person(site):
+    ayesha, karim = sign_up(site), sign_up(site, "karim")
+    site.rows("UPDATE users SET external_ref = 'k-7' WHERE id = :id", id=karim.id)
+    subscribe(site, *ALL)
+    members = services(site)[2].members
+    settle(site)
+    for step in (members.connect, members.disconnect):
+        for person in (ayesha.id, karim.id):
+            site.time.pass_(milliseconds=1)
+            step(HERE, person, "1")
+    settle(site)
+    at = site.time.ms
+    site.time.pass_(seconds=3)
+    settle(site)
+    here = {"community": HERE}
+    assert written(site) == [
+        ("community.occupied", {**here, "count": 1, "revision": at - 3}),
+        ("member.joined", {**here, "id": ayesha.id, "count": 1, "revision": at - 3}),
+        ("member.joined", {**here, "ref": "k-7", "count": 2, "revision": at - 2}),
+        ("member.left", {**here, "id": ayesha.id, "count": 1, "revision": at - 1}),
+        ("member.left", {**here, "ref": "k-7", "count": 0, "revision": at}),
+        ("community.vacated", {**here, "count": 0, "revision": at}),
+    ]
+    assert members.changes(HERE, 10) == []
+
+
+def test_only_wanted_types_are_written_and_nothing_is_kept_where_none_is_wanted(site):
+    members = services(site)[2].members
+    settle(site)
+    members.connect(HERE, "karim", "1")
+    assert members.changes(HERE, 10) == []
+    subscribe(site, "member.joined")
+    settle(site)
+    members.connect(HERE, "ayesha", "1")
+    members.disconnect(HERE, "ayesha", "1")
+    settle(site)
+    assert [(type, data["id"]) for type, data in written(site)] == [("member.joined", "ayesha")]
+    assert members.changes(HERE, 10) == []
+
+
+def test_changes_wait_for_the_database(site, monkeypatch):
+    members = services(site)[2].members
+    subscribe(site, "member.joined")
+    settle(site)
+    database = services(site)[1]._database
+
+    def away(*_: object) -> None:
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "write", away)
+        members.connect(HERE, "ayesha", "1")
+        settle(site)
+        assert written(site) == []
+    settle(site)
+    settle(site)
+    assert [type for type, _ in written(site)] == ["member.joined"]
