@@ -17,7 +17,7 @@ from koyjabo.audit import queries
 from koyjabo.audit.log import Actor, AuditEntry, AuditRecord, Subject
 from koyjabo.audit.queries import Selection
 from koyjabo.cluster.workers import Progress, Workers
-from koyjabo.core.clock import Clock
+from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Advance, ReportProgress, Runtime
@@ -26,6 +26,8 @@ from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance import recount_queries
 from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
+from koyjabo.models import SITE
+from koyjabo.webhooks import event_queries
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,25 @@ class RecountState(NamedTuple):
 
     running: Progress | None  # of any worker
     last: AuditRecord | None
+
+
+class RecountEnd(NamedTuple):
+    """The result of a recount, as a line of the audit log, and an event for webhooks unless the ledger agrees."""
+
+    entry: AuditEntry
+    began_ms: int
+
+    def store(self, session: Any) -> None:
+        self.entry.store(session)
+        details = self.entry.details
+        if not details.get("agrees"):
+            data = {
+                "problems": details.get("problem_count"),
+                "error": details.get("error"),
+                "at": iso(self.entry.at_ms),
+            }
+            key = f"recount.failed:{self.began_ms}"
+            event_queries.record(session, "recount.failed", key, SITE, self.entry.at_ms, data)
 
 
 class Recounts:
@@ -140,7 +161,7 @@ class Recounts:
     def _recount(self, by: Actor) -> None:
         try:
             details = self._outcome()
-            self._store(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details))
+            self._store(RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms))
         finally:
             self._end()
 
@@ -157,13 +178,13 @@ class Recounts:
         seconds, progress = round((self._clock.elapsed_ms() - began_ms) / 1000, 1), self._progress
         return {**details, "rows": progress.rows if progress else 0, "seconds": seconds}
 
-    def _store(self, entry: AuditEntry) -> None:
+    def _store(self, end: RecountEnd) -> None:
         """Store the result of hours of work, as soon as the database can be reached. An attempt that timed out may have
         succeeded, so each attempt looks for the line first.
         """
 
-        def once(newest: tuple[AuditRecord, ...]) -> AuditEntry | None:
-            return None if newest and newest[0][1:] == entry else entry
+        def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
+            return None if newest and newest[0][1:] == end.entry else end
 
         for _ in range(ATTEMPTS):
             try:
@@ -172,7 +193,7 @@ class Recounts:
                 time.sleep(RETRY_S)
             else:
                 return
-        log.error("recount_not_written agrees=%s", entry.details.get("agrees"))
+        log.error("recount_not_written agrees=%s", end.entry.details.get("agrees"))
 
     @contextmanager
     def _reported(self, rows: int, label: str) -> Iterator[Advance]:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import Subject
-from koyjabo.core.clock import Clock
+from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance.total_queries import Totals, adjust_total, read_count
+from koyjabo.models import SITE
 from koyjabo.settings.checks import LARGEST_TOTAL
+from koyjabo.webhooks import event_queries
 
 TOTAL = Subject("total", "site", "")
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
@@ -59,6 +62,8 @@ class TotalAdjuster:
 def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
     totals = adjust_total(session, total, new_epoch, now_ms, reason)
     _require_new_epoch(totals, new_epoch)
+    data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(now_ms)}
+    event_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, now_ms, data)
     return totals
 
 

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.core.clock import Clock
+from koyjabo.core.clock import Clock, iso
 from koyjabo.counting import daily_people_postgres, daily_people_sqlite
 from koyjabo.counting.daily_people import DailyPeople, Day, user, visitor
 from koyjabo.models import Counter, Scope
+from koyjabo.webhooks import event_queries
 
 # In the order in which the ledger locks them. Deleted and archived communities have no row.
 SCOPES_OF = text("""
@@ -106,7 +107,10 @@ def _convert(
     conversion_id = str(uuid.uuid4())
     session.execute(ADD_CONVERSION, {**values, "id": conversion_id, "at_ms": now_ms})
     _advance_revision(session, scope, now_ms)
-    return VisitorConversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
+    conversion = VisitorConversion(scope, conversion_id, now_ms, conversion_rate(session, scope))
+    data = {"community": scope, "id": conversion_id, "rate": conversion.rate, "at": iso(now_ms)}
+    event_queries.record(session, "conversion.made", f"conversion.made:{conversion_id}", scope, now_ms, data)
+    return conversion
 
 
 def conversion_rate(session: Session, scope: Scope) -> float:

@@ -1,0 +1,82 @@
+"""Events that are written in the transaction which makes them true: once, and with nothing about a visitor."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.people.communities import found
+from support.programs.processes import wait_until
+
+from koyjabo.core.errors import TotalWouldFall
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.services import MaintenanceServices
+
+AT = "2025-12-16T04:48:38.412Z"
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, STARTING_TOTAL=98) as site:
+        yield site
+
+
+def written(site: Site) -> list[tuple[str, str, dict]]:
+    rows = site.rows("SELECT type, scope, data FROM webhook_events ORDER BY type, scope, data")
+    return [(type, scope, json.loads(data)) for type, scope, data in rows]
+
+
+def test_total_that_is_set_is_an_event_and_one_that_is_refused_is_none(site):
+    site.set_total(4000)
+    with pytest.raises(TotalWouldFall):
+        site.set_total(3000)
+    site.set_total(3000, new_epoch=True)
+    set_twice = [(98, 4000, False), (4000, 3000, True)]
+    expected = [{"from": before, "to": after, "new_epoch": new, "at": AT} for before, after, new in set_twice]
+    assert sorted(written(site), key=str) == sorted((("total.set", "site", data) for data in expected), key=str)
+
+
+def test_visitor_who_becomes_a_user_is_an_event_in_each_community_without_the_visitor(site):
+    founder = sign_up(site, "founder")
+    communities = [found(founder, name=name)["id"] for name in ("Metro", "Buses")]
+    for visit, community in enumerate(communities):
+        site.register("visitor_2", visitId=str(visit), communityId=community)
+    sign_up(site, "karim", visitorId="visitor_2")
+    events = [each for each in written(site) if each[0] == "conversion.made"]
+    assert sorted(scope for _, scope, _ in events) == sorted(communities)
+    for _, scope, data in events:
+        assert sorted(data) == ["at", "community", "id", "rate"]
+        assert (data["community"], data["rate"], data["at"]) == (scope, 100.0, AT)
+    told = json.dumps(written(site))
+    assert "visitor_2" not in told
+    assert "@" not in told
+    milestone = {"scope": "site", "milestone": 100, "epoch": site.stats()["epoch"]}
+    assert ("milestone.reached", "site", milestone) in written(site)
+
+
+def recount(site: Site) -> None:
+    recounts = site.services[MaintenanceServices].recounts
+    recounts.begin(OPERATOR)
+    wait_until(lambda: recounts.progress() is None, "the recount is over")
+
+
+def test_recount_that_finds_a_difference_or_fails_is_an_event_and_one_that_agrees_is_none(site, monkeypatch):
+    site.register()
+    recount(site)
+    assert written(site) == []
+    site.rows("UPDATE daily_visits SET visits = 7")
+    site.time.pass_(seconds=10)
+    recount(site)
+    ((type, scope, data),) = written(site)
+    assert (type, scope, data.pop("problems") > 0) == ("recount.failed", "site", True)
+    assert data == {"error": None, "at": "2025-12-16T04:48:48.412Z"}
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(site.services[MaintenanceServices].recounts, "run", broken)
+    site.time.pass_(seconds=10)
+    recount(site)
+    assert [data["problems"] for _, _, data in written(site)].count(None) == 1
