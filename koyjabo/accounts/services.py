@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.email_links import EmailLinks
+from koyjabo.accounts.external_people import ExternalPeople
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginThrottle
 from koyjabo.accounts.passwords import Passwords
@@ -26,6 +27,7 @@ class AccountServices:
     pending: PendingSteps
     email_links: EmailLinks
     passwords: Passwords
+    external: ExternalPeople
 
 
 def build(base: Base) -> AccountServices:
@@ -44,4 +46,5 @@ def build(base: Base) -> AccountServices:
         pending=pending,
         email_links=email_links,
         passwords=passwords,
+        external=ExternalPeople(database, clock, issuer=""),
     )

@@ -14,6 +14,7 @@ from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
 from koyjabo.cluster.base import Base, open_cluster
+from koyjabo.communities import refs
 from koyjabo.communities import services as communities
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import Clock
@@ -116,6 +117,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, communities.people.tick, communities.room_updates.tick)
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(MINUTE_S, services[ApiKeys].write_uses)
+    every(refs.LOOK_S, communities.refs.refresh)
     every(TICK_S, counting.recovery.shared.renew)
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep

@@ -41,6 +41,7 @@ PARTS = (
     "webkit.pages.flash",
     "webkit.forms.confirmation",
     "webkit.assets.asset_tags",
+    "communities.ui",
     "visit_log.ui",
     "reports.ui.annotation_texts",
 )

@@ -47,7 +47,7 @@ def connect(services: Services) -> None:
 
     _on(signals.active_changed, handlers.publish_site_stats, of=SITE)
     _on(signals.online_changed, handlers.record_peak, handlers.record_arrivals, communities.room_updates.count_changed)
-    _on(signals.access_revoked, communities.revocation.publish, live_panel.user_changed)
+    _on(signals.access_revoked, communities.refs.forget, communities.revocation.publish, live_panel.user_changed)
     _on(signals.members_attended, handlers.record_attendance)
     _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
     _on(signals.redis_returned, handlers.resend)
@@ -91,6 +91,7 @@ class Handlers:
             self._presence.peaks.write_again,
             self._presence.active_peak.write_again,
             self._communities.revocation.recheck_soon,
+            self._communities.refs.forget_all,
             self._live_panel.reload,
             services[ReportServices].weekly_report.forget,
             services[MaintenanceServices].nightly.forget,
@@ -160,6 +161,7 @@ class Handlers:
         self._communities.dashboards.changed(scope)
 
     def receive_revocation(self, subject: str, message: Any) -> None:
+        self._communities.refs.forget(str(message))
         self._communities.revocation.receive(message)
         self._live_panel.user_changed(str(message))
 

@@ -56,6 +56,7 @@ ACTIONS = (
     "member.decline",
     "member.role",
     "member.remove",
+    "member.sync",
     "user.sign_up",
     "login.fail",
     "session.begin",

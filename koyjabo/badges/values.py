@@ -82,6 +82,7 @@ def read(services: Services, value: str, community: str) -> Number:
 
 
 def _online(services: Services, community: str) -> Number:
-    scope = Scope(services[CommunityServices].directory.with_public_count(community).id)
-    (count,) = services[CommunityServices].people.online(scope)
+    known = services[CommunityServices]
+    scope = Scope(known.directory.with_public_count(known.refs.resolve(community)).id)
+    (count,) = known.people.online(scope)
     return Number(count, services[CountingServices].visits.site.snapshot.epoch, 0)

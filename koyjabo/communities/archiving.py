@@ -58,8 +58,14 @@ def create(records: CommunityQueries, by: Actor, account: Account, community: Co
         raise TooManyCommunities
     records.add(community, account.id, by.at_ms)
     records.enrol(community.id, account.id, ADMIN, by.at_ms)
-    entry = by.entry("community.create", subject(community), open=community.is_open, listed=community.is_listed)
-    records.store(entry)
+    announce(records, by, community)
+
+
+def announce(records: CommunityQueries, by: Actor, community: CommunityDetails) -> None:
+    """Let visits count for a community that was added, and write its audit entry. Call it last in the transaction."""
+    ref = {"ref": community.ref} if community.ref else {}
+    said = {"open": community.is_open, "listed": community.is_listed, **ref}
+    records.store(by.entry("community.create", subject(community), **said))
     records.open_counter(community.id, by.at_ms)
 
 

@@ -105,6 +105,11 @@ class Communities:
         """Those of `ids` that are listed and show everybody how many are online."""
         return tuple(self._read(CommunityQueries.public, ids))
 
+    def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
+        """Those of `ids` that `account` may see."""
+        known = self._read(CommunityQueries.listed_access, account.id, ids)
+        return tuple(each for each in known if roles.is_visible(account, each))
+
     def ids(self) -> Collection[Scope]:
         """All communities that are not archived."""
         return self._list(CommunityQueries.ids)
@@ -160,6 +165,11 @@ class Communities:
         """
         page = self._list(memberships.members, account, community_id, search, start, count)
         return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
+
+    def all_members(self, account: Account, community_id: str) -> tuple[Member, ...]:
+        """All members, by id."""
+        every = self._list(memberships.all_members, account, community_id)
+        return tuple(_as_shown_to(account, each) for each in every)
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
         """Set the role of a member. For a site admin, a user who is no member becomes one; others invite them

@@ -49,6 +49,15 @@ def managed(records: CommunityQueries, account: Account, community_id: str) -> C
     return roles.allowed(account, _access(records, account, community_id, lock=True), ADMIN)
 
 
+def managed_by_system(records: CommunityQueries, account: Account, community_id: str) -> CommunityDetails:
+    """Locks the community, for a caller that speaks for another system: an admin of the site, or a key of one. Raises
+    UnknownCommunity, Forbidden.
+    """
+    community = roles.visible(account, _access(records, account, community_id, lock=True)).community
+    account.require_site_admin()
+    return community
+
+
 def join(records: CommunityQueries, by: Actor, account: Account, community_id: str) -> tuple[Member, bool]:
     """Returns the membership, and whether it is new. Raises UnknownCommunity, Forbidden."""
     access = _access(records, account, community_id, lock=True)
@@ -66,7 +75,7 @@ def leave(records: CommunityQueries, by: Actor, account: Account, community_id: 
     access = roles.visible(account, _access(records, account, community_id, lock=True))
     if access.role is None:
         raise Forbidden(N_("You are not a member of this community."))
-    _end(records, access.community.id, account.id, access.role)
+    _end(records, access.community, account.id, access.role)
     records.store(by.entry("member.leave", subject(access.community), role=access.role))
 
 
@@ -75,6 +84,11 @@ def members(
 ) -> Page[Member]:
     access = allowed(records, account, community_id, MEMBER)
     return records.members(access.community.id, search, start, count)
+
+
+def all_members(records: CommunityQueries, account: Account, community_id: str) -> list[Member]:
+    """By id."""
+    return records.all_members(allowed(records, account, community_id, MEMBER).community.id)
 
 
 def set_role(
@@ -89,33 +103,38 @@ def set_role(
     access = records.access(community.id, user_id)
     if not account.is_admin and (access is None or access.role is None):
         raise UnknownUser(N_("This person is not a member of this community. Invite them by email."))
-    return _set_role(records, by, community, user_id, role)
+    return give_role(records, by, community, user_id, role)
 
 
-def _set_role(
+def give_role(
     records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str, role: str
 ) -> tuple[Member, str | None]:
+    """The community is locked. Returns as `set_role` does. Raises LastAdmin."""
     access = records.access(community.id, user_id)
     before = access.role if access else None
     if before is None:
         records.enrol(community.id, user_id, role, by.at_ms)
     elif before != role:
-        _change_role(records, community.id, user_id, role, before)
+        _change_role(records, community, user_id, role, before)
     member = records.member(community.id, user_id)
     if before is None:
-        records.store(by.entry("member.add", subject(community), **_details(member), role=role))
+        records.store(by.entry("member.add", subject(community), **details(member), role=role))
     elif before != role:
-        records.store(by.entry("member.role", subject(community), **_details(member), role=role, before=before))
+        records.store(by.entry("member.role", subject(community), **details(member), role=role, before=before))
     return member, before
 
 
 def remove(records: CommunityQueries, by: Actor, account: Account, community_id: str, user_id: str | None) -> None:
     """Raises UnknownUser, LastAdmin."""
-    community = managed(records, account, community_id).community
+    end(records, by, managed(records, account, community_id).community, user_id)
+
+
+def end(records: CommunityQueries, by: Actor, community: CommunityDetails, user_id: str | None) -> None:
+    """End a membership. The community is locked. Raises UnknownUser, LastAdmin."""
     member = _member(records, community, user_id)
-    _end(records, community.id, member.user_id, member.role)
+    _end(records, community, member.user_id, member.role)
     records.end_invitations(community.id, member.user_id)
-    records.store(by.entry("member.remove", subject(community), **_details(member), role=member.role))
+    records.store(by.entry("member.remove", subject(community), **details(member), role=member.role))
 
 
 def removable(
@@ -124,7 +143,7 @@ def removable(
     """A membership that `account` may end now, as `remove` and `leave` would. Raises as they do."""
     community = allowed(records, account, community_id, MEMBER if user_id == account.id else ADMIN).community
     member = _member(records, community, user_id)
-    roles.require_another_admin(records, community.id, member.user_id, member.role)
+    roles.require_another_admin(records, community, member.user_id, member.role)
     return community, member
 
 
@@ -140,19 +159,20 @@ def subject(community: CommunityDetails) -> Subject:
     return Subject("community", community.id, community.name)
 
 
-def _details(member: Member) -> dict[str, str]:
-    return {"user_id": member.user_id, "user": member.name}
+def details(member: Member) -> dict[str, str]:
+    """The person of an audit entry, as they are called here and by their own system."""
+    return {"user_id": member.user_id, "user": member.name, **({"ref": member.ref} if member.ref else {})}
 
 
-def _change_role(records: CommunityQueries, community_id: str, user_id: str, role: str, before: str) -> None:
+def _change_role(records: CommunityQueries, community: CommunityDetails, user_id: str, role: str, before: str) -> None:
     if roles.is_lower(role, before):
-        roles.require_another_admin(records, community_id, user_id, before)
-    records.set_role(community_id, user_id, role)
+        roles.require_another_admin(records, community, user_id, before)
+    records.set_role(community.id, user_id, role)
     if roles.is_lower(role, before):
         records.record_revocation()
 
 
-def _end(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
-    roles.require_another_admin(records, community_id, user_id, role)
-    records.remove(community_id, user_id)
+def _end(records: CommunityQueries, community: CommunityDetails, user_id: str, role: str) -> None:
+    roles.require_another_admin(records, community, user_id, role)
+    records.remove(community.id, user_id)
     records.record_revocation()

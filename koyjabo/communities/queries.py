@@ -24,6 +24,7 @@ class CommunityDetails(NamedTuple):
     is_listed: bool  # non-members may see it
     count_anonymous: bool = False  # counts visits of non-members although it is not open
     public_count: bool = False  # how many are online is shown to everybody
+    ref: str | None = None  # the id that another system has given it
 
 
 class CommunityAccess(NamedTuple):
@@ -58,6 +59,7 @@ class Member(NamedTuple):
     email: str | None  # None if the reader may not see it
     role: str
     joined_ms: int
+    ref: str | None = None  # of a person of another system
 
 
 COMMUNITY = (
@@ -68,6 +70,7 @@ COMMUNITY = (
     models.Community.is_listed,
     models.Community.count_anonymous,
     models.Community.public_count,
+    models.Community.ref,
 )
 NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except those of `archiving_queries`."""
@@ -84,7 +87,7 @@ ORDERS = {
 }
 """The user's own communities first, the largest, by name, the newest. Where these are equal, by name."""
 
-MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms)
+MEMBER = (User.id, User.name, User.email, Membership.role, Membership.joined_ms, User.external_ref)
 
 
 class CommunityQueries:
@@ -130,6 +133,11 @@ class CommunityQueries:
         shown = models.Community.id.in_(ids), models.Community.is_listed, models.Community.public_count, NOT_ARCHIVED
         return [CommunityDetails._make(row) for row in self._session.execute(select(*COMMUNITY).where(*shown))]
 
+    def listed_access(self, user_id: str, ids: Collection[str]) -> list[CommunityAccess]:
+        """Those of `ids` that exist, with the role of the user."""
+        rows = self._session.execute(_list_access(user_id).where(models.Community.id.in_(ids)))
+        return [_access(row) for row in rows]
+
     def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
         """The communities of which the user is a member; by name."""
         rows = self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
@@ -154,6 +162,11 @@ class CommunityQueries:
         rows = self._rows(wanted.order_by(Membership.joined_ms, User.id), start, count)
         return Page(tuple(Member._make(row) for row in rows), length(self._session, wanted))
 
+    def all_members(self, community_id: str) -> list[Member]:
+        """By id."""
+        rows = self._session.execute(_members(community_id).order_by(User.id))
+        return [Member._make(row) for row in rows]
+
     def user(self, user_id: str) -> str | None:
         """The id, if such a user exists."""
         return self._session.scalar(select(User.id).where(User.id == user_id))
@@ -162,7 +175,8 @@ class CommunityQueries:
         """Whether another admin exists who can log in."""
         others = (Membership.community_id == community_id, Membership.user_id != user_id, Membership.role == "admin")
         admins = select(User.id).join(Membership, Membership.user_id == User.id).where(*others)
-        return self._session.scalar(admins.where(User.disabled_ms.is_(None)).limit(1)) is not None
+        able = User.disabled_ms.is_(None), User.external_ref.is_(None)
+        return self._session.scalar(admins.where(*able).limit(1)) is not None
 
     def founded(self, user_id: str) -> int:
         """How many communities this user has founded that are neither deleted nor archived. Locks the user, so that
@@ -172,7 +186,7 @@ class CommunityQueries:
         own = select(func.count()).where(models.Community.founder_id == user_id, NOT_ARCHIVED)
         return self._session.scalars(own).one()
 
-    def add(self, community: CommunityDetails, founder_id: str, now_ms: int) -> None:
+    def add(self, community: CommunityDetails, founder_id: str | None, now_ms: int) -> None:
         """Insert a community without members."""
         values = {**community._asdict(), "founder_id": founder_id, "created_ms": now_ms}
         self._session.execute(insert(models.Community).values(**values))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries
 from koyjabo.core.errors import Forbidden, LastAdmin, UnknownCommunity
 from koyjabo.core.i18n import N_
@@ -36,6 +38,12 @@ def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess
     return access
 
 
+def is_visible(account: Account, access: CommunityAccess) -> bool:
+    with suppress(UnknownCommunity, Forbidden):
+        return bool(visible(account, access))
+    return False
+
+
 def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
     """With the effective role: site admins have the role admin in all communities, and the key of a community is a
     moderator there.
@@ -64,7 +72,9 @@ def check_open(account: Account, community: CommunityDetails) -> None:
     raise Forbidden(N_("This community is invitation only. Ask one of its admins to invite you."))
 
 
-def require_another_admin(records: CommunityQueries, community_id: str, user_id: str, role: str) -> None:
-    """Raises LastAdmin if `user_id`, whose role is `role`, is the only admin who can log in."""
-    if role == ADMIN and not records.has_other_admin(community_id, user_id):
+def require_another_admin(records: CommunityQueries, community: CommunityDetails, user_id: str, role: str) -> None:
+    """Raises LastAdmin if `user_id`, whose role is `role`, is the only admin who can log in. A community with a ref is
+    managed by another system and needs no admin here.
+    """
+    if role == ADMIN and community.ref is None and not records.has_other_admin(community.id, user_id):
         raise LastAdmin

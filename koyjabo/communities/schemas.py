@@ -28,7 +28,7 @@ COUNT_ANONYMOUS = "counts visits of people who are not members, although it is n
 PUBLIC_COUNT = "shows everybody how many people are online, and how many visits there are, as they change"
 
 
-def _named(values: dict[str, Any]) -> dict[str, Any]:
+def named(values: dict[str, Any]) -> dict[str, Any]:
     return {COLUMNS.get(name, name): value for name, value in values.items()}
 
 
@@ -64,7 +64,7 @@ class NewCommunityBody(Body):
 
     def values(self) -> dict[str, Any]:
         """The domain's names and values."""
-        return _named(self.model_dump())
+        return named(self.model_dump())
 
 
 class CommunityChangesBody(Body):
@@ -80,7 +80,7 @@ class CommunityChangesBody(Body):
     public_count: Flag | None = Field(None, description=PUBLIC_COUNT)
 
     def changes(self) -> dict[str, Any]:
-        return _named(self.model_dump(exclude_none=True))
+        return named(self.model_dump(exclude_none=True))
 
 
 class JoinBody(Body):
@@ -111,6 +111,7 @@ class CommunityAnswer(BaseModel):
     """A community, with the caller's role."""
 
     id: str = Field(examples=["1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"])
+    ref: str = Field("", description="the id that another system has given it; missing without one")
     name: str
     description: str
     open: bool = Field(description="anyone can join")
@@ -133,6 +134,7 @@ class CommunityAnswer(BaseModel):
             public_count=community.public_count,
             role=access.role,
             online=online,
+            **({"ref": community.ref} if community.ref else {}),
         )
 
 
@@ -157,13 +159,15 @@ class MemberAnswer(BaseModel):
     name: str
     role: str
     joined_at: str = Field(examples=[JOINED_AT])
-    email: str = Field("", description="for site admins only")
+    email: str = Field("", description="for site admins only; missing for a person of another system")
+    ref: str = Field("", description="what the other system calls a person who has no account here; missing for others")
 
     @classmethod
     def of(cls, member: Member) -> MemberAnswer:
-        email = {"email": member.email} if member.email is not None else {}
+        more = {"email": member.email, "ref": member.ref}
         joined_at = iso(member.joined_ms)
-        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **email)
+        said = {name: value for name, value in more.items() if value}
+        return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **said)
 
 
 class InvitedAnswer(BaseModel):

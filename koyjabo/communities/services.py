@@ -7,6 +7,7 @@ from functools import partial
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
+from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import Invitations
 from koyjabo.communities.live.attendance_log import AttendanceLog
@@ -19,6 +20,8 @@ from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.communities.permissions import Permissions
+from koyjabo.communities.refs import CommunityRefs
+from koyjabo.core.identity import CommunityIds
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.link_tokens import LinkTokens
@@ -30,6 +33,8 @@ from koyjabo.realtime.services import RealtimeServices, milestone_news
 @dataclass(frozen=True, slots=True)
 class CommunityServices:
     directory: Communities
+    refs: CommunityRefs
+    by_ref: CommunitiesByRef
     invitations: Invitations
     permissions: Permissions
     participants: Participants
@@ -51,10 +56,15 @@ def build(base: Base) -> CommunityServices:
     people = _people(base, time_spent)
     member_room = partial(_member_room, base)
     rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, member_room)
+    refs = CommunityRefs(database, runtime, clock)
+    services.add(CommunityIds(refs.resolve))
+    external, on_revoked = services[AccountServices].external, base.signals.access_revoked.send
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.on_change = updates.stats_changed
     return CommunityServices(
-        directory=Communities(database, clock, base.signals.access_revoked.send),
+        directory=Communities(database, clock, on_revoked),
+        refs=refs,
+        by_ref=CommunitiesByRef(database, clock, refs, external, on_revoked),
         invitations=Invitations(database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)),
         permissions=permissions,
         participants=participants,

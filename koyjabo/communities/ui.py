@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from flask import Response, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from koyjabo.communities import roles
@@ -16,7 +16,7 @@ from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, Ne
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account
+from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.models import Scope
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
@@ -31,6 +31,19 @@ ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin
 
 INVITED = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
 """The messages about invitations that were not mailed, though this server sends mails."""
+
+
+def init_app(app: Flask) -> None:
+    """Let a ref stand in every path where the id of a community does. Sockets resolve theirs when they are admitted:
+    then a database that is away has its close code.
+    """
+    app.url_value_preprocessor(_resolve)
+
+
+def _resolve(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    is_socket = request.url_rule is not None and request.url_rule.websocket
+    if values and "community_id" in values and not is_socket:
+        values["community_id"] = current()[CommunityIds].resolve(values["community_id"])
 
 
 class MemberProblem(NamedTuple):

@@ -249,6 +249,26 @@ class TooManyCommunities(KoyJaboError):
     sentence = N_("You have created 20 communities, the most for one account. Delete one first, or ask a site admin.")
 
 
+class RefTaken(KoyJaboError):
+    code = "ref_taken"
+    sentence = "This ref is the id of another community here. Choose another ref."
+
+
+class ChangedMeanwhile(KoyJaboError):
+    code = "changed_meanwhile"
+    sentence = "The list has changed since the ETag in If-Match was read. Get it again, and repeat the change."
+
+
+class PreconditionRequired(KoyJaboError):
+    code = "precondition_required"
+    sentence = "Send If-Match with the ETag of the list of members, so that no change of others is lost."
+
+
+class MessageTooLarge(KoyJaboError):
+    code = "message_too_large"
+    sentence = "data must not be longer than 4,096 bytes as JSON."
+
+
 class TotalWouldFall(KoyJaboError):
     code = "total_would_fall"
     sentence = "This would lower the total, which open pages ignore. Start a new count: pages accept that."

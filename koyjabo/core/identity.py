@@ -25,6 +25,12 @@ DELETED = "~"
 
 VISITOR_ID = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
 VISIT_NAME = re.compile(r"[A-Za-z0-9_.:+/=\-]{1,128}", re.ASCII)  # no "~": generated ids begin with it
+REF = re.compile(r"[A-Za-z0-9_.:\-]{1,128}", re.ASCII)
+"""What another system may call a community or a person of its own."""
+
+RESERVED_REFS = ("online", "by-ref")
+"""They stand in paths where an id or a ref does."""
+
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -91,6 +97,14 @@ class KeyHolders:
 
     holder_of: Callable[[str], KeyHolder]
     """By the key. Raises InvalidKey, KeyExpired, LedgerUnavailable."""
+
+
+@dataclass(slots=True)
+class CommunityIds:
+    """Resolves what requests call a community. `communities` provides it; `counting`, which knows none, asks here."""
+
+    resolve: Callable[[str], str]
+    """The id of the community with this id or ref; without one, the text itself. Raises LedgerUnavailable."""
 
 
 @dataclass(slots=True)

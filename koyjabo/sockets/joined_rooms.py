@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -28,19 +28,19 @@ DISCONNECTED = "The client disconnected before it was admitted."
 
 
 class RequestedRoom(NamedTuple):
-    """A community room as clients request it."""
+    """A community room. A client that asks for it by its ref and by its id asks for the same."""
 
     room: str
     community_id: str
 
     @classmethod
-    def of(cls, message: Any) -> RequestedRoom:
-        """Parse `room` and `communityId` of a message. Raises InvalidMessage."""
+    def of(cls, message: Any, resolve: Callable[[str], str]) -> RequestedRoom:
+        """Parse `room` and `communityId`, an id or a ref, of a message. Raises InvalidMessage, LedgerUnavailable."""
         fields = message if isinstance(message, dict) else {}
         room, community_id = fields.get("room"), fields.get("communityId")
         if not isinstance(room, str) or room not in KINDS or not isinstance(community_id, str):
             raise InvalidMessage(f'Send {{"room": {" or ".join(map(repr, KINDS))}, "communityId": "…"}}.')
-        return cls(room, community_id.lower())
+        return cls(room, resolve(community_id).lower())
 
 
 class Client:
@@ -49,6 +49,7 @@ class Client:
     def __init__(self) -> None:
         self.born = time.monotonic()
         self.participants: dict[RequestedRoom, Participant] = {}
+        self.named: dict[str, str] = {}  # the communities that it has joined, by the ids or refs that it sent
         self.lock = threading.Lock()
         self.token: str | None = None  # sent in `auth` on connecting
         self.is_admitted = False
@@ -85,7 +86,7 @@ class JoinedRooms:
 
         Raises InvalidMessage, and the errors that `close_code` has codes for.
         """
-        requested = RequestedRoom.of(message)
+        requested = RequestedRoom.of(message, self._services[CommunityServices].refs.resolve)
         with self._client(sid) as client:
             if (watcher := client.participants.get(requested)) and watcher.is_watcher:
                 self._services[CommunityServices].rooms.leave(client.participants.pop(requested))
@@ -95,24 +96,26 @@ class JoinedRooms:
                     raise InvalidMessage(f"A client may be in {MOST_ROOMS} rooms of communities; leave one first.")
                 token = _text(message.get("token")) or client.token
                 claims = identify(self._services, request, token, client.admitted_by)
-                kind, end = KINDS[requested.room], partial(self._end, sid, requested)
+                kind, end = KINDS[requested.room], partial(self._end, sid, requested, message["communityId"])
                 participant = participant_for(kind, sid, claims, requested.community_id, end, client.admitted_by)
                 value = self._take(client, requested, participant)
+                client.named[message["communityId"]] = requested.community_id
                 client.admitted_by = participant.refresh_id or client.admitted_by
             return value
 
     def leave(self, sid: str, message: Any) -> None:
         """Leave a room at once. Does nothing if the client is not in it. Raises InvalidMessage."""
-        requested = RequestedRoom.of(message)
         with self._client(sid) as client:
+            requested = self._joined(client, message)
             participant = client.participants.pop(requested, None)
+            client.named.pop(message["communityId"], None)
             if participant is not None:
                 self._services[CommunityServices].rooms.leave(participant)
 
     def send_present(self, sid: str, message: Any) -> dict[str, Any]:
         """Send the client the current value of a room, and return it. Raises InvalidMessage if it is not in it."""
-        requested = RequestedRoom.of(message)
         with self._client(sid) as client:
+            requested = self._joined(client, message)
             value = self._present(client, requested)
         if value is None:
             raise InvalidMessage("Join that room first.")
@@ -145,12 +148,18 @@ class JoinedRooms:
             raise InvalidMessage(DISCONNECTED)
         return value
 
-    def _end(self, sid: str, requested: RequestedRoom, problem: KoyJaboError) -> None:
+    def _joined(self, client: Client, message: Any) -> RequestedRoom:
+        """A room that the client may have joined; without a query. Raises InvalidMessage."""
+        known = self._services[CommunityServices].refs.known
+        return RequestedRoom.of(message, lambda text: client.named.get(text) or known(text) or text)
+
+    def _end(self, sid: str, requested: RequestedRoom, named: str, problem: KoyJaboError) -> None:
+        """`named` is the id or ref by which the client has joined, and by which it knows the room."""
         client = self._clients.get(sid)
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:
                 del client.participants[requested]
-            event = Kicked(requested.room, requested.community_id, close_code(problem))
+            event = Kicked(requested.room, named, close_code(problem))
             self._services[RealtimeServices].rooms.send_to(sid, event)
 
 

@@ -77,5 +77,5 @@ class CommunityStream(PermittedStream):
         super()._answer(connection, message)
 
     def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
-        community_id = (request.view_args or {})["community_id"]
+        community_id = self._services[CommunityServices].refs.resolve((request.view_args or {})["community_id"])
         return participant_for(self._kind, connection, claims, community_id, partial(self._end, connection))

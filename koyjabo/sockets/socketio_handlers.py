@@ -9,6 +9,7 @@ from flask import current_app, request
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import emit
 
+from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import ABUSE, NORMAL, close_code
 from koyjabo.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
 from koyjabo.core.extensions import socketio
@@ -109,7 +110,8 @@ def join(message: Any = None, *_: Any) -> dict[str, Any]:
     except InvalidMessage as error:
         return _refuse(error)
     except KoyJaboError as error:
-        community = uuid_of(message["communityId"]) or NOWHERE
+        named = message["communityId"]
+        community = _services()[CommunityServices].refs.known(named) or uuid_of(named) or NOWHERE
         _services()[ObservabilityServices].socket_log.refused(
             KIND, _address(), community, close_code(error), error.code
         )

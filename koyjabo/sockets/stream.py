@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from flask import Request
 
+from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import ABUSE, TOO_MANY, UNEXPECTED, close_code
 from koyjabo.core.errors import InvalidMessage, KoyJaboError
 from koyjabo.core.identity import uuid_of
@@ -124,7 +125,8 @@ class Stream(ABC):
 
     def _record_refusal(self, connection: Connection, request: Request, code: int, why: str) -> None:
         self._refused.add(connection)
-        community_id = uuid_of((request.view_args or {}).get("community_id", ""))
+        named = (request.view_args or {}).get("community_id", "")
+        community_id = self._services[CommunityServices].refs.known(named) or uuid_of(named)
         self._socket_log.refused(self.kind, connection.address, community_id or NOWHERE, code, why)
 
     def _answer(self, connection: Connection, message: dict[str, Any]) -> None:

@@ -22,7 +22,10 @@ CALLS = {
     """,
     "presence:read": "api.realtime api.who_is_online",
     "visits:write": "",
-    "communities:manage": "api.get_community api.list_members",
+    "communities:manage": """
+        api.get_community api.list_members
+        api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
+    """,
     "broadcast": "",
     "webhooks:manage": "",
 }

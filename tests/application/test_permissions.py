@@ -171,6 +171,7 @@ OTHERWISE = {
         api.passkey_options api.add_passkey api.remove_passkey
     """,
     404: """
+        api.archive_community api.remove_member_by_ref
         api.end_session api.end_share api.accept_invitation api.decline_invitation
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
         pages.share pages.unlock_share pages.visit_number pages.visit_picture
@@ -185,6 +186,7 @@ OTHERWISE = {
         pages.begin_totp pages.remove_totp pages.renew_recovery_codes
         pages.begin_passkey pages.add_passkey pages.remove_passkey
     """,
+    428: "api.sync_members",
     501: "api.stream api.community_stream pages.send_verification",
 }
 """What routes answer that are asked for what is not there, or without what they need; all others succeed."""

@@ -34,6 +34,7 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "member.decline": (_("Invitation declined"), _("%(who)s declined an invitation to %(target)s")),
     "member.role": (_("Role changed"), _("%(who)s made %(user)s %(role)s of %(target)s")),
     "member.remove": (_("Member removed"), _("%(who)s removed %(user)s from %(target)s")),
+    "member.sync": (_("Members synced"), _("%(who)s synced the members of %(target)s")),
     "user.sign_up": (_("Signed up"), _("%(who)s signed up")),
     "login.fail": (_("Login failed"), _("A login as %(target)s failed")),
     "session.begin": (_("Logged in"), _("%(who)s logged in")),
@@ -143,7 +144,7 @@ def _values(line: AuditRecord) -> dict[str, Any]:
     return {
         "who": _who(line),
         "target": _target(line),
-        "user": _user(details.get("user_id"), details.get("user", "")),
+        "user": _user(None if details.get("ref") else details.get("user_id"), details.get("user", "")),
         "role": ROLES.get(details.get("role", ""), ""),
         "name": _name(details.get("name", "")),
         "version": _name(details.get("version", "")),
@@ -221,6 +222,10 @@ LABELS: Mapping[str, LazyString] = {
     "who": _("Traffic"),
     "day": _("Day"),
     "note": _("Annotation"),
+    "ref": _("Ref"),
+    "added": _("Added"),
+    "changed": _("Changed"),
+    "removed": _("Removed"),
     "lost": _("Lost visits"),
     "taken_over": _("Second factors, share links and invitations ended"),
 }

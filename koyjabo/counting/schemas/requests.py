@@ -8,7 +8,8 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from koyjabo.core.errors import InvalidInput, TooManyRequests, UnknownCommunity
-from koyjabo.core.identity import uuid_of
+from koyjabo.core.identity import CommunityIds
+from koyjabo.core.services import Services
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.visit_texts import without_texts
@@ -54,7 +55,7 @@ class NewVisitBody(Body):
     visitId: VisitId = Field(
         None, description="the client's own id of this visit; a retry with the same id is not counted again"
     )
-    communityId: Text = Field(None, description="counts the visit for this community, and for the site")
+    communityId: Text = Field(None, description="id or ref: counts the visit for this community, and for the site")
     page: Address = Field(
         None,
         description="the opened page, stored as its path; the utm_ parameters of its query are the visit's campaign",
@@ -72,15 +73,13 @@ class NewVisitBody(Body):
         return body
 
     def as_visit(
-        self, at_ms: int, place: str, fingerprint: bytes, user_id: str | None, language: str | None
+        self, scope: Scope, at_ms: int, place: str, fingerprint: bytes, user_id: str | None, language: str | None
     ) -> NewVisit:
-        """The visit to register. Raises UnknownCommunity for the scope of the site, which is not a community's id."""
-        if self.communityId == SITE:
-            raise UnknownCommunity
+        """The visit to register."""
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,
-            scope=Scope(uuid_of(self.communityId) or self.communityId) if self.communityId is not None else SITE,
+            scope=scope,
             place=place,
             at_ms=at_ms,
             client_ms=self.timestamp,
@@ -95,6 +94,18 @@ class NewVisitBody(Body):
             campaign=campaigns.of_page(self.page),
             is_public=True,
         )
+
+
+def scope_of(services: Services, community_id: str | None) -> Scope:
+    """The scope of visits to a community, by its id or ref, or without one to the site. Raises LedgerUnavailable;
+    UnknownCommunity for the scope of the site, which is not a community's id.
+    """
+    if community_id is None:
+        return SITE
+    scope = Scope(services[CommunityIds].resolve(community_id))
+    if scope == SITE:
+        raise UnknownCommunity
+    return scope
 
 
 def _idempotency_key(header: str) -> str | None:
@@ -117,7 +128,8 @@ def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
     fingerprint = services[PresenceServices].visitor_sockets.fingerprint(context.environ)
     visits = services[CountingServices].visits
     language = languages.first_of(context.environ.get("HTTP_ACCEPT_LANGUAGE"))
-    visit = body.as_visit(services.clock.now_ms(), place, fingerprint, context.user_id(), language)
+    scope, user_id = scope_of(services, body.communityId), context.user_id()
+    visit = body.as_visit(scope, services.clock.now_ms(), place, fingerprint, user_id, language)
     visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
     receipt = visits.register(within_budget(context, visit))
     if receipt is not None and receipt.duplicate:

@@ -27,13 +27,15 @@ class Body(BaseModel):
     """
 
     may_be_absent: ClassVar[bool] = False
+    largest: ClassVar[int] = LARGEST_BODY
+    """Bytes."""
 
     @classmethod
     def of(cls, request: Request) -> Self:
         """Read the body of a request. Raises UnsupportedBody, InvalidJson or InvalidInput with each bad field."""
         if cls.may_be_absent and not (request.content_length or "HTTP_TRANSFER_ENCODING" in request.environ):
             return cls()
-        return cls.read(_data(request, cls.media), request.environ)
+        return cls.read(_data(request, cls.media, cls.largest), request.environ)
 
     @classmethod
     def read(cls, data: bytes, environ: dict[str, Any]) -> Self:
@@ -44,12 +46,12 @@ class Body(BaseModel):
             raise InvalidInput(details={".".join(map(str, e["loc"])): sentence(e) for e in error.errors()}) from None
 
 
-def _data(request: Request, media: tuple[str, ...]) -> bytes:
+def _data(request: Request, media: tuple[str, ...], largest: int) -> bytes:
     compressed = request.environ.get("HTTP_CONTENT_ENCODING", "identity") != "identity"
     if compressed or not (request.is_json or request.mimetype in media):
         raise UnsupportedBody if "text/plain" in media else UnsupportedBody(ONLY_JSON)
     data = request.get_data(cache=False)
-    if len(data) > LARGEST_BODY:
+    if len(data) > largest:
         raise RequestEntityTooLarge
     return data
 

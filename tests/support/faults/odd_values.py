@@ -17,6 +17,8 @@ GOOD: dict[str, Any] = {
     "token": "x",
     "code": "492039",
     "credential": {"id": "x"},
+    "members": [{"ref": "4711", "role": "member", "name": "Ayesha"}],
+    "data": {"kind": "typing"},
     "events": [{"id": "1", "name": "search"}],
     "scopes": ["reports:read"],
 }

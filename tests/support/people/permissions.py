@@ -78,6 +78,7 @@ LEAST = {
         admin.reset_second_factor
         admin.recount admin.mark_rollback_seen admin.set_total admin.export_audit admin.erase_visitor
         api.create_share api.create_key
+        api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.add_annotation admin.remove_annotation
     """,
@@ -140,6 +141,9 @@ BODIES = {
     "api.set_role": {"role": "member"},
     "api.create_share": {"name": "Traffic"},
     "api.create_key": {"name": "Grafana", "scopes": ["reports:read"]},
+    "api.put_community": {"name": "Banani"},
+    "api.put_member": {"role": "member", "name": "Ayesha"},
+    "api.sync_members": {"members": []},
 }
 """What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
 

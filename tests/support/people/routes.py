@@ -36,6 +36,8 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "file": "robots.txt",
         "token": "x" * 43,
         "ordinal": "1",
+        "ref": "dhaka",
+        "user_ref": "4711",
     }
     return address(site, rule, **values)
 

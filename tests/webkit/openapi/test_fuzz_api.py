@@ -83,6 +83,8 @@ class World:
             "passkey_id": session,
             "share_id": session,
             "key_id": session,
+            "ref": "dhaka",
+            "user_ref": "4711",
             "token": invite(self.cast["site_admin"], self._community, "karim@example.com"),
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from flask import Response, request
 from pydantic import BaseModel, Field
 
+from koyjabo.communities.by_ref import tag_of
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OnlinePerson
 from koyjabo.communities.roles import MEMBER, MODERATOR
@@ -163,10 +164,18 @@ def leave_community(community_id: str) -> Response:
     scope="communities:manage",
 )
 def list_members(community_id: str) -> Response:
-    """For members. In the order of joining. `X-Total-Count` is their number."""
-    account, paging = tokens.require().account, Paging.of(request)
-    page = current()[CommunityServices].directory.members(account, community_id, paging.start, paging.per_page)
-    return list_answer(map(MemberAnswer.of, page.items), paging.headers(page.total))
+    """For members. In the order of joining. `X-Total-Count` is their number. The ETag is that of the whole list, for
+    the If-Match of a sync.
+    """
+    account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
+    tag = tag_of(directory.all_members(account, community_id))  # first: a change after it makes it too old, not wrong
+    page = directory.members(account, community_id, paging.start, paging.per_page)
+    headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
+    return list_answer(map(MemberAnswer.of, page.items), headers)
+
+
+def members_tag(tag: str) -> str:
+    return f'"{tag}"'
 
 
 @bp.post("/communities/<community_id>/members")
@@ -188,7 +197,7 @@ def invite_member(community_id: str) -> Response:
 def set_role(community_id: str, user_id: str) -> Response:
     """For admins. For a site admin, a user who is not a member becomes one: 201."""
     account, body = tokens.require().account, RoleBody.of(request)
-    return _enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
+    return enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
 
 
 @bp.delete("/communities/<community_id>/members/<user_id>")
@@ -199,7 +208,7 @@ def remove_member(community_id: str, user_id: str) -> Response:
     return no_answer()
 
 
-def _enrolled(enrolment: Enrolment) -> Response:
+def enrolled(enrolment: Enrolment) -> Response:
     return answer(MemberAnswer.of(enrolment.member), 201 if enrolment.is_new else 200)
 
 

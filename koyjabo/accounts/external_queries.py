@@ -1,0 +1,71 @@
+"""Queries for people of other systems, who have no account: rows of `users` with the ref that their system uses.
+
+A person is found by the ref and the issuer of tokens that is set, or else by the ref alone, as they were known before
+an issuer was set.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from koyjabo.models import User
+
+NO_PASSWORD = "!"
+ATTEMPTS = 5
+AT_ONCE = 500
+
+
+class ExternalPerson(NamedTuple):
+    """`id` is that of the row here, `ref` what their own system calls them."""
+
+    id: str
+    name: str
+    ref: str
+
+
+def find(session: Session, issuer: str, refs: Collection[str]) -> dict[str, ExternalPerson]:
+    """The people with these refs, at most AT_ONCE, by ref."""
+    columns = User.id, User.name, User.external_ref, User.external_issuer
+    wanted = select(*columns).where(User.external_ref.in_(refs), User.external_issuer.in_({issuer, ""}))
+    rows = sorted(session.execute(wanted), key=lambda row: bool(row.external_issuer))  # those of the issuer win
+    return {row.external_ref: ExternalPerson(row.id, row.name, row.external_ref) for row in rows}
+
+
+def put(session: Session, issuer: str, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
+    """Make the people with these refs who are unknown, and give all of them these names. Returns them by ref. Without a
+    name, a known person keeps theirs, and a new one is called by the ref.
+    """
+    known = find(session, issuer, names)
+    for _ in range(ATTEMPTS):
+        missing = sorted(names.keys() - known.keys())
+        if not missing or _add(session, issuer, {ref: names[ref] or ref for ref in missing}, now_ms):
+            break
+        known = find(session, issuer, names)  # another transaction has made some of them
+    known = find(session, issuer, names)
+    renamed = {person.id: name for ref, person in known.items() if (name := names[ref]) and name != person.name}
+    for user_id in sorted(renamed):  # in one order, so that two transactions never wait for each other
+        session.execute(update(User).where(User.id == user_id).values(name=renamed[user_id]))
+    return {ref: person._replace(name=renamed.get(person.id, person.name)) for ref, person in known.items()}
+
+
+def _add(session: Session, issuer: str, names: Mapping[str, str], now_ms: int) -> bool:
+    """Insert people. False, without any of them, if one exists already."""
+    rows = [_row(ref, issuer, name, now_ms) for ref, name in names.items()]
+    try:
+        with session.begin_nested():
+            session.execute(insert(User), rows)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _row(ref: str, issuer: str, name: str, now_ms: int) -> dict[str, object]:
+    user_id = str(uuid.uuid4())
+    same = {"external_ref": ref, "external_issuer": issuer, "name": name, "created_ms": now_ms, "is_admin": False}
+    return {"id": user_id, "email": "", "email_key": f"~{user_id}", "password": NO_PASSWORD, **same}

@@ -1,0 +1,108 @@
+"""/api/communities/by-ref and …/members/by-ref: communities and members by the ids of another system (specification:
+Your own ids).
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.communities.api.communities import community_answer, enrolled, members_tag
+from koyjabo.communities.by_ref import RefMember
+from koyjabo.communities.ref_schemas import CommunityByRefBody, MemberByRefBody, MembersBody, SyncedAnswer, checked_ref
+from koyjabo.communities.schemas import CommunityAnswer, MemberAnswer
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import PreconditionRequired
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer, no_answer
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, WITH_BODY, Answer, describe
+
+SCOPE = "communities:manage"
+ONLY_FOR = "for site admins and API keys only"
+BY_REF: dict[int, Answer] = {**CHANGE, **INSIDE, 400: "a ref or a field cannot be used; see details", 403: ONLY_FOR}
+
+
+@bp.put("/communities/by-ref/<ref>")
+@describe(
+    "Put a community by your own id",
+    {200: CommunityAnswer, 201: CommunityAnswer, 409: "the ref is the id of another community", **WITH_BODY, **BY_REF},
+    body=CommunityByRefBody,
+    scope=SCOPE,
+)
+def put_community(ref: str) -> Response:
+    """For site admins and keys. Makes the community, or changes it; an archived one is restored. Fields that are
+    missing or null stay; a new community is open and listed unless they say otherwise. The ref stands wherever an id
+    does.
+    """
+    account, body = tokens.require().account, CommunityByRefBody.of(request)
+    access, is_new = current()[CommunityServices].by_ref.put(account, checked_ref("ref", ref), body.values())
+    return answer(community_answer(access), 201 if is_new else 200)
+
+
+@bp.delete("/communities/by-ref/<ref>")
+@describe(
+    "Archive a community by your own id", {204: None, **BY_REF, 404: "there was never one with this ref"}, scope=SCOPE
+)
+def archive_community(ref: str) -> Response:
+    """For site admins and keys. Its members, visits and reports are kept, and a PUT restores them."""
+    account = tokens.require().account
+    current()[CommunityServices].by_ref.archive(account, checked_ref("ref", ref))
+    return no_answer()
+
+
+@bp.put("/communities/<community_id>/members/by-ref/<user_ref>")
+@describe(
+    "Put a member by your own id",
+    {200: MemberAnswer, 201: MemberAnswer, **WITH_BODY, **BY_REF},
+    body=MemberByRefBody,
+    scope=SCOPE,
+)
+def put_member(community_id: str, user_ref: str) -> Response:
+    """For site admins and keys. The person needs no account here. Their name is the same in all communities."""
+    account, body = tokens.require().account, MemberByRefBody.of(request)
+    member = RefMember(checked_ref("userRef", user_ref), body.role, body.name)
+    return enrolled(current()[CommunityServices].by_ref.put_member(account, community_id, member))
+
+
+@bp.delete("/communities/<community_id>/members/by-ref/<user_ref>")
+@describe(
+    "Remove a member by your own id", {204: None, **BY_REF, 404: "no such community, or no such member"}, scope=SCOPE
+)
+def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
+    """For site admins and keys. Their sockets, streams and rooms in the community are closed with 4003."""
+    account = tokens.require().account
+    current()[CommunityServices].by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
+    return no_answer()
+
+
+@bp.put("/communities/<community_id>/members")
+@describe(
+    "Sync the members with your own list",
+    {
+        200: SyncedAnswer,
+        412: "the list has changed since that ETag",
+        428: "If-Match is missing",
+        **WITH_BODY,
+        **BY_REF,
+        413: "over 1 MB",
+    },
+    body=MembersBody,
+    headers={"If-Match": "the ETag of the list of members"},
+    scope=SCOPE,
+)
+def sync_members(community_id: str) -> Response:
+    """For site admins and keys. Adds, changes and removes members that have a ref, in one step, until they are exactly
+    these. Members with an account stay. The ETag of the answer is that of the list after it.
+    """
+    account, body = tokens.require().account, MembersBody.of(request)
+    is_current = request.if_match.contains if "If-Match" in request.headers else _missing
+    members = [RefMember(each.ref, each.role, each.name) for each in body.members]
+    synced = current()[CommunityServices].by_ref.sync(account, community_id, members, is_current)
+    response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=synced.removed))
+    response.headers["ETag"] = members_tag(synced.tag)
+    return response
+
+
+def _missing(tag: str) -> bool:
+    raise PreconditionRequired

@@ -1,0 +1,251 @@
+"""Communities and members as another system calls them, which keeps them here in step with its own (decision 93).
+
+Each call changes people of that system alone: members with an account stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from koyjabo.accounts.external_people import ExternalPeople
+from koyjabo.audit import log
+from koyjabo.audit.log import Actor
+from koyjabo.communities import archiving, memberships, ref_queries, roles
+from koyjabo.communities.communities import Enrolment
+from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member
+from koyjabo.communities.refs import CommunityRefs
+from koyjabo.communities.roles import ADMIN
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import ChangedMeanwhile, RefTaken, UnknownCommunity, UnknownUser
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account, uuid_of
+from koyjabo.database.executor import DatabaseExecutor
+
+NAMED_IN_AUDIT = 50
+"""The most refs that an entry about a whole list names of each kind; it counts all."""
+
+
+class RefMember(NamedTuple):
+    """A member as their own system sends them."""
+
+    ref: str
+    role: str
+    name: str
+
+
+class Synced(NamedTuple):
+    """How many members a list has added, changed and removed, and the tag of the list after it."""
+
+    added: int
+    changed: int
+    removed: int
+    tag: str
+
+
+class CommunitiesByRef:
+    """For admins of the site, and their keys. Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
+
+    After a commit, `on_revoked` is called as in `Communities`. Each change has an audit entry, which names the ref.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        refs: CommunityRefs,
+        people: ExternalPeople,
+        on_revoked: Callable[[str], object],
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._refs = refs
+        self._people = people
+        self._on_revoked = on_revoked
+
+    def put(self, account: Account, ref: str, values: Mapping[str, Any]) -> tuple[CommunityAccess, bool]:
+        """Make the community with this ref, or change and restore it. Returns whether it is new. Idempotent.
+
+        `values` has the name and may have is_open, is_listed and public_count: those that are missing stay, and are as
+        in `Communities.create` for a new one. Raises RefTaken if the ref is the id of a community here.
+        """
+        account.require_site_admin()
+        by = log.actor(account, self._clock)
+        access, is_new = self._database.write(_put, by, account, ref, values)
+        self._refs.learn(access.community.id, ref)
+        if not is_new and values.get("public_count") is False:
+            self._on_revoked(access.community.id)
+        return access, is_new
+
+    def archive(self, account: Account, ref: str) -> None:
+        """Idempotent. Raises UnknownCommunity for a ref that was never put."""
+        account.require_site_admin()
+        self._on_revoked(self._database.write(_archive, log.actor(account, self._clock), ref))
+
+    def put_member(self, account: Account, community_id: str, member: RefMember) -> Enrolment:
+        """Give a person a role and a name. Idempotent."""
+        by = log.actor(account, self._clock)
+        stored, before = self._database.write(_put_member, by, account, self._people, community_id, member)
+        if before is not None and roles.is_lower(member.role, before):
+            self._on_revoked(stored.user_id)
+        return Enrolment(stored, before is None, before)
+
+    def remove_member(self, account: Account, community_id: str, ref: str) -> None:
+        """Raises UnknownUser if no member has this ref."""
+        by = log.actor(account, self._clock)
+        self._on_revoked(self._database.write(_remove_member, by, account, self._people, community_id, ref))
+
+    def sync(
+        self, account: Account, community_id: str, members: Sequence[RefMember], is_current: Callable[[str], bool]
+    ) -> Synced:
+        """Make the members with a ref exactly these, in one transaction. Raises ChangedMeanwhile unless `is_current` is
+        true of the tag of the list at this moment (`tag_of`).
+        """
+        by = log.actor(account, self._clock)
+        synced, lost = self._database.write(_sync, by, account, self._people, community_id, members, is_current)
+        if lost:
+            self._on_revoked(lost)
+        return synced
+
+    def person(self, account: Account, community_id: str, ref: str) -> str | None:
+        """The id here of the person with this ref; None if there is none. For moderators."""
+        return self._database.read(_person, account, self._people, community_id, ref)
+
+
+def tag_of(members: Iterable[Member]) -> str:
+    """The tag of a whole list, by the ids of its members: it changes with each of them, their roles and their names."""
+    digest = hashlib.sha256()
+    for each in members:
+        digest.update(f"{each.user_id}\n{each.ref}\n{each.role}\n{each.joined_ms}\n{each.name}\n\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _put(
+    session: Any, by: Actor, account: Account, ref: str, values: Mapping[str, Any]
+) -> tuple[CommunityAccess, bool]:
+    known_id = ref_queries.id_of(session, ref)
+    if known_id is None and (own := uuid_of(ref)) and ref_queries.is_id(session, own):
+        raise RefTaken
+    if known_id is None:
+        defaults = {"is_open": True, "is_listed": True, "description": ""}
+        community = CommunityDetails(id=str(uuid.uuid4()), ref=ref, **{**defaults, **values})
+        if ref_queries.add(session, community, by.at_ms):
+            archiving.announce(CommunityQueries(session), by, community)
+            return CommunityAccess(community, ADMIN), True
+        known_id = ref_queries.id_of(session, ref)  # made at the same time
+    archiving.restore(session, by, known_id or "")
+    return archiving.change(CommunityQueries(session), by, account, known_id or "", dict(values)), False
+
+
+def _archive(session: Any, by: Actor, ref: str) -> str:
+    community_id = ref_queries.id_of(session, ref)
+    if community_id is None:
+        raise UnknownCommunity
+    archiving.archive(session, by, community_id)
+    return community_id
+
+
+def _put_member(
+    session: Any, by: Actor, account: Account, people: ExternalPeople, community_id: str, member: RefMember
+) -> tuple[Member, str | None]:
+    records = CommunityQueries(session)
+    community = memberships.managed_by_system(records, account, community_id)
+    person = people.put(session, {member.ref: member.name}, by.at_ms)[member.ref]
+    return memberships.give_role(records, by, community, person.id, member.role)
+
+
+def _remove_member(
+    session: Any, by: Actor, account: Account, people: ExternalPeople, community_id: str, ref: str
+) -> str:
+    records = CommunityQueries(session)
+    community = memberships.managed_by_system(records, account, community_id)
+    person = people.found(session, ref)
+    if person is None:
+        raise UnknownUser(N_("This person is not a member of this community."))
+    memberships.end(records, by, community, person.id)
+    return person.id
+
+
+def _sync(
+    session: Any,
+    by: Actor,
+    account: Account,
+    people: ExternalPeople,
+    community_id: str,
+    members: Sequence[RefMember],
+    is_current: Callable[[str], bool],
+) -> tuple[Synced, str]:
+    """Returns also the community's id if somebody has lost a right, or else ""."""
+    records = CommunityQueries(session)
+    community = memberships.managed_by_system(records, account, community_id)
+    before = records.all_members(community.id)
+    if not is_current(tag_of(before)):
+        raise ChangedMeanwhile
+    known = {each.user_id: each for each in before if each.ref is not None}
+    named = people.put(session, {each.ref: each.name for each in members}, by.at_ms)
+    wanted = {named[each.ref].id: each for each in members}
+    changes = _Changes(known, wanted)
+    changes.store(records, community.id, by.at_ms)
+    if changes.is_any:
+        records.store(by.entry("member.sync", memberships.subject(community), **changes.as_details()))
+    if changes.is_loss:
+        records.record_revocation()
+    tag = tag_of(records.all_members(community.id))
+    counts = len(changes.added), len(changes.changed), len(changes.removed)
+    return Synced(*counts, tag), community.id if changes.is_loss else ""
+
+
+class _Changes:
+    """What makes the members that are `known`, by id, those that are `wanted`."""
+
+    def __init__(self, known: Mapping[str, Member], wanted: Mapping[str, RefMember]) -> None:
+        self._known = known
+        self._wanted = wanted
+        self.added = sorted(wanted.keys() - known.keys())
+        self.removed = sorted(known.keys() - wanted.keys())
+        self.changed = [
+            each
+            for each in sorted(known.keys() & wanted.keys())
+            if (known[each].role, known[each].name) != (wanted[each].role, wanted[each].name)
+        ]
+
+    @property
+    def is_any(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    @property
+    def is_loss(self) -> bool:
+        """Somebody has lost a right."""
+        lowered = (roles.is_lower(self._wanted[each].role, self._known[each].role) for each in self.changed)
+        return bool(self.removed) or any(lowered)
+
+    def store(self, records: CommunityQueries, community_id: str, now_ms: int) -> None:
+        """But the names, which are the same in all communities."""
+        for each in self.added:
+            records.enrol(community_id, each, self._wanted[each].role, now_ms)
+        for each in self.changed:
+            records.set_role(community_id, each, self._wanted[each].role)
+        for each in self.removed:
+            records.remove(community_id, each)
+
+    def as_details(self) -> dict[str, Any]:
+        """For the audit log."""
+        refs = {
+            "added_refs": [self._wanted[each].ref for each in self.added[:NAMED_IN_AUDIT]],
+            "changed_refs": [self._wanted[each].ref for each in self.changed[:NAMED_IN_AUDIT]],
+            "removed_refs": [self._known[each].ref for each in self.removed[:NAMED_IN_AUDIT]],
+        }
+        return {
+            "added": len(self.added),
+            "changed": len(self.changed),
+            "removed": len(self.removed),
+            **{name: values for name, values in refs.items() if values},
+        }
+
+
+def _person(session: Any, account: Account, people: ExternalPeople, community_id: str, ref: str) -> str | None:
+    memberships.allowed(CommunityQueries(session), account, community_id, roles.MODERATOR)
+    person = people.found(session, ref)
+    return person.id if person else None

@@ -1,0 +1,47 @@
+"""Queries for the refs of communities: the ids that another system has given them. Of archived ones, too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NamedTuple
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from koyjabo.communities.queries import CommunityDetails, CommunityQueries
+from koyjabo.models import Community
+
+AT_ONCE = 500
+"""Names in one query."""
+
+
+class Named(NamedTuple):
+    """A community by both of its names."""
+
+    id: str
+    ref: str | None
+
+
+def find(session: Session, ids: Collection[str], refs: Collection[str]) -> list[Named]:
+    """The communities with one of these ids, or one of these refs; AT_ONCE of each at most."""
+    wanted = select(Community.id, Community.ref).where(or_(Community.id.in_(ids), Community.ref.in_(refs)))
+    return [Named._make(row) for row in session.execute(wanted)]
+
+
+def id_of(session: Session, ref: str) -> str | None:
+    return session.scalar(select(Community.id).where(Community.ref == ref))
+
+
+def is_id(session: Session, community_id: str) -> bool:
+    return session.scalar(select(Community.id).where(Community.id == community_id)) is not None
+
+
+def add(session: Session, community: CommunityDetails, now_ms: int) -> bool:
+    """Insert a community that nobody here has founded. False, without it, if its ref is in use meanwhile."""
+    try:
+        with session.begin_nested():
+            CommunityQueries(session).add(community, None, now_ms)
+    except IntegrityError:
+        return False
+    return True

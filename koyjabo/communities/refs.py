@@ -1,0 +1,142 @@
+"""Resolves the refs of communities, which another system has given them, from memory (decision 93).
+
+A ref stands wherever an id does. An id of a community here wins: no ref equals one (`RefTaken`).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from koyjabo.communities import ref_queries
+from koyjabo.communities.ref_queries import AT_ONCE
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import REF, uuid_of
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.batch_worker import Job, take_pending
+from koyjabo.database.executor import DatabaseExecutor
+
+LOOK_S = 0.5
+"""How often the refs in use are read again: a ref may belong to a new community when its old one was deleted."""
+
+KEPT_MS = 10_000
+"""After so long without use a ref leaves memory."""
+
+
+@dataclass(slots=True)
+class KnownRef:
+    community_id: str
+    used_ms: int
+
+
+class CommunityRefs:
+    """The ids and refs that this worker has met. Only existing communities are kept, and an id is never given again, so
+    an id that was met once costs no query.
+    """
+
+    def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._clock = clock
+        self._ids: set[str] = set()
+        self._refs: dict[str, KnownRef] = {}
+        self._pending: deque[Job[str, str]] = deque()
+        self._is_looking_up = False
+        self._lock = threading.Lock()  # guards the last two; its holder must not wait
+
+    def resolve(self, text: str) -> str:
+        """The id of the community with this id or ref; without one, `text`, in lower case if it is a UUID.
+
+        May wait for a query, which all that wait together share. Raises LedgerUnavailable.
+        """
+        found = self.known(text)
+        if found is not None or not REF.fullmatch(text):
+            return found or text
+        job: Job[str, str] = Job(text, self._runtime.waiter())
+        with self._lock:
+            self._pending.append(job)
+            is_first = not self._is_looking_up
+            self._is_looking_up = True
+        if is_first:
+            self._runtime.start_task(self._answer)
+        return job.outcome()
+
+    def known(self, text: str) -> str | None:
+        """As `resolve`, of what is in memory: None for anything else."""
+        community_id = uuid_of(text)
+        if community_id in self._ids:
+            return community_id
+        ref = self._refs.get(text)
+        if ref is None:
+            return None
+        ref.used_ms = self._clock.elapsed_ms()
+        return ref.community_id
+
+    def learn(self, community_id: str, ref: str) -> None:
+        """A community of this ref was made or found."""
+        self._ids.add(community_id)
+        self._refs[ref] = KnownRef(community_id, self._clock.elapsed_ms())
+
+    def forget(self, community_id: str) -> None:
+        """A community may be gone. Idempotent."""
+        self._ids.discard(community_id)
+        for ref, known in list(self._refs.items()):
+            if known.community_id == community_id:
+                self._refs.pop(ref, None)
+
+    def forget_all(self) -> None:
+        self._ids.clear()
+        self._refs.clear()
+
+    def refresh(self) -> None:
+        """Read the refs in use again. Call it every LOOK_S. While the database is away, they stay as they were."""
+        least_ms = self._clock.elapsed_ms() - KEPT_MS
+        for ref in [ref for ref, known in self._refs.items() if known.used_ms < least_ms]:
+            self._refs.pop(ref, None)
+        refs = list(self._refs)
+        try:
+            for start in range(0, len(refs), AT_ONCE):
+                self._read_again(refs[start : start + AT_ONCE])
+        except LedgerUnavailable:
+            return
+
+    def _read_again(self, refs: list[str]) -> None:
+        before = {ref: known for ref in refs if (known := self._refs.get(ref))}
+        found = {each.ref: each.id for each in self._database.read(ref_queries.find, (), refs)}
+        for ref, known in before.items():
+            if self._refs.get(ref) is not known:
+                continue  # learnt or forgotten meanwhile
+            if ref in found:
+                known.community_id = found[ref]
+            else:
+                self._refs.pop(ref, None)
+
+    def _answer(self) -> None:
+        while jobs := self._take_pending():
+            try:
+                self._look_up(jobs)
+            except Exception as error:
+                for job in jobs:
+                    job.error = error
+            for job in jobs:
+                self._runtime.soon(job.complete)
+
+    def _take_pending(self) -> list[Job[str, str]]:
+        with self._lock:
+            jobs = take_pending(self._pending, [], AT_ONCE)
+            self._is_looking_up = bool(jobs)
+            return jobs
+
+    def _look_up(self, jobs: Collection[Job[str, str]]) -> None:
+        texts = {job.item for job in jobs}
+        ids = {own for text in texts if (own := uuid_of(text))}
+        found = self._database.read(ref_queries.find, ids, texts)
+        self._ids.update(each.id for each in found if each.id in ids)
+        for each in found:
+            if each.ref in texts:
+                self.learn(each.id, each.ref)
+        for job in jobs:
+            job.result = self.known(job.item) or uuid_of(job.item) or job.item

@@ -1,0 +1,146 @@
+"""A ref that another system has given a community stands wherever an id does."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.assertions.openapi import assert_described
+from support.people.accounts import Person, sign_up
+from support.people.communities import PATH, found
+
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.identity import OPERATOR, CommunityIds
+
+REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
+"""As ids look, but the id of no community here."""
+
+
+@pytest.fixture(scope="module")
+def boss(site) -> Person:
+    person = sign_up(site, "rani")
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=person.id)
+    return person
+
+
+@pytest.fixture(scope="module")
+def community(boss) -> str:
+    """The id of the community with REF."""
+    answer = put(boss, REF, public_count=True)
+    assert answer.status_code == 201, answer.text
+    return answer.json["id"]
+
+
+def put(by: Person, ref: str, **fields):
+    return by.put(f"{PATH}/by-ref/{ref}", json={"name": "Mirpur 10", **fields})
+
+
+def refs_of(site: Site):
+    return site.services[CommunityServices].refs
+
+
+def test_put_makes_a_community_once_and_changes_what_it_names(site, boss):
+    made = put(boss, "mirpur.10", open=False)
+    assert_described(site, made)
+    assert (made.status_code, made.json["ref"]) == (201, "mirpur.10")
+    assert (made.json["open"], made.json["listed"]) == (False, True)
+    changed = put(boss, "mirpur.10", name="Mirpur 11", listed=False)
+    assert (changed.status_code, changed.json) == (200, {**made.json, "name": "Mirpur 11", "listed": False})
+    assert put(boss, "mirpur.10", name="Mirpur 11").json == changed.json
+    actions = site.rows("SELECT action FROM audit_log WHERE target_id = :id ORDER BY id", id=made.json["id"])
+    assert actions == [("community.create",), ("community.change",)], "a PUT that changes nothing is no change"
+
+
+def test_community_put_by_ref_has_nobody_and_belongs_to_nobody(site, community):
+    assert site.rows("SELECT founder_id FROM communities WHERE id = :id", id=community) == [(None,)]
+    assert site.rows("SELECT * FROM memberships WHERE community_id = :id", id=community) == []
+
+
+def test_deleting_archives_and_putting_restores(site, boss):
+    made = put(boss, "uttara").json
+    site.register("v1", communityId="uttara")
+    for _ in range(2):
+        assert boss.delete(f"{PATH}/by-ref/uttara").status_code == 204
+        assert_error(boss.get(f"{PATH}/uttara"), 404, "unknown_community")
+        assert_error(site.post(json={"visitorId": "v1", "communityId": "uttara"}), 404, "unknown_community")
+    assert (answer := put(boss, "uttara", name="Uttara")).status_code == 200
+    assert answer.json["id"] == made["id"]
+    assert boss.get(f"{PATH}/uttara/stats").json["totalVisits"] == 1
+    assert_error(boss.delete(f"{PATH}/by-ref/nowhere"), 404, "unknown_community")
+
+
+def test_only_site_admins_put_communities(site, boss):
+    founder = sign_up(site, "founder")
+    assert_error(put(founder, "theirs"), 403, "forbidden")
+    assert_error(founder.delete(f"{PATH}/by-ref/{REF}"), 403, "forbidden")
+
+
+@pytest.mark.parametrize("ref", ["online", "by-ref", "a b", "x" * 129, "মিরপুর", "a%2Fb%20"])
+def test_ref_that_paths_cannot_have_is_refused(site, boss, ref):
+    answer = put(boss, ref)
+    assert answer.status_code in (400, 404), answer.text
+    if answer.status_code == 400:
+        assert_error(answer, 400, "invalid_input", "ref")
+
+
+def test_id_of_a_community_wins_and_is_no_ref(boss):
+    own = found(boss, name="Ours")
+    for ref in (own["id"], own["id"].upper()):
+        assert_error(put(boss, ref), 409, "ref_taken")
+    assert boss.get(f"{PATH}/{own['id']}").json["name"] == "Ours"
+
+
+def test_ref_stands_in_paths_for_the_id(site, boss, community):
+    for path in ("", "/members", "/stats", "/visitors/realtime", "/visitors/online", "/visitors/today"):
+        by_id, by_ref = boss.get(f"{PATH}/{community}{path}"), boss.get(f"{PATH}/{REF}{path}")
+        assert (by_ref.status_code, by_ref.json) == (by_id.status_code, by_id.json), path
+    for name in ("summary", "timeline"):
+        assert boss.get(f"{PATH}/{REF}/reports/{name}").status_code == 200, name
+    assert boss.patch(f"{PATH}/{REF}", json={"description": "By ref"}).json["id"] == community
+
+
+def test_ref_stands_in_visits_and_badges_for_the_id(site, community):
+    before = site.services[CommunityIds].resolve(community)
+    ours = site.register("v2", visitId="1", communityId=REF)
+    again = site.register("v2", visitId="1", communityId=community)
+    assert (before, again.ordinal, again.duplicate) == (community, ours.ordinal, True)
+    assert site.rows("SELECT count(*) FROM visits WHERE scope = :id", id=community) == [(1,)]
+    badges = [site.client.get(f"/badge.json?value=online&community={each}").json for each in (community, REF)]
+    assert badges[0] == badges[1]
+
+
+def test_id_that_was_met_once_costs_no_query(site, community):
+    refs = refs_of(site)
+    assert refs.resolve(community.upper()) == community
+    refs._database = None
+    try:
+        assert (refs.resolve(community), refs.resolve(REF)) == (community, community)
+        assert refs.resolve("no ref: spaces") == "no ref: spaces"
+    finally:
+        refs._database = site.services[CommunityServices].directory._database
+
+
+def test_ref_of_a_deleted_community_is_that_of_a_new_one_within_a_second(site, boss):
+    first = put(boss, "banani").json["id"]
+    assert refs_of(site).resolve("banani") == first
+    site.rows("DELETE FROM communities WHERE id = :id", id=first)  # as another server does
+    second = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
+    values = "'', 'banani', :id, true, true, 1, false, false"
+    columns = "description, ref, name, is_open, is_listed, created_ms, count_anonymous, public_count"
+    site.rows(f"INSERT INTO communities (id, {columns}) VALUES (:id, {values})", id=second)
+    refs_of(site).refresh()
+    assert refs_of(site).resolve("banani") == second
+    site.rows("DELETE FROM communities WHERE id = :id", id=second)
+    refs_of(site).refresh()
+    assert refs_of(site).resolve("banani") == "banani"
+
+
+def test_deleted_id_is_forgotten(site, boss):
+    gone = put(boss, "badda").json["id"]
+    assert boss.delete(f"{PATH}/badda").status_code == 204
+    assert refs_of(site).known("badda") is refs_of(site).known(gone) is None
+    assert put(boss, "badda").status_code == 201
+
+
+def test_operator_may_put(site):
+    access, is_new = site.services[CommunityServices].by_ref.put(OPERATOR, "motijheel", {"name": "Motijheel"})
+    assert (is_new, access.community.ref) == (True, "motijheel")
