@@ -12,6 +12,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import datetime, timedelta, timezone
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,6 +28,13 @@ WHERE application_name = 'koyjabo' AND datname = current_database()"""
 LOCK_COUNTERS = "SELECT * FROM counters FOR UPDATE"
 BEGIN = """INSERT INTO counters (scope, epoch, visits, total, unique_visitors, revision)
 VALUES ('site', {now}, 0, 0, 0, {now}) ON CONFLICT DO NOTHING"""
+REST = """INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms)
+VALUES ('retention', '{day}', '', {now}, {now}) ON CONFLICT DO NOTHING"""
+"""The work of the night is done, as on most days on which a server starts. On a new one it goes over every table."""
+
+QUIET = timezone(timedelta(hours=6) - timedelta(hours=3, minutes=30))
+"""Its days begin when the quiet hour of Dhaka comes."""
+
 NAME_ANEW = "UPDATE database_identity SET name = '{name}'"
 EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
 UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
@@ -82,8 +90,11 @@ class SqliteDatabase:
     def begin(self) -> None:
         if self._is_new:
             self._is_new = False
-            self.rows(NAME_ANEW.format(name=uuid.uuid4().hex))
-            self.rows(BEGIN.format(now=_now_ms()))
+            Path(f"{self.path}.lock").touch(
+                mode=0o600
+            )  # a start without it runs the migrations in a process of its own
+            for statement in _first_rows():
+                self.rows(statement)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
@@ -159,8 +170,8 @@ class PostgresDatabase:
         if self._is_new:
             self._is_new = False
             with suppress(psycopg2.OperationalError):  # the server may be away
-                self.rows(NAME_ANEW.format(name=uuid.uuid4().hex))
-                self.rows(BEGIN.format(now=_now_ms()))
+                for statement in _first_rows():
+                    self.rows(statement)
 
     def move_to(self, server: PostgresDatabases) -> None:
         """It is looked at there from now on."""
@@ -221,8 +232,9 @@ class PostgresDatabase:
         return True
 
 
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+def _first_rows() -> list[str]:
+    now_ms, day = time.time_ns() // 1_000_000, datetime.now(QUIET).date()
+    return [NAME_ANEW.format(name=uuid.uuid4().hex), BEGIN.format(now=now_ms), REST.format(now=now_ms, day=day)]
 
 
 @contextmanager

@@ -275,6 +275,5 @@ if __name__ == "__main__":
     try:
         run(wanted["arguments"])
     except SystemExit as ended:
-        if kind == "commands":
-            end(ended.code)
+        end(ended.code)
         raise
