@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from koyjabo.core import installation
-from koyjabo.settings import database_url, operator_secrets, redis_url
+from koyjabo.settings import database_url, login_providers, operator_secrets, redis_url
 from koyjabo.settings.checks import SHORTEST_TOKEN
 from koyjabo.settings.schema import Settings
 
@@ -35,6 +35,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
         given = _set(dotenv_values(ROOT / ".env")) | given
     given["ENVIRONMENT"] = _environment(given)
     try:
+        given[login_providers.PROVIDERS] = login_providers.read(given)
         given["DATABASE_URL"] = database_url.normal(str(given.get("DATABASE_URL", "")), instance)
     except ValueError as error:
         raise SettingsError(str(error)) from None

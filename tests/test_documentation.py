@@ -16,6 +16,7 @@ from koyjabo.core import close_codes
 from koyjabo.core.close_codes import CLOSE_CODES
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
+from koyjabo.settings.catalogue import written
 from koyjabo.settings.schema import Settings
 from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
 from koyjabo.webkit.pages.errors import SENTENCES, STATUS
@@ -32,10 +33,6 @@ def in_the_code() -> list[tuple[str, str, str]]:
     """(name, default, description) of every setting, in order."""
     fields = Settings.model_fields.values()
     return [(str(field.alias), written(field.default), str(field.description)) for field in fields]
-
-
-def written(default: object) -> str:
-    return str(int(default)) if isinstance(default, bool) else str(default)
 
 
 def test_settings_and_env_example_list_every_setting_and_no_other():

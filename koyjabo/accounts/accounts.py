@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection
 from koyjabo.accounts import letters, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
 from koyjabo.accounts.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.login_session_queries import line
 from koyjabo.accounts.login_sessions import Grant, Proof, account_of, browser_mark_of, grant_of
-from koyjabo.accounts.passwords import Passwords, is_outdated
+from koyjabo.accounts.passwords import Passwords, is_outdated, is_usable
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.audit import log
@@ -23,6 +24,8 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.network import client_address, user_agents
 from koyjabo.webkit.login.jwt import REFRESH_S, Claims
+
+RECENT_MS = 10 * 60_000
 
 
 class Accounts:
@@ -101,7 +104,7 @@ class Accounts:
     ) -> Grant | None:
         """After password and second factor were verified. None if the user was changed meanwhile, or `proof` used."""
         new = self._new_session(str(uuid.uuid4()), user_agent)
-        details = {"second_factor": proof.method} if proof else {}
+        details = {proof.kind: proof.method} if proof else {}
         entry = own_entry(log.anonymous(new.now_ms), "session.begin", person, **details)
         letter = None if is_familiar else letters.sign_in(self._outbox, person, new)
         begun = self._database.write(
@@ -174,6 +177,22 @@ class Accounts:
             raise WrongCredentials(N_("The password was just changed in another session."))
         return browser_mark_of(person._replace(**hashed._asdict()))
 
+    def set_first_password(self, login: Login, new: str, client: PasswordClient = FIRST) -> str:
+        """For an account without one, in a session that began less than RECENT_MS ago: an older one may be stolen. Ends
+        all other sessions. Returns the new mark of familiar browsers. Raises WrongCredentials.
+        """
+        person = self._database.read(queries.by_id, login.account.id)
+        session = self._database.read(line, login.account.id, login.session_id, self._clock.now_ms())
+        if person is None or session is None or is_usable(person.password):
+            raise WrongCredentials(N_("This account has a password already."))
+        if self._clock.now_ms() - session.created_ms >= RECENT_MS:
+            raise WrongCredentials(N_("Log in again first. A password can be set within ten minutes after a login."))
+        hashed = NewHash(self._passwords.hash(credential_rules.password(new), client))
+        by = log.actor(login.account, self._clock)
+        if not self._set_hash(by, person, hashed, old=person.password, kept_session_id=login.session_id):
+            raise WrongCredentials(queries.OVERTAKEN)
+        return browser_mark_of(person._replace(**hashed._asdict()))
+
     def change_profile(self, person: UserRecord, name: str | None = None, email: str | None = None) -> Account:
         """Change the given fields, by `credential_rules`. Another email has to be verified again, and both addresses
         get a mail. The password of `person` was verified before. Returns the changed account. Raises EmailTaken,
@@ -191,6 +210,8 @@ class Accounts:
     def verify_password(self, login: Login, password: str, client: PasswordClient = FIRST) -> UserRecord:
         """Before a change that a stolen session must not make. Raises WrongCredentials."""
         person = self._database.read(queries.by_id, login.account.id)
+        if person is not None and not is_usable(person.password):
+            raise WrongCredentials(N_("Your account has no password. Set one on the page of your account first."))
         if not self._passwords.matches(password, person.password if person else None, client) or person is None:
             raise WrongCredentials(N_("That is not your current password."))
         return person

@@ -95,12 +95,13 @@ def _details(line: SessionLine) -> dict[str, str]:
 
 
 class Proof(NamedTuple):
-    """A second factor that was verified. `settle` uses it up, in the transaction of what it permits, and returns False
-    if it was used meanwhile.
+    """A second factor or the login at a provider that was verified. `settle` uses it up, in the transaction of what it
+    permits, and returns False if it was used or removed meanwhile.
     """
 
     method: str
     settle: Callable[[Any], bool]
+    kind: str = "second_factor"  # or "provider": the detail of the audit log that has the method
 
 
 class Grant(NamedTuple):

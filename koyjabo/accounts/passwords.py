@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import secrets
 import unicodedata
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +21,9 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """The least that OWASP recommends: 19 MiB, and an eighth of the CPU of RFC 9106's 64 MiB, so that a flood can be served
 (decision 52). Hashes with other parameters are replaced at the next login.
 """
+
+UNUSABLE = "!"
+"""With which no hash begins."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 
@@ -40,8 +44,11 @@ class Passwords:
         return self._do(partial(hash_now, password), client)
 
     def matches(self, password: str, hashed: str | None, client: PasswordClient = FIRST) -> bool:
-        """Whether `hashed` is a hash of `password`. Takes the same time for None, which matches no password."""
-        return self._do(partial(_matches, password, hashed or _placeholder_hash()), client)
+        """Whether `hashed` is a hash of `password`. Takes the same time for None and for `unusable`, which match no
+        password.
+        """
+        known = hashed if hashed and is_usable(hashed) else _placeholder_hash()
+        return self._do(partial(_matches, password, known), client)
 
     def require_room(self, client: PasswordClient) -> None:
         self._queue.require_room(client)
@@ -61,6 +68,16 @@ class Passwords:
 def hash_now(password: str) -> str:
     """Hash on the calling thread, which blocks it: only for start-up."""
     return HASHER.hash(_composed(password))
+
+
+def unusable() -> str:
+    """What is stored for a user without a password. It is another one for each, as hashes are."""
+    return UNUSABLE + secrets.token_hex(16)
+
+
+def is_usable(hashed: str) -> bool:
+    """Whether there is a password with which to log in."""
+    return not hashed.startswith(UNUSABLE)
 
 
 def is_outdated(hashed: str) -> bool:

@@ -106,6 +106,10 @@ class PendingSteps:
         methods = self._database.write(pending_step_queries.begin, pending, now_ms, now_ms + PENDING_S * 1000)
         return SecondFactorDue(token, methods)
 
+    def begin_for(self, user_id: str, purpose: str, token: str) -> None:
+        """A step of this user in a session."""
+        self.begin(purpose, self._database.read(queries.by_id, user_id), token=token)
+
     def find(self, token: str, *purposes: str) -> Pending:
         """Raises SecondFactorExpired."""
         return _live(self._database.read(pending_step_queries.find, _hash(token), purposes, self._clock.now_ms()))
@@ -114,6 +118,11 @@ class PendingSteps:
         """Count a try, before it is verified. Raises SecondFactorExpired after MOST_TRIES."""
         count = pending_step_queries.count_try
         return _live(self._database.write(count, _hash(token), purposes, self._clock.now_ms(), MOST_TRIES))
+
+    def use_once(self, token: str, purpose: str) -> Pending:
+        """The step, for the first caller. Raises SecondFactorExpired for all others."""
+        count = pending_step_queries.count_try
+        return _live(self._database.write(count, _hash(token), (purpose,), self._clock.now_ms(), 1))
 
     def set_challenge(self, token: str, challenge: str, *purposes: str) -> Pending:
         """Raises SecondFactorExpired."""

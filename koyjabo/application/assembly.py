@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from koyjabo.accounts import services as accounts
+from koyjabo.accounts.oidc import services as oidc
 from koyjabo.accounts.second_factor import services as second_factor
 from koyjabo.accounts.services import AccountServices
 from koyjabo.api_keys import services as api_keys
@@ -86,6 +87,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(mail.build(base))
     add(accounts.build(base))
     add(second_factor.build(base))
+    add(oidc.build(base))
     add(presence.build(base))
     add(counting.build(base, snapshot))
     add(realtime.build(base))

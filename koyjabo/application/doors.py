@@ -44,6 +44,7 @@ PARTS = (
     "communities.ui",
     "visit_log.ui",
     "reports.ui.annotation_texts",
+    "accounts.login.provider_login",
 )
 """Modules that add something to every application, whatever its settings."""
 

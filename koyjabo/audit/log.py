@@ -68,6 +68,8 @@ ACTIONS = (
     "user.password_reset",
     "user.verify",
     "user.change",
+    "user.connect",
+    "user.disconnect",
     "user.export",
     "user.delete",
     "user.promote",

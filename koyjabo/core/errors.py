@@ -190,6 +190,36 @@ class EmailTaken(KoyJaboError):
     sentence = N_("An account with this email already exists. Log in, or use another email.")
 
 
+class UnknownProvider(KoyJaboError):
+    code = "unknown_provider"
+    sentence = N_("There is no login of this name here.")
+
+
+class ProviderUnavailable(KoyJaboError):
+    """An OpenID provider does not answer, or not as one."""
+
+    code = "provider_unavailable"
+    sentence = N_("The other server does not answer right now. Try again in a moment, or log in another way.")
+    retry_after_s = 10
+
+
+class ProviderLoginRefused(KoyJaboError):
+    """The answer of an OpenID provider is not to a login that was begun in this browser, or nobody here has it."""
+
+    code = "provider_login_refused"
+    sentence = N_("This login could not be verified. Start again.")
+
+
+class ProviderConnected(KoyJaboError):
+    code = "provider_connected"
+    sentence = N_("This login is connected with another account here. Disconnect it there first.")
+
+
+class LastWayToLogIn(KoyJaboError):
+    code = "last_way_to_log_in"
+    sentence = N_("Without this login you could not log in any more. Set a password first.")
+
+
 class UnknownUser(KoyJaboError):
     code = "unknown_user"
     sentence = N_("User not found. This person has to sign up first.")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 from flask import Response, make_response, render_template
 
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import PasswordBody, ProofBody
+from koyjabo.accounts.oidc.services import OidcServices
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities.services import CommunityServices
@@ -26,7 +28,12 @@ from koyjabo.webkit.i18n import browser_name
 from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.schemas.fields import Typed
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import NewPassword, Typed
+
+
+class FirstPasswordBody(Body):
+    new_password: NewPassword
 
 
 class DeletionBody(ProofBody):
@@ -51,6 +58,21 @@ def change_password() -> Response:
         authentication.change_password(login, body)
     except WrongCredentials as error:
         form.errors["current_password"] = str(error)
+        return _show_account(form, 422)
+    return done("password_changed", "pages.account")
+
+
+@bp.post("/account/password/first")
+def set_first_password() -> Response:
+    """For an account without one."""
+    form = Form(FirstPasswordBody)
+    login, body = page_login.require_login(), form.read()
+    if body is None:
+        return _show_account(form, 422)
+    try:
+        authentication.set_first_password(login, body.new_password)
+    except WrongCredentials as error:
+        form.errors["new_password"] = str(error)
         return _show_account(form, 422)
     return done("password_changed", "pages.account")
 
@@ -100,7 +122,7 @@ def _show_deletion(
     return make_response(page, status)
 
 
-def _show_account(form: Form[PasswordBody], status: int = 200) -> Response:
+def _show_account(form: Form[Any], status: int = 200) -> Response:
     login = page_login.require_login()
     account, sessions = login.account, current()[AccountServices].sessions.page(login)
     found = pagination.list_page(partial(current()[CommunityServices].directory.own, account), "pages.account")
@@ -114,6 +136,7 @@ def _show_account(form: Form[PasswordBody], status: int = 200) -> Response:
         "email": current()[AccountServices].email_links.state(account),
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[SecondFactorServices].second_factors.state(account),
+        "ways": current()[OidcServices].logins.ways(account),
         "honours_signals": current()[CountingServices].anonymity.honours_headers,
     }
     return make_response(render_template("personal_data/account.html", **values), status)

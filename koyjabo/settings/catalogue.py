@@ -15,7 +15,8 @@ GROUPS = {
     ),
     N_("Storage"): "DATABASE_URL REDIS_URL RETENTION_DAYS STARTING_TOTAL ALLOW_EPHEMERAL_STORAGE GEOIP_DATABASE",
     N_("Accounts and privacy"): (
-        "SECRET_KEY ADMIN_EMAIL ADMIN_PASSWORD REQUIRE_TWO_FACTOR ALLOWED_ORIGINS HONOUR_PRIVACY_SIGNALS"
+        "SECRET_KEY ADMIN_EMAIL ADMIN_PASSWORD REQUIRE_TWO_FACTOR OIDC_PROVIDERS OIDC_SIGNUP OIDC_ADMIN_CLAIM "
+        "OIDC_TRUST_MFA ALLOWED_ORIGINS HONOUR_PRIVACY_SIGNALS"
     ),
     N_("Counting and presence"): (
         "ACTIVE_WINDOW_SECONDS LEAVE_GRACE_SECONDS UPDATE_INTERVAL_MS PUBLISH_INTERVAL_MS MILESTONES BOT_POLICY"
@@ -57,6 +58,8 @@ def catalogue(settings: Settings) -> tuple[Setting, ...]:
 
 def written(value: object) -> str:
     """A value as it is written in the environment."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 
@@ -68,6 +71,6 @@ def _setting(group: str, field: FieldInfo, value: object) -> Setting:
         value=None if is_secret else written(value),
         default=written(field.default),
         meaning=str(field.description),
-        is_set=value not in ("", None),
+        is_set=value not in ("", None, ()),
         is_changed=value != field.default and name not in NEVER_EMPTY,
     )

@@ -67,6 +67,13 @@ def bridge_list(value: str) -> str:
     return ",".join(dict.fromkeys(names))
 
 
+def claim_and_value(value: str) -> str:
+    claim, _, wanted = value.partition(":")
+    if not claim.strip() or not wanted.strip():
+        raise ValueError("should be a claim and its value, such as groups:ops")
+    return f"{claim.strip()}:{wanted.strip()}"
+
+
 def smtp_server(value: str) -> str:
     smtp_url.parse(value)
     return value

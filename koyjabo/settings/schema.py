@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from koyjabo.core import credential_rules
 from koyjabo.settings import checks, smtp_url
+from koyjabo.settings.login_providers import LoginProvider
 from koyjabo.settings.smtp_url import SmtpServer
 
 if TYPE_CHECKING:
@@ -82,6 +83,27 @@ class Settings(BaseModel):
         "none",
         alias="REQUIRE_TWO_FACTOR",
         description="who must have a second factor to log in: `none`, `admins` of the site, or `all`",
+    )
+    oidc_providers: tuple[LoginProvider, ...] = Field(
+        (),
+        alias="OIDC_PROVIDERS",
+        description="OpenID providers to log in with: names such as `google,work`, each with `OIDC_GOOGLE_ISSUER`, "
+        "`OIDC_GOOGLE_CLIENT_ID`, `OIDC_GOOGLE_CLIENT_SECRET` and, for its button, `OIDC_GOOGLE_NAME` "
+        "(docs/login-with-others.md)",
+    )
+    oidc_signup: bool = Field(
+        False, alias="OIDC_SIGNUP", description="`1` lets people sign up with a provider of OIDC_PROVIDERS"
+    )
+    oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = Field(
+        "",
+        alias="OIDC_ADMIN_CLAIM",
+        description="who becomes an admin of the site at a login with a provider: a claim and its value, such as "
+        "`groups:ops`",
+    )
+    oidc_trust_mfa: bool = Field(
+        False,
+        alias="OIDC_TRUST_MFA",
+        description="`1` asks for no second step after a login with a provider, because the provider asks for one",
     )
     active_window_seconds: int = Field(
         300, alias="ACTIVE_WINDOW_SECONDS", ge=1, le=86400, description="how long a visitor counts as active, s"

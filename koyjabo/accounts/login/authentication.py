@@ -52,7 +52,7 @@ def sign_up(body: SignupBody) -> Grant | SecondFactorDue:
     accounts, client = current()[AccountServices].credentials, login_limits.client()
     origin = request.user_agent.string, client, body.visitorId, language()
     outcome = accounts.sign_up(body.email, body.password, body.name, *origin)
-    return _welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+    return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
 def log_in(body: LoginBody) -> Grant | SecondFactorDue:
@@ -69,14 +69,14 @@ def log_in(body: LoginBody) -> Grant | SecondFactorDue:
 def complete_login(body: SecondFactorBody) -> Grant:
     """Make the second step. Raises WrongCode, WrongPasskey, SecondFactorExpired."""
     _begin()
-    steps, browser = current()[SecondFactorServices].second_step, _browser()
+    steps, from_browser = current()[SecondFactorServices].second_step, browser()
     if body.credential is not None:
-        completed = steps.by_passkey(body.token, body.credential, relying_party(), browser)
+        completed = steps.by_passkey(body.token, body.credential, relying_party(), from_browser)
     else:
-        completed = steps.by_code(body.token, body.code or "", browser)
+        completed = steps.by_code(body.token, body.code or "", from_browser)
     if body.remember:
         _remember(completed.cookie)
-    return _welcome(completed.grant, completed.visitor_id or body.visitorId)
+    return welcome(completed.grant, completed.visitor_id or body.visitorId)
 
 
 def passkey_options(token: str | None) -> tuple[str, dict[str, Any]]:
@@ -94,8 +94,8 @@ def enrolling(token: str) -> UserRecord:
 def enrol(token: str, code: str) -> Enrolled:
     """Raises WrongCode, NoSecondFactor, SecondFactorExpired."""
     _begin()
-    enrolled = current()[SecondFactorServices].second_step.enrol(token, code, _browser())
-    _welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
+    enrolled = current()[SecondFactorServices].second_step.enrol(token, code, browser())
+    welcome(enrolled.completed.grant, enrolled.completed.visitor_id)
     return enrolled
 
 
@@ -125,6 +125,13 @@ def change_password(login: Login, body: PasswordBody) -> None:
     ):
         mark = accounts.credentials.change_password(login, body.current_password, body.new_password, client)
     login_limits.remember_login(key, mark)
+
+
+def set_first_password(login: Login, new: str) -> None:
+    """For an account without one. Also ends all other sessions. Raises WrongCredentials."""
+    client = login_limits.client(is_familiar=True)
+    mark = current()[AccountServices].credentials.set_first_password(login, new, client)
+    login_limits.remember_login(email_key(login.account.email), mark)
 
 
 def change_profile(login: Login, body: ProfileBody) -> Account:
@@ -188,13 +195,13 @@ def _attempt(key: str, purpose: str) -> Attempt:
 
 def _log_in(attempt: Attempt, key: str, body: LoginBody) -> Grant | SecondFactorDue:
     accounts, client = current()[AccountServices], login_limits.client(attempt.purpose == FAMILIAR)
-    user_agent, cookie = request.user_agent.string, _remembered_cookie()
+    user_agent, cookie = request.user_agent.string, remembered_cookie()
     with attempt:
         outcome = accounts.credentials.log_in(body.email, body.password, user_agent, client, cookie, body.visitorId)
-    return _welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
+    return welcome(outcome, body.visitorId) if isinstance(outcome, Grant) else outcome
 
 
-def _welcome(grant: Grant, visitor_id: str | None) -> Grant:
+def welcome(grant: Grant, visitor_id: str | None) -> Grant:
     """After the last step of a login."""
     login_limits.remember_login(email_key(grant.login.account.email), grant.browser_mark)
     if visitor_id is not None:
@@ -208,7 +215,7 @@ def _begin() -> None:
     tokens.record_request_place()
 
 
-def _browser() -> LoginBrowser:
+def browser() -> LoginBrowser:
     return LoginBrowser(request.user_agent.string, _is_familiar)
 
 
@@ -216,7 +223,7 @@ def _is_familiar(person: UserRecord) -> bool:
     return login_limits.is_familiar(email_key(person.email), lambda: browser_mark_of(person))
 
 
-def _remembered_cookie() -> str:
+def remembered_cookie() -> str:
     return cookies.get(REMEMBERED_COOKIE) if current()[NetworkServices].origins.trusts(request) else ""
 
 

@@ -87,7 +87,7 @@ def second_factor() -> Response:
         form.errors["code"] = REQUIRED
     try:
         if body is not None and not form.errors:
-            return _redirected(authentication.complete_login(body))
+            return redirected(authentication.complete_login(body))
         return _ask(form, 422)
     except (WrongCode, WrongPasskey) as error:
         form.errors["code"] = error.sentence
@@ -111,33 +111,35 @@ def enrol() -> Response:
         return _enrolment(form, 422)
     except (SecondFactorExpired, NoSecondFactor) as error:
         return _over(error)
-    onwards = redirects.path_back(_landing(enrolled.completed.grant.login.account))
-    page = _page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
-    return _logged_in(enrolled.completed.grant, page)
+    onwards = redirects.path_back(landing(enrolled.completed.grant.login.account))
+    page = secret_page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
+    return logged_in(enrolled.completed.grant, page)
 
 
-def _redirected(grant: Grant, otherwise: str = "") -> Response:
+def redirected(grant: Grant, otherwise: str = "") -> Response:
     """To where the browser was going, logged in; otherwise to that endpoint, or where the account lands."""
-    return _logged_in(grant, redirects.back(otherwise or _landing(grant.login.account)))
+    return logged_in(grant, redirects.back(otherwise or landing(grant.login.account)))
 
 
-def _landing(account: Account) -> str:
+def landing(account: Account) -> str:
     """The endpoint to which a login leads if the browser was not going anywhere else: the panel for
     accounts that see it, so that an admin's login counts no visit.
     """
     return "admin.overview" if account.sees_panel else "pages.index"
 
 
-def _show(due: SecondFactorDue) -> Response:
-    """The page of the second step, in answer to the form of the first."""
+def show(due: SecondFactorDue, onwards: str = "") -> Response:
+    """The page of the second step, in answer to the first. The login leads to the path `onwards`, or to the `next` of
+    the form.
+    """
     if due.must_enrol:
         person = current()[SecondFactorServices].second_step.enrolling(due.token)
         current()[SecondFactorServices].second_factors.begin_totp(person.id, person.email)
-        return _enrolment(Form(EnrolBody, {"token": due.token}))
-    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)))
+        return _enrolment(Form(EnrolBody, {"token": due.token}), onwards=onwards)
+    return _ask(Form(SecondStepBody, {"token": due.token}, ("remember",)), onwards=onwards)
 
 
-def _logged_in(grant: Grant, response: Response) -> Response:
+def logged_in(grant: Grant, response: Response) -> Response:
     """Ends the browser's previous session, whose cookies are replaced. The login has succeeded, so a failure of that is
     not reported.
     """
@@ -157,40 +159,40 @@ def _again(form: Form[SecondStepBody]) -> Response:
         return _over(WrongPasskey())
 
 
-def _ask(form: Form[SecondStepBody], status: int = 200) -> Response:
+def _ask(form: Form[SecondStepBody], status: int = 200, onwards: str = "") -> Response:
     """Raises SecondFactorExpired."""
     methods = current()[SecondFactorServices].second_step.methods(str(form.values.get("token", "")))
-    return _page("second_step", status, form=form, methods=methods)
+    return secret_page("second_step", status, form=form, methods=methods, onwards=onwards)
 
 
-def _enrolment(form: Form[EnrolBody], status: int = 200) -> Response:
+def _enrolment(form: Form[EnrolBody], status: int = 200, onwards: str = "") -> Response:
     """Raises SecondFactorExpired, NoSecondFactor."""
     person = current()[SecondFactorServices].second_step.enrolling(str(form.values.get("token", "")))
     setup = current()[SecondFactorServices].second_factors.setup(person.id, person.email)
-    return _page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"))
+    return secret_page("totp", status, form=form, setup=setup, action=url_for("pages.enrol"), onwards=onwards)
 
 
 def _over(error: Exception) -> Response:
-    return _page("login", 422, form=Form(LoginBody), problem=str(error), onwards=request.values.get("next"))
+    return secret_page("login", 422, form=Form(LoginBody), problem=str(error), onwards=request.values.get("next"))
 
 
-def _page(name: str, status: int = 200, **values: Any) -> Response:
+def secret_page(name: str, status: int = 200, **values: Any) -> Response:
     """A page with secrets, which no browser may keep."""
     return no_store(make_response(render_template(f"accounts/{name}.html", **values), status))
 
 
 def _next_step(outcome: Grant | SecondFactorDue) -> Response:
-    return _redirected(outcome) if isinstance(outcome, Grant) else _show(outcome)
+    return redirected(outcome) if isinstance(outcome, Grant) else show(outcome)
 
 
 def _greet(outcome: Grant | SecondFactorDue) -> Response:
     if not isinstance(outcome, Grant):
-        return _show(outcome)
-    return say(_redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
+        return show(outcome)
+    return say(redirected(outcome, "pages.list_communities"), "welcome", outcome.login.account.name)
 
 
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:
     login = page_login.login()
     if login is not None:
-        return redirects.back(_landing(login.account))
+        return redirects.back(landing(login.account))
     return make_response(render_template(template, form=form), status)

@@ -4,23 +4,19 @@ Making a passkey needs a script, as WebAuthn does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, url_for
 from flask_babel import lazy_gettext as _
 
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import CodeBody, ProofBody
+from koyjabo.accounts.login.schemas import CodeBody
 from koyjabo.accounts.pages.form_fields import NewPasskeyBody
+from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.errors import (
     EmailUnconfirmed,
-    KoyJaboError,
     NoSecondFactor,
     SecondFactorExpired,
-    SecondFactorOn,
     TooManyPasskeys,
     WrongCode,
     WrongPasskey,
@@ -33,16 +29,6 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import redirects
 from koyjabo.webkit.pages.flash import done
-
-
-class SecurityChange(NamedTuple):
-    """The texts of a page that asks for the password and a code before a change."""
-
-    title: str
-    explanation: str
-    label: str
-    is_removal: bool = False
-
 
 TOTP = SecurityChange(
     _("Set up an authenticator app"),
@@ -87,7 +73,7 @@ def second_factors() -> Response:
 
 @bp.get("/account/second-factor/totp")
 def set_up_totp() -> Response:
-    return _ask(page_login.require_login(), TOTP)
+    return ask(page_login.require_login(), TOTP)
 
 
 @bp.post("/account/second-factor/totp")
@@ -99,7 +85,7 @@ def begin_totp() -> Response:
         current()[SecondFactorServices].second_factors.begin_totp_in(login)
         return _show_totp(login, Form(CodeBody))
 
-    return _carry_out(login, TOTP, begin)
+    return carry_out(login, TOTP, begin)
 
 
 @bp.post("/account/second-factor/totp/confirm")
@@ -123,7 +109,7 @@ def _confirm_totp(login: Login, form: Form[CodeBody]) -> Response:
 
 @bp.get("/account/second-factor/totp/off")
 def ask_totp_off() -> Response:
-    return _ask(page_login.require_login(), TOTP_OFF)
+    return ask(page_login.require_login(), TOTP_OFF)
 
 
 @bp.post("/account/second-factor/totp/off")
@@ -134,25 +120,25 @@ def remove_totp() -> Response:
         current()[SecondFactorServices].second_factors.remove_totp(login)
         return done("second_factor_removed", "pages.second_factors")
 
-    return _carry_out(login, TOTP_OFF, remove)
+    return carry_out(login, TOTP_OFF, remove)
 
 
 @bp.get("/account/second-factor/recovery-codes")
 def ask_recovery_codes() -> Response:
-    return _ask(page_login.require_login(), CODES)
+    return ask(page_login.require_login(), CODES)
 
 
 @bp.post("/account/second-factor/recovery-codes")
 def renew_recovery_codes() -> Response:
     login = page_login.require_login()
-    return _carry_out(
+    return carry_out(
         login, CODES, lambda: _show_codes(current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
     )
 
 
 @bp.get("/account/second-factor/passkeys")
 def ask_passkey() -> Response:
-    return _ask(page_login.require_login(), PASSKEY)
+    return ask(page_login.require_login(), PASSKEY)
 
 
 @bp.post("/account/second-factor/passkeys")
@@ -164,7 +150,7 @@ def begin_passkey() -> Response:
         options = current()[SecondFactorServices].passkeys.options(login, authentication.relying_party())
         return make_response(render_template("accounts/passkey.html", options=options, form=Form(NewPasskeyBody)))
 
-    return _carry_out(login, PASSKEY, begin)
+    return carry_out(login, PASSKEY, begin)
 
 
 @bp.post("/account/second-factor/passkeys/confirm")
@@ -177,13 +163,13 @@ def add_passkey() -> Response:
         site = authentication.relying_party()
         made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
     except (WrongPasskey, SecondFactorExpired, TooManyPasskeys, EmailUnconfirmed) as error:
-        return _ask(login, PASSKEY, status=422, problem=error)
+        return ask(login, PASSKEY, status=422, problem=error)
     return _show_codes(made.recovery_codes) if made.recovery_codes else done("passkey_added", "pages.second_factors")
 
 
 @bp.get("/account/second-factor/passkeys/<passkey_id>/remove")
 def ask_passkey_removal(passkey_id: str) -> Response:
-    return _ask(page_login.require_login(), PASSKEY_OFF)
+    return ask(page_login.require_login(), PASSKEY_OFF)
 
 
 @bp.post("/account/second-factor/passkeys/<passkey_id>/remove")
@@ -194,46 +180,12 @@ def remove_passkey(passkey_id: str) -> Response:
         current()[SecondFactorServices].passkeys.remove(login, passkey_id)
         return done("passkey_removed", "pages.second_factors")
 
-    return _carry_out(login, PASSKEY_OFF, remove)
+    return carry_out(login, PASSKEY_OFF, remove)
 
 
 def _show_codes(codes: list[str]) -> Response:
     onwards = url_for("pages.second_factors")
     return make_response(render_template("accounts/recovery_codes.html", codes=codes, onwards=onwards))
-
-
-def _ask(
-    login: Login,
-    change: SecurityChange,
-    form: Form[ProofBody] | None = None,
-    status: int = 200,
-    problem: KoyJaboError | None = None,
-) -> Response:
-    """The page that asks for the password and, while an authenticator app is on, for a code."""
-    page = render_template(
-        "accounts/confirm.html",
-        account=login.account,
-        change=change,
-        form=form or Form(ProofBody),
-        needs_code=current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None,
-        action=request.path,
-        problem=problem,
-    )
-    return make_response(page, status)
-
-
-def _carry_out(login: Login, change: SecurityChange, act: Callable[[], Response]) -> Response:
-    """Verify the password and the code of the form, and then act."""
-    form = Form(ProofBody)
-    body = form.read()
-    try:
-        with authentication.errors_in(form):
-            if body is not None:
-                authentication.confirm(login, body)
-                return act()
-    except (SecondFactorOn, NoSecondFactor, EmailUnconfirmed) as error:
-        return _ask(login, change, form, 409, error)
-    return _ask(login, change, form, 422)
 
 
 def _show_totp(login: Login, form: Form[CodeBody], status: int = 200) -> Response:

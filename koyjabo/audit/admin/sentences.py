@@ -49,6 +49,8 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "user.password_reset": (_("New password by mail"), _("%(who)s set a new password with a link by mail")),
     "user.verify": (_("Email confirmed"), _("%(who)s confirmed their email")),
     "user.change": (_("Account changed"), _("%(who)s changed their name and email")),
+    "user.connect": (_("Login connected"), _("%(who)s connected their account with %(provider)s")),
+    "user.disconnect": (_("Login disconnected"), _("%(who)s disconnected their account from %(provider)s")),
     "user.export": (_("Own data exported"), _("%(who)s exported their own data")),
     "user.delete": (_("Account deleted"), _("An account was deleted")),
     "user.promote": (_("Admin rights given"), _("%(who)s made %(target)s an admin of the site")),
@@ -93,6 +95,7 @@ VARIANT_SENTENCES: Mapping[str, LazyString] = {
     "user.password own": _("%(who)s changed their password"),
     "user.change name": _("%(who)s changed their name"),
     "user.change email": _("%(who)s changed their email"),
+    "user.promote provider": _("A login with %(provider)s made %(target)s an admin of the site"),
     "user.role viewer": _("%(who)s made %(target)s a viewer of the panel"),
     "second_factor.add passkey": _("%(who)s added the passkey %(name)s"),
     "second_factor.remove passkey": _("%(who)s removed the passkey %(name)s"),
@@ -116,6 +119,7 @@ VARIANTS: Mapping[str, Callable[[AuditRecord], str]] = {
     "user.create": lambda line: "admin" if line.details.get("is_admin") else "",
     "user.password": lambda line: "own" if line.actor_id == line.target_id else "",
     "user.change": lambda line: str(line.details.get("fields", "")),
+    "user.promote": lambda line: "provider" if "provider" in line.details else "",
     "user.role": lambda line: "viewer" if line.details.get("role") == SITE_VIEWER else "",
     "second_factor.add": lambda line: str(line.details.get("method", "")),
     "second_factor.remove": lambda line: str(line.details.get("method", "")),
@@ -148,6 +152,7 @@ def _values(line: AuditRecord) -> dict[str, Any]:
         "role": ROLES.get(details.get("role", ""), ""),
         "name": _name(details.get("name", "")),
         "version": _name(details.get("version", "")),
+        "provider": _name(details.get("provider", "")),
         **{
             name: _number(details.get(name)) for name in ("before", "after", "problem_count", "new", "timeline", "lost")
         },

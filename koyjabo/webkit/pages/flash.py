@@ -52,6 +52,8 @@ SENTENCES = {
     "sessions_ended": _("All other sessions were ended."),
     "second_factor_removed": _("The authenticator app was turned off."),
     "second_factor_reset": _("The second factor was reset. This user was logged out everywhere."),
+    "provider_connected": _("Your account is connected with %(name)s."),
+    "provider_disconnected": _("Your account is no longer connected with %(name)s."),
     "passkey_added": _("The passkey was added."),
     "passkey_removed": _("The passkey was removed."),
     "promoted": _("This user is now a site admin."),

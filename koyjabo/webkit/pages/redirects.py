@@ -29,5 +29,9 @@ def back(otherwise: str) -> Response:
 
 def path_back(otherwise: str) -> str:
     """The path in `next` if it is on this server, otherwise that of the endpoint."""
-    path = request.values.get("next", "")
-    return path if OURS.fullmatch(path) else url_for(otherwise)
+    return own_path(request.values.get("next", "")) or url_for(otherwise)
+
+
+def own_path(path: str) -> str:
+    """The path if it is on this server, otherwise ""."""
+    return path if OURS.fullmatch(path) else ""

@@ -33,6 +33,7 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "user_id": cast["other"].id,
         "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "counting/koyjabo.js",
         "version": "x",
+        "provider_name": "work",
         "file": "robots.txt",
         "token": "x" * 43,
         "ordinal": "1",

@@ -45,6 +45,7 @@ TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", 
 ASKS_FOR_THE_PASSWORD = {
     *("pages.change_password", "pages.begin_totp", "pages.remove_totp", "pages.renew_recovery_codes"),
     *("pages.begin_passkey", "pages.remove_passkey", "pages.change_details", "pages.delete_account"),
+    *("pages.begin_connection", "pages.disconnect_provider"),
 }
 HARMLESS = {
     *("pages.do_sign_up", "pages.do_log_in", "pages.second_factor", "pages.enrol", "pages.log_out"),
@@ -53,7 +54,7 @@ HARMLESS = {
     *("pages.invite_member", "pages.set_role"),
     *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
     *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
-    *("pages.send_verification", "pages.choose_weekly_report"),
+    *("pages.send_verification", "pages.choose_weekly_report", "pages.set_first_password"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.export"),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),

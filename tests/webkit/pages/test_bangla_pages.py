@@ -23,7 +23,8 @@ from koyjabo.maintenance.services import MaintenanceServices
 MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
-ANSWERS = {200, 303, 400, 403, 404}
+ANSWERS = {200, 303, 400, 403, 404, 422, 503}
+OFFICE = "http://127.0.0.1:9"  # which does not answer
 PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
 
 
@@ -35,7 +36,10 @@ def is_full(request) -> bool:
 @pytest.fixture(scope="module")
 def site(is_full, tmp_path_factory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("bangla")
-    with Site(SqliteDatabase.migrated(folder / "site.db").url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL) as site:
+    office = {"ISSUER": OFFICE, "CLIENT_ID": "x", "CLIENT_SECRET": "x", "NAME": "অফিস"}
+    logins = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **{f"OIDC_WORK_{part}": office[part] for part in office}}
+    url = SqliteDatabase.migrated(folder / "site.db").url
+    with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **logins) as site:
         yield site
 
 
@@ -51,7 +55,7 @@ def values(is_full, site, cast) -> dict[str, str]:
         fill(site, community)
     (session,) = site.rows("SELECT id FROM sessions LIMIT 1")
     same = {"community_id": community, "user_id": cast["other"].id, "session_id": session[0], "token": token}
-    return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1"}
+    return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1", "provider_name": "work"}
 
 
 def fill(site: Site, community: str) -> None:

@@ -1,0 +1,145 @@
+"""Sends a browser to an OpenID provider and takes its answer: to log in, or to connect the account of a session.
+
+Every function may raise LedgerUnavailable, TooManyRequests and UnknownProvider.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask import Flask, Response, after_this_request, request, url_for
+
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login_sessions import Grant
+from koyjabo.accounts.oidc.authorization import OVER
+from koyjabo.accounts.oidc.id_tokens import ProviderUser
+from koyjabo.accounts.oidc.provider import Provider
+from koyjabo.accounts.oidc.provider_logins import NewLogin
+from koyjabo.accounts.oidc.services import OidcServices
+from koyjabo.accounts.pending_steps import PENDING_S, SecondFactorDue
+from koyjabo.core.errors import ProviderLoginRefused, UnknownProvider
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Login
+from koyjabo.network.services import NetworkServices
+from koyjabo.settings.login_providers import LoginProvider
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http import cookies
+from koyjabo.webkit.i18n import language
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.login import page_login, tokens
+from koyjabo.webkit.pages import redirects
+
+COOKIE = "provider_login"
+LONGEST_PATH = 1000
+"""Of the page to which a login leads, characters: more does not fit into a cookie with the rest."""
+
+DENIED = N_("The login was cancelled. Start again, or log in another way.")
+FAILED = N_("The other server has refused the login. Start again, or log in another way.")
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.globals.update(login_providers=_shown, may_sign_up_with_providers=_may_sign_up)
+
+
+class Answered(NamedTuple):
+    """Who has logged in at a provider, in this browser."""
+
+    provider: Provider
+    user: ProviderUser
+    login: Login | None
+    """The session in which a connection was begun; None for a login."""
+
+
+def provider_of(name: str) -> Provider:
+    """Raises UnknownProvider."""
+    try:
+        return current()[OidcServices].providers[name]
+    except KeyError:
+        raise UnknownProvider from None
+
+
+def begin(provider: Provider, onwards: str) -> str:
+    """The URL at the provider where the user of this browser logs in. Afterwards the browser goes on to the path
+    `onwards`, or to the usual page if it is "". Raises ProviderUnavailable.
+    """
+    return _begin(provider, onwards)
+
+
+def begin_connection(provider: Provider, login: Login) -> str:
+    """The URL at the provider where the user of this session logs in to connect the account. The password was verified.
+    Raises ProviderUnavailable.
+    """
+    return _begin(provider, "", login)
+
+
+def onwards() -> str:
+    """Where the login of this browser leads; "" for no other page than usual."""
+    return redirects.own_path(cookies.get(COOKIE).partition(".")[2])
+
+
+def take_answer(provider: Provider) -> Answered:
+    """The answer in the current request, once. Raises ProviderLoginRefused, ProviderUnavailable."""
+    limits.count_address("second_steps")
+    tokens.record_request_place()
+    browser_secret = cookies.get(COOKIE).partition(".")[0]
+    _forget()
+    if not browser_secret:
+        raise ProviderLoginRefused(OVER)
+    told, login = request.args, page_login.login()
+    issuer, session_id = provider.settings.issuer, login.session_id if login else ""
+    finish = current()[OidcServices].authorizations.finish
+    begun, is_connection = finish(browser_secret, issuer, told.get("state", ""), session_id)
+    provider.require_issuer(told.get("iss"))
+    code = told.get("code", "")
+    if not code:
+        raise ProviderLoginRefused(DENIED if told.get("error") == "access_denied" else FAILED)
+    user = provider.redeem(code, begun, _redirect_uri(provider))
+    return Answered(provider, user, login if is_connection else None)
+
+
+def log_in(answered: Answered) -> Grant | SecondFactorDue:
+    """Raises ProviderLoginRefused, AccountDisabled."""
+    logins, name = current()[OidcServices].logins, answered.provider.settings.name
+    new = NewLogin(name, answered.user, authentication.browser(), authentication.remembered_cookie(), language())
+    if logins.rules.may_sign_up and not logins.is_known(answered.user):
+        limits.count_address("signups")
+    outcome = logins.log_in(new)
+    return authentication.welcome(outcome, None) if isinstance(outcome, Grant) else outcome
+
+
+def _begin(provider: Provider, path: str, login: Login | None = None) -> str:
+    limits.count_address("second_steps")
+    issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
+    provider.require_available()
+    browser_secret, begun = current()[OidcServices].authorizations.begin(issuer, login)
+    kept = path if len(path) <= LONGEST_PATH else ""
+
+    @after_this_request
+    def remember(response: Response) -> Response:
+        cookies.put(response, COOKIE, f"{browser_secret}.{kept}", PENDING_S)
+        return response
+
+    return provider.url(begun, redirect_uri)
+
+
+def _redirect_uri(provider: Provider) -> str:
+    """Below PUBLIC_URL, or else the host of the request. Raises ProviderLoginRefused for a host that is none."""
+    origin = current()[NetworkServices].origins.site(request)
+    if origin is None:
+        raise ProviderLoginRefused
+    return origin + url_for("pages.take_provider_answer", provider_name=provider.settings.name)
+
+
+def _shown() -> list[LoginProvider]:
+    return [each.settings for each in current()[OidcServices].providers.values()]
+
+
+def _may_sign_up() -> bool:
+    return current()[OidcServices].logins.rules.may_sign_up
+
+
+def _forget() -> None:
+    @after_this_request
+    def forget(response: Response) -> Response:
+        cookies.delete(response, COOKIE)
+        return response

@@ -1,0 +1,112 @@
+"""What one login at a provider is bound to: the browser, the provider, and for a connection the session.
+
+A cookie has a random text, from which the server derives state, nonce and PKCE's verifier with its own key. So nothing
+of them can be read from the cookie, and an answer fits neither another browser nor another provider.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+from koyjabo.accounts.pending_steps import PendingSteps
+from koyjabo.core.errors import ProviderLoginRefused, SecondFactorExpired
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Login
+from koyjabo.settings.login_providers import LoginProvider
+
+SCOPES = "openid email profile"
+
+LOGIN, CONNECTION = "oidc login", "oidc connect"
+"""The purposes of steps that wait for the answer of a provider."""
+
+OVER = N_("This login is over: it took too long, was used already, or was begun in another browser. Start again.")
+
+
+class Authorization(NamedTuple):
+    """Each is of 43 characters, as a verifier of PKCE has to be (RFC 7636, 4.1)."""
+
+    state: str
+    nonce: str
+    verifier: str
+
+    @property
+    def challenge(self) -> str:
+        return _base64url(hashlib.sha256(self.verifier.encode()).digest())
+
+
+class Finished(NamedTuple):
+    authorization: Authorization
+    is_connection: bool
+
+
+class Authorizations:
+    """Begins logins and connections, and takes each answer once, within PENDING_S. Raises LedgerUnavailable."""
+
+    def __init__(self, pending: PendingSteps, secret: str) -> None:
+        self._pending = pending
+        self._secret = secret.encode()
+
+    def begin(self, issuer: str, login: Login | None = None) -> tuple[str, Authorization]:
+        """The secret of the browser, and what it stands for. With a login, an identity will be connected with its
+        account, in its session.
+        """
+        browser_secret = secrets.token_urlsafe(32)
+        begun = self._derive(browser_secret, issuer, login.session_id if login else "")
+        if login is None:
+            self._pending.begin(LOGIN, None, token=begun.state)
+        else:
+            self._pending.begin_for(login.account.id, CONNECTION, begun.state)
+        return browser_secret, begun
+
+    def finish(self, browser_secret: str, issuer: str, state: str, session_id: str) -> Finished:
+        """`session_id` is that of the browser's session; "" without one. Raises ProviderLoginRefused for an answer to
+        another browser, provider or session, to what was begun too long ago or has been answered, and for a connection
+        if the password was changed meanwhile.
+        """
+        for session in {"", session_id}:
+            begun = self._derive(browser_secret, issuer, session)
+            if hmac.compare_digest(begun.state.encode(), state.encode("utf-8", "surrogatepass")):
+                self._use_once(state, is_connection=bool(session))
+                return Finished(begun, bool(session))
+        raise ProviderLoginRefused(OVER)
+
+    def _use_once(self, state: str, is_connection: bool) -> None:
+        try:
+            pending = self._pending.use_once(state, CONNECTION if is_connection else LOGIN)
+            if is_connection:
+                self._pending.person_of(pending)
+        except SecondFactorExpired:
+            raise ProviderLoginRefused(OVER) from None
+
+    def _derive(self, browser_secret: str, issuer: str, session_id: str) -> Authorization:
+        def part(name: str) -> str:
+            text = "\n".join(("koyjabo oidc", name, issuer, session_id, browser_secret))
+            return _base64url(hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), "sha256"))
+
+        return Authorization(*map(part, Authorization._fields))
+
+
+def url(endpoint: str, provider: LoginProvider, authorization: Authorization, redirect_uri: str) -> str:
+    """Where the browser asks the provider for a code."""
+    query = urlencode(
+        {
+            "response_type": "code",
+            "client_id": provider.client_id,
+            "redirect_uri": redirect_uri,
+            "scope": SCOPES,
+            "state": authorization.state,
+            "nonce": authorization.nonce,
+            "code_challenge": authorization.challenge,
+            "code_challenge_method": "S256",
+        }
+    )
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

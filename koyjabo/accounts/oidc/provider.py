@@ -1,0 +1,182 @@
+"""Asks an OpenID provider: for its addresses (OpenID Connect Discovery 1.0), its keys, and who has brought a code."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from koyjabo.accounts.oidc import authorization, id_tokens
+from koyjabo.accounts.oidc.authorization import Authorization
+from koyjabo.accounts.oidc.id_tokens import InvalidIdToken, ProviderUser
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import ProviderLoginRefused, ProviderUnavailable
+from koyjabo.jwks import key_set
+from koyjabo.jwks.key_set import InvalidKeySet, KeySet
+from koyjabo.outbound.client import HttpClient
+from koyjabo.outbound.messages import ANYWHERE, PUBLIC, Answer, OutboundError, Request
+from koyjabo.settings.login_providers import LoginProvider, is_secure
+
+log = logging.getLogger(__name__)
+
+DISCOVERY = "/.well-known/openid-configuration"
+TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
+KEPT_MS = 3_600_000
+"""How long addresses are used before they are asked for again; after a failure, the last ones go on."""
+
+KEYS_KEPT_MS, AGAIN_MS = 600_000, 30_000
+"""How long keys are kept, and how soon they are asked for again because of an unknown one."""
+
+ERROR = re.compile(r"[a-z_]{1,40}", re.ASCII)
+
+
+class Metadata(NamedTuple):
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    takes_basic: bool
+    """Whether the client's secret goes into the header; otherwise into the body."""
+
+    tells_issuer: bool
+    """Whether every answer in the browser names the issuer (RFC 9207)."""
+
+
+class Provider:
+    """Its answers are kept in the memory of this worker. All methods raise ProviderUnavailable."""
+
+    def __init__(self, settings: LoginProvider, http: HttpClient, clock: Clock) -> None:
+        self.settings = settings
+        self._http = http
+        self._clock = clock
+        self._metadata: tuple[Metadata, int] | None = None  # and when to ask again, ms
+        self._keys: tuple[KeySet, int] | None = None  # and when they were read, ms
+
+    def require_available(self) -> None:
+        self._known()
+
+    def url(self, browser: Authorization, redirect_uri: str) -> str:
+        """Where the browser asks for a code."""
+        endpoint = self._known().authorization_endpoint
+        return authorization.url(endpoint, self.settings, browser, redirect_uri)
+
+    def require_issuer(self, issuer: str | None) -> None:
+        """Refuse an answer in the browser that comes from another provider (RFC 9700, 4.4). Raises
+        ProviderLoginRefused.
+        """
+        if issuer != self.settings.issuer and (issuer is not None or self._known().tells_issuer):
+            raise self._refused("issuer_of_answer")
+
+    def redeem(self, code: str, browser: Authorization, redirect_uri: str) -> ProviderUser:
+        """Who has logged in at the provider and brought this code. Raises ProviderLoginRefused."""
+        fields = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": browser.verifier,
+        }
+        answer = self._ask_for_token(fields)
+        found = _object(answer.body)
+        if answer.status != 200:
+            error = str(found.get("error", ""))
+            raise self._refused(f"token_{answer.status}_{error if ERROR.fullmatch(error) else ''}")
+        token = found.get("id_token")
+        if not isinstance(token, str):
+            raise self._refused("no_id_token")
+        try:
+            return id_tokens.read(token, self.settings, browser.nonce, self._find_key)
+        except InvalidIdToken as error:
+            raise self._refused(f"id_token_{error}") from None
+
+    def _ask_for_token(self, fields: dict[str, str]) -> Answer:
+        settings, metadata = self.settings, self._known()
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        if metadata.takes_basic:  # RFC 6749, 2.3.1
+            pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        else:
+            fields |= {"client_id": settings.client_id, "client_secret": settings.client_secret}
+        return self._fetch("POST", metadata.token_endpoint, headers, urlencode(fields).encode())
+
+    def _known(self) -> Metadata:
+        now_ms = self._clock.now_ms()
+        if self._metadata is None or self._metadata[1] <= now_ms:
+            try:
+                self._metadata = self._discovered(), now_ms + KEPT_MS
+            except ProviderUnavailable:
+                if self._metadata is None:
+                    raise
+                self._metadata = self._metadata[0], now_ms + AGAIN_MS
+        return self._metadata[0]
+
+    def _discovered(self) -> Metadata:
+        answer = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": "application/json"})
+        found = _object(answer.body)
+        names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        authorize, token, keys = addresses = [str(found.get(name, "")) for name in names]
+        if answer.status != 200 or found.get("issuer") != self.settings.issuer:
+            raise self._unavailable("discovery")
+        if not all(map(is_secure, addresses)):
+            raise self._unavailable("insecure_address")
+        methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        tells_issuer = found.get("authorization_response_iss_parameter_supported") is True
+        return Metadata(authorize, token, keys, "client_secret_basic" in methods, tells_issuer)
+
+    def _find_key(self, key_id: str | None, algorithm: str) -> Any:
+        now_ms = self._clock.now_ms()
+        if self._keys is None or now_ms - self._keys[1] >= KEYS_KEPT_MS:
+            self._keys = self._read_keys(), now_ms
+        key = self._keys[0].find(key_id, algorithm)
+        if key is None and now_ms - self._keys[1] >= AGAIN_MS:
+            self._keys = self._read_keys(), now_ms
+            key = self._keys[0].find(key_id, algorithm)
+        return key
+
+    def _read_keys(self) -> KeySet:
+        """The last ones if the provider does not answer."""
+        try:
+            answer = self._fetch("GET", self._known().jwks_uri, {"Accept": "application/json"})
+            if answer.status != 200:
+                raise self._unavailable("keys")
+            return key_set.read(answer.body)
+        except InvalidKeySet:
+            problem = self._unavailable("keys")
+        except ProviderUnavailable as error:
+            problem = error
+        if self._keys is None:
+            raise problem
+        return self._keys[0]
+
+    def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Hosts that OIDC_{NAME}_ISSUER names may be private, and no others."""
+        is_own = urlsplit(url).hostname == urlsplit(self.settings.issuer).hostname
+        destinations = ANYWHERE if is_own else PUBLIC
+        try:
+            answer = self._http.fetch(
+                Request(method, url, headers, body, TIMEOUT_S, MOST_BYTES, destinations=destinations)
+            )
+        except OutboundError as error:
+            raise self._unavailable(error.kind) from None
+        if answer.status >= 500:
+            raise self._unavailable(f"status_{answer.status}")
+        return answer
+
+    def _unavailable(self, why: str) -> ProviderUnavailable:
+        log.warning("login_provider_unavailable provider=%s why=%s", self.settings.name, why)
+        return ProviderUnavailable()
+
+    def _refused(self, why: str) -> ProviderLoginRefused:
+        log.warning("provider_login_refused provider=%s why=%s", self.settings.name, why)
+        return ProviderLoginRefused()
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    """{} for anything but an object."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,182 @@
+"""Logs users in whom an OpenID provider knows, and connects their accounts with it.
+
+A user is found by issuer and subject, and never by an email: whoever runs a provider, or gets a used address there,
+would have the account of another person otherwise.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from functools import partial
+from typing import NamedTuple
+
+from koyjabo.accounts import letters, passwords, user_admin_queries
+from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.login_sessions import Grant, Proof
+from koyjabo.accounts.oidc import queries
+from koyjabo.accounts.oidc.id_tokens import ProviderUser
+from koyjabo.accounts.oidc.queries import Identity, WaysToLogIn
+from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
+from koyjabo.accounts.queries import UserRecord
+from koyjabo.accounts.second_factor.second_step import LoginBrowser
+from koyjabo.audit import log
+from koyjabo.core import credential_rules
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import AccountDisabled, EmailTaken, ProviderLoginRefused
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import SITE_ADMIN, Account, site_role
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.mail.outbox import MailOutbox
+
+UNCONNECTED = N_(
+    "No account here is connected with this login. Log in another way first, and connect it on the page of your "
+    "account."
+)
+NO_EMAIL = N_("This login has told us no email, and an account here needs one. Sign up with your email and a password.")
+TAKEN = N_(
+    "An account with your email already exists. Log in to it another way, and connect this login on the page of your "
+    "account."
+)
+
+
+class ProviderRules(NamedTuple):
+    """OIDC_SIGNUP, OIDC_ADMIN_CLAIM and OIDC_TRUST_MFA."""
+
+    may_sign_up: bool
+    admin_claim: str
+    trusts_mfa: bool
+
+
+class NewLogin(NamedTuple):
+    """A login at a provider, and the browser in which it was made."""
+
+    provider: str  # its name
+    user: ProviderUser
+    browser: LoginBrowser
+    cookie: str  # of a browser that may need no second step
+    language: str | None
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(self.user.issuer, self.user.subject)
+
+
+class ProviderLogins:
+    """All methods raise LedgerUnavailable."""
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        accounts: Accounts,
+        pending: PendingSteps,
+        outbox: MailOutbox,
+        rules: ProviderRules,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._accounts = accounts
+        self._pending = pending
+        self._outbox = outbox
+        self.rules = rules
+
+    def is_known(self, user: ProviderUser) -> bool:
+        """Whether an account is connected with this user of a provider."""
+        return self._database.read(queries.find, Identity(user.issuer, user.subject)) is not None
+
+    def log_in(self, new: NewLogin) -> Grant | SecondFactorDue:
+        """Begin a session if no second step is due; sign up first if there is no account and OIDC_SIGNUP permits it.
+        Raises ProviderLoginRefused, AccountDisabled.
+        """
+        for _ in range(2):  # again, if the user has just been changed
+            person = self._database.read(queries.find, new.identity)
+            outcome = self._sign_up(new) if person is None else self._admit(new, person)
+            if outcome is not None:
+                return outcome
+        raise ProviderLoginRefused
+
+    def connect(self, account: Account, provider: str, user: ProviderUser) -> None:
+        """From now on this user of a provider logs in to this account. Idempotent. Raises ProviderConnected."""
+        by = log.actor(account, self._clock)
+        entry = by.entry("user.connect", log.Subject("user", account.id, account.email), provider=provider)
+        self._database.write(
+            queries.connect,
+            *(account.id, Identity(user.issuer, user.subject), by.at_ms),
+            audit=lambda is_new: entry if is_new else None,
+        )
+
+    def disconnect(self, account: Account, provider: str, issuer: str, issuers: Collection[str]) -> None:
+        """Idempotent. `issuers` are those with which users can log in. Raises LastWayToLogIn."""
+        by = log.actor(account, self._clock)
+        entry = by.entry("user.disconnect", log.Subject("user", account.id, account.email), provider=provider)
+        self._database.write(
+            queries.disconnect,
+            *(account.id, issuer, issuers),
+            audit=lambda was_connected: entry if was_connected else None,
+        )
+
+    def ways(self, account: Account) -> WaysToLogIn:
+        return self._database.read(queries.ways, account.id)
+
+    def _sign_up(self, new: NewLogin) -> Grant | SecondFactorDue | None:
+        """Raises ProviderLoginRefused."""
+        email, now_ms = new.user.email, self._clock.now_ms()
+        if not self.rules.may_sign_up:
+            raise ProviderLoginRefused(UNCONNECTED)
+        if email is None:
+            raise ProviderLoginRefused(NO_EMAIL)
+        person = self._new_person(new, email)
+        client = log.anonymous(now_ms)
+        letter = letters.verification(self._outbox, person.id, email, new.language)
+        try:
+            self._database.write(
+                queries.sign_up,
+                *(person, credential_rules.email_key(email), new.identity, now_ms),
+                audit=own_entry(client, "user.sign_up", person, provider=new.provider),
+                mail=None if person.is_verified else letter,
+            )
+        except EmailTaken:
+            raise ProviderLoginRefused(TAKEN) from None
+        person = self._promoted(new, person)
+        if self._pending.is_required(person):
+            return self._pending.begin_enrolment(person, is_new_account=True)
+        return self._open(new._replace(browser=new.browser._replace(is_familiar=lambda _: True)), person)
+
+    def _admit(self, new: NewLogin, person: UserRecord) -> Grant | SecondFactorDue | None:
+        """Raises AccountDisabled."""
+        if person.is_disabled:
+            raise AccountDisabled
+        person = self._promoted(new, person)
+        if not (self.rules.trusts_mfa and person.second_factor_ms is not None):
+            due = self._pending.begin_if_due(person, new.cookie)
+            if due is not None:
+                return due
+        return self._open(new, person)
+
+    def _open(self, new: NewLogin, person: UserRecord) -> Grant | None:
+        settle = partial(queries.use, identity=new.identity, user_id=person.id, now_ms=self._clock.now_ms())
+        proof = Proof(new.provider, settle, "provider")
+        return self._accounts.open_session(person, new.browser.user_agent, new.browser.is_familiar(person), proof)
+
+    def _promoted(self, new: NewLogin, person: UserRecord) -> UserRecord:
+        """The user after OIDC_ADMIN_CLAIM was applied. It gives the role and never takes it: the admin whom the
+        operator has made would lose it at the first login with a provider that does not know of it.
+        """
+        if person.is_admin or not new.user.has(self.rules.admin_claim):
+            return person
+        now_ms, before = self._clock.now_ms(), site_role(person.is_admin, person.is_viewer)
+        given = {"role": SITE_ADMIN, "before": before, "provider": new.provider}
+        changed = self._database.write(
+            user_admin_queries.set_role,
+            *(person.id, SITE_ADMIN, False, self._pending.is_required(person._replace(is_admin=True)), now_ms),
+            audit=own_entry(log.anonymous(now_ms), "user.promote", person, **given),
+        )
+        return changed.person
+
+    def _new_person(self, new: NewLogin, email: str) -> UserRecord:
+        name = credential_rules.name(new.user.name, of=email)
+        password = passwords.unusable()
+        person = UserRecord(str(uuid.uuid4()), email, name, False, password, False)
+        return person._replace(language=new.language, is_verified=new.user.is_verified)

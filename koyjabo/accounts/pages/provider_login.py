@@ -1,0 +1,141 @@
+"""/auth/oidc/: log in with an OpenID provider; and the pages on which a user connects the account with one.
+
+A form may not lead to another server (`form-action` of the Content-Security-Policy), so the way there is always a link.
+"""
+
+from __future__ import annotations
+
+from flask import Response, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+
+from koyjabo.accounts.login import provider_login
+from koyjabo.accounts.login.provider_login import Answered
+from koyjabo.accounts.login.schemas import LoginBody
+from koyjabo.accounts.login_sessions import Grant
+from koyjabo.accounts.oidc.provider import Provider
+from koyjabo.accounts.oidc.services import OidcServices
+from koyjabo.accounts.pages.login import landing, logged_in, secret_page, show
+from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
+from koyjabo.core.errors import (
+    AccountDisabled,
+    KoyJaboError,
+    ProviderConnected,
+    ProviderLoginRefused,
+    ProviderUnavailable,
+)
+from koyjabo.core.identity import Login
+from koyjabo.webkit.blueprints import pages as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http.cache_headers import no_store
+from koyjabo.webkit.login import page_login
+from koyjabo.webkit.pages import redirects
+from koyjabo.webkit.pages.flash import done
+
+PROBLEMS = (AccountDisabled, ProviderConnected, ProviderLoginRefused, ProviderUnavailable)
+
+
+@bp.get("/auth/oidc/<provider_name>")
+def log_in_with_provider(provider_name: str) -> Response:
+    """303 to the provider."""
+    provider, login = provider_login.provider_of(provider_name), page_login.login()
+    if login is not None:
+        return redirects.back(landing(login.account))
+    path = redirects.own_path(request.args.get("next", ""))
+    try:
+        return _to(provider_login.begin(provider, path))
+    except PROBLEMS as error:
+        return _problem(provider, error, path)
+
+
+@bp.get("/auth/oidc/<provider_name>/callback")
+def take_provider_answer(provider_name: str) -> Response:
+    """Log in, or connect the account of the session in which that was begun."""
+    provider, path = provider_login.provider_of(provider_name), provider_login.onwards()
+    try:
+        answered = provider_login.take_answer(provider)
+        if answered.login is not None:
+            return _connect(answered.login, answered)
+        outcome = provider_login.log_in(answered)
+    except PROBLEMS as error:
+        return _problem(provider, error, path)
+    if not isinstance(outcome, Grant):
+        return show(outcome, path)
+    return logged_in(outcome, _to(path or url_for(landing(outcome.login.account))))
+
+
+@bp.get("/account/logins/<provider_name>/connect")
+def ask_connection(provider_name: str) -> Response:
+    login = page_login.require_login()
+    return ask(login, _connection(provider_login.provider_of(provider_name)))
+
+
+@bp.post("/account/logins/<provider_name>/connect")
+def begin_connection(provider_name: str) -> Response:
+    """Shows the link to the provider."""
+    login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
+
+    def begin() -> Response:
+        url = provider_login.begin_connection(provider, login)
+        page = render_template("accounts/provider_login.html", provider=provider.settings, url=url)
+        return no_store(make_response(page))
+
+    return carry_out(login, _connection(provider), begin)
+
+
+@bp.get("/account/logins/<provider_name>/disconnect")
+def ask_disconnection(provider_name: str) -> Response:
+    login = page_login.require_login()
+    return ask(login, _disconnection(provider_login.provider_of(provider_name)))
+
+
+@bp.post("/account/logins/<provider_name>/disconnect")
+def disconnect_provider(provider_name: str) -> Response:
+    login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
+
+    def disconnect() -> Response:
+        services, settings = current()[OidcServices], provider.settings
+        services.logins.disconnect(login.account, settings.name, settings.issuer, services.issuers)
+        return done("provider_disconnected", "pages.account", settings.label)
+
+    return carry_out(login, _disconnection(provider), disconnect)
+
+
+def _connect(login: Login, answered: Answered) -> Response:
+    """Raises ProviderConnected."""
+    provider = answered.provider.settings
+    current()[OidcServices].logins.connect(login.account, provider.name, answered.user)
+    return done("provider_connected", "pages.account", provider.label)
+
+
+def _connection(provider: Provider) -> SecurityChange:
+    label = provider.settings.label
+    return SecurityChange(
+        _("Connect your account with %(name)s", name=label),
+        _("From then on you can also log in with %(name)s, without your password here.", name=label),
+        _("Continue"),
+        page="pages.account",
+    )
+
+
+def _disconnection(provider: Provider) -> SecurityChange:
+    label = provider.settings.label
+    return SecurityChange(
+        _("Disconnect your account from %(name)s", name=label),
+        _("You will not be able to log in with %(name)s any more. Sessions that it has begun go on.", name=label),
+        _("Disconnect"),
+        is_removal=True,
+        page="pages.account",
+    )
+
+
+def _problem(provider: Provider, error: KoyJaboError, path: str) -> Response:
+    """On the login page, or for a user who is logged in on a page that leads back to the account."""
+    status = 503 if isinstance(error, ProviderUnavailable) else 422
+    if page_login.login() is None:
+        return secret_page("login", status, form=Form(LoginBody), problem=str(error), onwards=path)
+    return secret_page("provider_login", status, provider=provider.settings, problem=str(error))
+
+
+def _to(url: str) -> Response:
+    return redirect(url, 303)  # type: ignore[return-value]

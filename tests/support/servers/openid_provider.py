@@ -1,0 +1,120 @@
+"""A real OpenID provider on this machine, which checks PKCE: `with OpenidProvider() as provider`."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import flask
+import httpx
+import jwt
+from werkzeug.serving import make_server
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import oidc_provider_mock
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+class OpenidProvider:
+    """`metadata` replaces members of its description, and `claims` of the ID tokens that it makes. `token`, if it is
+    set, makes another token out of the claims; `key` signs with its own key. `pause_s` is how long it waits with each
+    answer, and `is_down` closes every connection.
+    """
+
+    def __init__(self) -> None:
+        self.metadata: dict[str, Any] = {}
+        self.claims: dict[str, Any] = {}
+        self.token: Callable[[dict[str, Any]], str] | None = None
+        self.pause_s, self.status = 0.0, 0
+        self.requests: list[str] = []
+        self.redeemed: list[dict[str, str]] = []
+        self._challenges: dict[str, str] = {}
+        self._app = oidc_provider_mock.app()
+        self._app.debug = False
+        self._app.before_request(self._before)
+        self._app.after_request(self._after)
+        self._server = make_server("127.0.0.1", 0, self._app, threaded=True)
+        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> OpenidProvider:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def settings(self, name: str = "work", **more: str) -> dict[str, str]:
+        """Of a server that lets its users log in here."""
+        own = {"ISSUER": self.issuer, "CLIENT_ID": f"koyjabo-at-{name}", "CLIENT_SECRET": "hush", **more}
+        return {f"OIDC_{name.upper()}_{part}": value for part, value in own.items()}
+
+    def know(self, subject: str, **claims: Any) -> None:
+        """A user, and what the provider knows of them."""
+        httpx.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()
+
+    def approve(self, url: str, subject: str) -> str:
+        """A user logs in here, at the address to which the browser was sent. Returns where it is sent back to."""
+        answer = httpx.post(url, data={"sub": subject})
+        assert answer.status_code == 302, answer.text
+        return self._noted(url, answer.headers["Location"])
+
+    def deny(self, url: str) -> str:
+        """The user cancels."""
+        asked = parse_qs(urlsplit(url).query)
+        told = {"error": "access_denied", "state": asked["state"][0]}
+        return f"{asked['redirect_uri'][0]}?{urlencode(told)}"
+
+    def sign(self, claims: dict[str, Any], key_id: str | None = None) -> str:
+        """A token with the key that it publishes."""
+        with self._app.test_request_context():
+            self._app.preprocess_request()
+            key = flask.g.oidc_provider_mock_storage.jwk
+            own = key.as_dict(is_private=True)
+            return jwt.encode(claims, jwt.PyJWK(own).key, "RS256", headers={"kid": key_id or own["kid"]})
+
+    def _noted(self, url: str, back: str) -> str:
+        """With the challenge of the code that it leads to."""
+        challenge = parse_qs(urlsplit(url).query)["code_challenge"][0]
+        self._challenges[parse_qs(urlsplit(back).query)["code"][0]] = challenge
+        return back
+
+    def _before(self) -> Any:
+        request = flask.request
+        self.requests.append(request.path)
+        time.sleep(self.pause_s)
+        if self.status:
+            return flask.Response("{}", self.status, mimetype="application/json")
+        if request.path == "/oauth2/token":
+            return self._check(request)
+        return None
+
+    def _check(self, request: flask.Request) -> flask.Response | None:
+        """RFC 7636, 4.6."""
+        self.redeemed.append(dict(request.form))
+        digest = hashlib.sha256(request.form.get("code_verifier", "").encode()).digest()
+        if self._challenges.get(request.form["code"]) == base64.urlsafe_b64encode(digest).rstrip(b"=").decode():
+            return None
+        return flask.Response('{"error": "invalid_grant"}', 400, mimetype="application/json")
+
+    def _after(self, response: flask.Response) -> flask.Response:
+        path = flask.request.path
+        if response.status_code != 200 or not response.is_json:
+            return response
+        if path.startswith("/.well-known/"):
+            response.data = json.dumps({**response.json, **self.metadata})  # type: ignore[dict-item]
+        if path == "/oauth2/token":
+            told: dict[str, Any] = dict(response.json or {})
+            claims = jwt.decode(told["id_token"], options={"verify_signature": False}) | self.claims
+            kept = {name: value for name, value in claims.items() if value is not None}
+            response.data = json.dumps({**told, "id_token": (self.token or self.sign)(kept)})
+        return response
