@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from koyjabo.communities.schemas import PUBLIC_COUNT, Role, named
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import REF, RESERVED_REFS
-from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body
 from koyjabo.webkit.schemas.fields import Flag, Name, refuse
 
 MOST_MEMBERS = 500
@@ -80,7 +80,7 @@ class MembersBody(Body):
     """All members that have a ref. Body up to 1 MB."""
 
     media = JSON
-    largest = 1024 * 1024
+    largest = LARGER_BODY
 
     members: Annotated[list[MemberOfList], BeforeValidator(_members)] = Field(max_length=MOST_MEMBERS)
 

@@ -10,9 +10,10 @@ from flask import Blueprint, Response, request
 from pydantic import BaseModel, Field
 from werkzeug.http import parse_etags
 
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
-from koyjabo.counting.records import NewVisit
+from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.schemas.requests import REFUSALS, HeartbeatBody, NewVisitBody, register, within_budget
 from koyjabo.counting.schemas.responses import (
     LastVisitAnswer,
@@ -22,6 +23,7 @@ from koyjabo.counting.schemas.responses import (
     stats_or_304,
     writer,
 )
+from koyjabo.counting.schemas.sent_visits import SentVisitsBody, register_all
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.network import campaigns, languages
@@ -30,8 +32,9 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.network.user_agents import is_bot
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import CONTENT, PlainResponse, revalidated
+from koyjabo.webkit.http.responses import CONTENT, PlainResponse, answer, revalidated
 from koyjabo.webkit.lanes.request_context import FlaskContext, RequestContext, lane
+from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import Image, describe
 
 
@@ -53,6 +56,50 @@ def register_visit(context: RequestContext) -> PlainResponse:
     receipt, visits = register(context, context.body(NewVisitBody)), context.services[CountingServices].visits
     stats = visits.newest() if receipt else visits.stats()
     return registered_answer(receipt, context.services[CountingServices].own_numbers, stats)
+
+
+class SentVisitAnswer(BaseModel):
+    """What became of one visit: `ordinal` and `duplicate`, or `error`, `code` and `details`."""
+
+    ordinal: int | None = Field(default=None, description="null for a crawler that is not counted", examples=[4001])
+    duplicate: bool | None = Field(default=None, description="it was counted before, under this ordinal")
+    error: str | None = None
+    code: str | None = None
+    details: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, outcome: Receipt | KoyJaboError | None) -> SentVisitAnswer:
+        if isinstance(outcome, KoyJaboError):
+            return cls(error=str(outcome), code=outcome.code, details=outcome.details)
+        if outcome is None:
+            return cls(ordinal=None, duplicate=False)
+        return cls(ordinal=outcome.ordinal, duplicate=outcome.duplicate)
+
+
+class SentVisitsAnswer(BaseModel):
+    results: list[SentVisitAnswer] = Field(description="in the order of the visits")
+
+
+@bp.post("/visits")
+@describe(
+    "Register visits from another server",
+    {
+        200: SentVisitsAnswer,
+        400: "not a list, or over 500 visits; nothing was counted",
+        413: "over 1 MB; nothing was counted",
+        415: "not JSON; nothing was counted",
+        503: "visits of the list may not be counted; send it again as it is",
+    },
+    body=SentVisitsBody,
+    scope="visits:write",
+)
+def register_visits() -> Response:
+    """Each visit is on disk when the answer comes. Sent again, none is counted twice. A visit that cannot be used is an
+    error in its place, and the others count.
+    """
+    tokens.require().account.require_site_admin()
+    outcomes = register_all(current(), SentVisitsBody.of(request).visits)
+    return answer(SentVisitsAnswer(results=[SentVisitAnswer.of(each) for each in outcomes]))
 
 
 @bp.post("/visitor/heartbeat")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -17,7 +17,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.core.runtime import Runtime
+from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.counting.high_water import (
     DatabaseWentBack,
     HighWater,
@@ -162,10 +162,43 @@ class Ledger:
                 continue
             if first and receipt.duplicate:  # of this very call
                 receipt = receipt._replace(duplicate=first.duplicate)
-            if questions == self._high_water.questions and receipt.snapshot.epoch >= self._high_water.site.epoch:
+            if self._stands(receipt, questions):
                 return receipt
             first = first or receipt
         raise LedgerUnavailable
+
+    def append_all(self, visits: Sequence[NewVisit]) -> list[Receipt | KoyJaboError]:
+        """As `append`, for visits that all have a `visit_id`: together and in this order. Returns errors."""
+        questions = self._high_water.questions
+        try:
+            jobs = self._writer.put([(each, str(each.visit_id)) for each in visits])
+        except LedgerUnavailable as error:
+            return [error for _ in visits]
+        with out_of_turn():
+            # the last one first: when it is done, the others are, and nobody is woken for each of them
+            outcomes = [self._settle(job, questions) for job in reversed(jobs)]
+        return outcomes[::-1]
+
+    def _settle(self, job: Job[Keyed, Outcome], questions: int) -> Receipt | KoyJaboError:
+        first, visit = None, job.item[0]
+        try:
+            outcome = job.outcome()
+            if isinstance(outcome, KoyJaboError) or self._stands(outcome, questions):
+                return outcome
+            first = outcome
+        except LedgerUnavailable as error:
+            if rollback_of(error) is None:
+                self._note_health(error, time.monotonic())
+                return error
+        try:
+            receipt = self.append(visit)  # the database seems to have gone back
+        except KoyJaboError as error:
+            return error
+        return receipt._replace(duplicate=first.duplicate) if first and receipt.duplicate else receipt
+
+    def _stands(self, receipt: Receipt, questions: int) -> bool:
+        """Whether a receipt may be sent that was committed after the question of this number."""
+        return questions == self._high_water.questions and receipt.snapshot.epoch >= self._high_water.site.epoch
 
     def _commit(self, keyed: Keyed) -> Receipt | None:
         """None when the database seemed to have gone back; it goes on now."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity, UnknownVisitor
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.counting.high_water import HighWater
 from koyjabo.counting.ledger import Ledger, OnCommit, Writer
 from koyjabo.counting.live_stats import LiveStats
@@ -79,12 +79,23 @@ class Visits:
         could not be committed; it was then not counted. Raises UnknownCommunity for an unknown scope. Returns None for
         an ignored crawler, which is neither counted nor active.
         """
-        if visit.is_bot and self._ignores_bots:
-            log.debug("bot_ignored")
+        if self._is_ignored(visit):
             return None
         receipt = self._ledger.append(visit)
         log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
         return receipt
+
+    def register_all(self, visits: Sequence[NewVisit]) -> list[Receipt | KoyJaboError | None]:
+        """As `register`, for visits that all have a `visit_id`: together, in this order, each with its own outcome."""
+        counted = [each for each in visits if not self._is_ignored(each)]
+        outcomes = iter(self._ledger.append_all(counted)) if counted else iter(())
+        return [None if self._is_ignored(each) else next(outcomes) for each in visits]
+
+    def _is_ignored(self, visit: NewVisit) -> bool:
+        if visit.is_bot and self._ignores_bots:
+            log.debug("bot_ignored")
+            return True
+        return False
 
     def keep_active(self, visitor_id: str, place: str) -> None:
         """Keep a visitor active. Raises UnknownVisitor if they never registered a visit, LedgerUnavailable."""

@@ -12,7 +12,7 @@ import threading
 import time
 from _queue import SimpleQueue  # the C queue: real locks, also where the standard library is patched
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -124,12 +124,16 @@ class BatchWorker(Generic[Item, Result]):
 
     def do(self, item: Item) -> Result:
         """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
+        return self.put([item])[0].outcome()
+
+    def put(self, items: Iterable[Item]) -> list[Job[Item, Result]]:
+        """Have `items` run in this order, together with all other pending jobs. Raises LedgerUnavailable."""
         if len(self._pending) >= (self._most_waiting or MOST_WAITING) or self._closed:
             raise LedgerUnavailable
-        job: Job[Item, Result] = Job(item, self._runtime.waiter())
-        self._pending.append(job)
+        jobs: list[Job[Item, Result]] = [Job(item, self._runtime.waiter()) for item in items]
+        self._pending.extend(jobs)
         self._notify_thread()
-        return job.outcome()
+        return jobs
 
     def waiting(self) -> tuple[int, float]:
         """The number of unfinished jobs, and how long the first of them has waited, s."""

@@ -6,8 +6,9 @@ import re
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, bare, promote, sign_up
+from support.people.accounts import Person, bare, sign_up
 from support.people.api_keys import PATH, call, key, make
+from support.people.api_keys import boss as admin
 from support.people.communities import found, give
 
 from koyjabo.api_keys import key_text
@@ -28,12 +29,6 @@ def site(database):
 @pytest.fixture
 def boss(site) -> Person:
     return admin(site)
-
-
-def admin(site: Site) -> Person:
-    person = sign_up(site, "rani")
-    promote(site, person.email)
-    return person
 
 
 def status(site: Site, text: str) -> int:

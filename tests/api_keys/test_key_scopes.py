@@ -21,7 +21,7 @@ CALLS = {
         api.community_report_hours
     """,
     "presence:read": "api.realtime api.who_is_online",
-    "visits:write": "",
+    "visits:write": "api.register_visits",
     "communities:manage": """
         api.get_community api.list_members
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members

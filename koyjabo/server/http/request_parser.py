@@ -7,6 +7,7 @@ end: after the length that was announced, after the last chunk, or after an empt
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -22,6 +23,11 @@ MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
 """The largest size of a body that the application does not get, with its framing, bytes. A connection can be used again
 after a body of this size.
+"""
+
+MOST_LARGER = 32
+"""Requests with larger bodies than usual that a worker reads at once: what they hold in memory is limited for all
+clients together.
 """
 
 TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -51,6 +57,18 @@ def wsgi_name(name: bytes) -> str:
     return known
 
 
+class BodyLimits:
+    """How large bodies may be, bytes: `usual`, or more, as `at_path` says. `being_read` counts larger ones."""
+
+    def __init__(self, usual: int, at_path: Callable[[str], int] = lambda path: 0) -> None:
+        self.usual = usual
+        self._at_path = at_path
+        self.being_read = 0
+
+    def at(self, url: bytes) -> int:
+        return self._at_path(url.partition(b"?")[0].decode("latin-1"))
+
+
 class RequestParser:
     """Reads one request; `begin` prepares it for the next one, of any connection.
 
@@ -59,19 +77,23 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_body_size", "_chunks", "_header_count", "_line", "_llhttp", "_pieces", "_refusal", "_size", "_tail", "_unfed",
-        "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive", "largest_body", "method", "url",
-        "version",
+        "_body_size", "_chunks", "_header_count", "_limits", "_line", "_llhttp", "_pieces", "_refusal", "_size",
+        "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive", "largest_body",
+        "method", "url", "version",
     )  # fmt: skip
 
-    def __init__(self, largest_body: int) -> None:
-        self.largest_body = largest_body
+    def __init__(self, limits: BodyLimits) -> None:
+        self.largest_body = limits.usual
+        self._limits = limits
         self.is_complete = self.keeps_alive = False
         self.begin()
 
     def begin(self) -> None:
         if not (self.is_complete and self.keeps_alive):  # llhttp expects the rest, or no other request
             self._llhttp = HttpRequestParser(self)
+        if self.largest_body != self._limits.usual:
+            self._limits.being_read -= 1
+            self.largest_body = self._limits.usual
         self.url, self.method, self.version = b"", "", ""
         self.headers: dict[str, str] = {}
         self.has_head = self.is_complete = self.keeps_alive = False
@@ -151,7 +173,7 @@ class RequestParser:
         except HttpParserError as error:
             raise self._refusal or refused(str(error), had_head) from None
         self._size += parsed
-        if self._size > (MOST_UNREAD if had_head else LARGEST_HEAD):
+        if self._size > (max(MOST_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
             raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
         if self.has_head and not had_head:
             self._size = 0
@@ -205,7 +227,9 @@ class RequestParser:
         self.keeps_alive = self._llhttp.should_keep_alive() and self.method != "CONNECT"
         if "CONTENT_LENGTH" in headers and self.method != "CONNECT":
             self._unfed = int(headers["CONTENT_LENGTH"])
-            self.keeps_alive = self.keeps_alive and self._unfed <= MOST_UNREAD
+            if self._unfed > self.largest_body:
+                self._take_larger()
+            self.keeps_alive = self.keeps_alive and self._unfed <= max(MOST_UNREAD, self.largest_body)
         if "HTTP_TRANSFER_ENCODING" in headers:
             self._chunks = Chunks()
         if "HTTP_EXPECT" in headers:
@@ -218,6 +242,16 @@ class RequestParser:
             self._refuse(HTTPStatus.BAD_REQUEST, "HTTP/1.0 has no Transfer-Encoding")
         elif "HTTP_TRANSFER_ENCODING" in headers and headers["HTTP_TRANSFER_ENCODING"].lower() != "chunked":
             self._refuse(HTTPStatus.NOT_IMPLEMENTED, "Transfer-Encoding must be chunked")
+
+    def _take_larger(self) -> None:
+        largest = self._limits.at(self.url)
+        if self._unfed > largest:
+            return  # the application says so
+        if self._limits.being_read >= MOST_LARGER:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests arrive at once")
+            return
+        self._limits.being_read += 1
+        self.largest_body = largest
 
     def on_body(self, data: bytes) -> None:
         if self._body_size <= self.largest_body:

@@ -15,7 +15,7 @@ from koyjabo.core.runtime import EventLoop
 from koyjabo.server.http.connection import HttpConnection
 from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment
-from koyjabo.server.http.request_parser import RequestParser
+from koyjabo.server.http.request_parser import BodyLimits, RequestParser
 from koyjabo.server.http.response import respond
 from koyjabo.server.loop.poller import READABLE, Poller
 from koyjabo.server.loop.turns import Turns
@@ -51,11 +51,11 @@ class HttpServer:
         listener: socket.socket,
         app: WSGIApplication,
         most: int,
-        largest_body: int,
+        bodies: BodyLimits,
         environ: dict[str, Any],
     ) -> None:
-        """`most` is the limit of connections, `largest_body` that of the application in bytes; `environ` is added to
-        the environment of each request.
+        """`most` is the limit of connections, `bodies` are those of the application, and `environ` is added to the
+        environment of each request.
         """
         self.runtime = runtime
         self.poller = poller
@@ -65,7 +65,7 @@ class HttpServer:
         self._app = app
         self._share: Share = everything
         self._has_yielded = False
-        self._largest_body = largest_body
+        self._bodies = bodies
         self._turns = Turns(runtime, poller)
         more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_turn": self._await_turn}
         self._shared = shared_environment(listener.getsockname(), more)
@@ -149,7 +149,7 @@ class HttpServer:
         if self._lent >= MOST_READING:
             self.connections.end_slow_requests()
         self._lent += 1
-        return self._parsers.pop() if self._parsers else RequestParser(self._largest_body)
+        return self._parsers.pop() if self._parsers else RequestParser(self._bodies)
 
     def take_back(self, parser: RequestParser) -> None:
         self._lent -= 1

@@ -116,9 +116,11 @@ class _Server:
         """Start to serve."""
         from koyjabo.observability import logs
         from koyjabo.observability.services import ObservabilityServices
+        from koyjabo.server.http.request_parser import BodyLimits
         from koyjabo.server.http.server import HttpServer, everything
         from koyjabo.server.loop.poller import Poller
         from koyjabo.webkit.current import services_of
+        from koyjabo.webkit.schemas.bodies import LARGEST_BODY, largest_at
 
         self._runtime = runtime
         self._services = services_of(app)
@@ -127,12 +129,12 @@ class _Server:
         poller = Poller(runtime)
         self._sockets = _make_sockets(runtime, poller, settings, most_sockets)
         self._services.start()
-        largest_body = app.config["MAX_CONTENT_LENGTH"]
+        bodies = BodyLimits(LARGEST_BODY + 1, lambda path: largest_at(path) + 1)
         environ = {
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,
         }
-        self._http = HttpServer(runtime, poller, listener, app, most_requests, largest_body, environ)
+        self._http = HttpServer(runtime, poller, listener, app, most_requests, bodies, environ)
         self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 
     def run(self, goes_on: Callable[[], bool]) -> None:

@@ -15,7 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.network import client_address
 from koyjabo.network.client_address import customer
-from koyjabo.webkit.schemas.bodies import LARGEST_BODY
+from koyjabo.webkit.schemas.bodies import largest_at
 
 log = logging.getLogger("koyjabo.requests")
 
@@ -23,7 +23,6 @@ NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
 
 def init_app(app: Flask) -> None:
-    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1  # cuts longer bodies; `bodies` detects them
     app.session_interface = NoSession()
     app.url_map.strict_slashes = False  # both spellings answer: a redirect breaks preflights
     app.url_map.merge_slashes = False
@@ -40,6 +39,7 @@ class RequestOfAnyBytes(flask.Request):
 
     def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
         super().__init__(environ, *more, **options)
+        self.max_content_length = largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
         if not self.query_string.isascii():
             self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
 

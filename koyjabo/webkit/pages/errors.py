@@ -94,7 +94,7 @@ SENTENCES = {
         "method_not_allowed",
         N_("This path does not support this method; the Allow header lists those it supports."),
     ),
-    413: ("body_too_large", N_("The request body is larger than 16 KB. Send less.")),
+    413: ("body_too_large", N_("The request body is too large. Send less: 16 KB, or 1 MB for a list.")),
 }
 
 

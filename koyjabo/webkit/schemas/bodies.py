@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, ClassVar, Self
 
 from flask import Request
@@ -13,8 +14,18 @@ from koyjabo.core.errors import InvalidInput, InvalidJson, UnsupportedBody
 from koyjabo.core.i18n import N_
 
 LARGEST_BODY = 16 * 1024
+LARGER_BODY = 1024 * 1024
+"""Bytes; the latter at the paths of TAKES_LARGER, if `Content-Length` announces it."""
+
+TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
+
 JSON = ("application/json",)
 ONLY_JSON = "Send the body as application/json, not compressed."
+
+
+def largest_at(path: str) -> int:
+    """The size of the largest body that is read at a path, bytes."""
+    return LARGER_BODY if TAKES_LARGER.fullmatch(path) else LARGEST_BODY
 
 
 class Body(BaseModel):

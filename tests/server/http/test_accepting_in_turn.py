@@ -10,6 +10,7 @@ import pytest
 from support.application.http_server import CLOSE, all_of, ask, until
 from support.application.runtimes import loop_on
 
+from koyjabo.server.http.request_parser import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
@@ -27,7 +28,7 @@ def workers() -> Iterator[SimpleNamespace]:
             return [environ["worker"]]
 
         def worker(name: bytes) -> HttpServer:
-            return HttpServer(runtime, Poller(runtime), listener.dup(), app, 100, 0, {"worker": name})
+            return HttpServer(runtime, Poller(runtime), listener.dup(), app, 100, BodyLimits(0), {"worker": name})
 
         short, other = worker(b"short"), worker(b"other")
         short.start(lambda: SHARE)

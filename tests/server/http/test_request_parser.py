@@ -14,7 +14,7 @@ from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
 from koyjabo.server.http.refusals import Refused
-from koyjabo.server.http.request_parser import RequestParser, wsgi_name
+from koyjabo.server.http.request_parser import MOST_LARGER, BodyLimits, RequestParser, wsgi_name
 
 LARGEST_BODY = 100
 NEXT = head("GET", "/next")
@@ -45,7 +45,7 @@ REQUESTS = {
 
 def read_all(pieces: list[bytes]) -> list[tuple]:
     """All requests in these pieces, as one connection reads them."""
-    parser, found = RequestParser(LARGEST_BODY), []
+    parser, found = RequestParser(BodyLimits(LARGEST_BODY)), []
     for piece in pieces:
         while piece:
             piece = parser.feed(piece)
@@ -74,7 +74,7 @@ def test_requests_in_a_row_are_read_one_by_one(names, data):
 
 
 def test_body_is_kept_up_to_one_piece_over_the_limit():
-    parser = RequestParser(LARGEST_BODY)
+    parser = RequestParser(BodyLimits(LARGEST_BODY))
     parser.feed(head("POST", "/", "Content-Length: 100000"))
     assert parser.is_too_large
     for _ in range(10):
@@ -82,11 +82,30 @@ def test_body_is_kept_up_to_one_piece_over_the_limit():
     assert len(parser.body) == 1000
 
 
+def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
+    limits = BodyLimits(LARGEST_BODY, lambda path: 1000 if path == "/list" else LARGEST_BODY)
+    parsers = [RequestParser(limits) for _ in range(MOST_LARGER + 1)]
+    for parser in parsers[:-1]:
+        parser.feed(head("POST", "/list?page=1", "Content-Length: 1000") + b"x" * 999)
+        assert not parser.is_too_large
+    with pytest.raises(Refused):
+        parsers[-1].feed(head("POST", "/list", "Content-Length: 1000"))
+    parsers[0].feed(b"x")
+    assert (parsers[0].is_complete, len(parsers[0].body)) == (True, 1000)
+    parsers[0].begin()
+    for path, length in (("/lists", 1000), ("/list", 1001)):
+        other = RequestParser(limits)
+        other.feed(head("POST", path, f"Content-Length: {length}"))
+        assert other.is_too_large
+    parsers[0].feed(head("POST", "/list", "Content-Length: 1000"))
+    assert not parsers[0].is_too_large
+
+
 def work(request: bytes) -> int:
     """How many functions are called to read it, in the pieces in which a socket gives it, as far as it is read."""
     read_all([CHUNKS + chunked(b"a")])  # the first one also fills caches
     called = count()
-    parser = RequestParser(LARGEST_BODY)
+    parser = RequestParser(BodyLimits(LARGEST_BODY))
     gc.disable()  # Hypothesis is called at each collection, which would count
     sys.setprofile(lambda *_: next(called))
     try:

@@ -23,6 +23,7 @@ from koyjabo.core.runtime import ThreadRuntime, await_turn
 from koyjabo.counting.last_hour import Pulse, PulseMoment
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.engine import insights
+from koyjabo.server.http.request_parser import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import turns
 from koyjabo.server.loop.poller import Poller
@@ -136,7 +137,7 @@ def busy(loop, is_long):
             connection.send(head("GET", path))
             return connection._socket
 
-        server = HttpServer(loop, Poller(loop), listener, app, 8, 0, {})
+        server = HttpServer(loop, Poller(loop), listener, app, 8, BodyLimits(0), {})
         server._turns._begin_next = lambda: None
         server.start()
         yield SimpleNamespace(ask=ask, asked=asked, has_turn=has_turn, wait=lambda: pause(loop, 0.1))

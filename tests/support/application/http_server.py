@@ -16,6 +16,7 @@ with warnings.catch_warnings():
     import eventlet
     from eventlet.green import socket as green
 
+    from koyjabo.server.http.request_parser import BodyLimits
     from koyjabo.server.http.server import HttpServer
     from koyjabo.server.loop.poller import Poller
 
@@ -36,7 +37,9 @@ def serving(app: Callable) -> Iterator[tuple[HttpServer, Callable[[bytes], green
     """The server, and such a function."""
     with loop_on() as runtime:
         listener = socket.create_server(("127.0.0.1", 0))
-        server = HttpServer(runtime, Poller(runtime), listener, app, most=10, largest_body=LARGEST_BODY, environ={})
+        server = HttpServer(
+            runtime, Poller(runtime), listener, app, most=10, bodies=BodyLimits(LARGEST_BODY), environ={}
+        )
         server.start()
         connections: list[green.socket] = []
         yield server, partial(ask, listener, connections)

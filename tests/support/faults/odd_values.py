@@ -21,6 +21,7 @@ GOOD: dict[str, Any] = {
     "data": {"kind": "typing"},
     "events": [{"id": "1", "name": "search"}],
     "scopes": ["reports:read"],
+    "visits": [],
 }
 """Fields that a body may need, beside the one that is odd."""
 

@@ -80,7 +80,7 @@ LEAST = {
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
         admin.recount admin.mark_rollback_seen admin.set_total admin.export_audit admin.erase_visitor
-        api.create_share api.create_key
+        api.create_share api.create_key api.register_visits
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.add_annotation admin.remove_annotation
@@ -147,6 +147,7 @@ BODIES = {
     "api.put_community": {"name": "Banani"},
     "api.put_member": {"role": "member", "name": "Ayesha"},
     "api.sync_members": {"members": []},
+    "api.register_visits": {"visits": []},
 }
 """What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
 

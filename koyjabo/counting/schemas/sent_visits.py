@@ -1,0 +1,122 @@
+"""The body of `POST /api/visits`: visits that another server has seen, each checked by itself (specification: Visits of
+other servers).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_address
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
+from koyjabo.core.services import Services
+from koyjabo.counting.schemas.requests import NewVisitBody, scope_of
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import NewVisit, Receipt
+from koyjabo.models import Scope
+from koyjabo.network import languages
+from koyjabo.network.services import NetworkServices
+from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body, sentence
+from koyjabo.webkit.schemas.fields import Address, Text, VisitorId, refuse, visit_id
+from koyjabo.webkit.schemas.moments import Moment
+
+MOST_VISITS = 500
+NO_LIST = f"must be a list of at most {MOST_VISITS} visits"
+SEND_AGAIN = (
+    "The database cannot be reached right now. Send the whole list again: visits of it that were counted already are "
+    "not counted twice."
+)
+
+
+def _list(value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) > MOST_VISITS:
+        raise refuse(NO_LIST)
+    return value
+
+
+def _ip_address(value: Any) -> str | None:
+    if value is None:
+        return None
+    try:
+        return str(ip_address(value if isinstance(value, str) else ""))
+    except ValueError:
+        raise refuse("must be an IP address, such as 203.0.113.7 or 2001:db8::7") from None
+
+
+class SentVisitsBody(Body):
+    """Visits that another server has seen, at most 500."""
+
+    media = JSON
+    largest = LARGER_BODY
+
+    visits: Annotated[list[Any], BeforeValidator(_list)] = Field(
+        description="objects of visitorId, visitId and optionally at, page, referrer, userAgent, language, address "
+        "(gives the place and is not stored) and communityId",
+        examples=[[{"visitorId": "v-81", "visitId": "req-5512", "page": "/fares", "address": "203.0.113.7"}]],
+        json_schema_extra={"maxItems": MOST_VISITS},
+    )
+
+
+class SentVisit(BaseModel):
+    """One of them. No header of the request says anything of it: that is the other server's."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    visitorId: VisitorId
+    visitId: Annotated[str, BeforeValidator(visit_id)]
+    at: Moment = None
+    page: Address = None
+    referrer: Text = None
+    userAgent: Text = None
+    language: Text = None
+    address: Annotated[str | None, BeforeValidator(_ip_address)] = None
+    communityId: Text = None
+
+    @classmethod
+    def of(cls, sent: Any) -> SentVisit:
+        """Raises InvalidInput by field."""
+        if not isinstance(sent, dict):
+            raise InvalidInput(details={"visit": "must be an object"})
+        try:
+            return cls.model_validate(sent)
+        except ValidationError as error:
+            problems = {".".join(map(str, each["loc"])): sentence(each) for each in error.errors()}
+            raise InvalidInput(details=problems) from None
+
+    def as_visit(self, scope: Scope, at_ms: int, place: str) -> NewVisit:
+        """The visit to register, as that of a page that says the same."""
+        said = NewVisitBody.model_construct(
+            visitorId=self.visitorId,
+            timestamp=self.at,
+            userAgent=self.userAgent,
+            referrer=self.referrer,
+            visitId=self.visitId,
+            page=self.page,
+        )
+        visit = said.as_visit(scope, at_ms, place, b"", None, languages.first_of(self.language))
+        return visit._replace(is_public=False)  # only who has the key can send it
+
+
+def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
+    """Register visits, each with its own outcome; None for an ignored crawler. Raises LedgerUnavailable if one of them
+    could not be committed.
+    """
+    checked = [_checked(services, each) for each in sent]
+    registered = services[CountingServices].visits.register_all(
+        [each for each in checked if isinstance(each, NewVisit)]
+    )
+    if any(isinstance(each, LedgerUnavailable) for each in registered):
+        raise LedgerUnavailable(SEND_AGAIN)
+    outcomes = iter(registered)
+    return [next(outcomes) if isinstance(each, NewVisit) else each for each in checked]
+
+
+def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError:
+    try:
+        visit = SentVisit.of(sent)
+        place = services[NetworkServices].places.locate(visit.address)
+        return visit.as_visit(scope_of(services, visit.communityId), services.clock.now_ms(), place)
+    except (InvalidInput, UnknownCommunity) as error:
+        return error
