@@ -53,6 +53,7 @@ from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.settings.schema import Settings
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.webhooks import sender
 from koyjabo.webhooks import services as webhooks
 from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webkit.login.jwt import Tokens
@@ -125,7 +126,8 @@ def _tick(services: Services, window_s: int) -> None:
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
-    every(TICK_S, services[WebhookServices].events.tick, services[WebhookServices].member_events.tick)
+    every(TICK_S, services[WebhookServices].member_events.tick)
+    every(sender.LOOK_S, services[WebhookServices].sender.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
 
@@ -139,7 +141,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[CommunityServices].time_spent.write)
-    at_close(services[WebhookServices].events.close)
+    at_close(services[WebhookServices].sender.close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[AccountServices].credentials.close)

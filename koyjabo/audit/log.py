@@ -104,6 +104,10 @@ ACTIONS = (
     "share.end",
     "annotation.add",
     "annotation.remove",
+    "webhook.create",
+    "webhook.change",
+    "webhook.rotate",
+    "webhook.delete",
     "server.version",
 )
 

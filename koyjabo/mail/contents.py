@@ -233,6 +233,25 @@ def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
+def webhook(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say, host = speech.say, data["host"]
+    community = mailable(data["community"] or "")
+    why = {
+        "gone": N_("It answered that it is gone (410)."),
+        "failing": N_("Every attempt of the last three days has failed."),
+    }
+    return Contents(
+        say(N_("A webhook was disabled")),
+        [
+            say(N_("Nothing is sent to %(host)s any more."), host=host),
+            *([say(N_("It is a webhook of the community %(community)s."), community=community)] if community else []),
+            say(why[data["reason"]]),
+            say(N_("What happens until it is enabled again is not kept for it.")),
+        ],
+        *(say(N_("See the webhooks")), data["path"]),
+    )
+
+
 def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
     items = [
         _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
@@ -267,5 +286,6 @@ KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
     "email_changed": email_changed,
     "email_new": email_new,
     "sign_in": sign_in,
+    "webhook": webhook,
     "weekly": weekly,
 }

@@ -31,6 +31,8 @@ UNCOUNTED = (
     retention_queries.pending_steps,
     retention_queries.spent_codes,
     retention_queries.shares,
+    retention_queries.webhook_deliveries,
+    retention_queries.webhook_events,
 )
 """Rows that are removed and not reported."""
 

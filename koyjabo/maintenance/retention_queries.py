@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.accounts.second_factor.one_time_codes import STEP_MS
 from koyjabo.accounts.second_factor.queries import KEPT_STEPS
+from koyjabo.counting.milestones import REACHED
 from koyjabo.counting.queries import id_range
 from koyjabo.database.json_rows import adding
 from koyjabo.database.rows import changed_rows
@@ -34,10 +35,13 @@ from koyjabo.models import (
     SpentCode,
     Visit,
     Watermark,
+    WebhookDelivery,
+    WebhookEvent,
 )
 from koyjabo.network import user_agents
 from koyjabo.reports.projection import folding_queries, state_queries
 from koyjabo.visit_log import import_queries
+from koyjabo.webhooks.webhooks import KEPT_MS
 
 SHARES_KEPT_MS = 30 * 86_400_000
 """For so long the list of share links says that one has expired."""
@@ -121,6 +125,17 @@ def mails(session: Session, before_ms: int, size: int) -> int:
     is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
     is_old = func.coalesce(OutboxMail.done_ms, OutboxMail.created_ms) <= before_ms - FAILED_KEPT_MS
     return _remove(session, OutboxMail.id, size, is_sent | is_old)
+
+
+def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
+    """Remove deliveries that ended long enough ago."""
+    return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - KEPT_MS)
+
+
+def webhook_events(session: Session, before_ms: int, size: int) -> int:
+    """Remove old events; milestones stay, because their rows are what makes them happen once."""
+    is_old = (WebhookEvent.dispatched_ms <= before_ms - KEPT_MS) & (WebhookEvent.type != REACHED)
+    return _remove(session, WebhookEvent.id, size, is_old)
 
 
 def audit_lines(session: Session, before_ms: int, size: int) -> int:

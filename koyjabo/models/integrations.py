@@ -61,6 +61,8 @@ class Webhook(Model):
     enabled: Mapped[bool] = mapped_column(Boolean)
     disabled_reason: Mapped[str | None] = mapped_column(String(64))
     failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
+    last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as of a delivery
+    last_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
 
 

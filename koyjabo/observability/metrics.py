@@ -30,6 +30,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # shared files do no
 
 MESSAGES = ("visitor_update", "visitor_count", "visitor_joined", "visitor_left", "dashboard_update", "analytics_update")
 CLIENT_MESSAGES = ("ping", "request_count", "join", "leave")
+WEBHOOK_RESULTS = ("delivered", "failed", "dead")
 OTHER = "other"
 KIND, MOST_KINDS = re.compile(r"\w{1,50}", re.ASCII), 200
 """The form and the largest number of error kinds; all others count as `other`. Libraries may log anything, and the
@@ -76,7 +77,10 @@ DELIVERY = Metric(
     "koyjabo_commit_to_client_seconds", "from a commit until it is written to the last socket here", None, LATENCY_S
 )
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times that the database was found to have gone back")
-COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY, ROLLBACKS)
+WEBHOOKS = Metric(
+    "koyjabo_webhook_attempts", "attempts to deliver to webhooks; dead: given up", "result"
+)
+COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS)
 
 
 class Metrics:
@@ -93,6 +97,7 @@ class Metrics:
             OPENED.name: self._counters(OPENED, SOCKET_KINDS),
             SENT.name: self._counters(SENT, (*MESSAGES, OTHER)),
             RECEIVED.name: self._counters(RECEIVED, (*CLIENT_MESSAGES, OTHER)),
+            WEBHOOKS.name: self._counters(WEBHOOKS, WEBHOOK_RESULTS),
         }
         self._errors = Counter(ERRORS.name, ERRORS.meaning, ["kind"], registry=self._own)
         self._kinds: set[str] = set()
@@ -135,6 +140,10 @@ class Metrics:
 
     def rolled_back(self) -> None:
         self._rollbacks.inc()
+
+    def webhook_attempt(self, result: str) -> None:
+        """One of WEBHOOK_RESULTS."""
+        self._by_label[WEBHOOKS.name][result].inc()
 
     def error(self, kind: str) -> None:
         if kind not in self._kinds:

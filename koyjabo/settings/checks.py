@@ -43,6 +43,14 @@ def origin_list(value: str) -> str:
     return ",".join(str(each) for each in normal)
 
 
+def network_list(value: str) -> str:
+    try:
+        networks = [ipaddress.ip_network(each.strip()) for each in value.split(",") if each.strip()]
+    except ValueError:
+        raise ValueError("should be networks such as 10.0.0.0/8 or fd00::/8, with , between them") from None
+    return ",".join(map(str, networks))
+
+
 def origin(value: str) -> str:
     normal = origins.normal(value.removesuffix("/"))
     if normal is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -254,6 +255,11 @@ class Settings(BaseModel):
         alias="ADMIN_PASSWORD",
         description="the password of that admin, 8 to 128 characters; ignored once the user exists",
     )
+    webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = Field(
+        "",
+        alias="WEBHOOK_ALLOW",
+        description="networks to which webhooks may send although they are not public: `10.0.0.0/8`, with `,` between them",
+    )
     bot_policy: Literal["count", "ignore"] = Field(
         "count", alias="BOT_POLICY", description="visits of declared crawlers: `count` and flag them, or `ignore` them"
     )
@@ -285,6 +291,11 @@ class Settings(BaseModel):
     def origins(self) -> list[str]:
         """ALLOWED_ORIGINS, as browsers write them."""
         return self.allowed_origins.split(",") if self.allowed_origins else []
+
+    @property
+    def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """WEBHOOK_ALLOW."""
+        return tuple(map(ip_network, self.webhook_allow.split(","))) if self.webhook_allow else ()
 
     @property
     def bridged(self) -> list[str]:

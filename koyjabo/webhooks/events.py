@@ -26,7 +26,7 @@ AT_ONCE = 500
 
 
 class WebhookEvents:
-    """Call `tick` every second. Until the first one, every event is wanted."""
+    """What is wanted is told by `accept`, about once a second (`webhooks.sender`). Until then, every event is."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime) -> None:
         self._database = database
@@ -53,14 +53,6 @@ class WebhookEvents:
         if not self._busy:
             self._busy = True
             self._runtime.start_task(self._write_in_task)
-
-    def tick(self) -> None:
-        """Read what is wanted, and write what could not be written before."""
-        try:
-            self.refresh()
-            self.write()
-        except LedgerUnavailable:
-            return  # the next tick tries again
 
     def accept(self, subscriptions: Iterable[Subscription]) -> None:
         """What is wanted from now on."""

@@ -5,19 +5,39 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from koyjabo.cluster.base import Base
+from koyjabo.core.sealer import Sealer
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.outbound.client import HttpClient
+from koyjabo.outbound.messages import Destinations
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webhooks.events import WebhookEvents
+from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.member_events import MemberEvents
+from koyjabo.webhooks.sender import Sender
+from koyjabo.webhooks.url_rules import UrlRules
+from koyjabo.webhooks.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookServices:
     events: WebhookEvents
     member_events: MemberEvents
+    webhooks: Webhooks
+    sender: Sender
 
 
 def build(base: Base) -> WebhookServices:
     """Also listens to who comes online and leaves."""
-    events, presence = WebhookEvents(base.database, base.clock, base.runtime), base.services[PresenceServices]
-    members = MemberEvents(base.database, base.runtime, presence, base.cluster.workers, events)
-    return WebhookServices(events, members)
+    settings, own, services = base.settings, (base.database, base.clock, base.runtime), base.services
+    events, sealer = WebhookEvents(*own), Sealer(settings.secret_key, b"koyjabo webhook secret")
+    members = MemberEvents(base.database, base.runtime, services[PresenceServices], base.cluster.workers, events)
+    allowed = Destinations(settings.webhook_networks)
+    urls = UrlRules(HttpClient(base.runtime), allowed, settings.environment == "development")
+    letters, count = Letters(services[MailOutbox]), services[ObservabilityServices].metrics.webhook_attempt
+    return WebhookServices(
+        events,
+        members,
+        Webhooks(base.database, base.clock, sealer, urls, events),
+        Sender(own, events, urls, sealer, letters, count, settings.public_url),
+    )

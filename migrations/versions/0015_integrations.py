@@ -71,6 +71,8 @@ def _create_webhooks() -> None:
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("disabled_reason", sa.String(64)),
         sa.Column("failing_since_ms", BIG),
+        sa.Column("last_status", sa.String(64)),
+        sa.Column("last_ms", BIG),
         sa.Column("created_ms", BIG, nullable=False),
     )
     hook = sa.ForeignKey("webhooks.id", ondelete="CASCADE")

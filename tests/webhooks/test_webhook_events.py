@@ -47,13 +47,13 @@ def stored(site: Site) -> list[tuple]:
 
 def test_event_is_wanted_by_webhooks_of_its_scope_and_by_those_of_the_site(site, events):
     assert events.wants("member.joined", HERE), "nothing is known yet"
-    events.tick()
+    events.refresh()
     assert not events.wants("member.joined", HERE)
     cast = Cast(site)
     community = Scope(cast.community())
     subscribe(site, "member.joined", "member.left", community_id=community)
     subscribe(site, "total.set", "conversion.made")
-    events.tick()
+    events.refresh()
     assert events.wants("member.joined", community)
     assert not events.wants("member.joined", HERE)
     assert not events.wants("conversion.reached", community)
@@ -62,10 +62,10 @@ def test_event_is_wanted_by_webhooks_of_its_scope_and_by_those_of_the_site(site,
 
 
 def test_event_of_no_transaction_is_stored_once_and_only_if_it_is_wanted(site, events):
-    events.tick()
+    events.refresh()
     events.publish("health.changed", "health:1", SITE, {"to": "red"})
     subscribe(site, "health.changed")
-    events.tick()
+    events.refresh()
     for state in ("amber", "green"):
         events.publish("health.changed", "health:2", SITE, {"to": state})
         events.publish("health.changed", f"health:{state}", SITE, {"to": state})

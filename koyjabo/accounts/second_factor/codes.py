@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import logging
-import os
 from collections.abc import Collection
 from functools import partial
-from typing import TYPE_CHECKING
 
 from koyjabo.accounts.login_sessions import Proof
 from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
@@ -18,10 +14,8 @@ from koyjabo.audit.log import AuditEntry
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
 from koyjabo.core.i18n import N_
+from koyjabo.core.sealer import Sealer
 from koyjabo.database.executor import DatabaseExecutor
-
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +23,6 @@ MOST_GUESSES, WINDOW_MS = 30, 3600 * 1000
 """Wrong codes of the app for one account within an hour: 720 a day, of which one in 460 days would be right, since
 three codes in a million are good at a time. Recovery codes and passkeys go on meanwhile: they cannot be guessed.
 """
-
-NONCE_SIZE = 12
 
 TOO_MANY = N_("Too many wrong codes. Use a recovery code or a passkey, or wait as long as Retry-After says.")
 
@@ -42,7 +34,7 @@ class Codes:
         self._database = database
         self._clock = clock
         self._secret = secret.encode()
-        self._sealer = Sealer(secret)
+        self._sealer = Sealer(secret, b"koyjabo totp secret")
 
     def prove(self, user_id: str, typed: str) -> Proof:
         """Raises WrongCode, TooManyRequests. Whether a recovery code is right is known when it is settled."""
@@ -123,31 +115,3 @@ class Codes:
             log.warning("totp_secret_unreadable try='koyjabo user second-factor reset'")
             raise WrongCode
         return secret
-
-
-class Sealer:
-    """Encrypts secrets that the server has to read again, by AES-256-GCM with a key derived from SECRET_KEY. A sealed
-    text belongs to its owner: it cannot be opened as that of another user.
-    """
-
-    def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), b"koyjabo totp secret", "sha256")
-
-    def seal(self, text: str, owner: str) -> str:
-        nonce = os.urandom(NONCE_SIZE)
-        return base64.b64encode(nonce + self._cipher().encrypt(nonce, text.encode(), owner.encode())).decode()
-
-    def open(self, sealed: str, owner: str) -> str | None:
-        """None if it was sealed with another SECRET_KEY or for another owner."""
-        from cryptography.exceptions import InvalidTag
-
-        data = base64.b64decode(sealed)
-        try:
-            return self._cipher().decrypt(data[:NONCE_SIZE], data[NONCE_SIZE:], owner.encode()).decode()
-        except InvalidTag:
-            return None
-
-    def _cipher(self) -> AESGCM:
-        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # late: 10 MB that few workers need
-
-        return AESGCM(self._key)

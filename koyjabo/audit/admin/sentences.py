@@ -85,6 +85,10 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "share.end": (_("Share link ended"), _("%(who)s ended the share link %(target)s")),
     "annotation.add": (_("Annotation added"), _("%(who)s added an annotation to the charts")),
     "annotation.remove": (_("Annotation removed"), _("%(who)s removed an annotation from the charts")),
+    "webhook.create": (_("Webhook added"), _("%(who)s added a webhook to %(target)s")),
+    "webhook.change": (_("Webhook changed"), _("%(who)s changed the webhook to %(target)s")),
+    "webhook.rotate": (_("Secret of a webhook renewed"), _("%(who)s renewed the secret of the webhook to %(target)s")),
+    "webhook.delete": (_("Webhook deleted"), _("%(who)s deleted the webhook to %(target)s")),
     "server.version": (_("New version started"), _("Version %(version)s started")),
 }
 """The name by which an action is chosen, and its sentence."""

@@ -1,0 +1,263 @@
+"""Queries of deliveries: which are due, what became of them, and sending again, each within one transaction."""
+
+from __future__ import annotations
+
+import json
+import random
+import uuid
+from typing import Any, NamedTuple
+
+from sqlalchemy import exists, select, text, update
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import MINUTE_MS
+from koyjabo.database import work_claim_queries
+from koyjabo.database.rows import Page, changed_rows, length
+from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
+from koyjabo.webhooks import event_queries, queries
+from koyjabo.webhooks.event_queries import Subscription
+from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint, Recipient
+
+LEASE = "webhooks"
+
+PAUSES_MS = (5_000, 5 * MINUTE_MS, 30 * MINUTE_MS, 2 * HOUR_MS, 5 * HOUR_MS, 10 * HOUR_MS)
+"""After each failed attempt but the last; each is up to a fifth longer or shorter, so that not all come at once."""
+
+DISABLED_AFTER_MS = 3 * DAY_MS
+"""An endpoint that has failed for so long is disabled."""
+
+LONGEST_RETRY_AFTER_MS = HOUR_MS
+EVENTS_AT_ONCE, DELIVERIES_AT_ONCE = 100, 20
+"""In one transaction."""
+
+MOST_LOGGED = 20
+"""Attempts that a delivery keeps the answers of."""
+
+ADD_DELIVERY = text("""
+INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log)
+VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]') ON CONFLICT (webhook_id, event_id) DO NOTHING
+""")
+
+
+class Look(NamedTuple):
+    """What a worker finds each second."""
+
+    subscriptions: list[Subscription]
+    has_new: bool  # an event without deliveries
+    due: list[str]  # ids of webhooks
+    is_free: bool  # no other worker sends
+
+
+class DueDelivery(NamedTuple):
+    n: int
+    event_id: str
+    type: str
+    scope: str
+    community: str | None  # its name
+    at_ms: int
+    data: str  # JSON
+
+
+class Batch(NamedTuple):
+    url: str
+    format: str
+    secrets: queries.Secrets
+    due: list[DueDelivery]
+
+
+class Attempt(NamedTuple):
+    """What became of an attempt. `status` is that of HTTP, or the kind of the error."""
+
+    n: int
+    at_ms: int
+    status: str
+    took_ms: int
+    answer: str  # its first characters
+    is_delivered: bool
+    retry_after_ms: int = 0
+
+
+class Disabled(NamedTuple):
+    """A webhook that has just been disabled, and who is told of it."""
+
+    webhook: Endpoint
+    reason: str
+    told: list[Recipient]
+
+
+class Marked(NamedTuple):
+    has_lease: bool
+    died: int  # deliveries that are given up
+    disabled: Disabled | None
+
+
+class Delivery(NamedTuple):
+    """As people see it."""
+
+    n: int
+    event_id: str
+    type: str
+    at_ms: int  # of the event
+    state: str
+    attempts: int
+    last_status: str | None
+    next_ms: int
+    done_ms: int | None
+    log: list[dict[str, Any]]  # {at_ms, status, took_ms, answer}, the oldest first
+
+
+def look(session: Session, worker: str, now_ms: int) -> Look:
+    subscriptions = event_queries.subscriptions(session)
+    new = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
+    has_new = session.scalar(new) is not None
+    if not subscriptions and not has_new:  # nearly always
+        return Look(subscriptions, False, [], False)
+    mine = (WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == PENDING)
+    due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
+    ids = session.scalars(select(Webhook.id).where(Webhook.enabled, due)) if subscriptions else ()
+    return Look(subscriptions, has_new, list(ids), work_claim_queries.is_lease_free(session, LEASE, worker, now_ms))
+
+
+def dispatch(session: Session, worker: str, now_ms: int) -> tuple[set[str], bool]:
+    """Make the deliveries of new events, the oldest first. Returns the ids of the webhooks that got some, and whether
+    there may be more. Nothing without the lease.
+    """
+    if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+        return set(), False
+    new = select(WebhookEvent.id, WebhookEvent.type, WebhookEvent.scope).where(WebhookEvent.dispatched_ms.is_(None))
+    events = session.execute(new.order_by(WebhookEvent.at_ms).limit(EVENTS_AT_ONCE)).all()
+    wanted = event_queries.subscriptions(session)
+    rows = [
+        {"webhook_id": each.webhook_id, "event_id": id, "now_ms": now_ms}
+        for id, type, scope in events
+        for each in wanted
+        if each.wants(type, scope)
+    ]
+    if rows:
+        session.execute(ADD_DELIVERY, rows)
+    done = WebhookEvent.id.in_([id for id, _, _ in events])
+    session.execute(update(WebhookEvent).where(done).values(dispatched_ms=now_ms))
+    return {str(row["webhook_id"]) for row in rows}, len(events) == EVENTS_AT_ONCE
+
+
+def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Batch | None:
+    """Deliveries of an endpoint that are due, the longest due first; None if there are none, or without the lease."""
+    hook = session.get(Webhook, webhook_id)
+    if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
+        return None
+    delivery, event = WebhookDelivery, WebhookEvent
+    columns = (delivery.n, delivery.event_id, event.type, event.scope, Community.name, event.at_ms, event.data)
+    wanted = select(*columns).outerjoin(event, event.id == delivery.event_id)
+    wanted = wanted.outerjoin(Community, Community.id == event.scope)
+    mine = (delivery.webhook_id == webhook_id, delivery.state == PENDING, delivery.next_ms <= now_ms)
+    rows = session.execute(wanted.where(*mine).order_by(delivery.next_ms, delivery.n).limit(DELIVERIES_AT_ONCE)).all()
+    if not rows:
+        return None
+    gone = [row.n for row in rows if row.type is None]  # with their community
+    if gone:
+        session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
+    due = [DueDelivery._make(row) for row in rows if row.type is not None]
+    return Batch(hook.url, hook.format, queries.Secrets(hook.secret, hook.old_secret, hook.old_until_ms), due)
+
+
+def mark(session: Session, worker: str, webhook_id: str, attempts: list[Attempt], now_ms: int) -> Marked:
+    """Store what became of attempts, in their order. Without the lease, too: they were made."""
+    has_lease = work_claim_queries.renew_lease(session, LEASE, worker, now_ms)
+    hook = session.get(Webhook, webhook_id)
+    if hook is None:
+        return Marked(False, 0, None)
+    died = 0
+    for attempt in attempts:
+        hook.last_status, hook.last_ms = attempt.status, attempt.at_ms
+        if attempt.is_delivered:
+            hook.failing_since_ms = None
+        elif hook.failing_since_ms is None:
+            hook.failing_since_ms = attempt.at_ms
+        row = session.get(WebhookDelivery, attempt.n)
+        if row is not None and row.state == PENDING:
+            _store(row, attempt, now_ms)
+            died += row.state == DEAD
+    session.flush()
+    reason = _reason(hook, attempts[-1], now_ms) if hook.enabled else None
+    return Marked(has_lease, died, None if reason is None else _disable(session, webhook_id, reason, now_ms))
+
+
+def _disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> Disabled:
+    queries.disable(session, webhook_id, reason, now_ms)
+    webhook = queries.find(session, webhook_id)
+    assert webhook is not None
+    return Disabled(webhook, reason, queries.recipients(session, webhook.community_id))
+
+
+def _store(row: WebhookDelivery, attempt: Attempt, now_ms: int) -> None:
+    row.attempts += 1
+    row.last_status = attempt.status
+    entry = {"at_ms": attempt.at_ms, "status": attempt.status, "took_ms": attempt.took_ms, "answer": attempt.answer}
+    row.log = json.dumps([*json.loads(row.log), entry][-MOST_LOGGED:], ensure_ascii=False)
+    if attempt.is_delivered:
+        row.state, row.done_ms = DELIVERED, now_ms
+    elif row.attempts > len(PAUSES_MS):
+        row.state, row.done_ms = DEAD, now_ms
+    else:
+        asked_ms = min(attempt.retry_after_ms, LONGEST_RETRY_AFTER_MS)
+        row.next_ms = now_ms + max(pause_ms(row.attempts), asked_ms)
+
+
+def pause_ms(attempts: int) -> int:
+    """After so many attempts that failed."""
+    return round(PAUSES_MS[attempts - 1] * random.uniform(0.8, 1.2))
+
+
+def _reason(hook: Webhook, newest: Attempt, now_ms: int) -> str | None:
+    """Why the webhook has to be disabled."""
+    if newest.status == "410":
+        return GONE
+    since_ms = hook.failing_since_ms
+    return FAILING if since_ms is not None and now_ms - since_ms >= DISABLED_AFTER_MS else None
+
+
+def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
+    """The newest first."""
+    delivery, event = WebhookDelivery, WebhookEvent
+    wanted = select(
+        *(delivery.n, delivery.event_id, event.type, event.at_ms, delivery.state, delivery.attempts),
+        *(delivery.last_status, delivery.next_ms, delivery.done_ms, delivery.log),
+    )
+    wanted = wanted.join(event, event.id == delivery.event_id).where(delivery.webhook_id == webhook_id)
+    if state is not None:
+        wanted = wanted.where(delivery.state == state)
+    rows = session.execute(wanted.order_by(delivery.n.desc()).offset(start).limit(count))
+    found = tuple(Delivery._make([*row[:-1], json.loads(row.log)]) for row in rows)
+    return Page(found, length(session, wanted.with_only_columns(delivery.n)))
+
+
+def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:
+    """Make an event for this webhook alone, with its delivery."""
+    event_id = str(uuid.uuid4())
+    event = {"key": f"test:{event_id}", "scope": SITE, "at_ms": now_ms, "dispatched_ms": now_ms}
+    session.add(WebhookEvent(id=event_id, type="test", data=json.dumps(data), **event))
+    session.execute(ADD_DELIVERY, {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms})
+
+
+def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
+    """Returns False if there is no such delivery."""
+    return _again(session, now_ms, WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.n == n) == 1
+
+
+def replay(session: Session, wanted: Subscription, since_ms: int, now_ms: int) -> int:
+    """Send all events since a time again, also those that were not sent to this webhook. Returns their number."""
+    event = WebhookEvent
+    columns = select(event.id, event.type, event.scope).where(event.at_ms >= since_ms, event.dispatched_ms.is_not(None))
+    ids = [id for id, type, scope in session.execute(columns.order_by(event.at_ms)) if wanted.wants(type, scope)]
+    if ids:
+        rows = [{"webhook_id": wanted.webhook_id, "event_id": id, "now_ms": now_ms} for id in ids]
+        session.execute(ADD_DELIVERY, rows)
+    for first in range(0, len(ids), 500):
+        some = WebhookDelivery.event_id.in_(ids[first : first + 500])
+        _again(session, now_ms, WebhookDelivery.webhook_id == wanted.webhook_id, some)
+    return len(ids)
+
+
+def _again(session: Session, now_ms: int, *which: Any) -> int:
+    values = {"state": PENDING, "attempts": 0, "next_ms": now_ms, "done_ms": None}
+    return changed_rows(session, update(WebhookDelivery).where(*which).values(**values))

@@ -1,0 +1,105 @@
+"""The body of a delivery: JSON for programs, or what people read in Slack, Discord, Telegram or ntfy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from email.header import Header
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlsplit
+
+from koyjabo.core.clock import iso
+from koyjabo.core.i18n import N_
+from koyjabo.models import SITE
+from koyjabo.webhooks.messages import Message, Occurrence, message
+
+JSON, SLACK, DISCORD, TELEGRAM, NTFY = FORMATS = ("json", "slack", "discord", "telegram", "ntfy")
+
+HOSTS = {
+    "hooks.slack.com": SLACK,
+    "discord.com": DISCORD,
+    "discordapp.com": DISCORD,
+    "api.telegram.org": TELEGRAM,
+    "ntfy.sh": NTFY,
+}
+NO_CHAT = N_("it should be https://api.telegram.org/bot…/sendMessage?chat_id=…")
+NO_TOPIC = N_("it should have a topic, as in https://ntfy.sh/topic")
+
+MARKUP = str.maketrans({each: f"\\{each}" for each in "\\*_~`|>#[]()-"})
+"""What Discord reads as markup."""
+
+ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+JSON_TYPE = {"Content-Type": "application/json"}
+
+
+class Written(NamedTuple):
+    headers: dict[str, str]
+    body: bytes
+
+
+def suggested(url: str) -> str:
+    """The format of a URL for which none was chosen."""
+    try:
+        return HOSTS.get(urlsplit(url).hostname or "", JSON)
+    except ValueError:
+        return JSON
+
+
+def problem(url: str, format: str) -> str | None:
+    """Why a URL that can be called cannot be one of this format."""
+    parts = urlsplit(url)
+    if format == TELEGRAM and not (parts.path.endswith("/sendMessage") and dict(parse_qsl(parts.query)).get("chat_id")):
+        return NO_CHAT
+    return NO_TOPIC if format == NTFY and not parts.path.strip("/") else None
+
+
+def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
+    """`public_url` is PUBLIC_URL, or "" for no links."""
+    if format == JSON:
+        return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": _data(event)})
+    told = message(event)
+    return WRITERS[format](told, public_url and public_url + told.path, url)
+
+
+def _data(event: Occurrence) -> dict[str, Any]:
+    """With the community of the event, of which its webhook need not be."""
+    place = {} if event.scope == SITE else {"community": event.scope}
+    return {**place, **event.data}
+
+
+def _slack(told: Message, link: str, url: str) -> Written:
+    text = f"*{told.title.translate(ENTITIES)}*\n{told.text.translate(ENTITIES)}"
+    return _json({"text": f"{text}\n<{link}|Open>" if link else text})
+
+
+def _discord(told: Message, link: str, url: str) -> Written:
+    text = f"**{told.title.translate(MARKUP)}**\n{told.text.translate(MARKUP)}"
+    return _json({"content": _with(text, link and f"<{link}>"), "allowed_mentions": {"parse": []}})
+
+
+def _telegram(told: Message, link: str, url: str) -> Written:
+    """The parameters of the URL stand in the body, too: then they hold for every server of Telegram's interface."""
+    text = _with(f"{told.title}\n{told.text}", link)
+    return _json({**dict(parse_qsl(urlsplit(url).query)), "text": text})
+
+
+def _ntfy(told: Message, link: str, url: str) -> Written:
+    title = told.title if told.title.isascii() else Header(told.title, "utf-8", maxlinelen=10_000).encode()
+    headers = {"Title": title, "Priority": str(told.priority), "Tags": told.tag}
+    return Written({**headers, **({"Click": link} if link else {})}, told.text.encode())
+
+
+def _with(text: str, link: str) -> str:
+    return f"{text}\n{link}" if link else text
+
+
+def _json(value: dict[str, Any]) -> Written:
+    return Written(JSON_TYPE, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+WRITERS: dict[str, Callable[[Message, str, str], Written]] = {
+    SLACK: _slack,
+    DISCORD: _discord,
+    TELEGRAM: _telegram,
+    NTFY: _ntfy,
+}

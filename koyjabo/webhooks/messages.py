@@ -1,0 +1,150 @@
+"""What people read about an event, on a phone or in a channel. In English, because nobody's language is known there. Names of
+communities are theirs to choose, and only text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from koyjabo.core.sanitize import DIRECTION_MARKS
+
+Data = Mapping[str, Any]
+
+URGENT, USUAL, QUIET = 5, 3, 2
+"""Priorities, as ntfy has them."""
+
+
+class Occurrence(NamedTuple):
+    """An event, as it is told. `community` is the name of its community; None for one of the site."""
+
+    type: str
+    at_ms: int
+    scope: str
+    community: str | None
+    data: Data
+
+
+class Message(NamedTuple):
+    """`path` is the page that tells more, below PUBLIC_URL. `tag` is the short code of an emoji of ntfy."""
+
+    title: str
+    text: str
+    path: str
+    priority: int = USUAL
+    tag: str = "bell"
+
+
+def message(event: Occurrence) -> Message:
+    """Fields that are missing are left out: an event may be older than this version."""
+    return WORDS[event.type](event.data, _place(event), _path(event))
+
+
+def _place(event: Occurrence) -> str:
+    if event.community is None:
+        return "the site"
+    return " ".join(DIRECTION_MARKS.sub("", event.community).split()) or "a community"
+
+
+def _path(event: Occurrence) -> str:
+    return "/admin" if event.community is None else f"/admin/communities/{event.scope}"
+
+
+def number(value: Any) -> str:
+    """`10,000`; "?" for what is none."""
+    return f"{value:,}" if isinstance(value, int | float) else "?"
+
+
+def _milestone(data: Data, place: str, path: str) -> Message:
+    visits = number(data.get("milestone"))
+    return Message(f"{visits} visits", f"{_upper(place)} has reached {visits} visits.", path, tag="tada")
+
+
+def _total_set(data: Data, place: str, path: str) -> Message:
+    text = f"The total was set from {number(data.get('from'))} to {number(data.get('to'))}."
+    return Message("The total was set", text, "/admin/data", tag="pencil2")
+
+
+def _spike(data: Data, place: str, path: str) -> Message:
+    text = f"{number(data.get('visits'))} visits in 5 minutes, where {number(data.get('median'))} are usual."
+    return Message("Far more visits than usual", text, path, 4, "chart_with_upwards_trend")
+
+
+def _drop(data: Data, place: str, path: str) -> Message:
+    text = f"{number(data.get('visits'))} visits in 5 minutes, where {number(data.get('median'))} are usual."
+    return Message("Far fewer visits than usual", text, path, 4, "chart_with_downwards_trend")
+
+
+def _conversion(data: Data, place: str, path: str) -> Message:
+    return Message("A visitor has become a user", f"In {place}.", path, tag="seedling")
+
+
+def _occupied(data: Data, place: str, path: str) -> Message:
+    return Message(f"Somebody is in {place}", f"People online: {number(data.get('count'))}.", path, tag="wave")
+
+
+def _vacated(data: Data, place: str, path: str) -> Message:
+    return Message(f"Nobody is in {place} any more", "The last person has left.", path, QUIET, "zzz")
+
+
+def _joined(data: Data, place: str, path: str) -> Message:
+    text = f"People online: {number(data.get('count'))}."
+    return Message(f"A member is online in {place}", text, path, QUIET, "green_circle")
+
+
+def _left(data: Data, place: str, path: str) -> Message:
+    return Message(f"A member has left {place}", f"People online: {number(data.get('count'))}.", path, QUIET, "door")
+
+
+def _health(data: Data, place: str, path: str) -> Message:
+    changes = [each for each in data.get("checks", ()) if isinstance(each, Mapping)]
+    lines = [f"{each.get('check')}: {each.get('from')} → {each.get('to')}" for each in changes]
+    is_red = any(each.get("to") == "red" for each in changes)
+    text = "\n".join(lines) or "A check has changed."
+    return Message("Health has changed", text, "/admin/health", *((URGENT, "rotating_light") if is_red else ()))
+
+
+def _recount(data: Data, place: str, path: str) -> Message:
+    text = "A recount found figures that differ from the visits."
+    return Message("A recount found a difference", text, "/admin/data", URGENT, "warning")
+
+
+def _rolled_back(data: Data, place: str, path: str) -> Message:
+    lost = number(data.get("lost"))
+    text = f"{_upper(place)}: the database went back, and {lost} visits are missing. A new epoch has begun."
+    return Message("The database went back", text, "/admin/health", URGENT, "rotating_light")
+
+
+def _verified(data: Data, place: str, path: str) -> Message:
+    return Message("A backup is proven", "It was restored, and its figures agree.", "/admin/data", QUIET, "lock")
+
+
+def _backup_failed(data: Data, place: str, path: str) -> Message:
+    return Message("A backup has failed", "See the page Data for the reason.", "/admin/data", URGENT, "warning")
+
+
+def _test(data: Data, place: str, path: str) -> Message:
+    return Message("A test", "This webhook works.", "/admin/webhooks", tag="white_check_mark")
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+WORDS: dict[str, Callable[[Data, str, str], Message]] = {
+    "milestone.reached": _milestone,
+    "total.set": _total_set,
+    "traffic.spike": _spike,
+    "traffic.drop": _drop,
+    "conversion.made": _conversion,
+    "community.occupied": _occupied,
+    "community.vacated": _vacated,
+    "member.joined": _joined,
+    "member.left": _left,
+    "health.changed": _health,
+    "recount.failed": _recount,
+    "ledger.rolled_back": _rolled_back,
+    "backup.verified": _verified,
+    "backup.failed": _backup_failed,
+    "test": _test,
+}

@@ -1,0 +1,147 @@
+"""Queries of webhooks, within one transaction. The caller checks the rules."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from koyjabo.communities.roles import ADMIN
+from koyjabo.core.clock import MINUTE_MS
+from koyjabo.database.rows import changed_rows
+from koyjabo.models import Community, Membership, User, Webhook, WebhookDelivery
+
+HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
+FAILING_MS = HOUR_MS
+"""How long an endpoint has to fail until Health tells it."""
+
+PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
+"""Of a delivery."""
+
+TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
+"""Why a webhook is disabled: by a person, by an answer with 410, or after days of failure."""
+
+
+class Endpoint(NamedTuple):
+    """A webhook, without its secrets."""
+
+    id: str
+    url: str
+    types: tuple[str, ...]
+    community_id: str | None
+    community: str | None  # its name
+    format: str
+    description: str
+    enabled: bool
+    disabled_reason: str | None
+    failing_since_ms: int | None
+    created_ms: int
+    last_status: str | None  # of the newest attempt
+    last_ms: int | None
+
+    @property
+    def host(self) -> str:
+        """All of the URL that logs, mails and viewers of the site are told: the rest may have tokens."""
+        return urlsplit(self.url).hostname or ""
+
+
+class Secrets(NamedTuple):
+    """Sealed. `old` signs, too, until `old_until_ms`."""
+
+    new: str
+    old: str | None
+    old_until_ms: int | None
+
+
+class Standing(NamedTuple):
+    """What Health looks at."""
+
+    disabled: int  # by their endpoints, not by people
+    failing: int  # for more than FAILING_MS
+
+
+class Recipient(NamedTuple):
+    """Somebody who is told by mail that a webhook was disabled."""
+
+    email: str
+    language: str | None
+
+
+COLUMNS = (
+    *(Webhook.id, Webhook.url, Webhook.events, Webhook.community_id, Community.name, Webhook.format),
+    *(Webhook.description, Webhook.enabled, Webhook.disabled_reason, Webhook.failing_since_ms, Webhook.created_ms),
+    *(Webhook.last_status, Webhook.last_ms),
+)
+
+
+def add(session: Session, webhook: Webhook) -> None:
+    session.add(webhook)
+    session.flush()
+
+
+def count(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Webhook)) or 0
+
+
+def everything() -> ColumnElement[bool]:
+    return Webhook.id.is_not(None)
+
+
+def of_community(community_id: str) -> ColumnElement[bool]:
+    return Webhook.community_id == community_id
+
+
+def endpoints(session: Session, which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
+    """In the order of their making."""
+    wanted = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id).where(which)
+    rows = session.execute(wanted.order_by(Webhook.created_ms, Webhook.id))
+    return tuple(Endpoint._make([*row[:2], tuple(row[2].split()), *row[3:]]) for row in rows)
+
+
+def find(session: Session, webhook_id: str) -> Endpoint | None:
+    found = endpoints(session, Webhook.id == webhook_id)
+    return found[0] if found else None
+
+
+def secrets_of(session: Session, webhook_id: str) -> Secrets:
+    columns = select(Webhook.secret, Webhook.old_secret, Webhook.old_until_ms)
+    return Secrets._make(session.execute(columns.where(Webhook.id == webhook_id)).one())
+
+
+def change(session: Session, webhook_id: str, **values: Any) -> None:
+    session.execute(update(Webhook).where(Webhook.id == webhook_id).values(**values))
+
+
+def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None:
+    """Nothing is kept for it from now on: what is pending will not be sent."""
+    change(session, webhook_id, enabled=False, disabled_reason=reason)
+    mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.state == PENDING)
+    session.execute(update(WebhookDelivery).where(*mine).values(state=DEAD, done_ms=now_ms))
+
+
+def remove(session: Session, webhook_id: str) -> bool:
+    """With its deliveries. Returns True to one of all concurrent callers."""
+    session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id))
+    removal = delete(Webhook).where(Webhook.id == webhook_id).execution_options(synchronize_session=False)
+    return changed_rows(session, removal) == 1
+
+
+def standing(session: Session, now_ms: int) -> Standing:
+    disabled = select(func.count()).select_from(Webhook).where(Webhook.disabled_reason.in_((GONE, FAILING)))
+    failing = select(func.count()).select_from(Webhook)
+    failing = failing.where(Webhook.enabled, Webhook.failing_since_ms < now_ms - FAILING_MS)
+    return Standing(session.scalar(disabled) or 0, session.scalar(failing) or 0)
+
+
+def recipients(session: Session, community_id: str | None) -> list[Recipient]:
+    """The admins of the site, or those of a community, whose email is confirmed."""
+    wanted = select(User.email, User.language).where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+    if community_id is None:
+        wanted = wanted.where(User.is_admin)
+    else:
+        theirs = select(Membership.user_id)
+        theirs = theirs.where(Membership.community_id == community_id, Membership.role == ADMIN)
+        wanted = wanted.where(User.id.in_(theirs))
+    return [Recipient._make(row) for row in session.execute(wanted.order_by(User.id))]

@@ -1,0 +1,184 @@
+"""Sends the deliveries that are due: one worker of all servers at a time, at least once, one attempt at a time for each
+endpoint. A slow endpoint keeps none but itself waiting.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Any
+
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
+from koyjabo.core.sealer import Sealer
+from koyjabo.database import work_claim_queries
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.outbound.messages import OutboundError
+from koyjabo.webhooks import delivery_queries, formats, signature
+from koyjabo.webhooks.delivery_queries import LEASE, Attempt, Batch, DueDelivery, Marked
+from koyjabo.webhooks.events import WebhookEvents
+from koyjabo.webhooks.letters import Letters
+from koyjabo.webhooks.messages import Occurrence
+from koyjabo.webhooks.url_rules import UrlRules
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 1.0
+"""Seconds between two calls of `tick`."""
+
+UNMARKED, UNMARKED_MS = 10, 500
+"""Attempts that are stored together, and for how long the first of them waits: so many a killed worker repeats."""
+
+ANSWER_LENGTH = 300
+"""Characters of an answer that are kept."""
+
+UNREADABLE = "secret"
+"""The status where the secret was sealed with another SECRET_KEY."""
+
+
+class Sender:
+    """Call `tick` every LOOK_S. `count` is called with the result of each attempt: `delivered`, `failed`, `dead`."""
+
+    def __init__(
+        self,
+        base: tuple[DatabaseExecutor, Clock, Runtime],
+        events: WebhookEvents,
+        urls: UrlRules,
+        sealer: Sealer,
+        letters: Letters,
+        count: Callable[[str], object],
+        public_url: str,
+    ) -> None:
+        self._database, self._clock, self._runtime = base
+        self._events = events
+        self._urls = urls
+        self._sealer = sealer
+        self._letters = letters
+        self._count = count
+        self._public_url = public_url
+        self._worker = secrets.token_hex(16)
+        self._busy: set[str] = set()  # ids of webhooks
+        self._has_sent = self._is_closed = False
+
+    def tick(self) -> None:
+        """Learn what is wanted, make the deliveries of new events, and start what is due, each endpoint in a task."""
+        try:
+            self._events.write()
+            found = self._database.read(delivery_queries.look, self._worker, self._clock.now_ms())
+            self._events.accept(found.subscriptions)
+            if found.is_free and not self._is_closed:
+                self._start({*found.due, *(self._dispatch() if found.has_new else ())})
+        except LedgerUnavailable:
+            return  # the next tick tries again
+
+    def close(self) -> None:
+        """Let another worker send at once. Waits for no attempt."""
+        self._is_closed = True
+        self._events.close()
+        if not self._has_sent:
+            return
+        try:
+            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
+        except LedgerUnavailable:
+            return  # the lease expires
+
+    def _dispatch(self) -> set[str]:
+        got, has_more, self._has_sent = set[str](), True, True
+        while has_more:
+            more, has_more = self._database.write(delivery_queries.dispatch, self._worker, self._clock.now_ms())
+            got |= more
+        return got
+
+    def _start(self, webhook_ids: set[str]) -> None:
+        for webhook_id in webhook_ids - self._busy:
+            self._busy.add(webhook_id)
+            self._runtime.start_task(partial(self._work, webhook_id))
+
+    def _work(self, webhook_id: str) -> None:
+        try:
+            self._send_all(webhook_id)
+        except LedgerUnavailable as error:
+            log.warning("webhooks_interrupted cause=%r", str(error.__cause__ or error))
+        except Exception:
+            log.exception("webhook_work_failed")
+        finally:
+            self._busy.discard(webhook_id)
+
+    def _send_all(self, webhook_id: str) -> None:
+        """Send all that is due to one endpoint. Raises LedgerUnavailable."""
+        self._has_sent = True
+        while not self._is_closed:
+            now_ms = self._clock.now_ms()
+            batch = self._database.write(delivery_queries.take, self._worker, webhook_id, now_ms)
+            if batch is None or not self._send(webhook_id, batch):
+                return
+
+    def _send(self, webhook_id: str, batch: Batch) -> bool:
+        """Returns whether to go on: with the lease, to a webhook that is enabled."""
+        made: list[Attempt] = []
+        for due in batch.due:
+            made.append(self._attempt(webhook_id, batch, due))
+            if len(made) >= UNMARKED or self._clock.now_ms() - made[0].at_ms >= UNMARKED_MS or due is batch.due[-1]:
+                marked = self._mark(webhook_id, made)
+                if not marked.has_lease or marked.disabled or self._is_closed:
+                    return False
+                made = []
+        return True
+
+    def _mark(self, webhook_id: str, made: list[Attempt]) -> Marked:
+        now_ms = self._clock.now_ms()
+        mark = (delivery_queries.mark, self._worker, webhook_id, made, now_ms)
+        marked: Marked = self._database.write(*mark, mail=self._letters.told)
+        for attempt in made:
+            self._count("delivered" if attempt.is_delivered else "failed")
+        for _ in range(marked.died):
+            self._count("dead")
+        if marked.disabled:
+            log.warning("webhook_disabled reason=%s host=%s", marked.disabled.reason, marked.disabled.webhook.host)
+        return marked
+
+    def _attempt(self, webhook_id: str, batch: Batch, due: DueDelivery) -> Attempt:
+        at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
+
+        def made(status: str, answer: str = "", is_delivered: bool = False, retry_after_ms: int = 0) -> Attempt:
+            took_ms = self._clock.elapsed_ms() - began_ms
+            return Attempt(due.n, at_ms, status, took_ms, answer, is_delivered, retry_after_ms)
+
+        keys = self._keys(webhook_id, batch, at_ms)
+        if not keys:
+            return made(UNREADABLE)
+        event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
+        written = formats.write(batch.format, batch.url, event, self._public_url)
+        signed = signature.headers(keys, due.event_id, at_ms // 1000, written.body)
+        try:
+            answer = self._urls.post(batch.url, {**written.headers, **signed}, written.body)
+        except OutboundError as error:
+            return made(str(error.kind), error.reason[:ANSWER_LENGTH])
+        text = answer.body.decode("utf-8", "replace").replace("\0", "")[:ANSWER_LENGTH]
+        is_delivered = 200 <= answer.status < 300
+        return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
+
+    def _keys(self, webhook_id: str, batch: Batch, now_ms: int) -> list[str]:
+        """The secrets that sign; none if the newest cannot be read."""
+        new, old, old_until_ms = batch.secrets
+        is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
+        opened = [self._sealer.open(each, webhook_id) for each in (new, old if is_old_good else None) if each]
+        return [] if opened[0] is None else [each for each in opened if each is not None]
+
+
+def retry_after_ms(headers: dict[str, str], now_ms: int) -> int:
+    """How long the answer asks to wait (RFC 9110, 10.2.3), in seconds or until a date; 0 if it does not."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return int(value[:9]) * 1000
+    try:
+        at: Any = parsedate_to_datetime(value)
+        return max(0, int(at.replace(tzinfo=at.tzinfo or UTC).timestamp() * 1000) - now_ms)
+    except (ValueError, TypeError, OverflowError):
+        return 0

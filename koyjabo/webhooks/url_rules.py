@@ -1,0 +1,40 @@
+"""Where webhooks may send to."""
+
+from __future__ import annotations
+
+from koyjabo.core.i18n import N_
+from koyjabo.outbound.client import HttpClient
+from koyjabo.outbound.messages import Answer, Destinations, Request
+
+ATTEMPT_S = 10.0
+"""For a whole attempt."""
+
+MOST_BYTES = 2048
+"""Of an answer, of which people see the first characters."""
+
+ONLY_HTTPS = N_("it should begin with https://")
+
+
+class UrlRules:
+    """`allowed` are the networks of WEBHOOK_ALLOW. In production, `https` is required."""
+
+    def __init__(self, client: HttpClient, allowed: Destinations, is_development: bool) -> None:
+        self._client = client
+        self._allowed = allowed
+        self._is_development = is_development
+
+    def problem(self, url: str) -> str | None:
+        """Why this URL is refused; None for one to which can be sent, or whose name has no address now."""
+        return self._problem_of_scheme(url) or self._client.check(url, self._allowed)
+
+    def post(self, url: str, headers: dict[str, str], body: bytes) -> Answer:
+        """Raises OutboundError, also for an address that is refused."""
+        request = Request(
+            *("POST", url, headers, body, ATTEMPT_S, MOST_BYTES),
+            truncate=True,
+            destinations=self._allowed,
+        )
+        return self._client.fetch(request)
+
+    def _problem_of_scheme(self, url: str) -> str | None:
+        return None if self._is_development or url.lower().startswith("https://") else ONLY_HTTPS

@@ -1,0 +1,290 @@
+"""Makes, changes and removes webhooks, and sends to them again (specification: Webhooks)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from koyjabo.audit import log
+from koyjabo.audit.log import Actor, Subject
+from koyjabo.communities import memberships
+from koyjabo.communities.queries import CommunityQueries
+from koyjabo.communities.roles import ADMIN, MODERATOR
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import (
+    Forbidden,
+    InvalidInput,
+    LedgerUnavailable,
+    TooManyWebhooks,
+    UnknownDelivery,
+    UnknownWebhook,
+    UrlRefused,
+    WebhookDisabled,
+)
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account, uuid_of
+from koyjabo.core.sealer import Sealer
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.rows import Page
+from koyjabo.models import Webhook
+from koyjabo.webhooks import delivery_queries, formats, queries, signature
+from koyjabo.webhooks.delivery_queries import Delivery
+from koyjabo.webhooks.event_queries import Subscription
+from koyjabo.webhooks.event_types import types_for
+from koyjabo.webhooks.events import WebhookEvents
+from koyjabo.webhooks.queries import DAY_MS, TURNED_OFF, Endpoint
+from koyjabo.webhooks.url_rules import UrlRules
+
+MOST_WEBHOOKS = 50
+"""Of a server."""
+
+BOTH_SIGN_MS = DAY_MS
+"""How long the secret before a rotation signs, too."""
+
+KEPT_MS = 30 * DAY_MS
+"""How long a delivery is kept after its end, and how far back events can be sent again."""
+
+ONLY_THEIRS = N_("Admins of a community manage its webhooks: name the community.")
+NOT_AN_EVENT = N_("must be types of events, at least one")
+NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
+TOO_OLD = N_("must be a time of the last 30 days")
+
+
+class NewWebhook(NamedTuple):
+    """`format` is None for the one that the host of the URL suggests."""
+
+    url: str
+    types: Collection[str]
+    community_id: str | None = None
+    format: str | None = None
+    description: str = ""
+
+
+class Webhooks:
+    """For admins of the site and, for webhooks of a community, its admins. All methods raise Forbidden and
+    LedgerUnavailable, and those with a `webhook_id` UnknownWebhook.
+    """
+
+    def __init__(
+        self, database: DatabaseExecutor, clock: Clock, sealer: Sealer, urls: UrlRules, events: WebhookEvents
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sealer = sealer
+        self._urls = urls
+        self._events = events
+
+    def create(self, account: Account, new: NewWebhook) -> tuple[Endpoint, str]:
+        """Returns the webhook and its secret. Raises InvalidInput, UrlRefused, UnknownCommunity, TooManyWebhooks."""
+        community_id, by = _stored_id(new.community_id), log.actor(account, self._clock)
+        self._database.read(_require, account, community_id)  # before its URL is looked up
+        format = new.format or formats.suggested(new.url)
+        types = _checked_types(new.types, community_id)
+        self._require_url(new.url, format)
+        webhook_id, secret = str(uuid.uuid4()), signature.new_secret()
+        webhook = Webhook(
+            id=webhook_id,
+            url=new.url,
+            events=" ".join(types),
+            community_id=community_id,
+            format=format,
+            description=new.description,
+            secret=self._sealer.seal(secret, webhook_id),
+            enabled=True,
+            created_ms=by.at_ms,
+        )
+        made = self._database.write(_create, by, account, webhook)
+        self._refresh()
+        return made, secret
+
+    def list(self, account: Account, community_id: str | None = None) -> tuple[Endpoint, ...]:
+        """Those of a community, or all. Viewers of the site read them, too; they are shown no URLs."""
+        return self._database.read(_list, account, _stored_id(community_id))
+
+    def find(self, account: Account, webhook_id: str) -> Endpoint:
+        """As `list`."""
+        return self._database.read(_readable, account, webhook_id)
+
+    def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
+        """`changes` are of url, types, format, description, enabled. Raises InvalidInput, UrlRefused."""
+        before, by = self._database.read(_managed, account, webhook_id), log.actor(account, self._clock)
+        if "types" in changes:
+            changes["types"] = _checked_types(changes["types"], before.community_id)
+        if changes.keys() & {"url", "format"}:
+            self._require_url(changes.get("url", before.url), changes.get("format", before.format))
+        changed = self._database.write(_change, by, account, webhook_id, changes)
+        self._refresh()
+        return changed
+
+    def rotate(self, account: Account, webhook_id: str) -> str:
+        """Returns the new secret. The old one signs, too, for BOTH_SIGN_MS."""
+        secret, by = signature.new_secret(), log.actor(account, self._clock)
+        webhook_id = uuid_of(webhook_id) or ""
+        self._database.write(_rotate, by, account, webhook_id, self._sealer.seal(secret, webhook_id))
+        return secret
+
+    def remove(self, account: Account, webhook_id: str) -> Endpoint:
+        """With its deliveries."""
+        removed = self._database.write(_remove, log.actor(account, self._clock), account, webhook_id)
+        self._refresh()
+        return removed
+
+    def deliveries(
+        self, account: Account, webhook_id: str, state: str | None, start: int, count: int
+    ) -> Page[Delivery]:
+        """`count` deliveries from the offset `start`, the newest first; of a state, or all."""
+        return self._database.read(_deliveries, account, webhook_id, state, start, count)
+
+    def test(self, account: Account, webhook_id: str) -> None:
+        """Send an event of the type `test`, at once. Raises WebhookDisabled."""
+        self._database.write(_test, account, webhook_id, self._clock.now_ms())
+
+    def resend(self, account: Account, webhook_id: str, n: int) -> None:
+        """Send a delivery again, at once and under the same id. Raises UnknownDelivery, WebhookDisabled."""
+        self._database.write(_resend, account, webhook_id, n, self._clock.now_ms())
+
+    def replay(self, account: Account, webhook_id: str, since_ms: int) -> int:
+        """Send all events since a time again, and those that were not sent. Returns their number. Raises InvalidInput,
+        WebhookDisabled.
+        """
+        now_ms = self._clock.now_ms()
+        if not now_ms - KEPT_MS <= since_ms <= now_ms:
+            raise InvalidInput(details={"since": TOO_OLD})
+        return self._database.write(_replay, account, webhook_id, since_ms, now_ms)
+
+    def _require_url(self, url: str, format: str) -> None:
+        problem = self._urls.problem(url) or formats.problem(url, format)
+        if problem is not None:
+            raise UrlRefused(details={"url": problem})
+
+    def _refresh(self) -> None:
+        with suppress(LedgerUnavailable):  # the next second does it
+            self._events.refresh()
+
+
+def _stored_id(community_id: str | None) -> str | None:
+    return None if community_id is None else uuid_of(community_id) or community_id
+
+
+def _checked_types(types: Collection[str], community_id: str | None) -> list[str]:
+    if not types or not set(types) <= set(types_for(community_id)):
+        raise InvalidInput(details={"events": NOT_AN_EVENT if community_id is None else NOT_OF_COMMUNITY})
+    return sorted(set(types))
+
+
+# Operations of the executor.
+
+
+def _require(session: Any, account: Account, community_id: str | None) -> None:
+    """Raises Forbidden and UnknownCommunity."""
+    if community_id is not None:
+        # The scope of a key of that community was checked before.
+        role = MODERATOR if account.moderates else ADMIN
+        memberships.allowed(CommunityQueries(session), account, community_id, role)
+    elif not account.is_admin:
+        raise Forbidden(ONLY_THEIRS)
+
+
+def _readable(session: Any, account: Account, webhook_id: str) -> Endpoint:
+    found = queries.find(session, uuid_of(webhook_id) or "")
+    if found is None:
+        raise UnknownWebhook
+    if not account.sees_panel:
+        _require(session, account, found.community_id)
+    return found
+
+
+def _managed(session: Any, account: Account, webhook_id: str) -> Endpoint:
+    found = _readable(session, account, webhook_id)
+    _require(session, account, found.community_id)
+    return found
+
+
+def _enabled(session: Any, account: Account, webhook_id: str) -> Endpoint:
+    found = _managed(session, account, webhook_id)
+    if not found.enabled:
+        raise WebhookDisabled
+    return found
+
+
+def _list(session: Any, account: Account, community_id: str | None) -> tuple[Endpoint, ...]:
+    if not account.sees_panel:
+        _require(session, account, community_id)
+    which = queries.everything() if community_id is None else queries.of_community(community_id)
+    return queries.endpoints(session, which)
+
+
+def _create(session: Any, by: Actor, account: Account, webhook: Webhook) -> Endpoint:
+    _require(session, account, webhook.community_id)
+    if queries.count(session) >= MOST_WEBHOOKS:
+        raise TooManyWebhooks
+    queries.add(session, webhook)
+    made = _managed(session, account, webhook.id)
+    by.entry("webhook.create", _subject(made), events=list(made.types)).store(session)
+    return made
+
+
+def _change(session: Any, by: Actor, account: Account, webhook_id: str, changes: dict[str, Any]) -> Endpoint:
+    before = _managed(session, account, webhook_id)
+    values: dict[str, Any] = {name: changes[name] for name in ("url", "format", "description") if name in changes}
+    if "types" in changes:
+        values["events"] = " ".join(changes["types"])
+    if values:
+        queries.change(session, before.id, **values)
+    enabled = changes.get("enabled")
+    if enabled:
+        queries.change(session, before.id, enabled=True, disabled_reason=None, failing_since_ms=None)
+    elif enabled is False and before.enabled:
+        queries.disable(session, before.id, TURNED_OFF, by.at_ms)
+    after = _managed(session, account, webhook_id)
+    changed = [name for name in CHANGED if getattr(before, name) != getattr(after, name)]
+    if changed:
+        by.entry("webhook.change", _subject(after), changed=changed, enabled=after.enabled).store(session)
+    return after
+
+
+CHANGED = ("url", "types", "format", "description", "enabled")
+"""What the audit log names."""
+
+
+def _rotate(session: Any, by: Actor, account: Account, webhook_id: str, sealed: str) -> None:
+    found = _managed(session, account, webhook_id)
+    before = queries.secrets_of(session, found.id)
+    queries.change(session, found.id, secret=sealed, old_secret=before.new, old_until_ms=by.at_ms + BOTH_SIGN_MS)
+    by.entry("webhook.rotate", _subject(found)).store(session)
+
+
+def _remove(session: Any, by: Actor, account: Account, webhook_id: str) -> Endpoint:
+    found = _managed(session, account, webhook_id)
+    if not queries.remove(session, found.id):
+        raise UnknownWebhook
+    by.entry("webhook.delete", _subject(found)).store(session)
+    return found
+
+
+def _deliveries(
+    session: Any, account: Account, webhook_id: str, state: str | None, start: int, count: int
+) -> Page[Delivery]:
+    return delivery_queries.page(session, _readable(session, account, webhook_id).id, state, start, count)
+
+
+def _test(session: Any, account: Account, webhook_id: str, now_ms: int) -> None:
+    found = _enabled(session, account, webhook_id)
+    delivery_queries.send_test(session, found.id, now_ms, {"webhook": found.id, "description": found.description})
+
+
+def _resend(session: Any, account: Account, webhook_id: str, n: int, now_ms: int) -> None:
+    if not delivery_queries.resend(session, _enabled(session, account, webhook_id).id, n, now_ms):
+        raise UnknownDelivery
+
+
+def _replay(session: Any, account: Account, webhook_id: str, since_ms: int, now_ms: int) -> int:
+    found = _enabled(session, account, webhook_id)
+    wanted = Subscription(found.id, found.community_id, frozenset(found.types))
+    return delivery_queries.replay(session, wanted, since_ms, now_ms)
+
+
+def _subject(webhook: Endpoint) -> Subject:
+    return Subject("webhook", webhook.id, webhook.host)

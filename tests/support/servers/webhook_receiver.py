@@ -1,0 +1,84 @@
+"""A server that webhooks are sent to, and what it has received: checked by the library that receivers use."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+from standardwebhooks.webhooks import Webhook
+
+from support.programs.processes import wait_until
+
+LOOPBACK = "127.0.0.0/8"
+
+
+class ReceivedDelivery(NamedTuple):
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def verified(self, secret: str) -> Any:
+        """The body. Raises an error for a wrong signature, or one older than five minutes."""
+        return Webhook(secret).verify(self.body, self.headers)
+
+
+class WebhookReceiver:
+    """`answers` are (status, headers, body) of the next requests, then 204. It waits for `go` before."""
+
+    def __init__(self) -> None:
+        self.received: list[ReceivedDelivery] = []
+        self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.go: threading.Event | None = None
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                outer.received.append(ReceivedDelivery({**headers, ":path": self.path}, body))
+                if outer.go is not None:
+                    outer.go.wait(60)
+                status, more, content = outer.answers.pop(0) if outer.answers else (204, {}, b"")
+                self.send_response(status)
+                for name, value in {**more, **({} if status == 204 else {"Content-Length": str(len(content))})}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}/hook"
+
+    @property
+    def ids(self) -> list[str]:
+        return [each.id for each in self.received]
+
+    def wait_for(self, count: int, timeout_s: float = 15) -> list[ReceivedDelivery]:
+        wait_until(lambda: len(self.received) >= count, f"{count} deliveries", timeout_s)
+        return self.received
+
+    def refuse(self, status: int = 500, times: int = 1, body: bytes = b"", **headers: str) -> None:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers += [(status, named, body)] * times
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
