@@ -28,7 +28,7 @@ presence: members . visitors services
 counting: . services schemas api pages cli
 realtime: . services
 communities: . live services ui api pages admin
-webhooks: . services
+webhooks: . services api
 api_keys: . services api
 sockets: . api
 badges: . api pages

@@ -18,6 +18,7 @@ DOORS = {
     "accounts": "api pages admin",
     "personal_data": "api pages",
     "communities": "api pages admin",
+    "webhooks": "api",
     "api_keys": "api",
     "counting": "api pages",
     "sockets": "api",

@@ -269,33 +269,6 @@ class UnknownAnnotation(KoyJaboError):
     sentence = N_("Annotation not found. It may have been removed already.")
 
 
-class UnknownWebhook(KoyJaboError):
-    code = "unknown_webhook"
-    sentence = N_("Webhook not found. It may have been deleted already.")
-
-
-class UnknownDelivery(KoyJaboError):
-    code = "unknown_delivery"
-    sentence = N_("Delivery not found. Deliveries are kept for 30 days.")
-
-
-class WebhookDisabled(KoyJaboError):
-    code = "webhook_disabled"
-    sentence = N_("This webhook is disabled. Enable it first.")
-
-
-class TooManyWebhooks(KoyJaboError):
-    code = "too_many_webhooks"
-    sentence = N_("This server has 50 webhooks, the most there can be. Delete one first.")
-
-
-class UrlRefused(KoyJaboError):
-    """Details have the reason, by the field of the URL."""
-
-    code = "url_refused"
-    sentence = N_("Nothing can be sent to this URL; see details.")
-
-
 class LastAdmin(KoyJaboError):
     code = "last_admin"
     sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")

@@ -77,9 +77,7 @@ DELIVERY = Metric(
     "koyjabo_commit_to_client_seconds", "from a commit until it is written to the last socket here", None, LATENCY_S
 )
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times that the database was found to have gone back")
-WEBHOOKS = Metric(
-    "koyjabo_webhook_attempts", "attempts to deliver to webhooks; dead: given up", "result"
-)
+WEBHOOKS = Metric("koyjabo_webhook_attempts", "attempts to deliver to webhooks; dead: given up", "result")
 COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS)
 
 

@@ -258,7 +258,7 @@ class Settings(BaseModel):
     webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = Field(
         "",
         alias="WEBHOOK_ALLOW",
-        description="networks to which webhooks may send although they are not public: `10.0.0.0/8`, with `,` between them",
+        description="networks to which webhooks may send although they are private: `10.0.0.0/8`, with `,` between",
     )
     bot_policy: Literal["count", "ignore"] = Field(
         "count", alias="BOT_POLICY", description="visits of declared crawlers: `count` and flag them, or `ignore` them"

@@ -16,7 +16,7 @@ from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
 from koyjabo.webhooks import event_queries, queries
 from koyjabo.webhooks.event_queries import Subscription
-from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint, Recipient
+from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint, ToldUser
 
 LEASE = "webhooks"
 
@@ -58,14 +58,14 @@ class DueDelivery(NamedTuple):
     data: str  # JSON
 
 
-class Batch(NamedTuple):
+class DeliveryBatch(NamedTuple):
     url: str
     format: str
     secrets: queries.Secrets
     due: list[DueDelivery]
 
 
-class Attempt(NamedTuple):
+class DeliveryAttempt(NamedTuple):
     """What became of an attempt. `status` is that of HTTP, or the kind of the error."""
 
     n: int
@@ -82,7 +82,7 @@ class Disabled(NamedTuple):
 
     webhook: Endpoint
     reason: str
-    told: list[Recipient]
+    told: list[ToldUser]
 
 
 class Marked(NamedTuple):
@@ -140,7 +140,7 @@ def dispatch(session: Session, worker: str, now_ms: int) -> tuple[set[str], bool
     return {str(row["webhook_id"]) for row in rows}, len(events) == EVENTS_AT_ONCE
 
 
-def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Batch | None:
+def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
     """Deliveries of an endpoint that are due, the longest due first; None if there are none, or without the lease."""
     hook = session.get(Webhook, webhook_id)
     if hook is None or not hook.enabled or not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
@@ -157,10 +157,10 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Batch |
     if gone:
         session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
     due = [DueDelivery._make(row) for row in rows if row.type is not None]
-    return Batch(hook.url, hook.format, queries.Secrets(hook.secret, hook.old_secret, hook.old_until_ms), due)
+    return DeliveryBatch(hook.url, hook.format, queries.Secrets(hook.secret, hook.old_secret, hook.old_until_ms), due)
 
 
-def mark(session: Session, worker: str, webhook_id: str, attempts: list[Attempt], now_ms: int) -> Marked:
+def mark(session: Session, worker: str, webhook_id: str, attempts: list[DeliveryAttempt], now_ms: int) -> Marked:
     """Store what became of attempts, in their order. Without the lease, too: they were made."""
     has_lease = work_claim_queries.renew_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
@@ -189,7 +189,7 @@ def _disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> Dis
     return Disabled(webhook, reason, queries.recipients(session, webhook.community_id))
 
 
-def _store(row: WebhookDelivery, attempt: Attempt, now_ms: int) -> None:
+def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
     row.attempts += 1
     row.last_status = attempt.status
     entry = {"at_ms": attempt.at_ms, "status": attempt.status, "took_ms": attempt.took_ms, "answer": attempt.answer}
@@ -208,7 +208,7 @@ def pause_ms(attempts: int) -> int:
     return round(PAUSES_MS[attempts - 1] * random.uniform(0.8, 1.2))
 
 
-def _reason(hook: Webhook, newest: Attempt, now_ms: int) -> str | None:
+def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
     """Why the webhook has to be disabled."""
     if newest.status == "410":
         return GONE

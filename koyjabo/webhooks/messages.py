@@ -1,5 +1,5 @@
-"""What people read about an event, on a phone or in a channel. In English, because nobody's language is known there. Names of
-communities are theirs to choose, and only text.
+"""What people read about an event, on a phone or in a channel. In English, because nobody's language is known there.
+Names of communities are theirs to choose, and only text.
 """
 
 from __future__ import annotations

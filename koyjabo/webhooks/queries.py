@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.communities.roles import ADMIN
@@ -62,7 +62,7 @@ class Standing(NamedTuple):
     failing: int  # for more than FAILING_MS
 
 
-class Recipient(NamedTuple):
+class ToldUser(NamedTuple):
     """Somebody who is told by mail that a webhook was disabled."""
 
     email: str
@@ -91,6 +91,15 @@ def everything() -> ColumnElement[bool]:
 
 def of_community(community_id: str) -> ColumnElement[bool]:
     return Webhook.community_id == community_id
+
+
+def of_admin(user_id: str) -> ColumnElement[bool]:
+    """Those of the communities of which a user is an admin."""
+    return Webhook.community_id.in_(_administered(user_id))
+
+
+def administers_some(session: Session, user_id: str) -> bool:
+    return session.scalar(_administered(user_id).limit(1)) is not None
 
 
 def endpoints(session: Session, which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
@@ -135,7 +144,11 @@ def standing(session: Session, now_ms: int) -> Standing:
     return Standing(session.scalar(disabled) or 0, session.scalar(failing) or 0)
 
 
-def recipients(session: Session, community_id: str | None) -> list[Recipient]:
+def _administered(user_id: str) -> Select[str]:
+    return select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
+
+
+def recipients(session: Session, community_id: str | None) -> list[ToldUser]:
     """The admins of the site, or those of a community, whose email is confirmed."""
     wanted = select(User.email, User.language).where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
     if community_id is None:
@@ -144,4 +157,4 @@ def recipients(session: Session, community_id: str | None) -> list[Recipient]:
         theirs = select(Membership.user_id)
         theirs = theirs.where(Membership.community_id == community_id, Membership.role == ADMIN)
         wanted = wanted.where(User.id.in_(theirs))
-    return [Recipient._make(row) for row in session.execute(wanted.order_by(User.id))]
+    return [ToldUser._make(row) for row in session.execute(wanted.order_by(User.id))]

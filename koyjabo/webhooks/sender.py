@@ -21,7 +21,7 @@ from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.outbound.messages import OutboundError
 from koyjabo.webhooks import delivery_queries, formats, signature
-from koyjabo.webhooks.delivery_queries import LEASE, Attempt, Batch, DueDelivery, Marked
+from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.messages import Occurrence
@@ -119,9 +119,9 @@ class Sender:
             if batch is None or not self._send(webhook_id, batch):
                 return
 
-    def _send(self, webhook_id: str, batch: Batch) -> bool:
+    def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
         """Returns whether to go on: with the lease, to a webhook that is enabled."""
-        made: list[Attempt] = []
+        made: list[DeliveryAttempt] = []
         for due in batch.due:
             made.append(self._attempt(webhook_id, batch, due))
             if len(made) >= UNMARKED or self._clock.now_ms() - made[0].at_ms >= UNMARKED_MS or due is batch.due[-1]:
@@ -131,7 +131,7 @@ class Sender:
                 made = []
         return True
 
-    def _mark(self, webhook_id: str, made: list[Attempt]) -> Marked:
+    def _mark(self, webhook_id: str, made: list[DeliveryAttempt]) -> Marked:
         now_ms = self._clock.now_ms()
         mark = (delivery_queries.mark, self._worker, webhook_id, made, now_ms)
         marked: Marked = self._database.write(*mark, mail=self._letters.told)
@@ -143,12 +143,12 @@ class Sender:
             log.warning("webhook_disabled reason=%s host=%s", marked.disabled.reason, marked.disabled.webhook.host)
         return marked
 
-    def _attempt(self, webhook_id: str, batch: Batch, due: DueDelivery) -> Attempt:
+    def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
         at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()
 
-        def made(status: str, answer: str = "", is_delivered: bool = False, retry_after_ms: int = 0) -> Attempt:
+        def made(status: str, answer: str = "", is_delivered: bool = False, retry_after_ms: int = 0) -> DeliveryAttempt:
             took_ms = self._clock.elapsed_ms() - began_ms
-            return Attempt(due.n, at_ms, status, took_ms, answer, is_delivered, retry_after_ms)
+            return DeliveryAttempt(due.n, at_ms, status, took_ms, answer, is_delivered, retry_after_ms)
 
         keys = self._keys(webhook_id, batch, at_ms)
         if not keys:
@@ -164,7 +164,7 @@ class Sender:
         is_delivered = 200 <= answer.status < 300
         return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
 
-    def _keys(self, webhook_id: str, batch: Batch, now_ms: int) -> list[str]:
+    def _keys(self, webhook_id: str, batch: DeliveryBatch, now_ms: int) -> list[str]:
         """The secrets that sign; none if the newest cannot be read."""
         new, old, old_until_ms = batch.secrets
         is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms

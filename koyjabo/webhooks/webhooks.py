@@ -11,20 +11,18 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
-from koyjabo.communities.roles import ADMIN, MODERATOR
+from koyjabo.communities.roles import ADMIN
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import (
-    Forbidden,
-    InvalidInput,
-    LedgerUnavailable,
+from koyjabo.core.errors import Forbidden, InvalidInput, LedgerUnavailable
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account, uuid_of
+from koyjabo.core.integration_errors import (
     TooManyWebhooks,
     UnknownDelivery,
     UnknownWebhook,
     UrlRefused,
     WebhookDisabled,
 )
-from koyjabo.core.i18n import N_
-from koyjabo.core.identity import Account, uuid_of
 from koyjabo.core.sealer import Sealer
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
@@ -47,7 +45,6 @@ KEPT_MS = 30 * DAY_MS
 """How long a delivery is kept after its end, and how far back events can be sent again."""
 
 ONLY_THEIRS = N_("Admins of a community manage its webhooks: name the community.")
-NOT_AN_EVENT = N_("must be types of events, at least one")
 NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
 TOO_OLD = N_("must be a time of the last 30 days")
 
@@ -100,12 +97,11 @@ class Webhooks:
         return made, secret
 
     def list(self, account: Account, community_id: str | None = None) -> tuple[Endpoint, ...]:
-        """Those of a community, or all. Viewers of the site read them, too; they are shown no URLs."""
+        """Those of a community, or all that `account` manages."""
         return self._database.read(_list, account, _stored_id(community_id))
 
     def find(self, account: Account, webhook_id: str) -> Endpoint:
-        """As `list`."""
-        return self._database.read(_readable, account, webhook_id)
+        return self._database.read(_managed, account, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
         """`changes` are of url, types, format, description, enabled. Raises InvalidInput, UrlRefused."""
@@ -170,7 +166,7 @@ def _stored_id(community_id: str | None) -> str | None:
 
 def _checked_types(types: Collection[str], community_id: str | None) -> list[str]:
     if not types or not set(types) <= set(types_for(community_id)):
-        raise InvalidInput(details={"events": NOT_AN_EVENT if community_id is None else NOT_OF_COMMUNITY})
+        raise InvalidInput(details={"events": NOT_OF_COMMUNITY})
     return sorted(set(types))
 
 
@@ -180,24 +176,20 @@ def _checked_types(types: Collection[str], community_id: str | None) -> list[str
 def _require(session: Any, account: Account, community_id: str | None) -> None:
     """Raises Forbidden and UnknownCommunity."""
     if community_id is not None:
-        # The scope of a key of that community was checked before.
-        role = MODERATOR if account.moderates else ADMIN
-        memberships.allowed(CommunityQueries(session), account, community_id, role)
+        memberships.allowed(CommunityQueries(session), account, community_id, ADMIN)
     elif not account.is_admin:
         raise Forbidden(ONLY_THEIRS)
 
 
-def _readable(session: Any, account: Account, webhook_id: str) -> Endpoint:
-    found = queries.find(session, uuid_of(webhook_id) or "")
-    if found is None:
-        raise UnknownWebhook
-    if not account.sees_panel:
-        _require(session, account, found.community_id)
-    return found
+def _manages_some(session: Any, account: Account) -> bool:
+    return account.is_admin or queries.administers_some(session, account.id)
 
 
 def _managed(session: Any, account: Account, webhook_id: str) -> Endpoint:
-    found = _readable(session, account, webhook_id)
+    """A webhook that `account` manages. Who manages none is not told which there are."""
+    found = queries.find(session, uuid_of(webhook_id) or "")
+    if found is None:
+        raise UnknownWebhook if _manages_some(session, account) else Forbidden(ONLY_THEIRS)
     _require(session, account, found.community_id)
     return found
 
@@ -210,10 +202,14 @@ def _enabled(session: Any, account: Account, webhook_id: str) -> Endpoint:
 
 
 def _list(session: Any, account: Account, community_id: str | None) -> tuple[Endpoint, ...]:
-    if not account.sees_panel:
+    if community_id is not None:
         _require(session, account, community_id)
-    which = queries.everything() if community_id is None else queries.of_community(community_id)
-    return queries.endpoints(session, which)
+        return queries.endpoints(session, queries.of_community(community_id))
+    if account.is_admin:
+        return queries.endpoints(session, queries.everything())
+    if not _manages_some(session, account):
+        raise Forbidden(ONLY_THEIRS)
+    return queries.endpoints(session, queries.of_admin(account.id))
 
 
 def _create(session: Any, by: Actor, account: Account, webhook: Webhook) -> Endpoint:
@@ -267,7 +263,7 @@ def _remove(session: Any, by: Actor, account: Account, webhook_id: str) -> Endpo
 def _deliveries(
     session: Any, account: Account, webhook_id: str, state: str | None, start: int, count: int
 ) -> Page[Delivery]:
-    return delivery_queries.page(session, _readable(session, account, webhook_id).id, state, start, count)
+    return delivery_queries.page(session, _managed(session, account, webhook_id).id, state, start, count)
 
 
 def _test(session: Any, account: Account, webhook_id: str, now_ms: int) -> None:

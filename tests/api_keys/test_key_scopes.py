@@ -27,7 +27,10 @@ CALLS = {
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
     """,
     "broadcast": "",
-    "webhooks:manage": "",
+    "webhooks:manage": """
+        api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
+        api.rotate_webhook api.list_deliveries api.resend_delivery api.replay_webhook
+    """,
 }
 """The endpoints of each scope."""
 

@@ -181,6 +181,8 @@ OTHERWISE = {
         api.revoke_key api.rotate_key
         pages.log_in_with_provider pages.take_provider_answer
         pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
+        api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
+        api.list_deliveries api.resend_delivery api.replay_webhook
     """,
     422: """
         pages.set_first_password

@@ -54,6 +54,7 @@ BAD = [
     *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
+    *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
     *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("OIDC_PROVIDERS", bad) for bad in ("Google", "a b", "a;b", "a,a", "a-b", "ä", "1a", "a" * 33)],

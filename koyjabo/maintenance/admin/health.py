@@ -163,6 +163,7 @@ MAILS = {
     "email_changed": _("Changed email"),
     "email_new": _("Changed email"),
     "sign_in": _("New login"),
+    "webhook": _("Webhook disabled"),
     "weekly": _("Weekly report"),
 }
 

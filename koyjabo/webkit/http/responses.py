@@ -62,8 +62,8 @@ def list_answer(values: Iterable[BaseModel], headers: list[tuple[str, str]]) -> 
     return _private([_object(each) for each in values], 200, headers)
 
 
-def no_answer() -> Response:
-    return Response(status=204, headers=[PRIVATE])
+def no_answer(status: int = 204) -> Response:
+    return Response(status=status, headers=[PRIVATE])
 
 
 def _private(value: Any, status: int, headers: list[tuple[str, str]]) -> Response:

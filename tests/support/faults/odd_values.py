@@ -25,6 +25,12 @@ GOOD: dict[str, Any] = {
 }
 """Fields that a body may need, beside the one that is odd."""
 
+GOOD_OF = {
+    "NewWebhookBody": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
+    "WebhookChangesBody": {"events": ["total.set"]},
+}
+"""Where another body has the same field for something else."""
+
 TEXTS = {
     "nothing": "",
     "a space": " ",

@@ -70,6 +70,8 @@ LEAST = {
         sockets.dashboard_stream
     """,
     ADMIN: """
+        api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
+        api.list_deliveries api.resend_delivery api.replay_webhook
         api.change_community api.delete_community api.invite_member api.set_role api.remove_member
         pages.community_settings pages.change_community pages.confirm_deletion pages.delete_community
         pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
@@ -80,7 +82,7 @@ LEAST = {
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
         admin.recount admin.mark_rollback_seen admin.set_total admin.export_audit admin.erase_visitor
-        api.create_share api.create_key api.register_visits
+        api.create_share api.create_key api.register_visits api.create_webhook
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.add_annotation admin.remove_annotation
@@ -148,6 +150,8 @@ BODIES = {
     "api.put_member": {"role": "member", "name": "Ayesha"},
     "api.sync_members": {"members": []},
     "api.register_visits": {"visits": []},
+    "api.create_webhook": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
+    "api.replay_webhook": {"since": 1_765_860_000_000},
 }
 """What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
 

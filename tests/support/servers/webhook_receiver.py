@@ -79,6 +79,11 @@ class WebhookReceiver:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         self.answers += [(status, named, body)] * times
 
+    def reset(self) -> None:
+        self.received.clear()
+        self.answers.clear()
+        self.go = None
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlparse
 
 import pytest
 from jsonschema import Draft202012Validator
-from support.faults.odd_values import GOOD
+from support.faults.odd_values import GOOD, GOOD_OF
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.installation import VERSION
@@ -102,7 +102,8 @@ def test_fields_are_accepted_as_they_are_described(spec):
     for body in bodies():
         schema = {**spec["components"]["schemas"][body.__name__], "components": spec["components"]}
         described = Draft202012Validator(schema)
-        usual = {name: value for name, value in GOOD.items() if name in body.model_fields}
+        good = GOOD | GOOD_OF.get(body.__name__, {})
+        usual = {name: value for name, value in good.items() if name in body.model_fields}
         assert is_accepted(body, usual)
         for name in body.model_fields:
             without = {each: value for each, value in usual.items() if each != name}
