@@ -10,6 +10,7 @@ from blinker import ANY, Signal
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.audit.versions import VersionLog
+from koyjabo.communities.live.messages import ENDED, MESSAGES
 from koyjabo.communities.live.revocation import ACCESS_REVOKED
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
@@ -59,6 +60,8 @@ def connect(services: Services) -> None:
     _on(signals.visitor_converted, handlers.announce_conversion)
     _on(signals.message_received, handlers.receive_revocation, of=ACCESS_REVOKED)
     _on(signals.message_received, handlers.receive_forgotten, of=FORGOTTEN)
+    _on(signals.message_received, communities.messages.receive, of=MESSAGES)
+    _on(signals.message_received, communities.messages.receive_end, of=ENDED)
     _on(signals.message_received, handlers.receive_arrivals, of=ARRIVALS)
     _on(signals.value_received, handlers.receive_site_stats, of=STATS_ROOM)
     _on(signals.value_received, services[RealtimeServices].rooms.receive)

@@ -37,6 +37,14 @@ class Bus(Protocol):
         with the same key that waits.
         """
 
+    def tell_everybody(self, subject: str, message: Any) -> bool:
+        """As `tell_workers`, but this worker receives the message as well, and all workers receive such messages in one
+        order: each before those whose call begins after this one has returned.
+
+        Waits until this worker has received it. False if it does not, as while Redis is away: some worker may then not
+        receive it, and this one does not.
+        """
+
     def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         """As `tell_workers`, of what `take` returns when the message is sent, unless that is empty. What could not be
         sent is given to `put_back`. Neither may block.
@@ -59,6 +67,9 @@ class NullBus:
 
     def tell_workers(self, subject: str, message: Any, key: Hashable = None) -> None:
         pass
+
+    def tell_everybody(self, subject: str, message: Any) -> bool:
+        return False
 
     def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         pass

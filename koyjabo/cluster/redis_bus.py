@@ -6,6 +6,7 @@ A lost message does no harm: messages carry whole values, and every worker also 
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import threading
@@ -20,7 +21,7 @@ import redis
 from koyjabo.cluster.outbox import PACE_S, Outboxes
 from koyjabo.cluster.redis_client import Command, RedisClient
 from koyjabo.cluster.redis_listener import RETRY_S, Listener
-from koyjabo.core.runtime import Runtime
+from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.core.signals import Signals
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ QUEUE = "flask-socketio"
 """Flask-SocketIO's default name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` of any process reaches us."""
 
 WORKERS = "koyjabo:workers"
+ECHO_S = 1.0
+"""How long a message may take to come back."""
+
 ROOM = "koyjabo:room:"
 """The beginning of the names of rooms' channels."""
 
@@ -49,6 +53,8 @@ class RedisBus:
         self._listeners: dict[str, Listener] = {}
         self._changes: dict[str, str | None] = {}  # what the listeners have not been told; None: no longer wanted
         self._newly_heard: dict[str, None] = {}
+        self._numbers = itertools.count()
+        self._echoes: dict[Any, Waiter] = {}  # of messages that this worker, too, is to receive
         self._is_started = False
         self._lock = threading.Lock()  # guards the listeners; its holder must not wait
         self.on_queue: Callable[[bytes], object] = lambda data: None
@@ -74,12 +80,26 @@ class RedisBus:
         else:
             outbox.send_newest((WORKERS, subject, key), send)
 
+    def tell_everybody(self, subject: str, message: Any) -> bool:
+        outbox, number, waiter = self._outboxes.of(WORKERS), next(self._numbers), self._runtime.waiter()
+        if not outbox.reachable:
+            return False
+        self._echoes[number] = waiter
+        told = {**self._told_object(subject, message), "echo": number}
+        outbox.send_in_order(partial(self._send, "PUBLISH", WORKERS, json.dumps(told)))
+        self._runtime.later(ECHO_S, waiter.wake)
+        waiter.wait()
+        return self._echoes.pop(number, None) is None
+
     def tell_changes(self, subject: str, take: Callable[[], Any], put_back: Callable[[Any], object]) -> None:
         send = partial(self._send_changes, subject, take, put_back)
         self._outboxes.of(WORKERS).send_newest((WORKERS, subject), send)
 
     def _told(self, subject: str, message: Any) -> str:
-        return json.dumps({"from": self._worker, "subject": subject, "message": message})
+        return json.dumps(self._told_object(subject, message))
+
+    def _told_object(self, subject: str, message: Any) -> dict[str, Any]:
+        return {"from": self._worker, "subject": subject, "message": message}
 
     def send_to_queue(self, message: str) -> None:
         """Send a message to Socket.IO's queue, after all earlier ones."""
@@ -177,8 +197,12 @@ class RedisBus:
         elif data is None:
             if channel.startswith(ROOM):
                 self._announce_soon(channel.removeprefix(ROOM))
-        elif (message := _parsed(data)) and message.get("from") != self._worker:
-            self._dispatch(channel, message)
+        elif message := _parsed(data):
+            if message.get("from") != self._worker:
+                self._dispatch(channel, message)
+            elif echo := self._echoes.pop(message.get("echo"), None):  # or else it was given up
+                self._dispatch(channel, message)
+                self._runtime.soon(echo.wake)
 
     def _announce_soon(self, room: str) -> None:
         """Together: after an interruption there may be many, and their receivers read the database."""

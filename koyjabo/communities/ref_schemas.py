@@ -91,3 +91,21 @@ class SyncedAnswer(BaseModel):
     added: int
     changed: int
     removed: int
+
+
+class BroadcastBody(Body):
+    media = JSON
+
+    data: Annotated[Any, WithJsonSchema({})] = Field(
+        description="any JSON value, up to 4,096 bytes", examples=[{"kind": "typing", "user": "4711"}]
+    )
+
+
+class DisconnectBody(Body):
+    media = JSON
+
+    userRef: Ref = Field(examples=["4711"])
+
+
+class OnlineCountsAnswer(BaseModel):
+    online: dict[str, int] = Field(description="by the ids or refs that were asked for", examples=[{"dhaka": 42}])

@@ -14,6 +14,7 @@ from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader
 from koyjabo.communities.live.member_room import MemberRoom
+from koyjabo.communities.live.messages import CommunityMessages
 from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
@@ -44,6 +45,7 @@ class CommunityServices:
     people: OnlinePeople
     time_spent: TimeRecorder
     revocation: Revocation
+    messages: CommunityMessages
 
 
 def build(base: Base) -> CommunityServices:
@@ -61,6 +63,7 @@ def build(base: Base) -> CommunityServices:
     external, on_revoked = services[AccountServices].external, base.signals.access_revoked.send
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.on_change = updates.stats_changed
+    revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
     return CommunityServices(
         directory=Communities(database, clock, on_revoked),
         refs=refs,
@@ -73,7 +76,8 @@ def build(base: Base) -> CommunityServices:
         dashboards=dashboards,
         people=people,
         time_spent=time_spent,
-        revocation=Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave),
+        revocation=revocation,
+        messages=CommunityMessages(participants, realtime.fanout, realtime.bus, runtime, clock, revocation),
     )
 
 

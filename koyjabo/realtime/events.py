@@ -150,6 +150,19 @@ class AnalyticsUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """What a program has sent to the members of a community. It is no value of the room, so it has no revision."""
+
+    type: ClassVar[str] = "message"
+    community_id: str
+    data: Any  # JSON
+    at_ms: int
+
+    def as_object(self) -> dict[str, Any]:
+        return {"type": self.type, "community_id": self.community_id, "data": self.data, "timestamp": iso(self.at_ms)}
+
+
+@dataclass(frozen=True, slots=True)
 class Kicked:
     """A Socket.IO client was removed from a room, with the close code that a plain WebSocket would get."""
 

@@ -6,7 +6,7 @@ The models describe the events that `koyjabo.realtime.events` makes.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Any, Literal
 
 from flask import Response, current_app, request
 from pydantic import BaseModel, Field
@@ -74,6 +74,15 @@ class VisitorLeftEvent(CountEvent):
     change: Literal[-1]
 
 
+class MessageEvent(BaseModel):
+    """What a program has sent to the members who are online."""
+
+    type: Literal["message"]
+    community_id: str
+    data: Any = Field(description="any JSON value", examples=[{"kind": "typing"}])
+    timestamp: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+
+
 class LostRightEvent(BaseModel):
     """The right to the stream was lost, and it ends."""
 
@@ -84,7 +93,10 @@ class LostRightEvent(BaseModel):
 
 
 OF_SITE = (SiteUpdateEvent,)
-OF_COMMUNITY = (VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent, LostRightEvent)
+OF_COMMUNITY = (
+    *(VisitorCountEvent, VisitorJoinedEvent, VisitorLeftEvent, CommunityUpdateEvent),
+    *(MessageEvent, LostRightEvent),
+)
 
 
 @bp.get("/stream")

@@ -183,6 +183,8 @@ def test_every_event_is_as_it_is_described(server):
         first.next_of_type("visitor_update")
         with StreamListener(server.port, path, member.token) as last:
             first.next_of_type("visitor_joined")
+            founder.call("POST", f"/api/communities/{community}/broadcast", {"data": [1, "two"]})
+            last.next_of_type("message")
             founder.call("DELETE", f"/api/communities/{community}/members/{member.id}")
             last.next_of_type("error")
         for name, streams in (("/api/stream", [site]), ("/api/communities/{community_id}/stream", [first, last])):

@@ -11,14 +11,16 @@ from koyjabo.cluster.bus import Bus
 from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.permissions import Permissions
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.errors import Forbidden, KoyJaboError, LedgerUnavailable
 from koyjabo.core.runtime import Runtime
+from koyjabo.models import Scope
 
 log = logging.getLogger(__name__)
 
 ACCESS_REVOKED = "losses"
 """The subject of the message about a revocation; every worker then checks the participants it concerns."""
 
+SENT_AWAY = "The app of this community has closed your connection."
 BATCH = 500
 REST = 4
 """The pause after a check of all participants, in multiples of its duration."""
@@ -57,6 +59,12 @@ class Revocation:
 
     def _recheck_those_of(self, whose: str) -> None:
         self._recheck(self._participants.of(whose))
+
+    def end_those_of(self, scope: Scope, user_id: str) -> None:
+        """End the participants of a user in a community, who lose no permission."""
+        for participant in self._participants.of(user_id):
+            if participant.scope == scope and participant.is_taken:
+                self._end(participant, Forbidden(SENT_AWAY))
 
     def recheck_if_revoked(self) -> None:
         """Check all participants if any permission was revoked since the last check, also when the message about it was
@@ -109,6 +117,7 @@ class Revocation:
         participant.problem = problem
         try:
             self._leave(participant)
-            participant.end(problem)
+            if participant.is_checked:  # or else its join raises the problem
+                participant.end(problem)
         except Exception:  # the other participants must still be removed
             log.exception("seat_not_ended community=%s", participant.scope)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import psutil
 import pytest
 from support.clients.members import KINDS, CommunityListener, Member, PlainMember, SocketioMember, members
-from support.clients.worker_connections import only, two_workers
+from support.clients.worker_connections import WorkerConnection, only, two_workers, worker_connections
 from support.databases.database import SqliteDatabase
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
+MESSAGES_EACH = 25
 GONE_S = 15
 """(specification: promise 5)"""
 
@@ -91,6 +93,45 @@ def test_people_of_a_killed_worker_are_gone_within_15_s_but_those_who_come_back_
         watcher.assert_adds_up()
         for victim in victims:
             victim.close()
+
+
+def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(server, founder, community):
+    """Two senders, whose calls come to the workers in turn, as behind a proxy."""
+    workers, readers = server.workers(), members(server, community, 2)
+
+    def say(sender: str, calls: list[WorkerConnection]) -> None:
+        for n in range(MESSAGES_EACH):
+            body, path = {"data": [sender, n]}, f"/api/communities/{community}/broadcast"
+            assert calls[n % 2].ask("POST", path, body, founder.token) == (202, None)
+
+    with ExitStack() as stack:
+        sockets = [
+            stack.enter_context(open_on(worker, one, community, kind))
+            for worker, one in zip(workers, readers, strict=True)
+            for kind in KINDS
+        ]
+        connections = [stack.enter_context(worker_connections(server)) for _ in "ab"]
+        with ThreadPoolExecutor(2) as senders:
+            list(senders.map(say, "ab", connections))
+        for socket in sockets:
+            socket.next_of_type("message", 2 * MESSAGES_EACH - 1)
+            said = [received.event["data"] for received in socket.of_type("message")]
+            assert sorted(said, key=lambda each: each[0]) == [[each, n] for each in "ab" for n in range(MESSAGES_EACH)]
+
+
+def test_person_who_is_sent_away_is_so_on_the_other_worker(server, founder, community):
+    left, right = server.workers()
+    (person,) = members(server, community, 1)
+    server.database.rows(f"UPDATE users SET external_ref = 'u1', external_issuer = '' WHERE id = '{person.id}'")
+    with ExitStack() as stack:
+        there, rooms = (stack.enter_context(open_on(right, person, community, kind)) for kind in KINDS)
+        with only(server, left):
+            connection = stack.enter_context(WorkerConnection(server))
+        path, began = f"/api/communities/{community}/disconnect", time.monotonic()
+        assert connection.ask("POST", path, {"userRef": "u1"}, founder.token)[0] == 202
+        assert there.wait_for_code(1) == FORBIDDEN
+        assert rooms.next_of_type("kicked")["code"] == FORBIDDEN
+        assert time.monotonic() - began < 1
 
 
 def test_right_that_is_lost_on_one_worker_ends_sockets_on_the_other(server, founder, community):

@@ -91,15 +91,16 @@ class WorkerConnection:
     def __exit__(self, *_: object) -> None:
         self._connection.close()
 
-    def ask(self, method: str, path: str, said: Any = None) -> tuple[int, Any]:
-        """Status and JSON of the answer."""
+    def ask(self, method: str, path: str, said: Any = None, token: str | None = None) -> tuple[int, Any]:
+        """Status and JSON of the answer; None for an empty one."""
         began = time.monotonic()
         body = None if said is None else json.dumps(said)
-        self._connection.request(method, path, body, {"Content-Type": "application/json"})
+        login = {"Authorization": f"Bearer {token}"} if token else {}
+        self._connection.request(method, path, body, {"Content-Type": "application/json", **login})
         answer = self._connection.getresponse()
         text = answer.read()
         self.took_s.append(time.monotonic() - began)
-        return answer.status, json.loads(text)
+        return answer.status, json.loads(text) if text else None
 
     def status(self, path: str) -> int:
         return self.ask("GET", path)[0]

@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "credential": {"id": "x"},
     "members": [{"ref": "4711", "role": "member", "name": "Ayesha"}],
     "data": {"kind": "typing"},
+    "userRef": "4711",
     "events": [{"id": "1", "name": "search"}],
     "scopes": ["reports:read"],
     "visits": [],

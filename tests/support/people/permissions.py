@@ -39,7 +39,7 @@ LEAST = {
         pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
         pages.ask_recovery_codes pages.renew_recovery_codes
         pages.ask_passkey pages.begin_passkey pages.add_passkey pages.ask_passkey_removal pages.remove_passkey
-        api.list_communities api.create_community api.join_community
+        api.online api.list_communities api.create_community api.join_community
         pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
         pages.verify_email pages.do_verify_email pages.send_verification pages.choose_weekly_report
@@ -61,7 +61,7 @@ LEAST = {
         sockets.visitors_stream
     """,
     MODERATOR: """
-        api.who_is_online
+        api.who_is_online api.broadcast api.disconnect
         api.list_shares api.end_share
         api.list_keys api.revoke_key api.rotate_key
         pages.dashboard pages.community_shares pages.new_share pages.create_share pages.end_share
@@ -152,6 +152,8 @@ BODIES = {
     "api.register_visits": {"visits": []},
     "api.create_webhook": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
     "api.replay_webhook": {"since": 1_765_860_000_000},
+    "api.broadcast": {"data": None},
+    "api.disconnect": {"userRef": "4711"},
 }
 """What routes are sent that ask for the right only when the body is right. Forms and JSON take the same."""
 

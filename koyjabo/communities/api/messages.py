@@ -1,0 +1,78 @@
+"""POST /api/communities/{id}/broadcast and …/disconnect, GET /api/communities/online: what the programs of communities
+tell their members, and ask about them.
+"""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.communities.ref_schemas import BroadcastBody, DisconnectBody, OnlineCountsAnswer
+from koyjabo.communities.roles import MODERATOR
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import InvalidInput
+from koyjabo.models import Scope
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import PRIVATE, answer
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import CHANGE, INSIDE, LOGGED_IN, WITH_BODY, describe
+
+MOST_ASKED = 200
+
+
+@bp.post("/communities/<community_id>/broadcast")
+@describe(
+    "Send a message to the people online",
+    {202: None, **WITH_BODY, **CHANGE, **INSIDE, 413: "data is over 4,096 bytes as JSON"},
+    body=BroadcastBody,
+    scope="broadcast",
+)
+def broadcast(community_id: str) -> Response:
+    """For moderators. Members who are online receive an event of type `message` with this `data`, on every connection:
+    each message by itself, in the order of the calls.
+    """
+    account, body, services = tokens.require().account, BroadcastBody.of(request), current()[CommunityServices]
+    services.directory.require(account, community_id, MODERATOR)
+    services.messages.send(Scope(community_id.lower()), body.data)
+    return _accepted()
+
+
+@bp.post("/communities/<community_id>/disconnect")
+@describe(
+    "Disconnect a person by your own id",
+    {202: None, **WITH_BODY, **CHANGE, **INSIDE},
+    body=DisconnectBody,
+    scope="broadcast",
+)
+def disconnect(community_id: str) -> Response:
+    """For moderators. Closes their sockets, streams and rooms in the community with 4003, whether or not there are any.
+    They keep their membership, and may come back.
+    """
+    account, body, services = tokens.require().account, DisconnectBody.of(request), current()[CommunityServices]
+    person = services.by_ref.person(account, community_id, body.userRef)
+    if person is not None:
+        services.messages.disconnect(Scope(community_id.lower()), person)
+    return _accepted()
+
+
+def _accepted() -> Response:
+    return Response(status=202, headers=[PRIVATE])
+
+
+@bp.get("/communities/online")
+@describe(
+    "Count the people online in many communities",
+    {200: OnlineCountsAnswer, 400: "more than 200 ids", **LOGGED_IN},
+    query={"ids": "ids or refs, with commas between; up to 200"},
+    scope="presence:read",
+)
+def online() -> Response:
+    """Those of communities that you may see; others are left out."""
+    account, services = tokens.require().account, current()[CommunityServices]
+    asked = list(dict.fromkeys(each for each in request.args.get("ids", "").split(",") if each))
+    if len(asked) > MOST_ASKED:
+        raise InvalidInput(details={"ids": "must not be more than 200"})
+    ids = services.refs.resolve_all(asked)
+    seen = [each.community.id for each in services.directory.seen(account, set(ids.values()))]
+    counts = dict(zip(seen, services.people.online(*seen), strict=True))
+    return answer(OnlineCountsAnswer(online={each: counts[ids[each]] for each in asked if ids[each] in counts}))

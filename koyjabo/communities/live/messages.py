@@ -1,0 +1,114 @@
+"""What programs say to the members of a community who are online, and to one of them: leave.
+
+Messages are never merged, and reach all members in the order in which they were sent. Like everything that workers tell
+each other, one may be lost while Redis is away (decision 7); it is never sent twice.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from typing import Any
+
+from koyjabo.cluster.bus import Bus
+from koyjabo.communities.live.participant import Participants
+from koyjabo.communities.live.revocation import Revocation
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import InvalidInput, MessageTooLarge
+from koyjabo.core.runtime import Runtime
+from koyjabo.models import Scope
+from koyjabo.realtime.events import Message, visitors_room
+from koyjabo.realtime.fanout import LocalFanout
+
+MESSAGES, ENDED = "messages", "ended"
+"""The subjects of the messages about these: what to send, as `Message` writes it; and [community, user]."""
+
+LARGEST_DATA = 4096
+"""Bytes, as JSON in UTF-8 without spaces."""
+
+WRITES_IN_A_ROW = 128
+"""After so many writes (about 1 ms) other tasks have their turn."""
+
+
+class CommunityMessages:
+    """Callers check the permission."""
+
+    def __init__(
+        self,
+        participants: Participants,
+        fanout: LocalFanout,
+        bus: Bus,
+        runtime: Runtime,
+        clock: Clock,
+        revocation: Revocation,
+    ) -> None:
+        self._participants = participants
+        self._fanout = fanout
+        self._bus = bus
+        self._runtime = runtime
+        self._clock = clock
+        self._revocation = revocation
+        self._waiting: deque[dict[str, Any]] = deque()
+        self._is_sending = False
+        self._lock = threading.Lock()  # guards both; its holder must not wait
+
+    def send(self, scope: Scope, data: Any) -> None:
+        """Send any JSON value to the members who are online, on all workers. Returns when its place among messages is
+        known: whatever is sent after that, on any worker, follows it. Watchers do not receive it.
+
+        Raises MessageTooLarge, and InvalidInput for what is no JSON.
+        """
+        _check(data)
+        message = Message(scope, data, self._clock.now_ms()).as_object()
+        if not self._bus.tell_everybody(MESSAGES, message):
+            self.receive(MESSAGES, message)
+
+    def receive(self, subject: str, message: Any) -> None:
+        """Send a message of any worker to the members on this one."""
+        if not isinstance(message, dict) or not isinstance(message.get("community_id"), str):
+            return  # other programs may publish there
+        with self._lock:
+            self._waiting.append(message)
+            if self._is_sending:
+                return
+            self._is_sending = True
+        self._runtime.start_task(self._send_waiting)
+
+    def disconnect(self, scope: Scope, user_id: str) -> None:
+        """End the sockets, streams and rooms of a person in a community, on all workers. They may come back at once."""
+        self._bus.tell_workers(ENDED, [scope, user_id])
+        self._revocation.end_those_of(scope, user_id)
+
+    def receive_end(self, subject: str, message: Any) -> None:
+        """Another worker has been told to disconnect somebody."""
+        if isinstance(message, list) and list(map(type, message)) == [str, str]:
+            self._revocation.end_those_of(Scope(message[0]), message[1])
+
+    def _send_waiting(self) -> None:
+        while (message := self._next()) is not None:
+            self._send_to_members(Scope(message["community_id"]), message)
+
+    def _next(self) -> dict[str, Any] | None:
+        with self._lock:
+            self._is_sending = bool(self._waiting)
+            return self._waiting.popleft() if self._waiting else None
+
+    def _send_to_members(self, scope: Scope, message: dict[str, Any]) -> None:
+        room, written = visitors_room(scope), 0
+        for participant in self._participants.of(scope):
+            if participant.is_online and participant.is_taken:
+                self._fanout.send_to(room, participant.client, Message.type, message)
+                written += 1
+                if written % WRITES_IN_A_ROW == 0:
+                    time.sleep(0)
+
+
+def _check(data: Any) -> None:
+    try:
+        size = len(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode())
+    except (ValueError, RecursionError):  # NaN, half a character, or a thousand lists in each other
+        raise InvalidInput(details={"data": "must be JSON that every client can read"}) from None
+    if size > LARGEST_DATA:
+        raise MessageTooLarge

@@ -1,0 +1,211 @@
+"""Members that another system puts by its own ids: one by one, or as a whole list."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site, assert_error
+from support.assertions.openapi import assert_described
+from support.people.accounts import Person, sign_up
+from support.people.communities import PATH, found, give, losses
+from support.runs.fuzz_effort import effort
+
+from koyjabo.accounts.services import AccountServices
+
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def boss(site) -> Person:
+    person = sign_up(site, "rani")
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=person.id)
+    return person
+
+
+@pytest.fixture
+def here(boss) -> str:
+    """The path of a new community with a ref."""
+    ref = f"c{next(numbers)}"
+    assert boss.put(f"{PATH}/by-ref/{ref}", json={"name": "Mirpur 10"}).status_code == 201
+    return f"{PATH}/{ref}"
+
+
+def put(by: Person, here: str, ref: str, role: str = "member", name: str = "Ayesha"):
+    return by.put(f"{here}/members/by-ref/{ref}", json={"role": role, "name": name})
+
+
+def entry(ref: str, role: str = "member", name: str = "Ayesha") -> dict[str, str]:
+    return {"ref": ref, "role": role, "name": name}
+
+
+def tag(by: Person, here: str) -> str:
+    return by.get(f"{here}/members").headers["ETag"]
+
+
+def sync(by: Person, here: str, *members: dict[str, str], tag: str | None):
+    return by.put(f"{here}/members", json={"members": members}, headers={"If-Match": tag} if tag else {})
+
+
+def listed(by: Person, here: str) -> dict[str, tuple[str, str]]:
+    """Role and name by ref."""
+    members = by.get(f"{here}/members?per_page=100").json
+    return {each["ref"]: (each["role"], each["name"]) for each in members if "ref" in each}
+
+
+def person_id(site: Site, ref: str) -> str:
+    ((user_id,),) = site.rows("SELECT id FROM users WHERE external_ref = :ref", ref=ref)
+    return user_id
+
+
+def test_person_is_made_once_and_is_a_member_by_ref(site, boss, here):
+    made = put(boss, here, "u1")
+    assert_described(site, made)
+    assert made.status_code == 201
+    assert {**made.json, "joined_at": ""} == {
+        **{"user_id": person_id(site, "u1"), "ref": "u1", "name": "Ayesha", "role": "member", "joined_at": ""}
+    }
+    assert (again := put(boss, here, "u1")).status_code == 200
+    assert again.json == made.json
+    row = "SELECT email, email_key, is_admin, external_issuer FROM users WHERE external_ref = 'u1'"
+    assert site.rows(row) == [("", f"~{made.json['user_id']}", False, "")]
+
+
+def test_name_is_the_last_one_in_every_community(boss, here):
+    put(boss, here, "u2", name="Ayesha")
+    boss.put(f"{PATH}/by-ref/elsewhere", json={"name": "Elsewhere"})
+    assert put(boss, f"{PATH}/elsewhere", "u2", name="Ayesha Rahman").status_code == 201
+    assert listed(boss, here) == {"u2": ("member", "Ayesha Rahman")}
+
+
+def test_lower_role_and_end_of_membership_are_losses(site, boss, here):
+    before = losses(site)
+    assert put(boss, here, "u3", "admin").status_code == 201
+    assert put(boss, here, "u3", "moderator").status_code == 200
+    assert put(boss, here, "u3", "admin").status_code == 200
+    assert losses(site) == before + 1
+    assert boss.delete(f"{here}/members/by-ref/u3").status_code == 204, "the last admin, of a community with a ref"
+    assert losses(site) == before + 2
+    assert_error(boss.delete(f"{here}/members/by-ref/u3"), 404, "unknown_user")
+    assert_error(boss.delete(f"{here}/members/by-ref/nobody"), 404, "unknown_user")
+
+
+def test_audit_log_names_the_ref(site, boss, here):
+    put(boss, here, "u4", "moderator")
+    put(boss, here, "u4", "member")
+    boss.delete(f"{here}/members/by-ref/u4")
+    lines = site.rows("SELECT action FROM audit_log WHERE details LIKE :ref ORDER BY id", ref='%"ref": "u4"%')
+    assert lines == [("member.add",), ("member.role",), ("member.remove",)]
+
+
+@pytest.mark.parametrize("ref", ["online", "by-ref", "x" * 129, "a b"])
+def test_ref_that_no_path_can_have_is_refused(boss, here, ref):
+    assert_error(put(boss, here, ref), 400, "invalid_input", "userRef")
+
+
+def test_only_site_admins_put_members_also_of_a_community_of_another(site, boss):
+    founder = sign_up(site, "founder2")
+    here = f"{PATH}/{found(founder)['id']}"
+    assert_error(put(founder, here, "u5"), 403, "forbidden")
+    assert put(boss, here, "u5", "admin").status_code == 201
+    assert_error(founder.post(f"{here}/leave"), 409, "last_admin")
+    assert boss.delete(f"{here}/members/by-ref/u5").status_code == 204
+
+
+def test_sync_adds_changes_and_removes_by_ref_alone(site, boss, here):
+    put(boss, here, "s1"), put(boss, here, "s2", "admin"), put(boss, here, "s3", name="Babul")
+    account = sign_up(site, "account")
+    assert give(boss, here.rpartition("/")[2], account, "moderator").status_code == 201
+    before, first = losses(site), tag(boss, here)
+    done = sync(boss, here, entry("s2", "member"), entry("s3", name="Karim"), entry("s4", "admin"), tag=first)
+    assert_described(site, done)
+    assert (done.status_code, done.json) == (200, {"added": 1, "changed": 2, "removed": 1})
+    assert listed(boss, here) == {"s2": ("member", "Ayesha"), "s3": ("member", "Karim"), "s4": ("admin", "Ayesha")}
+    assert account.id in {each["user_id"] for each in boss.get(f"{here}/members").json}
+    assert (losses(site), tag(boss, here)) == (before + 1, done.headers["ETag"])
+    ((details,),) = site.rows("SELECT details FROM audit_log WHERE action = 'member.sync' ORDER BY id DESC LIMIT 1")
+    assert '"removed_refs": ["s1"]' in details
+
+
+def test_sync_needs_the_present_tag(boss, here):
+    first = tag(boss, here)
+    assert_error(sync(boss, here, entry("t1"), tag=None), 428, "precondition_required")
+    assert sync(boss, here, entry("t1"), tag=first).status_code == 200
+    assert_error(sync(boss, here, tag=first), 412, "changed_meanwhile")
+    assert listed(boss, here) == {"t1": ("member", "Ayesha")}
+    assert sync(boss, here, tag=f'"x", {tag(boss, here)}').json == {"added": 0, "changed": 0, "removed": 1}
+
+
+def test_tag_is_that_of_the_whole_list(boss, here):
+    put(boss, here, "w1"), put(boss, here, "w2")
+    tags = [boss.get(f"{here}/members?per_page=1&page={n}").headers["ETag"] for n in (1, 2)]
+    assert tags[0] == tags[1]
+    for change in (("w2", "moderator"), ("w2", "moderator", "Karim"), ("w3",)):
+        put(boss, here, *change)
+        tags.append(tag(boss, here))
+    assert len(set(tags)) == 4
+
+
+@pytest.mark.parametrize(
+    "members", [[entry("u")] * 2, [entry(f"u{n}") for n in range(501)], [{"ref": "u"}], [entry("by-ref")], {}, None]
+)
+def test_list_that_cannot_be_used_changes_nothing(boss, here, members):
+    body = {"members": members}
+    answer = boss.put(f"{here}/members", json=body, headers={"If-Match": tag(boss, here)})
+    assert answer.status_code in (400, 413), answer.text
+    assert listed(boss, here) == {}
+
+
+@pytest.mark.both_kinds
+def test_of_two_syncs_at_once_one_is_refused(boss, here):
+    first = tag(boss, here)
+    lists = [[entry(f"{name}{n}") for n in range(20)] for name in "ab"]
+    with ThreadPoolExecutor(2) as clients:
+        answers = list(clients.map(lambda members: sync(boss, here, *members, tag=first), lists))
+    assert sorted(each.status_code for each in answers) == [200, 412]
+    (won,) = [n for n, each in enumerate(answers) if each.status_code == 200]
+    assert set(listed(boss, here)) == {each["ref"] for each in lists[won]}
+
+
+LISTS = st.lists(
+    st.dictionaries(
+        st.sampled_from("abcdef"), st.tuples(st.sampled_from(("member", "moderator", "admin")), st.sampled_from("XYZ"))
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@effort(10)
+@given(lists=LISTS)
+def test_members_are_those_of_the_last_list(boss, lists):
+    """A dictionary is the model; names are those of people, in whatever list they were said last."""
+    here = f"{PATH}/model"
+    boss.put(f"{PATH}/by-ref/model", json={"name": "Model"})
+    model = listed(boss, here)
+    for each in lists:
+        now = {f"m-{ref}": value for ref, value in each.items()}
+        said = [entry(ref, *value) for ref, value in now.items()]
+        done = sync(boss, here, *said, tag=tag(boss, here)).json
+        assert done == {
+            "added": len(now.keys() - model.keys()),
+            "changed": sum(model[ref] != now[ref] for ref in now.keys() & model.keys()),
+            "removed": len(model.keys() - now.keys()),
+        }
+        model = listed(boss, here)
+        assert model == now
+
+
+def test_person_of_an_issuer_is_who_they_were_without_one(site):
+    people = site.services[AccountServices].external
+    first, people.issuer = people.find_or_make("i1", "Ayesha"), "https://id.example"
+    try:
+        assert people.find_or_make("i1", None) == first
+        other = people.find_or_make("i2", None)
+        assert (other.name, people.find_or_make("i2", "Karim")) == ("i2", other._replace(name="Karim"))
+    finally:
+        people.issuer = ""
+    assert people.find("i2") is None, "another issuer's"
