@@ -36,6 +36,7 @@ reports: query projection events engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages
 maintenance: . health services api admin cli
+alerts: . services
 importers: . cli
 bridges: . citinfos
 home: . pages

@@ -25,6 +25,7 @@ LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
 class EmailState(NamedTuple):
     is_verified: bool
     wants_weekly_report: bool
+    wants_traffic_alerts: bool
 
 
 class Reset(NamedTuple):
@@ -128,7 +129,7 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
     queries.remove_second_factors(session, user_id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
-    session.execute(update(User).where(User.id == user_id).values(weekly_report=False))
+    session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
 
 
 def _end_all(session: Session, user_id: str) -> None:
@@ -138,8 +139,9 @@ def _end_all(session: Session, user_id: str) -> None:
 
 
 def state(session: Session, user_id: str) -> EmailState:
-    row = session.execute(select(User.verified_ms, User.weekly_report).where(User.id == user_id)).one_or_none()
-    return EmailState(row is not None and row[0] is not None, row is not None and row[1])
+    columns = (User.verified_ms.is_not(None), User.weekly_report, User.traffic_alerts)
+    row = session.execute(select(*columns).where(User.id == user_id)).one_or_none()
+    return EmailState(False, False, False) if row is None else EmailState(*map(bool, row))
 
 
 def choose(session: Session, user_id: str, **values: Any) -> None:

@@ -1,5 +1,5 @@
 """A user's actions by a link in a mail, and choices about mails: a new password without the old one, the proof that an
-email is theirs, the weekly report.
+email is theirs, the weekly report, alerts.
 """
 
 from __future__ import annotations
@@ -123,8 +123,10 @@ class EmailLinks:
     def state(self, account: Account) -> EmailState:
         return self._database.read(email_link_queries.state, account.id)
 
-    def want_weekly_report(self, account: Account, wants: bool) -> None:
-        self._database.write(email_link_queries.choose, account.id, weekly_report=wants)
+    def choose_mails(self, account: Account, weekly_report: bool, traffic_alerts: bool) -> None:
+        """Which mails the user wants."""
+        choose, wanted = email_link_queries.choose, {"weekly_report": weekly_report, "traffic_alerts": traffic_alerts}
+        self._database.write(lambda session: choose(session, account.id, **wanted))
 
     def choose_language(self, account: Account, language: str) -> None:
         """The language of mails to the user."""

@@ -8,6 +8,8 @@ from koyjabo.accounts import services as accounts
 from koyjabo.accounts.oidc import services as oidc
 from koyjabo.accounts.second_factor import services as second_factor
 from koyjabo.accounts.services import AccountServices
+from koyjabo.alerts import services as alerts
+from koyjabo.alerts.services import AlertServices
 from koyjabo.api_keys import services as api_keys
 from koyjabo.api_keys.api_keys import ApiKeys
 from koyjabo.application import event_handlers
@@ -100,6 +102,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(visit_log.build(base))
     add(personal_data.build(base))
     add(maintenance.build(base))
+    add(alerts.build(base))
 
 
 def _tick(services: Services, window_s: int) -> None:
@@ -128,6 +131,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(projection.LOOK_S, services[ReportServices].projection.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.LOOK_S, services[WebhookServices].sender.tick)
+    every(alerts.LOOK_S, services[AlertServices].alerts.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
 

@@ -57,11 +57,22 @@ def id_range(session: Session, began_ms: int | None, ended_ms: int | None) -> tu
     Ids of folded visits are missing. The table `imported_visits` lists the ranges of imports, whose ids are not in the
     order of time.
     """
-    after, upto = (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
+    after, upto = _stored_ids(session)
     if began_ms is None and ended_ms is None:
         return after, upto
-    ranges = [(low, high) for low, high in _ranges(session, began_ms, ended_ms, after, upto) if low < high]
+    ranges = id_ranges(session, began_ms, ended_ms)
     return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (upto, upto)
+
+
+def id_ranges(session: Session, began_ms: int | None, ended_ms: int | None) -> list[tuple[int, int]]:
+    """The same as ranges that leave out the visits between those of a time and an import that has some of it, too."""
+    found = _ranges(session, began_ms, ended_ms, *_stored_ids(session))
+    return [(low, high) for low, high in found if low < high]
+
+
+def _stored_ids(session: Session) -> tuple[int, int]:
+    """The id before the first stored visit, and that of the last one."""
+    return (session.scalar(select(func.min(Visit.id))) or 1) - 1, session.scalar(select(func.max(Visit.id))) or 0
 
 
 def _ranges(

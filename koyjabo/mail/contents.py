@@ -54,6 +54,9 @@ TAKEOVER = N_(
 )
 
 
+ON_REQUEST = N_("You get this mail because you asked for it. You can turn it off on the page of your account.")
+
+
 class Speech:
     """Sentences, numbers and times, in a `language` of LANGUAGES, otherwise in English. Times are those of `zone`."""
 
@@ -229,7 +232,25 @@ def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
             *(_community(speech, community) for community in data["communities"]),
         ],
         *(say(N_("Open the site")), "/"),
-        closing=say(N_("You get this mail because you asked for it. You can turn it off on the page of your account.")),
+        closing=say(ON_REQUEST),
+    )
+
+
+def traffic(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say, count = speech.say, speech.count
+    subject = N_("Far more visits than usual: %(count)s")
+    if data["visits"] < data["usual"]:
+        subject = N_("Far fewer visits than usual: %(count)s")
+    lines = [
+        f"{speech.moment(data['first_ms'])} – {speech.moment(data['last_ms'])}",
+        say(N_("Visits: %(count)s"), count=count(data["visits"])),
+        say(N_("Usual at this time of the week: %(count)s"), count=count(data["usual"])),
+    ]
+    return Contents(
+        say(subject, count=count(data["visits"])),
+        ["\n".join(lines)],
+        *(say(N_("Open the site")), "/"),
+        closing=say(ON_REQUEST),
     )
 
 
@@ -288,4 +309,5 @@ KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
     "sign_in": sign_in,
     "webhook": webhook,
     "weekly": weekly,
+    "traffic": traffic,
 }

@@ -45,6 +45,7 @@ def account(session: Session, user_id: str) -> tuple[DataSubject, Row] | None:
     codes = session.scalar(select(func.count()).select_from(RecoveryCode).where(RecoveryCode.user_id == user_id))
     values = {name: getattr(found, name) for name in SHOWN}
     values |= {"role": site_role(found.is_admin, found.is_viewer), "weekly_report": found.weekly_report}
+    values["traffic_alerts"] = found.traffic_alerts
     owner = DataSubject(
         found.id, found.email, found.email_key, found.verified_ms is not None, scopes_of(session, user_id)
     )

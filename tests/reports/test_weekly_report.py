@@ -44,7 +44,7 @@ def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Read
     reader = Reader(site, language).sign_up(name)
     site.services[MailOutbox].send_all()
     reader.send(path_in(mailbox.to(f"{name}@example.com")[-1]))
-    reader.send("/account/weekly-report", weekly_report="on")
+    reader.send("/account/mails", weekly_report="on")
     assert 'name="weekly_report" type="checkbox" checked' in reader.get("/account")
     return reader
 
@@ -131,7 +131,7 @@ def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbo
     disable(site, "karim@example.com")
     sign_up(site, "salma")
     site.rows("UPDATE users SET weekly_report = true WHERE email = 'salma@example.com'")
-    ayesha.send("/account/weekly-report")
+    ayesha.send("/account/mails")
     assert "Weekly report by mail" in words(ayesha.get("/account"))
     site.time.go_to(MORNING)
     tick(site)

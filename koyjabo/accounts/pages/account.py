@@ -70,11 +70,11 @@ def send_verification() -> Response:
     return done("verification_sent" if is_sent else "mails_used_up", "pages.account")
 
 
-@bp.post("/account/weekly-report")
-def choose_weekly_report() -> Response:
+@bp.post("/account/mails")
+def choose_mails() -> Response:
     account = page_login.require()
-    wants = "weekly_report" in request.form
-    current()[AccountServices].email_links.want_weekly_report(account, wants)
+    wanted = {name: name in request.form for name in ("weekly_report", "traffic_alerts")}
+    current()[AccountServices].email_links.choose_mails(account, **wanted)
     return done("saved", "pages.account")
 
 

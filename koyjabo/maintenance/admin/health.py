@@ -165,6 +165,7 @@ MAILS = {
     "sign_in": _("New login"),
     "webhook": _("Webhook disabled"),
     "weekly": _("Weekly report"),
+    "traffic": _("Alert"),
 }
 
 

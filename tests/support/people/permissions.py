@@ -42,7 +42,7 @@ LEAST = {
         api.online api.list_communities api.create_community api.join_community
         pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
-        pages.verify_email pages.do_verify_email pages.send_verification pages.choose_weekly_report
+        pages.verify_email pages.do_verify_email pages.send_verification pages.choose_mails
         pages.accept_invitation pages.decline_invitation
         pages.new_community pages.create_community pages.community pages.join_community
     """,

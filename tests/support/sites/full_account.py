@@ -32,7 +32,7 @@ VALUES ('s', 'the hash of a token', 'Traffic', '{}', 1, :id);
 INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms) VALUES ('l', :id, 'verify', :email, 1);
 INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
 VALUES ('verify', :email, 'a hash', '{}', 1, 1, 0);
-UPDATE users SET verified_ms = 1, weekly_report = true WHERE id = :id
+UPDATE users SET verified_ms = 1, weekly_report = true, traffic_alerts = true WHERE id = :id
 """
 
 

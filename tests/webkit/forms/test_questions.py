@@ -54,7 +54,7 @@ HARMLESS = {
     *("pages.invite_member", "pages.set_role"),
     *("pages.withdraw_invitation", "pages.accept_invitation", "pages.decline_invitation"),
     *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
-    *("pages.send_verification", "pages.choose_weekly_report", "pages.set_first_password"),
+    *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.export"),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),

@@ -1,0 +1,79 @@
+"""What alerts are built from, and the worker that looks for all."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from koyjabo.alerts.health_changes import HealthChanges
+from koyjabo.alerts.traffic import TrafficAlerts
+from koyjabo.cluster.base import Base
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import OPERATOR
+from koyjabo.database import work_claim_queries
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.webhooks.services import WebhookServices
+
+LEASE = "alerts"
+"""The row of `nightly_work` that says which worker looks."""
+
+LOOK_S = 15.0
+
+
+class Alerts:
+    """Call `tick` every LOOK_S, on every worker: one of them looks, and when it has ended, another one does. Where
+    nobody wants an alert, nothing is read but whether somebody wants one.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:
+        self._database = database
+        self._clock = clock
+        self._traffic = traffic
+        self._health = health
+        self._worker = secrets.token_hex(16)
+
+    def tick(self) -> None:
+        try:
+            self._look()
+        except LedgerUnavailable:
+            return  # the next tick tries again
+
+    def _look(self) -> None:
+        of_traffic, of_health = self._traffic.is_wanted(), self._health.is_wanted()
+        if of_traffic:
+            self._traffic.note_readiness()
+        if not ((of_traffic or of_health) and self._has_lease()):
+            self._health.forget()
+            return
+        if of_traffic:
+            self._traffic.look()
+        if of_health:
+            self._health.look()
+        else:
+            self._health.forget()
+
+    def _has_lease(self) -> bool:
+        mine = LEASE, self._worker, self._clock.now_ms()
+        if not self._database.read(work_claim_queries.is_lease_free, *mine):
+            return False
+        return self._database.write(work_claim_queries.renew_lease, *mine)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertServices:
+    alerts: Alerts
+
+
+def build(base: Base) -> AlertServices:
+    database, clock, maintenance = base.database, base.clock, base.services[MaintenanceServices]
+    events, outbox = base.services[WebhookServices].events, base.services[MailOutbox]
+
+    def is_ready() -> bool:
+        return all(check.ok for check in maintenance.readiness.checks().values())
+
+    traffic = TrafficAlerts(database, clock, outbox, events, is_ready)
+    health = HealthChanges(database, clock, events, lambda: maintenance.health.report(OPERATOR, False).checks)
+    return AlertServices(Alerts(database, clock, traffic, health))

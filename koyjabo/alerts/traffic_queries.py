@@ -1,0 +1,71 @@
+"""Queries of alerts: visits by windows of time, read by id or from one index, and who wants to be told."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from koyjabo.counting.queries import id_ranges
+from koyjabo.models import SITE, HourlyVisits, Scope, User, Visit, WebhookEvent
+
+WANTS = (User.traffic_alerts, User.verified_ms.is_not(None), User.disabled_ms.is_(None))
+
+
+class AlertRecipient(NamedTuple):
+    id: str
+    email: str
+    language: str | None
+
+
+def visits_by_window(session: Session, spans: Collection[tuple[int, int]], window_ms: int) -> dict[int, int]:
+    """The visits of the site, from the first moment of each span up to and without the second, ms, by the beginning of
+    their window. Visits of imports are counted at their own time.
+
+    Each range of ids is read once: an import whose times overlap several spans is one of them.
+    """
+    by_range: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+    for span in spans:
+        for ids in id_ranges(session, *span):
+            by_range[ids].append(span)
+    found: Counter[int] = Counter()
+    window = (Visit.at_ms - Visit.at_ms % window_ms).label("window")
+    for (after, upto), theirs in by_range.items():
+        times = or_(*(and_(Visit.at_ms >= began, Visit.at_ms < ended) for began, ended in theirs))
+        rows = (
+            select(window, func.count().label("visits"))
+            .where(Visit.id > after, Visit.id <= upto, times)
+            .group_by(window)
+        )
+        found.update({row.window: row.visits for row in session.execute(rows)})
+    return dict(found)
+
+
+def first_hour_s(session: Session) -> int | None:
+    """The beginning of the first hour with a visit, s since 1970; None without visits."""
+    return session.scalar(select(func.min(HourlyVisits.hour_s)).where(HourlyVisits.scope == SITE))
+
+
+def was_told(session: Session, type: str, scope: Scope, since_ms: int) -> bool:
+    """Whether there is such an event from that moment on."""
+    same = (WebhookEvent.scope == scope, WebhookEvent.type == type, WebhookEvent.at_ms > since_ms)
+    return session.scalar(select(exists().where(*same))) is True
+
+
+def newest_data(session: Session, type: str, scope: Scope) -> str | None:
+    """The JSON of the newest event of a type; None without one."""
+    rows = select(WebhookEvent.data).where(WebhookEvent.scope == scope, WebhookEvent.type == type)
+    return session.scalar(rows.order_by(WebhookEvent.at_ms.desc()).limit(1))
+
+
+def recipients(session: Session) -> Sequence[AlertRecipient]:
+    """The users who want alerts by mail and have proved that the email is theirs."""
+    rows = session.execute(select(User.id, User.email, User.language).where(*WANTS).order_by(User.id))
+    return [AlertRecipient._make(row) for row in rows]
+
+
+def is_wanted_by_mail(session: Session) -> bool:
+    return session.scalar(select(exists().where(*WANTS))) is True

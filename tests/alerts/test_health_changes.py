@@ -1,0 +1,96 @@
+"""Changes of Health, as events: what has changed, from what, and at most once a minute for a check that flaps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.programs.processes import wait_until
+from webhooks.test_webhook_events import subscribe
+
+from koyjabo.alerts.services import AlertServices
+from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, HealthCheck
+from koyjabo.webhooks.services import WebhookServices
+
+
+def tick(site: Site) -> None:
+    """Look, and write what is found."""
+    events = site.services[WebhookServices].events
+    events.refresh()
+    site.services[AlertServices].alerts.tick()
+    wait_until(lambda: not events._busy, "the events are written")
+
+
+class Checks:
+    """The checks of a site, as a test wants them."""
+
+    def __init__(self, site: Site, **levels: str) -> None:
+        self.site = site
+        self.levels = {"disk": GOOD, "writer": GOOD, "proxies": GOOD, **levels}
+        health = site.services[AlertServices].alerts._health
+        health._checks = lambda: [HealthCheck(name, level, f"is_{level}") for name, level in self.levels.items()]
+
+    def look(self, seconds: float = 0, **levels: str) -> list[dict]:
+        """Some time later; returns the events of now."""
+        self.levels |= levels
+        self.site.time.pass_(seconds=seconds)
+        before = self._written()
+        tick(self.site)
+        return [each for each in self._written() if each not in before]
+
+    def _written(self) -> list[dict]:
+        rows = self.site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed' ORDER BY at_ms")
+        return [json.loads(data) for (data,) in rows]
+
+
+@pytest.fixture
+def site(sqlite_database) -> Iterator[Site]:
+    with Site(sqlite_database.url) as site:
+        subscribe(site, "health.changed")
+        yield site
+
+
+def change(check: str, before: str, after: str) -> dict:
+    return {"check": check, "from": before, "to": after, "code": f"is_{after}"}
+
+
+def test_checks_that_changed_are_told_with_all_levels(site):
+    checks = Checks(site, disk=WARNING)
+    assert checks.look() == []
+    (told,) = checks.look(15, disk=DANGER, writer=DANGER, proxies=WARNING)
+    assert told["checks"] == [change("disk", WARNING, DANGER), change("writer", GOOD, DANGER)]
+    assert told["levels"] == {"disk": DANGER, "writer": DANGER}
+    assert checks.look(15) == []
+
+
+def test_check_that_flaps_is_told_once_a_minute_and_others_at_once(site):
+    checks = Checks(site)
+    checks.look()
+    assert [each["checks"] for each in checks.look(15, disk=DANGER)] == [[change("disk", GOOD, DANGER)]]
+    for seconds, level in ((15, GOOD), (15, DANGER), (15, GOOD)):
+        assert checks.look(seconds, disk=level) == []
+    assert [each["checks"] for each in checks.look(14, writer=DANGER)] == [[change("writer", GOOD, DANGER)]]
+    assert [each["checks"] for each in checks.look(1)] == [[change("disk", DANGER, GOOD)]]
+
+
+def test_next_worker_compares_with_what_was_told_last(site):
+    checks = Checks(site)
+    checks.look()
+    checks.look(15, disk=DANGER)
+    site.restart()
+    (told,) = Checks(site, writer=WARNING).look(120)
+    assert told["checks"] == [change("disk", DANGER, GOOD), change("writer", GOOD, WARNING)]
+    site.rows("UPDATE webhooks SET enabled = false")
+    assert Checks(site, disk=DANGER).look(120) == []
+
+
+def test_health_of_a_site_is_looked_at_as_it_is(site):
+    site.register()
+    tick(site)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("koyjabo.maintenance.health.checks.SLOW_MS", -1.0)
+        tick(site)
+    ((data,),) = site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed'")
+    assert json.loads(data)["checks"] == [{"check": "database", "from": GOOD, "to": WARNING, "code": "slow"}]

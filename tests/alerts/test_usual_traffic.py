@@ -1,0 +1,121 @@
+"""What is usual, against a plain recount of every visit; the edges of windows, and days whose hours are not 24."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from statistics import median
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.application.site import Time
+from support.application.visitor_workers import clock_of
+
+from koyjabo.alerts import usual_traffic
+from koyjabo.alerts.usual_traffic import DROP_WINDOWS, SPIKE_WINDOWS, Usual, Window, is_drop, is_spike, same_hours
+from koyjabo.core.clock import Clock
+
+WINDOW_S = 300
+ZONES = ("Asia/Dhaka", "Europe/Berlin", "America/St_Johns", "UTC")
+NO_TIME = Time(0)
+
+
+def clock_in(zone: str) -> Clock:
+    return Clock(ZoneInfo(zone), NO_TIME, NO_TIME.elapsed_ms)
+
+
+def ms(moment: str, zone: str = "UTC") -> int:
+    return 1000 * int(datetime.fromisoformat(moment).replace(tzinfo=ZoneInfo(zone)).timestamp())
+
+
+def local(at_s: int, zone: str) -> datetime:
+    return datetime.fromtimestamp(at_s, ZoneInfo(zone))
+
+
+def counted_again(visits: list[int], now_s: int, zone: str) -> list[int]:
+    """The visits (s) in each window of that weekday and hour, by looking at every window nearby in each week."""
+    at, found = local(now_s, zone), []
+    for week in range(1, 7):
+        middle = (now_s // WINDOW_S - week * 7 * 288) * WINDOW_S
+        for window in range(middle - 3 * 3600, middle + 3 * 3600, WINDOW_S):
+            then = local(window, zone)
+            if (at.date() - then.date()).days == 7 * week and then.hour == at.hour:
+                found.append(sum(window <= visit < window + WINDOW_S for visit in visits))
+    return found
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sampled_from(ZONES),
+    st.integers(ms("2025-01-01T00:00") // 1000, ms("2026-12-31T00:00") // 1000),
+    st.lists(st.tuples(st.integers(1, 6), st.integers(-4000, 4000)), max_size=60),
+)
+def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s, near):
+    visits = [now_s - weeks * 7 * 86400 + seconds for weeks, seconds in near]
+    counts = Counter(visit // WINDOW_S * WINDOW_S * 1000 for visit in visits)
+    hours = same_hours(clock_in(zone), now_s * 1000)
+    expected = counted_again(visits, now_s, zone)
+    middle = median(expected)
+    assert len(expected) == 12 * len(hours)
+    assert usual_traffic.usual_at(counts, hours) == Usual(middle, median(abs(each - middle) for each in expected))
+
+
+def test_hour_that_a_day_does_not_have_has_no_windows_and_one_that_it_has_twice_has_both():
+    zone = "Europe/Berlin"
+    found = [same_hours(clock_in(zone), ms(moment, zone)) for moment in ("2025-04-06T02:30", "2025-11-02T02:30")]
+    spring, autumn = ([local(each // 1000, zone).isoformat()[5:16] for each in hours] for hours in found)
+    assert spring == ["03-23T02:00", "03-16T02:00", "03-09T02:00", "03-02T02:00", "02-23T02:00"]
+    assert autumn[:3] == ["10-26T02:00", "10-26T02:00", "10-19T02:00"]
+    assert len(autumn) == 7
+
+
+USUAL = Usual(20, 5)  # three times is 60, and the median with six deviations is 50
+
+
+def windows(*counts: int, usual: Usual = USUAL) -> list[Window]:
+    return [Window(number, count, usual) for number, count in enumerate(counts)]
+
+
+@pytest.mark.parametrize(
+    ("counts", "usual", "spikes"),
+    [
+        ((60, 60), USUAL, True),
+        ((59, 60), USUAL, False),
+        ((60, 59), USUAL, False),
+        ((60,), USUAL, False),
+        ((0, 60, 60), USUAL, True),
+        ((60, 60, 0), USUAL, False),
+        ((50, 50), Usual(0, 0), True),
+        ((49, 50), Usual(0, 0), False),
+        ((80, 80), Usual(20, 10), False),  # not more than the median and six deviations
+        ((81, 81), Usual(20, 10), True),
+    ],
+)
+def test_spike_is_two_windows_with_fifty_visits_three_times_the_median_and_six_deviations_more(counts, usual, spikes):
+    assert is_spike(windows(*counts, usual=usual)) is spikes
+    assert SPIKE_WINDOWS == 2
+
+
+@pytest.mark.parametrize(
+    ("counts", "middle", "drops"),
+    [
+        ((10,) * 6, 50, True),
+        ((10, 10, 11, 10, 10, 10), 50, False),
+        ((11, 10, 10, 10, 10, 10, 10), 50, True),
+        ((10,) * 5, 50, False),
+        ((0,) * 6, 49, False),
+        ((0,) * 6, 50, True),
+    ],
+)
+def test_drop_is_half_an_hour_with_a_fifth_of_a_median_of_fifty_or_more(counts, middle, drops):
+    assert is_drop(windows(*counts, usual=Usual(middle, 0))) is drops
+    assert timedelta(minutes=30) // timedelta(milliseconds=1) == DROP_WINDOWS * usual_traffic.WINDOW_MS
+
+
+def test_two_weeks_are_enough_and_a_day_less_is_not():
+    clock = clock_of(NO_TIME)
+    at_ms = ms("2025-12-16T14:20")
+    assert usual_traffic.has_enough(clock, at_ms, ms("2025-12-02T00:00"))
+    assert not usual_traffic.has_enough(clock, at_ms, ms("2025-12-02T01:00"))
