@@ -47,6 +47,10 @@ def test_pages_for_all(new_device, path):
         expect(page.locator("[data-line]")).to_have_text("Live")
         page.get_by_text("Do not count me").click()
         page.get_by_text("Erase my data").click()
+    elif path.startswith("/docs"):
+        page.locator("#search").fill("visitor/register")  # all other calls have the same parts
+        expect(page.locator("[data-call]:visible")).to_have_count(1)
+        expect(page.locator("#api_register_visit")).to_be_visible()
     check_accessible(page)
 
 

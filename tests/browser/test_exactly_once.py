@@ -12,7 +12,7 @@ import pytest
 from support.browser.host_pages import begin
 from support.browser.pages import wait_for
 
-SEEDS, SHORT = 60, 4
+SEEDS, SHORT = 60, 2
 """In a part, and in the first one."""
 
 STEPS = 10

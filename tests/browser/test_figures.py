@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.browser.pages import expect, freeze, live, over, visit, wait_for
+from support.browser.pages import MOVES, expect, freeze, live, over, visit, wait_for
 
 long = pytest.mark.long(proved_by="browser/test_figures.py::test_digits_rest_between_two_rolls_and_numbers_keep_up")
 
@@ -38,6 +38,11 @@ async ([number, locale]) => {
   return page.scrollWidth > page.clientWidth ? [...over, "the page"] : over;
 }
 """
+
+
+@pytest.fixture
+def device(new_device):
+    return new_device(**MOVES)
 
 
 @pytest.fixture

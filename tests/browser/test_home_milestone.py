@@ -6,13 +6,16 @@ import pytest
 from support.browser.pages import expect, live, wait_for
 
 MILESTONE, NEXT = 4_006, 4_008
-COUNT_CONFETTI = """
+WATCH_CONFETTI = """
 window.fallen = 0;
 new MutationObserver((all) => {
   const isPaper = (node) => node.className === "confetti";
   for (const { addedNodes } of all) window.fallen += [...addedNodes].filter(isPaper).length;
 }).observe(document, { childList: true, subtree: true });
+const now = performance.now.bind(performance);
+performance.now = () => 10 * now();
 """
+"""It falls for a tenth of its time: here the processor draws it."""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +27,7 @@ def test_milestone_is_celebrated_once_on_every_page(new_device, site):
     pages = []
     for motion in ("no-preference", "no-preference", "reduce"):
         device = new_device(reduced_motion=motion)
-        device.context.add_init_script(COUNT_CONFETTI)
+        device.context.add_init_script(WATCH_CONFETTI)
         pages.append(live(device.open()))
     words = "[data-goal-words]"
     expect(pages[0].locator(words)).to_have_text("3 more to 4,006")

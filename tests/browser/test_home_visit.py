@@ -8,7 +8,7 @@ import re
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.browser.pages import expect, live, stat, visit, wait_for
+from support.browser.pages import MOVES, expect, live, stat, visit, wait_for
 
 from koyjabo.network.geolocation import NAMES
 from koyjabo.webkit.assets.static_files import FOLDER
@@ -86,7 +86,7 @@ def test_visitor_has_a_number_that_stays_after_a_reload_and_can_be_shared(device
 def test_visit_moves_number_line_list_and_dot(new_device, site):
     for visitor in range(3):
         register_from(site, DHAKA, f"dhaka{visitor}")
-    page = has_later_parts(live(new_device(extra_http_headers={"X-Forwarded-For": OSAKA}).open()))
+    page = has_later_parts(live(new_device(**MOVES, extra_http_headers={"X-Forwarded-For": OSAKA}).open()))
     dhaka, japan = page.locator("[data-dot=Dhaka]"), page.locator("[data-dot=JP]")
     expect(dhaka).to_have_text(re.compile(r"Dhaka \d+"))
     people, others = int((dhaka.text_content() or "").split()[1]), japan.count()

@@ -251,6 +251,7 @@ def test_reports_are_the_models_on_sqlite(tmp_path_factory, seed) -> None:
     live_through(SqliteDatabase.migrated(tmp_path_factory.mktemp("history") / "koyjabo.db").url, seed)
 
 
+@pytest.mark.long(proved_by="reports/engine/test_insights_model.py::test_reports_are_the_models_on_sqlite")
 @effort(8)
 @given(seed=seeds)
 def test_reports_are_the_models_on_postgres(postgres, seed) -> None:

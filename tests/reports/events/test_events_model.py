@@ -180,6 +180,7 @@ def test_reports_are_the_models_where_sums_are_limited(tmp_path_factory, seed) -
         live_through(url, seed, lambda _: None)  # which values are named and which are Other depends on the order
 
 
+@pytest.mark.long(proved_by="reports/events/test_events_model.py::test_sums_are_the_models_on_sqlite")
 @effort(8)
 @given(seed=seeds)
 def test_sums_are_the_models_on_postgres(postgres, seed) -> None:

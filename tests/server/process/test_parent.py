@@ -52,13 +52,31 @@ def shell_server(sqlite_database, tmp_path):
     server.kill()
 
 
-def test_end_of_a_child_that_is_no_worker_changes_nothing(shell_server):
-    shell_server.launch_by('sleep 0.5 & exec "$0" wsgi.py').wait_until_serving()
-    wait_until(lambda: len(shell_server.workers()) == 1, "only the worker is left")
-    assert shell_server.register("ayesha").ordinal == 1
-    assert "worker_died" not in shell_server.log
-    assert shell_server.stop().status == 0
-    assert "Traceback" not in shell_server.log
+@pytest.fixture(scope="module")
+def narrow_server(module_sqlite_database, tmp_path_factory):
+    """With few files, and a child that it has not made."""
+    server = ShellServer(module_sqlite_database, tmp_path_factory.mktemp("server"))
+    server.launch_by(f'ulimit -n {FILES}; sleep 0.5 & exec "$0" wsgi.py').wait_until_serving()
+    wait_until(lambda: len(server.workers()) == 1, "only the worker is left")
+    yield server
+    status = server.stop().status
+    assert (status, "Traceback" in server.log) == (0, False), server.log
+
+
+def test_end_of_a_child_that_is_no_worker_changes_nothing(narrow_server):
+    narrow_server.register("ayesha")
+    assert "worker_died" not in narrow_server.log
+
+
+def test_more_connections_than_files_wait_and_disturb_no_others(narrow_server):
+    workers = narrow_server.worker_pids()
+    with ExitStack() as stack:
+        for _ in range(FILES + 30):
+            stack.enter_context(Connection(narrow_server.port))
+        assert narrow_server.get("/healthz").ok  # it came after them
+    narrow_server.register("ayesha")
+    assert narrow_server.worker_pids() == workers
+    assert narrow_server.log.count("max_connections") == 1
 
 
 def test_log_without_a_reader_does_not_stop_it_or_change_its_exit_status(shell_server):
@@ -68,19 +86,6 @@ def test_log_without_a_reader_does_not_stop_it_or_change_its_exit_status(shell_s
     wait_until(lambda: shell_server.worker_pids() - {killed}, "there is another worker")
     assert shell_server.register("ayesha").ordinal == 1
     assert shell_server.stop().status == 0
-
-
-def test_more_connections_than_files_wait_and_disturb_no_others(shell_server):
-    shell_server.launch_by(f'ulimit -n {FILES}; exec "$0" wsgi.py').wait_until_serving()
-    workers = shell_server.worker_pids()
-    with ExitStack() as stack:
-        for _ in range(FILES + 30):
-            stack.enter_context(Connection(shell_server.port))
-        assert shell_server.get("/healthz").ok  # it came after them
-    assert shell_server.register("ayesha").ordinal == 1
-    assert shell_server.worker_pids() == workers
-    assert shell_server.log.count("max_connections") == 1
-    assert "Traceback" not in shell_server.log
 
 
 def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):

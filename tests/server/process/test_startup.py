@@ -91,7 +91,6 @@ def migrating(new_server, sqlite_database) -> tuple[Server, psutil.Process]:
     return server, child
 
 
-@pytest.mark.honest_start
 def test_migration_that_is_killed_is_reported_in_a_sentence(migrating):
     server, child = migrating
     child.kill()
@@ -100,7 +99,6 @@ def test_migration_that_is_killed_is_reported_in_a_sentence(migrating):
     assert "Traceback" not in server.log
 
 
-@pytest.mark.honest_start
 def test_server_that_leaves_while_it_migrates_leaves_no_process(migrating):
     server, child = migrating
     assert server.stop().status == 0

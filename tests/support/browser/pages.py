@@ -19,6 +19,10 @@ EMAIL, PASSWORD = "rani@example.com", "rickshaw at dawn"
 """Of the admin of a site."""
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True, "locale": "bn-BD"}
+SHOWN = {"reduced_motion": "reduce", "service_workers": "block"}
+"""Unless a test asks for more: what moves is drawn again 60 times a second, and tests see every request of a page."""
+
+MOVES = {"reduced_motion": "no-preference"}
 PATIENCE_MS = 20_000
 SITE = "http://localhost"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
@@ -56,7 +60,7 @@ class Device:
         self.console: list[str] = []  # what its pages have printed
         self.violations: list[str] = []  # of their Content-Security-Policy
         self.exceptions: list[str] = []  # that no script has caught
-        options.setdefault("service_workers", "block")  # tests see every request of a page
+        options = {**SHOWN, **options}
         self.context = browser.new_context(base_url=base_url, **options)
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.on("console", lambda message: self.console.append(message.text))

@@ -37,7 +37,8 @@ QUIET = timezone(timedelta(hours=6) - timedelta(hours=3, minutes=30))
 
 NAME_ANEW = "UPDATE database_identity SET name = '{name}'"
 EMPTY, MIGRATED, NAME = "template1", "koyjabo_migrated", "name_of_the_database"
-UNSAFE = ("fsync", "synchronous_commit", "full_page_writes")
+OFF = ("fsync", "synchronous_commit", "full_page_writes", "autovacuum")
+"""What makes PostgreSQL safe, and what looks after databases that are there for longer than those of tests."""
 
 
 class Database(Protocol):
@@ -351,7 +352,7 @@ def shared_postgres() -> PostgresDatabases:
             folder.mkdir()
             server = Postgres(folder)
             atexit.unregister(server._server._cleanup)  # whichever process began it, the run ends it
-            server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in UNSAFE), "SELECT pg_reload_conf()")
+            server.execute(*(f"ALTER SYSTEM SET {setting} = off" for setting in OFF), "SELECT pg_reload_conf()")
             server.make_template()
             found.write_text(server.url_of(NAME))
     shared = PostgresDatabases(folder, found.read_text())

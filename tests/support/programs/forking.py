@@ -26,6 +26,9 @@ PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX", MARKER)
 """Variables of the tests' own environment that every program gets."""
 
 
+SERVERS = ("wsgi.py", "changed_server.py", "loading_server.py", "echo_app.py")
+
+
 class Program(Protocol):
     """A running one, as of `subprocess.Popen`."""
 
@@ -67,7 +70,7 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
         return None if arguments[2:3] == ("serve",) else "commands"
     if arguments[:2] == ("-m", "demo"):
         return "commands"
-    return "servers" if arguments[0].endswith(("wsgi.py", "changed_server.py", "loading_server.py")) else None
+    return "servers" if arguments[0].endswith(SERVERS) else None
 
 
 class Template:

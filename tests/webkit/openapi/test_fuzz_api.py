@@ -30,7 +30,7 @@ UNLIMITED = {
 NO_MAILBOX = {"SMTP_URL": "smtp://127.0.0.1:9?from=a@example.com&tls=off", "PUBLIC_URL": "https://live.example.com"}
 """Nothing is sent: only that calls for mails are no failure."""
 
-PARTS = ("nobody", "member", "site_admin")
+PARTS = ("nobody", pytest.param("member", marks=pytest.mark.long), "site_admin")
 EXAMPLES = 8
 """For each operation and part."""
 
