@@ -19,7 +19,7 @@ DOORS = {
     "personal_data": "api pages",
     "communities": "api pages admin",
     "webhooks": "api",
-    "api_keys": "api",
+    "api_keys": "api pages admin",
     "counting": "api pages",
     "sockets": "api",
     "badges": "pages",

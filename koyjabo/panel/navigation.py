@@ -38,6 +38,7 @@ class NavigationGroup(NamedTuple):
 INSIGHTS = tuple(Shortcut(card.label, "insights", f"insights-{card.name}") for card in ALL)
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
+KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
 HEALTH = (Shortcut(_("Workers"), "health", "workers-label"), Shortcut(_("Mails"), "health", "mail-label"))
 DATA = (
     Shortcut(_("Export"), "data", "export-label", for_admins=True),
@@ -78,6 +79,7 @@ GROUPS = (
             NavigationEntry("health", _("Health"), "activity", shortcuts=HEALTH),
             NavigationEntry("audit", _("Audit log"), "scroll-text"),
             NavigationEntry("data", _("Data"), "database", shortcuts=DATA),
+            NavigationEntry("keys", _("Keys"), "globe", shortcuts=KEYS),
             NavigationEntry("settings", _("Settings"), "settings"),
             NavigationEntry("pages.install", _("Install"), "plus"),
         ),

@@ -179,6 +179,7 @@ OTHERWISE = {
         pages.withdraw_invitation pages.accept_invitation pages.decline_invitation
         admin.end_share admin.remove_annotation
         api.revoke_key api.rotate_key
+        pages.ask_rotation pages.rotate_key pages.revoke_key admin.ask_rotation admin.rotate_key admin.revoke_key
         pages.log_in_with_provider pages.take_provider_answer
         pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
         api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook

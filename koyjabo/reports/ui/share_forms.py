@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from functools import partial
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from flask import request
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
 from koyjabo.accounts.login import login_limits
-from koyjabo.core.clock import Days, typed_days
+from koyjabo.core.clock import Days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
 from koyjabo.reports.query.parameters import COMMUNITY, is_dimension, is_interval
@@ -31,15 +30,8 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.pages import links, pagination
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import Name, NewPassword, refuse
-
-
-def _day(value: Any) -> date | None:
-    try:
-        return typed_days("", str(value)).last
-    except InvalidInput as error:
-        raise refuse(error.details["last_day"]) from None
-
+from koyjabo.webkit.schemas.fields import Name, NewPassword
+from koyjabo.webkit.schemas.moments import TypedDay
 
 EMPTY = BeforeValidator(lambda value: value or None)
 FIELDS = {"expires_at": "until"}
@@ -52,7 +44,7 @@ class ShareFormBody(Body):
     name: Name
     range: Annotated[Range, EMPTY] = None
     password: Annotated[NewPassword | None, EMPTY] = None
-    until: Annotated[date | None, BeforeValidator(_day)] = None
+    until: TypedDay = None
 
     def link(self, filters: dict[str, list[str]]) -> NewLink:
         _began, expires_ms = current().clock.range_ms(Days(None, self.until))

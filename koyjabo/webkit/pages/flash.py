@@ -65,6 +65,7 @@ SENTENCES = {
     "erasing": _("The erasure has begun. Its progress is below."),
     "rollback_seen": _("Health has noted that you have seen it."),
     "recounting": _("The recount has started."),
+    "key_revoked": _("The key %(name)s was revoked."),
     "share_ended": _("The share link %(name)s was ended."),
     "total_set": _("The total was changed."),
     "annotated": _("The annotation was added."),

@@ -1,13 +1,15 @@
-"""Moments in bodies of requests: ISO 8601 with an offset, or milliseconds since 1970."""
+"""Moments in bodies of requests: ISO 8601 with an offset, or milliseconds since 1970; days in forms."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from koyjabo.core.clock import typed_days
+from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
 from koyjabo.webkit.schemas.fields import NULL, is_whole, refuse
 
@@ -33,6 +35,16 @@ def moment(value: Any) -> int | None:
     except (ValueError, OverflowError):
         raise refuse(NOT_A_MOMENT) from None
 
+
+def _typed_day(value: Any) -> date | None:
+    try:
+        return typed_days("", str(value)).last
+    except InvalidInput as error:
+        raise refuse(error.details["last_day"]) from None
+
+
+TypedDay = Annotated[date | None, BeforeValidator(_typed_day)]
+"""A day of a form; None for an empty field."""
 
 _ISO = {"type": "string", "format": "date-time", "pattern": f"^{MOMENTS.pattern}$"}
 _MS = {"type": "integer", "minimum": 0, "maximum": LAST_MS}

@@ -9,12 +9,13 @@ from koyjabo.webkit.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
 from support.people.admins import ExampleCommunity, address, panel
+from support.people.api_keys import make
 from support.people.page_readers import Reader
 from support.people.routes import rules
 from support.people.share_links import of_community, share
 
 SET = {"total": "5000", "reason": "counted by hand"}
-BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share")
+BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share", "pages.revoke_key")
 
 
 class Case(NamedTuple):
@@ -55,6 +56,8 @@ class Cases:
             fields = {"visitor_id": f"visitor{number}", **fields}
         if endpoint.endswith("end_share"):
             values["share_id"] = share(example.founder, **of_community(example.community))["id"]
+        if endpoint.endswith("revoke_key"):
+            values["key_id"] = make(example.founder, "stats:read", community=example.community)["id"]
         session = self.site.services[Tokens].read(example.member.access).session_id
         path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
         named = {"member": f"Member{number}", "email": example.member.email, "community": "Mirpur 10"}

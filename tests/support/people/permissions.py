@@ -49,7 +49,7 @@ LEAST = {
     VIEWER: """
         admin.overview admin.realtime admin.insights admin.audit admin.visits admin.visit admin.communities
         admin.community admin.users admin.user admin.health admin.data admin.settings admin.find admin.search
-        admin.state admin.design admin.list_annotations
+        admin.state admin.design admin.list_annotations admin.keys
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,
@@ -65,6 +65,7 @@ LEAST = {
         api.list_shares api.end_share
         api.list_keys api.revoke_key api.rotate_key
         pages.dashboard pages.community_shares pages.new_share pages.create_share pages.end_share
+        pages.community_keys pages.new_key pages.create_key pages.ask_rotation pages.rotate_key pages.revoke_key
         api.community_report_summary api.community_report_timeline api.community_report_breakdown
         api.community_report_hours
         sockets.dashboard_stream
@@ -85,6 +86,7 @@ LEAST = {
         api.create_share api.create_key api.register_visits api.create_webhook
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
+        admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
         admin.add_annotation admin.remove_annotation
     """,
 }
@@ -132,6 +134,7 @@ ASKS = {
     *("admin.remove_member", "admin.archive_community", "admin.set_total", "admin.erase_visitor"),
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
+    *("admin.revoke_key", "pages.revoke_key"),
 }
 """Their forms ask before they do damage."""
 
@@ -163,6 +166,8 @@ FORMS = {
     "pages.invite_member": BODIES["api.invite_member"],
     "pages.set_role": BODIES["api.set_role"],
     "pages.create_share": BODIES["api.create_share"],
+    "pages.create_key": {"name": "Grafana", "reports_read": "on"},
+    "admin.create_key": {"name": "Grafana", "reports_read": "on"},
     "admin.create_share": BODIES["api.create_share"],
     "admin.create_community": BODIES["api.create_community"],
     "admin.add_member": BODIES["api.invite_member"],

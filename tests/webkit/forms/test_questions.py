@@ -36,6 +36,8 @@ EXPLAINED = {
     "admin.log_out": ("Log {member} ({email}) out everywhere?", "Sessions that end: 2"),
     "admin.reset_second_factor": ("Reset the second factor of {member} ({email})?", "with the password alone"),
     "admin.end_share": ("End the share link Traffic?", "stops working at once"),
+    "admin.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
+    "pages.revoke_key": ("Revoke the key Grafana?", "This cannot be undone."),
     "pages.end_share": ("End the share link Traffic?", "This cannot be undone."),
     "admin.erase_visitor": ("Erase this visitor?", "All totals stay the same."),
     "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
@@ -57,6 +59,7 @@ HARMLESS = {
     *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.export"),
+    *("admin.create_key", "admin.rotate_key", "pages.create_key", "pages.rotate_key"),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
     *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen"),
 }

@@ -12,6 +12,7 @@ from support.application.site import Site
 from support.assertions.bangla import foreign
 from support.databases.database import SqliteDatabase
 from support.people.admins import address
+from support.people.api_keys import make
 from support.people.communities import invite
 from support.people.page_readers import Reader
 from support.people.permissions import RULES
@@ -54,7 +55,14 @@ def values(is_full, site, cast) -> dict[str, str]:
     if is_full:
         fill(site, community)
     (session,) = site.rows("SELECT id FROM sessions LIMIT 1")
-    same = {"community_id": community, "user_id": cast["other"].id, "session_id": session[0], "token": token}
+    made = make(cast["admin"], "stats:read", name="মোবাইল অ্যাপ", community=community)
+    same = {
+        "key_id": made["id"],
+        "community_id": community,
+        "user_id": cast["other"].id,
+        "session_id": session[0],
+        "token": token,
+    }
     return {**same, "passkey_id": session[0], "invitation_id": session[0], "ordinal": "1", "provider_name": "work"}
 
 
