@@ -113,7 +113,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         events.PanelUpdate([], {name: {} for name in PARTS}, 1, True),
         events.PanelState(None, 0),
         events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
-        events.Message("community", [], 0),
+        events.CommunityMessage("community", [], 0),
         events.Kicked("visitors", "community", close_codes.FORBIDDEN),
         events.Pong(0),
         events.Error("No.", "no"),

@@ -88,6 +88,9 @@ class Family(NamedTuple):
         return is_recent and self.refresh_id == successor(self.session_id, refresh_id)
 
 
+HAS_ACCOUNT = User.external_ref.is_(None)
+"""A condition on users: people of other systems have no account (decision 93)."""
+
 PERSONAL = ("id", "email", "name", "is_admin", "password", "language")
 """The fields of a new user."""
 
@@ -133,7 +136,7 @@ def is_taken(session: Session, email_key: str) -> bool:
 
 
 def has_users(session: Session) -> bool:
-    return bool(session.execute(select(exists().where(User.id.is_not(None)))).scalar())
+    return bool(session.execute(select(exists().where(HAS_ACCOUNT))).scalar())
 
 
 def names(session: Session, user_ids: list[str]) -> dict[str, str]:
@@ -142,7 +145,7 @@ def names(session: Session, user_ids: list[str]) -> dict[str, str]:
 
 
 def by_email(session: Session, email_key: str) -> UserRecord | None:
-    return _person(session.execute(select(User).where(User.email_key == email_key)).scalar_one_or_none())
+    return _person(session.execute(select(User).where(User.email_key == email_key, HAS_ACCOUNT)).scalar_one_or_none())
 
 
 def by_id(session: Session, user_id: str) -> UserRecord | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts.queries import UserRecord, known, record_revocation, remove_second_factors, revoke
+from koyjabo.accounts.queries import HAS_ACCOUNT, UserRecord, known, record_revocation, remove_second_factors, revoke
 from koyjabo.core.errors import LastAdmin, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
@@ -71,7 +71,7 @@ def page(
     """Users with this id, or with the words of `query` in their name or, with `by_email`, in their email. `order` is
     one of ORDERS, with "-" in front for descending.
     """
-    wanted = select(*USER)
+    wanted = select(*USER).where(HAS_ACCOUNT)
     if part := sought(query):
         columns = (User.email_key, User.name) if by_email else (User.name,)
         wanted = wanted.where(or_(User.id == part.lower(), and_(*has_words(columns, part))))
@@ -163,14 +163,15 @@ def require_another_admin(session: Session, user_id: str) -> None:
 
 
 def _locked(session: Session, user_id: str) -> User:
-    user = session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
+    found = select(User).where(User.id == user_id, HAS_ACCOUNT)
+    user = session.execute(found.with_for_update()).scalar_one_or_none()
     if user is None:
         raise UnknownUser
     return user
 
 
 def _line(session: Session, which: Any, now_ms: int) -> UserLine | None:
-    lines = _lines(session, select(*USER).where(which), now_ms)
+    lines = _lines(session, select(*USER).where(which, HAS_ACCOUNT), now_ms)
     return lines[0] if lines else None
 
 

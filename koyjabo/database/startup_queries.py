@@ -17,7 +17,7 @@ NEWEST_REVISION = max(MIGRATIONS.glob("versions/*.py")).name.partition("_")[0]
 MIGRATED = "EXISTS (SELECT 1 FROM alembic_version WHERE version_num = ?)"
 COUNTS = "EXISTS (SELECT 1 FROM counters WHERE scope = 'site')"
 HAS_ADMIN = "EXISTS (SELECT 1 FROM users WHERE email_key = ? AND is_admin)"
-HAS_USERS = "EXISTS (SELECT 1 FROM users)"
+HAS_USERS = "EXISTS (SELECT 1 FROM users WHERE external_ref IS NULL)"
 TIMEOUT_S = 3
 
 

@@ -60,9 +60,10 @@ def only_admin_of(session: Session, user_id: str) -> list[Managed]:
     other, person = aliased(Membership), aliased(User)
     others = exists().where(
         *(other.community_id == Community.id, other.user_id != user_id, other.role == ADMIN),
-        *(person.id == other.user_id, person.disabled_ms.is_(None)),
+        *(person.id == other.user_id, person.disabled_ms.is_(None), person.external_ref.is_(None)),
     )
-    mine = (Membership.user_id == user_id, Membership.role == ADMIN, Community.archived_ms.is_(None))
+    active = Community.archived_ms.is_(None), Community.ref.is_(None)  # another system manages those with a ref
+    mine = (Membership.user_id == user_id, Membership.role == ADMIN, *active)
     wanted = select(Community.id, Community.name).join(Membership, Membership.community_id == Community.id)
     rows = session.execute(wanted.where(*mine, ~others).order_by(Community.name, Community.id).limit(100))
     return [Managed._make(row) for row in rows]

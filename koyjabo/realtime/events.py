@@ -150,7 +150,7 @@ class AnalyticsUpdate:
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class CommunityMessage:
     """What a program has sent to the members of a community. It is no value of the room, so it has no revision."""
 
     type: ClassVar[str] = "message"

@@ -19,11 +19,11 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidInput, MessageTooLarge
 from koyjabo.core.runtime import Runtime
 from koyjabo.models import Scope
-from koyjabo.realtime.events import Message, visitors_room
+from koyjabo.realtime.events import CommunityMessage, visitors_room
 from koyjabo.realtime.fanout import LocalFanout
 
 MESSAGES, ENDED = "messages", "ended"
-"""The subjects of the messages about these: what to send, as `Message` writes it; and [community, user]."""
+"""The subjects of the messages about these: what to send, as `CommunityMessage` writes it; and [community, user]."""
 
 LARGEST_DATA = 4096
 """Bytes, as JSON in UTF-8 without spaces."""
@@ -61,7 +61,7 @@ class CommunityMessages:
         Raises MessageTooLarge, and InvalidInput for what is no JSON.
         """
         _check(data)
-        message = Message(scope, data, self._clock.now_ms()).as_object()
+        message = CommunityMessage(scope, data, self._clock.now_ms()).as_object()
         if not self._bus.tell_everybody(MESSAGES, message):
             self.receive(MESSAGES, message)
 
@@ -99,7 +99,7 @@ class CommunityMessages:
         room, written = visitors_room(scope), 0
         for participant in self._participants.of(scope):
             if participant.is_online and participant.is_taken:
-                self._fanout.send_to(room, participant.client, Message.type, message)
+                self._fanout.send_to(room, participant.client, CommunityMessage.type, message)
                 written += 1
                 if written % WRITES_IN_A_ROW == 0:
                     time.sleep(0)

@@ -1,0 +1,96 @@
+"""People of other systems are members, and have no account: no login, no mail, no place in lists of accounts."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import sign_up, try_login
+from support.people.communities import PATH, give
+from support.people.page_readers import Reader
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.communities.services import CommunityServices
+from koyjabo.core.errors import UnknownUser
+from koyjabo.core.identity import OPERATOR
+
+REF = "4711"
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def people(site):
+    return site.services[AccountServices]
+
+
+@pytest.fixture(scope="module")
+def community(site) -> str:
+    values = {"name": "Mirpur 10"}
+    return site.services[CommunityServices].by_ref.put(OPERATOR, "dhaka", values)[0].community.id
+
+
+def put(site: Site, by, role: str = "admin") -> str:
+    answer = by.put(f"{PATH}/dhaka/members/by-ref/{REF}", json={"role": role, "name": "Zarina"})
+    assert answer.status_code < 300, answer.text
+    return answer.json["user_id"]
+
+
+def test_site_without_accounts_has_none_by_them(site, people):
+    assert not people.credentials.has_users()
+    person = people.external.find_or_make("first", None)
+    assert (person.name, people.credentials.has_users()) == ("first", False)
+
+
+def test_people_without_account_are_in_no_list_of_accounts(site, people, community):
+    boss = sign_up(site, "boss")
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
+    user_id, users = put(site, boss), people.users
+    assert [each.name for each in users.page(OPERATOR).items] == ["Boss"]
+    for query in ("Zarina", user_id, "~"):
+        assert users.page(OPERATOR, query).total == 0, query
+    for refused in (users.get, users.disable, users.log_out, users.unlock, lambda *who: users.set_role(*who, "admin")):
+        with pytest.raises(UnknownUser):
+            refused(OPERATOR, user_id)
+    reader = Reader(site)
+    reader.log_in("boss")
+    assert "Zarina" not in reader.get("/admin/users")
+    reader.get(f"/admin/users/{user_id}", 404)
+
+
+def test_panel_and_members_see_who_is_of_another_system(site, people, community):
+    boss = sign_up(site, "second")
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
+    user_id = put(site, boss)
+    assert give(boss, community, boss, "admin").status_code == 201
+    reader = Reader(site)
+    reader.log_in("second")
+    for page in (f"/admin/communities/{community}", f"/communities/{community}/members"):
+        seen = reader.get(page)
+        assert ("Zarina" in seen, f"<code>{REF}</code>" in seen) == (True, True), page
+        assert f"/admin/users/{user_id}" not in seen
+
+
+@pytest.mark.parametrize("password", ["!", "rickshaw at dawn", ""])
+def test_nobody_logs_in_as_them(site, people, community, password):
+    ((email_key,),) = site.rows("SELECT email_key FROM users WHERE external_ref = 'first'")
+    for email in (email_key, "", f"{email_key}@example.com"):
+        assert try_login(site, email=email, password=password).status_code in (400, 401), email
+    answer = site.client.post("/api/auth/password-reset", json={"email": email_key})
+    assert answer.status_code in (400, 501), answer.text
+    assert_error(site.client.get(f"{PATH}/dhaka/members"), 401, "unauthenticated")
+
+
+def test_external_admin_is_nobody_whom_a_community_could_rely_on(site, people):
+    """Another admin with an account has to stay, for only they can log in."""
+    founder = sign_up(site, "founder")
+    own = founder.post(PATH, json={"name": "Ours"}).json["id"]
+    boss = sign_up(site, "third")
+    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
+    boss.put(f"{PATH}/{own}/members/by-ref/{REF}", json={"role": "admin", "name": "Zarina"})
+    assert_error(founder.post(f"{PATH}/{own}/leave"), 409, "last_admin")
+    body = {"password": "rickshaw at dawn"}
+    assert founder.delete("/api/auth/me", json=body).json["code"] == "last_admin"
