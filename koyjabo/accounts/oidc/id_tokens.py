@@ -39,7 +39,8 @@ class ProviderUser(NamedTuple):
     @property
     def is_verified(self) -> bool:
         """Whether the provider knows that the email is the user's."""
-        return self.claims.get("email_verified") in (True, "true")  # a text with some providers
+        told = self.claims.get("email_verified")
+        return told is True or told == "true"  # a text with some providers
 
     @property
     def name(self) -> str | None:

@@ -94,6 +94,8 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
 """The name by which an action is chosen, and its sentence."""
 
 VARIANT_SENTENCES: Mapping[str, LazyString] = {
+    "user.sign_up provider": _("%(who)s signed up with %(provider)s"),
+    "session.begin provider": _("%(who)s logged in with %(provider)s"),
     "session.revoke all": _("%(who)s ended all their other sessions"),
     "user.create admin": _("%(who)s created the admin account %(target)s"),
     "user.password own": _("%(who)s changed their password"),
@@ -118,12 +120,16 @@ def _loss(line: AuditRecord) -> str:
     return " ".join(name for name, applies in parts if applies)
 
 
+def _by_provider(line: AuditRecord) -> str:
+    return "provider" if "provider" in line.details else ""
+
+
 VARIANTS: Mapping[str, Callable[[AuditRecord], str]] = {
+    **dict.fromkeys(("user.sign_up", "session.begin", "user.promote"), _by_provider),
     "session.revoke": lambda line: "all" if "sessions" in line.details else "",
     "user.create": lambda line: "admin" if line.details.get("is_admin") else "",
     "user.password": lambda line: "own" if line.actor_id == line.target_id else "",
     "user.change": lambda line: str(line.details.get("fields", "")),
-    "user.promote": lambda line: "provider" if "provider" in line.details else "",
     "user.role": lambda line: "viewer" if line.details.get("role") == SITE_VIEWER else "",
     "second_factor.add": lambda line: str(line.details.get("method", "")),
     "second_factor.remove": lambda line: str(line.details.get("method", "")),

@@ -21,22 +21,17 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import oidc_provider_mock
 
-Change = Callable[[dict[str, Any]], Any]
-
 
 class OpenidProvider:
-    """`metadata` replaces members of its description, and `claims` of the ID tokens that it makes. `token`, if it is
-    set, makes another token out of the claims; `key` signs with its own key. `pause_s` is how long it waits with each
-    answer, and `is_down` closes every connection.
+    """`metadata` replaces members of its description, and `claims` of the ID tokens that it makes; None leaves one out.
+    `make_token`, if it is set, makes another token of the claims. `pause_s` is how long it waits with each answer, and
+    `status`, if it is set, is all that it answers.
     """
 
     def __init__(self) -> None:
-        self.metadata: dict[str, Any] = {}
-        self.claims: dict[str, Any] = {}
-        self.token: Callable[[dict[str, Any]], str] | None = None
-        self.pause_s, self.status = 0.0, 0
+        self.be_right()
         self.requests: list[str] = []
-        self.redeemed: list[dict[str, str]] = []
+        self._client = httpx.Client()  # one: to load the certificates takes 30 ms
         self._challenges: dict[str, str] = {}
         self._app = oidc_provider_mock.app()
         self._app.debug = False
@@ -45,6 +40,13 @@ class OpenidProvider:
         self._server = make_server("127.0.0.1", 0, self._app, threaded=True)
         self.issuer = f"http://127.0.0.1:{self._server.server_port}"
 
+    def be_right(self) -> None:
+        self.metadata: dict[str, Any] = {}
+        self.claims: dict[str, Any] = {}
+        self.make_token: Callable[[dict[str, Any]], str] = self.sign
+        self.pause_s, self.status = 0.0, 0
+        self.redeemed: list[dict[str, str]] = []
+
     def __enter__(self) -> OpenidProvider:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
@@ -52,6 +54,7 @@ class OpenidProvider:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._client.close()
 
     def settings(self, name: str = "work", **more: str) -> dict[str, str]:
         """Of a server that lets its users log in here."""
@@ -60,11 +63,11 @@ class OpenidProvider:
 
     def know(self, subject: str, **claims: Any) -> None:
         """A user, and what the provider knows of them."""
-        httpx.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()
+        self._client.put(f"{self.issuer}/users/{subject}", json=claims).raise_for_status()
 
     def approve(self, url: str, subject: str) -> str:
         """A user logs in here, at the address to which the browser was sent. Returns where it is sent back to."""
-        answer = httpx.post(url, data={"sub": subject})
+        answer = self._client.post(url, data={"sub": subject})
         assert answer.status_code == 302, answer.text
         return self._noted(url, answer.headers["Location"])
 
@@ -74,13 +77,22 @@ class OpenidProvider:
         told = {"error": "access_denied", "state": asked["state"][0]}
         return f"{asked['redirect_uri'][0]}?{urlencode(told)}"
 
-    def sign(self, claims: dict[str, Any], key_id: str | None = None) -> str:
+    def sign(self, claims: dict[str, Any], key_id: str | None = None, **header: Any) -> str:
         """A token with the key that it publishes."""
-        with self._app.test_request_context():
-            self._app.preprocess_request()
-            key = flask.g.oidc_provider_mock_storage.jwk
-            own = key.as_dict(is_private=True)
-            return jwt.encode(claims, jwt.PyJWK(own).key, "RS256", headers={"kid": key_id or own["kid"]})
+        return jwt.encode(claims, self._key().key, "RS256", headers={"kid": key_id or self.key_id(), **header})
+
+    def key_id(self) -> str:
+        return str(self._key().key_id)
+
+    def public_key(self) -> Any:
+        return self._key().key.public_key()
+
+    def _key(self) -> jwt.PyJWK:
+        with self._app.test_request_context("/"):
+            for prepare in self._app.before_request_funcs[None]:
+                if prepare != self._before:
+                    prepare()
+            return jwt.PyJWK(flask.g.oidc_provider_mock_storage.jwk.as_dict(is_private=True))
 
     def _noted(self, url: str, back: str) -> str:
         """With the challenge of the code that it leads to."""
@@ -116,5 +128,5 @@ class OpenidProvider:
             told: dict[str, Any] = dict(response.json or {})
             claims = jwt.decode(told["id_token"], options={"verify_signature": False}) | self.claims
             kept = {name: value for name, value in claims.items() if value is not None}
-            response.data = json.dumps({**told, "id_token": (self.token or self.sign)(kept)})
+            response.data = json.dumps({**told, "id_token": self.make_token(kept)})
         return response

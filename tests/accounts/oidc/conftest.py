@@ -1,0 +1,29 @@
+"""A provider, and a site on which people may sign up with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from support.application.site import Site
+from support.servers.openid_provider import OpenidProvider
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[OpenidProvider]:
+    with OpenidProvider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def work(running) -> Iterator[OpenidProvider]:
+    """As it should be, before each test."""
+    yield running
+    running.be_right()
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database, running) -> Iterator[Site]:
+    settings = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **running.settings(NAME="The Office")}
+    with Site(module_sqlite_database.url, **settings) as site:
+        yield site

@@ -1,0 +1,207 @@
+"""Answers of an OpenID provider, or of somebody who claims to be one: which are refused (RFC 9700)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from support.application.site import Site
+from support.people.page_readers import Reader, words
+from support.people.provider_logins import HERE, begin, end, log_in
+from support.servers.odd_server import OddServer
+from support.servers.openid_provider import OpenidProvider
+
+OVER = "This login is over"
+UNVERIFIED = "This login could not be verified."
+HERE_IN_TESTS = "accounts/oidc/test_provider_answers.py"
+AWAY = "The other server does not answer right now."
+
+
+@pytest.fixture(autouse=True)
+def user(work) -> None:
+    work.know("ayesha", email="ayesha@work.example")
+
+
+def refused(site: Site, work: OpenidProvider, why: str = UNVERIFIED, status: int = 422) -> None:
+    reader = log_in(site, work, "ayesha", status=status)
+    assert why in words(reader.page)
+    assert reader.csrf == ""
+
+
+def parameters(url: str) -> dict[str, str]:
+    return {name: value for name, (value,) in parse_qs(urlsplit(url).query).items()}
+
+
+def test_answer_is_good_once_and_in_its_own_browser_alone(site, work):
+    mine = Reader(site)
+    back = work.approve(begin(mine), "ayesha")
+    for thief in (Reader(site), Reader(site)):
+        assert OVER in words(end(thief, back, 422))
+        assert thief.csrf == ""
+        begin(thief)  # a login of their own does not fit the answer to another one
+    assert work.redeemed == []
+    cookie = mine.client.get_cookie("provider_login").value
+    end(mine, back)
+    assert mine.csrf
+    again = Reader(site)
+    again.client.set_cookie("provider_login", cookie)
+    assert OVER in words(end(again, back, 422))
+    assert again.csrf == ""
+    assert len(work.redeemed) == 1
+
+
+def test_answer_is_good_for_ten_minutes(site, work):
+    for seconds, status in ((599, 303), (600, 422)):
+        reader = Reader(site)
+        back = work.approve(begin(reader), "ayesha")
+        site.time.pass_(seconds=seconds)
+        page = end(reader, back, status)
+        assert (OVER in words(page)) == (status == 422)
+
+
+def test_parameters_that_are_wrong_are_refused(site, work):
+    for change in ({"state": "x" * 43}, {"state": ""}, {"code": ""}, {"code": "x"}, {"iss": "https://evil.example"}):
+        reader = Reader(site)
+        back = work.approve(begin(reader), "ayesha")
+        end(reader, f"{back.partition('?')[0]}?{urlencode(parameters(back) | change)}", 422)
+        assert reader.csrf == ""
+    assert OVER in words(Reader(site).get("/auth/oidc/work/callback", 422))
+    assert "There is no login of this name here." in words(Reader(site).get("/auth/oidc/another", 404))
+
+
+def test_code_of_another_login_does_not_fit_the_verifier(site, work):
+    """A stolen code, injected into the thief's own login (RFC 9700, 4.5)."""
+    victim, thief = Reader(site), Reader(site)
+    stolen = parameters(work.approve(begin(victim), "ayesha"))["code"]
+    own = parameters(work.approve(begin(thief), "thief"))
+    end(thief, f"{HERE}/auth/oidc/work/callback?{urlencode(own | {'code': stolen})}", 422)
+    assert thief.csrf == ""
+
+
+def test_cancelled_login_says_so(site, work):
+    reader = Reader(site)
+    page = end(reader, work.deny(begin(reader, next="/account")), 422)
+    assert "The login was cancelled." in words(page)
+    assert 'href="/auth/oidc/work?next=/account"' in page
+    other = work.deny(begin(reader)).replace("access_denied", "<script>")
+    assert "The other server has refused the login." in words(end(reader, other, 422))
+
+
+def test_token_of_another_login_is_refused(site, work):
+    work.claims = {"nonce": "x" * 43}
+    refused(site, work)
+
+
+def test_new_key_is_read_and_asked_for_seldom(site, work):
+    assert log_in(site, work, "ayesha").csrf
+    site.time.pass_(seconds=31)
+    before = work.requests.count("/jwks")
+    work.make_token = lambda claims: work.sign(claims, key_id="another")
+    for _ in range(2):
+        refused(site, work)
+    assert work.requests.count("/jwks") - before == 1
+
+
+@pytest.fixture(scope="module")
+def two(site) -> Iterator[tuple[Site, OpenidProvider]]:
+    """A site that knows another provider, too, which is hostile."""
+    with OpenidProvider() as evil:
+        settings = {"OIDC_PROVIDERS": "work,evil", **evil.settings("evil")}
+        with Site(site.database_url, **{**site.settings, **settings}) as both:
+            yield both, evil
+
+
+def test_provider_cannot_mix_itself_up_with_another(two, work):
+    """The browser begins with one and is brought to the answer of the other (RFC 9700, 4.4)."""
+    site, evil = two
+    for name, asked, other in (("evil", evil, work), ("work", work, evil)):
+        reader = Reader(site)
+        back = other.approve(begin(reader, name).replace(asked.issuer, other.issuer), "ayesha")
+        end(reader, back, 422)  # the code of the other one, at the callback of the first
+        assert reader.csrf == ""
+        reader = Reader(site)
+        moved = asked.approve(begin(reader, name), "ayesha").replace(
+            f"/{name}/", "/work/" if name == "evil" else "/evil/"
+        )
+        assert OVER in words(end(reader, moved, 422))
+        assert reader.csrf == ""
+
+
+def test_same_subject_at_another_provider_is_another_person(two, work):
+    site, evil = two
+    log_in(site, work, "ayesha")
+    evil.know("ayesha", email="ayesha@work.example", email_verified=True)
+    assert "already exists" in words(log_in(site, evil, "ayesha", "evil", 422).page)
+
+
+def test_issuer_is_demanded_of_providers_that_name_it(site, work):
+    work.metadata = {"authorization_response_iss_parameter_supported": True}
+    with Site(site.database_url, **site.settings) as fresh:
+        refused(fresh, work)
+        reader = Reader(fresh)
+        end(reader, f"{work.approve(begin(reader), 'ayesha')}&{urlencode({'iss': work.issuer})}")
+        assert reader.csrf
+
+
+DESCRIPTIONS: list[dict[str, Any]] = [
+    {"issuer": "http://127.0.0.1:1"},
+    {"issuer": None},
+    {"token_endpoint": "http://provider.example/token"},
+    {"token_endpoint": None},
+    {"authorization_endpoint": "javascript:alert(1)"},
+    {"authorization_endpoint": "//evil.example"},
+    {"jwks_uri": "ftp://127.0.0.1/keys"},
+    {"jwks_uri": 5},
+]
+
+
+def test_description_of_another_issuer_or_without_https_is_refused(site, work):
+    for metadata in DESCRIPTIONS:
+        work.metadata = metadata
+        with Site(site.database_url, **site.settings) as fresh:
+            assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
+
+
+def test_provider_that_fails_is_said_to_and_the_known_one_goes_on(site, work):
+    with Site(site.database_url, **site.settings) as fresh:
+        work.status = 502
+        assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
+        work.status = 0
+        reader = Reader(fresh)
+        back = work.approve(begin(reader), "ayesha")
+        work.status = 500
+        assert AWAY in words(end(reader, back, 503))
+        fresh.time.pass_(hours=2)
+        assert begin(Reader(fresh)).startswith(work.issuer)
+
+
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_description_of_another_issuer_or_without_https_is_refused")
+def test_endless_and_broken_answers_are_refused(site):
+    for answer in (
+        b"",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\n\r\n[1]",
+        b"x" * 70_000,
+    ):
+        odd = OddServer(answer)
+        settings = {"OIDC_WORK_ISSUER": odd.url.removesuffix("/")}
+        try:
+            with Site(site.database_url, **{**site.settings, **settings}) as fresh:
+                assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
+        finally:
+            odd.stop()
+
+
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_that_fails_is_said_to_and_the_known_one_goes_on")
+def test_provider_that_hangs_is_given_ten_seconds(site):
+    odd = OddServer(pause_s=None)
+    try:
+        with Site(site.database_url, **{**site.settings, "OIDC_WORK_ISSUER": odd.url.removesuffix("/")}) as fresh:
+            began = time.monotonic()
+            assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
+            assert 8 < time.monotonic() - began < 15
+    finally:
+        odd.stop()

@@ -1,0 +1,29 @@
+"""People who log in with an OpenID provider: what their browser does, step by step."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from support.application.site import Site
+from support.people.page_readers import Reader
+from support.servers.openid_provider import OpenidProvider
+
+HERE = "http://localhost"
+
+
+def begin(reader: Reader, name: str = "work", **query: str) -> str:
+    """The browser follows the link of the login page. Returns where it is sent."""
+    reader.get(f"/auth/oidc/{name}?{urlencode(query)}", 303)
+    return reader.location or ""
+
+
+def end(reader: Reader, back: str, status: int = 303) -> str:
+    """The browser comes back with the provider's answer. Returns the page."""
+    assert back.startswith(f"{HERE}/auth/oidc/"), back
+    return reader.get(back.removeprefix(HERE), status)
+
+
+def log_in(site: Site, provider: OpenidProvider, subject: str, name: str = "work", status: int = 303) -> Reader:
+    reader = Reader(site)
+    reader.page = end(reader, provider.approve(begin(reader, name), subject), status)
+    return reader
