@@ -28,7 +28,7 @@ presence: members . visitors services
 counting: . services schemas api pages cli
 realtime: . services
 communities: . live services ui api pages admin
-webhooks: . services api
+webhooks: . services ui api pages admin
 api_keys: . services ui api pages admin
 sockets: . api
 badges: . api pages

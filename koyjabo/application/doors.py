@@ -18,7 +18,7 @@ DOORS = {
     "accounts": "api pages admin",
     "personal_data": "api pages",
     "communities": "api pages admin",
-    "webhooks": "api",
+    "webhooks": "api pages admin",
     "api_keys": "api pages admin",
     "counting": "api pages",
     "sockets": "api",

@@ -50,6 +50,8 @@ DATA = (
     Shortcut(_("Change the total"), "data", "total-label", for_admins=True),
 )
 
+WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
+
 GROUPS = (
     NavigationGroup(
         _("Now"),
@@ -80,6 +82,7 @@ GROUPS = (
             NavigationEntry("audit", _("Audit log"), "scroll-text"),
             NavigationEntry("data", _("Data"), "database", shortcuts=DATA),
             NavigationEntry("keys", _("Keys"), "globe", shortcuts=KEYS),
+            NavigationEntry("webhooks", _("Webhooks"), "circle-alert", for_admins=True, shortcuts=WEBHOOKS),
             NavigationEntry("settings", _("Settings"), "settings"),
             NavigationEntry("pages.install", _("Install"), "plus"),
         ),

@@ -184,6 +184,12 @@ OTHERWISE = {
         pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
         api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
         api.list_deliveries api.resend_delivery api.replay_webhook
+        admin.webhook admin.ask_webhook_change admin.change_webhook admin.switch_webhook
+        admin.test_webhook admin.rotate_webhook admin.delete_webhook admin.resend_delivery
+        admin.replay_webhook
+        pages.webhook pages.ask_webhook_change pages.change_webhook pages.switch_webhook
+        pages.test_webhook pages.rotate_webhook pages.delete_webhook pages.resend_delivery
+        pages.replay_webhook
     """,
     422: """
         pages.set_first_password

@@ -46,19 +46,28 @@ TEXTS = {
 class Form(Generic[Checked]):
     """A form of one body. `values` and `errors` are by field.
 
-    Browsers send check boxes only if they are checked, so `flags` names these fields.
+    Browsers send check boxes only if they are checked, so `flags` names these fields, and `lists` those of
+    which several values may be chosen.
     """
 
-    def __init__(self, body: type[Checked], values: dict[str, Any] | None = None, flags: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        body: type[Checked],
+        values: dict[str, Any] | None = None,
+        flags: tuple[str, ...] = (),
+        lists: tuple[str, ...] = (),
+    ) -> None:
         self.values: dict[str, Any] = values or {}
         self.errors: dict[str, str] = {}
         self._rules = body
         self._flags = flags
+        self._lists = lists
 
     def read(self) -> Checked | None:
         """The validated body of the current request; None if it is invalid, with the reasons in `errors`."""
         self.values = {name: value for name, value in request.form.items() if name in self._rules.model_fields}
         self.values.update({flag: flag in request.form for flag in self._flags})
+        self.values.update({name: request.form.getlist(name) for name in self._lists})
         try:
             return self._rules.model_validate(self.values)
         except ValidationError as error:

@@ -74,6 +74,9 @@ LEAST = {
         api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
         api.list_deliveries api.resend_delivery api.replay_webhook
         api.change_community api.delete_community api.invite_member api.set_role api.remove_member
+        pages.webhooks pages.new_webhook pages.create_webhook pages.webhook pages.ask_webhook_change
+        pages.change_webhook pages.switch_webhook pages.test_webhook pages.rotate_webhook pages.delete_webhook
+        pages.resend_delivery pages.replay_webhook
         pages.community_settings pages.change_community pages.confirm_deletion pages.delete_community
         pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
     """,
@@ -87,6 +90,9 @@ LEAST = {
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
+        admin.webhooks admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
+        admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
+        admin.resend_delivery admin.replay_webhook
         admin.add_annotation admin.remove_annotation
     """,
 }
@@ -135,6 +141,7 @@ ASKS = {
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
     *("admin.revoke_key", "pages.revoke_key"),
+    *("admin.rotate_webhook", "admin.delete_webhook", "pages.rotate_webhook", "pages.delete_webhook"),
 }
 """Their forms ask before they do damage."""
 
@@ -168,6 +175,8 @@ FORMS = {
     "pages.create_share": BODIES["api.create_share"],
     "pages.create_key": {"name": "Grafana", "reports_read": "on"},
     "admin.create_key": {"name": "Grafana", "reports_read": "on"},
+    "admin.create_webhook": BODIES["api.create_webhook"],
+    "pages.create_webhook": {**BODIES["api.create_webhook"], "events": ["milestone.reached"]},
     "admin.create_share": BODIES["api.create_share"],
     "admin.create_community": BODIES["api.create_community"],
     "admin.add_member": BODIES["api.invite_member"],

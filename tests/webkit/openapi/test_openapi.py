@@ -84,10 +84,11 @@ ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.co
 
 
 def bodies(kind: type[Body] = Body) -> list[type[Body]]:
-    """Those of forms alone are in the doors for pages and for the panel, and in modules of forms. Bridges are off."""
+    """Those of forms alone are in doors for pages and the panel, in modules of forms, and in `ui`. Bridges are off."""
     found = [each for sub in kind.__subclasses__() for each in (sub, *bodies(sub))]
     others = {"pages", "admin", "panel", "share_forms", "bridges"}
-    return [each for each in found if not others & set(each.__module__.split("."))]
+    parts = {each: each.__module__.split(".") for each in found}
+    return [each for each in found if not others & set(parts[each]) and parts[each][-1] != "ui"]
 
 
 def is_accepted(body: type[Body], said: dict[str, Any]) -> bool:

@@ -1,0 +1,8 @@
+/** Keeps the deliveries of a webhook up to date: the answer to a test appears by itself. */
+
+import { LivePage } from "../webkit/live.js";
+
+const REFRESH_MS = 2_000;
+
+const page = new LivePage(undefined, REFRESH_MS);
+setInterval(() => page.refresh(), REFRESH_MS);

@@ -1,0 +1,171 @@
+"""The bodies of requests and responses of /api/webhooks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.core.clock import iso
+from koyjabo.core.i18n import N_
+from koyjabo.webhooks.delivery_queries import Delivery
+from koyjabo.webhooks.event_types import EVENT_TYPES
+from koyjabo.webhooks.formats import FORMATS
+from koyjabo.webhooks.queries import PENDING, Endpoint
+from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.fields import NULL, Flag, Text, refuse, text_up_to
+from koyjabo.webkit.schemas.moments import MOMENT, Moment
+
+LONGEST_URL, LONGEST_DESCRIPTION = 2048, 200
+NOT_A_URL = N_("must be a URL of at most 2,048 characters")
+TOO_LONG = N_("must not be longer than 200 characters")
+NOT_TYPES = N_("must be types of events, at least one")
+TYPES = tuple(EVENT_TYPES)
+NOT_A_FORMAT = N_("must be json, slack, discord, telegram or ntfy")
+
+
+def _url(value: Any) -> str:
+    if not isinstance(value, str) or not 0 < len(value.strip()) <= LONGEST_URL:
+        raise refuse(NOT_A_URL)
+    return value.strip()
+
+
+def _types(value: Any) -> list[str]:
+    if not isinstance(value, list) or not value or not all(each in TYPES for each in value):
+        raise refuse(NOT_TYPES)
+    return value
+
+
+def _format(value: Any) -> str | None:
+    if value is not None and value not in FORMATS:
+        raise refuse(NOT_A_FORMAT)
+    return None if value is None else str(value)
+
+
+URL_SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST_URL, "pattern": r"\S"}
+TYPES_SCHEMA = {"type": "array", "items": {"type": "string", "enum": list(TYPES)}, "minItems": 1}
+Url = Annotated[str, BeforeValidator(_url), WithJsonSchema(URL_SCHEMA)]
+ChangedUrl = Annotated[
+    str | None,
+    BeforeValidator(lambda value: None if value is None else _url(value)),
+    WithJsonSchema({"anyOf": [URL_SCHEMA, NULL]}),
+]
+ChangedTypes = Annotated[
+    list[str] | None,
+    BeforeValidator(lambda value: None if value is None else _types(value)),
+    WithJsonSchema({"anyOf": [TYPES_SCHEMA, NULL]}),
+]
+Types = Annotated[list[str], BeforeValidator(_types), WithJsonSchema(TYPES_SCHEMA)]
+Format = Annotated[
+    str | None,
+    BeforeValidator(_format),
+    WithJsonSchema({"anyOf": [{"type": "string", "enum": list(FORMATS)}, NULL]}),
+]
+Description = Annotated[
+    str,
+    BeforeValidator(lambda value: text_up_to("" if value is None else value, LONGEST_DESCRIPTION, TOO_LONG)),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": LONGEST_DESCRIPTION}, NULL]}),
+]
+EXAMPLE = "https://example.com/koyjabo"
+
+
+class NewWebhookBody(Body):
+    """A new webhook."""
+
+    media = JSON
+
+    url: Url = Field(examples=[EXAMPLE])
+    events: Types = Field(description="the types of events it is told of", examples=[["milestone.reached"]])
+    community: Text = Field(None, description="the id of the one community it is for; default: the whole site")
+    format: Format = Field(None, description="default: as the host of the URL suggests")
+    description: Description = ""
+
+
+class WebhookChangesBody(Body):
+    """The fields to change. Fields that are missing or null are not changed."""
+
+    media = JSON
+
+    url: ChangedUrl = None
+    events: ChangedTypes = None
+    format: Format = None
+    description: Description | None = None
+    enabled: Flag | None = Field(None, description="false: nothing is sent, and nothing kept for it")
+
+    def changes(self) -> dict[str, Any]:
+        found = self.model_dump(exclude_none=True)
+        return {"types" if name == "events" else name: value for name, value in found.items()}
+
+
+class ReplayBody(Body):
+    media = JSON
+
+    since: Moment = Field(None, description="of the last 30 days; required", examples=[MOMENT])
+
+
+class WebhookAnswer(BaseModel):
+    """A webhook, without its secret."""
+
+    id: str
+    url: str = Field(examples=[EXAMPLE])
+    events: list[str]
+    community: str | None = Field(description="the id of a community; null: of the whole site")
+    format: Literal["json", "slack", "discord", "telegram", "ntfy"]
+    description: str
+    enabled: bool
+    disabled_reason: str | None = Field(description="turned_off, gone (410) or failing (for three days)")
+    failing_since: str | None = Field(examples=[MOMENT])
+    last_status: str | None = Field(description="of the newest attempt: of HTTP, or the kind of the error")
+    created_at: str = Field(examples=[MOMENT])
+
+
+class NewWebhookAnswer(WebhookAnswer):
+    """A webhook with its secret, which is not shown again."""
+
+    secret: str = Field(examples=["whsec_…"])
+
+
+class WebhooksAnswer(BaseModel):
+    webhooks: list[WebhookAnswer] = Field(description="the oldest first")
+
+
+class SecretAnswer(BaseModel):
+    secret: str = Field(description="the one before signs, too, for 24 hours", examples=["whsec_…"])
+
+
+class DeliveryAnswer(BaseModel):
+    """An event for one webhook."""
+
+    n: int
+    id: str = Field(description="the webhook-id, the same in every attempt")
+    type: str
+    state: Literal["pending", "delivered", "dead"]
+    attempts: int
+    last_status: str | None
+    next_at: str | None = Field(description="of the next attempt; null when there is none", examples=[MOMENT])
+
+
+class DeliveriesAnswer(BaseModel):
+    deliveries: list[DeliveryAnswer] = Field(description="the newest first")
+
+
+class ReplayedAnswer(BaseModel):
+    events: int = Field(description="how many are sent again")
+
+
+def fields(webhook: Endpoint) -> dict[str, Any]:
+    """Of a WebhookAnswer."""
+    names = ("id", "url", "format", "description", "enabled", "disabled_reason", "last_status")
+    return {
+        **{name: getattr(webhook, name) for name in names},
+        "events": list(webhook.types),
+        "community": webhook.community_id,
+        "failing_since": None if webhook.failing_since_ms is None else iso(webhook.failing_since_ms),
+        "created_at": iso(webhook.created_ms),
+    }
+
+
+def delivery(each: Delivery) -> DeliveryAnswer:
+    next_at = iso(each.next_ms) if each.state == PENDING else None
+    values = {name: getattr(each, name) for name in ("n", "type", "state", "attempts", "last_status")}
+    return DeliveryAnswer(id=each.event_id, next_at=next_at, **values)

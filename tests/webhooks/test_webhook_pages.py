@@ -1,0 +1,75 @@
+"""The pages of webhooks: in the panel, and those of a community."""
+
+from __future__ import annotations
+
+import pytest
+from support.people.accounts import sign_up
+from support.people.admins import panel
+from support.people.communities import found
+from support.people.page_readers import Reader, words
+from support.people.webhooks import HookedSite
+
+
+@pytest.fixture
+def reader(hooked: HookedSite) -> Reader:
+    return panel(hooked.site)
+
+
+def test_webhook_is_added_tried_and_its_answer_seen(hooked, receiver, reader):
+    assert "No webhooks" in words(reader.get("/admin/webhooks"))
+    refused = reader.send("/admin/webhooks/new", 422, url="http://10.1.2.3/x", events=["total.set"])
+    assert "10.1.2.3 is private" in words(refused)
+    made = reader.send("/admin/webhooks/new", 200, url=receiver.url, events=["total.set", "recount.failed"])
+    assert "whsec_" in made
+    (row,) = hooked.site.rows("SELECT id, format, events FROM webhooks")
+    path = f"/admin/webhooks/{row[0]}"
+    assert row[1:] == ("json", "recount.failed total.set")
+    receiver.refuse(500, body=b"no such hook")
+    reader.send(f"{path}/test")
+    hooked.deliver(1)
+    page = words(reader.get(path))
+    assert "A test Pending" in page
+    assert "Answer: 500" in page
+    assert "no such hook" in page
+    hooked.site.time.pass_(seconds=10)
+    hooked.deliver(2)
+    assert "A test Delivered" in words(reader.get(path))
+    assert "No deliveries" in words(reader.get(f"{path}?state=dead"))
+    assert "Works" in words(reader.get("/admin/webhooks"))
+    reader.send(f"{path}/deliveries/1/resend")
+    hooked.deliver(3)
+    again = reader.send(f"{path}/replay", 422, first_day="2001-01-01")
+    assert "must be a time of the last 30 days" in words(again)
+
+
+def test_webhook_is_changed_turned_off_renewed_and_deleted(hooked, receiver, reader):
+    webhook = hooked.add("total.set")
+    path = f"/admin/webhooks/{webhook['id']}"
+    assert 'value="total.set" type="checkbox" checked' in reader.get(f"{path}/change")
+    changes = {"url": receiver.url, "events": ["recount.failed"], "format": "ntfy", "description": "my phone"}
+    reader.send(f"{path}/change", **changes)
+    seen = hooked.get(webhook)
+    assert (seen["events"], seen["format"], seen["description"]) == (["recount.failed"], "ntfy", "my phone")
+    reader.send(f"{path}/switch", enabled="0")
+    assert "Turned off" in words(reader.get(path))
+    reader.send(f"{path}/switch", enabled="1")
+    assert hooked.get(webhook)["enabled"]
+    assert "whsec_" in reader.confirm(f"{path}/rotate", 200)
+    reader.confirm(f"{path}/delete")
+    assert hooked.site.rows("SELECT id FROM webhooks") == []
+
+
+def test_admins_of_a_community_manage_its_webhooks_alone_and_they_end_with_it(hooked, receiver):
+    other, founder = hooked.add("total.set"), sign_up(hooked.site)
+    community, reader = found(founder)["id"], Reader(hooked.site).log_in("ayesha")
+    path = f"/communities/{community}/webhooks"
+    assert "total.set" not in reader.get(f"{path}/new")
+    assert "whsec_" in reader.send(f"{path}/new", 200, url=receiver.url, events=["member.joined"])
+    ((webhook,),) = hooked.site.rows("SELECT id FROM webhooks WHERE community_id = :id", id=community)
+    reader.send(f"{path}/{webhook}/test")
+    hooked.deliver(1)
+    assert "A test Delivered" in words(reader.get(f"{path}/{webhook}"))
+    reader.get(f"{path}/{other['id']}", 403)
+    assert founder.delete(f"/api/communities/{community}").status_code == 204
+    assert hooked.site.rows("SELECT id FROM webhooks") == [(other["id"],)]
+    assert hooked.site.rows("SELECT n FROM webhook_deliveries") == []
