@@ -182,6 +182,14 @@ def test_answers_have_the_shapes_that_citinfos_has(site, ask, community):
             assert answer.headers["Cache-Control"] == "private, no-store"
 
 
+def test_id_that_citinfos_itself_gave_the_community_stands_for_ours(site, ask, community):
+    own = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
+    site.rows("UPDATE communities SET ref = :own WHERE id = :id", own=own, id=community)
+    for path in (f"{SITE}/today/?community_id={{id}}", f"{COMMUNITY}/visitors/", f"{COMMUNITY}/trends/"):
+        ours, theirs = ask(path), ask(path.replace("{id}", own))
+        assert (theirs.status_code, theirs.json) == (200, ours.json), path
+
+
 def test_visitors_of_the_site_are_browsers_and_those_of_a_community_people(ask, community):
     def counts(path: str) -> tuple[int, ...]:
         found = ask(path).json

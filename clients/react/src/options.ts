@@ -9,6 +9,8 @@ export interface VisitorSocketOptions {
   token?: string | null | undefined;
   /** Gets a new access token after the server has refused an expired one (4004). */
   refreshToken?: (() => Promise<string>) | undefined;
+  /** Called with the data of each message that a program sends to the people who are online. */
+  onMessage?: ((data: unknown) => void) | undefined;
   /** Called whenever a connection is closed by the server or lost, with the close code and the server's message. */
   onClose?: ((code: number, reason: string) => void) | undefined;
 }

@@ -19,6 +19,7 @@ const NOBODY = { communityId: "", count: 0 };
 export function useVisitorWebSocket(communityId: string, options: VisitorSocketOptions = {}): VisitorWebSocket {
   const [told, setTold] = useState(NOBODY);
   const listen = (event: CommunityEvent, of: string) => {
+    if (event.type === "message") options.onMessage?.(event["data"]);
     if (COUNTS.has(event.type)) setTold({ communityId: of, count: Number(event["count"]) });
   };
   const { isConnected, say } = useCommunitySocket(communityId, "visitors", options, listen);

@@ -52,6 +52,14 @@ test("every event with a count is shown, and no other", async () => {
   expect(result.current.visitorCount).toBe(42);
 });
 
+test("messages of programs are handed on, each by itself, and are no count", async () => {
+  const onMessage = vi.fn();
+  const { result } = renderHook(() => useVisitorWebSocket("mirpur", { onMessage }));
+  await server((socket) => socket.welcome(2).tell({ type: "message", data: { count: 7 } }).tell({ type: "message", data: null }));
+  expect(onMessage.mock.calls).toEqual([[{ count: 7 }], [null]]);
+  expect(result.current.visitorCount).toBe(2);
+});
+
 test("requestCount asks, and waits for a line in silence", async () => {
   const { result } = watch();
   const { requestCount } = result.current;

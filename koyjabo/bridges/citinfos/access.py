@@ -60,5 +60,6 @@ def _allowed(services: Services, account: Account, community_id: str) -> Scope:
     if not community_id:
         account.require_site_viewer()
         return SITE
-    services[CommunityServices].directory.require(account, community_id, MODERATOR)
-    return Scope(uuid_of(community_id) or community_id)
+    known_id = services[CommunityServices].refs.resolve(community_id)
+    services[CommunityServices].directory.require(account, known_id, MODERATOR)
+    return Scope(known_id)

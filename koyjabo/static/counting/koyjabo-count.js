@@ -108,7 +108,8 @@ class KoyJaboCount extends HTMLElement {
   /** @param {URL} url  of the community's room  @param {AbortSignal} signal */
   #follow(url, signal) {
     const line = new Line(url, {
-      hear: ({ count }) => {
+      hear: ({ type, count, data }) => {
+        if (type === "message") this.dispatchEvent(new CustomEvent("message", { detail: data }));
         this.#online = count ?? this.#online;
         this.#show();
       },
