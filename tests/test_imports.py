@@ -29,7 +29,7 @@ counting: . services schemas api pages cli
 realtime: . services
 communities: . live services ui api pages admin
 webhooks: . services ui api pages admin
-api_keys: . services ui api pages admin
+api_keys: . services ui api pages admin cli
 sockets: . api
 badges: . api pages
 reports: query projection events engine . services ui api pages admin

@@ -20,6 +20,7 @@ COMMANDS = {
     "export": "visit_log.cli:export",
     "forget": "maintenance.cli:forget",
     "import": "importers.cli:import_",
+    "key": "api_keys.cli:key",
     "ledger": "cli.ledger:ledger",
     "prune": "maintenance.cli:prune",
     "restore": "maintenance.cli:restore",

@@ -60,6 +60,19 @@ def test_visit_is_counted_once_whatever_happens_to_the_line(server, proxy):
     assert line.register("ayesha")["visit"]["ordinal"] == before + 2
 
 
+def test_visits_of_a_server_are_counted_once_in_lists_of_500(server, proxy):
+    before = total(server)
+    key = server.koyjabo("key", "create", "App", "--scope", "visits:write", "--scope", "reports:read").stdout.strip()
+    proxy.faults.extend([CUT, BUSY, LOST])
+    with Client(proxy.url, key) as line:
+        visits = [{"visitor_id": f"v{number}", "page": "/fares", "user_agent": None} for number in range(501)]
+        results = line.register_visits([*visits, {"visitor_id": "no visitor"}])
+        assert line.report("summary", range="today")["visits"] == total(server)
+    assert [each["ordinal"] for each in results[:-1]] == list(range(before + 1, before + 502))
+    assert (results[-1]["code"], list(results[-1]["details"])) == ("invalid_input", ["visitorId"])
+    assert total(server) == before + 501
+
+
 def test_patience_ends_with_what_the_last_try_raised(proxy):
     proxy.faults.extend([BUSY] * 200)
     with pytest.raises(ApiError) as error:

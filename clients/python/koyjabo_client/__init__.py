@@ -2,6 +2,6 @@
 
 from koyjabo_client.client import Client
 from koyjabo_client.errors import ApiError
-from koyjabo_client.records import Event, Receipt, Stats, Visit
+from koyjabo_client.records import Event, Receipt, Stats, Visit, VisitResult
 
-__all__ = ["ApiError", "Client", "Event", "Receipt", "Stats", "Visit"]
+__all__ = ["ApiError", "Client", "Event", "Receipt", "Stats", "Visit", "VisitResult"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http.client import HTTPResponse
 from itertools import chain, repeat
 from threading import Event as Flag
@@ -16,10 +16,13 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from koyjabo_client import errors, server_sent_events
 from koyjabo_client.errors import BROKEN, NO_JSON, ApiError
-from koyjabo_client.records import Event, Receipt, Stats
+from koyjabo_client.records import Event, Receipt, Stats, VisitResult
 
 AGAIN = frozenset({429, 502, 503, 504})
 """Statuses that pass: too many requests, a database that is away, a server that is being replaced."""
+
+MOST_VISITS = 500
+"""In one request."""
 
 PAUSES_S = (0.5, 1, 2, 5)
 STREAM_PAUSES_S = (5, 10, 20, 30)
@@ -35,7 +38,7 @@ class _NoRedirects(HTTPRedirectHandler):
 
 
 class Client:
-    """`token` is an access token, for what needs one. `timeout` (s) is that of one try.
+    """`token` is an API key or an access token, for what needs one. `timeout` (s) is that of one try.
 
     Calls are repeated for up to `patience` s while the server cannot be reached, or answers with a status of AGAIN.
     Then they raise what the last try raised: ApiError, or OSError without an answer. Other errors are raised at once.
@@ -71,11 +74,29 @@ class Client:
         body.update(visitorId=visitor_id, visitId=visit_id or uuid.uuid4().hex)
         return cast(Receipt, self._call("/api/visitor/register", json.dumps(body).encode()))
 
+    def register_visits(self, visits: Iterable[Mapping[str, Any]]) -> list[VisitResult]:
+        """Count visits that your server has seen, each once. Needs an API key with `visits:write`.
+
+        Each has `visitor_id` and optionally `visit_id`, `at` (ms, or ISO 8601 with an offset), `page`, `referrer`,
+        `user_agent`, `language`, `address`, `community_id`. Returns a result for each, in their order: `ordinal` and
+        `duplicate`, or `error` and `code` for a visit that cannot be used. They are sent in lists of 500; if one of
+        these raises, those before it are counted, and repeating all of them with the same `visit_id` counts none twice.
+        """
+        bodies = [{_camel_case(name): value for name, value in each.items() if value is not None} for each in visits]
+        for body in bodies:
+            body.setdefault("visitId", uuid.uuid4().hex)
+        results: list[VisitResult] = []
+        for start in range(0, len(bodies), MOST_VISITS):
+            sent = json.dumps({"visits": bodies[start : start + MOST_VISITS]}).encode()
+            results += self._call("/api/visits", sent)["results"]
+        return results
+
     def stats(self) -> Stats:
         return cast(Stats, self._call("/api/stats"))
 
     def report(self, name: str, **parameters: Any) -> Any:
-        """A report: `summary`, `timeline`, `breakdown` or `hours`. Needs the token of an admin or a viewer.
+        """A report: `summary`, `timeline`, `breakdown` or `hours`. Needs an API key with `reports:read`, or the token
+        of an admin or a viewer.
 
         `parameters` are those of GET /api/reports/{name}; a list repeats one: `range="7d", country=["BD", "IN"]`.
         """

@@ -28,6 +28,14 @@ class Visit(TypedDict, total=False):
     share: str
 
 
+class VisitResult(TypedDict, total=False):
+    ordinal: int | None
+    duplicate: bool
+    error: str
+    code: str
+    details: dict[str, str]
+
+
 class Receipt(TypedDict):
     success: bool
     visit: Visit

@@ -2,38 +2,27 @@
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
 
 from koyjabo.core.clock import typed_days
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
+from koyjabo.core.moments import LAST_MS, MOMENT, MOMENTS, NOT_A_MOMENT, moment_of
 from koyjabo.webkit.schemas.fields import NULL, is_whole, refuse
 
-MOMENT = "2026-12-31T18:00:00Z"
-MOMENTS = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
-)
-NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
-LAST_MS = 253_402_300_799_999
-"""The end of the year 9999."""
+__all__ = ["MOMENT", "Moment", "TypedDay"]
 
 
 def moment(value: Any) -> int | None:
     """ms since 1970. Raises PydanticCustomError."""
     if value is None:
         return None
-    if is_whole(value) and 0 <= value <= LAST_MS:
-        return int(value)
-    if not isinstance(value, str) or not MOMENTS.fullmatch(value):
+    at_ms = moment_of(int(value) if is_whole(value) else value)
+    if at_ms is None:
         raise refuse(NOT_A_MOMENT)
-    try:
-        return int(datetime.fromisoformat(value).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise refuse(NOT_A_MOMENT) from None
+    return at_ms
 
 
 def _typed_day(value: Any) -> date | None:

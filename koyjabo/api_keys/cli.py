@@ -1,0 +1,70 @@
+"""`koyjabo key …`"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from koyjabo.api_keys.api_keys import SCOPES, ApiKeys, NewKey
+from koyjabo.api_keys.queries import StoredKey
+from koyjabo.core.clock import iso
+from koyjabo.core.command_line import application
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.identity import OPERATOR
+from koyjabo.core.moments import NOT_A_MOMENT, moment_of
+
+
+@click.group()
+def key() -> None:
+    """Manage the keys with which programs call the API. A running server applies changes at once."""
+
+
+def _moment(context: Any, parameter: Any, value: str | None) -> int | None:
+    if value is None:
+        return None
+    at_ms = moment_of(int(value) if value.isascii() and value.isdigit() else value)
+    if at_ms is None:
+        raise click.BadParameter(f"{NOT_A_MOMENT}.")
+    return at_ms
+
+
+@key.command()
+@click.argument("name")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice(SCOPES), help="Repeat it for several."
+)
+@click.option("--community", metavar="ID", help="The one community that the key is for. Default: the whole site.")
+@click.option("--expires", metavar="TIME", callback=_moment, help="Such as 2027-12-31T18:00:00Z. Default: never.")
+def create(name: str, scopes: tuple[str, ...], community: str | None, expires: int | None) -> None:
+    """Make a key for the program NAME, and print it. It is not shown again."""
+    with application() as services:
+        try:
+            made, text = services[ApiKeys].create(OPERATOR, NewKey(name, scopes, community, expires))
+        except InvalidInput as error:
+            raise click.ClickException("; ".join(f"{field} {why}" for field, why in error.details.items())) from None
+    click.echo(f"Made {made.prefix}_… for {made.name}. The key, which is not shown again:", err=True)
+    click.echo(text)
+
+
+@key.command("list")
+def list_keys() -> None:
+    """List the keys that were not revoked, the newest first."""
+    with application() as services:
+        for each in services[ApiKeys].all(OPERATOR):
+            click.echo("  ".join(_columns(each)))
+
+
+@key.command()
+@click.argument("key_id", metavar="ID")
+def revoke(key_id: str) -> None:
+    """Refuse all calls with the key from now on. `key list` shows its id."""
+    with application() as services:
+        revoked = services[ApiKeys].revoke(OPERATOR, key_id)
+    click.echo(f"Revoked {revoked.prefix}_… of {revoked.name}.")
+
+
+def _columns(each: StoredKey) -> list[str]:
+    ends = f"until {iso(each.expires_ms)}" if each.expires_ms else "without an end"
+    used = f"used {iso(each.last_used_ms)}" if each.last_used_ms else "never used"
+    return [each.id, each.prefix, ",".join(each.scopes), each.community or "site", ends, used, each.name]

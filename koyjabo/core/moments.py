@@ -1,0 +1,28 @@
+"""Moments as programs and people write them: ISO 8601 with an offset, or milliseconds since 1970."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from koyjabo.core.i18n import N_
+
+MOMENT = "2026-12-31T18:00:00Z"
+MOMENTS = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})", re.ASCII
+)
+NOT_A_MOMENT = N_("must be a time with its offset, such as 2026-12-31T18:00:00Z, or milliseconds since 1970")
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
+
+
+def moment_of(said: object) -> int | None:
+    """ms since 1970; None for what is no moment."""
+    if type(said) is int:
+        return said if 0 <= said <= LAST_MS else None
+    if not isinstance(said, str) or not MOMENTS.fullmatch(said):
+        return None
+    try:
+        return int(datetime.fromisoformat(said).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

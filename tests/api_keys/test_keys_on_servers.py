@@ -1,0 +1,91 @@
+"""Keys before real servers: revoked while two workers are busy, and a list of visits in which the server is killed."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+
+import pytest
+import requests
+from support.assertions.ledger import assert_verified
+from support.clients.worker_connections import WorkerConnection, two_workers, worker_connections
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+SUMMARY = "/api/reports/summary"
+LISTS, SIZE = 30, 200
+IN_TIME_S = 60
+
+
+def made_key(server: Server, scope: str) -> tuple[str, str]:
+    """The key and its id."""
+    text = server.koyjabo("key", "create", "App", "--scope", scope).stdout.strip()
+    return text, server.koyjabo("key", "list").stdout.split()[0]
+
+
+@pytest.mark.long(proved_by="api_keys/test_api_keys.py::test_revoked_key_is_refused_at_once")
+@pytest.mark.both_kinds
+def test_key_that_is_revoked_under_load_is_refused_by_every_worker_at_once(database, redis_server, new_server):
+    server = two_workers(new_server(database, REDIS_URL=redis_server.url, RATE_LIMIT_KEYS=0, RATE_LIMIT_REPORTS=0))
+    key, key_id = made_key(server, "reports:read")
+    revoked_at: list[float] = []
+    with worker_connections(server) as connections, ThreadPoolExecutor(len(connections)) as clients:
+        is_over = threading.Event()
+
+        def ask(connection: WorkerConnection) -> list[tuple[float, int]]:
+            """When each call began, and its status."""
+            said = []
+            while not is_over.is_set():
+                began = time.monotonic()
+                said.append((began, connection.ask("GET", SUMMARY, token=key)[0]))
+            return said
+
+        asking = [clients.submit(ask, each) for each in connections]
+        time.sleep(1)  # of load
+        assert server.koyjabo("key", "revoke", key_id).returncode == 0
+        revoked_at.append(time.monotonic())
+        time.sleep(1)
+        is_over.set()
+        for each in asking:
+            statuses = each.result(IN_TIME_S)
+            assert {status for _, status in statuses} == {200, 401}
+            after = [status for began, status in statuses if began > revoked_at[0]]
+            assert set(after) == {401}
+
+
+@pytest.mark.long(proved_by="api_keys/test_sent_visits.py::test_visits_are_counted_in_their_order_and_once")
+@pytest.mark.both_kinds
+def test_lists_that_a_kill_interrupts_are_counted_once_when_they_are_sent_again(database, new_server):
+    server = new_server(database, RATE_LIMIT_KEYS=0).start()
+    key, _ = made_key(server, "visits:write")
+    answered = count()
+
+    def send(number: int) -> list[int]:
+        """Again and again, as a client would, until there is an answer."""
+        names = [f"{number}-{each}" for each in range(SIZE)]
+        visits = [{"visitorId": f"v{name}", "visitId": name} for name in names]
+        until = time.monotonic() + IN_TIME_S
+        while time.monotonic() < until:
+            try:
+                headers = {"Authorization": f"Bearer {key}"}
+                answer = requests.post(f"{server.url}/api/visits", json={"visits": visits}, headers=headers, timeout=15)
+            except OSError:
+                time.sleep(0.05)
+                continue
+            if answer.status_code == 200:
+                next(answered)
+                return [each["ordinal"] for each in answer.json()["results"]]
+            assert answer.status_code == 503, answer.text
+        raise TimeoutError
+
+    with ThreadPoolExecutor(4) as clients:
+        sending = [clients.submit(send, number) for number in range(LISTS)]
+        wait_until(lambda: sum(each.done() for each in sending) >= LISTS // 3, "some are counted")
+        server.kill()
+        server.start()
+        ordinals = [ordinal for each in sending for ordinal in each.result(IN_TIME_S)]
+    assert sorted(ordinals) == list(range(1, LISTS * SIZE + 1))
+    assert server.stats().total == LISTS * SIZE
+    assert_verified(server)
