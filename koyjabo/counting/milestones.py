@@ -30,7 +30,7 @@ class Milestone(NamedTuple):
     key: str
     scope: Scope
     at_ms: int
-    data: str  # JSON: {scope, milestone, epoch}
+    data: str  # JSON: {milestone, epoch}
 
 
 def usual() -> list[int]:
@@ -78,5 +78,5 @@ def of_setting(text: str) -> Milestones:
 
 
 def _row(snapshot: CounterSnapshot, value: int, at_ms: int) -> Milestone:
-    data = json.dumps({"scope": snapshot.scope, "milestone": value, "epoch": base36(snapshot.epoch)})
+    data = json.dumps({"milestone": value, "epoch": base36(snapshot.epoch)})
     return Milestone(str(uuid.uuid4()), REACHED, key(snapshot.scope, value), snapshot.scope, at_ms, data)

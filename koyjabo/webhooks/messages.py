@@ -52,7 +52,7 @@ def _path(event: Occurrence) -> str:
 
 def number(value: Any) -> str:
     """`10,000`; "?" for what is none."""
-    return f"{value:,}" if isinstance(value, int | float) else "?"
+    return f"{round(value):,}" if isinstance(value, int | float) else "?"
 
 
 def _milestone(data: Data, place: str, path: str) -> Message:
@@ -66,13 +66,15 @@ def _total_set(data: Data, place: str, path: str) -> Message:
 
 
 def _spike(data: Data, place: str, path: str) -> Message:
-    text = f"{number(data.get('visits'))} visits in 5 minutes, where {number(data.get('median'))} are usual."
-    return Message("Far more visits than usual", text, path, 4, "chart_with_upwards_trend")
+    return Message("Far more visits than usual", _compared(data, 10), path, 4, "chart_with_upwards_trend")
 
 
 def _drop(data: Data, place: str, path: str) -> Message:
-    text = f"{number(data.get('visits'))} visits in 5 minutes, where {number(data.get('median'))} are usual."
-    return Message("Far fewer visits than usual", text, path, 4, "chart_with_downwards_trend")
+    return Message("Far fewer visits than usual", _compared(data, 30), path, 4, "chart_with_downwards_trend")
+
+
+def _compared(data: Data, minutes: int) -> str:
+    return f"{number(data.get('visits'))} visits in {minutes} minutes, where {number(data.get('usual'))} are usual."
 
 
 def _conversion(data: Data, place: str, path: str) -> Message:
@@ -98,13 +100,20 @@ def _left(data: Data, place: str, path: str) -> Message:
 
 def _health(data: Data, place: str, path: str) -> Message:
     changes = [each for each in data.get("checks", ()) if isinstance(each, Mapping)]
-    lines = [f"{each.get('check')}: {each.get('from')} → {each.get('to')}" for each in changes]
-    is_red = any(each.get("to") == "red" for each in changes)
+    lines = [f"{each.get('check')}: {_level(each.get('from'))} → {_level(each.get('to'))}" for each in changes]
+    is_red = any(_level(each.get("to")) == "red" for each in changes)
     text = "\n".join(lines) or "A check has changed."
     return Message("Health has changed", text, "/admin/health", *((URGENT, "rotating_light") if is_red else ()))
 
 
+def _level(level: Any) -> str:
+    """In the colour that pages show."""
+    return {"good": "green", "warning": "amber", "danger": "red"}.get(str(level), "?")
+
+
 def _recount(data: Data, place: str, path: str) -> Message:
+    if data.get("error"):
+        return Message("A recount failed", f"It could not be finished: {data['error']}", "/admin/data", 4, "warning")
     text = "A recount found figures that differ from the visits."
     return Message("A recount found a difference", text, "/admin/data", URGENT, "warning")
 

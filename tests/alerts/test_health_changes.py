@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from support.application.site import Site
 from support.programs.processes import wait_until
+from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import subscribe
 
 from koyjabo.alerts.services import AlertServices
@@ -42,7 +43,10 @@ class Checks:
 
     def _written(self) -> list[dict]:
         rows = self.site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed' ORDER BY at_ms")
-        return [json.loads(data) for (data,) in rows]
+        found = [json.loads(data) for (data,) in rows]
+        for data in found:
+            assert_as_documented("health.changed", data)
+        return found
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 from support.application.site import Site, Time
+from support.people.accounts import sign_up
 from support.people.page_readers import Reader
 from support.servers.mailbox import Mailbox, path_in, text_of
 from support.sites.full_site import bring, rows
+from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import subscribe
 
 from koyjabo.alerts.services import AlertServices
@@ -63,7 +65,10 @@ def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
     site.services[WebhookServices].events.refresh()
     site.services[AlertServices].alerts.tick()
     found = site.rows("SELECT type, data FROM webhook_events WHERE type LIKE 'traffic.%' ORDER BY at_ms")
-    return [(type, json.loads(data)) for type, data in found]
+    alerts = [(type, json.loads(data)) for type, data in found]
+    for type, data in alerts:
+        assert_as_documented(type, data)
+    return alerts
 
 
 def test_spike_is_told_after_its_second_window_with_imported_visits_and_those_of_now(site):
@@ -153,6 +158,9 @@ def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(databas
             reader.send("/account/mails", **({} if name == "karim" else {"traffic_alerts": "on"}))
             is_checked = 'name="traffic_alerts" type="checkbox" checked' in reader.get("/account")
             assert is_checked == (name != "karim")
+        sign_up(site, "salma")
+        site.rows("UPDATE users SET traffic_alerts = true WHERE email = 'salma@example.com'")
+        site.services[MailOutbox].send_all()
         history(site, each=2)
         mailbox.mails.clear()
         for minutes in (0, 5, 10, 15):

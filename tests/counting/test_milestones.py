@@ -58,7 +58,7 @@ def test_visit_that_reaches_one_stores_it_once_and_its_room_receives_it_once(sit
         site.register("ayesha", visitId=f"{number // 2}")
     assert rows(site) == [("milestone:site:100", "milestone.reached", site.time.ms)]
     ((scope, data),) = site.rows("SELECT scope, data FROM webhook_events")
-    assert (scope, json.loads(data)) == ("site", {"scope": "site", "milestone": 100, "epoch": site.stats()["epoch"]})
+    assert (scope, json.loads(data)) == ("site", {"milestone": 100, "epoch": site.stats()["epoch"]})
     assert site.services[RealtimeServices].rooms.get("stats").source.is_relative  # newcomers wait for that event
     assert pushes(site) == [100]
     assert not site.services[RealtimeServices].rooms.get("stats").source.is_relative

@@ -9,6 +9,7 @@ from support.application.site import Site
 from support.people.accounts import sign_up
 from support.people.communities import found
 from support.programs.processes import wait_until
+from webhooks.test_event_examples import assert_as_documented
 
 from koyjabo.core.errors import TotalWouldFall
 from koyjabo.core.identity import OPERATOR
@@ -25,7 +26,10 @@ def site(database):
 
 def written(site: Site) -> list[tuple[str, str, dict]]:
     rows = site.rows("SELECT type, scope, data FROM webhook_events ORDER BY type, scope, data")
-    return [(type, scope, json.loads(data)) for type, scope, data in rows]
+    events = [(type, scope, json.loads(data)) for type, scope, data in rows]
+    for type, _, data in events:
+        assert_as_documented(type, data)
+    return events
 
 
 def test_total_that_is_set_is_an_event_and_one_that_is_refused_is_none(site):
@@ -52,7 +56,7 @@ def test_visitor_who_becomes_a_user_is_an_event_in_each_community_without_the_vi
     told = json.dumps(written(site))
     assert "visitor_2" not in told
     assert "@" not in told
-    milestone = {"scope": "site", "milestone": 100, "epoch": site.stats()["epoch"]}
+    milestone = {"milestone": 100, "epoch": site.stats()["epoch"]}
     assert ("milestone.reached", "site", milestone) in written(site)
 
 

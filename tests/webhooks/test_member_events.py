@@ -9,9 +9,13 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import sign_up
 from support.programs.processes import wait_until
+from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import HERE, subscribe
 
+from koyjabo.cluster.workers import Worker
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.models import Scope
+from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.member_events import MemberEvents
@@ -43,7 +47,10 @@ def settle(*sites: Site) -> None:
 
 def written(site: Site) -> list[tuple[str, dict]]:
     rows = site.rows("SELECT type, data FROM webhook_events ORDER BY at_ms, type, key")
-    return [(type, json.loads(data)) for type, data in rows]
+    events = [(type, json.loads(data)) for type, data in rows]
+    for type, data in events:
+        assert_as_documented(type, data)
+    return events
 
 
 def test_changes_of_who_is_online_are_written_with_the_id_or_the_ref_of_the_person(site):
@@ -103,3 +110,18 @@ def test_changes_wait_for_the_database(site, monkeypatch):
     settle(site)
     settle(site)
     assert [type for type, _ in written(site)] == ["member.joined"]
+
+
+def test_end_of_a_worker_lets_others_look_where_somebody_was_online(site, monkeypatch):
+    _, changes, presence = services(site)
+    subscribe(site, "member.left")
+    for scope, count in ((HERE, 2), ("empty", 0)):
+        presence.arrivals.record(Scope(scope), Online(1, count))
+    looked: list[str] = []
+    monkeypatch.setattr(presence.members, "online", lambda scope: looked.append(scope))
+    this = Worker("this", "", 0, 0, 0, None, {}, None)
+    both = [this, this._replace(id="other")]
+    for live, expected in (([this], []), (both, []), (both, []), ([this], [HERE]), ([this], [HERE])):
+        monkeypatch.setattr(changes._workers, "live", lambda live=live: live)
+        changes.tick()
+        assert looked == expected

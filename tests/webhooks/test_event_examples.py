@@ -1,0 +1,63 @@
+"""The table of events in docs/webhooks.md: every type, with the fields that its events really have."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from koyjabo.webhooks.event_types import EVENT_TYPES, TEST
+from koyjabo.webhooks.messages import Occurrence, message
+
+ROW = re.compile(r"^\| `(\w+\.?\w*)` \| .+ \| `(\{.*\})` \|$", re.MULTILINE)
+RESERVED = {"backup.verified", "backup.failed"}
+
+
+@cache
+def examples() -> dict[str, Any]:
+    text = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text()
+    return {type: json.loads(data) for type, data in ROW.findall(text)}
+
+
+def assert_as_documented(type: str, data: dict[str, Any]) -> None:
+    """An event has the fields of its example, also those in lists; a person may have a ref in place of an id."""
+    assert shape(data) == shape(examples()[type])
+
+
+def shape(value: Any) -> Any:
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    if isinstance(value, dict):
+        return {"id" if name == "ref" else name: name == "levels" or shape(each) for name, each in value.items()}
+    return None
+
+
+def test_every_type_has_an_example():
+    assert {*examples()} == {*EVENT_TYPES} - RESERVED | {TEST}
+
+
+@pytest.mark.parametrize("community", [None, "Night bus"])
+def test_people_read_what_happened(community):
+    for type, data in examples().items():
+        told = message(Occurrence(type, 0, "site", community, data))
+        assert told.title
+        assert told.text
+        assert "?" not in told.title + told.text, type
+
+
+@pytest.mark.parametrize(
+    ("type", "text"),
+    [
+        ("milestone.reached", "Night bus has reached 10,000 visits."),
+        ("traffic.spike", "130 visits in 10 minutes, where 4 are usual."),
+        ("traffic.drop", "0 visits in 30 minutes, where 360 are usual."),
+        ("health.changed", "disk: green → amber"),
+        ("recount.failed", "A recount found figures that differ from the visits."),
+    ],
+)
+def test_numbers_and_levels_read_as_on_pages(type, text):
+    assert message(Occurrence(type, 0, "site", "Night bus", examples()[type])).text == text
