@@ -38,6 +38,7 @@ MEMBERS = [
     *("/communities", "/communities/new", "/admin/", "/invitations/{invitation}"),
     *(f"/communities/{{community}}{path}" for path in ("", "/dashboard", "/members", "/settings", "/delete")),
     *(f"/communities/{{community}}{path}" for path in ("/shares", "/shares/new")),
+    *(f"/communities/{{community}}/webhooks{path}" for path in ("", "/new", "/{webhook}", "/{webhook}/change")),
     *(f"/account{path}" for path in ("", "/details", "/delete", "/second-factor", "/second-factor/totp")),
     *(f"/account/second-factor/{path}" for path in ("passkeys", "recovery-codes")),
 ]
@@ -45,8 +46,16 @@ PANEL = [
     *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data", "design"),
     *("", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh", "insights?by=page", "realtime"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "users"),
+    *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
     *("users/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
+DELIVERED = (
+    "INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms) "
+    f"VALUES ('e', 'member.joined', 'e', '{{community}}', {LONG_DATE_MS}, '{{{{}}}}', 1)",
+    "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, last_status, next_ms, done_ms, log) VALUES "
+    "('{webhook}', 'e', 'dead', 7, '500', 0, 0, "
+    f"""'[{{{{"at_ms": {LONG_DATE_MS}, "status": "500", "took_ms": 9999, "answer": "{LETTERS * 9}"}}}}]')""",
+)
 AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/find?q=a"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
@@ -69,7 +78,12 @@ def names(site, narrow) -> dict[str, str]:
     filters = {"community": [community], "page": [PATH]}
     links = [{"name": NAME, "filters": filters, **more} for more in ({}, {"password": NAME})]
     share, locked = (narrow.call("POST", "/api/shares", each)["token"] for each in links)
+    hook = {"url": f"https://93.184.215.14{PATH}", "events": ["milestone.reached"], "description": NAME}
+    webhook = narrow.call("POST", "/api/webhooks", {**hook, "community": community})["id"]
+    for statement in DELIVERED:
+        site.database.rows(statement.format(community=community, webhook=webhook))
     return {
+        "webhook": webhook,
         **{"community": community, "user": narrow.id, "visit": str(visit["ordinal"]), "number": visit["share"]},
         **{"share": share, "locked": locked, "invitation": link.rpartition("/")[2], "path": PATH},
     }

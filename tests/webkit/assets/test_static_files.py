@@ -201,7 +201,18 @@ def test_only_the_client_module_imports_its_parts():
 
 IMPORTED = re.compile(r'@import "([^"]+)";')
 FEATURES = [
-    *("webkit", "accounts", "counting", "realtime", "communities", "badges", "reports", "visit_log", "maintenance"),
+    *(
+        "webkit",
+        "accounts",
+        "counting",
+        "realtime",
+        "communities",
+        "webhooks",
+        "badges",
+        "reports",
+        "visit_log",
+        "maintenance",
+    ),
     *("home", "panel"),
 ]
 
