@@ -14,9 +14,6 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.models import Community, Membership, User, Webhook, WebhookDelivery
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
-FAILING_MS = HOUR_MS
-"""How long an endpoint has to fail until Health tells it."""
-
 PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
 """Of a delivery."""
 
@@ -58,8 +55,9 @@ class Secrets(NamedTuple):
 class Standing(NamedTuple):
     """What Health looks at."""
 
-    disabled: int  # by their endpoints, not by people
-    failing: int  # for more than FAILING_MS
+    number: int = 0
+    disabled: int = 0  # by their endpoints, not by people
+    failing_since_ms: int | None = None  # the longest of those that are enabled
 
 
 class ToldUser(NamedTuple):
@@ -137,11 +135,10 @@ def remove(session: Session, webhook_id: str) -> bool:
     return changed_rows(session, removal) == 1
 
 
-def standing(session: Session, now_ms: int) -> Standing:
-    disabled = select(func.count()).select_from(Webhook).where(Webhook.disabled_reason.in_((GONE, FAILING)))
-    failing = select(func.count()).select_from(Webhook)
-    failing = failing.where(Webhook.enabled, Webhook.failing_since_ms < now_ms - FAILING_MS)
-    return Standing(session.scalar(disabled) or 0, session.scalar(failing) or 0)
+def standing(session: Session) -> Standing:
+    disabled = func.count().filter(Webhook.disabled_reason.in_((GONE, FAILING)))
+    failing = func.min(Webhook.failing_since_ms).filter(Webhook.enabled)
+    return Standing._make(session.execute(select(func.count(), disabled, failing).select_from(Webhook)).one())
 
 
 def _administered(user_id: str) -> Select[str]:

@@ -18,6 +18,7 @@ from koyjabo.maintenance.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Installation, SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, RecountState
+from koyjabo.webhooks.queries import Standing
 
 NOW_MS = 1_765_860_518_412
 HOUR_MS = 3_600_000
@@ -103,6 +104,10 @@ FACTS = [
     ("recount", at(recounts=RecountState(None, line(BEGUN))), WARNING, "interrupted"),
     ("recount", at(recounts=RecountState(None, line(ENDED, error="x"))), WARNING, "interrupted"),
     ("recount", at(recounts=RecountState(None, line(ENDED, agrees=False, problem_count=2, rows=3))), DANGER, "differs"),
+    ("webhooks", at("database", webhooks=Standing()), GOOD, "none"),
+    ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS)), GOOD, "sent"),
+    ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS - 1)), WARNING, "failing"),
+    ("webhooks", at("database", webhooks=Standing(3, 1, None)), WARNING, "disabled"),
     ("mails", SEEN._replace(mail=None), GOOD, "off"),
     ("mails", SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
     ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),

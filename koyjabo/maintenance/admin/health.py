@@ -41,6 +41,7 @@ LABELS = {
     "retention": _("Retention"),
     "reports": _("Reports"),
     "mails": _("Mails"),
+    "webhooks": _("Webhooks"),
     "places": _("Places"),
     "version": _("Version"),
 }
@@ -97,6 +98,10 @@ SENTENCES = {
     "reports.late": N_("The sums of reports are being made. Visits that are missing in them: %(count)s"),
     "mails.sent": N_("Mails are sent. Waiting: %(count)s"),
     "mails.off": N_("This server sends no mails. Set SMTP_URL and PUBLIC_URL."),
+    "webhooks.none": N_("There are none."),
+    "webhooks.sent": N_("Webhooks are sent. Their number: %(count)s"),
+    "webhooks.disabled": N_("Webhooks that were disabled because their endpoint is gone or failed: %(count)s"),
+    "webhooks.failing": N_("A webhook has been failing since %(at)s."),
     "mails.late": N_("Waiting mails: %(count)s, the oldest since %(at)s."),
     "mails.given_up": N_("Mails that could not be sent: %(count)s"),
     "mails.used_up": N_("Today's %(count)s mails to unconfirmed emails are used up."),
@@ -133,6 +138,8 @@ ADVICE = {
     "recount.never": N_("Start one in Data to be sure that all numbers agree."),
     "retention.late": N_("The log says why (nightly_work). An import that never ends is one reason."),
     "reports.late": N_("Reports are slow until then. If the number does not fall, the log says why (projection)."),
+    "webhooks.disabled": N_("The page Webhooks has the answers. Enable or delete them there."),
+    "webhooks.failing": N_("The page Webhooks has the answers. After three days it is disabled."),
     "mails.late": N_("The reason of the last attempt is below. Check SMTP_URL."),
     "mails.given_up": N_("The reasons are below. Check SMTP_URL."),
     "mails.used_up": N_(

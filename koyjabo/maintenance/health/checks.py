@@ -33,6 +33,7 @@ DAY_MS = 86_400_000
 OLD_BACKUP_MS = 7 * DAY_MS
 LATE_RETENTION_MS = 2 * DAY_MS
 LATE_MAIL_MS = 900_000
+FAILING_WEBHOOK_MS = 3_600_000
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -233,6 +234,15 @@ def _reports(seen: Seen) -> HealthCheck:
     )
 
 
+def _webhooks(seen: Seen) -> HealthCheck:
+    count, disabled, since_ms = seen.facts.database.webhooks
+    if disabled:
+        return HealthCheck("webhooks", WARNING, "disabled", {"count": disabled})
+    if since_ms is not None and seen.facts.now_ms - since_ms > FAILING_WEBHOOK_MS:
+        return HealthCheck("webhooks", WARNING, "failing", {"at": since_ms})
+    return HealthCheck("webhooks", GOOD, "sent" if count else "none", {"count": count})
+
+
 def _places(seen: Seen) -> HealthCheck:
     return HealthCheck("places", GOOD, "known") if seen.has_countries else HealthCheck("places", WARNING, "missing")
 
@@ -252,6 +262,7 @@ RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _retention,
     _reports,
     _mails,
+    _webhooks,
     _places,
     _version,
 )

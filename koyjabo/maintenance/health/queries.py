@@ -15,6 +15,8 @@ from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.maintenance.backup import BACKUP
 from koyjabo.models import SITE, Adjustment, AuditLine, Counter, ImportedVisits, NightlyWork
 from koyjabo.reports.projection import state_queries
+from koyjabo.webhooks import queries as webhooks
+from koyjabo.webhooks.queries import Standing
 
 BEGINNING = "STARTING_TOTAL"
 MOST_ADJUSTMENTS = 20
@@ -75,6 +77,7 @@ class DatabaseFacts(NamedTuple):
     unread: int = 0  # visits that the sums of reports do not have yet
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
+    webhooks: Standing = Standing()
 
 
 class Importing(NamedTuple):
@@ -109,6 +112,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         state_queries.behind(session),
         _standbys(session),
         _rollback(session),
+        webhooks.standing(session),
     )
 
 
