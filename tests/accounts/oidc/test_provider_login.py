@@ -157,6 +157,7 @@ def test_second_factor_is_asked_for_unless_the_provider_is_trusted(site, work, a
 
 def test_who_needs_a_second_factor_sets_one_up_first(site, work):
     work.know("w13", email="lata@work.example", name="Lata")
+    log_in(site, work, "w13")
     with changed(site, REQUIRE_TWO_FACTOR="all", OIDC_TRUST_MFA="1") as strict:
         reader = log_in(strict, work, "w13", status=200)
         assert "This site asks for a second step at each login." in words(reader.page)
