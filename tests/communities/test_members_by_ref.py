@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 
 import pytest
@@ -168,6 +169,29 @@ def test_of_two_syncs_at_once_one_is_refused(boss, here):
     assert sorted(each.status_code for each in answers) == [200, 412]
     (won,) = [n for n, each in enumerate(answers) if each.status_code == 200]
     assert set(listed(boss, here)) == {each["ref"] for each in lists[won]}
+
+
+def test_list_of_500_people_is_taken(boss, here):
+    """Which is more than the 16 KB of other bodies."""
+    everybody = [entry(f"{n}-{'x' * 100}", name=f"{n} {'আয়েশা ' * 10}") for n in range(500)]
+    assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 500, "changed": 0, "removed": 0}
+    assert sync(boss, here, *everybody, tag=tag(boss, here)).json == {"added": 0, "changed": 0, "removed": 0}
+
+
+@pytest.mark.both_kinds
+def test_one_who_is_put_twice_at_once_is_one(site, boss):
+    """A community, and a person in two communities."""
+    with ThreadPoolExecutor(4) as clients:
+        for n in range(5):
+            calls = [partial(boss.put, f"{PATH}/by-ref/twice{n}", json={"name": "Mirpur 10"})] * 4
+            made = list(clients.map(lambda call: call(), calls))
+            assert sorted(each.status_code for each in made) == [200, 200, 200, 201]
+            assert len({each.json["id"] for each in made}) == 1
+            boss.put(f"{PATH}/by-ref/other{n}", json={"name": "Mirpur 11"})
+            paths = [f"{PATH}/{name}{n}" for name in ("twice", "other")]
+            put_twice = list(clients.map(put, [boss] * 4, paths * 2, [f"same{n}"] * 4))
+            assert sorted(each.status_code for each in put_twice) == [200, 200, 201, 201]
+            assert len({each.json["user_id"] for each in put_twice}) == 1
 
 
 LISTS = st.lists(

@@ -127,6 +127,7 @@ def test_person_who_is_sent_away_is_so_on_the_other_worker(server, founder, comm
         there, rooms = (stack.enter_context(open_on(right, person, community, kind)) for kind in KINDS)
         with only(server, left):
             connection = stack.enter_context(WorkerConnection(server))
+            assert connection.status("/healthz") == 200
         path, began = f"/api/communities/{community}/disconnect", time.monotonic()
         assert connection.ask("POST", path, {"userRef": "u1"}, founder.token)[0] == 202
         assert there.wait_for_code(1) == FORBIDDEN

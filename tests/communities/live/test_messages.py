@@ -108,6 +108,8 @@ def test_counts_of_many_communities_are_asked_at_once(sqlite_server, boss, ayesh
     hidden = boss.found("Hidden", listed=False)
     with PlainMember(sqlite_server.port, REF, ayesha.token) as socket:
         socket.wait_for_count(1)
+        (online,) = boss.call("GET", f"/api/communities/{REF}/visitors/online")
+        assert (online["user_id"], online["name"]) == (ayesha.id, "ayesha")
         asked = f"/api/communities/online?ids={REF},nowhere,{hidden},{community.upper()}"
         seen = {REF: 1, community.upper(): 1}
         assert boss.call("GET", asked) == {"online": {REF: 1, hidden: 0, community.upper(): 1}}
