@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from koyjabo.core import installation
-from koyjabo.settings import database_url, login_providers, operator_secrets, redis_url
+from koyjabo.settings import database_url, login_providers, operator_secrets, redis_url, trusted_issuer
 from koyjabo.settings.checks import SHORTEST_TOKEN
 from koyjabo.settings.schema import Settings
 
@@ -85,7 +85,12 @@ def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     name, value = str(first["loc"][0]), first["input"]
     why = first["msg"].removeprefix("Value error, ").replace("Input should be", "should be")
-    if name in ("ADMIN_PASSWORD", "METRICS_TOKEN", "SMTP_URL"):  # secrets: their values must not be shown
+    if name in (
+        "ADMIN_PASSWORD",
+        "METRICS_TOKEN",
+        "SMTP_URL",
+        "AUTH_SHARED_SECRET",
+    ):  # secrets: their values must not be shown
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 
@@ -106,6 +111,8 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
         raise SettingsError(f"{missing} is missing: {given} is set, and the first admin needs both.")
     if settings.smtp_url and not settings.public_url:
         raise SettingsError("PUBLIC_URL is missing: SMTP_URL is set, and every link in a mail begins with PUBLIC_URL.")
+    if conflict := trusted_issuer.problem(settings):
+        raise SettingsError(conflict)
     if on_render and not settings.allow_ephemeral_storage and database_url.is_ephemeral(settings.database_url):
         raise SettingsError(
             "DATABASE_URL is a file that Render deletes at every deploy: attach a PostgreSQL database, put the file "
@@ -123,5 +130,8 @@ def _refuse_weak_secrets(settings: Settings) -> None:
     why = operator_secrets.weakness(settings.metrics_token, SHORTEST_TOKEN) if settings.metrics_token else None
     if why:
         raise SettingsError(f"METRICS_TOKEN {why}; {operator_secrets.MAKE_ONE}.")
+    why = operator_secrets.weakness(settings.auth_shared_secret) if settings.auth_shared_secret else None
+    if why:
+        raise SettingsError(f"AUTH_SHARED_SECRET {why}; {operator_secrets.MAKE_ONE}.")
     if settings.admin_password and operator_secrets.is_obvious(settings.admin_password, settings.admin_email):
         raise SettingsError("ADMIN_PASSWORD is easy to guess; choose another one.")

@@ -30,6 +30,7 @@ realtime: . services
 communities: . live services ui api pages admin
 webhooks: . services ui api pages admin
 api_keys: . services ui api pages admin cli
+trusted_tokens: . services
 sockets: . api
 badges: . api pages
 reports: query projection events engine . services ui api pages admin

@@ -46,5 +46,5 @@ def build(base: Base) -> AccountServices:
         pending=pending,
         email_links=email_links,
         passwords=passwords,
-        external=ExternalPeople(database, clock, issuer=""),
+        external=ExternalPeople(database, clock, base.settings.auth_issuer),
     )

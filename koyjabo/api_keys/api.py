@@ -107,7 +107,7 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
 )
 def create_key() -> Response:
     """For admins of the site; with `community`, for its moderators, with scopes that read. The key is shown once."""
-    account, body = tokens.require().account, NewKeyBody.of(request)
+    account, body = tokens.require_account().account, NewKeyBody.of(request)
     new = NewKey(body.name, body.scopes, body.community, body.expires_at)
     made, text = current()[ApiKeys].create(account, new)
     return answer(NewKeyAnswer(**_fields(made), key=text), 201)
@@ -117,7 +117,7 @@ def create_key() -> Response:
 @describe("List API keys", {200: KeysAnswer, **FOR_WHOM})
 def list_keys() -> Response:
     """All keys; for moderators, those of their communities."""
-    keys = current()[ApiKeys].managed(tokens.require().account)
+    keys = current()[ApiKeys].managed(tokens.require_account().account)
     return answer(KeysAnswer(keys=[KeyAnswer(**_fields(each)) for each in keys]))
 
 
@@ -125,7 +125,7 @@ def list_keys() -> Response:
 @describe("Revoke an API key", {204: None, **ONE})
 def revoke_key(key_id: str) -> Response:
     """No call with the key succeeds from now on."""
-    current()[ApiKeys].revoke(tokens.require().account, key_id)
+    current()[ApiKeys].revoke(tokens.require_account().account, key_id)
     return no_answer()
 
 
@@ -133,7 +133,7 @@ def revoke_key(key_id: str) -> Response:
 @describe("Give an API key another secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Its id, name and scopes stay. The secret until now is good for `grace_s` more."""
-    account, body = tokens.require().account, RotationBody.of(request)
+    account, body = tokens.require_account().account, RotationBody.of(request)
     rotated, text = current()[ApiKeys].rotate(account, key_id, body.grace_s)
     return answer(NewKeyAnswer(**_fields(rotated), key=text))
 

@@ -53,6 +53,7 @@ from koyjabo.reports import services as reports
 from koyjabo.reports.projection import projection
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.settings.schema import Settings
+from koyjabo.trusted_tokens import services as trusted_tokens
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webhooks import sender
@@ -95,6 +96,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(counting.build(base, snapshot))
     add(realtime.build(base))
     add(communities.build(base))
+    add(trusted_tokens.build(base))
     add(webhooks.build(base))
     add(api_keys.build(base))
     add(reports.build(base))

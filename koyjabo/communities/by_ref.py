@@ -92,10 +92,12 @@ class CommunitiesByRef:
             self._on_revoked(stored.user_id)
         return Enrolment(stored, before is None, before)
 
-    def remove_member(self, account: Account, community_id: str, ref: str) -> None:
-        """Raises UnknownUser if no member has this ref."""
+    def remove_member(self, account: Account, community_id: str, ref: str) -> str:
+        """Returns the id of the person here. Raises UnknownUser if no member has this ref."""
         by = log.actor(account, self._clock)
-        self._on_revoked(self._database.write(_remove_member, by, account, self._people, community_id, ref))
+        person_id = self._database.write(_remove_member, by, account, self._people, community_id, ref)
+        self._on_revoked(person_id)
+        return person_id
 
     def sync(
         self, account: Account, community_id: str, members: Sequence[RefMember], is_current: Callable[[str], bool]

@@ -92,13 +92,13 @@ class Communities:
         self, account: Account, start: int, count: int, search: CommunitySearch = ANY_COMMUNITY
     ) -> Page[ListedCommunity]:
         """`count` of the communities that `account` may see, from the offset `start`."""
-        page = self._list(CommunityQueries.list_access, account.id, account.is_admin, search, start, count)
+        page = self._list(CommunityQueries.list_access, account, search, start, count)
         seen = (each._replace(access=roles.as_seen_by(account, each.access)) for each in page.items)
         return page._replace(items=tuple(seen))
 
     def own(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
         """`count` of the communities of which `account` is a member, by name, from the offset `start`."""
-        page = self._list(CommunityQueries.list_own_access, account.id, start, count)
+        page = self._list(CommunityQueries.list_own_access, account, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:

@@ -25,6 +25,7 @@ class ActiveCommunity(NamedTuple):
 
     is_listed: bool
     public_count: bool
+    ref: str | None
 
 
 class AccessFacts(NamedTuple):
@@ -44,14 +45,16 @@ def facts(
     if policy != "none":
         live = live.join(User, User.id == LoginSession.user_id).where(*permitted(policy))
     enabled = select(User.id, User.is_admin, User.is_viewer).where(User.disabled_ms.is_(None))
-    active = select(Community.id, Community.is_listed, Community.public_count).where(Community.archived_ms.is_(None))
+    active = select(Community.id, Community.is_listed, Community.public_count, Community.ref).where(
+        Community.archived_ms.is_(None)
+    )
     known = AccessFacts({}, {}, {}, {})
     for ids in _chunks(sessions):
         rows = session.execute(live.where(LoginSession.id.in_(ids)))
         known.sessions.update((row.id, Family._make(row)) for row in rows)
     for ids in _chunks(communities):
         rows = session.execute(active.where(Community.id.in_(ids)))
-        known.communities.update((row.id, ActiveCommunity(row.is_listed, row.public_count)) for row in rows)
+        known.communities.update((row.id, ActiveCommunity(row.is_listed, row.public_count, row.ref)) for row in rows)
     for ids in _chunks(users):
         rows = session.execute(enabled.where(User.id.in_(ids)))
         known.users.update((row.id, site_role(row.is_admin, row.is_viewer)) for row in rows)

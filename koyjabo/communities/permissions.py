@@ -19,7 +19,7 @@ from koyjabo.core.errors import (
     Unauthenticated,
     UnknownCommunity,
 )
-from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
+from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER, RolesByToken
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.batch_worker import Job, take_pending
 from koyjabo.database.executor import DatabaseExecutor
@@ -41,6 +41,7 @@ class RequiredAccess(NamedTuple):
     user_id: str
     community_id: str
     role: str  # the lowest sufficient role
+    by_token: RolesByToken | None = None  # of a person of another system, who has no session
 
     @classmethod
     def of_panel(cls, session_id: str, user_id: str) -> RequiredAccess:
@@ -145,7 +146,7 @@ def _problem(
     site_role = known.users.get(needed.user_id)
     if site_role is None:
         return AccountDisabled()
-    if not _is_live(needed.session_id, known, refresh_id, now_ms):
+    if needed.by_token is None and not _is_live(needed.session_id, known, refresh_id, now_ms):
         return InvalidToken()
     if needed.role == SITE_VIEWER:
         return Forbidden() if site_role == SITE_MEMBER else None
@@ -154,6 +155,8 @@ def _problem(
     if needed.role == WATCHER and is_public:
         return None
     role = ADMIN if site_role == SITE_ADMIN else known.roles.get((needed.community_id, needed.user_id))
+    if needed.by_token is not None:
+        role = needed.by_token.role_in(needed.community_id, community.ref, role)
     if role is None and not community.is_listed:
         return UnknownCommunity()
     return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from koyjabo import models
 from koyjabo.accounts.queries import record_revocation
 from koyjabo.audit.queries import AuditEntry
+from koyjabo.core.identity import Account
 from koyjabo.database.rows import Page, length
 from koyjabo.database.text_search import has, sought
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
@@ -116,13 +117,11 @@ class CommunityQueries:
         members = select(Membership.community_id, func.count()).where(Membership.community_id.in_(community_ids))
         return {row[0]: row[1] for row in self._session.execute(members.group_by(Membership.community_id))}
 
-    def list_access(
-        self, user_id: str, everything: bool, search: CommunitySearch, start: int, count: int
-    ) -> Page[ListedCommunity]:
-        """The user's own communities and the listed ones, or all with `everything`."""
-        wanted = _list_access(user_id).add_columns(MEMBERS)
-        if not everything:
-            wanted = wanted.where(or_(models.Community.is_listed, Membership.role.is_not(None)))
+    def list_access(self, account: Account, search: CommunitySearch, start: int, count: int) -> Page[ListedCommunity]:
+        """The account's own communities and the listed ones; all for admins of the site."""
+        wanted = _list_access(account.id).add_columns(MEMBERS)
+        if not account.is_admin:
+            wanted = wanted.where(or_(models.Community.is_listed, _own(account)))
         if part := sought(search.text):
             wanted = wanted.where(has(models.Community.name, part))
         rows = self._page(wanted, start, count, *ORDERS[search.order])
@@ -138,9 +137,9 @@ class CommunityQueries:
         rows = self._session.execute(_list_access(user_id).where(models.Community.id.in_(ids)))
         return [_access(row) for row in rows]
 
-    def list_own_access(self, user_id: str, start: int, count: int) -> Page[CommunityAccess]:
-        """The communities of which the user is a member; by name."""
-        rows = self._page(_list_access(user_id).where(Membership.role.is_not(None)), start, count)
+    def list_own_access(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
+        """The communities of which the account is a member; by name."""
+        rows = self._page(_list_access(account.id).where(_own(account)), start, count)
         return Page(tuple(map(_access, rows.items)), rows.total)
 
     def _page(self, wanted: Select[*tuple[Any, ...]], start: int, count: int, *first: ColumnElement[Any]) -> Page[Any]:
@@ -249,6 +248,14 @@ class CommunityQueries:
 def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:
     theirs = and_(Membership.community_id == models.Community.id, Membership.user_id == user_id)
     return select(*COMMUNITY, Membership.role).outerjoin(Membership, theirs).where(NOT_ARCHIVED)
+
+
+def _own(account: Account) -> ColumnElement[bool]:
+    """Whether the account is a member, by the row of `_list_access` or by its token."""
+    if account.by_token is None or account.by_token.claimed is None:
+        return Membership.role.is_not(None)
+    named = [name for name, _ in account.by_token.claimed]
+    return or_(models.Community.ref.in_(named), models.Community.id.in_(named))
 
 
 def _access(row: Any) -> CommunityAccess:

@@ -27,10 +27,19 @@ def is_lower(role: str, than: str) -> bool:
     return ROLES.index(role) < ROLES.index(than)
 
 
+def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
+    """With the role that the token of another system gives, if it says which."""
+    if account.by_token is None:
+        return access
+    role = account.by_token.role_in(access.community.id, access.community.ref, access.role)
+    return access._replace(role=role)
+
+
 def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess:
     """Raises UnknownCommunity unless the community is listed, or `account` a member or a site admin; Forbidden for
     the key of another community.
     """
+    access = by_token(account, access) if access is not None else None
     if account.moderates and (access is None or access.community.id != account.moderates):
         raise Forbidden(OTHER_COMMUNITY)
     if access is None or not (access.role or access.community.is_listed or account.is_admin or account.moderates):
@@ -50,6 +59,7 @@ def as_seen_by(account: Account, access: CommunityAccess) -> CommunityAccess:
     """
     if account.is_admin:
         return access._replace(role=ADMIN)
+    access = by_token(account, access)
     return access._replace(role=MODERATOR) if account.moderates == access.community.id else access
 
 

@@ -20,6 +20,7 @@ CLOSE_CODES = {
     "unknown_community": FORBIDDEN,
     "rate_limited": TOO_MANY,
     "ledger_unavailable": TOO_MANY,
+    "keys_unavailable": TOO_MANY,
     "too_many_connections": TOO_MANY,
 }
 

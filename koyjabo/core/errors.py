@@ -116,6 +116,14 @@ class TooManyKeys(KoyJaboError):
     sentence = N_("This server has 100 keys, the most there may be. Revoke one first.")
 
 
+class KeysUnavailable(KoyJaboError):
+    """No public keys of AUTH_JWKS_URL were read yet."""
+
+    code = "keys_unavailable"
+    sentence = "The keys that verify this token could not be read yet. Please try again shortly."
+    retry_after_s = 5
+
+
 class WrongCredentials(KoyJaboError):
     code = "wrong_credentials"
     sentence = N_("Wrong email or password.")
@@ -330,37 +338,6 @@ class MailUnavailable(KoyJaboError):
 
     code = "mail_unavailable"
     sentence = N_("This server sends no mails. Ask the people who run this site.")
-
-
-class BadHandshake(KoyJaboError):
-    code = "bad_handshake"
-    sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
-
-
-class UnsupportedWebSocket(KoyJaboError):
-    code = "upgrade_required"
-    sentence = "Sec-WebSocket-Version must be 13."
-
-
-class NoWebSockets(KoyJaboError):
-    """The application runs under another WSGI server (specification: Python names)."""
-
-    code = "websockets_unavailable"
-    sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
-
-
-class NoStreams(KoyJaboError):
-    """The application runs under another WSGI server (specification: Python names)."""
-
-    code = "streams_unavailable"
-    sentence = "Streams need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
-
-
-class InvalidMessage(KoyJaboError):
-    """A client's message on a socket is invalid."""
-
-    code = "invalid_message"
-    sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'
 
 
 class UnusableDatabase(KoyJaboError):

@@ -43,8 +43,23 @@ KEY_PREFIX = "kj_"
 """Begins every API key, and no token."""
 
 
+class RolesByToken(NamedTuple):
+    """What the token of another system says about the roles of its user."""
+
+    claimed: tuple[tuple[str, str], ...] | None
+    """By the ref or id of a community; None if the token says nothing, so that memberships count."""
+
+    def role_in(self, community_id: str, ref: str | None, member: str | None) -> str | None:
+        """The role in a community whose members have the user as `member`."""
+        if self.claimed is None:
+            return member
+        return next((role for name, role in self.claimed if name in (community_id, ref)), None)
+
+
 class Account(NamedTuple):
-    """The account of a user, as other packages see it. A key acts as an account that nobody has."""
+    """The account of a user, as other packages see it. A key acts as an account that nobody has, and so does a person
+    of another system (`by_token`).
+    """
 
     id: str
     email: str
@@ -52,6 +67,7 @@ class Account(NamedTuple):
     is_admin: bool
     is_viewer: bool = False
     moderates: str | None = None  # of a key: it is a moderator of this one community, and nothing elsewhere
+    by_token: RolesByToken | None = None
 
     @property
     def sees_panel(self) -> bool:
@@ -105,6 +121,16 @@ class CommunityIds:
 
     resolve: Callable[[str], str]
     """The id of the community with this id or ref; without one, the text itself. Raises LedgerUnavailable."""
+
+
+@dataclass(slots=True)
+class TokenLogins:
+    """Finds people of another system, as `Logins` finds accounts."""
+
+    login_of: Callable[[str], Login]
+    """By a token that is not ours; without a session. Raises InvalidToken, TokenExpired, KeysUnavailable,
+    LedgerUnavailable.
+    """
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ from koyjabo.webkit.openapi.describe import CSRF, TOKEN, WITH_PASSWORD, WRONG_PA
 def export_me() -> Response:
     """Sessions, memberships, invitations, second factors without their secrets, lines of the audit log, and the visits
     that were made with a login of yours."""
-    return export(tokens.require())
+    return export(tokens.require_account())
 
 
 @bp.delete("/auth/me")
@@ -46,7 +46,7 @@ def export_me() -> Response:
 def delete_me() -> Response:
     """Takes the password and, while an authenticator app is on, a code. All sessions and sockets end at once. Visits
     stay counted, and nothing tells that they were yours. 503 `not_yet_forgotten`: repeat the call to continue."""
-    login = tokens.require()
+    login = tokens.require_account()
     delete(login, ProofBody.of(request))
     return tokens.without_cookies(Response(status=204, headers={"Cache-Control": "no-store"}))
 

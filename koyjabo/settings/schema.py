@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from koyjabo.core import credential_rules
-from koyjabo.settings import checks, smtp_url
+from koyjabo.settings import checks, smtp_url, token_checks
 from koyjabo.settings.login_providers import LoginProvider
 from koyjabo.settings.smtp_url import SmtpServer
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 Policy = Literal["none", "admins", "all"]
 """REQUIRE_TWO_FACTOR: who has to have a second factor."""
+
+
+TokenName = Annotated[str, AfterValidator(token_checks.name)]
 
 
 def requires(policy: Policy, is_admin: bool) -> bool:
@@ -238,6 +241,46 @@ class Settings(BaseModel):
         description="clients of other systems that are answered in their own way (docs/bridges.md): `koyjabo`, "
         "`citinfos`, or both with `,` between them",
     )
+    auth_jwks_url: Annotated[str, AfterValidator(token_checks.url)] = Field(
+        "",
+        alias="AUTH_JWKS_URL",
+        description="accepts tokens of another system, by the public keys at this URL (docs/integrate.md); with "
+        "AUTH_ISSUER and AUTH_AUDIENCE",
+    )
+    auth_shared_secret: str = Field(
+        "",
+        alias="AUTH_SHARED_SECRET",
+        description="accepts tokens of another system, by the secret with which it signs them, at least 32 bytes; with "
+        "AUTH_REQUIRED_CLAIMS",
+    )
+    auth_algorithms: Annotated[str, AfterValidator(token_checks.algorithms)] = Field(
+        "",
+        alias="AUTH_ALGORITHMS",
+        description="how these tokens may be signed; without it `RS256,ES256,EdDSA`, or `HS256` with a secret",
+    )
+    auth_issuer: TokenName = Field(
+        "", alias="AUTH_ISSUER", description="the `iss` that these tokens must have, exactly"
+    )
+    auth_audience: TokenName = Field(
+        "", alias="AUTH_AUDIENCE", description="what the `aud` of these tokens must be or contain"
+    )
+    auth_user_claim: TokenName = Field(
+        "sub", alias="AUTH_USER_CLAIM", description="the claim with the id of the user, a `userRef`"
+    )
+    auth_name_claim: TokenName = Field(
+        "name", alias="AUTH_NAME_CLAIM", description="the claim with the name of the user"
+    )
+    auth_communities_claim: TokenName = Field(
+        "communities",
+        alias="AUTH_COMMUNITIES_CLAIM",
+        description="the claim with the user's roles: an object of community refs and `member`, `moderator` or `admin`",
+    )
+    auth_required_claims: Annotated[str, AfterValidator(token_checks.required_claims)] = Field(
+        "",
+        alias="AUTH_REQUIRED_CLAIMS",
+        description="values that claims of these tokens must have: `token_type:access`, with `,` between them, or "
+        "`none`",
+    )
     smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = Field(
         "",
         alias="SMTP_URL",
@@ -301,6 +344,11 @@ class Settings(BaseModel):
     def bridged(self) -> list[str]:
         """BRIDGES, by name."""
         return self.bridges.split(",") if self.bridges else []
+
+    @property
+    def token_algorithms(self) -> list[str]:
+        """AUTH_ALGORITHMS, or those of its default."""
+        return (self.auth_algorithms or ("HS256" if self.auth_shared_secret else "RS256,ES256,EdDSA")).split(",")
 
     @property
     def smtp(self) -> SmtpServer | None:

@@ -9,7 +9,7 @@ from flask import Request
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import InvalidKey, InvalidToken, TokenExpired
-from koyjabo.core.identity import KEY_PREFIX
+from koyjabo.core.identity import KEY_PREFIX, TokenLogins
 from koyjabo.core.services import Services
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.http.cookies import cookie_name
@@ -38,7 +38,8 @@ def identify(services: Services, request: Request, token: str | None, admitted_b
     request's header and query.
 
     The permission check of the room also checks that the session is live and a refresh token is the current one; for
-    `admitted_by` see `token_to_verify`. Raises InvalidToken, InvalidKey, TokenExpired, LedgerUnavailable.
+    `admitted_by` see `token_to_verify`. Raises InvalidToken, InvalidKey, TokenExpired, KeysUnavailable,
+    LedgerUnavailable.
     """
     token = token or _header(request) or request.args.get("token")
     name = cookie_name(COOKIES[REFRESH], request.is_secure)
@@ -60,9 +61,13 @@ def token_to_verify(claims: Claims, admitted_by: str | None = None) -> str | Non
 
 
 def _by_token(services: Services, token: str, cookie: str | None, admitted_by: str | None) -> Claims:
-    """Read the claims of `token`. An expired token is accepted next to a live session."""
+    """Read the claims of `token`, ours or that of another system. An expired one of ours is accepted next to a live
+    session.
+    """
     try:
         return services[Tokens].read(token, ACCESS)
+    except InvalidToken:
+        return Claims.of_other_system(services[TokenLogins].login_of(token))
     except TokenExpired:
         with suppress(InvalidToken, TokenExpired):
             claims = services[Tokens].read(cookie or "", REFRESH)

@@ -14,8 +14,9 @@ from flask import Flask, Request
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import CLOSE_CODES, TOO_MANY, UNEXPECTED
-from koyjabo.core.errors import KoyJaboError, NoStreams
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import NoStreams
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.network import client_address

@@ -14,8 +14,9 @@ from flask import Request
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import close_code
-from koyjabo.core.errors import InvalidMessage, KoyJaboError
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.realtime.events import Kicked
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.sockets.credentials import identify

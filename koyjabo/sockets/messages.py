@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from koyjabo.core.errors import InvalidMessage
 from koyjabo.core.identity import VISITOR_ID
+from koyjabo.core.socket_errors import InvalidMessage
 
 LARGEST_MESSAGE = 4096
 """Bytes (docs/limits.md)."""

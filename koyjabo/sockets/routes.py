@@ -7,8 +7,8 @@ from functools import partial
 
 from flask import Blueprint, Flask, Request, Response, current_app, request
 
-from koyjabo.core.errors import NoWebSockets
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import NoWebSockets
 from koyjabo.sockets.credentials import sub_protocols
 from koyjabo.sockets.permitted_streams import CommunityStream
 from koyjabo.sockets.site_stream import StatsStream

@@ -8,8 +8,9 @@ from typing import Any
 from flask import Request
 
 from koyjabo.core.close_codes import close_code
-from koyjabo.core.errors import InvalidMessage, LedgerUnavailable, TooManyRequests
+from koyjabo.core.errors import LedgerUnavailable, TooManyRequests
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.counting.services import CountingServices
 from koyjabo.network import client_address
 from koyjabo.network.geolocation import UNKNOWN

@@ -11,10 +11,11 @@ from flask_socketio import emit
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.close_codes import ABUSE, NORMAL, close_code
-from koyjabo.core.errors import InvalidMessage, KoyJaboError, TooManyRequests
+from koyjabo.core.errors import KoyJaboError, TooManyRequests
 from koyjabo.core.extensions import socketio
 from koyjabo.core.identity import uuid_of
 from koyjabo.core.services import Services
+from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.network import client_address
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.observability.socket_log import NOWHERE

@@ -67,7 +67,7 @@ def _webhooks() -> Webhooks:
 def create_webhook() -> Response:
     """For admins of the site; with `community`, for its admins. A webhook of the site is also told of what happens in
     communities. The secret is shown once; receivers verify with it as Standard Webhooks says."""
-    account, body = tokens.require().account, NewWebhookBody.of(request)
+    account, body = tokens.require_account().account, NewWebhookBody.of(request)
     limits.count_action(account.id)
     new = NewWebhook(body.url, body.events, body.community, body.format, body.description)
     made, secret = _webhooks().create(account, new)
@@ -83,21 +83,21 @@ def create_webhook() -> Response:
 )
 def list_webhooks() -> Response:
     """All webhooks; for admins of communities, those of their communities."""
-    found = _webhooks().list(tokens.require().account, request.args.get("community"))
+    found = _webhooks().list(tokens.require_account().account, request.args.get("community"))
     return answer(WebhooksAnswer(webhooks=[WebhookAnswer(**fields(each)) for each in found]))
 
 
 @bp.get("/webhooks/<webhook_id>")
 @describe("Get a webhook", {200: WebhookAnswer, **ONE}, scope=SCOPE)
 def get_webhook(webhook_id: str) -> Response:
-    return answer(WebhookAnswer(**fields(_webhooks().find(tokens.require().account, webhook_id))))
+    return answer(WebhookAnswer(**fields(_webhooks().find(tokens.require_account().account, webhook_id))))
 
 
 @bp.patch("/webhooks/<webhook_id>")
 @describe("Change a webhook", {200: WebhookAnswer, **WITH_BODY, **ONE}, body=WebhookChangesBody, scope=SCOPE)
 def change_webhook(webhook_id: str) -> Response:
     """While it is disabled, nothing is kept for it. `enabled: true` opens it again."""
-    account, body = tokens.require().account, WebhookChangesBody.of(request)
+    account, body = tokens.require_account().account, WebhookChangesBody.of(request)
     return answer(WebhookAnswer(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
 
 
@@ -105,7 +105,7 @@ def change_webhook(webhook_id: str) -> Response:
 @describe("Delete a webhook", {204: None, **ONE}, scope=SCOPE)
 def delete_webhook(webhook_id: str) -> Response:
     """With its deliveries."""
-    _webhooks().remove(tokens.require().account, webhook_id)
+    _webhooks().remove(tokens.require_account().account, webhook_id)
     return no_answer()
 
 
@@ -113,7 +113,7 @@ def delete_webhook(webhook_id: str) -> Response:
 @describe("Send a test", {202: None, **ENABLED}, scope=SCOPE)
 def test_webhook(webhook_id: str) -> Response:
     """An event of the type `test`, within about a second. Its delivery has the answer."""
-    account = tokens.require().account
+    account = tokens.require_account().account
     limits.count_action(account.id)
     _webhooks().test(account, webhook_id)
     return no_answer(202)
@@ -123,7 +123,7 @@ def test_webhook(webhook_id: str) -> Response:
 @describe("Renew the secret", {200: SecretAnswer, **ONE}, scope=SCOPE)
 def rotate_webhook(webhook_id: str) -> Response:
     """Both secrets sign for 24 hours. The new one is shown once."""
-    return answer(SecretAnswer(secret=_webhooks().rotate(tokens.require().account, webhook_id)))
+    return answer(SecretAnswer(secret=_webhooks().rotate(tokens.require_account().account, webhook_id)))
 
 
 @bp.get("/webhooks/<webhook_id>/deliveries")
@@ -135,7 +135,7 @@ def rotate_webhook(webhook_id: str) -> Response:
 )
 def list_deliveries(webhook_id: str) -> Response:
     """They are kept for 30 days. `X-Total-Count` is their number."""
-    account, paging, state = tokens.require().account, Paging.of(request), request.args.get("state")
+    account, paging, state = tokens.require_account().account, Paging.of(request), request.args.get("state")
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})
     page = _webhooks().deliveries(account, webhook_id, state, paging.start, paging.per_page)
@@ -149,7 +149,7 @@ def list_deliveries(webhook_id: str) -> Response:
 def resend_delivery(webhook_id: str, n: str) -> Response:
     """At once, under the same `webhook-id`."""
     number = int(n) if DELIVERY.fullmatch(n) else NO_DELIVERY
-    _webhooks().resend(tokens.require().account, webhook_id, number)
+    _webhooks().resend(tokens.require_account().account, webhook_id, number)
     return no_answer(202)
 
 
@@ -157,7 +157,7 @@ def resend_delivery(webhook_id: str, n: str) -> Response:
 @describe("Send all events again", {202: ReplayedAnswer, **WITH_BODY, **ENABLED}, body=ReplayBody, scope=SCOPE)
 def replay_webhook(webhook_id: str) -> Response:
     """All since a time, also those that were not sent to it, each under the same `webhook-id`."""
-    account, body = tokens.require().account, ReplayBody.of(request)
+    account, body = tokens.require_account().account, ReplayBody.of(request)
     limits.count_action(account.id)
     if body.since is None:
         raise InvalidInput(details={"since": REQUIRED})

@@ -21,6 +21,7 @@ ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
 MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
 """Of these every Linux has one."""
 RATE_LIMITS = [str(field.alias) for field in Settings.model_fields.values() if "RATE_LIMIT_" in str(field.alias)]
+CLAIMS = ("USER_CLAIM", "NAME_CLAIM", "COMMUNITIES_CLAIM")
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
     *[("PORT", bad) for bad in ("abc", "-1", "65536", "80.5", "8000;")],
@@ -52,6 +53,11 @@ BAD = [
     *[(name, bad) for name in RATE_LIMITS for bad in ("-1", "1.5", "many")],
     *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],
+    *[("AUTH_JWKS_URL", bad) for bad in ("auth.example.com", "ftp://a/", "https://", "https://u:p@a/", "https://a:x/")],
+    *[("AUTH_SHARED_SECRET", bad) for bad in ("short", KEY, f"-----BEGIN PUBLIC KEY-----{KEY}")],
+    *[(f"AUTH_{name}", bad) for name in ("ISSUER", "AUDIENCE", *CLAIMS) for bad in ("a b", "a\n", "x" * 201, "é")],
+    *[("AUTH_ALGORITHMS", bad) for bad in ("none", "RS256 ES256", "HS1", "rs256", "RS256,,ES256")],
+    *[("AUTH_REQUIRED_CLAIMS", bad) for bad in ("token_type", "token_type:", ":access", "a:b,,c:d", "none,a:b")],
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
     *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
@@ -101,6 +107,31 @@ def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
         assert sentence.endswith("."), (name, bad, sentence)
         assert not any(said in sentence for said in ("\n", KEY)), (name, bad, sentence)
     assert {name for name, _ in BAD} == {field.alias for field in Settings.model_fields.values()}
+
+
+URL, SECRET = {"AUTH_JWKS_URL": "https://auth.example.com/keys"}, {"AUTH_SHARED_SECRET": KEY[::-1]}
+NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
+
+
+def test_settings_of_tokens_that_do_not_go_together_stop_with_the_name_of_one(load):
+    wrong = {
+        "AUTH_SHARED_SECRET": [
+            {**URL, **NAMED, **SECRET},
+            {**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "SECRET_KEY": KEY[::-1]},
+        ],
+        "AUTH_ISSUER": [URL, {**URL, "AUTH_AUDIENCE": "live"}],
+        "AUTH_AUDIENCE": [{**URL, "AUTH_ISSUER": "me"}],
+        "AUTH_REQUIRED_CLAIMS": [SECRET, {**SECRET, **NAMED}],
+        "AUTH_ALGORITHMS": [{**URL, **NAMED, "AUTH_ALGORITHMS": "RS256,HS256"}, {**SECRET, "AUTH_ALGORITHMS": "RS256"}],
+    }
+    wrong["AUTH_SHARED_SECRET"].append({**SECRET, "AUTH_REQUIRED_CLAIMS": "none", "AUTH_ALGORITHMS": "HS256,HS512"})
+    for name, combinations in wrong.items():
+        for given in combinations:
+            sentence = refusal(load, **given)
+            assert sentence.startswith(name), (given, sentence)
+            assert KEY[::-1] not in sentence
+    assert load(**URL, **NAMED).token_algorithms == ["RS256", "ES256", "EdDSA"]
+    assert load(**SECRET, AUTH_REQUIRED_CLAIMS="none").token_algorithms == ["HS256"]
 
 
 def test_secret_is_required_in_production_which_hosts_are(load, monkeypatch):
@@ -255,7 +286,10 @@ def test_secrets_have_no_value():
     )
     assert "hush" not in str(made)
     assert {each.name for each in made if each.value is None} == SECRETS
-    assert {name for name in NAMES if any(part in name for part in TELLING)} - SECRETS == {"PUBLIC_URL"}
+    assert {name for name in NAMES if any(part in name for part in TELLING)} - SECRETS == {
+        "PUBLIC_URL",
+        "AUTH_JWKS_URL",
+    }
 
 
 def test_only_other_values_than_the_default_are_changed():

@@ -83,7 +83,7 @@ def log_out() -> Response:
 @describe("Get your own account", {200: UserAnswer, **TOKEN})
 def me() -> Response:
     """The account of the token."""
-    return _answer(UserAnswer.of(tokens.require().account), 200)
+    return _answer(UserAnswer.of(tokens.require_account().account), 200)
 
 
 @bp.patch("/auth/me")
@@ -95,7 +95,7 @@ def me() -> Response:
 def change_me() -> Response:
     """Takes the password and, for another email while an authenticator app is on, a code. Another email has to be
     confirmed again."""
-    login = tokens.require()
+    login = tokens.require_account()
     return _answer(UserAnswer.of(authentication.change_profile(login, ProfileBody.of(request))), 200)
 
 
@@ -103,7 +103,7 @@ def change_me() -> Response:
 @describe("Change your password", {204: None, **WITH_PASSWORD, **TOKEN, **CSRF}, body=PasswordBody)
 def change_password() -> Response:
     """Also takes the current password. All other sessions end."""
-    login = tokens.require()
+    login = tokens.require_account()
     authentication.change_password(login, PasswordBody.of(request))
     return empty()
 

@@ -69,7 +69,7 @@ def second_factor_options() -> Response:
 @describe("Get the state of your second factors", {200: StateAnswer, **TOKEN})
 def second_factor_state() -> Response:
     """Which second factors you have."""
-    account, factors = tokens.require().account, current()[SecondFactorServices]
+    account, factors = tokens.require_account().account, current()[SecondFactorServices]
     state, passkeys = factors.second_factors.state(account), factors.passkeys.all(account)
     has_totp = state.totp_ms is not None
     return answer(StateAnswer(totp=has_totp, passkeys=len(passkeys), recovery_codes=state.recovery_codes))
@@ -92,7 +92,7 @@ def begin_totp() -> Response:
         person = authentication.enrolling(token)
         setup = current()[SecondFactorServices].second_factors.begin_totp(person.id, person.email)
     else:
-        login = tokens.require()
+        login = tokens.require_account()
         authentication.confirm_password(login, ProofBody.of(request).required_password())
         setup = current()[SecondFactorServices].second_factors.begin_totp(login.account.id, login.account.email)
     return answer(TotpAnswer(**setup._asdict()))
@@ -120,7 +120,7 @@ def confirm_totp() -> Response:
         current()[SecondFactorServices].second_step.enrolling(token)
         enrolled = authentication.enrol(token, CodeBody.of(request).code)
         return enrolled_answer(enrolled.completed.grant, enrolled.recovery_codes)
-    login = tokens.require()
+    login = tokens.require_account()
     codes = current()[SecondFactorServices].second_factors.confirm_totp(login, CodeBody.of(request).code)
     return answer(RecoveryCodesAnswer(recovery_codes=codes))
 
@@ -134,7 +134,7 @@ def confirm_totp() -> Response:
 def remove_totp() -> Response:
     """Takes the password and a code. If it was your last second factor, your recovery codes end as well; and if this
     site demands a second factor, so do all sessions."""
-    login = tokens.require()
+    login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     current()[SecondFactorServices].second_factors.remove_totp(login)
     return empty()
@@ -148,7 +148,7 @@ def remove_totp() -> Response:
 )
 def renew_recovery_codes() -> Response:
     """Ten new codes in place of all others. Takes the password and, while an authenticator app is on, a code."""
-    login = tokens.require()
+    login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     return answer(
         RecoveryCodesAnswer(recovery_codes=current()[SecondFactorServices].second_factors.renew_recovery_codes(login))
@@ -160,7 +160,7 @@ def renew_recovery_codes() -> Response:
 def list_passkeys() -> Response:
     """The oldest first; at most 20."""
     return list_answer(
-        map(PasskeyAnswer.of, current()[SecondFactorServices].passkeys.all(tokens.require().account)), []
+        map(PasskeyAnswer.of, current()[SecondFactorServices].passkeys.all(tokens.require_account().account)), []
     )
 
 
@@ -173,7 +173,7 @@ def list_passkeys() -> Response:
 def passkey_options() -> Response:
     """WebAuthn's options. Takes the password and, while an authenticator app is on, a code. On a server that sends
     mails, confirm your email before."""
-    login = tokens.require()
+    login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     return answer(
         CreationAnswer(options=current()[SecondFactorServices].passkeys.options(login, authentication.relying_party()))
@@ -195,7 +195,7 @@ def passkey_options() -> Response:
 )
 def add_passkey() -> Response:
     """Within 10 minutes after its options. The first second factor ends all other sessions."""
-    login = tokens.require()
+    login = tokens.require_account()
     body, site = PasskeyBody.of(request), authentication.relying_party()
     made = current()[SecondFactorServices].passkeys.register(login, site, body.credential, body.name)
     return answer(PasskeyAnswer.of(*made), 201)
@@ -210,7 +210,7 @@ def add_passkey() -> Response:
 def remove_passkey(passkey_id: str) -> Response:
     """Takes the password and, while an authenticator app is on, a code. The last second factor is turned off as by
     DELETE /api/auth/totp."""
-    login = tokens.require()
+    login = tokens.require_account()
     authentication.confirm(login, ProofBody.of(request))
     current()[SecondFactorServices].passkeys.remove(login, passkey_id)
     return empty()

@@ -47,7 +47,7 @@ class SessionAnswer(BaseModel):
 @describe("List your sessions", {200: ListOf(SessionAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_sessions() -> Response:
     """Your active sessions, the last used first."""
-    login, paging = tokens.require(), Paging.of(request)
+    login, paging = tokens.require_account(), Paging.of(request)
     page = current()[AccountServices].sessions.page(login, paging.start, paging.per_page)
     return list_answer(map(SessionAnswer.of, page.items), paging.headers(page.total))
 
@@ -56,7 +56,7 @@ def list_sessions() -> Response:
 @describe("Log out everywhere else", {204: None, **CHANGE, **TOKEN, **CSRF})
 def end_other_sessions() -> Response:
     """End all your other sessions, with their tokens and sockets."""
-    current()[AccountServices].sessions.end_others(tokens.require())
+    current()[AccountServices].sessions.end_others(tokens.require_account())
     return empty()
 
 
@@ -64,5 +64,5 @@ def end_other_sessions() -> Response:
 @describe("End a session", {204: None, 404: "you have no such session", **CHANGE, **TOKEN, **CSRF})
 def end_session(session_id: str) -> Response:
     """End one of your sessions, with its tokens and sockets."""
-    current()[AccountServices].sessions.end(tokens.require(), session_id)
+    current()[AccountServices].sessions.end(tokens.require_account(), session_id)
     return empty()

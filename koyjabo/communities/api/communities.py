@@ -91,7 +91,7 @@ def list_communities() -> Response:
 )
 def create_community() -> Response:
     """You become its admin."""
-    account, body = tokens.require().account, NewCommunityBody.of(request)
+    account, body = tokens.require_account().account, NewCommunityBody.of(request)
     limits.count_action(account.id)
     access = current()[CommunityServices].directory.create(account, **body.values())
     return answer(community_answer(access), 201)
@@ -108,7 +108,7 @@ def get_community(community_id: str) -> Response:
 @describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
     """For admins."""
-    account, body = tokens.require().account, CommunityChangesBody.of(request)
+    account, body = tokens.require_account().account, CommunityChangesBody.of(request)
     return answer(
         community_answer(current()[CommunityServices].directory.change(account, community_id, **body.changes()))
     )
@@ -118,7 +118,7 @@ def change_community(community_id: str) -> Response:
 @describe("Delete a community", {204: None, **CHANGE, **INSIDE})
 def delete_community(community_id: str) -> Response:
     """For admins. All memberships end. Its visits still count for the site."""
-    current()[CommunityServices].directory.delete(tokens.require().account, community_id)
+    current()[CommunityServices].directory.delete(tokens.require_account().account, community_id)
     return no_answer()
 
 
@@ -141,7 +141,7 @@ ENROLLED: dict[int, Answer] = {
 )
 def join_community(community_id: str) -> Response:
     """Open communities only. 201, or 200 for members, whose role stays."""
-    account, body = tokens.require().account, JoinBody.of(request)
+    account, body = tokens.require_account().account, JoinBody.of(request)
     enrolment = current()[CommunityServices].directory.join(account, community_id)
     if body.visitorId is not None:
         current().signals.visitor_identified.send(account.id, visitor_id=body.visitorId, environ=request.environ)
@@ -152,7 +152,7 @@ def join_community(community_id: str) -> Response:
 @describe("Leave a community", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def leave_community(community_id: str) -> Response:
     """204; 403 or 404 if you are not a member."""
-    current()[CommunityServices].directory.leave(tokens.require().account, community_id)
+    current()[CommunityServices].directory.leave(tokens.require_account().account, community_id)
     return no_answer()
 
 
@@ -184,7 +184,7 @@ def invite_member(community_id: str) -> Response:
     """For admins. The answer is the same for every email. The person becomes a member by accepting: by the link, which
     is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier link.
     """
-    account, body = tokens.require().account, InvitationBody.of(request)
+    account, body = tokens.require_account().account, InvitationBody.of(request)
     limits.count_action(account.id)
     made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
     return answer(
@@ -196,7 +196,7 @@ def invite_member(community_id: str) -> Response:
 @describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
     """For admins. For a site admin, a user who is not a member becomes one: 201."""
-    account, body = tokens.require().account, RoleBody.of(request)
+    account, body = tokens.require_account().account, RoleBody.of(request)
     return enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
 
 
@@ -204,7 +204,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @describe("Remove a member", {204: None, **CHANGE, **INSIDE, 409: "the last admin cannot be removed"})
 def remove_member(community_id: str, user_id: str) -> Response:
     """For admins; all members can end their own membership."""
-    current()[CommunityServices].directory.remove_member(tokens.require().account, community_id, user_id)
+    current()[CommunityServices].directory.remove_member(tokens.require_account().account, community_id, user_id)
     return no_answer()
 
 
@@ -219,7 +219,7 @@ ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not vali
 @describe("List your invitations", {200: ListOf(InvitationAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_invitations() -> Response:
     """Invitations for your email, newest first; none until you have confirmed that it is yours."""
-    account, paging = tokens.require().account, Paging.of(request)
+    account, paging = tokens.require_account().account, Paging.of(request)
     invitations = current()[CommunityServices].invitations.page(account, paging.start, paging.per_page)
     return list_answer((InvitationAnswer.of(*each) for each in invitations.items), paging.headers(invitations.total))
 
@@ -228,7 +228,7 @@ def list_invitations() -> Response:
 @describe("Accept an invitation", {200: MembershipAnswer, 201: MembershipAnswer, **ANSWERED})
 def accept_invitation(token: str) -> Response:
     """201, or 200 for a member, who gets the role if it is higher."""
-    offer, enrolment = current()[CommunityServices].invitations.accept(tokens.require().account, token)
+    offer, enrolment = current()[CommunityServices].invitations.accept(tokens.require_account().account, token)
     return answer(MembershipAnswer.of(offer.community_id, enrolment.member), 201 if enrolment.is_new else 200)
 
 
@@ -236,7 +236,7 @@ def accept_invitation(token: str) -> Response:
 @describe("Decline an invitation", {204: None, **ANSWERED})
 def decline_invitation(token: str) -> Response:
     """The link is not valid any more."""
-    current()[CommunityServices].invitations.decline(tokens.require().account, token)
+    current()[CommunityServices].invitations.decline(tokens.require_account().account, token)
     return no_answer()
 
 

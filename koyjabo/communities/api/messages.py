@@ -31,7 +31,7 @@ def broadcast(community_id: str) -> Response:
     """For moderators. Members who are online receive an event of type `message` with this `data`, on every connection:
     each message by itself, in the order of the calls.
     """
-    account, body, services = tokens.require().account, BroadcastBody.of(request), current()[CommunityServices]
+    account, body, services = tokens.require_account().account, BroadcastBody.of(request), current()[CommunityServices]
     services.directory.require(account, community_id, MODERATOR)
     services.messages.send(Scope(community_id.lower()), body.data)
     return _accepted()
@@ -48,7 +48,7 @@ def disconnect(community_id: str) -> Response:
     """For moderators. Closes their sockets, streams and rooms in the community with 4003, whether or not there are any.
     They keep their membership, and may come back.
     """
-    account, body, services = tokens.require().account, DisconnectBody.of(request), current()[CommunityServices]
+    account, body, services = tokens.require_account().account, DisconnectBody.of(request), current()[CommunityServices]
     person = services.by_ref.person(account, community_id, body.userRef)
     if person is not None:
         services.messages.disconnect(Scope(community_id.lower()), person)

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from koyjabo.core.errors import InvalidInput, TooManyRequests, UnknownCommunity
-from koyjabo.core.identity import CommunityIds
+from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.core.services import Services
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.services import CountingServices
@@ -128,13 +128,21 @@ def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
     fingerprint = services[PresenceServices].visitor_sockets.fingerprint(context.environ)
     visits = services[CountingServices].visits
     language = languages.first_of(context.environ.get("HTTP_ACCEPT_LANGUAGE"))
-    scope, user_id = scope_of(services, body.communityId), context.user_id()
+    scope, caller = scope_of(services, body.communityId), context.caller()
+    user_id = caller.id if caller else None
     visit = body.as_visit(scope, services.clock.now_ms(), place, fingerprint, user_id, language)
+    visit = visit._replace(is_public=not _is_member_by_token(services, caller, scope))
     visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
     receipt = visits.register(within_budget(context, visit))
     if receipt is not None and receipt.duplicate:
         context.uncount_visitor("visits", body.visitorId)
     return receipt
+
+
+def _is_member_by_token(services: Services, caller: Account | None, scope: Scope) -> bool:
+    """Whether the token of another system makes the caller a member. The ledger knows memberships alone."""
+    claimed = caller.by_token.claimed if caller is not None and caller.by_token is not None else None
+    return scope != SITE and any(services[CommunityIds].resolve(name) == scope for name, _ in claimed or ())
 
 
 def within_budget(context: RequestContext, visit: NewVisit) -> NewVisit:

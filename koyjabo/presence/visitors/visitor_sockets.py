@@ -18,7 +18,8 @@ from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import InvalidMessage, TooManyRequests
+from koyjabo.core.errors import TooManyRequests
+from koyjabo.core.socket_errors import InvalidMessage
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 from koyjabo.presence.visitors.unmatched_visits import MAX_UNMATCHED, Fingerprint, UnmatchedVisits, VisitMatcher

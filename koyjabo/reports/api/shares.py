@@ -37,7 +37,7 @@ ALLOWED: dict[int, Answer] = {
 def create_share() -> Response:
     """Everyone who has the link sees the reports of these visits. Moderators filter by one community of theirs:
     `{"community": [id]}`."""
-    account, body = tokens.require().account, NewShareBody.of(request)
+    account, body = tokens.require_account().account, NewShareBody.of(request)
     made, token = current()[ReportServices].shares.create(account, body.link(), login_limits.client(is_familiar=True))
     return answer(
         NewShareAnswer(id=made.id, token=token, url=links.to("pages.share", token=token), filters=made.filters), 201
@@ -52,7 +52,7 @@ def create_share() -> Response:
 )
 def list_shares() -> Response:
     """All links, newest first; for moderators, those of their communities."""
-    account, paging = tokens.require().account, Paging.of(request)
+    account, paging = tokens.require_account().account, Paging.of(request)
     community_id = request.args.get("community")
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
     return list_answer(map(ShareAnswer.of, page.items), paging.headers(page.total))
@@ -62,5 +62,5 @@ def list_shares() -> Response:
 @describe("End a share link", {204: None, **ALLOWED, 404: "no such link"})
 def end_share(share_id: str) -> Response:
     """The link shows nothing from now on."""
-    current()[ReportServices].shares.end(tokens.require().account, share_id)
+    current()[ReportServices].shares.end(tokens.require_account().account, share_id)
     return no_answer()

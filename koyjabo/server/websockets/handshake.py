@@ -7,7 +7,7 @@ from binascii import Error as NotBase64
 from hashlib import sha1
 from typing import Any
 
-from koyjabo.core.errors import BadHandshake, UnsupportedWebSocket
+from koyjabo.core.socket_errors import BadHandshake, UnsupportedWebSocket
 from koyjabo.network import client_address
 from koyjabo.server.websockets.buffered_connection import ConnectionOwner
 from koyjabo.server.websockets.connection import WebSocketConnection

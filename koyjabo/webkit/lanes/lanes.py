@@ -14,6 +14,7 @@ from wsgiref.types import StartResponse
 from flask import Flask, Request
 
 from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.identity import Account
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import services_of
 from koyjabo.webkit.http.middleware import log_request
@@ -48,7 +49,7 @@ class LaneContext(RequestContext):
         data = self.environ["wsgi.input"].read(int(self.environ["CONTENT_LENGTH"]))
         return model.read(data, self.environ)
 
-    def user_id(self) -> str | None:
+    def caller(self) -> Account | None:
         return None  # a request with credentials is unusual
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Response, request
 
+from koyjabo.core.identity import Account
 from koyjabo.core.services import Services
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import PlainResponse, as_response
@@ -60,8 +61,8 @@ class RequestContext(ABC):
         """Raises UnsupportedBody, InvalidJson, InvalidInput."""
 
     @abstractmethod
-    def user_id(self) -> str | None:
-        """The user whose credentials the request has, if they are valid. Raises LedgerUnavailable."""
+    def caller(self) -> Account | None:
+        """The account whose credentials the request has, if they are valid. Raises LedgerUnavailable."""
 
 
 Handler = Callable[[RequestContext], PlainResponse]
@@ -79,11 +80,11 @@ class FlaskContext(RequestContext):
     def body(self, model: type[Model]) -> Model:
         return model.of(request)
 
-    def user_id(self) -> str | None:
+    def caller(self) -> Account | None:
         login = tokens.optional()
         if login is None and "HTTP_AUTHORIZATION" not in self.environ:
             login = page_login.login()  # whose access token may have expired, as on pages
-        return login.account.id if login else None
+        return login.account if login else None
 
 
 def lane(handler: Handler) -> Callable[[], Response]:

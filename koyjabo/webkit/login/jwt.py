@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jwt
 
 from koyjabo.core.errors import InvalidToken, TokenExpired
+from koyjabo.core.identity import Login, RolesByToken
 
 ALGORITHM = "HS256"
 ACCESS, REFRESH = "access", "refresh"
@@ -29,6 +30,12 @@ class Claims(NamedTuple):
     """The CSRF token that a request has to send as a header if this token is in a cookie."""
 
     expires_s: float  # since 1970
+    by_token: RolesByToken | None = None  # of a person of another system, whose token names no session
+
+    @classmethod
+    def of_other_system(cls, login: Login) -> Claims:
+        """Of a token that `TokenLogins` has verified."""
+        return cls(login.account.id, login.session_id, "", ACCESS, "", float("inf"), login.account.by_token)
 
     @property
     def has_expired(self) -> bool:

@@ -14,13 +14,14 @@ from koyjabo.core.errors import (
     Forbidden,
     InvalidKey,
     InvalidToken,
+    KeysUnavailable,
     ScopeMissing,
     TokenExpired,
     Unauthenticated,
     WrongCsrfToken,
 )
 from koyjabo.core.extensions import jwt
-from koyjabo.core.identity import KEY_PREFIX, KeyHolder, KeyHolders, Login, Logins
+from koyjabo.core.identity import KEY_PREFIX, KeyHolder, KeyHolders, Login, Logins, TokenLogins
 from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
@@ -32,6 +33,7 @@ CSRF_HEADER = "X-CSRF-TOKEN"
 CSRF_COOKIES = {ACCESS: "csrf_access_token", REFRESH: "csrf_refresh_token"}
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 
+NO_ACCOUNT = "This call is about an account of this server, and users of another system have none here."
 NOT_FOR_KEYS = "No API key opens this call, whatever its scopes: log in."
 
 
@@ -50,7 +52,8 @@ def init_app(app: Flask) -> None:
 
 
 def require() -> Login:
-    """The login of the current request; with an API key, the account that the key acts as, without a session.
+    """The login of the current request; with an API key, the account that the key acts as, without a session, as
+    with the token of another system.
 
     Raises Unauthenticated, InvalidToken, TokenExpired, WrongCsrfToken, LedgerUnavailable; TooManyRequests if the
     account changes too much. With a key InvalidKey, KeyExpired, ScopeMissing, Forbidden where no scope opens the call
@@ -62,10 +65,21 @@ def require() -> Login:
     key = _key()
     if key is not None:
         return _login_of_key(key)
-    login = _login(claims_of(ACCESS))
+    try:
+        login = _login(claims_of(ACCESS))
+    except InvalidToken:
+        login = _login_of_other_system()
     if request.method not in SAFE_METHODS:
         limits.count_change(login.account.id)
         record_request_place()
+    return login
+
+
+def require_account() -> Login:
+    """`require`, for calls about an account of this server. Raises Forbidden for people of another system."""
+    login = require()
+    if login.account.by_token is not None:
+        raise Forbidden(NO_ACCOUNT)
     return login
 
 
@@ -86,10 +100,16 @@ def optional() -> Login | None:
     if "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" not in environ:
         return None  # as most visits are
     sent = _bearer() or cookie(ACCESS)
-    try:
-        return _login(current()[Tokens].read(sent.text, ACCESS)) if sent else None
-    except (InvalidToken, TokenExpired):
+    if sent is None:
         return None
+    try:
+        return _login(current()[Tokens].read(sent.text, ACCESS))
+    except InvalidToken:
+        with suppress(InvalidToken, TokenExpired, KeysUnavailable):
+            return _login_of_other_system()
+    except TokenExpired:
+        pass
+    return None
 
 
 def claims_of(kind: str) -> Claims:
@@ -100,7 +120,12 @@ def claims_of(kind: str) -> Claims:
     sent = _bearer() or cookie(kind)
     if sent is None:
         raise Unauthenticated
-    claims = current()[Tokens].read(sent.text, kind)
+    try:
+        claims = current()[Tokens].read(sent.text, kind)
+    except InvalidToken:
+        if kind == REFRESH:
+            _refuse_other_system()
+        raise
     _check_csrf(sent, claims)
     return claims
 
@@ -118,6 +143,7 @@ def claims_of_any() -> Claims:
             claims = current()[Tokens].read_any(each.text)
             _check_csrf(each, claims)
             return claims
+    _refuse_other_system()
     raise InvalidToken
 
 
@@ -160,6 +186,21 @@ def _scope() -> str:
     """The scope that opens the present call to keys; "" if none does."""
     operation = getattr(current_app.view_functions[request.endpoint or ""], "operation", None)
     return operation.scope if operation is not None else ""
+
+
+def _login_of_other_system() -> Login:
+    """By the bearer token, which is not ours. Raises as `TokenLogins` does."""
+    sent = _bearer()
+    if sent is None:
+        raise InvalidToken
+    return current()[TokenLogins].login_of(sent.text)
+
+
+def _refuse_other_system() -> None:
+    """For calls about the tokens of a session. Raises Forbidden for the token of another system."""
+    with suppress(InvalidToken, TokenExpired):
+        _login_of_other_system()
+        raise Forbidden(NO_ACCOUNT)
 
 
 def _login(claims: Claims) -> Login:

@@ -83,6 +83,7 @@ STATUS = {
     "rate_limited": 429,
     "internal_error": 500,
     "ledger_unavailable": 503,
+    "keys_unavailable": 503,
     "disk_almost_full": 503,
     "too_busy": 503,
     "too_many_connections": 503,

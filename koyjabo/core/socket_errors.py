@@ -1,0 +1,36 @@
+"""The errors of sockets and streams, as those of `koyjabo.core.errors`."""
+
+from __future__ import annotations
+
+from koyjabo.core.errors import KoyJaboError
+
+
+class BadHandshake(KoyJaboError):
+    code = "bad_handshake"
+    sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
+
+
+class UnsupportedWebSocket(KoyJaboError):
+    code = "upgrade_required"
+    sentence = "Sec-WebSocket-Version must be 13."
+
+
+class NoWebSockets(KoyJaboError):
+    """The application runs under another WSGI server (specification: Python names)."""
+
+    code = "websockets_unavailable"
+    sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+
+
+class NoStreams(KoyJaboError):
+    """The application runs under another WSGI server (specification: Python names)."""
+
+    code = "streams_unavailable"
+    sentence = "Streams need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
+
+
+class InvalidMessage(KoyJaboError):
+    """A client's message on a socket is invalid."""
+
+    code = "invalid_message"
+    sentence = 'Send one JSON object as text, such as {"type": "ping"} or {"type": "request_count"}.'

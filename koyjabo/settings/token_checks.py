@@ -1,0 +1,54 @@
+"""Checks of each setting of AUTH_…, as in `koyjabo.settings.checks`."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+PUBLIC_KEYS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+SHARED_SECRETS = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""The bytes that a secret of each has to have (RFC 7518, 3.2)."""
+
+NO_CLAIMS = "none"
+"""AUTH_REQUIRED_CLAIMS: nothing tells the tokens apart that are meant for this server."""
+
+
+NAME = re.compile(r"[!-~]{1,200}")
+"""Of an issuer, an audience or a claim."""
+
+
+def name(value: str) -> str:
+    """Raises ValueError."""
+    if not NAME.fullmatch(value):
+        raise ValueError("should be at most 200 printable characters of ASCII, without spaces")
+    return value
+
+
+def url(value: str) -> str:
+    """Raises ValueError."""
+    wrong = "should be a URL such as https://auth.example.com/.well-known/jwks.json"
+    try:
+        parts = urlsplit(value)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError(wrong) from None
+    if not is_url or "@" in parts.netloc or not value.isascii() or " " in value:
+        raise ValueError(wrong)
+    return value
+
+
+def algorithms(value: str) -> str:
+    """Raises ValueError."""
+    names = [each.strip() for each in value.split(",")]
+    if not set(names) <= {*PUBLIC_KEYS, *SHARED_SECRETS}:
+        known = ", ".join((*PUBLIC_KEYS, *SHARED_SECRETS))
+        raise ValueError(f"should be names out of {known}, with , between them")
+    return ",".join(dict.fromkeys(names))
+
+
+def required_claims(value: str) -> str:
+    """Raises ValueError."""
+    pairs = [each.strip() for each in value.split(",")]
+    if pairs != [NO_CLAIMS] and not all(name and text for name, _, text in (each.partition(":") for each in pairs)):
+        raise ValueError("should be claims such as token_type:access, with , between them, or none")
+    return ",".join(pairs)

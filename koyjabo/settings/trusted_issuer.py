@@ -1,0 +1,50 @@
+"""AUTH_…: whose tokens are accepted beside our own, and which of them (specification: Tokens of other systems)."""
+
+from __future__ import annotations
+
+from koyjabo.settings.schema import Settings
+from koyjabo.settings.token_checks import NO_CLAIMS, PUBLIC_KEYS, SHARED_SECRETS
+
+
+def claims_of(value: str) -> dict[str, str]:
+    """The values of AUTH_REQUIRED_CLAIMS, by claim."""
+    if value in ("", NO_CLAIMS):
+        return {}
+    return {name: text for name, _, text in (each.partition(":") for each in value.split(","))}
+
+
+def problem(settings: Settings) -> str | None:
+    """Why these settings cannot be used together, as a sentence without any secret; None if they can."""
+    if settings.auth_jwks_url and settings.auth_shared_secret:
+        return "AUTH_SHARED_SECRET and AUTH_JWKS_URL are both set: tokens are signed with one kind of key. Unset one."
+    if settings.auth_jwks_url:
+        return _problem_of_keys(settings)
+    return _problem_of_secret(settings) if settings.auth_shared_secret else None
+
+
+def _problem_of_keys(settings: Settings) -> str | None:
+    for name, value in (("AUTH_ISSUER", settings.auth_issuer), ("AUTH_AUDIENCE", settings.auth_audience)):
+        if not value:
+            return f"{name} is missing: AUTH_JWKS_URL is set, and its keys may sign tokens for others, too."
+    if not set(settings.token_algorithms) <= set(PUBLIC_KEYS):
+        return "AUTH_ALGORITHMS has an algorithm for shared secrets, but AUTH_JWKS_URL has public keys."
+    return None
+
+
+def _problem_of_secret(settings: Settings) -> str | None:
+    secret = settings.auth_shared_secret
+    if not set(settings.token_algorithms) <= set(SHARED_SECRETS):
+        return "AUTH_ALGORITHMS has an algorithm for public keys: AUTH_SHARED_SECRET takes HS256, HS384 or HS512."
+    if secret == settings.secret_key:
+        return "AUTH_SHARED_SECRET is the SECRET_KEY: who knows it could log in here as anyone. Take another one."
+    if "-----BEGIN" in secret:
+        return "AUTH_SHARED_SECRET is a key in PEM, which may be public: use AUTH_JWKS_URL."
+    least = max(SHARED_SECRETS[each] for each in settings.token_algorithms)
+    if len(secret.encode()) < least:
+        return f"AUTH_SHARED_SECRET is too short: it needs at least {least} bytes."
+    if not settings.auth_required_claims:
+        return (
+            "AUTH_REQUIRED_CLAIMS is missing: with AUTH_SHARED_SECRET, say which claims only access tokens have, such "
+            "as token_type:access, or none if there is nothing."
+        )
+    return None

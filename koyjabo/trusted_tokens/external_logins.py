@@ -1,0 +1,51 @@
+"""Who calls with a token of another system: a person of that system, who is made here when first seen."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from koyjabo.accounts.external_people import ExternalPeople, ExternalPerson
+from koyjabo.core.clock import Clock
+from koyjabo.core.identity import Account, Login
+from koyjabo.trusted_tokens.verifier import ExternalClaims, TokenVerifier
+
+NO_SESSION = ""
+REMEMBERED_S = 30
+MOST_REMEMBERED = 20_000
+
+
+class _Seen(NamedTuple):
+    person: ExternalPerson
+    at_ms: int  # elapsed
+
+
+class ExternalLogins:
+    """Thousands of clients may reconnect at once, so people are remembered for REMEMBERED_S."""
+
+    def __init__(self, verifier: TokenVerifier, people: ExternalPeople, clock: Clock) -> None:
+        self._verifier = verifier
+        self._people = people
+        self._clock = clock
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+
+    def login_of(self, token: str) -> Login:
+        """Raises InvalidToken, TokenExpired, KeysUnavailable, LedgerUnavailable."""
+        said = self._verifier.read(token)
+        person = self._person(said)
+        return Login(Account(person.id, "", person.name, is_admin=False, by_token=said.roles), NO_SESSION)
+
+    def forget(self) -> None:
+        """People may be gone with a database that went back."""
+        self._seen.clear()
+
+    def _person(self, said: ExternalClaims) -> ExternalPerson:
+        now_ms = self._clock.elapsed_ms()
+        seen = self._seen.get(said.ref)
+        if seen is not None and now_ms - seen.at_ms < 1000 * REMEMBERED_S and said.name in (None, seen.person.name):
+            return seen.person
+        person = self._people.find_or_make(said.ref, said.name)
+        self._seen[said.ref] = _Seen(person, now_ms)
+        while len(self._seen) > MOST_REMEMBERED:
+            self._seen.popitem(last=False)
+        return person

@@ -1,0 +1,139 @@
+"""Reads tokens of another system: whose they are, and what they say about roles (RFC 7519, RFC 8725).
+
+What a token says about itself decides nothing: algorithms, issuer, audience and required claims are those of the
+settings, and a key verifies by algorithms of its own kind alone (`koyjabo.jwks.key_set`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jwt
+
+from koyjabo.communities.roles import ROLES
+from koyjabo.core import credential_rules
+from koyjabo.core.errors import InvalidToken, TokenExpired
+from koyjabo.core.identity import REF, RolesByToken
+
+LEEWAY_S = 30
+LONGEST = 8000
+"""Characters; a header of a request may have 8 KB."""
+
+EXPIRED = "This token has expired. Get a new one where you got this one."
+OPTIONS: Any = {
+    **{"require": ["exp"], "verify_exp": True, "verify_nbf": True},
+    **dict.fromkeys(("verify_iat", "verify_sub", "verify_jti"), False),  # nothing depends on them
+}
+
+
+class SigningKeys(Protocol):
+    def find(self, key_id: str | None, algorithm: str) -> Any:
+        """The key that verifies a token, or None. Does not wait. Raises KeysUnavailable."""
+
+
+class SharedSecret:
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def find(self, key_id: str | None, algorithm: str) -> bytes:
+        return self._secret
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What a token has to be like: the settings AUTH_…; "" for what is not set."""
+
+    algorithms: Collection[str]
+    issuer: str
+    audience: str
+    required: Mapping[str, str]
+    user_claim: str
+    name_claim: str
+    communities_claim: str
+
+
+class ExternalClaims(NamedTuple):
+    """The person whose token it is, as it describes them."""
+
+    ref: str
+    name: str | None
+    roles: RolesByToken
+
+
+class TokenVerifier:
+    def __init__(self, rules: TokenRules, keys: SigningKeys) -> None:
+        self._rules = rules
+        self._keys = keys
+
+    def read(self, token: str) -> ExternalClaims:
+        """Raises InvalidToken, TokenExpired, KeysUnavailable."""
+        claims = self._verified(token)
+        _require_times(claims)
+        if any(not _has(claims.get(name), value) for name, value in self._rules.required.items()):
+            raise InvalidToken
+        ref = _ref(claims.get(self._rules.user_claim))
+        return ExternalClaims(ref, _name(claims.get(self._rules.name_claim), ref), self._roles(claims))
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        rules = self._rules
+        if len(token) > LONGEST or not token.isascii():
+            raise InvalidToken
+        options: Any = {**OPTIONS, "verify_aud": bool(rules.audience), "verify_iss": bool(rules.issuer)}
+        audience, issuer = rules.audience or None, rules.issuer or None
+        try:
+            algorithm, key_id = self._header(token)
+            key = self._keys.find(key_id, algorithm)
+            if key is None:
+                raise InvalidToken
+            return jwt.decode(token, key, [algorithm], options, audience=audience, issuer=issuer, leeway=LEEWAY_S)
+        except jwt.ExpiredSignatureError:
+            raise TokenExpired(EXPIRED) from None
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
+            raise InvalidToken from None
+
+    def _header(self, token: str) -> tuple[str, str | None]:
+        """The algorithm and the id of the key. Raises InvalidToken, and errors of PyJWT."""
+        header: dict[str, Any] = dict(jwt.get_unverified_header(token))
+        algorithm, key_id = header.get("alg"), header.get("kid")
+        if not isinstance(algorithm, str) or algorithm not in self._rules.algorithms:
+            raise InvalidToken
+        if not isinstance(key_id, str | None) or "crit" in header:
+            raise InvalidToken
+        return algorithm, key_id
+
+    def _roles(self, claims: Mapping[str, Any]) -> RolesByToken:
+        """A claim that is there decides, also if nothing in it can be used."""
+        name = self._rules.communities_claim
+        if name not in claims:
+            return RolesByToken(None)
+        said = claims[name] if isinstance(claims[name], dict) else {}
+        return RolesByToken(tuple((ref, role) for ref, role in said.items() if role in ROLES))
+
+
+def _require_times(claims: Mapping[str, Any]) -> None:
+    """PyJWT takes texts for times. Raises InvalidToken."""
+    for each in (claims["exp"], claims.get("nbf", 0)):
+        if isinstance(each, bool) or not isinstance(each, int | float) or not math.isfinite(each):
+            raise InvalidToken
+
+
+def _has(claim: Any, value: str) -> bool:
+    """Whether a claim is this text, or is a list with it; other values as JSON has them (`true`, `1`)."""
+    each_of = claim if isinstance(claim, list) else [claim]
+    return any(value == (each if isinstance(each, str) else json.dumps(each)) for each in each_of if each is not None)
+
+
+def _ref(claim: Any) -> str:
+    """Numbers are refs, too: as ids, many systems have nothing else. Raises InvalidToken."""
+    text = str(claim) if isinstance(claim, int) and not isinstance(claim, bool) else claim
+    if not isinstance(text, str) or not REF.fullmatch(text):
+        raise InvalidToken
+    return text
+
+
+def _name(claim: Any, ref: str) -> str | None:
+    return credential_rules.name(claim, ref) if isinstance(claim, str) and claim.strip() else None

@@ -1,0 +1,138 @@
+"""Users of another system call with its tokens: they have a role in communities, and no account."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.accounts import bare, bearer
+from support.people.communities import PATH, Cast
+from support.people.other_system import AUTH, SHARED, token
+from support.people.routes import CHANGING, method_of, path_of, rules, stored
+
+OPEN = """
+api.list_communities api.get_community api.list_members
+api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
+api.visitors_trends api.realtime api.online api.who_is_online api.community_stream
+api.community_report_summary api.community_report_timeline api.community_report_breakdown api.community_report_hours
+citinfos.communities_status citinfos.community_visitors citinfos.community_trends citinfos.community_realtime
+citinfos.online_count citinfos.community_divisions citinfos.community_conversions citinfos.community_demographics
+citinfos.track_activity
+"""
+"""What an admin of the community may call. Their own system manages communities and members, with a key."""
+
+
+@pytest.fixture(scope="module")
+def site(module_sqlite_database):
+    with Site(module_sqlite_database.url, **AUTH, BRIDGES="citinfos", RATE_LIMIT_LOGINS="0") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def cast(site) -> Cast:
+    return Cast(site)
+
+
+@pytest.fixture(scope="module")
+def community(cast) -> str:
+    """The id of the community with the ref `mirpur`, which only members see."""
+    made = cast["site_admin"].put(f"{PATH}/by-ref/mirpur", json={"name": "Mirpur 10", "listed": False, "open": False})
+    return made.json["id"]
+
+
+def get(site: Site, path: str, text: str):
+    return bare(site).get(path, headers=bearer(text))
+
+
+def test_role_of_the_claim_opens_what_it_opens_to_members(site, community):
+    for said, member, moderator in (("moderator", 200, 200), ("member", 200, 403), ("owner", 404, 404)):
+        text = token("u1", communities={"mirpur": said})
+        for ref in ("mirpur", community):
+            assert get(site, f"{PATH}/{ref}/stats", text).status_code == member, said
+            assert get(site, f"{PATH}/{ref}/visitors/online", text).status_code == moderator, said
+    by_id = token("u1", communities={community: "member"})
+    assert get(site, f"{PATH}/mirpur/stats", by_id).status_code == 200
+    assert_error(get(site, f"{PATH}/nowhere/stats", token(communities={"nowhere": "admin"})), 404, "unknown_community")
+
+
+def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site, cast, community):
+    assert_error(get(site, f"{PATH}/mirpur/stats", token("m1")), 404, "unknown_community")
+    cast["site_admin"].put(f"{PATH}/mirpur/members/by-ref/m1", json={"role": "moderator", "name": "Mitu"})
+    assert get(site, f"{PATH}/mirpur/visitors/online", token("m1")).status_code == 200
+    assert_error(get(site, f"{PATH}/mirpur/stats", token("m1", communities={})), 404, "unknown_community")
+    listed = get(site, PATH, token("m1")).json
+    assert [(each["id"], each["role"]) for each in listed if each["role"]] == [(community, "moderator")]
+    assert [each for each in get(site, PATH, token("m1", communities={})).json if each["id"] == community] == []
+    cast["site_admin"].delete(f"{PATH}/mirpur/members/by-ref/m1")
+    assert_error(get(site, f"{PATH}/mirpur/stats", token("m1")), 404, "unknown_community")
+
+
+def test_communities_of_the_claim_are_listed_with_its_roles(site, community):
+    listed = get(site, PATH, token("u2", communities={"mirpur": "moderator"})).json
+    assert [(each["id"], each["role"]) for each in listed if each["role"]] == [(community, "moderator")]
+    own = get(site, "/api/user/communities/status/", token("u2", communities={"mirpur": "member"})).json
+    assert [each["community_id"] for each in own["communities"]] == [community]
+
+
+def test_person_is_made_once_with_the_name_of_the_newest_token(site, community):
+    for name in (None, "Ayesha", "Ayesha K."):
+        get(site, PATH, token("named", name=name))
+    rows = site.rows("SELECT external_ref, external_issuer, name, email FROM users WHERE external_ref = 'named'")
+    assert rows == [("named", "", "Ayesha K.", "")]
+
+
+def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
+    text = token("boss", communities={"mirpur": "admin"})
+    get(site, PATH, text)  # makes the person
+    before, answered = stored(site), {}
+    for endpoint, rule in rules(site).items():
+        if endpoint.partition(".")[0] not in ("api", "citinfos") or rule.websocket:
+            continue
+        path, method = path_of(site, cast, rule, community), method_of(rule)
+        body = {} if method in CHANGING else None
+        if bare(site).open(path, method=method, json=body).status_code != 401:
+            continue  # it needs no login
+        answer = bare(site).open(path, method=method, headers=bearer(text), json=body)
+        answered[endpoint] = answer.status_code, answer.json["code"] if answer.status_code == 403 else ""
+    assert {endpoint for endpoint, (status, _) in answered.items() if status not in (401, 403)} == set(OPEN.split())
+    assert {code for status, code in answered.values() if status == 403} == {"forbidden"}
+    assert {endpoint for endpoint, (status, _) in answered.items() if status == 401} == set()
+    assert stored(site) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (token(exp=int(time.time()) - 100), "token_expired"),
+        (token(token_type="refresh"), "invalid_token"),
+        (token(secret=SHARED[::-1]), "invalid_token"),
+        (token(exp=None), "invalid_token"),
+        ("x.y.z", "invalid_token"),
+    ],
+    ids=["expired", "refresh token", "other secret", "without expiry", "no token"],
+)
+def test_other_tokens_are_refused(site, text, code):
+    assert_error(get(site, PATH, text), 401, code)
+
+
+def test_pages_take_no_such_token(site, community):
+    client = site.app.test_client()
+    client.set_cookie("__Host-access_token_cookie", token("u1"), secure=True)
+    client.set_cookie("access_token_cookie", token("u1"))
+    assert client.get("/account", headers=bearer(token("u1"))).status_code == 303
+
+
+def test_closed_community_counts_visits_of_those_whom_the_token_makes_members(site, community):
+    for number, (said, total) in enumerate([({}, 0), ({"mirpur": "member"}, 1), ({community: "member"}, 2)]):
+        text = token("visitor", communities=said)
+        body = {"visitorId": f"v{number}", "communityId": "mirpur"}
+        answer = bare(site).post("/api/visitor/register", json=body, headers=bearer(text))
+        assert (answer.status_code, answer.json["success"]) == (200, True)
+        stats = get(site, f"{PATH}/mirpur/stats", token("u1", communities={"mirpur": "member"})).json
+        assert stats["totalVisits"] == total
+
+
+def test_nothing_is_accepted_without_the_settings(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        assert_error(get(site, PATH, token()), 401, "invalid_token")

@@ -1,0 +1,122 @@
+"""Users of another system at sockets and streams, by its tokens, with the bridge of Citinfos as well."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support.clients.event_source import StreamListener
+from support.clients.members import Member, PlainMember, SocketioMember
+from support.clients.websocket import WebSocket
+from support.people.other_system import AUTH, SHARED, token
+from support.programs.processes import wait_until
+
+REF = "mirpur"
+NO_CREDENTIALS, INVALID, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database):
+    return module_servers(module_sqlite_database, **AUTH, BRIDGES="citinfos", LEAVE_GRACE_SECONDS=0).start()
+
+
+@pytest.fixture(scope="module")
+def admin(server) -> Member:
+    admin = Member(server)
+    server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{admin.id}'")
+    admin.call("PUT", f"/api/communities/by-ref/{REF}", {"name": "Mirpur 10", "listed": False, "open": False})
+    return admin
+
+
+def member(user: str = "u1", role: str = "member", **claims) -> str:
+    return token(user, communities={REF: role}, **claims)
+
+
+def online(admin: Member) -> int:
+    return admin.call("GET", f"/api/communities/{REF}/visitors/realtime")["current_online"]
+
+
+def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
+    """The token in the address, in the sub-protocol, in a header, and in what Socket.IO says."""
+    query = f"/ws/communities/{REF}/visitors/?token={member()}"
+    bridged = f"/ws/analytics/visitors/?community_id={REF}&token={member('u2')}"
+    with (
+        WebSocket(server.port, path=query) as first,
+        PlainMember(server.port, REF, subprotocols=["Authorization", member()]) as second,
+        SocketioMember(server.port, REF, member()) as third,
+        StreamListener(server.port, f"/api/communities/{REF}/stream", member()) as fourth,
+        WebSocket(server.port, path=bridged) as other,
+    ):
+        assert [first.event()["count"], second.next_of_type("visitor_count")["count"], third.joined["count"]] == [
+            1,
+            1,
+            1,
+        ]
+        assert fourth.next_of_type("visitor_count")["count"] == 1
+        assert other.event()["count"] == 2
+        assert online(admin) == 2
+        people = admin.call("GET", f"/api/communities/{REF}/visitors/online")
+        assert {each["name"]: each["tabs"] for each in people} == {"u1": 4, "u2": 1}
+    wait_until(lambda: online(admin) == 0, "both have left")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (member(token_type="refresh"), INVALID),
+        (member(secret=SHARED[::-1]), INVALID),
+        (member(exp=int(time.time()) - 60), EXPIRED),
+        (member(role="owner"), FORBIDDEN),
+        (token(communities={"elsewhere": "admin"}), FORBIDDEN),
+        (token(), FORBIDDEN),
+    ],
+    ids=["refresh token", "other secret", "expired", "unknown role", "other community", "no role"],
+)
+def test_refusals_have_the_codes_of_our_own_tokens(server, admin, text, code):
+    with PlainMember(server.port, REF, text) as plain, SocketioMember(server.port, REF, text) as socketio:
+        assert (plain.wait_for_code(), socketio.joined["code"]) == (code, code)
+
+
+def test_dashboard_is_for_moderators_and_the_panel_for_nobody(server, admin):
+    path = f"/ws/communities/{REF}/visitor-dashboard/"
+    with PlainMember(server.port, REF, member(), "visitor-dashboard/") as refused:
+        assert refused.wait_for_code() == FORBIDDEN
+    with WebSocket(server.port, path=f"{path}?token={member(role='moderator')}") as dashboard:
+        assert dashboard.event()["type"] == "dashboard_update"
+    with WebSocket(server.port, path=f"/ws/admin/?token={member(role='admin')}") as panel:
+        assert panel.close_frame().code in (INVALID, FORBIDDEN)
+
+
+def test_role_of_the_claim_stays_while_the_socket_is_open_until_somebody_is_sent_away(server, admin):
+    by_ref = f"/api/communities/by-ref/{REF}"
+    admin.call("PUT", by_ref, {"name": "Mirpur 10", "public_count": True})
+    expires = int(time.time()) - 28
+    with (
+        PlainMember(server.port, REF, member("gone", exp=expires)) as socket,
+        PlainMember(server.port, REF) as stranger,
+    ):
+        socket.next_of_type("visitor_count")
+        stranger.next_of_type("visitor_count")
+        admin.call("PUT", by_ref, {"name": "Mirpur 10", "public_count": False})  # checks all who are there
+        assert stranger.wait_for_code() == NO_CREDENTIALS
+        socket.ask("ping", "pong")
+        admin.call("POST", f"/api/communities/{REF}/disconnect", {"userRef": "gone"})
+        assert socket.wait_for_code() == FORBIDDEN
+
+
+def test_membership_by_ref_that_ends_closes_the_socket(server, admin):
+    path = f"/api/communities/{REF}/members/by-ref/m1"
+    admin.call("PUT", path, {"role": "member", "name": "Mitu"})
+    with PlainMember(server.port, REF, token("m1")) as socket, PlainMember(server.port, REF, member("m1")) as by_claim:
+        socket.next_of_type("visitor_count")
+        by_claim.next_of_type("visitor_count")
+        admin.call("DELETE", path)
+        assert (socket.wait_for_code(), by_claim.wait_for_code()) == (FORBIDDEN, FORBIDDEN)
+
+
+def test_archived_community_closes_the_sockets_of_everybody(server, admin):
+    admin.call("PUT", "/api/communities/by-ref/short", {"name": "Short"})
+    with PlainMember(server.port, "short", token(communities={"short": "admin"})) as socket:
+        socket.next_of_type("visitor_count")
+        admin.call("DELETE", "/api/communities/by-ref/short")
+        assert socket.wait_for_code() == FORBIDDEN
