@@ -40,9 +40,11 @@ def visible(account: Account, access: CommunityAccess | None) -> CommunityAccess
     the key of another community.
     """
     access = by_token(account, access) if access is not None else None
-    if account.moderates and (access is None or access.community.id != account.moderates):
-        raise Forbidden(OTHER_COMMUNITY)
-    if access is None or not (access.role or access.community.is_listed or account.is_admin or account.moderates):
+    if account.moderates:
+        if access is None or access.community.id != account.moderates:
+            raise Forbidden(OTHER_COMMUNITY)
+        return access
+    if access is None or not (access.role or access.community.is_listed or account.is_admin):
         raise UnknownCommunity
     return access
 

@@ -17,7 +17,8 @@ MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
         *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
-        *("realtime", "shares", "annotations", "communities/{community}", "users/{user}", "visits/{visit}"),
+        *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
+        "visits/{visit}",
     )
 ]
 

@@ -39,6 +39,7 @@ MEMBERS = [
     *(f"/communities/{{community}}{path}" for path in ("", "/dashboard", "/members", "/settings", "/delete")),
     *(f"/communities/{{community}}{path}" for path in ("/shares", "/shares/new")),
     *(f"/communities/{{community}}/webhooks{path}" for path in ("", "/new", "/{webhook}", "/{webhook}/change")),
+    *(f"/communities/{{community}}/keys{path}" for path in ("", "/new", "/{key}/rotate")),
     *(f"/account{path}" for path in ("", "/details", "/delete", "/second-factor", "/second-factor/totp")),
     *(f"/account/second-factor/{path}" for path in ("passkeys", "recovery-codes")),
 ]
@@ -47,6 +48,7 @@ PANEL = [
     *("", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh", "insights?by=page", "realtime"),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "users"),
     *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
+    *("keys", "keys/new", "keys/{key}/rotate"),
     *("users/{user}", "visits", "visits?page={path}", "visits/{visit}"),
 ]
 DELIVERED = (
@@ -82,8 +84,11 @@ def names(site, narrow) -> dict[str, str]:
     webhook = narrow.call("POST", "/api/webhooks", {**hook, "community": community})["id"]
     for statement in DELIVERED:
         site.database.rows(statement.format(community=community, webhook=webhook))
+    scopes = {"scopes": ["stats:read", "reports:read", "presence:read"], "community": community}
+    key = narrow.call("POST", "/api/keys", {"name": NAME, **scopes})["id"]
     return {
         "webhook": webhook,
+        "key": key,
         **{"community": community, "user": narrow.id, "visit": str(visit["ordinal"]), "number": visit["share"]},
         **{"share": share, "locked": locked, "invitation": link.rpartition("/")[2], "path": PATH},
     }

@@ -56,6 +56,7 @@ class DocumentedCall(NamedTuple):
     summary: str
     about: str
     needs_login: bool
+    scope: str  # of the API keys that may make it; "" if none may
     parameters: list[Field]
     body: str  # the name of its model
     answers: list[DocumentedResponse]
@@ -134,6 +135,7 @@ def _call(path: str, method: str, operation: Schema, schemas: Schema) -> Documen
         summary=operation["summary"],
         about=_one_line(operation["description"]),
         needs_login="security" in operation,
+        scope="".join(scope for each in operation.get("security", ()) for scope in each.get("key", ())),
         parameters=[_parameter(each) for each in operation.get("parameters", ())],
         body=body,
         answers=list(_answers(operation["responses"])),

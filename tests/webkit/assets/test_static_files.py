@@ -208,6 +208,7 @@ FEATURES = [
         "realtime",
         "communities",
         "webhooks",
+        "api_keys",
         "badges",
         "reports",
         "visit_log",

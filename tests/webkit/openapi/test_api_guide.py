@@ -43,6 +43,8 @@ def test_every_call_is_shown_with_what_it_takes_and_answers(spec, page):
     for path, method, operation in operations(spec):
         assert f"{method} {path} {operation['summary']}" in shown
         assert f'id="{operation["operationId"]}"' in page
+        for scheme in operation.get("security", ()):
+            assert all(f"Needs an API key with {scope}" in shown for scope in scheme.get("key", ()))
         for status, answer in operation["responses"].items():
             assert f"{status} {' '.join(answer['description'].split())}" in shown, (path, status)
         for parameter in operation.get("parameters", ()):
