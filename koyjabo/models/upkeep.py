@@ -13,7 +13,8 @@ class NightlyWork(Model):
 
     The row `folded` has the day before which visits may be folded (`maintenance.retention_queries`); the row `import`
     is the lease of an import on PostgreSQL (`database.lease`), and the rows `mail` and `insights` those of the workers
-    that send mails and that project visits (`database.work_claim_queries`).
+    that send mails and that project visits, `alerts` that of the worker that looks for alerts
+    (`database.work_claim_queries`).
     """
 
     __tablename__ = "nightly_work"
