@@ -19,6 +19,9 @@ CHANGED = "health.changed"
 REST_MS = MINUTE_MS
 """For so long, a check that was told is not told again."""
 
+START_MS = MINUTE_MS
+"""For so long after its start, a worker does not look: others may still be missing."""
+
 OF_ONE_WORKER = frozenset({"proxies"})
 """Checks that each worker judges by its own requests."""
 
@@ -40,6 +43,7 @@ class HealthChanges:
         self._clock = clock
         self._events = events
         self._checks = checks
+        self._starts_ms = clock.elapsed_ms() + START_MS
         self._told: Mapping[str, str] | None = None  # the level of each check
         self._told_ms: dict[str, int] = {}
 
@@ -52,6 +56,8 @@ class HealthChanges:
         self._told = None
 
     def look(self) -> None:
+        if self._clock.elapsed_ms() < self._starts_ms:
+            return
         found = {check.name: check for check in self._checks() if check.name not in OF_ONE_WORKER}
         levels = {name: check.level for name, check in found.items()}
         if self._told is None:

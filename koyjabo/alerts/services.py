@@ -34,12 +34,22 @@ class Alerts:
         self._traffic = traffic
         self._health = health
         self._worker = secrets.token_hex(16)
+        self._had_lease = False
 
     def tick(self) -> None:
         try:
             self._look()
         except LedgerUnavailable:
             return  # the next tick tries again
+
+    def close(self) -> None:
+        """Let another worker look at once."""
+        if not self._had_lease:
+            return
+        try:
+            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
+        except LedgerUnavailable:
+            return  # the lease expires
 
     def _look(self) -> None:
         of_traffic, of_health = self._traffic.is_wanted(), self._health.is_wanted()
@@ -59,7 +69,8 @@ class Alerts:
         mine = LEASE, self._worker, self._clock.now_ms()
         if not self._database.read(work_claim_queries.is_lease_free, *mine):
             return False
-        return self._database.write(work_claim_queries.renew_lease, *mine)
+        self._had_lease = self._database.write(work_claim_queries.renew_lease, *mine)
+        return self._had_lease
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[CommunityServices].time_spent.write)
     at_close(services[WebhookServices].sender.close)
+    at_close(services[AlertServices].alerts.close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[AccountServices].credentials.close)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -14,7 +14,15 @@ class User(Model):
     """
 
     __tablename__ = "users"
-    __table_args__ = (Index("uq_users_external", "external_ref", "external_issuer", unique=True),)
+    __table_args__ = (
+        Index("uq_users_external", "external_ref", "external_issuer", unique=True),
+        Index(
+            "ix_users_traffic_alerts",
+            "id",
+            sqlite_where=text("traffic_alerts = 1"),
+            postgresql_where=text("traffic_alerts"),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     email: Mapped[str] = mapped_column(String(254))  # as the user typed it

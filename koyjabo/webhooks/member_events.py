@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from koyjabo.cluster.workers import Workers
 from koyjabo.core.errors import LedgerUnavailable
@@ -31,6 +31,9 @@ TYPES = {
 
 class MemberEvents:
     """Call `tick` every second. Becomes the listener of the changes of online members."""
+
+    tell_workers: Callable[[], object] = staticmethod(lambda: None)
+    """Called before changes are written: tells other workers in which communities somebody is online. Does not wait."""
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class MemberEvents:
         return any(self._events.wants(type, scope) for type in TYPES.values())
 
     def _write_all(self) -> None:
+        self.tell_workers()  # so that they know where to look if this worker is killed
         try:
             while scope := self._next():
                 while self._write_batch(scope):

@@ -20,6 +20,8 @@ def upgrade() -> None:
     op.add_column("users", sa.Column("external_ref", sa.String(128)))
     op.add_column("users", sa.Column("external_issuer", sa.String(200)))
     op.create_index("uq_users_external", "users", ["external_ref", "external_issuer"], unique=True)
+    wanting = {"sqlite_where": sa.text("traffic_alerts = 1"), "postgresql_where": sa.text("traffic_alerts")}
+    op.create_index("ix_users_traffic_alerts", "users", ["id"], **wanting)
     op.add_column("communities", sa.Column("ref", sa.String(128)))
     op.create_index("uq_communities_ref", "communities", ["ref"], unique=True)
     op.add_column("webhook_events", sa.Column("dispatched_ms", BIG))
@@ -102,6 +104,7 @@ def downgrade() -> None:
     op.drop_column("webhook_events", "dispatched_ms")
     op.drop_index("uq_communities_ref", "communities")
     op.drop_column("communities", "ref")
+    op.drop_index("ix_users_traffic_alerts", "users")
     op.drop_index("uq_users_external", "users")
     op.drop_column("users", "external_issuer")
     op.drop_column("users", "external_ref")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import select
 from support.application.site import Site, Time
 from support.people.accounts import sign_up
 from support.people.page_readers import Reader
@@ -15,8 +16,11 @@ from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import subscribe
 
 from koyjabo.alerts.services import AlertServices
+from koyjabo.alerts.traffic_queries import WANTS
 from koyjabo.core.clock import iso
+from koyjabo.core.extensions import db
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.models import User
 from koyjabo.webhooks.services import WebhookServices
 
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
@@ -141,9 +145,19 @@ def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypa
     subscribe(site, "traffic.spike")
     with Site(site.database_url, site.time) as other:
         assert len(tick_at(other, 10)) == 1
-        alerts = site.services[AlertServices].alerts
-        monkeypatch.setattr(alerts._traffic, "look", lambda: pytest.fail("another worker looks"))
+        looked: list[int] = []
+        monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "look", lambda: looked.append(1))
         tick_at(site, 10)
+        assert looked == []
+    tick_at(site, 10)
+    assert looked == [1], "the other one has ended"
+
+
+def test_those_who_want_mails_are_found_without_reading_all_users(sqlite_database):
+    with Site(sqlite_database.url) as site, site.app.app_context():
+        wanted = str(select(User.id).where(*WANTS).compile(db.engine, compile_kwargs={"literal_binds": True}))
+        plan = " ".join(str(row) for row in site.rows(f"EXPLAIN QUERY PLAN {wanted}"))
+    assert "ix_users_traffic_alerts" in plan
 
 
 def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(database, mailbox):
