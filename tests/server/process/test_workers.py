@@ -97,10 +97,10 @@ def test_worker_keeps_nothing_of_a_visit(tmp_path):
     with changed_server(tmp_path) as server, Connection(server.port) as connection:
         server.resident()  # nothing is loaded any more
         server.allocated()
-        register(connection, range(300))
+        register(connection, range(600))
         before = server.allocated()
-        register(connection, range(300, 700))
-        assert (server.allocated() - before) / 400 < MOST_GROWTH_BYTES
+        register(connection, range(600, 1600))
+        assert (server.allocated() - before) / 1000 < MOST_GROWTH_BYTES
 
 
 def register(connection: Connection, numbers: range) -> None:
