@@ -120,6 +120,7 @@ class RedisBus:
         if not self._is_started:
             self._is_started = True
             self._runtime.start_task(self._open)
+            self._runtime.start_task(self._client.watch)
 
     def _open(self) -> None:
         while not self._client.shards:

@@ -61,6 +61,12 @@ class RedisClient(Protocol):
     def new_connection(self, shard: str) -> Any:
         """A connection of redis-py's for subscriptions, not connected yet."""
 
+    def serves(self, connection: Any) -> bool:
+        """Whether the server of a connection is still the one to use. Does not block."""
+
+    def watch(self) -> None:
+        """Keep asking who is the master, where no server says that it is another one. For a task of its own."""
+
     def learn(self, failed: str = "") -> None:
         """Ask which server has which keys, of `failed` last; `on_learned` is called after a change."""
 

@@ -113,6 +113,12 @@ class ClusterClient:
     def new_connection(self, shard: str) -> Any:
         return connection_of(self._node(shard))
 
+    def serves(self, connection: Any) -> bool:
+        return True  # the listener of a shard ends with it
+
+    def watch(self) -> None:
+        pass  # a server that lost its slots says so
+
     def learn(self, failed: str = "", first: str = "") -> None:
         """After a failure not again within LEARN_EVERY_S. Raises redis.ConnectionError if no server answers.
 

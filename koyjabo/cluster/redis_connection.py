@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import socket
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +19,12 @@ from koyjabo.cluster.redis_client import Command, RedisClient, connection_of, ru
 from koyjabo.cluster.redis_cluster import ClusterClient
 from koyjabo.settings.redis_url import RedisAddress, RedisKind, parse
 
+log = logging.getLogger(__name__)
+
 PATIENCE_S = 1.0
+WATCH_S = 1.0
+"""The interval in which a Sentinel is asked for the master."""
+
 KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
 
 
@@ -26,7 +33,9 @@ def connect(url: str) -> RedisClient:
     address = parse(url)
     if address.kind is RedisKind.CLUSTER:
         return ClusterClient(address.urls, server)
-    return ServerClient(_by_sentinels(address) if address.kind is RedisKind.SENTINEL else server(address.urls[0]))
+    if address.kind is RedisKind.SENTINEL:
+        return SentinelClient(_by_sentinels(address))
+    return ServerClient(server(address.urls[0]))
 
 
 def server(url: str) -> redis.Redis:
@@ -63,7 +72,7 @@ def _options(url: str) -> dict[str, Any]:
 
 
 class ServerClient:
-    """One server, or the master that Sentinels name: a single shard without a name."""
+    """One server: a single shard without a name."""
 
     publish_to_room, subscribe_to_room = "PUBLISH", "SUBSCRIBE"
     shards = frozenset({""})
@@ -76,7 +85,7 @@ class ServerClient:
         return ""
 
     def origin_of(self, key: str) -> str:
-        return str(getattr(self._client.connection_pool, "master_address", None) or "")
+        return ""
 
     def run(self, command: Command) -> Any:
         return run_on(self._client, command)
@@ -100,8 +109,50 @@ class ServerClient:
     def new_connection(self, shard: str) -> Any:
         return connection_of(self._client)
 
+    def serves(self, connection: Any) -> bool:
+        return True
+
+    def watch(self) -> None:
+        pass
+
     def learn(self, failed: str = "") -> None:
         pass
 
     def close(self) -> None:
         self._client.close()
+
+
+class SentinelClient(ServerClient):
+    """The master that Sentinels name.
+
+    A master that was frozen while another one was promoted goes on serving for seconds when it thaws: until a Sentinel
+    demotes it, only the Sentinels know. So they are asked regularly, and not just for each new connection.
+    """
+
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__(client)
+        self._pool: Any = client.connection_pool  # a SentinelConnectionPool, which redis-py does not type
+        self._is_closed = False
+
+    def origin_of(self, key: str) -> str:
+        return str(self._pool.master_address or "")
+
+    def serves(self, connection: Any) -> bool:
+        return bool((connection.host, connection.port) == self._pool.master_address)
+
+    def watch(self) -> None:
+        """Until it is closed. The pool closes connections to another master than the one that it has found."""
+        while not self._is_closed:
+            time.sleep(WATCH_S)
+            before = self._pool.master_address
+            try:
+                found = self._pool.get_master_address()
+            except (redis.RedisError, OSError) as error:
+                log.info("sentinels_unavailable cause=%r", str(error))
+                continue
+            if before not in (None, found):
+                log.warning("redis_master_changed master=%s:%s", *found)
+
+    def close(self) -> None:
+        self._is_closed = True
+        super().close()

