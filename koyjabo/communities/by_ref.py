@@ -5,9 +5,8 @@ Each call changes people of that system alone: members with an account stay as t
 
 from __future__ import annotations
 
-import hashlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.accounts.external_people import ExternalPeople
@@ -103,7 +102,7 @@ class CommunitiesByRef:
         self, account: Account, community_id: str, members: Sequence[RefMember], is_current: Callable[[str], bool]
     ) -> Synced:
         """Make the members with a ref exactly these, in one transaction. Raises ChangedMeanwhile unless `is_current` is
-        true of the tag of the list at this moment (`tag_of`).
+        true of the tag of the list at this moment (`Communities.list_tag`).
         """
         by = log.actor(account, self._clock)
         synced, lost = self._database.write(_sync, by, account, self._people, community_id, members, is_current)
@@ -114,14 +113,6 @@ class CommunitiesByRef:
     def person(self, account: Account, community_id: str, ref: str) -> str | None:
         """The id here of the person with this ref; None if there is none. For moderators."""
         return self._database.read(_person, account, self._people, community_id, ref)
-
-
-def tag_of(members: Iterable[Member]) -> str:
-    """The tag of a whole list, by the ids of its members: it changes with each of them, their roles and their names."""
-    digest = hashlib.sha256()
-    for each in members:
-        digest.update(f"{each.user_id}\n{each.ref}\n{each.role}\n{each.joined_ms}\n{each.name}\n\n".encode())
-    return digest.hexdigest()[:32]
 
 
 def _put(
@@ -182,10 +173,9 @@ def _sync(
     """Returns also the community's id if somebody has lost a right, or else ""."""
     records = CommunityQueries(session)
     community = memberships.managed_by_system(records, account, community_id)
-    before = records.all_members(community.id)
-    if not is_current(tag_of(before)):
+    if not is_current(memberships.tag_of(records, community)):
         raise ChangedMeanwhile
-    known = {each.user_id: each for each in before if each.ref is not None}
+    known = {each.user_id: each for each in records.external_members(community.id)}
     named = people.put(session, {each.ref: each.name for each in members}, by.at_ms)
     wanted = {named[each.ref].id: each for each in members}
     changes = _Changes(known, wanted)
@@ -194,7 +184,7 @@ def _sync(
         records.store(by.entry("member.sync", memberships.subject(community), **changes.as_details()))
     if changes.is_loss:
         records.record_revocation()
-    tag = tag_of(records.all_members(community.id))
+    tag = memberships.tag_of(records, community)
     counts = len(changes.added), len(changes.changed), len(changes.removed)
     return Synced(*counts, tag), community.id if changes.is_loss else ""
 

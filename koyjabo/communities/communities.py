@@ -166,10 +166,9 @@ class Communities:
         page = self._list(memberships.members, account, community_id, search, start, count)
         return page._replace(items=tuple(_as_shown_to(account, each) for each in page.items))
 
-    def all_members(self, account: Account, community_id: str) -> tuple[Member, ...]:
-        """All members, by id."""
-        every = self._list(memberships.all_members, account, community_id)
-        return tuple(_as_shown_to(account, each) for each in every)
+    def list_tag(self, account: Account, community_id: str) -> str:
+        """The tag of the whole list of members, whatever the page."""
+        return self._list(memberships.list_tag, account, community_id)
 
     def set_role(self, account: Account, community_id: str, user_id: str, role: str) -> Enrolment:
         """Set the role of a member. For a site admin, a user who is no member becomes one; others invite them

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import roles
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member, MemberSearch
@@ -86,9 +88,13 @@ def members(
     return records.members(access.community.id, search, start, count)
 
 
-def all_members(records: CommunityQueries, account: Account, community_id: str) -> list[Member]:
-    """By id."""
-    return records.all_members(allowed(records, account, community_id, MEMBER).community.id)
+def list_tag(records: CommunityQueries, account: Account, community_id: str) -> str:
+    return tag_of(records, allowed(records, account, community_id, MEMBER).community)
+
+
+def tag_of(records: CommunityQueries, community: CommunityDetails) -> str:
+    """The tag of the whole list of members, which changes with each of them, their roles and their names."""
+    return hashlib.sha256(records.list_text(community.id).encode()).hexdigest()[:32]
 
 
 def set_role(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
@@ -161,10 +161,21 @@ class CommunityQueries:
         rows = self._rows(wanted.order_by(Membership.joined_ms, User.id), start, count)
         return Page(tuple(Member._make(row) for row in rows), length(self._session, wanted))
 
-    def all_members(self, community_id: str) -> list[Member]:
-        """By id."""
-        rows = self._session.execute(_members(community_id).order_by(User.id))
+    def external_members(self, community_id: str) -> list[Member]:
+        """Those of another system."""
+        rows = self._session.execute(_members(community_id).where(User.external_ref.is_not(None)))
         return [Member._make(row) for row in rows]
+
+    def list_text(self, community_id: str) -> str:
+        """All that is said of all members, but their emails, in one text: it differs if anything does. The database
+        makes it, since to read the rows takes five times as long (decision 93).
+        """
+        fields = (User.id, func.coalesce(User.external_ref, ""), Membership.role, Membership.joined_ms, User.name)
+        said = fields[0].concat("\n")
+        for field in fields[1:]:
+            said = said.concat(cast(field, Text)).concat("\n")
+        each = _members(community_id).with_only_columns(said.label("said")).order_by(User.id).subquery()
+        return self._session.scalar(select(func.aggregate_strings(each.c.said, "\n"))) or ""
 
     def user(self, user_id: str) -> str | None:
         """The id, if such a user exists."""

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.communities.by_ref import tag_of
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OnlinePerson
 from koyjabo.communities.roles import MEMBER, MODERATOR
@@ -168,7 +167,7 @@ def list_members(community_id: str) -> Response:
     the If-Match of a sync.
     """
     account, paging, directory = tokens.require().account, Paging.of(request), current()[CommunityServices].directory
-    tag = tag_of(directory.all_members(account, community_id))  # first: a change after it makes it too old, not wrong
+    tag = directory.list_tag(account, community_id)  # first: a change after it makes it too old, not wrong
     page = directory.members(account, community_id, paging.start, paging.per_page)
     headers = [*paging.headers(page.total), ("ETag", members_tag(tag))]
     return list_answer(map(MemberAnswer.of, page.items), headers)
