@@ -99,21 +99,31 @@ def test_checksum_is_that_of_the_specification():
     assert not key_text.is_whole("kj_00000000_" + "0" * 43 + "3NhPma")
 
 
-@pytest.mark.parametrize(
-    ("fields", "wrong"),
-    [
-        ({"scopes": []}, "scopes"),
-        ({"scopes": ["reports:write"]}, "scopes"),
-        ({"scopes": "reports:read"}, "scopes"),
-        ({"expires_at": "tomorrow"}, "expires_at"),
-        ({"expires_at": 1}, "expires_at"),
-        ({"expires_at": True}, "expires_at"),
-        ({"name": " "}, "name"),
-    ],
-)
-def test_wrong_field_is_named(boss, fields, wrong):
-    answer = boss.post(PATH, json={"name": "Grafana", "scopes": ["reports:read"], **fields})
-    assert_error(answer, 400, "invalid_input", wrong)
+def test_no_other_text_is_taken_for_a_key():
+    text = key_text.make(UNKNOWN)
+    assert key_text.is_whole(text)
+    for at in range(len(text)):
+        for character in ("0", "a", "_", "é", "\n", "\0", "১", ""):
+            changed = text[:at] + character + text[at + 1 :]
+            assert key_text.is_whole(changed) == (changed == text), changed
+    assert not key_text.is_whole(text + "\n")
+
+
+WRONG = [
+    ({"scopes": []}, "scopes"),
+    ({"scopes": ["reports:write"]}, "scopes"),
+    ({"scopes": "reports:read"}, "scopes"),
+    ({"expires_at": "tomorrow"}, "expires_at"),
+    ({"expires_at": 1}, "expires_at"),
+    ({"expires_at": True}, "expires_at"),
+    ({"name": " "}, "name"),
+]
+
+
+def test_wrong_field_is_named(boss):
+    for fields, wrong in WRONG:
+        answer = boss.post(PATH, json={"name": "Grafana", "scopes": ["reports:read"], **fields})
+        assert_error(answer, 400, "invalid_input", wrong)
 
 
 def test_keys_are_made_by_admins_and_for_their_community_by_moderators(site, boss):
