@@ -25,8 +25,8 @@ def receiver(shared_receiver: WebhookReceiver) -> WebhookReceiver:
 
 
 @pytest.fixture
-def hooked(sqlite_database, receiver: WebhookReceiver) -> Iterator[HookedSite]:
+def hooked(database, receiver: WebhookReceiver) -> Iterator[HookedSite]:
     settings = {"ENVIRONMENT": "development", "WEBHOOK_ALLOW": LOOPBACK, "PUBLIC_URL": "https://live.example.com"}
     # Receivers refuse signatures of another time.
-    with Site(sqlite_database.url, Time(round(time.time() * 1000)), **settings) as site:
+    with Site(database.url, Time(round(time.time() * 1000)), **settings) as site:
         yield HookedSite(site, receiver)

@@ -180,14 +180,12 @@ def test_event_of_a_community_goes_to_its_webhooks_and_to_those_of_the_site(hook
 
 def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leaves(hooked, receiver):
     services = hooked.services
-    other = (
-        Sender(*(vars(services.sender)[f"_{name}"] for name in ()), **{}) if False else second_sender(services.sender)
-    )
-    hooked.add()
+    other, webhook = second_sender(services.sender), hooked.add()
     hooked.happen("1")
     hooked.deliver(1)
     hooked.happen("2")
     other.tick()
+    other._send_all(webhook["id"])  # as one that was frozen, and lost the lease meanwhile
     assert not other._busy
     assert len(receiver.received) == 1
     services.sender.close()
@@ -232,13 +230,17 @@ def test_few_attempts_are_unmarked_at_a_time(hooked, receiver, monkeypatch):
 def test_slow_endpoint_keeps_no_other_waiting(hooked, receiver):
     slow = WebhookReceiver()
     slow.go = threading.Event()
-    hooked.add()
+    tried = hooked.add()
     hooked.add(url=slow.url)
     for each in ("1", "2", "3"):
         hooked.happen(each)
     hooked.services.sender.tick()
     receiver.wait_for(3)
     slow.wait_for(1)
+    hooked.services.sender.tick()
+    hooked.post(tried, "test")
+    hooked.services.sender.tick()
+    receiver.wait_for(4)
     assert len(slow.received) == 1
     slow.go.set()
     slow.wait_for(3)
