@@ -22,6 +22,10 @@ HEAVY = """
 import sys
 print(*sorted({"alembic", "psycopg2", "redis", "sqlite3"} & set(sys.modules)))
 """
+PUBLIC_KEYS = """
+from jwt.algorithms import has_crypto
+print(has_crypto)
+"""
 LATE = """
 import koyjabo
 eventlet_loop.use_own_hub()
@@ -78,14 +82,15 @@ def said(module_sqlite_database):
 
 @pytest.fixture(scope="module")
 def with_redis(said) -> list[str]:
-    return said(ALONE + RANDOM, HEAVY, LATE, GROUPS, REDIS_URL=ANY_REDIS)
+    keys = {"AUTH_JWKS_URL": "http://127.0.0.1:1/", "AUTH_ISSUER": "x", "AUTH_AUDIENCE": "x"}
+    return said(ALONE + RANDOM, HEAVY, LATE, PUBLIC_KEYS, GROUPS, REDIS_URL=ANY_REDIS, **keys)
 
 
 def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load(said, with_redis):
     """For each worker."""
-    _, with_sqlite, late, _ = with_redis
-    assert (with_sqlite, late) == ("redis sqlite3", "")
-    assert said(HEAVY, LATE) == ["sqlite3", ""]
+    _, with_sqlite, late, verifies, _ = with_redis
+    assert (with_sqlite, late, verifies) == ("redis sqlite3", "", "True")
+    assert said(HEAVY, LATE, PUBLIC_KEYS) == ["sqlite3", "", "False"]
     assert said(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == ["psycopg2 sqlite3"]
 
 
