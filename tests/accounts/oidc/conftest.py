@@ -23,7 +23,7 @@ def work(running) -> Iterator[OpenidProvider]:
 
 
 @pytest.fixture(scope="module")
-def site(module_sqlite_database, running) -> Iterator[Site]:
+def site(module_database, running) -> Iterator[Site]:
     settings = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **running.settings(NAME="The Office")}
-    with Site(module_sqlite_database.url, **settings) as site:
+    with Site(module_database.url, **settings) as site:
         yield site

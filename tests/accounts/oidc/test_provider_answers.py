@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -52,6 +53,19 @@ def test_answer_is_good_once_and_in_its_own_browser_alone(site, work):
     assert OVER in words(end(again, back, 422))
     assert again.csrf == ""
     assert len(work.redeemed) == 1
+
+
+def test_answer_that_comes_several_times_at_once_is_taken_once(site, work):
+    first = Reader(site)
+    back = work.approve(begin(first), "ayesha")
+    cookie = first.client.get_cookie("provider_login").value
+    readers = [Reader(site) for _ in range(4)]
+    for reader in readers:
+        reader.client.set_cookie("provider_login", cookie)
+    with ThreadPoolExecutor(len(readers)) as threads:
+        answers = threads.map(lambda reader: reader.client.get(back.removeprefix(HERE)).status_code, readers)
+        assert sorted(answers) == [303, 422, 422, 422]
+    assert [bool(reader.csrf) for reader in readers].count(True) == 1
 
 
 def test_answer_is_good_for_ten_minutes(site, work):

@@ -32,7 +32,7 @@ class OpenidProvider:
         self.be_right()
         self.requests: list[str] = []
         self._client = httpx.Client()  # one: to load the certificates takes 30 ms
-        self._challenges: dict[str, str] = {}
+        self._challenges: dict[str, str] = {}  # of each code
         self._app = oidc_provider_mock.app()
         self._app.debug = False
         self._app.before_request(self._before)
@@ -69,7 +69,7 @@ class OpenidProvider:
         """A user logs in here, at the address to which the browser was sent. Returns where it is sent back to."""
         answer = self._client.post(url, data={"sub": subject})
         assert answer.status_code == 302, answer.text
-        return self._noted(url, answer.headers["Location"])
+        return answer.headers["Location"]
 
     def deny(self, url: str) -> str:
         """The user cancels."""
@@ -94,12 +94,6 @@ class OpenidProvider:
                     prepare()
             return jwt.PyJWK(flask.g.oidc_provider_mock_storage.jwk.as_dict(is_private=True))
 
-    def _noted(self, url: str, back: str) -> str:
-        """With the challenge of the code that it leads to."""
-        challenge = parse_qs(urlsplit(url).query)["code_challenge"][0]
-        self._challenges[parse_qs(urlsplit(back).query)["code"][0]] = challenge
-        return back
-
     def _before(self) -> Any:
         request = flask.request
         self.requests.append(request.path)
@@ -119,7 +113,10 @@ class OpenidProvider:
         return flask.Response('{"error": "invalid_grant"}', 400, mimetype="application/json")
 
     def _after(self, response: flask.Response) -> flask.Response:
-        path = flask.request.path
+        path, asked = flask.request.path, flask.request.args
+        if path == "/oauth2/authorize" and response.status_code == 302:
+            for code in parse_qs(urlsplit(response.location or "").query).get("code", []):
+                self._challenges[code] = asked.get("code_challenge", "")
         if response.status_code != 200 or not response.is_json:
             return response
         if path.startswith("/.well-known/"):
