@@ -13,7 +13,9 @@ from support.people.communities import found, give
 
 from koyjabo.api_keys import key_text
 from koyjabo.api_keys.api_keys import MOST_KEYS, SCOPES, ApiKeys
+from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
+from koyjabo.core.identity import OPERATOR
 
 SUMMARY = "/api/reports/summary"
 FIELDS = ["id", "name", "scopes", "community", "prefix", "created_at", "expires_at", "last_used_at"]
@@ -208,3 +210,19 @@ def test_each_key_has_a_limit_of_its_own(database):
         assert_error(refused, 429, "rate_limited")
         assert int(refused.headers["Retry-After"]) > 0
         assert status(site, second) == 200
+
+
+@pytest.mark.both_kinds
+def test_key_ends_with_its_community_and_rests_with_an_archived_one(site, boss):
+    founder = sign_up(site, "founder")
+    community = found(founder)["id"]
+    text, path = key(founder, "stats:read", community=community), f"/api/communities/{community}/stats"
+    directory = site.services[CommunityServices].directory
+    assert call(site, text, path).status_code == 200
+    directory.archive(OPERATOR, community)
+    assert_error(call(site, text, path), 403, "forbidden")
+    directory.restore(OPERATOR, community)
+    assert call(site, text, path).status_code == 200
+    assert founder.delete(f"/api/communities/{community}").status_code == 204
+    assert_error(call(site, text, path), 401, "invalid_key")
+    assert boss.get(PATH).json == {"keys": []}

@@ -15,7 +15,7 @@ from support.programs.processes import wait_until
 from support.servers.server import Server
 
 SUMMARY = "/api/reports/summary"
-LISTS, SIZE = 30, 200
+LISTS, SIZE = 12, 500
 IN_TIME_S = 60
 
 

@@ -133,6 +133,16 @@ def test_metrics_are_not_for_those_who_come_through_it(front):
     assert front.get("/metrics").status_code == 403
 
 
+def test_list_of_1_mb_passes_and_other_bodies_of_16_kb(front):
+    """Up to the login that it lacks."""
+    sizes = {"/api/visits": 1024, "/api/communities/dhaka/members": 1024, "/api/visitor/register": 16}
+    for path, kb in sizes.items():
+        for size, statuses in ((kb * 1024, {400, 401}), (kb * 1024 + 1, {413})):
+            answer = front.post(path, data=b"x" * size, headers={"Content-Type": "application/json"})
+            assert answer.status_code in statuses, (path, size, answer.text)
+            assert size == kb * 1024 or answer.json()["code"] == "body_too_large"
+
+
 def test_token_of_a_link_is_in_no_log_and_one_id_follows_a_request_through_both(front):
     for path in ("reset-password", "verify-email", "invitations", "api/invitations"):
         token = f"{path[:3]}{'x' * 40}"
