@@ -58,9 +58,9 @@ def visits_at(site: Site, *counts: tuple[int, int]) -> None:
 
 
 def history(site: Site, each: int, weeks: int = 6, days: int = 0) -> None:
-    """`each` visits in every window around noon in the weeks before."""
+    """`each` visits in every window of the hour from noon on in the weeks before."""
     weekly = [-week * 7 * 1440 for week in range(1, weeks + 1)]
-    visits_at(site, *((week - days * 1440 + window, each) for week in weekly for window in range(-60, 60, 5)))
+    visits_at(site, *((week - days * 1440 + window, each) for week in weekly for window in range(0, 60, 5)))
 
 
 def tick_at(site: Site, minutes: int) -> list[tuple[str, dict]]:
@@ -123,7 +123,7 @@ def test_visits_of_less_than_two_weeks_tell_nothing(site):
 
 def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
     subscribe(site, "traffic.drop")
-    history(site, each=60)
+    history(site, each=50)
     ready = [True]
     monkeypatch.setattr(site.services[AlertServices].alerts._traffic, "_is_ready", lambda: ready[0])
     for minutes in range(0, 30, 5):
@@ -134,7 +134,7 @@ def test_drop_is_told_if_this_worker_was_ready_all_the_time(site, monkeypatch):
     for minutes in range(30, 60, 5):
         assert tick_at(site, minutes) == [], "it has not been ready for half an hour"
     ((type, data),) = tick_at(site, 60)
-    assert (type, data["visits"], data["usual"], len(data["windows"])) == ("traffic.drop", 0, 360.0, 6)
+    assert (type, data["visits"], data["usual"], len(data["windows"])) == ("traffic.drop", 0, 300.0, 6)
 
 
 def test_one_worker_looks_and_none_does_where_nobody_wants_alerts(site, monkeypatch):

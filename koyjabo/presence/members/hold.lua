@@ -78,6 +78,7 @@ local function end_lease(lease, has_expired)
   changed = true
   if departing and has_expired then
     redis.call('ZADD', departing, as_integer(now + DEPART_MS), person)
+    redis.call('PEXPIRE', departing, CHANGES_MS)
   elseif departing then
     told[#told + 1] = {'left', person}
   end
@@ -105,30 +106,27 @@ if changed or #ARGV >= FIRST then
   for i = 1, 6 do redis.call('PEXPIRE', KEYS[i], expiry_ms) end
 end
 
--- Once there is somebody, and VACANT_MS after the last one has left.
-local function note_occupancy(count)
-  local is_known, emptied = unpack(redis.call('HMGET', state, 'occupied', 'emptied'))
-  if count > 0 then
-    if emptied then redis.call('HDEL', state, 'emptied') end
-    if not is_known then
-      redis.call('HSET', state, 'occupied', 1)
-      if joined >= count and (seen_born == 0 or seen_born == tonumber(born)) then told[#told + 1] = {'occupied', ''} end
-    end
-  elseif is_known and not emptied then
-    redis.call('HSET', state, 'emptied', as_integer(now))
-  elseif is_known and now - tonumber(emptied) >= VACANT_MS then
-    redis.call('HDEL', state, 'occupied', 'emptied')
-    told[#told + 1] = {'vacated', ''}
-  end
-end
-
-local function keep_changes()
-  local gone, count = redis.call('ZRANGEBYSCORE', departing, '-inf', as_integer(now)), redis.call('ZCARD', people)
-  for _, person in ipairs(gone) do
+local untold = 0
+if departing then
+  local count = redis.call('ZCARD', people)
+  for _, person in ipairs(redis.call('ZRANGEBYSCORE', departing, '-inf', as_integer(now))) do
     redis.call('ZREM', departing, person)
     told[#told + 1] = {'left', person}
   end
-  note_occupancy(count)
+  local is_occupied, emptied = unpack(redis.call('HMGET', state, 'occupied', 'emptied'))
+  if count > 0 then
+    if emptied then redis.call('HDEL', state, 'emptied') end
+    if not is_occupied then
+      redis.call('HSET', state, 'occupied', 1)
+      local is_whole = seen_born == 0 or seen_born == tonumber(born)
+      if is_whole and joined >= count then told[#told + 1] = {'occupied', ''} end
+    end
+  elseif is_occupied and not emptied then
+    redis.call('HSET', state, 'emptied', as_integer(now))
+  elseif is_occupied and now - tonumber(emptied) >= VACANT_MS then
+    redis.call('HDEL', state, 'occupied', 'emptied')
+    told[#told + 1] = {'vacated', ''}
+  end
   for _, each in ipairs(told) do
     local change = table.concat({each[1], as_integer(version), count, as_integer(now), each[2]}, ':')
     redis.call('ZADD', changes, as_integer(version), change)
@@ -136,9 +134,8 @@ local function keep_changes()
   if #told > 0 then
     redis.call('ZREMRANGEBYRANK', changes, 0, -MOST_CHANGES - 1)
     redis.call('PEXPIRE', changes, CHANGES_MS)
-    redis.call('PEXPIRE', departing, CHANGES_MS)
   end
-  return redis.call('ZCARD', changes)
+  untold = redis.call('ZCARD', changes)
 end
 
 local elsewhere = {}
@@ -148,5 +145,5 @@ for i = FIRST, #ARGV, 3 do
 end
 return {
   version, tonumber(born or 0), redis.call('ZCARD', people), tonumber(redis.call('HGET', state, worker) or 0),
-  #expired == max_expired and 1 or 0, elsewhere, departing and keep_changes() or 0
+  #expired == max_expired and 1 or 0, elsewhere, untold
 }

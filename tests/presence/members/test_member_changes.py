@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, MemoryWorld, redis_world
 from support.databases.redis_groups import ON_CLUSTER
@@ -191,3 +194,20 @@ def due(world, seconds: float) -> None:
         for person in client.zrange("koyjabo:online:{hikers}:departing", 0, -1):
             client.zincrby("koyjabo:online:{hikers}:departing", -1000 * seconds, person)
     world.settle()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_those_who_came_and_have_not_left_are_those_who_are_there(world, seed):
+    """Whatever they do, on two workers where there are two."""
+    chance, here = random.Random(seed), Counter()
+    workers = [world.workers[0], world.workers[0] if isinstance(world, MemoryWorld) else new(world)]
+    for _ in range(40):
+        members = chance.choice(workers).members
+        step = chance.choice([members.connect, members.connect, members.disconnect, members.connection_lost])
+        step(HIKERS, chance.choice(["ayesha", "babul", "chandra"]), chance.choice("12"))
+        if chance.random() < 0.2:
+            world.pass_(seconds=GRACE_S)
+        for kind, person, _ in told(world):
+            here[person] += {"joined": 1, "left": -1}.get(kind, 0)
+        assert {person for person, times in here.items() if times} == {each.person for each in members.people(HIKERS)}
+        assert {*here.values()} <= {0, 1}
