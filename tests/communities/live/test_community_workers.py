@@ -119,6 +119,20 @@ def test_messages_of_each_sender_arrive_in_order_whichever_worker_takes_them(ser
             assert sorted(said, key=lambda each: each[0]) == [[each, n] for each in "ab" for n in range(MESSAGES_EACH)]
 
 
+def test_ref_leads_to_its_present_community_on_the_other_worker_within_a_second(server, founder):
+    server.database.rows(f"UPDATE users SET is_admin = true WHERE id = '{founder.id}'")
+    with ExitStack() as stack:
+        here, there = stack.enter_context(worker_connections(server))
+        put, get = ("PUT", "/api/communities/by-ref/uttara", {"name": "Uttara"}), ("GET", "/api/communities/uttara")
+        for call in (("DELETE", get[1]), ("DELETE", put[1])):
+            made = here.ask(*put, token=founder.token)[1]
+            assert there.ask(*get, token=founder.token) == (200, made), "at once: it was unknown there"
+            assert here.ask(*call, token=founder.token)[0] == 204
+            wait_until(lambda: there.ask(*get, token=founder.token)[0] == 404, "it is gone", 1)
+            again = here.ask(*put, token=founder.token)[1]
+            wait_until(lambda again=again: there.ask(*get, token=founder.token) == (200, again), "it is back", 1)
+
+
 def test_person_who_is_sent_away_is_so_on_the_other_worker(server, founder, community):
     left, right = server.workers()
     (person,) = members(server, community, 1)
