@@ -43,7 +43,7 @@ NewServer = Callable[..., Server]
 compile_once()
 keep_statements()
 # Others use the machine, too.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("untimed", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
 

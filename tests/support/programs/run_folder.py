@@ -15,6 +15,9 @@ from pathlib import Path
 
 IN_MEMORY = Path("/dev/shm")
 ENOUGH = 2 << 30
+TABLES = Path(__file__).resolve().parents[3] / ".venv" / "hypothesis"
+"""Of all characters, by category and encoding: Hypothesis takes seconds to make them."""
+
 MARKER = "KOYJABO_TESTS_RUN"
 CLEANER = Path(__file__).with_name("cleaner.py")
 END_S = 30
@@ -28,7 +31,8 @@ class RunFolder:
         _delete_those_of_ended_runs(parent, prefix)
         self.path = parent / f"{prefix}{os.getpid()}"
         self.path.mkdir(mode=0o711)  # PostgreSQL has a user of its own where tests run as root
-        os.environ["TMPDIR"] = os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(self.path)
+        os.environ["TMPDIR"] = str(self.path)
+        os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = str(TABLES)
         tempfile.tempdir = None
         self._cleaner = subprocess.Popen(
             [sys.executable, "-I", "-S", CLEANER, f"{MARKER}={self.path.name}", self.path],
