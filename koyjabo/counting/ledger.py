@@ -175,9 +175,8 @@ class Ledger:
         except LedgerUnavailable as error:
             return [error for _ in visits]
         with out_of_turn():
-            # the last one first: when it is done, the others are, and nobody is woken for each of them
-            outcomes = [self._settle(job, questions) for job in reversed(jobs)]
-        return outcomes[::-1]
+            jobs[-1].waiter.wait()  # when the last one is done, the others are: one wait instead of 500
+            return [self._settle(job, questions) for job in jobs]
 
     def _settle(self, job: Job[Keyed, Outcome], questions: int) -> Receipt | KoyJaboError:
         first, visit = None, job.item[0]

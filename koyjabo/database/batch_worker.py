@@ -124,16 +124,23 @@ class BatchWorker(Generic[Item, Result]):
 
     def do(self, item: Item) -> Result:
         """Run `item` in one batch with all other pending jobs and return its result. Raises its error."""
-        return self.put([item])[0].outcome()
+        self._require_room()
+        job: Job[Item, Result] = Job(item, self._runtime.waiter())
+        self._pending.append(job)
+        self._notify_thread()
+        return job.outcome()
 
     def put(self, items: Iterable[Item]) -> list[Job[Item, Result]]:
         """Have `items` run in this order, together with all other pending jobs. Raises LedgerUnavailable."""
-        if len(self._pending) >= (self._most_waiting or MOST_WAITING) or self._closed:
-            raise LedgerUnavailable
+        self._require_room()
         jobs: list[Job[Item, Result]] = [Job(item, self._runtime.waiter()) for item in items]
         self._pending.extend(jobs)
         self._notify_thread()
         return jobs
+
+    def _require_room(self) -> None:
+        if len(self._pending) >= (self._most_waiting or MOST_WAITING) or self._closed:
+            raise LedgerUnavailable
 
     def waiting(self) -> tuple[int, float]:
         """The number of unfinished jobs, and how long the first of them has waited, s."""

@@ -7,9 +7,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.application.site import Site
+from support.application.site import SPEC_MOMENT, Site
 from support.programs.processes import METRICS_TOKEN
 
+from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import sqlite
 from koyjabo.models import Scope
@@ -183,6 +184,38 @@ def test_a_commit_from_before_the_question_is_looked_up_again(site, database, mo
     ours = site.register("ayesha", visitId="ours")
     assert (ours.ordinal, ours.duplicate) == (others[0] + 1, False)
     assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(others[0],), (ours.ordinal,)]
+
+
+def listed(*names):
+    return [NewVisit("ayesha", name, at_ms=SPEC_MOMENT) for name in names]
+
+
+def test_a_list_goes_on_above_what_was_acknowledged(site, database):
+    visits(site, "kept")
+    remembered = database.remember()
+    assert visits(site, "lost", "too") == [2, 3]
+    database.go_back(remembered)
+    receipts = site.services[CountingServices].visits.register_all(listed("kept", "next", "last"))
+    assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, True), (4, False), (5, False)]
+    assert site.recount() == []
+
+
+def test_a_list_from_before_the_question_is_looked_up_again(site, database, monkeypatch):
+    remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
+    others: list[int] = []
+
+    def go_back(*batch):
+        if not others:
+            database.go_back(remembered)
+            with Site(database.url) as other:
+                others.extend(visits(other, "another"))
+            ledger._high_water.questions += 1
+
+    monkeypatch.setattr(ledger, "_on_batch", go_back)
+    receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
+    numbers = [others[0] + 1, others[0] + 2]
+    assert [(each.ordinal, each.duplicate) for each in receipts] == [(number, False) for number in numbers]
+    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(others[0],), *((each,) for each in numbers)]
 
 
 def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_with_its_log(sqlite_database):
