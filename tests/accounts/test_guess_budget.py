@@ -249,4 +249,4 @@ class Strangers(RuleBasedStateMachine):
 
 def test_whatever_strangers_do_both_promises_hold():
     """The sum of the guesses is asserted at each of them."""
-    run_state_machine_as_test(Strangers, settings=settings(effort(20), stateful_step_count=30))
+    run_state_machine_as_test(Strangers, settings=settings(effort(16), stateful_step_count=30))

@@ -35,6 +35,9 @@ Module = list[pytest.Item]
 
 SET_DEATH_SIGNAL = 1
 LOOK_S = 1.0
+BROWSERS = 3
+"""So many processes run modules of `browser/`: each starts a browser, and a server for it."""
+
 HUNG_S = 300 * max(TIMES, 1)
 """No test takes so long. Its process is killed, and the test has failed."""
 
@@ -104,8 +107,16 @@ class Run:
 
     def _give(self, process: Process) -> None:
         stops = self._session.shouldfail or self._session.shouldstop
-        module = self._waiting.popleft() if self._waiting and not stops else []
+        module = [] if stops else self._next(process)
         process.give(module, [self._places[item.nodeid] for item in module])
+
+    def _next(self, process: Process) -> Module:
+        """The first module that waits and is for this process. An empty one if there is none."""
+        for module in self._waiting:
+            if process.number < BROWSERS or not module_name(module[0]).startswith("browser/"):
+                self._waiting.remove(module)
+                return module
+        return []
 
     def _listen(self) -> None:
         received = wait([process.pipe for process in self._processes], LOOK_S)
