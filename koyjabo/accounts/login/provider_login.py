@@ -108,7 +108,7 @@ def log_in(answered: Answered) -> Grant | SecondFactorDue:
 
 
 def _begin(provider: Provider, path: str, login: Login | None = None) -> str:
-    limits.count_address("second_steps")
+    limits.count_address("logins")
     issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
     provider.require_available()
     browser_secret, begun = current()[OidcServices].authorizations.begin(issuer, login)

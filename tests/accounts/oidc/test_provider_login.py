@@ -34,8 +34,8 @@ def test_first_login_makes_an_account_and_the_next_is_the_same(site, work):
     work.know("w1", email="ayesha@work.example", email_verified=True, name="Ayesha Rahman")
     ayesha = Reader(site)
     assert "Continue with The Office" in words(ayesha.get("/login"))
-    end(ayesha, work.approve(begin(ayesha, next="/account"), "w1"))
-    assert ayesha.location == "/account"
+    end(ayesha, work.approve(begin(ayesha, next='/account?of="ঢ;,'), "w1"))
+    assert ayesha.location == "/account?of=%22%E0%A6%A2;,"
     shown = ("Ayesha Rahman", "ayesha@work.example Confirmed", "The Office Connected", "Set a password")
     assert [each for each in shown if each not in who(ayesha)] == []
     assert log_of(site, 2) == [("user.sign_up", "Ayesha Rahman", "work"), ("session.begin", "Ayesha Rahman", "work")]
