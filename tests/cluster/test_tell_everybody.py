@@ -1,0 +1,57 @@
+"""What all workers receive in one order, the sender among them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from support.databases.redis import Redis
+from support.programs.processes import wait_until
+
+from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.redis_bus import ECHO_S, RedisBus
+from koyjabo.cluster.redis_connection import connect
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.core.signals import Signals
+
+SUBJECT = "said"
+TOGETHER = 30
+
+
+@contextmanager
+def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
+    """The bus of a worker that listens, and what it has received."""
+    runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
+    received: list[Any] = []
+    signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
+    bus = RedisBus(client, Outboxes(runtime, client, lambda: None), runtime, signals, 0.01)
+    bus.start()
+    wait_until(lambda: bus.tell_everybody("hello", 1), "it hears itself")
+    yield bus, received
+    for listener in bus._listeners.values():
+        listener.retire()
+    client.close()
+
+
+def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis):
+    with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
+        said = list(range(TOGETHER))
+        for n in said:
+            assert (one, other)[n % 2].tell_everybody(SUBJECT, n)
+            assert (first, second)[n % 2][-1] == n, "the sender has received it when the call returns"
+        wait_until(lambda: len(first) == len(second) == TOGETHER, "all are received", every_s=0.002)
+        assert first == second == said
+
+
+def test_message_that_did_not_come_back_never_does(disposable_redis):
+    """Its sender delivers it in another way, so that once more would be twice."""
+    with worker(disposable_redis) as (bus, received):
+        disposable_redis.freeze()
+        began = time.monotonic()
+        assert bus.tell_everybody(SUBJECT, "lost") is False
+        assert time.monotonic() - began < ECHO_S + 1
+        disposable_redis.thaw()
+        wait_until(lambda: bus.tell_everybody(SUBJECT, "found"), "Redis is back")
+        assert received == ["found"]
