@@ -23,7 +23,10 @@ EVENT_TYPES = {
     "backup.verified": N_("A backup is proven"),
     "backup.failed": N_("A backup fails"),
 }
-"""In the order of the panel. `backup.…` are reserved: nothing records them yet."""
+"""In the order of the panel."""
+
+NOT_SENT = ("backup.verified", "backup.failed")
+"""Reserved: nothing records them yet."""
 
 OF_COMMUNITIES = (
     "milestone.reached",
