@@ -31,6 +31,10 @@ KEPT_MS = 3_600_000
 KEYS_KEPT_MS, AGAIN_MS = 600_000, 30_000
 """How long keys are kept, and how soon they are asked for again because of an unknown one."""
 
+JSON = "application/json"
+BEARER = re.compile(r"[A-Za-z0-9\-._~+/]{1,8000}=*", re.ASCII)
+"""A token as a header may have it (RFC 6750, 2.1)."""
+
 ERROR = re.compile(r"[a-z_]{1,40}", re.ASCII)
 
 
@@ -43,6 +47,9 @@ class Metadata(NamedTuple):
 
     tells_issuer: bool
     """Whether every answer in the browser names the issuer (RFC 9207)."""
+
+    userinfo_endpoint: str
+    """"" without one that is safe to ask."""
 
 
 class Provider:
@@ -87,13 +94,28 @@ class Provider:
         if not isinstance(token, str):
             raise self._refused("no_id_token")
         try:
-            return id_tokens.read(token, self.settings, browser.nonce, self._find_key)
+            user = id_tokens.read(token, self.settings, browser.nonce, self._find_key)
         except InvalidIdToken as error:
             raise self._refused(f"id_token_{error}") from None
+        return user if user.email else self._completed(user, str(found.get("access_token", "")))
+
+    def _completed(self, user: ProviderUser, access_token: str) -> ProviderUser:
+        """With the claims that some providers tell only there (OpenID Connect Core 1.0, 5.3 and 5.4). Those of the ID
+        token, which is signed, stay.
+        """
+        endpoint = self._known().userinfo_endpoint
+        if not endpoint or not BEARER.fullmatch(access_token):
+            return user
+        try:
+            answer = self._fetch("GET", endpoint, {"Accept": JSON, "Authorization": f"Bearer {access_token}"})
+        except ProviderUnavailable:
+            return user
+        told = _object(answer.body) if answer.status == 200 else {}
+        return user._replace(claims={**told, **user.claims}) if told.get("sub") == user.subject else user
 
     def _ask_for_token(self, fields: dict[str, str]) -> Answer:
         settings, metadata = self.settings, self._known()
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": JSON}
         if metadata.takes_basic:  # RFC 6749, 2.3.1
             pair = f"{quote_plus(settings.client_id)}:{quote_plus(settings.client_secret)}"
             headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
@@ -113,7 +135,7 @@ class Provider:
         return self._metadata[0]
 
     def _discovered(self) -> Metadata:
-        answer = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": "application/json"})
+        answer = self._fetch("GET", self.settings.issuer.rstrip("/") + DISCOVERY, {"Accept": JSON})
         found = _object(answer.body)
         names = ("authorization_endpoint", "token_endpoint", "jwks_uri")
         authorize, token, keys = addresses = [str(found.get(name, "")) for name in names]
@@ -121,9 +143,12 @@ class Provider:
             raise self._unavailable("discovery")
         if not all(map(is_secure, addresses)):
             raise self._unavailable("insecure_address")
-        methods = found.get("token_endpoint_auth_methods_supported") or ["client_secret_basic"]
+        methods = found.get("token_endpoint_auth_methods_supported")
+        takes_basic = not isinstance(methods, list) or "client_secret_basic" in methods
         tells_issuer = found.get("authorization_response_iss_parameter_supported") is True
-        return Metadata(authorize, token, keys, "client_secret_basic" in methods, tells_issuer)
+        userinfo = str(found.get("userinfo_endpoint", ""))
+        options = takes_basic, tells_issuer, userinfo if is_secure(userinfo) else ""
+        return Metadata(authorize, token, keys, *options)
 
     def _find_key(self, key_id: str | None, algorithm: str) -> Any:
         now_ms = self._clock.now_ms()
@@ -138,7 +163,7 @@ class Provider:
     def _read_keys(self) -> KeySet:
         """The last ones if the provider does not answer."""
         try:
-            answer = self._fetch("GET", self._known().jwks_uri, {"Accept": "application/json"})
+            answer = self._fetch("GET", self._known().jwks_uri, {"Accept": JSON})
             if answer.status != 200:
                 raise self._unavailable("keys")
             return key_set.read(answer.body)

@@ -161,6 +161,15 @@ def test_issuer_is_demanded_of_providers_that_name_it(site, work):
         assert reader.csrf
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_issuer_is_demanded_of_providers_that_name_it")
+def test_secret_is_sent_where_the_provider_takes_it(site, work):
+    for methods, is_in_body in ((["client_secret_post"], True), (["x", "client_secret_basic"], False), (5, False)):
+        work.metadata = {"token_endpoint_auth_methods_supported": methods}
+        with Site(site.database_url, **site.settings) as fresh:
+            assert log_in(fresh, work, "ayesha").csrf
+        assert ("client_secret" in work.redeemed[-1]) == is_in_body
+
+
 DESCRIPTIONS: list[dict[str, Any]] = [
     {"issuer": "http://127.0.0.1:1"},
     {"issuer": None},

@@ -90,6 +90,18 @@ def test_account_needs_an_email_and_confirms_only_what_the_provider_knows(site, 
     assert "dola@work.example Not confirmed" in who(log_in(site, work, "w5"))
 
 
+def test_email_may_be_told_apart_from_the_token_by_the_same_user_alone(site, work):
+    work.know("w14", email="mitu@work.example", email_verified=True)
+    work.claims, work.userinfo = {"email": None, "email_verified": None}, {"sub": "another"}
+    assert "told us no email" in words(log_in(site, work, "w14", status=422).page)
+    work.userinfo = {"iss": "http://127.0.0.1:1", "nonce": "x"}
+    assert "mitu@work.example Confirmed" in who(log_in(site, work, "w14"))
+    before = work.requests.count("/userinfo")
+    work.claims = {}
+    log_in(site, work, "w14")
+    assert work.requests.count("/userinfo") == before
+
+
 def test_nobody_signs_up_without_the_setting(site, work):
     work.know("w6", email="elora@work.example", email_verified=True)
     with changed(site, OIDC_SIGNUP="0") as closed:

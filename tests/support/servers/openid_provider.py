@@ -23,7 +23,8 @@ with warnings.catch_warnings():
 
 
 class OpenidProvider:
-    """`metadata` replaces members of its description, and `claims` of the ID tokens that it makes; None leaves one out.
+    """`metadata` replaces members of its description, `userinfo` of its answers about users, and `claims` of the ID
+    tokens that it makes; None leaves one out.
     `make_token`, if it is set, makes another token of the claims. `pause_s` is how long it waits with each answer, and
     `status`, if it is set, is all that it answers.
     """
@@ -43,6 +44,7 @@ class OpenidProvider:
     def be_right(self) -> None:
         self.metadata: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}
+        self.userinfo: dict[str, Any] = {}
         self.make_token: Callable[[dict[str, Any]], str] = self.sign
         self.pause_s, self.status = 0.0, 0
         self.redeemed: list[dict[str, str]] = []
@@ -119,8 +121,9 @@ class OpenidProvider:
                 self._challenges[code] = asked.get("code_challenge", "")
         if response.status_code != 200 or not response.is_json:
             return response
-        if path.startswith("/.well-known/"):
-            response.data = json.dumps({**response.json, **self.metadata})  # type: ignore[dict-item]
+        changed = self.userinfo if path == "/userinfo" else self.metadata if path.startswith("/.well-known/") else None
+        if changed is not None:
+            response.data = json.dumps({**response.json, **changed})  # type: ignore[dict-item]
         if path == "/oauth2/token":
             told: dict[str, Any] = dict(response.json or {})
             claims = jwt.decode(told["id_token"], options={"verify_signature": False}) | self.claims
