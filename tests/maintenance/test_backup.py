@@ -10,6 +10,7 @@ from support.people.accounts import sign_up
 from support.sites.backups import back_up, restore
 from support.sites.full_site import everything, in_context
 
+from koyjabo.accounts.services import AccountServices
 from koyjabo.core.extensions import db
 from koyjabo.maintenance import backup_queries
 from koyjabo.maintenance.backup import TargetInUse
@@ -50,6 +51,8 @@ def backups(site: Site) -> int:
     ("module_database_kind", "target"), [("sqlite", "postgres"), ("postgres", "sqlite")], indirect=True
 )
 def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, target, tmp_path):
+    full.rows("UPDATE communities SET ref = 'mirpur'")
+    full.services[AccountServices].external.find_or_make("4711", "Zarina")
     before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
     head = restore(target, back_up(full, tmp_path / "koyjabo.backup"))
     assert kept(target) == kept(full)
@@ -70,6 +73,7 @@ def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, 
     assert found["access_version"][0]["version"] > max(access)
     assert target.register("somebody").ordinal == after["totalVisits"] + 1
     assert target.register("v1", visitId="visit-8").duplicate
+    target.register("v1", visitId="by-ref", communityId="mirpur")
     target.set_total(20_000)  # keys are handed out where those of the backup end
     target.services[PeopleServices].reports.attend(found["communities"][0]["id"], ["u"], target.time())
     assert target.recount() == []
