@@ -73,6 +73,7 @@ def test_unknown_key_is_looked_for_once_in_a_while(reader, server):
     server.answer = answer(document("second"))
     for _ in range(20):
         assert reader.has("second") is False
+        reader.settle()
     assert len(server.requests) == 1
     reader.time.pass_(seconds=PAUSE_S)
     for _ in range(20):
