@@ -27,7 +27,6 @@ from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.visit_log.services import VisitLogServices
-from koyjabo.webhooks.services import WebhookServices
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,6 @@ def connect(services: Services) -> None:
     _on(signals.value_received, services[RealtimeServices].rooms.receive)
     _on(signals.room_heard, communities.room_updates.catch_up)
     services.lifetime.every(ARRIVALS_S, handlers.publish_arrivals)
-    services[WebhookServices].member_events.tell_workers = handlers.publish_arrivals
 
 
 def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> None:

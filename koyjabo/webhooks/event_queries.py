@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import select, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.models import Scope, User, Webhook
+from koyjabo.models import Scope, User, Webhook, WebhookEvent
 
 ADD_EVENT = text("""
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data) VALUES (:id, :type, :key, :scope, :at_ms, :data)
@@ -49,6 +49,13 @@ def record(session: Session, type: str, key: str, scope: Scope, at_ms: int, data
 
 def record_all(session: Session, events: Sequence[WebhookFact]) -> None:
     session.execute(ADD_EVENT, [{"id": str(uuid.uuid4()), **event._asdict()} for event in events])
+
+
+def scopes_since(session: Session, types: Collection[str], since_ms: int) -> list[Scope]:
+    """The scopes with an event of these types from a moment on; from the index of what was dispatched."""
+    of_late = or_(WebhookEvent.dispatched_ms.is_(None), WebhookEvent.dispatched_ms >= since_ms)
+    rows = select(WebhookEvent.scope).where(of_late, WebhookEvent.at_ms >= since_ms, WebhookEvent.type.in_(types))
+    return [Scope(scope) for scope in session.scalars(rows.distinct())]
 
 
 def refs_of(session: Session, users: Collection[str]) -> dict[str, str]:

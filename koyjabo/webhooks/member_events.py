@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from koyjabo.cluster.workers import Workers
+from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
@@ -29,21 +32,30 @@ TYPES = {
 }
 
 
+SCOPES_AT_ONCE = 100
+"""Communities whose changes are written together."""
+
+RECENT_MS = MINUTE_MS
+"""More than workers need to notice that one has ended."""
+
+PAUSE_S = 0.1
+"""Between two transactions while people come and go everywhere: visits are committed meanwhile."""
+
+
 class MemberEvents:
     """Call `tick` every second. Becomes the listener of the changes of online members."""
-
-    tell_workers: Callable[[], object] = staticmethod(lambda: None)
-    """Called before changes are written: tells other workers in which communities somebody is online. Does not wait."""
 
     def __init__(
         self,
         database: DatabaseExecutor,
+        clock: Clock,
         runtime: Runtime,
         presence: PresenceServices,
         workers: Workers,
         events: WebhookEvents,
     ) -> None:
         self._database = database
+        self._clock = clock
         self._runtime = runtime
         self._members = presence.members
         self._arrivals = presence.arrivals
@@ -70,40 +82,61 @@ class MemberEvents:
         and no other worker may have a reason to ask for them.
         """
         live = {worker.id for worker in self._workers.live()}
-        has_ended, self._live = bool(self._live - live), live
-        if has_ended:
-            for scope in filter(self._is_wanted, self._arrivals.occupied()):
-                self._members.online(scope)
+        try:
+            if self._live - live:
+                self._look()
+        except LedgerUnavailable:
+            return  # the next tick tries again
+        self._live = live
+
+    def _look(self) -> None:
+        """Workers tell each other of arrivals about a second later; those of the last moment are found by their rows.
+        Raises LedgerUnavailable.
+        """
+        since_ms = self._clock.now_ms() - RECENT_MS
+        recent = self._database.read(event_queries.scopes_since, [*TYPES.values()], since_ms)
+        for scope in filter(self._is_wanted, {*self._arrivals.occupied(), *recent}):
+            self._members.online(scope)
 
     def _is_wanted(self, scope: Scope) -> bool:
         return any(self._events.wants(type, scope) for type in TYPES.values())
 
     def _write_all(self) -> None:
-        self.tell_workers()  # so that they know where to look if this worker is killed
         try:
-            while scope := self._next():
-                while self._write_batch(scope):
-                    pass
+            while scopes := self._take_due():
+                self._write(scopes)
+                time.sleep(PAUSE_S if self._due else 0)
         except LedgerUnavailable:
             pass  # they wait on, and the next refresh of presence says so
         finally:
             with self._lock:
                 self._is_writing = False
 
-    def _next(self) -> Scope | None:
+    def _take_due(self) -> list[Scope]:
         with self._lock:
-            return self._due.pop() if self._due else None
+            return [self._due.pop() for _ in range(min(SCOPES_AT_ONCE, len(self._due)))]
 
-    def _write_batch(self, scope: Scope) -> bool:
-        """Whether there may be more. Raises LedgerUnavailable."""
-        changes = self._members.changes(scope, AT_ONCE)
-        wanted = [each for each in changes if self._events.wants(TYPES[each.kind], scope)]
-        if wanted:
-            refs = self._database.read(event_queries.refs_of, {each.person for each in wanted})
-            self._database.write(event_queries.record_all, [_fact(scope, each, refs) for each in wanted])
-        if changes:
-            self._members.told(scope, changes)
-        return len(changes) == AT_ONCE
+    def _write(self, scopes: Collection[Scope]) -> None:
+        """Write what waits in these communities. Raises LedgerUnavailable."""
+        waiting = {scope: self._members.changes(scope, AT_ONCE) for scope in scopes}
+        wanted = [
+            (scope, each)
+            for scope, changes in waiting.items()
+            for each in changes
+            if self._events.wants(TYPES[each.kind], scope)
+        ]
+        for start in range(0, len(wanted), AT_ONCE):
+            self._database.write(_record, wanted[start : start + AT_ONCE])
+        for scope, changes in waiting.items():
+            if changes:
+                self._members.told(scope, changes)
+            if len(changes) == AT_ONCE:
+                self.write_soon(scope)
+
+
+def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> None:
+    refs = event_queries.refs_of(session, {each.person for _, each in changes})
+    event_queries.record_all(session, [_fact(scope, each, refs) for scope, each in changes])
 
 
 def _fact(scope: Scope, change: PresenceChange, refs: Mapping[str, str]) -> WebhookFact:

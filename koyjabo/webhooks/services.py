@@ -31,7 +31,7 @@ def build(base: Base) -> WebhookServices:
     """Also listens to who comes online and leaves."""
     settings, own, services = base.settings, (base.database, base.clock, base.runtime), base.services
     events, sealer = WebhookEvents(*own), Sealer(settings.secret_key, b"koyjabo webhook secret")
-    members = MemberEvents(base.database, base.runtime, services[PresenceServices], base.cluster.workers, events)
+    members = MemberEvents(*own, services[PresenceServices], base.cluster.workers, events)
     allowed = Destinations(settings.webhook_networks)
     urls = UrlRules(HttpClient(base.runtime), allowed, settings.environment == "development")
     letters, count = Letters(services[MailOutbox]), services[ObservabilityServices].metrics.webhook_attempt

@@ -17,6 +17,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
+from koyjabo.webhooks.event_queries import WebhookFact, record_all
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.member_events import MemberEvents
 from koyjabo.webhooks.services import WebhookServices
@@ -117,11 +118,20 @@ def test_end_of_a_worker_lets_others_look_where_somebody_was_online(site, monkey
     subscribe(site, "member.left")
     for scope, count in ((HERE, 2), ("empty", 0)):
         presence.arrivals.record(Scope(scope), Online(1, count))
+    for scope, at_ms in (("recent", site.time.ms - 50_000), ("old", site.time.ms - 70_000)):
+        fact = WebhookFact("member.joined", scope, Scope(scope), at_ms, "{}")
+        changes._database.write(record_all, [fact])
     looked: list[str] = []
     monkeypatch.setattr(presence.members, "online", lambda scope: looked.append(scope))
     this = Worker("this", "", 0, 0, 0, None, {}, None)
     both = [this, this._replace(id="other")]
-    for live, expected in (([this], []), (both, []), (both, []), ([this], [HERE]), ([this], [HERE])):
+    for live, expected in (
+        ([this], []),
+        (both, []),
+        (both, []),
+        ([this], [HERE, "recent"]),
+        ([this], [HERE, "recent"]),
+    ):
         monkeypatch.setattr(changes._workers, "live", lambda live=live: live)
         changes.tick()
-        assert looked == expected
+        assert sorted(looked) == expected
