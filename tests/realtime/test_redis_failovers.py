@@ -89,8 +89,11 @@ def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_da
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
             lost = group.owner(SITE)
             lost.freeze()
-            group.wait_for_another(lost, SITE)
+            replicas = [each for each in group.servers if each is not lost]
+            promoted = "one of the replicas is promoted"
+            wait_until(lambda: any(each.asks("ROLE")[0] == "master" for each in replicas), promoted, RIGHT_S, 0.02)
             lost.thaw()
+            group.wait_for_another(lost, SITE)
             wait_until(lambda: not workers_at(lost), "no worker uses it", LEFT_S)
             assert lost.asks("ROLE")[0] == "master", "a Sentinel was faster"
             total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
