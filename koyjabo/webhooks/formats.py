@@ -15,6 +15,13 @@ from koyjabo.webhooks.messages import Message, Occurrence, message
 
 JSON, SLACK, DISCORD, TELEGRAM, NTFY = FORMATS = ("json", "slack", "discord", "telegram", "ntfy")
 
+FORMAT_NAMES = {
+    JSON: N_("JSON, for programs"),
+    SLACK: N_("Slack"),
+    DISCORD: N_("Discord"),
+    TELEGRAM: N_("Telegram"),
+    NTFY: N_("ntfy"),
+}
 HOSTS = {
     "hooks.slack.com": SLACK,
     "discord.com": DISCORD,

@@ -16,7 +16,7 @@ from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
 from koyjabo.core.integration_errors import UrlRefused
 from koyjabo.webhooks.event_types import EVENT_TYPES, NOT_SENT, types_for
-from koyjabo.webhooks.formats import FORMATS
+from koyjabo.webhooks.formats import FORMAT_NAMES
 from koyjabo.webhooks.queries import STATES, Endpoint
 from koyjabo.webhooks.schemas import Description, Format, Types, Url
 from koyjabo.webhooks.services import WebhookServices
@@ -77,7 +77,7 @@ class Desk(NamedTuple):
         return done(code, self.endpoint(name), about, **place, **values)
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
-        return self.show(template, status, desk=self, types=EVENT_TYPES, **values)
+        return self.show(template, status, desk=self, types=EVENT_TYPES, formats=FORMAT_NAMES, **values)
 
 
 def _form(**values: Any) -> Form[WebhookFormBody]:
@@ -114,7 +114,7 @@ def create(desk: Desk) -> Response:
 
 
 def _creation(desk: Desk, form: Form[WebhookFormBody], status: int = 200) -> Response:
-    return desk.page("form", status, form=form, webhook=None, offered=_offered(desk.community_id), formats=FORMATS)
+    return desk.page("form", status, form=form, webhook=None, offered=_offered(desk.community_id))
 
 
 def one(desk: Desk, webhook_id: str, replay: Form[ReplayFormBody] | None = None) -> Response:
@@ -143,9 +143,7 @@ def change(desk: Desk, webhook_id: str) -> Response:
                 form.errors = error.details
             else:
                 return desk.done("saved", "webhook", webhook_id=webhook_id)
-    return desk.page(
-        "form", status, form=form, webhook=webhook, offered=_offered(webhook.community_id), formats=FORMATS
-    )
+    return desk.page("form", status, form=form, webhook=webhook, offered=_offered(webhook.community_id))
 
 
 def switch(desk: Desk, webhook_id: str) -> Response:

@@ -39,6 +39,7 @@ TEXTS = {
     "text": (_("Text"), "text"),
     "place": (_("Place"), "text"),
     "until": (_("Valid until"), "date"),
+    "url": (_("Address"), "url"),
 }
 """Labels and kinds by name. All other fields are choices and tokens, which are sent again as they are."""
 
@@ -93,7 +94,7 @@ def sent_form(without: tuple[str, ...] = (), is_editable: bool = False) -> SentF
     """The form of the current request except the fields `without`. Texts can be changed if it is editable."""
     fields = [
         _field(name, value, is_editable)
-        for name, value in request.form.items()
+        for name, value in request.form.items(multi=True)
         if name != CSRF_FIELD and name not in without
     ]
     return SentForm(fields, Form(Body, {field.name: field.value for field in fields}))

@@ -16,6 +16,7 @@ from support.people.share_links import of_community, share
 
 SET = {"total": "5000", "reason": "counted by hand"}
 BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share", "pages.revoke_key")
+BY_ADMINS += ("pages.rotate_webhook", "pages.delete_webhook")
 
 
 class Case(NamedTuple):
@@ -58,6 +59,9 @@ class Cases:
             values["share_id"] = share(example.founder, **of_community(example.community))["id"]
         if endpoint.endswith("revoke_key"):
             values["key_id"] = make(example.founder, "stats:read", community=example.community)["id"]
+        if endpoint.endswith("_webhook"):
+            hook = {"url": "https://93.184.215.14/hook", "events": ["member.joined"], "community": example.community}
+            values["webhook_id"] = example.founder.post("/api/webhooks", json=hook).json["id"]
         session = self.site.services[Tokens].read(example.member.access).session_id
         path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
         named = {"member": f"Member{number}", "email": example.member.email, "community": "Mirpur 10"}

@@ -41,6 +41,7 @@ WRITTEN = {
     "until": "2025-12-31",
     "day": "2025-12-16",
     "text": "The new timetable began",
+    "url": "https://example.com/hook",
 }
 CHOSEN = {
     "role": "moderator",

@@ -29,6 +29,9 @@ OFFICE = "http://127.0.0.1:9"  # which does not answer
 PAGES = sorted(endpoint for endpoint in RULES if endpoint.startswith(("pages.", "admin.")))
 
 
+ATTEMPTS = '[{"at_ms": 1765860518412, "status": "500", "took_ms": 12, "answer": ""}]'
+
+
 @pytest.fixture(scope="module", params=[pytest.param(False, marks=pytest.mark.long), True], ids=["empty", "full"])
 def is_full(request) -> bool:
     return request.param
@@ -56,7 +59,13 @@ def values(is_full, site, cast) -> dict[str, str]:
         fill(site, community)
     (session,) = site.rows("SELECT id FROM sessions LIMIT 1")
     made = make(cast["admin"], "stats:read", name="মোবাইল অ্যাপ", community=community)
+    hook = {"url": "https://93.184.215.14/", "events": ["member.joined"], "description": "ফোন", "community": community}
+    webhook = cast["admin"].post("/api/webhooks", json=hook).json["id"]
+    for _ in range(2):
+        cast["admin"].post(f"/api/webhooks/{webhook}/test")
+    site.rows("UPDATE webhook_deliveries SET state = 'dead', log = :log WHERE n = 1", log=ATTEMPTS)
     same = {
+        "webhook_id": webhook,
         "key_id": made["id"],
         "community_id": community,
         "user_id": cast["other"].id,
