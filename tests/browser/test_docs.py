@@ -38,3 +38,19 @@ def test_those_who_want_to_try_a_call_can(page, site):
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table .response .response-col_status")).to_contain_text("200")
     expect(page.locator(".live-responses-table .response .response-col_description")).to_contain_text("totalVisitors")
+
+
+@pytest.mark.long(proved_by="api_keys/test_key_scopes.py::test_key_makes_the_calls_of_its_scope_alone")
+def test_key_can_be_tried_there(page, site):
+    key = site.koyjabo("key", "create", "Docs", "--scope", "reports:read").stdout.strip()
+    visit(page, "/docs/try#/reports/api_report_summary")
+    expect(page.locator("#operations-reports-api_report_summary")).to_be_visible(timeout=RESOLVED_MS)
+    page.get_by_role("button", name="Authorize").first.click(timeout=RESOLVED_MS)
+    dialog = page.locator(".auth-container").filter(has_text="an API key")
+    dialog.get_by_role("textbox").fill(key)
+    dialog.get_by_role("button", name="Apply credentials").click()
+    page.locator(".btn-done").first.click()
+    page.get_by_role("button", name="Try it out").click(timeout=RESOLVED_MS)
+    page.get_by_role("button", name="Execute").click()
+    expect(page.locator(".live-responses-table .response .response-col_status")).to_contain_text("200")
+    expect(page.locator(".live-responses-table .response .response-col_description")).to_contain_text("page_views")
