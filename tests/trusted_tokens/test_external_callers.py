@@ -101,6 +101,11 @@ def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
     assert stored(site) == before
 
 
+def test_export_of_a_bridge_is_refused_before_it_begins(site, community):
+    path = "/api/analytics/visitors/export/?community_id=mirpur"
+    assert_error(get(site, path, token("u1", communities={"mirpur": "moderator"})), 403, "forbidden")
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [

@@ -44,7 +44,7 @@ def community(community_id: str, role: str) -> Scope:
 
 def recheck() -> Callable[[], object]:
     """A check for `download`, made in the request: that its user may still read it. It raises as `scope` does."""
-    services, login = current(), tokens.require()
+    services, login = current(), tokens.require_account()
     community_id = request.args.get("community_id", "")
 
     def require() -> None:
