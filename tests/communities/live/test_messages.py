@@ -104,6 +104,17 @@ def test_disconnected_person_keeps_the_membership(sqlite_server, boss, community
         again.wait_for_count(1)
 
 
+def test_room_is_one_by_its_id_and_by_its_ref(sqlite_server, boss, community):
+    person = Member(sqlite_server).join(community)
+    with SocketioMember(sqlite_server.port, REF, person.token) as client:
+        client.wait_for_count(client.joined["count"])
+        for named in (REF, community):
+            where = {"room": "visitors", "communityId": named}
+            assert client.ask("request_count", where)["community_id"] == community
+        assert client.ask("leave", {"room": "visitors", "communityId": community}) == {"ok": True}
+        assert client.ask("request_count", {"room": "visitors", "communityId": REF})["code"] == "invalid_message"
+
+
 def test_counts_of_many_communities_are_asked_at_once(sqlite_server, boss, ayesha, community):
     hidden = boss.found("Hidden", listed=False)
     with PlainMember(sqlite_server.port, REF, ayesha.token) as socket:
