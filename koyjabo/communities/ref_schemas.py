@@ -97,7 +97,7 @@ class BroadcastBody(Body):
     media = JSON
 
     data: Annotated[Any, WithJsonSchema({})] = Field(
-        description="any JSON value, up to 4,096 bytes", examples=[{"kind": "typing", "user": "4711"}]
+        description="any JSON value, up to 4,096 bytes and 64 levels", examples=[{"kind": "typing", "user": "4711"}]
     )
 
 

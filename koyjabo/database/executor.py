@@ -37,6 +37,8 @@ AS_A_READER: dict[str, dict[str, Any]] = {
     "postgresql": {"isolation_level": "AUTOCOMMIT"},
 }
 
+ROLLBACK = "ROLLBACK TO SAVEPOINT "
+
 Result = TypeVar("Result")
 Params = ParamSpec("Params")
 Operation = Callable[[Session], Any]
@@ -262,7 +264,9 @@ def _open(database: URL, limit_s: float, opened: Callable[[Any], object]) -> Exe
 
     @event.listens_for(engine, "before_cursor_execute", retval=True)
     def limit(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> tuple[str, Any]:
-        """Sends the limits in the same message: each statement of a reader is a transaction."""
-        return ours + statement, parameters
+        """Sends the limits in the same message: each statement of a reader is a transaction. After an error, the server
+        takes nothing but a rollback.
+        """
+        return (statement if statement.startswith(ROLLBACK) else ours + statement), parameters
 
     return ExecutorBackend(engine, nullcontext, TIMELINES.trusts, interrupt)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 from support.application.site import Site
 
 from koyjabo.audit.log import Actor, AuditEntry, Subject
@@ -15,6 +18,7 @@ from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database.executor import DatabaseThread
 from koyjabo.database.sqlite import FileLock
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.settings.database_url import normal
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
 
@@ -40,6 +44,22 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
         write(set_total, audit=ENTRY)
         assert site.rows("SELECT total FROM counters WHERE scope = 'site'") == [(5,)]
         assert site.rows("SELECT action FROM audit_log") == [("failed",)]
+
+
+@pytest.mark.both_kinds
+def test_transaction_goes_on_after_a_part_of_it_was_refused(database):
+    """As where another worker has just made the same row."""
+
+    def add_twice(session) -> int:
+        session.execute(text("CREATE TEMPORARY TABLE refs (ref INTEGER PRIMARY KEY)"))
+        for _ in range(2):
+            with suppress(IntegrityError), session.begin_nested():
+                session.execute(text("INSERT INTO refs VALUES (1)"))
+        return session.scalar(text("SELECT count(*) FROM refs"))
+
+    thread = DatabaseThread(make_url(normal(database.url, Path())), ThreadRuntime(), limit_s=5, writes=True)
+    assert thread.run(add_twice) == 1
+    thread.close()
 
 
 def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_database):

@@ -7,6 +7,7 @@ each other, one may be lost while Redis is away (decision 7); it is never sent t
 from __future__ import annotations
 
 import json
+import logging
 import threading
 import time
 from collections import deque
@@ -22,11 +23,16 @@ from koyjabo.models import Scope
 from koyjabo.realtime.events import CommunityMessage, visitors_room
 from koyjabo.realtime.fanout import LocalFanout
 
+log = logging.getLogger(__name__)
+
 MESSAGES, ENDED = "messages", "ended"
 """The subjects of the messages about these: what to send, as `CommunityMessage` writes it; and [community, user]."""
 
 LARGEST_DATA = 4096
 """Bytes, as JSON in UTF-8 without spaces."""
+
+MOST_LEVELS = 64
+"""Of lists and objects in each other: libraries of clients read deeper ones by recursion, which has an end."""
 
 WRITES_IN_A_ROW = 128
 """After so many writes (about 1 ms) other tasks have their turn."""
@@ -88,7 +94,10 @@ class CommunityMessages:
 
     def _send_waiting(self) -> None:
         while (message := self._next()) is not None:
-            self._send_to_members(Scope(message["community_id"]), message)
+            try:
+                self._send_to_members(Scope(message["community_id"]), message)
+            except Exception:  # later messages must still be sent
+                log.exception("message_not_sent community=%s", message["community_id"])
 
     def _next(self) -> dict[str, Any] | None:
         with self._lock:
@@ -112,3 +121,10 @@ def _check(data: Any) -> None:
         raise InvalidInput(details={"data": "must be JSON that every client can read"}) from None
     if size > LARGEST_DATA:
         raise MessageTooLarge
+    if _is_deeper(data, MOST_LEVELS):
+        raise InvalidInput(details={"data": f"must not have more than {MOST_LEVELS} levels"})
+
+
+def _is_deeper(data: Any, levels: int) -> bool:
+    parts = data.values() if isinstance(data, dict) else data if isinstance(data, list) else None
+    return parts is not None and (levels == 0 or any(_is_deeper(each, levels - 1) for each in parts))

@@ -5,6 +5,7 @@ test_community_workers.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -13,7 +14,9 @@ from support.clients.members import Member, PlainMember, SocketioMember
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-from koyjabo.communities.live.messages import LARGEST_DATA
+from koyjabo.cluster.bus import NullBus
+from koyjabo.communities.live.messages import LARGEST_DATA, MESSAGES, MOST_LEVELS, CommunityMessages
+from koyjabo.core.runtime import ThreadRuntime
 
 FORBIDDEN = 4003
 REF = "8f14e45f-ceea-467f-a9f3-b1d9b2c0a001"
@@ -78,6 +81,35 @@ def test_data_are_json_of_4096_bytes(boss, community):
         url = f"{boss._url('/api/communities')}/{community}/broadcast"
         headers = {**boss.bearer, "Content-Type": "application/json"}
         assert requests.post(url, data=body, headers=headers, timeout=10).status_code == 400, body
+
+
+def test_data_that_are_too_deep_are_refused_and_stop_no_other_message(sqlite_server, boss, ayesha):
+    def nested(levels: int) -> object:
+        return [nested(levels - 1)] if levels else "নমস্কার"
+
+    with SocketioMember(sqlite_server.port, REF, ayesha.token) as member:
+        wait_until(lambda: member.received, "it is let in")
+        send(boss, nested(MOST_LEVELS + 1), status=400)
+        send(boss, nested(900), status=400)
+        send(boss, nested(MOST_LEVELS), status=202)
+        assert member.next_of_type("message")["data"] == nested(MOST_LEVELS)
+
+
+def test_message_that_cannot_be_sent_stops_no_other():
+    """Another program may have published it."""
+    sent = []
+
+    def send_to(room: str, client: object, event: str, message: dict) -> None:
+        if message["data"] is None:
+            raise RecursionError
+        sent.append(message["data"])
+
+    member = SimpleNamespace(is_online=True, is_taken=True, client="member")
+    participants, fanout = SimpleNamespace(of=lambda scope: [member]), SimpleNamespace(send_to=send_to)
+    messages = CommunityMessages(participants, fanout, NullBus(), ThreadRuntime(), None, None)
+    for data in (1, None, 2):
+        messages.receive(MESSAGES, {"community_id": "c", "data": data})
+    wait_until(lambda: sent == [1, 2], "the others are sent")
 
 
 def test_disconnected_person_keeps_the_membership(sqlite_server, boss, community):
