@@ -61,11 +61,13 @@ def test_key_is_good_until_it_expires(site, boss):
 
 
 @pytest.mark.both_kinds
-def test_revoked_key_is_refused_at_once(site, boss):
+def test_revoked_key_is_refused_at_once(site, boss, database):
+    """Also by other workers, which nobody told."""
     made = make(boss, "reports:read")
-    assert status(site, made["key"]) == 200
-    assert boss.delete(f"{PATH}/{made['id']}").status_code == 204
-    assert code(site, made["key"]) == "invalid_key"
+    with Site(database.url) as other:
+        assert [status(each, made["key"]) for each in (site, other)] == [200, 200]
+        assert boss.delete(f"{PATH}/{made['id']}").status_code == 204
+        assert [code(each, made["key"]) for each in (site, other)] == ["invalid_key"] * 2
     assert boss.get(PATH).json == {"keys": []}
     assert_error(boss.delete(f"{PATH}/{made['id']}"), 404, "unknown_key")
     assert_error(boss.post(f"{PATH}/{made['id']}/rotate", json={}), 404, "unknown_key")
