@@ -24,7 +24,7 @@ SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "JWT",
-        "description": "a token from POST /api/auth/login",
+        "description": "a token from POST /api/auth/login, or one of another system (docs/integrate.md)",
     },
     "key": {"type": "http", "scheme": "bearer", "description": "an API key with the scope that the call names"},
     "session": {
