@@ -36,6 +36,7 @@ ROLES = {
 }
 ROLES["viewer"] = "admin or viewer of the site"
 PARAMETERS = {"community_id": "id", "session_id": "id", "passkey_id": "id", "user_id": "userId", "token": "token"}
+PARAMETERS |= {"ref": "ref", "user_ref": "userRef"}
 
 
 def section(heading: str) -> str:
@@ -94,7 +95,9 @@ def test_calls_are_those_of_the_code(calls):
         call.strip("`"): (who, [int(code) for code in statuses.split(", ")])
         for call, who, statuses, *_ in rows("Accounts and communities")
     }
-    assert listed == {call: answer for call, answer in calls.items() if answer[1]}
+    own = {call.strip("`"): [int(code) for code in statuses.split(", ")] for call, statuses, _ in rows("Your own ids")}
+    assert {call: calls[call][1] for call in own} == own
+    assert listed == {call: answer for call, answer in calls.items() if answer[1] and call not in own.keys() - listed}
 
     listed = {path.strip("`"): (who, []) for path, who, *_ in rows("Real time")}
     assert listed == {path: who for path, who in calls.items() if path.startswith("/")}
