@@ -58,18 +58,23 @@ def provider_of(name: str) -> Provider:
         raise UnknownProvider from None
 
 
-def begin(provider: Provider, onwards: str) -> str:
-    """The URL at the provider where the user of this browser logs in. Afterwards the browser goes on to the path
-    `onwards`, or to the usual page if it is "". Raises ProviderUnavailable.
+def begin(provider: Provider, path: str = "", login: Login | None = None) -> str:
+    """The URL at the provider where the user of this browser logs in. Afterwards the browser goes on to `path`, or to
+    the usual page if it is "". With a login, whose password was verified, the account will be connected. Raises
+    ProviderUnavailable.
     """
-    return _begin(provider, onwards)
+    limits.count_address("logins")
+    issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
+    provider.require_available()
+    browser_secret, begun = current()[OidcServices].authorizations.begin(issuer, login)
+    kept = path if len(path) <= LONGEST_PATH else ""
 
+    @after_this_request
+    def remember(response: Response) -> Response:
+        cookies.put(response, COOKIE, f"{browser_secret}.{kept}", PENDING_S)
+        return response
 
-def begin_connection(provider: Provider, login: Login) -> str:
-    """The URL at the provider where the user of this session logs in to connect the account. The password was verified.
-    Raises ProviderUnavailable.
-    """
-    return _begin(provider, "", login)
+    return provider.url(begun, redirect_uri)
 
 
 def onwards() -> str:
@@ -105,21 +110,6 @@ def log_in(answered: Answered) -> Grant | SecondFactorDue:
         limits.count_address("signups")
     outcome = logins.log_in(new)
     return authentication.welcome(outcome, None) if isinstance(outcome, Grant) else outcome
-
-
-def _begin(provider: Provider, path: str, login: Login | None = None) -> str:
-    limits.count_address("logins")
-    issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
-    provider.require_available()
-    browser_secret, begun = current()[OidcServices].authorizations.begin(issuer, login)
-    kept = path if len(path) <= LONGEST_PATH else ""
-
-    @after_this_request
-    def remember(response: Response) -> Response:
-        cookies.put(response, COOKIE, f"{browser_secret}.{kept}", PENDING_S)
-        return response
-
-    return provider.url(begun, redirect_uri)
 
 
 def _redirect_uri(provider: Provider) -> str:

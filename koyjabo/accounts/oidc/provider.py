@@ -49,7 +49,7 @@ class Metadata(NamedTuple):
     """Whether every answer in the browser names the issuer (RFC 9207)."""
 
     userinfo_endpoint: str
-    """"" without one that is safe to ask."""
+    """Empty without one that is safe to ask."""
 
 
 class Provider:

@@ -76,7 +76,7 @@ def begin_connection(provider_name: str) -> Response:
     login, provider = page_login.require_login(), provider_login.provider_of(provider_name)
 
     def begin() -> Response:
-        url = provider_login.begin_connection(provider, login)
+        url = provider_login.begin(provider, login=login)
         page = render_template("accounts/provider_login.html", provider=provider.settings, url=url)
         return no_store(make_response(page))
 
