@@ -14,9 +14,9 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from koyjabo.accounts.passwords import UNUSABLE
 from koyjabo.models import User
 
-NO_PASSWORD = "!"
 ATTEMPTS = 5
 AT_ONCE = 500
 
@@ -68,4 +68,4 @@ def _add(session: Session, issuer: str, names: Mapping[str, str], now_ms: int) -
 def _row(ref: str, issuer: str, name: str, now_ms: int) -> dict[str, object]:
     user_id = str(uuid.uuid4())
     same = {"external_ref": ref, "external_issuer": issuer, "name": name, "created_ms": now_ms, "is_admin": False}
-    return {"id": user_id, "email": "", "email_key": f"~{user_id}", "password": NO_PASSWORD, **same}
+    return {"id": user_id, "email": "", "email_key": f"~{user_id}", "password": UNUSABLE, **same}

@@ -23,7 +23,7 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 """
 
 UNUSABLE = "!"
-"""With which no hash begins."""
+"""With which no hash begins: alone for people of other systems, who have no account."""
 
 PATIENCE_S, LIMIT_S = 15.0, 20.0
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
+import httpx
 import pytest
 from support.application.site import Site
 from support.people.page_readers import Reader, words
@@ -229,3 +230,24 @@ def test_provider_that_hangs_is_given_ten_seconds(site):
             assert 8 < time.monotonic() - began < 15
     finally:
         odd.stop()
+
+
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_that_fails_is_said_to_and_the_known_one_goes_on")
+def test_others_are_served_while_a_provider_hangs(sqlite_database, new_server, work):
+    odd = OddServer(pause_s=None)
+    own = work.settings("odd", ISSUER=odd.url.removesuffix("/"))
+    server = new_server(sqlite_database, OIDC_PROVIDERS="odd", **own).start()
+    with (
+        ThreadPoolExecutor(5) as threads,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20) as client,
+    ):
+        waiting = [threads.submit(client.get, "/auth/oidc/odd") for _ in range(5)]
+        took = []
+        while not all(each.done() for each in waiting):
+            began = time.monotonic()
+            assert client.get("/api/stats").status_code == 200
+            took.append(time.monotonic() - began)
+        odd.stop()
+        assert [each.result().status_code for each in waiting] == [503] * 5
+    assert len(took) > 100
+    assert sorted(took)[len(took) * 99 // 100] < 0.1, max(took)
