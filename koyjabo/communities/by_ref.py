@@ -36,11 +36,13 @@ class RefMember(NamedTuple):
 
 
 class Synced(NamedTuple):
-    """How many members a list has added, changed and removed, and the tag of the list after it."""
+    """How many members a list has added and changed, the ids here of those it has removed, and the tag of the list
+    after it.
+    """
 
     added: int
     changed: int
-    removed: int
+    removed: Sequence[str]
     tag: str
 
 
@@ -185,8 +187,8 @@ def _sync(
     if changes.is_loss:
         records.record_revocation()
     tag = memberships.tag_of(records, community)
-    counts = len(changes.added), len(changes.changed), len(changes.removed)
-    return Synced(*counts, tag), community.id if changes.is_loss else ""
+    synced = Synced(len(changes.added), len(changes.changed), changes.removed, tag)
+    return synced, community.id if changes.is_loss else ""
 
 
 class _Changes:

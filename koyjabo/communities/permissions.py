@@ -156,7 +156,7 @@ def _problem(
         return None
     role = ADMIN if site_role == SITE_ADMIN else known.roles.get((needed.community_id, needed.user_id))
     if needed.by_token is not None:
-        role = needed.by_token.role_in(needed.community_id, community.ref, role)
+        role = needed.by_token.role_in(community.ref, role)
     if role is None and not community.is_listed:
         return UnknownCommunity()
     return Forbidden() if needed.role == WATCHER or role is None or is_lower(role, needed.role) else None

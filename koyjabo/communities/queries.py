@@ -265,8 +265,7 @@ def _own(account: Account) -> ColumnElement[bool]:
     """Whether the account is a member, by the row of `_list_access` or by its token."""
     if account.by_token is None or account.by_token.claimed is None:
         return Membership.role.is_not(None)
-    named = [name for name, _ in account.by_token.claimed]
-    return or_(models.Community.ref.in_(named), models.Community.id.in_(named))
+    return models.Community.ref.in_(dict(account.by_token.claimed))
 
 
 def _access(row: Any) -> CommunityAccess:

@@ -31,7 +31,7 @@ def by_token(account: Account, access: CommunityAccess) -> CommunityAccess:
     """With the role that the token of another system gives, if it says which."""
     if account.by_token is None:
         return access
-    role = account.by_token.role_in(access.community.id, access.community.ref, access.role)
+    role = account.by_token.role_in(access.community.ref, access.role)
     return access._replace(role=role)
 
 

@@ -47,13 +47,13 @@ class RolesByToken(NamedTuple):
     """What the token of another system says about the roles of its user."""
 
     claimed: tuple[tuple[str, str], ...] | None
-    """By the ref or id of a community; None if the token says nothing, so that memberships count."""
+    """By the ref of a community; None if the token says nothing, so that memberships count. Nothing by our id: the
+    other system has a say in the communities that it has put here, and in no others.
+    """
 
-    def role_in(self, community_id: str, ref: str | None, member: str | None) -> str | None:
+    def role_in(self, ref: str | None, member: str | None) -> str | None:
         """The role in a community whose members have the user as `member`."""
-        if self.claimed is None:
-            return member
-        return next((role for name, role in self.claimed if name in (community_id, ref)), None)
+        return member if self.claimed is None else dict(self.claimed).get(ref or "")
 
 
 class Account(NamedTuple):

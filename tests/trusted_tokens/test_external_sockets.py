@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+import requests
 from support.clients.event_source import StreamListener
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import WebSocket
@@ -112,6 +113,16 @@ def test_membership_by_ref_that_ends_closes_the_socket(server, admin):
         by_claim.next_of_type("visitor_count")
         admin.call("DELETE", path)
         assert (socket.wait_for_code(), by_claim.wait_for_code()) == (FORBIDDEN, FORBIDDEN)
+
+
+def test_list_without_a_member_closes_the_socket_that_a_claim_has_opened(server, admin):
+    members = f"/api/communities/{REF}/members"
+    admin.call("PUT", f"{members}/by-ref/m2", {"role": "member", "name": "Mitu"})
+    with PlainMember(server.port, REF, member("m2")) as socket:
+        socket.next_of_type("visitor_count")
+        headers = {**admin.bearer, "If-Match": "*"}
+        answer = requests.put(f"{server.url}{members}", json={"members": []}, headers=headers, timeout=10)
+        assert (answer.json()["removed"], socket.wait_for_code()) == (1, FORBIDDEN)
 
 
 def test_archived_community_closes_the_sockets_of_everybody(server, admin):

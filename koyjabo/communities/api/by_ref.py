@@ -100,8 +100,11 @@ def sync_members(community_id: str) -> Response:
     account, body = tokens.require_account().account, MembersBody.of(request)
     is_current = request.if_match.contains if "If-Match" in request.headers else _missing
     members = [RefMember(each.ref, each.role, each.name) for each in body.members]
-    synced = current()[CommunityServices].by_ref.sync(account, community_id, members, is_current)
-    response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=synced.removed))
+    services = current()[CommunityServices]
+    synced = services.by_ref.sync(account, community_id, members, is_current)
+    for person in synced.removed:
+        services.messages.disconnect(Scope(community_id.lower()), person)  # as in `remove_member_by_ref`
+    response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
     response.headers["ETag"] = members_tag(synced.tag)
     return response
 

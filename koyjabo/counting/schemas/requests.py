@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic_core import PydanticCustomError
 
 from koyjabo.core.errors import InvalidInput, TooManyRequests, UnknownCommunity
-from koyjabo.core.identity import Account, CommunityIds
+from koyjabo.core.identity import Account, CommunityIds, uuid_of
 from koyjabo.core.services import Services
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.services import CountingServices
@@ -142,7 +142,8 @@ def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
 def _is_member_by_token(services: Services, caller: Account | None, scope: Scope) -> bool:
     """Whether the token of another system makes the caller a member. The ledger knows memberships alone."""
     claimed = caller.by_token.claimed if caller is not None and caller.by_token is not None else None
-    return scope != SITE and any(services[CommunityIds].resolve(name) == scope for name, _ in claimed or ())
+    refs = [name for name, _ in claimed or () if uuid_of(name) != scope]
+    return scope != SITE and any(services[CommunityIds].resolve(ref) == scope for ref in refs)
 
 
 def within_budget(context: RequestContext, visit: NewVisit) -> NewVisit:
