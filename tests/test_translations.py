@@ -28,7 +28,6 @@ FOR_PROGRAMS = {
     *("invalid_key", "key_expired", "scope_missing", "keys_unavailable"),
     *("ref_taken", "changed_meanwhile", "precondition_required", "message_too_large"),
     *("total_would_fall", "not_yet_forgotten", "disk_almost_full"),
-    *("ref_taken", "changed_meanwhile", "precondition_required", "message_too_large"),
 }
 """Codes of errors that no page shows in the words of the error."""
 
