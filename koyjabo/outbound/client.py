@@ -31,8 +31,10 @@ class _Call:
         self.has_ended = False
 
     def run(self) -> None:
+        work = self.work
+        del self.work  # and with it the reader: the timer of the call keeps the call
         try:
-            self.answer, self.error = self.work(), None
+            self.answer, self.error = work(), None
         except OutboundError as error:
             self.error = OutboundError(error.kind, error.reason)  # without the frames of the thread
         except Exception as error:
@@ -85,7 +87,8 @@ class HttpClient:
                 raise call.error
             finally:
                 call.error = None  # its traceback refers to this call: only the garbage collector could collect the two
-        return call.answer
+        answer, call.answer = call.answer, None
+        return answer
 
     def _start_next(self) -> None:
         with self._lock:

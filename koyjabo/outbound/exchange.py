@@ -55,6 +55,8 @@ def exchange(target: Target, addresses: list[str], data: bytes, reader: AnswerRe
         raise OutboundError(FailureKind.TLS, f"TLS failed ({error.reason})") from None
     except OSError as error:
         raise OutboundError(FailureKind.CONNECTION, type(error).__name__) from None
+    finally:
+        reader.discard()
 
 
 def _connect(target: Target, addresses: list[str], deadline: Deadline) -> Any:
@@ -125,6 +127,10 @@ class AnswerReader:
                 raise self._failure or OutboundError(FailureKind.BAD_ANSWER, "its answer is not HTTP") from None
         if not self._has_head:
             self._count_head(len(data))
+
+    def discard(self) -> None:
+        """Break the cycle with llhttp, which would wait for the garbage collector."""
+        del self._parser
 
     def end(self) -> None:
         """The server has closed the connection. Raises OutboundError (CONNECTION) if that came too early."""
