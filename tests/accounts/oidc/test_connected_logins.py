@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
+import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD
 from support.people.accounts import log_in as log_in_by_api
@@ -15,6 +16,8 @@ from support.servers.openid_provider import OpenidProvider
 
 CONNECT, DISCONNECT = "/account/logins/work/connect", "/account/logins/work/disconnect"
 FIRST = "/account/password/first"
+
+HERE_IN_TESTS = "accounts/oidc/test_connected_logins.py"
 
 
 def link(page: str) -> str:
@@ -55,6 +58,7 @@ def test_account_is_connected_with_its_password_and_disconnected_again(site, wor
     assert identities(site, "c1") == []
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_account_is_connected_with_its_password_and_disconnected_again")
 def test_code_is_asked_for_as_well(site, work):
     babul = Reader(site).sign_up("babul")
     app = turn_on(log_in_by_api(site, "babul"))
@@ -86,6 +90,7 @@ def test_connection_is_bound_to_the_session_that_began_it(site, work):
     assert identities(site, "c2") == []
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_connection_is_bound_to_the_session_that_began_it")
 def test_login_does_not_connect_who_is_logged_in(site, work):
     """A login that was begun before, or by another site, ends as a login: the account stays as it is."""
     work.know("c3", email="elora@work.example")
@@ -100,7 +105,6 @@ def test_login_does_not_connect_who_is_logged_in(site, work):
 def test_identity_belongs_to_one_account(site, work):
     gita, hena = Reader(site).sign_up("gita"), Reader(site).sign_up("hena")
     connect(gita, work, "c4")
-    connect(gita, work, "c4")  # idempotent
     assert "connected with another account here" in words(connect(hena, work, "c4", 422))
     assert identities(site, "c4") == ["gita@example.com"]
 
@@ -133,6 +137,7 @@ def test_first_password_needs_a_login_of_the_last_ten_minutes(site, work):
     kona.send(FIRST, new_password=PASSWORD)
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_account_is_connected_with_its_password_and_disconnected_again")
 def test_provider_that_fails_is_said_on_the_page_of_the_connection(site, work):
     lima = Reader(site).sign_up("lima")
     with Site(site.database_url, **site.settings) as fresh:

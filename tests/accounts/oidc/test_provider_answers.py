@@ -19,6 +19,7 @@ from support.servers.openid_provider import OpenidProvider
 OVER = "This login is over"
 UNVERIFIED = "This login could not be verified."
 HERE_IN_TESTS = "accounts/oidc/test_provider_answers.py"
+LONG = pytest.mark.long
 AWAY = "The other server does not answer right now."
 
 
@@ -56,6 +57,7 @@ def test_answer_is_good_once_and_in_its_own_browser_alone(site, work):
     assert len(work.redeemed) == 1
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_answer_is_good_once_and_in_its_own_browser_alone")
 def test_answer_that_comes_several_times_at_once_is_taken_once(site, work):
     first = Reader(site)
     back = work.approve(begin(first), "ayesha")
@@ -69,6 +71,7 @@ def test_answer_that_comes_several_times_at_once_is_taken_once(site, work):
     assert [bool(reader.csrf) for reader in readers].count(True) == 1
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_answer_is_good_once_and_in_its_own_browser_alone")
 def test_answer_is_good_for_ten_minutes(site, work):
     for seconds, status in ((599, 303), (600, 422)):
         reader = Reader(site)
@@ -111,6 +114,7 @@ def test_token_of_another_login_is_refused(site, work):
     refused(site, work)
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_token_of_another_login_is_refused")
 def test_new_key_is_read_and_asked_for_seldom(site, work):
     assert log_in(site, work, "ayesha").csrf
     site.time.pass_(seconds=31)
@@ -146,6 +150,7 @@ def test_provider_cannot_mix_itself_up_with_another(two, work):
         assert reader.csrf == ""
 
 
+@pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_cannot_mix_itself_up_with_another")
 def test_same_subject_at_another_provider_is_another_person(two, work):
     site, evil = two
     log_in(site, work, "ayesha")
@@ -173,8 +178,10 @@ def test_secret_is_sent_where_the_provider_takes_it(site, work):
 
 DESCRIPTIONS: list[dict[str, Any]] = [
     {"issuer": "http://127.0.0.1:1"},
-    {"issuer": None},
     {"token_endpoint": "http://provider.example/token"},
+]
+MORE_DESCRIPTIONS: list[dict[str, Any]] = [
+    {"issuer": None},
     {"token_endpoint": None},
     {"authorization_endpoint": "javascript:alert(1)"},
     {"authorization_endpoint": "//evil.example"},
@@ -183,11 +190,11 @@ DESCRIPTIONS: list[dict[str, Any]] = [
 ]
 
 
-def test_description_of_another_issuer_or_without_https_is_refused(site, work):
-    for metadata in DESCRIPTIONS:
-        work.metadata = metadata
-        with Site(site.database_url, **site.settings) as fresh:
-            assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
+@pytest.mark.parametrize("metadata", [*DESCRIPTIONS, *(pytest.param(each, marks=LONG) for each in MORE_DESCRIPTIONS)])
+def test_description_of_another_issuer_or_without_https_is_refused(site, work, metadata):
+    work.metadata = metadata
+    with Site(site.database_url, **site.settings) as fresh:
+        assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
 
 
 def test_provider_that_fails_is_said_to_and_the_known_one_goes_on(site, work):
