@@ -11,6 +11,7 @@ from koyjabo.api_keys.api_keys import GRACE, LONGEST_GRACE_S, SCOPES, ApiKeys, N
 from koyjabo.api_keys.queries import StoredKey
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
+from koyjabo.core.identity import CommunityIds
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import answer, no_answer
@@ -54,7 +55,7 @@ class NewKeyBody(Body):
 
     name: Name = Field(examples=["Grafana"])
     scopes: Scopes = Field(description="the calls that it may make", examples=[["reports:read"]])
-    community: Text = Field(None, description="the id of the one community it is for; default: the whole site")
+    community: Text = Field(None, description="id or ref of the one community it is for; default: the whole site")
     expires_at: Moment = Field(None, description="default: never", examples=[MOMENT])
 
 
@@ -108,7 +109,8 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
 def create_key() -> Response:
     """For admins of the site; with `community`, for its moderators, with scopes that read. The key is shown once."""
     account, body = tokens.require_account().account, NewKeyBody.of(request)
-    new = NewKey(body.name, body.scopes, body.community, body.expires_at)
+    community = current()[CommunityIds].resolve_if_any(body.community)
+    new = NewKey(body.name, body.scopes, community, body.expires_at)
     made, text = current()[ApiKeys].create(account, new)
     return answer(NewKeyAnswer(**_fields(made), key=text), 201)
 

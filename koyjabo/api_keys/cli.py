@@ -11,7 +11,7 @@ from koyjabo.api_keys.queries import StoredKey
 from koyjabo.core.clock import iso
 from koyjabo.core.command_line import application
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.identity import OPERATOR
+from koyjabo.core.identity import OPERATOR, CommunityIds
 from koyjabo.core.moments import NOT_A_MOMENT, moment_of
 
 
@@ -40,7 +40,8 @@ def create(name: str, scopes: tuple[str, ...], community: str | None, expires: i
     """Make a key for the program NAME, and print it. It is not shown again."""
     with application() as services:
         try:
-            made, text = services[ApiKeys].create(OPERATOR, NewKey(name, scopes, community, expires))
+            new = NewKey(name, scopes, services[CommunityIds].resolve_if_any(community), expires)
+            made, text = services[ApiKeys].create(OPERATOR, new)
         except InvalidInput as error:
             raise click.ClickException("; ".join(f"{field} {why}" for field, why in error.details.items())) from None
     click.echo(f"Made {made.prefix}_… for {made.name}. The key, which is not shown again:", err=True)

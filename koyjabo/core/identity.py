@@ -122,6 +122,10 @@ class CommunityIds:
     resolve: Callable[[str], str]
     """The id of the community with this id or ref; without one, the text itself. Raises LedgerUnavailable."""
 
+    def resolve_if_any(self, text: str | None) -> str | None:
+        """`resolve`; "" and None, which name no community, stay."""
+        return self.resolve(text) if text else text
+
 
 @dataclass(slots=True)
 class TokenLogins:

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
+from koyjabo.core.identity import CommunityIds
 from koyjabo.webhooks.queries import STATES
 from koyjabo.webhooks.schemas import (
     DeliveriesAnswer,
@@ -69,7 +70,8 @@ def create_webhook() -> Response:
     communities. The secret is shown once; receivers verify with it as Standard Webhooks says."""
     account, body = tokens.require_account().account, NewWebhookBody.of(request)
     limits.count_action(account.id)
-    new = NewWebhook(body.url, body.events, body.community, body.format, body.description)
+    community = current()[CommunityIds].resolve_if_any(body.community)
+    new = NewWebhook(body.url, body.events, community, body.format, body.description)
     made, secret = _webhooks().create(account, new)
     return answer(NewWebhookAnswer(**fields(made), secret=secret), 201)
 
@@ -78,12 +80,13 @@ def create_webhook() -> Response:
 @describe(
     "List webhooks",
     {200: WebhooksAnswer, **FOR_WHOM, 404: "no such community"},
-    query={"community": "the id of a community: its webhooks alone"},
+    query={"community": "id or ref of a community: its webhooks alone"},
     scope=SCOPE,
 )
 def list_webhooks() -> Response:
     """All webhooks; for admins of communities, those of their communities."""
-    found = _webhooks().list(tokens.require_account().account, request.args.get("community"))
+    account, community = tokens.require_account().account, request.args.get("community")
+    found = _webhooks().list(account, current()[CommunityIds].resolve_if_any(community))
     return answer(WebhooksAnswer(webhooks=[WebhookAnswer(**fields(each)) for each in found]))
 
 

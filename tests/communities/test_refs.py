@@ -108,6 +108,18 @@ def test_ref_stands_in_visits_and_badges_for_the_id(site, community):
     assert badges[0] == badges[1]
 
 
+def test_ref_stands_for_the_id_where_a_community_has_keys_webhooks_and_links(boss, community):
+    key = boss.post("/api/keys", json={"name": "App", "scopes": ["stats:read"], "community": REF})
+    hook = boss.post("/api/webhooks", json={"url": "https://8.8.8.8/x", "events": ["member.joined"], "community": REF})
+    assert [(made.status_code, made.json["community"]) for made in (key, hook)] == [(201, community)] * 2
+    assert [each["id"] for each in boss.get(f"/api/webhooks?community={REF}").json["webhooks"]] == [hook.json["id"]]
+    link = boss.post("/api/shares", json={"name": "Board", "filters": {"community": [community]}}).json
+    assert [each["id"] for each in boss.get(f"/api/shares?community={REF}").json] == [link["id"]]
+    for where in ("keys", "webhooks"):
+        wanted = {"name": "App", "scopes": ["stats:read"], "url": "https://8.8.8.8/x", "events": ["member.joined"]}
+        assert_error(boss.post(f"/api/{where}", json={**wanted, "community": ""}), 404, "unknown_community")
+
+
 def test_id_that_was_met_once_costs_no_query(site, community):
     refs = refs_of(site)
     assert refs.resolve(community.upper()) == community

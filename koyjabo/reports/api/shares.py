@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.accounts.login import login_limits
+from koyjabo.core.identity import CommunityIds
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.share_requests import NewShareAnswer, NewShareBody, ShareAnswer
 from koyjabo.webkit.blueprints import api as bp
@@ -48,12 +49,12 @@ def create_share() -> Response:
 @describe(
     "List share links",
     {200: ListOf(ShareAnswer), 400: "no such page", **LOGGED_IN, 403: ALLOWED[403]},
-    query={**QUERY, "community": "the id of a community: its links alone"},
+    query={**QUERY, "community": "id or ref of a community: its links alone"},
 )
 def list_shares() -> Response:
     """All links, newest first; for moderators, those of their communities."""
     account, paging = tokens.require_account().account, Paging.of(request)
-    community_id = request.args.get("community")
+    community_id = current()[CommunityIds].resolve_if_any(request.args.get("community"))
     page = current()[ReportServices].shares.page(account, paging.start, paging.per_page, community_id)
     return list_answer(map(ShareAnswer.of, page.items), paging.headers(page.total))
 
