@@ -106,8 +106,8 @@ class Communities:
         return tuple(self._read(CommunityQueries.public, ids))
 
     def seen(self, account: Account, ids: Collection[str]) -> tuple[CommunityAccess, ...]:
-        """Those of `ids` that `account` may see."""
-        known = self._read(CommunityQueries.listed_access, account.id, ids)
+        """Those of `ids` that `account` may see; what is no id is not looked for."""
+        known = self._read(CommunityQueries.listed_access, account.id, list(filter(uuid_of, ids)))
         return tuple(each for each in known if roles.is_visible(account, each))
 
     def ids(self) -> Collection[Scope]:

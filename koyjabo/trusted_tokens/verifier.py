@@ -115,7 +115,7 @@ class TokenVerifier:
         if name not in claims:
             return RolesByToken(None)
         said = claims[name] if isinstance(claims[name], dict) else {}
-        return RolesByToken(tuple((ref, role) for ref, role in said.items() if role in ROLES))
+        return RolesByToken(tuple((ref, role) for ref, role in said.items() if REF.fullmatch(ref) and role in ROLES))
 
 
 def _require_times(claims: Mapping[str, Any]) -> None:

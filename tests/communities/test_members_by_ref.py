@@ -140,6 +140,10 @@ def test_sync_needs_the_present_tag(boss, here):
     assert sync(boss, here, tag=f'"x", {tag(boss, here)}').json == {"added": 0, "changed": 0, "removed": 1}
 
 
+def test_tag_that_a_proxy_has_made_weak_is_taken(boss, here):
+    assert sync(boss, here, entry("t1"), tag=f"W/{tag(boss, here)}").status_code == 200
+
+
 def test_tag_is_that_of_the_whole_list(boss, here):
     put(boss, here, "w1"), put(boss, here, "w2")
     tags = [boss.get(f"{here}/members?per_page=1&page={n}").headers["ETag"] for n in (1, 2)]
@@ -158,6 +162,13 @@ def test_list_that_cannot_be_used_changes_nothing(boss, here, members):
     answer = boss.put(f"{here}/members", json=body, headers={"If-Match": tag(boss, here)})
     assert answer.status_code in (400, 413), answer.text
     assert listed(boss, here) == {}
+
+
+@pytest.mark.both_kinds
+def test_what_is_no_id_is_online_nowhere(boss, here):
+    """PostgreSQL takes no NUL."""
+    ref = here.removeprefix(f"{PATH}/")
+    assert boss.get(f"{PATH}/online?ids=%00,{ref},no%20ref").json == {"online": {ref: 0}}
 
 
 @pytest.mark.both_kinds

@@ -179,6 +179,7 @@ def test_audience_may_be_a_list_and_required_claims_too(by_keys):
         ({}, ()),
         ({"mirpur": "moderator", "uttara": "owner", "banani": None}, (("mirpur", "moderator"),)),
         ({"mirpur": ["admin"]}, ()),
+        ({"mirpur 10": "admin", "\x00": "admin", "\ud83d": "admin"}, ()),
         (["mirpur"], ()),
         ("mirpur", ()),
     ],

@@ -98,7 +98,8 @@ def sync_members(community_id: str) -> Response:
     these. Members with an account stay. The ETag of the answer is that of the list after it.
     """
     account, body = tokens.require_account().account, MembersBody.of(request)
-    is_current = request.if_match.contains if "If-Match" in request.headers else _missing
+    # proxies that compress answers make tags weak, and these are of the content
+    is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
     members = [RefMember(each.ref, each.role, each.name) for each in body.members]
     services = current()[CommunityServices]
     synced = services.by_ref.sync(account, community_id, members, is_current)
