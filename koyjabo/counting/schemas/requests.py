@@ -131,7 +131,8 @@ def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
     scope, caller = scope_of(services, body.communityId), context.caller()
     user_id = caller.id if caller else None
     visit = body.as_visit(scope, services.clock.now_ms(), place, fingerprint, user_id, language)
-    visit = visit._replace(is_public=not _is_member_by_token(services, caller, scope))
+    if caller is not None and _is_member_by_token(services, caller, scope):
+        visit = visit._replace(is_public=False)
     visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
     receipt = visits.register(within_budget(context, visit))
     if receipt is not None and receipt.duplicate:
@@ -139,9 +140,9 @@ def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
     return receipt
 
 
-def _is_member_by_token(services: Services, caller: Account | None, scope: Scope) -> bool:
+def _is_member_by_token(services: Services, caller: Account, scope: Scope) -> bool:
     """Whether the token of another system makes the caller a member. The ledger knows memberships alone."""
-    claimed = caller.by_token.claimed if caller is not None and caller.by_token is not None else None
+    claimed = caller.by_token.claimed if caller.by_token is not None else None
     refs = [name for name, _ in claimed or () if uuid_of(name) != scope]
     return scope != SITE and any(services[CommunityIds].resolve(ref) == scope for ref in refs)
 
