@@ -42,7 +42,7 @@ class AccountDeletion:
         by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the user
         name, throttle, began = deletion_queries.random_name(), Throttle(self._database), time.monotonic()
         self._database.write(deletion_queries.check, account.id)  # before anything changes
-        self._strip_audit_lines(throttle, account)
+        self._strip_records(throttle, account)
         while not throttle.do(
             deletion_queries.delete_account,
             *(account.id, name, by.at_ms),
@@ -53,9 +53,13 @@ class AccountDeletion:
         self._on_revoked(account.id)
         while throttle.do(deletion_queries.detach, account.id, name):
             pass  # rows registered while the account was deleted
-        self._strip_audit_lines(throttle, account)
+        self._strip_records(throttle, account)
 
-    def _strip_audit_lines(self, throttle: Throttle, account: Account) -> None:
-        ids = self._database.report(deletion_queries.lines_about, account.id, account.name)
-        while ids:
-            ids = throttle.do(deletion_queries.strip_lines, ids)
+    def _strip_records(self, throttle: Throttle, account: Account) -> None:
+        """Remove the user from lines of the audit log and from events of webhooks."""
+        lines = self._database.report(deletion_queries.lines_about, account.id, account.name)
+        while lines:
+            lines = throttle.do(deletion_queries.strip_lines, lines)
+        events = self._database.report(deletion_queries.events_about, account.id)
+        while events:
+            events = throttle.do(deletion_queries.strip_events, events)

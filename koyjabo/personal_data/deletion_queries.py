@@ -31,9 +31,12 @@ from koyjabo.models import (
     Person,
     User,
     Visit,
+    Webhook,
+    WebhookDelivery,
+    WebhookEvent,
 )
 from koyjabo.personal_data.export_queries import scopes_of
-from koyjabo.personal_data.section_queries import about_member, accepted_from, waiting_mails
+from koyjabo.personal_data.section_queries import about_member, accepted_from, event_about, waiting_mails
 
 ONLY_ADMIN = N_(
     "You are the only admin of a community. Make another member an admin there first, or delete the community."
@@ -81,6 +84,26 @@ def strip_lines(session: Session, ids: list[int], size: int) -> list[int]:
         kept = {name: value for name, value in json.loads(details).items() if name not in NAMING}
         values = {"details": json.dumps(kept, ensure_ascii=False)}
         session.execute(update(AuditLine).where(AuditLine.id == line_id).values(**values))
+    return ids[size:]
+
+
+def events_about(session: Session, user_id: str) -> list[str]:
+    """The ids of events of webhooks that name the user. Reads all events about members, so it is a report."""
+    return list(session.scalars(select(WebhookEvent.id).where(event_about(user_id))))
+
+
+def strip_events(session: Session, ids: list[str], size: int) -> list[str]:
+    """Remove the user from `size` events, and what receivers have answered to them. Returns the other ids."""
+    some = ids[:size]
+    found = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some))).all()
+    for event_id, data in found:
+        kept = {name: value for name, value in json.loads(data).items() if name != "id"}
+        values = {"data": json.dumps(kept, ensure_ascii=False)}
+        session.execute(update(WebhookEvent).where(WebhookEvent.id == event_id).values(**values))
+    sent = WebhookDelivery.webhook_id.in_(select(Webhook.id)) & WebhookDelivery.event_id.in_(some)
+    session.execute(
+        update(WebhookDelivery).where(sent).values(log="[]"), execution_options={"synchronize_session": False}
+    )
     return ids[size:]
 
 

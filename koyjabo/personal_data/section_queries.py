@@ -38,7 +38,11 @@ from koyjabo.models import (
     User,
     Visit,
     Visitor,
+    WebhookEvent,
 )
+
+ABOUT_MEMBERS = ("member.joined", "member.left")
+"""Events of webhooks whose `data` has the id of a user."""
 
 
 class DataSubject(NamedTuple):
@@ -69,6 +73,12 @@ def accepted_from(name: str) -> ColumnElement[bool]:
     """Audit lines about accepted invitations by a person with this name."""
     detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
     return and_(AuditLine.action == "member.accept", AuditLine.details.contains(detail, autoescape=True))
+
+
+def event_about(user_id: str) -> ColumnElement[bool]:
+    """Events of webhooks that name this user."""
+    named = WebhookEvent.data.contains(f'"id": "{user_id}"', autoescape=True)
+    return and_(WebhookEvent.type.in_(ABOUT_MEMBERS), named)
 
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
@@ -143,6 +153,10 @@ def _audit_about_membership(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return _audit("target_id", "target").where(about_member(owner.user_id))
 
 
+def _webhook_events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
+    return select(WebhookEvent.scope, WebhookEvent.type, WebhookEvent.at_ms).where(event_about(owner.user_id))
+
+
 def _events(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     """Those of the account's visits."""
     columns = _columns(Event, "id", "visit_id", "scope", "day", "hour_s")
@@ -177,6 +191,7 @@ SECTIONS = (
     Section("conversions", _of(Conversion, "scope", "visitor_id", "at_ms"), (Conversion.id,)),
     Section("presence", _presence, (PersonDay.person_id, PersonDay.day)),
     Section("time_in_communities", _of(MemberSpans, "scope", "spans", "days"), (MemberSpans.scope,)),
+    Section("webhook_events", _webhook_events, (WebhookEvent.id,)),
     Section("visits", _visits, (Visit.id,)),
     Section("events", _events, (Event.id,)),
 )

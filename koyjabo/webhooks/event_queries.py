@@ -58,10 +58,12 @@ def scopes_since(session: Session, types: Collection[str], since_ms: int) -> lis
     return [Scope(scope) for scope in session.scalars(rows.distinct())]
 
 
-def refs_of(session: Session, users: Collection[str]) -> dict[str, str]:
-    """The refs that other systems gave to their users, by id; without those who have an account here."""
-    rows = session.execute(select(User.id, User.external_ref).where(User.id.in_(users)))
-    return {row.id: row.external_ref for row in rows if row.external_ref is not None}
+def known_users(session: Session, users: Collection[str]) -> dict[str, str | None]:
+    """Those of `users` that are not deleted, with the refs that other systems gave to theirs. Until the commit, none of
+    them is deleted: a deletion then finds what was recorded of it.
+    """
+    rows = select(User.id, User.external_ref).where(User.id.in_(users)).order_by(User.id)
+    return {row.id: row.external_ref for row in session.execute(rows.with_for_update(read=True, key_share=True))}
 
 
 def subscriptions(session: Session) -> list[Subscription]:

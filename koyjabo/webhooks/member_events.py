@@ -6,6 +6,7 @@ hears of it, too, writes the same keys, so each change is one event.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import time
@@ -135,15 +136,19 @@ class MemberEvents:
 
 
 def _record(session: Any, changes: Sequence[tuple[Scope, PresenceChange]]) -> None:
-    refs = event_queries.refs_of(session, {each.person for _, each in changes})
-    event_queries.record_all(session, [_fact(scope, each, refs) for scope, each in changes])
+    users = event_queries.known_users(session, {each.person for _, each in changes})
+    event_queries.record_all(session, [_fact(scope, each, users) for scope, each in changes])
 
 
-def _fact(scope: Scope, change: PresenceChange, refs: Mapping[str, str]) -> WebhookFact:
-    """`revision` grows with each change of the count, so that a late event can be told from a newer one."""
-    ref = refs.get(change.person)
-    person = {"ref": ref} if ref else {"id": change.person} if change.person else {}
+def _fact(scope: Scope, change: PresenceChange, users: Mapping[str, str | None]) -> WebhookFact:
+    """`revision` grows with each change of the count, so that a late event can be told from a newer one. Whose account
+    was deleted leaves as nobody: no row names them.
+    """
+    person = {}
+    if change.person in users:
+        ref = users[change.person]
+        person = {"ref": ref} if ref else {"id": change.person}
     data = {"community": scope, **person, "count": change.count, "revision": change.version}
     type = TYPES[change.kind]
-    key = f"{type}:{scope}:{change.version}:{change.person}"
-    return WebhookFact(type, key, scope, change.at_ms, json.dumps(data, ensure_ascii=False))
+    digest = hashlib.blake2b(f"{scope} {change.version} {change.person}".encode(), digest_size=16).hexdigest()
+    return WebhookFact(type, f"{type}:{scope}:{digest}", scope, change.at_ms, json.dumps(data, ensure_ascii=False))

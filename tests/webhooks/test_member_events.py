@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.application.site import Site
-from support.people.accounts import sign_up
+from support.people.accounts import PASSWORD, sign_up
 from support.programs.processes import wait_until
 from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import HERE, subscribe
@@ -81,21 +81,21 @@ def test_changes_of_who_is_online_are_written_with_the_id_or_the_ref_of_the_pers
 
 
 def test_only_wanted_types_are_written_and_nothing_is_kept_where_none_is_wanted(site):
-    members = services(site)[2].members
+    members, ayesha = services(site)[2].members, sign_up(site).id
     settle(site)
     members.connect(HERE, "karim", "1")
     assert members.changes(HERE, 10) == []
     subscribe(site, "member.joined")
     settle(site)
-    members.connect(HERE, "ayesha", "1")
-    members.disconnect(HERE, "ayesha", "1")
+    members.connect(HERE, ayesha, "1")
+    members.disconnect(HERE, ayesha, "1")
     settle(site)
-    assert [(type, data["id"]) for type, data in written(site)] == [("member.joined", "ayesha")]
+    assert [(type, data["id"]) for type, data in written(site)] == [("member.joined", ayesha)]
     assert members.changes(HERE, 10) == []
 
 
 def test_changes_wait_for_the_database(site, monkeypatch):
-    members = services(site)[2].members
+    members, ayesha = services(site)[2].members, sign_up(site).id
     subscribe(site, "member.joined")
     settle(site)
     database = services(site)[1]._database
@@ -105,12 +105,27 @@ def test_changes_wait_for_the_database(site, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(database, "write", away)
-        members.connect(HERE, "ayesha", "1")
+        members.connect(HERE, ayesha, "1")
         settle(site)
         assert written(site) == []
     settle(site)
     settle(site)
     assert [type for type, _ in written(site)] == ["member.joined"]
+
+
+def test_who_leaves_because_their_account_is_deleted_leaves_as_nobody(site):
+    ayesha = sign_up(site)
+    members = services(site)[2].members
+    subscribe(site, *ALL)
+    settle(site)
+    members.connect(HERE, ayesha.id, "1")
+    settle(site)
+    assert ayesha.delete("/api/auth/me", json={"password": PASSWORD}).status_code == 204
+    members.disconnect(HERE, ayesha.id, "1")
+    settle(site)
+    stored = site.rows("SELECT type, key, data FROM webhook_events ORDER BY at_ms, type")
+    assert [type for type, _, _ in stored].count("member.left") == 1
+    assert ayesha.id not in str(stored)
 
 
 def test_end_of_a_worker_lets_others_look_where_somebody_was_online(site, monkeypatch):

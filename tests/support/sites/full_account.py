@@ -19,7 +19,9 @@ from support.people.second_factor import App, first_step, turn_on
 from support.sites.full_site import everything
 
 NAME = "Ayesha Siddiqua"
-BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"}
+BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"} | {
+    *("webhook_events", "webhook_deliveries")
+}
 """Tables that have something of an account, but no foreign key that says so."""
 
 BY_SQL = """
@@ -32,6 +34,12 @@ VALUES ('s', 'the hash of a token', 'Traffic', '{}', 1, :id);
 INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms) VALUES ('l', :id, 'verify', :email, 1);
 INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
 VALUES ('verify', :email, 'a hash', '{}', 1, 1, 0);
+INSERT INTO webhooks (id, url, events, format, description, secret, enabled, created_ms)
+VALUES ('w', 'https://example.com/', 'member.joined', 'json', '', '', false, 1);
+INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms)
+VALUES ('e', 'member.joined', 'k', 'site', 1, '{"community": "c", "id": "' || :id || '", "count": 1}', 1);
+INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, done_ms, log)
+VALUES ('w', 'e', 'delivered', 1, 1, 1, '[{"answer": "welcome, ' || :id || '"}]');
 UPDATE users SET verified_ms = 1, weekly_report = true, traffic_alerts = true WHERE id = :id
 """
 
