@@ -30,8 +30,8 @@ from koyjabo.webkit.login import page_login, tokens
 from koyjabo.webkit.pages import redirects
 
 COOKIE = "provider_login"
-LONGEST_PATH = 1000
-"""Of the page to which a login leads, characters: more does not fit into a cookie with the rest."""
+LONGEST_PATH = 900
+"""Of the page to which a login leads, bytes: a cookie may write each with four, and browsers drop one of over 4 KB."""
 
 DENIED = N_("The login was cancelled. Start again, or log in another way.")
 FAILED = N_("The other server has refused the login. Start again, or log in another way.")
@@ -67,7 +67,7 @@ def begin(provider: Provider, path: str = "", login: Login | None = None) -> str
     issuer, redirect_uri = provider.settings.issuer, _redirect_uri(provider)
     provider.require_available()
     browser_secret, begun = current()[OidcServices].authorizations.begin(issuer, login)
-    kept = path if len(path) <= LONGEST_PATH else ""
+    kept = path if len(path.encode("utf-8", "surrogatepass")) <= LONGEST_PATH else ""
 
     @after_this_request
     def remember(response: Response) -> Response:

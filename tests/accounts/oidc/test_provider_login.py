@@ -118,6 +118,12 @@ def test_disabled_account_stays_out(site, work):
     assert "This account is disabled." in words(log_in(site, work, "w7", status=422).page)
 
 
+def test_cookie_has_a_size_that_browsers_keep(site):
+    for path in ("/" + "ঢ" * 299, "/" + "ঢ" * 300, '/"' * 450, "/x" * 600):
+        answer = site.client.get("/auth/oidc/work", query_string={"next": path})
+        assert len(answer.headers["Set-Cookie"]) < 4000
+
+
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_first_login_makes_an_account_and_the_next_is_the_same")
 def test_account_without_a_password_opens_with_none(site, work):
     work.know("w8", email="gita@work.example")
