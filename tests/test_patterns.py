@@ -50,8 +50,8 @@ def _is_re(node: ast.expr) -> bool:
 def _value(node: ast.expr, names: dict[str, Any]) -> Any:
     try:
         return eval(compile(ast.Expression(node), "", "eval"), names)
-    except (NameError, AttributeError):
-        return None  # a local variable
+    except (NameError, AttributeError, RuntimeError):
+        return None  # a local variable, or something of a request
 
 
 def hostile(pattern: re.Pattern[Any]) -> set[tuple[str, str, str]]:

@@ -67,7 +67,7 @@ def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server
 
 
 @pytest.mark.long(
-    proved_by="presence/members/test_member_changes.py::test_people_of_a_killed_worker_have_left_once_and_those_elsewhere_have_not"
+    proved_by="webhooks/test_member_events.py::test_end_of_a_worker_lets_others_look_where_somebody_was_online"
 )
 def test_people_of_a_worker_that_was_alone_with_them_have_left(database, new_server, disposable_redis):
     """No other worker has a reason of its own to ask for that community."""
