@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from koyjabo.audit import log
@@ -23,9 +24,11 @@ from koyjabo.communities.queries import (
 )
 from koyjabo.communities.roles import ADMIN, MEMBER, ROLES
 from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import MASKED, Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
+from koyjabo.database.throttle import Throttle
 from koyjabo.models import Scope
 
 __all__ = [
@@ -146,6 +149,10 @@ class Communities:
         """Delete a community and its memberships. Its visits stay in the site's total."""
         self._write(archiving.delete, self._actor(account), account, community_id)
         self._on_revoked(community_id.lower())
+        throttle = Throttle(self._database)
+        with suppress(LedgerUnavailable):  # then they go after 30 days
+            while throttle.do(_in_steps, CommunityQueries.delete_events, community_id.lower()):
+                pass
 
     def join(self, account: Account, community_id: str) -> Enrolment:
         """Become a member of an open community, also of an unlisted one by its id. A member keeps their role."""
@@ -245,6 +252,10 @@ class Communities:
 
 def _on_records(session: Any, operation: Callable[..., Result], *args: Any) -> Result:
     return operation(CommunityQueries(session), *args)
+
+
+def _in_steps(session: Any, operation: Callable[..., Result], *args: Any, size: int) -> Result:
+    return operation(CommunityQueries(session), *args, size)
 
 
 def _as_shown_to(account: Account, member: Member) -> Member:

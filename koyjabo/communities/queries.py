@@ -12,7 +12,7 @@ from koyjabo import models
 from koyjabo.accounts.queries import record_revocation
 from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.identity import Account
-from koyjabo.database.rows import Page, length
+from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.database.text_search import has, sought
 from koyjabo.models import SITE, Counter, Invitation, Membership, Scope, User
 
@@ -73,6 +73,9 @@ COMMUNITY = (
     models.Community.public_count,
     models.Community.ref,
 )
+EVENTS_AT_ONCE = 1_000
+"""Events for webhooks that go in the transaction that deletes their community."""
+
 NOT_ARCHIVED = models.Community.archived_ms.is_(None)
 """Queries treat an archived community as unknown, except those of `archiving_queries`."""
 
@@ -218,14 +221,21 @@ class CommunityQueries:
 
     def delete(self, community_id: str) -> None:
         """Delete the community, its memberships, invitations, counter, milestones, peaks and time spent there. Its
-        visits stay in the ledger.
+        visits stay in the ledger. Call `delete_events` until it returns False.
         """
         self._session.execute(delete(Invitation).where(Invitation.community_id == community_id))
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))
         self._session.execute(delete(models.Community).where(models.Community.id == community_id))
         self._session.execute(delete(Counter).where(Counter.scope == community_id))
         self._session.execute(delete(models.Peak).where(models.Peak.scope == community_id))
-        self._session.execute(delete(models.WebhookEvent).where(models.WebhookEvent.scope == community_id))
+        self.delete_events(community_id, EVENTS_AT_ONCE)
+
+    def delete_events(self, community_id: str, size: int) -> bool:
+        """Delete `size` events of a community for webhooks. Returns whether there may be more."""
+        event = models.WebhookEvent
+        some = select(event.id).where(event.scope == community_id).limit(size)
+        removal = delete(event).where(event.id.in_(some)).execution_options(synchronize_session=False)
+        return changed_rows(self._session, removal) == size
 
     def enrol(self, community_id: str, user_id: str, role: str, now_ms: int) -> None:
         ids = {"community_id": community_id, "user_id": user_id}

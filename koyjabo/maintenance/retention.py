@@ -32,6 +32,7 @@ UNCOUNTED = (
     retention_queries.spent_codes,
     retention_queries.shares,
     retention_queries.webhook_deliveries,
+    retention_queries.removed_webhooks,
     retention_queries.webhook_events,
 )
 """Rows that are removed and not reported."""

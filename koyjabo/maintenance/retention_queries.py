@@ -41,6 +41,7 @@ from koyjabo.models import (
 from koyjabo.network import user_agents
 from koyjabo.reports.projection import folding_queries, state_queries
 from koyjabo.visit_log import import_queries
+from koyjabo.webhooks import queries as webhook_queries
 from koyjabo.webhooks.webhooks import KEPT_MS
 
 SHARES_KEPT_MS = 30 * 86_400_000
@@ -130,6 +131,12 @@ def mails(session: Session, before_ms: int, size: int) -> int:
 def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
     """Remove deliveries that ended long enough ago."""
     return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - KEPT_MS)
+
+
+def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
+    """Remove deliveries of webhooks that were deleted, alone or with their community."""
+    webhook_id = webhook_queries.removed_webhook(session)
+    return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
 
 
 def webhook_events(session: Session, before_ms: int, size: int) -> int:

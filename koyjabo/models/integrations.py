@@ -67,16 +67,20 @@ class Webhook(Model):
 
 
 class WebhookDelivery(Model):
-    """An event for one webhook: `state` is `pending`, `delivered` or `dead`."""
+    """An event for one webhook: `state` is `pending`, `delivered` or `dead`. Of a webhook that was deleted, they go in
+    small transactions: no foreign key deletes a million of them at once.
+    """
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
         Index("uq_webhook_deliveries_event", "webhook_id", "event_id", unique=True),
         Index("ix_webhook_deliveries_due", "state", "webhook_id", "next_ms"),
+        Index("ix_webhook_deliveries_page", "webhook_id", "n"),
+        Index("ix_webhook_deliveries_done", "done_ms"),
     )
 
     n: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    webhook_id: Mapped[str] = mapped_column(String(36), ForeignKey("webhooks.id", ondelete="CASCADE"))
+    webhook_id: Mapped[str] = mapped_column(String(36))
     event_id: Mapped[str] = mapped_column(String(36))
     state: Mapped[str] = mapped_column(String(16))
     attempts: Mapped[int] = mapped_column(Integer)

@@ -86,7 +86,7 @@ class Disabled(NamedTuple):
 
 
 class Marked(NamedTuple):
-    has_lease: bool
+    url: str | None  # where to send on; None without the lease, and if the webhook is disabled or deleted
     died: int  # deliveries that are given up
     disabled: Disabled | None
 
@@ -165,7 +165,7 @@ def mark(session: Session, worker: str, webhook_id: str, attempts: list[Delivery
     has_lease = work_claim_queries.renew_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
     if hook is None:
-        return Marked(False, 0, None)
+        return Marked(None, 0, None)
     died = 0
     for attempt in attempts:
         hook.last_status, hook.last_ms = attempt.status, attempt.at_ms
@@ -179,7 +179,9 @@ def mark(session: Session, worker: str, webhook_id: str, attempts: list[Delivery
             died += row.state == DEAD
     session.flush()
     reason = _reason(hook, attempts[-1], now_ms) if hook.enabled else None
-    return Marked(has_lease, died, None if reason is None else _disable(session, webhook_id, reason, now_ms))
+    if reason is not None:
+        return Marked(None, died, _disable(session, webhook_id, reason, now_ms))
+    return Marked(hook.url if has_lease and hook.enabled else None, died, None)
 
 
 def _disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> Disabled:
@@ -217,18 +219,20 @@ def _reason(hook: Webhook, newest: DeliveryAttempt, now_ms: int) -> str | None:
 
 
 def page(session: Session, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
-    """The newest first."""
+    """The newest first. Reads the keys of all: there may be a million."""
     delivery, event = WebhookDelivery, WebhookEvent
+    keys = select(delivery.n).where(delivery.webhook_id == webhook_id)
+    if state is not None:
+        keys = keys.where(delivery.state == state)
+    these = keys.order_by(delivery.n.desc()).offset(start).limit(count).subquery()
     wanted = select(
         *(delivery.n, delivery.event_id, event.type, event.at_ms, delivery.state, delivery.attempts),
         *(delivery.last_status, delivery.next_ms, delivery.done_ms, delivery.log),
     )
-    wanted = wanted.join(event, event.id == delivery.event_id).where(delivery.webhook_id == webhook_id)
-    if state is not None:
-        wanted = wanted.where(delivery.state == state)
-    rows = session.execute(wanted.order_by(delivery.n.desc()).offset(start).limit(count))
+    wanted = wanted.join(these, these.c.n == delivery.n).join(event, event.id == delivery.event_id)
+    rows = session.execute(wanted.order_by(delivery.n.desc()))
     found = tuple(Delivery._make([*row[:-1], json.loads(row.log)]) for row in rows)
-    return Page(found, length(session, wanted.with_only_columns(delivery.n)))
+    return Page(found, length(session, keys))
 
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:
@@ -244,18 +248,23 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
     return _again(session, now_ms, WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.n == n) == 1
 
 
-def replay(session: Session, wanted: Subscription, since_ms: int, now_ms: int) -> int:
-    """Send all events since a time again, also those that were not sent to this webhook. Returns their number."""
+def to_replay(session: Session, wanted: Subscription, since_ms: int) -> list[str]:
+    """The ids of all events since a time that a webhook asks for, the oldest first. Reads all events."""
     event = WebhookEvent
     columns = select(event.id, event.type, event.scope).where(event.at_ms >= since_ms, event.dispatched_ms.is_not(None))
-    ids = [id for id, type, scope in session.execute(columns.order_by(event.at_ms)) if wanted.wants(type, scope)]
-    if ids:
-        rows = [{"webhook_id": wanted.webhook_id, "event_id": id, "now_ms": now_ms} for id in ids]
-        session.execute(ADD_DELIVERY, rows)
-    for first in range(0, len(ids), 500):
-        some = WebhookDelivery.event_id.in_(ids[first : first + 500])
-        _again(session, now_ms, WebhookDelivery.webhook_id == wanted.webhook_id, some)
-    return len(ids)
+    return [id for id, type, scope in session.execute(columns.order_by(event.at_ms)) if wanted.wants(type, scope)]
+
+
+def replay(session: Session, webhook_id: str, event_ids: list[str], now_ms: int, size: int) -> list[str]:
+    """Send `size` events again, or for the first time. Returns the ids of the others; none if the webhook is disabled
+    or deleted.
+    """
+    hook, some = session.get(Webhook, webhook_id), event_ids[:size]
+    if hook is None or not hook.enabled:
+        return []
+    session.execute(ADD_DELIVERY, [{"webhook_id": webhook_id, "event_id": id, "now_ms": now_ms} for id in some])
+    _again(session, now_ms, WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.event_id.in_(some))
+    return event_ids[size:]
 
 
 def _again(session: Session, now_ms: int, *which: Any) -> int:

@@ -32,6 +32,9 @@ HOSTS = {
 NO_CHAT = N_("it should be https://api.telegram.org/bot…/sendMessage?chat_id=…")
 NO_TOPIC = N_("it should have a topic, as in https://ntfy.sh/topic")
 
+LONGEST_TEXT = 600
+"""Of a message below its title: with all of it escaped, Discord takes it (2,000 characters)."""
+
 MARKUP = str.maketrans({each: f"\\{each}" for each in "\\*_~`|>#[]()-"})
 """What Discord reads as markup."""
 
@@ -55,9 +58,14 @@ def suggested(url: str) -> str:
 def problem(url: str, format: str) -> str | None:
     """Why a URL that can be called cannot be one of this format."""
     parts = urlsplit(url)
-    if format == TELEGRAM and not (parts.path.endswith("/sendMessage") and dict(parse_qsl(parts.query)).get("chat_id")):
+    if format == TELEGRAM and not _is_chat(parts.path, dict(parse_qsl(parts.query))):
         return NO_CHAT
     return NO_TOPIC if format == NTFY and not parts.path.strip("/") else None
+
+
+def _is_chat(path: str, query: dict[str, str]) -> bool:
+    """With a parse_mode, Telegram would refuse texts that are no markup, such as names."""
+    return path.endswith("/sendMessage") and "chat_id" in query and "parse_mode" not in query
 
 
 def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
@@ -65,6 +73,7 @@ def write(format: str, url: str, event: Occurrence, public_url: str) -> Written:
     if format == JSON:
         return _json({"type": event.type, "timestamp": iso(event.at_ms), "data": _data(event)})
     told = message(event)
+    told = told._replace(text=told.text[:LONGEST_TEXT])
     return WRITERS[format](told, public_url and public_url + told.path, url)
 
 
@@ -91,7 +100,8 @@ def _telegram(told: Message, link: str, url: str) -> Written:
 
 
 def _ntfy(told: Message, link: str, url: str) -> Written:
-    title = told.title if told.title.isascii() else Header(told.title, "utf-8", maxlinelen=10_000).encode()
+    is_plain = told.title.isascii() and told.title.isprintable()
+    title = told.title if is_plain else Header(told.title, "utf-8", maxlinelen=10_000).encode()
     headers = {"Title": title, "Priority": str(told.priority), "Tags": told.tag}
     return Written({**headers, **({"Click": link} if link else {})}, told.text.encode())
 

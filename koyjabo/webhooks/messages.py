@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from koyjabo.core.sanitize import DIRECTION_MARKS
+from koyjabo.models import SITE
 
 Data = Mapping[str, Any]
 
@@ -16,7 +17,9 @@ URGENT, USUAL, QUIET = 5, 3, 2
 
 
 class Occurrence(NamedTuple):
-    """An event, as it is told. `community` is the name of its community; None for one of the site."""
+    """An event, as it is told. `community` is the name of its community; None for one of the site, and of a community
+    that was deleted.
+    """
 
     type: str
     at_ms: int
@@ -41,9 +44,9 @@ def message(event: Occurrence) -> Message:
 
 
 def _place(event: Occurrence) -> str:
-    if event.community is None:
+    if event.community is None and event.scope == SITE:
         return "the site"
-    return " ".join(DIRECTION_MARKS.sub("", event.community).split()) or "a community"
+    return " ".join(DIRECTION_MARKS.sub("", event.community or "").split()) or "a community"
 
 
 def _path(event: Occurrence) -> str:

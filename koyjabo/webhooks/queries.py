@@ -17,6 +17,9 @@ HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
 """Of a delivery."""
 
+AT_ONCE = 1_000
+"""Deliveries that are given up in the transaction that disables their webhook."""
+
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
 """Why a webhook is disabled: by a person, by an answer with 410, or after days of failure."""
 
@@ -122,17 +125,43 @@ def change(session: Session, webhook_id: str, **values: Any) -> None:
 
 
 def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None:
-    """Nothing is kept for it from now on: what is pending will not be sent."""
+    """Nothing is kept for it from now on: what is pending will not be sent. Call `give_up` until it returns False."""
     change(session, webhook_id, enabled=False, disabled_reason=reason)
+    give_up(session, webhook_id, now_ms, AT_ONCE)
+
+
+def give_up(session: Session, webhook_id: str, now_ms: int, size: int) -> bool:
+    """Give up `size` pending deliveries of a webhook unless it is enabled. Returns whether there may be more."""
+    if session.scalar(select(Webhook.enabled).where(Webhook.id == webhook_id)):
+        return False
     mine = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.state == PENDING)
-    session.execute(update(WebhookDelivery).where(*mine).values(state=DEAD, done_ms=now_ms))
+    some = WebhookDelivery.n.in_(select(WebhookDelivery.n).where(*mine).limit(size))
+    given_up = update(WebhookDelivery).where(some).values(state=DEAD, done_ms=now_ms)
+    return changed_rows(session, given_up.execution_options(synchronize_session=False)) == size
 
 
 def remove(session: Session, webhook_id: str) -> bool:
-    """With its deliveries. Returns True to one of all concurrent callers."""
-    session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook_id))
+    """Without its deliveries (`remove_deliveries`). Returns True to one of all concurrent callers."""
     removal = delete(Webhook).where(Webhook.id == webhook_id).execution_options(synchronize_session=False)
     return changed_rows(session, removal) == 1
+
+
+def remove_deliveries(session: Session, webhook_id: str, size: int) -> int:
+    """Remove `size` deliveries of a webhook that is removed. Returns how many it removed."""
+    some = select(WebhookDelivery.n).where(WebhookDelivery.webhook_id == webhook_id).limit(size)
+    removal = delete(WebhookDelivery).where(WebhookDelivery.n.in_(some))
+    return changed_rows(session, removal.execution_options(synchronize_session=False))
+
+
+def removed_webhook(session: Session) -> str | None:
+    """The id of a webhook that is removed and still has deliveries. Looks once at the index for each webhook."""
+    reached: str | None = ""
+    while reached is not None:
+        next_id = select(func.min(WebhookDelivery.webhook_id)).where(WebhookDelivery.webhook_id > reached)
+        reached = session.scalar(next_id)
+        if reached is not None and session.get(Webhook, reached) is None:
+            return reached
+    return None
 
 
 def standing(session: Session) -> Standing:

@@ -21,7 +21,7 @@ from koyjabo.core.sealer import Sealer
 from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.outbound.messages import OutboundError
-from koyjabo.webhooks import delivery_queries, formats, signature
+from koyjabo.webhooks import bulk, delivery_queries, formats, signature
 from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.letters import Letters
@@ -44,6 +44,9 @@ ANSWER_LENGTH = 300
 
 UNREADABLE = "secret"
 """The status where the secret was sealed with another SECRET_KEY."""
+
+UNWRITABLE = "error"
+"""The status where an event cannot be told in the format of the webhook."""
 
 
 class Sender:
@@ -124,15 +127,15 @@ class Sender:
                 return
 
     def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
-        """Returns whether to go on: with the lease, to a webhook that is enabled."""
+        """Returns whether to go on: with the lease, to a webhook that is enabled, perhaps at another URL."""
         made: list[DeliveryAttempt] = []
         for due in batch.due:
             made.append(self._attempt(webhook_id, batch, due))
             time.sleep(REST_S)
             if len(made) >= UNMARKED or self._clock.now_ms() - made[0].at_ms >= UNMARKED_MS or due is batch.due[-1]:
-                marked = self._mark(webhook_id, made)
-                if not marked.has_lease or marked.disabled or self._is_closed:
-                    return False
+                url = self._mark(webhook_id, made).url
+                if url != batch.url or self._is_closed:
+                    return url is not None
                 made = []
         return True
 
@@ -146,6 +149,9 @@ class Sender:
             self._count("dead")
         if marked.disabled:
             log.warning("webhook_disabled reason=%s host=%s", marked.disabled.reason, marked.disabled.webhook.host)
+            bulk.give_up(self._database, webhook_id, now_ms)
+        if self._is_closed:  # `mark` has renewed the lease
+            self.close()
         return marked
 
     def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
@@ -158,13 +164,16 @@ class Sender:
         keys = self._keys(webhook_id, batch, at_ms)
         if not keys:
             return made(UNREADABLE)
-        event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
-        written = formats.write(batch.format, batch.url, event, self._public_url)
-        signed = signature.headers(keys, due.event_id, at_ms // 1000, written.body)
         try:
+            event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
+            written = formats.write(batch.format, batch.url, event, self._public_url)
+            signed = signature.headers(keys, due.event_id, at_ms // 1000, written.body)
             answer = self._urls.post(batch.url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
             return made(str(error.kind), error.reason[:ANSWER_LENGTH])
+        except Exception:  # such as an event of a newer version: those after it have to be sent
+            log.exception("webhook_attempt_failed type=%s", due.type)
+            return made(UNWRITABLE)
         text = answer.body.decode("utf-8", "replace").replace("\0", "")[:ANSWER_LENGTH]
         is_delivered = 200 <= answer.status < 300
         return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))

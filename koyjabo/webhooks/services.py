@@ -38,6 +38,6 @@ def build(base: Base) -> WebhookServices:
     return WebhookServices(
         events,
         members,
-        Webhooks(base.database, base.clock, sealer, urls, events),
+        Webhooks(own, sealer, urls, events),
         Sender(own, events, urls, sealer, letters, count, settings.public_url),
     )

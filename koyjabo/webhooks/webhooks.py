@@ -23,11 +23,12 @@ from koyjabo.core.integration_errors import (
     UrlRefused,
     WebhookDisabled,
 )
+from koyjabo.core.runtime import Runtime
 from koyjabo.core.sealer import Sealer
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.models import Webhook
-from koyjabo.webhooks import delivery_queries, formats, queries, signature
+from koyjabo.webhooks import bulk, delivery_queries, formats, queries, signature
 from koyjabo.webhooks.delivery_queries import Delivery
 from koyjabo.webhooks.event_queries import Subscription
 from koyjabo.webhooks.event_types import types_for
@@ -65,10 +66,13 @@ class Webhooks:
     """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, sealer: Sealer, urls: UrlRules, events: WebhookEvents
+        self,
+        base: tuple[DatabaseExecutor, Clock, Runtime],
+        sealer: Sealer,
+        urls: UrlRules,
+        events: WebhookEvents,
     ) -> None:
-        self._database = database
-        self._clock = clock
+        self._database, self._clock, self._runtime = base
         self._sealer = sealer
         self._urls = urls
         self._events = events
@@ -110,7 +114,11 @@ class Webhooks:
             changes["types"] = _checked_types(changes["types"], before.community_id)
         if changes.keys() & {"url", "format"}:
             self._require_url(changes.get("url", before.url), changes.get("format", before.format))
+        if changes.get("enabled") and not before.enabled:
+            bulk.give_up(self._database, before.id, by.at_ms)  # what an interruption has left
         changed = self._database.write(_change, by, account, webhook_id, changes)
+        if not changed.enabled:
+            bulk.later(self._runtime, lambda: bulk.give_up(self._database, changed.id, by.at_ms))
         self._refresh()
         return changed
 
@@ -122,8 +130,9 @@ class Webhooks:
         return secret
 
     def remove(self, account: Account, webhook_id: str) -> Endpoint:
-        """With its deliveries."""
+        """With its deliveries, which nobody can see any more, in a task."""
         removed = self._database.write(_remove, log.actor(account, self._clock), account, webhook_id)
+        bulk.later(self._runtime, lambda: bulk.remove(self._database, removed.id))
         self._refresh()
         return removed
 
@@ -131,7 +140,7 @@ class Webhooks:
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
     ) -> Page[Delivery]:
         """`count` deliveries from the offset `start`, the newest first; of a state, or all."""
-        return self._database.read(_deliveries, account, webhook_id, state, start, count)
+        return self._database.report(_deliveries, account, webhook_id, state, start, count)
 
     def test(self, account: Account, webhook_id: str) -> None:
         """Send an event of the type `test`, at once. Raises WebhookDisabled."""
@@ -142,13 +151,15 @@ class Webhooks:
         self._database.write(_resend, account, webhook_id, n, self._clock.now_ms())
 
     def replay(self, account: Account, webhook_id: str, since_ms: int) -> int:
-        """Send all events since a time again, and those that were not sent. Returns their number. Raises InvalidInput,
-        WebhookDisabled.
+        """Send all events since a time again, and those that were not sent. Returns their number; very many take a
+        while, and a restart of the server meanwhile ends it. Raises InvalidInput, WebhookDisabled.
         """
         now_ms = self._clock.now_ms()
         if not now_ms - KEPT_MS <= since_ms <= now_ms:
             raise InvalidInput(details={"since": TOO_OLD})
-        return self._database.write(_replay, account, webhook_id, since_ms, now_ms)
+        found, event_ids = self._database.report(_to_replay, account, webhook_id, since_ms)
+        bulk.replay(self._database, self._runtime, found.id, event_ids, now_ms)
+        return len(event_ids)
 
     def _require_url(self, url: str, format: str) -> None:
         problem = self._urls.problem(url) or formats.problem(url, format)
@@ -276,10 +287,10 @@ def _resend(session: Any, account: Account, webhook_id: str, n: int, now_ms: int
         raise UnknownDelivery
 
 
-def _replay(session: Any, account: Account, webhook_id: str, since_ms: int, now_ms: int) -> int:
+def _to_replay(session: Any, account: Account, webhook_id: str, since_ms: int) -> tuple[Endpoint, list[str]]:
     found = _enabled(session, account, webhook_id)
     wanted = Subscription(found.id, found.community_id, frozenset(found.types))
-    return delivery_queries.replay(session, wanted, since_ms, now_ms)
+    return found, delivery_queries.to_replay(session, wanted, since_ms)
 
 
 def _subject(webhook: Endpoint) -> Subject:

@@ -77,11 +77,10 @@ def _create_webhooks() -> None:
         sa.Column("last_ms", BIG),
         sa.Column("created_ms", BIG, nullable=False),
     )
-    hook = sa.ForeignKey("webhooks.id", ondelete="CASCADE")
     op.create_table(
         "webhook_deliveries",
         sa.Column("n", BIG.with_variant(sa.Integer(), "sqlite"), primary_key=True),
-        sa.Column("webhook_id", sa.String(36), hook, nullable=False),
+        sa.Column("webhook_id", sa.String(36), nullable=False),
         sa.Column("event_id", sa.String(36), nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
@@ -93,6 +92,8 @@ def _create_webhooks() -> None:
     one = ["webhook_id", "event_id"]
     op.create_index("uq_webhook_deliveries_event", "webhook_deliveries", one, unique=True)
     op.create_index("ix_webhook_deliveries_due", "webhook_deliveries", ["state", "webhook_id", "next_ms"])
+    op.create_index("ix_webhook_deliveries_page", "webhook_deliveries", ["webhook_id", "n"])
+    op.create_index("ix_webhook_deliveries_done", "webhook_deliveries", ["done_ms"])
 
 
 def downgrade() -> None:

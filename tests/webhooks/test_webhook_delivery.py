@@ -204,12 +204,40 @@ def test_attempt_whose_mark_is_lost_is_made_again_under_the_same_id(hooked, rece
     """As after kill -9 between the attempt and the mark."""
     webhook = hooked.add()
     hooked.happen()
-    monkeypatch.setattr(hooked.services.sender, "_mark", lambda *_: delivery_queries.Marked(False, 0, None))
+    monkeypatch.setattr(hooked.services.sender, "_mark", lambda *_: delivery_queries.Marked(None, 0, None))
     hooked.deliver(1)
     monkeypatch.undo()
     hooked.deliver(2)
     assert len(set(receiver.ids)) == 1
     assert hooked.deliveries(webhook)[0]["state"] == "delivered"
+
+
+@pytest.mark.parametrize("change", [{"enabled": False}, {"url": "new"}])
+def test_batch_ends_when_its_webhook_is_changed(hooked, receiver, monkeypatch, change):
+    webhook, old, post = hooked.add(), receiver.url, hooked.services.sender._urls.post
+    urls: list[str] = []
+
+    def posted(url, *rest):
+        urls.append(url)
+        if len(urls) == 1:
+            hooked.call("PATCH", webhook, **{**change, **({"url": f"{old}new"} if "url" in change else {})})
+        return post(url, *rest)
+
+    monkeypatch.setattr(hooked.services.sender._urls, "post", posted)
+    monkeypatch.setattr("koyjabo.webhooks.sender.UNMARKED", 1)
+    for each in ("1", "2", "3"):
+        hooked.happen(each)
+    hooked.tick()
+    assert urls == [old, *([f"{old}new"] * 2 if "url" in change else [])]
+
+
+def test_event_that_cannot_be_told_stops_none_after_it(hooked, receiver):
+    webhook = hooked.add()
+    hooked.happen("1")
+    hooked.site.rows("UPDATE webhook_events SET data = '{'")
+    hooked.happen("2")
+    hooked.deliver(1)
+    assert {each["last_status"] for each in hooked.deliveries(webhook)} == {"error", "204"}
 
 
 def test_few_attempts_are_unmarked_at_a_time(hooked, receiver, monkeypatch):

@@ -98,6 +98,7 @@ def test_format_is_that_of_the_host(url, format):
     [
         ("https://api.telegram.org/bot1:x/sendMessage", "telegram"),
         ("https://api.telegram.org/bot1:x/getMe?chat_id=1", "telegram"),
+        (f"{TELEGRAM}&parse_mode=HTML", "telegram"),
         ("https://ntfy.sh/", "ntfy"),
     ],
 )

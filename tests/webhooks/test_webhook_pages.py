@@ -9,6 +9,8 @@ from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.webhooks import HookedSite
 
+from koyjabo.maintenance.services import MaintenanceServices
+
 
 @pytest.fixture
 def reader(hooked: HookedSite) -> Reader:
@@ -72,4 +74,5 @@ def test_admins_of_a_community_manage_its_webhooks_alone_and_they_end_with_it(ho
     reader.get(f"{path}/{other['id']}", 403)
     assert founder.delete(f"/api/communities/{community}").status_code == 204
     assert hooked.site.rows("SELECT id FROM webhooks") == [(other["id"],)]
+    hooked.site.services[MaintenanceServices].retention.sweep()
     assert hooked.site.rows("SELECT n FROM webhook_deliveries") == []

@@ -1,0 +1,58 @@
+"""Changes of deliveries that may be a million, in small transactions: visits get their turn in between."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.throttle import Throttle
+from koyjabo.webhooks import delivery_queries, queries
+
+log = logging.getLogger(__name__)
+
+
+def later(runtime: Runtime, work: Callable[[], object]) -> None:
+    """Do it in a task. What an interruption leaves is harmless: pending deliveries of a disabled webhook are given up
+    before it is enabled again, those of a removed one go at night.
+    """
+
+    def task() -> None:
+        try:
+            work()
+        except LedgerUnavailable as error:
+            log.warning("webhook_deliveries_interrupted cause=%r", str(error.__cause__ or error))
+
+    runtime.start_task(task)
+
+
+def give_up(database: DatabaseExecutor, webhook_id: str, now_ms: int) -> None:
+    """Give up all pending deliveries of a webhook unless it is enabled. Raises LedgerUnavailable."""
+    throttle = Throttle(database)
+    while throttle.do(queries.give_up, webhook_id, now_ms):
+        pass
+
+
+def remove(database: DatabaseExecutor, webhook_id: str) -> None:
+    """Remove all deliveries of a webhook that is removed. Raises LedgerUnavailable."""
+    throttle = Throttle(database)
+    while throttle.do(queries.remove_deliveries, webhook_id):
+        pass
+
+
+def replay(database: DatabaseExecutor, runtime: Runtime, webhook_id: str, event_ids: list[str], now_ms: int) -> None:
+    """Send events again: the first ones before this returns, the others in a task. Raises LedgerUnavailable."""
+    throttle = Throttle(database)
+    step = partial(throttle.do, delivery_queries.replay, webhook_id)
+    rest = step(event_ids, now_ms) if event_ids else []
+
+    def finish() -> None:
+        left = rest
+        while left:
+            left = step(left, now_ms)
+
+    if rest:
+        later(runtime, finish)

@@ -1,0 +1,78 @@
+"""Changes of very many deliveries and events: in small transactions, and whole in the end."""
+
+from __future__ import annotations
+
+import pytest
+from support.people.accounts import sign_up
+from support.people.communities import found
+from support.people.webhooks import ADD
+from support.programs.processes import wait_until
+
+from koyjabo.communities import queries as community_queries
+from koyjabo.database import throttle
+from koyjabo.webhooks import delivery_queries, queries
+
+STATES = "SELECT state, count(*) FROM webhook_deliveries GROUP BY state"
+
+
+@pytest.fixture(autouse=True)
+def two_at_a_time(monkeypatch):
+    for name in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, name, 2)
+    monkeypatch.setattr(queries, "AT_ONCE", 2)
+    monkeypatch.setattr(community_queries, "EVENTS_AT_ONCE", 2)
+
+
+def deliver_seven(hooked):
+    webhook = hooked.add()
+    for each in range(7):
+        hooked.happen(str(each))
+    hooked.deliver(7)
+    return webhook
+
+
+def wait_for(hooked, **states: int) -> None:
+    wait_until(lambda: dict(map(tuple, hooked.site.rows(STATES))) == states, f"deliveries are {states}")
+
+
+def test_replay_sends_all_in_small_steps(hooked, receiver, monkeypatch):
+    webhook, replay, steps = deliver_seven(hooked), delivery_queries.replay, []
+
+    def watched(session, webhook_id, event_ids, now_ms, size):
+        left = replay(session, webhook_id, event_ids, now_ms, size)
+        steps.append(len(event_ids) - len(left))
+        return left
+
+    monkeypatch.setattr(delivery_queries, "replay", watched)
+    assert hooked.post(webhook, "replay", since=hooked.site.time.ms - 1000).json == {"events": 7}
+    wait_for(hooked, pending=7)
+    assert steps == [2, 2, 2, 1]
+    hooked.deliver(14)
+    assert set(receiver.ids[:7]) == set(receiver.ids[7:])
+
+
+def test_what_is_pending_for_a_disabled_webhook_is_given_up_and_never_sent(hooked):
+    webhook = deliver_seven(hooked)
+    hooked.site.rows("UPDATE webhook_deliveries SET state = 'pending', done_ms = NULL")
+    hooked.call("PATCH", webhook, enabled=False)
+    wait_for(hooked, dead=7)
+    hooked.site.rows("UPDATE webhook_deliveries SET state = 'pending', done_ms = NULL")  # the work was interrupted
+    hooked.call("PATCH", webhook, enabled=True)
+    assert dict(map(tuple, hooked.site.rows(STATES))) == {"dead": 7}
+    hooked.deliver(7)
+
+
+def test_deliveries_of_a_deleted_webhook_are_removed(hooked):
+    webhook = deliver_seven(hooked)
+    assert hooked.call("DELETE", webhook).status_code == 204
+    wait_for(hooked)
+
+
+def test_deleted_community_takes_all_its_events(hooked):
+    founder = sign_up(hooked.site)
+    community = found(founder)["id"]
+    for each in range(7):
+        row = {"id": str(each), "key": str(each), "type": "member.left", "scope": community, "at_ms": 1, "data": "{}"}
+        hooked.site.rows(ADD, **row)
+    assert founder.delete(f"/api/communities/{community}").status_code == 204
+    assert hooked.site.rows("SELECT id FROM webhook_events") == []
