@@ -27,17 +27,13 @@ class ExternalPeople:
         self._clock = clock
         self.issuer = issuer
 
-    def find_or_make(self, ref: str, name: str | None) -> ExternalPerson:
-        """The person with this ref, who is called `name` from now on. If that is None, they are called as before, and a
-        new one by the ref. Writes only if something differs.
+    def find_or_make(self, names: Mapping[str, str | None]) -> dict[str, ExternalPerson]:
+        """The people with these refs, AT_ONCE at most, who are called by these names from now on. Without a name they
+        are called as before, and a new one by the ref. Writes only what differs.
         """
-        known = self.find(ref)
-        if known is not None and name in (None, known.name):
-            return known
-        return self._database.write(_put_one, self, ref, name, self._clock.now_ms())
-
-    def find(self, ref: str) -> ExternalPerson | None:
-        return self._database.read(external_queries.find, self.issuer, [ref]).get(ref)
+        known = self._database.read(external_queries.find, self.issuer, names)
+        new = {ref: name for ref, name in names.items() if ref not in known or name not in (None, known[ref].name)}
+        return known | self._database.write(self.put, new, self._clock.now_ms()) if new else known
 
     def put(self, session: Any, names: Mapping[str, str | None], now_ms: int) -> dict[str, ExternalPerson]:
         """`external_queries.put`, as part of a transaction."""
@@ -46,7 +42,3 @@ class ExternalPeople:
     def found(self, session: Any, ref: str) -> ExternalPerson | None:
         """`find`, as part of a transaction."""
         return external_queries.find(session, self.issuer, [ref]).get(ref)
-
-
-def _put_one(session: Any, people: ExternalPeople, ref: str, name: str | None, now_ms: int) -> ExternalPerson:
-    return people.put(session, {ref: name}, now_ms)[ref]

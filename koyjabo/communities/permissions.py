@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -21,12 +19,11 @@ from koyjabo.core.errors import (
 )
 from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER, RolesByToken
 from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import Job, take_pending
+from koyjabo.database.batch_worker import Job
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.shared_lookups import SharedLookups
 from koyjabo.models import SITE
 from koyjabo.settings.schema import Policy
-
-MOST_TOGETHER = 500
 
 WATCHER = "watcher"
 """The role of a person without one, where a community shows its numbers to everybody: sees them, and is not online."""
@@ -67,11 +64,8 @@ class Permissions:
     def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock, policy: Policy) -> None:
         self._policy = policy
         self._database = database
-        self._runtime = runtime
         self._clock = clock
-        self._pending: deque[Job[AccessRequest, RequiredAccess]] = deque()
-        self._is_looking_up = False
-        self._lock = threading.Lock()  # guards both; code that holds it must not wait
+        self._checks = SharedLookups(runtime, self._check_requests)
 
     def access_version(self) -> int:
         """A counter that increases whenever any permission is revoked, on any server. Raises LedgerUnavailable."""
@@ -83,17 +77,8 @@ class Permissions:
 
         Raises Unauthenticated, InvalidToken, Forbidden or UnknownCommunity if neither is permitted; LedgerUnavailable.
         A refresh token has to be the valid one of its session at this moment; it may be renewed later.
-
-        Requests that arrive while a lookup is running share the next one: thousands of clients may reconnect at once.
         """
-        job: Job[AccessRequest, RequiredAccess] = Job(AccessRequest(needed, refresh_id), self._runtime.waiter())
-        with self._lock:
-            self._pending.append(job)
-            is_first = not self._is_looking_up
-            self._is_looking_up = True
-        if is_first:
-            self._runtime.start_task(self._answer_requests)
-        return job.outcome()
+        return self._checks.ask(AccessRequest(needed, refresh_id))
 
     def recheck(self, accesses: Collection[RequiredAccess]) -> dict[RequiredAccess, KoyJaboError | None]:
         """Why each is no longer permitted; None if it is (specification: Credentials). Raises LedgerUnavailable."""
@@ -113,22 +98,6 @@ class Permissions:
         sessions, users = {each.session_id for each in accesses}, {each.user_id for each in accesses}
         communities = {each.community_id for each in accesses}
         return self._database.read(facts, sessions, users, communities, self._policy)
-
-    def _answer_requests(self) -> None:
-        while jobs := self._take_pending():
-            try:
-                self._check_requests(jobs)
-            except Exception as error:
-                for job in jobs:
-                    job.error = error
-            for job in jobs:
-                self._runtime.soon(job.complete)
-
-    def _take_pending(self) -> list[Job[AccessRequest, RequiredAccess]]:
-        with self._lock:
-            jobs = take_pending(self._pending, [], MOST_TOGETHER)
-            self._is_looking_up = bool(jobs)
-            return jobs
 
     def is_live(self, session_id: str, refresh_id: str | None) -> bool:
         """Whether this session is not revoked and its refresh token, if given, is valid. Raises LedgerUnavailable."""

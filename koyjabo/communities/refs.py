@@ -5,9 +5,7 @@ A ref stands wherever an id does. An id of a community here wins: no ref equals 
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from koyjabo.communities import ref_queries
@@ -16,8 +14,9 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import REF, uuid_of
 from koyjabo.core.runtime import Runtime
-from koyjabo.database.batch_worker import Job, take_pending
+from koyjabo.database.batch_worker import Job
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.shared_lookups import SharedLookups
 
 LOOK_S = 0.5
 """How often the refs in use are read again: a ref may belong to a new community when its old one was deleted."""
@@ -39,13 +38,10 @@ class CommunityRefs:
 
     def __init__(self, database: DatabaseExecutor, runtime: Runtime, clock: Clock) -> None:
         self._database = database
-        self._runtime = runtime
         self._clock = clock
         self._ids: set[str] = set()
         self._refs: dict[str, KnownRef] = {}
-        self._pending: deque[Job[str, str]] = deque()
-        self._is_looking_up = False
-        self._lock = threading.Lock()  # guards the last two; its holder must not wait
+        self._lookups: SharedLookups[str, str] = SharedLookups(runtime, self._answer)
 
     def resolve(self, text: str) -> str:
         """The id of the community with this id or ref; without one, `text`, in lower case if it is a UUID.
@@ -55,14 +51,7 @@ class CommunityRefs:
         found = self.known(text)
         if found is not None or not REF.fullmatch(text):
             return found or text
-        job: Job[str, str] = Job(text, self._runtime.waiter())
-        with self._lock:
-            self._pending.append(job)
-            is_first = not self._is_looking_up
-            self._is_looking_up = True
-        if is_first:
-            self._runtime.start_task(self._answer)
-        return job.outcome()
+        return self._lookups.ask(text)
 
     def resolve_all(self, texts: Collection[str]) -> dict[str, str]:
         """`resolve`, for many at once: in one query for AT_ONCE of those that are not in memory."""
@@ -121,23 +110,10 @@ class CommunityRefs:
             else:
                 self._refs.pop(ref, None)
 
-    def _answer(self) -> None:
-        while jobs := self._take_pending():
-            try:
-                self._look_up({job.item for job in jobs})
-                for job in jobs:
-                    job.result = self._found(job.item)
-            except Exception as error:
-                for job in jobs:
-                    job.error = error
-            for job in jobs:
-                self._runtime.soon(job.complete)
-
-    def _take_pending(self) -> list[Job[str, str]]:
-        with self._lock:
-            jobs = take_pending(self._pending, [], AT_ONCE)
-            self._is_looking_up = bool(jobs)
-            return jobs
+    def _answer(self, jobs: Sequence[Job[str, str]]) -> None:
+        self._look_up({job.item for job in jobs})
+        for job in jobs:
+            job.result = self._found(job.item)
 
     def _look_up(self, texts: Collection[str]) -> None:
         ids = {own for text in texts if (own := uuid_of(text))}

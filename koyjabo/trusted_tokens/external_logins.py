@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from koyjabo.accounts.external_people import ExternalPeople, ExternalPerson
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account, Login
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.batch_worker import Job
+from koyjabo.database.shared_lookups import SharedLookups
 from koyjabo.trusted_tokens.verifier import ExternalClaims, TokenVerifier
 
 NO_SESSION = ""
@@ -21,12 +25,13 @@ class _Seen(NamedTuple):
 
 
 class ExternalLogins:
-    """Thousands of clients may reconnect at once, so people are remembered for REMEMBERED_S."""
+    """Thousands of clients may reconnect at once, so people are looked up together, and remembered for REMEMBERED_S."""
 
-    def __init__(self, verifier: TokenVerifier, people: ExternalPeople, clock: Clock) -> None:
+    def __init__(self, verifier: TokenVerifier, people: ExternalPeople, runtime: Runtime, clock: Clock) -> None:
         self._verifier = verifier
         self._people = people
         self._clock = clock
+        self._lookups: SharedLookups[ExternalClaims, ExternalPerson] = SharedLookups(runtime, self._look_up)
         self._seen: OrderedDict[str, _Seen] = OrderedDict()
 
     def login_of(self, token: str) -> Login:
@@ -44,8 +49,16 @@ class ExternalLogins:
         seen = self._seen.get(said.ref)
         if seen is not None and now_ms - seen.at_ms < 1000 * REMEMBERED_S and said.name in (None, seen.person.name):
             return seen.person
-        person = self._people.find_or_make(said.ref, said.name)
+        person = self._lookups.ask(said)
         self._seen[said.ref] = _Seen(person, now_ms)
         while len(self._seen) > MOST_REMEMBERED:
             self._seen.popitem(last=False)
         return person
+
+    def _look_up(self, jobs: Sequence[Job[ExternalClaims, ExternalPerson]]) -> None:
+        names: dict[str, str | None] = {}
+        for job in jobs:
+            names[job.item.ref] = job.item.name or names.get(job.item.ref)
+        people = self._people.find_or_make(names)
+        for job in jobs:
+            job.result = people[job.item.ref]

@@ -26,7 +26,7 @@ def build(base: Base) -> TokenLogins:
     else:
         return TokenLogins(_refuse)
     people, verifier = base.services[AccountServices].external, TokenVerifier(rules_of(settings), keys)
-    logins = ExternalLogins(verifier, people, base.clock)
+    logins = ExternalLogins(verifier, people, base.runtime, base.clock)
     base.signals.epoch_began.connect(lambda _: logins.forget(), weak=False)
     return TokenLogins(logins.login_of)
 

@@ -41,7 +41,7 @@ def put(site: Site, by, role: str = "admin") -> str:
 
 def test_site_without_accounts_has_none_by_them(site, people):
     assert not people.credentials.has_users()
-    person = people.external.find_or_make("first", None)
+    person = people.external.find_or_make({"first": None})["first"]
     assert (person.name, people.credentials.has_users()) == ("first", False)
 
 

@@ -52,7 +52,7 @@ def backups(site: Site) -> int:
 )
 def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, target, tmp_path):
     full.rows("UPDATE communities SET ref = 'mirpur'")
-    full.services[AccountServices].external.find_or_make("4711", "Zarina")
+    full.services[AccountServices].external.find_or_make({"4711": "Zarina"})
     before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
     head = restore(target, back_up(full, tmp_path / "koyjabo.backup"))
     assert kept(target) == kept(full)

@@ -1,0 +1,55 @@
+"""Lookups that requests share: what is asked while one is running, the next one answers together. Thousands of clients
+may reconnect at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic
+
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.batch_worker import Item, Job, Result, take_pending
+
+MOST_TOGETHER = 500
+
+
+class SharedLookups(Generic[Item, Result]):
+    """`answer(jobs)` sets `result` or `error` of each job, of which there are MOST_TOGETHER at most, and may wait. What
+    it raises is the error of all of them. It runs once at a time.
+    """
+
+    def __init__(self, runtime: Runtime, answer: Callable[[Sequence[Job[Item, Result]]], object]) -> None:
+        self._runtime = runtime
+        self._answer = answer
+        self._pending: deque[Job[Item, Result]] = deque()
+        self._is_answering = False
+        self._lock = threading.Lock()  # guards both; its holder must not wait
+
+    def ask(self, item: Item) -> Result:
+        """Waits for the answer. Raises its error."""
+        job: Job[Item, Result] = Job(item, self._runtime.waiter())
+        with self._lock:
+            self._pending.append(job)
+            is_first = not self._is_answering
+            self._is_answering = True
+        if is_first:
+            self._runtime.start_task(self._answer_pending)
+        return job.outcome()
+
+    def _answer_pending(self) -> None:
+        while jobs := self._take_pending():
+            try:
+                self._answer(jobs)
+            except Exception as error:
+                for job in jobs:
+                    job.error = error
+            for job in jobs:
+                self._runtime.soon(job.complete)
+
+    def _take_pending(self) -> list[Job[Item, Result]]:
+        with self._lock:
+            jobs = take_pending(self._pending, [], MOST_TOGETHER)
+            self._is_answering = bool(jobs)
+            return jobs
