@@ -9,6 +9,10 @@ from support.application.site import Site, assert_error, nothing_counted
 from support.people.accounts import sign_up
 from support.people.api_keys import boss, call, key
 
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import CommunityIds
+from koyjabo.counting.schemas.sent_visits import AT_ONCE, SEND_AGAIN
+
 PATH = "/api/visits"
 BERLIN = "91.0.0.1"
 PAGE = {
@@ -141,3 +145,19 @@ def test_others_may_not_send_visits(site, text):
     with nothing_counted(site):
         assert_error(member.post(PATH, json={"visits": [visit(1)]}), 403, "forbidden")
         assert_error(site.post(PATH, json={"visits": [visit(1)]}), 401, "unauthenticated")
+
+
+def test_list_that_is_counted_in_part_says_that_it_has_to_be_sent_again(site, text, monkeypatch):
+    """The ref of the last visit cannot be resolved, after a hundred were counted."""
+    visits = [visit(number) for number in range(AT_ONCE)]
+
+    def resolve(ref: str) -> str:
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.services[CommunityIds], "resolve", resolve)
+        answer = send(site, text, *visits, visit(AT_ONCE, communityId="mirpur"))
+    assert_error(answer, 503, "ledger_unavailable")
+    assert answer.json["error"] == SEND_AGAIN
+    results = send(site, text, *visits).json["results"]
+    assert [(each["ordinal"], each["duplicate"]) for each in results] == [(n + 1, True) for n in range(AT_ONCE)]

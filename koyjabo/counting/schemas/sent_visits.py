@@ -106,8 +106,11 @@ def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJ
     could not be committed.
     """
     outcomes: list[Receipt | KoyJaboError | None] = []
-    for start in range(0, len(sent), AT_ONCE):
-        outcomes += _register(services, sent[start : start + AT_ONCE])
+    try:
+        for start in range(0, len(sent), AT_ONCE):
+            outcomes += _register(services, sent[start : start + AT_ONCE])
+    except LedgerUnavailable:
+        raise LedgerUnavailable(SEND_AGAIN) from None
     return outcomes
 
 
@@ -116,7 +119,7 @@ def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJabo
     visits = [each for each in checked if isinstance(each, NewVisit)]
     outcomes = services[CountingServices].visits.register_all(visits)
     if any(isinstance(each, LedgerUnavailable) for each in outcomes):
-        raise LedgerUnavailable(SEND_AGAIN)
+        raise LedgerUnavailable
     registered = iter(outcomes)
     return [next(registered) if isinstance(each, NewVisit) else each for each in checked]
 
