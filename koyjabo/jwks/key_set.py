@@ -81,6 +81,6 @@ def _key(data: Any) -> _Key | None:
         return None
     try:
         public = PyJWK({name: value for name, value in data.items() if name in PUBLIC}).key
-    except (PyJWTError, ValueError, TypeError, KeyError):
+    except (PyJWTError, ValueError, TypeError, KeyError, NotImplementedError):  # the last one for `none`
         return None
     return None if data["kty"] == "RSA" and public.key_size < SHORTEST_RSA else _Key(public, data)

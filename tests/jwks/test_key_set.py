@@ -60,6 +60,7 @@ def test_without_an_id_one_key_has_to_fit_alone():
 def test_keys_that_cannot_verify_are_left_out():
     weak = public("RS256", rsa.generate_private_key(65537, 1024), kid="weak")
     left_out = [weak, OCT, 1, {}, {"kty": "RSA"}, public("RS256", use="enc"), public("RS256", alg="RSA-OAEP")]
+    left_out.append(public("RS256", alg="none"))
     left_out += [public("ES256", crv="P-0"), public("ES256", x="?"), {"kty": "EC", "crv": "secp256k1"}]
     keys = read(*left_out, public("ES256"))
     assert keys.find("ES256", "ES256") is not None
