@@ -3,10 +3,10 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-/** Names of Lucide; test_icons.py compares them with the templates. */
+/** Names of Lucide; test_design_tokens.py compares them with the templates. */
 const NAMES = `
   activity arrow-down arrow-up chart-line check chevron-down chevron-left chevron-right circle-alert circle-check clock columns-3 copy
-  database download ellipsis filter gauge globe info list log-out menu monitor moon pause play plus refresh-cw
+  database download ellipsis filter gauge info key list log-out menu monitor moon pause play plus refresh-cw
   scroll-text search settings sun triangle-alert undo-2 upload user users x
 `.trim().split(/\s+/);
 
