@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import math
+import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -121,7 +121,7 @@ class TokenVerifier:
 def _require_times(claims: Mapping[str, Any]) -> None:
     """PyJWT takes texts for times. Raises InvalidToken."""
     for each in (claims["exp"], claims.get("nbf", 0)):
-        if isinstance(each, bool) or not isinstance(each, int | float) or not math.isfinite(each):
+        if isinstance(each, bool) or not isinstance(each, int | float) or not abs(each) <= sys.float_info.max:
             raise _refused("exp or nbf is not a number")
 
 
