@@ -63,6 +63,7 @@ ENDED |= {"oidc_identities"}
 STAYS = {
     *("users", "memberships", "communities", "member_spans"),  # their owner sees and ends them
     *("visits", "visitors", "people", "conversions", "audit_log"),  # it has happened
+    *("webhook_events", "webhook_deliveries"),  # what members did
     *("email_links", "outbox", "spent_codes"),  # they are for the owner's mailbox, or open nothing
 }
 
