@@ -30,6 +30,15 @@ def test_restored_database_has_no_waiting_mails_and_no_links_of_mails(full, empt
     assert (empty.rows("SELECT * FROM outbox"), empty.rows("SELECT * FROM email_links")) == ([], [])
 
 
+def test_delivery_of_before_a_restore_is_not_sent_after_it(empty, full, tmp_path):
+    empty.rows(
+        "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log) "
+        "VALUES ('w', 'e', 'pending', 0, 0, '[]')"
+    )
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    assert empty.rows("SELECT * FROM webhook_deliveries") == []
+
+
 def kept(site: Site) -> dict[str, list[dict]]:
     """All there is but for what is new in a restored database, and the rows that tell of backup and restore."""
     found = everything(site)
