@@ -72,7 +72,7 @@ def test_page_that_stays_open_says_when_it_was_opened_and_when_its_visit_was_cou
         page.add_init_script(OPENED_LONG_AGO)
         visit(page)
         wait_for(page, lambda: page.evaluate(WAITING) == ["0"], "it waits in the database")
-    sentence = re.compile(r"^You are visit no\. [\d,]+, the \w+ today\. Opened \d\d:\d\d, counted \d\d:\d\d\.$")
+    sentence = re.compile(r"^You are visit no\. [\d,]+, the [\d,]+\w\w today\. Opened \d\d:\d\d, counted \d\d:\d\d\.$")
     expect(page.locator("[data-own]")).to_have_text(sentence)
     wait_for(page, lambda: page.evaluate(WAITING) == [], "nothing waits")
 

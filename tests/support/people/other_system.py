@@ -19,5 +19,5 @@ AUTH = {
 
 def token(user: str = "u1", secret: str = SHARED, **claims: Any) -> str:
     """A claim that is None is left out."""
-    made = {"user_id": user, "token_type": "access", "exp": int(time.time()) + 300, "jti": uuid.uuid4().hex, **claims}
+    made = {"user_id": user, "token_type": "access", "exp": int(time.time()) + 3600, "jti": uuid.uuid4().hex, **claims}
     return jwt.encode({name: value for name, value in made.items() if value is not None}, secret, "HS256")
