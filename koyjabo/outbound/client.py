@@ -12,7 +12,9 @@ from koyjabo.outbound.exchange import AnswerReader, Deadline, exchange, resolve
 from koyjabo.outbound.messages import Answer, Destinations, FailureKind, OutboundError, Request, Target, parse
 
 MOST_AT_ONCE = 64
-"""Threads of a worker. More requests wait, within their time; all webhooks of a server are fewer."""
+"""Threads of a client. Webhooks, logins and keys have a client each, so that none takes the threads of another
+(decision 89). More requests wait, within their time; all webhooks of a server are fewer.
+"""
 
 CHECK_S = 5.0
 """How long the names of a URL that is being set may take to be looked up."""

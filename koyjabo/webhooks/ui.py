@@ -69,15 +69,17 @@ class Desk(NamedTuple):
         return f"admin.{name}" if self.community_id is None else f"pages.{name}"
 
     def address(self, name: str, **values: Any) -> str:
-        place: dict[str, Any] = {} if self.community_id is None else {"community_id": self.community_id}
-        return url_for(self.endpoint(name), **place, **values)
+        return url_for(self.endpoint(name), **self._place, **values)
 
     def done(self, code: str, name: str, about: str = "", **values: Any) -> Response:
-        place: dict[str, Any] = {} if self.community_id is None else {"community_id": self.community_id}
-        return done(code, self.endpoint(name), about, **place, **values)
+        return done(code, self.endpoint(name), about, **self._place, **values)
 
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         return self.show(template, status, desk=self, types=EVENT_TYPES, formats=FORMAT_NAMES, **values)
+
+    @property
+    def _place(self) -> dict[str, Any]:
+        return {} if self.community_id is None else {"community_id": self.community_id}
 
 
 def _form(**values: Any) -> Form[WebhookFormBody]:

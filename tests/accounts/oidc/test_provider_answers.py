@@ -143,9 +143,8 @@ def test_provider_cannot_mix_itself_up_with_another(two, work):
         end(reader, back, 422)  # the code of the other one, at the callback of the first
         assert reader.csrf == ""
         reader = Reader(site)
-        moved = asked.approve(begin(reader, name), "ayesha").replace(
-            f"/{name}/", "/work/" if name == "evil" else "/evil/"
-        )
+        swapped = "work" if name == "evil" else "evil"
+        moved = asked.approve(begin(reader, name), "ayesha").replace(f"/{name}/", f"/{swapped}/")
         assert OVER in words(end(reader, moved, 422))
         assert reader.csrf == ""
 
