@@ -155,8 +155,8 @@ translations: $(VENV)/dev  ## extract the sentences of pages for translators
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
 
 lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all files
-	@$(COMPILE) pyproject.toml -o requirements.txt
-	@$(COMPILE) -c requirements.txt pyproject.toml --group dev -o requirements-dev.txt
+	@$(COMPILE) --extra s3 pyproject.toml -o requirements.txt
+	@$(COMPILE) -c requirements.txt --extra s3 pyproject.toml --group dev -o requirements-dev.txt
 	@for group in build node uv; do $(COMPILE) -c requirements-dev.txt --group $$group -o requirements-$$group.txt || exit; done
 
 # Whoever has a tag can move it, and nobody a digest.

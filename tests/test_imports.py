@@ -36,7 +36,7 @@ badges: . api pages
 reports: query projection events engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages
-maintenance: . health services api admin cli
+maintenance: . backups health services api admin cli
 alerts: . services
 importers: . cli
 bridges: . citinfos
@@ -63,7 +63,7 @@ MAY_USE = {  # libraries: the modules that may import them
     "socketio engineio": "realtime/* sockets/* server/*",
     "eventlet greenlet": "server/loop/* server/process/patching.py",
 }
-MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backup.py \
+MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
 maintenance/recount_job.py visit_log/import*.py cli/ledger.py"
 """Modules of the start and of commands; all others use the executor (decision 46)."""
 

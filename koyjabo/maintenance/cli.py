@@ -24,7 +24,7 @@ def backup(file: Path, force: bool) -> None:
     Safe to run beside a busy server. A backup of SQLite can be restored into PostgreSQL, and the other way round. The
     file contains password hashes, so only its owner can read it.
     """
-    from koyjabo.maintenance import backup as backups
+    from koyjabo.maintenance.backups import backup as backups
 
     with application() as services:
         head = backups.back_up(file, force, services.clock, progress)
@@ -41,7 +41,7 @@ def restore(file: Path, force: bool) -> None:
     is done, then continues from the restored numbers in a new epoch, which open pages follow. All users have to log in
     again.
     """
-    from koyjabo.maintenance import backup as backups
+    from koyjabo.maintenance.backups import backup as backups
 
     with application() as services:
         head = backups.restore(file, force, services.clock, progress)

@@ -62,7 +62,7 @@ from koyjabo.models.ledger import (
 )
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
-from koyjabo.models.upkeep import AuditLine, DatabaseIdentity, DaySecret, NightlyWork, WebhookEvent
+from koyjabo.models.upkeep import AuditLine, Backup, DatabaseIdentity, DaySecret, NightlyWork, WebhookEvent
 
 __all__ = [
     "SITE",
@@ -72,6 +72,7 @@ __all__ = [
     "Annotation",
     "ApiKey",
     "AuditLine",
+    "Backup",
     "Community",
     "Conversion",
     "Counter",

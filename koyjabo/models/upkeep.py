@@ -89,3 +89,29 @@ class WebhookEvent(Model):
     at_ms: Mapped[int] = mapped_column(BigInteger)
     data: Mapped[str] = mapped_column(Text)  # JSON
     dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were made; None for not yet
+
+
+class Backup(Model):
+    """A backup that the server makes or has made by itself, as its newest step left it. The files outlive these rows,
+    and neither a backup nor a restore has them.
+    """
+
+    __tablename__ = "backups"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
+    begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin who asked for it; "" every night
+    worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
+    begun_ms: Mapped[int] = mapped_column(BigInteger)
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life while it runs
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16), index=True)  # running, proven or failed
+    step: Mapped[str] = mapped_column(String(16))  # the one that runs, or that failed
+    done: Mapped[int] = mapped_column(BigInteger)  # of this step, in rows or bytes
+    goal: Mapped[int] = mapped_column(BigInteger)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
+    made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the moment that it shows
+    epoch: Mapped[int | None] = mapped_column(BigInteger)
+    total: Mapped[int | None] = mapped_column(BigInteger)
+    restored_total: Mapped[int | None] = mapped_column(BigInteger)  # counted again after it was restored
+    error: Mapped[str | None] = mapped_column(Text)  # a sentence

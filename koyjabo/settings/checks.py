@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ from koyjabo.settings import smtp_url
 SHORTEST_TOKEN = 16
 NO_TOTALS = "none"
 LARGEST_TOTAL = 10**15
+TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 BRIDGES = ("koyjabo", "citinfos")
 """Modules and packages of `koyjabo.bridges`."""
@@ -73,6 +75,12 @@ def bridge_list(value: str) -> str:
     if not set(names) <= set(BRIDGES):
         raise ValueError(f"should be names out of {', '.join(BRIDGES)}, with , between them")
     return ",".join(dict.fromkeys(names))
+
+
+def time_of_day(value: str) -> str:
+    if not TIME_OF_DAY.fullmatch(value):
+        raise ValueError("should be a time of the day such as 03:30")
+    return value
 
 
 def claim_and_value(value: str) -> str:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from koyjabo.core import credential_rules
-from koyjabo.settings import checks, smtp_url, token_checks
+from koyjabo.settings import backup_places, checks, smtp_url, token_checks
 from koyjabo.settings.login_providers import LoginProvider
 from koyjabo.settings.smtp_url import SmtpServer
 
@@ -148,6 +148,31 @@ class Settings(BaseModel):
         ge=1,
         le=36500,
         description="how long each visit is kept; older ones are folded into sums by night, and every number stays",
+    )
+    backup_dir: Annotated[str, AfterValidator(backup_places.folder)] = Field(
+        "",
+        alias="BACKUP_DIR",
+        description="folder in which a backup is kept every night, restored and recounted to prove it",
+    )
+    backup_to: Annotated[str, AfterValidator(backup_places.bucket)] = Field(
+        "",
+        alias="BACKUP_TO",
+        description="where a backup is sent every night, fetched and proven: "
+        "`s3://bucket/prefix?endpoint=https://…&region=…`, any service that speaks S3",
+    )
+    backup_command: Annotated[str, AfterValidator(backup_places.command)] = Field(
+        "",
+        alias="BACKUP_COMMAND",
+        description="program that is given each proven backup as its last argument: `rclone copyto`, `restic backup`",
+    )
+    backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = Field(
+        "03:30", alias="BACKUP_AT", description="when the backup of a day is made, in TIMEZONE"
+    )
+    backup_keep: int = Field(
+        14, alias="BACKUP_KEEP", ge=1, le=10_000, description="how many of its backups the server keeps in each place"
+    )
+    status_page: bool = Field(
+        True, alias="STATUS_PAGE", description="`0` turns `/status` and `/api/status` off, which everybody may read"
     )
     allow_ephemeral_storage: bool = Field(
         False, alias="ALLOW_EPHEMERAL_STORAGE", description="`1` lets Render run on a file that every deploy deletes"

@@ -13,7 +13,7 @@ from support.sites.full_site import everything, in_context, quiet
 from koyjabo.core.extensions import socketio
 from koyjabo.counting import anonymity as anonymity_module
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance import backup
+from koyjabo.maintenance.backups import backup
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 

@@ -61,6 +61,15 @@ BAD = [
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
     *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
+    *[("BACKUP_DIR", bad) for bad in ("backups", "./backups", "~/backups")],
+    *[
+        ("BACKUP_TO", bad)
+        for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://bucket?x=1", "s3://bucket?endpoint=a")
+    ],
+    *[("BACKUP_COMMAND", bad) for bad in ("'", '"rclone', " ")],
+    ("STATUS_PAGE", "maybe"),
+    *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
+    *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
     *[("REQUIRE_TWO_FACTOR", bad) for bad in ("Admins", "1", "everybody")],
     *[("OIDC_PROVIDERS", bad) for bad in ("Google", "a b", "a;b", "a,a", "a-b", "ä", "1a", "a" * 33)],

@@ -12,7 +12,7 @@ from koyjabo.audit import queries as audit
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.audit.queries import AuditRecord
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
-from koyjabo.maintenance.backup import BACKUP
+from koyjabo.maintenance.backups.backup import BACKUP
 from koyjabo.models import SITE, Adjustment, AuditLine, Counter, ImportedVisits, NightlyWork
 from koyjabo.reports.projection import state_queries
 from koyjabo.webhooks import queries as webhooks

@@ -12,9 +12,9 @@ from support.sites.full_site import everything, in_context
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.extensions import db
-from koyjabo.maintenance import backup_queries
-from koyjabo.maintenance.backup import TargetInUse
-from koyjabo.maintenance.backup_file import UnusableBackup
+from koyjabo.maintenance.backups import backup_queries
+from koyjabo.maintenance.backups.backup import TargetInUse
+from koyjabo.maintenance.backups.backup_file import UnusableBackup
 from koyjabo.reports.services import PeopleServices
 from koyjabo.visit_log.import_queries import only_one
 
@@ -43,7 +43,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """All there is but for what is new in a restored database, and the rows that tell of backup and restore."""
     found = everything(site)
     found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
-    for table in ("day_secrets", "database_identity", "webhook_deliveries"):
+    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups"):
         found.pop(table)  # in no backup
     for row in found["watermarks"]:
         row["upto"] *= row["name"] != "changes"

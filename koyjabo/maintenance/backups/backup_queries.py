@@ -16,6 +16,7 @@ from koyjabo.maintenance.total_queries import record_epoch
 from koyjabo.models import (
     SITE,
     AccessVersion,
+    Backup,
     Community,
     Counter,
     DatabaseIdentity,
@@ -51,7 +52,7 @@ def tables() -> list[Table]:
     """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
     they refer to. A restore changes no other table.
     """
-    kept = DaySecret.__tablename__, DatabaseIdentity.__tablename__, WebhookDelivery.__tablename__
+    kept = {each.__tablename__ for each in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

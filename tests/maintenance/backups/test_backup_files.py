@@ -12,7 +12,7 @@ import pytest
 from support.sites.backups import restore
 from support.sites.full_site import everything
 
-from koyjabo.maintenance.backup_file import UnusableBackup
+from koyjabo.maintenance.backups.backup_file import UnusableBackup
 
 
 def lines_of(file: Path) -> list[bytes]:

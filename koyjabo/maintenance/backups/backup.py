@@ -23,8 +23,8 @@ from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
-from koyjabo.maintenance import backup_file, backup_queries
-from koyjabo.maintenance.backup_file import Head, TablePiece, UnusableBackup
+from koyjabo.maintenance.backups import backup_file, backup_queries
+from koyjabo.maintenance.backups.backup_file import Head, TablePiece, UnusableBackup
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.visit_log.import_queries import only_one

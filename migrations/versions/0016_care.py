@@ -1,0 +1,42 @@
+"""Backups
+
+Revision ID: 0016
+Revises: 0015
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+BIG = sa.BigInteger()
+
+
+def upgrade() -> None:
+    op.create_table(
+        "backups",
+        sa.Column("id", BIG.with_variant(sa.Integer(), "sqlite"), primary_key=True),
+        sa.Column("name", sa.String(64), nullable=False, unique=True),
+        sa.Column("begun_by", sa.String(200), nullable=False),
+        sa.Column("worker", sa.String(32), nullable=False),
+        sa.Column("begun_ms", BIG, nullable=False),
+        sa.Column("seen_ms", BIG, nullable=False),
+        sa.Column("ended_ms", BIG),
+        sa.Column("state", sa.String(16), nullable=False, index=True),
+        sa.Column("step", sa.String(16), nullable=False),
+        sa.Column("done", BIG, nullable=False),
+        sa.Column("goal", BIG, nullable=False),
+        sa.Column("bytes", BIG),
+        sa.Column("made_ms", BIG),
+        sa.Column("epoch", BIG),
+        sa.Column("total", BIG),
+        sa.Column("restored_total", BIG),
+        sa.Column("error", sa.Text()),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("backups")
