@@ -124,6 +124,13 @@ class Clock:
             began = self._beginnings[day] = int(midnight.timestamp())
         return began
 
+    def at_ms(self, day: str, time: str) -> int:
+        """The moment, ms, of a time of a local day, such as 03:30: the first one where it comes twice, and later by as
+        much as is skipped where it is missing.
+        """
+        local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self._zone)
+        return int(local.timestamp()) * 1000
+
     def range_ms(self, days: Days) -> tuple[int | None, int | None]:
         """The moments, ms, at which days begin and have ended."""
         first, last = days

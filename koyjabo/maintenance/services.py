@@ -9,6 +9,7 @@ from pathlib import Path
 from koyjabo.cluster.base import Base
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.maintenance.backups.backups import Backups
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
@@ -36,6 +37,7 @@ class MaintenanceServices:
     nightly: Nightly
     erasure: Erasure
     recounts: Recounts
+    backups: Backups
     jobs: Jobs
     system: System
     readiness: Readiness
@@ -59,6 +61,7 @@ def build(base: Base) -> MaintenanceServices:
         nightly=Nightly(database, clock, runtime, retention),
         erasure=Erasure(database, clock, runtime, jobs, forgotten, cluster.drain),
         recounts=recounts,
+        backups=Backups(database, clock, runtime, base.settings),
         jobs=jobs,
         system=system,
         readiness=readiness,

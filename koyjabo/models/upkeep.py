@@ -114,4 +114,5 @@ class Backup(Model):
     epoch: Mapped[int | None] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)
     restored_total: Mapped[int | None] = mapped_column(BigInteger)  # counted again after it was restored
+    proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when that agreed, of a file that is kept
     error: Mapped[str | None] = mapped_column(Text)  # a sentence

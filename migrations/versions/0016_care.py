@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("epoch", BIG),
         sa.Column("total", BIG),
         sa.Column("restored_total", BIG),
+        sa.Column("proven_ms", BIG),
         sa.Column("error", sa.Text()),
     )
 
