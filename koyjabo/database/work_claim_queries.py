@@ -45,6 +45,12 @@ def is_free(session: Session, claim: Claim, now_ms: int) -> bool:
     return row is None or _is_free(row, claim.day, now_ms)
 
 
+def is_done(session: Session, name: str, day: str) -> bool:
+    """Whether the work of that day has ended."""
+    row = session.execute(select(NightlyWork).where(NightlyWork.name == name)).scalar_one_or_none()
+    return row is not None and row.ended_ms is not None and not _is_free(row, day, row.seen_ms)
+
+
 def take(session: Session, claim: Claim, now_ms: int) -> bool:
     """Claim the work. Returns True to one of all concurrent callers."""
     session.execute(MAKE_ROW, {"name": claim.name})

@@ -18,6 +18,7 @@ from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.work_claim_queries import Claim, ClaimLost
 from koyjabo.maintenance.retention import Retention
+from koyjabo.maintenance.retention_queries import Foldable
 from koyjabo.reports.projection.folding_queries import NotProjected
 from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.import_queries import ImportUnderWay
@@ -38,6 +39,10 @@ RENEW_MS = 10_000
 """The interval of renewals of the claim: a twelfth of the time after which other workers may take it."""
 
 
+PREVIEW_MS = 10_000
+"""For how long a preview is shown without another look at the database."""
+
+
 class Nightly:
     """Call `tick` every LOOK_S."""
 
@@ -48,6 +53,7 @@ class Nightly:
         self._retention = retention
         self._done_for = self._postponed_for = ""
         self._busy = False
+        self._preview: tuple[int, Foldable] | None = None  # when it was read, and what
 
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it or visits are being imported."""
@@ -66,6 +72,21 @@ class Nightly:
     def forget(self) -> None:
         """Ask the database again whether the work of the day is done."""
         self._done_for = ""
+
+    def preview(self) -> Foldable:
+        """The visits that the next run will fold, unless more of these days are imported. At most PREVIEW_MS old.
+        Raises LedgerUnavailable.
+        """
+        now_ms = self._clock.elapsed_ms()
+        if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
+            self._preview = now_ms, self._retention.foldable(self._next_day())
+        return self._preview[1]
+
+    def _next_day(self) -> str:
+        """The local day on which the next run begins: today until today's run has ended."""
+        today = self._clock.today()
+        is_done = self._day() == today and self._database.read(work_claim_queries.is_done, WORK, today)
+        return shifted(today, 1) if is_done else today
 
     def _day(self) -> str:
         """The newest day whose quiet hour has come."""
@@ -109,7 +130,7 @@ class Nightly:
         self._retention.sweep_values(renew)
         swept = self._retention.sweep(renew)
         self._database.write(work_claim_queries.end, claim, self._clock.now_ms())
-        self._done_for = claim.day
+        self._done_for, self._preview = claim.day, None
         log.info(
             "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
             *(claim.day, *pruned, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),

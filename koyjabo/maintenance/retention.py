@@ -14,6 +14,7 @@ from koyjabo.core.runtime import Advance
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.maintenance import retention_queries
+from koyjabo.maintenance.retention_queries import Foldable
 from koyjabo.reports.events import event_fold_queries, event_queries
 from koyjabo.reports.projection import interned_queries
 from koyjabo.reports.projection.projection import Projection
@@ -77,9 +78,16 @@ class Retention:
 
     def past(self, days: int | None = None) -> FoldRange:
         """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
-        first_kept = shifted(self._clock.today(), -(self._days if days is None else days))
+        first_kept = self._first_kept(self._clock.today(), days)
         began_ms = self._clock.began_s(first_kept) * 1000
         return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
+
+    def foldable(self, day: str, days: int | None = None) -> Foldable:
+        """The visits that `prune` would fold on a local day, as of now. Reads sums, and no visits."""
+        return self._database.read(retention_queries.foldable, self._first_kept(day, days))
+
+    def _first_kept(self, today: str, days: int | None = None) -> str:
+        return shifted(today, -(self._days if days is None else days))
 
     def count(self, past: FoldRange) -> int:
         """How many visits these are. Reads each of them."""

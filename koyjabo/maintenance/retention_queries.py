@@ -78,6 +78,15 @@ NEXT_UPTO = text(
 
 COUNT_OLD = text("SELECT count(*) FROM visits AS v WHERE v.id > :after AND v.id <= :last AND v.day < :first_kept")
 
+# The sums of a day have all its visits, and `folded_visits` those whose rows are gone.
+FOLDABLE = text("""
+SELECT coalesce(sum(d.visits - coalesce(f.visits, 0)), 0), count(*) FROM daily_visits d
+LEFT JOIN (
+    SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' AND day < :first_kept GROUP BY day
+) f ON f.day = d.day
+WHERE d.scope = 'site' AND d.day < :first_kept AND d.visits > coalesce(f.visits, 0)
+""")
+
 # Before the first visit is folded, since the process may be killed.
 SET_FOLDED_BEFORE = text("""
 INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', :day, '', 0)
@@ -200,6 +209,17 @@ def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
 def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
     """The number of visits of days before `first_kept`, with ids over `after` and up to `last`."""
     return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
+
+
+class Foldable(NamedTuple):
+    visits: int
+    days: int  # to which these visits belong
+
+
+def foldable(session: Session, first_kept: str) -> Foldable:
+    """The visits of days before `first_kept` that have rows still, by the sums of days: reads no visits."""
+    visits, days = session.execute(FOLDABLE, {"first_kept": first_kept}).one()
+    return Foldable(int(visits), days)
 
 
 def begin_folding(session: Session, first_kept: str, after: int, last: int) -> None:

@@ -80,6 +80,9 @@ class FoldingMachine(RuleBasedStateMachine):
         # Where the clock was put right, some lie outside of it: they wait for a later night.
         there = "day < :first_kept AND id > :after AND id <= :last"
         old = self.site.rows(f"SELECT count(*) FROM visits WHERE {there}", **past._asdict())
+        by_day = self.site.rows("SELECT count(*) FROM visits WHERE day < :day GROUP BY day", day=past.first_kept)
+        foldable = sum(visits for (visits,) in by_day), len(by_day)
+        assert retention.foldable(self.site.services.clock.today(), days) == foldable
         assert retention.count(past) == retention.prune(past).visits == old[0][0]
         assert retention.prune(retention.past(days)).visits == 0
         assert self.numbers() == before

@@ -70,6 +70,24 @@ def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights
     assert nights() == ["2025-12-15", "2025-12-16"]
 
 
+def test_preview_is_what_the_next_run_folds(site, caplog):
+    caplog.set_level(logging.INFO, "koyjabo.maintenance.nightly")
+    for hour, visits in ((14, 1), (15, 2), (16, 3), (17, 4)):
+        site.time.go_to(f"2025-11-{hour}T00:00:00+06:00")
+        for number in range(visits):
+            site.register(f"{hour}-{number}", visitId="1")
+    night, previews = worker(site), []
+    for moment in ("16T03:29:59.999", "16T03:30:00", "16T23:59:59", "17T00:00:00", "17T03:29:59", "17T03:30:00"):
+        site.time.go_to(f"2025-12-{moment}+06:00")
+        previews.append(tuple(night.preview()))
+        if moment.endswith("03:30:00"):
+            night.tick()
+    folded = [record.args[1] for record in caplog.records if record.msg.startswith(DONE)]
+    assert previews == [(3, 2), (3, 2), *3 * [(3, 1)], (3, 1)]
+    assert folded == [3, 3]
+    assert night.preview() == (4, 1)
+
+
 @pytest.mark.both_kinds
 def test_one_of_many_at_once_does_it(site, nights):
     """Servers of their own, with connections of their own."""

@@ -95,6 +95,7 @@ def show(
         "maintenance/data",
         status,
         data=current()[MaintenanceServices].system.data(me()),
+        foldable=current()[MaintenanceServices].nightly.preview(),
         total_now=current()[CountingServices].visits.stats().total,
         export=export,
         communities=choices(export),

@@ -24,7 +24,14 @@ def settings() -> Response:
     query = request.args.get("query", "").strip()
     matching = [each for each in current()[MaintenanceServices].settings if _matches(each, query.casefold())]
     groups = [(group, list(members)) for group, members in groupby(matching, key=lambda each: each.group)]
-    return page("maintenance/settings", groups=groups, query=query, count=len(matching), meaning=_as_html)
+    return page(
+        "maintenance/settings",
+        groups=groups,
+        query=query,
+        count=len(matching),
+        meaning=_as_html,
+        foldable=current()[MaintenanceServices].nightly.preview(),
+    )
 
 
 def _matches(setting: Setting, query: str) -> bool:

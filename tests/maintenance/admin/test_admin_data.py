@@ -134,6 +134,18 @@ def test_backups_and_imports_are_said(site, admin):
     assert "New visits: 1,200, known ones: 3" in page
 
 
+def test_page_says_what_tonight_folds(site, admin):
+    assert "Tonight, no visits will be summed up." in words(admin.get("/admin/data"))
+    site.time.pass_(days=-365)
+    site.register("ayesha")
+    site.time.pass_(days=365, seconds=10)  # after which the preview is read again
+    site.register("babul")
+    site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
+    sentence = "Tonight, 1 visit of 1 day will be summed up. After that, filtered reports show – for these days."
+    assert sentence in words(admin.get("/admin/data"))
+    assert sentence in words(admin.get("/admin/settings?query=retention"))
+
+
 def record(site: Site, action: str, **details: int) -> None:
     entry = actor(OPERATOR, site.services.clock).entry(action, Subject("visits", "", ""), **details)
     with site.app.app_context(), db.engine.begin() as connection:
