@@ -7,10 +7,8 @@ with the file.
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,6 +23,7 @@ from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.maintenance.backups import backup_file, backup_queries
 from koyjabo.maintenance.backups.backup_file import Head, TablePiece, UnusableBackup
+from koyjabo.maintenance.backups.temporary import atomic_file
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
 from koyjabo.visit_log.import_queries import only_one
@@ -42,22 +41,31 @@ class TargetInUse(KoyJaboError):
 
 
 def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
-    """Write everything to `path`, as of this moment. Running servers need not wait.
+    """Write everything to `path`, as of this moment, and record it.
 
-    The file appears when it is complete; only its owner may read it (mode 0600). Raises TargetInUse if the file exists,
-    unless `overwrite`, and UnusableBackup if it cannot be written.
+    Raises TargetInUse if the file exists, unless `overwrite`, and UnusableBackup if it cannot be written.
     """
     if path.exists() and not overwrite:
         raise TargetInUse(f"{path} already exists. Give the backup another name, or --force to replace it.")
-    with engine.translated_errors(), engine.snapshot() as connection:
-        head = _head(connection, clock)
-        with _atomic_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
-            _write(connection, file, head, advance)
-    _record(head, clock)
+    head = write(path, clock, progress)
+    record(head, clock)
     return head
 
 
-def _record(head: Head, clock: Clock) -> None:
+def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
+    """Write everything to `path`, as of this moment. Running servers need not wait.
+
+    The file appears when it is complete; only its owner may read it (mode 0600). Raises UnusableBackup if it cannot be
+    written.
+    """
+    with engine.translated_errors(), engine.snapshot() as connection:
+        head = _head(connection, clock)
+        with _backup_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
+            _write(connection, file, head, advance)
+    return head
+
+
+def record(head: Head, clock: Clock) -> None:
     """So that Health knows the age of the last backup. The backup is complete, so a failure is only logged."""
     entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
     try:
@@ -128,35 +136,6 @@ def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> Non
     writer.end()
 
 
-@contextmanager
-def _atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A temporary file that is renamed to `path` when it is synced to disk, and deleted after an error."""
-    try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # for its owner alone
-        try:
-            with open(descriptor, "wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
-        _sync(path.parent)
-    except OSError as error:
-        raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
-
-
-def _sync(folder: Path) -> None:
-    """Sync the folder, which has the file's name."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _checked(path: Path, progress: ReportProgress) -> Head:
     """Read and check the whole file, before the database is locked."""
     head = backup_file.head(path)
@@ -189,6 +168,15 @@ def _table(piece: TablePiece) -> Any:
     with _fitting(piece):
         backup_queries.require_fitting(table, piece.columns, piece.rows)
     return table
+
+
+@contextmanager
+def _backup_file(path: Path) -> Iterator[BinaryIO]:
+    try:
+        with atomic_file(path) as file:
+            yield file
+    except OSError as error:
+        raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
 
 
 @contextmanager
