@@ -29,7 +29,7 @@ TARGETS = re.findall(r"^\| `(make [a-z-]+)` \|", DEVELOPMENT, re.MULTILINE)
 OURS = [line for line in COMMANDS if line.startswith((".venv/bin/", "make "))]
 CURLS = [line for line in COMMANDS if line.startswith("curl ")]
 SERVE = "STARTING_TOTAL=4000 make run"
-SERVING = re.compile(r"serving on http://localhost:(\d+)")
+SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.long(
 )
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVING = re.compile(r"serving on http://localhost:(\d+)")
+SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 START_S = 120
 BUILD_S = 300
 SOURCES = {"koyjabo": "koyjabo", "migrations": "koyjabo/migrations"}

@@ -52,4 +52,6 @@ def _make_first_admin(settings: Settings, accounts: Accounts) -> None:
     elif settings.environment == "development":
         password = first_admin.make_up(accounts)
         if password is not None:
-            logs.print_to_operator(f"Made {first_admin.MADE_UP} with the password {password} (it is not shown again)")
+            logs.print_to_operator(
+                f"Log in to the panel as {first_admin.MADE_UP} with the password {password} (it is not shown again)"
+            )

@@ -17,7 +17,9 @@ pytestmark = pytest.mark.empty_database
 
 ADMIN = {"ADMIN_EMAIL": "Boss@example.com", "ADMIN_PASSWORD": "the first of them"}
 AS_ADMIN = {"name": "boss", "password": ADMIN["ADMIN_PASSWORD"]}
-MADE_UP = re.compile(r"Made admin@koyjabo\.example with the password (\S+) \(it is not shown again\)\n")
+MADE_UP = re.compile(
+    r"Log in to the panel as admin@koyjabo\.example with the password (\S+) \(it is not shown again\)\n"
+)
 USERS = "SELECT email, name, is_admin FROM users"
 
 

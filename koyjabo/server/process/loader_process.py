@@ -85,6 +85,7 @@ class LoaderProcess:
     def _report(self, settings: Settings) -> None:
         wanted: dict[str, Any] = {"host": settings.host, "port": settings.port}
         wanted |= {"workers": settings.web_concurrency, "log_format": settings.log_format}
+        wanted |= {"is_development": settings.environment == "development"}
         with suppress(ConnectionError):  # the parent has ended
             self._channel.send(json.dumps(wanted).encode())
 

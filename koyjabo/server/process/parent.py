@@ -57,7 +57,9 @@ class Parent:
             say(f"The process that loads the application {how_killed(status)}. Start the server again.", sys.stderr)
         return BAD_SETTINGS
 
-    def _serve(self, loader: Loader, adopts: bool, host: str, port: int, workers: int, log_format: str) -> int:
+    def _serve(
+        self, loader: Loader, adopts: bool, host: str, port: int, workers: int, log_format: str, is_development: bool
+    ) -> int:
         try:
             listener = listen(host, port)
         except OSError as error:
@@ -67,17 +69,16 @@ class Parent:
         forks = workers > 1 and adopts
         descriptors = [*self._descriptors(), listener.fileno()]
         supervisor = Supervisor(loader, listener, workers, forks, descriptors, log_format, self._is_stopping)
-        self._supervise(supervisor, listener)
+        self._supervise(supervisor, listener, announcement(listener.getsockname()[1], is_development))
         return 0
 
-    def _supervise(self, supervisor: Supervisor, listener: socket.socket) -> None:
+    def _supervise(self, supervisor: Supervisor, listener: socket.socket, words: str) -> None:
         is_announced = False
-        port = listener.getsockname()[1]
         while not self._is_stopping():
             supervisor.supervise()
             if supervisor.is_ready and not is_announced and not self._is_stopping():
                 is_announced = True
-                say(f"Koy Jabo Live is serving on http://localhost:{port} (stop it with Ctrl+C)", sys.stdout)
+                say(words, sys.stdout)
             self._wait(*supervisor.unfinished())
         listener.close()
         while supervisor.has_children():
@@ -113,6 +114,19 @@ class Parent:
         ready, _, _ = select.select([self._signalled, *sources], [], [], POLL_INTERVAL_S)
         if self._signalled in ready:
             self._signalled.recv(4096)
+
+
+def announcement(port: int, is_development: bool) -> str:
+    """What is printed when the server answers. In development it leads to the panel, where Getting started is, before
+    the home page, which counts the visit of a person who opens it.
+    """
+    site = f"http://localhost:{port}"
+    if not is_development:
+        return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
+    return (
+        f"Koy Jabo Live is serving. Open the panel: {site}/admin (stop the server with Ctrl+C)\n"
+        f"What visitors see: {site} (your visit is counted when you open it)"
+    )
 
 
 def _wait_for_orphans() -> None:

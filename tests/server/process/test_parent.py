@@ -16,7 +16,9 @@ from support.clients.connection import Connection
 from support.databases.database import SqliteDatabase
 from support.programs.forking import Program, start_anew
 from support.programs.processes import assert_none_is_left, environment, wait_until
-from support.servers.server import Server
+from support.servers.server import SERVING, Server
+
+from koyjabo.server.process.parent import announcement
 
 pytestmark = pytest.mark.honest_start
 
@@ -117,3 +119,14 @@ def test_sigterm_while_workers_are_born_leaves_none(shell_server):
     assert left.seconds < PROMPTLY_S
     assert_none_is_left(parent)
     assert "Traceback" not in shell_server.log
+
+
+def test_development_leads_to_the_panel_before_the_page_that_counts():
+    panel, page = announcement(8000, is_development=True).splitlines()
+    assert "http://localhost:8000/admin" in panel
+    assert "http://localhost:8000 " in page
+    assert "counted" in page
+    assert SERVING.match(panel)[1] == "8000"
+    (line,) = announcement(8000, is_development=False).splitlines()
+    assert SERVING.match(line)[1] == "8000"
+    assert "/admin" not in line

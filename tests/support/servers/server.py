@@ -19,7 +19,7 @@ from support.programs.processes import children, environment, kill_all, listens,
 from support.servers.api_client import Caller
 
 LOADER = "koyjabo-loader"
-SERVING = re.compile(r"Koy Jabo Live is serving on http://localhost:(\d+)")
+SERVING = re.compile(r"Koy Jabo Live is serving.* http://localhost:(\d+)")
 START_S = 120
 """For a machine that starts many; usually it takes 2 s."""
 
