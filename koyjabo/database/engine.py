@@ -140,12 +140,17 @@ def _unusable(reason: str) -> UnusableDatabase:
 
 
 def is_up_to_date(session: Session) -> bool:
-    """Whether all migrations have run. Raises UnusableDatabase if a newer version of the program has migrated it."""
+    """Whether all migrations have run. Those of a newer version count as well if this one can work with them (decision
+    99); raises UnusableDatabase if it cannot.
+    """
     if not inspect(session.connection()).has_table("alembic_version"):
         return False
     stored: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
     if stored and stored > NEWEST_REVISION:
-        raise _unusable(f"a newer version of this program made it (revision {stored})")
+        compatible_from: str = session.scalar(text("SELECT compatible_from FROM database_identity"))
+        if compatible_from > NEWEST_REVISION:
+            raise _unusable(f"a newer version of this program has migrated it (revision {stored})")
+        return True
     return stored == NEWEST_REVISION
 
 

@@ -37,6 +37,8 @@ class DatabaseIdentity(Model):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # 1
     name: Mapped[str] = mapped_column(String(32))
     accepted_ms: Mapped[int | None] = mapped_column(BigInteger)  # `koyjabo ledger accept` (`database.timelines`)
+    # The oldest schema whose program can use this database. A migration that removes something raises it (decision 99).
+    compatible_from: Mapped[str] = mapped_column(String(32), server_default="0016")
 
 
 class DaySecret(Model):

@@ -1,4 +1,4 @@
-"""Backups
+"""Backups, and which programs may use the database
 
 Revision ID: 0016
 Revises: 0015
@@ -37,7 +37,11 @@ def upgrade() -> None:
         sa.Column("proven_ms", BIG),
         sa.Column("error", sa.Text()),
     )
+    op.add_column(
+        "database_identity", sa.Column("compatible_from", sa.String(32), nullable=False, server_default="0016")
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("database_identity", "compatible_from")
     op.drop_table("backups")

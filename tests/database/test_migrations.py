@@ -15,6 +15,7 @@ from flask_migrate import Migrate, downgrade
 from sqlalchemy import inspect
 from support.application.site import Site
 
+from koyjabo.core.errors import UnusableDatabase
 from koyjabo.core.extensions import db
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 
@@ -74,3 +75,14 @@ def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):
         site.time.pass_(days=1)
         site.restart()
     assert (shape(site), site.contents(), site.rows("SELECT * FROM alembic_version")) == before
+
+
+def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site):
+    """Its workers restart while the newer version starts, and an operator may go back (decision 99)."""
+    site.rows("UPDATE alembic_version SET version_num = '9999'")
+    site.restart()
+    assert site.register().ordinal == 4001
+    assert site.rows("SELECT version_num FROM alembic_version") == [("9999",)]
+    site.rows("UPDATE database_identity SET compatible_from = '9999'")
+    with pytest.raises(UnusableDatabase, match=r"a newer version of this program has migrated it \(revision 9999\)"):
+        site.restart()

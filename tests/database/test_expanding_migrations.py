@@ -1,0 +1,95 @@
+"""The version before goes on counting on the new schema, so a migration only adds (decision 99)."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from koyjabo.database.startup_queries import MIGRATIONS
+
+BEFORE_THE_RULE = 15
+RULED = sorted(file for file in MIGRATIONS.glob("versions/*.py") if int(file.name[:4]) > BEFORE_THE_RULE)
+GROWING = {"visits", "visitors", "visit_traits", "events", "page_views", "people", "person_days", "audit_log"}
+"""Tables with so many rows that an index takes longer to build than a visit may wait."""
+
+
+def breaches(source: str) -> list[str]:
+    """What `upgrade` in this source does that the version before may not survive."""
+    (upgrade,) = (
+        each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef) and each.name == "upgrade"
+    )
+    calls = [each for each in ast.walk(upgrade) if isinstance(each, ast.Call) and _owner(each) == "op"]
+    created = {_text(call.args[0]) for call in calls if _name(call) == "create_table"}
+    return [breach for call in calls for breach in _breaches(call, created)]
+
+
+def _breaches(call: ast.Call, created: set[str]) -> Iterator[str]:
+    match _name(call):
+        case "create_table":
+            pass
+        case "add_column":
+            column = call.args[1]
+            given = {each.arg: each.value for each in column.keywords} if isinstance(column, ast.Call) else {}
+            is_required = isinstance(given.get("nullable"), ast.Constant) and given["nullable"].value is False
+            if is_required and "server_default" not in given:
+                yield f"{ast.unparse(call)}: rows of the version before lack a value"
+        case "create_index":
+            table, is_unique = _text(call.args[1]), any(each.arg == "unique" for each in call.keywords)
+            if table not in created and is_unique:
+                yield f"{ast.unparse(call)}: it may refuse rows of the version before"
+            elif table in GROWING - created:
+                yield f"{ast.unparse(call)}: visits wait until it is built"
+        case "execute" if _text(call.args[0]).startswith(("UPDATE ", "INSERT ")):
+            pass
+        case other:
+            yield f"op.{other}: only additions leave the version before running"
+
+
+def _owner(call: ast.Call) -> str:
+    return call.func.value.id if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) else ""
+
+
+def _name(call: ast.Call) -> str:
+    assert isinstance(call.func, ast.Attribute)
+    return call.func.attr
+
+
+def _text(node: ast.expr) -> str:
+    return str(node.value) if isinstance(node, ast.Constant) else ast.unparse(node)
+
+
+@pytest.mark.parametrize("file", RULED, ids=lambda file: file.stem)
+def test_migration_only_adds(file: Path):
+    assert breaches(file.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        'op.drop_column("users", "language")',
+        'op.drop_table("shares")',
+        'op.rename_table("shares", "links")',
+        'op.alter_column("users", "language", nullable=False)',
+        'op.add_column("users", sa.Column("age", BIG, nullable=False))',
+        'op.create_index("uq_users_age", "users", ["age"], unique=True)',
+        'op.create_index("ix_visits_page", "visits", ["page"])',
+        'op.execute("DELETE FROM login_failures")',
+    ],
+)
+def test_step_that_the_version_before_may_not_survive_is_found(step: str):
+    assert len(breaches(f"def upgrade():\n    {step}")) == 1
+
+
+def test_additions_are_allowed():
+    steps = (
+        'op.create_table("pets", sa.Column("name", sa.Text(), nullable=False))',
+        'op.create_index("uq_pets_name", "pets", ["name"], unique=True)',
+        'op.add_column("users", sa.Column("pet", sa.Text()))',
+        'op.add_column("users", sa.Column("pets", BIG, nullable=False, server_default="0"))',
+        'op.create_index("ix_users_pet", "users", ["pet"])',
+        'op.execute("UPDATE users SET pets = 1")',
+    )
+    assert breaches("def upgrade():\n" + "".join(f"    {step}\n" for step in steps)) == []
