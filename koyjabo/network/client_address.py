@@ -50,6 +50,14 @@ def hops(environ: Mapping[str, Any], most: int) -> list[str]:
     return [_without_port(hop.strip()) for hop in reversed(header.rsplit(",", most)[-most:])] if header else []
 
 
+def behind(environ: Mapping[str, Any], proxies: int) -> str:
+    """The address from which the outermost of our `proxies` was called. Empty without proxies, and where
+    X-Forwarded-For has fewer entries.
+    """
+    addresses = hops(environ, proxies) if proxies else []
+    return addresses[-1] if addresses and len(addresses) == proxies else ""
+
+
 def _without_port(hop: str) -> str:
     """Remove the port that some proxies add: `192.0.2.1:5678`, `[2001:db8::1]:443`."""
     if hop.startswith("["):

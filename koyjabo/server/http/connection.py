@@ -117,6 +117,7 @@ class HttpConnection:
             if not data.lstrip(b"\r\n"):
                 return  # empty lines begin no request (RFC 9112, 2.2)
             self._parser = self._server.lend_parser()
+            self._parser.peer = self.peer[0]
             self.state, self.since = READING, time.monotonic()
         try:
             self._early = self._parser.feed(data)

@@ -7,11 +7,11 @@ end: after the length that was announced, after the last chunk, or after an empt
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.chunks import Chunks
 from koyjabo.server.http.refusals import Refused
 
@@ -23,11 +23,6 @@ MOST_HEADERS = 100
 MOST_UNREAD = 256 * 1024
 """The largest size of a body that the application does not get, with its framing, bytes. A connection can be used again
 after a body of this size.
-"""
-
-MOST_LARGER = 32
-"""Requests with larger bodies than usual that a worker reads at once: what they hold in memory is limited for all
-clients together.
 """
 
 TOO_LARGE, HEAD_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -57,33 +52,22 @@ def wsgi_name(name: bytes) -> str:
     return known
 
 
-class BodyLimits:
-    """How large bodies may be, bytes: `usual`, or more, as `at_path` says. `being_read` counts larger ones."""
-
-    def __init__(self, usual: int, at_path: Callable[[str], int] = lambda path: 0) -> None:
-        self.usual = usual
-        self._at_path = at_path
-        self.being_read = 0
-
-    def at(self, url: bytes) -> int:
-        return self._at_path(url.partition(b"?")[0].decode("latin-1"))
-
-
 class RequestParser:
     """Reads one request; `begin` prepares it for the next one, of any connection.
 
     The head is in `method`, `url`, `version` and `headers` (by their names in WSGI), the body in `body`, up to one byte
-    more than `largest_body`.
+    more than `largest_body`. `peer` is the address that sends it, which the connection sets.
     """
 
     __slots__ = (
-        "_body_size", "_chunks", "_header_count", "_limits", "_line", "_llhttp", "_pieces", "_refusal", "_size",
-        "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive", "largest_body",
-        "method", "url", "version",
+        "_body_size", "_chunks", "_client", "_header_count", "_limits", "_line", "_llhttp", "_pieces", "_refusal",
+        "_size", "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive",
+        "largest_body", "method", "peer", "url", "version",
     )  # fmt: skip
 
     def __init__(self, limits: BodyLimits) -> None:
         self.largest_body = limits.usual
+        self.peer = self._client = ""
         self._limits = limits
         self.is_complete = self.keeps_alive = False
         self.begin()
@@ -92,7 +76,7 @@ class RequestParser:
         if not (self.is_complete and self.keeps_alive):  # llhttp expects the rest, or no other request
             self._llhttp = HttpRequestParser(self)
         if self.largest_body != self._limits.usual:
-            self._limits.being_read -= 1
+            self._limits.free_place(self._client)
             self.largest_body = self._limits.usual
         self.url, self.method, self.version = b"", "", ""
         self.headers: dict[str, str] = {}
@@ -247,11 +231,11 @@ class RequestParser:
         largest = self._limits.at(self.url)
         if self._unfed > largest:
             return  # the application says so
-        if self._limits.being_read >= MOST_LARGER:
+        self._client = self._limits.client(self.peer, self.headers)
+        if self._limits.take_place(self._client):
+            self.largest_body = largest
+        else:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests arrive at once")
-            return
-        self._limits.being_read += 1
-        self.largest_body = largest
 
     def on_body(self, data: bytes) -> None:
         if self._body_size <= self.largest_body:

@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
 from koyjabo.core.runtime import EventLoop
-from koyjabo.server.http.connection import HttpConnection
+from koyjabo.server.http.body_limits import BodyLimits
+from koyjabo.server.http.connection import IDLE, HttpConnection
 from koyjabo.server.http.connections import MOST_READING, Connections
 from koyjabo.server.http.environment import environment, shared_environment
-from koyjabo.server.http.request_parser import BodyLimits, RequestParser
+from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
 from koyjabo.server.loop.poller import READABLE, Poller
 from koyjabo.server.loop.turns import Turns
@@ -27,6 +28,11 @@ ROOM_S = 0.02
 
 YIELD_S = 0.02
 """The time for which a worker that is short of places lets the others accept first."""
+
+ON_ITS_WAY_S = 0.25
+"""How long a connection may be idle while the server leaves: the request of one that was just accepted or answered may
+be on its way.
+"""
 
 ACCEPTS_IN_A_ROW = 64
 MOST_PARSERS = 64
@@ -94,23 +100,31 @@ class HttpServer:
     def failed(self) -> None:
         self._pause(RETRY_S)
 
-    def leave(self) -> None:
+    def leave(self, accepts_waiting: bool = True) -> None:
         """Accept no more connections, and close idle ones. A request that has begun to arrive is the last one of its
-        connection.
+        connection. `accepts_waiting`: whether connections that wait to be accepted are accepted first, because no other
+        process has this listening socket.
         """
         self.is_leaving = True
-        self.runtime.soon(self._leave)
+        self.runtime.soon(partial(self._leave, accepts_waiting))
 
     def wait_until_answered(self) -> None:
         time.sleep(TICK_S)
         while self.connections.are_busy():
             time.sleep(TICK_S)
 
-    def _leave(self) -> None:
-        while not self.connections.are_full() and self._accept():  # connections the system has accepted already
+    def _leave(self, accepts_waiting: bool) -> None:
+        while accepts_waiting and not self.connections.are_full() and self._accept():
             pass
         self.poller.remove(self._listener.fileno())
         self._listener.close()
+        long_ago = time.monotonic() - ON_ITS_WAY_S
+        for connection in list(self.connections):
+            if connection.state != IDLE or connection.since < long_ago:
+                connection.leave()
+        self.runtime.later(ON_ITS_WAY_S, self._leave_the_rest)
+
+    def _leave_the_rest(self) -> None:
         for connection in list(self.connections):
             connection.leave()
 

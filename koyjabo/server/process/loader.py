@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from koyjabo.server.process.listening_socket import ListeningSocket
 from koyjabo.server.process.loader_process import MESSAGE_SIZE, LoaderProcess
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
@@ -52,15 +53,15 @@ class Loader:
             self.is_done = not data
             self.settings = json.loads(data) if data else None
 
-    def order(self, place: int, listener: socket.socket, forks: bool) -> WorkerProcess:
+    def order(self, place: int, listener: ListeningSocket, forks: bool) -> WorkerProcess:
         """Let it fork the worker with this place, or become that worker.
 
         Raises ConnectionError if it has ended, another OSError if the order cannot be sent.
         """
         worker = WorkerProcess(place)
-        order = json.dumps({"place": place, "forks": forks}).encode()
+        order = json.dumps({"place": place, "forks": forks, "is_passed": listener.is_passed}).encode()
         try:
-            socket.send_fds(self._channel, [order], [listener.fileno(), worker.writer])
+            socket.send_fds(self._channel, [order], [listener.socket.fileno(), worker.writer])
         except OSError:
             worker.close()
             raise

@@ -15,9 +15,10 @@ import sys
 from contextlib import suppress
 from socket import socket as real_socket  # with the next, as they are before the standard library is patched
 from time import sleep as real_sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from koyjabo.server.process.children import DRAIN_S, LOADER_NAME, leave_signals_to_the_parent, take_name
+from koyjabo.server.process.listening_socket import ListeningSocket
 from koyjabo.server.process.metrics_folder import keep_if_there
 from koyjabo.server.process.parent_log import ParentLog, say
 from koyjabo.server.process.worker_pipe import report
@@ -30,6 +31,16 @@ ORDER_FILES = 2
 """The listening socket, and the writing end of the worker's pipe."""
 
 ADOPTION_INTERVAL_S = 0.001
+
+
+class Order(NamedTuple):
+    """Of a worker for `place`. `listener` and `writer` are descriptors; `is_passed` is of the listener."""
+
+    place: int
+    forks: bool
+    is_passed: bool
+    listener: int
+    writer: int
 
 
 class LoaderProcess:
@@ -92,23 +103,21 @@ class LoaderProcess:
     def _follow(self, settings: Settings) -> int:
         """Follow orders until the parent has ended. Returns the exit status."""
         while order := self._order():
-            data, files = order
-            listener, writer = files
-            if not data["forks"]:
-                return self._become_worker(data["place"], listener, writer, settings)
-            self._fork(data["place"], listener, writer, settings)
-            for file in files:
-                os.close(file)
+            if not order.forks:
+                return self._become_worker(order, settings)
+            self._fork(order, settings)
+            os.close(order.listener)
+            os.close(order.writer)
         return 0
 
-    def _order(self) -> tuple[dict[str, int], list[int]] | None:
+    def _order(self) -> Order | None:
         try:
             data, files, _, _ = socket.recv_fds(self._channel, MESSAGE_SIZE, ORDER_FILES)
         except ConnectionError:
             return None
-        return (json.loads(data), files) if data else None
+        return Order(**json.loads(data), listener=files[0], writer=files[1]) if data else None
 
-    def _fork(self, place: int, listener: int, writer: int, settings: Settings) -> None:
+    def _fork(self, order: Order, settings: Settings) -> None:
         """Fork a process that forks the worker and leaves it to the parent process."""
         try:
             middle = os.fork()
@@ -116,36 +125,37 @@ class LoaderProcess:
                 os.waitpid(middle, 0)
                 return
         except OSError as error:  # no memory, or too many processes
-            _report_failure(writer, error)
+            _report_failure(order.writer, error)
             return
-        self._fork_orphan(place, listener, writer, settings)
+        self._fork_orphan(order, settings)
 
-    def _fork_orphan(self, place: int, listener: int, writer: int, settings: Settings) -> None:
+    def _fork_orphan(self, order: Order, settings: Settings) -> None:
         status, middle = 1, os.getpid()
         try:
             if os.fork() == 0:
                 while os.getppid() == middle:
                     real_sleep(ADOPTION_INTERVAL_S)
-                status = self._become_worker(place, listener, writer, settings)
+                status = self._become_worker(order, settings)
         except OSError as error:
-            _report_failure(writer, error)
+            _report_failure(order.writer, error)
         finally:
             os._exit(status)
 
-    def _become_worker(self, place: int, listener: int, writer: int, settings: Settings) -> int:
+    def _become_worker(self, order: Order, settings: Settings) -> int:
         """Returns the exit status."""
         self._channel.close()
         take_name(self._name)
         try:
-            report(writer, pid=os.getpid())
+            report(order.writer, pid=os.getpid())
         except BrokenPipeError:  # the parent has ended, or has given this worker up
             return 0
         try:
-            os.environ["KOYJABO_WORKER"] = str(place)
+            os.environ["KOYJABO_WORKER"] = str(order.place)
             keep_if_there()
             from koyjabo.server.process.worker import work
 
-            return work(real_socket(fileno=listener), self._parent, writer, DRAIN_S, settings, self._routed)
+            listener = ListeningSocket(real_socket(fileno=order.listener), order.is_passed)
+            return work(listener, self._parent, order.writer, DRAIN_S, settings, self._routed)
         except BaseException:
             self._log.exception("worker_failed")
             return 1

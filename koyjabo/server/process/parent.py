@@ -13,13 +13,13 @@ from contextlib import suppress
 
 from koyjabo.server.process.children import DRAIN_S
 from koyjabo.server.process.inheritance import adopt_orphans
+from koyjabo.server.process.listening_socket import ListeningSocket, UnusableSocket, listen, passed
 from koyjabo.server.process.loader import Loader
 from koyjabo.server.process.metrics_folder import counting_folder
 from koyjabo.server.process.parent_log import how_killed, say
 from koyjabo.server.process.supervisor import Supervisor
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
-BACKLOG = 4096
 KILL_AFTER_S = DRAIN_S + 1.0
 POLL_INTERVAL_S = 0.5
 ORPHANS_S = 1.0
@@ -33,9 +33,15 @@ class Parent:
 
     def __init__(self) -> None:
         self._stopping_since: float | None = None  # monotonic s
+        self._passed: ListeningSocket | None = None
 
     def run(self) -> int:
         """Serve until a signal. Returns the exit status: 0, or 2 if the operator must fix a setting or the database."""
+        try:
+            self._passed = passed()
+        except UnusableSocket as error:
+            say(str(error), sys.stderr)
+            return BAD_SETTINGS
         self._install_signal_handlers()
         adopts = adopt_orphans()  # before the first loader, which may be killed while a child of it migrates
         with counting_folder():
@@ -61,18 +67,18 @@ class Parent:
         self, loader: Loader, adopts: bool, host: str, port: int, workers: int, log_format: str, is_development: bool
     ) -> int:
         try:
-            listener = listen(host, port)
+            listener = self._passed or listen(host, port)
         except OSError as error:
             say(f"{_unusable(host, port, error)}.", sys.stderr)
             loader.end()
             return BAD_SETTINGS
         forks = workers > 1 and adopts
-        descriptors = [*self._descriptors(), listener.fileno()]
+        descriptors = [*self._descriptors(), *([] if self._passed else [listener.socket.fileno()])]
         supervisor = Supervisor(loader, listener, workers, forks, descriptors, log_format, self._is_stopping)
-        self._supervise(supervisor, listener, announcement(listener.getsockname()[1], is_development))
+        self._supervise(supervisor, listener, announcement(listener.url, is_development))
         return 0
 
-    def _supervise(self, supervisor: Supervisor, listener: socket.socket, words: str) -> None:
+    def _supervise(self, supervisor: Supervisor, listener: ListeningSocket, words: str) -> None:
         is_announced = False
         while not self._is_stopping():
             supervisor.supervise()
@@ -80,7 +86,7 @@ class Parent:
                 is_announced = True
                 say(words, sys.stdout)
             self._wait(*supervisor.unfinished())
-        listener.close()
+        listener.socket.close()
         while supervisor.has_children():
             supervisor.stop(self._is_overdue())  # again, because a worker that was just forked may miss one signal
             self._wait(*supervisor.unfinished())
@@ -93,7 +99,9 @@ class Parent:
         return self._stopping_since is not None and time.monotonic() - self._stopping_since > KILL_AFTER_S
 
     def _descriptors(self) -> list[int]:
-        return [self._signalled.fileno(), self._wake.fileno()]
+        """Those that children must not share."""
+        ours = [self._signalled, self._wake, *([self._passed.socket] if self._passed else [])]
+        return [each.fileno() for each in ours]
 
     def _install_signal_handlers(self) -> None:
         self._signalled, wake = socket.socketpair()
@@ -116,11 +124,10 @@ class Parent:
             self._signalled.recv(4096)
 
 
-def announcement(port: int, is_development: bool) -> str:
+def announcement(site: str, is_development: bool) -> str:
     """What is printed when the server answers. In development it leads to the panel, where Getting started is, before
     the home page, which counts the visit of a person who opens it.
     """
-    site = f"http://localhost:{port}"
     if not is_development:
         return f"Koy Jabo Live is serving on {site} (stop it with Ctrl+C)"
     return (
@@ -143,14 +150,3 @@ def _unusable(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRNOTAVAIL or error.errno == errno.EAFNOSUPPORT:
         return f"HOST {host} cannot be served on: {error.strerror}. Set HOST to an address of this machine"
     return f"PORT {port} cannot be served on: {error.strerror}. Set PORT"
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Listen on an IP address. On `::`, IPv4 is accepted as well."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Connections inherit it: a page in several segments would wait 40 ms for an acknowledgement (RFC 896, 1122).
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    listener.bind((host, port))
-    listener.listen(BACKLOG)
-    return listener

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from koyjabo.server.process.listening_socket import ListeningSocket
 from koyjabo.server.process.loader import Loader
 from koyjabo.server.process.parent_log import ParentLog
 from koyjabo.server.process.worker_pipe import WorkerProcess
@@ -27,7 +27,7 @@ class Supervisor:
     def __init__(
         self,
         loader: Loader,
-        listener: socket.socket,
+        listener: ListeningSocket,
         wanted: int,
         forks: bool,
         descriptors: list[int],

@@ -7,7 +7,6 @@ import logging
 import os
 import resource
 import signal
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from koyjabo.core.runtime import EventLoop
     from koyjabo.server.loop.poller import Poller
+    from koyjabo.server.process.listening_socket import ListeningSocket
     from koyjabo.server.websockets.websockets import Sockets
     from koyjabo.settings.schema import Settings
 
@@ -46,7 +46,7 @@ SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
 
 
-def work(listener: socket.socket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
+def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
     """Serve `listener` until SIGTERM or the end of the process `parent`; report to `writer` when ready.
 
     `routed` has the routes of `settings`. To stop, answer running requests and commit pending writes, for at most
@@ -112,11 +112,11 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
 class _Server:
     """The application with its HTTP connections and WebSockets, on `listener`."""
 
-    def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, app: Flask, runtime: EventLoop, settings: Settings, listener: ListeningSocket) -> None:
         """Start to serve."""
         from koyjabo.observability import logs
         from koyjabo.observability.services import ObservabilityServices
-        from koyjabo.server.http.request_parser import BodyLimits
+        from koyjabo.server.http.body_limits import BodyLimits
         from koyjabo.server.http.server import HttpServer, everything
         from koyjabo.server.loop.poller import Poller
         from koyjabo.webkit.current import services_of
@@ -129,12 +129,13 @@ class _Server:
         poller = Poller(runtime)
         self._sockets = _make_sockets(runtime, poller, settings, most_sockets)
         self._services.start()
-        bodies = BodyLimits(LARGEST_BODY + 1, lambda path: largest_at(path) + 1)
+        bodies = BodyLimits(LARGEST_BODY + 1, lambda path: largest_at(path) + 1, settings.trusted_proxies)
         environ = {
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,
         }
-        self._http = HttpServer(runtime, poller, listener, app, most_requests, bodies, environ)
+        self._http = HttpServer(runtime, poller, listener.socket, app, most_requests, bodies, environ)
+        self._leaves_waiting = listener.is_passed
         self._http.start(self._sockets.share if settings.web_concurrency > 1 else everything)
 
     def run(self, goes_on: Callable[[], bool]) -> None:
@@ -149,7 +150,7 @@ class _Server:
     def stop(self, drain_s: float) -> None:
         """Answer running requests and close all sockets, within `drain_s` seconds; then commit pending writes."""
         with self._runtime.limit(drain_s):
-            self._http.leave()
+            self._http.leave(accepts_waiting=not self._leaves_waiting)
             self._sockets.close_all()
             self._http.wait_until_answered()
             self._sockets.wait_until_closed()

@@ -83,9 +83,8 @@ def _behind(app: WSGIApplication, hops: int) -> ProxyFix:
     """
 
     def with_address(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        addresses = client_address.hops(environ, hops)
-        if len(addresses) == hops and addresses[-1]:
-            environ["REMOTE_ADDR"] = addresses[-1]
+        if address := client_address.behind(environ, hops):
+            environ["REMOTE_ADDR"] = address
         return app(environ, start_response)
 
     return ProxyFix(with_address, x_for=0, x_proto=1)

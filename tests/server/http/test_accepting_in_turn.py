@@ -10,7 +10,7 @@ import pytest
 from support.application.http_server import CLOSE, all_of, ask, until
 from support.application.runtimes import loop_on
 
-from koyjabo.server.http.request_parser import BodyLimits
+from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop.poller import Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop

@@ -16,7 +16,7 @@ from support.servers.changed_server import changed_server
 
 from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
 from koyjabo.server.http.connections import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
-from koyjabo.server.process.parent import listen
+from koyjabo.server.process.listening_socket import listen
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 AT_ONCE = 500
@@ -122,7 +122,7 @@ def test_only_the_late_are_ended(state: int, most_s: float):
 
 def test_no_part_of_an_answer_waits_until_the_one_before_was_acknowledged():
     """Pages are sent in several pieces; the system would hold back all but the first for 40 ms (RFC 896, RFC 1122)."""
-    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()) as _:
+    with listen("127.0.0.1", 0).socket as listener, socket.create_connection(listener.getsockname()) as _:
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -167,6 +167,20 @@ def test_server_that_leaves_ends_a_connection_without_a_request():
         assert (received + all_of(connection)).endswith(b"abc")
 
 
+def test_server_that_leaves_answers_a_request_that_is_on_its_way():
+    """Of a connection that it has just accepted. One that stays silent does not keep it."""
+    with serving(answering(b"abc", length=3)) as (server, ask):
+        connection, silent = ask(b""), ask(b"")
+        until(lambda: len(list(server.connections)) == 2)
+        server.leave()
+        eventlet.sleep(0.02)
+        connection.sendall(GET)
+        answer = all_of(connection)
+        assert all_of(silent) == b""
+    assert b"\r\nConnection: close\r\n" in answer
+    assert answer.endswith(b"abc")
+
+
 def test_server_that_leaves_ends_a_connection_when_the_last_bytes_are_sent():
     body = b"x" * 20_000_000
     with serving(answering(body)) as (server, ask):

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
+from koyjabo.server.http.body_limits import MOST_LARGER, PART_OF_A_NETWORK, BodyLimits
 from koyjabo.server.http.refusals import Refused
-from koyjabo.server.http.request_parser import MOST_LARGER, BodyLimits, RequestParser, wsgi_name
+from koyjabo.server.http.request_parser import RequestParser, wsgi_name
 
 LARGEST_BODY = 100
 NEXT = head("GET", "/next")
@@ -99,6 +100,29 @@ def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
         assert other.is_too_large
     parsers[0].feed(head("POST", "/list", "Content-Length: 1000"))
     assert not parsers[0].is_too_large
+
+
+LIST = ("POST", "/list", "Content-Length: 1000")
+
+
+def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_machine_has_all():
+    limits = BodyLimits(LARGEST_BODY, lambda path: 1000, proxies=1)
+    parsers = [RequestParser(limits) for _ in range(MOST_LARGER + 1)]
+
+    def begin(parser: RequestParser, *addresses: str) -> None:
+        parser.peer = "127.0.0.1"
+        parser.feed(head(*LIST, *(f"X-Forwarded-For: made-up, {address}" for address in addresses)))
+
+    for number, parser in enumerate(parsers[: MOST_LARGER // PART_OF_A_NETWORK]):
+        begin(parser, f"203.0.113.{number}")
+    with pytest.raises(Refused):
+        begin(parsers[-1], "203.0.113.99")
+    parsers[-1] = RequestParser(limits)
+    begin(parsers[-1], "198.51.100.1")
+    parsers[0].begin()
+    begin(parsers[0], "203.0.113.99")
+    for parser in parsers[MOST_LARGER // PART_OF_A_NETWORK : -2]:
+        begin(parser)
 
 
 def work(request: bytes) -> int:

@@ -23,7 +23,7 @@ from koyjabo.core.runtime import ThreadRuntime, await_turn
 from koyjabo.counting.last_hour import Pulse, PulseMoment
 from koyjabo.reports.community_people import Reports
 from koyjabo.reports.engine import insights
-from koyjabo.server.http.request_parser import BodyLimits
+from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
 from koyjabo.server.loop import turns
 from koyjabo.server.loop.poller import Poller

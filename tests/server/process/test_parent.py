@@ -122,11 +122,11 @@ def test_sigterm_while_workers_are_born_leaves_none(shell_server):
 
 
 def test_development_leads_to_the_panel_before_the_page_that_counts():
-    panel, page = announcement(8000, is_development=True).splitlines()
+    panel, page = announcement("http://localhost:8000", is_development=True).splitlines()
     assert "http://localhost:8000/admin" in panel
     assert "http://localhost:8000 " in page
     assert "counted" in page
     assert SERVING.match(panel)[1] == "8000"
-    (line,) = announcement(8000, is_development=False).splitlines()
+    (line,) = announcement("http://localhost:8000", is_development=False).splitlines()
     assert SERVING.match(line)[1] == "8000"
     assert "/admin" not in line

@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     import eventlet
     from eventlet.green import socket as green
 
-    from koyjabo.server.http.request_parser import BodyLimits
+    from koyjabo.server.http.body_limits import BodyLimits
     from koyjabo.server.http.server import HttpServer
     from koyjabo.server.loop.poller import Poller
 

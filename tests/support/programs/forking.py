@@ -26,7 +26,7 @@ PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "PYTHONPYCACHEPREFIX", MARKER)
 """Variables of the tests' own environment that every program gets."""
 
 
-SERVERS = ("wsgi.py", "changed_server.py", "loading_server.py", "echo_app.py")
+SERVERS = ("wsgi.py", "activated_server.py", "changed_server.py", "loading_server.py", "echo_app.py")
 
 
 class Program(Protocol):

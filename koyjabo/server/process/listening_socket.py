@@ -1,0 +1,79 @@
+"""The socket that the server listens on: its own, or one that the service manager keeps open between two processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import NamedTuple
+
+BACKLOG = 4096
+PASSED = 3
+"""The first descriptor that a service manager passes (sd_listen_fds(3))."""
+
+VARIABLES = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+EVERYWHERE = {"0.0.0.0", "::", "127.0.0.1", "::1"}
+"""Addresses that `localhost` reaches."""
+
+
+class UnusableSocket(Exception):
+    """The socket that was passed cannot be served on. The message is a sentence with the remedy."""
+
+
+class ListeningSocket(NamedTuple):
+    """`is_passed`: another process keeps it open. Connections that nothing has accepted yet are for the next server."""
+
+    socket: socket.socket
+    is_passed: bool
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds it."""
+        host, port = self.socket.getsockname()[:2]
+        if host in EVERYWHERE:
+            return f"http://localhost:{port}"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def passed() -> ListeningSocket | None:
+    """The socket that the service manager has passed to this process (decision 98); None if it has passed none.
+
+    Removes the variables that say so from the environment, which child processes inherit. Raises UnusableSocket.
+    """
+    pid, count, _ = (os.environ.pop(name, "") for name in VARIABLES)
+    if pid != str(os.getpid()) or count in ("", "0"):
+        return None
+    if count != "1":
+        raise UnusableSocket(
+            f"LISTEN_FDS is {count!r}: the server serves one socket. Keep one ListenStream= in its socket unit."
+        )
+    try:
+        sock = socket.socket(fileno=PASSED)
+        if not _accepts_tcp(sock):
+            raise OSError
+    except OSError:
+        raise UnusableSocket(
+            f"Descriptor {PASSED} is not a TCP socket that listens: the socket unit needs ListenStream= with a port "
+            "or an address and a port, and Accept=no."
+        ) from None
+    sock.set_inheritable(False)
+    return ListeningSocket(_prepared(sock), is_passed=True)
+
+
+def listen(host: str, port: int) -> ListeningSocket:
+    """Listen on an IP address. On `::`, IPv4 is accepted as well. Raises OSError."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    sock.bind((host, port))
+    return ListeningSocket(_prepared(sock), is_passed=False)
+
+
+def _accepts_tcp(sock: socket.socket) -> bool:
+    is_tcp = sock.family in (socket.AF_INET, socket.AF_INET6) and sock.type == socket.SOCK_STREAM
+    return is_tcp and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def _prepared(sock: socket.socket) -> socket.socket:
+    # Connections inherit it: a page in several segments would wait 40 ms for an acknowledgement (RFC 896, 1122).
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.listen(BACKLOG)  # again, for a socket that was passed, whose queue may be shorter
+    return sock

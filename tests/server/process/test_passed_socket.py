@@ -1,0 +1,172 @@
+"""A listening socket that the service manager passes on: a restart refuses no connection (decision 98)."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count
+from typing import IO, Any
+
+import pytest
+from support.assertions.ledger import assert_verified
+from support.clients.connection import Answer, Connection
+from support.databases.database import Database
+from support.programs.forking import Program, start_anew
+from support.programs.installed import program
+from support.programs.processes import environment, wait_until
+from support.servers.activated_server import ActivatedServer
+from support.servers.server import Server
+
+from koyjabo.server.process.listening_socket import VARIABLES, passed
+
+CLIENTS = 4
+TIMES = 2
+insurance = pytest.mark.long(
+    proved_by="server/process/test_passed_socket.py::test_restart_refuses_no_connection_and_loses_no_visit"
+)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+class Newcomers:
+    """Clients that register visits without pause, each visit on a connection of its own, and are never refused."""
+
+    def __init__(self, port: int) -> None:
+        self.answers: list[Answer] = []
+        self._port = port
+        self._numbers = count()
+        self._is_over = threading.Event()
+
+    @contextmanager
+    def coming(self) -> Iterator[None]:
+        with ThreadPoolExecutor(CLIENTS) as threads:
+            clients: list[Future[None]] = [threads.submit(self._come) for _ in range(CLIENTS)]
+            try:
+                yield
+            finally:
+                self._is_over.set()
+            for client in clients:
+                client.result()
+
+    def wait_for(self, more: int) -> None:
+        wanted = len(self.answers) + more
+        wait_until(lambda: len(self.answers) >= wanted, f"{more} more visits are acknowledged", 60, 0.005)
+
+    def _come(self) -> None:
+        while not self._is_over.is_set():
+            with Connection(self._port) as connection:
+                self.answers.append(connection.send_visit(f"visitor-{next(self._numbers)}").answer())
+
+
+def assert_restarts_are_not_noticed(server: Server) -> None:
+    newcomers = Newcomers(server.port)
+    with newcomers.coming():
+        for _ in range(TIMES):
+            newcomers.wait_for(30)
+            assert server.stop().status == 0
+            server.start()
+        newcomers.wait_for(30)
+    assert {answer.status for answer in newcomers.answers} == {200}
+    ordinals = sorted(answer.json["visit"]["ordinal"] for answer in newcomers.answers)
+    assert ordinals == list(range(1, len(ordinals) + 1))
+    assert server.database.rows("SELECT count(*) FROM visits") == [(len(ordinals),)]
+
+
+def test_restart_refuses_no_connection_and_loses_no_visit(sqlite_database, tmp_path, listener):
+    """It serves where the socket is, whatever PORT says, and those who come meanwhile wait for the next server."""
+    port = listener.getsockname()[1]
+    server = ActivatedServer(sqlite_database, tmp_path, listener, PORT=1)
+    try:
+        assert server.start().port == port
+        assert_restarts_are_not_noticed(server)
+    finally:
+        server.kill()
+
+
+@insurance
+def test_restart_of_several_workers_is_not_noticed_either(database, tmp_path, listener, redis):
+    server = ActivatedServer(database, tmp_path, listener, WEB_CONCURRENCY=2, REDIS_URL=redis.url)
+    try:
+        assert_restarts_are_not_noticed(server.start())
+        assert_verified(server)
+        killed = server.kill_worker()
+        wait_until(lambda: len(server.worker_pids() - {killed}) == 2, "another worker serves the same socket")
+        assert_restarts_of_worker_are_answered(server)
+    finally:
+        server.kill()
+
+
+def assert_restarts_of_worker_are_answered(server: Server) -> None:
+    newcomers = Newcomers(server.port)
+    with newcomers.coming():
+        newcomers.wait_for(30)
+    assert {answer.status for answer in newcomers.answers} == {200}
+
+
+class SystemdServer(Server):
+    """Started by systemd's own tool, at the first connection."""
+
+    def __init__(self, database: Database, folder: Any, **settings: Any) -> None:
+        super().__init__(database, folder, **settings)
+        with socket.create_server(("127.0.0.1", 0)) as found:
+            self.port = found.getsockname()[1]
+
+    def _start(self, *files: IO[Any]) -> Program:
+        command = [program("systemd-socket-activate", "`make systemd` brings it"), f"--listen=127.0.0.1:{self.port}"]
+        given = environment(**self.settings)
+        command += [f"--setenv={name}" for name in given]
+        return start_anew([*command, sys.executable, "wsgi.py"], given, files)
+
+
+@insurance
+@pytest.mark.honest_start
+def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
+    server = SystemdServer(sqlite_database, tmp_path, PORT=1).launch()
+    try:
+        wait_until(lambda: "Listening on" in server.log, "systemd listens")
+        with Connection(server.port) as first:  # which starts it
+            assert first.send_visit("ayesha").answer().json["visit"]["ordinal"] == 1
+        assert f"http://localhost:{server.port} " in server.log
+        assert server.stop(signal.SIGTERM).status == 0
+    finally:
+        server.kill()
+
+
+@pytest.mark.empty_database
+def test_what_cannot_be_served_is_refused_in_a_sentence(sqlite_database, tmp_path):
+    """Two sockets, one that does not listen, and one that is not TCP."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as two,
+        socket.socket() as silent,
+        socket.socket(socket.AF_UNIX) as local,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+    ):
+        local.bind(str(tmp_path / "socket"))
+        local.listen()
+        for given, count_, said in (
+            (two, "2", "LISTEN_FDS is '2'"),
+            (silent, "1", "Descriptor 3 is not a TCP socket that listens"),
+            (local, "1", "Descriptor 3 is not a TCP socket that listens"),
+            (datagrams, "1", "Descriptor 3 is not a TCP socket that listens"),
+        ):
+            server = ActivatedServer(sqlite_database, tmp_path, given, LISTEN_FDS=count_).launch()
+            assert server.wait().status == 2
+            assert re.fullmatch(rf"{re.escape(said)}[^\n]+\.\n", server.log), server.log
+
+
+def test_socket_for_another_process_is_left_alone_and_no_child_hears_of_any(monkeypatch):
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "1")
+    assert passed() is None
+    assert not set(VARIABLES) & set(os.environ)
