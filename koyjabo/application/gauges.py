@@ -7,7 +7,12 @@ from collections import Counter
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.backups.run_queries import BackupFigures
+from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.observability.gauges import (
+    BACKUP,
+    BACKUP_BYTES,
+    BACKUP_FAILURES,
     BUILD,
     COMMUNITIES,
     CONNECTIONS,
@@ -51,6 +56,7 @@ def values_of(services: Services) -> Values:
         DATABASE.name: {"": float(not visits.newest().stale)},
         **({FREE.name: {"": disk.free}} if disk else {}),
         **redis,
+        **_of_backups(services[MaintenanceServices].backup_gauges.newest),
         BUILD.name: {build(): 1},
     }
 
@@ -59,3 +65,14 @@ def _largest(counts: Counter[str]) -> dict[str, int]:
     largest = dict(counts.most_common(MOST_COMMUNITIES))
     rest = counts.total() - sum(largest.values())
     return {**largest, OTHER: rest} if rest else largest
+
+
+def _of_backups(figures: BackupFigures | None) -> dict[str, dict[str, float]]:
+    if figures is None:
+        return {}
+    found = {
+        BACKUP: None if figures.proven_ms is None else figures.proven_ms / 1000,
+        BACKUP_BYTES: figures.bytes,
+        BACKUP_FAILURES: figures.failures,
+    }
+    return {gauge.name: {"": value} for gauge, value in found.items() if value is not None}

@@ -10,6 +10,7 @@ from koyjabo.cluster.base import Base
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
+from koyjabo.maintenance.backups.figures import BackupGauges
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
@@ -38,6 +39,7 @@ class MaintenanceServices:
     erasure: Erasure
     recounts: Recounts
     backups: Backups
+    backup_gauges: BackupGauges
     jobs: Jobs
     system: System
     readiness: Readiness
@@ -54,6 +56,7 @@ def build(base: Base) -> MaintenanceServices:
     retention, jobs = Retention(database, clock, reports.projection, base.settings.retention_days), Jobs(clock)
     recounts = Recounts(database, clock, runtime, cluster.workers, lambda: system.report())
     system, places = _system(base, recounts, jobs), services[NetworkServices].places
+    backups = Backups(database, clock, runtime, base.settings)
     readiness = Readiness(services[CountingServices].visits, observability.lag_s, observability.redis_answers)
     return MaintenanceServices(
         total=TotalAdjuster(database, clock),
@@ -61,11 +64,12 @@ def build(base: Base) -> MaintenanceServices:
         nightly=Nightly(database, clock, runtime, retention),
         erasure=Erasure(database, clock, runtime, jobs, forgotten, cluster.drain),
         recounts=recounts,
-        backups=Backups(database, clock, runtime, base.settings),
+        backups=backups,
+        backup_gauges=BackupGauges(database, backups.is_on),
         jobs=jobs,
         system=system,
         readiness=readiness,
-        health=Health(system, readiness, outbox, clock, lambda: places.has_countries),
+        health=Health(system, readiness, outbox, backups, clock, lambda: places.has_countries),
         settings=catalogue(base.settings),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Index, String, Text
+from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -93,6 +93,11 @@ class WebhookEvent(Model):
     dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were made; None for not yet
 
 
+FAILURES_BEFORE = text(
+    "(SELECT coalesce(max(failures_before + CASE state WHEN 'failed' THEN 1 ELSE 0 END), 0) FROM backups)"
+)
+
+
 class Backup(Model):
     """A backup that the server makes or has made by itself, as its newest step left it. The files outlive these rows,
     and neither a backup nor a restore has them.
@@ -118,3 +123,5 @@ class Backup(Model):
     restored_total: Mapped[int | None] = mapped_column(BigInteger)  # counted again after it was restored
     proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when that agreed, of a file that is kept
     error: Mapped[str | None] = mapped_column(Text)  # a sentence
+    # How many had failed when this one began, also those whose rows are gone.
+    failures_before: Mapped[int] = mapped_column(BigInteger, insert_default=FAILURES_BEFORE, server_default="0")

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from koyjabo.core.installation import VERSION
@@ -32,6 +32,7 @@ class Gauge(NamedTuple):
     meaning: str
     combine: Callable[[Iterable[float]], float]  # the values of several workers into one
     label: str | None = None
+    family: type[CounterMetricFamily] | type[GaugeMetricFamily] = GaugeMetricFamily
 
 
 WORKERS = Gauge("koyjabo_workers", "workers that serve", sum)
@@ -49,8 +50,23 @@ LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with its work of e
 FREE = Gauge("koyjabo_disk_free_bytes", "free space on the disk of the SQLite file; absent with PostgreSQL", min)
 DATABASE = Gauge("koyjabo_database_up", "1 while the database answers all workers", min)
 REDIS = Gauge("koyjabo_redis_up", "1 while Redis answers all workers; absent without Redis", min)
+BACKUP = Gauge(
+    "koyjabo_backup_proven_timestamp_seconds",
+    "when the newest backup was proven, since 1970; absent before the first one",
+    max,
+)
+BACKUP_BYTES = Gauge("koyjabo_backup_bytes", "the size of its file", max)
+BACKUP_FAILURES = Gauge(
+    "koyjabo_backup_failures_total",
+    "backups that have failed, by the database; absent where the server makes none",
+    max,
+    family=CounterMetricFamily,
+)
 BUILD = Gauge("koyjabo_build_info", "always 1; the label says which version serves", max, "version")
-GAUGES = (WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, FREE, DATABASE, REDIS, BUILD)
+GAUGES = (
+    *(WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, FREE, DATABASE, REDIS),
+    *(BACKUP, BACKUP_BYTES, BACKUP_FAILURES, BUILD),
+)
 
 
 class Gauges(Collector):
@@ -70,14 +86,14 @@ class Gauges(Collector):
             draft.write_text(json.dumps(self._look()))
             draft.replace(self._folder / self._own)
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         workers = [self._look(), *self._others()]
         for gauge in GAUGES:
             of_workers = [values[gauge.name] for values in workers if gauge.name in values]
             if of_workers:
                 yield _family(gauge, of_workers)
 
-    def describe(self) -> list[GaugeMetricFamily]:
+    def describe(self) -> list[Metric]:
         return []
 
     def _others(self) -> Iterator[Values]:
@@ -87,8 +103,8 @@ class Gauges(Collector):
                     yield json.loads(file.read_text())
 
 
-def _family(gauge: Gauge, of_workers: list[Mapping[str, float]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(gauge.name, gauge.meaning, labels=[gauge.label] if gauge.label else None)
+def _family(gauge: Gauge, of_workers: list[Mapping[str, float]]) -> Metric:
+    family = gauge.family(gauge.name, gauge.meaning, labels=[gauge.label] if gauge.label else None)
     for label in dict.fromkeys(label for values in of_workers for label in values):
         value = gauge.combine(values[label] for values in of_workers if label in values)
         family.add_metric([label] if gauge.label else [], value)

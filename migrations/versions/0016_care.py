@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("restored_total", BIG),
         sa.Column("proven_ms", BIG),
         sa.Column("error", sa.Text()),
+        sa.Column("failures_before", BIG, nullable=False, server_default="0"),
     )
     op.add_column(
         "database_identity", sa.Column("compatible_from", sa.String(32), nullable=False, server_default="0016")

@@ -20,7 +20,7 @@ from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
-from koyjabo.webkit.i18n import clock_time, count, digits, size
+from koyjabo.webkit.i18n import clock_time, count, digits, size, translated
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel import for_viewers
@@ -82,6 +82,18 @@ SENTENCES = {
     "clock.behind": N_("The newest commit is %(seconds)s s in the future: the clock was ahead, or it is behind."),
     "proxies.trusted": N_("Trusted proxies: %(count)s. Compare your own address below."),
     "proxies.hidden": N_("All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"),
+    "backups.proven": N_("Restored %(ago)s: %(counted)s = %(restored)s."),
+    "backups.late": N_(
+        "No backup has been proven for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."
+    ),
+    "backups.failed": N_(
+        "The backup of %(failed_at)s failed. %(error)s The last proven one was restored %(ago)s: "
+        "%(counted)s = %(restored)s."
+    ),
+    "backups.failed_first": N_("The backup of %(failed_at)s failed. %(error)s No backup is proven yet."),
+    "backups.first": N_("The first one will be made on %(at)s."),
+    "backups.running": N_("The first one is being made."),
+    "backups.unproven": N_("No backup has been proven since backups were turned on (%(at)s)."),
     "backups.recent": N_("The last one was made on %(at)s."),
     "backups.old": N_("The last one was made on %(at)s, more than a week ago."),
     "backups.unknown": N_("No backup is known."),
@@ -131,8 +143,16 @@ ADVICE = {
     "clock.off": N_("Let both machines set their clocks from the network (NTP)."),
     "clock.behind": N_("Let the machine set its clock from the network (NTP)."),
     "proxies.hidden": N_("Set TRUSTED_PROXIES to the number beside your own address."),
-    "backups.old": N_("Make one every night: Data says how."),
-    "backups.unknown": N_("Make one every night: Data says how. Backups made in another way are not noticed."),
+    "backups.late": N_("The log says why. Data has a button that makes one now."),
+    "backups.failed": N_("Data shows at which step. Correct the cause, and then press Back up now there."),
+    "backups.failed_first": N_("Data shows at which step. Correct the cause, and then press Back up now there."),
+    "backups.unproven": N_("The log says why. Data has a button that makes one now."),
+    "backups.recent": N_("Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it."),
+    "backups.old": N_("Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it."),
+    "backups.unknown": N_(
+        "Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it. Backups made in another way "
+        "are not noticed."
+    ),
     "recount.differs": N_("Run koyjabo verify --repair where the server runs. Data shows the problems."),
     "recount.interrupted": N_("Start it again in Data."),
     "recount.never": N_("Start one in Data to be sure that all numbers agree."),
@@ -230,11 +250,17 @@ def _moment(at_ms: Any) -> object:
     return current_app.jinja_env.filters["moment"](at_ms)
 
 
+def _age(at_ms: Any) -> object:
+    return current_app.jinja_env.filters["age"](at_ms)
+
+
 WRITTEN: dict[str, Callable[[Any], object]] = {
-    **dict.fromkeys(("count", "wanted", "visits", "days", "seconds"), count),
+    **dict.fromkeys(("count", "wanted", "visits", "days", "seconds", "counted", "restored"), count),
     **dict.fromkeys(("size", "free", "total"), size),
     "schema": lambda schema: count(int(schema)),
-    "at": _moment,
+    **dict.fromkeys(("at", "failed_at"), _moment),
+    "ago": _age,
+    "error": translated,
     "since": clock_time,
 }
 """How the values of checks are written, by their names; all others with the digits of the language."""

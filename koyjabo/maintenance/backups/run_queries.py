@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from koyjabo.models import Backup, NightlyWork
@@ -51,3 +51,18 @@ def newest(session: Session) -> list[BackupRow]:
 
 def on_since_ms(session: Session) -> int | None:
     return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == WORK))
+
+
+class BackupFigures(NamedTuple):
+    proven_ms: int | None  # when the newest was proven; None before the first one
+    bytes: int | None  # of its file
+    failures: int  # ever
+
+
+def figures(session: Session) -> BackupFigures:
+    """For metrics."""
+    proven = select(Backup.proven_ms, Backup.bytes).where(Backup.proven_ms.is_not(None))
+    newest_proven = session.execute(proven.order_by(Backup.id.desc()).limit(1)).first()
+    failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
+    proven_ms, size = newest_proven or (None, None)
+    return BackupFigures(proven_ms, size, session.scalar(failures) or 0)

@@ -11,6 +11,7 @@ from koyjabo.core.installation import VERSION
 from koyjabo.counting.visits import LATE_S
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Status
+from koyjabo.maintenance.backups.backups import BackupState
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN
@@ -31,6 +32,9 @@ FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
 CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
 DAY_MS = 86_400_000
 OLD_BACKUP_MS = 7 * DAY_MS
+LATE_PROOF_MS = 36 * 3_600_000
+"""Without a newer proven backup: a night and half a day."""
+
 LATE_RETENTION_MS = 2 * DAY_MS
 LATE_MAIL_MS = 900_000
 FAILING_WEBHOOK_MS = 3_600_000
@@ -55,6 +59,7 @@ class Seen(NamedTuple):
     mail: Status | None  # None if the server sends none
     has_countries: bool
     is_behind_local_proxy: bool  # `LocalProxy` warns
+    backups: BackupState | None = None  # None if the server makes none by itself
 
 
 def checks(seen: Seen) -> list[HealthCheck]:
@@ -172,6 +177,28 @@ def _lag(worker: Worker) -> float:
 
 
 def _backups(seen: Seen) -> HealthCheck:
+    """Red from a failed one until the next proven one; amber LATE_PROOF_MS after the last, or after being turned on."""
+    if seen.backups is None:
+        return _manual_backups(seen)
+    state, now_ms = seen.backups, seen.facts.now_ms
+    proven, failed = state.proven, state.failed
+    last = {"ago": proven.proven_ms, "counted": proven.total, "restored": proven.restored_total} if proven else {}
+    if failed is not None:
+        values = {"failed_at": failed.begun_ms, "error": failed.error or "", **last}
+        return HealthCheck("backups", DANGER, "failed" if proven else "failed_first", values)
+    if proven is not None:
+        is_late = now_ms - (proven.proven_ms or 0) > LATE_PROOF_MS
+        return HealthCheck("backups", WARNING if is_late else GOOD, "late" if is_late else "proven", last)
+    since_ms = state.on_since_ms or now_ms
+    if now_ms - since_ms > LATE_PROOF_MS:
+        return HealthCheck("backups", WARNING, "unproven", {"at": since_ms})
+    if state.running is not None:
+        return HealthCheck("backups", GOOD, "running")
+    return HealthCheck("backups", GOOD, "first", {"at": state.next_ms or now_ms})
+
+
+def _manual_backups(seen: Seen) -> HealthCheck:
+    """Where the server makes none by itself: those of `koyjabo backup`, by their lines in the audit log."""
     backup = seen.facts.database.backup
     if backup is None:
         return (

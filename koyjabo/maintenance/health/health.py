@@ -10,6 +10,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Status
+from koyjabo.maintenance.backups.backups import Backups
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, HealthCheck, Seen
 from koyjabo.maintenance.health.readiness import Readiness
@@ -33,11 +34,18 @@ class Health:
     """`is_behind_local_proxy` is what this worker has noticed of its clients' addresses (`network.client_address`)."""
 
     def __init__(
-        self, system: System, readiness: Readiness, outbox: MailOutbox, clock: Clock, has_countries: Callable[[], bool]
+        self,
+        system: System,
+        readiness: Readiness,
+        outbox: MailOutbox,
+        backups: Backups,
+        clock: Clock,
+        has_countries: Callable[[], bool],
     ) -> None:
         self._system = system
         self._readiness = readiness
         self._outbox = outbox
+        self._backups = backups
         self._clock = clock
         self._has_countries = has_countries
         self._level, self._looked_ms = DANGER, -KEPT_MS
@@ -45,7 +53,8 @@ class Health:
     def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
         """For admins and viewers of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
         facts, mail = self._system.facts(account), self._outbox.status()
-        seen = Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy)
+        backups = self._backups.state(account) if self._backups.is_on else None
+        seen = Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
         report = HealthReport(facts, mail, checks.checks(seen))
         self._level, self._looked_ms = report.level, self._clock.elapsed_ms()
         return report

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.sites.backup_rows import add_backup, add_failure
 
 from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
@@ -58,8 +59,31 @@ def test_every_check_is_said_with_its_level(site, admin):
     assert levels == {check.name: check.level for check in report.checks}
     assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
     assert re.search(r"(SQLite|PostgreSQL) answers in \d+\.\d ms\. It has [\d.]+ [kMG]?B\.", words(page))
-    for said in ("Not used (single worker)", "Saved so far: 1", "No backup is known. Make one every night"):
+    for said in ("Not used (single worker)", "Saved so far: 1", "No backup is known. Set BACKUP_DIR or BACKUP_TO"):
         assert said in words(page)
+
+
+def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, tmp_path):
+    """BACKUP_AT is 03:30, and it is 10:48 on 16 December."""
+    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
+        admin = panel(site)
+        assert of_backups(admin) == ("good", "The first one will be made on 17 Dec 2025, 03:30 .")
+        add_backup(site, hours_ago=3)
+        proven = "estored 16 Dec 2025, 07:48 : 22,121 = 22,121."
+        assert of_backups(admin) == ("good", f"R{proven}")
+        assert 'data-age="10800000"' in admin.get("/admin/health")
+        add_failure(site, hours_ago=2)
+        failed = f"No space is left on /backups. The last proven one was r{proven} Data shows at which step."
+        level, said = of_backups(admin)
+        assert (level, failed in said) == ("danger", True)
+        admin.headers["Accept-Language"] = "bn"
+        assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
+
+
+def of_backups(admin: Reader) -> tuple[str, str]:
+    """The level and the sentences of the check."""
+    check = admin.get("/admin/health").partition('<li id="check-backups" data-level="')[2].partition("</li>")[0]
+    return check.partition('"')[0], words(check.partition("<p>")[2]).partition(" Data</a>")[0].removesuffix(" Data")
 
 
 def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
@@ -73,7 +97,8 @@ def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
 def test_every_result_of_a_check_has_words():
     source = inspect.getsource(checks)
     codes = set(re.findall(r'Check\("(\w+)", [^"]+, "(\w+)"', source.replace("\n", " ")))
-    codes |= {("redis", "slow"), ("redis", "answers"), ("backups", "old"), ("version", "newer"), ("retention", "late")}
+    codes |= {("redis", "slow"), ("redis", "answers"), ("version", "newer"), ("retention", "late")}
+    codes |= {("backups", code) for code in ("old", "proven", "failed_first")}
     assert {f"{name}.{code}" for name, code in codes} <= set(SENTENCES)
     assert set(ADVICE) <= set(SENTENCES)
     assert {name.partition(".")[0] for name in SENTENCES} == set(LABELS)
