@@ -64,8 +64,8 @@ MAY_USE = {  # libraries: the modules that may import them
     "eventlet greenlet": "server/loop/* server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
-maintenance/recount_job.py visit_log/import*.py cli/ledger.py"
-"""Modules of the start and of commands; all others use the executor (decision 46)."""
+maintenance/backups/run.py maintenance/backups/drill.py maintenance/recount_job.py visit_log/import*.py cli/ledger.py"
+"""Modules of the start, of commands and of the process of a backup; all others use the executor (decision 46)."""
 
 
 OF_THE_ROOT = {"koyjabo": "koyjabo.", "koyjabo.extensions": "koyjabo.", "koyjabo.__main__": "cli."}

@@ -132,6 +132,7 @@ def _tick(services: Services, window_s: int) -> None:
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
     every(figures.READ_S, maintenance.backup_gauges.refresh)
+    every(nightly.LOOK_S, maintenance.backups.tick)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.LOOK_S, services[WebhookServices].sender.tick)
@@ -153,6 +154,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[AlertServices].alerts.close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
+    at_close(services[MaintenanceServices].backups.close)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

@@ -89,6 +89,7 @@ ACTIONS = (
     "ledger.recount",
     "ledger.recounted",
     "ledger.repair",
+    "backup.begin",
     "ledger.backup",
     "ledger.restore",
     "ledger.accept",

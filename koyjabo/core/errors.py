@@ -57,6 +57,18 @@ class NotYetForgotten(KoyJaboError):
     retry_after_s = 1
 
 
+class BackupUnderWay(KoyJaboError):
+    """One backup is made at a time, by all servers of a database."""
+
+    code = "backup_under_way"
+    sentence = N_("A backup is being made. Please wait until it is done.")
+
+
+class BackupsOff(KoyJaboError):
+    code = "backups_off"
+    sentence = N_("This server has no place for backups: set BACKUP_DIR, BACKUP_TO or BACKUP_COMMAND.")
+
+
 class StillCounting(KoyJaboError):
     """The projection of the ledger has many visits to read, after an upgrade or a repair (specification: Reports)."""
 

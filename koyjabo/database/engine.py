@@ -9,10 +9,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
-from sqlalchemy import event, inspect, text
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy import create_engine, event, inspect, text
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -88,6 +89,28 @@ def snapshot() -> Iterator[Connection]:
     """Read a consistent snapshot of the database, for any length of time, without blocking writers."""
     with db.engine.connect() as connection:
         connection.execution_options(**SNAPSHOT[connection.dialect.name])
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def snapshot_of(url: str) -> Iterator[Connection]:
+    """As `snapshot`, without an application."""
+    database = make_url(url)
+    options = SNAPSHOT[database.get_backend_name()]
+    with create_engine(database, **engine_options(database)).connect() as connection:
+        connection.execution_options(**options)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def disposable(file: Path) -> Iterator[Connection]:
+    """One transaction in a new SQLite database that is deleted afterwards: nothing of it needs to survive a crash."""
+    database = make_url(f"sqlite:///{file}")
+    with create_engine(database, **engine_options(database)).connect() as connection:
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+            cast(Any, connection.connection.driver_connection).execute(f"PRAGMA {pragma}")  # no transaction yet
         with connection.begin():
             yield connection
 

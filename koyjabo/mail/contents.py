@@ -273,6 +273,19 @@ def webhook(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
+def backup_failed(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("A backup failed")),
+        [
+            f"{speech.moment(data['at_ms'])}\n{' '.join(data['error'].split())}",
+            say(N_("Backups that were proven before are kept.")),
+            say(N_("Further failures are not mailed until a backup succeeds again.")),
+        ],
+        *(say(N_("See the backups")), "/admin/data"),
+    )
+
+
 def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
     items = [
         _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
@@ -307,6 +320,7 @@ KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
     "email_changed": email_changed,
     "email_new": email_new,
     "sign_in": sign_in,
+    "backup_failed": backup_failed,
     "webhook": webhook,
     "weekly": weekly,
     "traffic": traffic,

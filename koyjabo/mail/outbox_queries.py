@@ -19,7 +19,10 @@ HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 MOST_AN_HOUR = 5
 """Mails of one kind to one address: further ones are dropped, so that no form fills a stranger's mailbox."""
 
-ORDER = ("reset", "email_changed", "sign_in", "email_new", "verify", "traffic", "invitation", "webhook", "weekly")
+ORDER = (
+    *("reset", "email_changed", "sign_in", "email_new", "verify", "traffic"),
+    *("backup_failed", "invitation", "webhook", "weekly"),
+)
 """Of the kinds that are due, the first is sent: what people wait for or should know at once, and then the rest."""
 
 LONGEST_PAUSE_MS = 4 * HOUR_MS

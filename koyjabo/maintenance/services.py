@@ -56,7 +56,7 @@ def build(base: Base) -> MaintenanceServices:
     retention, jobs = Retention(database, clock, reports.projection, base.settings.retention_days), Jobs(clock)
     recounts = Recounts(database, clock, runtime, cluster.workers, lambda: system.report())
     system, places = _system(base, recounts, jobs), services[NetworkServices].places
-    backups = Backups(database, clock, runtime, base.settings)
+    backups = Backups(database, clock, runtime, outbox, base.settings)
     readiness = Readiness(services[CountingServices].visits, observability.lag_s, observability.redis_answers)
     return MaintenanceServices(
         total=TotalAdjuster(database, clock),

@@ -25,9 +25,6 @@ EVENT_TYPES = {
 }
 """In the order of the panel."""
 
-NOT_SENT = ("backup.verified", "backup.failed")
-"""Reserved: nothing records them yet."""
-
 OF_COMMUNITIES = (
     "milestone.reached",
     "conversion.made",

@@ -15,7 +15,7 @@ from koyjabo.core.clock import Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.identity import Account
 from koyjabo.core.integration_errors import UrlRefused
-from koyjabo.webhooks.event_types import EVENT_TYPES, NOT_SENT, types_for
+from koyjabo.webhooks.event_types import EVENT_TYPES, types_for
 from koyjabo.webhooks.formats import FORMAT_NAMES
 from koyjabo.webhooks.queries import STATES, Endpoint
 from koyjabo.webhooks.schemas import Description, Format, Types, Url
@@ -86,11 +86,6 @@ def _form(**values: Any) -> Form[WebhookFormBody]:
     return Form(WebhookFormBody, values, lists=("events",))
 
 
-def _offered(community_id: str | None) -> list[str]:
-    """The API takes those that nothing sends yet, too."""
-    return [type for type in types_for(community_id) if type not in NOT_SENT]
-
-
 def listed(desk: Desk) -> Response:
     return desk.page("list", found=_webhooks().list(desk.account, desk.community_id))
 
@@ -116,7 +111,7 @@ def create(desk: Desk) -> Response:
 
 
 def _creation(desk: Desk, form: Form[WebhookFormBody], status: int = 200) -> Response:
-    return desk.page("form", status, form=form, webhook=None, offered=_offered(desk.community_id))
+    return desk.page("form", status, form=form, webhook=None, offered=types_for(desk.community_id))
 
 
 def one(desk: Desk, webhook_id: str, replay: Form[ReplayFormBody] | None = None) -> Response:
@@ -145,7 +140,7 @@ def change(desk: Desk, webhook_id: str) -> Response:
                 form.errors = error.details
             else:
                 return desk.done("saved", "webhook", webhook_id=webhook_id)
-    return desk.page("form", status, form=form, webhook=webhook, offered=_offered(webhook.community_id))
+    return desk.page("form", status, form=form, webhook=webhook, offered=types_for(webhook.community_id))
 
 
 def switch(desk: Desk, webhook_id: str) -> Response:

@@ -190,6 +190,7 @@ MAILS = {
     "email_changed": _("Changed email"),
     "email_new": _("Changed email"),
     "sign_in": _("New login"),
+    "backup_failed": _("Failed backup"),
     "webhook": _("Webhook disabled"),
     "weekly": _("Weekly report"),
     "traffic": _("Alert"),

@@ -59,9 +59,14 @@ def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
     written.
     """
     with engine.translated_errors(), engine.snapshot() as connection:
-        head = _head(connection, clock)
-        with _backup_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
-            _write(connection, file, head, advance)
+        return write_from(connection, path, clock, progress)
+
+
+def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
+    """As `write`, with what this connection reads, which has to be as of one moment."""
+    head = _head(connection, clock)
+    with _backup_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
+        _write(connection, file, head, advance)
     return head
 
 
@@ -90,7 +95,7 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
             )
         before = backup_queries.counter_state(connection)
         backup_queries.clear(connection)
-        _insert(connection, path, head, progress)
+        insert(connection, path, head, progress)
         by = log.actor(OPERATOR, clock)
         backup_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
         by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
@@ -98,7 +103,8 @@ def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress)
     return head
 
 
-def _insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
+def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
+    """Insert all rows of a backup into empty tables. Raises UnusableBackup, which may be after the last row."""
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
             table = _table(piece)

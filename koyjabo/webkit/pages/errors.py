@@ -58,6 +58,8 @@ STATUS = {
     "too_many_shares": 409,
     "too_many_webhooks": 409,
     "webhook_disabled": 409,
+    "backup_under_way": 409,
+    "backups_off": 409,
     "email_taken": 409,
     "unknown_provider": 404,
     "provider_unavailable": 503,

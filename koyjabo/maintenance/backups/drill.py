@@ -1,0 +1,55 @@
+"""Restores a backup into a temporary database and counts it again, which proves it. Touches no other database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.runtime import ReportProgress
+from koyjabo.database.engine import disposable, migrate, translated_errors
+from koyjabo.maintenance.backups import backup, backup_file, backup_queries
+from koyjabo.maintenance.backups.backup_file import Head
+from koyjabo.maintenance.recount_queries import newest_id, recount
+
+MOST_PROBLEMS = 5
+
+
+class NotProven(KoyJaboError):
+    """A backup cannot be restored, or has other numbers then; the message says why."""
+
+
+def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
+    """Restore `path` into a database in `folder`, which has to be empty. Returns the total that it has then.
+
+    `made` is the head as it was written. Raises NotProven, and UnusableBackup for a damaged file.
+    """
+    if backup_file.head(path) != made:
+        raise NotProven("The file is another one than the backup that was made.")
+    with _room_in(folder), translated_errors(), disposable(folder / "drill.db") as connection:
+        migrate(connection)
+        backup_queries.clear(connection)
+        backup.insert(connection, path, made, restoring)
+        epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
+        with verifying(newest_id(connection, "visits"), "Recounting") as advance:
+            problems = recount(connection, advance).problems
+    if problems:
+        raise NotProven(f"The ledger in the backup is inconsistent: {'; '.join(problems[:MOST_PROBLEMS])}.")
+    if (total, epoch) != (made.total, made.epoch):
+        raise NotProven(
+            f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "
+            f"epoch {made.epoch}."
+        )
+    return total
+
+
+@contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except LedgerUnavailable as error:  # of the temporary database
+        raise NotProven(
+            f"The backup cannot be restored in {folder.parent} to prove it: {str(error.__cause__).strip()}. Free space "
+            "there, or set TMPDIR to a folder with more."
+        ) from None

@@ -1,0 +1,115 @@
+"""The process that makes a backup: how a worker starts and ends it, and how it takes its place behind all other work.
+
+It has its own interpreter: a fork of a worker would have its locks, its sockets and its event loop. Its standard input
+is a pipe of which the worker has the other end, so it notices when the worker dies.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import signal
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from koyjabo.core import installation
+from koyjabo.core.runtime import Runtime
+from koyjabo.maintenance.backups.report import BackupReport, parsed
+
+AT_ONCE = 65_536
+IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
+"""The system call, by machine: C's library has none."""
+
+IDLE_CLASS = 3 << 13
+"""Reads and writes only when no one else does, where the scheduler of the disk knows that."""
+
+LOWEST = 19
+
+
+class ChildProcess:
+    """Runs `python -m …`, and reads its reports on a real thread, which waits for its end."""
+
+    def __init__(self, runtime: Runtime, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._command = [sys.executable, "-m", *arguments]
+        self._environment = {**environment, "PYTHONPATH": _with_this_package(environment)}
+        self._pid = 0
+        self._is_killed = False
+        self.report = BackupReport()  # the newest
+        self.status: int | None = None  # its exit status when it is over, or the signal as a negative number
+        runtime.start_thread(self._main)
+
+    def kill(self) -> None:
+        """End it and its own children at once. Idempotent."""
+        self._is_killed = True
+        if self._pid:
+            with suppress(ProcessLookupError):
+                os.killpg(self._pid, signal.SIGKILL)
+
+    def _main(self) -> None:
+        lifeline_end, lifeline = os.pipe()
+        reports, reports_end = os.pipe()
+        try:
+            self._spawn(lifeline_end, reports_end)
+        except OSError as error:  # no memory, or too many processes
+            self.report = BackupReport(error=f"Its process cannot be started: {error.strerror}.")
+        finally:
+            os.close(lifeline_end)
+            os.close(reports_end)
+        try:
+            self._read(reports)
+        finally:
+            os.close(reports)
+            os.close(lifeline)
+            self.status = self._wait()
+
+    def _spawn(self, stdin: int, stdout: int) -> None:
+        """In a process group of its own, and not in a session: among sessions, Linux gives niceness no meaning."""
+        files = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
+        defaults = (signal.SIGINT, signal.SIGTERM)
+        self._pid = os.posix_spawn(
+            sys.executable, self._command, self._environment, file_actions=files, setpgroup=0, setsigdef=defaults
+        )
+        if self._is_killed:
+            self.kill()
+
+    def _read(self, reports: int) -> None:
+        waiting = b""
+        while self._pid and (more := os.read(reports, AT_ONCE)):
+            *lines, waiting = (waiting + more).split(b"\n")
+            if lines:
+                self.report = parsed(lines[-1])
+
+    def _wait(self) -> int:
+        pid, self._pid = self._pid, 0  # before its number can be another's
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
+
+
+def _with_this_package(environment: Mapping[str, str]) -> str:
+    """PYTHONPATH by which a new interpreter finds this package, wherever it is started."""
+    home = str(Path(installation.__file__).parents[2])
+    return os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH", ""))))
+
+
+def end_with_parent() -> None:
+    """Kill this process and its children when the pipe at standard input is closed."""
+
+    def watch() -> None:
+        with suppress(OSError):
+            while os.read(0, 1):
+                pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def take_lowest_priority() -> None:
+    """For the processor and for the disk."""
+    with suppress(OSError):
+        os.nice(LOWEST)
+    call = IOPRIO_SET.get(platform.machine()) if sys.platform == "linux" else None
+    if call:
+        ctypes.CDLL(None).syscall(call, 1, 0, IDLE_CLASS)  # 1: a process, 0: this one
