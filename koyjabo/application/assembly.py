@@ -16,6 +16,7 @@ from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
+from koyjabo.badges.values import MorePhrases
 from koyjabo.cluster.base import Base, open_cluster
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities
@@ -54,6 +55,9 @@ from koyjabo.reports import services as reports
 from koyjabo.reports.projection import projection
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.settings.schema import Settings
+from koyjabo.status import measurements
+from koyjabo.status import services as status
+from koyjabo.status.services import StatusServices
 from koyjabo.trusted_tokens import services as trusted_tokens
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
@@ -100,11 +104,13 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(trusted_tokens.build(base))
     add(webhooks.build(base))
     add(api_keys.build(base))
+    add(MorePhrases())
     add(reports.build(base))
     add(reports.build_people(base))
     add(visit_log.build(base))
     add(personal_data.build(base))
     add(maintenance.build(base))
+    add(status.build(base))
     add(alerts.build(base))
 
 
@@ -137,6 +143,8 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.LOOK_S, services[WebhookServices].sender.tick)
     every(alerts.LOOK_S, services[AlertServices].alerts.tick)
+    every(TICK_S, services[StatusServices].measurements.look)
+    every(measurements.WRITE_S, services[StatusServices].measurements.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
 
@@ -155,6 +163,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[MaintenanceServices].backups.close)
+    at_close(services[StatusServices].measurements.write)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

@@ -26,6 +26,7 @@ DOORS = {
     "reports": "api pages admin",
     "visit_log": "admin",
     "maintenance": "api admin",
+    "status": "api pages",
     "home": "pages",
     "panel": "design navigation overview panel_stream search",
 }
@@ -45,6 +46,7 @@ PARTS = (
     "communities.ui",
     "visit_log.ui",
     "reports.ui.annotation_texts",
+    "status.pages",
     "accounts.login.provider_login",
 )
 """Modules that add something to every application, whatever its settings."""

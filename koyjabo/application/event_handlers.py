@@ -26,6 +26,7 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.status.services import StatusServices
 from koyjabo.visit_log.services import VisitLogServices
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Handlers:
             services[MaintenanceServices].nightly.forget,
             services[MaintenanceServices].health.look_again,
             services[VersionLog].forget,
+            services[StatusServices].measurements.forget,
         )
 
     def publish_site_stats(self, scope: Scope) -> None:

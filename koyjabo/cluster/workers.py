@@ -38,6 +38,7 @@ class Worker(NamedTuple):
     lag_ms: float = 0.0  # of its event loop, as last measured
     unsaved_ms: int | None = None  # since when visits have not been saved (`counting.visits.UnsavedVisits`)
     jobs: tuple[RunningJob, ...] = ()
+    reads_ledger: bool = True  # whether its last regular read of the counter succeeded
 
 
 class Workers(Protocol):

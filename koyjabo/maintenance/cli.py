@@ -118,13 +118,13 @@ def verify(repair: bool) -> None:
     """Recount the ledger and compare it with the counters and rollups.
 
     Exits with 0 if they agree. If they differ, prints a line for each difference and exits with 1. Safe to run beside a
-    busy server.
+    busy server. The result is also in the audit log and on /status.
     """
     if repair:
         _repair()
         return
     with application() as services:
-        result = services[MaintenanceServices].recounts.run(progress)
+        result = services[MaintenanceServices].recounts.verify(progress)
     for problem in result.problems:
         click.echo(problem)
     if result.problems:

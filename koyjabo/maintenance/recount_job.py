@@ -108,6 +108,18 @@ class Recounts:
 
         return self._database.long_read(count)
 
+    def verify(self, progress: ReportProgress) -> RecountResult:
+        """As `run`, with a line in the audit log, so that the server knows the result, too."""
+        by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
+        result = self.run(progress)
+        details = {**_found(result.problems), "rows": result.rows, "seconds": self._seconds_since(began_ms)}
+        end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
+        try:
+            self._database.write(end.store)
+        except LedgerUnavailable as error:  # the command still has its result
+            log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
+        return result
+
     def begin(self, account: Account) -> None:
         """Begin a recount in the background, which ends with a line in the audit log. Does nothing while any known
         worker recounts.
@@ -168,15 +180,17 @@ class Recounts:
     def _outcome(self) -> dict[str, Any]:
         began_ms = self._clock.elapsed_ms()
         try:
-            problems = self.run(self._reported).problems
-            details = {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}
+            details = _found(self.run(self._reported).problems)
         except KoyJaboError as error:
             details = {"error": str(error)}
         except Exception:
             log.exception("recount_failed")
             details = {"error": KoyJaboError.sentence}
-        seconds, progress = round((self._clock.elapsed_ms() - began_ms) / 1000, 1), self._progress
-        return {**details, "rows": progress.rows if progress else 0, "seconds": seconds}
+        progress = self._progress
+        return {**details, "rows": progress.rows if progress else 0, "seconds": self._seconds_since(began_ms)}
+
+    def _seconds_since(self, began_ms: int) -> float:
+        return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
     def _store(self, end: RecountEnd) -> None:
         """Store the result of hours of work, as soon as the database can be reached. An attempt that timed out may have
@@ -207,6 +221,11 @@ class Recounts:
             self._progress = self._progress._replace(done=self._progress.done + rows)
 
 
+def _found(problems: list[str]) -> dict[str, Any]:
+    """The details of an ENDED line that say what a recount has found."""
+    return {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}
+
+
 def _newest(session: Any) -> AuditRecord | None:
     """The newest audit line about a recount."""
     lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
@@ -231,16 +250,18 @@ def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repair
     LedgerUnavailable and UnusableDatabase.
     """
     with engine.translated_errors():
-        return _repair(clock, progress) if recounts.run(progress).problems else Repaired([], [])
+        return _repair(clock, progress) if recounts.verify(progress).problems else Repaired([], [])
 
 
 def _repair(clock: Clock, progress: ReportProgress) -> Repaired:
     with exclusive_transaction() as connection:
         with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
             before = recount_queries.repair(connection, clock, advance, REASON)
-            left = recount(connection, advance).problems
+            rows, left, *_ = recount(connection, advance)
+        by = audit.actor(OPERATOR, clock)
         repaired = [problem for problem in before if problem not in left]
         if repaired:
             details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
-            audit.actor(OPERATOR, clock).entry("ledger.repair", LEDGER, **details).store(connection)
+            by.entry("ledger.repair", LEDGER, **details).store(connection)
+            by.entry(ENDED, LEDGER, **_found(left), rows=rows, seconds=0.0).store(connection)
     return Repaired(repaired, left)

@@ -75,7 +75,7 @@ def build(base: Base) -> MaintenanceServices:
 
 
 def _system(base: Base, recounts: Recounts, jobs: Jobs) -> System:
-    unsaved, fanout = base.services[CountingServices].unsaved, base.services[RealtimeServices].fanout
+    counting, fanout = base.services[CountingServices], base.services[RealtimeServices].fanout
     return System(
         base.database,
         base.clock,
@@ -86,7 +86,8 @@ def _system(base: Base, recounts: Recounts, jobs: Jobs) -> System:
         WorkerGauges(
             sockets=lambda: socket_counts(fanout),
             lag_s=base.services[ObservabilityServices].lag_s,
-            unsaved_ms=lambda: unsaved.since_ms,
+            unsaved_ms=lambda: counting.unsaved.since_ms,
+            reads_ledger=lambda: not counting.visits.newest().stale,
         ),
     )
 

@@ -62,6 +62,7 @@ from koyjabo.models.ledger import (
 )
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
+from koyjabo.models.status import MeasuredMinute, Measurement
 from koyjabo.models.upkeep import AuditLine, Backup, DatabaseIdentity, DaySecret, NightlyWork, WebhookEvent
 
 __all__ = [
@@ -93,6 +94,8 @@ __all__ = [
     "LoginFailures",
     "LoginSession",
     "MailBudget",
+    "MeasuredMinute",
+    "Measurement",
     "MemberSpans",
     "Membership",
     "NightlyWork",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 
 from koyjabo.core.close_codes import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.network.rate_limiter import Rate
@@ -33,6 +34,8 @@ class SocketLog:
         self._metrics = metrics
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
+        self.on_delivered: Callable[[float], object] = lambda seconds: None
+        """Called, where a later feature wants it, with the time from a commit until it was written to sockets here."""
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
         """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is the key of
@@ -71,7 +74,9 @@ class SocketLog:
         """Record an event written to all clients of a room here: `size` bytes to each, within `took_s` seconds."""
         self._metrics.sent(event, clients)
         if event == COMMIT_EVENT and revision is not None:
-            self._metrics.delivered(max(0.0, time.time() - revision / 1000))
+            seconds = max(0.0, time.time() - revision / 1000)
+            self._metrics.delivered(seconds)
+            self.on_delivered(seconds)
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 
     def sent_to_one(self, event: str) -> None:

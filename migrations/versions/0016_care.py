@@ -1,4 +1,4 @@
-"""Backups, and which programs may use the database
+"""Backups, which programs may use the database, and what is measured of promises
 
 Revision ID: 0016
 Revises: 0015
@@ -41,8 +41,25 @@ def upgrade() -> None:
     op.add_column(
         "database_identity", sa.Column("compatible_from", sa.String(32), nullable=False, server_default="0016")
     )
+    op.create_table(
+        "measurements",
+        sa.Column("name", sa.String(32), primary_key=True),
+        sa.Column("since_ms", BIG, nullable=False),
+        sa.Column("amount", BIG, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "measured_minutes",
+        sa.Column("name", sa.String(32), primary_key=True),
+        sa.Column("minute_ms", BIG, primary_key=True),
+        sa.Column("bucket", sa.Integer(), primary_key=True),
+        sa.Column("amount", BIG, nullable=False),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
     op.drop_column("database_identity", "compatible_from")
+    op.drop_table("measured_minutes")
+    op.drop_table("measurements")
     op.drop_table("backups")

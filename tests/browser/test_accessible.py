@@ -7,7 +7,12 @@ from support.browser.pages import check_accessible, expect, open_as, visit
 from support.clients.members import PlainMember
 
 SEEN_BY_ALL = ["/", "/docs#api_register_visit"]
-MORE_SEEN_BY_ALL = ["/install", "/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"]
+MORE_SEEN_BY_ALL = [
+    "/install",
+    "/status",
+    "/embed?value=total&lang=en&theme=light",
+    "/embed?value=total&lang=bn&theme=dark",
+]
 ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
 OF_A_COMMUNITY = ["/communities/{community}/dashboard"]

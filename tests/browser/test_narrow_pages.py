@@ -25,6 +25,7 @@ NOBODYS = [
         "/signup",
         "/forgot-password",
         "/install",
+        "/status",
         "/docs/",
         "/docs/try",
         "/embed",

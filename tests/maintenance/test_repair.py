@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -101,10 +102,12 @@ def test_total_that_falls_begins_a_new_epoch(full):
 def test_repair_leaves_a_line_where_something_was_repaired(full):
     full.rows("DELETE FROM audit_log")
     assert repair(full) == Repaired([], [])
-    assert everything(full)["audit_log"] == []
+    assert [row["action"] for row in everything(full)["audit_log"]] == ["ledger.recounted"]
+    full.rows("DELETE FROM audit_log")
     full.rows("DELETE FROM hourly_people")
     repair(full)
-    assert [row["action"] for row in everything(full)["audit_log"]] == ["ledger.repair"]
+    lines = [(row["action"], json.loads(row["details"]).get("agrees")) for row in everything(full)["audit_log"]]
+    assert lines == [("ledger.recounted", False), ("ledger.repair", None), ("ledger.recounted", True)]
 
 
 def test_repair_ends_where_sums_of_folded_visits_take_part(full):
@@ -126,7 +129,7 @@ ORIGINAL = """
 peaks time_spent member_spans users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
 invitations email_links outbox mail_budgets events event_sums shares annotations webhook_events imported_days
-api_keys oidc_identities webhooks webhook_deliveries backups
+api_keys oidc_identities webhooks webhook_deliveries backups measurements measured_minutes
 """
 """Nothing else knows these."""
 REPORTS = """

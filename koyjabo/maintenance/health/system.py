@@ -46,6 +46,7 @@ class WorkerGauges(NamedTuple):
     sockets: Callable[[], dict[str, int]]  # their number by SOCKET_KINDS
     lag_s: Callable[[], float]  # the last measured lag of the event loop
     unsaved_ms: Callable[[], int | None]  # since when it knows of visits that are not saved
+    reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
 
 
 class SystemFacts(NamedTuple):
@@ -165,6 +166,7 @@ class System:
             lag_ms=round(self._gauges.lag_s() * 1000, 1),
             unsaved_ms=self._gauges.unsaved_ms(),
             jobs=self._jobs.running(),
+            reads_ledger=self._gauges.reads_ledger(),
         )
 
 

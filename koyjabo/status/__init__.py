@@ -1,0 +1,3 @@
+"""The promises of the server as live measurements, for everybody: /status, /api/status, and a badge (specification:
+Status).
+"""
