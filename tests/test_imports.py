@@ -41,6 +41,7 @@ status: . services api pages
 alerts: . services
 importers: . cli
 bridges: . citinfos
+getting_started: . admin
 home: . pages
 panel: .
 application: .

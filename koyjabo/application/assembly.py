@@ -31,6 +31,7 @@ from koyjabo.counting import services as counting
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.getting_started import getting_started
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
@@ -112,6 +113,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(maintenance.build(base))
     add(status.build(base))
     add(alerts.build(base))
+    add(getting_started.build(base))
 
 
 def _tick(services: Services, window_s: int) -> None:

@@ -27,6 +27,7 @@ DOORS = {
     "visit_log": "admin",
     "maintenance": "api admin",
     "status": "api pages",
+    "getting_started": "admin",
     "home": "pages",
     "panel": "design navigation overview panel_stream search",
 }

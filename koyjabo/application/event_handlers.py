@@ -18,6 +18,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.services import Services
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
+from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.online_members import Online
@@ -54,6 +55,7 @@ def connect(services: Services) -> None:
     _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
     _on(signals.redis_returned, handlers.resend)
     _on(signals.epoch_began, handlers.forget_database)
+    _on(signals.other_host_counted, services[GettingStarted].page_seen)
     _on(signals.high_water_asked, handlers.ask_high_water)
     _on(signals.message_received, handlers.answer_high_water, of=HIGH_WATER)
     _on(signals.language_chosen, services[AccountServices].email_links.choose_language)
@@ -91,6 +93,7 @@ class Handlers:
         self._live_panel = services[VisitLogServices].live_panel
         self._at_epoch: tuple[Callable[[], None], ...] = (
             self._anonymity.forget_secrets,
+            services[CountingServices].other_hosts.look_again,
             services[CountingServices].seen_texts.clear,
             self._presence.peaks.write_again,
             self._presence.active_peak.write_again,

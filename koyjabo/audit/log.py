@@ -109,6 +109,7 @@ ACTIONS = (
     "webhook.change",
     "webhook.rotate",
     "webhook.delete",
+    "setup.step",
     "server.version",
 )
 

@@ -213,3 +213,4 @@ def _count() -> None:
     )
     context.count_visitor("visits", visit.visitor_id)
     services[CountingServices].visits.register(within_budget(context, visit))
+    services[CountingServices].other_hosts.notice(context.environ)

@@ -14,6 +14,7 @@ from koyjabo.counting.history import History
 from koyjabo.counting.last_hour import Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
+from koyjabo.counting.other_hosts import OtherHosts
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.rollback import RollbackRecovery
@@ -35,6 +36,7 @@ class CountingServices:
     own_numbers: OwnNumbers
     seen_texts: SeenTexts
     history: History
+    other_hosts: OtherHosts
     recovery: RollbackRecovery
 
 
@@ -67,6 +69,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         own_numbers=OwnNumbers(database, settings.secret_key),
         seen_texts=SeenTexts(),
         history=History(database, clock),
+        other_hosts=OtherHosts(settings.public_url, base.signals.other_host_counted.send),
         recovery=recovery,
     )
 

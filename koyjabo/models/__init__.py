@@ -63,7 +63,15 @@ from koyjabo.models.ledger import (
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
 from koyjabo.models.status import MeasuredMinute, Measurement
-from koyjabo.models.upkeep import AuditLine, Backup, DatabaseIdentity, DaySecret, NightlyWork, WebhookEvent
+from koyjabo.models.upkeep import (
+    AuditLine,
+    Backup,
+    DatabaseIdentity,
+    DaySecret,
+    NightlyWork,
+    StartingStep,
+    WebhookEvent,
+)
 
 __all__ = [
     "SITE",
@@ -111,6 +119,7 @@ __all__ = [
     "Scope",
     "Share",
     "SpentCode",
+    "StartingStep",
     "TimeSpent",
     "TotpSecret",
     "Traits",

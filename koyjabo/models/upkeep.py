@@ -93,6 +93,18 @@ class WebhookEvent(Model):
     dispatched_ms: Mapped[int | None] = mapped_column(BigInteger)  # when its deliveries were made; None for not yet
 
 
+class StartingStep(Model):
+    """What admins or visits have said about a step of Getting started (`getting_started`); no row says nothing."""
+
+    __tablename__ = "starting_steps"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    step: Mapped[str] = mapped_column(String(16), primary_key=True)
+    done_ms: Mapped[int | None] = mapped_column(BigInteger)
+    skipped_ms: Mapped[int | None] = mapped_column(BigInteger)
+    host: Mapped[str | None] = mapped_column(Text)  # of the first page of another host whose visit was counted
+
+
 FAILURES_BEFORE = text(
     "(SELECT coalesce(max(failures_before + CASE state WHEN 'failed' THEN 1 ELSE 0 END), 0) FROM backups)"
 )

@@ -7,6 +7,7 @@ from functools import partial
 from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.counting.services import CountingServices
+from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.models import SITE
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import annotation_texts, cards
@@ -16,7 +17,7 @@ from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.panel import for_viewers
-from koyjabo.webkit.panel.pages import page
+from koyjabo.webkit.panel.pages import me, page
 
 NEWEST = 10
 
@@ -40,6 +41,7 @@ def overview() -> Response:
         view=view,
         problems=problems,
         stats=stats,
+        started=services[GettingStarted].on_overview(me()),
         locations={place: active["count"] for place, active in stats["locations"].items()},
         newest=services[VisitLogServices].live_panel.newest(NEWEST),
         milestone=services[ReportServices].annotations.last_milestone(),

@@ -1,4 +1,4 @@
-"""Backups, which programs may use the database, and what is measured of promises
+"""Backups, which programs may use the database, what is measured of promises, and the steps of a new site
 
 Revision ID: 0016
 Revises: 0015
@@ -38,6 +38,14 @@ def upgrade() -> None:
         sa.Column("error", sa.Text()),
         sa.Column("failures_before", BIG, nullable=False, server_default="0"),
     )
+    op.create_table(
+        "starting_steps",
+        sa.Column("step", sa.String(16), primary_key=True),
+        sa.Column("done_ms", BIG),
+        sa.Column("skipped_ms", BIG),
+        sa.Column("host", sa.Text()),
+        sqlite_with_rowid=False,
+    )
     op.add_column(
         "database_identity", sa.Column("compatible_from", sa.String(32), nullable=False, server_default="0016")
     )
@@ -62,4 +70,5 @@ def downgrade() -> None:
     op.drop_column("database_identity", "compatible_from")
     op.drop_table("measured_minutes")
     op.drop_table("measurements")
+    op.drop_table("starting_steps")
     op.drop_table("backups")

@@ -90,6 +90,7 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "webhook.change": (_("Webhook changed"), _("%(who)s changed the webhook to %(target)s")),
     "webhook.rotate": (_("Secret of a webhook renewed"), _("%(who)s renewed the secret of the webhook to %(target)s")),
     "webhook.delete": (_("Webhook deleted"), _("%(who)s deleted the webhook to %(target)s")),
+    "setup.step": (_("Getting started changed"), _("%(who)s reopened a step of Getting started")),
     "server.version": (_("New version started"), _("Version %(version)s started")),
 }
 """The name by which an action is chosen, and its sentence."""
@@ -111,6 +112,8 @@ VARIANT_SENTENCES: Mapping[str, LazyString] = {
     "ledger.rolled_back one": _("The database went back: 1 visit lost"),
     "ledger.rolled_back community": _("The database went back: %(lost)s visits of %(target)s lost"),
     "ledger.rolled_back community one": _("The database went back: 1 visit of %(target)s lost"),
+    "setup.step done": _("%(who)s said that a step of Getting started is done"),
+    "setup.step skipped": _("%(who)s skipped a step of Getting started"),
     "visits.export days": _("%(who)s exported visits by day"),
 }
 """By action and variant."""
@@ -136,6 +139,7 @@ VARIANTS: Mapping[str, Callable[[AuditRecord], str]] = {
     "second_factor.remove": lambda line: str(line.details.get("method", "")),
     "ledger.recounted": lambda line: next((each for each in ("error", "agrees") if line.details.get(each)), ""),
     "ledger.rolled_back": _loss,
+    "setup.step": lambda line: str(line.details.get("state", "")),
     "visits.export": lambda line: "days" if line.details.get("days") else "",
 }
 

@@ -165,13 +165,15 @@ def erase_visitor() -> Response:
 
 @bp.post("/data/total")
 def set_total() -> Response:
+    """`back=overview`: the form stands there, in Getting started."""
     form = Form(TotalBody, flags=("new_epoch",))
     body = form.read()
     if body is None:
         return show(422, total=form)
     total = current()[MaintenanceServices].total
+    back = "admin.overview" if request.form.get("back") == "overview" else "admin.data"
     try:
-        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch)))
+        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch), back))
         total.set_total(me(), body.total, body.reason, body.new_epoch)
     except InvalidInput as error:
         form.errors.update(error.details)
@@ -179,10 +181,10 @@ def set_total() -> Response:
     except TotalWouldFall:
         form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
         return show(409, total=form)
-    return done("total_set", "admin.data")
+    return done("total_set", back)
 
 
-def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
+def _new_total(body: TotalBody, preview: Preview, back: str) -> Confirmation:
     before, after = preview.totals
     if after < before:
         effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
@@ -194,7 +196,7 @@ def _new_total(body: TotalBody, preview: Preview) -> Confirmation:
         _("Change the total to %(total)s?", total=count(after)),
         (effect, _("Reason: %(reason)s", reason=body.reason)),
         _("Change the total"),
-        url_for("admin.data"),
+        url_for(back),
         typed=count(after),
         figures=(
             (_("Now"), count(before)),

@@ -93,7 +93,7 @@ LEAST = {
         admin.webhooks admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery admin.replay_webhook
-        admin.add_annotation admin.remove_annotation
+        admin.add_annotation admin.remove_annotation admin.getting_started admin.change_step
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
@@ -184,6 +184,7 @@ FORMS = {
     "admin.erase_visitor": {"visitor_id": "babul"},
     "admin.set_total": {"total": "5000", "reason": "a test"},
     "admin.add_annotation": {"day": "2025-12-16", "text": "a test"},
+    "admin.change_step": {"state": "skipped"},
 }
 
 

@@ -40,6 +40,7 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "ref": "dhaka",
         "user_ref": "4711",
         "n": "1",
+        "step": "mail",
     }
     return address(site, rule, **values)
 

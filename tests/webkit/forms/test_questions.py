@@ -70,7 +70,7 @@ HARMLESS = {
     *(f"{door}.{form}_webhook" for door in ("admin", "pages") for form in ("create", "change", "switch", "test")),
     *(f"{door}.{form}" for door in ("admin", "pages") for form in ("resend_delivery", "replay_webhook")),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
-    *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen"),
+    *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen", "admin.change_step"),
 }
 """What they do is undone by the same form, or adds something."""
 

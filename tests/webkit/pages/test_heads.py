@@ -172,9 +172,9 @@ def test_page_with_a_bundle_has_no_other_scripts(all_pages):
     """So that no module is there twice, with a state of its own each time."""
     scripts, _ = modules_of(all_pages["/admin/ boss"])
     assert scripts == {"panel/pages/overview.js"} | {
-        "panel/get-started.js",
+        "getting_started/getting-started.js",
         "webkit/parts/copy.js",
-    }  # of a site without visits
+    }  # of a site with steps left
     assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}
 
 

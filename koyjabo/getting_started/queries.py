@@ -1,0 +1,74 @@
+"""Queries for the steps of a new site, as operations of the database executor."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import exists, or_, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.accounts.queries import HAS_ACCOUNT
+from koyjabo.models import SITE, DailyVisits, StartingStep, User
+
+DAYS_IN_USE = 3
+
+
+class StoredStep(NamedTuple):
+    """See `models.StartingStep`."""
+
+    done_ms: int | None = None
+    skipped_ms: int | None = None
+    host: str | None = None
+
+
+class SiteFacts(NamedTuple):
+    has_second_factor: bool  # the account that asks
+    has_second_person: bool  # another account may open the panel
+    is_in_use: bool  # visits were counted on DAYS_IN_USE days before today
+
+
+SKIP = text(
+    "INSERT INTO starting_steps (step, skipped_ms) VALUES (:step, :at_ms) "
+    "ON CONFLICT (step) DO UPDATE SET skipped_ms = excluded.skipped_ms"
+)
+FINISH = text(
+    "INSERT INTO starting_steps (step, done_ms, host) VALUES (:step, :at_ms, :host) "
+    "ON CONFLICT (step) DO UPDATE SET done_ms = excluded.done_ms, host = excluded.host "
+    "WHERE starting_steps.done_ms IS NULL"
+)
+STORED = [getattr(StartingStep, name) for name in StoredStep._fields]
+
+
+def steps(session: Session) -> dict[str, StoredStep]:
+    """By name, those of which anything is stored."""
+    return {step: StoredStep._make(rest) for step, *rest in session.execute(select(StartingStep.step, *STORED))}
+
+
+def site_facts(session: Session, account_id: str, today: str) -> SiteFacts:
+    own = select(User.second_factor_ms).where(User.id == account_id)
+    others = exists().where(
+        User.id != account_id, or_(User.is_admin, User.is_viewer), User.disabled_ms.is_(None), HAS_ACCOUNT
+    )
+    days = select(DailyVisits.day).where(DailyVisits.scope == SITE, DailyVisits.day < today).limit(DAYS_IN_USE)
+    return SiteFacts(
+        has_second_factor=session.scalar(own) is not None,
+        has_second_person=bool(session.scalar(select(others))),
+        is_in_use=len(session.execute(days).all()) == DAYS_IN_USE,
+    )
+
+
+def finish(session: Session, step: str, at_ms: int, host: str | None = None) -> None:
+    """The first time counts."""
+    session.execute(FINISH, {"step": step, "at_ms": at_ms, "host": host})
+
+
+def skip(session: Session, step: str, at_ms: int) -> None:
+    session.execute(SKIP, {"step": step, "at_ms": at_ms})
+
+
+def reopen(session: Session, step: str) -> None:
+    """As if it had been neither done nor skipped. What the server itself has seen stays."""
+    stored = session.get(StartingStep, step)
+    if stored is not None:
+        stored.skipped_ms = None
+        stored.done_ms = stored.done_ms if stored.host else None
