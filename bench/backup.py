@@ -1,0 +1,135 @@
+"""Visits beside a backup of a million of them: how long does each step take, and how much slower are visits meanwhile?
+
+The server and the process of the backup may use all cores, as the clients and PostgreSQL do. Windows of a few seconds
+with a backup and without one take turns. Prints tables and how the ratio stands against its target; the same text goes
+to bench/results/backup.txt.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections import defaultdict
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+from harness.clients.steady_requests import OK, Steady, percentile
+from harness.folders import RESULTS, scratch
+from harness.reporting import machine
+from harness.reporting.tables import Report, Target, progress, say_targets
+from harness.servers import process_figures as proc
+from harness.servers.databases import postgres, settings_on
+from harness.servers.ledgers import filled, wait_until_read
+from harness.servers.server import Server
+from harness.servers.versions import THIS
+from support.databases.database import Database
+
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.maintenance.backups.places import new_name
+from koyjabo.maintenance.backups.process import ChildProcess
+from koyjabo.maintenance.backups.run import BackupPlan
+
+WINDOW_S, RATE = 5.0, 200
+MOST = 1.1
+TAIL, MIDDLE = 99, 50
+
+
+@dataclass
+class Seen:
+    """Of all rounds."""
+
+    alone_ms: list[float] = field(default_factory=list)
+    beside_ms: list[float] = field(default_factory=list)
+    by_step_ms: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    took_s: list[float] = field(default_factory=list)
+    cpu_s: list[float] = field(default_factory=list)
+    longest_log: int = 0  # bytes of SQLite's write-ahead log
+
+
+@click.command(help=__doc__)
+@click.option("--visits", default=1_000_000, show_default=True)
+@click.option("--rounds", default=3, show_default=True, help="backups of each database")
+@click.option("--only", type=click.Choice(["SQLite", "PostgreSQL"]), help="on this database alone")
+def main(visits: int, rounds: int, only: str | None) -> None:
+    machine.demand("taskset")
+    report = Report()
+    machine.say_head(report, f"{visits:,} visits, {RATE} more a second, {rounds} backups, windows of {WINDOW_S:.0f} s")
+    targets = []
+    for where in (only,) if only else ("SQLite", "PostgreSQL"):
+        with scratch() as folder, postgres() if where == "PostgreSQL" else nullcontext() as server:
+            database = filled("backup", visits, server, is_kept=server is None)
+            with Server(THIS.server, settings_on(database), machine.all_cores(), folder) as running:
+                wait_until_read(running, database)
+                seen = in_turn(running, database, folder, rounds)
+        targets.append(say(report, where, seen))
+    say_targets(report, targets)
+    if visits == 1_000_000 and not only:
+        report.save(RESULTS / "backup.txt")
+
+
+def in_turn(server: Server, database: Database, folder: Path, rounds: int) -> Seen:
+    seen = Seen()
+    window(server)  # warm
+    for number in range(rounds):
+        progress(number, rounds, "a backup")
+        back_up(server, database, folder, seen)
+    return seen
+
+
+def back_up(server: Server, database: Database, folder: Path, seen: Seen) -> None:
+    """One backup, with a window of each kind in turn: it stands still in those without it."""
+    process, began, stood_s = start(database, folder), time.monotonic(), 0.0
+    while process.status is None:
+        step = process.report.step
+        times = window(server)
+        if process.status is None:
+            seen.beside_ms += times
+            seen.by_step_ms[step] += times
+            seen.cpu_s.append(proc.cpu_us(process._pid) / 1e6 if process._pid else 0)
+    seen.took_s.append(time.monotonic() - began - stood_s)
+    if process.report.error:
+        raise click.ClickException(process.report.error)
+    seen.longest_log = max(seen.longest_log, log_of(database))
+    for _ in range(len(seen.beside_ms) // int(RATE * WINDOW_S) - len(seen.alone_ms) // int(RATE * WINDOW_S)):
+        seen.alone_ms += window(server)
+
+
+def start(database: Database, folder: Path) -> ChildProcess:
+    backups = Path(tempfile.mkdtemp(dir=folder))
+    plan = BackupPlan(database.url, str(backups), "", "", 1)
+    environment = {**os.environ, **plan.environment(), "TMPDIR": str(folder)}
+    name = new_name(time.time_ns() // 1_000_000)
+    return ChildProcess(ThreadRuntime(), ["koyjabo.maintenance.backups.run", name], environment)
+
+
+def window(server: Server) -> list[float]:
+    answers = Steady(server.port, "register", RATE, WINDOW_S).answers()
+    if any(answer.status != OK for answer in answers):
+        raise click.ClickException("a visit was refused")
+    return [answer.took_ms for answer in answers]
+
+
+def log_of(database: Database) -> int:
+    log = Path(f"{database.path}-wal") if database.kind == "sqlite" else None
+    return log.stat().st_size if log and log.exists() else 0
+
+
+def say(report: Report, where: str, seen: Seen) -> Target:
+    report.say(f"{where}: a backup took {max(seen.took_s):.0f} s at most, with {max(seen.cpu_s):.0f} s of a core")
+    if seen.longest_log:
+        report.say(f"The write-ahead log had {seen.longest_log / 1e6:.0f} MB at most")
+    rows = [("without a backup", seen.alone_ms), ("beside one", seen.beside_ms), *sorted(seen.by_step_ms.items())]
+    table = [
+        [name, f"{len(times):,}", *(f"{percentile(times, percent):.2f}" for percent in (MIDDLE, TAIL))]
+        for name, times in rows
+    ]
+    report.table(("", "visits", "p50 ms", "p99 ms"), table)
+    ratio = percentile(seen.beside_ms, TAIL) / percentile(seen.alone_ms, TAIL)
+    return Target(f"{where}, p99 of visits beside a backup, to without one", ratio, most=MOST)
+
+
+if __name__ == "__main__":
+    machine.run(main)
