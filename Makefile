@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
+.PHONY: help run demo screenshots assets wheel browser nginx caddy systemd pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -89,6 +89,16 @@ nginx:  ## install nginx, for the tests of a server behind it (Debian)
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends nginx-light'
 
+caddy:  ## install Caddy, for the tests of a server behind it (Debian)
+	@command -v caddy >/dev/null || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends caddy'
+
+systemd:  ## install systemd, for the tests of its units and sockets (Debian)
+	@command -v systemd-socket-activate >/dev/null || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends systemd'
+
 pgbouncer:  ## install PgBouncer, for the tests of a server that uses it (Debian)
 	@command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
@@ -160,10 +170,10 @@ lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all fil
 	@for group in build node uv; do $(COMPILE) -c requirements-dev.txt --group $$group -o requirements-$$group.txt || exit; done
 
 # Whoever has a tag can move it, and nobody a digest.
-images:  ## pin the images in Dockerfile and compose.yaml by the digests that their tags have now (needs Docker)
-	@for image in $$(sed -nE 's/^(FROM| +image:) ([^ @]+:[^ @]+).*/\2/p' Dockerfile compose.yaml | sort -u); do \
+images:  ## pin the images in Dockerfile and the compose files by the digests that their tags have now (needs Docker)
+	@for image in $$(sed -nE 's/^(FROM| +image:) ([^ @]+:[^ @]+).*/\2/p' Dockerfile compose*.yaml | sort -u); do \
 		digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit; \
-		sed -i -E "s~^((FROM| +image:) $$image)(@[^ ]+)?( |$$)~\1@$$digest\4~" Dockerfile compose.yaml; done
+		sed -i -E "s~^((FROM| +image:) $$image)(@[^ ]+)?( |$$)~\1@$$digest\4~" Dockerfile compose*.yaml; done
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

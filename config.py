@@ -45,10 +45,25 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
     except ValidationError as error:
         raise SettingsError(_sentence(error)) from None
     _refuse_what_cannot_work(settings, on_render="RENDER" in given)
+    settings = settings.model_copy(update={"secret_key": _secret_key(settings, instance)})
     _refuse_weak_secrets(settings)
-    return settings.model_copy(
-        update={"secret_key": settings.secret_key or operator_secrets.load_or_create(instance / "secret_key")}
-    )
+    return settings
+
+
+def _secret_key(settings: Settings, instance: Path) -> str:
+    """SECRET_KEY, or what SECRET_KEY_FILE or a development server keep in a file. Raises SettingsError."""
+    file = settings.secret_key_file
+    if settings.secret_key or (not file and settings.environment == "production"):
+        return settings.secret_key
+    try:
+        return operator_secrets.load_or_create(Path(file) if file else instance / "secret_key")
+    except (OSError, UnicodeDecodeError) as error:
+        if not file:
+            raise
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(
+            f"SECRET_KEY_FILE is {file!r}, which cannot be read or made: {why}. Name a file in a folder of the server."
+        ) from None
 
 
 def protect_instance(instance: Path = INSTANCE) -> None:

@@ -1,4 +1,4 @@
-"""What `compose.yaml` and `render.yaml` set is what the server knows, and no secret has a default."""
+"""What the compose files and `render.yaml` set is what the server knows, and no secret has a default."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 NGINX = (ROOT / "deploy" / "nginx.conf").read_text()
+CADDY = (ROOT / "deploy" / "Caddyfile").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
 BACKUP = (ROOT / "docs" / "backup.md").read_text()
 SETTINGS = {str(field.alias) for field in Settings.model_fields.values()}
@@ -24,8 +25,8 @@ SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """What compose decides itself."""
-LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE"}
-"""The image says where it serves, and nginx knows it; the other is for Render."""
+LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE", "SECRET_KEY_FILE"}
+"""The image says where it serves, and nginx knows it; the third is for Render, and the last for compose.caddy.yaml."""
 
 
 def parsed(file: str) -> Any:
@@ -90,6 +91,40 @@ def test_compose_has_a_place_for_backups_that_the_server_may_write_into():
     files = re.findall(r"^docker compose exec app koyjabo (?:backup|restore) (\S+)", BACKUP, re.MULTILINE)
     assert files
     assert all(file.startswith("/backups/") for file in files)
+
+
+def test_compose_with_caddy_needs_a_domain_and_nothing_else():
+    text = (ROOT / "compose.caddy.yaml").read_text()
+    asked = re.findall(r"\$\{(\w+)([^}]*)\}", text)
+    assert {name for name, how in asked if how.startswith(":?")} == {"DOMAIN"}
+    settings = parsed("compose.caddy.yaml")
+    app, caddy = settings["services"]["app"], settings["services"]["caddy"]
+    assert set(app["environment"]) <= SETTINGS
+    assert app["env_file"] == [{"path": ".env", "required": False}]
+    assert app["environment"]["PUBLIC_URL"].startswith("https://${DOMAIN:?")
+    assert app["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
+    assert "ports" not in app
+    assert "./deploy/Caddyfile:/etc/caddy/Caddyfile:ro" in caddy["volumes"]
+    assert caddy["environment"] == {"DOMAIN": app["environment"]["PUBLIC_URL"].removeprefix("https://")}
+    assert "{$DOMAIN} {" in CADDY
+    assert f"{{$UPSTREAM:app:{app['environment']['PORT']}}}" in CADDY
+
+
+def test_what_compose_with_caddy_sets_starts_and_is_kept_in_volumes(monkeypatch, tmp_path):
+    """The server writes into volumes alone. A new one belongs to whom the folder of the image belongs to."""
+    app = parsed("compose.caddy.yaml")["services"]["app"]
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    given = {name: re.sub(r"\$\{DOMAIN.*\}", "live.example.com", value) for name, value in app["environment"].items()}
+    given = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in given.items()}
+    written = {name: Path(given[name].removeprefix("sqlite:///")) for name in ("DATABASE_URL", "SECRET_KEY_FILE")}
+    folders = {folder.partition(":")[2] for folder in app["volumes"]}
+    assert {str(path.parent) for path in written.values()} | {given["BACKUP_DIR"]} == folders
+    assert app["read_only"]
+    settings = config.load(given | {"SECRET_KEY_FILE": str(tmp_path / "secret_key")})
+    assert (settings.public_url, settings.environment) == ("https://live.example.com", "production")
+    image = (ROOT / "Dockerfile").read_text().partition("USER koyjabo")[0]
+    assert "chown koyjabo /app/instance" in image
 
 
 def test_render_sets_known_settings_and_closes_its_databases():

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,12 +22,6 @@ class S3Url(NamedTuple):
     path: str  # of the prefix or of one object, without a slash at its beginning; "" for the whole bucket
     endpoint: str  # "" for AWS
     region: str  # "" for the default of the credentials
-
-
-def folder(value: str) -> str:
-    if not Path(value).is_absolute():
-        raise ValueError("should be an absolute path")
-    return value
 
 
 def s3_url(value: str) -> S3Url:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,12 @@ def ip_address(value: str) -> str:
         return str(ipaddress.ip_address(value))
     except ValueError:
         raise ValueError("should be an IP address, such as 127.0.0.1, 0.0.0.0 or ::") from None
+
+
+def absolute_path(value: str) -> str:
+    if not Path(value).is_absolute():
+        raise ValueError("should be an absolute path")
+    return value
 
 
 def zone(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Secrets of the operator: checks their strength, and creates and stores the one of a development server."""
+"""Secrets of the operator: checks their strength, and creates and stores the SECRET_KEY where it is kept in a file."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ def repeats(text: str) -> bool:
 
 
 def load_or_create(path: Path) -> str:
-    """The secret in this file. Creates it if missing, readable by its owner only."""
+    """The secret in this file, without white space around it. Creates the file if missing, readable by its owner only.
+
+    Raises OSError if that is impossible, and UnicodeDecodeError if the file is no text.
+    """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
@@ -53,4 +56,4 @@ def load_or_create(path: Path) -> str:
         with suppress(FileExistsError):  # another worker was first; use its key
             os.link(draft, path)  # atomic: the file appears with all its content
         draft.unlink()
-    return path.read_text()
+    return path.read_text().strip()

@@ -50,6 +50,11 @@ class Settings(BaseModel):
         alias="SECRET_KEY",
         description="signs sessions and tokens, at least 32 random characters; generated in `instance/` in development",
     )
+    secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = Field(
+        "",
+        alias="SECRET_KEY_FILE",
+        description="file with the SECRET_KEY, made at the first start; without SECRET_KEY",
+    )
     database_url: str = Field(
         "",
         alias="DATABASE_URL",
@@ -149,7 +154,7 @@ class Settings(BaseModel):
         le=36500,
         description="how long each visit is kept; older ones are folded into sums by night, and every number stays",
     )
-    backup_dir: Annotated[str, AfterValidator(backup_places.folder)] = Field(
+    backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = Field(
         "",
         alias="BACKUP_DIR",
         description="folder in which a backup is kept every night, restored and recounted to prove it",

@@ -61,6 +61,7 @@ BAD = [
     *[("BOT_POLICY", bad) for bad in ("Count", "refuse")],
     *[("ALLOWED_ORIGINS", bad) for bad in ("*", "app.example.com", "https://a.com/x", "https://a.com,ftp://b", "null")],
     *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
+    *[("SECRET_KEY_FILE", bad) for bad in ("secret_key", "./secret_key")],
     *[("BACKUP_DIR", bad) for bad in ("backups", "./backups", "~/backups")],
     *[
         ("BACKUP_TO", bad)
@@ -160,6 +161,22 @@ def test_secret_is_made_once_and_kept_for_its_owner_alone(load, tmp_path):
     assert load().secret_key == made
     assert [path.name for path in kept.parent.iterdir()] == ["secret_key"]
     assert load(SECRET_KEY=KEY).secret_key == KEY
+
+
+def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path):
+    given = {"ENVIRONMENT": "production", "SECRET_KEY_FILE": str(tmp_path / "data" / "key")}
+    made = load(**given).secret_key
+    kept = tmp_path / "data" / "key"
+    assert (len(made), kept.read_text(), stat.S_IMODE(kept.stat().st_mode)) == (64, made, 0o600)
+    assert load(**given).secret_key == made
+    assert load(**given, SECRET_KEY=KEY).secret_key == KEY
+    kept.write_text(f"{KEY}\n")
+    assert load(**given).secret_key == KEY
+    kept.write_text("changeme" * 5)
+    assert refusal(load, **given).startswith("SECRET_KEY is a pattern")
+    kept.write_bytes(b"\xff" * 64)
+    for file in (kept, tmp_path, Path("/proc/nowhere/key")):
+        assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
 
 
 def test_overrides_beat_the_environment_and_that_beats_the_file(load, monkeypatch, tmp_path):

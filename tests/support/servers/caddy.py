@@ -1,0 +1,62 @@
+"""A real Caddy, from Debian, with the project's own configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from support.programs.forking import ROOT
+from support.programs.installed import program
+from support.programs.service import Service
+from support.servers.nginx import replaced
+
+CONFIGURATION = ROOT / "deploy" / "Caddyfile"
+ADMIN = "log default {"
+"""Before it, global options of tests are written."""
+
+
+class Caddy(Service):
+    """In front of a server on `upstream`, without TLS."""
+
+    def __init__(self, folder: Path, upstream: int) -> None:
+        super().__init__(folder)
+        kept = {name: os.environ[name] for name in ("PATH",) if name in os.environ}
+        home = {"HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"), "XDG_CONFIG_HOME": str(folder / "config")}
+        self.environment = {**kept, **home, "DOMAIN": self.sites(), "UPSTREAM": f"127.0.0.1:{upstream}"}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def sites(self) -> str:
+        return f"{self.url}, http://localhost:{self.port}"
+
+    def command(self) -> tuple[str | Path, ...]:
+        configuration = self.folder / "Caddyfile"
+        configuration.write_text(self.configuration())
+        return (program("caddy", "`make caddy` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
+
+    def configuration(self) -> str:
+        """What has to differ on a test's machine: others may run there."""
+        return replaced(CONFIGURATION.read_text(), {ADMIN: f"admin off\n\t{ADMIN}"})
+
+
+class TlsCaddy(Caddy):
+    """With a certificate of its own authority."""
+
+    @property
+    def url(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def sites(self) -> str:
+        return self.url
+
+    @property
+    def certificate(self) -> Path:
+        """Of the authority, to be trusted by clients."""
+        return self.folder / "data" / "caddy" / "pki" / "authorities" / "local" / "root.crt"
+
+    def configuration(self) -> str:
+        ours = {ADMIN: f"skip_install_trust\n\tauto_https disable_redirects\n\t{ADMIN}"}
+        ours["{$DOMAIN} {"] = "{$DOMAIN} {\n\ttls internal"
+        return replaced(super().configuration(), ours)
