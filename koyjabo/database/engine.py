@@ -178,12 +178,15 @@ def is_up_to_date(session: Session) -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    """Run the missing migrations."""
+    """Run the missing migrations. Visits wait meanwhile, and reads where a table is changed."""
     from alembic import command  # late: it would cost every worker 12 MB
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS))
+    if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
+        # Like every batch of visits begins. One that had begun would deadlock with changes of its other tables.
+        connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))
     command.upgrade(config, "head")
 
 

@@ -17,6 +17,10 @@ MOST_WAITING = 1000
 """Messages that have been read and not handled; then the bus is not read further."""
 
 
+VALUE_OF_1_0 = "koyjabo:value"
+"""The event as which workers of release 1.0.0 send values to each other on this queue. No client may receive it."""
+
+
 class RoomManager(PubSubManager, LocalFanout):
     """The clients of this worker, and the queue to the other workers.
 
@@ -46,9 +50,11 @@ class RoomManager(PubSubManager, LocalFanout):
         self._bus.send_to_queue(self.json.dumps(data))
 
     def _listen(self) -> Iterator[dict[str, Any]]:
-        """Yield messages for ever: those that are JSON objects, as other programs may publish here."""
+        """Yield messages for ever: those that are JSON objects, as other programs may publish here. Workers of 1.0.0
+        do in an upgrade; what they count is read from the database.
+        """
         while True:
             with suppress(ValueError, RecursionError):
                 parsed = self.json.loads(self._received.get())
-                if isinstance(parsed, dict):
+                if isinstance(parsed, dict) and parsed.get("event") != VALUE_OF_1_0:
                     yield parsed

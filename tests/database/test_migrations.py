@@ -6,6 +6,7 @@ Databases are copies of one that the migrations have made (`support.databases.da
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -14,10 +15,16 @@ from alembic.script import ScriptDirectory
 from flask_migrate import Migrate, downgrade
 from sqlalchemy import inspect
 from support.application.site import Site
+from support.programs.processes import wait_until
+from support.servers.server import START_S
 
 from koyjabo.core.errors import UnusableDatabase
 from koyjabo.core.extensions import db
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
+
+WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"
+CHANGED = """SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
+WHERE mode = 'AccessExclusiveLock' AND datname = current_database()"""
 
 MODELS = set(db.metadata.tables)
 
@@ -86,3 +93,17 @@ def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site)
     site.rows("UPDATE database_identity SET compatible_from = '9999'")
     with pytest.raises(UnusableDatabase, match=r"a newer version of this program has migrated it \(revision 9999\)"):
         site.restart()
+
+
+@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
+def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
+    """Else the two wait for each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
+    with site.app.app_context():
+        downgrade(revision="0015")
+    with ThreadPoolExecutor() as thread:
+        with database.locked():
+            starting = thread.submit(site.restart)
+            wait_until(lambda: database.rows(WAITING), "the migration waits")
+            assert database.rows(CHANGED) == [(0,)]
+        starting.result(START_S)
+    assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]

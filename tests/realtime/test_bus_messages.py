@@ -143,6 +143,17 @@ def test_rubbish_on_the_channel_is_ignored(server, redis):
     assert_works(server, redis, *RUBBISH.values())
 
 
+def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redis, outside):
+    """They share the queue of Socket.IO with this version during an upgrade."""
+    told = {"type": "koyjabo:value", "figures": []}
+    with pages(server) as open_pages:
+        publish(redis, {"method": "emit", "event": "koyjabo:value", "room": "stats", "data": [told]}, QUEUE)
+        outside.emit("notice", {"type": "notice"}, to="stats")
+        for page in flat(open_pages):
+            page.next_of_type("notice")
+            assert page.of_type("koyjabo:value") == []
+
+
 def test_nonsense_as_a_workers_state_is_ignored(server, redis):
     good = capture_state(server, redis)
     assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()), channels=[STATS])

@@ -5,19 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import tarfile
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import click
+from support.programs.versions import commit_named, export, translate
 
 from harness.folders import CACHE, ROOT
 
-ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
-"""Not in git, and the same for all versions that have a place for them."""
-
-TRANSLATE = ("-m", "babel.messages.frontend", "--quiet", "compile", "-d", "koyjabo/translations")
 COMPILE = ("-m", "compileall", "-q", "koyjabo", "migrations", "config.py", "wsgi.py")
 """Or its starts would, and ours not."""
 
@@ -40,22 +35,22 @@ THIS = Version("this server", ROOT, sys.executable)
 
 def at(commit: str) -> Version:
     """The version of a commit: exported once, with a virtual environment of its own if it pins other packages."""
-    try:
-        number = _run("git", "rev-parse", "--verify", f"{commit}^{{commit}}").decode().strip()
-    except subprocess.CalledProcessError:
-        raise click.ClickException(f"there is no commit {commit}.") from None
+    number = commit_named(commit)
+    if number is None:
+        raise click.ClickException(f"there is no commit {commit}.")
     folder = CACHE / "versions" / number[:12]
     python, done = folder / ".venv" / "bin" / "python", folder / ".complete"
 
     if not done.exists():
         shutil.rmtree(folder, ignore_errors=True)
-        _export(number, folder)
+        export(number, folder)
         if (folder / "requirements.txt").read_text() != (ROOT / "requirements.txt").read_text():
             click.echo(f"installing what {number[:7]} pins", err=True)
             _run(sys.executable, "-m", "venv", str(folder / ".venv"))
             _run(str(python), "-m", "pip", "install", "--quiet", "-r", str(folder / "requirements.txt"))
-        for words in (TRANSLATE, COMPILE):
-            _run(str(python) if python.exists() else sys.executable, *words, cwd=folder)
+        found = str(python) if python.exists() else sys.executable
+        translate(folder, found)
+        _run(found, *COMPILE, cwd=folder)
         done.touch()
     return Version(f"before ({number[:7]})", folder, str(python) if python.exists() else sys.executable)
 
@@ -67,17 +62,6 @@ option = click.option(
     help="compare with the version of this commit, in turn",
 )
 """Gives a Version or None."""
-
-
-def _export(number: str, folder: Path) -> None:
-    with tarfile.open(fileobj=BytesIO(_run("git", "archive", "--format=tar", number))) as files:
-        files.extractall(folder, filter="data")
-    for asset in ASSETS:
-        source, target = ROOT / asset, folder / asset
-        if source.is_dir():
-            shutil.copytree(source, target)
-        elif source.exists() and target.parent.is_dir():
-            shutil.copyfile(source, target)
 
 
 def _run(*command: str, cwd: Path = ROOT) -> bytes:

@@ -79,6 +79,7 @@ class Crowd:
         visitors: int = 200,
         retries: float = 0.2,
         seed: int = 1,
+        pause_s: float = 0,
     ) -> None:
         self.receipts: dict[Visit, list[Receipt]] = defaultdict(list)  # by the order of answers; one client a visit
         self.lost = 0  # requests that were never answered
@@ -86,6 +87,7 @@ class Crowd:
         self.surprises: list[str] = []  # what must never happen
         self._servers = servers
         self._retries = retries
+        self._pause_s = pause_s  # of each client, after each visit
         self._stopping = threading.Event()
         shares: list[list[Visit]] = [[] for _ in range(clients)]
         for number in range(visits):
@@ -128,6 +130,7 @@ class Crowd:
                 self._register(client, visit)
                 if chance.random() < self._retries:
                     self._register(client, visits[chance.randrange(number + 1)])
+                self._stopping.wait(self._pause_s)
         except Exception as error:  # a thread's traceback is not seen
             self.surprises.append(f"{type(error).__name__}: {error}")
         finally:

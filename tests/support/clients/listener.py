@@ -112,6 +112,10 @@ class PlainSocket(Listener):
             self.socket.close(status=code)
         self._reader.join(PATIENCE_S)
 
+    @property
+    def has_ended(self) -> bool:
+        return not self._reader.is_alive()
+
     def _read(self) -> None:
         with suppress(OSError, websocket.WebSocketException, ValueError, AttributeError):
             while True:
@@ -150,6 +154,10 @@ class SocketioSocket(Listener):
     def close(self) -> None:
         if self.client.connected:
             leave(self.client)
+
+    @property
+    def has_ended(self) -> bool:
+        return not self.client.connected
 
     def _note(self, name: str, *said: Any) -> None:
         assert name == said[0]["type"], f"event {name} carries {said[0]}"

@@ -56,11 +56,13 @@ def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[
     return start_anew([sys.executable, *arguments], environment, files)
 
 
-def start_anew(command: list[str], environment: dict[str, str], files: tuple[IO[Any], ...]) -> Program:
-    """Any program, in the same way."""
+def start_anew(
+    command: list[str], environment: dict[str, str], files: tuple[IO[Any], ...], folder: Path = ROOT
+) -> Program:
+    """Any program, in the same way, in any folder."""
     said, output, errors = files
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdin=said, stdout=output, stderr=errors, start_new_session=True
+        command, cwd=folder, env=environment, stdin=said, stdout=output, stderr=errors, start_new_session=True
     )
 
 

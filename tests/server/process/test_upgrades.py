@@ -1,0 +1,140 @@
+"""The last release and this version on one database: both count, and an upgrade loses nothing (decision 99)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.assertions.ledger import assert_exact, assert_verified
+from support.clients.concurrent_registrations import Crowd
+from support.clients.listener import PlainListener, SocketioListener
+from support.databases.database import Database
+from support.servers.released_server import ReleasedServer
+from support.servers.responses import Stats
+from support.servers.server import START_S
+from support.servers.switching_front import SwitchingFront
+
+pytestmark = [
+    pytest.mark.empty_database,
+    pytest.mark.long(proved_by="database/test_expanding_migrations.py::test_migration_only_adds"),
+]
+SETUPS = pytest.mark.parametrize(
+    ("database_kind", "with_redis"),
+    [("sqlite", False), ("postgres", False), ("postgres", True)],
+    indirect=["database_kind"],
+    ids=["sqlite", "postgres", "postgres and redis"],
+)
+VISITS = 1500
+
+
+class Page:
+    """An open page, which connects again when its server leaves."""
+
+    def __init__(self, connect: Callable[[], PlainListener | SocketioListener]) -> None:
+        self._connect = connect
+        self._pages = [connect()]
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._keep_connected, daemon=True)
+
+    def __enter__(self) -> Page:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.set()
+        self._thread.join()
+        self._pages[-1].close()
+
+    @property
+    def connections(self) -> int:
+        return len(self._pages)
+
+    @property
+    def shown(self) -> list[Stats]:
+        """On all its connections, in order."""
+        return [stats for page in self._pages for stats in page.updates]
+
+    def assert_shown(self, total: int) -> None:
+        """The last total is this one, and none was below the one before."""
+        self._pages[-1].wait_for_total(total)
+        fallen = [each for each in pairwise(stats.total for stats in self.shown) if each[0] > each[1]]
+        assert fallen == []
+
+    def _keep_connected(self) -> None:
+        while not self._closing.wait(0.01):
+            if self._pages[-1].has_ended:
+                self._pages.append(self._connect())
+
+
+def pages_of(port: int) -> list[Page]:
+    return [
+        Page(lambda: PlainListener(port)),
+        Page(lambda: SocketioListener(port, transports=["websocket"])),
+    ]
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, with_redis: bool) -> dict[str, Any]:
+    """Of both servers."""
+    return {"REDIS_URL": request.getfixturevalue("disposable_redis").url, "WEB_CONCURRENCY": 2} if with_redis else {}
+
+
+@pytest.fixture
+def released(database: Database, settings: dict[str, Any], tmp_path: Path) -> Iterator[ReleasedServer]:
+    (folder := tmp_path / "released").mkdir()
+    server = ReleasedServer(database, folder, **settings)
+    yield server.start()
+    server.kill()
+
+
+@SETUPS
+def test_last_release_and_this_version_count_at_once(released, database, settings, new_server):
+    """Retries are recognised by both, and pages of both see every visit."""
+    begun = released.register("ayesha", "first")
+    with ExitStack() as stack:
+        pages = [stack.enter_context(page) for page in pages_of(released.port)]
+        server = new_server(database, **settings).start()
+        pages += [stack.enter_context(page) for page in pages_of(server.port)]
+        with Crowd([released, server], visits=VISITS) as crowd:
+            pass
+        again = [each.register("ayesha", "first") for each in (server, released)]
+        for page in pages:
+            page.assert_shown(VISITS + 1)
+    assert [(each.ordinal, each.duplicate) for each in again] == [(1, True)] * 2
+    assert {each.stats.epoch for each in again} == {begun.stats.epoch}, "it was taken for a rollback"
+    assert_exact(crowd, server, VISITS, before=1)
+
+
+@SETUPS
+def test_upgrade_under_load_loses_nothing_and_no_page_sees_a_total_fall(released, database, settings, new_server):
+    with SwitchingFront(released) as front, ExitStack() as stack:
+        pages = [stack.enter_context(page) for page in pages_of(front.port)]
+        with Crowd([front], visits=2 * VISITS, pause_s=0.1) as crowd:
+            crowd.wait_for(VISITS // 10)
+            front.server = server = new_server(database, **settings).start()
+            crowd.wait_for(crowd.acknowledged + 1)
+            assert released.stop().status == 0
+            assert crowd.acknowledged < 2 * VISITS, "none was left for this version"
+        for page in pages:
+            page.assert_shown(2 * VISITS)
+            assert page.connections == 2
+    assert crowd.refusals == [], released.log
+    assert_exact(crowd, server, 2 * VISITS)
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite", "postgres"], indirect=True)
+@pytest.mark.parametrize("with_redis", [False])
+def test_last_release_counts_on_until_it_ends_and_does_not_start_again(released, database, new_server):
+    """It refuses a newer schema, as every release did before decision 99. This version goes on with what it counted."""
+    server = new_server(database).start()
+    assert released.register("ayesha").ordinal == 1
+    released.stop()
+    assert released.launch().wait(START_S).status != 0
+    assert "a newer version of this program made it" in released.log
+    assert server.register("bashir").ordinal == 2
+    assert_verified(server)

@@ -1,0 +1,42 @@
+"""Versions before this one: the files of a commit in a folder, with the assets that are not in git."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+from support.programs.forking import ROOT
+
+ASSETS = ("koyjabo/static/vendor", "koyjabo/network/data/countries.mmdb")
+"""They are the same for all versions that have a place for them."""
+
+
+def commit_named(name: str) -> str | None:
+    """The number of a commit; None if this checkout does not have it, or is none."""
+    found = subprocess.run(
+        ("git", "rev-parse", "--quiet", "--verify", f"{name}^{{commit}}"), cwd=ROOT, capture_output=True, text=True
+    )
+    return found.stdout.strip() or None
+
+
+def export(commit: str, folder: Path) -> None:
+    """Write its files to `folder`."""
+    archive = subprocess.run(("git", "archive", "--format=tar", commit), cwd=ROOT, check=True, capture_output=True)
+    with tarfile.open(fileobj=BytesIO(archive.stdout)) as files:
+        files.extractall(folder, filter="data")
+    for asset in ASSETS:
+        source, target = ROOT / asset, folder / asset
+        if source.is_dir():
+            shutil.copytree(source, target)
+        elif source.exists() and target.parent.is_dir():
+            shutil.copyfile(source, target)
+
+
+def translate(folder: Path, python: str = sys.executable) -> None:
+    """Compile the translations of an exported version."""
+    words = ("-m", "babel.messages.frontend", "--quiet", "compile", "-d", "koyjabo/translations")
+    subprocess.run((python, *words), cwd=folder, check=True, capture_output=True)

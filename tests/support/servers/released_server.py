@@ -1,0 +1,46 @@
+"""A release of the server, from the commit that made it, with the packages that are installed now."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from support.databases.database import Database, made_once
+from support.programs.forking import Program, start_anew
+from support.programs.processes import environment
+from support.programs.versions import commit_named, export, translate
+from support.servers.server import Server
+
+LAST_RELEASE = "f1ef2455c764"
+"""1.0.0. A release that pins other packages than requirements.txt does now needs an environment of its own."""
+
+
+class ReleasedServer(Server):
+    """`python wsgi.py` of the last release."""
+
+    def __init__(self, database: Database, folder: Path, **settings: Any) -> None:
+        super().__init__(database, folder, **settings)
+        self.release = released_files()
+
+    def _start(self, *files: IO[Any]) -> Program:
+        return start_anew([sys.executable, "wsgi.py"], environment(**self.settings), files, self.release)
+
+
+@cache
+def released_files() -> Path:
+    """The folder of the last release, made once in a run. Skips the test in a checkout without that commit."""
+    if not commit_named(LAST_RELEASE):
+        pytest.skip(f"this checkout does not have the commit of the last release, {LAST_RELEASE}")
+    folder = Path(tempfile.gettempdir()) / "released"
+    with made_once(folder) as is_made:
+        if not is_made:
+            shutil.rmtree(folder, ignore_errors=True)
+            export(LAST_RELEASE, folder)
+            translate(folder)
+    return folder
