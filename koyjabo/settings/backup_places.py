@@ -6,10 +6,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
 SCHEME = "s3"
+INSTALL = "pip install 'koyjabo[s3]'"
+"""Brings what S3 needs."""
+
+CREDENTIALS = {
+    *("AWS_ACCESS_KEY_ID", "AWS_SKIP_SIGNATURE", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+}
+"""Variables of the environment, one of which says where credentials come from."""
+
 BUCKET = re.compile(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", re.ASCII)
 OPTIONS = {"endpoint", "region"}
 EXAMPLE = "should be such as s3://bucket/prefix?endpoint=https://s3.example.com&region=eu-1"
@@ -20,15 +30,23 @@ class S3Url(NamedTuple):
 
     bucket: str
     path: str  # of the prefix or of one object, without a slash at its beginning; "" for the whole bucket
-    endpoint: str  # "" for AWS
+    endpoint: str  # without a slash at its end; "" for AWS
     region: str  # "" for the default of the credentials
 
 
 def s3_url(value: str) -> S3Url:
     """Raises ValueError."""
+    try:
+        return _parsed(value)
+    except ValueError:
+        raise ValueError(EXAMPLE) from None
+
+
+def _parsed(value: str) -> S3Url:
+    """Raises ValueError, also for what cannot be split."""
     parts = urlsplit(value)
     options = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=True)) if parts.query else {}
-    endpoint = urlsplit(options.get("endpoint", "https://"))
+    endpoint, path = urlsplit(options.get("endpoint", "https://")), parts.path.removeprefix("/")
     if (
         parts.scheme != SCHEME
         or not BUCKET.fullmatch(parts.netloc)
@@ -36,16 +54,25 @@ def s3_url(value: str) -> S3Url:
         or not options.keys() <= OPTIONS
         or endpoint.scheme not in ("http", "https")
         or ("endpoint" in options and not endpoint.hostname)
+        or endpoint.username is not None
+        or not _is_key(path)
     ):
-        raise ValueError(EXAMPLE)
-    return S3Url(parts.netloc, parts.path.lstrip("/"), options.get("endpoint", ""), options.get("region", ""))
+        raise ValueError
+    return S3Url(parts.netloc, path, options.get("endpoint", "").rstrip("/"), options.get("region", ""))
+
+
+def _is_key(path: str) -> bool:
+    """Whether it may be a prefix or the key of an object: other programs read empty and relative parts differently."""
+    return not path or not {"", ".", ".."} & set(path.removesuffix("/").split("/"))
+
+
+def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
+    """Whether there can be none. AWS gives its own machines some, at an address that the library asks."""
+    return bool(url.endpoint) and not CREDENTIALS & {name for name, value in environment.items() if value}
 
 
 def bucket(value: str) -> str:
-    try:
-        s3_url(value)
-    except ValueError:
-        raise ValueError(EXAMPLE) from None
+    s3_url(value)
     return value
 
 

@@ -67,6 +67,16 @@ BAD = [
         ("BACKUP_TO", bad)
         for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://bucket?x=1", "s3://bucket?endpoint=a")
     ],
+    *[
+        ("BACKUP_TO", bad)
+        for bad in (
+            "s3://bucket/a//b",
+            "s3://bucket/../b",
+            "s3://bucket?endpoint=https://k:s@a.com",
+            "s3://[",
+            "s3://bucket?x",
+        )
+    ],
     *[("BACKUP_COMMAND", bad) for bad in ("'", '"rclone', " ")],
     ("STATUS_PAGE", "maybe"),
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],

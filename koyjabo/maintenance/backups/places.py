@@ -87,7 +87,9 @@ class Folder:
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with translated_errors(self.path):
-            if not self._linked(path, name, advance):
+            if self._linked(path, name):
+                advance(path.stat().st_size)
+            else:
                 with working_folder(self.path) as folder, atomic_file(self.path / name, folder) as file:
                     _copy(path, file, advance)
 
@@ -99,13 +101,12 @@ class Folder:
         with translated_errors(self.path):
             (self.path / name).unlink(missing_ok=True)
 
-    def _linked(self, path: Path, name: str, advance: Advance) -> bool:
+    def _linked(self, path: Path, name: str) -> bool:
         """A second name takes no second place on the disk. False for a file of another file system."""
         with suppress(OSError), path.open("rb") as file:
             os.fsync(file.fileno())
             os.link(path, self.path / name)
             sync_folder(self.path)
-            advance(path.stat().st_size)
             return True
         return False
 

@@ -1,0 +1,208 @@
+"""Backups under a prefix of a bucket, by the S3 protocol (decision 96).
+
+Commands and the child of a server import this module, workers never: it loads obstore, whose calls block.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import obstore
+from obstore.exceptions import BaseError, GenericError
+from obstore.store import S3Store
+
+from koyjabo.core.runtime import Advance
+from koyjabo.maintenance.backups.places import NAME, BackupPlaceError, pieces, written
+from koyjabo.settings.backup_places import S3Url, lacks_credentials
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+SMALLEST_PART = 5 << 20
+"""Bytes: no part but the last may be smaller, and smaller ones get through slow lines in time."""
+
+MOST_PARTS = 9_000
+"""S3 takes 10,000."""
+
+METADATA_SERVICE = "169.254.169.254"
+"""Which obstore asks for credentials where the environment has none."""
+
+MOST_RETRIES = 1_000
+"""More than there is time for."""
+
+NO_ANSWER = "error sending request"
+
+MOST_CHARACTERS = 300
+
+NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+
+STATUS = re.compile(r"status code: (\d{3})")
+CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+UPLOAD_IS_OVER = "NoSuchUpload"
+"""Also of one that was completed while its answer was lost."""
+
+WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+
+
+class CallLimits(NamedTuple):
+    """How long a call may take, and how long after its beginning it is tried again; s."""
+
+    call_s: float
+    again_s: float
+
+
+READING = CallLimits(20, 40)
+WRITING = CallLimits(60, 60)
+"""A part of a file has to get through a slow line in a call of its own."""
+
+
+class BucketPlace:
+    """BackupPlace under a prefix. Errors that pass are tried again for a minute, 401, 403 and 404 are not."""
+
+    def __init__(self, url: S3Url, reading: CallLimits = READING, writing: CallLimits = WRITING) -> None:
+        self._url = url
+        self._prefix = f"{url.path.rstrip('/')}/" if url.path else ""
+        self._reading, self._writing = _store(url, reading), _store(url, writing)
+        self._again_s = reading.again_s
+
+    def names(self) -> list[str]:
+        with self._translated_errors("list the backups"):
+            found = obstore.list_with_delimiter(self._reading, self._prefix or None)["objects"]
+        names = [each["path"].removeprefix(self._prefix) for each in found]
+        return sorted(filter(NAME.fullmatch, names))
+
+    def size(self, name: str) -> int:
+        with self._translated_errors("read", name):
+            return obstore.head(self._reading, self._prefix + name)["size"]
+
+    def put(self, path: Path, name: str, advance: Advance) -> None:
+        with self._translated_errors("keep", name):
+            size = path.stat().st_size
+            try:
+                self._put(path, self._prefix + name, size, advance)
+            except FileNotFoundError as error:
+                if _code(error) != UPLOAD_IS_OVER or not self._has(name, size):
+                    raise
+
+    def fetch(self, name: str, path: Path, advance: Advance) -> None:
+        size, done = self.size(name), 0
+        with written(path) as file:
+            while done < size:
+                with self._translated_errors("read", name):
+                    end = min(done + SMALLEST_PART, size)
+                    piece = obstore.get_range(self._reading, self._prefix + name, start=done, end=end)
+                file.write(piece)
+                advance(len(piece))
+                done = end
+
+    def remove(self, name: str) -> None:
+        """The library does not repeat a removal that timed out."""
+        begun = time.monotonic()
+        with self._translated_errors("remove", name):
+            while True:
+                try:
+                    return obstore.delete(self._reading, self._prefix + name)
+                except FileNotFoundError as error:
+                    if _code(error) == "NoSuchBucket":
+                        raise
+                    return None
+                except GenericError as error:
+                    if STATUS.search(_first(error)) or time.monotonic() - begun > self._again_s:
+                        raise
+
+    def _put(self, path: Path, key: str, size: int, advance: Advance) -> None:
+        if size <= SMALLEST_PART:
+            obstore.put(self._writing, key, path.read_bytes(), use_multipart=False)
+            advance(size)
+        else:
+            part = max(SMALLEST_PART, size // MOST_PARTS)
+            obstore.put(self._writing, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
+
+    def _has(self, name: str, size: int) -> bool:
+        try:
+            return self.size(name) == size
+        except BackupPlaceError:
+            return False
+
+    def _where(self, name: str = "") -> str:
+        return f"s3://{self._url.bucket}/{self._prefix}{name}"
+
+    @contextmanager
+    def _translated_errors(self, doing: str, name: str = "") -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, FileNotFoundError, ValueError) as error:
+            raise BackupPlaceError(self._sentence(error, doing, name)) from None
+
+    def _sentence(self, error: Exception, doing: str, name: str) -> str:
+        text, code = _first(error), _code(error)
+        found = STATUS.search(text)
+        status = int(found[1]) if found else 0
+        said = f"{status} {code}".rstrip()
+        at = self._url.endpoint or "Amazon S3"
+        if METADATA_SERVICE in text:
+            return NO_CREDENTIALS.format(self._where())
+        if status in (401, 403):
+            return (
+                f"{at} refused to {doing} {self._where(name)} ({said}). Check AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, and that this key may list, read, write and delete there."
+            )
+        if code in WRONG_REGION or "without LOCATION" in text:
+            return f"The bucket {self._url.bucket} is in another region: name it, as region=… in the URL."
+        if status == 404 and (code == "NoSuchBucket" or doing != "read"):
+            return f"{at} has no bucket {self._url.bucket}. Create it, or correct the URL."
+        if status == 404:
+            return f"There is no {self._where(name)}. Check bucket, prefix and name."
+        if status:
+            return f"{at} failed to {doing} {self._where(name)} ({said}). Try again later."
+        if NO_ANSWER not in text:
+            return f"{at} failed to {doing} {self._where(name)}: {text[:MOST_CHARACTERS]}."
+        return f"{at} could not be reached to {doing} {self._where(name)}. Check the endpoint and the network."
+
+
+def _store(url: S3Url, limits: CallLimits) -> S3Store:
+    if lacks_credentials(url, os.environ):
+        raise BackupPlaceError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
+    config: S3Config = {
+        "virtual_hosted_style_request": False,
+        "disable_bulk_delete": True,  # bulk deletion is not everywhere
+    }
+    if url.endpoint:
+        config["endpoint"] = url.endpoint
+    if url.region:
+        config["region"] = url.region
+    try:
+        return S3Store(
+            url.bucket,
+            config=config,
+            client_options={
+                "allow_http": url.endpoint.startswith("http://"),
+                "timeout": timedelta(seconds=limits.call_s),
+            },
+            retry_config={"max_retries": MOST_RETRIES, "retry_timeout": timedelta(seconds=limits.again_s)},
+        )
+    except (BaseError, ValueError) as error:
+        raise BackupPlaceError(f"s3://{url.bucket} cannot be used: {_first(error)}.") from None
+
+
+def _counted(path: Path, size: int, advance: Advance) -> Iterator[bytes]:
+    for piece in pieces(path, size):
+        yield piece
+        advance(len(piece))
+
+
+def _first(error: Exception) -> str:
+    """Without what follows for programmers."""
+    return str(error).partition("\n\nDebug source")[0].removeprefix("Generic S3 error: ")
+
+
+def _code(error: Exception) -> str:
+    found = CODE.search(_first(error))
+    return found[1] if found else ""

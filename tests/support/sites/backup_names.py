@@ -1,0 +1,18 @@
+"""Names of backups in tests."""
+
+from __future__ import annotations
+
+from koyjabo.maintenance.backups.places import new_name
+
+NOON_MS = 1_795_521_600_000
+"""2026-11-24, UTC."""
+
+
+def nights(count: int) -> list[str]:
+    """The names of so many nights, oldest first."""
+    return [new_name(NOON_MS + night * 86_400_000) for night in range(count)]
+
+
+def others(name: str) -> list[str]:
+    """Names of files that the program did not make, similar to this one."""
+    return ["koyjabo-2026-11-24.backup", "notes.txt", f"{name}.old", f".{name}", f"x{name}", name.upper()]
