@@ -11,6 +11,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
 from koyjabo.maintenance.backups.figures import BackupGauges
+from koyjabo.maintenance.backups.targets import BackupTargets
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
@@ -40,6 +41,7 @@ class MaintenanceServices:
     recounts: Recounts
     backups: Backups
     backup_gauges: BackupGauges
+    backup_targets: BackupTargets
     jobs: Jobs
     system: System
     readiness: Readiness
@@ -66,6 +68,7 @@ def build(base: Base) -> MaintenanceServices:
         recounts=recounts,
         backups=backups,
         backup_gauges=BackupGauges(database, backups.is_on),
+        backup_targets=BackupTargets.of(base.settings),
         jobs=jobs,
         system=system,
         readiness=readiness,

@@ -191,6 +191,7 @@ OTHERWISE = {
         pages.test_webhook pages.rotate_webhook pages.delete_webhook pages.resend_delivery
         pages.replay_webhook
     """,
+    409: "admin.back_up",
     422: """
         pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor

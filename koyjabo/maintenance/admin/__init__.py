@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from koyjabo.maintenance.admin import data, health, settings  # noqa: F401  (they add their routes)
+from koyjabo.maintenance.admin import backups, data, health, settings  # noqa: F401  (they add their routes)

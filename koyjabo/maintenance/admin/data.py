@@ -16,6 +16,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.sanitize import whole
 from koyjabo.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
 from koyjabo.counting.services import CountingServices
+from koyjabo.maintenance.admin import backups
 from koyjabo.maintenance.jobs import ERASURE, EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
@@ -95,6 +96,8 @@ def show(
         "maintenance/data",
         status,
         data=current()[MaintenanceServices].system.data(me()),
+        backups=backups.shown(),
+        at_first=backups.AT_FIRST,
         foldable=current()[MaintenanceServices].nightly.preview(),
         total_now=current()[CountingServices].visits.stats().total,
         export=export,

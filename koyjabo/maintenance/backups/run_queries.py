@@ -119,7 +119,6 @@ def begin(session: Session, new: Beginning, since_ms: int = 0, due: IsDue | None
     row = Backup(
         **{"name": new.name, "begun_by": new.begun_by, "worker": new.worker},
         **{"begun_ms": new.now_ms, "seen_ms": new.now_ms, "state": RUNNING, "step": WRITING, "done": 0, "goal": 0},
-        failures_before=figures(session).failures,
     )
     session.add(row)
     session.flush()

@@ -65,6 +65,8 @@ SENTENCES = {
     "erasing": _("The erasure has begun. Its progress is below."),
     "rollback_seen": _("Health has noted that you have seen it."),
     "recounting": _("The recount has started."),
+    "backing_up": _("The backup has begun. Its progress is below."),
+    "backup_under_way": _("A backup is being made already. Its progress is below."),
     "key_revoked": _("The key %(name)s was revoked."),
     "share_ended": _("The share link %(name)s was ended."),
     "webhook_enabled": _("The webhook is enabled."),

@@ -65,7 +65,7 @@ HARMLESS = {
     *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
     *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
-    *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.export"),
+    *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     *("admin.create_key", "admin.rotate_key", "pages.create_key", "pages.rotate_key"),
     *(f"{door}.{form}_webhook" for door in ("admin", "pages") for form in ("create", "change", "switch", "test")),
     *(f"{door}.{form}" for door in ("admin", "pages") for form in ("resend_delivery", "replay_webhook")),

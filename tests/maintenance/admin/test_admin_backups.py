@@ -1,0 +1,91 @@
+"""The page Data: the backups that the server makes by itself."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.sites.backup_rows import add_backup, add_failure, add_running
+
+PLACES = {
+    "BACKUP_TO": "s3://trip-backups/live?endpoint=https://s3.example.com&region=eu-1",
+    "BACKUP_COMMAND": "/usr/bin/rclone --password hush copyto",
+}
+
+
+@pytest.fixture
+def site(sqlite_database, tmp_path):
+    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def section(reader) -> str:
+    return reader.get("/admin/data").partition('aria-labelledby="backups-label"')[2].partition("</section>")[0]
+
+
+def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, admin, tmp_path):
+    assert "No backup was made yet." in words(section(admin))
+    older = add_backup(site, hours_ago=25, total=22_000, restored_total=22_000)
+    newest = add_backup(site, hours_ago=2, begun_by="Rani <b>")
+    failed = add_failure(site, hours_ago=1)
+    page = section(admin)
+    assert f"16 Dec 2025, 08:47 22,121 = 22,121 {newest} 3.4 MB 42 seconds Rani" in words(page)
+    assert f"22,000 = 22,000 {older} 3.4 MB 42 seconds Every night" in words(page)
+    assert f"Failed Copying it into the folder: No space is left on /backups. {failed} – 42 seconds" in words(page)
+    assert f"koyjabo restore {tmp_path}/{newest}" in page
+    assert "<b>" not in page
+    assert "The next one begins on 17 Dec 2025, 03:30" in words(page)
+
+
+def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
+    add_running(site)
+    admin.send("/admin/data/backups")
+    assert "A backup is being made already. Its progress is below." in admin.get(admin.location)
+    page = section(admin)
+    assert "Restoring it 45 %, since 16 Dec 2025, 10:47" in words(page).replace("\u202f", " ")
+    assert '<progress value="9000" max="20000"' in page
+    site.rows("UPDATE backups SET goal = 0, step = 'a newer one'")
+    assert "a newer one since" in words(section(admin))
+
+
+def test_older_backups_open(site, admin):
+    for hours in range(12):
+        add_backup(site, hours_ago=hours)
+    listed, _, opened = section(admin).partition("<details>")
+    assert (listed.count("22,121 = 22,121"), opened.count("22,121 = 22,121")) == (10, 2)
+    assert "Older backups: 2" in opened
+
+
+def test_places_are_named_without_what_may_be_secret(sqlite_database):
+    with Site(sqlite_database.url, **PLACES) as site:
+        name = add_backup(site)
+        page = section(panel(site))
+        assert "Bucket s3://trip-backups/live (s3.example.com) Command rclone" in words(page)
+        assert "hush" not in page
+        url = f"s3://trip-backups/live/{name}?endpoint=https://s3.example.com&amp;region=eu-1"
+        assert f"koyjabo restore &#39;{url}&#39;" in page
+
+
+def test_server_without_a_place_says_what_to_set(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        page = section(admin)
+        assert "BACKUP_TO=s3://" in page
+        assert "Back up now" not in page
+        assert "set BACKUP_DIR" in admin.send("/admin/data/backups", 409)
+
+
+def test_viewers_see_backups_and_cannot_make_one(site):
+    viewer = panel(site, "babul")
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'babul@example.com'")
+    add_backup(site)
+    page = section(viewer)
+    assert "22,121 = 22,121" in page
+    assert "Back up now" not in page
+    viewer.send("/admin/data/backups", 403)
