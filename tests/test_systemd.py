@@ -1,0 +1,63 @@
+"""The units in deploy/, as systemd itself reads them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+from support.programs.installed import program
+from support.programs.processes import ROOT
+from support.servers.server import STOP_TIMEOUT_S
+
+SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
+PROGRAM = "/opt/koyjabo/bin/koyjabo"
+MOST_EXPOSED = 20
+"""Tenths of the scale from 0 to 10 of `systemd-analyze security`."""
+
+
+@pytest.fixture
+def units(tmp_path) -> Path:
+    """A folder with both, and with the drop-in that an operator writes for the app `blog`."""
+    for name in (SERVICE, SOCKET):
+        shutil.copy(ROOT / "deploy" / name, tmp_path)
+    service = tmp_path / SERVICE
+    service.write_text(service.read_text().replace(PROGRAM, sys.executable))
+    port = tmp_path / "koyjabo@blog.socket.d" / "port.conf"
+    port.parent.mkdir()
+    port.write_text("[Socket]\nListenStream=127.0.0.1:8000\n")
+    return tmp_path
+
+
+def analyzed(units: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [program("systemd-analyze", "`make systemd` brings it"), *arguments]
+    return subprocess.run(
+        command, env=os.environ | {"SYSTEMD_UNIT_PATH": f"{units}:"}, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_systemd_accepts_the_units_of_an_app_and_finds_them_safe(units):
+    ended = analyzed(units, "verify", "koyjabo@blog.service", "koyjabo@blog.socket")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    security = ("security", "--offline=true", f"--threshold={MOST_EXPOSED}", "koyjabo@blog.service")
+    ended = analyzed(units, *security)
+    assert ended.returncode == 0, ended.stdout[-300:]
+
+
+def test_app_without_a_port_of_its_own_is_refused(units):
+    assert "has no Listen setting" in analyzed(units, "verify", "koyjabo@shop.socket").stderr
+
+
+def test_service_has_the_time_that_the_server_needs_to_stop_and_a_folder_of_its_own():
+    unit = RawConfigParser(strict=False)
+    unit.read(ROOT / "deploy" / SERVICE)
+    service = unit["Service"]
+    assert int(service["TimeoutStopSec"]) > STOP_TIMEOUT_S
+    assert (service["KillMode"], service["Restart"]) == ("mixed", "always")
+    assert service["StateDirectory"].split()[0] == "koyjabo/%i"
+    assert service["WorkingDirectory"] == "%S/koyjabo/%i"
+    assert service["ExecStart"] == f"{PROGRAM} serve"
