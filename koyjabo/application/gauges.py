@@ -10,6 +10,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.backups.run_queries import BackupFigures
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.observability.gauges import (
+    ACTIVE,
     BACKUP,
     BACKUP_BYTES,
     BACKUP_FAILURES,
@@ -48,6 +49,7 @@ def values_of(services: Services) -> Values:
     return {
         WORKERS.name: {"": 1},
         CONNECTIONS.name: socket_counts(services[RealtimeServices].fanout),
+        ACTIVE.name: {"": visits.newest().active},
         COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},

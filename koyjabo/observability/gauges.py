@@ -37,6 +37,7 @@ class Gauge(NamedTuple):
 
 WORKERS = Gauge("koyjabo_workers", "workers that serve", sum)
 CONNECTIONS = Gauge("koyjabo_connections", "open sockets", sum, "kind")
+ACTIVE = Gauge("koyjabo_active_visitors", "active visitors of the site", max)
 COMMUNITIES = Gauge(
     "koyjabo_community_connections",
     "places taken in the rooms of communities: the 50 largest of each worker, and the rest as `other`",
@@ -64,7 +65,7 @@ BACKUP_FAILURES = Gauge(
 )
 BUILD = Gauge("koyjabo_build_info", "always 1; the label says which version serves", max, "version")
 GAUGES = (
-    *(WORKERS, CONNECTIONS, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, FREE, DATABASE, REDIS),
+    *(WORKERS, CONNECTIONS, ACTIVE, COMMUNITIES, WAITING, OLDEST, UNPROJECTED, LAG, FREE, DATABASE, REDIS),
     *(BACKUP, BACKUP_BYTES, BACKUP_FAILURES, BUILD),
 )
 

@@ -10,7 +10,7 @@ from koyjabo.status.latencies import percentile_ms
 from koyjabo.status.measurement_queries import FREED, HOUR_MS, MONTH_MS, OUTAGE, RETRIES, MeasuredSum, PromiseFacts
 
 LATE_MS = 500
-"""The alert PagesLate has the same limit."""
+"""The alert KoyJaboPagesLate has the same limit."""
 
 OLD_BACKUP_MS = 36 * HOUR_MS
 """As in Health."""
