@@ -46,7 +46,15 @@ MEMBERS = [
 ]
 PANEL = [
     *("annotations", "audit?kind=all", "communities", "communities/{community}", "communities/new", "data", "design"),
-    *("", "find?q=a", "health", "insights?compare=previous&tabs=channel,bangladesh", "insights?by=page", "realtime"),
+    *(
+        "",
+        "getting-started",
+        "find?q=a",
+        "health",
+        "insights?compare=previous&tabs=channel,bangladesh",
+        "insights?by=page",
+        "realtime",
+    ),
     *("insights?page={path}&source=example.com", "settings", "shares", "shares/new?page={path}", "users"),
     *("webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
     *("keys", "keys/new", "keys/{key}/rotate"),

@@ -25,6 +25,7 @@ async function look() {
   const hadFocus = step.contains(document.activeElement);
   take(newer, isFinished ? "#step-all" : "#step-page");
   if (!isFinished) take(newer, "[data-done]");
+  step.dataset.state = "done";
   if (hadFocus) /** @type {HTMLElement} */ (document.querySelector("#step-page summary")).focus();
 }
 
