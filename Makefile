@@ -10,13 +10,17 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo screenshots assets wheel browser nginx caddy systemd pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
+.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
 
 run: $(VENV)/run $(ASSETS)  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
+
+# The stamps go with node_modules, so that the next build brings it again.
+install: $(ASSETS)  ## install what a server needs in .venv, with the assets, and remove what only the build needs
+	@rm -rf node_modules $(VENV)/assets $(ASSETS)
 
 demo: $(VENV)/dev  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)

@@ -140,6 +140,26 @@ def test_render_sets_known_settings_and_closes_its_databases():
         assert "value" not in variables[name]
 
 
+def test_render_builds_once_what_it_starts():
+    web = parsed("render.yaml")["services"][0]
+    assert (web["buildCommand"], web["startCommand"]) == ("make install", ".venv/bin/python wsgi.py")
+
+
+def test_fly_has_one_machine_that_never_stops_and_keeps_everything_on_its_volume():
+    settings = tomllib.loads((ROOT / "fly.toml").read_text())
+    (volume,), variables, service = settings["mounts"], settings["env"], settings["http_service"]
+    assert set(variables) <= SETTINGS
+    for name in ("DATABASE_URL", "SECRET_KEY_FILE", "BACKUP_DIR"):
+        assert variables[name].removeprefix("sqlite:///").startswith(f"{volume['destination']}/"), name
+    assert (service["auto_stop_machines"], service["min_machines_running"]) == ("off", 1)
+    assert service["concurrency"]["hard_limit"] > Settings.model_fields["max_connections"].default
+    assert [check["path"] for check in service["checks"]] == ["/healthz"]
+    image = (ROOT / "Dockerfile").read_text()
+    assert f"PORT={service['internal_port']}" in image
+    assert f"AS {settings['build']['build-target']}\n" in image
+    assert image.endswith("\nFROM server\n")  # what others build, without root
+
+
 def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
     kept = set((ROOT / ".dockerignore").read_text().splitlines())
     needed: tuple[str, ...] = ("config.py", "wsgi.py", "koyjabo", "migrations", "pyproject.toml")
