@@ -25,6 +25,8 @@ SECRET_KEY = "6f1d2c9a84b7e053d4c1f6a29b80e7356f1d2c9b"
 SECRET = re.compile(r"SECRET|PASSWORD|TOKEN|_URL")
 FIXED = {"ENVIRONMENT", "DATABASE_URL", "REDIS_URL"}
 """What compose decides itself."""
+CREDENTIALS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+"""For BACKUP_TO. They are no settings: every program that speaks S3 knows these names."""
 LEFT_OUT = {"HOST", "PORT", "ALLOW_EPHEMERAL_STORAGE", "SECRET_KEY_FILE"}
 """The image says where it serves, and nginx knows it; the third is for Render, and the last for compose.caddy.yaml."""
 
@@ -35,7 +37,7 @@ def parsed(file: str) -> Any:
 
 def test_compose_passes_on_every_setting_in_the_env_file():
     app = parsed("compose.yaml")["services"]["app"]["environment"]
-    assert set(app) == SETTINGS - LEFT_OUT
+    assert set(app) == SETTINGS - LEFT_OUT | CREDENTIALS
     asked = {name: re.fullmatch(r"\$\{(\w+):[-?].*\}", value) for name, value in app.items()}
     assert {name for name, how in asked.items() if how and how[1] == name} == set(app) - FIXED
 
