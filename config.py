@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from pydantic import ValidationError
 
 from koyjabo.core import installation
-from koyjabo.settings import database_url, login_providers, operator_secrets, redis_url, trusted_issuer
+from koyjabo.settings import backup_start, database_url, login_providers, operator_secrets, redis_url, trusted_issuer
 from koyjabo.settings.checks import SHORTEST_TOKEN
 from koyjabo.settings.schema import Settings
 
@@ -64,6 +64,12 @@ def _secret_key(settings: Settings, instance: Path) -> str:
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which cannot be read or made: {why}. Name a file in a folder of the server."
         ) from None
+
+
+def require_backup_places(settings: Settings) -> None:
+    """For a server that starts. Raises SettingsError for a place that backups cannot be kept in."""
+    if why := backup_start.problem(settings, os.environ):
+        raise SettingsError(why)
 
 
 def protect_instance(instance: Path = INSTANCE) -> None:

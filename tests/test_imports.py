@@ -63,6 +63,7 @@ MAY_USE = {  # libraries: the modules that may import them
     "server/process/worker.py server/process/loading.py",
     "redis": "cluster/* *redis*.py realtime/message_bus.py realtime/broadcaster.py",
     "socketio engineio": "realtime/* sockets/* server/*",
+    "obstore": "maintenance/backups/bucket_place.py",
     "eventlet greenlet": "server/loop/* server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
@@ -248,6 +249,12 @@ def test_modules_are_neither_scraps_nor_heaps():
 def is_for_one_sibling(module: str, users: set[str]) -> bool:
     siblings = {each for each in users if not is_package(each) and each.rpartition(".")[0] == module.rpartition(".")[0]}
     return len(users) == 1 and users == siblings
+
+
+def test_what_speaks_s3_is_loaded_only_where_it_is_used():
+    """Workers never do: its calls would block all requests."""
+    late = "koyjabo.maintenance.backups.bucket_place"
+    assert [each for each in FILES if any(known_part(name) == late for name, at_start in names(each) if at_start)] == []
 
 
 def test_a_class_name_means_one_thing():

@@ -76,6 +76,8 @@ class LoaderProcess:
 
         try:
             settings = config.load()
+            if prepares:
+                config.require_backup_places(settings)
         except config.SettingsError as error:
             say(str(error), sys.stderr)
             return None

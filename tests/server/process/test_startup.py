@@ -20,6 +20,7 @@ BAD = [
     ("DATABASE_URL", {"DATABASE_URL": "sqlite:///:memory:"}),
     ("REDIS_URL", {"WEB_CONCURRENCY": "2"}),
     ("SECRET_KEY", {"SECRET_KEY": None}),
+    ("BACKUP_DIR", {"BACKUP_DIR": "/proc/backups"}),
     ("ALLOW_EPHEMERAL_STORAGE", {"RENDER": "true", "DATABASE_URL": "sqlite:////a-folder-that-is-no-mount/koyjabo.db"}),
 ]
 """What is said, and of which settings; tests/settings has all that are wrong."""

@@ -24,7 +24,7 @@ CODES = {403: "AccessDenied", 404: "NoSuchBucket", 429: "TooManyRequests", 500: 
 CUT, LOST, HANG = "cut", "lost", "hang"
 """The connection ends before the call has an effect, or after it; or there is no answer for HANG_S."""
 
-HANG_S = 5.0
+HANG_S = 2.0
 
 
 class S3Answer(NamedTuple):

@@ -1,0 +1,40 @@
+"""Whether backups can work, before a server starts: what BACKUP_DIR, BACKUP_TO and BACKUP_COMMAND name has to be there.
+
+Commands that make no backup do without.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import tempfile
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+from koyjabo.settings.backup_places import INSTALL, lacks_credentials, s3_url
+from koyjabo.settings.schema import Settings
+
+
+def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
+    """A sentence that begins with the name of the setting that cannot work. Makes the folder if it is missing."""
+    if settings.backup_dir and (why := _unusable(Path(settings.backup_dir))):
+        return f"BACKUP_DIR is {settings.backup_dir!r}, {why}."
+    if settings.backup_to and find_spec("obstore") is None:
+        return f"BACKUP_TO needs a package that is not installed: {INSTALL}."
+    if settings.backup_to and lacks_credentials(s3_url(settings.backup_to), environment):
+        return "BACKUP_TO has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
+    if settings.backup_command and shutil.which(program := shlex.split(settings.backup_command)[0]) is None:
+        return f"BACKUP_COMMAND names the program {program!r}, which is not found: install it, or give its whole path."
+    return None
+
+
+def _unusable(folder: Path) -> str | None:
+    """Why no file can be written there."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        why = f"in which no file can be written ({error.strerror})"
+        return f"{why}: let the user that runs the server write to it, or name another folder"
