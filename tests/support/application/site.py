@@ -5,15 +5,18 @@ Everything else is real: routing, ledger, threads, and both databases.
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import text
+from sqlalchemy import orm, text
 
+import koyjabo
 from koyjabo import create_app
 from koyjabo.core.clock import Clock
 from koyjabo.core.extensions import db
@@ -33,6 +36,16 @@ UPGRADE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 """Headers of a handshake, as RFC 6455 has them."""
+
+SETTINGS = {
+    "ENVIRONMENT": "production",  # where `.env` is not read
+    "SECRET_KEY": SECRET,
+    "ALLOW_EPHEMERAL_STORAGE": "1",
+    "TIMEZONE": "Asia/Dhaka",
+    "METRICS_TOKEN": METRICS_TOKEN,
+    **NO_LIMITS,
+}
+"""Of a site whose test chooses none."""
 
 
 class Time:
@@ -76,16 +89,7 @@ class Site:
     def __init__(self, database_url: str, time: Time | None = None, **settings: Any) -> None:
         self.database_url = database_url
         self.time = time or Time()
-        self.settings = {
-            "ENVIRONMENT": "production",  # where `.env` is not read
-            "SECRET_KEY": SECRET,
-            "ALLOW_EPHEMERAL_STORAGE": "1",
-            "TIMEZONE": "Asia/Dhaka",
-            "METRICS_TOKEN": METRICS_TOKEN,
-            **NO_LIMITS,
-            "DATABASE_URL": database_url,
-            **settings,
-        }
+        self.settings = {**SETTINGS, "DATABASE_URL": database_url, **settings}
         self.start()
 
     def start(self) -> None:
@@ -151,6 +155,18 @@ class Site:
         return (
             self.services[MaintenanceServices].recounts.run(lambda rows, label: nullcontext(lambda done: None)).problems
         )
+
+
+def load_once() -> None:
+    """Import the product, compile its templates and make the routes of most sites: processes forked later have them."""
+    for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
+        if not found.name.startswith(("koyjabo.server", "koyjabo.__main__")):
+            import_module(found.name)
+    orm.configure_mappers()
+    kept = kept_apps.take({**SETTINGS, "DATABASE_URL": "sqlite:////nowhere.db"})
+    for template in kept.app.jinja_env.list_templates():
+        kept.app.jinja_env.get_template(template)
+    kept_apps.give_back(kept)
 
 
 @contextmanager

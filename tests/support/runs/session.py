@@ -8,6 +8,7 @@ import random
 
 import pytest
 
+from support.application.site import load_once
 from support.programs.run_folder import RunFolder
 from support.runs.changed_tests import servers_of_changes
 from support.runs.cpu_budgets import CpuTimes
@@ -16,6 +17,9 @@ from support.runs.runner import Run, module_name, modules_of
 from support.runs.short_run import COLLECTED
 
 FOLDER, SPENT, DURATIONS = pytest.StashKey[RunFolder](), pytest.StashKey[CpuTimes](), pytest.StashKey[Durations]()
+
+GARBAGE = 10_000
+"""New objects before Python looks for cycles among them: tests end before there are many."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,10 +64,14 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
     processes = session.config.option.processes
     if not processes or session.testsfailed or session.config.option.collectonly:
         return None
+    modules = modules_of(session.items)
+    if len(modules) > processes:
+        load_once()
     gc.collect()
     gc.freeze()  # thousands of tests are there to stay: processes share them as long as nothing counts them
     stash = session.config.stash
-    Run(session, modules_of(session.items), stash[FOLDER], stash[SPENT]).run(processes)
+    gc.set_threshold(GARBAGE)
+    Run(session, modules, stash[FOLDER], stash[SPENT]).run(processes)
     if session.shouldfail:
         raise session.Failed(session.shouldfail)
     if session.shouldstop:
