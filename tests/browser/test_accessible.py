@@ -6,24 +6,22 @@ import pytest
 from support.browser.pages import check_accessible, expect, open_as, visit
 from support.clients.members import PlainMember
 
-SEEN_BY_ALL = ["/", "/docs#api_register_visit"]
+SEEN_BY_ALL = ["/"]
 MORE_SEEN_BY_ALL = [
-    "/install",
-    "/status",
-    "/embed?value=total&lang=en&theme=light",
-    "/embed?value=total&lang=bn&theme=dark",
+    "/docs#api_register_visit",
+    *("/install", "/status", "/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"),
 ]
 ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
 OF_A_COMMUNITY = ["/communities/{community}/dashboard"]
 MORE_OF_A_COMMUNITY = ["/communities/{community}" + path for path in ("", "/members", "/settings", "/delete")]
-OF_THE_PANEL = ["/admin/", "/admin/visits"]
+OF_THE_PANEL = ["/admin/"]
 MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
         *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
         *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
-        "visits/{visit}",
+        *("visits", "visits/{visit}"),
     )
 ]
 

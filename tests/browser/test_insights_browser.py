@@ -153,6 +153,9 @@ def without_parts(route) -> str:
     return re.sub(r'(?s)(<section class="[^"]*" id="insights-(\w+)"[^>]*)>.*?</section>', pending, route.fetch().text())
 
 
+@pytest.mark.long(
+    proved_by="reports/pages/test_share_pages.py::test_nothing_is_shown_before_the_password_is_typed",
+)
 def test_a_shared_view_is_seen_with_its_password_alone(new_device, session):
     admin = new_device(storage_state=session).open("/admin/insights?source=google.com&range=7d")
     admin.locator("[data-key=share]").click()

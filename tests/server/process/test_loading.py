@@ -91,6 +91,12 @@ def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_l
     _, with_sqlite, late, verifies, _ = with_redis
     assert (with_sqlite, late, verifies) == ("redis sqlite3", "", "True")
     assert said(HEAVY, LATE, PUBLIC_KEYS) == ["sqlite3", "", "False"]
+
+
+@pytest.mark.long(
+    proved_by="server/process/test_loading.py::test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load"
+)
+def test_driver_of_postgres_is_loaded_where_it_is_used(said):
     assert said(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == ["psycopg2 sqlite3"]
 
 

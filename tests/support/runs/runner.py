@@ -30,12 +30,13 @@ from support.programs.ports import use_ports_of
 from support.programs.run_folder import RunFolder
 from support.runs.cpu_budgets import CpuTimes, meter
 from support.runs.fuzz_effort import TIMES
+from support.runs.short_run import EVERYTHING
 
 Module = list[pytest.Item]
 
 SET_DEATH_SIGNAL = 1
 LOOK_S = 1.0
-BROWSERS = 3
+BROWSERS = 3 if EVERYTHING else 2
 """So many processes run modules of `browser/`: each starts a browser, and a server for it."""
 
 HUNG_S = 300 * max(TIMES, 1)
