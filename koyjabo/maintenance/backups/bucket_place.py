@@ -168,6 +168,7 @@ class BucketPlace:
 
 
 def _store(url: S3Url, limits: CallLimits) -> S3Store:
+    _forget_empty_variables()
     if lacks_credentials(url, os.environ):
         raise BackupPlaceError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
     config: S3Config = {
@@ -190,6 +191,12 @@ def _store(url: S3Url, limits: CallLimits) -> S3Store:
         )
     except (BaseError, ValueError) as error:
         raise BackupPlaceError(f"s3://{url.bucket} cannot be used: {_first(error)}.") from None
+
+
+def _forget_empty_variables() -> None:
+    """The library would take them for values; compose.yaml sets them where the operator has none."""
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]
 
 
 def _counted(path: Path, size: int, advance: Advance) -> Iterator[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import time
@@ -132,6 +133,12 @@ def test_error_that_passes_is_survived_by_every_call(operations, s3):
     assert_survived(operations, s3, 503)
 
 
+def test_answer_that_is_lost_fails_neither_an_upload_nor_a_removal(operations, s3):
+    """An upload that is completed again is unknown to the server, and the library does not repeat a removal."""
+    assert failed(operations, s3, "put", once(operations.calls("put"), LOST)) == ""
+    assert failed(operations, s3, "remove", once(1, HANG)) == ""
+
+
 @pytest.mark.long(
     proved_by="maintenance/backups/test_bucket_place.py::test_error_that_passes_is_survived_by_every_call"
 )
@@ -210,3 +217,11 @@ def test_package_that_is_missing_is_named(s3, monkeypatch):
     monkeypatch.setitem(sys.modules, "koyjabo.maintenance.backups.bucket_place", None)
     with pytest.raises(BackupPlaceError, match=r"not installed: pip install 'koyjabo\[s3\]'\.$"):
         place_of(s3.url())
+
+
+def test_variables_that_are_empty_are_not_set(s3, monkeypatch):
+    """As compose.yaml has them where the operator has none."""
+    for name in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.setenv(name, "")
+    assert place_of(s3.url()).names() == []
+    assert "AWS_SESSION_TOKEN" not in os.environ
