@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site
 from support.people.admins import panel
-from support.people.page_readers import words
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
 PLACES = {
@@ -89,3 +90,22 @@ def test_viewers_see_backups_and_cannot_make_one(site):
     assert "22,121 = 22,121" in page
     assert "Back up now" not in page
     viewer.send("/admin/data/backups", 403)
+
+
+@pytest.mark.long(
+    proved_by="maintenance/admin/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
+)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_proven(database, tmp_path):
+    with (
+        Site(database.url, BACKUP_DIR=str(tmp_path)) as first,
+        Site(first.database_url, first.time, **first.settings) as second,
+    ):
+        first.register("ayesha")
+        admin = panel(first)
+        colleague = Reader(second).log_in("rani")
+        admin.send("/admin/data/backups")
+        assert "The backup has begun." in admin.get(admin.location)
+        wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
+        wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof", 60)
+        assert "1 = 1" in words(section(admin))
