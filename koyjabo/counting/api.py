@@ -212,5 +212,5 @@ def _count() -> None:
         )
     )
     context.count_visitor("visits", visit.visitor_id)
-    services[CountingServices].visits.register(within_budget(context, visit))
-    services[CountingServices].other_hosts.notice(context.environ)
+    if services[CountingServices].visits.register(within_budget(context, visit)) is not None:
+        services[CountingServices].other_hosts.notice(context.environ)

@@ -120,6 +120,16 @@ def test_only_pages_of_other_hosts_are_seen(database):
         assert site.rows("SELECT host FROM starting_steps") == [("localhost:3000",)]
 
 
+def test_page_is_noticed_again_when_the_database_may_have_forgotten_it(site):
+    for host in ("shop.example", "cafe.example"):
+        visit(site, Origin=f"https://{host}")
+        wait_until(lambda: is_seen(site), "the host is stored")
+        assert site.rows("SELECT host FROM starting_steps") == [(host,)]
+        site.rows("DELETE FROM starting_steps")
+        site.set_total(0, new_epoch=True)
+        assert site.stats()["totalVisits"] == 0  # the worker has read the new epoch
+
+
 def test_site_in_use_is_not_urged(site):
     admin = panel(site)
     for _ in range(3):

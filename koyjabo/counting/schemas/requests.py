@@ -135,9 +135,10 @@ def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
         visit = visit._replace(is_public=False)
     visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
     receipt = visits.register(within_budget(context, visit))
-    services[CountingServices].other_hosts.notice(context.environ)
-    if receipt is not None and receipt.duplicate:
-        context.uncount_visitor("visits", body.visitorId)
+    if receipt is not None:
+        services[CountingServices].other_hosts.notice(context.environ)
+        if receipt.duplicate:
+            context.uncount_visitor("visits", body.visitorId)
     return receipt
 
 
