@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.sites.backup_rows import add_backup, add_failure, add_running
+
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.settings.backup_places import s3_url
 
 PLACES = {
     "BACKUP_TO": "s3://trip-backups/live?endpoint=https://s3.example.com&region=eu-1",
@@ -36,6 +41,7 @@ def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, a
     newest = add_backup(site, hours_ago=2, begun_by="Rani <b>")
     failed = add_failure(site, hours_ago=1)
     page = section(admin)
+    assert "A nightly one that failed is tried again" in page
     assert f"16 Dec 2025, 08:47 22,121 = 22,121 {newest} 3.4 MB 42 seconds Rani" in words(page)
     assert f"22,000 = 22,000 {older} 3.4 MB 42 seconds Every night" in words(page)
     assert f"Failed Copying it into the folder: No space is left on /backups. {failed} – 42 seconds" in words(page)
@@ -71,6 +77,9 @@ def test_places_are_named_without_what_may_be_secret(sqlite_database):
         assert "hush" not in page
         url = f"s3://trip-backups/live/{name}?endpoint=https://s3.example.com&amp;region=eu-1"
         assert f"koyjabo restore &#39;{url}&#39;" in page
+        (argument,) = shlex.split(site.services[MaintenanceServices].backup_targets.restore_argument(name))
+        found, target = s3_url(argument), s3_url(PLACES["BACKUP_TO"])
+        assert found == target._replace(path=f"{target.path}/{name}")
 
 
 def test_server_without_a_place_says_what_to_set(sqlite_database):

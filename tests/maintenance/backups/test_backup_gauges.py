@@ -30,7 +30,6 @@ def scraped(site: Site) -> dict[str, float]:
     return {sample.name: sample.value for sample in samples if sample.name.startswith("koyjabo_backup")}
 
 
-@pytest.mark.both_kinds
 def test_newest_proven_backup_and_all_failures_are_in_the_metrics(site):
     assert scraped(site) == {FAILURES: 0}
     add_failure(site, hours_ago=9)
