@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -94,14 +94,22 @@ def snapshot() -> Iterator[Connection]:
 
 
 @contextmanager
-def snapshot_of(url: str) -> Iterator[Connection]:
-    """As `snapshot`, without an application."""
-    database = make_url(url)
-    options = SNAPSHOT[database.get_backend_name()]
-    with create_engine(database, **engine_options(database)).connect() as connection:
-        connection.execution_options(**options)
-        with connection.begin():
-            yield connection
+def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
+    """As `snapshot`, without an application, for a reader that may take very long.
+
+    SQLite's write-ahead log grows for as long as anybody reads, so its database is copied into `folder` first.
+    """
+    with ExitStack() as stack:
+        database = make_url(url)
+        if database.get_backend_name() == "sqlite":
+            from koyjabo.database.sqlite import copied
+
+            copy = stack.enter_context(copied(str(database.database), str(folder / "copy.db")))
+            database = database.set(database=copy)
+        connection = stack.enter_context(create_engine(database, **engine_options(database)).connect())
+        connection.execution_options(**SNAPSHOT[connection.dialect.name])
+        stack.enter_context(connection.begin())
+        yield connection
 
 
 @contextmanager

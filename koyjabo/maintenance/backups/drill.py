@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.database.engine import disposable, migrate, translated_errors
 from koyjabo.maintenance.backups import backup, backup_file, backup_queries
@@ -23,11 +21,12 @@ class NotProven(KoyJaboError):
 def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
     """Restore `path` into a database in `folder`, which has to be empty. Returns the total that it has then.
 
-    `made` is the head as it was written. Raises NotProven, and UnusableBackup for a damaged file.
+    `made` is the head as it was written. Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable
+    where the folder has no room.
     """
     if backup_file.head(path) != made:
         raise NotProven("The file is another one than the backup that was made.")
-    with _room_in(folder), translated_errors(), disposable(folder / "drill.db") as connection:
+    with translated_errors(), disposable(folder / "drill.db") as connection:
         migrate(connection)
         backup_queries.clear(connection)
         backup.insert(connection, path, made, restoring)
@@ -42,14 +41,3 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
             f"epoch {made.epoch}."
         )
     return total
-
-
-@contextmanager
-def _room_in(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except LedgerUnavailable as error:  # of the temporary database
-        raise NotProven(
-            f"The backup cannot be restored in {folder.parent} to prove it: {str(error.__cause__).strip()}. Free space "
-            "there, or set TMPDIR to a folder with more."
-        ) from None

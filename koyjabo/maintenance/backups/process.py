@@ -1,4 +1,4 @@
-"""The process that makes a backup: how a worker starts and ends it, and how it takes its place behind all other work.
+"""The process that makes a backup: how a worker starts and ends it, behind all other work of the machine.
 
 It has its own interpreter: a fork of a worker would have its locks, its sockets and its event loop. Its standard input
 is a pipe of which the worker has the other end, so it notices when the worker dies.
@@ -73,6 +73,7 @@ class ChildProcess:
         self._pid = os.posix_spawn(
             sys.executable, self._command, self._environment, file_actions=files, setpgroup=0, setsigdef=defaults
         )
+        _give_lowest_priority(self._pid)
         if self._is_killed:
             self.kill()
 
@@ -106,10 +107,10 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def take_lowest_priority() -> None:
-    """For the processor and for the disk."""
+def _give_lowest_priority(pid: int) -> None:
+    """For the processor and for the disk. Its own children inherit it."""
     with suppress(OSError):
-        os.nice(LOWEST)
+        os.setpriority(os.PRIO_PROCESS, pid, LOWEST)
     call = IOPRIO_SET.get(platform.machine()) if sys.platform == "linux" else None
     if call:
-        ctypes.CDLL(None).syscall(call, 1, 0, IDLE_CLASS)  # 1: a process, 0: this one
+        ctypes.CDLL(None).syscall(call, 1, pid, IDLE_CLASS)  # 1: a process

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,20 +17,25 @@ from zoneinfo import ZoneInfo
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.database.engine import snapshot_of, translated_errors
+from koyjabo.database.engine import slow_snapshot, translated_errors
 from koyjabo.maintenance.backups import backup, process
 from koyjabo.maintenance.backups.backup_file import Head
-from koyjabo.maintenance.backups.drill import prove
-from koyjabo.maintenance.backups.places import BackupPlace, Folder, rotate
+from koyjabo.maintenance.backups.command_target import CommandTarget
+from koyjabo.maintenance.backups.drill import NotProven, prove
+from koyjabo.maintenance.backups.places import BackupPlace, rotate
 from koyjabo.maintenance.backups.report import (
+    FETCHING,
+    HANDING_ON,
     KEEPING,
     RESTORING,
     ROTATING,
+    SENDING,
     VERIFYING,
     WRITING,
     Reporter,
 )
 from koyjabo.maintenance.backups.temporary import working_folder
+from koyjabo.maintenance.backups.transfers import place_of, temporary_folder
 from koyjabo.settings.schema import Settings
 
 log = logging.getLogger(__name__)
@@ -66,47 +70,55 @@ class BackupRun:
         self._plan = plan
         self._name = name
         self._reporter = reporter
-        self._folder = Folder(Path(plan.backup_dir)) if plan.backup_dir else None
+        self._places: list[tuple[str, BackupPlace]] = []  # with the step that brings the backup there
+        if plan.backup_dir:
+            self._places.append((KEEPING, place_of(plan.backup_dir)))
+        if plan.backup_to:
+            self._places.append((SENDING, place_of(plan.backup_to)))
 
     def run(self) -> None:
-        temporary = Path(tempfile.gettempdir())
-        with _working_folder(temporary) as drill, _working_folder(self._folder_path or temporary) as folder:
+        temporary = temporary_folder(0)
+        with _working_folder(temporary) as drill, _working_folder(Path(self._plan.backup_dir or temporary)) as folder:
             file = folder / self._name
-            head = self._write(file)
-            self._keep(file)
+            head = self._write(file, drill)
+            for step, place in self._places:
+                with self._reporter.step(step, file.stat().st_size) as advance:
+                    place.put(file, self._name, advance)
+            self._fetch(file)
             self._prove(file, head, drill)
+            self._hand_on(file)
         self._rotate()
 
-    @property
-    def _folder_path(self) -> Path | None:
-        return self._folder.path if self._folder else None
-
-    def _places(self) -> list[tuple[str, BackupPlace]]:
-        """With the step of each."""
-        return [(KEEPING, self._folder)] if self._folder else []
-
-    def _write(self, file: Path) -> Head:
-        """The server's own clock is not there; the zone is of no account."""
-        progress, clock = self._reporter.progress(WRITING), Clock(ZoneInfo("UTC"))
-        with translated_errors(), snapshot_of(self._plan.database_url) as connection:
+    def _write(self, file: Path, folder: Path) -> Head:
+        progress, clock = self._reporter.progress(WRITING), Clock(ZoneInfo("UTC"))  # of which only `now_ms` is asked
+        with _room_in(folder), translated_errors(), slow_snapshot(self._plan.database_url, folder) as connection:
             head = backup.write_from(connection, file, clock, progress)
         known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
         self._reporter.tell(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
         return head
 
-    def _keep(self, file: Path) -> None:
-        for step, place in self._places():
-            with self._reporter.step(step, file.stat().st_size) as advance:
-                place.put(file, self._name, advance)
+    def _fetch(self, file: Path) -> None:
+        """What was sent, in place of the file that was made."""
+        for step, place in self._places:
+            if step == SENDING:
+                file.unlink()
+                with self._reporter.step(FETCHING, self._reporter.report.bytes or 0) as advance:
+                    place.fetch(self._name, file, advance)
 
     def _prove(self, file: Path, head: Head, folder: Path) -> None:
         progress = self._reporter.progress
-        total = prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
-        self._reporter.tell(restored_total=total, is_proven=bool(self._places()))
+        with _room_in(folder):
+            total = prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
+        self._reporter.tell(restored_total=total, is_proven=bool(self._places))
+
+    def _hand_on(self, file: Path) -> None:
+        if self._plan.backup_command:
+            with self._reporter.step(HANDING_ON):
+                CommandTarget(self._plan.backup_command).send(file)
 
     def _rotate(self) -> None:
         kept: set[str] = set()
-        for _, place in self._places():
+        for _, place in self._places:
             with self._reporter.step(ROTATING):
                 rotate(place, self._plan.backup_keep, self._name)
                 kept.update(place.names())
@@ -122,6 +134,21 @@ def _working_folder(parent: Path) -> Iterator[Path]:
         raise KoyJaboError(f"{parent} cannot be used: {error.strerror or error}.") from None
 
 
+@contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    """For a copy of the database, and then for the database that is restored."""
+    try:
+        yield
+    except LedgerUnavailable as error:
+        reason = str(error.__cause__).strip()
+        if "full" not in reason:  # it is about the database itself
+            raise
+        raise NotProven(
+            f"A copy of the database does not fit into {folder.parent} ({reason}). Free space there, or set TMPDIR to "
+            "a folder with more."
+        ) from None
+
+
 def _failure(error: Exception) -> str:
     """What to tell people."""
     if isinstance(error, LedgerUnavailable):
@@ -134,7 +161,6 @@ def _failure(error: Exception) -> str:
 
 def main(name: str) -> None:
     process.end_with_parent()
-    process.take_lowest_priority()
     reporter = Reporter(1)
     try:
         BackupRun(BackupPlan.read(os.environ), name, reporter).run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,16 +12,24 @@ from support.application.site import Site
 from support.programs.processes import wait_until
 
 from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.backups import process
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.backups.places import Folder
 from koyjabo.maintenance.services import MaintenanceServices
 
 
 @pytest.fixture
-def folder(tmp_path) -> Path:
-    path = tmp_path / "backups"
-    path.mkdir()
-    return path
+def folder(tmp_path, monkeypatch) -> Path:
+    for name in ("backups", "tmp"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    return tmp_path / "backups"
+
+
+@pytest.fixture(autouse=True)
+def not_the_last(monkeypatch):
+    """Other tests keep all cores busy, and would let no process of the lowest priority run."""
+    monkeypatch.setattr(process, "LOWEST", 0)
 
 
 @pytest.fixture
@@ -39,7 +49,8 @@ def state(site: Site) -> BackupState:
 
 def ended(site: Site) -> BackupState:
     """When none is made any more by this worker."""
-    return wait_until(lambda: (found := state(site)).running is None and backups(site)._process is None and found, "")
+    wait_until(lambda: backups(site)._process is None, "the backup has ended", timeout_s=60)
+    return state(site)
 
 
 def test_backup_is_made_at_its_time_and_proven(site, folder):
@@ -52,8 +63,18 @@ def test_backup_is_made_at_its_time_and_proven(site, folder):
     assert made.proven, made
     assert (made.proven.state, made.proven.total, made.proven.restored_total) == ("proven", 1, 1), made.proven
     assert Folder(folder).names() == [made.proven.name]
-    assert [each.name for each in folder.iterdir()] == [made.proven.name]  # and nothing else
+    found = [path.name for each in (folder, folder.with_name("tmp")) for path in each.iterdir()]
+    assert found == [made.proven.name]  # and nothing else
     assert site.rows("SELECT type FROM webhook_events") == [("backup.verified",)]
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(1,)]
     backups(site).tick()
     assert len(state(site).rows) == 1  # once a day
+
+
+def test_process_that_is_killed_leaves_what_was_proven_before(site, folder):
+    backups(site).begin(OPERATOR)
+    pid = wait_until(lambda: (made := backups(site)._process) and made._pid, "the process is there")
+    os.kill(pid, signal.SIGKILL)
+    made = ended(site)
+    assert "-9" in made.failed.error
+    assert (made.failed.step, made.proven, Folder(folder).names()) == ("writing", None, [])

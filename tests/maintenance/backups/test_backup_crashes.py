@@ -1,0 +1,187 @@
+"""The process of a backup is killed at each step, or its folder is gone: nothing half-made stays under a name, what was
+proven before is still there, and the next one is proven.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from support.application.site import Site
+from support.programs.processes import is_gone, wait_until
+
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.backups import process
+from koyjabo.maintenance.backups.backups import Backups, BackupState
+from koyjabo.maintenance.backups.places import Folder
+from koyjabo.maintenance.backups.process import ChildProcess
+from koyjabo.maintenance.backups.report import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING
+from koyjabo.maintenance.services import MaintenanceServices
+
+VISITS = 200
+PROVED_BY = "maintenance/backups/test_backups.py::test_process_that_is_killed_leaves_what_was_proven_before"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setattr(process, "LOWEST", 0)
+    for name in ("backups", "tmp"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def site(database, folder) -> Iterator[Site]:
+    with Site(database.url, BACKUP_DIR=str(folder), BACKUP_KEEP="1") as site:
+        for visitor in range(VISITS):
+            site.register(f"visitor_{visitor}")
+        yield site
+
+
+def backups(site: Site) -> Backups:
+    return site.services[MaintenanceServices].backups
+
+
+def begin(site: Site) -> ChildProcess:
+    site.time.pass_(seconds=1)
+    backups(site).begin(OPERATOR)
+    child = backups(site)._process
+    assert child is not None
+    return child
+
+
+def ended(site: Site) -> BackupState:
+    wait_until(lambda: backups(site)._process is None, "the backup has ended", timeout_s=60)
+    return backups(site).state(OPERATOR)
+
+
+def left(folder: Path) -> list[str]:
+    """What is not a backup under its name, in the two folders."""
+    names = Folder(folder).names()
+    return [path.name for each in (folder, folder.parent / "tmp") for path in each.iterdir() if path.name not in names]
+
+
+def kill_at(child: ChildProcess, step: str) -> None:
+    while child.status is None and not (child._pid and child.report.step == step):
+        time.sleep(0.0005)
+    if child._pid:
+        os.kill(child._pid, signal.SIGKILL)
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.parametrize("step", [WRITING, KEEPING, RESTORING, VERIFYING, ROTATING])
+def test_killed_at_a_step(site, folder, step):
+    begin(site)
+    first = ended(site).proven
+    assert first
+    kill_at(begin(site), step)
+    state = ended(site)
+    assert state.proven
+    assert {first.name, state.proven.name} & {*Folder(folder).names()}  # the newest proven one is there
+    if state.failed:  # it was not too late
+        assert state.proven == first
+        assert "-9" in state.failed.error
+    begin(site)
+    state = ended(site)
+    assert (state.failed, state.proven.restored_total) == (None, VISITS)
+    assert (Folder(folder).names(), left(folder)) == ([state.proven.name], [])
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.both_kinds
+def test_backup_of_either_database_while_visits_are_registered(site, folder):
+    child = begin(site)
+    more = 0
+    while child.status is None:
+        site.register(f"later_{more}")
+        more += 1
+    state = ended(site)
+    assert state.failed is None
+    assert VISITS <= state.proven.total == state.proven.restored_total <= VISITS + more
+    assert more
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+def test_folder_that_is_gone_or_closed(site, folder):
+    begin(site)
+    assert ended(site).proven
+    away = folder.rename(folder.with_name("away"))
+    begin(site)
+    state = ended(site)
+    assert str(folder) in state.failed.error
+    away.rename(folder)
+    begin(site)
+    assert ended(site).failed is None
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+def test_server_that_stops_ends_the_process_at_once(site, folder):
+    child = begin(site)
+    ended_with_it = psutil.Process(wait_until(lambda: child._pid, "the process is there"))
+    began = time.monotonic()
+    site.close()
+    assert time.monotonic() - began < 1
+    assert is_gone(ended_with_it)
+    site.start()
+    state = backups(site).state(OPERATOR)
+    assert (state.running, state.failed.error) == (None, "The server stopped while it made this backup.")
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+class TestBucketAndCommand:
+    """The site also sends its backups to a bucket, and hands them to a program that copies them."""
+
+    @pytest.fixture
+    def site(self, sqlite_database, folder, s3, tmp_path):
+        program = tmp_path / "program"
+        fail = f"[ -e {tmp_path}/fails ] && {{ echo no room >&2; exit 3; }}"
+        program.write_text(f"#!/bin/sh\n{fail}\ncp $1 {tmp_path}/copy\n")
+        program.chmod(0o700)
+        places = {"BACKUP_DIR": str(folder), "BACKUP_TO": s3.url("site"), "BACKUP_COMMAND": str(program)}
+        with Site(sqlite_database.url, BACKUP_KEEP="1", **places) as site:
+            site.register()
+            yield site
+
+    def test_one_file_is_everywhere_and_old_ones_are_nowhere(self, site, folder, s3, tmp_path):
+        for _ in range(2):
+            begin(site)
+            state = ended(site)
+            assert state.failed is None, state.failed
+        name = state.proven.name
+        assert [*s3.objects] == [f"site/{name}"]
+        assert Folder(folder).names() == [name]
+        assert (folder / name).read_bytes() == s3.objects[f"site/{name}"] == (tmp_path / "copy").read_bytes()
+        assert [row.name for row in state.rows] == [name]
+        assert left(folder) == []
+
+    @pytest.mark.parametrize("step", ["sending", "fetching", "handing on"])
+    def test_later_step_that_fails_keeps_what_was_proven_before(self, site, folder, s3, tmp_path, step):
+        begin(site)
+        first = ended(site).proven
+        is_wanted = {"sending": "PUT", "fetching": "GET"}.get(step)
+        if is_wanted:
+            s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith(is_wanted) else None
+        else:
+            (tmp_path / "fails").touch()
+        begin(site)
+        state = ended(site)
+        assert state.failed.step == step
+        assert first.name in Folder(folder).names()
+        assert f"site/{first.name}" in s3.objects
+        if step == "handing on":  # it is proven, and kept in two places
+            assert "no room" in state.failed.error
+            assert state.proven.name == state.failed.name
+        else:
+            assert state.proven == first
+        s3.fault = lambda number: None
+        (tmp_path / "fails").unlink(missing_ok=True)
+        begin(site)
+        state = ended(site)
+        assert (state.failed, Folder(folder).names()) == (None, [state.proven.name])
+        assert [*s3.objects] == [f"site/{state.proven.name}"]

@@ -1,0 +1,116 @@
+"""Backups of running servers: one of several makes it, beside the event loop, and a server that stops or dies takes the
+process along.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from support.databases.database import Database
+from support.programs.processes import is_gone, wait_until
+from support.servers.changed_server import TRESPASS, ChangedServer
+from support.servers.server import Server
+
+from koyjabo.maintenance.backups.places import Folder
+
+pytestmark = pytest.mark.long(
+    proved_by="maintenance/backups/test_backups.py::test_backup_is_made_at_its_time_and_proven"
+)
+
+ON_LONG_AGO = "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)"
+AT_ONCE_S = 60
+SLOW = {"BACKUP_COMMAND": "sh -c 'sleep 300'"}
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    (tmp_path / "backups").mkdir()
+    return tmp_path / "backups"
+
+
+@pytest.fixture
+def waiting(database) -> Database:
+    """A database whose servers were down when the backup of the day was due."""
+    database.begin()
+    database.rows(ON_LONG_AGO)
+    return database
+
+
+def states(database: Database) -> list[str]:
+    return [state for (state,) in database.rows("SELECT state FROM backups ORDER BY id")]
+
+
+def child_of(server: Server) -> psutil.Process:
+    """The process that makes the backup, when it is there."""
+
+    def found() -> psutil.Process | None:
+        family = psutil.Process(server.pid).children(recursive=True)
+        return next((each for each in family if "koyjabo.maintenance.backups.run" in each.cmdline()), None)
+
+    return wait_until(found, "the process is there", AT_ONCE_S)
+
+
+@pytest.fixture
+def changed(waiting, folder, tmp_path) -> Iterator[ChangedServer]:
+    server = ChangedServer(waiting, tmp_path, CHANGES="{}", WATCHED=1, BACKUP_DIR=str(folder))
+    yield server
+    server.kill()
+
+
+@pytest.mark.honest_start
+@pytest.mark.both_kinds
+def test_backup_of_a_server_that_was_down_is_made_when_it_is_back(changed, folder):
+    """No thread meets what belongs to the loop."""
+    changed.start()
+    child = child_of(changed)
+    assert child.nice() == 19
+    assert "SECRET" not in " ".join(child.cmdline()) + str(changed.database.url in child.cmdline())
+    wait_until(lambda: states(changed.database) == ["proven"], "it is proven", AT_ONCE_S)
+    assert len(Folder(folder).names()) == 1
+    assert changed.stop().status == 0
+    assert TRESPASS not in changed.log, changed.log
+
+
+@pytest.mark.both_kinds
+def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_server):
+    settings = {"BACKUP_DIR": str(folder), "REDIS_URL": redis_server.url}
+    servers = [new_server(waiting, WEB_CONCURRENCY="2", **settings).launch() for _ in range(2)]
+    for server in servers:
+        server.wait_until_serving()
+    wait_until(lambda: states(waiting) == ["proven"], "it is proven", AT_ONCE_S)
+    for server in servers:
+        server.post_visit("ayesha")
+        server.stop()
+        server.start()
+    assert states(waiting) == ["proven"]
+    assert len(Folder(folder).names()) == 1
+
+
+def test_server_that_stops_waits_for_no_backup(waiting, folder, new_server):
+    server = new_server(waiting, BACKUP_DIR=str(folder), **SLOW).start()
+    child = child_of(server)
+    wait_until(lambda: child.children(), "the program runs", AT_ONCE_S)
+    family = [child, *child.children()]
+    assert server.stop().seconds < 3
+    assert all(map(is_gone, family))
+    assert states(waiting) == ["failed"]
+    found = waiting.rows("SELECT error, proven_ms IS NOT NULL FROM backups")
+    assert found == [("The server stopped while it made this backup.", True)]
+
+
+def test_worker_that_dies_takes_the_process_along(waiting, folder, new_server):
+    server = new_server(waiting, BACKUP_DIR=str(folder), **SLOW).start()
+    child = child_of(server)
+    wait_until(lambda: child.children(), "the program runs", AT_ONCE_S)
+    family = [child, *child.children()]
+    server.kill_worker()
+    wait_until(lambda: all(map(is_gone, family)), "all have ended", 5)
+    assert states(waiting) == ["running"]
+    waiting.rows("UPDATE backups SET seen_ms = 0, proven_ms = NULL")  # as if two minutes had passed
+    began = time.monotonic()
+    wait_until(lambda: states(waiting) == ["failed", "running"], "the next one has begun", AT_ONCE_S)
+    assert time.monotonic() - began < AT_ONCE_S
