@@ -11,6 +11,7 @@ from koyjabo.badges.values import Phrase
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.i18n import DIGITS
+from koyjabo.core.runtime import out_of_turn
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.status import measurement_queries, promises
 from koyjabo.status.promises import NOTHING, Evidence, Promise
@@ -48,7 +49,7 @@ class LiveStatus:
 
     def now(self) -> StatusNow:
         """At most KEPT_MS old. While the database cannot be read: by what was last read, and with this outage."""
-        with self._reading:
+        with out_of_turn(), self._reading:
             if not self._state.promises or self._clock.elapsed_ms() - self._read_ms >= KEPT_MS:
                 self._read()
             return self._state

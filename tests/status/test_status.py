@@ -9,6 +9,7 @@ import pytest
 from support.application.site import Site, assert_error, nothing_counted
 from support.sites.full_site import quiet
 
+from koyjabo.cluster.workers import MemoryWorkers
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.installation import VERSION
@@ -150,8 +151,12 @@ def test_backup_is_proven_for_36_hours_and_only_where_backups_are_on(sqlite_data
         assert judged(site, "last_proven_backup") == (proven, False)
 
 
-def test_database_that_went_back_is_told_for_30_days(site):
-    add_rollback(site)
+def test_database_that_went_back_is_told_for_30_days(site, sqlite_database):
+    site.register("ayesha")
+    remembered = sqlite_database.remember()
+    site.register("babul")
+    sqlite_database.go_back(remembered)
+    assert site.register("chaya").ordinal == 3
     assert judged(site, "rollbacks") == (1, False)
     site.time.pass_(days=30)
     assert judged(site, "rollbacks") == (0, True)
@@ -174,6 +179,21 @@ def test_outage_is_told_while_it_lasts_and_30_days_afterwards(site):
     assert judged(site, "minutes_without_ledger") == (1.5, False)
     site.time.pass_(days=31)
     assert judged(site, "minutes_without_ledger") == (0, True)
+
+
+def test_worker_that_is_cut_off_alone_is_no_outage(site):
+    measures, system = measurements(site), site.services[MaintenanceServices].system
+    cut_off = system._me()._replace(reads_ledger=False)
+    with_another = MemoryWorkers()
+    with_another.live = lambda: [cut_off, system._me()]  # type: ignore[method-assign]
+    measures._workers = with_another
+    measures.look()
+    site.time.pass_(seconds=30)
+    assert measures.outage_ms == 0
+    with_another.live = lambda: [cut_off, cut_off]  # type: ignore[method-assign]
+    measures.look()
+    site.time.pass_(seconds=30)
+    assert measures.outage_ms == 30_000
 
 
 def look(site: Site) -> None:
