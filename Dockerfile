@@ -1,4 +1,4 @@
-# The server, ready to run: docker build -t koyjabo . (docs/operations.md)
+# The server, ready to run: docker build -t koyjabo . (docs/install.md)
 
 FROM node:22-slim AS assets
 WORKDIR /app

@@ -121,7 +121,7 @@ def test_what_compose_with_caddy_sets_starts_and_is_kept_in_volumes(monkeypatch,
     given = {name: re.sub(r"^\$\{\w+:-(.*)\}$", r"\1", value) for name, value in given.items()}
     written = {name: Path(given[name].removeprefix("sqlite:///")) for name in ("DATABASE_URL", "SECRET_KEY_FILE")}
     folders = {folder.partition(":")[2] for folder in app["volumes"]}
-    assert {str(path.parent) for path in written.values()} | {given["BACKUP_DIR"]} == folders
+    assert {str(path.parent) for path in written.values()} | {given["BACKUP_DIR"], "/var/tmp"} == folders
     assert app["read_only"]
     settings = config.load(given | {"SECRET_KEY_FILE": str(tmp_path / "secret_key")})
     assert (settings.public_url, settings.environment) == ("https://live.example.com", "production")

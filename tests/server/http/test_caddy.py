@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 
@@ -14,10 +15,11 @@ from support.clients.event_source import EventSource, StreamListener
 from support.clients.listener import PlainListener, SocketioListener
 from support.clients.members import PASSWORD, Member
 from support.clients.websocket import CloseFrame, WebSocket
+from support.programs.installed import program
 from support.programs.ports import free_port
-from support.programs.processes import wait_until
+from support.programs.processes import ROOT, wait_until
 from support.servers.api_client import Caller
-from support.servers.caddy import Caddy, TlsCaddy
+from support.servers.caddy import CONFIGURATION, Caddy, TlsCaddy
 from support.servers.server import Server
 
 PRIVATE = "private-query-of-ayesha"
@@ -47,6 +49,20 @@ def test_while_the_server_is_away_errors_have_the_form_of_its_own(tmp_path):
         for answer in (requests.get(f"{caddy.url}/api/stats?{PRIVATE}"), requests.post(f"{caddy.url}/", data="x")):
             assert_away(answer)
     assert PRIVATE not in caddy.log
+
+
+def test_blocks_that_an_operator_writes_for_each_app_are_valid(tmp_path):
+    """Those of docs/install.md, in place of the last one."""
+    page = (ROOT / "docs" / "install.md").read_text()
+    blocks = re.findall(r"^```\n(\S+ \{\n.*?^\}\n)```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    shared, _, _ = CONFIGURATION.read_text().partition("# One such block")
+    configuration = tmp_path / "Caddyfile"
+    configuration.write_text(shared + "".join(blocks))
+    command = [program("caddy", "`make caddy` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]
+    adapted = subprocess.run(command, capture_output=True, text=True, check=True)
+    for address in ("live.example.com", "shop.example.com", "127.0.0.1:8000", "127.0.0.1:8001"):
+        assert f'"{address}"' in adapted.stdout
 
 
 @pytest.fixture(scope="module")
