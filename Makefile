@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer redis python-client packages test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
+.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -58,8 +58,8 @@ mutations: $(VENV)/dev $(ASSETS)  ## break the product on purpose, and see the t
 PACKAGES ?= dist
 
 python-client: $(VENV)/dev  ## build the Python client in dist/, as sdist and wheel
-	@rm -rf clients/python/build $(PACKAGES)/koyjabo_client-*
-	@cd clients/python && $(abspath $(BIN))/python -c "import setuptools.build_meta as build; \
+	@rm -f $(PACKAGES)/koyjabo_client-*
+	@cd clients/python && $(abspath $(BIN))/python -c "import hatchling.build as build; \
 		build.build_sdist('$(abspath $(PACKAGES))'); build.build_wheel('$(abspath $(PACKAGES))')" >/dev/null
 
 packages: python-client $(ASSETS) $(REACT)/node_modules/.made  ## build the npm packages and the Python client in dist/, and test them
@@ -68,6 +68,9 @@ packages: python-client $(ASSETS) $(REACT)/node_modules/.made  ## build the npm 
 	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./clients/js
 	@$(WITH_NODE) npm pack --silent --pack-destination $(abspath $(PACKAGES)) ./$(REACT)
 	@$(WITH_NODE) $(BIN)/python -m pytest -m "" tests/clients tests/browser/test_client_package.py
+
+release: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## build and check all packages of this version in dist/, from a clean checkout; sends nothing
+	@$(WITH_NODE) PYTHONPATH=tools $(BIN)/python -m release $(ARGS)
 
 check: $(VENV)/dev $(ASSETS)  ## lint, format and types
 	@$(BIN)/ruff check .

@@ -1,0 +1,164 @@
+"""`Client`: a server's calls. It is safe to use from several threads."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from http.client import HTTPResponse
+from itertools import chain, repeat
+from threading import Event as Flag
+from typing import Any, cast
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from koyjabo_client import errors, server_sent_events
+from koyjabo_client.errors import BROKEN, NO_JSON, ApiError
+from koyjabo_client.records import Event, Receipt, Stats
+
+AGAIN = frozenset({429, 502, 503, 504})
+"""Statuses that pass: too many requests, a database that is away, a server that is being replaced."""
+
+PAUSES_S = (0.5, 1, 2, 5)
+STREAM_PAUSES_S = (5, 10, 20, 30)
+QUIET_S = 60
+"""A stream in which nothing came for so long is broken: the server writes at least every 20 s."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    """A redirect would turn a POST into a GET, which counts nothing."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class Client:
+    """`token` is an access token, for what needs one. `timeout` (s) is that of one try.
+
+    Calls are repeated for up to `patience` s while the server cannot be reached, or answers with a status of AGAIN.
+    Then they raise what the last try raised: ApiError, or OSError without an answer. Other errors are raised at once.
+    """
+
+    def __init__(self, base_url: str, token: str | None = None, *, timeout: float = 10, patience: float = 30) -> None:
+        if not base_url.startswith(("http://", "https://")):
+            raise ValueError("base_url begins with https:// or http://")
+        self._base_url = base_url.rstrip("/")
+        self._token = token
+        self._timeout = timeout
+        self._patience = patience
+        self._opener = build_opener(_NoRedirects)
+        self._closed = Flag()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End pauses, and streams with their next event."""
+        self._closed.set()
+
+    def register(self, visitor_id: str, visit_id: str | None = None, **fields: Any) -> Receipt:
+        """Count a visit of a visitor, once: repeats have the same `visit_id`, which is generated if it is None.
+
+        `fields` are those of POST /api/visitor/register, also in Python's way: `page`, `referrer`, `user_agent`,
+        `timestamp`, `community_id`, `anonymous`.
+        """
+        body = {_camel_case(name): value for name, value in fields.items() if value is not None}
+        body.update(visitorId=visitor_id, visitId=visit_id or uuid.uuid4().hex)
+        return cast(Receipt, self._call("/api/visitor/register", json.dumps(body).encode()))
+
+    def stats(self) -> Stats:
+        return cast(Stats, self._call("/api/stats"))
+
+    def report(self, name: str, **parameters: Any) -> Any:
+        """A report: `summary`, `timeline`, `breakdown` or `hours`. Needs the token of an admin or a viewer.
+
+        `parameters` are those of GET /api/reports/{name}; a list repeats one: `range="7d", country=["BD", "IN"]`.
+        """
+        pairs = [(key, value) for key, given in parameters.items() for value in _listed(given)]
+        return self._call(f"/api/reports/{quote(name, safe='')}?{urlencode(pairs)}")
+
+    def stream(self, community_id: str | None = None) -> Iterator[Event]:
+        """The events of the site, or of a community. The first one has the present numbers, each the whole ones.
+
+        Comes back by itself, after 5, 10, 20 and then every 30 s, until the client is closed. Raises ApiError for an
+        answer that a repetition does not change, such as 401 and 403.
+        """
+        path = f"/api/communities/{quote(community_id, safe='')}/stream" if community_id else "/api/stream"
+        pauses = _pauses(STREAM_PAUSES_S)
+        while not self._closed.is_set():
+            wait = 0.0
+            try:
+                with self._open(path, None, QUIET_S) as answer:
+                    for event in server_sent_events.read(answer):
+                        pauses = _pauses(STREAM_PAUSES_S)
+                        yield event
+                        if self._closed.is_set():
+                            return
+            except ApiError as error:
+                if error.status not in AGAIN:
+                    raise
+                wait = error.retry_after or 0
+            except BROKEN:
+                pass
+            self._closed.wait(max(wait, next(pauses)))
+
+    def _call(self, path: str, body: bytes | None = None) -> Any:
+        until = time.monotonic() + self._patience
+        for pause in _pauses(PAUSES_S):
+            try:
+                return self._answer(path, body)
+            except ApiError as error:
+                wait = max(pause, error.retry_after or 0)
+                if error.status not in AGAIN or self._is_over(until, wait):
+                    raise
+            except OSError:
+                if self._is_over(until, pause):
+                    raise
+
+    def _answer(self, path: str, body: bytes | None) -> Any:
+        """Raises ApiError or OSError."""
+        try:
+            with self._open(path, body, self._timeout) as answer:
+                said = answer.read()
+        except BROKEN as error:
+            raise error if isinstance(error, OSError) else ConnectionError(str(error)) from error
+        try:
+            return json.loads(said)
+        except ValueError:
+            raise ApiError(200, NO_JSON, "The answer is not of this server.") from None
+
+    def _open(self, path: str, body: bytes | None, timeout: float) -> HTTPResponse:
+        request = Request(self._base_url + path, body, {"User-Agent": "koyjabo-client"})
+        if body is not None:
+            request.add_header("Content-Type", "application/json")
+        if self._token:
+            request.add_header("Authorization", f"Bearer {self._token}")
+        try:
+            return cast(HTTPResponse, self._opener.open(request, timeout=timeout))
+        except HTTPError as answer:
+            with answer:
+                raise errors.of(answer) from None
+
+    def _is_over(self, until: float, pause: float) -> bool:
+        """Wait before the next try, unless there is none."""
+        return time.monotonic() + pause > until or self._closed.wait(pause)
+
+
+def _pauses(first: Sequence[float]) -> Iterator[float]:
+    return chain(first, repeat(first[-1]))
+
+
+def _listed(value: Any) -> Iterable[Any]:
+    if value is None:
+        return ()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))

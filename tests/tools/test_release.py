@@ -1,0 +1,137 @@
+"""`make release`: one version everywhere, from a clean checkout, the same bytes each time, and nothing is sent."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.programs.processes import ROOT
+
+from koyjabo.core.installation import VERSION
+from release.builds import names
+from release.checks import contents
+from release.refusal import Refusal
+from release.versions import NPM, agreed_version, changes_without_release, versions
+
+NEXT = "9.8.7"
+FILES = (*NPM, "koyjabo/core/installation.py", "clients/python/pyproject.toml", "CHANGELOG.md")
+DUTIES = "### What operators have to do"
+whole = pytest.mark.long(proved_by="tools/test_release.py::test_all_packages_have_the_version_of_the_newest_release")
+
+
+def test_all_packages_have_the_version_of_the_newest_release():
+    assert set(versions(ROOT)) == set(FILES)
+    assert agreed_version(ROOT) == VERSION
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_with_another_version_is_named(tmp_path, name):
+    for each in FILES:
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / each, tmp_path / each)
+    raise_version(tmp_path, name)
+    with pytest.raises(Refusal, match=rf"{re.escape(NEXT)}  {re.escape(name)}"):
+        agreed_version(tmp_path)
+
+
+def test_changes_that_no_version_has_are_found(tmp_path):
+    changelog = tmp_path / "CHANGELOG.md"
+    changelog.write_text("# Changelog\n\n## [Unreleased]\n\n- A badge.\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
+    assert changes_without_release(tmp_path) == "- A badge."
+    changelog.write_text("# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-11-21\n\n- All.\n")
+    assert changes_without_release(tmp_path) == ""
+
+
+def test_every_entry_of_the_changelog_says_what_operators_have_to_do():
+    _, *entries = re.split(r"^(?=## \[)", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
+    assert [entry.splitlines()[0] for entry in entries if DUTIES not in entry and len(entry.splitlines()) > 2] == []
+
+
+def raise_version(root: Path, *files: str) -> None:
+    """Give them the next version."""
+    for name in files:
+        text = (root / name).read_text()
+        if name == "CHANGELOG.md":
+            text = text.replace("## [Unreleased]\n", f"## [Unreleased]\n\n## [{NEXT}] - 2027-01-01\n", 1)
+        (root / name).write_text(text.replace(f'"{VERSION}"', f'"{NEXT}"'))
+
+
+@pytest.fixture(scope="module")
+def clone(checkout: Path, npm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with a commit of the next version."""
+    folder = tmp_path_factory.mktemp("clone") / "koyjabo"
+    shutil.copytree(checkout, folder, symlinks=True)
+    raise_version(folder, *FILES)
+    git(folder, "init", "--quiet")
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--message", NEXT)
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> str:
+    who = ("-c", "user.name=A test", "-c", "user.email=test@koyjabo.example")
+    return subprocess.run(("git", *who, *arguments), cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def release(clone: Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "release", "--to", str(folder)]
+    return subprocess.run(command, cwd=clone / "tools", capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture(scope="module")
+def released(clone, tmp_path_factory) -> tuple[Path, str]:
+    """The folder of its packages, and what was printed."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = release(clone, folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, done.stdout
+
+
+@whole
+def test_packages_are_made_with_their_sums_and_the_checkout_stays_clean(released, clone):
+    folder, said = released
+    assert {path.name for path in folder.iterdir()} == {*names(NEXT).values(), "SHA256SUMS"}
+    subprocess.run(("sha256sum", "--check", "--strict", "SHA256SUMS"), cwd=folder, check=True, capture_output=True)
+    assert git(clone, "status", "--porcelain") == ""
+    assert "nothing was sent" in said
+    for package in names(NEXT).values():
+        assert f"{folder}/{package}" in said, "no command would send it"
+
+
+@whole
+def test_second_build_is_the_same_byte_for_byte(released, clone, tmp_path):
+    for path in (clone / "koyjabo").rglob("*.py"):
+        path.touch()
+    assert release(clone, tmp_path).returncode == 0
+    folder, _ = released
+    assert (tmp_path / "SHA256SUMS").read_text() == (folder / "SHA256SUMS").read_text()
+
+
+@whole
+def test_sdist_has_migrations_and_assets(released):
+    folder, _ = released
+    files = contents(folder / names(NEXT)["sdist"])
+    assert {f"migrations/versions/{path.name}" for path in (ROOT / "migrations/versions").glob("*.py")} <= set(files)
+    assert {"koyjabo/static/vendor/uPlot.js", "koyjabo/network/data/countries.mmdb"} <= set(files)
+
+
+@whole
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda clone: (clone / "new.txt").touch(), "The checkout has changes"),
+        (lambda clone: (clone / "koyjabo/static/min/manifest.json").unlink(), "lacks koyjabo/static/min/manifest.json"),
+        (lambda clone: (clone / "koyjabo/static/vendor/x.key").touch(), "has files that do not belong to it"),
+    ],
+    ids=["a file that is not in git", "an asset that is missing", "a key among the assets"],
+)
+def test_release_that_is_not_right_is_refused_and_writes_nothing(clone, tmp_path, change, why):
+    shutil.copytree(clone, copy := tmp_path / "koyjabo", symlinks=True)
+    change(copy)
+    done = release(copy, tmp_path / "dist")
+    assert (done.returncode, why in done.stderr) == (1, True), done.stderr
+    assert not (tmp_path / "dist").exists()

@@ -1,0 +1,100 @@
+"""Build the packages of this version in dist/, check them, and print what would send them. Sends nothing."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from release.builds import build_all, names
+from release.checks import check_files, check_requirements, check_sdist
+from release.refusal import Refusal
+from release.trial import try_packages
+from release.versions import agreed_version, changes_without_release
+
+ROOT = Path(__file__).resolve().parents[2]
+SUMS = "SHA256SUMS"
+SENDING = """
+{count} packages of {version} are in {folder}, and nothing was sent. To send them:
+
+  git tag -s v{version} -m "Koy Jabo Live {version}" {commit} && git push origin v{version}
+  uv publish {folder}/koyjabo-{version}.tar.gz {folder}/koyjabo-{version}-py3-none-any.whl
+  uv publish {folder}/koyjabo_client-{version}.tar.gz {folder}/koyjabo_client-{version}-py3-none-any.whl
+  npm publish --access public {folder}/koyjabo-{version}.tgz
+  npm publish --access public {folder}/koyjabo-react-{version}.tgz
+  docker buildx build --platform linux/amd64,linux/arm64 --build-arg SOURCE_DATE_EPOCH={epoch_s} \\
+    -t REGISTRY/koyjabo:{version} -t REGISTRY/koyjabo:latest --push .
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="release", description=__doc__)
+    parser.add_argument("--to", type=Path, default=ROOT / "dist", metavar="FOLDER", help="instead of dist/")
+    try:
+        release(parser.parse_args().to.resolve())
+    except Refusal as refusal:
+        sys.stderr.write(f"{refusal}\nNothing was released.\n")
+        return 1
+    return 0
+
+
+def release(folder: Path) -> None:
+    """Write the packages and SHA256SUMS to `folder`, when all are right. Raises Refusal."""
+    _require_clean("The checkout has changes. Commit them, or stash them, before a release:")
+    version = agreed_version(ROOT)
+    if changes_without_release(ROOT):
+        raise Refusal(
+            f'CHANGELOG.md has changes below "Unreleased". They belong to a release, so to {version} or the next'
+        )
+    commit, epoch_s = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
+    with tempfile.TemporaryDirectory(prefix="koyjabo-release-") as scratch:
+        built, of_sdist, trial = (Path(scratch) / name for name in ("built", "of-sdist", "trial"))
+        for each in (built, of_sdist, trial):
+            each.mkdir()
+        _say(f"Building {version}")
+        build_all(ROOT, built, epoch_s)
+        _say("Checking what was built")
+        check_files(built, version)
+        wheel, sdist, client = (built / names(version)[kind] for kind in ("wheel", "sdist", "client wheel"))
+        check_requirements(wheel)
+        check_sdist(sdist, wheel, of_sdist, epoch_s)
+        try_packages(wheel, client, version, trial)
+        _require_clean("The build has changed the checkout:")
+        _publish(built, folder)
+    count = len(names(version))
+    _say(SENDING.format(count=count, version=version, folder=folder, commit=commit[:12], epoch_s=epoch_s))
+
+
+def _publish(built: Path, folder: Path) -> None:
+    """Put all packages into `folder`, in place of those that an earlier release left there, and their sums."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in (*folder.glob("koyjabo*"), folder / SUMS):
+        old.unlink(missing_ok=True)
+    lines = []
+    for package in sorted(built.iterdir()):
+        shutil.copy(package, folder)
+        lines.append(f"{hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}\n")
+        _say(f"{package.stat().st_size:>12,}  {package.name}")
+    (folder / SUMS).write_text("".join(lines))
+
+
+def _require_clean(why: str) -> None:
+    if changed := _git("status", "--porcelain"):
+        raise Refusal(f"{why}\n{changed}")
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(("git", *arguments), cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

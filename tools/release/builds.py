@@ -1,0 +1,54 @@
+"""Builds the packages. Two builds of a commit are equal byte for byte."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+HATCH = "import hatchling.build as build, sys; build.build_{kind}(sys.argv[1])"
+"""Run in the folder of the project; its backend in pyproject.toml is the same."""
+
+
+def names(version: str) -> dict[str, str]:
+    """The file of each package."""
+    return {
+        "wheel": f"koyjabo-{version}-py3-none-any.whl",
+        "sdist": f"koyjabo-{version}.tar.gz",
+        "client wheel": f"koyjabo_client-{version}-py3-none-any.whl",
+        "client sdist": f"koyjabo_client-{version}.tar.gz",
+        "npm": f"koyjabo-{version}.tgz",
+        "npm react": f"koyjabo-react-{version}.tgz",
+    }
+
+
+def build_all(root: Path, folder: Path, epoch_s: int) -> None:
+    """Write all packages to `folder`. `epoch_s` is the time that their files are said to be from, s since 1970 UTC."""
+    for project in (root, root / "clients" / "python"):
+        for kind in ("sdist", "wheel"):
+            build(kind, project, folder, epoch_s)
+    for project in (root / "clients" / "js", root / "clients" / "react"):
+        _run(["npm", "pack", "--silent", "--pack-destination", str(folder)], project, epoch_s)
+
+
+def build(kind: str, project: Path, folder: Path, epoch_s: int) -> None:
+    """One of "sdist" and "wheel"."""
+    _run([sys.executable, "-c", HATCH.format(kind=kind), str(folder)], project, epoch_s)
+
+
+def wheel_of_sdist(sdist: Path, folder: Path, epoch_s: int) -> Path:
+    """The wheel that is built from an sdist, where there is no checkout."""
+    with tarfile.open(sdist) as packed:
+        packed.extractall(folder, filter="data")
+    (project,) = folder.iterdir()
+    build("wheel", project, folder, epoch_s)
+    (wheel,) = folder.glob("*.whl")
+    return wheel
+
+
+def _run(command: list[str], folder: Path, epoch_s: int) -> None:
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s)}
+    environment.pop("PYTHONPATH", None)
+    subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=600)

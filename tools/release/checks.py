@@ -1,0 +1,109 @@
+"""What is checked of each package before anything is sent."""
+
+from __future__ import annotations
+
+import json
+import re
+import tarfile
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from zipfile import ZipFile
+
+from packaging.metadata import Metadata
+from packaging.requirements import Requirement
+
+from release.builds import names, wheel_of_sdist
+from release.refusal import Refusal
+
+MB = 1_000_000
+SIZES = {
+    "wheel": (5 * MB, 20 * MB),
+    "sdist": (5 * MB, 20 * MB),
+    "client wheel": (5_000, MB // 10),
+    "client sdist": (5_000, MB // 10),
+    "npm": (5_000, MB // 10),
+    "npm react": (5_000, MB // 10),
+}
+"""The least and the most, bytes. Outside of these, something is missing, or was swept in."""
+
+FORBIDDEN = re.compile(
+    r"(^|/)(__pycache__|node_modules|tests?|instance|\.git|\.venv|\.env|secret_key)(/|$)|\.(pyc|db|db-wal|pem|key|log|tgz)$"
+)
+NEEDED = {
+    "wheel": (
+        "koyjabo/static/vendor/uPlot.js",
+        "koyjabo/static/min/manifest.json",
+        "koyjabo/network/data/countries.mmdb",
+        "koyjabo/translations/bn/LC_MESSAGES/messages.mo",
+        "koyjabo/migrations/versions/0001_ledger.py",
+        "koyjabo/migrations/alembic.ini",
+    ),
+    "sdist": ("pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "migrations/versions/0001_ledger.py"),
+    "client wheel": ("koyjabo_client/py.typed",),
+    "client sdist": ("pyproject.toml", "README.md", "koyjabo_client/py.typed"),
+    "npm": ("package.json", "README.md", "dist/index.js", "dist/index.d.ts", "dist/all.js"),
+    "npm react": ("package.json", "README.md", "dist/index.js", "dist/index.d.ts"),
+}
+
+
+def check_files(folder: Path, version: str) -> None:
+    """Names, sizes, contents and metadata of all packages in `folder`. Raises Refusal at the first that is wrong."""
+    wanted = names(version)
+    if extra := {path.name for path in folder.iterdir()} ^ set(wanted.values()):
+        raise Refusal(f"Not what is to be built: {', '.join(sorted(extra))}")
+    for kind, name in wanted.items():
+        _check_one(kind, folder / name, version)
+
+
+def _check_one(kind: str, package: Path, version: str) -> None:
+    least, most = SIZES[kind]
+    size = package.stat().st_size
+    if not least <= size <= most:
+        raise Refusal(f"{package.name} has {size:,} bytes, and should have {least:,} to {most:,}")
+    files = contents(package)
+    if forbidden := sorted(name for name in files if FORBIDDEN.search(name)):
+        raise Refusal(f"{package.name} has files that do not belong to it: {', '.join(forbidden)}")
+    if missing := sorted(set(NEEDED[kind]) - set(files)):
+        raise Refusal(f"{package.name} lacks {', '.join(missing)}")
+    said = json.loads(files["package.json"])["version"] if kind.startswith("npm") else str(_metadata(files).version)
+    if said != version:
+        raise Refusal(f"{package.name} says that it is version {said}")
+
+
+def contents(package: Path) -> dict[str, bytes]:
+    """The files of a package by their names, without the folder that an archive puts them in."""
+    if package.suffix == ".whl":
+        with ZipFile(package) as packed:
+            return {name: packed.read(name) for name in packed.namelist()}
+    with tarfile.open(package) as packed:
+        files = {each.name.partition("/")[2]: packed.extractfile(each) for each in packed if each.isfile()}
+        return {name: file.read() for name, file in files.items() if file}
+
+
+def _metadata(files: dict[str, bytes]) -> Metadata:
+    """As PyPI checks it, too."""
+    (name,) = (name for name in files if re.fullmatch(r"PKG-INFO|[^/]+\.dist-info/METADATA", name))
+    return Metadata.from_email(files[name], validate=True)
+
+
+def check_requirements(wheel: Path) -> None:
+    """That what it requires admits what is installed here, with which it was tested."""
+    for requirement in _metadata(contents(wheel)).requires_dist or []:
+        _check_requirement(requirement)
+
+
+def _check_requirement(requirement: Requirement) -> None:
+    if requirement.marker and not requirement.marker.evaluate({"extra": "s3"}):
+        return
+    found = installed_version(requirement.name)
+    if not requirement.specifier.contains(found, prereleases=True):
+        raise Refusal(f"The wheel requires {requirement}, and was tested with {found}")
+
+
+def check_sdist(sdist: Path, wheel: Path, folder: Path, epoch_s: int) -> None:
+    """That the wheel made from the sdist is the wheel. `folder` is empty."""
+    made = wheel_of_sdist(sdist, folder, epoch_s)
+    if made.read_bytes() != wheel.read_bytes():
+        ours, theirs = contents(wheel), contents(made)
+        differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+        raise Refusal(f"{sdist.name} makes another wheel. What differs: {', '.join(differing) or 'the packing'}")

@@ -1,0 +1,49 @@
+"""Where a release says its version: all of these have to agree."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+from release.refusal import Refusal
+
+VERSION = re.compile(r'^VERSION = "(.+)"$', re.MULTILINE)
+ENTRY = re.compile(r"^## \[(.+?)\](?: - (\S+))?$", re.MULTILINE)
+SOURCE = "koyjabo/core/installation.py"
+NPM = ("clients/js/package.json", "clients/react/package.json", "clients/react/package-lock.json")
+
+
+def versions(root: Path) -> dict[str, str]:
+    """The version of each file that has one, by its path."""
+    said = VERSION.search((root / SOURCE).read_text())
+    found = {SOURCE: said[1] if said else ""}
+    found |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
+    python = "clients/python/pyproject.toml"
+    found[python] = tomllib.loads((root / python).read_text())["project"]["version"]
+    found["CHANGELOG.md"] = next((each for each, _ in _entries(root) if each != "Unreleased"), "")
+    return found
+
+
+def agreed_version(root: Path) -> str:
+    """The version that all files agree on. Raises Refusal if they do not."""
+    found = versions(root)
+    if len(set(found.values())) > 1:
+        said = "\n".join(f"  {version or 'none'}  {name}" for name, version in found.items())
+        raise Refusal(f"The versions do not agree. Give all of them the one that is to be released:\n{said}")
+    return found[SOURCE]
+
+
+def changes_without_release(root: Path) -> str:
+    """What stands below "Unreleased" in the changelog; "" if there is nothing."""
+    text = (root / "CHANGELOG.md").read_text()
+    first, *later = ENTRY.finditer(text)
+    if first[1] != "Unreleased":
+        return ""
+    return text[first.end() : later[0].start() if later else len(text)].strip()
+
+
+def _entries(root: Path) -> list[tuple[str, str]]:
+    """Version and date of each entry of the changelog, the newest first."""
+    return ENTRY.findall((root / "CHANGELOG.md").read_text())
