@@ -66,12 +66,13 @@ def sync_folder(folder: Path) -> None:
 def _locked(parent: Path) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(dir=parent, prefix=PREFIX))
-        lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        with suppress(OSError):  # a file system without locks; nothing there is ever taken for abandoned
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        if path.exists():
-            return path, lock
-        os.close(lock)  # another process locked it first, and took it for abandoned
+        with suppress(FileNotFoundError):  # until it is locked, another process may take it for abandoned
+            lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            with suppress(OSError):  # a file system without locks, where nothing is ever taken for abandoned
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if path.exists():
+                return path, lock
+            os.close(lock)
 
 
 def _remove_abandoned(parent: Path) -> None:

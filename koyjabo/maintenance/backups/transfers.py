@@ -12,12 +12,14 @@ from pathlib import Path
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ReportProgress
 from koyjabo.maintenance.backups import backup
-from koyjabo.maintenance.backups.backup_file import Head
+from koyjabo.maintenance.backups.backup_file import Head, UnusableBackup
 from koyjabo.maintenance.backups.places import BackupPlace, BackupPlaceError, Folder, new_name, translated_errors
 from koyjabo.maintenance.backups.temporary import working_folder
 from koyjabo.settings.backup_places import INSTALL, SCHEME, S3Url, s3_url
 
 VARIABLE = "TMPDIR"
+MORE_ROOM = f"Free space there, or set {VARIABLE} to a folder with more."
+MORE_ROOM_HERE = "Free space there, or name another folder."
 DISK_FOLDER = "/var/tmp"
 """Usually on a disk, where /tmp may be in memory."""
 
@@ -32,9 +34,12 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
     place = place_of(url)
     place.names()  # a place that does not work is noticed before the work
     name = new_name(clock.now_ms())
-    parent = place.path if isinstance(place, Folder) else temporary_folder(0)
-    with _working_folder(parent) as folder:
-        head = backup.write(folder / name, clock, progress)
+    is_here = isinstance(place, Folder)
+    with _working_folder(Path(url) if is_here else temporary_folder(0)) as folder:
+        try:
+            head = backup.write(folder / name, clock, progress)
+        except UnusableBackup as error:
+            raise BackupPlaceError(f"{error} {MORE_ROOM_HERE if is_here else MORE_ROOM}") from None
         with progress((folder / name).stat().st_size, "Sending") as advance:
             place.put(folder / name, name, advance)
     backup.record(head, clock)
@@ -72,7 +77,7 @@ def temporary_folder(size: int) -> Path:
     each, free = max(room.items(), key=lambda item: item[1])
     raise BackupPlaceError(
         f"The backup has {_megabytes(size)} MB, which is {_megabytes(size - free)} MB more than {each} has room for. "
-        f"Free space there, or set {VARIABLE} to a folder with more."
+        + MORE_ROOM
     )
 
 

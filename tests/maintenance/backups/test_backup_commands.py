@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
 import tempfile
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,8 +23,9 @@ from support.sites.full_site import in_context
 
 from koyjabo.cli import errors_as_sentences
 from koyjabo.maintenance import cli
-from koyjabo.maintenance.backups import backup, transfers
+from koyjabo.maintenance.backups import backup, backup_file, transfers
 from koyjabo.maintenance.backups.places import NAME
+from koyjabo.maintenance.backups.temporary import PREFIX
 
 
 @pytest.fixture
@@ -40,6 +45,18 @@ def visited(sqlite_database):
         for visitor in ("ayesha", "karim", "nila"):
             site.register(visitor)
         yield site
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    try:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", folder], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("a full disk: this user may not mount one")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True, capture_output=True)
 
 
 def run(site: Site, *arguments: str) -> Result:
@@ -113,8 +130,10 @@ def test_place_that_does_not_work_is_noticed_before_the_work(visited, s3, tmp_pa
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch):
-    name, broken, before = *nights(2), visited.stats()["totalVisits"]
-    s3.objects[f"live/{broken}"] = b"not a backup"
+    done(visited, "backup", "--to", s3.url("live"))
+    (whole,) = s3.objects.values()
+    name, broken, cut_off, before = *nights(3), visited.stats()["totalVisits"]
+    s3.objects |= {f"live/{broken}": b"not a backup", f"live/{cut_off}": whole[:-9]}
     refusals = {
         ("backup",): "Give either FILE or --to URL.",
         ("backup", "a.backup", "--to", "."): "Give either FILE or --to URL.",
@@ -123,6 +142,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch)
         ("restore", s3.url("nowhere/")): "There is no backup under s3://",
         ("restore", s3.url(f"live/{name}")): f"There is no s3://shapla/live/{name}. Check bucket, prefix and name.",
         ("restore", s3.url(f"live/{broken}"), "--force"): "it is not a backup of this program",
+        ("restore", s3.url(f"live/{cut_off}"), "--force"): "The backup is cut off: its end is missing.",
         ("restore", f"{folder.path}/{name}"): "The backup cannot be read: No such file or directory.",
     }
     for arguments, sentence in refusals.items():
@@ -179,3 +199,48 @@ def test_backup_that_is_killed_at_any_call_is_none_and_the_next_one_clears_up(s3
     s3.fault = lambda number: None
     assert server.koyjabo("backup", "--to", s3.url("live")).returncode == 0
     assert os.listdir(scratch) == []
+
+
+WRITING, WORKING, KEPT = "its file is written", "its folder is there", "it has its name"
+
+
+@pytest.mark.long(
+    proved_by="maintenance/backups/test_folder_place.py::test_what_a_killed_process_left_goes_and_what_a_living_one_has_stays"
+)
+def test_backup_to_a_folder_that_is_killed_at_any_step_is_whole_or_none(folder, new_server, sqlite_database, tmp_path):
+    server = new_server(sqlite_database)
+    rows = [{"visitor_id": f"v{n}", "at": 1_714_585_000_000 + n * 3_600_000} for n in range(6_000)]
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert server.koyjabo("import", str(tmp_path / "many.jsonl")).returncode == 0
+
+    def steps() -> dict[str, object]:
+        working = [each for each in folder.path.iterdir() if each.name.startswith(PREFIX)]
+        names = folder.names()
+        return {WORKING: working, WRITING: [each for one in working for each in one.iterdir()], KEPT: names[before:]}
+
+    for step in (WORKING, WRITING, KEPT):
+        before = len(folder.names())
+        process = server.begin("backup", "--to", folder.path)
+        reached = partial(lambda step, process: steps()[step] or process.poll() is not None, step, process)
+        wait_until(reached, step, 60, 0.001)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        for name in folder.names():
+            assert sum(len(piece.rows) for piece in backup_file.pieces(folder.path / name)) > len(rows)
+    assert server.koyjabo("backup", "--to", str(folder.path)).returncode == 0
+    assert sorted(os.listdir(folder.path)) == folder.names()
+
+
+@pytest.mark.long(proved_by="maintenance/backups/test_folder_place.py::test_disk_that_fills_leaves_nothing")
+def test_backup_to_a_full_disk_leaves_the_last_one_and_says_so(visited, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    with small_disk(disk, "size=64k"):
+        *_, name = done(visited, "backup", "--to", str(disk))
+        with suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+        said = refused(visited, "backup", "--to", str(disk))
+        assert "cannot be written: No space left on device. Free space there, or name another folder." in said
+        assert sorted(os.listdir(disk)) == ["filler", name]

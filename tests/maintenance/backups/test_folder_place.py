@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from support.sites.backup_names import NOON_MS
@@ -70,6 +73,34 @@ def largest_file(size: int):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_folder_that_goes_away_during_the_work_is_named(folder, made, other_file_system):
+    def unmounted(done: int) -> None:
+        shutil.rmtree(folder.path)
+
+    with pytest.raises(BackupPlaceError, match=f"^The folder {folder.path} does not exist"):
+        folder.put(made, new_name(NOON_MS), unmounted)
+
+
+PROBLEMS = {
+    errno.EACCES: "Permission denied. Let the user that runs the program write to it.",
+    errno.EROFS: "Read-only file system. Mount it for writing, or name another folder.",
+    errno.ENOSPC: "No space left on device. Free space on its disk, or keep fewer backups (BACKUP_KEEP).",
+    errno.EIO: "Input/output error. Check its disk, or name another folder.",
+}
+
+
+def test_what_to_do_about_a_folder_is_said(folder, monkeypatch):
+    for number, advice in PROBLEMS.items():
+
+        def scandir(path: Path, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(os, "scandir", scandir)
+        with pytest.raises(BackupPlaceError) as error:
+            folder.names()
+        assert str(error.value) == f"The folder {folder.path} cannot be used: {advice}"
 
 
 def test_disk_that_fills_leaves_nothing(folder, made, tmp_path, other_file_system):
