@@ -163,7 +163,8 @@ class Backups:
             log.exception("backup_not_followed name=%s", row.name)
             process.kill()
         finally:
-            self._process = None
+            if self._process is process:  # the next one may have begun when the end of this one was stored
+                self._process = None
 
     def _watch(self, process: ChildProcess, row: BackupRow) -> None:
         """Store what the process reports until it ends. Ends it if another worker has taken this one for dead."""

@@ -28,6 +28,8 @@ IDLE_CLASS = 3 << 13
 """Reads and writes only when no one else does, where the scheduler of the disk knows that."""
 
 LOWEST = 19
+KILLED_FIRST = "1000"
+"""To Linux, of 1000."""
 
 
 class ChildProcess:
@@ -108,9 +110,11 @@ def end_with_parent() -> None:
 
 
 def _give_lowest_priority(pid: int) -> None:
-    """For the processor and for the disk. Its own children inherit it."""
+    """For the processor, the disk, and memory: where that runs out, it is killed first. Its own children inherit it."""
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, pid, LOWEST)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/oom_score_adj").write_text(KILLED_FIRST)
     call = IOPRIO_SET.get(platform.machine()) if sys.platform == "linux" else None
     if call:
         ctypes.CDLL(None).syscall(call, 1, pid, IDLE_CLASS)  # 1: a process

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,10 +15,14 @@ from support.application.site import Site
 from support.programs.processes import wait_until
 
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.backups import process
+from koyjabo.core.runtime import unreported
+from koyjabo.maintenance.backups import backup, process
 from koyjabo.maintenance.backups.backups import Backups, BackupState
+from koyjabo.maintenance.backups.drill import NotProven, prove
 from koyjabo.maintenance.backups.places import Folder
 from koyjabo.maintenance.services import MaintenanceServices
+
+head_of = backup._head
 
 
 @pytest.fixture
@@ -29,7 +36,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(autouse=True)
 def not_the_last(monkeypatch):
     """Other tests keep all cores busy, and would let no process of the lowest priority run."""
-    monkeypatch.setattr(process, "LOWEST", 0)
+    monkeypatch.setattr(process, "LOWEST", 1)
 
 
 @pytest.fixture
@@ -74,7 +81,41 @@ def test_backup_is_made_at_its_time_and_proven(site, folder):
 def test_process_that_is_killed_leaves_what_was_proven_before(site, folder):
     backups(site).begin(OPERATOR)
     pid = wait_until(lambda: (made := backups(site)._process) and made._pid, "the process is there")
+    assert os.getpriority(os.PRIO_PROCESS, pid) == 1
     os.kill(pid, signal.SIGKILL)
     made = ended(site)
     assert "-9" in made.failed.error
     assert (made.failed.step, made.proven, Folder(folder).names()) == ("writing", None, [])
+
+
+def test_process_ends_when_the_worker_is_gone():
+    program = "import time; from koyjabo.maintenance.backups import process; process.end_with_parent(); time.sleep(60)"
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, process_group=0)
+    child.stdin.close()
+    assert child.wait(timeout=50) == -signal.SIGKILL
+
+
+class TestDrill:
+    @pytest.fixture
+    def made(self, site, tmp_path):
+        """Writes a backup of the site and proves it in an empty folder."""
+
+        def prove_now() -> int:
+            with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
+                path = Path(folder) / "made"
+                with site.app.app_context():
+                    head = backup.write(path, site.services.clock, unreported)
+                return prove(path, head, Path(folder), unreported, unreported)
+
+        return prove_now
+
+    def test_figures_have_to_agree(self, site, made, monkeypatch):
+        site.register()
+        assert made() == 1
+        with monkeypatch.context() as wrong:
+            wrong.setattr(backup, "_head", lambda *about: head_of(*about)._replace(total=2))
+            with pytest.raises(NotProven, match="has the total 1 of epoch"):
+                made()
+        site.rows("UPDATE counters SET visits = 7")
+        with pytest.raises(NotProven, match=r"inconsistent: .*visits is 7"):
+            made()
