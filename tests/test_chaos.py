@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from chaos.checks import CLIENTS, delays_per_visit, most_delays
 from chaos.journal import Journal, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
 
@@ -136,3 +137,12 @@ def test_only_stale_numbers_may_be_older_on_the_next_socket(journal):
     seen.begin_line()
     seen.see(stats(4, 7), pushed=True)
     assert "was shown 4 after 5" in breaches(journal)
+
+
+@pytest.mark.parametrize("round_s", [0.004, 0.04])
+@pytest.mark.parametrize(("workers", "batch", "is_well"), [(1, 64, True), (2, 32, True), (2, 10, False), (1, 1, False)])
+def test_slow_sync_may_delay_a_visit_by_few_commits(round_s, workers, batch, is_well):
+    """All clients are answered in a round, in batches of so many; each has a sync, which takes 2 ms longer."""
+    delayed_round_s = round_s + CLIENTS / batch * 0.002
+    waits = delays_per_visit(CLIENTS / round_s, CLIENTS / delayed_round_s)
+    assert (waits <= most_delays(workers)) == is_well

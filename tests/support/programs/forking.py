@@ -48,10 +48,11 @@ class Starting:
 def start(arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], IO[Any], IO[Any]]) -> Program:
     """Run `python …` in the project's folder, in a process group of its own, as under a terminal.
 
-    `files` are its standard input, output and error.
+    `files` are its standard input, output and error. A library that is to be loaded before all others
+    (`faults.shared_numbers.slow_disk`) needs a process of its own.
     """
     kind = _template_for(arguments)
-    if kind and not Starting.is_honest:
+    if kind and not Starting.is_honest and "LD_PRELOAD" not in environment:
         return TEMPLATES[kind].start(arguments, environment, files)
     return start_anew([sys.executable, *arguments], environment, files)
 
