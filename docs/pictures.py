@@ -51,6 +51,14 @@ PAGES = {  # name: who looks, and at what
     "admin-settings": (SITE_ADMIN, "/admin/settings"),
     "admin-find": (SITE_ADMIN, "/admin/find?q=dhaka"),
     "admin-design": (SITE_ADMIN, "/admin/design"),
+    "admin-getting-started": (SITE_ADMIN, "/admin/getting-started"),
+    "admin-keys": (SITE_ADMIN, "/admin/keys"),
+    "admin-key-new": (SITE_ADMIN, "/admin/keys/new"),
+    "admin-webhooks": (SITE_ADMIN, "/admin/webhooks"),
+    "admin-webhook-new": (SITE_ADMIN, "/admin/webhooks/new"),
+    "admin-webhook": (SITE_ADMIN, "/admin/webhooks/{webhook}"),
+    "community-keys": (MEMBER, "/communities/{community}/keys"),
+    "community-webhooks": (MEMBER, "/communities/{community}/webhooks"),
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}

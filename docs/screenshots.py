@@ -122,7 +122,9 @@ def crowd(server: Server) -> Iterator[None]:
 
 def take(server: Server, chromium: Browser, state: str, pages: list[str], folder: Path) -> None:
     everybody = {who: log_in(server, chromium, who) for who in (MEMBER, SITE_ADMIN)}
-    everybody[NOBODY] = Login(share_links(server, chromium, everybody[SITE_ADMIN]), None)
+    made = made_by(server, chromium, everybody[SITE_ADMIN])
+    everybody[SITE_ADMIN].names.update(made)
+    everybody[NOBODY] = Login(made, None)
     for look in (Look(state, *rest) for rest in product(LANGUAGES, SCHEMES, WIDTHS)):
         for who, login in everybody.items():
             context = device(server, chromium, look, login)
@@ -205,17 +207,24 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
     return Login({"community": community, "user": said["user"]["id"], "email": email, "visit": visit}, cookies)
 
 
-def share_links(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
-    """The tokens of two links."""
-    links = {
-        "share": {"name": "Search engines", "filters": {"channel": ["search"]}},
-        "locked": {"name": "For our partners", "password": PASSWORD},
+def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
+    """The tokens of two share links, and the ids of keys and of a webhook, of the site and of the community."""
+    key = {"name": "Grafana", "scopes": ["stats:read", "reports:read"]}
+    hook = {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"], "description": "Our chat"}
+    ours = {"community": admin.names["community"]}
+    wanted = {
+        "share": ("shares", "token", {"name": "Search engines", "filters": {"channel": ["search"]}}),
+        "locked": ("shares", "token", {"name": "For our partners", "password": PASSWORD}),
+        "key": ("keys", "id", key),
+        "its_key": ("keys", "id", {**key, **ours}),
+        "webhook": ("webhooks", "id", hook),
+        "its_webhook": ("webhooks", "id", {**hook, **ours, "events": ["member.joined"]}),
     }
     context = chromium.new_context(base_url=home(server), storage_state=admin.cookies)
     (csrf,) = (each["value"] for each in context.cookies() if each["name"] == "csrf_access_token")
     made = {
-        name: context.request.post("/api/shares", data=link, headers={"X-CSRF-TOKEN": csrf}).json()["token"]
-        for name, link in links.items()
+        name: context.request.post(f"/api/{kind}", data=fields, headers={"X-CSRF-TOKEN": csrf}).json()[answer]
+        for name, (kind, answer, fields) in wanted.items()
     }
     context.close()
     return made

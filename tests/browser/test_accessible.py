@@ -14,16 +14,26 @@ MORE_SEEN_BY_ALL = [
 ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
 OF_A_COMMUNITY = ["/communities/{community}/dashboard"]
-MORE_OF_A_COMMUNITY = ["/communities/{community}" + path for path in ("", "/members", "/settings", "/delete")]
+MORE_OF_A_COMMUNITY = [
+    "/communities/{community}" + path
+    for path in ("", "/members", "/settings", "/delete", "/keys", "/keys/new", "/webhooks", "/webhooks/new")
+]
 OF_THE_PANEL = ["/admin/"]
 MORE_OF_THE_PANEL = [
     "/admin/" + path
     for path in (
         *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
         *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
-        *("visits", "visits/{visit}"),
+        *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
+        *("visits", "visits/{visit}", "getting-started"),
     )
 ]
+GIVEN_UP = (
+    "INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms) "
+    "VALUES ('{0}', 'member.joined', '{0}', 'site', 1, '{{}}', 1)",
+    "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, last_status, next_ms, done_ms, log) VALUES "
+    """('{0}', '{0}', 'dead', 1, '500', 0, 0, '[{{"at_ms": 1, "status": "500", "took_ms": 9, "answer": "Away"}}]')""",
+)
 
 
 def quick_and_more(quick: list[str], more: list[str]) -> list:
@@ -40,8 +50,15 @@ def community(founder, karim) -> str:
 
 @pytest.fixture
 def addresses(site, founder, community) -> dict[str, str]:
+    """Of a visit, a key, and a webhook that was not reached."""
     visit = site.register("somebody", page="/fares").ordinal
-    return {"community": community, "user": founder.id, "visit": str(visit)}
+    hook = {"url": "https://93.184.215.14/", "events": ["member.joined"], "community": community}
+    webhook = founder.call("POST", "/api/webhooks", hook)["id"]
+    for statement in GIVEN_UP:
+        site.database.rows(statement.format(webhook))
+    key = {"name": "Grafana", "scopes": ["stats:read"], "community": community}
+    made = {"webhook": webhook, "key": founder.call("POST", "/api/keys", key)["id"]}
+    return {"community": community, "user": founder.id, "visit": str(visit), **made}
 
 
 @pytest.mark.parametrize("path", quick_and_more(SEEN_BY_ALL, MORE_SEEN_BY_ALL))

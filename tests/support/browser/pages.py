@@ -151,7 +151,8 @@ def check_accessible(page: Page) -> None:
         look = f"{scheme}, {width} px"
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate(FIND_SERIOUS_VIOLATIONS) == [], f"{page.url}, {look}"
+        found = page.evaluate(FIND_SERIOUS_VIOLATIONS)
+        assert found == [], f"{page.url}, {look}: {found}"
         assert over(page) <= 0, f"{page.url}, {look}: {over(page)} px hang over the edge"
 
 
