@@ -74,7 +74,10 @@ BATCH = Metric(
     "koyjabo_commit_visits", "visits committed together; the sum is how many visits there were", None, VISITS
 )
 DELIVERY = Metric(
-    "koyjabo_commit_to_client_seconds", "from a commit until it is written to the last socket here", None, LATENCY_S
+    "koyjabo_commit_to_client_seconds",
+    "from a commit until it is written to the last socket here; changes without a visit are not in it",
+    None,
+    LATENCY_S,
 )
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times that the database was found to have gone back")
 WEBHOOKS = Metric("koyjabo_webhook_attempts", "attempts to deliver to webhooks; dead: given up", "result")

@@ -34,6 +34,8 @@ class SocketLog:
         self._metrics = metrics
         self._reconnections = reconnections
         self._lines = Rate(MOST_LINES)
+        self.tells_visits: Callable[[str], bool] = lambda room: False
+        """Whether the event that a room has just broadcast was made because of visits: others have no commit."""
         self.on_delivered: Callable[[float], object] = lambda seconds: None
         """Called, where a later feature wants it, with the time from a commit until it was written to sockets here."""
 
@@ -73,7 +75,7 @@ class SocketLog:
     def sent(self, room: str, event: str, clients: int, size: int, revision: int | None, took_s: float) -> None:
         """Record an event written to all clients of a room here: `size` bytes to each, within `took_s` seconds."""
         self._metrics.sent(event, clients)
-        if event == COMMIT_EVENT and revision is not None:
+        if event == COMMIT_EVENT and revision is not None and self.tells_visits(room):
             seconds = max(0.0, time.time() - revision / 1000)
             self._metrics.delivered(seconds)
             self.on_delivered(seconds)

@@ -48,6 +48,9 @@ class RoomSource(Protocol):
     interval_s: float
     """The shortest time between two broadcasts."""
 
+    tells_visits: bool
+    """Whether the newest of `events_after` were made because of visits, and not of other changes alone."""
+
     @property
     def is_relative(self) -> bool:
         """Events contain the change since the previous event. New members are then admitted right after a broadcast."""
@@ -70,6 +73,7 @@ class LatestValue:
     merge: Callable[[Any], None]
     interval_s: float = SHORTEST_INTERVAL_S
     is_relative: bool = False
+    tells_visits: bool = False
 
     def first_event(self) -> RoomEvent:
         return self.present()

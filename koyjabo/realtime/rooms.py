@@ -48,6 +48,11 @@ class Rooms:
     def find(self, name: str) -> Room | None:
         return self._rooms.get(name)
 
+    def tell_visits(self, name: str) -> bool:
+        """Whether what the room has just broadcast was made because of visits."""
+        room = self._rooms.get(name)
+        return room is not None and room.source.tells_visits
+
     def with_source(self, kind: type[Kind]) -> list[tuple[Room, Kind]]:
         """The open rooms whose source is of this class, with that source."""
         return [(room, room.source) for room in list(self._rooms.values()) if isinstance(room.source, kind)]

@@ -39,6 +39,7 @@ def build(base: Base) -> RealtimeServices:
     for each in (broadcaster, visitor_broadcaster):  # the second is global, for host programs
         each.bind(emit)
     rooms, interval_s = Rooms(fanout, base.runtime, base.cluster.bus), base.settings.update_interval_ms / 1000
+    base.services[ObservabilityServices].socket_log.tells_visits = rooms.tell_visits
     rooms.open(STATS_ROOM, SiteRoom(counting.visits, milestone_news(base, counting.visits.site), interval_s))
     return RealtimeServices(fanout, rooms, broadcaster, base.cluster.bus)
 

@@ -54,6 +54,7 @@ class SiteRoom:
 
     def __init__(self, visits: Visits, news: MilestoneNews, interval_s: float) -> None:
         self.interval_s = interval_s
+        self.tells_visits = False
         self._visits = visits
         self._news = news
         self._told = visits.newest()
@@ -73,6 +74,7 @@ class SiteRoom:
         if stats.revision <= after:
             return []
         milestone = self._news.take(stats)
+        self.tells_visits = (stats.epoch, stats.total) != (self._told.epoch, self._told.total)
         self._told = stats
         return [VisitorUpdate(stats, milestone=milestone)]
 

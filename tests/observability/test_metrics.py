@@ -21,6 +21,10 @@ from koyjabo.application.gauges import MOST_COMMUNITIES, _largest
 from koyjabo.core.installation import VERSION
 from koyjabo.observability.gauges import COMMUNITIES, DATABASE, OLDEST, Gauges
 from koyjabo.observability.metrics import MOST_KINDS, Metrics, all_names
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.realtime.events import STATS_ROOM, VisitorUpdate
+from koyjabo.realtime.services import RealtimeServices
 
 OPERATIONS = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 TOKEN = METRICS_TOKEN
@@ -64,6 +68,26 @@ def test_visit_is_counted_with_its_commit_and_an_error_by_its_code(site):
     error = ("koyjabo_errors_total", "invalid_input")
     assert after[error] == before.get(error, 0) + 1
     assert after["koyjabo_commit_seconds_sum", ""] > before["koyjabo_commit_seconds_sum", ""]
+
+
+def test_broadcast_that_tells_no_visit_has_no_commit(site):
+    """Visitors who are not active any more are noticed within a second, which is no latency of a commit."""
+    name, rooms = "koyjabo_commit_to_client_seconds_count", site.services[RealtimeServices].rooms
+
+    def broadcast(after: int) -> tuple[VisitorUpdate, float]:
+        """What the room would send, and how often a commit was measured."""
+        (event,) = rooms.get(STATS_ROOM).source.events_after(after)
+        site.services[ObservabilityServices].socket_log.sent(STATS_ROOM, event.type, 1, 1, event.revision, 0.0)
+        return event, scraped(site)[name, ""]
+
+    site.register("ayesha")
+    before = scraped(site)[name, ""]
+    first, measured = broadcast(0)
+    assert (first.stats.active, measured) == (1, before + 1)
+    site.time.pass_(minutes=10)
+    site.services[PresenceServices].active_visitors.refresh()
+    second, measured = broadcast(first.revision)
+    assert (second.stats.active, measured) == (0, before + 1)
 
 
 def test_present_state_is_there(site):
