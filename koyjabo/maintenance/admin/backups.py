@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from flask import Response
 from flask_babel import lazy_gettext as _
+from markupsafe import Markup
 
 from koyjabo.core.errors import BackupUnderWay
 from koyjabo.maintenance.backups.backups import BackupState
@@ -14,7 +15,7 @@ from koyjabo.maintenance.backups.targets import BUCKET, COMMAND, FOLDER
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count, duration
+from koyjabo.webkit.i18n import count, duration, translated
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel.pages import me
 
@@ -30,6 +31,9 @@ STEPS = {
 }
 TARGETS = {FOLDER: _("Folder"), BUCKET: _("Bucket"), COMMAND: _("Command")}
 
+ENGLISH = Markup('<span lang="en">{}</span>')
+PLACE = Markup('<span translate="no">{}</span>')
+
 AT_FIRST = 10
 """How many are shown at once; the others open."""
 
@@ -40,11 +44,14 @@ class BackupsShown(NamedTuple):
     is_on: bool
     state: BackupState
     ended: list[BackupRow]  # the newest first
-    targets: list[tuple[object, str]]
+    targets: list[tuple[object, Markup]]
     restore: str
 
     def step(self, row: BackupRow) -> object:
         return STEPS.get(row.step, row.step)
+
+    def reason(self, row: BackupRow) -> Markup:
+        return reason(row.error or "")
 
     def took(self, row: BackupRow) -> str:
         """`42 seconds`, `5 minutes`"""
@@ -57,6 +64,12 @@ class BackupsShown(NamedTuple):
         return f"{count(row.total)} {'=' if row.total == row.restored_total else '≠'} {count(row.restored_total)}"
 
 
+def reason(error: str) -> Markup:
+    """Why a backup failed: a sentence that has a translation, or the words of the system or of a bucket."""
+    said = translated(error)
+    return ENGLISH.format(error) if said == error else Markup("{}").format(said)
+
+
 def shown() -> BackupsShown:
     """For admins and viewers of the site."""
     services = current()[MaintenanceServices]
@@ -65,7 +78,7 @@ def shown() -> BackupsShown:
         services.backups.is_on,
         state,
         [row for row in state.rows if row is not state.running],
-        [(TARGETS[kind], place) for kind, place in targets.shown()],
+        [(TARGETS[kind], PLACE.format(place)) for kind, place in targets.shown()],
         targets.restore_argument(state.proven.name) if state.proven else "",
     )
 

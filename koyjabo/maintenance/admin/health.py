@@ -15,12 +15,13 @@ from flask_babel import lazy_gettext as _
 
 from koyjabo.core.i18n import N_
 from koyjabo.counting.stats import encode
+from koyjabo.maintenance.admin.backups import reason
 from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
-from koyjabo.webkit.i18n import clock_time, count, digits, size, translated
+from koyjabo.webkit.i18n import clock_time, count, digits, size
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel import for_viewers
@@ -261,7 +262,7 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     "schema": lambda schema: count(int(schema)),
     **dict.fromkeys(("at", "failed_at"), _moment),
     "ago": _age,
-    "error": translated,
+    "error": reason,
     "since": clock_time,
 }
 """How the values of checks are written, by their names; all others with the digits of the language."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.i18n import N_
 from koyjabo.database.work_claim_queries import SILENT_MS
 from koyjabo.maintenance.backups.run_queries import BackupRow
 
@@ -14,7 +15,7 @@ MOST = 3
 PAUSE_MS = 3_600_000
 """After a failure, before the next attempt."""
 
-STOPPED = "The server stopped while it made this backup."
+STOPPED = N_("The server stopped while it made this backup.")
 """The failure of one after which there is no pause."""
 
 

@@ -78,6 +78,7 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         assert (level, failed in said) == ("danger", True)
         admin.headers["Accept-Language"] = "bn"
         assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
+        assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/health")
 
 
 def of_backups(admin: Reader) -> tuple[str, str]:

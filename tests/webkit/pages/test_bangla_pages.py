@@ -17,6 +17,7 @@ from support.people.communities import invite
 from support.people.page_readers import Reader
 from support.people.permissions import RULES
 from support.servers.mailbox import PUBLIC_URL
+from support.sites.backup_rows import add_backup, add_failure, add_running
 
 from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.services import MaintenanceServices
@@ -43,7 +44,8 @@ def site(is_full, tmp_path_factory) -> Iterator[Site]:
     office = {"ISSUER": OFFICE, "CLIENT_ID": "x", "CLIENT_SECRET": "x", "NAME": "অফিস"}
     logins = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **{f"OIDC_WORK_{part}": office[part] for part in office}}
     url = SqliteDatabase.migrated(folder / "site.db").url
-    with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **logins) as site:
+    backups = {"BACKUP_DIR": str(folder), "BACKUP_COMMAND": "true"} if is_full else {}
+    with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **logins, **backups) as site:
         yield site
 
 
@@ -83,6 +85,10 @@ def fill(site: Site, community: str) -> None:
             site.register(f"visitor_{number}", communityId=community, visitId=f"{hours}-{number}", **texts)
     site.services[MaintenanceServices].total.set_total(OPERATOR, 1_234_567, "হাতে গোনা")
     site.time.pass_(minutes=2)
+    for number in range(11):
+        add_backup(site, hours_ago=99 - number)
+    add_failure(site)
+    add_running(site)
 
 
 @pytest.fixture(scope="module")
