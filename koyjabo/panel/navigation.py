@@ -50,6 +50,7 @@ DATA = (
     Shortcut(_("Change the total"), "data", "total-label", for_admins=True),
 )
 
+SETTINGS = (Shortcut(_("Getting started"), "getting_started", for_admins=True),)
 WEBHOOKS = (Shortcut(_("New webhook"), "new_webhook", for_admins=True),)
 
 GROUPS = (
@@ -83,7 +84,7 @@ GROUPS = (
             NavigationEntry("data", _("Data"), "database", shortcuts=DATA),
             NavigationEntry("keys", _("Keys"), "key", shortcuts=KEYS),
             NavigationEntry("webhooks", _("Webhooks"), "upload", for_admins=True, shortcuts=WEBHOOKS),
-            NavigationEntry("settings", _("Settings"), "settings"),
+            NavigationEntry("settings", _("Settings"), "settings", shortcuts=SETTINGS),
             NavigationEntry("pages.install", _("Install"), "plus"),
         ),
     ),
