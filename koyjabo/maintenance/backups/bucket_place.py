@@ -38,6 +38,13 @@ MOST_RETRIES = 1_000
 """More than there is time for."""
 
 NO_ANSWER = "error sending request"
+REASONS = {
+    "InvalidCertificate": ": its certificate is not trusted; SSL_CERT_FILE may name its authority",
+    "dns error": ": its name is not known",
+    "ConnectionRefused": ": it refuses connections",
+    "TimedOut": ": it does not answer",
+}
+"""By what the library tells programmers."""
 
 MOST_CHARACTERS = 300
 
@@ -73,7 +80,7 @@ class BucketPlace:
         self._again_s = reading.again_s
 
     def names(self) -> list[str]:
-        with self._translated_errors("list the backups"):
+        with self._translated_errors("list the backups in"):
             found = obstore.list_with_delimiter(self._reading, self._prefix or None)["objects"]
         names = [each["path"].removeprefix(self._prefix) for each in found]
         return sorted(filter(NAME.fullmatch, names))
@@ -164,7 +171,8 @@ class BucketPlace:
             return f"{at} failed to {doing} {self._where(name)} ({said}). Try again later."
         if NO_ANSWER not in text:
             return f"{at} failed to {doing} {self._where(name)}: {text[:MOST_CHARACTERS]}."
-        return f"{at} could not be reached to {doing} {self._where(name)}. Check the endpoint and the network."
+        reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
+        return f"{at} could not be reached to {doing} {self._where(name)}{reason}. Check the endpoint and the network."
 
 
 def _store(url: S3Url, limits: CallLimits) -> S3Store:

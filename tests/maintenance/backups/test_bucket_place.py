@@ -23,6 +23,7 @@ SHORT = CallLimits(0.3, 1.0)
 """A hanging call is tried again, more than once."""
 
 OLD = nights(5)
+AWAY = f"could not be reached to list the backups in s3://{BUCKET}/nightly/"
 ADVICE = "Check the endpoint and the network."
 REFUSALS = {403: "Check AWS_ACCESS_KEY_ID", 404: r"Create it|Check bucket, prefix and name"}
 
@@ -161,7 +162,7 @@ def assert_given_up(operations: Operations, s3: S3Server, fault: int | str, advi
 def test_server_that_is_away_is_given_up_within_a_minute(operations, s3):
     begun = time.monotonic()
     said = failed(operations, s3, "names", lambda number: HANG)
-    assert said == f"{s3.endpoint} could not be reached to list the backups s3://{BUCKET}/nightly/. {ADVICE}"
+    assert said == f"{s3.endpoint} {AWAY}: it does not answer. {ADVICE}"
     assert SHORT.again_s <= time.monotonic() - begun < sum(SHORT) + 0.5
     assert sum(READING) <= 60
     assert max(WRITING) <= 60
@@ -187,7 +188,7 @@ def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
         said(s3.url("nightly", bucket="padma")) == f"{s3.endpoint} has no bucket padma. Create it, or correct the URL."
     )
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
-    assert f"refused to list the backups s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in said(
+    assert f"refused to list the backups in s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in said(
         s3.url("nightly")
     )
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
@@ -197,6 +198,14 @@ def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
         said(s3.url())
         == f"There are no credentials for s3://{BUCKET}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
     )
+
+
+def test_why_a_server_cannot_be_reached_is_said(s3):
+    short = CallLimits(5, 0.1)
+    for host, reason in (("127.0.0.1:1", "it refuses connections"), ("nowhere.invalid", "its name is not known")):
+        with pytest.raises(BackupPlaceError) as error:
+            BucketPlace(s3_url(f"s3://{BUCKET}/nightly?endpoint=http://{host}"), short, short).names()
+        assert str(error.value) == f"http://{host} {AWAY}: {reason}. {ADVICE}"
 
 
 def test_bucket_of_another_region_is_said(s3, monkeypatch):
