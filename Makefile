@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
+.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer prometheus redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -110,6 +110,11 @@ pgbouncer:  ## install PgBouncer, for the tests of a server that uses it (Debian
 	@command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends pgbouncer'
+
+prometheus:  ## install Prometheus, for the tests of the alerts (Debian)
+	@command -v promtool >/dev/null || \
+		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
+			install -q -y --no-install-recommends prometheus'
 
 redis:  ## install Redis and its Sentinel, for the tests of failovers and of a cluster (Debian)
 	@command -v redis-sentinel >/dev/null || \
