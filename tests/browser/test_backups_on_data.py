@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.browser.pages import expect, visit
+from support.browser.pages import check_accessible, expect, visit
 
 pytestmark = pytest.mark.long(
     proved_by="maintenance/admin/test_admin_backups.py::test_running_backup_is_shown_with_its_step_and_progress"
@@ -32,6 +32,7 @@ def test_backup_is_proven_before_the_eyes_of_an_admin(admin_tab):
     expect(admin_tab.locator("#backups")).to_contain_text("4,000 = 4,000", timeout=60_000)
     expect(admin_tab.get_by_role("progressbar", name="Backup")).to_have_count(0)
     expect(admin_tab.locator("#backups")).to_contain_text("koyjabo restore /")
+    check_accessible(admin_tab)
 
 
 @pytest.mark.parametrize("locale", ["bn-BD", "en-GB"])
