@@ -16,6 +16,7 @@ PAGES = {  # name: who looks, and at what
     "missing": (NOBODY, "/nothing-here"),
     "docs": (NOBODY, "/docs"),
     "install": (NOBODY, "/install"),
+    "status": (NOBODY, "/status"),
     "embed": (NOBODY, "/embed"),
     "communities": (MEMBER, "/communities"),
     "community-new": (MEMBER, "/communities/new"),

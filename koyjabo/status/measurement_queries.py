@@ -22,6 +22,9 @@ LATENCY = "commit_to_page"
 HOUR_MS = 60 * MINUTE_MS
 MONTH_MS = 30 * 24 * HOUR_MS
 
+RESTORED = "ledger.restore"
+"""The action of a restore, which ends with a recount that found nothing."""
+
 RECOUNTS = 10
 """How far back a recount is looked for that came to its end."""
 
@@ -55,7 +58,7 @@ class MeasuredSum(NamedTuple):
 
 
 class LastRecount(NamedTuple):
-    """The newest recount that came to its end: of the panel, of a command, or of a backup that was proven."""
+    """The newest recount that came to its end: of the panel, of a command, or of a backup (proven, restored)."""
 
     at_ms: int
     errors: int
@@ -111,7 +114,9 @@ def _by_bucket(session: Session, name: str, after_ms: int) -> dict[int, int]:
 
 
 def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, Selection(actions=(ENDED,)), RECOUNTS):
+    for line in audit.newest(session, Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+        if line.action == RESTORED:
+            return LastRecount(line.at_ms, 0)
         if "agrees" in line.details:
             return LastRecount(line.at_ms, line.details["problem_count"])
     return None
