@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer prometheus redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-scale bench-pages geoip lock images clean
+.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer prometheus redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-backup bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -151,6 +151,9 @@ bench-reconnect: $(VENV)/dev  ## 10,000 sockets of each kind come back after a r
 
 bench-reports: $(VENV)/dev  ## reports of a site with 5 million visits of 500,000 people
 	@$(BIN)/python bench/reports.py $(ARGS)
+
+bench-backup: $(VENV)/dev  ## visits beside a backup of a million of them
+	@$(BIN)/python bench/backup.py $(ARGS)
 
 bench-pages: $(VENV)/dev $(ASSETS)  ## weight, speed and accessibility of every page, by Lighthouse and on slow 3G
 	@$(WITH_NODE) $(BIN)/python bench/pages.py $(ARGS)

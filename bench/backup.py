@@ -30,7 +30,6 @@ from support.databases.database import Database
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.maintenance.backups.places import new_name
 from koyjabo.maintenance.backups.process import ChildProcess
-from koyjabo.maintenance.backups.run import BackupPlan
 
 WINDOW_S, RATE = 5.0, 200
 MOST = 1.1
@@ -99,8 +98,8 @@ def back_up(server: Server, database: Database, folder: Path, seen: Seen) -> Non
 
 def start(database: Database, folder: Path) -> ChildProcess:
     backups = Path(tempfile.mkdtemp(dir=folder))
-    plan = BackupPlan(database.url, str(backups), "", "", 1)
-    environment = {**os.environ, **plan.environment(), "TMPDIR": str(folder)}
+    places = {"BACKUP_DIR": str(backups), "BACKUP_TO": "", "BACKUP_COMMAND": "", "BACKUP_KEEP": "1"}
+    environment = {**os.environ, **places, "DATABASE_URL": database.url, "TMPDIR": str(folder)}
     name = new_name(time.time_ns() // 1_000_000)
     return ChildProcess(ThreadRuntime(), ["koyjabo.maintenance.backups.run", name], environment)
 

@@ -73,7 +73,11 @@ def copied(path: str, to: str) -> Iterator[str]:
     """
     _make_private(to)
     try:
-        with closing(connect(path)) as source, closing(sqlite3.connect(to, isolation_level=None)) as target:
+        existing = f"{Path(path).absolute().as_uri()}?mode=rw"  # one that is gone is not made anew
+        with (
+            closing(sqlite3.connect(existing, BUSY_TIMEOUT_S, uri=True)) as source,
+            closing(sqlite3.connect(to, isolation_level=None)) as target,
+        ):
             target.execute("PRAGMA synchronous = OFF")
             source.backup(target)
         yield to

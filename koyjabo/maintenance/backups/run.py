@@ -34,8 +34,7 @@ from koyjabo.maintenance.backups.report import (
     WRITING,
     Reporter,
 )
-from koyjabo.maintenance.backups.temporary import working_folder
-from koyjabo.maintenance.backups.transfers import place_of, temporary_folder
+from koyjabo.maintenance.backups.transfers import place_of, temporary_folder, work_in
 from koyjabo.settings.schema import Settings
 
 log = logging.getLogger(__name__)
@@ -78,7 +77,7 @@ class BackupRun:
 
     def run(self) -> None:
         temporary = temporary_folder(0)
-        with _working_folder(temporary) as drill, _working_folder(Path(self._plan.backup_dir or temporary)) as folder:
+        with work_in(temporary) as drill, work_in(Path(self._plan.backup_dir or temporary)) as folder:
             file = folder / self._name
             head = self._write(file, drill)
             for step, place in self._places:
@@ -126,21 +125,12 @@ class BackupRun:
 
 
 @contextmanager
-def _working_folder(parent: Path) -> Iterator[Path]:
-    try:
-        with working_folder(parent) as folder:
-            yield folder
-    except OSError as error:
-        raise KoyJaboError(f"{parent} cannot be used: {error.strerror or error}.") from None
-
-
-@contextmanager
 def _room_in(folder: Path) -> Iterator[None]:
     """For a copy of the database, and then for the database that is restored."""
     try:
         yield
     except LedgerUnavailable as error:
-        reason = str(error.__cause__).strip()
+        reason = _reason(error)
         if "full" not in reason:  # it is about the database itself
             raise
         raise NotProven(
@@ -149,10 +139,15 @@ def _room_in(folder: Path) -> Iterator[None]:
         ) from None
 
 
+def _reason(error: LedgerUnavailable) -> str:
+    """What the driver says, without what SQLAlchemy adds for programmers."""
+    return str(getattr(error.__cause__, "orig", error.__cause__ or error)).strip().rstrip(".")
+
+
 def _failure(error: Exception) -> str:
     """What to tell people."""
     if isinstance(error, LedgerUnavailable):
-        return f"The database cannot be read: {str(error.__cause__ or error).strip()}."
+        return f"The database cannot be read: {_reason(error)}."
     if isinstance(error, KoyJaboError):
         return str(error)
     log.error("backup_failed", exc_info=error)

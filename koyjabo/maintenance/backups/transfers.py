@@ -35,7 +35,7 @@ def send(url: str, clock: Clock, progress: ReportProgress) -> tuple[str, Head]:
     place.names()  # a place that does not work is noticed before the work
     name = new_name(clock.now_ms())
     is_here = isinstance(place, Folder)
-    with _working_folder(Path(url) if is_here else temporary_folder(0)) as folder:
+    with work_in(Path(url) if is_here else temporary_folder(0)) as folder:
         try:
             head = backup.write(folder / name, clock, progress)
         except UnusableBackup as error:
@@ -58,7 +58,7 @@ def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]
     place, name = _object(source)
     size = place.size(name)
     parent = temporary_folder(size)
-    with _working_folder(parent) as folder:
+    with work_in(parent) as folder:
         with progress(size, "Fetching") as advance:
             place.fetch(name, folder / "fetched.backup", advance)
         yield folder / "fetched.backup", name
@@ -82,7 +82,8 @@ def temporary_folder(size: int) -> Path:
 
 
 @contextmanager
-def _working_folder(parent: Path) -> Iterator[Path]:
+def work_in(parent: Path) -> Iterator[Path]:
+    """A working folder in `parent`. Raises BackupPlaceError."""
     with ExitStack() as stack:
         with translated_errors(parent):
             folder = stack.enter_context(working_folder(parent))
