@@ -7,7 +7,7 @@ from datetime import date
 from functools import partial
 from typing import Annotated, Any, NamedTuple
 
-from flask import Response, request, url_for
+from flask import Blueprint, Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
@@ -200,3 +200,34 @@ def replay(desk: Desk, webhook_id: str) -> Response:
 
 def _webhooks() -> Webhooks:
     return current()[WebhookServices].webhooks
+
+
+ROUTES: tuple[tuple[str, str, str, Callable[..., Response]], ...] = (
+    ("GET", "", "webhooks", listed),
+    ("GET", "/new", "new_webhook", new),
+    ("POST", "/new", "create_webhook", create),
+    ("GET", "/<webhook_id>", "webhook", one),
+    ("GET", "/<webhook_id>/change", "ask_webhook_change", change),
+    ("POST", "/<webhook_id>/change", "change_webhook", change),
+    ("POST", "/<webhook_id>/switch", "switch_webhook", switch),
+    ("POST", "/<webhook_id>/test", "test_webhook", test),
+    ("POST", "/<webhook_id>/rotate", "rotate_webhook", rotate),
+    ("POST", "/<webhook_id>/delete", "delete_webhook", remove),
+    ("POST", "/<webhook_id>/deliveries/<int:n>/resend", "resend_delivery", resend),
+    ("POST", "/<webhook_id>/replay", "replay_webhook", replay),
+)
+"""Method, path after that of the list, endpoint and view, in the panel and in communities alike."""
+
+
+def add_routes(bp: Blueprint, path: str, desk: Callable[..., Desk], place: tuple[str, ...] = ()) -> None:
+    """Put the pages on a blueprint. `desk` is given the values of the path that `place` names, and checks the right."""
+    for method, rest, endpoint, view in ROUTES:
+        bp.add_url_rule(path + rest, endpoint, _at(desk, place, view), methods=[method])
+
+
+def _at(desk: Callable[..., Desk], place: tuple[str, ...], view: Callable[..., Response]) -> Callable[..., Response]:
+    def respond(**values: Any) -> Response:
+        given = {name: values.pop(name) for name in place}
+        return view(desk(**given), **values)
+
+    return respond
