@@ -22,7 +22,7 @@ from support.programs.forking import Program, start_anew
 from support.programs.installed import program
 from support.programs.processes import environment, wait_until
 from support.servers.activated_server import ActivatedServer
-from support.servers.server import Server
+from support.servers.server import START_S, Server
 
 from koyjabo.server.process.listening_socket import VARIABLES, passed
 
@@ -60,11 +60,11 @@ class Newcomers:
 
     def wait_for(self, more: int) -> None:
         wanted = len(self.answers) + more
-        wait_until(lambda: len(self.answers) >= wanted, f"{more} more visits are acknowledged", 60, 0.005)
+        wait_until(lambda: len(self.answers) >= wanted, f"{more} more visits are acknowledged", START_S, 0.005)
 
     def _come(self) -> None:
         while not self._is_over.is_set():
-            with Connection(self._port) as connection:
+            with Connection(self._port, START_S) as connection:
                 self.answers.append(connection.send_visit(f"visitor-{next(self._numbers)}").answer())
 
 
@@ -134,7 +134,7 @@ def test_systemd_passes_its_socket_to_the_server(sqlite_database, tmp_path):
     server = SystemdServer(sqlite_database, tmp_path, PORT=1).launch()
     try:
         wait_until(lambda: "Listening on" in server.log, "systemd listens")
-        with Connection(server.port) as first:  # which starts it
+        with Connection(server.port, START_S) as first:  # which starts it
             assert first.send_visit("ayesha").answer().json["visit"]["ordinal"] == 1
         assert f"http://localhost:{server.port} " in server.log
         assert server.stop(signal.SIGTERM).status == 0

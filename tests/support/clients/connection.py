@@ -25,8 +25,8 @@ class Answer:
 class Connection:
     """A keep-alive connection. Send a request with `post` or `send`, then read its `answer`."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE_S)
+    def __init__(self, port: int, patience_s: float = PATIENCE_S) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", port), patience_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
 
     def __enter__(self) -> Connection:
