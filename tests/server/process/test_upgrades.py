@@ -29,7 +29,7 @@ SETUPS = pytest.mark.parametrize(
     indirect=["database_kind"],
     ids=["sqlite", "postgres", "postgres and redis"],
 )
-VISITS = 1500
+VISITS = 1200
 
 
 class Page:
