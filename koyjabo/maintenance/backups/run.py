@@ -76,7 +76,7 @@ class BackupRun:
             self._places.append((SENDING, place_of(plan.backup_to)))
 
     def run(self) -> None:
-        temporary = temporary_folder(0)
+        temporary = temporary_folder(0, on_disk=self._plan.backup_dir)
         with work_in(temporary) as drill, work_in(Path(self._plan.backup_dir or temporary)) as folder:
             file = folder / self._name
             head = self._write(file, drill)

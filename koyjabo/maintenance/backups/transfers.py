@@ -64,10 +64,10 @@ def fetched(source: str, progress: ReportProgress) -> Iterator[tuple[Path, str]]
         yield folder / "fetched.backup", name
 
 
-def temporary_folder(size: int) -> Path:
-    """One with room for so many bytes: TMPDIR, else /var/tmp or /tmp. Raises BackupPlaceError."""
+def temporary_folder(size: int, on_disk: str = "") -> Path:
+    """One with room for so many bytes: TMPDIR, else /var/tmp, `on_disk` or /tmp. Raises BackupPlaceError."""
     given = os.environ.get(VARIABLE)
-    folders = [given] if given else [DISK_FOLDER, tempfile.gettempdir()]
+    folders = [given] if given else [*filter(None, (DISK_FOLDER, on_disk)), tempfile.gettempdir()]
     room = {each: shutil.disk_usage(each).free for each in folders if os.access(each, os.W_OK | os.X_OK)}
     if not room:
         raise BackupPlaceError(f"No file can be written to {' or '.join(folders)}. Set {VARIABLE} to another folder.")

@@ -100,18 +100,17 @@ class TestDrill:
     def made(self, site, tmp_path):
         """Writes a backup of the site and proves it in an empty folder."""
 
-        def prove_now() -> int:
+        def prove_now() -> None:
             with tempfile.TemporaryDirectory(dir=tmp_path) as folder:
                 path = Path(folder) / "made"
                 with site.app.app_context():
                     head = backup.write(path, site.services.clock, unreported)
-                return prove(path, head, Path(folder), unreported, unreported)
+                prove(path, head, Path(folder), unreported, unreported)
 
         return prove_now
 
     def test_figures_have_to_agree(self, site, made, monkeypatch):
         site.register()
-        assert made() == 1
         with monkeypatch.context() as wrong:
             wrong.setattr(backup, "_head", lambda *about: head_of(*about)._replace(total=2))
             with pytest.raises(NotProven, match="has the total 1 of epoch"):
