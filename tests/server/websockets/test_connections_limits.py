@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
-from support.clients.connection import Connection
+from support.clients.connection import Connection, head
 from support.clients.engine_client import PATH
 from support.clients.event_source import EventSource
 from support.clients.websocket import (
@@ -24,6 +25,8 @@ from support.clients.websocket import (
 )
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
+
+from koyjabo.server.http.body_limits import MOST_LARGER, PART_OF_A_NETWORK
 
 TOO_MANY = 1013
 SORRY = CloseFrame(TOO_MANY, "too many connections, try again later")
@@ -162,6 +165,23 @@ def page_of(visitor: str, kind: str = "plain") -> dict:
         "kind": KINDS[kind],
         "path": f"{KINDS[kind].path}{'&' if '?' in KINDS[kind].path else '?'}visitorId={visitor}",
     }
+
+
+@limit("of_an_address")
+def test_network_that_sends_large_bodies_slowly_leaves_places_to_others(limited):
+    """As our proxy names it, and not the proxy itself."""
+    announced = ("Content-Length: 100000", "Expect: 100-continue")
+    with ExitStack() as stack:
+
+        def status(address: str) -> bytes:
+            connection = stack.enter_context(Connection(limited.server.port))
+            connection.send(head("POST", "/api/visits", *announced, f"X-Forwarded-For: {address}"))
+            return connection.line()
+
+        slow = [status(f"203.0.113.{number}") for number in range(MOST_LARGER // PART_OF_A_NETWORK)]
+        assert set(slow) == {b"HTTP/1.1 100 Continue"}
+        assert status("203.0.113.99") == b"HTTP/1.1 503 Service Unavailable"
+        assert status("198.51.100.1") == b"HTTP/1.1 100 Continue"
 
 
 @limit("of_visitors")

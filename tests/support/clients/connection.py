@@ -49,6 +49,10 @@ class Connection:
         answer.begin()
         return Answer(answer.status, answer.headers, answer.read())
 
+    def line(self) -> bytes:
+        """The first line of what the server sends next; the rest of that is discarded."""
+        return self._socket.recv(65536).partition(b"\r\n")[0]
+
     def ask(self, method: str, path: str, *headers: str) -> Answer:
         return self.send(head(method, path, *headers)).answer(method)
 
