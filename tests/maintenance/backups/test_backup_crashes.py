@@ -108,6 +108,21 @@ def test_backup_of_either_database_while_visits_are_registered(site, folder):
 
 
 @pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.both_kinds
+def test_backup_while_visits_are_folded(site, folder):
+    """It shows them before or after, and the same total."""
+    retention = site.services[MaintenanceServices].retention
+    site.time.pass_(days=60)
+    child = begin(site)
+    wait_until(lambda: child.report.step != WRITING or child.report.made_ms or child._pid, "the process is there")
+    assert retention.prune(retention.past(30), lambda done: None).visits == VISITS
+    begun_before = ended(site)
+    begin(site)
+    for state in (begun_before, ended(site)):
+        assert (state.failed, state.proven.total, state.proven.restored_total) == (None, VISITS, VISITS)
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
 def test_folder_that_is_gone_or_closed(site, folder):
     begin(site)
     assert ended(site).proven
@@ -161,6 +176,20 @@ class TestBucketAndCommand:
         assert left(folder) == []
 
     @pytest.mark.parametrize("step", ["sending", "fetching", "handing on"])
+    def test_killed_at_a_later_step(self, site, folder, s3, step):
+        begin(site)
+        first = ended(site).proven
+        whole = s3.objects[f"site/{first.name}"]
+        kill_at(begin(site), step)
+        state = ended(site)
+        assert {first.name, state.proven.name} <= {*Folder(folder).names()}
+        assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
+        begin(site)
+        state = ended(site)
+        assert (state.failed, Folder(folder).names(), left(folder)) == (None, [state.proven.name], [])
+        assert [*s3.objects] == [f"site/{state.proven.name}"]
+
+    @pytest.mark.parametrize("step", ["sending", "fetching", "handing on"])
     def test_later_step_that_fails_keeps_what_was_proven_before(self, site, folder, s3, tmp_path, step):
         begin(site)
         first = ended(site).proven
@@ -185,3 +214,17 @@ class TestBucketAndCommand:
         state = ended(site)
         assert (state.failed, Folder(folder).names()) == (None, [state.proven.name])
         assert [*s3.objects] == [f"site/{state.proven.name}"]
+
+    def test_program_alone_may_keep_backups(self, sqlite_database, folder, tmp_path):
+        """Then none is proven before the program has it."""
+        command = f"sh -c 'test ! -e {tmp_path}/fails && cp $0 {tmp_path}/copy'"
+        with Site(sqlite_database.url, BACKUP_COMMAND=command) as site:
+            begin(site)
+            first = ended(site)
+            assert first.failed is None
+            assert (tmp_path / "copy").stat().st_size == first.proven.bytes
+            (tmp_path / "fails").touch()
+            begin(site)
+            state = ended(site)
+            assert (state.failed.step, state.proven, len(state.rows)) == ("handing on", first.proven, 2)
+            assert left(folder) == []
