@@ -1,4 +1,4 @@
-"""The promises, and how each is judged by what was measured (specification: Status; decision 100)."""
+"""The promises (specification: Status), and how each is judged by what was measured (decision 100)."""
 
 from __future__ import annotations
 

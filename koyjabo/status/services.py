@@ -30,7 +30,8 @@ def build(base: Base) -> StatusServices:
     services[ObservabilityServices].socket_log.on_delivered = measurements.pushed
     services[PresenceServices].member_changes.freed = measurements.freed
     has_backups = services[MaintenanceServices].backups.is_on
-    status = LiveStatus(base.database, base.clock, lambda: measurements.outage_ms, has_backups)
+    outage_ms, is_away = (lambda: measurements.outage_ms), (lambda: visits.newest().stale)
+    status = LiveStatus(base.database, base.clock, outage_ms, is_away, has_backups)
     if settings.status_page:
         services[MorePhrases].by_value["status"] = status.badge
     return StatusServices(measurements, status, settings.status_page)

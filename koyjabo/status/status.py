@@ -33,14 +33,22 @@ class StatusNow(NamedTuple):
 
 
 class LiveStatus:
-    """`outage_ms` says for how long nothing could be saved until now."""
+    """`outage_ms` says for how long nothing could be saved until now, `is_away` whether the last regular read of the
+    database failed: no reader then waits for it.
+    """
 
     def __init__(
-        self, database: DatabaseExecutor, clock: Clock, outage_ms: Callable[[], int], has_backups: bool
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        outage_ms: Callable[[], int],
+        is_away: Callable[[], bool],
+        has_backups: bool,
     ) -> None:
         self._database = database
         self._clock = clock
         self._outage_ms = outage_ms
+        self._is_away = is_away
         self._has_backups = has_backups
         self._facts = NOTHING
         self._state = StatusNow(0, ())
@@ -65,7 +73,8 @@ class LiveStatus:
 
     def _read(self) -> None:
         now_ms = self._clock.now_ms()
-        with suppress(LedgerUnavailable):  # then the outage says so
-            self._facts = self._database.read(measurement_queries.facts, now_ms)
+        if not self._is_away():
+            with suppress(LedgerUnavailable):  # then the outage says so
+                self._facts = self._database.read(measurement_queries.facts, now_ms)
         evidence = Evidence(now_ms, self._facts, self._outage_ms(), self._has_backups)
         self._state, self._read_ms = StatusNow(now_ms, promises.judge(evidence)), self._clock.elapsed_ms()

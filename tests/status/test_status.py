@@ -236,6 +236,15 @@ def test_status_is_answered_while_the_database_is_away(site, monkeypatch):
     assert later(site) == before
 
 
+def test_no_reader_waits_for_a_database_that_is_known_to_be_away(site, monkeypatch):
+    measurements(site).tick()
+    before = later(site)
+    site.rows("ALTER TABLE counters RENAME TO elsewhere")
+    site.stats()
+    monkeypatch.setattr(site.services[StatusServices].status._database, "read", None)
+    assert later(site) == before
+
+
 def test_badge_says_how_many_are_not_kept(site):
     assert said(site) == ("promises", "all kept", "#006a4e")
     add_rollback(site)
