@@ -5,14 +5,15 @@ Commands and the child of a server import this module, workers never: it loads o
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 import obstore
 from obstore.exceptions import BaseError, GenericError
@@ -24,6 +25,9 @@ from koyjabo.settings.backup_places import S3Url, lacks_credentials
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SMALLEST_PART = 5 << 20
 """Bytes: no part but the last may be smaller, and smaller ones get through slow lines in time."""
@@ -81,13 +85,13 @@ class BucketPlace:
 
     def names(self) -> list[str]:
         with self._translated_errors("list the backups in"):
-            found = obstore.list_with_delimiter(self._reading, self._prefix or None)["objects"]
+            found = _run(obstore.list_with_delimiter_async, self._reading, self._prefix or None)["objects"]
         names = [each["path"].removeprefix(self._prefix) for each in found]
         return sorted(filter(NAME.fullmatch, names))
 
     def size(self, name: str) -> int:
         with self._translated_errors("read", name):
-            return obstore.head(self._reading, self._prefix + name)["size"]
+            return _run(obstore.head_async, self._reading, self._prefix + name)["size"]
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with self._translated_errors("keep", name):
@@ -104,7 +108,7 @@ class BucketPlace:
             while done < size:
                 with self._translated_errors("read", name):
                     end = min(done + SMALLEST_PART, size)
-                    piece = obstore.get_range(self._reading, self._prefix + name, start=done, end=end)
+                    piece = _run(obstore.get_range_async, self._reading, self._prefix + name, start=done, end=end)
                 file.write(piece)
                 advance(len(piece))
                 done = end
@@ -115,7 +119,7 @@ class BucketPlace:
         with self._translated_errors("remove", name):
             while True:
                 try:
-                    return obstore.delete(self._reading, self._prefix + name)
+                    return _run(obstore.delete_async, self._reading, self._prefix + name)
                 except FileNotFoundError as error:
                     if _code(error) == "NoSuchBucket":
                         raise
@@ -126,9 +130,9 @@ class BucketPlace:
 
     def _put(self, path: Path, key: str, size: int, advance: Advance) -> None:
         if size <= SMALLEST_PART:
-            obstore.put(self._writing, key, path.read_bytes(), use_multipart=False)
+            _run(obstore.put_async, self._writing, key, path.read_bytes(), use_multipart=False)
             advance(size)
-        else:
+        else:  # in a call that blocks: it aborts the upload after an error of `advance`
             part = max(SMALLEST_PART, size // MOST_PARTS)
             obstore.put(self._writing, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
 
@@ -173,6 +177,15 @@ class BucketPlace:
             return f"{at} failed to {doing} {self._where(name)}: {text[:MOST_CHARACTERS]}."
         reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
         return f"{at} could not be reached to {doing} {self._where(name)}{reason}. Check the endpoint and the network."
+
+
+def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
+    """Wait for one call, which a signal ends. Calls of the library that block would see it only when they return."""
+
+    async def main() -> T:
+        return await call(*arguments, **options)
+
+    return asyncio.run(main())
 
 
 def _store(url: S3Url, limits: CallLimits) -> S3Store:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -17,6 +18,7 @@ import pytest
 from click.testing import CliRunner, Result
 from support.application.site import Site
 from support.programs.processes import wait_until
+from support.servers import s3_server
 from support.servers.s3_server import CREDENTIALS, HANG, LOST
 from support.sites.backup_names import nights
 from support.sites.full_site import in_context
@@ -169,18 +171,22 @@ def test_room_that_is_missing_is_said_before_anything_is_fetched(visited, s3, sc
 @pytest.mark.parametrize(("arguments", "call"), [(("backup", "--to", "live"), 2), (("restore", "live/"), 3)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_command_that_is_ended_by_a_signal_leaves_nothing(
-    s3, scratch, new_server, sqlite_database, arguments, call, number
+    s3, scratch, new_server, sqlite_database, arguments, call, number, monkeypatch
 ):
+    """At once, also while a bucket hangs."""
     server = new_server(sqlite_database, **CREDENTIALS, TMPDIR=scratch)
     done_before = server.koyjabo("backup", "--to", s3.url("live"))
     assert done_before.returncode == 0, done_before.stderr
     before, calls = dict(s3.objects), len(s3.calls)
+    monkeypatch.setattr(s3_server, "HANG_S", 60)
     s3.fault = lambda number: HANG if number == calls + call else None
     process = server.begin(arguments[0], *arguments[1:-1], s3.url(arguments[-1]))
     wait_until(lambda: len(s3.calls) >= calls + call, "it waits for the server")
     assert left_in(scratch)
+    begun = time.monotonic()
     os.kill(process.pid, number)
     assert process.wait() != 0
+    assert time.monotonic() - begun < 10
     assert left_in(scratch) == []
     assert before.items() <= s3.objects.items()
 
