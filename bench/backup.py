@@ -1,13 +1,14 @@
 """Visits beside a backup of a million of them: how long does each step take, and how much slower are visits meanwhile?
 
 The server and the process of the backup may use all cores, as the clients and PostgreSQL do. Windows of a few seconds
-with a backup and without one take turns. Prints tables and how the ratio stands against its target; the same text goes
-to bench/results/backup.txt.
+with the backup and without it take turns: its process stands still in between. Prints tables and how the ratio stands
+against its target; the same text goes to bench/results/backup.txt.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from collections import defaultdict
@@ -79,21 +80,23 @@ def in_turn(server: Server, database: Database, folder: Path, rounds: int) -> Se
 
 
 def back_up(server: Server, database: Database, folder: Path, seen: Seen) -> None:
-    """One backup, with a window of each kind in turn: it stands still in those without it."""
-    process, began, stood_s = start(database, folder), time.monotonic(), 0.0
+    """One backup, with a window of each kind in turn: the process stands still in those without it."""
+    process, took_s = start(database, folder), 0.0
     while process.status is None:
-        step = process.report.step
+        step, began = process.report.step, time.monotonic()
         times = window(server)
+        took_s += time.monotonic() - began
         if process.status is None:
             seen.beside_ms += times
             seen.by_step_ms[step] += times
-            seen.cpu_s.append(proc.cpu_us(process._pid) / 1e6 if process._pid else 0)
-    seen.took_s.append(time.monotonic() - began - stood_s)
+            seen.cpu_s.append(proc.cpu_us(process._pid) / 1e6)
+            os.kill(process._pid, signal.SIGSTOP)
+            seen.alone_ms += window(server)
+            os.kill(process._pid, signal.SIGCONT)
+    seen.took_s.append(took_s)
     if process.report.error:
         raise click.ClickException(process.report.error)
     seen.longest_log = max(seen.longest_log, log_of(database))
-    for _ in range(len(seen.beside_ms) // int(RATE * WINDOW_S) - len(seen.alone_ms) // int(RATE * WINDOW_S)):
-        seen.alone_ms += window(server)
 
 
 def start(database: Database, folder: Path) -> ChildProcess:

@@ -72,10 +72,11 @@ class ChildProcess:
         """In a process group of its own, and not in a session: among sessions, Linux gives niceness no meaning."""
         files = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
         defaults = (signal.SIGINT, signal.SIGTERM)
-        self._pid = os.posix_spawn(
+        pid = os.posix_spawn(
             sys.executable, self._command, self._environment, file_actions=files, setpgroup=0, setsigdef=defaults
         )
-        _give_lowest_priority(self._pid)
+        _give_lowest_priority(pid)
+        self._pid = pid
         if self._is_killed:
             self.kill()
 
