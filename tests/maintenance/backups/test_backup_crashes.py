@@ -5,6 +5,7 @@ proven before is still there, and the next one is proven.
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Iterator
@@ -131,6 +132,22 @@ def test_folder_that_is_gone_or_closed(site, folder):
     state = ended(site)
     assert str(folder) in state.failed.error
     away.rename(folder)
+    begin(site)
+    assert ended(site).failed is None
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.parametrize("most_bytes", [1_000, 4_096, 300_000])
+def test_disk_that_takes_no_more(site, folder, most_bytes):
+    """As far as a limit of the size of files is one: for the copy, for the backup, and for what is restored."""
+    begin(site)
+    first = ended(site).proven
+    child = begin(site)
+    limits = (most_bytes, most_bytes)
+    resource.prlimit(wait_until(lambda: child._pid, "the process is there"), resource.RLIMIT_FSIZE, limits)
+    state = ended(site)
+    assert state.failed.error
+    assert (state.proven, left(folder)) == (first, [])
     begin(site)
     assert ended(site).failed is None
 

@@ -137,6 +137,16 @@ def test_backup_of_a_dead_worker_has_failed_and_another_one_is_begun(site):
     assert backups(site)._begin_due()
 
 
+def test_progress_is_seen_on_every_server_and_is_a_sign_of_life(site):
+    row = begun(site)
+    site.time.pass_(minutes=1, seconds=59)
+    assert backups(site)._renewed(row, BackupReport("restoring", 5, 9))
+    site.time.pass_(minutes=1, seconds=59)
+    with Site(site.database_url, site.time) as second:
+        running = backups(second).state(OPERATOR).running
+    assert (running.step, running.done, running.goal) == ("restoring", 5, 9)
+
+
 def test_worker_that_was_taken_for_dead_ends_nothing(site):
     row = begun(site)
     site.time.pass_(minutes=3)

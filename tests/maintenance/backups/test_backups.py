@@ -62,6 +62,7 @@ def ended(site: Site) -> BackupState:
 
 def test_backup_is_made_at_its_time_and_proven(site, folder):
     site.register()
+    before = site.contents()
     backups(site).tick()
     assert state(site).rows == []  # the first one is made at the next BACKUP_AT
     site.time.go_to("2025-12-16T03:30:00+06:00")
@@ -74,6 +75,7 @@ def test_backup_is_made_at_its_time_and_proven(site, folder):
     assert found == [made.proven.name]  # and nothing else
     assert site.rows("SELECT type FROM webhook_events") == [("backup.verified",)]
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(1,)]
+    assert site.contents() == before  # it was restored elsewhere
     backups(site).tick()
     assert len(state(site).rows) == 1  # once a day
 
