@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 from communities.live.test_community_workers import GONE_S, on_two_workers, open_on
+from support.application.site import Site
 from support.clients.listener import PlainListener
 from support.clients.members import Member, PlainMember, members
 from support.clients.worker_connections import WorkerConnection, only
 from support.programs.processes import wait_until
 from support.servers.server import Server
+
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.services import MaintenanceServices
 
 MEASURED_S = 40
 """Within this time: noticed, stored after 10 s, and read 5 s after that, on a busy machine."""
@@ -74,3 +78,15 @@ def test_time_without_a_database_is_told_by_the_server_itself(new_server, dispos
     wait_until(lambda: not server.stats().stale, "it is back", MEASURED_S)
     wait_until(lambda: database.rows("SELECT 1 FROM measured_minutes"), "it is stored", MEASURED_S)
     assert 0.2 <= promises(server)["minutes_without_ledger"]["value"] <= 1.5
+
+
+@pytest.mark.long(proved_by=f"{QUICK}backup_is_proven_for_36_hours_and_only_where_backups_are_on")
+def test_backup_that_the_server_has_proven_is_told(sqlite_database, tmp_path):
+    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
+        site.register("ayesha")
+        backups = site.services[MaintenanceServices].backups
+        backups.begin(OPERATOR)
+        wait_until(lambda: backups.state(OPERATOR).running is None, "it has ended", 120, 0.1)
+        found = {each["id"]: each for each in site.client.get("/api/status").json["promises"]}
+        assert [found[each]["ok"] for each in ("last_proven_backup", "gaps_and_repeats")] == [True, True]
+        assert found["gaps_and_repeats"]["since"] == found["last_proven_backup"]["value"]
