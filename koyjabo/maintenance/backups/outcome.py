@@ -38,7 +38,7 @@ class BackupOutcome(NamedTuple):
             return False
         if self.report.is_proven:
             self._record(session, "backup.verified", self._verified())
-            details = {"rows": self.report.rows, "total": self.report.total}
+            details = {"rows": self.report.rows, "total": self.report.total, "proven": True}
             self.by.entry(BACKUP, LEDGER, **details).store(session)
         if not self.report.is_done:
             self._record(session, "backup.failed", {"step": self.report.step, "error": self.report.error})

@@ -97,6 +97,8 @@ def test_variants_are_distinguished(site):
     assert sentence("session.revoke", {"sessions": 3}) == "Rani ended all their other sessions"
     assert sentence("visits.export", {"days": True}) == "Rani exported visits by day"
     assert sentence("ledger.recounted", {"agrees": False, "problem_count": 2}) == "The recount found problems: 2"
+    assert sentence("ledger.backup", {"rows": 9}) == "Rani made a backup"
+    assert sentence("ledger.backup", {"rows": 9, "proven": True}) == "The server made a backup and proved it"
     assert sentence("ledger.rolled_back", {"lost": 1}) == "The database went back: 1 visit lost"
     of_one = sentence("ledger.rolled_back", {"lost": 2}, target_kind="community")
     assert of_one == "The database went back: 2 visits of Mirpur 10 lost"

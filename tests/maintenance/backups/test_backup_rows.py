@@ -102,7 +102,7 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     told = {"name": row.name, "bytes": 900, "total": 12, "epoch": "5", "seconds": 9.0}
     assert events(site) == [("backup.verified", told)]
     details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.backup'")
-    assert [json.loads(each) for (each,) in details] == [{"rows": 30, "total": 12}]
+    assert [json.loads(each) for (each,) in details] == [{"rows": 30, "total": 12, "proven": True}]
     assert not end(site, row, PROVEN)  # by a worker whose first attempt seemed to time out
     assert count(site, "audit_log WHERE action = 'ledger.backup'") == 1
 
