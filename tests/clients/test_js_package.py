@@ -82,7 +82,7 @@ def test_package_contains_what_its_readme_promises(project):
     installed = project / "node_modules" / "koyjabo"
     package = json.loads((installed / "package.json").read_text())
     assert not package.keys() & {"dependencies", "peerDependencies"}
-    assert {path.name for path in installed.iterdir()} == {"dist", "package.json", "README.md"}
+    assert {path.name for path in installed.iterdir()} == {"dist", "package.json", "LICENSE", "README.md"}
     for entry in package["exports"].values():
         assert all((installed / path).is_file() for path in entry.values())
     assert json.loads((installed / "../@koyjabo/react/package.json").read_text())["version"] == package["version"]

@@ -47,9 +47,9 @@ NEEDED = {
         "migrations/versions/0001_ledger.py",
     ),
     "client wheel": ("koyjabo_client/py.typed",),
-    "client sdist": ("pyproject.toml", "README.md", "koyjabo_client/py.typed"),
-    "npm": ("package.json", "README.md", "dist/index.js", "dist/index.d.ts", "dist/all.js"),
-    "npm react": ("package.json", "README.md", "dist/index.js", "dist/index.d.ts"),
+    "client sdist": ("pyproject.toml", "LICENSE", "README.md", "koyjabo_client/py.typed"),
+    "npm": ("package.json", "LICENSE", "README.md", "dist/index.js", "dist/index.d.ts", "dist/all.js"),
+    "npm react": ("package.json", "LICENSE", "README.md", "dist/index.js", "dist/index.d.ts"),
 }
 
 
