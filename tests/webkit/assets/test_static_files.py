@@ -214,6 +214,7 @@ FEATURES = [
         "visit_log",
         "maintenance",
         "status",
+        "getting_started",
     ),
     *("home", "panel"),
 ]
