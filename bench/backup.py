@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 from collections import defaultdict
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,13 +27,12 @@ from harness.servers.server import Server
 from harness.servers.versions import THIS
 from support.databases.database import Database
 
-from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.maintenance.backups.places import new_name
-from koyjabo.maintenance.backups.process import ChildProcess
-
 WINDOW_S, RATE = 5.0, 200
 MOST = 1.1
 TAIL, MIDDLE = 99, 50
+PROGRAM = b"koyjabo.maintenance.backups.run"
+PATIENCE_S = 60.0
+"""The server looks every half minute."""
 
 
 @dataclass
@@ -61,50 +59,67 @@ def main(visits: int, rounds: int, only: str | None) -> None:
     for where in (only,) if only else ("SQLite", "PostgreSQL"):
         with scratch() as folder, postgres() if where == "PostgreSQL" else nullcontext() as server:
             database = filled("backup", visits, server, is_kept=server is None)
-            with Server(THIS.server, settings_on(database), machine.all_cores(), folder) as running:
+            (folder / "backups").mkdir()
+            settings = {**settings_on(database), "BACKUP_DIR": str(folder / "backups"), "TMPDIR": str(folder)}
+            database.rows("DELETE FROM nightly_work WHERE name = 'backups'")
+            with Server(THIS.server, settings, machine.all_cores(), folder) as running:
                 wait_until_read(running, database)
-                seen = in_turn(running, database, folder, rounds)
+                seen = in_turn(running, database, rounds)
         targets.append(say(report, where, seen))
     say_targets(report, targets)
     if visits == 1_000_000 and not only:
         report.save(RESULTS / "backup.txt")
 
 
-def in_turn(server: Server, database: Database, folder: Path, rounds: int) -> Seen:
+def in_turn(server: Server, database: Database, rounds: int) -> Seen:
     seen = Seen()
     window(server)  # warm
     for number in range(rounds):
         progress(number, rounds, "a backup")
-        back_up(server, database, folder, seen)
+        back_up(server, database, seen)
     return seen
 
 
-def back_up(server: Server, database: Database, folder: Path, seen: Seen) -> None:
+def back_up(server: Server, database: Database, seen: Seen) -> None:
     """One backup, with a window of each kind in turn: the process stands still in those without it."""
-    process, took_s = start(database, folder), 0.0
-    while process.status is None:
-        step, began = process.report.step, time.monotonic()
+    pid, took_s = begin(server, database), 0.0
+    while is_running(database):
+        step, began = database.rows("SELECT step FROM backups")[0][0], time.monotonic()
         times = window(server)
         took_s += time.monotonic() - began
-        if process.status is None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGSTOP)
+            seen.cpu_s.append(proc.cpu_us(pid) / 1e6)
             seen.beside_ms += times
             seen.by_step_ms[step] += times
-            seen.cpu_s.append(proc.cpu_us(process._pid) / 1e6)
-            os.kill(process._pid, signal.SIGSTOP)
             seen.alone_ms += window(server)
-            os.kill(process._pid, signal.SIGCONT)
+            os.kill(pid, signal.SIGCONT)
     seen.took_s.append(took_s)
-    if process.report.error:
-        raise click.ClickException(process.report.error)
+    ((state, error),) = database.rows("SELECT state, error FROM backups")
+    if state != "proven":
+        raise click.ClickException(error)
     seen.longest_log = max(seen.longest_log, log_of(database))
 
 
-def start(database: Database, folder: Path) -> ChildProcess:
-    backups = Path(tempfile.mkdtemp(dir=folder))
-    places = {"BACKUP_DIR": str(backups), "BACKUP_TO": "", "BACKUP_COMMAND": "", "BACKUP_KEEP": "1"}
-    environment = {**os.environ, **places, "DATABASE_URL": database.url, "TMPDIR": str(folder)}
-    name = new_name(time.time_ns() // 1_000_000)
-    return ChildProcess(ThreadRuntime(), ["koyjabo.maintenance.backups.run", name], environment)
+def begin(server: Server, database: Database) -> int:
+    """Let the server find that the backup of the day is missing, and return the id of its process. That one is a child
+    of the worker: by its session, Linux decides what its priority is compared with.
+    """
+    database.rows("DELETE FROM backups")
+    database.rows("DELETE FROM nightly_work WHERE name = 'backups'")
+    database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        for pid in proc.tree(server.pid):
+            with suppress(OSError):
+                if PROGRAM in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    return pid
+        time.sleep(0.1)
+    raise click.ClickException("the server begins no backup")
+
+
+def is_running(database: Database) -> bool:
+    return bool(database.rows("SELECT 1 FROM backups WHERE state = 'running'"))
 
 
 def window(server: Server) -> list[float]:
