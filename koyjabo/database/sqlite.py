@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -17,6 +18,10 @@ BUSY_TIMEOUT_S = 4.0
 
 FileNumber = tuple[int, int]
 """(device, inode): what a path names, until another file is put in its place."""
+
+
+PAGES, REST_S = 256, 0.01
+"""How many pages are copied at once, and the rest after them, in which disk and processor are free for visits."""
 
 
 class OpenFile(NamedTuple):
@@ -75,11 +80,14 @@ def copied(path: str, to: str) -> Iterator[str]:
     try:
         existing = f"{Path(path).absolute().as_uri()}?mode=rw"  # one that is gone is not made anew
         with (
-            closing(sqlite3.connect(existing, BUSY_TIMEOUT_S, uri=True)) as source,
+            closing(sqlite3.connect(existing, BUSY_TIMEOUT_S, isolation_level=None, uri=True)) as source,
             closing(sqlite3.connect(to, isolation_level=None)) as target,
         ):
             target.execute("PRAGMA synchronous = OFF")
-            source.backup(target)
+            source.execute("BEGIN")
+            # This is the moment of the copy. Without it, each commit would begin the copy anew.
+            source.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+            source.backup(target, pages=PAGES, progress=lambda *_: time.sleep(REST_S))
         yield to
     finally:
         for file in (f"{to}.lock", f"{to}-wal", f"{to}-shm", to):

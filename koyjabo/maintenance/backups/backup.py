@@ -7,6 +7,7 @@ with the file.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,8 @@ BACKUP = "ledger.backup"
 """The action of the audit log."""
 
 MOST_PROBLEMS = 5
+SYNC_EVERY = 4 << 20
+"""Bytes."""
 
 
 class TargetInUse(KoyJaboError):
@@ -132,14 +135,26 @@ def _head(connection: Any, clock: Clock) -> Head:
 
 
 def _write(connection: Any, file: BinaryIO, head: Head, advance: Advance) -> None:
-    writer = backup_file.BackupWriter(file)
+    writer, synced = backup_file.BackupWriter(file), 0
     writer.head(head)
     for table in backup_queries.tables():
         writer.table(table.name, [column.name for column in table.columns])
         for rows in backup_queries.rows(connection, table):
             writer.rows(rows)
             advance(len(rows))
+            synced = _synced(file, synced)
     writer.end()
+
+
+def _synced(file: BinaryIO, synced: int) -> int:
+    """Sync what was written since `synced`, if it is much: at the end, commits of the server would wait for all of it.
+    Returns up to where it is synced.
+    """
+    if file.tell() - synced < SYNC_EVERY:
+        return synced
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()
 
 
 def _checked(path: Path, progress: ReportProgress) -> Head:
