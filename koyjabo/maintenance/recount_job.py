@@ -25,7 +25,7 @@ from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance import recount_queries
-from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
+from koyjabo.maintenance.recount_queries import MOST_TOLD, RecountResult, newest_id, recount
 from koyjabo.models import SITE
 from koyjabo.webhooks import event_queries
 
@@ -33,9 +33,6 @@ log = logging.getLogger(__name__)
 
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
 LEDGER = Subject("ledger", "", "")
-MOST_PROBLEMS = 20
-"""How many problems of a recount the audit log stores."""
-
 ATTEMPTS, RETRY_S = 100, 5.0
 """For storing a result while the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
 
@@ -48,7 +45,7 @@ REASON = "koyjabo verify --repair"
 class RecountState(NamedTuple):
     """`last` is the newest audit line about a recount.
 
-    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_PROBLEMS sentences) and
+    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_TOLD sentences) and
     `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
     `running` is set.
     """
@@ -112,7 +109,7 @@ class Recounts:
         """As `run`, with a line in the audit log, so that the server knows the result, too."""
         by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
         result = self.run(progress)
-        details = {**_found(result.problems), "rows": result.rows, "seconds": self._seconds_since(began_ms)}
+        details = {**result.details(), "seconds": self._seconds_since(began_ms)}
         end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
         try:
             self._database.write(end.store)
@@ -180,7 +177,7 @@ class Recounts:
     def _outcome(self) -> dict[str, Any]:
         began_ms = self._clock.elapsed_ms()
         try:
-            details = _found(self.run(self._reported).problems)
+            details = self.run(self._reported).details()
         except KoyJaboError as error:
             details = {"error": str(error)}
         except Exception:
@@ -221,11 +218,6 @@ class Recounts:
             self._progress = self._progress._replace(done=self._progress.done + rows)
 
 
-def _found(problems: list[str]) -> dict[str, Any]:
-    """The details of an ENDED line that say what a recount has found."""
-    return {"agrees": not problems, "problems": problems[:MOST_PROBLEMS], "problem_count": len(problems)}
-
-
 def _newest(session: Any) -> AuditRecord | None:
     """The newest audit line about a recount."""
     lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
@@ -257,11 +249,12 @@ def _repair(clock: Clock, progress: ReportProgress) -> Repaired:
     with exclusive_transaction() as connection:
         with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
             before = recount_queries.repair(connection, clock, advance, REASON)
-            rows, left, *_ = recount(connection, advance)
+            result = recount(connection, advance)
         by = audit.actor(OPERATOR, clock)
+        left = result.problems
         repaired = [problem for problem in before if problem not in left]
         if repaired:
-            details = {"problems": repaired[:MOST_PROBLEMS], "problem_count": len(repaired), "left": len(left)}
+            details = {"problems": repaired[:MOST_TOLD], "problem_count": len(repaired), "left": len(left)}
             by.entry("ledger.repair", LEDGER, **details).store(connection)
-            by.entry(ENDED, LEDGER, **_found(left), rows=rows, seconds=0.0).store(connection)
+            by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
     return Repaired(repaired, left)

@@ -30,6 +30,9 @@ from koyjabo.reports.projection.recount_queries import reject
 MOST_PROBLEMS = 1_000
 """Of the sums of reports, which all are made again for one of them."""
 
+MOST_TOLD = 20
+"""How many problems of a recount the audit log stores."""
+
 Sums = defaultdict[Any, list[int]]
 """Two figures by key."""
 
@@ -59,6 +62,11 @@ class RecountResult(NamedTuple):
     absences: int  # visits in hours in which their person is not present
     mismatches: list[Mismatch]
     is_projected: bool  # the tables of reports agree with the visits
+
+    def details(self) -> dict[str, Any]:
+        """For a line of the audit log."""
+        told = {"problems": self.problems[:MOST_TOLD], "problem_count": len(self.problems)}
+        return {"agrees": not self.problems, **told, "rows": self.rows}
 
 
 def recount(connection: Connection, advance: Advance) -> RecountResult:

@@ -15,6 +15,9 @@ from koyjabo.core.clock import iso
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.installation import VERSION
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.maintenance.backups.outcome import BackupOutcome
+from koyjabo.maintenance.backups.report import BackupReport
 from koyjabo.maintenance.recount_job import LEDGER, Recounts
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.status.measurements import Measurements
@@ -136,6 +139,20 @@ def test_recounts_of_a_command_and_of_a_backup_are_told(site):
     since = add_backup(site, "proven")
     found = later(site)["gaps_and_repeats"]
     assert (found["value"], found["ok"], found["since"]) == (0, True, since)
+
+
+def test_recount_of_a_backup_that_finds_problems_is_told(site):
+    """Of a night, after one that found none. Health and webhooks learn of it as of every other recount."""
+    add_backup(site, "proven")
+    site.time.pass_(seconds=1)
+    found = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
+    by, mails = audit.actor(OPERATOR, site.services.clock), site.services[MailOutbox]
+    with site.app.app_context():
+        row = site.services[MaintenanceServices].backups._begin("")
+    report = BackupReport("verifying", error="The ledger in the backup is inconsistent: one; two.", recount=found)
+    site.services[StatusServices].status._database.write(BackupOutcome(row, report, by, mails).store)
+    assert judged(site, "gaps_and_repeats") == (2, False)
+    assert ("recount.failed",) in site.rows("SELECT type FROM webhook_events")
 
 
 def recounts(site: Site) -> Recounts:

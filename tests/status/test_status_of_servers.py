@@ -90,3 +90,9 @@ def test_backup_that_the_server_has_proven_is_told(sqlite_database, tmp_path):
         found = {each["id"]: each for each in site.client.get("/api/status").json["promises"]}
         assert [found[each]["ok"] for each in ("last_proven_backup", "gaps_and_repeats")] == [True, True]
         assert found["gaps_and_repeats"]["since"] == found["last_proven_backup"]["value"]
+        site.time.pass_(hours=24)
+        site.rows("UPDATE counters SET visits = 7")
+        backups.begin(OPERATOR)
+        wait_until(lambda: backups.state(OPERATOR).running is None, "it has ended", 120, 0.1)
+        found = {each["id"]: each for each in site.client.get("/api/status").json["promises"]}
+        assert [found[each]["ok"] for each in ("last_proven_backup", "gaps_and_repeats")] == [True, False]

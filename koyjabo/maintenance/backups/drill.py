@@ -9,13 +9,21 @@ from koyjabo.core.runtime import ReportProgress
 from koyjabo.database.engine import disposable, migrate, translated_errors
 from koyjabo.maintenance.backups import backup, backup_file, backup_queries
 from koyjabo.maintenance.backups.backup_file import Head
-from koyjabo.maintenance.recount_queries import newest_id, recount
+from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
 
 MOST_PROBLEMS = 5
 
 
 class NotProven(KoyJaboError):
     """A backup cannot be restored, or has other numbers then; the message says why."""
+
+
+class Inconsistent(NotProven):
+    """`found` is what the recount of the restored copy has found."""
+
+    def __init__(self, found: RecountResult) -> None:
+        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(found.problems[:MOST_PROBLEMS])}.")
+        self.found = found
 
 
 def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
@@ -32,9 +40,9 @@ def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verif
         backup.insert(connection, path, made, restoring)
         epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
         with verifying(newest_id(connection, "visits"), "Recounting") as advance:
-            problems = recount(connection, advance).problems
-    if problems:
-        raise NotProven(f"The ledger in the backup is inconsistent: {'; '.join(problems[:MOST_PROBLEMS])}.")
+            found = recount(connection, advance)
+    if found.problems:
+        raise Inconsistent(found)
     if (total, epoch) != (made.total, made.epoch):
         raise NotProven(
             f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "

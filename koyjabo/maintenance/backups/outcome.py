@@ -12,7 +12,7 @@ from koyjabo.maintenance.backups import run_queries
 from koyjabo.maintenance.backups.backup import BACKUP
 from koyjabo.maintenance.backups.report import BackupReport
 from koyjabo.maintenance.backups.run_queries import BackupRow
-from koyjabo.maintenance.recount_job import LEDGER
+from koyjabo.maintenance.recount_job import ENDED, LEDGER, RecountEnd
 from koyjabo.models import SITE
 from koyjabo.webhooks import event_queries
 from koyjabo.webhooks.queries import recipients
@@ -40,6 +40,9 @@ class BackupOutcome(NamedTuple):
             self._record(session, "backup.verified", self._verified())
             details = {"rows": self.report.rows, "total": self.report.total, "proven": True}
             self.by.entry(BACKUP, LEDGER, **details).store(session)
+        if self.report.recount is not None:
+            entry = self.by.entry(ENDED, LEDGER, **self.report.recount, seconds=self._seconds())
+            RecountEnd(entry, self.row.begun_ms).store(session)
         if not self.report.is_done:
             self._record(session, "backup.failed", {"step": self.report.step, "error": self.report.error})
             if is_first:

@@ -30,6 +30,7 @@ class BackupReport(NamedTuple):
     epoch: int | None = None
     total: int | None = None
     restored_total: int | None = None
+    recount: dict[str, Any] | None = None  # `RecountResult.details`, if the recount of the restored copy found problems
     is_proven: bool = False  # and kept
     kept: tuple[str, ...] | None = None  # the names of all backups that are kept
     is_done: bool = False

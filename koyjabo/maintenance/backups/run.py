@@ -21,7 +21,7 @@ from koyjabo.database.engine import slow_snapshot, translated_errors
 from koyjabo.maintenance.backups import backup, process
 from koyjabo.maintenance.backups.backup_file import Head
 from koyjabo.maintenance.backups.command_target import CommandTarget
-from koyjabo.maintenance.backups.drill import NotProven, prove
+from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
 from koyjabo.maintenance.backups.places import BackupPlace, rotate
 from koyjabo.maintenance.backups.report import (
     FETCHING,
@@ -107,7 +107,11 @@ class BackupRun:
     def _prove(self, file: Path, head: Head, folder: Path) -> None:
         progress = self._reporter.progress
         with _room_in(folder):
-            total = prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
+            try:
+                total = prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
+            except Inconsistent as error:
+                self._reporter.tell(recount=error.found.details())
+                raise
         self._reporter.tell(restored_total=total, is_proven=bool(self._places))
 
     def _hand_on(self, file: Path) -> None:

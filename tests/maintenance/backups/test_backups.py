@@ -18,7 +18,7 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import unreported
 from koyjabo.maintenance.backups import backup, process
 from koyjabo.maintenance.backups.backups import Backups, BackupState
-from koyjabo.maintenance.backups.drill import NotProven, prove
+from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
 from koyjabo.maintenance.backups.places import Folder
 from koyjabo.maintenance.services import MaintenanceServices
 
@@ -118,5 +118,6 @@ class TestDrill:
             with pytest.raises(NotProven, match="has the total 1 of epoch"):
                 made()
         site.rows("UPDATE counters SET visits = 7")
-        with pytest.raises(NotProven, match=r"inconsistent: .*visits is 7"):
+        with pytest.raises(Inconsistent, match=r"inconsistent: .*visits is 7") as why:
             made()
+        assert why.value.found.details()["agrees"] is False
