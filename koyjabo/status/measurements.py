@@ -54,7 +54,9 @@ class Measurements:
         self._freed += people
 
     def look(self) -> None:
-        """Notice when no live worker can save visits, and when one can again."""
+        """Notice when no live worker can save visits, and when one can again. An outage is stored when it is over, so
+        that readers do not see it gone until the next `tick`.
+        """
         workers, now_ms = self._workers.live(), self._clock.elapsed_ms()
         if workers and all(map(_is_cut_off, workers)):
             if self._out_since is None:
@@ -63,6 +65,7 @@ class Measurements:
         elif self._out_since is not None:
             self._add_outage(now_ms - self._out_since)
             self._out_since = None
+            self.write()
 
     @property
     def outage_ms(self) -> int:
