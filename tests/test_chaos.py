@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
-from chaos.checks import CLIENTS, delays_per_visit, most_delays
+from chaos.__main__ import main
+from chaos.checks import CLIENTS, POSTGRES_SYNCS, SQLITE_SYNCS, delays_per_visit, most_delays
+from chaos.faults import deal
 from chaos.journal import Journal, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
+from click.testing import CliRunner
 
 AYESHA, KARIM, RAHIM = ("ayesha", "1"), ("karim", "1"), ("rahim", "1")
 WHOLE = [(1, 1, *AYESHA), (2, 2, *KARIM)]
@@ -140,9 +144,32 @@ def test_only_stale_numbers_may_be_older_on_the_next_socket(journal):
 
 
 @pytest.mark.parametrize("round_s", [0.004, 0.04])
-@pytest.mark.parametrize(("workers", "batch", "is_well"), [(1, 64, True), (2, 32, True), (2, 10, False), (1, 1, False)])
-def test_slow_sync_may_delay_a_visit_by_few_commits(round_s, workers, batch, is_well):
-    """All clients are answered in a round, in batches of so many; each has a sync, which takes 2 ms longer."""
-    delayed_round_s = round_s + CLIENTS / batch * 0.002
+@pytest.mark.parametrize(
+    ("workers", "syncs", "batch", "is_well"),
+    [
+        (1, SQLITE_SYNCS, 64, True),
+        (1, SQLITE_SYNCS, 32, True),
+        (1, SQLITE_SYNCS, 20, False),
+        (1, SQLITE_SYNCS, 8, False),
+        (2, POSTGRES_SYNCS, 32, True),
+        (2, POSTGRES_SYNCS, 16, False),
+        (1, POSTGRES_SYNCS, 1, False),
+    ],
+)
+def test_slow_sync_may_delay_a_visit_by_few_commits(round_s, workers, syncs, batch, is_well):
+    """All clients are answered in a round, in batches of so many; each has its syncs, which take 10 ms longer."""
+    delayed_round_s = round_s + CLIENTS / batch * syncs * 0.010
     waits = delays_per_visit(CLIENTS / round_s, CLIENTS / delayed_round_s)
-    assert (waits <= most_delays(workers)) == is_well
+    assert (waits <= most_delays(workers, syncs)) == is_well
+
+
+@pytest.mark.parametrize("only", [[], ["--only", "sqlite"]])
+def test_faults_that_a_kind_of_database_does_not_have_are_refused_with_the_names_of_all(only):
+    refused = CliRunner().invoke(main, [*only, "--faults", "of Redis"])
+    assert refused.exit_code == 2
+    assert "SQLite, one worker" in refused.output
+    assert "disk slow" in refused.output
+
+
+def test_campaign_whose_faults_this_machine_cannot_do_ends():
+    assert list(deal([], random.Random(1))) == []

@@ -7,16 +7,19 @@ when a promise was not kept; the same seed brings the same faults in the same or
 from __future__ import annotations
 
 import random
+import shlex
 import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from chaos.campaign import Campaign
+from chaos.faults import Fault, faults_of
 from chaos.journal import Breach
 from chaos.report import in_short, text
 from chaos.world import POSTGRES, REDIS, SQLITE, world
@@ -54,14 +57,24 @@ def main(
     options = [*(["--pooled"] if pooled else []), *([f"--redis={redis_kind}"] if redis_kind != "server" else [])]
     options += ["--standby"] if standby else []
     chosen = {"is_pooled": pooled, "redis_kind": redis_kind, "has_standby": standby}
-    wanted = ["postgres"] if options else [only] if only else kinds
-    options += [f"--faults={wanted_faults}"] if wanted_faults else []
+    wanted = ["postgres"] if options else [only] if only else [*kinds]
+    for name in wanted:
+        check_faults(kinds[name], wanted_faults, faults_of(name == "postgres", standby, redis_kind))
+    options += [f"--only={only}"] if only and not options else []
+    options += [f"--faults={shlex.quote(wanted_faults)}"] if wanted_faults else []
     broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)]
     again = f"make chaos SECONDS={seconds:.0f} SEED={seed}" + (f' ARGS="{" ".join(options)}"' if options else "")
     # Last, and in short: of a long output many a service shows the end alone.
     click.echo("\n".join(["PROMISES WERE BROKEN.", *map(in_short, broken)] if broken else ["All promises were kept."]))
     click.echo(f"Once more: {again}")
     sys.exit(1 if broken else 0)
+
+
+def check_faults(kind: str, wanted: str, offered: Sequence[Fault]) -> None:
+    """Raise UsageError with the names of all faults where no name has `wanted` in it."""
+    names = [fault.kind for fault in offered]
+    if not any(wanted in name for name in names):
+        raise click.UsageError(f"No fault on {kind} has {wanted!r} in its name. Its faults: {'; '.join(names)}.")
 
 
 def campaign(kind: str, seconds: float, seed: int, wanted_faults: str = "", **chosen: Any) -> list[Breach]:

@@ -346,27 +346,29 @@ OF_REDIS = {
 """By the kind of Redis."""
 
 
+def faults_of(has_postgres: bool, has_standby: bool, redis_kind: str) -> list[Fault]:
+    """All that there are on a kind of database, whether this machine has what they need or not."""
+    on_database = [*COMMON, *(OF_POSTGRES if has_postgres else OF_SQLITE), *(OF_STANDBYS if has_standby else ())]
+    return [*on_database, *(OF_REDIS[redis_kind] if has_postgres else ()), WITH_DISK, WITH_SYNC_DELAY]
+
+
 def all_of(world: World) -> tuple[list[Fault], list[str]]:
     """Those that this world and this machine have, and what cannot be tried on this machine, and why."""
-    found, missing = [*COMMON, *(OF_POSTGRES if world.postgres else OF_SQLITE)], []
-    if isinstance(world.postgres, Replication):
-        found += OF_STANDBYS
-    if world.redis:
-        found += OF_REDIS[world.redis_kind]
-    for fault, needed, why in (
-        (WITH_DISK, world.disk, "a full disk, because this user may not mount one"),
-        (WITH_SYNC_DELAY, world.sync_delay, "a slow disk, because there is no C compiler"),
-    ):
-        if needed is None:
-            missing.append(why)
-        else:
-            found.append(fault)
-    return found, missing
+    missing = {}
+    if world.disk is None:
+        missing[WITH_DISK] = "a full disk, because this user may not mount one"
+    if world.sync_delay is None:
+        missing[WITH_SYNC_DELAY] = "a slow disk, because there is no C compiler"
+    offered = faults_of(world.postgres is not None, isinstance(world.postgres, Replication), world.redis_kind)
+    return [fault for fault in offered if fault not in missing], [*missing.values()]
 
 
 def deal(kinds: Sequence[Fault], chance: random.Random) -> Iterator[tuple[Fault, ...]]:
-    """Every kind once, shuffled, and over again: one fault, or two of which the second comes while the first lasts."""
-    while True:
+    """Every kind once, shuffled, and over again: one fault, or two of which the second comes while the first lasts.
+
+    None where there are no kinds.
+    """
+    while kinds:
         remaining = chance.sample(list(kinds), len(kinds))
         while remaining:
             fault = remaining.pop()

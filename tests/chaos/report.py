@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from statistics import median
 
 from chaos.campaign import Outcome, Recovery
+from chaos.checks import MEASURED_DELAY_US, delays_per_visit
 from chaos.journal import Breach, Journal
 
 AT_ONCE = "two at once"
@@ -69,8 +70,8 @@ def _figures(outcome: Outcome, journal: Journal) -> list[str]:
     ]
     if outcome.sync_delay is not None:
         without, delayed = outcome.sync_delay
-        said = f"{without:,.0f}, {delayed:,.0f} (× {delayed / without:.2f})"
-        rows.append(("visits a second, and with each sync 2 ms longer", said))
+        said = f"{without:,.0f}, {delayed:,.0f} (a visit waits for {delays_per_visit(without, delayed):.1f})"
+        rows.append((f"visits a second, and with each sync {MEASURED_DELAY_US // 1000} ms longer", said))
     rows += [("NOT TESTED", what) for what in outcome.missing]
     return table(("", ""), rows)
 

@@ -37,6 +37,7 @@ class Reader(threading.Thread):
             except Exception as error:  # a thread's traceback is not seen
                 self._journal.breach(f"the reader: {type(error).__name__}: {error}")
         self._line.close()
+        self._member.http.close()
 
     def _read(self) -> None:
         least = self._journal.newest, len(self._journal.acknowledged_events)

@@ -94,13 +94,14 @@ class World:
         self.reader.stop()
 
     def leave(self) -> None:
-        """The clients go, and close their sockets."""
+        """The clients go, and close their sockets and the connections on which they logged in."""
         for page in self.pages:
             self.event_loop.call(page.line.leave)
         for silent in self.silent:
             self.event_loop.call(silent.vanish)
         for person in self.people:
             self.event_loop.call(person.leave)
+            person.member.http.close()
 
 
 @contextmanager
