@@ -72,6 +72,7 @@ class PromiseFacts(NamedTuple):
     proven_ms: int | None  # when the newest backup was proven
     failed_ms: int | None  # when the newest one that failed ended
     rollbacks: int | None  # of the last 30 days; None if they could not be read
+    rollback_ms: int | None  # when the first of these was found
 
 
 def store(session: Session, new: Measured, measures: Sequence[str], now_ms: int) -> None:
@@ -95,20 +96,24 @@ def facts(session: Session, now_ms: int) -> PromiseFacts:
     of_late = Adjustment.kind == ROLLED_BACK, Adjustment.at_ms >= now_ms - MONTH_MS
     sums = session.execute(select(Measurement.name, Measurement.since_ms, Measurement.amount))
     proven_ms = session.scalar(select(func.max(Backup.proven_ms)))
+    found = select(func.count(Adjustment.epoch.distinct()), func.min(Adjustment.at_ms)).where(*of_late)
+    rollbacks, rollback_ms = session.execute(found).one()
     return PromiseFacts(
         sums={name: MeasuredSum(since_ms, amount) for name, since_ms, amount in sums},
-        pushes=_by_bucket(session, LATENCY, now_ms - HOUR_MS),
-        outage_ms=sum(_by_bucket(session, OUTAGE, now_ms - MONTH_MS).values()),
+        pushes=_by_bucket(session, LATENCY, now_ms, HOUR_MS),
+        outage_ms=sum(_by_bucket(session, OUTAGE, now_ms, MONTH_MS).values()),
         recount=max(_recounted(session), LastRecount(proven_ms, 0) if proven_ms else None, key=_at_ms),
         proven_ms=proven_ms,
         failed_ms=session.scalar(select(func.max(Backup.ended_ms)).where(Backup.state == FAILED)),
-        rollbacks=session.execute(select(func.count(Adjustment.epoch.distinct())).where(*of_late)).scalar_one(),
+        rollbacks=rollbacks,
+        rollback_ms=rollback_ms,
     )
 
 
-def _by_bucket(session: Session, name: str, after_ms: int) -> dict[int, int]:
-    """The sums of the minutes that began after a moment."""
-    minutes = MeasuredMinute.name == name, MeasuredMinute.minute_ms > after_ms
+def _by_bucket(session: Session, name: str, now_ms: int, length_ms: int) -> dict[int, int]:
+    """The sums of the minutes that began in the period that ends now. A clock that was put back leaves later ones."""
+    begun_ms = MeasuredMinute.minute_ms
+    minutes = MeasuredMinute.name == name, begun_ms > now_ms - length_ms, begun_ms <= now_ms
     sums = select(MeasuredMinute.bucket, func.sum(MeasuredMinute.amount)).where(*minutes)
     return {bucket: int(amount) for bucket, amount in session.execute(sums.group_by(MeasuredMinute.bucket))}
 

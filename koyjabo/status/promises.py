@@ -38,7 +38,7 @@ class Evidence(NamedTuple):
     has_backups: bool = False
 
 
-NOTHING = PromiseFacts({}, {}, 0, None, None, None, None)
+NOTHING = PromiseFacts({}, {}, 0, None, None, None, None, None)
 
 
 def judge(evidence: Evidence) -> tuple[Promise, ...]:
@@ -109,7 +109,8 @@ def _rollbacks(evidence: Evidence) -> Promise:
     count = evidence.facts.rollbacks
     if count is None:
         return promise
-    return promise._replace(value=count, ok=count == 0, since_ms=_since(evidence, MONTH_MS))
+    since_ms = _since(evidence, MONTH_MS)
+    return promise._replace(value=count, ok=count == 0, since_ms=min(since_ms, evidence.facts.rollback_ms or since_ms))
 
 
 def _since(evidence: Evidence, length_ms: int) -> int:

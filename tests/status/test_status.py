@@ -122,6 +122,10 @@ def test_latency_is_a_percentile_of_the_last_hour_and_never_too_low(site):
     assert (900 <= value <= 990, ok) == (True, False)
     site.time.pass_(minutes=61)
     assert judged(site, "commit_to_page_p99") == (None, None)
+    measurements(site).pushed(0.010)
+    measurements(site).tick()
+    site.time.put_right(days=-1)
+    assert judged(site, "commit_to_page_p99") == (None, None)
 
 
 def test_recounts_of_a_command_and_of_a_backup_are_told(site):
@@ -180,7 +184,12 @@ def test_database_that_went_back_is_told_for_30_days(site, sqlite_database):
     site.register("babul")
     sqlite_database.go_back(remembered)
     assert site.register("chaya").ordinal == 3
+    when = iso(site.time.ms)
     assert judged(site, "rollbacks") == (1, False)
+    site.time.pass_(days=2)
+    measurements(site).tick()  # as after an upgrade: nothing was measured before
+    found = later(site)["rollbacks"]
+    assert (found["value"], found["ok"], found["since"]) == (1, False, when)
     site.time.pass_(days=30)
     assert judged(site, "rollbacks") == (0, True)
 
