@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import events
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +23,15 @@ def module_s3() -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def s3(module_s3, monkeypatch) -> S3Server:
+def s3(module_s3, monkeypatch) -> Iterator[S3Server]:
     """An empty bucket, and its credentials in the environment."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     module_s3.reset()
-    return module_s3
+    running = events._get_running_loop()  # that of a browser of other tests: no other loop would run in this thread
+    events._set_running_loop(None)
+    yield module_s3
+    events._set_running_loop(running)
 
 
 @pytest.fixture
