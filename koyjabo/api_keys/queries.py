@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from koyjabo.communities.roles import ADMIN, MODERATOR
-from koyjabo.database.rows import changed_rows
+from koyjabo.database.rows import changed_rows, lock_limit
 from koyjabo.models import ApiKey, Community, Membership
 
 
@@ -56,7 +56,8 @@ def add(session: Session, key: ApiKey) -> None:
 
 
 def live(session: Session, now_ms: int) -> int:
-    """How many keys could be used now."""
+    """How many keys could be used now. No other transaction counts them, to add one, until the commit."""
+    lock_limit(session, ApiKey)
     usable = or_(ApiKey.expires_ms.is_(None), ApiKey.expires_ms > now_ms)
     return session.scalar(select(func.count()).select_from(ApiKey).where(NOT_REVOKED, usable)) or 0
 

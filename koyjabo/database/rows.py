@@ -1,11 +1,11 @@
-"""Rows that queries of several packages count, page through, order, and find by their time."""
+"""Rows that queries of several packages count, limit, page through, order, and find by their time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, CursorResult, Executable, Select, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
 Item = TypeVar("Item")
@@ -14,6 +14,9 @@ DISORDER_MS = 60_000
 """How much earlier or later than its neighbours by id a row may be: requests wait for their commit, and the clocks of
 servers differ.
 """
+
+LIMIT_LOCK = 0x6B6F796C  # "koyl", the first key of PostgreSQL's advisory locks of tables with a limit
+LOCK_LIMIT = text(f"SELECT pg_advisory_xact_lock({LIMIT_LOCK}, hashtext(:name))")
 
 
 class Page(NamedTuple, Generic[Item]):
@@ -26,6 +29,14 @@ class Page(NamedTuple, Generic[Item]):
 def length(session: Session, query: Select[*tuple[Any, ...]]) -> int:
     """The number of rows of a query."""
     return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+
+
+def lock_limit(session: Session, table: Any) -> None:
+    """Let one transaction at a time count the rows of a table and add one, so that there are never more than allowed.
+    Only those that call it wait, until the commit. SQLite has one writer anyway.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(LOCK_LIMIT, {"name": table.__tablename__})
 
 
 def ordered_by(orders: Mapping[str, Any], order: str) -> ColumnElement[Any]:

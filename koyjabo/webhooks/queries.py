@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.clock import MINUTE_MS
-from koyjabo.database.rows import changed_rows
+from koyjabo.database.rows import changed_rows, lock_limit
 from koyjabo.models import Community, Membership, User, Webhook, WebhookDelivery
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
@@ -83,6 +83,8 @@ def add(session: Session, webhook: Webhook) -> None:
 
 
 def count(session: Session) -> int:
+    """How many there are. No other transaction counts them, to add one, until the commit."""
+    lock_limit(session, Webhook)
     return session.scalar(select(func.count()).select_from(Webhook)) or 0
 
 

@@ -1,0 +1,73 @@
+"""Limits on the rows of a table, when two workers add one at the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site
+from support.programs.processes import wait_until
+
+from koyjabo.api_keys import queries as keys
+from koyjabo.api_keys.api_keys import ApiKeys, NewKey
+from koyjabo.core.errors import KoyJaboError, TooManyKeys
+from koyjabo.core.identity import OPERATOR
+from koyjabo.core.integration_errors import TooManyWebhooks
+from koyjabo.webhooks import queries as webhooks
+from koyjabo.webhooks.services import WebhookServices
+from koyjabo.webhooks.webhooks import NewWebhook
+
+pytestmark = pytest.mark.parametrize("module_database_kind", ["postgres"], indirect=True)
+
+WAITING = """
+SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+WHERE NOT l.granted AND d.datname = current_database()
+"""
+
+
+def make_key(site: Site) -> object:
+    return site.services[ApiKeys].create(OPERATOR, NewKey("Grafana", ("stats:read",)))
+
+
+def make_webhook(site: Site) -> object:
+    webhook = NewWebhook("https://93.184.215.14/hook", ["total.set"])
+    return site.services[WebhookServices].webhooks.create(OPERATOR, webhook)
+
+
+@pytest.fixture(scope="module")
+def workers(module_database):
+    with Site(module_database.url) as one, Site(module_database.url) as other:
+        yield one, other
+
+
+@pytest.mark.parametrize(
+    ("make", "queries", "limit", "refusal"),
+    [
+        (make_key, keys, "koyjabo.api_keys.api_keys.MOST_KEYS", TooManyKeys),
+        (make_webhook, webhooks, "koyjabo.webhooks.webhooks.MOST_WEBHOOKS", TooManyWebhooks),
+    ],
+    ids=["keys", "webhooks"],
+)
+def test_two_workers_at_once_do_not_exceed_it(workers, monkeypatch, make, queries, limit, refusal):
+    """The first that has counted adds its row when the other one has counted, or waits for it."""
+    monkeypatch.setattr(limit, 1)
+    counted, add = [], queries.add
+
+    def add_later(session, row) -> None:
+        counted.append(row)
+        wait_until(lambda: len(counted) == 2 or workers[0].rows(WAITING)[0][0], "the other one has counted or waits")
+        add(session, row)
+
+    monkeypatch.setattr(queries, "add", add_later)
+    with ThreadPoolExecutor(2) as threads:
+        outcomes = list(threads.map(lambda worker: outcome(make, worker), workers))
+    assert sorted(outcomes, key=str) == sorted([None, refusal], key=str)
+
+
+def outcome(make: Callable[[Site], object], worker: Site) -> type[KoyJaboError] | None:
+    try:
+        make(worker)
+    except KoyJaboError as error:
+        return type(error)
+    return None
