@@ -95,9 +95,10 @@ def store(session: Session, new: Measured, measures: Sequence[str], now_ms: int)
 def facts(session: Session, now_ms: int) -> PromiseFacts:
     of_late = Adjustment.kind == ROLLED_BACK, Adjustment.at_ms >= now_ms - MONTH_MS
     sums = session.execute(select(Measurement.name, Measurement.since_ms, Measurement.amount))
-    proven_ms = session.scalar(select(func.max(Backup.proven_ms)))
     found = select(func.count(Adjustment.epoch.distinct()), func.min(Adjustment.at_ms)).where(*of_late)
     rollbacks, rollback_ms = session.execute(found).one()
+    proven = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None))
+    proven_ms = session.scalar(proven.order_by(Backup.id.desc()).limit(1))  # one of a wrong clock would stay the latest
     return PromiseFacts(
         sums={name: MeasuredSum(since_ms, amount) for name, since_ms, amount in sums},
         pushes=_by_bucket(session, LATENCY, now_ms, HOUR_MS),

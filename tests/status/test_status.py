@@ -172,6 +172,7 @@ def test_backup_is_proven_for_36_hours_and_only_where_backups_are_on(sqlite_data
         assert judged(site, "last_proven_backup") == (None, None)
         add_backup(site, "failed", hours_ago=40)
         assert judged(site, "last_proven_backup") == (None, False)
+        add_backup(site, "proven", hours_ago=-9_000)  # of a wrong clock
         proven = add_backup(site, "proven", hours_ago=35)
         assert judged(site, "last_proven_backup") == (proven, True)
         site.time.pass_(hours=1, seconds=1)

@@ -69,29 +69,29 @@ class CallLimits(NamedTuple):
     again_s: float
 
 
-READING = CallLimits(20, 40)
-WRITING = CallLimits(60, 60)
+ASKING = CallLimits(20, 40)
+TRANSFER = CallLimits(60, 60)
 """A part of a file has to get through a slow line in a call of its own."""
 
 
 class BucketPlace:
     """BackupPlace under a prefix. Errors that pass are tried again for a minute, 401, 403 and 404 are not."""
 
-    def __init__(self, url: S3Url, reading: CallLimits = READING, writing: CallLimits = WRITING) -> None:
+    def __init__(self, url: S3Url, asking: CallLimits = ASKING, transfer: CallLimits = TRANSFER) -> None:
         self._url = url
         self._prefix = f"{url.path.rstrip('/')}/" if url.path else ""
-        self._reading, self._writing = _store(url, reading), _store(url, writing)
-        self._again_s = reading.again_s
+        self._asking, self._transfers = _store(url, asking), _store(url, transfer)
+        self._again_s = asking.again_s
 
     def names(self) -> list[str]:
         with self._translated_errors("list the backups in"):
-            found = _run(obstore.list_with_delimiter_async, self._reading, self._prefix or None)["objects"]
+            found = _run(obstore.list_with_delimiter_async, self._asking, self._prefix or None)["objects"]
         names = [each["path"].removeprefix(self._prefix) for each in found]
         return sorted(filter(NAME.fullmatch, names))
 
     def size(self, name: str) -> int:
         with self._translated_errors("read", name):
-            return _run(obstore.head_async, self._reading, self._prefix + name)["size"]
+            return _run(obstore.head_async, self._asking, self._prefix + name)["size"]
 
     def put(self, path: Path, name: str, advance: Advance) -> None:
         with self._translated_errors("keep", name):
@@ -108,7 +108,7 @@ class BucketPlace:
             while done < size:
                 with self._translated_errors("read", name):
                     end = min(done + SMALLEST_PART, size)
-                    piece = _run(obstore.get_range_async, self._reading, self._prefix + name, start=done, end=end)
+                    piece = _run(obstore.get_range_async, self._transfers, self._prefix + name, start=done, end=end)
                 file.write(piece)
                 advance(len(piece))
                 done = end
@@ -119,7 +119,7 @@ class BucketPlace:
         with self._translated_errors("remove", name):
             while True:
                 try:
-                    return _run(obstore.delete_async, self._reading, self._prefix + name)
+                    return _run(obstore.delete_async, self._asking, self._prefix + name)
                 except FileNotFoundError as error:
                     if _code(error) == "NoSuchBucket":
                         raise
@@ -130,11 +130,11 @@ class BucketPlace:
 
     def _put(self, path: Path, key: str, size: int, advance: Advance) -> None:
         if size <= SMALLEST_PART:
-            _run(obstore.put_async, self._writing, key, path.read_bytes(), use_multipart=False)
+            _run(obstore.put_async, self._transfers, key, path.read_bytes(), use_multipart=False)
             advance(size)
         else:  # in a call that blocks: it aborts the upload after an error of `advance`
             part = max(SMALLEST_PART, size // MOST_PARTS)
-            obstore.put(self._writing, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
+            obstore.put(self._transfers, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
 
     def _has(self, name: str, size: int) -> bool:
         try:

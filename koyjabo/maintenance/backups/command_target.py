@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import select
 import shlex
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from koyjabo.maintenance.backups.places import BackupPlaceError
 
 LIMIT_S = 3600.0
 POLL_S = 0.1
-PR_SET_PDEATHSIG = 1
+LEADER = ("/bin/sh", "-c", "read nothing; kill -9 0")
 TAIL = 4096
 """Bytes at the end of stderr, which have its last line."""
 
@@ -38,23 +36,11 @@ class CommandTarget:
 
         Raises BackupPlaceError for another status than 0, with the last line of stderr. Not for workers: it blocks.
         """
-        try:
-            process = subprocess.Popen(
-                [*self._words, str(path)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                process_group=0,
-                preexec_fn=_death_with_parent(),
-            )
-        except OSError as error:
-            raise BackupPlaceError(f"BACKUP_COMMAND cannot be started: {error.strerror or error}.") from None
-        with process:
+        with _process_group() as group, self._started(path, group) as process:
             try:
                 line = _last_line(process, time.monotonic() + self._limit_s)
             finally:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                process.kill()
         if process.returncode == -signal.SIGKILL and line is None:
             raise BackupPlaceError(
                 f"BACKUP_COMMAND was ended, because it took more than {self._limit_s / 60:,.0f} min."
@@ -63,6 +49,27 @@ class CommandTarget:
             raise BackupPlaceError(
                 f"BACKUP_COMMAND {_ended(process.returncode)}: {line or 'it wrote nothing to stderr'}."
             )
+
+    def _started(self, path: Path, group: int) -> subprocess.Popen[bytes]:
+        nothing = subprocess.DEVNULL
+        files: dict[str, Any] = {"stdin": nothing, "stdout": nothing, "stderr": subprocess.PIPE}
+        try:
+            return subprocess.Popen([*self._words, str(path)], process_group=group, **files)
+        except OSError as error:
+            raise BackupPlaceError(f"BACKUP_COMMAND cannot be started: {error.strerror or error}.") from None
+
+
+@contextmanager
+def _process_group() -> Iterator[int]:
+    """A process group that is killed at the end, and as soon as this process dies, however that happens: the leader of
+    the group has a pipe of which only this process has the other end.
+    """
+    leader = subprocess.Popen(LEADER, stdin=subprocess.PIPE, process_group=0)
+    try:
+        yield leader.pid
+    finally:
+        os.killpg(leader.pid, signal.SIGKILL)
+        leader.communicate()
 
 
 def _last_line(process: subprocess.Popen[bytes], deadline: float) -> str | None:
@@ -98,11 +105,3 @@ def _line(tail: bytes) -> str:
 
 def _ended(status: int) -> str:
     return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-
-
-def _death_with_parent() -> Callable[[], None] | None:
-    """For the new process: a backup that is killed takes the program along."""
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

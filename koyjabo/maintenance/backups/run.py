@@ -77,16 +77,22 @@ class BackupRun:
 
     def run(self) -> None:
         temporary = temporary_folder(0, on_disk=self._plan.backup_dir)
-        with work_in(temporary) as drill, work_in(Path(self._plan.backup_dir or temporary)) as folder:
+        with work_in(Path(self._plan.backup_dir or temporary)) as folder:
             file = folder / self._name
-            head = self._write(file, drill)
-            for step, place in self._places:
-                with self._reporter.step(step, file.stat().st_size) as advance:
-                    place.put(file, self._name, advance)
-            self._fetch(file)
-            self._prove(file, head, drill)
+            with work_in(temporary) as drill:
+                self._make(file, drill)
+            self._rotate()  # also where the program fails night after night, and no file would ever go
             self._hand_on(file)
-        self._rotate()
+        self._reporter.tell(is_proven=True, is_done=True)
+
+    def _make(self, file: Path, drill: Path) -> None:
+        """Write the backup, bring it to its places, and prove it."""
+        head = self._write(file, drill)
+        for step, place in self._places:
+            with self._reporter.step(step, file.stat().st_size) as advance:
+                place.put(file, self._name, advance)
+        self._fetch(file)
+        self._prove(file, head, drill)
 
     def _write(self, file: Path, folder: Path) -> Head:
         progress, clock = self._reporter.progress(WRITING), Clock(ZoneInfo("UTC"))  # of which only `now_ms` is asked
@@ -125,7 +131,7 @@ class BackupRun:
             with self._reporter.step(ROTATING):
                 rotate(place, self._plan.backup_keep, self._name)
                 kept.update(place.names())
-        self._reporter.tell(is_proven=True, is_done=True, kept=sorted(kept) or None)
+        self._reporter.tell(kept=sorted(kept) or None)
 
 
 @contextmanager

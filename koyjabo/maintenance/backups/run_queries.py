@@ -135,7 +135,7 @@ def end(session: Session, row: BackupRow, report: BackupReport, now_ms: int) -> 
     state = PROVEN if report.is_done else FAILED
     if not _change(session, row, report, now_ms, ended_ms=now_ms, state=state):
         return False
-    if report.is_done:
+    if report.is_done or report.kept is not None:
         _delete_old(session, row, report, now_ms)
     return True
 

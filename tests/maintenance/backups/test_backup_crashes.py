@@ -199,8 +199,11 @@ class TestBucketAndCommand:
         whole = s3.objects[f"site/{first.name}"]
         kill_at(begin(site), step)
         state = ended(site)
-        assert {first.name, state.proven.name} <= {*Folder(folder).names()}
-        assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
+        if step == "handing on":  # the new one is proven, and the first one has gone
+            assert Folder(folder).names() == [state.proven.name] != [first.name]
+        else:
+            assert {first.name, state.proven.name} <= {*Folder(folder).names()}
+            assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
         begin(site)
         state = ended(site)
         assert (state.failed, Folder(folder).names(), left(folder)) == (None, [state.proven.name], [])
@@ -218,13 +221,15 @@ class TestBucketAndCommand:
         begin(site)
         state = ended(site)
         assert state.failed.step == step
-        assert first.name in Folder(folder).names()
-        assert f"site/{first.name}" in s3.objects
-        if step == "handing on":  # it is proven, and kept in two places
+        if step == "handing on":  # it is proven, and kept in two places, and no more of them are
             assert "no room" in state.failed.error
             assert state.proven.name == state.failed.name
+            assert [row.name for row in state.rows] == Folder(folder).names() == [state.proven.name]
+            assert [*s3.objects] == [f"site/{state.proven.name}"]
         else:
             assert state.proven == first
+            assert first.name in Folder(folder).names()
+            assert f"site/{first.name}" in s3.objects
         s3.fault = lambda number: None
         (tmp_path / "fails").unlink(missing_ok=True)
         begin(site)

@@ -68,12 +68,12 @@ def test_child_that_a_command_leaves_behind_is_not_waited_for_and_ends(tmp_path)
 @pytest.mark.long(
     proved_by="maintenance/backups/test_command_target.py::test_command_that_takes_too_long_ends_with_all_that_it_started"
 )
-def test_command_ends_with_the_program_that_started_it(tmp_path):
+def test_command_and_what_it_has_started_end_with_the_program_that_started_it(tmp_path):
     pid = tmp_path / "pid"
     code = f"""
 from pathlib import Path
 from koyjabo.maintenance.backups.command_target import CommandTarget
-CommandTarget("sh -c 'echo $$ > {pid}; exec sleep 60'").send(Path("/"))
+CommandTarget("sh -c 'sleep 60 & echo $! > {pid}; wait'").send(Path("/"))
 """
     with subprocess.Popen([sys.executable, "-c", code]) as program:
         wait_until(lambda: pid.exists() and pid.read_text().strip(), "it runs")
