@@ -111,7 +111,9 @@ def _sentence(error: ValidationError) -> str:
         "METRICS_TOKEN",
         "SMTP_URL",
         "AUTH_SHARED_SECRET",
-    ):  # secrets: their values must not be shown
+        "BACKUP_TO",
+        "BACKUP_COMMAND",
+    ):  # these are secret, or people put secrets into them: their values must not be shown
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."
 

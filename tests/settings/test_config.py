@@ -129,6 +129,11 @@ def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
     assert {name for name, _ in BAD} == {field.alias for field in Settings.model_fields.values()}
 
 
+def test_refusal_does_not_say_a_value_that_people_put_secrets_into(load):
+    for name, bad in {"BACKUP_TO": "s3://key:hidden@bucket/x", "BACKUP_COMMAND": "send --password hidden '"}.items():
+        assert "hidden" not in refusal(load, **{**PRODUCTION, name: bad})
+
+
 URL, SECRET = {"AUTH_JWKS_URL": "https://auth.example.com/keys"}, {"AUTH_SHARED_SECRET": KEY[::-1]}
 NAMED = {"AUTH_ISSUER": "https://auth.example.com", "AUTH_AUDIENCE": "live"}
 

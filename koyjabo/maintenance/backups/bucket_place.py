@@ -170,7 +170,7 @@ class BucketPlace:
         if status == 404 and (code == "NoSuchBucket" or doing != "read"):
             return f"{at} has no bucket {self._url.bucket}. Create it, or correct the URL."
         if status == 404:
-            return f"There is no {self._where(name)}. Check bucket, prefix and name."
+            return f"There is no {self._where(name)}. Check bucket, prefix and name; a prefix ends in a slash."
         if status:
             return f"{at} failed to {doing} {self._where(name)} ({said}). Try again later."
         if NO_ANSWER not in text:

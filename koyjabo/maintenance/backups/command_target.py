@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import select
 import shlex
 import signal
@@ -22,6 +23,9 @@ TAIL = 4096
 """Bytes at the end of stderr, which have its last line."""
 
 LONGEST_LINE = 300
+
+LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
+"""Name and password in a URL, which viewers, mails and webhooks must not be told."""
 
 
 class CommandTarget:
@@ -100,7 +104,8 @@ def _read(stderr: IO[bytes], tail: bytes, wait_s: float) -> tuple[bytes, bool]:
 def _line(tail: bytes) -> str:
     lines = tail.decode(errors="replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "")
-    return "".join(filter(str.isprintable, last)).strip().rstrip(".")[-LONGEST_LINE:]
+    shown = "".join(filter(str.isprintable, last)).strip().rstrip(".")
+    return LOGIN.sub("…@", shown)[-LONGEST_LINE:]
 
 
 def _ended(status: int) -> str:

@@ -147,7 +147,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(visited, s3, folder, scratch)
         ("backup", "--to", "s3://B/x"): "s3://B/x should be such as s3://bucket/prefix?endpoint=",
         ("restore", f"{folder.path}/"): f"There is no backup under {folder.path}/. Check the folder or prefix.",
         ("restore", s3.url("nowhere/")): "There is no backup under s3://",
-        ("restore", s3.url(f"live/{name}")): f"There is no s3://shapla/live/{name}. Check bucket, prefix and name.",
+        ("restore", s3.url(f"live/{name}")): f"There is no s3://shapla/live/{name}. Check bucket, prefix and name; a",
         ("restore", s3.url(f"live/{broken}"), "--force"): "it is not a backup of this program",
         ("restore", s3.url(f"live/{cut_off}"), "--force"): "The backup is cut off: its end is missing.",
         ("restore", f"{folder.path}/{name}"): "The backup cannot be read: No such file or directory.",

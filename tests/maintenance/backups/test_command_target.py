@@ -37,6 +37,7 @@ FAILURES = {
     "sh -c 'kill -9 $$'": "was killed by signal 9: it wrote nothing to stderr.",
     "sh -c 'printf \"\\033[31mred\\a\" >&2; exit 1'": "ended with status 1: [31mred.",
     "sh -c 'head -c 3000000 /dev/zero | tr \"\\0\" x >&2; exit 1'": f"ended with status 1: {'x' * 300}.",
+    "sh -c 'echo no https://me:hidden@host/x >&2; exit 1'": "ended with status 1: no https://…@host/x.",
     "/nowhere/rclone copyto": "cannot be started: No such file or directory.",
 }
 
