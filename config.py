@@ -56,7 +56,7 @@ def _secret_key(settings: Settings, instance: Path) -> str:
     if settings.secret_key or (not file and settings.environment == "production"):
         return settings.secret_key
     try:
-        return operator_secrets.load_or_create(Path(file) if file else instance / "secret_key")
+        kept = operator_secrets.load_or_create(Path(file) if file else instance / "secret_key")
     except (OSError, UnicodeDecodeError) as error:
         if not file:
             raise
@@ -64,6 +64,12 @@ def _secret_key(settings: Settings, instance: Path) -> str:
         raise SettingsError(
             f"SECRET_KEY_FILE is {file!r}, which cannot be read or made: {why}. Name a file in a folder of the server."
         ) from None
+    if file and not kept:
+        raise SettingsError(
+            f"SECRET_KEY_FILE is {file!r}, which is empty: write the key into it that the server had, or remove it, so "
+            "that the next start makes a new one."
+        )
+    return kept
 
 
 def require_backup_places(settings: Settings) -> None:

@@ -52,7 +52,10 @@ def load_or_create(path: Path) -> str:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}")
         draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
+        with draft.open("w") as file:
+            file.write(secrets.token_hex(32))
+            file.flush()
+            os.fsync(file.fileno())  # or a machine that loses power has the name of the file without the key
         with suppress(FileExistsError):  # another worker was first; use its key
             os.link(draft, path)  # atomic: the file appears with all its content
         draft.unlink()

@@ -189,6 +189,8 @@ def test_secret_of_production_may_be_in_a_file_that_is_made_once(load, tmp_path)
     assert load(**given).secret_key == KEY
     kept.write_text("changeme" * 5)
     assert refusal(load, **given).startswith("SECRET_KEY is a pattern")
+    kept.write_text("")
+    assert refusal(load, **given).startswith(f"SECRET_KEY_FILE is '{kept}', which is empty: ")
     kept.write_bytes(b"\xff" * 64)
     for file in (kept, tmp_path, Path("/proc/nowhere/key")):
         assert refusal(load, **{**given, "SECRET_KEY_FILE": str(file)}).startswith(f"SECRET_KEY_FILE is '{file}', ")
