@@ -15,7 +15,7 @@ from koyjabo.audit.log import Audit
 from koyjabo.cluster.workers import Progress
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import Account
-from koyjabo.maintenance import recount_job
+from koyjabo.maintenance import recount_job, recount_queries
 from koyjabo.maintenance.recount_job import BEGUN, ENDED
 from koyjabo.maintenance.services import MaintenanceServices
 
@@ -70,7 +70,7 @@ def pause(monkeypatch):
 
 
 def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch):
-    monkeypatch.setattr(recount_job, "MOST_PROBLEMS", 1)
+    monkeypatch.setattr(recount_queries, "MOST_TOLD", 1)
     for visitor in ("a", "b", "a"):
         site.register(visitor)
     found = recounted(site, admin)
