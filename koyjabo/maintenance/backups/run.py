@@ -22,7 +22,7 @@ from koyjabo.maintenance.backups import backup, process
 from koyjabo.maintenance.backups.backup_file import Head
 from koyjabo.maintenance.backups.command_target import CommandTarget
 from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
-from koyjabo.maintenance.backups.places import BackupPlace, rotate
+from koyjabo.maintenance.backups.places import BackupPlace, BackupPlaceError, rotate
 from koyjabo.maintenance.backups.report import (
     FETCHING,
     HANDING_ON,
@@ -88,11 +88,21 @@ class BackupRun:
     def _make(self, file: Path, drill: Path) -> None:
         """Write the backup, bring it to its places, and prove it."""
         head = self._write(file, drill)
+        try:
+            self._bring(file)
+        except BackupPlaceError:
+            step = self._reporter.report.step
+            self._rotate_folder(file, head, drill)
+            self._reporter.tell(step=step)
+            raise
+        total = self._restored_total(file, head, drill)
+        self._reporter.tell(restored_total=total, is_proven=bool(self._places))
+
+    def _bring(self, file: Path) -> None:
         for step, place in self._places:
             with self._reporter.step(step, file.stat().st_size) as advance:
                 place.put(file, self._name, advance)
         self._fetch(file)
-        self._prove(file, head, drill)
 
     def _write(self, file: Path, folder: Path) -> Head:
         progress, clock = self._reporter.progress(WRITING), Clock(ZoneInfo("UTC"))  # of which only `now_ms` is asked
@@ -110,15 +120,25 @@ class BackupRun:
                 with self._reporter.step(FETCHING, self._reporter.report.bytes or 0) as advance:
                     place.fetch(self._name, file, advance)
 
-    def _prove(self, file: Path, head: Head, folder: Path) -> None:
+    def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
+        """Night after night without the bucket would fill the disk. The folder's new backup does not make up for the
+        one that the bucket lacks, but old ones may go if it can be restored.
+        """
+        for step, place in self._places:
+            if step == KEEPING and self._name in place.names():
+                file.unlink(missing_ok=True)  # it may be a link to what the folder keeps, or a part of what was fetched
+                place.fetch(self._name, file, lambda more: None)
+                self._restored_total(file, head, drill)
+                rotate(place, self._plan.backup_keep, self._name)
+
+    def _restored_total(self, file: Path, head: Head, folder: Path) -> int:
         progress = self._reporter.progress
         with _room_in(folder):
             try:
-                total = prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
+                return prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
             except Inconsistent as error:
                 self._reporter.tell(recount=error.found.details())
                 raise
-        self._reporter.tell(restored_total=total, is_proven=bool(self._places))
 
     def _hand_on(self, file: Path) -> None:
         if self._plan.backup_command:
