@@ -97,7 +97,7 @@ def snapshot() -> Iterator[Connection]:
 def slow_snapshot(url: str, folder: Path) -> Iterator[Connection]:
     """As `snapshot`, without an application, for a reader that may take very long.
 
-    SQLite's write-ahead log grows for as long as anybody reads, so its database is copied into `folder` first.
+    SQLite's write-ahead log grows while a reader has a snapshot, so its database is copied into `folder` first.
     """
     with ExitStack() as stack:
         database = make_url(url)

@@ -44,7 +44,7 @@ class SetupProgress(NamedTuple):
     steps: tuple[Step, ...]
     host: str | None  # of the page that was seen first
     backups: BackupState
-    is_in_use: bool  # for some days: it needs no one who urges
+    is_in_use: bool  # for some days, so the steps stay folded
     is_closed: bool
 
     @property

@@ -62,12 +62,13 @@ from koyjabo.models.ledger import (
 )
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
-from koyjabo.models.status import MeasuredMinute, Measurement
 from koyjabo.models.upkeep import (
     AuditLine,
     Backup,
     DatabaseIdentity,
     DaySecret,
+    MeasuredMinute,
+    Measurement,
     NightlyWork,
     StartingStep,
     WebhookEvent,

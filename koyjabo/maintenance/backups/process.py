@@ -25,7 +25,7 @@ IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 """The system call, by machine: C's library has none."""
 
 IDLE_CLASS = 3 << 13
-"""Reads and writes only when no one else does, where the scheduler of the disk knows that."""
+"""Reads and writes only while the disk is idle, where the scheduler of the disk knows that."""
 
 LOWEST = 19
 KILLED_FIRST = "1000"
