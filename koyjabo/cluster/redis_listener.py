@@ -138,6 +138,8 @@ class Listener:
     def _deliver(self, channel: str, data: bytes | None) -> None:
         try:
             self._receive(channel, data)
+        except ValueError as error:  # a clock that was just put back makes one of a message that was under way
+            log.warning("bus_message_refused channel=%s cause=%r", channel, str(error))
         except Exception:
             log.exception("bus_message_failed channel=%s", channel)
 

@@ -107,10 +107,11 @@ class LiveStats:
             and snapshot.scope == self.scope
             and type(count.version) is type(revision) is int
             and all(type(visitors) is int and visitors > 0 for visitors in count.places.values())
-            and max(revision, snapshot.revision, count.version, snapshot.last_ms or 0) <= newest
             and (snapshot.last_ms or 0) >= 0
         ):
             raise ValueError("not the state of a server")
+        if max(revision, snapshot.revision, count.version, snapshot.last_ms or 0) > newest:
+            raise ValueError("the state of a server whose clock is more than an hour ahead")
         return snapshot, count, revision
 
     def _current(self, after: int = 0) -> tuple[ActiveCount, Stats]:

@@ -157,3 +157,11 @@ def test_values_that_workers_of_1_0_0_send_each_other_reach_no_page(server, redi
 def test_nonsense_as_a_workers_state_is_ignored(server, redis):
     good = capture_state(server, redis)
     assert_works(server, redis, *(value(nonsense(good)) for nonsense in NONSENSE.values()), channels=[STATS])
+
+
+def test_state_of_a_clock_far_ahead_is_a_line_in_the_log_without_a_traceback(server, redis):
+    good = capture_state(server, redis)
+    before = server.log.count("Traceback")
+    publish(redis, value(changed(revision=HUGE)(good)), STATS)
+    wait_until(lambda: "clock is more than an hour ahead" in server.log, "the refusal is in the log", SOON_S)
+    assert server.log.count("Traceback") == before
