@@ -1,4 +1,4 @@
-"""The settings as operators see them: value, default, meaning and group. Secrets are only said to be set or not."""
+"""The settings as operators see them: value, default, meaning and group. Secrets are shown only as set or not set."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GROUPS = {
         "RATE_LIMIT_CHANGES RATE_LIMIT_MAILS RATE_LIMIT_REPORTS RATE_LIMIT_KEYS RATE_LIMIT_SOCKETS "
         "RATE_LIMIT_HANDSHAKES RATE_LIMIT_TABS"
     ),
-    N_("Mails, metrics and logs"): "SMTP_URL METRICS_TOKEN LOG_LEVEL LOG_FORMAT",
+    N_("Email, metrics and logs"): "SMTP_URL METRICS_TOKEN LOG_LEVEL LOG_FORMAT",
 }
 """Each setting is in one group."""
 
@@ -50,7 +50,7 @@ class Setting(NamedTuple):
     group: str  # a key of GROUPS
     value: str | None  # as one writes it; None for a secret
     default: str
-    meaning: str  # Markdown, as in docs/settings.md
+    meaning: str  # Markdown, as in docs/settings.md; pages translate it
     is_set: bool  # has a value that is not empty
     is_changed: bool  # has another value than the default
 

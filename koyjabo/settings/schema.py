@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from koyjabo.core import credential_rules
+from koyjabo.core.i18n import N_
 from koyjabo.settings import backup_places, checks, smtp_url, token_checks
 from koyjabo.settings.login_providers import LoginProvider
 from koyjabo.settings.smtp_url import SmtpServer
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 Policy = Literal["none", "admins", "all"]
 """REQUIRE_TWO_FACTOR: who has to have a second factor."""
+
+
+def setting(default: object, alias: str, meaning: str, ge: int | None = None, le: int | None = None) -> Any:
+    """A setting: its default, its name in the environment, and what it means, in Markdown."""
+    return Field(default, alias=alias, description=meaning, ge=ge, le=le)
 
 
 TokenName = Annotated[str, AfterValidator(token_checks.name)]
@@ -36,328 +42,319 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    environment: Literal["development", "production"] = Field(
+    environment: Literal["development", "production"] = setting(
         "development",
-        alias="ENVIRONMENT",
-        description="`production` demands a SECRET_KEY and ignores `.env`; on Render and Heroku it is the default",
+        "ENVIRONMENT",
+        N_("`production` requires a SECRET_KEY and ignores `.env`; default on Render, Heroku"),
     )
-    host: Annotated[str, AfterValidator(checks.ip_address)] = Field(
-        "0.0.0.0", alias="HOST", description="IP address to listen on; 127.0.0.1 beside a proxy on the same machine"
+    host: Annotated[str, AfterValidator(checks.ip_address)] = setting(
+        "0.0.0.0", "HOST", N_("IP address to listen on; 127.0.0.1 behind a proxy on the same machine")
     )
-    port: int = Field(8000, alias="PORT", ge=0, le=65535, description="TCP port to serve on; 0 takes a free one")
-    secret_key: str = Field(
+    port: int = setting(8000, "PORT", N_("TCP port to serve on; 0 takes a free one"), ge=0, le=65535)
+    secret_key: str = setting(
+        "", "SECRET_KEY", N_("signs sessions and tokens, at least 32 random characters; development makes one")
+    )
+    secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
+        "", "SECRET_KEY_FILE", N_("file that holds the SECRET_KEY, created at the first start; instead of SECRET_KEY")
+    )
+    database_url: str = setting(
+        "", "DATABASE_URL", N_("`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…`, one or more hosts")
+    )
+    redis_url: str = setting(
+        "", "REDIS_URL", N_("`redis://…`, `redis+sentinel://…` or `redis+cluster://…`; for several workers")
+    )
+    web_concurrency: int = setting(1, "WEB_CONCURRENCY", N_("number of worker processes"), ge=1, le=64)
+    timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
+        "Asia/Dhaka", "TIMEZONE", N_("time zone in which days begin and end (IANA name)")
+    )
+    trusted_proxies: int = setting(
+        0, "TRUSTED_PROXIES", N_("number of your own proxies in `X-Forwarded-For`; 2 on Render"), ge=0, le=10
+    )
+    allowed_origins: Annotated[str, AfterValidator(checks.origin_list)] = setting(
         "",
-        alias="SECRET_KEY",
-        description="signs sessions and tokens, at least 32 random characters; generated in `instance/` in development",
+        "ALLOWED_ORIGINS",
+        N_(
+            "other sites whose pages may use accounts through browser cookies: `https://app.example.com`, "
+            "separated by `,`"
+        ),
     )
-    secret_key_file: Annotated[str, AfterValidator(checks.absolute_path)] = Field(
+    public_url: Annotated[str, AfterValidator(checks.origin)] = setting(
         "",
-        alias="SECRET_KEY_FILE",
-        description="file with the SECRET_KEY, made at the first start; without SECRET_KEY",
+        "PUBLIC_URL",
+        N_(
+            "public address of this server, such as `https://live.example.com`: links in emails start with it, "
+            "and passkeys belong to it (if empty, to the host of each request); required with SMTP_URL"
+        ),
     )
-    database_url: str = Field(
-        "",
-        alias="DATABASE_URL",
-        description="`sqlite:///…` (the default: `instance/koyjabo.db`) or `postgresql://…`, also with several hosts",
+    require_two_factor: Policy = setting(
+        "none", "REQUIRE_TWO_FACTOR", N_("who needs a second factor to log in: `none`, `admins` of the site, or `all`")
     )
-    redis_url: str = Field(
-        "",
-        alias="REDIS_URL",
-        description="`redis://…`, `redis+sentinel://…` or `redis+cluster://…`; needed when WEB_CONCURRENCY is over 1",
-    )
-    web_concurrency: int = Field(1, alias="WEB_CONCURRENCY", ge=1, le=64, description="worker processes")
-    timezone: Annotated[str, AfterValidator(checks.zone)] = Field(
-        "Asia/Dhaka", alias="TIMEZONE", description="where a day begins and ends (IANA name)"
-    )
-    trusted_proxies: int = Field(
-        0,
-        alias="TRUSTED_PROXIES",
-        ge=0,
-        le=10,
-        description="number of our own proxies in `X-Forwarded-For`; 2 on Render",
-    )
-    allowed_origins: Annotated[str, AfterValidator(checks.origin_list)] = Field(
-        "",
-        alias="ALLOWED_ORIGINS",
-        description="pages of other hosts that may use accounts with a browser's cookies: `https://app.example.com`, "
-        "with `,` between them",
-    )
-    public_url: Annotated[str, AfterValidator(checks.origin)] = Field(
-        "",
-        alias="PUBLIC_URL",
-        description="the origin at which people reach this server, such as `https://live.example.com`: links in mails "
-        "begin with it, and passkeys belong to it (without it, to the host of each request); needed with SMTP_URL",
-    )
-    require_two_factor: Policy = Field(
-        "none",
-        alias="REQUIRE_TWO_FACTOR",
-        description="who must have a second factor to log in: `none`, `admins` of the site, or `all`",
-    )
-    oidc_providers: tuple[LoginProvider, ...] = Field(
+    oidc_providers: tuple[LoginProvider, ...] = setting(
         (),
-        alias="OIDC_PROVIDERS",
-        description="OpenID providers to log in with: names such as `google,work`, each with `OIDC_GOOGLE_ISSUER`, "
-        "`OIDC_GOOGLE_CLIENT_ID`, `OIDC_GOOGLE_CLIENT_SECRET` and, for its button, `OIDC_GOOGLE_NAME` "
-        "(docs/login-with-others.md)",
+        "OIDC_PROVIDERS",
+        N_(
+            "OpenID providers to log in with: names such as `google,work`, each with `OIDC_GOOGLE_ISSUER`, "
+            "`OIDC_GOOGLE_CLIENT_ID`, `OIDC_GOOGLE_CLIENT_SECRET` and, for its button, `OIDC_GOOGLE_NAME` "
+            "(docs/login-with-others.md)"
+        ),
     )
-    oidc_signup: bool = Field(
-        False, alias="OIDC_SIGNUP", description="`1` lets people sign up with a provider of OIDC_PROVIDERS"
+    oidc_signup: bool = setting(
+        False, "OIDC_SIGNUP", N_("`1` lets people sign up through a provider in OIDC_PROVIDERS")
     )
-    oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = Field(
+    oidc_admin_claim: Annotated[str, AfterValidator(checks.claim_and_value)] = setting(
         "",
-        alias="OIDC_ADMIN_CLAIM",
-        description="who becomes an admin of the site at a login with a provider: a claim and its value, such as "
-        "`groups:ops`",
+        "OIDC_ADMIN_CLAIM",
+        N_(
+            "claim and value that make an account an admin of the site when it logs in through a provider, "
+            "such as `groups:ops`"
+        ),
     )
-    oidc_trust_mfa: bool = Field(
+    oidc_trust_mfa: bool = setting(
         False,
-        alias="OIDC_TRUST_MFA",
-        description="`1` asks for no second step after a login with a provider, because the provider asks for one",
+        "OIDC_TRUST_MFA",
+        N_("`1` skips our second step after a login through a provider, for providers that ask for their own"),
     )
-    active_window_seconds: int = Field(
-        300, alias="ACTIVE_WINDOW_SECONDS", ge=1, le=86400, description="how long a visitor counts as active, s"
+    active_window_seconds: int = setting(
+        300, "ACTIVE_WINDOW_SECONDS", N_("seconds before a silent visitor stops counting as active"), ge=1, le=86400
     )
-    leave_grace_seconds: int = Field(
-        5,
-        alias="LEAVE_GRACE_SECONDS",
-        ge=0,
-        le=300,
-        description="how long a user whose connection was lost may take to reconnect unnoticed, s",
+    leave_grace_seconds: int = setting(
+        5, "LEAVE_GRACE_SECONDS", N_("seconds a user has to reconnect before others see them leave"), ge=0, le=300
     )
-    update_interval_ms: int = Field(
+    update_interval_ms: int = setting(
         50,
-        alias="UPDATE_INTERVAL_MS",
+        "UPDATE_INTERVAL_MS",
+        N_("minimum milliseconds between updates to an open page; 1000 saves most of the traffic"),
         ge=50,
         le=60_000,
-        description="least time between two updates of the site's numbers to an open page, ms; 1000 saves most of the "
-        "traffic",
     )
-    publish_interval_ms: int = Field(
+    publish_interval_ms: int = setting(
         10,
-        alias="PUBLISH_INTERVAL_MS",
+        "PUBLISH_INTERVAL_MS",
+        N_(
+            "minimum milliseconds between messages in which a worker sends the numbers of one scope to the "
+            "others through Redis; 250 saves most of the Redis load of many workers"
+        ),
         ge=10,
         le=5_000,
-        description="least time between two messages in which a worker tells the others the numbers of a scope over "
-        "Redis, ms; 250 saves most of what many workers cost Redis",
     )
-    starting_total: int = Field(
+    starting_total: int = setting(
         0,
-        alias="STARTING_TOTAL",
+        "STARTING_TOTAL",
+        N_("total of a new database: 4000 continues an older counter, so the first visit is 4001"),
         ge=0,
         le=checks.LARGEST_TOTAL,
-        description="total of a new database: 4000 continues an older counter, and the first visit is 4001",
     )
-    retention_days: int = Field(
+    retention_days: int = setting(
         365,
-        alias="RETENTION_DAYS",
+        "RETENTION_DAYS",
+        N_(
+            "days for which each visit is kept; older ones are folded into daily sums at night, and totals "
+            "stay the same"
+        ),
         ge=1,
         le=36500,
-        description="how long each visit is kept; older ones are folded into sums by night, and every number stays",
     )
-    backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = Field(
+    backup_dir: Annotated[str, AfterValidator(checks.absolute_path)] = setting(
+        "", "BACKUP_DIR", N_("folder for nightly backups, each restored and recounted to prove it")
+    )
+    backup_to: Annotated[str, AfterValidator(backup_places.bucket)] = setting(
         "",
-        alias="BACKUP_DIR",
-        description="folder in which a backup is kept every night, restored and recounted to prove it",
+        "BACKUP_TO",
+        N_(
+            "where nightly backups are sent, fetched back and proven: "
+            "`s3://bucket/prefix?endpoint=https://…&region=…`, any S3 service"
+        ),
     )
-    backup_to: Annotated[str, AfterValidator(backup_places.bucket)] = Field(
+    backup_command: Annotated[str, AfterValidator(backup_places.command)] = setting(
+        "", "BACKUP_COMMAND", N_("program that gets each proven backup as its last argument, such as `rclone copyto`")
+    )
+    backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
+        "03:30", "BACKUP_AT", N_("time of the daily backup, in TIMEZONE")
+    )
+    backup_keep: int = setting(
+        14, "BACKUP_KEEP", N_("number of its own backups to keep in each place"), ge=1, le=10_000
+    )
+    status_page: bool = setting(True, "STATUS_PAGE", N_("`0` turns off the public pages `/status` and `/api/status`"))
+    allow_ephemeral_storage: bool = setting(
+        False, "ALLOW_EPHEMERAL_STORAGE", N_("`1` allows a database file on Render that every deploy deletes")
+    )
+    geoip_database: str = setting(
         "",
-        alias="BACKUP_TO",
-        description="where a backup is sent every night, fetched and proven: "
-        "`s3://bucket/prefix?endpoint=https://…&region=…`, any service that speaks S3",
+        "GEOIP_DATABASE",
+        N_(
+            "city databases, as `make geoip` downloads them: files in `instance/` or absolute paths, separated "
+            "by `:`; if empty, places are countries"
+        ),
     )
-    backup_command: Annotated[str, AfterValidator(backup_places.command)] = Field(
-        "",
-        alias="BACKUP_COMMAND",
-        description="program that is given each proven backup as its last argument: `rclone copyto`, `restic backup`",
-    )
-    backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = Field(
-        "03:30", alias="BACKUP_AT", description="when the backup of a day is made, in TIMEZONE"
-    )
-    backup_keep: int = Field(
-        14, alias="BACKUP_KEEP", ge=1, le=10_000, description="how many of its backups the server keeps in each place"
-    )
-    status_page: bool = Field(
-        True, alias="STATUS_PAGE", description="`0` turns `/status` and `/api/status` off, which everybody may read"
-    )
-    allow_ephemeral_storage: bool = Field(
-        False, alias="ALLOW_EPHEMERAL_STORAGE", description="`1` lets Render run on a file that every deploy deletes"
-    )
-    geoip_database: str = Field(
-        "",
-        alias="GEOIP_DATABASE",
-        description="databases of cities, as `make geoip` downloads: files in `instance/` or absolute paths, with `:` "
-        "between them; without one, places are countries",
-    )
-    rate_limit_registrations: int = Field(
+    rate_limit_registrations: int = setting(
         600,
-        alias="RATE_LIMIT_REGISTRATIONS",
+        "RATE_LIMIT_REGISTRATIONS",
+        N_("visits per minute from one address, 0 for no limit; generous, because a campus shares one address"),
         ge=0,
-        description="registrations a minute from one address, 0 for no limit; generous, because a campus is one "
-        "address",
     )
-    rate_limit_heartbeats: int = Field(
+    rate_limit_heartbeats: int = setting(
         3000,
-        alias="RATE_LIMIT_HEARTBEATS",
+        "RATE_LIMIT_HEARTBEATS",
+        N_(
+            "heartbeats per minute from one address, and as many requests with events (ten times as many "
+            "events in all, 100 KB a day for each), 0 for no limit; a page sends one heartbeat a minute"
+        ),
         ge=0,
-        description="heartbeats a minute from one address, and as many requests with events, with ten times as many "
-        "events in all and 100 KB a day for each, 0 for no limit; a page sends one heartbeat a minute",
     )
-    rate_limit_visitor: int = Field(
+    rate_limit_visitor: int = setting(
         60,
-        alias="RATE_LIMIT_VISITOR",
+        "RATE_LIMIT_VISITOR",
+        N_(
+            "visits per minute from one `visitorId`, as many heartbeats, and as many requests with events (ten "
+            "times as many events in all), 0 for no limit; stops pages that keep reloading"
+        ),
         ge=0,
-        description="registrations a minute of one `visitorId`, as many heartbeats, and as many requests with events, "
-        "with ten times as many events in all, 0 for no limit; against pages that keep reloading",
     )
-    rate_limit_logins: int = Field(
+    rate_limit_logins: int = setting(
         60,
-        alias="RATE_LIMIT_LOGINS",
+        "RATE_LIMIT_LOGINS",
+        N_("logins per minute from one address, and half as many sign-ups, 0 for no limit"),
         ge=0,
-        description="logins a minute from one address, and half as many new accounts, 0 for no limit",
     )
-    rate_limit_actions: int = Field(
+    rate_limit_actions: int = setting(
         60,
-        alias="RATE_LIMIT_ACTIONS",
+        "RATE_LIMIT_ACTIONS",
+        N_("communities created and people invited per minute by one account, 0 for no limit"),
         ge=0,
-        description="communities founded and people invited a minute by one account, 0 for no limit",
     )
-    rate_limit_changes: int = Field(
-        120, alias="RATE_LIMIT_CHANGES", ge=0, description="changes of any kind a minute by one account, 0 for no limit"
+    rate_limit_changes: int = setting(
+        120, "RATE_LIMIT_CHANGES", N_("changes of any kind per minute by one account, 0 for no limit"), ge=0
     )
-    rate_limit_mails: int = Field(
+    rate_limit_mails: int = setting(
         500,
-        alias="RATE_LIMIT_MAILS",
+        "RATE_LIMIT_MAILS",
+        N_(
+            "emails per day to unconfirmed addresses, such as invitations; a tenth of that to one address, 0 "
+            "for no limit"
+        ),
         ge=0,
-        description="mails a day to unconfirmed emails, such as invitations; a tenth of them for one address, 0 for no "
-        "limit",
     )
-    rate_limit_reports: int = Field(
+    rate_limit_reports: int = setting(
         600,
-        alias="RATE_LIMIT_REPORTS",
+        "RATE_LIMIT_REPORTS",
+        N_("reports per minute for one account, and as many through share links for one address, 0 for no limit"),
         ge=0,
-        description="reports a minute for one account, and as many of share links for one address, 0 for no limit",
     )
-    rate_limit_keys: int = Field(
-        600, alias="RATE_LIMIT_KEYS", ge=0, description="requests a minute with one API key, 0 for no limit"
+    rate_limit_keys: int = setting(
+        600, "RATE_LIMIT_KEYS", N_("requests per minute with one API key, 0 for no limit"), ge=0
     )
-    rate_limit_sockets: int = Field(
+    rate_limit_sockets: int = setting(
         2000,
-        alias="RATE_LIMIT_SOCKETS",
+        "RATE_LIMIT_SOCKETS",
+        N_("open sockets from one address in one worker; 0 lifts this limit and that of its network"),
         ge=0,
-        description="open sockets of one address in one worker, 0 for no limit, nor one of its network",
     )
-    rate_limit_handshakes: int = Field(
+    rate_limit_handshakes: int = setting(
         6000,
-        alias="RATE_LIMIT_HANDSHAKES",
+        "RATE_LIMIT_HANDSHAKES",
+        N_("sockets opened per minute from one address, 0 for no limit; a whole campus may reconnect at once"),
         ge=0,
-        description="sockets opened a minute from one address, 0 for no limit; a whole campus may reconnect at once",
     )
-    rate_limit_tabs: int = Field(
-        50, alias="RATE_LIMIT_TABS", ge=0, description="open sockets of one `visitorId` in one worker, 0 for no limit"
+    rate_limit_tabs: int = setting(
+        50, "RATE_LIMIT_TABS", N_("open sockets of one `visitorId` in one worker, 0 for no limit"), ge=0
     )
-    max_connections: int = Field(
+    max_connections: int = setting(
         20000,
-        alias="MAX_CONNECTIONS",
+        "MAX_CONNECTIONS",
+        N_("open sockets that a worker accepts; one network (/24 or /48) may have a quarter of them"),
         ge=1,
         le=1_000_000,
-        description="open sockets a worker accepts; a network (/24 or /48) may have a quarter of them",
     )
-    lanes: bool = Field(
-        True, alias="LANES", description="`0` lets Flask answer the most frequent requests as well, at twice the cost"
+    lanes: bool = setting(
+        True, "LANES", N_("`0` sends the most frequent requests through Flask too, at twice the cost")
     )
-    bridges: Annotated[str, AfterValidator(checks.bridge_list)] = Field(
+    bridges: Annotated[str, AfterValidator(checks.bridge_list)] = setting(
         "",
-        alias="BRIDGES",
-        description="clients of other systems that are answered in their own way (docs/bridges.md): `koyjabo`, "
-        "`citinfos`, or both with `,` between them",
+        "BRIDGES",
+        N_(
+            "clients of other systems to answer in their own format (docs/bridges.md): `koyjabo`, `citinfos`, "
+            "or both, separated by `,`"
+        ),
     )
-    auth_jwks_url: Annotated[str, AfterValidator(token_checks.url)] = Field(
+    auth_jwks_url: Annotated[str, AfterValidator(token_checks.url)] = setting(
         "",
-        alias="AUTH_JWKS_URL",
-        description="accepts tokens of another system, by the public keys at this URL (docs/integrate.md); with "
-        "AUTH_ISSUER and AUTH_AUDIENCE",
+        "AUTH_JWKS_URL",
+        N_(
+            "accepts tokens from another system, using the public keys at this URL (docs/integrate.md); "
+            "requires AUTH_ISSUER and AUTH_AUDIENCE"
+        ),
     )
-    auth_shared_secret: str = Field(
+    auth_shared_secret: str = setting(
         "",
-        alias="AUTH_SHARED_SECRET",
-        description="accepts tokens of another system, by the secret with which it signs them, at least 32 bytes; with "
-        "AUTH_REQUIRED_CLAIMS",
+        "AUTH_SHARED_SECRET",
+        N_(
+            "accepts tokens from another system, using the secret that signs them, at least 32 bytes; requires "
+            "AUTH_REQUIRED_CLAIMS"
+        ),
     )
-    auth_algorithms: Annotated[str, AfterValidator(token_checks.algorithms)] = Field(
-        "",
-        alias="AUTH_ALGORITHMS",
-        description="how these tokens may be signed; without it `RS256,ES256,EdDSA`, or `HS256` with a secret",
+    auth_algorithms: Annotated[str, AfterValidator(token_checks.algorithms)] = setting(
+        "", "AUTH_ALGORITHMS", N_("their signatures; default `RS256,ES256,EdDSA`, or `HS256` with a secret")
     )
-    auth_issuer: TokenName = Field(
-        "", alias="AUTH_ISSUER", description="the `iss` that these tokens must have, exactly"
-    )
-    auth_audience: TokenName = Field(
-        "", alias="AUTH_AUDIENCE", description="what the `aud` of these tokens must be or contain"
-    )
-    auth_user_claim: TokenName = Field(
-        "sub", alias="AUTH_USER_CLAIM", description="the claim with the id of the user, a `userRef`"
-    )
-    auth_name_claim: TokenName = Field(
-        "name", alias="AUTH_NAME_CLAIM", description="the claim with the name of the user"
-    )
-    auth_communities_claim: TokenName = Field(
+    auth_issuer: TokenName = setting("", "AUTH_ISSUER", N_("exact `iss` that these tokens must have"))
+    auth_audience: TokenName = setting("", "AUTH_AUDIENCE", N_("what the `aud` of these tokens must be or contain"))
+    auth_user_claim: TokenName = setting("sub", "AUTH_USER_CLAIM", N_("claim with the user's id, a `userRef`"))
+    auth_name_claim: TokenName = setting("name", "AUTH_NAME_CLAIM", N_("claim with the user's name"))
+    auth_communities_claim: TokenName = setting(
         "communities",
-        alias="AUTH_COMMUNITIES_CLAIM",
-        description="the claim with the user's roles: an object of community refs and `member`, `moderator` or `admin`",
+        "AUTH_COMMUNITIES_CLAIM",
+        N_("claim with the user's roles: an object of community refs and `member`, `moderator` or `admin`"),
     )
-    auth_required_claims: Annotated[str, AfterValidator(token_checks.required_claims)] = Field(
+    auth_required_claims: Annotated[str, AfterValidator(token_checks.required_claims)] = setting(
         "",
-        alias="AUTH_REQUIRED_CLAIMS",
-        description="values that claims of these tokens must have: `token_type:access`, with `,` between them, or "
-        "`none`",
+        "AUTH_REQUIRED_CLAIMS",
+        N_("claims and values that these tokens must have: `token_type:access`, separated by `,`, or `none`"),
     )
-    smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = Field(
+    smtp_url: Annotated[str, AfterValidator(checks.smtp_server)] = setting(
         "",
-        alias="SMTP_URL",
-        description="sends mails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, unless `&tls=off`) or "
-        "`smtps://…`",
+        "SMTP_URL",
+        N_(
+            "server that sends emails: `smtp://user:password@host:587?from=Name%20<a@b>` (STARTTLS, unless "
+            "`&tls=off`) or `smtps://…`"
+        ),
     )
-    admin_email: Annotated[str, AfterValidator(credential_rules.email)] = Field(
+    admin_email: Annotated[str, AfterValidator(credential_rules.email)] = setting(
+        "", "ADMIN_EMAIL", N_("email of the first admin, created at start if missing; development makes one up")
+    )
+    admin_password: Annotated[str, AfterValidator(credential_rules.password)] = setting(
+        "", "ADMIN_PASSWORD", N_("password of that admin, 8 to 128 characters; ignored once the account exists")
+    )
+    webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = setting(
+        "", "WEBHOOK_ALLOW", N_("private networks that webhooks may call all the same: `10.0.0.0/8`, separated by `,`")
+    )
+    bot_policy: Literal["count", "ignore"] = setting(
+        "count", "BOT_POLICY", N_("visits of declared crawlers: `count` and flag them, or `ignore` them")
+    )
+    milestones: Annotated[str, AfterValidator(checks.totals)] = setting(
         "",
-        alias="ADMIN_EMAIL",
-        description="email of the first admin of the site, created at start if there is no such user; "
-        "development makes one up",
+        "MILESTONES",
+        N_(
+            "totals to celebrate when a visit reaches them: numbers separated by `,`, or `none`; if empty, 1, "
+            "2.5 and 5 times each power of 10 from 100 on"
+        ),
     )
-    admin_password: Annotated[str, AfterValidator(credential_rules.password)] = Field(
-        "",
-        alias="ADMIN_PASSWORD",
-        description="the password of that admin, 8 to 128 characters; ignored once the user exists",
-    )
-    webhook_allow: Annotated[str, AfterValidator(checks.network_list)] = Field(
-        "",
-        alias="WEBHOOK_ALLOW",
-        description="networks to which webhooks may send although they are private: `10.0.0.0/8`, with `,` between",
-    )
-    bot_policy: Literal["count", "ignore"] = Field(
-        "count", alias="BOT_POLICY", description="visits of declared crawlers: `count` and flag them, or `ignore` them"
-    )
-    milestones: Annotated[str, AfterValidator(checks.totals)] = Field(
-        "",
-        alias="MILESTONES",
-        description="totals that are announced when a visit reaches them: numbers with `,` between them, or `none`; "
-        "without them 1, 2.5 and 5 times each power of 10, from 100 on",
-    )
-    honour_privacy_signals: bool = Field(
+    honour_privacy_signals: bool = setting(
         True,
-        alias="HONOUR_PRIVACY_SIGNALS",
-        description="`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request always counts",
+        "HONOUR_PRIVACY_SIGNALS",
+        N_("`0` ignores the headers `Sec-GPC` and `DNT`; `anonymous` in a request is always respected"),
     )
-    metrics_token: Annotated[str, AfterValidator(checks.token)] = Field(
+    metrics_token: Annotated[str, AfterValidator(checks.token)] = setting(
         "",
-        alias="METRICS_TOKEN",
-        description="token with which Prometheus reads `/metrics`, at least 16 characters; without one, only "
-        "development answers, and only this machine",
+        "METRICS_TOKEN",
+        N_(
+            "token with which Prometheus reads `/metrics`, at least 16 characters; if empty, `/metrics` "
+            "answers only in development, and only this machine"
+        ),
     )
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = Field(
-        "INFO", alias="LOG_LEVEL", description="`DEBUG` adds a line for each request, visit and broadcast"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(checks.upper)] = setting(
+        "INFO", "LOG_LEVEL", N_("`DEBUG` adds a line for each request, visit and broadcast")
     )
-    log_format: Literal["text", "json"] = Field(
-        "text", alias="LOG_FORMAT", description="`text` is key=value, `json` is one object a line"
+    log_format: Literal["text", "json"] = setting(
+        "text", "LOG_FORMAT", N_("`text` is key=value, `json` is one object per line")
     )
 
     @property

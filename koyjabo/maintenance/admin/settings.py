@@ -6,6 +6,7 @@ import re
 from itertools import groupby
 
 from flask import Response, request
+from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 from koyjabo.maintenance.services import MaintenanceServices
@@ -36,11 +37,12 @@ def settings() -> Response:
 
 def _matches(setting: Setting, query: str) -> bool:
     """By any part of its name, value or meaning; `changed` finds those with another value than the default."""
-    text = f"{setting.name} {setting.name.replace('_', ' ')} {setting.value or ''} {setting.meaning}".casefold()
-    return query in text or (query == "changed" and setting.is_changed)
+    words = (setting.name, setting.name.replace("_", " "), setting.value or "", setting.meaning, _(setting.meaning))
+    return query in " ".join(words).casefold() or (query == "changed" and setting.is_changed)
 
 
-def _as_html(meaning: str) -> Markup:
-    """The Markdown of a meaning: a sentence with code in it."""
-    sentence = meaning[:1].upper() + meaning[1:]
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))) + "."
+def _as_html(setting: Setting) -> Markup:
+    """The Markdown of its meaning, in the language of the page: a sentence with code in it."""
+    meaning = _(setting.meaning)
+    sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
+    return Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence))))

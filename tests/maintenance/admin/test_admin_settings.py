@@ -42,7 +42,7 @@ def test_every_setting_is_shown_with_its_meaning_and_value_and_no_secret(site, a
         meaning = "".join(str(field.description).replace("`", "").split())
         assert meaning[1:] in "".join(row(page, str(field.alias)).split())
 
-    assert row(page, "RETENTION_DAYS").startswith("RETENTION_DAYS Changed 30 365 How long each visit is kept")
+    assert row(page, "RETENTION_DAYS").startswith("RETENTION_DAYS Changed 30 365 Days for which each visit is kept")
     assert row(page, "HOST").startswith("HOST 0.0.0.0 0.0.0.0 IP address")
     assert row(page, "REDIS_URL").startswith("REDIS_URL Not set Empty")
     assert row(page, "SMTP_URL").startswith("SMTP_URL Changed Set Empty")
