@@ -93,7 +93,7 @@ class Clock:
     ) -> None:
         self.now_ms = now_ms
         self.elapsed_ms = elapsed_ms
-        self._zone = zone
+        self.zone = zone
         self._buckets: dict[int, Bucket] = {}
         self._beginnings: dict[str, int] = {}
 
@@ -120,7 +120,7 @@ class Clock:
         if began is None:
             if len(self._beginnings) >= CACHE_SIZE:
                 self._beginnings.clear()
-            midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self._zone)
+            midnight = datetime.combine(date.fromisoformat(day), time_of_day(), self.zone)
             began = self._beginnings[day] = int(midnight.timestamp())
         return began
 
@@ -128,7 +128,7 @@ class Clock:
         """The moment, ms, of a time of a local day, such as 03:30: the first one where it comes twice, and later by as
         much as is skipped where it is missing.
         """
-        local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self._zone)
+        local = datetime.combine(date.fromisoformat(day), time_of_day.fromisoformat(time), self.zone)
         return int(local.timestamp()) * 1000
 
     def range_ms(self, days: Days) -> tuple[int | None, int | None]:
@@ -146,16 +146,16 @@ class Clock:
 
     def local(self, at_s: int) -> str:
         """Local time in ISO 8601, as `2025-10-10T14:00:00+06:00`."""
-        return datetime.fromtimestamp(at_s, self._zone).isoformat()
+        return datetime.fromtimestamp(at_s, self.zone).isoformat()
 
     def same_time_ms(self, day: str) -> int:
         """The moment, ms, at which the local time on another day is that of now."""
         now_ms = self.now_ms()
-        local = datetime.fromtimestamp(now_ms // 1000, self._zone).replace(tzinfo=None)
-        then = datetime.combine(date.fromisoformat(day), local.time(), self._zone)
+        local = datetime.fromtimestamp(now_ms // 1000, self.zone).replace(tzinfo=None)
+        then = datetime.combine(date.fromisoformat(day), local.time(), self.zone)
         return int(then.timestamp()) * 1000 + now_ms % 1000
 
     def _bucket_of(self, at_s: int) -> Bucket:
-        local = datetime.fromtimestamp(at_s, self._zone)
+        local = datetime.fromtimestamp(at_s, self.zone)
         into_hour = timedelta(minutes=local.minute, seconds=local.second)
         return Bucket(local.date().isoformat(), at_s - int(into_hour.total_seconds()))

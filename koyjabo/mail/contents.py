@@ -227,6 +227,7 @@ def weekly(speech: Speech, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("Weekly report: %(count)s visits"), count=count(data["visits"])),
         [
+            *([data["difference"]] if data.get("difference") else []),
             *(f"{first} – {last}", "\n".join(site)),
             *(_top(speech, title, data[name]) for name, title in TOP_LISTS.items() if data.get(name)),
             *(_community(speech, community) for community in data["communities"]),

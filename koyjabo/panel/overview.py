@@ -13,6 +13,7 @@ from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import annotation_texts, cards
 from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.view import view_of
+from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -41,6 +42,7 @@ def overview() -> Response:
         view=view,
         problems=problems,
         stats=stats,
+        yesterday=yesterday(SITE, lists),
         started=services[GettingStarted].on_overview(me()),
         locations={place: active["count"] for place, active in stats["locations"].items()},
         newest=services[VisitLogServices].live_panel.newest(NEWEST),

@@ -15,12 +15,14 @@ from typing import Any
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable, StillCounting
-from koyjabo.core.i18n import LANGUAGES
+from koyjabo.core.i18n import LANGUAGES, N_
 from koyjabo.core.runtime import Runtime
 from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.work_claim_queries import Claim, ClaimLost
+from koyjabo.mail.contents import Speech
 from koyjabo.mail.outbox import MailOutbox
+from koyjabo.reports import differences
 from koyjabo.reports import weekly_report_queries as queries
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
@@ -37,6 +39,8 @@ MORNING_S = 8 * 3600
 SUNDAY = 6
 TOP = 5
 LISTS = {"pages": "page", "sources": "source", "cities": "city", "countries": "country"}
+
+THE_WEEK_BEFORE = N_("the week before")
 
 Line = tuple[str, int, int]
 """A label, its visits, and those of the week before."""
@@ -97,7 +101,13 @@ class WeeklyReport:
     def _do(self, claim: Claim) -> None:
         week = Week(shifted(claim.day, -7), shifted(claim.day, -1))
         site = self._database.read(queries.of_site, week)
-        lists = {language: top_values(self._insights, week, language) for language in LANGUAGES}
+        lists = {
+            language: {
+                **top_values(self._insights, week, language),
+                "difference": told(self._insights, week, Speech(language, self._clock.zone)),
+            }
+            for language in LANGUAGES
+        }
         count, last_id = 0, ""
         while recipients := self._database.read(queries.recipients, last_id):
             for each in recipients:
@@ -127,6 +137,17 @@ def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[
     cities, countries = lists.pop("cities"), lists.pop("countries")
     knows_cities = any(row.value is not None for row in answers[2].rows)  # for cities the server needs a file (GEOIP)
     return {**lists, "places": cities if knows_cities else countries}
+
+
+def told(insights: Insights, week: Week, speech: Speech) -> str:
+    """What explains the difference from the week before, in a language; "" if it is not known. Waits, and raises as
+    `top_values`.
+    """
+    found = differences.difference(insights, Question(*week), Question(*week.before), speech.language)
+    if found is None:
+        return ""
+    lead, range_ = differences.lead(speech, found, "week"), speech.say(THE_WEEK_BEFORE)
+    return " ".join([differences.compared(speech, found, lead, range_), *differences.explained(speech, found)])
 
 
 def _lines(now: Breakdown, before: Breakdown) -> list[Line]:

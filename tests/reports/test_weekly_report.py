@@ -103,8 +103,9 @@ def test_admins_and_viewers_read_the_leading_pages_sources_and_places(site, mail
     tick(site)
     found = {mail["To"]: mail for mail in reports(mailbox)}
     text = text_of(found["ayesha@example.com"]).replace("\r", "")
+    assert "8 visits last week, 700% more than the week before. facebook.com brought 5 of the 7 more.\n" in text
     assert "Pages\n- /metro: 3 (+200\u202f%)\n- /100%(count)s: 1\n" in text
-    assert "Sources\n- facebook.com: 5\n- None: 3\n" in text
+    assert "Sources\n- facebook.com: 5\n- Direct: 3\n" in text
     assert "Places\n- Dhaka, Bangladesh: 8 (+700\u202f%)\n" in text
     assert text.partition("Pages\n")[2].partition("\n\n")[0].count("\n") == 4
     html = html_of(found["ayesha@example.com"])

@@ -19,6 +19,7 @@ from koyjabo.reports.ui import annotation_texts, cards, community
 from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.reports.ui.view import view_of
+from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import limits
@@ -42,6 +43,7 @@ def dashboard(community_id: str) -> Response:
         400 if problems else 200,
         view=view,
         problems=problems,
+        yesterday=yesterday(scope, request.path),
         time_spent=community.time_spent(view.question),
         conversions=community.conversions(view.question),
         now_ms=current().clock.now_ms(),

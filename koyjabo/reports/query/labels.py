@@ -25,7 +25,10 @@ WORDS = {
     },
     "visitor_kind": {"new": N_("New"), "returning": N_("Returning")},
 }
-NONE, UNKNOWN = N_("None"), N_("Unknown")
+DIRECT, NONE, UNKNOWN = N_("Direct"), N_("None"), N_("Unknown")
+FROM = {"source", "referrer"}
+"""Dimensions that a direct visit does not have (glossary)."""
+
 PROPERTIES = {"browser", "system", "device", "language", "country", "city"}
 """Dimensions that every visit has; only their values may be unknown."""
 
@@ -33,7 +36,8 @@ PROPERTIES = {"browser", "system", "device", "language", "country", "city"}
 def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:
     """`names` are those of communities, by id."""
     if value is None:
-        return catalogue(language).gettext(UNKNOWN if dimension in PROPERTIES else NONE)
+        word = DIRECT if dimension in FROM else UNKNOWN if dimension in PROPERTIES else NONE
+        return catalogue(language).gettext(word)
     if dimension in WORDS:
         return catalogue(language).gettext(WORDS[dimension].get(value, value))
     if dimension in ("country", "city"):

@@ -1,0 +1,163 @@
+"""What explains the difference between the visits of two ranges, in one exact sentence.
+
+The values of a dimension add up to the visits of a range, so what each of them gained or lost adds up to the whole
+difference. A value is named only if it explains something of it (decision 110).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import NamedTuple, Protocol
+
+from koyjabo.core.i18n import N_
+from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown, Row
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.engine.requests import BreakdownRequest, SummaryRequest
+from koyjabo.reports.query.report_query import Question, Value
+
+SUBJECTS = {"source": "source", "page": "page", "city": "place", "country": "place"}
+"""The dimensions, and what each is about: of each subject one value is named, of places a city or a country."""
+
+MOST_NAMED = 2
+FEWEST, LEAST_SHARE = 5, 0.1
+"""A value is named if it gained or lost so many visits, and such a part of the difference."""
+
+MOSTLY = 0.8
+"""A value with more of the visits of both ranges says little: nearly all visits are from one country."""
+
+
+class Change(NamedTuple):
+    """A value, and its visits in both ranges."""
+
+    dimension: str
+    value: Value
+    label: str
+    visits: int
+    before: int
+
+    @property
+    def more(self) -> int:
+        """Below 0: how many fewer."""
+        return self.visits - self.before
+
+
+class Difference(NamedTuple):
+    """The visits of both ranges, and the values that explain the difference, the largest first."""
+
+    visits: int
+    before: int
+    changes: list[Change]
+
+    @property
+    def more(self) -> int:
+        return self.visits - self.before
+
+
+class Voice(Protocol):
+    """Says sentences that are marked with `N_`, and numbers, in one language."""
+
+    def say(self, sentence: str, **values: str) -> str: ...
+
+    def count(self, number: int) -> str: ...
+
+
+def difference(insights: Insights, now: Question, before: Question, language: str) -> Difference | None:
+    """Labels are in the language. None if the visits of a range are not known. Waits.
+
+    Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
+    """
+    breakdowns = [BreakdownRequest(range_, name, MOST_ROWS) for name in SUBJECTS for range_ in (now, before)]
+    summary, *answers = insights.read([SummaryRequest(now, before), *breakdowns], language)
+    visits, past = summary.figures.visits, summary.compared.visits
+    if visits is None or past is None:
+        return None
+    pairs = zip(SUBJECTS, answers[::2], answers[1::2], strict=True)
+    changes = chain.from_iterable(changes_by(*each) for each in pairs)
+    return Difference(visits, past, _largest(changes, visits, past))
+
+
+def changes_by(dimension: str, now: Breakdown, before: Breakdown) -> Iterator[Change]:
+    """All values of a dimension whose visits are known in both ranges."""
+    rows, past = _by_value(now), _by_value(before)
+    for value in {**rows, **past}:
+        row, old = rows.get(value), past.get(value)
+        if (row is None and not _is_whole(now)) or (old is None and not _is_whole(before)):
+            continue
+        visits, earlier = _visits(row), _visits(old)
+        if visits is not None and earlier is not None:
+            yield Change(dimension, value, (row or past[value]).label, visits, earlier)
+
+
+def _by_value(breakdown: Breakdown) -> dict[Value, Row]:
+    return {row.value: row for row in breakdown.rows}
+
+
+def _is_whole(breakdown: Breakdown) -> bool:
+    """Whether a value that is not in it has no visits."""
+    return breakdown.reason is None and len(breakdown.rows) == breakdown.values
+
+
+def _visits(row: Row | None) -> int | None:
+    if row is None:
+        return 0
+    return None if row.at_least else row.sums.visits
+
+
+def _largest(changes: Iterator[Change], visits: int, before: int) -> list[Change]:
+    least = max(FEWEST, LEAST_SHARE * abs(visits - before))
+    telling = [each for each in changes if abs(each.more) >= least and _tells(each, visits, before)]
+    by_subject: dict[str, Change] = {}
+    for each in sorted(telling, key=lambda change: (-abs(change.more), change.dimension, change.label)):
+        by_subject.setdefault(SUBJECTS[each.dimension], each)
+    return list(by_subject.values())[:MOST_NAMED]
+
+
+def _tells(change: Change, visits: int, before: int) -> bool:
+    is_unknown = change.value is None and change.dimension != "source"  # a visit without a source is direct
+    return not is_unknown and not (change.visits > MOSTLY * visits and change.before > MOSTLY * before)
+
+
+# In words. The lead names the range: "1,835 visits yesterday".
+
+MORE, FEWER = N_("%(percent)s more than %(range)s"), N_("%(percent)s fewer than %(range)s")
+AS_MANY, NONE_BEFORE = N_("as many as %(range)s"), N_("none %(range)s")
+GAINED_OF, GAINED = N_("%(name)s brought %(change)s of the %(all)s more"), N_("%(name)s brought %(change)s more")
+LOST_OF, LOST = N_("%(name)s lost %(change)s of the %(all)s fewer"), N_("%(name)s lost %(change)s")
+CLAUSE, LAST_CLAUSE = N_("%(clause)s;"), N_("%(clause)s.")
+COMPARED = N_("%(visits)s, %(comparison)s.")
+
+
+def compared(voice: Voice, found: Difference, lead: str, range_: str) -> str:
+    """The first sentence. `range_`: the range that is compared with, such as "the Sunday before"."""
+    if not found.before:
+        comparison = NONE_BEFORE if found.visits else AS_MANY
+    else:
+        comparison = AS_MANY if not found.more else MORE if found.more > 0 else FEWER
+    percent = voice.count(round(100 * abs(found.more) / found.before)) + "%" if found.before else ""
+    return voice.say(COMPARED, visits=lead, comparison=voice.say(comparison, percent=percent, range=range_))
+
+
+def explained(voice: Voice, found: Difference) -> list[str]:
+    """A clause about each value that is named, with the mark behind it."""
+    clauses = [_clause(voice, found, each) for each in found.changes]
+    marks = [CLAUSE] * (len(clauses) - 1) + [LAST_CLAUSE]
+    return [voice.say(mark, clause=clause) for mark, clause in zip(marks, clauses, strict=False)]
+
+
+def _clause(voice: Voice, found: Difference, change: Change) -> str:
+    is_part = change.more * found.more > 0 and abs(change.more) <= abs(found.more)
+    sentence = (GAINED_OF if is_part else GAINED) if change.more > 0 else (LOST_OF if is_part else LOST)
+    values = {"name": change.label, "change": voice.count(abs(change.more)), "all": voice.count(abs(found.more))}
+    return voice.say(sentence, **values)
+
+
+LEADS: Mapping[str, tuple[str, str, str]] = {
+    "day": (N_("No visits yesterday"), N_("1 visit yesterday"), N_("%(count)s visits yesterday")),
+    "week": (N_("No visits last week"), N_("1 visit last week"), N_("%(count)s visits last week")),
+}
+
+
+def lead(voice: Voice, found: Difference, range_: str) -> str:
+    """`range_`: a key of LEADS."""
+    return voice.say(LEADS[range_][min(found.visits, 2)], count=voice.count(found.visits))

@@ -1,0 +1,69 @@
+"""Yesterday in one sentence: its visits, compared with the same weekday before, and what explains the difference."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import NamedTuple
+
+from babel.dates import format_date
+from flask_babel import gettext as _
+
+from koyjabo.core.clock import shifted
+from koyjabo.core.errors import StillCounting
+from koyjabo.core.i18n import N_
+from koyjabo.models import Scope
+from koyjabo.reports import differences
+from koyjabo.reports.query.parameters import escaped
+from koyjabo.reports.query.ranges import WEEKDAY
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+from koyjabo.reports.ui.address import PageAddress
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import count, language
+
+THE_WEEKDAY_BEFORE = N_("the %(weekday)s before")
+
+
+class Clause(NamedTuple):
+    text: str
+    url: str  # of the view of yesterday that has only these visits
+
+
+class Yesterday(NamedTuple):
+    text: str
+    url: str  # of the view of yesterday
+    clauses: list[Clause]
+
+
+class PageVoice:
+    """Speaks the language of the current request."""
+
+    def say(self, sentence: str, **values: str) -> str:
+        return str(_(sentence, **values))
+
+    def count(self, number: int) -> str:
+        return count(number)
+
+
+def yesterday(scope: Scope, path: str) -> Yesterday | None:
+    """None before the second day of a site, and while its visits are being counted for reports. `path`: of the page
+    that shows Insights of the scope. Waits, and raises LedgerUnavailable.
+    """
+    services, voice = current(), PageVoice()
+    insights, day = services[ReportServices].reports, shifted(services.clock.today(), -1)
+    now = Question(day, day, scope)
+    before = insights.compared(now, WEEKDAY)
+    try:
+        began = insights.first_day(scope)
+        found = differences.difference(insights, now, before, language()) if began and began <= day else None
+    except StillCounting:
+        return None
+    if found is None:
+        return None
+    weekday = format_date(date.fromisoformat(day), "EEEE", locale=language())
+    range_ = voice.say(THE_WEEKDAY_BEFORE, weekday=weekday)
+    address = PageAddress(path, (("start", day), ("end", day), ("compare", WEEKDAY)))
+    urls = (str(address.adding(each.dimension, escaped(each.value))) for each in found.changes)
+    clauses = [Clause(*each) for each in zip(differences.explained(voice, found), urls, strict=True)]
+    text = differences.compared(voice, found, differences.lead(voice, found, "day"), range_)
+    return Yesterday(text, str(address), clauses)

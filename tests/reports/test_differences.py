@@ -1,0 +1,93 @@
+"""Yesterday in one sentence: whatever was counted, each number in it is what counting visit by visit finds."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.runs.fuzz_effort import effort
+
+from koyjabo.core.clock import shifted
+from koyjabo.reports import differences
+from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+
+SOURCES = {None: "", "google.com": "https://www.google.com/", "facebook.com": "https://m.facebook.com/"}
+PAGES = ("/", "/metro", "/fares")
+VISITS = st.lists(st.tuples(st.sampled_from([*SOURCES]), st.sampled_from(PAGES)), max_size=25)
+TOLD = re.compile(r'(?s)<p class="yesterday">(.*?)</p>')
+weeks, admins = count(2), count()
+
+
+def visit_on(site: Site, day: str, visits: list[tuple[str | None, str]]) -> None:
+    site.time.go_to(f"{day}T12:00:00+06:00")
+    for number, (source, page) in enumerate(visits):
+        site.register(f"visitor{number}", visitId=f"{day}-{number}", page=page, referrer=SOURCES[source])
+
+
+@given(before=VISITS, now=VISITS)
+@effort(40)
+def test_what_values_gained_and_lost_adds_up_to_the_difference(site, before, now):
+    day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -7), before)
+    visit_on(site, day, now)
+    asked = Question(day, day), Question(shifted(day, -7), shifted(day, -7))
+    insights = site.services[ReportServices].reports
+    found = differences.difference(insights, *asked, "en")
+    assert (found.visits, found.before) == (len(now), len(before))
+    for place, dimension in enumerate(("source", "page")):
+        answers = insights.read([BreakdownRequest(each, dimension, 1_000) for each in asked])
+        changes = list(differences.changes_by(dimension, *answers))
+        assert sum(each.more for each in changes) == len(now) - len(before)
+        for each in (*changes, *(each for each in found.changes if each.dimension == dimension)):
+            assert each.visits == sum(visit[place] == each.value for visit in now)
+            assert each.before == sum(visit[place] == each.value for visit in before)
+    assert all(abs(each.more) >= max(5, abs(found.more) / 10) for each in found.changes)
+
+
+def overview(site, day: str):
+    """An admin who looks at Overview on a day."""
+    site.time.go_to(f"{day}T08:00:00+06:00")
+    return panel(site, f"rani{next(admins)}")
+
+
+def told(page: str) -> str:
+    return words(TOLD.search(page)[1])
+
+
+def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
+    day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -7), [(None, "/metro")] * 12 + [("google.com", "/")] * 8)
+    visit_on(site, day, [(None, "/metro")] * 3 + [("google.com", "/")] * 20 + [("facebook.com", "/fares")] * 2)
+    admin = overview(site, shifted(day, 1))
+    page = admin.get("/admin/")
+    assert told(page) == (
+        "25 visits yesterday, 25% more than the Thursday before. / brought 12 more; google.com brought 12 more."
+    )
+    sums = f"start={day}&amp;end={day}&amp;compare=weekday"
+    assert f'href="/admin/insights?{sums}&amp;source=google.com"' in page
+    (view,) = re.findall(r'href="([^"]*source=google\.com)"', TOLD.search(page)[1])
+    assert 'data-stat="visits" data-value="20"' in admin.get(view.replace("&amp;", "&"))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "sentence"),
+    [
+        (0, 0, "No visits yesterday, as many as the Thursday before."),
+        (0, 1, "1 visit yesterday, none the Thursday before."),
+        (4, 4, "4 visits yesterday, as many as the Thursday before."),
+        (4, 3, "3 visits yesterday, 25% fewer than the Thursday before."),
+    ],
+)
+def test_the_sentence_fits_few_visits(site, before, now, sentence):
+    day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -7), [(None, "/")] * before)
+    visit_on(site, day, [(None, "/")] * now)
+    assert told(overview(site, shifted(day, 1)).get("/admin/")) == sentence
