@@ -117,11 +117,11 @@ def _demotion(user: UserLine) -> Confirmation:
 
 
 def _viewing(user: UserLine) -> Confirmation:
-    title = _("Make %(name)s a viewer of the panel?", name=_name(user))
-    effect = _("This user can see all pages of the panel, without emails and visitor IDs, and change nothing.")
-    lost = (_("Their admin rights end at once."),) if user.is_admin else ()
+    title = _("Give %(name)s read-only access?", name=_name(user))
+    effect = _("This user can see every page of the panel, without emails and visitor IDs, but cannot change anything.")
+    lost = (_("They lose their admin rights at once."),) if user.is_admin else ()
     return Confirmation(
-        title, (effect, *lost, *_unproved(user), *_about_oneself(user)), _("Make a viewer of the panel"), _page_of(user)
+        title, (effect, *lost, *_unproved(user), *_about_oneself(user)), _("Give read-only access"), _page_of(user)
     )
 
 
@@ -149,7 +149,7 @@ def _second_factor_reset(user: UserLine) -> Confirmation:
 def _unproved(user: UserLine) -> tuple[str, ...]:
     if user.verified_ms is not None or not current()[MailOutbox].is_on:
         return ()
-    return (_("The email of this user is not confirmed: the account may be another person's."),)
+    return (_("This user's email is not confirmed: the account may belong to someone else."),)
 
 
 def _name(user: UserLine) -> str:
@@ -161,7 +161,7 @@ def _page_of(user: UserLine) -> str:
 
 
 def _ending(user: UserLine) -> str:
-    return str(_("Sessions that end: %(count)s", count=count(user.sessions)))
+    return str(_("Open sessions: %(count)s", count=count(user.sessions)))
 
 
 def _about_oneself(user: UserLine) -> tuple[str, ...]:

@@ -120,12 +120,12 @@ class ScopeMissing(KoyJaboError):
 
 class UnknownKey(KoyJaboError):
     code = "unknown_key"
-    sentence = N_("Key not found. It may have been revoked already.")
+    sentence = N_("Key not found. It may already have been revoked.")
 
 
 class TooManyKeys(KoyJaboError):
     code = "too_many_keys"
-    sentence = N_("This server has 100 keys, the most there may be. Revoke one first.")
+    sentence = N_("This server already has 100 keys, the maximum. Revoke one first.")
 
 
 class KeysUnavailable(KoyJaboError):
@@ -145,7 +145,7 @@ class WrongCode(KoyJaboError):
     """Of an authenticator app, or a recovery code."""
 
     code = "wrong_code"
-    sentence = N_("This code is wrong, or it was used already. Enter the newest one.")
+    sentence = N_("This code is wrong or was already used. Enter the newest one.")
 
 
 class WrongPasskey(KoyJaboError):
@@ -162,29 +162,27 @@ class SecondFactorExpired(KoyJaboError):
 
 class SecondFactorOn(KoyJaboError):
     code = "second_factor_on"
-    sentence = N_("An authenticator app is set up already. Turn it off first to set up another one.")
+    sentence = N_("An authenticator app is already set up. Turn it off before you set up another.")
 
 
 class NoSecondFactor(KoyJaboError):
     code = "no_second_factor"
-    sentence = N_("There is no authenticator app to confirm or to turn off. Begin to set one up.")
+    sentence = N_("There is no authenticator app to confirm or turn off. Set one up first.")
 
 
 class EmailUnconfirmed(KoyJaboError):
     code = "email_unconfirmed"
-    sentence = N_(
-        "Confirm your email first, with the link that we have mailed you. The page of your account sends a new one."
-    )
+    sentence = N_("Confirm your email first, with the link we sent you. Your account page can send a new one.")
 
 
 class UnknownPasskey(KoyJaboError):
     code = "unknown_passkey"
-    sentence = N_("Passkey not found. It may have been removed already.")
+    sentence = N_("Passkey not found. It may already have been removed.")
 
 
 class TooManyPasskeys(KoyJaboError):
     code = "too_many_passkeys"
-    sentence = N_("An account can have 20 passkeys. Remove one that you do not use any more.")
+    sentence = N_("An account can have 20 passkeys. Remove one that you no longer use.")
 
 
 class Forbidden(KoyJaboError):
@@ -212,7 +210,7 @@ class EmailTaken(KoyJaboError):
 
 class UnknownProvider(KoyJaboError):
     code = "unknown_provider"
-    sentence = N_("There is no login of this name here.")
+    sentence = N_("There is no login with this name here.")
 
 
 class ProviderUnavailable(KoyJaboError):
@@ -237,7 +235,7 @@ class ProviderConnected(KoyJaboError):
 
 class LastWayToLogIn(KoyJaboError):
     code = "last_way_to_log_in"
-    sentence = N_("Without this login you could not log in any more. Set a password first.")
+    sentence = N_("Without this login you could no longer log in. Set a password first.")
 
 
 class UnknownUser(KoyJaboError):
@@ -247,19 +245,19 @@ class UnknownUser(KoyJaboError):
 
 class UnknownInvitation(KoyJaboError):
     code = "unknown_invitation"
-    sentence = N_("This invitation is not valid any more. Ask for a new one.")
+    sentence = N_("This invitation no longer works. Ask for a new one.")
 
 
 class UnknownLink(KoyJaboError):
     code = "unknown_link"
-    sentence = N_("This link is not valid any more: it was used, it is too old, or a part of it is missing.")
+    sentence = N_("This link no longer works: it was used, has expired, or is incomplete.")
 
 
 class UnknownShare(KoyJaboError):
     """It never was, has expired, or was ended."""
 
     code = "unknown_share"
-    sentence = N_("This share link is not valid any more. Ask for a new one.")
+    sentence = N_("This share link no longer works. Ask for a new one.")
 
 
 class ShareLocked(KoyJaboError):
@@ -276,17 +274,17 @@ class WrongPassword(WrongCredentials):
 
 class TooManyShares(KoyJaboError):
     code = "too_many_shares"
-    sentence = N_("You have 200 share links, the most for one account. End one first.")
+    sentence = N_("You have 200 share links, the maximum for one account. Revoke one first.")
 
 
 class UnknownSession(KoyJaboError):
     code = "unknown_session"
-    sentence = N_("Session not found. It may have ended already.")
+    sentence = N_("Session not found. It may already have ended.")
 
 
 class UnknownAnnotation(KoyJaboError):
     code = "unknown_annotation"
-    sentence = N_("Annotation not found. It may have been removed already.")
+    sentence = N_("Annotation not found. It may already have been removed.")
 
 
 class LastAdmin(KoyJaboError):
@@ -296,7 +294,9 @@ class LastAdmin(KoyJaboError):
 
 class TooManyCommunities(KoyJaboError):
     code = "too_many_communities"
-    sentence = N_("You have created 20 communities, the most for one account. Delete one first, or ask a site admin.")
+    sentence = N_(
+        "You have created 20 communities, the maximum for one account. Delete one first, or ask a site admin."
+    )
 
 
 class RefTaken(KoyJaboError):
@@ -349,7 +349,7 @@ class MailUnavailable(KoyJaboError):
     """SMTP_URL is not set."""
 
     code = "mail_unavailable"
-    sentence = N_("This server sends no mails. Ask the people who run this site.")
+    sentence = N_("Email is not set up on this server. Ask the people who run this site.")
 
 
 class UnusableDatabase(KoyJaboError):

@@ -8,7 +8,7 @@ from koyjabo.core.i18n import N_
 
 class UnknownWebhook(KoyJaboError):
     code = "unknown_webhook"
-    sentence = N_("Webhook not found. It may have been deleted already.")
+    sentence = N_("Webhook not found. It may already have been deleted.")
 
 
 class UnknownDelivery(KoyJaboError):
@@ -23,7 +23,7 @@ class WebhookDisabled(KoyJaboError):
 
 class TooManyWebhooks(KoyJaboError):
     code = "too_many_webhooks"
-    sentence = N_("This server has 50 webhooks, the most there can be. Delete one first.")
+    sentence = N_("This server already has 50 webhooks, the maximum. Delete one first.")
 
 
 class UrlRefused(KoyJaboError):

@@ -45,16 +45,16 @@ Abbreviations of Bangla are written so (মো.করিম), so of its letters 
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
 TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}
-IGNORE = N_("If you did not ask for this, ignore this mail.")
+IGNORE = N_("If you did not ask for this, you can ignore this email.")
 AFTER_LOGIN = N_("The link asks you to log in to that account.")
 TAKEOVER = N_(
-    "Nobody has confirmed this email for the account yet, so another person may be using it. A new password also "
-    "removes its authenticator apps, recovery codes and passkeys, and ends its share links and invitations. Its name "
-    "and its communities stay: look at them after your login."
+    "This email has never been confirmed for the account, so someone else may be using it. A new password also "
+    "removes its authenticator apps, recovery codes and passkeys, and revokes its share links and invitations. "
+    "Its name and communities stay: check them after you log in."
 )
 
 
-ON_REQUEST = N_("You get this mail because you asked for it. You can turn it off on the page of your account.")
+ON_REQUEST = N_("You get this email because you asked for it. You can turn it off on your account page.")
 
 
 class Speech:
@@ -136,7 +136,7 @@ def verify(speech: Speech, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("Confirm your email")),
         [
-            say(N_("Somebody, probably you, uses this email for an account. Please confirm that it is yours.")),
+            say(N_("Someone, probably you, used this email for an account. Please confirm that it is yours.")),
             say(AFTER_LOGIN),
         ],
         *(say(N_("Confirm this email")), "/verify-email/", VERIFY),
@@ -149,8 +149,8 @@ def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("Choose a new password")),
         [
-            say(N_("Somebody, probably you, has forgotten the password of your account.")),
-            say(N_("This link is good for 30 minutes, and once. A new password ends all sessions.")),
+            say(N_("Someone, probably you, asked for a new password for your account.")),
+            say(N_("This link works once, for 30 minutes. A new password logs you out everywhere.")),
             *([say(TAKEOVER)] if data.get("is_takeover") else []),
         ],
         *(say(N_("Choose a new password")), "/reset-password/", RESET),
@@ -160,7 +160,7 @@ def reset(speech: Speech, data: Mapping[str, Any]) -> Contents:
 
 def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
     say, community = speech.say, mailable(data["community"])
-    names = {"name": mailable(data["by"]) or say(N_("Somebody")), "community": community}
+    names = {"name": mailable(data["by"]) or say(N_("Someone")), "community": community}
     subject, offer = N_("Invitation to a community"), N_("%(name)s invites you to a community.")
     if community:
         subject = N_("Invitation to %(community)s")
@@ -170,10 +170,10 @@ def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
         [
             say(offer, **names),
             say(N_("Your role: %(role)s"), role=say(ROLES[data["role"]])),
-            say(N_("You become a member only if you accept. The link is good for a week, and once.")),
+            say(N_("You become a member only if you accept. The link works once, for a week.")),
         ],
         *(say(N_("See the invitation")), "/invitations/", INVITATION),
-        say(N_("If you do not know this person, ignore this mail.")),
+        say(N_("If you do not know this person, you can ignore this email.")),
     )
 
 
@@ -183,7 +183,7 @@ def email_changed(speech: Speech, data: Mapping[str, Any]) -> Contents:
         say(N_("Your account has another email")),
         [
             say(N_("Your account does not use this email any more.")),
-            say(N_("If that was not you, ask the people who run this site at once.")),
+            say(N_("If that was not you, contact the people who run this site at once.")),
         ],
     )
 
@@ -208,9 +208,9 @@ def sign_in(speech: Speech, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("New login to your account")),
         [
-            say(N_("Somebody has logged in to your account with a browser that we do not know:")),
+            say(N_("Someone logged in to your account from a browser we have not seen before:")),
             f"{browser}\n{place}\n{speech.moment(data['at_ms'])}",
-            say(N_("If that was you, there is nothing to do. If not, change your password at once.")),
+            say(N_("If that was you, you can ignore this. If not, change your password at once.")),
         ],
         *(say(N_("Your account")), "/account"),
     )
@@ -265,10 +265,10 @@ def webhook(speech: Speech, data: Mapping[str, Any]) -> Contents:
     return Contents(
         say(N_("A webhook was disabled")),
         [
-            say(N_("Nothing is sent to %(host)s any more."), host=host),
+            say(N_("Nothing more is sent to %(host)s."), host=host),
             *([say(N_("It is a webhook of the community %(community)s."), community=community)] if community else []),
             say(why[data["reason"]]),
-            say(N_("What happens until it is enabled again is not kept for it.")),
+            say(N_("Events until it is enabled again are not kept for it.")),
         ],
         *(say(N_("See the webhooks")), data["path"]),
     )
@@ -281,7 +281,7 @@ def backup_failed(speech: Speech, data: Mapping[str, Any]) -> Contents:
         [
             f"{speech.moment(data['at_ms'])}\n{' '.join(data['error'].split())}",
             say(N_("Backups that were proven before are kept.")),
-            say(N_("Further failures are not mailed until a backup succeeds again.")),
+            say(N_("You will get no more email about failures until a backup succeeds again.")),
         ],
         *(say(N_("See the backups")), "/admin/data"),
     )

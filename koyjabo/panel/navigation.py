@@ -39,7 +39,7 @@ INSIGHTS = tuple(Shortcut(card.label, "insights", f"insights-{card.name}") for c
 SHARES = (Shortcut(_("New share link"), "new_share", for_admins=True),)
 COMMUNITIES = (Shortcut(_("New community"), "new_community", for_admins=True),)
 KEYS = (Shortcut(_("New key"), "new_key", for_admins=True),)
-HEALTH = (Shortcut(_("Workers"), "health", "workers-label"), Shortcut(_("Mails"), "health", "mail-label"))
+HEALTH = (Shortcut(_("Workers"), "health", "workers-label"), Shortcut(_("Email"), "health", "mail-label"))
 DATA = (
     Shortcut(_("Export"), "data", "export-label", for_admins=True),
     Shortcut(_("Import"), "data", "import-label"),

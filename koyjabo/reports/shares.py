@@ -46,7 +46,7 @@ from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts
 MOST_LINKS = 200
 """The most links of one account."""
 
-ONLY_THEIRS = N_("Moderators share the visits of one community of theirs: filter by it.")
+ONLY_THEIRS = N_("Moderators can share the visits of one of their communities: filter by it.")
 NOT_SHARED = N_("is not shown by share links")
 
 

@@ -17,9 +17,9 @@ MEASURED = {
     "commit_to_page_p99": N_("99 of 100 within %(value)s ms"),
     "retries_absorbed": N_("Retries recognised: %(value)s"),
     "minutes_without_ledger": N_("Minutes in which nothing could be saved: %(value)s"),
-    "members_freed": N_("Members of crashed processes who were taken offline: %(value)s"),
+    "members_freed": N_("Members taken offline after a crash: %(value)s"),
     "last_proven_backup": N_("The last one: %(value)s"),
-    "rollbacks": N_("Times that it did: %(value)s"),
+    "rollbacks": N_("It happened %(value)s times."),
 }
 
 

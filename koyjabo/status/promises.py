@@ -72,7 +72,7 @@ def _gaps(evidence: Evidence) -> Promise:
 def _latency(evidence: Evidence) -> Promise:
     p99_ms = percentile_ms(evidence.facts.pushes, 0.99)
     promise = Promise(
-        "commit_to_page_p99", N_("Open pages show a visit within half a second after it was saved (99 of 100)."), "ms"
+        "commit_to_page_p99", N_("Open pages show a visit within half a second of it being saved (99 of 100)."), "ms"
     )
     if p99_ms is None:
         return promise

@@ -159,7 +159,7 @@ def test(desk: Desk, webhook_id: str) -> Response:
 def rotate(desk: Desk, webhook_id: str) -> Response:
     """Shows the new secret. Raises Unconfirmed."""
     webhook = _webhooks().find(desk.account, webhook_id)
-    effect = _("Both secrets sign for 24 hours, and then only the new one. It is shown once.")
+    effect = _("Both secrets sign for 24 hours, then only the new one. It is shown once.")
     confirm(_question(desk, webhook, _("Renew the secret?"), effect, _("Renew the secret")))
     return desk.page("secret", webhook=webhook, secret=_webhooks().rotate(desk.account, webhook_id))
 
@@ -167,7 +167,7 @@ def rotate(desk: Desk, webhook_id: str) -> Response:
 def remove(desk: Desk, webhook_id: str) -> Response:
     """Raises Unconfirmed."""
     webhook = _webhooks().find(desk.account, webhook_id)
-    effect = _("Nothing is sent to it any more, and its deliveries are deleted. This cannot be undone.")
+    effect = _("Nothing more is sent to it, and its deliveries are deleted. This cannot be undone.")
     confirm(_question(desk, webhook, _("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete")))
     _webhooks().remove(desk.account, webhook_id)
     return desk.done("deleted", "webhooks", webhook.host)

@@ -52,7 +52,7 @@ def test_public_address_is_named_where_there_is_one(sqlite_database):
 def test_line_waits_for_the_first_visit_and_then_for_the_next_one(site):
     assert "Waiting for the first visit…" in words(Reader(site).get("/install"))
     site.register()
-    assert "4,001 visits so far. Waiting for the next one…" in words(Reader(site).get("/install"))
+    assert "4,001 visits. Waiting for the next one…" in words(Reader(site).get("/install"))
 
 
 def test_every_page_and_the_panel_lead_there(site):

@@ -20,7 +20,7 @@ ENDED_S, HANGS_S, BACK_S = 5, 10, 15
 SLACK_S = 3
 """For a machine that runs other tests."""
 
-SAYS = re.compile(r"^No connection to the server. This page is as of \d\d:\d\d:\d\d\.$")
+SAYS = re.compile(r"^No connection to the server. Last updated \d\d:\d\d:\d\d\.$")
 PAGES = {  # each has another way to learn of it
     "a line and the stats": "/",
     "no line": "/login",

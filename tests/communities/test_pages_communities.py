@@ -42,7 +42,7 @@ def test_public_numbers_are_set_by_the_form_and_shown_outside(readers, cast):
     assert 'name="public_count"' in settings
     fields = {"name": "Public way", "open": "on", "listed": "on", "public_count": "on"}
     readers["admin"].send(path_of(community, "/settings"), **fields)
-    assert "Public numbers: everybody can see" in words(readers["admin"].get(path_of(community)))
+    assert "Public numbers: anyone can see" in words(readers["admin"].get(path_of(community)))
     assert all("0 online" in words(readers["outsider"].get(path)) for path in outside)
 
 
@@ -81,7 +81,7 @@ def test_founder_is_its_admin_and_check_boxes_mean_what_they_say(readers):
     assert "Night bus was created." in page
     assert "Night bus Admin" in page
     assert "Invitation only: an admin invites people." in page
-    assert "Listed: anyone can find it; only members get in." in page
+    assert "Listed: anyone can find it; only members can open it." in page
 
 
 def test_longest_description_in_bangla_is_taken_as_the_form_sends_it(readers):
@@ -176,7 +176,7 @@ def test_list_is_gone_through_by_the_page_and_actions_lead_back_to_it(site, read
 def test_admin_invites_by_email_and_gets_the_link(site, readers, cast, community):
     readers["admin"].send(members(community), email=" NEWCOMER@example.com ", role="moderator")
     page = readers["admin"].get(readers["admin"].location)
-    assert "The invitation of NEWCOMER@example.com was made." in words(page)
+    assert "Invitation ready. Copy the link below and send it to NEWCOMER@example.com." in words(page)
     assert "NEWCOMER@example.com Moderator http://localhost/invitations/" in words(page)
     assert cast["newcomer"].id not in roles_in(site, community)
     assert "/invitations/" not in readers["moderator"].get(members(community))

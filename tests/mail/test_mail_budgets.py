@@ -52,16 +52,16 @@ def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and
     community, reader = found(founder)["id"], Reader(site).log_in("founder")
     path = f"/communities/{community}/members"
     assert asked(founder, community, "stranger@example.com") == "unconfirmed"
-    assert "You get a link, and send it yourself." in words(reader.get(path))
+    assert "You get a link to send yourself." in words(reader.get(path))
     reader.send(path, email="karim@example.com", role="member")
-    assert "not mailed: your own email is not confirmed" in words(reader.get(path))
+    assert "not emailed: your own email is not confirmed" in words(reader.get(path))
     assert mailed(site, "invitation") == 0
     confirm(site, "founder")
     assert "We send the invitation by mail" in words(reader.get(path))
     found_ones = [asked(founder, community, f"stranger{number}@example.com") for number in range(8)]
     assert found_ones == ["queued"] * 6 + ["limited"] * 2, "two were to its own email, before that was confirmed"
     reader.send(path, email="karim@example.com", role="member")
-    assert "not mailed: there were too many mails today" in words(reader.get(path))
+    assert "not emailed: too many emails were sent today" in words(reader.get(path))
     site.time.pass_(days=1)
     founder.renew()
     assert [asked(founder, community, "one@example.com") for _ in range(6)] == ["queued"] * 6, "says nothing of others"
@@ -85,13 +85,13 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         assert counts == [2, 8, 10, 20]
         reader = Reader(site).log_in("p192.0.2.11")
         reader.send("/account/verify-email")
-        assert "No mail was sent: there were too many today." in words(reader.get(reader.location))
+        assert "No email was sent: too many were sent today." in words(reader.get(reader.location))
         for mailbox.refusal in ("451 later", ""):
             site.services[MailOutbox].send_all()
             site.time.pass_(minutes=1)
         messages = [each.getMessage() for each in caplog.records if "mail_budget" in each.getMessage()]
         assert sorted(messages) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
-        assert "Today's 20 mails to unconfirmed emails are used up." in words(panel(site).get("/admin/health"))
+        assert "Today's limit of 20 emails to unconfirmed addresses is used up." in words(panel(site).get("/admin/health"))
         site.time.pass_(days=1)
         assert (join(site, "tomorrow"), mailed(site)) == (201, 21)
 
@@ -211,7 +211,7 @@ def test_invitation_and_report_say_something_neutral_in_place_of_such_a_name(sit
     site.services[MailOutbox].send_all()
     (mail,) = mailbox.to("stranger@example.com")
     assert mail["Subject"] == "Invitation to a community"
-    assert "Somebody invites you to a community." in text_of(mail)
+    assert "Someone invites you to a community." in text_of(mail)
     assert "evil" not in mail.as_string() + text_of(mail) + html_of(mail)
     week = {"visits": 1, "visits_before": 1, "most": 1, "name": "evil.example"}
     assert contents._community(Speech("en", ZoneInfo("Asia/Dhaka")), week).startswith("A community\n")

@@ -144,11 +144,11 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
 def test_without_smtp_nothing_is_stored_and_calls_and_pages_say_so(database):
     with Site(database.url) as site:
         reader = Reader(site).sign_up("ayesha")
-        assert "This server sends no mails: no links to confirm an email" in words(reader.get("/account"))
+        assert "Email is not set up on this server, so it cannot confirm your address" in words(reader.get("/account"))
         reader.send("/account/verify-email", 501)
         community = found(log_in(site))["id"]
         page = words(reader.get(f"/communities/{community}/members"))
-        assert "This server sends no mails: you get a link, and send it yourself." in page
+        assert "Email is not set up on this server: you get a link to send yourself." in page
         assert "koyjabo user password EMAIL" in words(Reader(site).get("/forgot-password"))
         Reader(site).send("/forgot-password", 501, email="ayesha@example.com")
         answer = bare(site).post("/api/auth/password-reset", json={"email": "ayesha@example.com"})

@@ -67,7 +67,7 @@ def test_mail_in_bangla_has_the_names_of_the_site_and_of_places_in_bangla(site):
 def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     reader = Reader(site).sign_up("ayesha")
     reader.send("/account/verify-email")
-    assert "The mail is on its way." in words(reader.get(reader.location))
+    assert "The email is on its way." in words(reader.get(reader.location))
     send(site)
     first, path = map(path_in, mailbox.to("ayesha@example.com"))
     assert "Not confirmed" in words(reader.get("/account"))
@@ -274,7 +274,7 @@ def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(
     for is_warned in (True, False):
         for role in ("promote", "viewer"):
             page = boss.send(f"/admin/users/{user.id}/{role}", 200)
-            assert ("may be another person's" in words(page)) == is_warned
+            assert ("may belong to someone else" in words(page)) == is_warned
         confirm(site, "ayesha")
 
 

@@ -109,8 +109,8 @@ def test_link_is_good_once_and_ends_the_others(site, mailbox):
     assert first != second
     use(site, first)
     for path in (first, second):
-        assert "This link is not valid any more" in words(Reader(site).get(path, 404))
-        assert "This link is not valid any more" in words(use(site, path, 404, "yet another one").page)
+        assert "This link no longer works" in words(Reader(site).get(path, 404))
+        assert "This link no longer works" in words(use(site, path, 404, "yet another one").page)
     assert log_in(site, password=NEW)
 
 

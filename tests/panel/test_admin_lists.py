@@ -174,7 +174,7 @@ def test_search_that_ran_out_of_time_says_how_far_it_came(admin, monkeypatch):
     monkeypatch.setattr("koyjabo.visit_log.visit_log.PATIENCE_S", 0)
     monkeypatch.setattr("koyjabo.visit_log.queries.FIRST_STRETCH", 10)
     first, *_, last = map(words, pages(admin, "/admin/visits?place=nowhere"))
-    assert "Nothing found so far. Searched back to 17 Dec 2025, 12:00 ." in first
+    assert "Nothing found yet. Searched back to 17 Dec 2025, 12:00 ." in first
     assert "Search further" in first
     assert "No visit matches." in last
     monkeypatch.setattr("koyjabo.visit_log.visit_log.COUNT_S", -1)

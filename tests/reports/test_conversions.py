@@ -79,7 +79,7 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
     ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/dashboard"
     for query in (f"start={SECOND}&end={SECOND}", f"start={SECOND}&end={SECOND}&page=/nowhere"):
         page = words(ayesha.get(f"{path}?{query}"))
-        assert "New people Signed up Share /fares 3 1 33.3 % From the first visit" in page
+        assert "New visitors Signed up Share /fares 3 1 33.3 % From the first visit" in page
         assert "17 Dec 2025 · exact as of " in page
     assert "/map 1 1 100 %" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
 
@@ -92,5 +92,5 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     retention.prune(retention.past())
     page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=all"))
     assert "/fares 2 ≥ 1 –" in page
-    assert "are kept as sums only, without the people who signed up later" in page
+    assert "are kept only as sums, without the visitors who signed up later" in page
     assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=7d"))

@@ -81,7 +81,7 @@ def test_report_has_the_week_the_change_and_the_communities(site, mailbox):
     assert "7 December 2025 – 13 December 2025" in text
     assert "Total visits: 11\nVisits this week: 6 (+50\u202f%)\nNew visitors: 5 (+25\u202f%)" in text
     assert "Night bus\nVisits this week: 5\nMost people online at once: 12" in text
-    assert "turn it off on the page of your account" in text
+    assert "turn it off on your account page" in text
 
 
 def visit(site: Site, visitor: str, page: str, source: str = "", place: str = "Unknown") -> None:
@@ -133,7 +133,7 @@ def test_it_is_for_those_who_want_it_and_have_confirmed_their_email(site, mailbo
     sign_up(site, "salma")
     site.rows("UPDATE users SET weekly_report = true WHERE email = 'salma@example.com'")
     ayesha.send("/account/mails")
-    assert "Weekly report by mail" in words(ayesha.get("/account"))
+    assert "Weekly report by email" in words(ayesha.get("/account"))
     site.time.go_to(MORNING)
     tick(site)
     assert [mail["To"] for mail in reports(mailbox)] == ["rahim@example.com"]

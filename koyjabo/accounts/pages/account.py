@@ -86,7 +86,7 @@ def _show_details(account: Account, form: Form[ProfileBody], status: int = 200) 
 
 def _end(session: Session) -> Confirmation:
     title = _("End the session: %(name)s?", name=browser_name(session.browser))
-    effects = [_("It ends at once. To go on there, you have to log in again.")]
+    effects = [_("It is closed at once. To continue there, you have to log in again.")]
     if session.place:
         effects.append(_("Place: %(place)s", place=place(session.place)))
     if session.is_current:
@@ -98,6 +98,6 @@ def _end_others(login: Login) -> Confirmation:
     others = current()[AccountServices].sessions.page(login, count=1).total - 1
     effects = (
         _("You will have to log in again everywhere else."),
-        _("Sessions that end: %(count)s", count=count(others)),
+        _("Open sessions: %(count)s", count=count(others)),
     )
     return Confirmation(_("End all other sessions?"), effects, _("End all other sessions"), url_for("pages.account"))

@@ -122,7 +122,7 @@ def _disconnection(provider: Provider) -> SecurityChange:
     label = provider.settings.label
     return SecurityChange(
         _("Disconnect your account from %(name)s", name=label),
-        _("You will not be able to log in with %(name)s any more. Sessions that it has begun go on.", name=label),
+        _("You will no longer be able to log in with %(name)s. Sessions started with it stay open.", name=label),
         _("Disconnect"),
         is_removal=True,
         page="pages.account",

@@ -37,13 +37,13 @@ TOTP = SecurityChange(
 )
 TOTP_OFF = SecurityChange(
     _("Turn off the authenticator app"),
-    _("Without another second factor, your password alone is enough to log in, and your recovery codes end."),
+    _("Without another second factor, your password alone is enough to log in, and your recovery codes stop working."),
     _("Turn off"),
     is_removal=True,
 )
 CODES = SecurityChange(
     _("New recovery codes"),
-    _("You get ten new codes. All old ones end."),
+    _("You get ten new codes. The old ones stop working."),
     _("Make new codes"),
 )
 
@@ -55,7 +55,7 @@ PASSKEY = SecurityChange(
 )
 PASSKEY_OFF = SecurityChange(
     _("Remove this passkey"),
-    _("Without another second factor, your password alone is enough to log in, and your recovery codes end."),
+    _("Without another second factor, your password alone is enough to log in, and your recovery codes stop working."),
     _("Remove"),
     is_removal=True,
 )

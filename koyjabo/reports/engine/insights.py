@@ -42,7 +42,7 @@ __all__ = ["DAY", "GRANULARITIES", "HOUR", "MONTH", "MOST_PERIODS", "PREVIOUS", 
 PATIENCE_S = 10.0
 """How long a reader of a share link waits for its turn."""
 
-MANY_READERS = N_("Many people are reading shared reports right now. Please try again shortly.")
+MANY_READERS = N_("Many people are viewing shared reports right now. Please try again shortly.")
 
 
 class Insights:

@@ -67,7 +67,7 @@ def conversions(question: Question) -> ConversionLines:
     lines = [_line(page, number, people.get(page), is_whole) for page, number in report.pages[:MOST_PAGES]]
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
-    reason = str(_("Some visits of these days are kept as sums only, without the people who signed up later."))
+    reason = str(_("Some visits of these days are kept only as sums, without the visitors who signed up later."))
     return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
 
 

@@ -110,7 +110,7 @@ def end(account: Account, share_id: str, back: str) -> ShareLink:
 
 def ending(link: ShareLink, back: str) -> Confirmation:
     effect = _("The link stops working at once, for everyone. This cannot be undone.")
-    return Confirmation(_("End the share link %(name)s?", name=link.name), (effect,), _("End the link"), back)
+    return Confirmation(_("Revoke the share link %(name)s?", name=link.name), (effect,), _("Revoke the link"), back)
 
 
 def ranges() -> list[tuple[str, str]]:

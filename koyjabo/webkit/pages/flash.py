@@ -25,14 +25,14 @@ SENTENCES = {
     "deleted": _("%(name)s was deleted."),
     "archived": _("%(name)s was archived."),
     "restored": _("%(name)s was restored."),
-    "invited": _("The invitation of %(name)s was made. Its link is below."),
+    "invited": _("Invitation ready. Copy the link below and send it to %(name)s."),
     "invited_unconfirmed": _(
-        "The invitation of %(name)s was made, but not mailed: your own email is not confirmed. Send the link below "
-        "yourself."
+        "Invitation ready, but not emailed: your own email is not confirmed. Copy the link below and send it to "
+        "%(name)s."
     ),
     "invited_limited": _(
-        "The invitation of %(name)s was made, but not mailed: there were too many mails today. Send the link below "
-        "yourself."
+        "Invitation ready, but not emailed: too many emails were sent today. Copy the link below and send it to "
+        "%(name)s."
     ),
     "withdrawn": _("The invitation was withdrawn."),
     "declined": _("You have declined the invitation."),
@@ -40,12 +40,12 @@ SENTENCES = {
     "member_removed": _("%(name)s is no longer a member."),
     "password_changed": _("Your password was changed. You are logged out everywhere else."),
     "reset_requested": _(
-        "If there is an account with this email, a mail with a link is on its way. It may take some minutes. Look "
-        "among the junk mails, too."
+        "If there is an account with this email, we have sent it a link. It can take a few minutes; check your "
+        "spam folder too."
     ),
     "password_reset": _("Your password was changed, and you are logged out everywhere. Log in with the new password."),
-    "verification_sent": _("The mail is on its way. It may take some minutes."),
-    "mails_used_up": _("No mail was sent: there were too many today. Try again tomorrow."),
+    "verification_sent": _("The email is on its way. It can take a few minutes."),
+    "mails_used_up": _("No email was sent: too many were sent today. Try again tomorrow."),
     "email_verified": _("Your email is confirmed."),
     "account_deleted": _("Your account was deleted."),
     "session_ended": _("The session was ended: %(name)s"),
@@ -57,21 +57,21 @@ SENTENCES = {
     "passkey_added": _("The passkey was added."),
     "passkey_removed": _("The passkey was removed."),
     "promoted": _("This user is now a site admin."),
-    "demoted": _("This user has no rights in the panel any more."),
+    "demoted": _("This user no longer has rights in the panel."),
     "made_viewer": _("This user is now a viewer of the panel."),
     "disabled": _("The account was disabled."),
     "enabled": _("The account was enabled."),
     "logged_out": _("The user was logged out everywhere."),
     "erasing": _("The erasure has begun. Its progress is below."),
-    "rollback_seen": _("Health has noted that you have seen it."),
+    "rollback_seen": _("Health notes that you have seen it."),
     "recounting": _("The recount has started."),
     "backing_up": _("The backup has begun. Its progress is below."),
     "backup_under_way": _("A backup is being made already. Its progress is below."),
     "key_revoked": _("The key %(name)s was revoked."),
-    "share_ended": _("The share link %(name)s was ended."),
+    "share_ended": _("The share link %(name)s was revoked."),
     "webhook_enabled": _("The webhook is enabled."),
     "webhook_disabled": _("The webhook is turned off."),
-    "webhook_tested": _("The test is on its way. Its answer appears below."),
+    "webhook_tested": _("The test is on its way. The answer will appear below."),
     "webhook_resent": _("The delivery is sent again."),
     "webhook_replayed": _("Events that are sent again: %(name)s"),
     "total_set": _("The total was changed."),

@@ -175,5 +175,5 @@ def test_who_needs_a_second_factor_sets_one_up_first(site, work):
     log_in(site, work, "w13")
     with changed(site, REQUIRE_TWO_FACTOR="all", OIDC_TRUST_MFA="1") as strict:
         reader = log_in(strict, work, "w13", status=200)
-        assert "This site asks for a second step at each login." in words(reader.page)
+        assert "This site asks for a second step at every login." in words(reader.page)
         assert reader.csrf == ""

@@ -48,7 +48,7 @@ EXPECTED = {
     "total.set": ("Rani changed the total from 22,352 to 223,520", ["Reason: Counted by hand", "New count: Yes"]),
     "ledger.recounted": ("The recount found that all numbers agree", ["Rows: 12"]),
     "ledger.rolled_back": ("The database went back: 12 visits lost", ["Acknowledged: 1,212", "Found: 1,200"]),
-    "ledger.rollback_seen": ("Rani has seen that the database went back", ["Lost visits: 12"]),
+    "ledger.rollback_seen": ("Rani acknowledged that the database went back", ["Lost visits: 12"]),
     "visits.import": ("Rani imported new visits: 1,200", ["Known visits: 7"]),
     "audit.export": ("Rani exported the audit log", ["From: 2026-11-01"]),
     "annotation.add": (

@@ -124,7 +124,7 @@ def test_export_is_shown_while_it_runs(site, admin):
 
 def test_backups_and_imports_are_said(site, admin):
     page = words(admin.get("/admin/data"))
-    assert "No backup is known." in page
+    assert "No backup yet." in page
     assert "Nothing was imported yet." in page
     assert "koyjabo backup" in page
     record(site, "ledger.backup", rows=12, total=4000)

@@ -58,8 +58,8 @@ def test_every_check_is_said_with_its_level(site, admin):
     report = site.services[MaintenanceServices].health.report(OPERATOR, False)
     assert levels == {check.name: check.level for check in report.checks}
     assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
-    assert re.search(r"(SQLite|PostgreSQL) answers in \d+\.\d ms\. It has [\d.]+ [kMG]?B\.", words(page))
-    for said in ("Not used (single worker)", "Saved so far: 1", "No backup is known. Set BACKUP_DIR or BACKUP_TO"):
+    assert re.search(r"(SQLite|PostgreSQL) responds in \d+\.\d ms; the database is [\d.]+ [kMG]?B\.", words(page))
+    for said in ("Not used (single worker)", "Saved so far: 1", "No backup yet. Set BACKUP_DIR or BACKUP_TO"):
         assert said in words(page)
 
 

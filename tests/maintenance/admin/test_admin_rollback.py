@@ -15,7 +15,7 @@ from koyjabo.reports.ui.annotation_texts import text
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 TODAY = "2025-12-16"
-LOST = "The database went back on 16 Dec 2025, 10:48 . Acknowledged visits that were lost: {} docs/failover.md says"
+LOST = "The database went back on 16 Dec 2025, 10:48 . Acknowledged visits that were lost: {} docs/failover.md explains"
 SEEN = "The database went back on 16 Dec 2025, 10:48 , which an admin has seen."
 SEE = "/admin/health/rollback"
 

@@ -187,7 +187,7 @@ def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, b
             assert_error(refused, 503, "too_busy")
             assert refused.headers["Retry-After"] == "5"
             page = words(Reader(site).get(f"/share/{token}", 503))
-            assert "Many people are reading shared reports right now." in page
+            assert "Many people are viewing shared reports right now." in page
             assert boss.get("/api/reports/summary").status_code == 200
         finally:
             may_end.set()

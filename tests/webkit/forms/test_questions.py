@@ -26,19 +26,19 @@ EXPLAINED = {
     "pages.leave_community": ("Leave {community}?", "You will no longer see"),
     "pages.delete_community": ("Delete {community}?", "This cannot be undone. Members: 2"),
     "pages.end_session": ("End the session: Werkzeug?", "you have to log in again"),
-    "pages.end_other_sessions": ("End all other sessions?", "Sessions that end: 1"),
+    "pages.end_other_sessions": ("End all other sessions?", "Open sessions: 1"),
     "admin.remove_member": ("Remove {member} from {community}?", "at once. Role: Member"),
     "admin.archive_community": ("Archive {community}?", "Members: 2"),
     "admin.promote": ("Make {member} ({email}) a site admin?", "see and change everything"),
     "admin.demote": ("Remove the admin rights of {member} ({email})?", "The panel closes for this user at once."),
-    "admin.make_viewer": ("Make {member} ({email}) a viewer of the panel?", "without emails and visitor IDs"),
-    "admin.disable": ("Disable the account of {member} ({email})?", "Sessions that end: 2"),
-    "admin.log_out": ("Log {member} ({email}) out everywhere?", "Sessions that end: 2"),
+    "admin.make_viewer": ("Give {member} ({email}) read-only access?", "without emails and visitor IDs"),
+    "admin.disable": ("Disable the account of {member} ({email})?", "Open sessions: 2"),
+    "admin.log_out": ("Log {member} ({email}) out everywhere?", "Open sessions: 2"),
     "admin.reset_second_factor": ("Reset the second factor of {member} ({email})?", "with the password alone"),
-    "admin.end_share": ("End the share link Traffic?", "stops working at once"),
+    "admin.end_share": ("Revoke the share link Traffic?", "stops working at once"),
     "admin.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
     "pages.revoke_key": ("Revoke the key Grafana?", "This cannot be undone."),
-    "pages.end_share": ("End the share link Traffic?", "This cannot be undone."),
+    "pages.end_share": ("Revoke the share link Traffic?", "This cannot be undone."),
     "admin.rotate_webhook": ("Renew the secret?", "Both secrets sign for 24 hours"),
     "pages.rotate_webhook": ("Renew the secret?", "It is shown once."),
     "admin.delete_webhook": ("Delete the webhook to 93.184.215.14?", "its deliveries are deleted"),
@@ -193,7 +193,7 @@ CHANGED = {
     "fewer sessions": (
         "admin.log_out",
         "UPDATE sessions SET revoked_ms = 1 WHERE id = (SELECT min(id) FROM sessions WHERE user_id = :user)",
-        "Sessions that end: 1",
+        "Open sessions: 1",
     ),
     "one member more": (
         "admin.archive_community",
@@ -212,7 +212,7 @@ def test_question_whose_facts_have_changed_is_asked_again(site, cases, endpoint,
     site.rows(change, **{name: value for name, value in values.items() if f":{name}" in change})
     before = stored(site)
     page = given.reader.send(form.action, 409, **form.fields)
-    assert "Something has changed since you were asked." in words(page)
+    assert "Something changed since you were asked." in words(page)
     assert shown in words(page)
     assert form_on(page).fields.get(TYPED, "") == ""
     assert stored(site) == before
