@@ -93,8 +93,6 @@ def test_an_address_its_networks_and_the_server_have_budgets_that_say_once_that_
         assert sorted(messages) == [f"mail_budget_used_up of={of} kind=verify" for of in (*["network"] * 3, "server")]
         health = words(panel(site).get("/admin/health"))
         assert "Today's limit of 20 emails to unconfirmed addresses is used up." in health
-            panel(site).get("/admin/health")
-        )
         site.time.pass_(days=1)
         assert (join(site, "tomorrow"), mailed(site)) == (201, 21)
 
