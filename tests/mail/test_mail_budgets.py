@@ -57,7 +57,7 @@ def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and
     assert "not emailed: your own email is not confirmed" in words(reader.get(path))
     assert mailed(site, "invitation") == 0
     confirm(site, "founder")
-    assert "We send the invitation by mail" in words(reader.get(path))
+    assert "We email the invitation" in words(reader.get(path))
     found_ones = [asked(founder, community, f"stranger{number}@example.com") for number in range(8)]
     assert found_ones == ["queued"] * 6 + ["limited"] * 2, "two were to its own email, before that was confirmed"
     reader.send(path, email="karim@example.com", role="member")
