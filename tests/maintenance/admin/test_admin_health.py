@@ -59,7 +59,11 @@ def test_every_check_is_said_with_its_level(site, admin):
     assert levels == {check.name: check.level for check in report.checks}
     assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
     assert re.search(r"(SQLite|PostgreSQL) responds in \d+\.\d ms; the database is [\d.]+ [kMG]?B\.", words(page))
-    for said in ("Not used (single worker)", "Visits are saved at once: 1 are stored", "No backup yet. Set BACKUP_DIR or BACKUP_TO"):
+    for said in (
+        "Not used (single worker)",
+        "Visits are saved at once: 1 are stored",
+        "No backup yet. Set BACKUP_DIR or BACKUP_TO",
+    ):
         assert said in words(page)
 
 
