@@ -27,7 +27,7 @@ MOSTLY = 0.8
 """A value with more of the visits of both ranges says little: nearly all visits are from one country."""
 
 
-class Change(NamedTuple):
+class Contribution(NamedTuple):
     """A value, and its visits in both ranges."""
 
     dimension: str
@@ -42,12 +42,12 @@ class Change(NamedTuple):
         return self.visits - self.before
 
 
-class Difference(NamedTuple):
+class Explanation(NamedTuple):
     """The visits of both ranges, and the values that explain the difference, the largest first."""
 
     visits: int
     before: int
-    changes: list[Change]
+    changes: list[Contribution]
 
     @property
     def more(self) -> int:
@@ -62,7 +62,7 @@ class Voice(Protocol):
     def count(self, number: int) -> str: ...
 
 
-def difference(insights: Insights, now: Question, before: Question, language: str) -> Difference | None:
+def difference(insights: Insights, now: Question, before: Question, language: str) -> Explanation | None:
     """Labels are in the language. None if the visits of a range are not known. Waits.
 
     Raises LedgerUnavailable, StillCounting, and TooBusy for readers of share links.
@@ -74,10 +74,10 @@ def difference(insights: Insights, now: Question, before: Question, language: st
         return None
     pairs = zip(SUBJECTS, answers[::2], answers[1::2], strict=True)
     changes = chain.from_iterable(changes_by(*each) for each in pairs)
-    return Difference(visits, past, _largest(changes, visits, past))
+    return Explanation(visits, past, _largest(changes, visits, past))
 
 
-def changes_by(dimension: str, now: Breakdown, before: Breakdown) -> Iterator[Change]:
+def changes_by(dimension: str, now: Breakdown, before: Breakdown) -> Iterator[Contribution]:
     """All values of a dimension whose visits are known in both ranges."""
     rows, past = _by_value(now), _by_value(before)
     for value in {**rows, **past}:
@@ -86,7 +86,7 @@ def changes_by(dimension: str, now: Breakdown, before: Breakdown) -> Iterator[Ch
             continue
         visits, earlier = _visits(row), _visits(old)
         if visits is not None and earlier is not None:
-            yield Change(dimension, value, (row or past[value]).label, visits, earlier)
+            yield Contribution(dimension, value, (row or past[value]).label, visits, earlier)
 
 
 def _by_value(breakdown: Breakdown) -> dict[Value, Row]:
@@ -104,16 +104,16 @@ def _visits(row: Row | None) -> int | None:
     return None if row.at_least else row.sums.visits
 
 
-def _largest(changes: Iterator[Change], visits: int, before: int) -> list[Change]:
+def _largest(changes: Iterator[Contribution], visits: int, before: int) -> list[Contribution]:
     least = max(FEWEST, LEAST_SHARE * abs(visits - before))
     telling = [each for each in changes if abs(each.more) >= least and _tells(each, visits, before)]
-    by_subject: dict[str, Change] = {}
+    by_subject: dict[str, Contribution] = {}
     for each in sorted(telling, key=lambda change: (-abs(change.more), change.dimension, change.label)):
         by_subject.setdefault(SUBJECTS[each.dimension], each)
     return list(by_subject.values())[:MOST_NAMED]
 
 
-def _tells(change: Change, visits: int, before: int) -> bool:
+def _tells(change: Contribution, visits: int, before: int) -> bool:
     is_unknown = change.value is None and change.dimension != "source"  # a visit without a source is direct
     return not is_unknown and not (change.visits > MOSTLY * visits and change.before > MOSTLY * before)
 
@@ -128,7 +128,7 @@ CLAUSE, LAST_CLAUSE = N_("%(clause)s;"), N_("%(clause)s.")
 COMPARED = N_("%(visits)s, %(comparison)s.")
 
 
-def compared(voice: Voice, found: Difference, lead: str, range_: str) -> str:
+def compared(voice: Voice, found: Explanation, lead: str, range_: str) -> str:
     """The first sentence. `range_`: the range that is compared with, such as "the Sunday before"."""
     if not found.before:
         comparison = NONE_BEFORE if found.visits else AS_MANY
@@ -138,14 +138,14 @@ def compared(voice: Voice, found: Difference, lead: str, range_: str) -> str:
     return voice.say(COMPARED, visits=lead, comparison=voice.say(comparison, percent=percent, range=range_))
 
 
-def explained(voice: Voice, found: Difference) -> list[str]:
+def explained(voice: Voice, found: Explanation) -> list[str]:
     """A clause about each value that is named, with the mark behind it."""
     clauses = [_clause(voice, found, each) for each in found.changes]
     marks = [CLAUSE] * (len(clauses) - 1) + [LAST_CLAUSE]
     return [voice.say(mark, clause=clause) for mark, clause in zip(marks, clauses, strict=False)]
 
 
-def _clause(voice: Voice, found: Difference, change: Change) -> str:
+def _clause(voice: Voice, found: Explanation, change: Contribution) -> str:
     is_part = change.more * found.more > 0 and abs(change.more) <= abs(found.more)
     sentence = (GAINED_OF if is_part else GAINED) if change.more > 0 else (LOST_OF if is_part else LOST)
     values = {"name": change.label, "change": voice.count(abs(change.more)), "all": voice.count(abs(found.more))}
@@ -158,6 +158,6 @@ LEADS: Mapping[str, tuple[str, str, str]] = {
 }
 
 
-def lead(voice: Voice, found: Difference, range_: str) -> str:
+def lead(voice: Voice, found: Explanation, range_: str) -> str:
     """`range_`: a key of LEADS."""
     return voice.say(LEADS[range_][min(found.visits, 2)], count=voice.count(found.visits))
