@@ -165,6 +165,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
     at_close(services[MaintenanceServices].backups.close)
+    at_close(services[MaintenanceServices].backup_download.close)
     at_close(services[StatusServices].measurements.write)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)

@@ -90,6 +90,7 @@ ACTIONS = (
     "ledger.recounted",
     "ledger.repair",
     "backup.begin",
+    "backup.download",
     "ledger.backup",
     "ledger.restore",
     "ledger.accept",

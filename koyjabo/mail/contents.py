@@ -287,6 +287,15 @@ def backup_failed(speech: Speech, data: Mapping[str, Any]) -> Contents:
     )
 
 
+def test(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("A test email")),
+        [say(N_("Email from this server arrives. An admin has asked for this test on the page Settings."))],
+        *(say(N_("See the settings")), "/admin/settings"),
+    )
+
+
 def _top(speech: Speech, title: str, rows: Sequence[tuple[str, int, int]]) -> Listing:
     items = [
         _with_change(speech, f"{' '.join(label.split())}: {speech.count(now)}", now, before)
@@ -325,4 +334,5 @@ KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
     "webhook": webhook,
     "weekly": weekly,
     "traffic": traffic,
+    "test": test,
 }

@@ -31,6 +31,9 @@ USED_UP_LEVELS = {"server": logging.ERROR, "network": logging.WARNING, "account"
 LOOK_S = 2.0
 """Seconds between two calls of `tick`."""
 
+TEST_LIMIT_S = 40.0
+"""For a test, while a person waits for its result."""
+
 
 class MailOutbox:
     """Call `tick` every LOOK_S. Without `composer` and `transport`, `letter` returns None, and nothing is stored.
@@ -102,6 +105,33 @@ class MailOutbox:
         letter = self.letter(kind, email, language)
         return letter and letter._replace(charges=self._budgets.shared(kind), is_charged_late=True)
 
+    def send_test(self, email: str, language: str | None) -> None:
+        """Send a test at once, past the outbox, as its letters are sent, and wait for the answer of the mail server.
+        Raises MailUnavailable, and NotDelivered with the server's words.
+        """
+        self.require()
+        letter, answered = self.letter("test", email, language), self._runtime.waiter()
+        if letter is None:
+            raise NotDelivered("address")
+        outcome: list[NotDelivered | None] = []
+
+        def deliver() -> None:
+            try:
+                self._deliver(letter)
+                outcome.append(None)
+            except NotDelivered as error:
+                outcome.append(error)
+            finally:
+                answered.wake()
+
+        self._runtime.start_task(deliver)
+        self._runtime.later(TEST_LIMIT_S, answered.wake)
+        answered.wait()
+        error = outcome[0] if outcome else NotDelivered("timeout")
+        log.info("mail_tested reason=%s", error)
+        if error is not None:
+            raise error
+
     def _hash(self, text: str) -> str:
         return hmac.new(self._key, text.encode(), "sha256").hexdigest()
 
@@ -156,12 +186,15 @@ class MailOutbox:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
         return taken.letter
 
-    def _send(self, letter: Letter) -> None:
+    def _deliver(self, letter: Letter) -> None:
         assert self._composer is not None
         assert self._transport is not None
+        mail = self._composer.compose(letter)
+        self._transport.send(mail.recipient, mail.message, mail.is_utf8)
+
+    def _send(self, letter: Letter) -> None:
         try:
-            mail = self._composer.compose(letter)
-            self._transport.send(mail.recipient, mail.message, mail.is_utf8)
+            self._deliver(letter)
         except NotDelivered as error:
             self._fail(letter, str(error))
         except Exception as error:  # a letter that cannot be composed must not keep the others from being sent

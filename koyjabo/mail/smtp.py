@@ -9,6 +9,7 @@ from typing import Any
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
+from koyjabo.core.sanitize import whole
 from koyjabo.database.batch_worker import BatchWorker, Job
 from koyjabo.outbound.unpatched import unpatched
 from koyjabo.settings.smtp_url import SmtpServer
@@ -18,9 +19,17 @@ TIMEOUT_S = 15.0
 
 PATIENCE_S, LIMIT_S = 30.0, 180.0
 
+LONGEST_REPLY = 300
+
 
 class NotDelivered(Exception):
-    """The message is the status of SMTP, or the kind of the error. No address, which a server's reply may contain."""
+    """The message is the status of SMTP, or the kind of the error. No address, which a server's reply may contain:
+    `reply` are its words, for the recipient alone.
+    """
+
+    def __init__(self, reason: str, reply: str = "") -> None:
+        super().__init__(reason)
+        self.reply = reply
 
 
 class SmtpTransport:
@@ -82,11 +91,25 @@ def _work(take: Callable[[], list[Job[Callable[[], None], bool]]]) -> None:
             job.item()
             job.result = True
         except Exception as error:
-            job.error = NotDelivered(reason(error))
+            job.error = NotDelivered(reason(error), _reply(error))
 
 
 def reason(error: Any) -> str:
     """The status with which the server has refused, such as `550`, or the kind of the error."""
-    refused = getattr(error, "recipients", None)
-    status = next(iter(refused.values()))[0] if refused else getattr(error, "smtp_code", None)
+    status, _ = _answer(error)
     return str(status) if status is not None else type(error).__name__
+
+
+def _reply(error: Any) -> str:
+    """What the server has answered, in its words, on one line."""
+    _, words = _answer(error)
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words or "")
+    return " ".join(whole(text).split())[:LONGEST_REPLY]
+
+
+def _answer(error: Any) -> tuple[int | None, bytes | str | None]:
+    refused = getattr(error, "recipients", None)
+    if refused:
+        status, words = next(iter(refused.values()))
+        return status, words
+    return getattr(error, "smtp_code", None), getattr(error, "smtp_error", None)

@@ -10,6 +10,7 @@ from koyjabo.cluster.base import Base
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
+from koyjabo.maintenance.backups.download import BackupDownload
 from koyjabo.maintenance.backups.figures import BackupGauges
 from koyjabo.maintenance.backups.targets import BackupTargets
 from koyjabo.maintenance.erasure import Erasure
@@ -40,6 +41,7 @@ class MaintenanceServices:
     erasure: Erasure
     recounts: Recounts
     backups: Backups
+    backup_download: BackupDownload
     backup_gauges: BackupGauges
     backup_targets: BackupTargets
     jobs: Jobs
@@ -67,6 +69,7 @@ def build(base: Base) -> MaintenanceServices:
         erasure=Erasure(database, clock, runtime, jobs, forgotten, cluster.drain),
         recounts=recounts,
         backups=backups,
+        backup_download=BackupDownload(database, clock, runtime, base.settings),
         backup_gauges=BackupGauges(database, backups.is_on),
         backup_targets=BackupTargets.of(base.settings),
         jobs=jobs,

@@ -31,7 +31,7 @@ def test_backup_is_proven_before_the_eyes_of_an_admin(admin_tab):
     expect(admin_tab.get_by_role("progressbar", name="Backup")).to_be_visible()
     expect(admin_tab.locator("#backups")).to_contain_text("4,000 = 4,000", timeout=60_000)
     expect(admin_tab.get_by_role("progressbar", name="Backup")).to_have_count(0)
-    expect(admin_tab.locator("#backups")).to_contain_text("koyjabo restore /")
+    expect(admin_tab.locator("#backups")).to_contain_text("koyjabo restore --force /")
     check_accessible(admin_tab)
 
 

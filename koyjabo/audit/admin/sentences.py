@@ -71,6 +71,7 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "ledger.recounted": (_("Recount finished"), _("The recount found problems: %(problem_count)s")),
     "ledger.repair": (_("Numbers repaired"), _("%(who)s repaired the numbers")),
     "backup.begin": (_("Backup started"), _("%(who)s started a backup")),
+    "backup.download": (_("Backup downloaded"), _("%(who)s began to download a backup")),
     "ledger.backup": (_("Backup made"), _("%(who)s made a backup")),
     "ledger.restore": (_("Backup restored"), _("%(who)s restored a backup")),
     "ledger.accept": (_("Server accepted"), _("%(who)s accepted the database server on timeline %(timeline)s")),

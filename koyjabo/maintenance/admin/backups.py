@@ -1,23 +1,28 @@
-"""Backups on /admin/data, and POST /admin/data/backups, which makes one now."""
+"""Backups on /admin/data, POST /admin/data/backups, which makes one now, and the download of one."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask import Response
+from flask import Response, url_for
 from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.core.errors import BackupUnderWay
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import Stats
 from koyjabo.maintenance.backups.backups import BackupState
+from koyjabo.maintenance.backups.places import new_name
 from koyjabo.maintenance.backups.run_queries import BackupRow
-from koyjabo.maintenance.backups.targets import BUCKET, COMMAND, FOLDER
+from koyjabo.maintenance.backups.targets import BUCKET, COMMAND, FOLDER, BackupTargets
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.http.downloads import download
 from koyjabo.webkit.i18n import count, duration, translated
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.panel.pages import me
+from koyjabo.webkit.panel.pages import me, while_admin
 
 STEPS = {
     "writing": _("Writing the file"),
@@ -39,13 +44,30 @@ AT_FIRST = 10
 
 
 class BackupsShown(NamedTuple):
-    """`restore` is the argument of the command that restores the newest proven one; "" if none can be named."""
+    """`now` are the figures that a restore replaces."""
 
     is_on: bool
     state: BackupState
     ended: list[BackupRow]  # the newest first
-    targets: list[tuple[object, Markup]]
-    restore: str
+    targets: BackupTargets
+    now: Stats
+
+    @property
+    def places(self) -> list[tuple[object, Markup]]:
+        return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown()]
+
+    def restore(self, row: BackupRow) -> str:
+        """The argument of the command that restores it; "" for one that is not proven, or was only handed on."""
+        return self.targets.restore_argument(row.name) if row.proven_ms is not None else ""
+
+    def lost(self, row: BackupRow) -> object:
+        """What a restore would lose, of the visits."""
+        lost, total = self.now.total - (row.total or 0), count(row.total or 0)
+        if lost < 0 or row.epoch != self.now.epoch:
+            return _("The count has begun anew since then. The total becomes %(total)s.", total=total)
+        if lost == 1:
+            return _("Lost: 1 visit since then. The total becomes %(total)s.", total=total)
+        return _("Lost: %(count)s visits since then. The total becomes %(total)s.", count=count(lost), total=total)
 
     def step(self, row: BackupRow) -> object:
         return STEPS.get(row.step, row.step)
@@ -73,13 +95,13 @@ def reason(error: str) -> Markup:
 def shown() -> BackupsShown:
     """For admins and viewers of the site."""
     services = current()[MaintenanceServices]
-    state, targets = services.backups.state(me()), services.backup_targets
+    state = services.backups.state(me())
     return BackupsShown(
         services.backups.is_on,
         state,
         [row for row in state.rows if row is not state.running],
-        [(TARGETS[kind], PLACE.format(place)) for kind, place in targets.shown()],
-        targets.restore_argument(state.proven.name) if state.proven else "",
+        services.backup_targets,
+        current()[CountingServices].visits.stats(),
     )
 
 
@@ -90,3 +112,21 @@ def back_up() -> Response:
     except BackupUnderWay:
         return done("backup_under_way", "admin.data", _anchor="backups-label")
     return done("backing_up", "admin.data", _anchor="backups-label")
+
+
+@bp.post("/data/backups/download")
+def download_backup() -> Response:
+    confirm(
+        Confirmation(
+            str(_("Download a backup?")),
+            (
+                str(_("The file has all personal data of the site: visits, emails, password hashes and the audit log.")),
+                str(_("Keep it where only you can read it. It restores everything but the settings.")),
+            ),
+            str(_("Download")),
+            url_for("admin.data", _anchor="backups-label"),
+        )
+    )
+    pieces = current()[MaintenanceServices].backup_download.begin(me())
+    name = new_name(current().clock.now_ms())
+    return download(pieces, name, "application/octet-stream", while_admin())

@@ -194,6 +194,7 @@ MAILS = {
     "email_new": _("Changed email"),
     "sign_in": _("New login"),
     "backup_failed": _("Failed backup"),
+    "test": _("Test"),
     "webhook": _("Webhook disabled"),
     "weekly": _("Weekly report"),
     "traffic": _("Alert"),

@@ -67,8 +67,14 @@ def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
 
 def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
     """As `write`, with what this connection reads, which has to be as of one moment."""
+    with _backup_file(path) as file:
+        return write_to(file, connection, clock, progress)
+
+
+def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
+    """As `write_from`, to a file that is open. Raises OSError."""
     head = _head(connection, clock)
-    with _backup_file(path) as file, progress(sum(head.rows.values()), "Backing up") as advance:
+    with progress(sum(head.rows.values()), "Backing up") as advance:
         _write(connection, file, head, advance)
     return head
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit.log import Actor
+from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import BackupsOff, BackupUnderWay, LedgerUnavailable
 from koyjabo.core.identity import OPERATOR, Account
@@ -20,8 +21,7 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups import run, run_queries
 from koyjabo.maintenance.backups.outcome import BackupOutcome
 from koyjabo.maintenance.backups.places import new_name
-from koyjabo.maintenance.backups.process import ChildProcess
-from koyjabo.maintenance.backups.report import BackupReport
+from koyjabo.maintenance.backups.report import BackupReport, reported
 from koyjabo.maintenance.backups.run_queries import FAILED, RUNNING, BackupRow, Beginning
 from koyjabo.maintenance.backups.schedule import STOPPED, Schedule
 from koyjabo.maintenance.recount_job import LEDGER
@@ -173,7 +173,7 @@ class Backups:
             time.sleep(LOOK_S)
             if time.monotonic() >= renew_at and not self._is_closing:
                 renew_at = time.monotonic() + RENEW_S
-                if not self._renewed(row, process.report):
+                if not self._renewed(row, reported(process)):
                     process.kill()
 
     def _renewed(self, row: BackupRow, report: BackupReport) -> bool:
@@ -183,7 +183,7 @@ class Backups:
             return True  # it may yet be
 
     def _ending(self, process: ChildProcess) -> BackupReport:
-        report = process.report
+        report = reported(process)
         if report.is_done or report.error:
             return report
         if self._is_closing:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.runtime import Advance
 
 WRITING, KEEPING, SENDING, FETCHING = "writing", "keeping", "sending", "fetching"
@@ -40,6 +41,11 @@ class BackupReport(NamedTuple):
 def parsed(line: bytes) -> BackupReport:
     values = json.loads(line)
     return BackupReport(**values | {"kept": None if values["kept"] is None else tuple(values["kept"])})
+
+
+def reported(process: ChildProcess) -> BackupReport:
+    """What the process of a backup has told last."""
+    return parsed(process.line) if process.line else BackupReport(error=process.problem or None)
 
 
 class Reporter:

@@ -1,4 +1,5 @@
 """Makes one backup, proves it, hands it on and removes old ones: `python -m koyjabo.maintenance.backups.run NAME`.
+Without a name, it only writes one, for a download.
 
 A server starts it with a BackupPlan in its environment, and reads its reports. It writes to no database but a temporary
 one.
@@ -15,10 +16,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from koyjabo.core.child_process import INHERITED, end_with_parent
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.database.engine import slow_snapshot, translated_errors
-from koyjabo.maintenance.backups import backup, process
+from koyjabo.maintenance.backups import backup
 from koyjabo.maintenance.backups.backup_file import Head
 from koyjabo.maintenance.backups.command_target import CommandTarget
 from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
@@ -154,6 +156,15 @@ class BackupRun:
         self._reporter.tell(kept=sorted(kept) or None)
 
 
+def hand_over(plan: BackupPlan, reporter: Reporter) -> None:
+    """Write a backup into the file that this process has inherited, for a download. Raises KoyJaboError, OSError."""
+    clock, temporary = Clock(ZoneInfo("UTC")), temporary_folder(0)
+    with work_in(temporary) as folder, _room_in(folder), translated_errors():
+        with slow_snapshot(plan.database_url, folder) as connection, open(INHERITED, "wb") as file:
+            head = backup.write_to(file, connection, clock, reporter.progress(WRITING))
+    reporter.tell(is_done=True, rows=sum(head.rows.values()), total=head.total)
+
+
 @contextmanager
 def _room_in(folder: Path) -> Iterator[None]:
     """For a copy of the database, and then for the database that is restored."""
@@ -184,14 +195,18 @@ def _failure(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def main(name: str) -> None:
-    process.end_with_parent()
+def main(name: str = "") -> None:
+    end_with_parent()
     reporter = Reporter(1)
     try:
-        BackupRun(BackupPlan.read(os.environ), name, reporter).run()
+        plan = BackupPlan.read(os.environ)
+        if name:
+            BackupRun(plan, name, reporter).run()
+        else:
+            hand_over(plan, reporter)
     except Exception as error:
         reporter.tell(error=_failure(error))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

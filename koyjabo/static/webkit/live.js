@@ -65,6 +65,7 @@ export function replaceParts(newer) {
   document.dispatchEvent(new CustomEvent("answered", { detail: newer }));
   for (const part of document.querySelectorAll("[data-live][id]")) {
     const now = newer.getElementById(part.id);
+    for (const open of now ? part.querySelectorAll("details[open][id]") : []) now?.querySelector(`#${CSS.escape(open.id)}`)?.setAttribute("open", "");
     if (!now || now.isEqualNode(part) || part.contains(document.activeElement)) continue; // the focus must not be lost
     part.replaceChildren(...now.childNodes); // only the contents, so that it stays scrolled
     part.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));

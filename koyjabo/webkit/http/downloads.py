@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from flask import Response, request
 
@@ -11,8 +12,10 @@ from koyjabo.core.errors import KoyJaboError
 
 log = logging.getLogger(__name__)
 
+Piece = TypeVar("Piece", str, bytes)
 
-def download(pieces: Iterator[str], name: str, content_type: str, require: Callable[[], object]) -> Response:
+
+def download(pieces: Iterator[Piece], name: str, content_type: str, require: Callable[[], object]) -> Response:
     """`require` is called with each piece, outside of the request; if it raises, the file is broken off."""
     checked = _log_errors(_while_allowed(pieces, require))
     unhurried = request.environ.get("koyjabo.unhurried")
@@ -22,13 +25,13 @@ def download(pieces: Iterator[str], name: str, content_type: str, require: Calla
     return Response(checked, headers=attached, content_type=content_type)
 
 
-def _while_allowed(pieces: Iterator[str], require: Callable[[], object]) -> Iterator[str]:
+def _while_allowed(pieces: Iterator[Piece], require: Callable[[], object]) -> Iterator[Piece]:
     for piece in pieces:
         require()
         yield piece
 
 
-def _log_errors(pieces: Iterator[str]) -> Iterator[str]:
+def _log_errors(pieces: Iterator[Piece]) -> Iterator[Piece]:
     """Log errors here: the response has begun, so it cannot report them."""
     try:
         yield from pieces

@@ -43,6 +43,9 @@ ERASURES = 30
 SHARED_NUMBERS = 300
 """Pages and pictures of visits' numbers a minute from one address: a picture has to be drawn."""
 
+TEST_MAILS = 5
+"""Test mails a minute of one account."""
+
 NOT_COUNTED = "Too many visits at once. This one was not counted; wait as long as Retry-After says, then send it again."
 NOT_RECORDED = (
     "Too many events at once. These were not recorded; wait as long as Retry-After says, then send them again."
@@ -52,6 +55,7 @@ TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-After says, then try again."
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
+TOO_MANY_TESTS = N_("Too many test emails at once. Wait a minute, then try again.")
 TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 SENTENCES = {
@@ -66,6 +70,7 @@ SENTENCES = {
     "reports": TOO_MANY_REPORTS,
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
+    "test_mails": TOO_MANY_TESTS,
 }
 """What a refusal says, by the kind of limit, if not what TooManyRequests says."""
 
@@ -128,7 +133,7 @@ class RateLimits:
         )
         self._of_visitor |= rates(events, events=limits.visitor * EVENTS_OF_A_REQUEST)
         self._of_account = rates(1, actions=limits.actions, changes=limits.changes, reports=limits.reports)
-        self._of_account |= rates(1, keys=limits.keys)
+        self._of_account |= rates(1, keys=limits.keys, test_mails=TEST_MAILS)
         self._of_account |= rates(FEWEST_LOGINS_OF_A_PAIR, familiar_logins=limits.logins)
         self._of_pair = Rate(share(LOGINS_OF_A_PAIR, workers, FEWEST_LOGINS_OF_A_PAIR))
         stored = share(limits.heartbeats * STORED_OF_A_REQUEST, workers, FEWEST_STORED)
@@ -244,6 +249,10 @@ def count_key(key_id: str) -> None:
 
 def count_report(user_id: str) -> None:
     limits().count_account("reports", usage(), user_id)
+
+
+def count_test_mail(user_id: str) -> None:
+    limits().count_account("test_mails", usage(), user_id)
 
 
 def limits(app: Flask | None = None) -> RateLimits:

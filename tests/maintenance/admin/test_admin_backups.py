@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 
 import pytest
 from support.application.site import Site
+from support.clients.forms import answer
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.backups import backup_file
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.settings.backup_places import s3_url
 
@@ -42,12 +47,69 @@ def test_list_says_what_each_backup_proved_and_how_to_restore_the_newest(site, a
     failed = add_failure(site, hours_ago=1)
     page = section(admin)
     assert "A nightly one that failed is tried again" in page
-    assert f"16 Dec 2025, 08:47 22,121 = 22,121 {newest} 3.4 MB 42 seconds Rani" in words(page)
-    assert f"22,000 = 22,000 {older} 3.4 MB 42 seconds Every night" in words(page)
+    assert f"16 Dec 2025, 08:47 22,121 = 22,121 {newest} Restore" in words(page)
+    assert "3.4 MB 42 seconds Rani <b>" in words(page)
+    assert f"22,000 = 22,000 {older} Restore" in words(page)
+    assert "3.4 MB 42 seconds Every night" in words(page)
     assert f"Failed Copying it into the folder: No space is left on /backups. {failed} – 42 seconds" in words(page)
-    assert f"koyjabo restore {tmp_path}/{newest}" in page
+    for name in (newest, older):
+        assert f"koyjabo restore --force {tmp_path}/{name}" in page
     assert "<b>" not in page
     assert "The next one begins on 17 Dec 2025, 03:30" in words(page)
+
+
+def test_each_backup_says_what_its_restore_would_lose(site, admin):
+    for visitor in ("ayesha", "babul", "karim"):
+        site.register(visitor)
+    ((epoch,),) = site.rows("SELECT epoch FROM counters WHERE scope = 'site'")
+    for total in (1, 2):
+        add_backup(site, total=total, restored_total=total, epoch=epoch, name=f"koyjabo-{total}")
+    add_backup(site, total=1, restored_total=1, epoch=epoch - 1)
+    page = words(section(admin))
+    assert "Lost: 2 visits since then. The total becomes 1. Also lost: accounts, communities" in page
+    assert "Lost: 1 visit since then. The total becomes 2." in page
+    assert "The count has begun anew since then. The total becomes 1." in page
+
+
+def test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it(database, tmp_path):
+    with Site(database.url) as site:
+        site.register("ayesha")
+        admin = panel(site)
+        asked = admin.send("/admin/data/backups/download", 200)
+        assert "password hashes" in words(asked)
+        form = answer(asked)
+        sent = admin.client.post(form.action, data=form.fields)
+        assert sent.headers["Content-Disposition"].startswith('attachment; filename="koyjabo-')
+        file = tmp_path / "downloaded"
+        file.write_bytes(sent.data)
+        assert backup_file.head(file).total == 1
+        rows = Counter(piece.table for piece in backup_file.pieces(file) for _ in piece.rows)
+        assert rows["visits"] == rows["users"] == 1
+        assert [row[0] for row in site.rows("SELECT action FROM audit_log ORDER BY id DESC LIMIT 2")] == [
+            "ledger.backup",
+            "backup.download",
+        ]
+        assert f"The last one was made on {'16 Dec 2025'}" in words(section(admin))
+        site.rows("UPDATE users SET is_admin = false, is_viewer = true")
+        assert "Download a backup" not in section(admin)
+        admin.send(form.action, 403, **form.fields)
+
+
+@pytest.mark.long(
+    proved_by="maintenance/admin/test_admin_backups.py::"
+    "test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it"
+)
+def test_download_that_is_not_whole_is_broken_off(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        download = site.services[MaintenanceServices].backup_download
+        pieces = download.begin(OPERATOR)
+        assert next(pieces) == b""
+        download.close()
+        with pytest.raises(LedgerUnavailable):
+            list(pieces)
+        assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.backup'") == [(0,)]
+        assert "No backup yet." in words(section(admin))
 
 
 def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
@@ -77,7 +139,7 @@ def test_places_are_named_without_what_may_be_secret(sqlite_database):
         assert "Bucket s3://trip-backups/live (s3.example.com) Command rclone" in words(page)
         assert "hush" not in page
         url = f"s3://trip-backups/live/{name}?endpoint=https://s3.example.com&amp;region=eu-1"
-        assert f"koyjabo restore &#39;{url}&#39;" in page
+        assert f"koyjabo restore --force &#39;{url}&#39;" in page
         (argument,) = shlex.split(site.services[MaintenanceServices].backup_targets.restore_argument(name))
         found, target = s3_url(argument), s3_url(PLACES["BACKUP_TO"])
         assert found == target._replace(path=f"{target.path}/{name}")

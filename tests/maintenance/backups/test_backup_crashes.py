@@ -17,11 +17,10 @@ from support.application.site import Site
 from support.programs.processes import is_gone, wait_until
 
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.backups import process
+from koyjabo.core import child_process
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.backups.places import Folder
-from koyjabo.maintenance.backups.process import ChildProcess
-from koyjabo.maintenance.backups.report import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING
+from koyjabo.maintenance.backups.report import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING, reported
 from koyjabo.maintenance.services import MaintenanceServices
 
 VISITS = 200
@@ -30,7 +29,7 @@ PROVED_BY = "maintenance/backups/test_backups.py::test_process_that_is_killed_le
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setattr(process, "LOWEST", 0)
+    monkeypatch.setattr(child_process, "LOWEST", 0)
     for name in ("backups", "tmp"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
@@ -69,7 +68,7 @@ def left(folder: Path) -> list[str]:
 
 
 def kill_at(child: ChildProcess, step: str) -> None:
-    while child.status is None and not (child._pid and child.report.step == step):
+    while child.status is None and not (child._pid and reported(child).step == step):
         time.sleep(0.0005)
     if child._pid:
         os.kill(child._pid, signal.SIGKILL)

@@ -16,7 +16,8 @@ from support.programs.processes import wait_until
 
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import unreported
-from koyjabo.maintenance.backups import backup, process
+from koyjabo.core import child_process
+from koyjabo.maintenance.backups import backup
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
 from koyjabo.maintenance.backups.places import Folder
@@ -36,7 +37,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture(autouse=True)
 def not_the_last(monkeypatch):
     """Other tests keep all cores busy, and would let no process of the lowest priority run."""
-    monkeypatch.setattr(process, "LOWEST", 1)
+    monkeypatch.setattr(child_process, "LOWEST", 1)
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_process_that_is_killed_leaves_what_was_proven_before(site, folder):
 
 
 def test_process_ends_when_the_worker_is_gone():
-    program = "import time; from koyjabo.maintenance.backups import process; process.end_with_parent(); time.sleep(60)"
+    program = "import time; from koyjabo.core import child_process; child_process.end_with_parent(); time.sleep(60)"
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, process_group=0)
     child.stdin.close()
     assert child.wait(timeout=50) == -signal.SIGKILL

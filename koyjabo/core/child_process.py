@@ -1,4 +1,4 @@
-"""The process that makes a backup: how a worker starts and ends it, behind all other work of the machine.
+"""A process for long work, such as a backup: how a worker starts and ends it.
 
 It has its own interpreter: a fork of a worker would have its locks, its sockets and its event loop. Its standard input
 is a pipe of which the worker has the other end, so it notices when the worker dies.
@@ -18,7 +18,6 @@ from pathlib import Path
 
 from koyjabo.core import installation
 from koyjabo.core.runtime import Runtime
-from koyjabo.maintenance.backups.report import BackupReport, parsed
 
 AT_ONCE = 65_536
 IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
@@ -32,24 +31,47 @@ KILLED_FIRST = "1000"
 """To Linux, of 1000."""
 
 
-class ChildProcess:
-    """Runs `python -m …`, and reads its reports on a real thread, which waits for its end."""
+INHERITED = 3
+"""The number under which the process has the file that it was given."""
 
-    def __init__(self, runtime: Runtime, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+
+class ChildProcess:
+    """Runs `python -m …`, and reads its reports, lines on its standard output, on a real thread, which waits for its
+    end. It has the file `inherited`, if there is one. `is_last`: behind all other work of the machine.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        inherited: int | None = None,
+        is_last: bool = True,
+    ) -> None:
         self._command = [sys.executable, "-m", *arguments]
         self._environment = {**environment, "PYTHONPATH": _with_this_package(environment)}
+        self._inherited = inherited
+        self._is_last = is_last
         self._pid = 0
         self._is_killed = False
-        self.report = BackupReport()  # the newest
+        self.line = b""  # the newest report
+        self.problem = ""  # why it cannot be started, a sentence
         self.status: int | None = None  # its exit status when it is over, or the signal as a negative number
         runtime.start_thread(self._main)
 
     def kill(self) -> None:
         """End it and its own children at once. Idempotent."""
         self._is_killed = True
+        self._signal(signal.SIGKILL)
+
+    def ask_to_end(self) -> None:
+        """SIGTERM, for one that has something to finish."""
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
         if self._pid:
             with suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
+                os.killpg(self._pid, number)
 
     def _main(self) -> None:
         lifeline_end, lifeline = os.pipe()
@@ -57,7 +79,7 @@ class ChildProcess:
         try:
             self._spawn(lifeline_end, reports_end)
         except OSError as error:  # no memory, or too many processes
-            self.report = BackupReport(error=f"Its process cannot be started: {error.strerror}.")
+            self.problem = f"Its process cannot be started: {error.strerror}."
         finally:
             os.close(lifeline_end)
             os.close(reports_end)
@@ -71,11 +93,14 @@ class ChildProcess:
     def _spawn(self, stdin: int, stdout: int) -> None:
         """In a process group of its own, and not in a session: among sessions, Linux gives niceness no meaning."""
         files = [(os.POSIX_SPAWN_DUP2, stdin, 0), (os.POSIX_SPAWN_DUP2, stdout, 1)]
+        if self._inherited is not None:
+            files.append((os.POSIX_SPAWN_DUP2, self._inherited, INHERITED))
         defaults = (signal.SIGINT, signal.SIGTERM)
         pid = os.posix_spawn(
             sys.executable, self._command, self._environment, file_actions=files, setpgroup=0, setsigdef=defaults
         )
-        _give_lowest_priority(pid)
+        if self._is_last:
+            _give_lowest_priority(pid)
         self._pid = pid
         if self._is_killed:
             self.kill()
@@ -85,7 +110,7 @@ class ChildProcess:
         while self._pid and (more := os.read(reports, AT_ONCE)):
             *lines, waiting = (waiting + more).split(b"\n")
             if lines:
-                self.report = parsed(lines[-1])
+                self.line = lines[-1]
 
     def _wait(self) -> int:
         pid, self._pid = self._pid, 0  # before its number can be another's

@@ -1,0 +1,97 @@
+"""A backup that an admin downloads: sent while it is written, and kept nowhere.
+
+A process of its own writes it (decision 97) into a file without a name, which ends with this worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+
+from koyjabo.audit import log as audit
+from koyjabo.audit.log import Actor
+from koyjabo.core.child_process import ChildProcess
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import BackupUnderWay, LedgerUnavailable
+from koyjabo.core.identity import Account
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.maintenance.backups import run
+from koyjabo.maintenance.backups.backup import BACKUP
+from koyjabo.maintenance.backups.report import BackupReport, reported
+from koyjabo.maintenance.backups.transfers import temporary_folder
+from koyjabo.maintenance.recount_job import LEDGER
+from koyjabo.settings.schema import Settings
+
+log = logging.getLogger(__name__)
+
+PIECE = 256 * 1024
+LOOK_S = 0.1
+
+
+class BackupDownload:
+    """One at a time in a worker. Methods raise LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._plan = run.BackupPlan.of(settings)
+        self._process: ChildProcess | None = None
+
+    def begin(self, account: Account) -> Iterator[bytes]:
+        """The backup, in pieces; an empty one while the next is awaited. It ends with an error if it is not whole.
+
+        Raises Forbidden unless the account is an admin of the site, and BackupUnderWay.
+        """
+        account.require_site_admin()
+        if self._process is not None:
+            raise BackupUnderWay
+        by = audit.actor(account, self._clock)
+        self._database.write(by.entry("backup.download", LEDGER).store)
+        return self._pieces(by)
+
+    def close(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    def _pieces(self, by: Actor) -> Iterator[bytes]:
+        if self._process is not None:
+            raise BackupUnderWay
+        with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
+            environment = {**os.environ, **self._plan.environment()}
+            process = ChildProcess(self._runtime, [run.__name__], environment, file.fileno())
+            self._process = process
+            try:
+                yield from _written(process, file.fileno())
+            finally:
+                process.kill()
+                self._process = None
+        self._record(by, reported(process))
+
+    def _record(self, by: Actor, report: BackupReport) -> None:
+        """So that Health knows the age of the last backup."""
+        if not report.is_done:
+            log.error("backup_download_failed error=%r", report.error)
+            raise LedgerUnavailable
+        entry = by._replace(at_ms=self._clock.now_ms()).entry(BACKUP, LEDGER, rows=report.rows, total=report.total)
+        try:
+            self._database.write(entry.store)
+        except LedgerUnavailable:
+            log.warning("backup_not_recorded")
+
+
+def _written(process: ChildProcess, file: int) -> Iterator[bytes]:
+    """What the process writes, until it has ended."""
+    sent, is_over = 0, False
+    while not is_over:
+        is_over = process.status is not None  # before the last look
+        while data := os.pread(file, PIECE, sent):
+            sent += len(data)
+            yield data
+        if not is_over:
+            yield b""
+            time.sleep(LOOK_S)
