@@ -17,7 +17,7 @@ def test_admin_gets_a_mail_or_reads_why_there_is_none(site, mailbox):
     mailbox.mails.clear()
     page = words(admin.send(PATH, 200))
     assert "The mail server took the test email to rani@example.com." in page
-    assert ["rani@example.com"] == [mail["To"] for mail in mailbox.mails]
+    assert [mail["To"] for mail in mailbox.mails] == ["rani@example.com"]
     assert "Email from this server arrives." in text_of(mailbox.mails[0])
     mailbox.refusal = "554 5.7.1 <rani@example.com>: relaying <b>denied</b>"
     refused = admin.send(PATH, 502)

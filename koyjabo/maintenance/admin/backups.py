@@ -120,7 +120,9 @@ def download_backup() -> Response:
         Confirmation(
             str(_("Download a backup?")),
             (
-                str(_("The file has all personal data of the site: visits, emails, password hashes and the audit log.")),
+                str(
+                    _("The file has all personal data of the site: visits, emails, password hashes and the audit log.")
+                ),
                 str(_("Keep it where only you can read it. It restores everything but the settings.")),
             ),
             str(_("Download")),

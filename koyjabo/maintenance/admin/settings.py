@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from itertools import groupby
-
 from typing import NamedTuple
 
 from flask import Response, request

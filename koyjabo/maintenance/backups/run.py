@@ -159,9 +159,14 @@ class BackupRun:
 def hand_over(plan: BackupPlan, reporter: Reporter) -> None:
     """Write a backup into the file that this process has inherited, for a download. Raises KoyJaboError, OSError."""
     clock, temporary = Clock(ZoneInfo("UTC")), temporary_folder(0)
-    with work_in(temporary) as folder, _room_in(folder), translated_errors():
-        with slow_snapshot(plan.database_url, folder) as connection, open(INHERITED, "wb") as file:
-            head = backup.write_to(file, connection, clock, reporter.progress(WRITING))
+    with (
+        work_in(temporary) as folder,
+        _room_in(folder),
+        translated_errors(),
+        slow_snapshot(plan.database_url, folder) as connection,
+        open(INHERITED, "wb") as file,
+    ):
+        head = backup.write_to(file, connection, clock, reporter.progress(WRITING))
     reporter.tell(is_done=True, rows=sum(head.rows.values()), total=head.total)
 
 

@@ -55,7 +55,6 @@ TOO_MANY_ACTIONS = "Too many communities or invitations at once. Wait as long as
 TOO_MANY_CHANGES = "Too many changes at once. Wait as long as Retry-After says, then try again."
 TOO_MANY_WITH_KEY = "Too many requests with this API key. Wait as long as Retry-After says, then try again."
 TOO_MANY_REPORTS = "Too many reports at once. Wait as long as Retry-After says, then try again."
-TOO_MANY_TESTS = N_("Too many test emails at once. Wait a minute, then try again.")
 TOO_MANY_LOGINS = N_("Too many login attempts. Wait as long as Retry-After says, then try again.")
 
 SENTENCES = {
@@ -70,7 +69,6 @@ SENTENCES = {
     "reports": TOO_MANY_REPORTS,
     "shared_reports": TOO_MANY_REPORTS,
     "keys": TOO_MANY_WITH_KEY,
-    "test_mails": TOO_MANY_TESTS,
 }
 """What a refusal says, by the kind of limit, if not what TooManyRequests says."""
 

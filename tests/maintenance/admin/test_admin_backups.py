@@ -96,8 +96,7 @@ def test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it(database, tm
 
 
 @pytest.mark.long(
-    proved_by="maintenance/admin/test_admin_backups.py::"
-    "test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it"
+    proved_by="maintenance/admin/test_admin_backups.py::test_backup_is_downloaded_by_admins_who_were_told_what_is_in_it"
 )
 def test_download_that_is_not_whole_is_broken_off(sqlite_database):
     with Site(sqlite_database.url) as site:

@@ -16,8 +16,9 @@ import pytest
 from support.application.site import Site
 from support.programs.processes import is_gone, wait_until
 
-from koyjabo.core.identity import OPERATOR
 from koyjabo.core import child_process
+from koyjabo.core.child_process import ChildProcess
+from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.backups.places import Folder
 from koyjabo.maintenance.backups.report import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING, reported

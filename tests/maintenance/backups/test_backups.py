@@ -14,9 +14,9 @@ import pytest
 from support.application.site import Site
 from support.programs.processes import wait_until
 
+from koyjabo.core import child_process
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import unreported
-from koyjabo.core import child_process
 from koyjabo.maintenance.backups import backup
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove

@@ -57,12 +57,12 @@ class Reader:
 
     def _take(self, answer: Any, status: int) -> str:
         assert answer.status_code == status, f"{answer.status_code} {answer.headers.get('Location')}\n{answer.text}"
-        if status != 303:
+        if status != 303 and "Content-Disposition" not in answer.headers:  # no download
             is_for_scripts = status == 200 and answer.request.path in FOR_SCRIPTS
             assert answer.content_type == ("application/json" if is_for_scripts else "text/html; charset=utf-8")
             assert "unsafe" not in answer.headers["Content-Security-Policy"]
         self.location, self.headers_of_answer = answer.headers.get("Location"), answer.headers
-        return answer.text
+        return answer.text if "Content-Disposition" not in answer.headers else ""
 
 
 def tokens_in(page: str) -> set[str]:

@@ -85,7 +85,8 @@ LEAST = {
         admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
         admin.reset_second_factor
-        admin.test_mail admin.recount admin.back_up admin.download_backup admin.mark_rollback_seen admin.set_total admin.export_audit admin.erase_visitor
+        admin.test_mail admin.recount admin.back_up admin.download_backup admin.mark_rollback_seen admin.set_total
+        admin.export_audit admin.erase_visitor
         api.create_share api.create_key api.register_visits api.create_webhook
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share

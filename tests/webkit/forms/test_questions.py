@@ -44,9 +44,10 @@ EXPLAINED = {
     "admin.delete_webhook": ("Delete the webhook to 93.184.215.14?", "its deliveries are deleted"),
     "pages.delete_webhook": ("Delete the webhook to 93.184.215.14?", "This cannot be undone."),
     "admin.erase_visitor": ("Erase this visitor?", "All totals stay the same."),
+    "admin.download_backup": ("Download a backup?", "all personal data of the site"),
     "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
 }
-SHOWS = ("admin.rotate_webhook", "pages.rotate_webhook")
+SHOWS = ("admin.rotate_webhook", "pages.rotate_webhook", "admin.download_backup")
 """What they have made, once."""
 
 TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", "admin.set_total": "5,000"}
@@ -66,6 +67,7 @@ HARMLESS = {
     *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
+    "admin.test_mail",
     *("admin.create_key", "admin.rotate_key", "pages.create_key", "pages.rotate_key"),
     *(f"{door}.{form}_webhook" for door in ("admin", "pages") for form in ("create", "change", "switch", "test")),
     *(f"{door}.{form}" for door in ("admin", "pages") for form in ("resend_delivery", "replay_webhook")),
