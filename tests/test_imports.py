@@ -37,6 +37,7 @@ reports: query projection events engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages
 maintenance: . backups health services api admin cli
+receipts: . api pages admin
 status: . services api pages
 alerts: . services
 importers: . cli

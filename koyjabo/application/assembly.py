@@ -52,6 +52,7 @@ from koyjabo.presence.visitors import active_visitors
 from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
+from koyjabo.receipts import receipts
 from koyjabo.reports import services as reports
 from koyjabo.reports.projection import projection
 from koyjabo.reports.services import PeopleServices, ReportServices
@@ -111,6 +112,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(visit_log.build(base))
     add(personal_data.build(base))
     add(maintenance.build(base))
+    add(receipts.build(base))
     add(status.build(base))
     add(alerts.build(base))
     add(getting_started.build(base))

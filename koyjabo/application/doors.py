@@ -26,6 +26,7 @@ DOORS = {
     "reports": "api pages admin",
     "visit_log": "admin",
     "maintenance": "api admin",
+    "receipts": "api pages admin",
     "status": "api pages",
     "getting_started": "admin",
     "home": "pages",

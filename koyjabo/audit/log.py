@@ -227,14 +227,14 @@ def _as_shown_to(account: Account, line: AuditRecord) -> AuditRecord:
     """The name of a user who is the subject is their email."""
     if account.is_admin:
         return line
-    target = MASKED if line.target_kind == "user" and line.target else _masked(line.target)
-    return line._replace(target=target, details=_masked(line.details))
+    target = MASKED if line.target_kind == "user" and line.target else masked(line.target)
+    return line._replace(target=target, details=masked(line.details))
 
 
-def _masked(value: Any) -> Any:
+def masked(value: Any) -> Any:
     """With MASKED in place of what looks like an email, in texts of any depth."""
     if isinstance(value, dict):
-        return {name: _masked(item) for name, item in value.items()}
+        return {name: masked(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [_masked(item) for item in value]
+        return [masked(item) for item in value]
     return EMAIL.sub(MASKED, value) if isinstance(value, str) else value

@@ -8,11 +8,10 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.audit import queries as audit
-from koyjabo.audit.queries import Selection
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.maintenance.backups.run_queries import FAILED
-from koyjabo.maintenance.recount_job import ENDED
+from koyjabo.maintenance.health import queries as health
+from koyjabo.maintenance.health.queries import LastRecount
 from koyjabo.models import Adjustment, Backup, MeasuredMinute, Measurement
 from koyjabo.models.ledger import ROLLED_BACK
 
@@ -21,12 +20,6 @@ LATENCY = "commit_to_page"
 
 HOUR_MS = 60 * MINUTE_MS
 MONTH_MS = 30 * 24 * HOUR_MS
-
-RESTORED = "ledger.restore"
-"""The action of a restore, which ends with a recount that found nothing."""
-
-RECOUNTS = 10
-"""How far back a recount is looked for that came to its end."""
 
 ADD = text("""
 INSERT INTO measurements (name, since_ms, amount) VALUES (:name, :since_ms, :amount)
@@ -55,13 +48,6 @@ class Measured(NamedTuple):
 class MeasuredSum(NamedTuple):
     since_ms: int
     amount: int
-
-
-class LastRecount(NamedTuple):
-    """The newest recount that came to its end: of the panel, of a command, or of a backup (proven, restored)."""
-
-    at_ms: int
-    errors: int
 
 
 class PromiseFacts(NamedTuple):
@@ -97,14 +83,12 @@ def facts(session: Session, now_ms: int) -> PromiseFacts:
     sums = session.execute(select(Measurement.name, Measurement.since_ms, Measurement.amount))
     found = select(func.count(Adjustment.epoch.distinct()), func.min(Adjustment.at_ms)).where(*of_late)
     rollbacks, rollback_ms = session.execute(found).one()
-    proven = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None))
-    proven_ms = session.scalar(proven.order_by(Backup.id.desc()).limit(1))  # one of a wrong clock would stay the latest
     return PromiseFacts(
         sums={name: MeasuredSum(since_ms, amount) for name, since_ms, amount in sums},
         pushes=_by_bucket(session, LATENCY, now_ms, HOUR_MS),
         outage_ms=sum(_by_bucket(session, OUTAGE, now_ms, MONTH_MS).values()),
-        recount=max(_recounted(session), LastRecount(proven_ms, 0) if proven_ms else None, key=_at_ms),
-        proven_ms=proven_ms,
+        recount=health.last_recount(session),
+        proven_ms=health.proven_ms(session),
         failed_ms=session.scalar(select(func.max(Backup.ended_ms)).where(Backup.state == FAILED)),
         rollbacks=rollbacks,
         rollback_ms=rollback_ms,
@@ -117,19 +101,6 @@ def _by_bucket(session: Session, name: str, now_ms: int, length_ms: int) -> dict
     minutes = MeasuredMinute.name == name, begun_ms > now_ms - length_ms, begun_ms <= now_ms
     sums = select(MeasuredMinute.bucket, func.sum(MeasuredMinute.amount)).where(*minutes)
     return {bucket: int(amount) for bucket, amount in session.execute(sums.group_by(MeasuredMinute.bucket))}
-
-
-def _recounted(session: Session) -> LastRecount | None:
-    for line in audit.newest(session, Selection(actions=(ENDED, RESTORED)), RECOUNTS):
-        if line.action == RESTORED:
-            return LastRecount(line.at_ms, 0)
-        if "agrees" in line.details:
-            return LastRecount(line.at_ms, line.details["problem_count"])
-    return None
-
-
-def _at_ms(recount: LastRecount | None) -> int:
-    return recount.at_ms if recount else 0
 
 
 def _forget(session: Session, name: str, before_ms: int) -> None:

@@ -13,7 +13,8 @@ from koyjabo.audit.log import Actor, Subject
 from koyjabo.audit.queries import AuditRecord
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.maintenance.backups.backup import BACKUP
-from koyjabo.models import SITE, Adjustment, AuditLine, Counter, ImportedVisits, NightlyWork
+from koyjabo.maintenance.recount_job import ENDED
+from koyjabo.models import SITE, Adjustment, AuditLine, Backup, Counter, ImportedVisits, NightlyWork
 from koyjabo.reports.projection import state_queries
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.queries import Standing
@@ -23,6 +24,12 @@ MOST_ADJUSTMENTS = 20
 IMPORT = "visits.import"
 ROLLBACK_SEEN = "ledger.rollback_seen"
 MOST_ROLLBACKS = 1_000
+
+RESTORED = "ledger.restore"
+"""The action of a restore, which ends with a recount that found nothing."""
+
+RECOUNTS = 10
+"""How far back a recount is looked for that came to its end."""
 
 SIZE = {
     "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
@@ -65,6 +72,13 @@ class Rollback(NamedTuple):
     at_ms: int
     lost: int  # visits of the site, with those of earlier times that no admin has seen either
     is_seen: bool
+
+
+class LastRecount(NamedTuple):
+    """The newest recount that came to its end: of the panel, of a command, or of a backup (proven, restored)."""
+
+    at_ms: int
+    errors: int
 
 
 class DatabaseFacts(NamedTuple):
@@ -137,6 +151,30 @@ def starting_total(session: Session) -> int:
     first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
     is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING
     return first.total_after if first is not None and is_beginning else 0
+
+
+def last_recount(session: Session) -> LastRecount | None:
+    proven = proven_ms(session)
+    return max(_recounted(session), LastRecount(proven, 0) if proven else None, key=_at_ms)
+
+
+def proven_ms(session: Session) -> int | None:
+    """When the newest backup was proven: not the latest moment, which one of a wrong clock would stay."""
+    proven = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None))
+    return session.scalar(proven.order_by(Backup.id.desc()).limit(1))
+
+
+def _recounted(session: Session) -> LastRecount | None:
+    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+        if line.action == RESTORED:
+            return LastRecount(line.at_ms, 0)
+        if "agrees" in line.details:
+            return LastRecount(line.at_ms, line.details["problem_count"])
+    return None
+
+
+def _at_ms(recount: LastRecount | None) -> int:
+    return recount.at_ms if recount else 0
 
 
 def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:

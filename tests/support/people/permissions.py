@@ -13,7 +13,8 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 LEAST = {
     ANYBODY: """
         api.forget pixel.pixel badges.badge_svg badges.badge_json
-        api.register_visit api.heartbeat api.record_events api.stats api.pulse api.status api.stream
+        api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt api.status
+        api.stream
         api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file
         static_files.versioned static_files.unversioned static_files.at_the_root static_files.service_worker
@@ -21,6 +22,7 @@ LEAST = {
         sockets.stats_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
         pages.choose_language pages.choose_theme pages.install pages.embed pages.status
+        pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer
@@ -49,7 +51,7 @@ LEAST = {
     VIEWER: """
         admin.overview admin.realtime admin.insights admin.audit admin.visits admin.visit admin.communities
         admin.community admin.users admin.user admin.health admin.data admin.settings admin.find admin.search
-        admin.state admin.design admin.list_annotations admin.keys
+        admin.state admin.design admin.list_annotations admin.keys admin.receipt
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,

@@ -3,3 +3,4 @@
 import "../../webkit/connection.js";
 import "../../counting/counting.js";
 import "../home.js";
+import "../../receipts/link.js";

@@ -9,3 +9,4 @@ import "../admin.js";
 import "../panel.js";
 import "../../reports/panel.js";
 import "../../visit_log/realtime.js";
+import "../../receipts/link.js";

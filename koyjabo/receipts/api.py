@@ -1,0 +1,78 @@
+"""GET /api/receipt: what the total is made of (specification: Receipt)."""
+
+from __future__ import annotations
+
+from typing import Literal
+from zlib import crc32
+
+from flask import Response, request
+from pydantic import BaseModel, Field
+
+from koyjabo.core.clock import iso
+from koyjabo.counting.stats import base36, encode
+from koyjabo.receipts.parts import ReceiptPart
+from koyjabo.receipts.receipts import Receipts, TotalReceipt
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import CONTENT, JSON, PRIVATE, answer_or_304, as_response
+from koyjabo.webkit.lanes.request_context import FlaskContext
+from koyjabo.webkit.openapi.describe import describe
+
+
+class PartAnswer(BaseModel):
+    kind: Literal["start", "imported", "adjustment", "rolled_back", "visits"]
+    count: int = Field(description="what it adds to the total; negative where the total was lowered")
+    first: int | None = Field(alias="from", description="the first number that it covers; null of combined parts")
+    last: int | None = Field(alias="to", description="the last one")
+    at: str | None = Field(description="when it was made; null of visits")
+    reason: str | None = Field(default=None, description="as it was typed; for admins and viewers of the site alone")
+    by: str | None = Field(
+        default=None, description="a name, or `operator`; null if it is not known any more; for these alone, too"
+    )
+
+
+class RecountedAnswer(BaseModel):
+    at: str = Field(examples=["2025-12-16T04:48:38.412Z"])
+    agreed: bool = Field(description="whether all rows and sums agreed")
+
+
+class ReceiptAnswer(BaseModel):
+    total: int = Field(examples=[40041])
+    as_of: str = Field(description="of the newest commit in it", examples=["2025-12-16T04:48:38.412Z"])
+    parts: list[PartAnswer] = Field(description="the oldest first; they add up to `total`")
+    recounted: RecountedAnswer | None = Field(description="the newest recount; null before the first one")
+
+
+@bp.get("/receipt")
+@describe(
+    "What the total is made of",
+    {200: ReceiptAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
+    headers={"If-None-Match": "an ETag from an earlier answer"},
+)
+def receipt() -> Response:
+    """The parts of the total, which add up to it, or 304 if `If-None-Match` names the same answer. Admins and viewers
+    of the site also get who has made each change, and why.
+    """
+    receipts, caller = current()[Receipts], FlaskContext().caller()
+    if caller is not None and caller.sees_panel:
+        return Response(_written(receipts.explained(caller), is_explained=True), headers=[CONTENT, PRIVATE])
+    body = _written(receipts.now())
+    return as_response(answer_or_304(request.environ, base36(crc32(body.encode())), JSON, body))
+
+
+def _written(receipt: TotalReceipt, is_explained: bool = False) -> str:
+    recounted = receipt.recounted
+    return encode(
+        {
+            "total": receipt.total,
+            "as_of": iso(receipt.revision),
+            "parts": [_part(each, is_explained) for each in receipt.parts],
+            "recounted": recounted and {"at": iso(recounted.at_ms), "agreed": recounted.errors == 0},
+        }
+    )
+
+
+def _part(part: ReceiptPart, is_explained: bool) -> dict[str, object]:
+    at = None if part.at_ms is None else iso(part.at_ms)
+    public = {"kind": part.kind, "count": part.amount, "from": part.first, "to": part.last, "at": at}
+    return {**public, "reason": part.reason, "by": part.by} if is_explained else public

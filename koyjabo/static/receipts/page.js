@@ -1,0 +1,9 @@
+/** Keeps a receipt up to date. Without scripts, the browser loads the public one again. */
+
+import "../webkit/parts/ages.js";
+import { LivePage } from "../webkit/live.js";
+
+const REFRESH_MS = 5_000;
+
+const page = new LivePage();
+setInterval(() => page.refresh(), REFRESH_MS);

@@ -1,0 +1,68 @@
+/** A receipt at the side of the page, which stays right while it is open. */
+
+import "../webkit/parts/ages.js";
+import { openDialog } from "../webkit/parts/dialog.js";
+
+const REFRESH_MS = 5_000;
+
+/** @type {HTMLDialogElement | undefined} */ let sheet;
+let shown = ""; // the address of the receipt
+
+/** Throws where the receipt cannot be had. @param {HTMLAnchorElement} link */
+export async function showReceipt(link) {
+  const [lines] = await Promise.all([linesOf(link.href), styled(link.dataset.receipt ?? "")]);
+  shown = link.href;
+  sheet ??= made(link.textContent ?? "");
+  put(sheet, lines);
+  openDialog(sheet);
+}
+
+/** @param {string} url  @returns {Promise<Element>} */
+async function linesOf(url) {
+  const response = await fetch(url, { headers: { Accept: "text/html" } });
+  const found = new DOMParser().parseFromString(await response.text(), "text/html").querySelector("[data-sheet-content]");
+  if (!response.ok || !found) throw new Error(url);
+  return found;
+}
+
+/** @param {HTMLDialogElement} dialog  @param {Element} lines */
+function put(dialog, lines) {
+  dialog.querySelector(".content")?.replaceChildren(...lines.childNodes);
+  dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+}
+
+/** What cannot be had leaves the lines as they are, which say their moment. @param {HTMLDialogElement} dialog */
+async function refresh(dialog) {
+  if (!dialog.open || document.hidden) return;
+  const lines = await linesOf(shown).catch(() => null);
+  const hasFocus = dialog.querySelector(".content")?.contains(document.activeElement); // which must not be lost
+  if (lines && !hasFocus) put(dialog, lines);
+}
+
+/** @param {string} url  of a style that only sheets need */
+async function styled(url) {
+  if (document.querySelector(`link[href="${url}"]`)) return;
+  const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: url });
+  const isThere = new Promise((resolve) => style.addEventListener("load", resolve, { once: true }));
+  style.addEventListener("error", () => style.remove());
+  document.head.append(style);
+  await isThere;
+}
+
+/** @param {string} title  @returns {HTMLDialogElement} */
+function made(title) {
+  const dialog = document.createElement("dialog"), heading = document.createElement("h2");
+  const close = Object.assign(document.createElement("button"), { type: "button", className: "plain icon-only", textContent: "✕" });
+  close.dataset.close = "";
+  close.setAttribute("aria-label", /** @type {HTMLElement | null} */ (document.querySelector(".toasts"))?.dataset.close ?? "");
+  Object.assign(heading, { id: "receipt-title", textContent: title });
+  dialog.className = "sheet";
+  dialog.setAttribute("aria-labelledby", heading.id);
+  const header = document.createElement("header"), content = document.createElement("div");
+  content.className = "content stack";
+  header.append(heading, close);
+  dialog.append(header, content);
+  document.body.append(dialog);
+  setInterval(() => refresh(dialog), REFRESH_MS);
+  return dialog;
+}

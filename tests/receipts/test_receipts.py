@@ -1,0 +1,139 @@
+"""/api/receipt and its pages: the parts of a total add up to it, and only the panel says who and why."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site, assert_error
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.sites.exports import bring_export, table, zipped
+from support.sites.full_site import quiet
+
+from koyjabo.core.clock import iso
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.receipts.change_queries import TotalChange
+from koyjabo.receipts.parts import MOST_PARTS, VISITS, ReceiptPart, parts_of
+
+ELSEWHERE = {"Origin": "https://elsewhere.example"}
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+def receipt(site: Site, **headers: str) -> dict:
+    return site.client.get("/api/receipt", headers=headers).json
+
+
+def lines(site: Site) -> list[tuple]:
+    return [(part["kind"], part["count"], part["from"], part["to"]) for part in receipt(site)["parts"]]
+
+
+def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
+    for n in range(3):
+        site.register(visitId=str(n))
+    began_ms = site.time.ms
+    site.set_total(40_000)
+    site.time.pass_(seconds=5)
+    sums = "date,visitors,pageviews,bounces,visits,visit_duration"
+    days = zipped(imported_visitors_20251101_20251130=table(sums, "2025-11-01,9,9,5,10,6", "2025-11-02,9,9,5,20,6"))
+    bring_export(site, "plausible", days)
+    remembered = sqlite_database.remember()
+    site.register(visitId="lost")
+    sqlite_database.go_back(remembered)
+    last = site.register(visitId="kept")
+    site.set_total(40_001, new_epoch=True)
+    found = receipt(site)
+    assert lines(site) == [
+        ("start", 4000, 1, 4000),
+        ("visits", 3, 4001, 4003),
+        ("adjustment", 35_997, 4004, 40_000),
+        ("imported", 30, 40_001, 40_030),
+        ("rolled_back", 1, 40_031, 40_031),
+        ("visits", 1, 40_032, 40_032),
+        ("adjustment", -31, 40_002, 40_032),
+    ]
+    assert (found["total"], last.ordinal) == (sum(part["count"] for part in found["parts"]), 40_032)
+    assert found["parts"][2]["at"] == iso(began_ms)
+
+
+def test_folded_visits_keep_their_numbers(site):
+    site.register()
+    site.set_total(5000)
+    site.register(visitId="2")
+    before = lines(site)
+    site.time.pass_(days=3)
+    retention = site.services[MaintenanceServices].retention
+    assert retention.prune(retention.past(1)).visits == 2
+    assert lines(site) == before
+
+
+def test_public_receipt_is_for_any_page_and_revalidated(site):
+    site.set_total(5000)
+    first = site.client.get("/api/receipt", headers=ELSEWHERE)
+    assert (first.headers["Access-Control-Allow-Origin"], first.headers["Cache-Control"]) == ("*", "no-cache")
+    assert list(first.json) == ["total", "as_of", "parts", "recounted"]
+    assert {key for part in first.json["parts"] for key in part} == {"kind", "count", "from", "to", "at"}
+    seen = {"If-None-Match": first.headers["ETag"]}
+    assert site.client.get("/api/receipt", headers=seen).status_code == 304
+    site.register()
+    assert site.client.get("/api/receipt", headers=seen).status_code == 200
+
+
+def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
+    boss = panel(site, "ayesha")
+    boss.confirm("/admin/data/total", total="5000", reason="Old app, ask nila@example.com")
+    site.set_total(6000)
+    told = boss.client.get("/api/receipt")
+    assert told.headers["Cache-Control"] == "private, no-store"
+    assert [(part["by"], part["reason"]) for part in told.json["parts"]] == [
+        (None, None),
+        ("Ayesha", "Old app, ask nila@example.com"),
+        ("operator", "koyjabo total set"),
+    ]
+    assert "by Ayesha" in words(boss.get("/admin/receipt"))
+    viewer = Reader(site).sign_up("babul")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'babul@example.com'")
+    for said in (viewer.client.get("/api/receipt").text, viewer.get("/admin/receipt")):
+        assert "Old app, ask •••" in said
+        assert "nila@example.com" not in said
+    public = Reader(site).get("/receipt")
+    assert "Ayesha" not in public
+    assert "Old app" not in public
+    assert "Set by hand on 16 Dec 2025, 10:48 1,000" in words(public)
+
+
+def test_the_newest_recount_is_told(site):
+    assert receipt(site)["recounted"] is None
+    site.services[MaintenanceServices].recounts.verify(quiet)
+    ended = iso(site.time.ms)
+    site.time.pass_(seconds=5)
+    assert receipt(site)["recounted"] == {"at": ended, "agreed": True}
+
+
+def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up():
+    parts = parts_of([TotalChange("start", 7, 0, 10, "")], visits=2, total=15)
+    assert parts == (
+        ReceiptPart("start", 10, 1, 10, 7),
+        ReceiptPart("visits", 2, 11, 12),
+        ReceiptPart("adjustment", 3, 13, 15),
+    )
+
+
+def test_the_oldest_of_many_parts_are_combined_by_kind():
+    changes = [TotalChange("set", n, n, 10, "") for n in range(1, 101)]
+    parts = parts_of(changes, visits=100, total=1100)
+    assert len(parts) <= MOST_PARTS
+    assert sum(part.amount for part in parts) == 1100
+    assert [part.kind for part in parts if part.first is None] == ["adjustment", "visits"]
+    assert [each for each in parts if each.first is not None][-1] == ReceiptPart("adjustment", 10, 1091, 1100, 100, "")
+    assert sum(part.amount for part in parts if part.kind == VISITS) == 100
+
+
+def test_a_receipt_waits_for_no_database(site, sqlite_database):
+    with sqlite_database.locked():
+        assert receipt(site)["total"] == 4000  # readers do not wait for a writer
+    sqlite_database.path.write_bytes(b"not a database any more")
+    assert_error(site.client.get("/api/receipt"), 503, "ledger_unavailable")
