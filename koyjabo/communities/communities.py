@@ -104,6 +104,17 @@ class Communities:
         page = self._list(CommunityQueries.list_own_access, account, start, count)
         return page._replace(items=tuple(roles.as_seen_by(account, each) for each in page.items))
 
+    def home(self, account: Account) -> CommunityAccess | None:
+        """The only community that `account` moderates; if there is none, the only one of which it is a member."""
+        found = self._read(CommunityQueries.homes, account)
+        moderated = [each for each in found if each.role != MEMBER]
+        homes = moderated or found
+        return homes[0] if len(homes) == 1 else None
+
+    def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
+        """The roles of those who are members, for a caller who may see who is online."""
+        return self._read(CommunityQueries.roles, community_id, user_ids)
+
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
         """Those of `ids` that are listed and show everybody how many are online."""
         return tuple(self._read(CommunityQueries.public, ids))

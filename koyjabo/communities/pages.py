@@ -32,6 +32,8 @@ from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
 
+FROM_DASHBOARD = "dashboard"
+
 
 @bp.get("/communities")
 def list_communities() -> str:
@@ -139,7 +141,7 @@ def set_role(community_id: str, user_id: str) -> Response:
 @bp.post("/communities/<community_id>/members/<user_id>/remove")
 def remove_member(community_id: str, user_id: str) -> Response:
     """Redirects users who remove themselves to the list of communities."""
-    account, back = page_login.require(), url_for("pages.members", **_member_list(community_id))
+    account, back = page_login.require(), url_for(_list_of_people(), **_member_list(community_id))
     result = member_forms.remove(account, community_id, user_id, back)
     if isinstance(result, MemberChange) and user_id.lower() == account.id:
         return done(result.code, "pages.list_communities", result.about)
@@ -149,12 +151,20 @@ def remove_member(community_id: str, user_id: str) -> Response:
 def _result(result: Result, community_id: str) -> Response:
     if isinstance(result, MemberProblem):
         return _show_members(member_forms.enter(community_id, ADMIN), result)
-    return done(result.code, "pages.members", result.about, result.undo, **_member_list(community_id))
+    return done(result.code, _list_of_people(), result.about, result.undo, **_member_list(community_id))
+
+
+def _list_of_people() -> str:
+    """The page of an action on a person."""
+    return "pages.dashboard" if request.args.get("from") == FROM_DASHBOARD else "pages.members"
 
 
 def _member_list(community_id: str) -> dict[str, Any]:
-    """Where the list goes on after an action."""
-    return {"community_id": community_id, **{name: request.args.get(name) for name in ("page", "query", "role")}}
+    """Where the list goes on after an action. An action of the dashboard names the person in `query`, for the list of
+    members that shows why it was refused.
+    """
+    kept = () if _list_of_people() == "pages.dashboard" else ("page", "query", "role")
+    return {"community_id": community_id, **{name: request.args.get(name) for name in kept}}
 
 
 def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> Response:

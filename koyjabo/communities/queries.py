@@ -140,6 +140,17 @@ class CommunityQueries:
         rows = self._session.execute(_list_access(user_id).where(models.Community.id.in_(ids)))
         return [_access(row) for row in rows]
 
+    def homes(self, account: Account) -> list[CommunityAccess]:
+        """Two of the communities of which the account is a member, those that it moderates first."""
+        own = _list_access(account.id).where(_own(account))
+        rows = self._session.execute(own.order_by(Membership.role == "member", models.Community.id).limit(2))
+        return [_access(row) for row in rows]
+
+    def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
+        """The roles of those who are members."""
+        theirs = select(Membership.user_id, Membership.role).where(_of(community_id), Membership.user_id.in_(user_ids))
+        return {row.user_id: row.role for row in self._session.execute(theirs)}
+
     def list_own_access(self, account: Account, start: int, count: int) -> Page[CommunityAccess]:
         """The communities of which the account is a member; by name."""
         rows = self._page(_list_access(account.id).where(_own(account)), start, count)

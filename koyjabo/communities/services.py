@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
@@ -22,7 +23,8 @@ from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.refs import CommunityRefs
-from koyjabo.core.identity import CommunityIds
+from koyjabo.communities.roles import MEMBER
+from koyjabo.core.identity import Account, CommunityIds, LoginDestinations
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.link_tokens import LinkTokens
@@ -61,11 +63,13 @@ def build(base: Base) -> CommunityServices:
     refs = CommunityRefs(database, runtime, clock)
     services.add(CommunityIds(refs.resolve))
     external, on_revoked = services[AccountServices].external, base.signals.access_revoked.send
+    directory = Communities(database, clock, on_revoked)
+    services.add(LoginDestinations(partial(_destination, directory)))
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.on_change = updates.stats_changed
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
     return CommunityServices(
-        directory=Communities(database, clock, on_revoked),
+        directory=directory,
         refs=refs,
         by_ref=CommunitiesByRef(database, clock, refs, external, on_revoked),
         invitations=Invitations(database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)),
@@ -79,6 +83,14 @@ def build(base: Base) -> CommunityServices:
         revocation=revocation,
         messages=CommunityMessages(participants, realtime.fanout, realtime.bus, runtime, clock, revocation),
     )
+
+
+def _destination(directory: Communities, account: Account) -> tuple[str, dict[str, Any]] | None:
+    """The only community of an account: its dashboard for moderators."""
+    home = directory.home(account)
+    if home is None:
+        return None
+    return "pages.community" if home.role == MEMBER else "pages.dashboard", {"community_id": home.community.id}
 
 
 def _people(base: Base, time_spent: TimeRecorder) -> OnlinePeople:

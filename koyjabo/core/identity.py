@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from koyjabo.core.errors import Forbidden
 from koyjabo.core.i18n import N_
@@ -125,6 +125,16 @@ class CommunityIds:
     def resolve_if_any(self, text: str | None) -> str | None:
         """`resolve`; "" and None, which name no community, stay."""
         return self.resolve(text) if text else text
+
+
+@dataclass(slots=True)
+class LoginDestinations:
+    """Where logins lead that were not going anywhere else. `communities` provides it; `accounts`, which knows none,
+    asks here.
+    """
+
+    of: Callable[[Account], tuple[str, dict[str, Any]] | None]
+    """The endpoint of a page, and the values of its path; None: the home page. Raises LedgerUnavailable."""
 
 
 @dataclass(slots=True)

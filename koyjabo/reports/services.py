@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
+from koyjabo.communities.live.online_people import EVERYBODY
 from koyjabo.communities.services import CommunityServices
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.database.free_space import FreeSpace
@@ -88,7 +89,7 @@ def build_people(base: Base) -> PeopleServices:
 
     def look(community_id: str) -> dict[str, Any]:
         scope = Scope(community_id)
-        members, _ = communities.people.page(scope, 0, MOST_NAMED)
+        members = communities.people.page(scope, EVERYBODY, 0, MOST_NAMED).items
         return {
             "today_visitors": people(reports.today(community_id)),
             "realtime_count": presence.members.online(scope).count,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from flask import Response, make_response, render_template, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
 
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
@@ -26,7 +26,7 @@ from koyjabo.core.errors import (
     WrongCredentials,
     WrongPasskey,
 )
-from koyjabo.core.identity import Account
+from koyjabo.core.identity import Account, LoginDestinations
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -111,21 +111,38 @@ def enrol() -> Response:
         return _enrolment(form, 422)
     except (SecondFactorExpired, NoSecondFactor) as error:
         return _over(error)
-    onwards = redirects.path_back(landing(enrolled.completed.grant.login.account))
+    onwards = onwards_from(enrolled.completed.grant.login.account)
     page = secret_page("recovery_codes", codes=enrolled.recovery_codes, onwards=onwards)
     return logged_in(enrolled.completed.grant, page)
 
 
 def redirected(grant: Grant, otherwise: str = "") -> Response:
     """To where the browser was going, logged in; otherwise to that endpoint, or where the account lands."""
-    return logged_in(grant, redirects.back(otherwise or landing(grant.login.account)))
+    if otherwise:
+        return logged_in(grant, redirects.back(otherwise))
+    return logged_in(grant, to(onwards_from(grant.login.account)))
+
+
+def to(url: str) -> Response:
+    return redirect(url, 303)  # type: ignore[return-value]
+
+
+def onwards_from(account: Account) -> str:
+    """The path in `next` if it is on this server, otherwise where the account lands."""
+    return redirects.own_path(request.values.get("next", "")) or landing(account)
 
 
 def landing(account: Account) -> str:
-    """The endpoint to which a login leads if the browser was not going anywhere else: the panel for
-    accounts that see it, so that an admin's login counts no visit.
+    """The path to which a login leads if the browser was not going anywhere else: the panel for accounts that see it,
+    so that an admin's login counts no visit; the only community of others.
     """
-    return "admin.overview" if account.sees_panel else "pages.index"
+    if account.sees_panel:
+        return url_for("admin.overview")
+    with suppress(LedgerUnavailable):
+        destination = current()[LoginDestinations].of(account)
+        if destination is not None:
+            return url_for(destination[0], **destination[1])
+    return url_for("pages.index")
 
 
 def show(due: SecondFactorDue, onwards: str = "") -> Response:
@@ -194,5 +211,5 @@ def _greet(outcome: Grant | SecondFactorDue) -> Response:
 def _form(template: str, form: Form[LoginBody] | Form[SignupBody], status: int = 200) -> Response:
     login = page_login.login()
     if login is not None:
-        return redirects.back(landing(login.account))
+        return to(onwards_from(login.account))
     return make_response(render_template(template, form=form), status)

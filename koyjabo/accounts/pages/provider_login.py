@@ -5,7 +5,7 @@ A form may not lead to another server (`form-action` of the Content-Security-Pol
 
 from __future__ import annotations
 
-from flask import Response, make_response, redirect, render_template, request, url_for
+from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
 from koyjabo.accounts.login import provider_login
@@ -14,7 +14,7 @@ from koyjabo.accounts.login.schemas import LoginBody
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.oidc.provider import Provider
 from koyjabo.accounts.oidc.services import OidcServices
-from koyjabo.accounts.pages.login import landing, logged_in, secret_page, show
+from koyjabo.accounts.pages.login import landing, logged_in, onwards_from, secret_page, show, to
 from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
 from koyjabo.core.errors import (
     AccountDisabled,
@@ -40,10 +40,10 @@ def log_in_with_provider(provider_name: str) -> Response:
     """303 to the provider."""
     provider, login = provider_login.provider_of(provider_name), page_login.login()
     if login is not None:
-        return redirects.back(landing(login.account))
+        return to(onwards_from(login.account))
     path = redirects.own_path(request.args.get("next", ""))
     try:
-        return _to(provider_login.begin(provider, path))
+        return to(provider_login.begin(provider, path))
     except PROBLEMS as error:
         return _problem(provider, error, path)
 
@@ -61,7 +61,7 @@ def take_provider_answer(provider_name: str) -> Response:
         return _problem(provider, error, path)
     if not isinstance(outcome, Grant):
         return show(outcome, path)
-    return logged_in(outcome, _to(path or url_for(landing(outcome.login.account))))
+    return logged_in(outcome, to(path or landing(outcome.login.account)))
 
 
 @bp.get("/account/logins/<provider_name>/connect")
@@ -135,7 +135,3 @@ def _problem(provider: Provider, error: KoyJaboError, path: str) -> Response:
     if page_login.login() is None:
         return secret_page("login", status, form=Form(LoginBody), problem=str(error), onwards=path)
     return secret_page("provider_login", status, provider=provider.settings, problem=str(error))
-
-
-def _to(url: str) -> Response:
-    return redirect(url, 303)  # type: ignore[return-value]

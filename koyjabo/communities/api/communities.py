@@ -8,7 +8,7 @@ from flask import Response, request
 from pydantic import BaseModel, Field
 
 from koyjabo.communities.communities import CommunityAccess, Enrolment
-from koyjabo.communities.live.online_people import OnlinePerson
+from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
 from koyjabo.communities.roles import MEMBER, MODERATOR
 from koyjabo.communities.schemas import (
     CommunityAnswer,
@@ -24,7 +24,7 @@ from koyjabo.communities.schemas import (
 )
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
-from koyjabo.core.errors import UnknownCommunity
+from koyjabo.core.errors import InvalidInput, UnknownCommunity
 from koyjabo.core.identity import uuid_of
 from koyjabo.counting.schemas.responses import StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
@@ -290,15 +290,18 @@ def realtime(community_id: str) -> Response:
 @bp.get("/communities/<community_id>/visitors/online")
 @describe(
     "List the people online",
-    {200: ListOf(OnlineAnswer), 400: "no such page", **INSIDE},
-    query=QUERY,
+    {200: ListOf(OnlineAnswer), 400: "no such page or order", **INSIDE},
+    query={**QUERY, "order": f"{', '.join(ORDERS)}; default {OLDEST}", "query": "words of the name, in any case"},
     scope="presence:read",
 )
 def who_is_online(community_id: str) -> Response:
-    """For moderators. The longest online come first, at most 1,000."""
-    scope, paging = _entered(community_id, MODERATOR), Paging.of(request)
-    people, total = current()[CommunityServices].people.page(scope, paging.start, paging.per_page)
-    return list_answer(map(OnlineAnswer.of, people), paging.headers(total))
+    """For moderators. Of more than 10,000, those who come first in the order of arrival."""
+    scope, paging, order = _entered(community_id, MODERATOR), Paging.of(request), request.args.get("order", OLDEST)
+    if order not in ORDERS:
+        raise InvalidInput(details={"order": f"must be one of {', '.join(ORDERS)}"})
+    search = OnlineSearch(request.args.get("query", "").strip(), order)
+    page = current()[CommunityServices].people.page(scope, search, paging.start, paging.per_page)
+    return list_answer(map(OnlineAnswer.of, page.items), paging.headers(page.total))
 
 
 def _entered_to_count(community_id: str) -> Scope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
@@ -9,12 +10,38 @@ from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.core.clock import iso
+from koyjabo.core.i18n import ASCII_DIGITS
 from koyjabo.counting.visits import Visits
+from koyjabo.database.rows import Page
+from koyjabo.database.text_search import sought
 from koyjabo.models import Scope
-from koyjabo.presence.members.online_members import OnlineMembers
+from koyjabo.presence.members.online_members import OnlineMember, OnlineMembers
 
 SETTLE_S = 0.5
 """How long a join waits for Redis to count the member; after that, the count is an estimate."""
+
+
+MOST_SOUGHT = 10_000
+"""The people online who are listed and searched: those who come first in the order of arrival that was asked for."""
+
+NAMED_AT_ONCE = 1_000
+
+ORDERS = OLDEST, NEWEST, BY_NAME = ("oldest", "newest", "name")
+
+WITHOUT_MARKS = dict.fromkeys((*range(0x300, 0x370), 0x200C, 0x200D))
+"""The accents of Latin letters, and the joiners of Bangla, which change how a conjunct is drawn and not how it is
+spelled. The vowel signs of Bangla are letters of their own.
+"""
+
+
+class OnlineSearch(NamedTuple):
+    """People with each word of `text` in their name, in an order of ORDERS."""
+
+    text: str = ""
+    order: str = OLDEST
+
+
+EVERYBODY = OnlineSearch()
 
 
 class OnlinePerson(NamedTuple):
@@ -89,14 +116,37 @@ class OnlinePeople:
         """In which of these communities a user is online. May wait for Redis, about 2 s at most."""
         return self._members.online_in(user_id, [Scope(community_id) for community_id in communities])
 
-    def page(self, scope: Scope, start: int, count: int) -> tuple[list[OnlinePerson], int]:
-        """`count` people from the offset `start`, the longest online first, and the number of all, at most 1,000.
+    def page(self, scope: Scope, search: OnlineSearch, start: int, count: int) -> Page[OnlinePerson]:
+        """`count` of the people sought, from the offset `start`; the total is at most MOST_SOUGHT.
 
-        May wait for Redis, a second at most. Raises LedgerUnavailable.
+        Costs `start + count` people; with a text, or by name, everybody who is online. May wait for Redis, a second at
+        most. Raises LedgerUnavailable.
         """
-        members = self._members.people(scope)
-        listed = members[start : start + count]
-        names = self._names([each.person for each in listed])
-        known = [each for each in listed if each.person in names]
-        people = [OnlinePerson(each.person, names[each.person], each.since_ms, each.connections) for each in known]
-        return people, len(members)
+        is_newest_first = search.order != OLDEST
+        if search.text or search.order == BY_NAME:
+            people = self._sought(self._members.people(scope, MOST_SOUGHT, is_newest_first), search)
+            return Page(tuple(people[start : start + count]), len(people))
+        end = min(start + count, MOST_SOUGHT)
+        members = self._members.people(scope, end, is_newest_first)
+        total = len(members) if len(members) < end else max(end, self._members.online(scope).count)
+        return Page(tuple(self._named(members[start:])), min(total, MOST_SOUGHT))
+
+    def _sought(self, members: list[OnlineMember], search: OnlineSearch) -> list[OnlinePerson]:
+        words = folded(sought(search.text)).split()
+        named = [(folded(person.name), person) for person in self._named(members)]
+        found = [each for each in named if all(word in each[0] for word in words)]
+        if search.order == BY_NAME:
+            found.sort(key=lambda each: (each[0], each[1].user_id))
+        return [person for _, person in found]
+
+    def _named(self, members: list[OnlineMember]) -> list[OnlinePerson]:
+        names: dict[str, str] = {}
+        for at in range(0, len(members), NAMED_AT_ONCE):
+            names |= self._names([each.person for each in members[at : at + NAMED_AT_ONCE]])
+        known = (each for each in members if each.person in names)
+        return [OnlinePerson(each.person, names[each.person], each.since_ms, each.connections) for each in known]
+
+
+def folded(text: str) -> str:
+    """A name as it is searched and sorted: without case and accents, in one spelling of each Bangla letter."""
+    return unicodedata.normalize("NFKD", text).translate(WITHOUT_MARKS).translate(ASCII_DIGITS).casefold()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -9,9 +10,6 @@ from itertools import takewhile
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import OnlineMember
-
-MOST_TOLD = 1000
-"""The most people of a scope that are listed by name."""
 
 
 @dataclass(slots=True)
@@ -79,9 +77,9 @@ class ConnectionsWithGrace:
         own = self._connections_of(scope, person)
         return OnlineMember(person, own.since_ms, sum(own.connections.values())) if own else None
 
-    def people(self, scope: Scope) -> list[OnlineMember]:
-        oldest_first = sorted(self._all_people(scope), key=lambda here: (here.since_ms, here.person))
-        return oldest_first[:MOST_TOLD]
+    def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
+        first = heapq.nlargest if newest_first else heapq.nsmallest
+        return first(most, self._all_people(scope), key=lambda here: (here.since_ms, here.person))
 
     def _all_people(self, scope: Scope) -> Iterator[OnlineMember]:
         for person, own in self._people.get(scope, {}).items():

@@ -9,7 +9,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
 from koyjabo.presence.members.memory_changes import UntoldChanges
-from koyjabo.presence.members.online_members import ChangeListener, Online, OnlineMember, PresenceChange
+from koyjabo.presence.members.online_members import MOST_TOLD, ChangeListener, Online, OnlineMember, PresenceChange
 
 
 class MemoryOnlineMembers:
@@ -59,9 +59,9 @@ class MemoryOnlineMembers:
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Does nothing: there are no other workers."""
 
-    def people(self, scope: Scope) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MOST_TOLD, newest_first: bool = False) -> list[OnlineMember]:
         with self._lock:
-            return self._own.people(scope)
+            return self._own.people(scope, most, newest_first)
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         with self._lock:

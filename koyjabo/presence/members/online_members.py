@@ -51,6 +51,9 @@ class PresenceChange(NamedTuple):
 VACANT_MS = 3000
 """A scope that somebody enters again within this time was not vacated."""
 
+MOST_TOLD = 1_000
+"""The most people of a scope that are listed, unless a caller asks for another number."""
+
 MOST_CHANGES = 10_000
 """The changes of a scope that wait to be told; the oldest are discarded."""
 
@@ -98,9 +101,9 @@ class OnlineMembers(Protocol):
     def apply_remote(self, scope: Scope, online: Online) -> None:
         """Adopt the count of another worker if it is newer than this worker's and no estimate."""
 
-    def people(self, scope: Scope) -> list[OnlineMember]:
-        """The people online by time of arrival, at most 1,000. Without Redis: this worker's own, after at most about
-        a second."""
+    def people(self, scope: Scope, most: int = MOST_TOLD, newest_first: bool = False) -> list[OnlineMember]:
+        """The first `most` people online by time of arrival, or the last ones. Without Redis: this worker's own, after
+        at most about a second."""
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         """In which of these scopes a person is online. Without Redis: on this worker, after at most about 2 s."""

@@ -1,10 +1,11 @@
--- people.lua: list the people online, by time of arrival.
+-- people.lua: list people online, by time of arrival.
 -- KEYS  1 …:people (zset: person, scored by the time of their arrival, ms)
 --       2 …:tabs (hash: person → open connections across all workers)
--- ARGV  1 the maximum number of people
+-- ARGV  1 offset of the first one   2 the maximum number of people   3 1: the newest first
 -- Returns {person, time of arrival, connections, …}
 
-local found, list = redis.call('ZRANGE', KEYS[1], 0, ARGV[1] - 1, 'WITHSCORES'), {}
+local command = ARGV[3] == '1' and 'ZREVRANGE' or 'ZRANGE'
+local found, list = redis.call(command, KEYS[1], ARGV[1], ARGV[1] + ARGV[2] - 1, 'WITHSCORES'), {}
 for i = 1, #found, 2 do
   list[#list + 1] = found[i]
   list[#list + 1] = found[i + 1]

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from koyjabo.cluster import redis_client
 from koyjabo.cluster.redis_client import Command, RedisClient, SlotUnavailable, tag
 from koyjabo.models import Scope
-from koyjabo.presence.members.connections_with_grace import MOST_TOLD
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
 BATCH = 500
 """The most people that one call reports, and the most leases it ends. Redis serves no other client during a call."""
+
+STEP = 1_000
+"""The most people that one call lists."""
 
 LEASE_S = 10
 """Length of a lease. A worker renews its leases at half that time (specification: promise 5)."""
@@ -71,10 +73,17 @@ class MemberScript:
         answers = self._client.run_each(commands)
         return [each if isinstance(each, SlotUnavailable) else SyncAnswer(*each) for each in answers]
 
-    def people(self, scope: Scope) -> list[OnlineMember]:
-        values = self._people(keys_of(scope, ("people", "tabs")), [MOST_TOLD])
-        each = zip(values[::3], values[1::3], values[2::3], strict=True)
-        return [OnlineMember(person.decode(), int(since), int(connections)) for person, since, connections in each]
+    def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
+        """In steps: who comes or leaves in between may be missing, and nobody is there twice."""
+        found: dict[str, OnlineMember] = {}
+        for start in range(0, most, STEP):
+            size = min(STEP, most - start)
+            values = self._people(keys_of(scope, ("people", "tabs")), [start, size, int(newest_first)])
+            for person, since, tabs in zip(values[::3], values[1::3], values[2::3], strict=True):
+                found[person.decode()] = OnlineMember(person.decode(), int(since), int(tabs))
+            if len(values) < 3 * size:
+                break
+        return list(found.values())
 
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
         """Those that wait to be told, the oldest first."""

@@ -23,7 +23,7 @@ from koyjabo.cluster.redis_client import RedisClient, SlotUnavailable, tag
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
-from koyjabo.presence.members.online_members import ChangeListener, Online, OnlineMember, PresenceChange
+from koyjabo.presence.members.online_members import MOST_TOLD, ChangeListener, Online, OnlineMember, PresenceChange
 from koyjabo.presence.members.redis_mirror import MemberMirror, Sent
 from koyjabo.presence.members.redis_script import BATCH, MemberScript, SyncAnswer, SyncRequest
 from koyjabo.presence.members.redis_sync import SyncPlanner, run_all
@@ -108,11 +108,12 @@ class RedisOnlineMembers:
         if online.is_estimate or mirror.is_stale:
             self._sync_soon(scope)
 
-    def people(self, scope: Scope) -> list[OnlineMember]:
+    def people(self, scope: Scope, most: int = MOST_TOLD, newest_first: bool = False) -> list[OnlineMember]:
         self._end_expired(scope)
-        answer = self._ask_in_order(self._outbox(scope), lambda: self._script.people(scope))
+        ask = partial(self._script.people, scope, most, newest_first)
+        answer = self._ask_in_order(self._outbox(scope), ask)
         with self._lock:
-            return self._own.people(scope) if answer is None else answer
+            return self._own.people(scope, most, newest_first) if answer is None else answer
 
     def online_in(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
         with self._lock:

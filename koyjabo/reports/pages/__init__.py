@@ -1,5 +1,5 @@
-"""The dashboard of a community, and pages of share links."""
+"""The dashboard and the reports of a community, and pages of share links."""
 
 from __future__ import annotations
 
-from koyjabo.reports.pages import community_shares, dashboard, share  # noqa: F401  (they add their routes)
+from koyjabo.reports.pages import community_reports, community_shares, dashboard, share  # noqa: F401  (they add their routes)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from flask import Request, request, url_for
 
 from koyjabo.database.rows import Page
-from koyjabo.webkit.schemas.paging import Paging
+from koyjabo.webkit.schemas.paging import PER_PAGE, Paging
 
 Item = TypeVar("Item")
 
@@ -20,18 +20,22 @@ class ListPage(NamedTuple, Generic[Item]):
     items: tuple[Item, ...]
     total: int  # length of the whole list
     number: int  # of this page, from 1
+    start: int  # number of its first item, from 1
     last: int  # number of the last page
     url: Callable[[int], str]  # the address of each page
 
 
-def list_page(read: Callable[[int, int], Page[Item]], endpoint: str | None = None, **path: Any) -> ListPage[Item]:
+def list_page(
+    read: Callable[[int, int], Page[Item]], endpoint: str | None = None, per_page: int = PER_PAGE, **path: Any
+) -> ListPage[Item]:
     """The requested page. `read` gets the offset of the page and its length.
 
     An action that shows the list again names the `endpoint` of the list. Raises InvalidInput.
     """
-    paging = Paging.of(request)
+    paging = Paging.of(request, per_page)
     page = read(paging.start, paging.per_page)
-    return ListPage(page.items, page.total, paging.page, paging.last(page.total), _numbered(endpoint, path))
+    last, url = paging.last(page.total), _numbered(endpoint, path)
+    return ListPage(page.items, page.total, paging.page, paging.start + 1, last, url)
 
 
 class Sorting(NamedTuple):

@@ -26,9 +26,9 @@ class Paging(NamedTuple):
     others: tuple[tuple[str, str], ...]  # the other query arguments
 
     @classmethod
-    def of(cls, request: Request) -> Paging:
-        """Raises InvalidInput with each bad argument."""
-        rules = {"page": (1, LAST_PAGE), "per_page": (PER_PAGE, MOST_PER_PAGE)}
+    def of(cls, request: Request, per_page: int = PER_PAGE) -> Paging:
+        """`per_page` if the request does not say. Raises InvalidInput with each bad argument."""
+        rules = {"page": (1, LAST_PAGE), "per_page": (per_page, MOST_PER_PAGE)}
         given = {name: _number(request.args.get(name), *rule) for name, rule in rules.items()}
         bad = {name: f"must be a whole number from 1 to {rules[name][1]}" for name, value in given.items() if not value}
         if bad:

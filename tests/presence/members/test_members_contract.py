@@ -11,8 +11,7 @@ import pytest
 from support.application.member_workers import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
 from support.databases.redis_groups import ON_CLUSTER
 
-from koyjabo.presence.members.connections_with_grace import MOST_TOLD
-from koyjabo.presence.members.online_members import Online, OnlineMember
+from koyjabo.presence.members.online_members import MOST_TOLD, Online, OnlineMember
 
 
 @pytest.fixture(params=["memory", "redis_server", ON_CLUSTER])

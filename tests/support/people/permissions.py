@@ -66,7 +66,8 @@ LEAST = {
         api.who_is_online api.broadcast api.disconnect
         api.list_shares api.end_share
         api.list_keys api.revoke_key api.rotate_key
-        pages.dashboard pages.community_shares pages.new_share pages.create_share pages.end_share
+        pages.dashboard pages.community_reports
+        pages.community_shares pages.new_share pages.create_share pages.end_share
         pages.community_keys pages.new_key pages.create_key pages.ask_rotation pages.rotate_key pages.revoke_key
         api.community_report_summary api.community_report_timeline api.community_report_breakdown
         api.community_report_hours

@@ -1,0 +1,169 @@
+/** The people online, by name: the list is asked for when people come and go, and as somebody types or chooses the order. Who has
+ * come is marked for a minute, who has left stays for a moment.
+ */
+
+import { connection } from "../webkit/connection.js";
+import { written } from "../webkit/figures.js";
+import { isLookedAt } from "../webkit/live.js";
+import { Announcer, find, write } from "../webkit/page.js";
+
+const REST_MS = 2_000; // between two answers, without a search
+const REST_OF_EACH_MS = 1; // and of each person who is found, so that a large crowd costs no more
+const TYPED_MS = 200;
+const CAME_MS = 60_000;
+const LEFT_MS = 8_000;
+const MOST_SAID = 3;
+const ANSWER_LIMIT_MS = 20_000;
+
+export class OnlineList {
+  #root;
+  #phrases;
+  #form = /** @type {HTMLFormElement} */ (find("form[role=search]"));
+  #announcer = new Announcer();
+  #asking = new AbortController();
+  #isAsked = false;
+  #isBusy = false;
+  #isOver = false;
+  #timer = 0;
+
+  /** @param {HTMLElement} root  @param {Record<string, string>} phrases */
+  constructor(root, phrases) {
+    this.#root = root;
+    this.#phrases = phrases;
+    find("[data-without-script]").hidden = true;
+    this.#form.addEventListener("input", () => this.#sought());
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#sought(0);
+    });
+  }
+
+  /** Ask for the list soon. There is always an answer after the last call. */
+  refresh() {
+    this.#isAsked = true;
+    if (!this.#isBusy && !this.#isOver) void this.#work();
+  }
+
+  stop() {
+    this.#isOver = true;
+    this.#asking.abort();
+  }
+
+  /** Ends the marks of those who came a minute ago. @param {number} nowMs  by the server's clock */
+  tick(nowMs) {
+    for (const item of this.#items()) if (Number(item.dataset.came) < nowMs - CAME_MS) item.removeAttribute("data-came");
+  }
+
+  async #work() {
+    this.#isBusy = true;
+    while (this.#isAsked && !this.#isOver) {
+      await isLookedAt();
+      this.#isAsked = false;
+      await this.#ask(false);
+      if (this.#isOver) break;
+      const found = Number(find("#online-sum").dataset.found);
+      await new Promise((resolve) => setTimeout(resolve, Math.max(REST_MS, REST_OF_EACH_MS * found)));
+    }
+    this.#isBusy = false;
+  }
+
+  /** The address is that of the search, so that it can be kept. */
+  #sought(delayMs = TYPED_MS) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const url = new URL(location.href);
+      for (const name of ["query", "order", "page"]) url.searchParams.delete(name);
+      for (const [name, value] of new FormData(this.#form)) if (value) url.searchParams.set(name, String(value));
+      history.replaceState(null, "", url);
+      void this.#ask(true);
+    }, delayMs);
+  }
+
+  /** @param {boolean} isSearch  then nobody has left who is not in the answer */
+  async #ask(isSearch) {
+    this.#asking.abort();
+    const { signal } = (this.#asking = new AbortController());
+    const limit = AbortSignal.any?.([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]) ?? signal;
+    const url = new URL(location.href);
+    url.searchParams.set("part", "people");
+    try {
+      const response = await fetch(url, { headers: { Accept: "text/html" }, signal: limit });
+      if (response.redirected) return location.reload(); // the session has ended
+      if (!response.ok) return;
+      connection.heard();
+      const newer = new DOMParser().parseFromString(await response.text(), "text/html");
+      if (signal.aborted) return;
+      this.#take(newer, isSearch);
+    } catch {
+      if (!signal.aborted) connection.doubt(); // the next change leads to the next answer
+    }
+  }
+
+  /** @param {Document} newer  @param {boolean} isSearch */
+  #take(newer, isSearch) {
+    const list = /** @type {HTMLElement} */ (newer.querySelector("#online-list"));
+    this.#merge(/** @type {HTMLElement[]} */ ([...list.children]), list.hasAttribute("data-whole"), isSearch);
+    for (const part of ["#online-sum", "#online-rest"]) {
+      const now = find(part), next = newer.querySelector(part);
+      if (!next || now.isEqualNode(next) || now.contains(document.activeElement)) continue;
+      now.replaceWith(document.adoptNode(next));
+    }
+    this.#root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+    this.#say(isSearch);
+  }
+
+  /** Those who stay keep their element, and with it the focus and an open menu.
+   * @param {HTMLElement[]} next  @param {boolean} isWhole  @param {boolean} isSearch
+   */
+  #merge(next, isWhole, isSearch) {
+    const list = find("#online-list"), before = this.#items();
+    const known = new Map(before.map((item) => [item.dataset.person, item]));
+    const wanted = new Set(next.map((item) => item.dataset.person));
+    const lastKept = isWhole ? before.length : before.map((item) => wanted.has(item.dataset.person)).lastIndexOf(true);
+    for (const [at, item] of before.entries()) {
+      if (wanted.has(item.dataset.person)) continue;
+      if (isSearch || at > lastKept) item.remove(); // not sought, or on the next page by now
+      else leave(item);
+    }
+    const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
+    /** @type {Element | null} */ let at = list.firstElementChild;
+    for (const item of items) {
+      while (at instanceof HTMLElement && at.dataset.left !== undefined) at = at.nextElementSibling; // who has left stays in place
+      if (item === at) at = at.nextElementSibling;
+      else list.insertBefore(item, at);
+    }
+  }
+
+  #items() {
+    return /** @type {HTMLElement[]} */ ([...find("#online-list").children]);
+  }
+
+  /** To screen readers: the result of a search at once, changes seldom and together. @param {boolean} isSearch */
+  #say(isSearch) {
+    const items = this.#items().filter((item) => item.dataset.left === undefined);
+    const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
+    if (isSearch) return write(find("[data-announcement]"), this.#phrases.found.replace("{found}", found).replace("{all}", all));
+    const names = items.filter((item) => item.dataset.came).slice(0, MOST_SAID).map((item) => item.querySelector("strong")?.textContent);
+    const came = names.length ? `. ${this.#phrases.came.replace("{names}", names.join(", "))}` : "";
+    this.#announcer.show(this.#phrases.online.replace("{count}", all) + came);
+  }
+}
+
+/** @param {HTMLElement} item */
+function leave(item) {
+  if (item.dataset.left !== undefined) return;
+  item.dataset.left = "";
+  item.removeAttribute("data-came");
+  setTimeout(() => item.dataset.left !== undefined && item.remove(), LEFT_MS);
+}
+
+/** @param {HTMLElement | undefined} known  @param {HTMLElement} newer  @returns {HTMLElement} `known` with what is new */
+function renewed(known, newer) {
+  if (!known) return newer;
+  delete known.dataset.left; // who left has come back
+  if (newer.dataset.came) known.dataset.came = newer.dataset.came;
+  else delete known.dataset.came;
+  const isUsed = known.contains(document.activeElement) || known.querySelector("[open]");
+  if (!isUsed) known.replaceChildren(...newer.childNodes);
+  return known;
+}
