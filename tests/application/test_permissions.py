@@ -229,7 +229,14 @@ def test_who_may_is_let_in(site, cast, callers, least):
     assert wrong == {}
 
 
-PAGES = {"": "outsider", "/members": "member", "/dashboard": "moderator", "/settings": "admin", "/delete": "admin"}
+PAGES = {
+    "": "outsider",
+    "/members": "member",
+    "/dashboard": "moderator",
+    "/reports": "moderator",
+    "/settings": "admin",
+    "/delete": "admin",
+}
 """Of a community, and who may see them."""
 
 

@@ -16,7 +16,7 @@ OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
 OF_A_COMMUNITY = ["/communities/{community}/dashboard"]
 MORE_OF_A_COMMUNITY = [
     "/communities/{community}" + path
-    for path in ("", "/members", "/settings", "/delete", "/keys", "/keys/new", "/webhooks", "/webhooks/new")
+    for path in ("", "/members", "/reports", "/settings", "/delete", "/keys", "/keys/new", "/webhooks", "/webhooks/new")
 ]
 OF_THE_PANEL = ["/admin/"]
 MORE_OF_THE_PANEL = [

@@ -41,7 +41,8 @@ def paths(example):
     community, user = f"/admin/communities/{example.community}", f"/admin/users/{example.member.id}"
     found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
     found += [
-        f"/communities/{example.community}{page}" for page in ("", "/members", "/dashboard", "/settings", "/delete")
+        f"/communities/{example.community}{page}"
+        for page in ("", "/members", "/dashboard", "/reports", "/settings", "/delete")
     ]
     asked = quote(HOSTILE)
     searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")

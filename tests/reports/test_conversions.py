@@ -76,7 +76,7 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
     site.register("nodi", visitId="again", page="/map", communityId=metro)
     open_and_sign_up(site, metro, "karim", "/fares", "/map")
     sign_up(site, "old", visitorId="old")
-    ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/dashboard"
+    ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/reports"
     for query in (f"start={SECOND}&end={SECOND}", f"start={SECOND}&end={SECOND}&page=/nowhere"):
         page = words(ayesha.get(f"{path}?{query}"))
         assert "New visitors Signed up Share /fares 3 1 33.3 % From the first visit" in page
@@ -90,7 +90,7 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     open_and_sign_up(site, metro, "salma", "/fares")
     retention = site.services[MaintenanceServices].retention
     retention.prune(retention.past())
-    page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=all"))
+    page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
     assert "/fares 2 ≥ 1 –" in page
     assert "are kept only as sums, without the visitors who signed up later" in page
-    assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/dashboard?range=7d"))
+    assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=7d"))

@@ -34,9 +34,9 @@ def dashboard(community_id: str) -> Response:
     at = member_forms.enter(community_id, MODERATOR)
     if request.args.keys() - PARAMETERS:
         return redirects.with_query("pages.community_reports", community_id=community_id)
+    limits.count_report(at.account.id)
     if request.args.get("part") == PEOPLE:
         return make_response(render_template("communities/online_part.html", at=at, **_people(at)))
-    limits.count_report(at.account.id)
     live = current()[CommunityServices].dashboards.current(at.scope).data
     return member_forms.page(
         "reports/dashboard",

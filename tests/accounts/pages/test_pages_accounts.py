@@ -61,6 +61,25 @@ def test_login_leads_to_the_panel_those_who_see_it(site, ayesha, right):
     assert site.stats()["totalVisits"] == 0
 
 
+def test_login_leads_to_ones_only_community(site, ayesha):
+    """The one that is moderated before those that are not; nothing is chosen among several."""
+    boss, person = sign_up(site, "boss"), log_in(site, "ayesha")
+
+    def lands(**fields: str) -> str:
+        return Reader(site).log_in("ayesha", **fields).location
+
+    first, second, third = (found(boss, name=name)["id"] for name in ("Mirpur", "Uttara", "Banani"))
+    give(boss, first, person, "member")
+    assert lands() == f"/communities/{first}"
+    give(boss, second, person, "member")
+    assert lands() == "/"
+    give(boss, second, person, "moderator")
+    assert lands() == f"/communities/{second}/dashboard"
+    assert lands(next="/account") == "/account"
+    give(boss, third, person, "admin")
+    assert lands() == "/"
+
+
 def test_page_that_needs_a_login_leads_there_and_back(site, ayesha):
     reader = Reader(site)
     for path in ("/account", "/communities/new", "/communities/1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b/members?page=2"):

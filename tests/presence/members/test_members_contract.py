@@ -130,6 +130,15 @@ def test_thousand_who_came_first_are_listed_by_name(world):
     assert [here.person for here in world.members.people(HIKERS)] == [f"person{n:04}" for n in range(MOST_TOLD)]
 
 
+def test_newest_are_listed_first_as_many_as_are_asked_for(world):
+    for person in ("ayesha", "babul", "chandra"):
+        world.members.connect(HIKERS, person, "1")
+        world.pass_(seconds=1)
+    assert count(world) == 3
+    assert [here.person for here in world.members.people(HIKERS, 2, newest_first=True)] == ["chandra", "babul"]
+    assert [here.person for here in world.members.people(HIKERS, 2)] == ["ayesha", "babul"]
+
+
 def test_workers_agree_after_a_storm(world):
     """Eight threads open and close lines of the same people on three workers, and look in between."""
     workers = [world.new_worker() for _ in range(3)]

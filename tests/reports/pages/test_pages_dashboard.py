@@ -1,4 +1,4 @@
-"""The dashboard of a community as it is sent: its numbers, charts as tables, and who is here."""
+"""The dashboard of a community as it is sent: who is online, in which order, as many as fit, and the day's numbers."""
 
 from __future__ import annotations
 
@@ -37,16 +37,28 @@ def reader(site, community):
     return Reader(site).log_in("ayesha")
 
 
-def rows(page: str, chart: str) -> list[list[str]]:
-    """Of the table of a chart."""
-    figure = page.split(f'id="{chart}"')[1].split("</figure>")[0]
-    return [
-        [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
-        for row in re.findall(r"(?s)<tr>.*?</tr>", figure)
-    ]
+@pytest.fixture
+def come(site, community, time):
+    """Let people come online, one each second; they are members of the community."""
+
+    def come(*names: str) -> list[str]:
+        people = [sign_up(site, f"person{number}") for number in range(len(names))]
+        for name, person in zip(names, people, strict=True):
+            site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
+        for person in people:
+            assert person.post(f"/api/communities/{community}/join").status_code == 201
+            time.pass_(seconds=1)
+            site.services[PresenceServices].members.connect(Scope(community), person.id, f"hold {person.id}")
+        return [person.id for person in people]
+
+    return come
 
 
-def test_numbers_are_those_of_the_reports(site, time, reader, community):
+def listed(page: str) -> list[str]:
+    return re.findall(r"<strong dir=\"auto\">(.*?)</strong>", page)
+
+
+def test_numbers_are_those_of_the_day(site, time, reader, community):
     for visitor in ("a", "b"):
         site.register(visitor, communityId=community)
     time.go_to("2025-12-16T10:30:00+06:00")
@@ -56,65 +68,67 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
     site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}/dashboard"))
     for shown in (
-        "Online now 0",
-        "Unique visitors today 3",
-        "With an account 1 Today",
-        "Anonymous 2 Today",
-        "Conversion rate 25 %",
-        "Last 7 days 4",
-        "Previous 7 days 0",
-        "Difference +4 (new)",
-        "Last 30 days 4",
-        "Most online today 7",
-        "Most online in 30 days 7",
+        "Online now 0 ",
+        "With an account, today 1 ",
+        "Without an account, today 2 ",
+        "Most online today 7 In 30 days: 7",
     ):
         assert shown in page
 
 
-def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time, reader, community):
-    site.register("a", communityId=community)
-    time.go_to("2025-12-16T10:30:00+06:00")
-    site.register("b", communityId=community)
-    sign_up(site, "karim", visitorId="b")
-    page = reader.get(f"/communities/{community}/dashboard")
-    head, *by_hour = rows(page, "by-hour")
-    assert head == ["Hour", "With an account", "Anonymous", "Unique visitors"]
-    assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and none of the hours to come
-    assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and none of those before anyone came
-    assert len(by_hour) == 15 + 11
-    _, *by_day = rows(page, "by-day")
-    assert [row[0] for row in by_day] == ["16 Dec so far", *(f"{day} Dec" for day in range(15, 10, -1))]
-    assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
-
-
-def test_growth_is_a_percentage_only_of_what_was_counted_in_full(site, time, reader, community):
-    """The community is of 15 December: the seven days before the 22nd are the first that were counted in full."""
+def test_newest_come_first_or_by_name_and_those_who_just_came_are_marked(reader, community, come, time):
     path = f"/communities/{community}/dashboard"
-    for visitor in ("a", "b"):
-        site.register(visitor, communityId=community)
-    time.go_to("2025-12-27T10:30:00+06:00")
-    site.register("c", communityId=community)
-    assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
-    time.go_to("2025-12-28T10:30:00+06:00")
-    assert "Previous 7 days 2 Difference -1 (-50 %)" in words(reader.get(path))
+    (karim, *_) = come("Karim", "émile", "Zoë")
+    assert listed(reader.get(path)) == ["Zoë", "émile", "Karim"]
+    assert listed(reader.get(f"{path}?order=name")) == ["émile", "Karim", "Zoë"]
+    assert listed(reader.get(f"{path}?order=oldest")) == ["Karim", "émile", "Zoë"]
+    time.pass_(seconds=58)
+    page = reader.get(path)
+    assert page.count("data-came") == 2, "who came a minute ago is not new any more"
+    assert f'data-person="{karim}">' in page
 
 
-def test_who_is_here_is_named_and_no_more_than_fit(site, reader, community, monkeypatch):
-    monkeypatch.setattr("koyjabo.reports.pages.dashboard.MOST_NAMED", 2)
-    people = [sign_up(site, name) for name in ("karim", "salma", "nasrin")]
-    holds = [(Scope(community), person.id, f"hold {person.id}") for person in people]
-    for hold in holds:
-        site.services[PresenceServices].members.connect(*hold)
-        site.time.pass_(seconds=1)  # who came first is shown first
-    page = words(reader.get(f"/communities/{community}/dashboard"))
-    assert "Online now 3" in page
-    assert "Karim 15 Dec 2025, 09:30 1 Salma" in page
-    assert "Nasrin" not in page
-    assert "Only the first 2 are shown." in page
+def test_all_words_of_a_search_are_found_without_case_or_accents(reader, community, come):
+    come("Élise  Rahman", "ELISE Karim", "রফিকুল ইসলাম", "আ\u09af\u09bcেশা খাতুন")
+    path = f"/communities/{community}/dashboard?query="
+    assert sorted(listed(reader.get(f"{path}elise"))) == ["ELISE Karim", "Élise  Rahman"]
+    assert listed(reader.get(f"{path}rah ÉLI")) == ["Élise  Rahman"]
+    assert listed(reader.get(f"{path}ইসলাম")) == ["রফিকুল ইসলাম"]
+    assert len(listed(reader.get(f"{path}আ\u09dfেশা"))) == 1, "however its letters are spelled"
+    assert "1 of 4 match." in words(reader.get(f"{path}ইসলাম"))
+    assert "Nothing found." in words(reader.get(f"{path}ইসলামপুর"))
 
 
-def test_absence_now_and_ever_is_said_in_words(reader, community):
-    page = words(reader.get(f"/communities/{community}/dashboard"))
-    assert "No one is here right now." in page
-    assert "Conversion rate 0 %" in page
-    assert "Difference 0 " in page
+def test_page_has_as_many_as_fit_and_says_so(reader, community, come, monkeypatch):
+    monkeypatch.setattr("koyjabo.reports.pages.dashboard.SHOWN", 2)
+    come("Karim", "Salma", "Nasrin")
+    first = reader.get(f"/communities/{community}/dashboard")
+    assert listed(first) == ["Nasrin", "Salma"]
+    assert "Showing 1–2 of 3." in words(first)
+    second = reader.get(f"/communities/{community}/dashboard?page=2")
+    assert listed(second) == ["Karim"]
+    assert "Showing 3–3 of 3." in words(second)
+
+
+def test_admins_change_roles_and_remove_people_where_they_see_them(site, reader, community, come):
+    path, (karim, _) = f"/communities/{community}/dashboard", come("Karim", "Salma")
+    member = f"/communities/{community}/members/{karim}"
+    assert f'formaction="{member}?query=Karim&amp;from=dashboard"' in reader.get(path)
+    reader.send(f"{member}?query=Karim&from=dashboard", role="moderator")
+    assert reader.location == path
+    assert "moderator" in site.rows("SELECT role FROM memberships WHERE user_id = :id", id=karim)[0]
+    moderator = Reader(site).log_in("person0")
+    assert "formaction" not in moderator.get(path)
+    reader.confirm(f"{member}/remove?query=Karim&from=dashboard")
+    assert reader.location == path
+
+
+def test_list_comes_by_itself_for_the_page_that_keeps_it_up_to_date(reader, community, come):
+    come("Karim")
+    part = reader.get(f"/communities/{community}/dashboard?part=people")
+    assert listed(part) == ["Karim"]
+    assert "<main" not in part
+
+
+def test_absence_is_said_in_words(reader, community):
+    assert "No one is here right now." in words(reader.get(f"/communities/{community}/dashboard"))

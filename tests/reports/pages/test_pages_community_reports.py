@@ -1,0 +1,96 @@
+"""The reports of a community as they are sent: who was here, by hour and day, and their growth."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.application.site import Site, Time
+from support.people.accounts import sign_up
+from support.people.communities import found
+from support.people.page_readers import Reader, words
+
+
+@pytest.fixture
+def time() -> Time:
+    time = Time()
+    time.go_to("2025-12-15T09:30:00+06:00")
+    return time
+
+
+@pytest.fixture
+def site(sqlite_database, time):
+    with Site(sqlite_database.url, time) as site:
+        yield site
+
+
+@pytest.fixture
+def community(site):
+    return found(sign_up(site, "ayesha"))["id"]
+
+
+@pytest.fixture
+def reader(site, community):
+    return Reader(site).log_in("ayesha")
+
+
+def rows(page: str, chart: str) -> list[list[str]]:
+    """Of the table of a chart."""
+    figure = page.split(f'id="{chart}"')[1].split("</figure>")[0]
+    return [
+        [words(cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        for row in re.findall(r"(?s)<tr>.*?</tr>", figure)
+    ]
+
+
+def test_numbers_are_those_of_the_reports(site, time, reader, community):
+    for visitor in ("a", "b"):
+        site.register(visitor, communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    for visitor in ("b", "c", "d"):
+        site.register(visitor, communityId=community)
+    sign_up(site, "karim", visitorId="d")
+    page = words(reader.get(f"/communities/{community}/reports"))
+    for shown in ("Conversion rate 25 %", "Last 7 days 4", "Previous 7 days 0", "Difference +4 (new)", "Last 30 days 4"):
+        assert shown in page
+
+
+def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time, reader, community):
+    site.register("a", communityId=community)
+    time.go_to("2025-12-16T10:30:00+06:00")
+    site.register("b", communityId=community)
+    sign_up(site, "karim", visitorId="b")
+    page = reader.get(f"/communities/{community}/reports")
+    head, *by_hour = rows(page, "by-hour")
+    assert head == ["Hour", "With an account", "Without an account", "Together"]
+    assert by_hour[0] == ["16 Dec, 10:00 so far", "1", "0", "1"]  # and none of the hours to come
+    assert by_hour[-1] == ["15 Dec, 09:00", "0", "1", "1"]  # and none of those before anyone came
+    assert len(by_hour) == 15 + 11
+    _, *by_day = rows(page, "by-day")
+    assert [row[0] for row in by_day] == ["16 Dec so far", *(f"{day} Dec" for day in range(15, 10, -1))]
+    assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
+
+
+def test_growth_is_a_percentage_only_of_what_was_counted_in_full(site, time, reader, community):
+    """The community is of 15 December: the seven days before the 22nd are the first that were counted in full."""
+    path = f"/communities/{community}/reports"
+    for visitor in ("a", "b"):
+        site.register(visitor, communityId=community)
+    time.go_to("2025-12-27T10:30:00+06:00")
+    site.register("c", communityId=community)
+    assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
+    time.go_to("2025-12-28T10:30:00+06:00")
+    assert "Previous 7 days 2 Difference -1 (-50 %)" in words(reader.get(path))
+
+
+def test_absence_ever_is_said_in_words(reader, community):
+    page = words(reader.get(f"/communities/{community}/reports"))
+    assert "Conversion rate 0 %" in page
+    assert "Difference 0 " in page
+
+
+def test_addresses_of_reports_that_were_on_the_dashboard_lead_to_them(reader, community):
+    query = "range=7d&source=google.com&source=%21direct"
+    reader.get(f"/communities/{community}/dashboard?{query}", 303)
+    assert reader.location == f"/communities/{community}/reports?{query}"
+    reader.get(reader.location)
