@@ -118,9 +118,13 @@ def test_last_60_minutes_are_read_by_keys_and_pointer(tab, site, founder, commun
     figure = visit_as(tab, founder, f"/communities/{community}/dashboard").locator("#minutes")
     plot, tip = figure.get_by_role("slider", name="Visits, last 60 minutes"), figure.locator(".tip")
     said = readings(plot, "End", "ArrowLeft")  # the minute may just have ended
-    assert any(each.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for each in said), said
+    assert any(
+        each.partition(": ")[2].startswith("Without an account 1, With an account 0, Visits 1") for each in said
+    ), said
     assert re.fullmatch(r"\d\d:\d\d: .+\. so far", said[0])
-    assert readings(plot, "Home") == [f"{tip.locator('strong').inner_text()}: Without an account 0, With an account 0, Visits 0"]
+    assert readings(plot, "Home") == [
+        f"{tip.locator('strong').inner_text()}: Without an account 0, With an account 0, Visits 0"
+    ]
     plot.press("Escape")
     expect(tip).to_be_hidden()
     plot.hover(position={"x": plot.evaluate("plot => plot.clientWidth") - 2, "y": 5})

@@ -37,7 +37,10 @@ NOBODYS = [
 ]
 MEMBERS = [
     *("/communities", "/communities/new", "/admin/", "/invitations/{invitation}"),
-    *(f"/communities/{{community}}{path}" for path in ("", "/dashboard", "/reports", "/members", "/settings", "/delete")),
+    *(
+        f"/communities/{{community}}{path}"
+        for path in ("", "/dashboard", "/reports", "/members", "/settings", "/delete")
+    ),
     *(f"/communities/{{community}}{path}" for path in ("/shares", "/shares/new")),
     *(f"/communities/{{community}}/webhooks{path}" for path in ("", "/new", "/{webhook}", "/{webhook}/change")),
     *(f"/communities/{{community}}/keys{path}" for path in ("", "/new", "/{key}/rotate")),

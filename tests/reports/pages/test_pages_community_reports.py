@@ -51,7 +51,13 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
         site.register(visitor, communityId=community)
     sign_up(site, "karim", visitorId="d")
     page = words(reader.get(f"/communities/{community}/reports"))
-    for shown in ("Conversion rate 25 %", "Last 7 days 4", "Previous 7 days 0", "Difference +4 (new)", "Last 30 days 4"):
+    for shown in (
+        "Conversion rate 25 %",
+        "Last 7 days 4",
+        "Previous 7 days 0",
+        "Difference +4 (new)",
+        "Last 30 days 4",
+    ):
         assert shown in page
 
 
