@@ -2,65 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
-from flask import Response, abort, redirect, render_template, request
+from flask import Response, abort, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
 
+from koyjabo.core.clock import MINUTE_MS
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.i18n import LANGUAGES
+from koyjabo.counting.last_hour import MINUTES
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visit_picture import Texts, draw
+from koyjabo.counting.stats import Stats
+from koyjabo.counting.visit_picture import Written, draw
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import count, day, speaking
+from koyjabo.webkit.i18n import chosen_language, clock_minutes, count, day, language, speaking
 from koyjabo.webkit.limits import limits
+from koyjabo.webkit.pages.links import site_origin
+
+PAGE, PICTURE = "pages.visit_number", "pages.visit_picture"
 
 
 class SharedVisit(NamedTuple):
     ordinal: int
     day: str  # YYYY-MM-DD
-    today: int  # visits of the present day
+    after: int  # visits with a greater number, without what was added to the total by hand
+    stats: Stats  # as of which that is
+
+    @property
+    def address(self) -> str:
+        """To be shared. It names a language that is not the first one, for readers who have not chosen theirs."""
+        code = language()
+        return site_origin() + self.path(PAGE, None if code == next(iter(LANGUAGES)) else code)
+
+    def path(self, endpoint: str, code: str | None) -> str:
+        """With the language, if it is to be named."""
+        return url_for(endpoint, ordinal=self.ordinal, s=request.args["s"], lang=code)
+
+    def picture(self, code: str | None) -> str:
+        return self.path(PICTURE, code)
 
 
 @bp.get("/n/<int:ordinal>")
 def visit_number(ordinal: int) -> str | Response:
-    """The number, its day and the visits of today. 404 for a wrong signature."""
+    """The number, its day, and the visits after it. 404 for a wrong signature."""
     visit = _shared(ordinal)
-    page = {"ordinal": ordinal, "day_of_visit": visit.day, "today": visit.today}
-    return _to_own_path(f"/n/{ordinal}") or render_template("counting/visit_number.html", **page)
+    with speaking(chosen_language() or _named_language() or language()):
+        words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
+        page = {"visit": visit, "named": _named_language(), "hour": _hour(), "words": words, "after": after_words}
+        beside = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
+        return _to_own(visit, PAGE) or render_template("counting/visit_number.html", beside=beside, **page)
 
 
 @bp.get("/n/<int:ordinal>.png")
 def visit_picture(ordinal: int) -> Response:
-    """The number and its day as a picture of 1200 × 630, for pages that link here."""
+    """The number and its day as a picture of 1200 × 630, for pages that link here, in the language `lang`."""
     visit = _shared(ordinal)
-    other = _to_own_path(f"/n/{ordinal}.png")
+    other = _to_own(visit, PICTURE)
     if other:
         return other
-    both = [(_in(code, count, ordinal), _in(code, day, visit.day)) for code in LANGUAGES]
-    numbers, days = zip(*both, strict=True)
-    return Response(draw(Texts(numbers, days)), mimetype="image/png", headers={"Cache-Control": "no-cache"})
+    with speaking(_named_language() or language()):
+        hour, minutes = _hour() or [0] * MINUTES, _minutes()
+        own, beside = (_written(code, visit) for code in sorted(LANGUAGES, key=lambda code: code != language()))
+    return Response(draw(own, beside, hour, minutes), mimetype="image/png", headers={"Cache-Control": "no-cache"})
 
 
-def _in(language: str, write: Callable[[Any], str], value: object) -> str:
-    with speaking(language):
-        return write(value)
+def after_words(visits: int) -> str:
+    """How many visits have come after another one, with `{count}` in place of the number."""
+    if not visits:
+        return str(_("No visit has come after it yet."))
+    return str(
+        ngettext("%(count)s visit has come after it.", "%(count)s visits have come after it.", visits, count="{count}")
+    )
+
+
+def _title(code: str, visit: SharedVisit) -> str:
+    with speaking(code):
+        return str(_("Visit no. %(number)s", number=count(visit.ordinal)))
+
+
+def _written(code: str, visit: SharedVisit) -> Written:
+    with speaking(code):
+        return Written(code, count(visit.ordinal), day(visit.day))
 
 
 def _shared(ordinal: int) -> SharedVisit:
     """The visit of a link with a valid signature. What networks add to the query is ignored."""
     limits.count_address("shared_numbers")
-    services = current()
-    stats = services[CountingServices].visits.stats()
-    is_signed = services[CountingServices].own_numbers.is_valid(ordinal, stats.epoch, request.args.get("s", ""))
-    day = services[CountingServices].own_numbers.day_of(ordinal) if is_signed else None
-    if day is None:
+    counting = current()[CountingServices]
+    stats, counted = counting.visits.stats(), counting.visits.site.snapshot.visits
+    is_signed = counting.own_numbers.is_valid(ordinal, stats.epoch, request.args.get("s", ""))
+    visit = counting.own_numbers.find(ordinal) if is_signed else None
+    if visit is None:
         abort(404)
-    return SharedVisit(ordinal, day, stats.today)
+    return SharedVisit(ordinal, visit.day, max(0, counted - visit.id), stats)
 
 
-def _to_own_path(path: str) -> Response | None:
+def _named_language() -> str | None:
+    """That of the address."""
+    code = request.args.get("lang")
+    return code if code in LANGUAGES else None
+
+
+def _hour() -> Sequence[int]:
+    """The visits of the last 60 minutes; empty while they cannot be read."""
+    pulse = current()[CountingServices].pulse
+    with suppress(LedgerUnavailable):
+        return pulse.hour(pulse.now())
+    return ()
+
+
+def _minutes() -> str:
+    """Those of `_hour`: `24 Nov 2026, 14:06–15:05`"""
+    now_ms = current().clock.now_ms()
+    return clock_minutes(now_ms - (MINUTES - 1) * MINUTE_MS, now_ms)
+
+
+def _to_own(visit: SharedVisit, endpoint: str) -> Response | None:
     """A redirect from another spelling of the path, such as one with a slash at its end."""
-    if request.path == path:
+    if request.path == url_for(endpoint, ordinal=visit.ordinal):
         return None
-    return redirect(f"{path}?s={request.args['s']}", 301)  # type: ignore[return-value]
+    return redirect(visit.path(endpoint, _named_language()), 301)  # type: ignore[return-value]

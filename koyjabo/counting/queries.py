@@ -211,11 +211,16 @@ def ids_of(session: Session, number: int | None) -> list[int]:
     return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids), Visit.ordinal == number)))
 
 
-def day_of(session: Session, ordinal: int) -> str | None:
-    """The day (YYYY-MM-DD) of the newest visit with this ordinal; None if it is folded or its visitor is forgotten."""
+class NumberedVisit(NamedTuple):
+    id: int
+    day: str  # YYYY-MM-DD
+
+
+def numbered_visit(session: Session, ordinal: int) -> NumberedVisit | None:
+    """The newest visit with this ordinal; None if it is folded or its visitor is forgotten."""
     newest = max(ids_of(session, ordinal), default=None)
-    visit = session.execute(select(Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
-    return None if visit is None or visit.visitor_id.startswith(DELETED) else visit.day
+    visit = session.execute(select(Visit.id, Visit.day, Visit.visitor_id).where(Visit.id == newest)).first()
+    return None if visit is None or visit.visitor_id.startswith(DELETED) else NumberedVisit(visit.id, visit.day)
 
 
 def epochs_of_ordinals(session: Session, epoch: int) -> list[int]:

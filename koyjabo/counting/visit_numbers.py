@@ -10,6 +10,7 @@ import hmac
 from base64 import urlsafe_b64encode
 
 from koyjabo.counting import queries
+from koyjabo.counting.queries import NumberedVisit
 from koyjabo.database.executor import DatabaseExecutor
 
 SIGNATURE_LENGTH = 22
@@ -39,6 +40,6 @@ class OwnNumbers:
     def _is_signed(self, ordinal: int, epoch: int, signature: str) -> bool:
         return hmac.compare_digest(signature.encode(), self.signature(ordinal, epoch).encode())
 
-    def day_of(self, ordinal: int) -> str | None:
-        """The day (YYYY-MM-DD) of the visit; None if it is not kept any more. Raises LedgerUnavailable."""
-        return self._database.read(queries.day_of, ordinal)
+    def find(self, ordinal: int) -> NumberedVisit | None:
+        """The visit with this number; None if it is not kept any more. Raises LedgerUnavailable."""
+        return self._database.read(queries.numbered_visit, ordinal)

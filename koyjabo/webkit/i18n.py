@@ -49,11 +49,15 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 def language() -> str:
     """The code of the language of the current request."""
     if "language" not in g:
-        chosen = cookies.get(LANGUAGE_COOKIE)
-        preferred = request.accept_languages.best_match(list(LANGUAGES)) or "en"
-        g.language = chosen if chosen in LANGUAGES else preferred
+        g.language = chosen_language() or request.accept_languages.best_match(list(LANGUAGES)) or "en"
     code: str = g.language
     return code
+
+
+def chosen_language() -> str | None:
+    """The one that the visitor has chosen on a page."""
+    chosen = cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in LANGUAGES else None
 
 
 @contextmanager
@@ -165,6 +169,13 @@ def clock_time(at_ms: int) -> str:
     local = datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(current_app.extensions[EXTENSION]).replace(tzinfo=None)
     pattern = "HH:mm:ss" if local.date().isoformat() == current().clock.today() else "d MMM, HH:mm:ss"
     return _time(local, pattern)
+
+
+def clock_minutes(first_ms: int, last_ms: int) -> str:
+    """`24 Nov 2026, 14:06–15:05` in TIMEZONE: the day is that of the end."""
+    zone = current_app.extensions[EXTENSION]
+    first, last = (_local(at_ms, zone, "HH:mm") for at_ms in (first_ms, last_ms))
+    return f"{_local(last_ms, zone, 'd MMM y')}, {first}–{last}"
 
 
 def size(number: int) -> str:

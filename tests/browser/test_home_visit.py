@@ -8,7 +8,7 @@ import re
 import pytest
 from mmdb_writer import MMDBWriter
 from netaddr import IPSet
-from support.browser.pages import MOVES, expect, live, stat, visit, wait_for
+from support.browser.pages import MOVES, check_accessible, expect, live, stat, visit, wait_for
 
 from koyjabo.network.geolocation import NAMES
 from koyjabo.webkit.assets.static_files import FOLDER
@@ -18,6 +18,7 @@ DHAKA, ELSEWHERE, YANGON, OSAKA = "103.4.145.245", "103.4.146.1", "103.4.147.1",
 CITIES = {DHAKA: ("Dhaka", "BD"), ELSEWHERE: (HOSTILE, "BD"), YANGON: ("", "MM"), OSAKA: ("", "JP")}
 long = pytest.mark.long(proved_by="browser/test_home_visit.py::test_visit_moves_number_line_list_and_dot")
 
+AFTER = "test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand"
 HAS_SHARED = "window.shared = []; navigator.share = async (what) => { window.shared.push(what); };"
 NTH = """async (numbers) => {
   const { nth } = await import("/static/home/own-visit.js");
@@ -78,9 +79,38 @@ def test_visitor_has_a_number_that_stays_after_a_reload_and_can_be_shared(device
     page.reload()
     expect(own(page)).to_contain_text(f"You are visit no. {stats.total:,}, ")
     page.get_by_role("link", name="Share my number").click()
+    ways = page.get_by_role("dialog", name="Share this number")
+    expect(ways.get_by_role("img")).to_have_js_property("naturalWidth", 1200)
+    ways.get_by_role("button", name="Share with an app…").click()
     (shared,) = page.evaluate("shared")
-    assert shared["text"] == f"I am visit no. {stats.total:,} on Koy Jabo."
+    assert shared["text"] == f"Visit no. {stats.total:,} on Koy Jabo"
     assert shared["url"].startswith(f"http://localhost:{site.port}/n/{stats.total}?s=")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="Share my number")).to_be_focused()
+    follows_its_number(page, site, shared["url"])
+
+
+def follows_its_number(page, site, url: str) -> None:
+    """The page of the number is live, and counts no visit."""
+    page.goto(url)
+    expect(page.locator("[data-after]")).to_have_text("1 visit has come after it.")
+    site.register("somebody-else")
+    expect(page.locator("[data-after]")).to_have_text("2 visits have come after it.")
+    expect(page.locator("[data-next]")).to_have_text("Open Koy Jabo")  # this session has its number
+
+
+@pytest.mark.long(proved_by=f"counting/test_visit_number.py::{AFTER}")
+def test_page_of_a_number_asks_again_when_the_total_was_set_by_hand(page, site):
+    answer = site.post("/api/visitor/register", json={"visitorId": "ayesha"}).json()["visit"]
+    number = answer["ordinal"]
+    page.goto(f"http://localhost:{site.port}{answer['share']}")
+    expect(page.locator("[data-after]")).to_have_text("No visit has come after it yet.")
+    expect(page.locator("[data-next]")).to_have_text(f"Be no. {number + 1:,}")
+    check_accessible(page)
+    assert site.koyjabo("total", "set", str(number + 500)).returncode == 0
+    assert site.register("babul").ordinal == number + 501
+    expect(page.locator("[data-after]")).to_have_text("1 visit has come after it.")
+    expect(page.locator("[data-next]")).to_have_text(f"Be no. {number + 502:,}")
 
 
 def test_visit_moves_number_line_list_and_dot(new_device, site):

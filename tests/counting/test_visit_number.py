@@ -12,9 +12,10 @@ from support.application.site import Site
 from support.application.statements import recorded
 
 from koyjabo.core.extensions import db
-from koyjabo.counting.visit_picture import parts
+from koyjabo.counting.visit_picture import LARGE, LEFT, RIGHT, SMALL, length, parts, sizes
 from koyjabo.database import engine
 from koyjabo.maintenance.total_queries import add_to_total
+from koyjabo.webkit.i18n import number_in
 
 LATIN, BENGALI = "0123456789", "০১২৩৪৫৬৭৮৯"
 BANGLA = {"Accept-Language": "bn"}
@@ -26,20 +27,59 @@ def site(sqlite_database):
         yield site
 
 
-def test_link_of_a_visit_shows_number_day_and_todays_visits_and_nothing_else(site):
+def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing_else(site):
     share = site.register("ayesha", page="/secret", referrer="https://google.com").share
     assert re.fullmatch(r"/n/4001\?s=[A-Za-z0-9_-]{22}", share)
+    assert "No visit has come after it yet." in site.client.get(share).text
     site.time.pass_(days=1)
     site.register("babul")
     answer = site.client.get(share)
     assert answer.status_code == 200
     assert answer.headers["X-Robots-Tag"] == "noindex"
     main = re.search("<main.*</main>", answer.text, re.DOTALL)[0]
-    assert [text in main for text in ("4,001", "16 Dec 2025", "Visits today: 1")] == [True] * 3
+    said = ("4,001", "16 Dec 2025", "1 visit has come after it.", 'href="/" data-next>Be no. 4,003<')
+    assert [text in main for text in said] == [True] * 4
     assert [text in answer.text for text in ("ayesha", "secret", "google.com")] == [False] * 3
     picture = f"https://live.example.com{share.replace('?', '.png?')}"
     assert f'<meta property="og:image" content="{picture}">' in answer.text
     assert "৪,০০১" in site.client.get(share, headers=BANGLA).text
+
+
+def test_visits_after_it_are_those_that_were_counted_and_not_what_was_added_by_hand(site):
+    """A forgotten visit is still one of them: no number falls."""
+    share = site.register("ayesha").share
+    later = [site.register(f"babul{number}") for number in range(3)]
+    site.set_total(9000)
+    assert site.register("chandni").ordinal == 9001
+    with site.app.app_context(), engine.exclusive(db.engine.url) as session:
+        add_to_total(session, [(500, "a day")], site.time.ms)
+    site.post("/api/visitor/forget", json={"visitorId": "babul1"})
+    assert "4 visits have come after it." in site.client.get(share).text
+    assert "1 visit has come after it." in site.client.get(later[2].share).text
+
+
+def test_language_of_the_address_holds_for_readers_who_have_chosen_none(site):
+    share = site.register("ayesha").share
+    named = f"{share}&lang=bn"
+    page = site.client.get(named).text
+    assert '<html lang="bn"' in page
+    assert f'content="https://live.example.com{named.replace("?", ".png?").replace("&", "&amp;")}"' in page
+    assert '<html lang="en"' in site.client.get(f"{share}&lang=xx").text
+    pictures = [site.client.get(each.replace("?", ".png?")).data for each in (share, named)]
+    assert pictures[0] != pictures[1]
+    assert site.client.get(share.replace("?", ".png?"), headers=BANGLA).data == pictures[1]
+    assert site.client.get(named.replace("?", "/?")).headers["Location"] == named
+    site.client.set_cookie("language", "en")
+    assert '<html lang="en"' in site.client.get(named).text
+
+
+def test_it_is_shared_by_plain_links_that_tell_other_sites_nothing(site):
+    page = site.client.get(site.register("ayesha").share).text
+    links = re.findall(r'<a [^>]*href="(https://(?:wa\.me|www\.facebook\.com)/[^"]+)"([^>]*)>', page)
+    assert [(address.count("live.example.com%2Fn%2F4001%3Fs%3D"), rest) for address, rest in links] == [
+        (1, ' target="_blank" rel="noopener noreferrer"')
+    ] * 2
+    assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="https?://(?!live\.example\.com)', page)
 
 
 def test_no_other_address_shows_it(site):
@@ -87,19 +127,31 @@ def test_imported_days_do_not_make_the_search_for_it_longer(site):
 
 
 def test_picture_is_as_large_as_pages_want_it(site):
+    """It fills its width: the number at the left, the same in the other language at the right, the last hour below."""
     answers = [site.client.get(site.register("ayesha").share.replace("?", ".png?")) for _ in range(2)]
     assert [(each.status_code, each.content_type) for each in answers] == [(200, "image/png")] * 2
     one, other = (Image.open(BytesIO(each.data)).convert("L") for each in answers)
     assert one.size == (1200, 630)
-    left, top, right, bottom = ImageChops.difference(one, other).getbbox()  # 4,001 and 4,002, in both scripts
-    assert (left > 400, right < 600, top > 200, bottom < 530) == (True,) * 4
+    left, top, right, bottom = ImageChops.difference(one, other).getbbox()  # 4,001 and 4,002, in both scripts; a bar
+    assert (left > 400, right > 1100, top > 200, bottom > 600) == (True,) * 4
     assert max(len(each.data) for each in answers) < 100_000
 
 
 def test_all_that_a_picture_may_say_has_been_drawn():
     months = [*get_month_names("abbreviated", locale="en").values(), *get_month_names("wide", locale="bn").values()]
-    wanted = {f"small {text}" for text in (*months, *LATIN, *BENGALI)} | {f"large {text}" for text in (*LATIN, ",")}
-    assert wanted | {f"medium {text}" for text in (*LATIN, ",", *BENGALI)} <= set(parts().by_name)
+    digits = (*LATIN, *BENGALI, ",")
+    wanted = {f"{size} {digit}" for size in {*LARGE, *SMALL, 30} for digit in digits}
+    wanted |= {f"{size} {month}" for size in (40, 30) for month in months}
+    assert wanted | {"30 :", "30 –"} <= set(parts())
+
+
+@pytest.mark.long(proved_by="counting/test_visit_number.py::test_picture_is_as_large_as_pages_want_it")
+@pytest.mark.parametrize("number", [1, 90_640, 123_456_803, 999_999_999_999])
+def test_numbers_of_any_length_fit_beside_each_other(number):
+    written = {code: number_in(code, number) for code in ("en", "bn")}
+    for own, other in (("en", "bn"), ("bn", "en")):
+        large, small = sizes(written[own], written[other])
+        assert length(large, written[own]) + length(small, written[other]) < RIGHT - LEFT
 
 
 def test_too_many_of_them_from_one_address_have_to_wait(sqlite_database, monkeypatch):

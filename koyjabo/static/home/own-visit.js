@@ -6,7 +6,6 @@ import { find, readJson } from "../webkit/page.js";
 
 /** @typedef {import("../counting/koyjabo.js").Stats} Stats */
 
-const SHOWN_MS = 2_000;
 const LATE_MS = 60_000;
 
 /** The ends of ordinal numbers, by the plural rules of the Unicode CLDR. @type {Record<string, Record<string, string>>} */
@@ -40,14 +39,15 @@ function sentence(phrase, values) {
 export class OwnVisit {
   #words = find("[data-own]");
   #link = /** @type {HTMLAnchorElement} */ (find("[data-share]"));
-  #label = /** @type {HTMLElement} */ (find("[data-share] span"));
   #shown = "";
   #countedMs = 0; // when this page first knew its number
 
   constructor() {
     this.#link.addEventListener("click", (event) => {
+      const { href, dataset } = this.#link;
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
-      this.#share();
+      import("../counting/sharing.js").then(({ share }) => share(href, dataset.styles ?? "")).catch(() => location.assign(href));
     });
   }
 
@@ -78,16 +78,5 @@ export class OwnVisit {
     if (shown === this.#shown) return; // a screen reader announces each write
     this.#shown = shown;
     this.#words.replaceChildren(...sentence(phrase, values));
-  }
-
-  async #share() {
-    const { href } = this.#link, number = this.#words.querySelector("strong")?.textContent ?? "";
-    const shared = { title: document.title, text: phrases.shared.replace("{ordinal}", number), url: href };
-    if (navigator.share) return navigator.share(shared).catch(() => {}); // the visitor has thought better of it
-    if (!navigator.clipboard) return location.assign(href);
-    await navigator.clipboard.writeText(href);
-    const label = this.#label.textContent;
-    this.#label.textContent = phrases.copied;
-    setTimeout(() => (this.#label.textContent = label), SHOWN_MS);
   }
 }

@@ -1,0 +1,51 @@
+/** Ways to share a visit's number: by what the device has, and by copying. The others are links. */
+
+import "../webkit/parts/copy.js";
+import { openDialog } from "../webkit/parts/dialog.js";
+
+/** @param {ParentNode} part */
+function offer(part) {
+  for (const button of part.querySelectorAll("[data-share-with]")) button.toggleAttribute("hidden", !navigator.share);
+}
+
+document.addEventListener("click", (event) => {
+  const button = /** @type {Element} */ (event.target).closest("[data-share-with]");
+  const ways = /** @type {HTMLElement | null | undefined} */ (button?.closest("[data-ways]"));
+  if (!ways) return;
+  const { title = "", url = "" } = ways.dataset;
+  navigator.share({ title, text: title, url }).catch(() => {}); // the visitor has thought better of it
+});
+
+/** Opens the dialog of a number's page on another page. Without a network the page itself is opened, which says so.
+ * @param {string} url  of the number's page  @param {string} styles
+ */
+export async function share(url, styles) {
+  try {
+    const dialog = shared.get(url) ?? (await take(url, styles));
+    shared.set(url, dialog);
+    openDialog(dialog);
+  } catch {
+    location.assign(url);
+  }
+}
+
+/** @type {Map<string, HTMLDialogElement>} by the page they are from */
+const shared = new Map();
+
+/** @param {string} url  @param {string} styles */
+async function take(url, styles) {
+  const [answer] = await Promise.all([fetch(url, { headers: { Accept: "text/html" } }), styled(styles)]);
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const dialog = /** @type {HTMLDialogElement} */ (document.body.appendChild(/** @type {Element} */ (page.querySelector("#sharing"))));
+  dialog.dispatchEvent(new CustomEvent("replaced", { bubbles: true })); // buttons that need scripts are shown
+  offer(dialog);
+  return dialog;
+}
+
+/** @param {string} href */
+const styled = (href) => new Promise((resolve, reject) => {
+  const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href, onload: resolve, onerror: reject });
+  document.head.append(link);
+});
+
+offer(document);
