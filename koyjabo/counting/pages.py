@@ -16,7 +16,7 @@ from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.last_hour import MINUTES
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
-from koyjabo.counting.visit_picture import Written, draw
+from koyjabo.counting.visit_picture import NumberTexts, draw
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import chosen_language, clock_minutes, count, day, language, speaking
@@ -84,9 +84,9 @@ def _title(code: str, visit: SharedVisit) -> str:
         return str(_("Visit no. %(number)s", number=count(visit.ordinal)))
 
 
-def _written(code: str, visit: SharedVisit) -> Written:
+def _written(code: str, visit: SharedVisit) -> NumberTexts:
     with speaking(code):
-        return Written(code, count(visit.ordinal), day(visit.day))
+        return NumberTexts(code, count(visit.ordinal), day(visit.day))
 
 
 def _shared(ordinal: int) -> SharedVisit:

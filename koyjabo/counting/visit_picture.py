@@ -45,7 +45,7 @@ class Bitmap(NamedTuple):
     shades: bytes  # one byte a pixel: 0 is the background
 
 
-class Written(NamedTuple):
+class NumberTexts(NamedTuple):
     """What a picture says, in one language."""
 
     language: str
@@ -63,7 +63,7 @@ def parts() -> dict[str, Bitmap]:
     return by_name
 
 
-def draw(own: Written, other: Written, hour: Sequence[int], time: str) -> bytes:
+def draw(own: NumberTexts, other: NumberTexts, hour: Sequence[int], time: str) -> bytes:
     """A PNG in the language of `own`, with the same in another one beside it. `hour` are the visits of 60 minutes,
     and `time` says which. Characters that have no part are left out.
     """

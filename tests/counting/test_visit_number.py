@@ -77,7 +77,7 @@ def test_it_is_shared_by_plain_links_that_tell_other_sites_nothing(site):
     page = site.client.get(site.register("ayesha").share).text
     links = re.findall(r'<a [^>]*href="(https://(?:wa\.me|www\.facebook\.com)/[^"]+)"([^>]*)>', page)
     assert [(address.count("live.example.com%2Fn%2F4001%3Fs%3D"), rest) for address, rest in links] == [
-        (1, ' target="_blank" rel="noopener noreferrer"')
+        (1, ' target="_blank" rel="noopener noreferrer" translate="no"')
     ] * 2
     assert not re.search(r'<(?:script|img|link|iframe)[^>]*(?:src|href)="https?://(?!live\.example\.com)', page)
 
