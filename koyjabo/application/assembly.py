@@ -32,6 +32,7 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import getting_started
+from koyjabo.install import services as install
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
@@ -107,6 +108,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(webhooks.build(base))
     add(api_keys.build(base))
     add(MorePhrases())
+    add(install.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
     add(visit_log.build(base))

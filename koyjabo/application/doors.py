@@ -23,6 +23,7 @@ DOORS = {
     "counting": "api pages",
     "sockets": "api",
     "badges": "pages",
+    "install": "pages",
     "reports": "api pages admin",
     "visit_log": "admin",
     "maintenance": "api admin",

@@ -1,1 +1,1 @@
-"""Numbers for pages of other sites: badges, a frame, and /install, which says how to get them."""
+"""Numbers for pages of other sites: badges and a frame."""

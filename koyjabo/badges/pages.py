@@ -1,6 +1,6 @@
-"""/install, which says how a site gets its numbers, and /embed, a frame with one (specification: Element and frame).
+"""/embed, a frame with a number (specification: Element and frame).
 
-The frame may be framed anywhere (`response_headers`), so it knows no login and has no form.
+It may be framed anywhere (`response_headers`), so it knows no login and has no form.
 """
 
 from __future__ import annotations
@@ -10,24 +10,11 @@ from typing import NamedTuple
 from flask import render_template, request
 
 from koyjabo.badges import values
-from koyjabo.badges.values import LABELS
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import LANGUAGES
-from koyjabo.counting.services import CountingServices
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language, speaking
-from koyjabo.webkit.pages.links import sample_site
-
-
-@bp.get("/install")
-def install() -> str:
-    """With the address of this server in it. The page's script says when a visit is counted."""
-    stats = current()[CountingServices].visits.stats().as_object()
-    site = sample_site()
-    known = {"site": site, "socket_site": site.replace("http", "ws", 1), "label": LABELS[language()]["total"]}
-    return render_template("badges/install.html", stats=stats, **known)
-
 
 THEMES = {"auto": "", "light": "light", "dark": "dark"}
 """The attribute of the page, by parameter."""

@@ -9,5 +9,10 @@ function ours(sample) {
   return sample.replaceAll(named, location.origin).replaceAll(named.replace("http", "ws"), location.origin.replace("http", "ws"));
 }
 
-for (const code of document.querySelectorAll("pre code")) write(code, ours(code.textContent ?? ""));
-for (const button of document.querySelectorAll("[data-copy]")) button.setAttribute("data-copy", ours(button.getAttribute("data-copy") ?? ""));
+/** In all samples of a part of the page. @param {ParentNode} part */
+export function nameThisServer(part) {
+  for (const code of part.querySelectorAll("pre code")) write(code, ours(code.textContent ?? ""));
+  for (const button of part.querySelectorAll("[data-copy]")) button.setAttribute("data-copy", ours(button.getAttribute("data-copy") ?? ""));
+}
+
+nameThisServer(document);

@@ -53,7 +53,8 @@ def _packed(file: Path) -> bytes:
 def _page(app: Flask, version: str, language: str, theme: str) -> bytes:
     """Packed, for the present request, from which it takes what the arguments say and nothing else."""
     calls, models = _guide(app)
-    known = {"calls": calls, "models": models, "guide": guide, "host": sample_site()}
+    first = [call for _, found in calls for call in found if call.id in guide.FIRST_CALLS]
+    known = {"calls": calls, "first": first, "models": models, "guide": guide, "host": sample_site()}
     return packing.keep(render_template("webkit/docs.html", is_shared=True, **known).encode())
 
 

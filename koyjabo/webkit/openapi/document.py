@@ -63,6 +63,8 @@ def specification(app: Flask) -> dict[str, Any]:
         "3.1.0",
         info={"description": "Exact visitor counts and community presence, in real time."},
     )
+    for name in READ_FIRST:
+        spec.tag({"name": name})
     models: set[type[BaseModel]] = {ErrorAnswer}
     for rule in app.url_map.iter_rules():
         operation = getattr(app.view_functions[rule.endpoint], "operation", None)
@@ -89,6 +91,8 @@ def _models(operation: Operation) -> Iterator[type[BaseModel]]:
 
 
 TAGS = {
+    "/api/webhooks": "webhooks",
+    "/api/keys": "keys",
     "/api/auth/": "accounts",
     "/api/communities": "communities",
     "/api/invitations/": "communities",
@@ -100,6 +104,9 @@ TAGS = {
     "/": "operation",
 }
 """The tag that groups operations, by the prefix of their path."""
+
+READ_FIRST = ("visits", "communities", "reports", "webhooks", "keys", "accounts", "operation")
+"""The tags in the order in which people need them."""
 
 
 def _tag(path: str) -> str:

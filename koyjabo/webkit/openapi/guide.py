@@ -23,6 +23,9 @@ SAMPLES = {
 }
 """Values of fields in samples, by name."""
 
+FIRST_CALLS = ("api_register_visit", "api_stats", "api_stream")
+"""With which a reader starts, by id."""
+
 TOKEN = "$TOKEN"
 """Stands for an access token in samples."""
 
@@ -64,15 +67,20 @@ class DocumentedCall(NamedTuple):
 
 
 def calls(description: Schema) -> list[tuple[str, list[DocumentedCall]]]:
-    """The calls of each tag, by path."""
+    """The calls of each tag, by path, and FIRST_CALLS before those. Tags have the order of the description."""
     schemas = description["components"]["schemas"]
     documented = [
         _call(path, method, operation, schemas)
         for path, operations in sorted(description["paths"].items())
         for method, operation in operations.items()
     ]
-    by_tag = sorted(documented, key=lambda call: call.tag)
+    tags = [tag["name"] for tag in description["tags"]]
+    by_tag = sorted(documented, key=lambda call: (tags.index(call.tag), _rank(call)))
     return [(tag, list(each)) for tag, each in groupby(by_tag, lambda call: call.tag)]
+
+
+def _rank(call: DocumentedCall) -> int:
+    return FIRST_CALLS.index(call.id) if call.id in FIRST_CALLS else len(FIRST_CALLS)
 
 
 def models(description: Schema) -> list[Model]:

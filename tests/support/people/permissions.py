@@ -98,6 +98,7 @@ LEAST = {
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery admin.replay_webhook
         admin.add_annotation admin.remove_annotation admin.getting_started admin.change_step
+        pages.check_page
     """,
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
