@@ -35,7 +35,7 @@ def frame(site, query: str, sandbox: str | None = None) -> str:
 def test_copied_line_shows_a_number_that_changes_with_the_next_visit(new_device, site, other_site):
     page = new_device(permissions=["clipboard-read", "clipboard-write"]).open("/install")
     expect(page.locator("[data-waiting]")).to_contain_text("Waiting for the")
-    button = page.locator("#element-label ~ .snippet [data-copy]")
+    button = page.locator("#build-element [data-copy]")
     button.click()
     expect(button).to_have_attribute("aria-label", "Copied")
     line = page.evaluate("navigator.clipboard.readText()")
