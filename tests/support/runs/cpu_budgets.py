@@ -24,7 +24,7 @@ BUDGET_S = {
     "browser": 79, "server": 57, "reports": 42, "webkit": 40, "accounts": 38, "communities": 33, "maintenance": 35,
     "counting": 21, "database": 19, "realtime": 18, "cli": 17, "visit_log": 16, "mail": 13, "panel": 13, "tests": 12,
     "presence": 10, "application": 10, "bridges": 8, "tools": 9, "observability": 8, "webhooks": 8, "api_keys": 7,
-    "trusted_tokens": 6, "sockets": 5, "personal_data": 5, "alerts": 4, "importers": 3, "cluster": 3, "network": 3,
+    "trusted_tokens": 4, "sockets": 5, "personal_data": 5, "alerts": 4, "importers": 3, "cluster": 3, "network": 3,
     "outbound": 2, "badges": 2, "audit": 2, "jwks": 1, "home": 1, "settings": 1, "core": 1, "clients": 0,
     "status": 3, "receipts": 2, "getting_started": 2, "install": 2,
     "(PostgreSQL)": 26, "(collection)": 11, "(templates of programs)": 4,
