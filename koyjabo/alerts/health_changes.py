@@ -10,7 +10,8 @@ from typing import Any
 from koyjabo.alerts import traffic_queries as queries
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.maintenance.health.checks import HealthCheck
+from koyjabo.maintenance.health.checks import GOOD, OFF, UNREAD, HealthCheck
+from koyjabo.maintenance.health.timeline import OF_ONE_WORKER
 from koyjabo.models import SITE
 from koyjabo.webhooks.events import WebhookEvents
 
@@ -22,12 +23,10 @@ REST_MS = MINUTE_MS
 START_MS = MINUTE_MS
 """For so long after its start, a worker does not look: others may still be missing."""
 
-OF_ONE_WORKER = frozenset({"proxies"})
-"""Checks that each worker judges by its own requests."""
-
 
 class HealthChanges:
-    """Call `look` every few seconds, on one worker of all servers. Raises LedgerUnavailable.
+    """Call `look` every few seconds, on one worker of all servers. Raises LedgerUnavailable. A check that is off is told
+    as good.
 
     The first look is what later ones are compared with, unless an earlier worker has left an event: then that is.
     """
@@ -58,8 +57,8 @@ class HealthChanges:
     def look(self) -> None:
         if self._clock.elapsed_ms() < self._starts_ms:
             return
-        found = {check.name: check for check in self._checks() if check.name not in OF_ONE_WORKER}
-        levels = {name: check.level for name, check in found.items()}
+        found = {check.name: check for check in self._checks() if _is_told(check)}
+        levels = {name: GOOD if check.level == OFF else check.level for name, check in found.items()}
         if self._told is None:
             self._told = {**levels, **self._last_told()}
         told = self._told
@@ -77,6 +76,10 @@ class HealthChanges:
     def _last_told(self) -> Mapping[str, str]:
         data = self._database.read(queries.newest_data, CHANGED, SITE)
         return {} if data is None else {name: str(level) for name, level in json.loads(data)["levels"].items()}
+
+
+def _is_told(check: HealthCheck) -> bool:
+    return check.name not in OF_ONE_WORKER and check.code != UNREAD
 
 
 def _data(

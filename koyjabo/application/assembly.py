@@ -68,6 +68,7 @@ from koyjabo.webhooks import sender
 from koyjabo.webhooks import services as webhooks
 from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webkit.login.jwt import Tokens
+from koyjabo.webkit.login.remembered_logins import RememberedLogins
 
 TICK_S, MINUTE_S = 1.0, 60.0
 
@@ -96,6 +97,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(Audit(base.database, base.clock))
     add(VersionLog(base.database, base.clock, VERSION))
     add(Tokens(settings.secret_key))
+    add(RememberedLogins(base.clock))
     add(mail.build(base))
     add(accounts.build(base))
     add(second_factor.build(base))
@@ -143,6 +145,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
+    every(TICK_S, maintenance.timeline.tick)
     every(figures.READ_S, maintenance.backup_gauges.refresh)
     every(nightly.LOOK_S, maintenance.backups.tick)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
@@ -171,6 +174,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MaintenanceServices].backups.close)
     at_close(services[MaintenanceServices].backup_download.close)
     at_close(services[StatusServices].measurements.write)
+    at_close(services[MaintenanceServices].timeline.write)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

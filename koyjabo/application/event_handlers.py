@@ -29,6 +29,7 @@ from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.status.services import StatusServices
 from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.webkit.login.remembered_logins import RememberedLogins
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ def connect(services: Services) -> None:
     _on(signals.active_changed, handlers.publish_site_stats, of=SITE)
     _on(signals.online_changed, handlers.record_peak, handlers.record_arrivals, communities.room_updates.count_changed)
     _on(signals.access_revoked, communities.refs.forget, communities.revocation.publish, live_panel.user_changed)
+    _on(signals.access_revoked, handlers.forget_logins)
     _on(signals.members_attended, handlers.record_attendance)
     _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
     _on(signals.redis_returned, handlers.resend)
@@ -84,6 +86,7 @@ class Handlers:
 
     def __init__(self, services: Services) -> None:
         self._clock = services.clock
+        self._logins = services[RememberedLogins]
         self._visits = services[CountingServices].visits
         self._recovery = services[CountingServices].recovery
         self._anonymity = services[CountingServices].anonymity
@@ -104,6 +107,7 @@ class Handlers:
             services[ReportServices].weekly_report.forget,
             services[MaintenanceServices].nightly.forget,
             services[MaintenanceServices].health.look_again,
+            services[MaintenanceServices].timeline.forget,
             services[VersionLog].forget,
             services[StatusServices].measurements.forget,
         )
@@ -168,6 +172,9 @@ class Handlers:
         broadcaster.broadcast_analytics_metric(scope, "conversion", fields)
         broadcaster.broadcast_analytics_metric(scope, "conversion_rate", conversion.rate)
         self._communities.dashboards.changed(scope)
+
+    def forget_logins(self, whose: object) -> None:
+        self._logins.clear()
 
     def receive_revocation(self, subject: str, message: Any) -> None:
         self._communities.refs.forget(str(message))

@@ -36,7 +36,9 @@ class Worker(NamedTuple):
     sockets: dict[str, int]  # by kind
     recount: Progress | None
     lag_ms: float = 0.0  # of its event loop, as last measured
-    unsaved_ms: int | None = None  # since when visits have not been saved (`counting.visits.UnsavedVisits`)
+    unsaved_ms: int | None = None  # since when visits have not been saved (`counting.visits.Unsaved`, as the next two)
+    unsaved_cause: str = ""
+    refused: int = 0
     jobs: tuple[RunningJob, ...] = ()
     reads_ledger: bool = True  # whether its last regular read of the counter succeeded
 

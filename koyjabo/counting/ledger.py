@@ -30,6 +30,7 @@ from koyjabo.counting.milestones import NO_MILESTONES, Milestones
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.database.batch_worker import STUCK_S, BatchStore, BatchWorker, Job, LoopBatcher, commit_jobs
 from koyjabo.database.lease import Fence
+from koyjabo.database.outage_causes import cause_of
 from koyjabo.models import SITE, Scope
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,9 @@ FAILED_LATELY_S = 10.0
 """How long a failed commit counts as a current failure. A load balancer that sends visits elsewhere because of it would
 otherwise never see the recovery, since no commit would show it.
 """
+
+MOST_REFUSED = 20_000
+"""So many refused visits of an outage are told apart; more are not counted."""
 
 Keyed = tuple[NewVisit, str]
 Outcome = Receipt | KoyJaboError
@@ -106,6 +110,8 @@ class Writer(NamedTuple):
     has_failed: bool  # a commit failed within the last FAILED_LATELY_S, and none has succeeded since
     failing_since: float | None  # when the first visit came that failed; None after a success; monotonic s
     failed_at: float  # of the newest failure, monotonic s; 0.0 before the first
+    cause: str = ""  # of the failures, one of `outage_causes.CAUSES`; "" if they do not say
+    refused: int = 0  # the visits that failed since then, each counted once however often it was sent
 
 
 class Ledger:
@@ -133,6 +139,8 @@ class Ledger:
         self._store = store
         self._failing_since: float | None = None  # monotonic s, like the next
         self._failed_at = 0.0
+        self._cause = ""
+        self._refused: set[tuple[str, str]] = set()
         self._writer: BatchWorker[Keyed, Outcome] = BatchWorker(
             runtime, partial(commit_jobs, store), COMMIT_PATIENCE_S, COMMIT_LIMIT_S, self._complete
         )
@@ -173,6 +181,8 @@ class Ledger:
         try:
             jobs = self._writer.put([(each, str(each.visit_id)) for each in visits])
         except LedgerUnavailable as error:
+            for each in visits:
+                self._note_refused((each, str(each.visit_id)))
             return [error for _ in visits]
         with out_of_turn():
             jobs[-1].waiter.wait()  # when the last one is done, the others are: one wait instead of 500
@@ -188,6 +198,7 @@ class Ledger:
         except LedgerUnavailable as error:
             if rollback_of(error) is None:
                 self._note_health(error, time.monotonic())
+                self._note_refused(job.item)
                 return error
         try:
             receipt = self.append(visit)  # the database seems to have gone back
@@ -206,6 +217,7 @@ class Ledger:
             outcome = self._do(keyed)
         except LedgerUnavailable as error:
             self._note_health(error, came_at)  # it may have timed out before any batch included it
+            self._note_refused(keyed)
             raise
         if isinstance(outcome, KoyJaboError):
             raise outcome
@@ -246,7 +258,8 @@ class Ledger:
     def writer(self) -> Writer:
         lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
         has_failed = self._failing_since is not None and lately
-        return Writer(*self._writer.waiting(), has_failed, self._failing_since, self._failed_at)
+        state = has_failed, self._failing_since, self._failed_at, self._cause, len(self._refused)
+        return Writer(*self._writer.waiting(), *state)
 
     def close(self) -> None:
         """Commit the queued visits and close the database."""
@@ -304,8 +317,14 @@ class Ledger:
         if error:
             self._failed_at = time.monotonic()
             self._failing_since = self._failing_since if was_failing else came_at
+            self._cause = cause_of(error.__cause__ or error) or self._cause
             if not was_failing:
                 log.error("ledger_unavailable cause=%r", str(error.__cause__ or error).strip())
         elif was_failing:
-            self._failing_since = None
+            self._failing_since, self._cause = None, ""
+            self._refused.clear()
             log.warning("ledger_recovered")
+
+    def _note_refused(self, keyed: Keyed) -> None:
+        if len(self._refused) < MOST_REFUSED:
+            self._refused.add((keyed[0].visitor_id, keyed[1]))

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from koyjabo.core.clock import Clock
@@ -212,6 +213,15 @@ class Visits:
         return self._communities.setdefault(snapshot.scope, new)
 
 
+class Unsaved(NamedTuple):
+    """Visits that are not saved."""
+
+    since_ms: int  # when the first of them came, UTC
+    cause: str = ""  # one of `outage_causes.CAUSES`; "" if it is not known
+    refused: int = 0  # answered with 503, each counted once by each worker
+    workers: int = 1  # that refused some: a page may have tried again at another one
+
+
 class UnsavedVisits:
     """Since when visits have not been saved (decision 60), as far as this worker knows: its own commits, and the
     counter, which every worker moves. Call `refresh` every second.
@@ -226,6 +236,13 @@ class UnsavedVisits:
         self._clock = clock
         self._revision = visits.site.snapshot.revision
         self._saved_at = self._looked_at = time.monotonic()
+
+    def now(self) -> Unsaved | None:
+        """As of the last `refresh`."""
+        if self.since_ms is None:
+            return None
+        writer = self._visits.writer()
+        return Unsaved(self.since_ms, writer.cause, writer.refused)
 
     def refresh(self) -> None:
         """Look at the queue of commits, and at the counter as it was last read."""

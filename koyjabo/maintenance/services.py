@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koyjabo.cluster.base import Base
+from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
@@ -17,6 +18,7 @@ from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
 from koyjabo.maintenance.health.system import Installation, System, WorkerGauges
+from koyjabo.maintenance.health.timeline import Timeline
 from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -48,6 +50,7 @@ class MaintenanceServices:
     system: System
     readiness: Readiness
     health: Health
+    timeline: Timeline
     settings: tuple[Setting, ...]
 
 
@@ -62,6 +65,7 @@ def build(base: Base) -> MaintenanceServices:
     system, places = _system(base, recounts, jobs), services[NetworkServices].places
     backups = Backups(database, clock, runtime, outbox, base.settings)
     readiness = Readiness(services[CountingServices].visits, observability.lag_s, observability.redis_answers)
+    health = Health(system, readiness, outbox, backups, clock, lambda: places.has_countries)
     return MaintenanceServices(
         total=TotalAdjuster(database, clock),
         retention=retention,
@@ -75,7 +79,8 @@ def build(base: Base) -> MaintenanceServices:
         jobs=jobs,
         system=system,
         readiness=readiness,
-        health=Health(system, readiness, outbox, backups, clock, lambda: places.has_countries),
+        health=health,
+        timeline=Timeline(database, clock, cluster.workers, system, lambda: health.report(OPERATOR, False)),
         settings=catalogue(base.settings),
     )
 
@@ -92,7 +97,7 @@ def _system(base: Base, recounts: Recounts, jobs: Jobs) -> System:
         WorkerGauges(
             sockets=lambda: socket_counts(fanout),
             lag_s=base.services[ObservabilityServices].lag_s,
-            unsaved_ms=lambda: counting.unsaved.since_ms,
+            unsaved=counting.unsaved.now,
             reads_ledger=lambda: not counting.visits.newest().stale,
         ),
     )
@@ -109,4 +114,5 @@ def _installation(settings: Settings, has_redis: bool) -> Installation:
         workers=settings.web_concurrency,
         trusted_proxies=settings.trusted_proxies,
         retention_days=settings.retention_days,
+        file=file,
     )

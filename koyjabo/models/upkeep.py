@@ -160,3 +160,16 @@ class MeasuredMinute(Model):
     minute_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)  # its beginning
     bucket: Mapped[int] = mapped_column(primary_key=True)  # 0 without buckets
     amount: Mapped[int] = mapped_column(BigInteger)  # pushes, or ms
+
+
+class HealthSpan(Model):
+    """A time in which a check of Health was amber or red without a change (`maintenance.health.timeline`)."""
+
+    __tablename__ = "health_spans"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)  # of the check
+    begun_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    level: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(16))  # one of `outage_causes.CAUSES`, or ""
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)  # None while it goes on

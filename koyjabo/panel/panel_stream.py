@@ -27,8 +27,9 @@ class PanelStream(PermittedStream):
     kind = PANEL
 
     def send_present(self, connection: Connection) -> None:
-        unsaved_ms = self._services[MaintenanceServices].system.unsaved_ms()
-        connection.send(encode(PanelState(unsaved_ms, self._services.clock.now_ms()).as_object()))
+        unsaved = self._services[MaintenanceServices].system.unsaved()
+        since_ms = unsaved.since_ms if unsaved else None
+        connection.send(encode(PanelState(since_ms, self._services.clock.now_ms()).as_object()))
 
     def _participant(self, connection: Connection, claims: Claims | None, request: Request) -> Participant:
         if claims is None:

@@ -1,4 +1,4 @@
-"""GET /admin/health: the checks, with advice on failed ones; workers, mails, and the operator's own address.
+"""GET /admin/health: the checks, the worst first, with what to do; workers, mails, and the operator's own address.
 
 POST /admin/health/rollback: an admin has seen that the database went back.
 
@@ -7,221 +7,39 @@ GET /admin/state: the state of the server in the header of every page of the pan
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-from flask import Response, current_app, request
+from flask import Response, request
 from flask_babel import lazy_gettext as _
 
-from koyjabo.core.i18n import N_
 from koyjabo.counting.stats import encode
-from koyjabo.maintenance.admin.backups import reason
-from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, HealthCheck
+from koyjabo.maintenance.admin import health_report
+from koyjabo.maintenance.admin.health_lines import in_words
+from koyjabo.maintenance.admin.health_timeline import in_rows
+from koyjabo.maintenance.admin.health_words import CAUSES, LEVELS, MAILS, SOCKETS
+from koyjabo.maintenance.health.checks import DANGER
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.proxy_hops import hops, in_force
-from koyjabo.webkit.i18n import clock_time, count, digits, size
+from koyjabo.webkit.i18n import clock_time, translated
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages.flash import done
-from koyjabo.webkit.panel import for_viewers
+from koyjabo.webkit.panel import for_viewers, without_database
 from koyjabo.webkit.panel.pages import me, page
-
-LABELS = {
-    "database": _("Database"),
-    "standby": _("Standby"),
-    "rollback": _("Lost visits"),
-    "writer": _("Saving visits"),
-    "redis": _("Redis server"),
-    "workers": _("Workers"),
-    "disk": _("Disk"),
-    "clock": _("Clock"),
-    "proxies": _("Proxies"),
-    "backups": _("Backups"),
-    "recount": _("Recount"),
-    "retention": _("Retention"),
-    "reports": _("Reports"),
-    "mails": _("Email"),
-    "webhooks": _("Webhooks"),
-    "places": _("Places"),
-    "version": _("Version"),
-}
-
-SENTENCES = {
-    "database.answers": N_("%(kind)s responds in %(ms)s ms; the database is %(size)s."),
-    "database.slow": N_("%(kind)s takes %(ms)s ms to respond; the database is %(size)s."),
-    "database.ephemeral": N_("The next deploy will delete the database file."),
-    "database.silent": N_("The database does not answer."),
-    "standby.none": N_("No standby copies the database."),
-    "standby.synchronous": N_("A standby has every visit before it is acknowledged. Connected: %(count)s"),
-    "standby.asynchronous": N_(
-        "A failover may lose acknowledged visits: no standby is synchronous. Connected: %(count)s"
-    ),
-    "standby.unknown": N_("Unknown: grant pg_read_all_stats. Connected standbys: %(count)s"),
-    "rollback.never": N_("The database has never gone back."),
-    "rollback.seen": N_("The database went back on %(at)s, which an admin has seen."),
-    "rollback.lost": N_("The database went back on %(at)s. Acknowledged visits that were lost: %(count)s"),
-    "writer.saves": N_("Visits are saved at once: %(visits)s are stored."),
-    "writer.late": N_("A visit has waited too long to be saved, or the last attempt failed."),
-    "writer.unsaved": N_("Visits have not been saved since %(since)s."),
-    "redis.unused": N_("Not used (single worker)"),
-    "redis.answers": N_("Redis responds in %(ms)s ms."),
-    "redis.slow": N_("Redis takes %(ms)s ms to respond."),
-    "redis.silent": N_("Redis does not answer."),
-    "workers.live": N_("Workers running: %(count)s, up to %(ms)s ms behind."),
-    "workers.busy": N_("Worker %(worker)s is %(ms)s ms behind: visitors start to notice."),
-    "workers.late": N_("Worker %(worker)s is %(ms)s ms behind."),
-    "workers.missing": N_("Workers running: %(count)s of %(wanted)s."),
-    "disk.room": N_("%(free)s of %(total)s are free."),
-    "disk.tight": N_("Only %(free)s of %(total)s are free."),
-    "disk.full": N_("Only %(free)s of %(total)s are free. Soon no more visits can be saved."),
-    "disk.refusing": N_(
-        "Only %(free)s of %(total)s are free. Visits are still counted; page views and events are refused."
-    ),
-    "disk.unknown": N_("The system does not say how much space is free."),
-    "clock.agrees": N_("The clocks of this machine and of the database differ by %(ms)s ms."),
-    "clock.alone": N_("The clock looks right. (SQLite shares this machine's clock.)"),
-    "clock.off": N_("The clocks of this machine and of the database differ by %(seconds)s s."),
-    "clock.behind": N_("The newest commit is %(seconds)s s in the future: the clock was ahead, or it is behind."),
-    "proxies.trusted": N_("Trusted proxies: %(count)s. Compare your own address below."),
-    "proxies.hidden": N_("All visitors seem to come from 127.0.0.1: set TRUSTED_PROXIES"),
-    "backups.proven": N_("Restored %(ago)s: %(counted)s = %(restored)s."),
-    "backups.late": N_(
-        "No backup has been proven for 36 hours. The last one was restored %(ago)s: %(counted)s = %(restored)s."
-    ),
-    "backups.failed": N_(
-        "The backup of %(failed_at)s failed. %(error)s The last proven one was restored %(ago)s: "
-        "%(counted)s = %(restored)s."
-    ),
-    "backups.failed_first": N_("The backup of %(failed_at)s failed. %(error)s No backup is proven yet."),
-    "backups.first": N_("The first one will be made on %(at)s."),
-    "backups.running": N_("The first one is being made."),
-    "backups.unproven": N_("No backup has been proven since backups were turned on (%(at)s)."),
-    "backups.recent": N_("The last one was made on %(at)s."),
-    "backups.old": N_("The last one was made on %(at)s, more than a week ago."),
-    "backups.unknown": N_("No backup yet."),
-    "backups.nothing": N_("There is nothing to back up yet."),
-    "recount.agrees": N_("All numbers agreed on %(at)s, rows: %(count)s"),
-    "recount.differs": N_("On %(at)s some numbers did not agree. Problems: %(count)s"),
-    "recount.interrupted": N_("The recount of %(at)s ended without a result."),
-    "recount.running": N_("A recount is running."),
-    "recount.never": N_("No recount yet."),
-    "retention.ran": N_("Each visit is kept for %(days)s days. Older ones were last summed up on %(at)s."),
-    "retention.late": N_("Older visits were last summed up on %(at)s; that should happen every night."),
-    "retention.never": N_("Each visit is kept for %(days)s days, and then summed up at night."),
-    "reports.ready": N_("Reports are up to date. Newest visits, which are added as you look: %(count)s"),
-    "reports.late": N_("Reports are catching up. Visits still to add: %(count)s"),
-    "mails.sent": N_("Email works. Messages waiting: %(count)s"),
-    "mails.off": N_("Email is not set up on this server. Set SMTP_URL and PUBLIC_URL."),
-    "webhooks.none": N_("There are none."),
-    "webhooks.sent": N_("Webhooks are being sent to %(count)s endpoints."),
-    "webhooks.disabled": N_("Webhooks disabled because their endpoint is gone or keeps failing: %(count)s"),
-    "webhooks.failing": N_("A webhook has been failing since %(at)s."),
-    "mails.late": N_("Emails waiting: %(count)s, the oldest since %(at)s."),
-    "mails.given_up": N_("Emails that could not be sent: %(count)s"),
-    "mails.used_up": N_("Today's limit of %(count)s emails to unconfirmed addresses is used up."),
-    "places.known": N_("Countries are known."),
-    "places.missing": N_("The country database is missing, so all places are unknown."),
-    "version.current": N_("Version %(version)s, database schema %(schema)s."),
-    "version.newer": N_("The database has schema %(schema)s, of a newer version than this one (%(version)s)."),
-}
-
-ADVICE = {
-    "database.slow": N_("Look for other load on the machine or the network, and for a slow or nearly full disk."),
-    "database.ephemeral": N_("Set DATABASE_URL, or put the file on a persistent disk."),
-    "database.silent": N_("Check that the database runs and that DATABASE_URL is right."),
-    "standby.asynchronous": N_("Set synchronous_standby_names in PostgreSQL; docs/failover.md says how."),
-    "standby.unknown": N_("The role of DATABASE_URL may not see whether a standby is synchronous."),
-    "rollback.lost": N_("docs/failover.md explains how visits can be lost, and what to set so that none are."),
-    "writer.late": N_("Look for a program that locks the database, and check the disk; the log has the reason."),
-    "writer.unsaved": N_("Look for a program that locks the database, and check the disk; the log has the reason."),
-    "redis.slow": N_("Look for other load on Redis or the network."),
-    "redis.silent": N_("Check that Redis runs and that REDIS_URL is right. Visits are counted meanwhile."),
-    "workers.busy": N_("If this continues, raise WEB_CONCURRENCY, or use a machine with more cores."),
-    "workers.late": N_("If this continues, raise WEB_CONCURRENCY, or use a machine with more cores."),
-    "workers.missing": N_("A worker that stops is replaced within seconds. If this continues, see the log."),
-    "disk.tight": N_("Delete what is not needed, such as old backups, or use a larger disk."),
-    "disk.full": N_("Delete what is not needed, such as old backups, or use a larger disk."),
-    "disk.refusing": N_("Delete what is not needed, such as old backups, or use a larger disk."),
-    "clock.off": N_("Let both machines set their clocks from the network (NTP)."),
-    "clock.behind": N_("Let the machine set its clock from the network (NTP)."),
-    "proxies.hidden": N_("Set TRUSTED_PROXIES to the number beside your own address."),
-    "backups.late": N_("The log says why. Data has a button that makes one now."),
-    "backups.failed": N_("Data shows at which step. Correct the cause, and then press Back up now there."),
-    "backups.failed_first": N_("Data shows at which step. Correct the cause, and then press Back up now there."),
-    "backups.unproven": N_("The log says why. Data has a button that makes one now."),
-    "backups.recent": N_("Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it."),
-    "backups.old": N_("Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it."),
-    "backups.unknown": N_(
-        "Set BACKUP_DIR or BACKUP_TO: then the server makes one every night and proves it. Backups made in another way "
-        "are not noticed."
-    ),
-    "recount.differs": N_("Run koyjabo verify --repair where the server runs. Data shows the problems."),
-    "recount.interrupted": N_("Start it again in Data."),
-    "recount.never": N_("Start one in Data to be sure that all numbers agree."),
-    "retention.late": N_("See nightly_work in the log. A stuck import is a common cause."),
-    "reports.late": N_("Reports are slow until then. If the number does not fall, see projection in the log."),
-    "webhooks.disabled": N_("The page Webhooks has the answers. Enable or delete them there."),
-    "webhooks.failing": N_("The page Webhooks has the answers. After three days it is disabled."),
-    "mails.late": N_("The reason of the last attempt is below. Check SMTP_URL."),
-    "mails.given_up": N_("The reasons are below. Check SMTP_URL."),
-    "mails.used_up": N_(
-        "Until midnight, invitations are links only, and new accounts get no email. Look for spam in the audit "
-        "log, or raise RATE_LIMIT_MAILS."
-    ),
-    "places.missing": N_("Run make assets, then restart the server."),
-    "version.newer": N_("Deploy the newer version to all machines."),
-}
-
-DONE_IN_DATA = {"backups": "backups-label", "recount": "recount-label"}
-"""Where the page Data has more, by the name of the check."""
-
-
-SOCKETS = {
-    "site": _("Site"),
-    "communities": _("Communities"),
-    "dashboards": _("Dashboards"),
-    "panel": _("Panel"),
-    "socketio": _("Socket.IO"),
-    "streams": _("Streams"),
-}
-
-MAILS = {
-    "verify": _("Confirm an email"),
-    "reset": _("New password"),
-    "invitation": _("Invitation"),
-    "email_changed": _("Changed email"),
-    "email_new": _("Changed email"),
-    "sign_in": _("New login"),
-    "backup_failed": _("Failed backup"),
-    "test": _("Test"),
-    "webhook": _("Webhook disabled"),
-    "weekly": _("Weekly report"),
-    "traffic": _("Alert"),
-}
-
-
-class CheckInWords(NamedTuple):
-    """A check in words. `sentence` and `advice` are translated by the page, with the `values`."""
-
-    name: str
-    level: str
-    label: object
-    sentence: str
-    advice: str  # what to do; "" if there is nothing to do
-    values: dict[str, object]
-    anchor: str  # of the part of Data where it is done; "" if it is done elsewhere
 
 
 @bp.get("/health")
-@for_viewers
+@without_database
 def health() -> Response:
     report = current()[MaintenanceServices].health.report(me(), bool(limits.limits().local_proxy.warning))
     installation = report.facts.installation
+    lines = [in_words(check, installation, me().is_admin) for check in report.checks]
+    spans = in_rows(current()[MaintenanceServices].timeline.of_last_day(report), report.facts.now_ms)
     return page(
         "maintenance/health",
         report=report,
-        lines=[_line(check) for check in report.checks],
+        lines=lines,
+        spans=spans,
+        as_text=health_report.as_text(report, lines, spans),
         sockets=SOCKETS,
         hops=hops(request.environ),
         in_force=in_force(request.environ, installation.trusted_proxies),
@@ -237,60 +55,16 @@ def mark_rollback_seen() -> Response:
     return done("rollback_seen", "admin.health")
 
 
-def _line(check: HealthCheck) -> CheckInWords:
-    key = f"{check.name}.{check.code}"
-    values = {name: WRITTEN.get(name, digits)(value) for name, value in check.values.items()}
-    return CheckInWords(
-        check.name,
-        check.level,
-        LABELS[check.name],
-        SENTENCES[key],
-        ADVICE.get(key, ""),
-        values,
-        DONE_IN_DATA.get(check.name, ""),
-    )
-
-
-def _moment(at_ms: Any) -> object:
-    return current_app.jinja_env.filters["moment"](at_ms)
-
-
-def _age(at_ms: Any) -> object:
-    return current_app.jinja_env.filters["age"](at_ms)
-
-
-WRITTEN: dict[str, Callable[[Any], object]] = {
-    **dict.fromkeys(("count", "wanted", "visits", "days", "seconds", "counted", "restored"), count),
-    **dict.fromkeys(("size", "free", "total"), size),
-    "schema": lambda schema: count(int(schema)),
-    **dict.fromkeys(("at", "failed_at"), _moment),
-    "ago": _age,
-    "error": reason,
-    "since": clock_time,
-}
-"""How the values of checks are written, by their names; all others with the digits of the language."""
-
-LEVELS = {
-    GOOD: _("All is well"),
-    WARNING: _("Something needs attention"),
-    DANGER: _("Something is wrong"),
-}
-"""The meaning of the colour of Health, for people who do not see it."""
-
-
-OLD_PRIMARY = _("An old primary of the database came back, and is not used: docs/failover.md")
-"""Also without the database, when no page can be made."""
-
-
 @bp.get("/state")
 @for_viewers
 def state() -> Response:
-    """At most 300 bytes: open pages ask once a minute, and when their line says that it has changed. While the database
-    does not answer, the account is not looked up; /readyz says as much to everyone.
+    """At most 300 bytes: open pages ask once a minute, every few seconds while something is not saved, and when their
+    line says that it has changed. While the database does not answer, the account is not looked up; /readyz says as
+    much to everyone.
     """
     level = health_level()
     refuses = level == DANGER and current()[MaintenanceServices].readiness.refuses_old_primary
-    words = str(OLD_PRIMARY if refuses else LEVELS[level])
+    words = translated(CAUSES["old_primary"]) if refuses else str(LEVELS[level])
     body = encode({"unsaved": unsaved(), "health": level, "words": words})
     return Response(body, mimetype="application/json")
 
@@ -300,9 +74,13 @@ def health_level() -> str:
 
 
 def unsaved() -> str:
-    """A sentence while visits are not saved, else ""."""
-    since_ms = current()[MaintenanceServices].system.unsaved_ms()
-    return "" if since_ms is None else str(_("Visits have not been saved since %(time)s.", time=clock_time(since_ms)))
+    """Since when visits are not saved, and why; "" while they are."""
+    system = current()[MaintenanceServices].system
+    found = system.unsaved()
+    if found is None:
+        return "" if system.reads_ledger else translated(CAUSES["away"])
+    sentence = str(_("Visits have not been saved since %(time)s.", time=clock_time(found.since_ms)))
+    return " ".join((sentence, translated(CAUSES[found.cause]))) if found.cause else sentence
 
 
 @bp.context_processor

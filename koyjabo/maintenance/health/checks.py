@@ -1,4 +1,4 @@
-"""The rules of Health: each looks at the facts and decides on green, amber or red."""
+"""The rules of Health: each looks at the facts and decides on green, amber or red, or grey where there is nothing to judge."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from koyjabo.maintenance.health.system import SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN
 from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
 
-GOOD, WARNING, DANGER = LEVELS = ("good", "warning", "danger")
-"""Green, amber and red."""
+OFF, GOOD, WARNING, DANGER = LEVELS = ("off", "good", "warning", "danger")
+"""Grey (not set up, no result yet, or not known), green, amber and red; the last one is the worst."""
 
 SLOW_MS = 100.0
 """A database or Redis that takes longer to answer is slow: each page and each commit waits for it."""
@@ -38,6 +38,9 @@ LATE_PROOF_MS = 36 * 3_600_000
 LATE_RETENTION_MS = 2 * DAY_MS
 LATE_MAIL_MS = 900_000
 FAILING_WEBHOOK_MS = 3_600_000
+
+UNREAD = "unread"
+"""The code of a check that cannot be made while the database cannot be read."""
 
 NOTHING: Mapping[str, object] = MappingProxyType({})
 
@@ -63,7 +66,26 @@ class Seen(NamedTuple):
 
 
 def checks(seen: Seen) -> list[HealthCheck]:
-    return [rule(seen) for rule in RULES]
+    """All checks, the worst first."""
+    return worst_first([rule(seen) for rule in RULES])
+
+
+def checks_without_database(seen: Seen, is_remembered: bool) -> list[HealthCheck]:
+    """As `checks`, while the database cannot be read. What was wrong when it last could is repeated; nothing that only
+    the database knows is called good. Without `is_remembered`, `seen` has nothing of the database.
+    """
+    return worst_first([_as_far_as_known(rule(seen), is_remembered) for rule in RULES])
+
+
+def _as_far_as_known(check: HealthCheck, is_remembered: bool) -> HealthCheck:
+    if check.name in STORED and (check.level == GOOD or not is_remembered):
+        return HealthCheck(check.name, OFF, UNREAD)
+    return check
+
+
+def worst_first(results: list[HealthCheck]) -> list[HealthCheck]:
+    """Those of one level stay in their order."""
+    return sorted(results, key=lambda check: LEVELS.index(check.level), reverse=True)
 
 
 def worst(results: list[HealthCheck]) -> str:
@@ -76,6 +98,8 @@ def _database(seen: Seen) -> HealthCheck:
     values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
     if not seen.ready["database"].ok:
         return HealthCheck("database", DANGER, "silent")
+    if facts.unsaved is not None:  # reading is not enough
+        return HealthCheck("database", DANGER, "unwritable", {**values, "cause": facts.unsaved.cause})
     if not facts.installation.survives_deploy:
         return HealthCheck("database", WARNING, "ephemeral")
     if ms > SLOW_MS:
@@ -87,7 +111,7 @@ def _standby(seen: Seen) -> HealthCheck:
     standbys = seen.facts.database.standbys
     values = {"count": standbys.connected}
     if not standbys.connected:
-        return HealthCheck("standby", GOOD, "none")
+        return HealthCheck("standby", OFF, "none")
     if standbys.synchronous:
         return HealthCheck("standby", GOOD, "synchronous", values)
     return HealthCheck("standby", WARNING, "unknown" if standbys.hidden else "asynchronous", values)
@@ -103,28 +127,36 @@ def _rollback(seen: Seen) -> HealthCheck:
 
 
 def _writer(seen: Seen) -> HealthCheck:
-    if seen.facts.unsaved_ms is not None:
-        return HealthCheck("writer", DANGER, "unsaved", {"since": seen.facts.unsaved_ms})
+    unsaved = seen.facts.unsaved
+    if unsaved is not None:
+        values = {"since": unsaved.since_ms, "cause": unsaved.cause, "refused": unsaved.refused}
+        code = "unsaved" if not unsaved.refused else "refusing" if unsaved.workers <= 1 else "refusing_at_most"
+        return HealthCheck("writer", DANGER, code, values)
     if not seen.ready["writer"].ok:
         return HealthCheck("writer", DANGER, "late")
     return HealthCheck("writer", GOOD, "saves", {"visits": seen.facts.database.visits})
 
 
 def _redis(seen: Seen) -> HealthCheck:
-    ms = seen.facts.redis_ms
+    ms = seen.facts.redis_ms or 0.0
     if not seen.facts.installation.has_redis:
-        return HealthCheck("redis", GOOD, "unused")
-    if ms is None or not seen.ready["redis"].ok:
+        return HealthCheck("redis", OFF, "unused")
+    if _is_redis_silent(seen):
         return HealthCheck("redis", DANGER, "silent")
     return HealthCheck(
         "redis", WARNING if ms > SLOW_MS else GOOD, "slow" if ms > SLOW_MS else "answers", {"ms": round(ms, 1)}
     )
 
 
+def _is_redis_silent(seen: Seen) -> bool:
+    has_redis = seen.facts.installation.has_redis
+    return has_redis and (seen.facts.redis_ms is None or not seen.ready["redis"].ok)
+
+
 def _disk(seen: Seen) -> HealthCheck:
     disk = seen.facts.disk
     if disk is None:
-        return HealthCheck("disk", GOOD, "unknown")
+        return HealthCheck("disk", OFF, "unknown")
     values = {"free": disk.free, "total": disk.total}
     if disk.is_low and seen.facts.installation.kind == "SQLite":
         return HealthCheck("disk", DANGER, "refusing", values)
@@ -165,6 +197,8 @@ def _workers(seen: Seen) -> HealthCheck:
     values = {"count": len(workers), "wanted": wanted, "ms": round(_lag(slowest)), "worker": str(slowest.pid)}
     if not seen.ready["loop"].ok or _lag(slowest) > LATE_S * 1000:
         return HealthCheck("workers", DANGER, "late", values)
+    if _is_redis_silent(seen) and wanted > 1:  # each then sees itself alone
+        return HealthCheck("workers", OFF, "unseen", values)
     if len(workers) < wanted:
         return HealthCheck("workers", WARNING, "missing", values)
     if _lag(slowest) > BUSY_MS:
@@ -193,8 +227,8 @@ def _backups(seen: Seen) -> HealthCheck:
     if now_ms - since_ms > LATE_PROOF_MS:
         return HealthCheck("backups", WARNING, "unproven", {"at": since_ms})
     if state.running is not None:
-        return HealthCheck("backups", GOOD, "running")
-    return HealthCheck("backups", GOOD, "first", {"at": state.next_ms or now_ms})
+        return HealthCheck("backups", OFF, "running")
+    return HealthCheck("backups", OFF, "first", {"at": state.next_ms or now_ms})
 
 
 def _manual_backups(seen: Seen) -> HealthCheck:
@@ -204,7 +238,7 @@ def _manual_backups(seen: Seen) -> HealthCheck:
         return (
             HealthCheck("backups", WARNING, "unknown")
             if seen.facts.database.visits
-            else HealthCheck("backups", GOOD, "nothing")
+            else HealthCheck("backups", OFF, "nothing")
         )
     is_old = seen.facts.now_ms - backup.at_ms > OLD_BACKUP_MS
     return HealthCheck("backups", WARNING if is_old else GOOD, "old" if is_old else "recent", {"at": backup.at_ms})
@@ -213,9 +247,9 @@ def _manual_backups(seen: Seen) -> HealthCheck:
 def _recount(seen: Seen) -> HealthCheck:
     running, last = seen.facts.recounts
     if running is not None:
-        return HealthCheck("recount", GOOD, "running")
+        return HealthCheck("recount", OFF, "running")
     if last is None:
-        return HealthCheck("recount", GOOD, "never")
+        return HealthCheck("recount", OFF, "never")
     values = {"at": last.at_ms}
     if last.action == BEGUN or "error" in last.details:
         return HealthCheck("recount", WARNING, "interrupted", values)
@@ -227,7 +261,7 @@ def _recount(seen: Seen) -> HealthCheck:
 def _mails(seen: Seen) -> HealthCheck:
     mail = seen.mail
     if mail is None:
-        return HealthCheck("mails", GOOD, "off")
+        return HealthCheck("mails", OFF, "off")
     if mail.failures:
         return HealthCheck("mails", WARNING, "given_up", {"count": len(mail.failures)})
     if mail.oldest_ms is not None and seen.facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:
@@ -246,7 +280,7 @@ def _version(seen: Seen) -> HealthCheck:
 def _retention(seen: Seen) -> HealthCheck:
     ended_ms, days = seen.facts.database.retention_ms, seen.facts.installation.retention_days
     if ended_ms is None:
-        return HealthCheck("retention", GOOD, "never", {"days": days})
+        return HealthCheck("retention", OFF, "never", {"days": days})
     is_late = seen.facts.now_ms - ended_ms > LATE_RETENTION_MS
     return HealthCheck(
         "retention", WARNING if is_late else GOOD, "late" if is_late else "ran", {"at": ended_ms, "days": days}
@@ -267,7 +301,7 @@ def _webhooks(seen: Seen) -> HealthCheck:
         return HealthCheck("webhooks", WARNING, "disabled", {"count": disabled})
     if since_ms is not None and seen.facts.now_ms - since_ms > FAILING_WEBHOOK_MS:
         return HealthCheck("webhooks", WARNING, "failing", {"at": since_ms})
-    return HealthCheck("webhooks", GOOD, "sent" if count else "none", {"count": count})
+    return HealthCheck("webhooks", GOOD if count else OFF, "sent" if count else "none", {"count": count})
 
 
 def _places(seen: Seen) -> HealthCheck:
@@ -275,14 +309,14 @@ def _places(seen: Seen) -> HealthCheck:
 
 
 RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
-    _database,
-    _standby,
-    _rollback,
     _writer,
+    _database,
+    _disk,
     _redis,
     _workers,
-    _disk,
+    _rollback,
     _clock,
+    _standby,
     _proxies,
     _backups,
     _recount,
@@ -293,4 +327,9 @@ RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
     _places,
     _version,
 )
-"""In the order in which they are shown. When the database is down, no page can be made; /readyz says so."""
+"""In the order of the harm that they stand for: checks of one level are shown in it."""
+
+STORED = frozenset(
+    ("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "webhooks", "version")
+)
+"""Checks of what only the database knows."""

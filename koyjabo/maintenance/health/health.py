@@ -13,8 +13,8 @@ from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.backups.backups import Backups
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, HealthCheck, Seen
-from koyjabo.maintenance.health.readiness import Readiness
-from koyjabo.maintenance.health.system import System, SystemFacts
+from koyjabo.maintenance.health.readiness import Readiness, Ready
+from koyjabo.maintenance.health.system import UNREAD, System, SystemFacts
 
 KEPT_MS = 10_000
 """For how long the level is shown without another look: it is on every page of the panel."""
@@ -23,7 +23,9 @@ KEPT_MS = 10_000
 class HealthReport(NamedTuple):
     facts: SystemFacts
     mail: Status | None
-    checks: list[HealthCheck]
+    checks: list[HealthCheck]  # the worst first
+    is_read: bool = True  # False while the database cannot be read
+    as_of_ms: int | None = None  # when it last could, as far as this worker knows
 
     @property
     def level(self) -> str:
@@ -49,15 +51,37 @@ class Health:
         self._clock = clock
         self._has_countries = has_countries
         self._level, self._looked_ms = DANGER, -KEPT_MS
+        self._last: Seen | None = None
 
     def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
-        """For admins and viewers of the site; raises Forbidden for other accounts. Raises LedgerUnavailable."""
-        facts, mail = self._system.facts(account), self._outbox.status()
-        backups = self._backups.state(account) if self._backups.is_on else None
-        seen = Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
-        report = HealthReport(facts, mail, checks.checks(seen))
+        """For admins and viewers of the site; raises Forbidden for other accounts. While the database cannot be read: by
+        what this worker last read of it.
+        """
+        report = self._read_report(account, is_behind_local_proxy) or self._remembered(account, is_behind_local_proxy)
         self._level, self._looked_ms = report.level, self._clock.elapsed_ms()
         return report
+
+    def _read_report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport | None:
+        if not self._system.reads_ledger:  # no reader waits for it
+            return None
+        try:
+            self._last = self._seen(account, is_behind_local_proxy)
+        except LedgerUnavailable:
+            return None
+        return HealthReport(self._last.facts, self._last.mail, checks.checks(self._last))
+
+    def _remembered(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
+        last = self._last or Seen(UNREAD, {}, None, self._has_countries(), is_behind_local_proxy)
+        facts = self._system.facts_without_database(account, last.facts if self._last else None)
+        away = {**self._readiness.checks(), "database": Ready(False)}
+        seen = last._replace(facts=facts, ready=away, is_behind_local_proxy=is_behind_local_proxy)
+        found = checks.checks_without_database(seen, self._last is not None)
+        return HealthReport(facts, seen.mail, found, False, last.facts.now_ms if self._last else None)
+
+    def _seen(self, account: Account, is_behind_local_proxy: bool) -> Seen:
+        facts, mail = self._system.facts(account), self._outbox.status()
+        backups = self._backups.state(account) if self._backups.is_on else None
+        return Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
 
     def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
         """An admin of the site has seen that the database went back at `at_ms` (UTC), the newest time; raises Forbidden
@@ -68,19 +92,13 @@ class Health:
 
     def level(self, is_behind_local_proxy: bool) -> str:
         """One of `checks.LEVELS`, at most KEPT_MS old; red at once while visits are not saved."""
-        if self._system.unsaved_ms() is not None:
+        if self._system.unsaved() is not None:
             return DANGER
         if self._clock.elapsed_ms() - self._looked_ms >= KEPT_MS:
-            self._look(is_behind_local_proxy)
+            self._looked_ms = self._clock.elapsed_ms()  # first: requests that come meanwhile do not look as well
+            self.report(OPERATOR, is_behind_local_proxy)
         return self._level
 
     def look_again(self) -> None:
         """Let the next call of `level` look at the facts."""
         self._looked_ms = self._clock.elapsed_ms() - KEPT_MS
-
-    def _look(self, is_behind_local_proxy: bool) -> None:
-        self._looked_ms = self._clock.elapsed_ms()  # first, so that requests that come meanwhile do not look as well
-        try:
-            self.report(OPERATOR, is_behind_local_proxy)
-        except LedgerUnavailable:
-            self._level = DANGER

@@ -15,6 +15,7 @@ from koyjabo.audit.log import AuditRecord
 from koyjabo.cluster.workers import Progress, RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account
+from koyjabo.counting.visits import Unsaved
 from koyjabo.database import free_space
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.free_space import Disk
@@ -38,6 +39,7 @@ class Installation(NamedTuple):
     workers: int  # WEB_CONCURRENCY
     trusted_proxies: int
     retention_days: int
+    file: Path | None = None  # of SQLite
 
 
 class WorkerGauges(NamedTuple):
@@ -45,7 +47,7 @@ class WorkerGauges(NamedTuple):
 
     sockets: Callable[[], dict[str, int]]  # their number by SOCKET_KINDS
     lag_s: Callable[[], float]  # the last measured lag of the event loop
-    unsaved_ms: Callable[[], int | None]  # since when it knows of visits that are not saved
+    unsaved: Callable[[], Unsaved | None]
     reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
 
 
@@ -57,9 +59,24 @@ class SystemFacts(NamedTuple):
     disk: Disk | None  # of `installation.folder`; None if the system does not say
     redis_ms: float | None  # the response time within the last second or so; None while Redis is away
     workers: list[Worker]
-    unsaved_ms: int | None  # since when visits have not been saved
+    unsaved: Unsaved | None  # None while visits are saved
     recounts: RecountState
     now_ms: int
+
+
+UNREAD = SystemFacts(
+    installation=Installation("", True, Path(), False, 1, 0, 0),
+    database=DatabaseFacts(0, "", 0, 0, None, None),
+    database_ms=0.0,
+    clock_off_ms=None,
+    disk=None,
+    redis_ms=None,
+    workers=[],
+    unsaved=None,
+    recounts=RecountState(None, None),
+    now_ms=0,
+)
+"""Of a database that was never read."""
 
 
 class Data(NamedTuple):
@@ -117,8 +134,26 @@ class System:
             disk=free_space.look(self._installation.folder),
             redis_ms=self._workers.redis_ms,
             workers=self._workers.live(),
-            unsaved_ms=self.unsaved_ms(),
+            unsaved=self.unsaved(),
             recounts=self._recounts.state(account),
+            now_ms=self._clock.now_ms(),
+        )
+
+    @property
+    def reads_ledger(self) -> bool:
+        """Whether the database answered the last regular read of this worker, about a second ago."""
+        return self._gauges.reads_ledger()
+
+    def facts_without_database(self, account: Account, last: SystemFacts | None) -> SystemFacts:
+        """The present facts of what is not in the database, with the last known ones of what is. Does not wait."""
+        account.require_site_viewer()
+        self.report()
+        known = last or UNREAD._replace(installation=self._installation)
+        return known._replace(
+            disk=free_space.look(self._installation.folder),
+            redis_ms=self._workers.redis_ms,
+            workers=self._workers.live(),
+            unsaved=self.unsaved(),
             now_ms=self._clock.now_ms(),
         )
 
@@ -144,16 +179,25 @@ class System:
         account.require_site_admin()
         self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
 
-    def unsaved_ms(self) -> int | None:
-        """Since when visits have not been saved, by any live worker; None if the newest was. UTC. Does not wait."""
-        known = [self._gauges.unsaved_ms(), *(each.unsaved_ms for each in self._workers.live() if each.id != self._id)]
-        return min((each for each in known if each is not None), default=None)
+    def unsaved(self) -> Unsaved | None:
+        """Of all live workers; None while visits are saved. Does not wait."""
+        others = (_unsaved(each) for each in self._workers.live() if each.id != self._id)
+        known = [each for each in (self._gauges.unsaved(), *others) if each is not None]
+        if not known:
+            return None
+        return Unsaved(
+            min(each.since_ms for each in known),
+            next((each.cause for each in known if each.cause), ""),
+            sum(each.refused for each in known),
+            sum(each.refused > 0 for each in known),
+        )
 
     def report(self) -> None:
         """Publish this worker's state to the other workers. Does not wait."""
         self._workers.report(self._me())
 
     def _me(self) -> Worker:
+        unsaved = self._gauges.unsaved()
         return Worker(
             id=self._id,
             host=platform.node(),
@@ -164,10 +208,18 @@ class System:
             sockets=self._gauges.sockets(),
             recount=self._recounts.progress(),
             lag_ms=round(self._gauges.lag_s() * 1000, 1),
-            unsaved_ms=self._gauges.unsaved_ms(),
+            unsaved_ms=unsaved.since_ms if unsaved else None,
+            unsaved_cause=unsaved.cause if unsaved else "",
+            refused=unsaved.refused if unsaved else 0,
             jobs=self._jobs.running(),
             reads_ledger=self._gauges.reads_ledger(),
         )
+
+
+def _unsaved(worker: Worker) -> Unsaved | None:
+    if worker.unsaved_ms is None:
+        return None
+    return Unsaved(worker.unsaved_ms, worker.unsaved_cause, worker.refused)
 
 
 def _memory_kb() -> int | None:

@@ -5,12 +5,13 @@ import { find, write } from "../webkit/page.js";
 import { panel } from "../realtime/panel-line.js";
 
 const ASK_MS = 60_000; // the line tells at once when visits are no longer or again saved
+const ASK_AGAIN_MS = 5_000; // meanwhile, since the cause is often known a little later
 const ANSWER_LIMIT_MS = 10_000;
 
 /** Questions before damage have neither the mark nor the menu. @param {{unsaved: string, health: string, words: string}} state */
 function showState({ unsaved, health, words }) {
   const notice = /** @type {HTMLElement} */ (find("[data-unsaved]").firstElementChild);
-  write(notice, unsaved);
+  write(/** @type {HTMLElement} */ (notice.firstElementChild), unsaved);
   notice.hidden = !unsaved;
   const mark = find("[data-health]");
   if (!mark) return;
@@ -19,6 +20,7 @@ function showState({ unsaved, health, words }) {
 }
 
 let isAsking = false; // once, also where the page is hidden for hours
+let timer = 0;
 
 async function ask() {
   if (isAsking) return;
@@ -32,6 +34,12 @@ async function ask() {
     // The server cannot be reached, of which the page tells elsewhere.
   }
   isAsking = false;
+  wait();
+}
+
+function wait() {
+  clearTimeout(timer);
+  timer = setTimeout(ask, find("[data-unsaved] > [hidden]") ? ASK_MS : ASK_AGAIN_MS);
 }
 
 /** The menu itself is loaded when it is first opened. */
@@ -53,5 +61,5 @@ function listenForMenu() {
 }
 
 for (const news of ["state", "polled"]) panel.addEventListener(news, ask);
-setInterval(ask, ASK_MS);
+wait();
 listenForMenu();

@@ -36,10 +36,11 @@ const POLL_LIMIT_MS = 2_500;
 class Panel extends EventTarget {
   /** The server's clock is ahead by this, ms. */
   aheadMs = 0;
+  /** Since when visits have not been saved, or "". */
+  unsaved = "";
   #over = new AbortController();
   #page = new LivePage();
   #askAlive = connection.ask;
-  #unsaved = "";
   /** @type {WebSocket | null} */
   #socket = null;
 
@@ -87,8 +88,9 @@ class Panel extends EventTarget {
   /** @param {string} timestamp  @param {string} unsaved  since when visits have not been saved, or "" */
   #take(timestamp, unsaved) {
     this.aheadMs = Date.parse(timestamp) - Date.now();
-    if (unsaved !== this.#unsaved) this.dispatchEvent(new Event("state"));
-    this.#unsaved = unsaved;
+    const isNews = unsaved !== this.unsaved;
+    this.unsaved = unsaved;
+    if (isNews) this.dispatchEvent(new Event("state"));
   }
 
   #lost() {

@@ -42,7 +42,8 @@ function tick() {
   if (!isLive) return; // nothing is known of the minutes since then
   minutes.draw(nowMs);
   const rate = phrases.rate.replace("{count}", written(minutes.rate(nowMs)));
-  showLine("live", stats.stale ? phrases.stale : `${phrases.live} · ${rate}`);
+  if (panel.unsaved) showLine("unsaved", phrases.unsaved);
+  else showLine(stats.stale ? "stale" : "live", stats.stale ? phrases.stale : `${phrases.live} · ${rate}`);
   document.title = `${written(stats.activeUsers ?? 0)} · ${title}`;
 }
 
@@ -53,6 +54,7 @@ panel.addEventListener("polled", (event) => {
   figures.show(detail);
   showLine("polling", detail.stale ? phrases.stale : phrases.polling);
 });
+panel.addEventListener("state", tick);
 panel.addEventListener("lost", () => {
   isLive = false;
   showLine("offline", phrases.offline);

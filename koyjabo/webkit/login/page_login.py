@@ -23,6 +23,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims, Tokens
+from koyjabo.webkit.login.remembered_logins import RememberedLogins
 
 CSRF_FIELD = "csrf_token"
 RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
@@ -45,6 +46,17 @@ def login() -> Login | None:
             raise
     known: Login | None = g.login
     return known
+
+
+def remembered() -> bool:
+    """While the login cannot be looked up: let it be the remembered one of this session, if there is one."""
+    session = _session_tokens()
+    known = session and current()[RememberedLogins].of_session(session.claims.session_id)
+    if not known or known.account.id != session.claims.user_id:
+        return False
+    g.login = known
+    g.pop("login_unknown", None)
+    return True
 
 
 def login_if_known() -> Login | None:

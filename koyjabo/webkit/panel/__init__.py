@@ -11,8 +11,10 @@ from flask import Response, current_app, request
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
 from koyjabo.webkit.http.cache_headers import private
 from koyjabo.webkit.login import page_login
+from koyjabo.webkit.login.remembered_logins import RememberedLogins
 
 View = TypeVar("View", bound=Callable[..., Response])
 
@@ -21,6 +23,12 @@ def for_viewers(view: View) -> View:
     """Let viewers use a route, which must change nothing. The services mask what viewers may not see on it."""
     view.for_viewers = True  # type: ignore[attr-defined]
     return view
+
+
+def without_database(view: View) -> View:
+    """Let a route for viewers answer while the database is away, to those who were in the panel just before."""
+    view.without_database = True  # type: ignore[attr-defined]
+    return for_viewers(view)
 
 
 @bp.before_request
@@ -32,7 +40,10 @@ def admit() -> None:
     except LedgerUnavailable:
         if endpoint == "admin.state":  # open pages must learn that visits are not saved, which /readyz tells everyone
             return
-        raise
+        if not (hasattr(current_app.view_functions[endpoint], "without_database") and page_login.remembered()):
+            raise
+        return
+    current()[RememberedLogins].remember(page_login.require_login())
     if not hasattr(current_app.view_functions[endpoint], "for_viewers"):
         account.require_site_admin()
 

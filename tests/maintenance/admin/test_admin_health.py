@@ -17,7 +17,7 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseThread
 from koyjabo.database.timelines import TIMELINES
-from koyjabo.maintenance.admin.health import ADVICE, LABELS, SENTENCES
+from koyjabo.maintenance.admin.health_words import ADVICE, LABELS, SENTENCES
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import geolocation
@@ -71,7 +71,7 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
     """BACKUP_AT is 03:30, and it is 10:48 on 16 December."""
     with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
         admin = panel(site)
-        assert of_backups(admin) == ("good", "The first one will be made on 17 Dec 2025, 03:30 .")
+        assert of_backups(admin) == ("off", "The first one will be made on 17 Dec 2025, 03:30 .")
         add_backup(site, hours_ago=3)
         proven = "estored 16 Dec 2025, 07:48 : 22,121 = 22,121."
         assert of_backups(admin) == ("good", f"R{proven}")

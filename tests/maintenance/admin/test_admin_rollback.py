@@ -72,7 +72,7 @@ def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, 
     admin.send(SEE, at=at)
     assert admin.location == "/admin/health"
     assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # without another look of ten seconds
-    assert check(admin.get("/admin/health")) == ("good", f"Lost visits : All is well {SEEN}")
+    assert check(admin.get("/admin/health")) == ("good", f"Lost visits : Fine {SEEN}")
     assert last_line(site) == ("Rani", "ledger.rollback_seen", "")
     admin.send(SEE, at=at)
     assert site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.rollback_seen'") == [(1,)]

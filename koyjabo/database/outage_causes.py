@@ -1,0 +1,35 @@
+"""Why nothing can be written, by the error of the driver: a word that operators can act on."""
+
+from __future__ import annotations
+
+from errno import ENOSPC
+
+from koyjabo.database.timelines import TIMELINES
+
+LOCKED, FULL, READ_ONLY, AWAY, OLD_PRIMARY = CAUSES = ("locked", "full", "read_only", "away", "old_primary")
+
+OF_SQLITE = {
+    "SQLITE_BUSY": LOCKED,
+    "SQLITE_LOCKED": LOCKED,
+    "SQLITE_FULL": FULL,
+    "SQLITE_READONLY": READ_ONLY,
+    "SQLITE_CANTOPEN": AWAY,
+}
+"""By the primary part of SQLite's error: SQLITE_BUSY_SNAPSHOT is a kind of SQLITE_BUSY."""
+
+OF_POSTGRES = {"55P03": LOCKED, "53100": FULL, "25006": READ_ONLY}
+"""By SQLSTATE. An error without one did not come from a server."""
+
+
+def cause_of(error: BaseException) -> str:
+    """One of CAUSES; "" if the error does not say."""
+    if TIMELINES.refusal:
+        return OLD_PRIMARY
+    if isinstance(error, OSError):
+        return FULL if error.errno == ENOSPC else ""
+    name = getattr(error, "sqlite_errorname", "")
+    if name:
+        return OF_SQLITE.get("_".join(name.split("_")[:2]), "")
+    if hasattr(error, "pgcode"):
+        return OF_POSTGRES.get(error.pgcode, "") if error.pgcode else AWAY
+    return AWAY if str(error).endswith(" is gone") else ""
