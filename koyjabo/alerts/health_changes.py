@@ -25,8 +25,9 @@ START_MS = MINUTE_MS
 
 
 class HealthChanges:
-    """Call `look` every few seconds, on one worker of all servers. Raises LedgerUnavailable. A check that is off is told
-    as good.
+    """Call `look` every few seconds, on one worker of all servers. Raises LedgerUnavailable.
+
+    A check that is off is told as good.
 
     The first look is what later ones are compared with, unless an earlier worker has left an event: then that is.
     """

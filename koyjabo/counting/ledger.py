@@ -258,8 +258,9 @@ class Ledger:
     def writer(self) -> Writer:
         lately = time.monotonic() - self._failed_at < FAILED_LATELY_S
         has_failed = self._failing_since is not None and lately
-        state = has_failed, self._failing_since, self._failed_at, self._cause, len(self._refused)
-        return Writer(*self._writer.waiting(), *state)
+        waiting, oldest_s = self._writer.waiting()
+        refused = len(self._refused)
+        return Writer(waiting, oldest_s, has_failed, self._failing_since, self._failed_at, self._cause, refused)
 
     def close(self) -> None:
         """Commit the queued visits and close the database."""

@@ -1,5 +1,5 @@
-"""Health as plain text for a chat: what is not fine, and the last 24 hours. Of secrets, emails and addresses it has none,
-and paths only where the reader is an admin.
+"""Health as plain text for a chat: what is not fine, and the last 24 hours. Without secrets, emails and addresses, and
+for viewers without paths.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from koyjabo.core.installation import VERSION
 from koyjabo.maintenance.admin.health_lines import CheckInWords
-from koyjabo.maintenance.admin.health_timeline import TimelineRow
+from koyjabo.maintenance.admin.health_timeline import HealthRow
 from koyjabo.maintenance.admin.health_words import LEVELS
 from koyjabo.maintenance.health.checks import GOOD, OFF
 from koyjabo.maintenance.health.health import HealthReport
@@ -22,7 +22,7 @@ LAST_DAY = _("The last 24 hours")
 TITLE = _("Koy Jabo Live %(version)s, %(kind)s, %(time)s")
 
 
-def as_text(report: HealthReport, lines: Sequence[CheckInWords], rows: Sequence[TimelineRow]) -> str:
+def as_text(report: HealthReport, lines: Sequence[CheckInWords], rows: Sequence[HealthRow]) -> str:
     facts = report.facts
     title = TITLE % {"version": digits(VERSION), "kind": facts.installation.kind, "time": _exact(facts.now_ms)}
     wrong = [text for line in lines if line.level not in (GOOD, OFF) for text in _of_check(line)]

@@ -15,6 +15,10 @@ MOST_TOLD = 12
 """Of one check, the newest; the bar shows all."""
 
 
+NARROWEST = 0.5
+"""So wide, in per cent, is a moment: it can be seen."""
+
+
 class SpanShown(NamedTuple):
     level: str
     left: float  # per cent of the bar
@@ -22,7 +26,7 @@ class SpanShown(NamedTuple):
     words: str
 
 
-class TimelineRow(NamedTuple):
+class HealthRow(NamedTuple):
     label: object
     spans: list[SpanShown]  # the newest first
 
@@ -31,17 +35,18 @@ class TimelineRow(NamedTuple):
         return self.spans[:MOST_TOLD]
 
 
-def in_rows(spans: Sequence[Span], now_ms: int) -> list[TimelineRow]:
+def in_rows(spans: Sequence[Span], now_ms: int) -> list[HealthRow]:
     """The check with the newest change first."""
     names = list(dict.fromkeys(each.name for each in spans if each.name in LABELS))
-    return [TimelineRow(LABELS[name], [_shown(each, now_ms) for each in spans if each.name == name]) for name in names]
+    return [HealthRow(LABELS[name], [_shown(each, now_ms) for each in spans if each.name == name]) for name in names]
 
 
 def _shown(span: Span, now_ms: int) -> SpanShown:
     begun_ms = max(span.begun_ms, now_ms - DAY_MS)
     length_ms = max(0, (span.ended_ms or now_ms) - begun_ms)
-    left = 100 * (begun_ms - now_ms + DAY_MS) / DAY_MS
-    return SpanShown(span.level, round(left, 2), round(max(0.4, 100 * length_ms / DAY_MS), 2), _words(span))
+    width = max(NARROWEST, 100 * length_ms / DAY_MS)
+    left = min(100 * (begun_ms - now_ms + DAY_MS) / DAY_MS, 100 - width)
+    return SpanShown(span.level, round(left, 2), round(width, 2), _words(span))
 
 
 def _words(span: Span) -> str:

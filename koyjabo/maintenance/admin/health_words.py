@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import lazy_gettext as _
 
 from koyjabo.core.i18n import N_
-from koyjabo.maintenance.health.checks import DANGER, GOOD, OFF, UNREAD, WARNING
+from koyjabo.maintenance.health.checks import DANGER, GOOD, OFF, WARNING
 
 LABELS = {
     "database": _("Database"),
@@ -50,8 +50,8 @@ SENTENCES = {
         "them again."
     ),
     "writer.refusing_at_most": N_(
-        "Visits have not been saved since %(since)s. Refused since then: at most %(refused)s. Their pages keep them and "
-        "send them again."
+        "Visits have not been saved since %(since)s. Refused since then: at most %(refused)s. Their pages keep them "
+        "and send them again."
     ),
     "redis.unused": N_("Not used (single worker)"),
     "redis.answers": N_("Redis responds in %(ms)s ms."),

@@ -1,4 +1,4 @@
-"""The rules of Health: each looks at the facts and decides on green, amber or red, or grey where there is nothing to judge."""
+"""The rules of Health: each looks at the facts and decides on green, amber or red, or on grey without a result."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def _database(seen: Seen) -> HealthCheck:
     if not seen.ready["database"].ok:
         return HealthCheck("database", DANGER, "silent")
     if facts.unsaved is not None:  # reading is not enough
-        return HealthCheck("database", DANGER, "unwritable", {**values, "cause": facts.unsaved.cause})
+        outage = {"cause": facts.unsaved.cause, "since": facts.unsaved.since_ms}
+        return HealthCheck("database", DANGER, "unwritable", {**values, **outage})
     if not facts.installation.survives_deploy:
         return HealthCheck("database", WARNING, "ephemeral")
     if ms > SLOW_MS:

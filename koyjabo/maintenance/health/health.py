@@ -54,8 +54,8 @@ class Health:
         self._last: Seen | None = None
 
     def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
-        """For admins and viewers of the site; raises Forbidden for other accounts. While the database cannot be read: by
-        what this worker last read of it.
+        """For admins and viewers of the site; raises Forbidden for other accounts. While the database cannot be read,
+        by what this worker last read of it.
         """
         report = self._read_report(account, is_behind_local_proxy) or self._remembered(account, is_behind_local_proxy)
         self._level, self._looked_ms = report.level, self._clock.elapsed_ms()

@@ -16,7 +16,7 @@ from koyjabo.maintenance.health import timeline_queries as queries
 from koyjabo.maintenance.health.checks import DANGER, UNREAD, WARNING, HealthCheck
 from koyjabo.maintenance.health.health import HealthReport
 from koyjabo.maintenance.health.system import System
-from koyjabo.maintenance.health.timeline_queries import DAY_MS, MOST_SPANS, Change, Span
+from koyjabo.maintenance.health.timeline_queries import DAY_MS, MOST_SPANS, LevelChange, Span
 
 LOOK_MS = 15_000
 """Between two looks. Whether visits are saved and the database answers is noticed within a second."""
@@ -46,7 +46,7 @@ class Timeline:
         self._look = look
         self._known: dict[str, tuple[str, str]] = {}  # level and cause of each check that is amber or red
         self._stored: list[Span] = []  # as last read
-        self._waiting: deque[Change] = deque(maxlen=MOST_SPANS)  # changes that are not written yet
+        self._waiting: deque[LevelChange] = deque(maxlen=MOST_SPANS)  # changes that are not written yet
         self._is_loaded = False
         self._was: tuple[object, ...] = ()
         self._started_ms = clock.elapsed_ms()
@@ -102,7 +102,7 @@ class Timeline:
         return sorted(found, key=lambda each: -each.begun_ms)
 
     def _is_first(self) -> bool:
-        """One of all workers looks. Without Redis each sees itself alone, and `store` takes the same change only once."""
+        """One of all workers looks. Without Redis each sees itself alone, and `store` takes a change only once."""
         live = self._workers.live()
         return not live or live[0].id == self._workers.own_id
 
@@ -121,10 +121,10 @@ class Timeline:
             new = _state(check)
             if new == ("", "") != (level, cause):
                 del self._known[name]
-                self._waiting.append(Change(name, report.facts.now_ms, "", ""))
+                self._waiting.append(LevelChange(name, report.facts.now_ms, "", ""))
             elif new[0] != level or new[1] not in ("", cause):
                 self._known[name] = new
-                self._waiting.append(Change(name, report.facts.now_ms if level else _since(check, report), *new))
+                self._waiting.append(LevelChange(name, report.facts.now_ms if level else _since(check, report), *new))
 
     def _is_judged(self, check: HealthCheck) -> bool:
         is_starting = check.name == "workers" and self._clock.elapsed_ms() - self._started_ms < START_MS
@@ -142,7 +142,7 @@ def _since(check: HealthCheck, report: HealthReport) -> int:
     return since if isinstance(since, int) else report.facts.now_ms
 
 
-def _with_changes(stored: Iterable[Span], changes: Iterable[Change]) -> list[Span]:
+def _with_changes(stored: Iterable[Span], changes: Iterable[LevelChange]) -> list[Span]:
     """As `timeline_queries.store` would store them."""
     spans = list(stored)
     for change in changes:

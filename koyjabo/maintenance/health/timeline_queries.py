@@ -19,7 +19,7 @@ INSERT INTO health_spans (name, begun_ms, level, cause) VALUES (:name, :at_ms, :
 """)
 
 
-class Change(NamedTuple):
+class LevelChange(NamedTuple):
     """A check has another level from `at_ms` on, or its cause is known."""
 
     name: str
@@ -39,14 +39,14 @@ class Span(NamedTuple):
 COLUMNS = [getattr(HealthSpan, name) for name in Span._fields]
 
 
-def store(session: Session, changes: Sequence[Change], now_ms: int) -> None:
+def store(session: Session, changes: Sequence[LevelChange], now_ms: int) -> None:
     """Idempotent, so that two workers may have noticed the same."""
     for change in changes:
         _store(session, change)
     _forget(session, now_ms)
 
 
-def _store(session: Session, change: Change) -> None:
+def _store(session: Session, change: LevelChange) -> None:
     is_open = HealthSpan.name == change.name, HealthSpan.ended_ms.is_(None)
     levels = session.scalars(select(HealthSpan.level).where(*is_open)).all()
     if change.level and change.level in levels:

@@ -51,8 +51,10 @@ def login() -> Login | None:
 def remembered() -> bool:
     """While the login cannot be looked up: let it be the remembered one of this session, if there is one."""
     session = _session_tokens()
-    known = session and current()[RememberedLogins].of_session(session.claims.session_id)
-    if not known or known.account.id != session.claims.user_id:
+    if session is None:
+        return False
+    known = current()[RememberedLogins].of_session(session.claims.session_id)
+    if known is None or known.account.id != session.claims.user_id:
         return False
     g.login = known
     g.pop("login_unknown", None)
