@@ -200,15 +200,21 @@ def minute_counts(session: Session, scope: Scope, after: int, since_ms: int) -> 
 
 def ids_of(session: Session, number: int | None) -> list[int]:
     """The ids of the visits with this ordinal; several if a new epoch began with a lower total."""
-    if number is None or not 0 < number <= LARGEST_NUMBER:
+    ids = [first for first, _ in ids_between_ordinals(session, number, number)] if number is not None else []
+    return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids))))
+
+
+def ids_between_ordinals(session: Session, first: int, last: int) -> list[tuple[int, int]]:
+    """The ids of the visits with these ordinals, as ranges, in order. Reads no visits."""
+    if not 0 < first <= last <= LARGEST_NUMBER:
         return []
-    changes = select(func.sum(Adjustment.total_after - Adjustment.total_before)).where(Adjustment.scope == SITE)
-    by_place = changes.group_by(Adjustment.after_visit).order_by(Adjustment.after_visit)
-    offset, ids = 0, {number}
-    for change in session.scalars(by_place):  # an import makes one for each of its days
-        offset += int(change)
-        ids.add(number - offset)
-    return list(session.scalars(select(Visit.id).where(Visit.id.in_(ids), Visit.ordinal == number)))
+    change = func.sum(Adjustment.total_after - Adjustment.total_before)
+    places = select(Adjustment.after_visit, change).where(Adjustment.scope == SITE).group_by(Adjustment.after_visit)
+    offset, after, ranges = 0, 0, []
+    for upto, by in [*session.execute(places.order_by(Adjustment.after_visit)), (LARGEST_NUMBER, 0)]:
+        ranges.append((max(after + 1, first - offset), min(upto, last - offset)))
+        offset, after = offset + int(by), upto
+    return [(begin, end) for begin, end in ranges if begin <= end]
 
 
 class NumberedVisit(NamedTuple):

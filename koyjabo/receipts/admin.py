@@ -25,11 +25,15 @@ class ReceiptRows(NamedTuple):
     def of(self, part: ReceiptPart) -> str:
         """An address; "" for a part that has none."""
         if part.kind == VISITS:
-            return url_for("admin.visits", text=f"{part.first}–{part.last}")
+            return url_for("admin.visits", text=f"{part.first}-{part.last}")
         if part.kind not in ACTIONS or part.at_ms is None or part.first is None:
             return ""
-        day = self.day(part.at_ms)
-        return url_for("admin.audit", action=ACTIONS[part.kind], first_day=day, last_day=day)
+        return self.on(part.at_ms, ACTIONS[part.kind])
+
+    def on(self, at_ms: int, action: str) -> str:
+        """Of the records of an action on the day of a moment."""
+        day = self.day(at_ms)
+        return url_for("admin.audit", action=action, first_day=day, last_day=day)
 
 
 @bp.get("/receipt")

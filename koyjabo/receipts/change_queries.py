@@ -13,7 +13,7 @@ from koyjabo.models import SITE, Adjustment, Counter
 from koyjabo.models.ledger import IMPORTED
 
 MOST_RECORDS = 200
-"""How far back the audit log is searched for who has set a total."""
+"""How far back the audit log is searched for who has set a total, and who has imported visits."""
 
 
 class TotalChange(NamedTuple):
@@ -64,6 +64,12 @@ def history(session: Session) -> TotalHistory:
 def _cause(kind: str, reason: str) -> str:
     """Without the day with which the reason of an imported one ends."""
     return reason.rpartition(", ")[0] or reason if kind == IMPORTED else reason
+
+
+def imports(session: Session) -> list[AuditRecord]:
+    """The imports of visits that added any, the oldest first, as far as the audit log still has them."""
+    records = audit.newest(session, Selection(actions=("visits.import",)), MOST_RECORDS)
+    return [each for each in reversed(records) if each.details["new"]]
 
 
 def authors(session: Session) -> dict[tuple[int, int], AuditRecord]:

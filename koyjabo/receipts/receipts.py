@@ -32,12 +32,22 @@ OPERATOR_NAME = "operator"
 NEVER = TotalHistory(0, 0, 0, ())
 
 
+class ImportOfVisits(NamedTuple):
+    """Visits of other programs, which have numbers of their own: they are among those that were counted one by one."""
+
+    at_ms: int
+    visits: int
+    program: str  # "" for a file of this one
+    by: str | None
+
+
 class TotalReceipt(NamedTuple):
     total: int
     revision: int  # of the newest commit that it includes; also its moment, ms since 1970 UTC
     newest_ms: int | None  # when the newest visit came, as far as it is known
     parts: tuple[ReceiptPart, ...]  # the oldest first; they add up to `total`
     recounted: LastRecount | None
+    imports: tuple[ImportOfVisits, ...] = ()  # not told to everybody; the oldest first
 
     @property
     def changes(self) -> list[ReceiptPart]:
@@ -83,13 +93,14 @@ class Receipts:
         """
         account.require_site_viewer()
         receipt, authors = self._read(), self._database.read(change_queries.authors)
+        imports = tuple(map(_imported, self._database.read(change_queries.imports)))
 
         def told(part: ReceiptPart) -> ReceiptPart:
             known = authors.get((part.at_ms, part.total_after)) if part.at_ms and part.total_after is not None else None
             part = part._replace(by=_name(known))
             return part if account.is_admin else part._replace(reason=masked(part.reason), by=masked(part.by))
 
-        return receipt._replace(parts=tuple(told(part) for part in receipt.parts))
+        return receipt._replace(parts=tuple(told(part) for part in receipt.parts), imports=imports)
 
     def _read(self) -> TotalReceipt:
         snapshot, changes = self._explained_snapshot()
@@ -122,4 +133,8 @@ def build(base: Base) -> Receipts:
 
 
 def _name(record: AuditRecord | None) -> str | None:
-    return None if record is None else record.actor if record.actor_id else OPERATOR_NAME
+    return None if record is None else (record.actor or None) if record.actor_id else OPERATOR_NAME
+
+
+def _imported(record: AuditRecord) -> ImportOfVisits:
+    return ImportOfVisits(record.at_ms, record.details["new"], record.details.get("program", ""), _name(record))

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.counting.queries import OF_A_COMMUNITY, ids_of
+from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
 from koyjabo.database.text_search import has, has_words
 from koyjabo.models import Community, User, Visit
 from koyjabo.network.geolocation import NAMES
@@ -35,7 +35,8 @@ class SearchFilter(NamedTuple):
     source: str = ""  # the host of the referrer (`urls.host_of`), or DIRECT
     browser: str = ""  # the beginning of the name of a browser or system, or a part of another User-Agent
     community_id: str = ""
-    text: str = ""  # an ordinal; otherwise a visitor_id; otherwise its beginning, a visit_id, or a part of any text
+    # An ordinal or a range of them; otherwise a visitor_id; otherwise its beginning, a visit_id, or a part of any text.
+    text: str = ""
     is_bot: bool | None = None
     sees_ids: bool = True  # if not, neither visitor_ids nor emails are searched
 
@@ -73,11 +74,13 @@ def _fields(session: Session, which: SearchFilter) -> list[ColumnElement[bool]]:
 
 
 def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[bool], bool] | None:
-    """The condition for the visits with this ordinal, or else of this visitor, and whether an index finds them. None if
-    there are none.
+    """The condition for the visits with this ordinal or in this range of them, or else of this visitor, and whether an
+    index finds them. None if there are none.
     """
     if ids := ids_of(session, search_terms.ordinal(which.text)):
         return Visit.id.in_(ids), True
+    if (span := search_terms.ordinals(which.text)) and (ranges := ids_between_ordinals(session, *span)):
+        return or_(*(Visit.id.between(*each) for each in ranges)), True
     if not which.sees_ids:
         return None
     limited: Select[int] = select(Visit.id).where(Visit.visitor_id == which.text).limit(MANY)

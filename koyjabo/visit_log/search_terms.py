@@ -17,6 +17,7 @@ from koyjabo.network.place_names import CITIES, in_language
 LABEL = r"(?:(?:no\.?|number|visit|নং|নম্বর|ভিজিট)\s*)*(?:[#№]\s*)?"
 GROUPED = r"[0-9]{1,3}(?:[,. \u00a0\u202f][0-9]{2,3})+|[0-9]+"
 NUMBER = re.compile(rf"{LABEL}(?P<number>{GROUPED})", re.IGNORECASE)
+NUMBERS = re.compile(rf"{LABEL}(?P<first>{GROUPED}) ?[–-] ?(?P<last>{GROUPED})", re.IGNORECASE)
 LONGEST_NUMBER = 19
 SEPARATOR = "·"
 MOST_PARTS = 8
@@ -34,7 +35,18 @@ def plain(text: str, longest: int = LONGEST_SEARCH) -> str:
 def ordinal(text: str) -> int | None:
     """The number of a visit as people write it: `22300`, `22,300`, `২২,৩০০`, `#22300`, `No. 22300`."""
     match = NUMBER.fullmatch(text.translate(ASCII_DIGITS))
-    digits = re.sub("[^0-9]", "", match["number"]) if match else ""
+    return _number(match["number"]) if match else None
+
+
+def ordinals(text: str) -> tuple[int, int] | None:
+    """The first and the last number of a range, as people write it: `4001-4109`, `No. 4,001–4,109`, `৪,০০১–৪,১০৯`."""
+    match = NUMBERS.fullmatch(text.translate(ASCII_DIGITS))
+    first, last = (_number(match["first"]), _number(match["last"])) if match else (None, None)
+    return None if first is None or last is None or first > last else (first, last)
+
+
+def _number(grouped: str) -> int | None:
+    digits = re.sub("[^0-9]", "", grouped)
     return int(digits) if 0 < len(digits) <= LONGEST_NUMBER else None
 
 

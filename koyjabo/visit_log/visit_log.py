@@ -51,8 +51,8 @@ class VisitFilter(NamedTuple):
     """The conditions of a search, as typed by a user; "" matches all visits. Days are those of TIMEZONE, both included.
     Case and the script of digits do not matter (`condition_queries.SearchFilter`).
 
-    `text` is an ordinal; if no visit has it, a visitorId; otherwise the beginning of a visitorId, a visitId, or a part
-    of a place, page, source, browser, or of the name of a user or community.
+    `text` is an ordinal or a range of them; if no visit has it, a visitorId; otherwise the beginning of a visitorId, a
+    visitId, or a part of a place, page, source, browser, or of the name of a user or community.
     """
 
     first_day: str = ""  # YYYY-MM-DD

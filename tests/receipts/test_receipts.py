@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
 from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
 from support.sites.exports import bring_export, table, zipped
-from support.sites.full_site import quiet
+from support.sites.full_site import bring, quiet, rows
 
 from koyjabo.core.clock import iso
 from koyjabo.maintenance.services import MaintenanceServices
@@ -103,6 +106,20 @@ def test_only_the_panel_says_who_and_why_and_viewers_see_no_email(site):
     assert "Ayesha" not in public
     assert "Old app" not in public
     assert "Set by hand on 16 Dec 2025, 10:48 1,000" in words(public)
+
+
+def test_lines_of_the_panel_lead_to_their_rows(site):
+    boss = panel(site)
+    site.register()
+    bring(site, rows("old,1,2025-11-01T10:00:00Z", "old,2,2025-11-01T11:00:00Z"))
+    site.set_total(5000)
+    page = boss.get("/admin/receipt")
+    assert "no. 4,001–4,003 : no gap, no repeat Imported on 16 Dec 2025, 10:48 : 2 of them Audit log 3" in words(page)
+    links = [unescape(each) for each in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
+    of_total, of_visits, of_import = links
+    assert re.findall(r"/admin/visits/(\d+)", boss.get(of_visits))[::-1] == ["4001", "4002", "4003"]
+    assert "imported new visits: 2" in words(boss.get(of_import))
+    assert "changed the total from 4,003 to 5,000" in words(boss.get(of_total))
 
 
 def test_the_newest_recount_is_told(site):

@@ -21,6 +21,7 @@ from koyjabo.core.clock import iso
 from koyjabo.maintenance.services import MaintenanceServices
 
 LONG_AGO_MS = 1_700_000_000_000
+FILES = count()
 CHANGES = ("start", "imported", "adjustment", "rolled_back")
 
 
@@ -77,6 +78,7 @@ class ReceiptMachine(RuleBasedStateMachine):
 
     @rule(visits=st.integers(1, 3))
     def visits_are_imported(self, visits: int) -> None:
+        self.visit(1)  # after a total was lowered, the ledger takes no import before the next visit
         moments = [iso(LONG_AGO_MS + 1000 * next(self.names)) for _ in range(visits)]
         bring(self.site, rows(*(f"old,{next(self.names)},{at}" for at in moments)), even_folded=True)
         self.expected.count_visits(visits)
@@ -110,7 +112,7 @@ class ReceiptMachine(RuleBasedStateMachine):
 
     @rule(visits=st.integers(0, 2), change=st.sampled_from([0, 7]))
     def a_backup_is_restored(self, visits: int, change: int) -> None:
-        file, then = back_up(self.site, self.folder / f"{next(self.names)}.backup"), deepcopy(self.expected)
+        file, then = back_up(self.site, self.folder / f"{next(FILES)}.backup"), deepcopy(self.expected)
         days = self.days
         self.visit(visits)
         self.set_total(change)

@@ -123,6 +123,7 @@ def test_number_finds_the_visit_of_every_count(own):
 
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
     assert of(str(2**63 - 1)) == []
+    assert [of("2–101"), of("2-2"), of("4-99")] == [["f", "e", "c", "b"], ["e", "b"], []]
 
 
 def test_folded_visits_are_counted_in_no_log(own):
