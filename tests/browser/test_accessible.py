@@ -9,7 +9,13 @@ from support.clients.members import PlainMember
 SEEN_BY_ALL = ["/"]
 MORE_SEEN_BY_ALL = [
     "/docs#api_register_visit",
-    *("/install", "/status", "/embed?value=total&lang=en&theme=light", "/embed?value=total&lang=bn&theme=dark"),
+    *(
+        "/install",
+        "/status",
+        "/receipt",
+        "/embed?value=total&lang=en&theme=light",
+        "/embed?value=total&lang=bn&theme=dark",
+    ),
 ]
 ACCOUNT = ["/account", *(f"/account/{each}" for each in ("details", "delete", "second-factor"))]
 OF_A_PERSON = ["/communities", "/communities/new", *ACCOUNT]
@@ -25,7 +31,7 @@ MORE_OF_THE_PANEL = [
         *("communities", "users", "audit?kind=all", "health", "data", "settings", "find?q=a", "communities/new"),
         *("realtime", "shares", "keys", "keys/new", "annotations", "communities/{community}", "users/{user}"),
         *("keys/{key}/rotate", "webhooks", "webhooks/new", "webhooks/{webhook}", "webhooks/{webhook}/change"),
-        *("visits", "visits/{visit}", "getting-started"),
+        *("visits", "visits/{visit}", "getting-started", "receipt"),
     )
 ]
 GIVEN_UP = (

@@ -35,6 +35,7 @@ def lines(site: Site) -> list[tuple]:
 
 
 def test_each_number_of_the_total_is_in_one_part(site, sqlite_database):
+    assert lines(site) == [("start", 4000, 1, 4000)]
     for n in range(3):
         site.register(visitId=str(n))
     began_ms = site.time.ms

@@ -148,11 +148,12 @@ class ReceiptMachine(RuleBasedStateMachine):
                 self.site.close()
 
 
+@pytest.mark.long(proved_by="receipts/test_receipts.py::test_each_number_of_the_total_is_in_one_part")
 def test_receipts_add_up(kind, tmp_path, request):
     files = count()
     new_databases = {
         "sqlite": lambda: SqliteDatabase.migrated(tmp_path / f"{next(files)}.db"),
         "postgres": lambda: request.getfixturevalue("postgres").new_database(),
     }
-    times, steps = {"sqlite": (8, 18), "postgres": (4, 15)}[kind]
+    times, steps = {"sqlite": (16, 18), "postgres": (4, 15)}[kind]
     play(partial(ReceiptMachine, new_databases[kind], tmp_path), times, steps)
