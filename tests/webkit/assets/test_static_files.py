@@ -213,6 +213,7 @@ FEATURES = [
         "reports",
         "visit_log",
         "maintenance",
+        "receipts",
         "status",
         "getting_started",
     ),
