@@ -1,4 +1,4 @@
-"""/admin/users: list users; change their roles on the site, disable accounts, end sessions."""
+"""/admin/users: list users, invite people to the panel; change roles on the site, disable accounts, end sessions."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.user_admin import USER_ORDERS, UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
@@ -16,7 +17,9 @@ from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
-from koyjabo.webkit.i18n import count
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import count, language
+from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
@@ -30,7 +33,47 @@ from koyjabo.webkit.panel.pages import me, page
 def users() -> Response:
     query, sorting = request.args.get("query", "").strip(), Sorting.of(request, USER_ORDERS, "-created")
     found = pagination.list_page(partial(current()[AccountServices].users.page, me(), query, order=sorting.order))
-    return page("accounts/users", found=found, query=query, sorting=sorting)
+    return page("accounts/users", found=found, query=query, sorting=sorting, invitations=_invitations())
+
+
+def _invitations() -> list[SentInvitation]:
+    """Viewers see none: an email and a link that gives rights are all there is to them."""
+    if not me().is_admin:
+        return []
+    title = _("Invitation to the panel")
+    return [sent(each, token, title) for each, token in current()[AccountServices].panel_invitations.pending(me())]
+
+
+@bp.get("/users/invite")
+def new_panel_invitation() -> Response:
+    """`role` chooses one beforehand."""
+    return _show_form(Form(PanelInvitationBody, {"role": request.args.get("role", SITE_VIEWER)}))
+
+
+@bp.post("/users/invite")
+def invite_to_panel() -> Response:
+    """Asks first if the person would be an admin."""
+    form = Form(PanelInvitationBody)
+    body = form.read()
+    if body is None:
+        return _show_form(form, 422)
+    if body.role == SITE_ADMIN:
+        confirm(_admin_invitation(body.email))
+    limits.count_action(me().id)
+    made = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
+    return done(flash_code(made), "admin.users", body.email, _anchor="invitations")
+
+
+@bp.post("/users/invitations/<invitation_id>/withdraw")
+def withdraw_panel_invitation(invitation_id: str) -> Response:
+    current()[AccountServices].panel_invitations.withdraw(me(), invitation_id)
+    return done("withdrawn", "admin.users")
+
+
+def _show_form(form: Form[PanelInvitationBody], status: int = 200) -> Response:
+    is_confirmed = current()[AccountServices].email_links.state(me()).is_verified
+    sends_mails = current()[MailOutbox].is_on
+    return page("accounts/invite", status, form=form, sends_mails=sends_mails, is_confirmed=is_confirmed)
 
 
 @bp.get("/users/<user_id>")
@@ -105,6 +148,15 @@ def _promotion(user: UserLine) -> Confirmation:
     title = _("Make %(name)s a site admin?", name=_name(user))
     effects = (_("This user can then see and change everything: visits, users, communities, and your own rights."),)
     return Confirmation(title, effects + _unproved(user), _("Give admin rights"), _page_of(user), typed=user.email)
+
+
+def _admin_invitation(email: str) -> Confirmation:
+    effects = (
+        _("The person who accepts can see and change everything: visits, users, communities, and your own rights."),
+        _("The link works once, for a week. Send it only to this person."),
+    )
+    title = _("Invite %(name)s as an admin?", name=email)
+    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"), typed=email)
 
 
 def _demotion(user: UserLine) -> Confirmation:

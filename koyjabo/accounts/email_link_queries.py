@@ -16,7 +16,7 @@ from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY
 from koyjabo.mail.outbox_queries import Letter
-from koyjabo.models import EmailLink, Invitation, OidcIdentity, Share, User
+from koyjabo.models import EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
 LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
@@ -127,7 +127,7 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
     credential belongs here (specification: Unconfirmed emails).
     """
     queries.remove_second_factors(session, user_id)
-    for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by):
+    for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
 

@@ -1,7 +1,10 @@
-"""Letters to a user about their own account (`koyjabo.mail.contents` has the texts)."""
+"""Letters to a user about their own account, and to people whom they invite (`koyjabo.mail.contents` has the texts)."""
 
 from __future__ import annotations
 
+from typing import Any, Literal, NamedTuple
+
+from koyjabo.accounts import email_link_queries
 from koyjabo.accounts.email_link_queries import EmailChanged
 from koyjabo.accounts.queries import NewSession, UserRecord
 from koyjabo.core.identity import Account
@@ -9,6 +12,27 @@ from koyjabo.mail.link_tokens import VERIFY
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.network import user_agents
+
+Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
+"""What became of the mail: this server may send none, or none to such an address; the inviter has not confirmed their
+own email; the mails to strangers of this day are used up.
+"""
+
+
+class Invited(NamedTuple):
+    """An invitation that was made."""
+
+    token: str  # of the link
+    mail: Mailed  # says nothing about who has the email
+
+
+def send_invitation(session: Any, account: Account, letter: Letter | None) -> Mailed:
+    """In the transaction in which `account` invites the person to whom the letter is."""
+    if letter is None:
+        return "unavailable"
+    if not email_link_queries.state(session, account.id).is_verified:
+        return "unconfirmed"
+    return "queued" if letter.store(session) else "limited"
 
 
 def verification(outbox: MailOutbox, user_id: str, email: str, language: str | None) -> Letter | None:

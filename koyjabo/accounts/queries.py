@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.errors import EmailTaken, WrongCredentials
 from koyjabo.core.i18n import N_
+from koyjabo.core.identity import site_role
 from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.mail.link_tokens import RESET
@@ -53,6 +54,11 @@ class UserRecord(NamedTuple):
     is_viewer: bool = False  # of the panel
     is_verified: bool = False
     """Whether a link that was mailed to `email` was used."""
+
+    @property
+    def site_role(self) -> str:
+        """One of SITE_ROLES."""
+        return site_role(self.is_admin, self.is_viewer)
 
 
 class NewHash(NamedTuple):

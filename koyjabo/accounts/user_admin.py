@@ -16,7 +16,7 @@ from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import Forbidden, UnknownUser
 from koyjabo.core.i18n import N_
-from koyjabo.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, site_role, uuid_of
+from koyjabo.core.identity import MASKED, OPERATOR, SITE_ADMIN, Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.settings.schema import Policy, requires
@@ -133,7 +133,7 @@ class Users:
 def _entry(by: Actor, action: str | None, changed: Changed) -> AuditEntry:
     if action is not None:
         return by.entry(action, subject(changed.person))
-    role, before = site_role(changed.person.is_admin, changed.person.is_viewer), changed.role_before
+    role, before = changed.person.site_role, changed.role_before
     action = "user.promote" if role == SITE_ADMIN else "user.demote" if before == SITE_ADMIN else "user.role"
     return by.entry(action, subject(changed.person), role=role, before=before)
 

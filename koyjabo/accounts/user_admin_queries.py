@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.queries import HAS_ACCOUNT, UserRecord, known, record_revocation, remove_second_factors, revoke
@@ -14,7 +14,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, SITE_VIEWER, site_role
 from koyjabo.database.rows import Page, length, ordered_by
 from koyjabo.database.text_search import has_words, sought
-from koyjabo.models import Community, LoginSession, Membership, User
+from koyjabo.models import Community, LoginSession, Membership, PanelInvitation, User
 
 
 class UserLine(NamedTuple):
@@ -113,8 +113,9 @@ def set_role(
     if keep_last:
         require_another_admin(session, user_id)
     user = _locked(session, user_id)
-    before = site_role(user.is_admin, user.is_viewer)
+    before = known(user).site_role
     if SITE_ROLES.index(role) < SITE_ROLES.index(before):
+        _end_panel_invitations(session, user)
         record_revocation(session)
     if needs_second_factor and user.second_factor_ms is None:
         revoke(session, now_ms, LoginSession.user_id == user.id)
@@ -135,6 +136,7 @@ def set_disabled(session: Session, user_id: str, disabled: bool, keep_last: bool
     is_change = disabled != (user.disabled_ms is not None)
     if disabled and is_change:
         revoke(session, now_ms, LoginSession.user_id == user.id)
+        _end_panel_invitations(session, user)
         record_revocation(session)  # last, as in all transactions: the same order of locks avoids deadlocks
     user.disabled_ms = (user.disabled_ms or now_ms) if disabled else None
     return Changed(known(user), is_change)
@@ -160,6 +162,12 @@ def require_another_admin(session: Session, user_id: str) -> None:
     admins = select(User.id).where(User.is_admin, User.disabled_ms.is_(None)).order_by(User.id)
     if set(session.scalars(admins.with_for_update())) == {user_id}:
         raise LastAdmin(N_("The site needs an admin who can log in. Make another user a site admin first."))
+
+
+def _end_panel_invitations(session: Session, user: User) -> None:
+    """End those that a user who loses rights has made or could accept: they would give a right back."""
+    theirs = or_(PanelInvitation.invited_by == user.id, PanelInvitation.email_key == user.email_key)
+    session.execute(delete(PanelInvitation).where(theirs).execution_options(synchronize_session=False))
 
 
 def _locked(session: Session, user_id: str) -> User:

@@ -110,6 +110,10 @@ ACTIONS = (
     "webhook.change",
     "webhook.rotate",
     "webhook.delete",
+    "panel.invite",
+    "panel.withdraw",
+    "panel.accept",
+    "panel.decline",
     "setup.step",
     "server.version",
 )

@@ -7,9 +7,9 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.accounts.login.invitations import SentInvitation
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.communities import PANEL_ORDERS, Member, Overview
-from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.schemas import CommunityChangesBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import NO_PROBLEM, MemberProblem, Result
@@ -112,11 +112,11 @@ def _members(overview: Overview) -> ListPage[Member] | None:
     return pagination.list_page(read, "admin.community", community_id=community_id)
 
 
-def _invitations(overview: Overview) -> list[tuple[PendingInvitation, str]]:
+def _invitations(overview: Overview) -> list[SentInvitation]:
     """Viewers of the site see none: an email and a link by which a person becomes a member are all there is to them."""
     if overview.archived_ms is not None or not me().is_admin:
         return []
-    return member_forms.pending(me(), overview.community.id)
+    return member_forms.pending(me(), overview.community)
 
 
 def _archiving(overview: Overview) -> Confirmation:

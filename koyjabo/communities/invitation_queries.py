@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from koyjabo.accounts.panel_invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN
 from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import Community, Invitation, Membership, User
-
-WEEK_MS = 7 * 86_400_000
 
 
 class Offer(NamedTuple):
@@ -23,16 +22,6 @@ class Offer(NamedTuple):
     community: str  # its name
     invited_by: str  # the name of the user
     role: str
-
-
-class PendingInvitation(NamedTuple):
-    """An invitation, as the admins of the community see it."""
-
-    id: str
-    email: str
-    role: str
-    invited_by: str
-    expires_ms: int
 
 
 INVITER = aliased(User)

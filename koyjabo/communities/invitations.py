@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from koyjabo.accounts import email_link_queries
+from koyjabo.accounts import letters
+from koyjabo.accounts.letters import Invited, Mailed
+from koyjabo.accounts.panel_invitation_queries import WEEK_MS, PendingInvitation
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.communities import invitation_queries, memberships, roles
 from koyjabo.communities.communities import Enrolment
-from koyjabo.communities.invitation_queries import WEEK_MS, Offer, PendingInvitation
+from koyjabo.communities.invitation_queries import Offer
 from koyjabo.communities.queries import CommunityQueries, Member
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.clock import Clock
@@ -23,16 +25,6 @@ from koyjabo.mail.link_tokens import INVITATION, LinkTokens
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import Invitation
-
-Mailed = Literal["queued", "unavailable", "unconfirmed", "limited"]
-"""What became of the mail: this server may send none, or none to such an address; the inviter has not confirmed their
-own email; the mails to strangers of this day are used up.
-"""
-
-
-class Invited(NamedTuple):
-    token: str  # of the link
-    mail: Mailed  # says nothing about who has the email
 
 
 class Invitations:
@@ -73,6 +65,10 @@ class Invitations:
         return Page(
             tuple((each, self._tokens.token(INVITATION, each.id)) for each in invitations.items), invitations.total
         )
+
+    def owns(self, token: str) -> bool:
+        """Whether the token is of an invitation to a community, which need not be valid."""
+        return bool(self._id(token))
 
     def get(self, token: str) -> Offer:
         invitation = self._database.read(invitation_queries.find, self._id(token), self._clock.now_ms())
@@ -117,16 +113,8 @@ def _invite(
     )
     invitation_queries.add(session, invitation)
     records.store(by.entry("member.invite", memberships.subject(community), role=role))
-    return _mail(session, account, community.name, letter)
-
-
-def _mail(session: Any, account: Account, community: str, letter: Letter | None) -> Mailed:
-    if letter is None:
-        return "unavailable"
-    if not email_link_queries.state(session, account.id).is_verified:
-        return "unconfirmed"
-    is_queued = letter._replace(data={**letter.data, "community": community}).store(session)
-    return "queued" if is_queued else "limited"
+    named = letter and letter._replace(data={**letter.data, "community": community.name})
+    return letters.send_invitation(session, account, named)
 
 
 def _pending(session: Any, account: Account, community_id: str, now_ms: int) -> list[PendingInvitation]:

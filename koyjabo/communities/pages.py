@@ -8,6 +8,9 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.accounts.login.invitations import link
+from koyjabo.accounts.panel_invitations import Accepted
+from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.communities import ORDERS, CommunitySearch
@@ -175,7 +178,7 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
     values: dict[str, Any] = {"found": listed, "search": search, "form": problem.form, "refused": problem.refused}
     if at.may(ADMIN):
         values |= {
-            "invitations": member_forms.pending(at.account, community_id),
+            "invitations": member_forms.pending(at.account, at.community),
             "sends_mails": current()[MailOutbox].is_on,
         }
         values["is_confirmed"] = current()[AccountServices].email_links.state(at.account).is_verified
@@ -185,21 +188,41 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
     """Without a login, the page says only that there is an invitation."""
-    offer = current()[CommunityServices].invitations.get(token) if page_login.login() else None
-    page = make_response(render_template("communities/invitation.html", offer=offer, token=token))
+    offer = current()[CommunityServices].received.get(token) if page_login.login() else None
+    to_panel = current()[AccountServices].panel_invitations
+    is_to_panel = to_panel.owns(token)
+    asks_for_factor = is_to_panel and offer is not None and to_panel.needs_second_factor(offer.role)
+    values = {"is_to_panel": is_to_panel, "asks_for_factor": asks_for_factor}
+    page = make_response(render_template("communities/invitation.html", offer=offer, token=token, **values))
     page.headers["X-Robots-Tag"] = "noindex"
     return page
 
 
+@bp.get("/invitations/<token>/code.svg")
+def invitation_code(token: str) -> Response:
+    """The QR code of the link. Drawing it takes 5 ms, so it is for users, and for tokens that this server has made."""
+    page_login.require()
+    current()[CommunityServices].received.require_ours(token)
+    response = Response(svg(link(token)), mimetype="image/svg+xml")
+    response.headers["Cache-Control"] = "private, max-age=86400"
+    return response
+
+
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
-    offer, _ = current()[CommunityServices].invitations.accept(page_login.require(), token)
+    """To the panel: leads there, or to the login with the second factor that it asks for."""
+    accepted = current()[CommunityServices].received.accept(page_login.require(), token)
+    if isinstance(accepted, Accepted):
+        if accepted.is_logged_out:
+            return done("panel_joined_log_in", "pages.log_in", next=url_for("admin.overview"))
+        return done("panel_joined", "admin.overview")
+    offer, _ = accepted
     return done("joined", "pages.community", offer.community, community_id=offer.community_id)
 
 
 @bp.post("/invitations/<token>/decline")
 def decline_invitation(token: str) -> Response:
-    current()[CommunityServices].invitations.decline(page_login.require(), token)
+    current()[CommunityServices].received.decline(page_login.require(), token)
     return done("declined", "pages.account")
 
 

@@ -4,13 +4,13 @@ requests, too.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
+from koyjabo.accounts.panel_invitation_queries import PanelOffer
 from koyjabo.communities.communities import ROLES, CommunityAccess, Member
 from koyjabo.communities.invitation_queries import Offer
-from koyjabo.communities.invitations import Mailed
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
 from koyjabo.webkit.schemas.bodies import JSON, Body
@@ -170,17 +170,6 @@ class MemberAnswer(BaseModel):
         return cls(user_id=member.user_id, name=member.name, role=member.role, joined_at=joined_at, **said)
 
 
-class InvitedAnswer(BaseModel):
-    """An invitation that was made. No field depends on whether there is an account with the email."""
-
-    status: Literal["invited"]
-    link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
-    mail: Mailed = Field(
-        description="whether the link was mailed: the server may send no mails, your own email may not be confirmed, "
-        "or the mails of this day may be used up"
-    )
-
-
 class NamedAnswer(BaseModel):
     name: str
 
@@ -189,11 +178,11 @@ class InvitationAnswer(BaseModel):
     """An invitation, as the invited person sees it."""
 
     token: str
-    community: NamedAnswer
+    community: NamedAnswer = Field(NamedAnswer(name=""), description="missing for an invitation to the panel")
     invited_by: NamedAnswer
-    role: str = Field(description="member, moderator or admin")
+    role: str = Field(description="member, moderator or admin; of the panel, viewer or admin")
 
     @classmethod
-    def of(cls, offer: Offer, token: str) -> InvitationAnswer:
-        names = {"community": NamedAnswer(name=offer.community), "invited_by": NamedAnswer(name=offer.invited_by)}
-        return cls(token=token, role=offer.role, **names)
+    def of(cls, offer: Offer | PanelOffer, token: str) -> InvitationAnswer:
+        to = {"community": NamedAnswer(name=offer.community)} if isinstance(offer, Offer) else {}
+        return cls(token=token, role=offer.role, invited_by=NamedAnswer(name=offer.invited_by), **to)

@@ -22,6 +22,7 @@ from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.communities.permissions import Permissions
+from koyjabo.communities.received_invitations import ReceivedInvitations
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.communities.roles import MEMBER
 from koyjabo.core.identity import Account, CommunityIds, LoginDestinations
@@ -39,6 +40,7 @@ class CommunityServices:
     refs: CommunityRefs
     by_ref: CommunitiesByRef
     invitations: Invitations
+    received: ReceivedInvitations
     permissions: Permissions
     participants: Participants
     rooms: CommunityRooms
@@ -68,11 +70,13 @@ def build(base: Base) -> CommunityServices:
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.on_change = updates.stats_changed
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
+    invitations = Invitations(database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key))
     return CommunityServices(
         directory=directory,
         refs=refs,
         by_ref=CommunitiesByRef(database, clock, refs, external, on_revoked),
-        invitations=Invitations(database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)),
+        invitations=invitations,
+        received=ReceivedInvitations(invitations, services[AccountServices].panel_invitations),
         permissions=permissions,
         participants=participants,
         rooms=rooms,

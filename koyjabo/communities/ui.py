@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, make_response, render_template, request
 from flask_babel import gettext as _
 
+from koyjabo.accounts.login.invitations import SentInvitation, flash_code, sent
 from koyjabo.communities import roles
 from koyjabo.communities.communities import ROLES, CommunityDetails, Member, MemberSearch
-from koyjabo.communities.invitation_queries import PendingInvitation
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, NewCommunityBody, RoleBody
 from koyjabo.communities.services import CommunityServices
@@ -23,14 +23,10 @@ from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, translated
 from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages import links
 from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import Undo
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
-
-INVITED = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
-"""The messages about invitations that were not mailed, though this server sends mails."""
 
 
 def init_app(app: Flask) -> None:
@@ -89,13 +85,14 @@ def invite(account: Account, community_id: str, count: Callable[[], None] = lamb
         return MemberProblem(422, form)
     count()
     made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
-    return MemberChange(INVITED.get(made.mail, "invited"), body.email)
+    return MemberChange(flash_code(made), body.email)
 
 
-def pending(account: Account, community_id: str) -> list[tuple[PendingInvitation, str]]:
-    """The invitations to a community, for its admins, each with its link."""
-    invitations = current()[CommunityServices].invitations.pending(account, community_id)
-    return [(each, links.to("pages.invitation", token=token)) for each, token in invitations]
+def pending(account: Account, community: CommunityDetails) -> list[SentInvitation]:
+    """The invitations to a community, for its admins."""
+    title = _("Invitation to %(community)s", community=community.name)
+    invitations = current()[CommunityServices].invitations.pending(account, community.id)
+    return [sent(each, token, title) for each, token in invitations]
 
 
 def set_role(account: Account, community_id: str, user_id: str) -> Result:

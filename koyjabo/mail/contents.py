@@ -22,7 +22,7 @@ from babel.support import Translations
 
 from koyjabo.core.i18n import DIGITS, LANGUAGES, N_
 from koyjabo.core.sanitize import DIRECTION_MARKS
-from koyjabo.mail.link_tokens import INVITATION, RESET, VERIFY
+from koyjabo.mail.link_tokens import INVITATION, PANEL_INVITATION, RESET, VERIFY
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.place_names import in_language
 
@@ -44,6 +44,7 @@ Abbreviations of Bangla are written so (মো.করিম), so of its letters 
 """
 
 ROLES = {"member": N_("Member"), "moderator": N_("Moderator"), "admin": N_("Admin")}
+PANEL_ROLES = {"viewer": N_("Viewer"), "admin": N_("Admin")}
 TOP_LISTS = {"pages": N_("Pages"), "sources": N_("Sources"), "places": N_("Places")}
 IGNORE = N_("If you did not ask for this, you can ignore this email.")
 AFTER_LOGIN = N_("The link asks you to log in to that account.")
@@ -173,6 +174,20 @@ def invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
             say(N_("You become a member only if you accept. The link works once, for a week.")),
         ],
         *(say(N_("See the invitation")), "/invitations/", INVITATION),
+        say(N_("If you do not know this person, you can ignore this email.")),
+    )
+
+
+def panel_invitation(speech: Speech, data: Mapping[str, Any]) -> Contents:
+    say = speech.say
+    return Contents(
+        say(N_("Invitation to the panel")),
+        [
+            say(N_("%(name)s invites you to the panel of this site."), name=mailable(data["by"]) or say(N_("Someone"))),
+            say(N_("Your role: %(role)s"), role=say(PANEL_ROLES[data["role"]])),
+            say(N_("You get access only if you accept. The link works once, for a week.")),
+        ],
+        *(say(N_("See the invitation")), "/invitations/", PANEL_INVITATION),
         say(N_("If you do not know this person, you can ignore this email.")),
     )
 
@@ -327,6 +342,7 @@ KINDS: dict[str, Callable[[Speech, Mapping[str, Any]], Contents]] = {
     "verify": verify,
     "reset": reset,
     "invitation": invitation,
+    "panel_invitation": panel_invitation,
     "email_changed": email_changed,
     "email_new": email_new,
     "sign_in": sign_in,

@@ -21,7 +21,7 @@ MOST_AN_HOUR = 5
 
 ORDER = (
     *("reset", "email_changed", "sign_in", "email_new", "verify", "traffic"),
-    *("backup_failed", "invitation", "webhook", "weekly", "test"),
+    *("backup_failed", "invitation", "panel_invitation", "webhook", "weekly", "test"),
 )
 """Of the kinds that are due, the first is sent: what people wait for or should know at once, and then the rest."""
 

@@ -26,6 +26,7 @@ USER_AGENT_DAYS = 30
 
 UNCOUNTED = (
     retention_queries.invitations,
+    retention_queries.panel_invitations,
     retention_queries.email_links,
     retention_queries.mails,
     retention_queries.mail_budgets,

@@ -30,6 +30,7 @@ from koyjabo.models import (
     LoginSession,
     MailBudget,
     OutboxMail,
+    PanelInvitation,
     PendingStep,
     Share,
     SpentCode,
@@ -114,6 +115,7 @@ def _expired(key: Any, kept_ms: int = 0) -> Remove:
 sessions = _expired(LoginSession.id)
 login_failures = _expired(LoginFailures.account)
 invitations = _expired(Invitation.id)
+panel_invitations = _expired(PanelInvitation.id)
 shares = _expired(Share.id, SHARES_KEPT_MS)
 email_links = _expired(EmailLink.id)
 pending_steps = _expired(PendingStep.token)

@@ -60,7 +60,7 @@ from koyjabo.models.ledger import (
     Visit,
     Visitor,
 )
-from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail
+from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail, PanelInvitation
 from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
 from koyjabo.models.upkeep import (
     AuditLine,
@@ -112,6 +112,7 @@ __all__ = [
     "NightlyWork",
     "OidcIdentity",
     "OutboxMail",
+    "PanelInvitation",
     "Passkey",
     "Peak",
     "PendingStep",

@@ -28,6 +28,7 @@ from koyjabo.models import (
     Invitation,
     Membership,
     OutboxMail,
+    PanelInvitation,
     Person,
     User,
     Visit,
@@ -196,7 +197,8 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     plainly: dict[str, Any] = {"synchronize_session": False}
     session.execute(update(Community).where(Community.founder_id == person.id).values(founder_id=None))
     if person.verified_ms is not None:
-        session.execute(delete(Invitation).where(Invitation.email_key == person.email_key), execution_options=plainly)
+        for table in (Invitation, PanelInvitation):
+            session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
     mails = update(OutboxMail).where(waiting_mails(person.email))
     session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
     session.execute(delete(User).where(User.id == person.id), execution_options=plainly)

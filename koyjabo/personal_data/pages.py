@@ -132,7 +132,7 @@ def _show_account(form: Form[Any], status: int = 200) -> Response:
         "found": found,
         "sessions": sessions,
         "browser_name": browser_name,
-        "invitations": current()[CommunityServices].invitations.page(account),
+        "invitations": current()[CommunityServices].received.page(account),
         "email": current()[AccountServices].email_links.state(account),
         "sends_mails": current()[MailOutbox].is_on,
         "second_factor": current()[SecondFactorServices].second_factors.state(account),

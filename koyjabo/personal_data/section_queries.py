@@ -11,11 +11,11 @@ import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, and_, false, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import aliased
 
 from koyjabo.counting.daily_people import user
-from koyjabo.mail.link_tokens import INVITATION
+from koyjabo.mail.link_tokens import INVITATION, PANEL_INVITATION
 from koyjabo.models import (
     AuditLine,
     Community,
@@ -28,6 +28,7 @@ from koyjabo.models import (
     MemberSpans,
     OidcIdentity,
     OutboxMail,
+    PanelInvitation,
     Passkey,
     PendingStep,
     Person,
@@ -65,14 +66,19 @@ class Section(NamedTuple):
 
 def about_member(user_id: str) -> ColumnElement[bool]:
     """Audit lines of a community about this user. An index of actions finds the few lines to read."""
-    of_members = and_(AuditLine.action >= "member.", AuditLine.action < "member/")
-    return and_(of_members, AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
+    return and_(*_actions("member"), AuditLine.details.contains(f'"user_id": "{user_id}"', autoescape=True))
 
 
 def accepted_from(name: str) -> ColumnElement[bool]:
     """Audit lines about accepted invitations by a person with this name."""
     detail = f'"invited_by": {json.dumps(name, ensure_ascii=False)}'
-    return and_(AuditLine.action == "member.accept", AuditLine.details.contains(detail, autoescape=True))
+    named = AuditLine.details.contains(detail, autoescape=True)
+    return or_(*(and_(*_actions(kind), named) for kind in ("member", "panel")))
+
+
+def _actions(kind: str) -> tuple[ColumnElement[bool], ...]:
+    """A range of the index of actions: SQLite takes it for small, and so does not read the whole log."""
+    return AuditLine.action >= f"{kind}.", AuditLine.action < f"{kind}/"
 
 
 def event_about(user_id: str) -> ColumnElement[bool]:
@@ -83,7 +89,7 @@ def event_about(user_id: str) -> ColumnElement[bool]:
 
 def waiting_mails(email: str) -> ColumnElement[bool]:
     """Mails to the account. An invitation is to the owner of the email, who may be another person."""
-    return and_(OutboxMail.email == email, OutboxMail.kind != INVITATION)
+    return and_(OutboxMail.email == email, OutboxMail.kind.not_in((INVITATION, PANEL_INVITATION)))
 
 
 def _invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
@@ -93,6 +99,16 @@ def _invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     wanted = wanted.join(Community, Community.id == Invitation.community_id)
     wanted = wanted.join(inviter, inviter.id == Invitation.invited_by)
     return wanted.where(Invitation.email_key == owner.email_key if owner.is_verified else false())
+
+
+def _panel_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
+    """Those to the account, at most one."""
+    wanted = select(User.name.label("invited_by"), *OFFERED).join(User, User.id == PanelInvitation.invited_by)
+    return wanted.where(PanelInvitation.email_key == owner.email_key if owner.is_verified else false())
+
+
+def _sent_panel_invitations(owner: DataSubject) -> Select[*tuple[Any, ...]]:
+    return select(PanelInvitation.email, *OFFERED).where(PanelInvitation.invited_by == owner.user_id)
 
 
 def _of(table: Any, *columns: str) -> Callable[[DataSubject], Select[*tuple[Any, ...]]]:
@@ -167,6 +183,7 @@ def _visits(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(*_columns(Visit, "id", "day", "hour_s", "is_bot", "user_id")).where(Visit.user_id == owner.user_id)
 
 
+OFFERED = (PanelInvitation.role, PanelInvitation.created_ms, PanelInvitation.expires_ms)
 OIDC_KEY = (OidcIdentity.issuer, OidcIdentity.subject)
 SESSION = ("id", "created_ms", "renewed_ms", "expires_ms", "revoked_ms", "user_agent", "place")
 
@@ -176,6 +193,8 @@ SECTIONS = (
     Section("founded_communities", _founded, (Community.id,)),
     Section("invitations", _invitations, (Invitation.id,)),
     Section("sent_invitations", _sent_invitations, (Invitation.id,)),
+    Section("panel_invitations", _panel_invitations, (PanelInvitation.id,)),
+    Section("sent_panel_invitations", _sent_panel_invitations, (PanelInvitation.id,)),
     Section("share_links", _shares, (Share.id,)),
     Section("authenticator_apps", _of(TotpSecret, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
     Section("passkeys", _of(Passkey, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),

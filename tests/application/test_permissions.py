@@ -176,8 +176,8 @@ OTHERWISE = {
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
         pages.share pages.unlock_share pages.visit_number pages.visit_picture
         pages.reset_password pages.do_verify_email pages.end_session pages.end_share
-        pages.withdraw_invitation pages.accept_invitation pages.decline_invitation
-        admin.end_share admin.remove_annotation
+        pages.withdraw_invitation pages.accept_invitation pages.decline_invitation pages.invitation_code
+        admin.withdraw_panel_invitation admin.end_share admin.remove_annotation
         api.revoke_key api.rotate_key
         pages.ask_rotation pages.rotate_key pages.revoke_key admin.ask_rotation admin.rotate_key admin.revoke_key
         pages.log_in_with_provider pages.take_provider_answer

@@ -221,7 +221,11 @@ def test_admin_sees_what_waits_and_withdraws_it(site, founder, community, karim)
     token = invite(founder, community, "karim@example.com", "moderator")
     reader = Reader(site).log_in("founder")
     page = reader.get(f"/communities/{community}/members")
-    assert f"karim@example.com Moderator http://localhost/invitations/{token} Valid until 23 Dec 2025" in words(page)
+    assert "karim@example.com Moderator Invited by Founder · Valid until 23 Dec 2025" in words(page)
+    link = f"http://localhost/invitations/{token}"
+    assert f'<code translate="no">{link}</code>' in page
+    assert f'href="{link}"' not in page  # it would open as the founder
+    assert "https://wa.me/?text=Invitation%20to%20Night%20bus%0Ahttp%3A//localhost/invitations/" in page
     action = re.search(r'action="([^"]+/withdraw)"', page)
     Reader(site).log_in("karim").send(action[1], 404)
     reader.send(action[1])

@@ -16,8 +16,8 @@ from koyjabo.audit.log import AuditRecord
 from koyjabo.core.identity import DELETED, SITE_VIEWER
 from koyjabo.webkit.i18n import count, translated
 
-ROLES = {"member": _("a member"), "moderator": _("a moderator"), "admin": _("an admin")}
-"""As sentences name the role of a person in a community."""
+ROLES = {"member": _("a member"), "moderator": _("a moderator"), "viewer": _("a viewer"), "admin": _("an admin")}
+"""As sentences name the role of a person in a community or in the panel."""
 
 ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "community.create": (_("Community created"), _("%(who)s created the community %(target)s")),
@@ -91,6 +91,10 @@ ACTION_TEXTS: Mapping[str, tuple[LazyString, LazyString]] = {
     "webhook.change": (_("Webhook changed"), _("%(who)s changed the webhook to %(target)s")),
     "webhook.rotate": (_("Webhook secret renewed"), _("%(who)s renewed the secret of the webhook to %(target)s")),
     "webhook.delete": (_("Webhook deleted"), _("%(who)s deleted the webhook to %(target)s")),
+    "panel.invite": (_("Person invited to the panel"), _("%(who)s invited a person to the panel as %(role)s")),
+    "panel.withdraw": (_("Invitation to the panel withdrawn"), _("%(who)s withdrew an invitation to the panel")),
+    "panel.accept": (_("Invitation to the panel accepted"), _("%(who)s accepted an invitation and is now %(role)s")),
+    "panel.decline": (_("Invitation to the panel declined"), _("%(who)s declined an invitation to the panel")),
     "setup.step": (_("Getting started changed"), _("%(who)s reopened a step of Getting started")),
     "server.version": (_("New version started"), _("Version %(version)s started")),
 }

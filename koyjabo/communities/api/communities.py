@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from flask import Response, request
 from pydantic import BaseModel, Field
 
+from koyjabo.accounts.login.invitations import InvitedAnswer, PanelRoleAnswer
+from koyjabo.accounts.panel_invitations import Accepted
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
 from koyjabo.communities.roles import MEMBER, MODERATOR
@@ -15,7 +17,6 @@ from koyjabo.communities.schemas import (
     CommunityChangesBody,
     InvitationAnswer,
     InvitationBody,
-    InvitedAnswer,
     JoinBody,
     MemberAnswer,
     MembershipAnswer,
@@ -45,9 +46,9 @@ from koyjabo.webkit.openapi.describe import (
     WITH_BODY,
     Answer,
     ListOf,
+    OneOf,
     describe,
 )
-from koyjabo.webkit.pages import links
 from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 
@@ -186,9 +187,7 @@ def invite_member(community_id: str) -> Response:
     account, body = tokens.require_account().account, InvitationBody.of(request)
     limits.count_action(account.id)
     made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
-    return answer(
-        InvitedAnswer(status="invited", link=links.to("pages.invitation", token=made.token), mail=made.mail), 202
-    )
+    return answer(InvitedAnswer.of(made), 202)
 
 
 @bp.put("/communities/<community_id>/members/<user_id>")
@@ -217,17 +216,27 @@ ANSWERED: dict[int, Answer] = {**TOKEN, **CSRF, 404: "the invitation is not vali
 @bp.get("/auth/invitations")
 @describe("List your invitations", {200: ListOf(InvitationAnswer), 400: "no such page", **TOKEN}, query=QUERY)
 def list_invitations() -> Response:
-    """Invitations for your email, newest first; none until you have confirmed that it is yours."""
+    """Invitations for your email, newest first, after that to the panel; none until you have confirmed that it is
+    yours.
+    """
     account, paging = tokens.require_account().account, Paging.of(request)
-    invitations = current()[CommunityServices].invitations.page(account, paging.start, paging.per_page)
+    invitations = current()[CommunityServices].received.page(account, paging.start, paging.per_page)
     return list_answer((InvitationAnswer.of(*each) for each in invitations.items), paging.headers(invitations.total))
 
 
 @bp.post("/invitations/<token>/accept")
-@describe("Accept an invitation", {200: MembershipAnswer, 201: MembershipAnswer, **ANSWERED})
+@describe(
+    "Accept an invitation",
+    {200: OneOf(MembershipAnswer, PanelRoleAnswer), 201: MembershipAnswer, **ANSWERED},
+)
 def accept_invitation(token: str) -> Response:
-    """201, or 200 for a member, who gets the role if it is higher."""
-    offer, enrolment = current()[CommunityServices].invitations.accept(tokens.require_account().account, token)
+    """201, or 200 for a member, who gets the role if it is higher. 200 with your role for an invitation to the panel: a
+    new admin without the second factor that this server asks of admins has to log in again.
+    """
+    accepted = current()[CommunityServices].received.accept(tokens.require_account().account, token)
+    if isinstance(accepted, Accepted):
+        return answer(PanelRoleAnswer(user_id=accepted.user_id, role=accepted.role))
+    offer, enrolment = accepted
     return answer(MembershipAnswer.of(offer.community_id, enrolment.member), 201 if enrolment.is_new else 200)
 
 
@@ -235,7 +244,7 @@ def accept_invitation(token: str) -> Response:
 @describe("Decline an invitation", {204: None, **ANSWERED})
 def decline_invitation(token: str) -> Response:
     """The link is not valid any more."""
-    current()[CommunityServices].invitations.decline(tokens.require_account().account, token)
+    current()[CommunityServices].received.decline(tokens.require_account().account, token)
     return no_answer()
 
 

@@ -220,6 +220,7 @@ MAILS = {
     "verify": _("Confirm an email"),
     "reset": _("New password"),
     "invitation": _("Invitation"),
+    "panel_invitation": _("Invitation"),
     "email_changed": _("Changed email"),
     "email_new": _("Changed email"),
     "sign_in": _("New login"),

@@ -35,7 +35,7 @@ PUBLIC_PATHS = (
 """Any origin may call these without credentials, because the app is served from another host than this server."""
 
 STATIC_PATH = "/static/"
-PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations/", "/api/reports/", "/api/shares", "/api/keys")
+PRIVATE_PATHS = ("/api/auth/", "/api/communities", "/api/invitations", "/api/reports/", "/api/shares", "/api/keys")
 """Calls that need a login. Only pages of ALLOWED_ORIGINS may make them with cookies."""
 
 COMMUNITY_STREAM = re.compile(r"/api/communities/[^/]+/stream/?")

@@ -95,7 +95,7 @@ TAGS = {
     "/api/keys": "keys",
     "/api/auth/": "accounts",
     "/api/communities": "communities",
-    "/api/invitations/": "communities",
+    "/api/invitations": "communities",
     "/api/reports/": "reports",
     "/api/shares": "reports",
     "/api/": "visits",

@@ -34,6 +34,10 @@ SENTENCES = {
         "Invitation ready, but not emailed: too many emails were sent today. Copy the link below and send it to "
         "%(name)s."
     ),
+    "panel_joined": _("You now have access to the panel."),
+    "panel_joined_log_in": _(
+        "You now have access to the panel. Log in again: this site asks for a second step, and you set it up now."
+    ),
     "withdrawn": _("The invitation was withdrawn."),
     "declined": _("You have declined the invitation."),
     "role_given": _("The role of %(name)s was changed."),

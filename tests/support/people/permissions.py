@@ -45,7 +45,7 @@ LEAST = {
         pages.account_details pages.change_details pages.export_account pages.ask_deletion pages.delete_account
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
         pages.verify_email pages.do_verify_email pages.send_verification pages.choose_mails
-        pages.accept_invitation pages.decline_invitation
+        pages.accept_invitation pages.decline_invitation pages.invitation_code
         pages.new_community pages.create_community pages.community pages.join_community
     """,
     VIEWER: """
@@ -84,6 +84,7 @@ LEAST = {
         pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
     """,
     SITE_ADMIN: """
+        api.invite_to_panel admin.new_panel_invitation admin.invite_to_panel admin.withdraw_panel_invitation
         admin.export admin.new_community admin.create_community admin.change_community
         admin.archive_community admin.restore_community admin.add_member admin.change_role admin.remove_member
         admin.promote admin.demote admin.make_viewer admin.disable admin.enable admin.log_out
@@ -159,6 +160,7 @@ BODIES = {
     "api.join_community": {},
     "api.change_community": {"name": "Banani"},
     "api.invite_member": {"email": "newcomer@example.com", "role": "member"},
+    "api.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer"},
     "api.set_role": {"role": "member"},
     "api.create_share": {"name": "Traffic"},
     "api.create_key": {"name": "Grafana", "scopes": ["reports:read"]},
@@ -185,6 +187,7 @@ FORMS = {
     "pages.create_webhook": {**BODIES["api.create_webhook"], "events": ["milestone.reached"]},
     "admin.create_share": BODIES["api.create_share"],
     "admin.create_community": BODIES["api.create_community"],
+    "admin.invite_to_panel": BODIES["api.invite_to_panel"],
     "admin.add_member": BODIES["api.invite_member"],
     "admin.change_role": BODIES["api.set_role"],
     "admin.erase_visitor": {"visitor_id": "babul"},

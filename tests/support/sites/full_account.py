@@ -40,6 +40,8 @@ INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms)
 VALUES ('e', 'member.joined', 'k', 'site', 1, '{"community": "c", "id": "' || :id || '", "count": 1}', 1);
 INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, done_ms, log)
 VALUES ('w', 'e', 'delivered', 1, 1, 1, '[{"answer": "welcome, ' || :id || '"}]');
+INSERT INTO panel_invitations (id, email, email_key, role, invited_by, created_ms, expires_ms)
+VALUES ('to', :email, :email, 'viewer', :boss, 1, 2), ('from', 'r@example.com', 'r@example.com', 'viewer', :id, 1, 2);
 UPDATE users SET verified_ms = 1, weekly_report = true, traffic_alerts = true WHERE id = :id
 """
 
@@ -61,7 +63,8 @@ class AccountHistory:
         self._visit()
         site.services[AccountServices].users.unlock(OPERATOR, self.ayesha.id)
         for statement in BY_SQL.split(";"):
-            site.rows(statement, **{"id": self.ayesha.id, "email": self.ayesha.email} if ":" in statement else {})
+            people = {"id": self.ayesha.id, "email": self.ayesha.email, "boss": self.boss.id}
+            site.rows(statement, **{name: value for name, value in people.items() if f":{name}" in statement})
         invite(self.karim, self.theirs, self.ayesha.email, "admin")
         self.app: App = turn_on(self.ayesha)
         site.time.pass_(minutes=2)

@@ -1,0 +1,40 @@
+"""POST /api/invitations: invite a person to the panel. In `communities.api`, invitations of all kinds are answered."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.accounts.login.invitations import InvitedAnswer, PanelInvitationBody
+from koyjabo.accounts.services import AccountServices
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.responses import answer
+from koyjabo.webkit.i18n import language
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.login import tokens
+from koyjabo.webkit.openapi.describe import LOGGED_IN, TOO_MANY, WITH_BODY, describe
+
+
+@bp.post("/invitations")
+@describe(
+    "Invite a person to the panel",
+    {
+        202: InvitedAnswer,
+        **WITH_BODY,
+        **TOO_MANY,
+        **LOGGED_IN,
+        403: "not a site admin, or X-CSRF-TOKEN is wrong",
+    },
+    body=PanelInvitationBody,
+)
+def invite_to_panel() -> Response:
+    """For site admins. The answer is the same for every email. The person gets the role by accepting: by the link,
+    which is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier
+    link.
+    """
+    account = tokens.require_account().account
+    account.require_site_admin()
+    body = PanelInvitationBody.of(request)
+    limits.count_action(account.id)
+    made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
+    return answer(InvitedAnswer.of(made), 202)

@@ -1,0 +1,92 @@
+"""What the API and the pages do about invitations: bodies, answers, and the ways to send a link by hand."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import quote
+
+from flask import url_for
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
+
+from koyjabo.accounts.letters import Invited, Mailed
+from koyjabo.accounts.panel_invitation_queries import PendingInvitation
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import SITE_ADMIN, SITE_VIEWER
+from koyjabo.webkit.pages import links
+from koyjabo.webkit.schemas.bodies import JSON, Body
+from koyjabo.webkit.schemas.fields import Email, refuse
+
+PANEL_ROLES = (SITE_VIEWER, SITE_ADMIN)
+
+FLASHES = {"unconfirmed": "invited_unconfirmed", "limited": "invited_limited"}
+"""The messages about invitations that were not mailed, though this server sends mails."""
+
+
+def _panel_role(value: Any) -> str:
+    if not isinstance(value, str) or value not in PANEL_ROLES:
+        raise refuse(N_("must be viewer or admin"))
+    return value
+
+
+PanelRole = Annotated[str, BeforeValidator(_panel_role), WithJsonSchema({"type": "string", "enum": list(PANEL_ROLES)})]
+
+
+class PanelInvitationBody(Body):
+    media = JSON
+
+    email: Email = Field(examples=["ayesha@example.com"])
+    role: PanelRole
+
+
+class InvitedAnswer(BaseModel):
+    """An invitation that was made. No field depends on whether there is an account with the email."""
+
+    status: Literal["invited"]
+    link: str = Field(description="for sending by hand", examples=["https://live.example.com/invitations/qLm0…"])
+    mail: Mailed = Field(
+        description="whether the link was mailed: the server may send no mails, your own email may not be confirmed, "
+        "or the mails of this day may be used up"
+    )
+
+    @classmethod
+    def of(cls, made: Invited) -> InvitedAnswer:
+        return cls(status="invited", link=link(made.token), mail=made.mail)
+
+
+class PanelRoleAnswer(BaseModel):
+    """Your role in the panel."""
+
+    user_id: str
+    role: str = Field(description="viewer or admin")
+
+
+class SentInvitation(NamedTuple):
+    """A pending invitation, with its link and the ways to send it."""
+
+    invitation: PendingInvitation
+    link: str
+    whatsapp: str
+    mail: str
+    code: str  # the address of its QR code
+
+
+def link(token: str) -> str:
+    return links.to("pages.invitation", token=token)
+
+
+def flash_code(made: Invited) -> str:
+    """Of the message about it (`flash.SENTENCES`)."""
+    return FLASHES.get(made.mail, "invited")
+
+
+def sent(invitation: PendingInvitation, token: str, title: str) -> SentInvitation:
+    """`title` says to what it is an invitation."""
+    address = link(token)
+    text = quote(f"{title}\n{address}")
+    return SentInvitation(
+        invitation,
+        address,
+        f"https://wa.me/?text={text}",
+        f"mailto:{quote(invitation.email, safe='@')}?subject={quote(title)}&body={text}",
+        url_for("pages.invitation_code", token=token),
+    )
