@@ -33,6 +33,7 @@ NOT_OURS = {".cache", "node_modules", "vendor"}
 ROLES = {
     **{"nobody": "anyone", "user": "user", "member": "member", "moderator": "moderator", "admin": "admin"},
     permissions.VIEWER: "admin or viewer of the site",
+    permissions.SITE_ADMIN: "site admin",
 }
 ROLES["viewer"] = "admin or viewer of the site"
 PARAMETERS = {"community_id": "id", "session_id": "id", "passkey_id": "id", "user_id": "userId", "token": "token"}
@@ -83,7 +84,7 @@ def calls(site) -> dict[str, tuple[str, list[int]]]:
         who = ROLES.get(permissions.RULES.get(rule.endpoint, ""), "")
         if rule.websocket:
             found[route(rule.rule)] = (who, [])
-        elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations/")):
+        elif rule.rule.startswith(("/api/auth/", "/api/communities", "/api/invitations")):
             (method,) = (rule.methods or set()) - {"HEAD", "OPTIONS"}
             responses = described[re.sub(r"<(?:[^<>:]+:)?(\w+)>", r"{\1}", rule.rule)][method.lower()]["responses"]
             found[f"{method} {route(rule.rule)}"] = (who, [int(code) for code in responses if code < "4"])

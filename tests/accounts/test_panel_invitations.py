@@ -148,6 +148,7 @@ def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database
         assert salma.get(ME).status_code == 200
 
 
+@pytest.mark.both_kinds
 def test_one_of_two_at_the_same_time_gets_the_role(site, database, boss):
     people = [sign_up(site, f"person{number}") for number in range(6)]
     with Site(database.url) as other:

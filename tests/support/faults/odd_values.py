@@ -29,6 +29,7 @@ GOOD: dict[str, Any] = {
 GOOD_OF = {
     "NewWebhookBody": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
     "WebhookChangesBody": {"events": ["total.set"]},
+    "PanelInvitationBody": {"role": "viewer"},
 }
 """Where another body has the same field for something else."""
 

@@ -66,6 +66,7 @@ HARMLESS = {
     *("pages.do_forgot_password", "pages.do_reset_password", "pages.do_verify_email"),
     *("pages.send_verification", "pages.choose_mails", "pages.set_first_password"),
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
+    *("admin.invite_to_panel", "admin.withdraw_panel_invitation"),  # it asks before it invites an admin
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     "admin.test_mail",
     *("admin.create_key", "admin.rotate_key", "pages.create_key", "pages.rotate_key"),
