@@ -15,6 +15,7 @@ from support.sites.backup_rows import add_backup, add_failure
 
 from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Unsaved
 from koyjabo.database.executor import DatabaseThread
 from koyjabo.database.timelines import TIMELINES
 from koyjabo.maintenance.admin.health_words import ADVICE, LABELS, SENTENCES
@@ -177,3 +178,35 @@ def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, a
 def test_time_of_another_day_is_said_with_the_day(site, admin):
     site.services[CountingServices].unsaved.since_ms = site.time.ms - 86_400_000
     assert "since 15 Dec, 10:48:38." in json.loads(admin.get("/admin/state"))["unsaved"]
+
+
+def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_before(site, admin, monkeypatch):
+    admin.get("/admin/health")
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseThread, "_connected", away)
+        site.services[CountingServices].visits.site.update(None)  # as the regular read of every second does
+        page = admin.get("/admin/health")
+        assert "The database cannot be read. What only the database knows is as of" in words(page)
+        assert re.search(r'id="check-database" data-level="danger"', page)
+        admin.get("/admin/users", 503)
+        Reader(site).get("/admin/health", 303)
+        site.services.signals.access_revoked.send("somebody")
+        admin.get("/admin/health", 503)
+
+
+def away(_):
+    raise OperationalError("", {}, Exception("away"))
+
+
+def test_command_for_a_problem_has_the_path_for_admins_alone(site, admin, monkeypatch):
+    system = site.services[MaintenanceServices].system
+    known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
+    monkeypatch.setattr(system, "_gauges", known)
+    page = admin.get("/admin/health")
+    assert f"fuser -v {site.database_url.removeprefix('sqlite:///')}" in page
+    assert "Refused since then: 14. Their pages keep them and send them again. Another program has" in words(page)
+    viewer = panel(site, "rahim")
+    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'rahim@example.com'")
+    page = viewer.get("/admin/health")
+    assert "Another program has locked the database." in words(page)
+    assert not any(path in page for path in ("fuser", "koyjabo.db", str(site.database_url)))
