@@ -47,6 +47,7 @@ def test_outage_is_written_when_it_is_over_and_kept_over_a_restart(site, monkeyp
     site.services[CountingServices].unsaved.since_ms = None
     tick(site)
     over = [Span("writer", began_ms, DANGER, "", site.time.ms)]
+    assert site.rows("SELECT ended_ms FROM health_spans WHERE name = 'writer'") == [(site.time.ms,)]
     assert spans(site, "writer") == over
     site.restart()
     assert spans(site, "writer") == over
