@@ -29,7 +29,13 @@ def overview() -> Response:
     lists, notes = url_for("admin.insights"), partial(annotation_texts.notes, SITE)
     annotate = url_for("admin.list_annotations")
     base = Placement(
-        url_for("admin.overview"), "/api/reports", cards=cards.SHORT, notes=notes, lists=lists, annotate=annotate
+        url_for("admin.overview"),
+        "/api/reports",
+        cards=cards.SHORT,
+        notes=notes,
+        lists=lists,
+        annotate=annotate,
+        has_totals=True,
     )
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:

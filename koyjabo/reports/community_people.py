@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
+from sqlalchemy.orm import Session
+
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.core.runtime import out_of_turn
@@ -20,7 +22,7 @@ from koyjabo.reports.people_queries import People, Period, VisitorConversion
 from koyjabo.reports.query import periods
 from koyjabo.reports.query.result_cache import ResultCache
 
-__all__ = ["GRANULARITIES", "Growth", "People", "Reports", "Trend", "VisitorConversion", "Visitors"]
+__all__ = ["GRANULARITIES", "Growth", "MomentReports", "People", "Reports", "Trend", "VisitorConversion", "Visitors"]
 
 GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
 
@@ -191,6 +193,17 @@ class Reports:
         if lookup.rows is None:  # it failed, and its own caller got the error
             raise LedgerUnavailable
         return lookup.rows
+
+
+class MomentReports(Reports):
+    """The same of the moment of a session: on its thread, and without a cache."""
+
+    def __init__(self, session: Session, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+
+    def _cached(self, key: tuple[Any, ...], operation: Callable[..., list[Row]], *args: Any) -> list[Row]:
+        return operation(self._session, Scope(key[0]), *args)
 
 
 def _by_hour(session: Any, scope: Scope, clock: Clock, start: str, end: str) -> list[Trend]:

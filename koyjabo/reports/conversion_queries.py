@@ -35,12 +35,16 @@ class Conversions:
 
     def between(self, scope: Scope, first: str, last: str) -> ConversionReport:
         """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
-        conversions = self._database.report(_converted, scope, first, last)
-        pages = Counter(each.page for each in conversions)
-        ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
-        waited = [each.at_ms - each.opened_ms for each in conversions]
-        average_ms = round(sum(waited) / len(waited)) if waited else None
-        return ConversionReport(len(conversions), [PageConversions(*each) for each in ordered], average_ms)
+        return self._database.report(between, scope, first, last)
+
+
+def between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
+    conversions = _converted(session, scope, first, last)
+    pages = Counter(each.page for each in conversions)
+    ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
+    waited = [each.at_ms - each.opened_ms for each in conversions]
+    average_ms = round(sum(waited) / len(waited)) if waited else None
+    return ConversionReport(len(conversions), [PageConversions(*each) for each in ordered], average_ms)
 
 
 class Converted(NamedTuple):

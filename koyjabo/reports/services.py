@@ -33,6 +33,8 @@ from koyjabo.settings.database_url import file_of
 class ReportServices:
     reports: Insights
     shared_reports: Insights  # for readers of share links
+    open_pages: Insights  # for pages that ask again, and for such pages of share links
+    open_shares: Insights
     events: Events
     annotations: Annotations
     conversions: Conversions
@@ -64,12 +66,18 @@ def build(base: Base) -> ReportServices:
     space = FreeSpace(file.parent if file else None)
 
     def unwritten_peaks(scope: Scope) -> Mapping[str, int]:
-        return (presence.active_peak if scope == SITE else presence.peaks).unwritten(scope)
+        if scope != SITE:
+            return presence.peaks.unwritten(scope)
+        presence.active_peak.measure()  # so that no page shows more visitors at once than the most
+        return presence.active_peak.unwritten(scope)
 
     reports = Insights(database, clock, parser, unwritten_peaks)
+    shared_reports = reports.in_turns()
     return ReportServices(
         reports=reports,
-        shared_reports=reports.in_turns(),
+        shared_reports=shared_reports,
+        open_pages=reports.for_open_pages(),
+        open_shares=shared_reports.for_open_pages(),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
         annotations=Annotations(database, clock),
         conversions=Conversions(database),

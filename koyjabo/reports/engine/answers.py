@@ -88,6 +88,15 @@ class Breakdown(NamedTuple):
     reason: str | None
 
 
+class Totals(NamedTuple):
+    """The figures of a scope at the moment of a snapshot, which has every visit until then."""
+
+    total: int  # the newest visit's number
+    today: int
+    unique_visitors: int
+    at_ms: int
+
+
 class Hours(NamedTuple):
     """Visits by weekday and hour: 7 rows, Monday first, of 24 numbers each."""
 

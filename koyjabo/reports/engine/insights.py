@@ -26,6 +26,7 @@ from koyjabo.reports.engine.requests import (
     TimelineRequest,
     dimensions,
 )
+from koyjabo.reports.engine.shared_reads import SharedReads
 from koyjabo.reports.engine.snapshot_queries import Caches, NeedsScan
 from koyjabo.reports.projection.trait_parser import TraitParser
 from koyjabo.reports.query import labels
@@ -58,6 +59,7 @@ class Insights:
         self._unwritten_peaks = unwritten_peaks
         self._reporting, self._scanning = (Caches.new(parser, may_scan) for may_scan in (False, True))
         self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
+        self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
 
     def in_turns(self) -> Insights:
         """The same, with what it keeps, for readers of share links: one page or call at a time, so that a published
@@ -65,6 +67,15 @@ class Insights:
         """
         insights, lock = copy(self), threading.Lock()
         insights._turn = lambda: _held(lock)
+        insights._answered = insights._answers
+        return insights
+
+    def for_open_pages(self) -> Insights:
+        """The same for pages that ask again whenever a visit has come: those that wait share one snapshot, and there is
+        a rest between two. Answers have every visit that was acknowledged before the call.
+        """
+        insights, quick, slow = copy(self), SharedReads(self._answers), SharedReads(self._answers)
+        insights._answered = lambda requests: (slow if _are_filtered(requests) else quick).answers(requests)
         return insights
 
     def asked(
@@ -83,8 +94,7 @@ class Insights:
         """
         for request in requests:
             self._check(request)
-        with self._turn():
-            answers = self._answers(requests)
+        answers = self._answered(requests)
         return [self._finished(*each, language) for each in zip(requests, answers, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
@@ -138,12 +148,13 @@ class Insights:
     def _answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
         """On the thread for scans if stored sums cannot answer all."""
         names = {name for request in requests for name in dimensions(request)}
-        if not any(request.question.filters for request in requests) and not any(map(has_many, names)):
-            try:
-                return self._database.report(answer_all, self._clock, self._reporting, requests)
-            except NeedsScan:
-                pass
-        return self._database.scan(answer_all, self._clock, self._scanning, requests)
+        with self._turn():
+            if not _are_filtered(requests) and not any(map(has_many, names)):
+                try:
+                    return self._database.report(answer_all, self._clock, self._reporting, requests)
+                except NeedsScan:
+                    pass
+            return self._database.scan(answer_all, self._clock, self._scanning, requests)
 
     def _check(self, request: ReportRequest) -> None:
         """Raises InvalidInput."""
@@ -166,6 +177,10 @@ class Insights:
     def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
         """Names of communities by id, if these are the values."""
         return self._database.read(ledger_queries.community_names, values) if dimension == COMMUNITY and values else {}
+
+
+def _are_filtered(requests: Sequence[ReportRequest]) -> bool:
+    return any(request.question.filters for request in requests)
 
 
 @contextmanager

@@ -38,6 +38,14 @@ def peak(session: Session, question: Question) -> int | None:
     return most if most == max((people for people, _ in peaks), default=None) else None
 
 
+def totals(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
+    """The newest number, the visits of the day, and the unique visitors of a scope."""
+    counter = session.execute(select(Counter.total, Counter.unique_visitors).where(Counter.scope == scope)).first()
+    visits = session.scalar(select(DailyVisits.visits).where(DailyVisits.scope == scope, DailyVisits.day == today))
+    total, unique_visitors = counter or (0, 0)
+    return total, visits or 0, unique_visitors
+
+
 def community_names(session: Session, ids: list[str]) -> dict[str, str]:
     """By id. Deleted communities have none."""
     wanted = select(Community.id, Community.name).where(Community.id.in_(ids))

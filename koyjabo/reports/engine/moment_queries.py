@@ -19,11 +19,11 @@ from koyjabo.reports.query.report_query import Question
 
 class Moment:
     """The session reads one moment of the database. `wanted` are the keys of the groups that will be asked for, by
-    question, so that one scan reads them all.
+    question, so that one scan reads them all. It has every visit that was acknowledged until `at_ms`.
     """
 
     def __init__(self, session: Session, clock: Clock, parsed: ParsedVisits) -> None:
-        self.session, self.clock = session, clock
+        self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
         self.state, self.newest = state_queries.read(session), state_queries.newest_visit(session)
         self.wanted: defaultdict[Question, set[str]] = defaultdict(set)
         self._parsed = parsed

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from koyjabo.core.clock import Clock
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Figures, Hours, Period, Summary
@@ -105,7 +106,21 @@ class HoursRequest:
         return Hours(week, None)
 
 
-ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest
+@dataclass(frozen=True, slots=True)
+class LedgerRequest:
+    """Is answered by what `read`, a function of a module, finds in the ledger at the moment of the snapshot."""
+
+    question: Question
+    read: Callable[[Snapshot, Question], Any]
+
+    def wanted(self) -> Iterator[tuple[Question, str]]:
+        yield from ()
+
+    def answer(self, snapshot: Snapshot) -> Any:
+        return self.read(snapshot, self.question)
+
+
+ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
 """Hashable. `wanted` are the groups that it reads, questions and keys; `answer` raises NeedsScan, StillCounting and
 LedgerUnavailable.
 """

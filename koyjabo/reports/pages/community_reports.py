@@ -8,13 +8,9 @@ from flask import Response, make_response, render_template, request, url_for
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
-from koyjabo.core.clock import shifted
 from koyjabo.models import Scope
-from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Trend
-from koyjabo.reports.services import PeopleServices
 from koyjabo.reports.ui import annotation_texts, cards, community
 from koyjabo.reports.ui.base import Placement
-from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.webkit.blueprints import pages as bp
@@ -30,7 +26,7 @@ def community_reports(community_id: str) -> Response:
     view, problems = view_of(_base(at.scope), request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("reports/parts.html", view=view))
-    scope, reports = at.scope, current()[PeopleServices].reports
+    scope, found = at.scope, view.beside
     return member_forms.page(
         "reports/community_reports",
         at,
@@ -39,14 +35,14 @@ def community_reports(community_id: str) -> Response:
         problems=problems,
         yesterday=yesterday(scope, request.path),
         time_spent=community.time_spent(view.question),
-        conversions=community.conversions(view.question),
+        conversions=community.conversions(found.conversions, found.pages),
         now_ms=current().clock.now_ms(),
-        weekly=reports.weekly(scope).people,
-        monthly=reports.monthly(scope).people,
-        growth=reports.growth(scope, WEEK),
-        conversion_rate=reports.conversion_rate(scope),
-        by_hour=_by_hour(scope),
-        by_day=_by_day(scope),
+        weekly=found.weekly,
+        monthly=found.monthly,
+        growth=found.growth,
+        conversion_rate=found.conversion_rate,
+        by_hour=found.by_hour,
+        by_day=found.by_day,
     )
 
 
@@ -54,22 +50,5 @@ def _base(scope: Scope) -> Placement:
     path = url_for("pages.community_reports", community_id=scope)
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
     reports = f"/api/communities/{scope}/reports"
-    return Placement(path, reports, scope, cards.of_a_community(), notes=notes, share=share)
-
-
-def _by_hour(scope: Scope) -> list[Row]:
-    """Yesterday, and today up to the current hour."""
-    clock, today = current().clock, current().clock.today()
-    trend = current()[PeopleServices].reports.trend(scope, HOURLY, shifted(today, -1), today)
-    now = clock.local(clock.bucket(clock.now_ms()).hour_s)
-    last = next((at for at, each in enumerate(trend) if each.period == now), len(trend))
-    return _rows(trend[: last + 1])
-
-
-def _by_day(scope: Scope) -> list[Row]:
-    today = current().clock.today()
-    return _rows(current()[PeopleServices].reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today))
-
-
-def _rows(trend: list[Trend]) -> list[Row]:
-    return from_first([(each.period, *each.people) for each in trend])
+    base = Placement(path, reports, scope, cards.of_a_community(), notes=notes, share=share)
+    return base._replace(beside=community.of_moment)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine.answers import MOST_ROWS
+from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.ranges import DEFAULT
-from koyjabo.reports.query.report_query import Filters
+from koyjabo.reports.query.report_query import Filters, Question
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.cards import Card
@@ -30,6 +31,8 @@ class Placement(NamedTuple):
     range: str = DEFAULT  # of an address without one
     share: str = ""  # the path of the page that makes a share link of a view
     is_shared: bool = False  # for readers of a share link
+    has_totals: bool = False  # the page shows the totals of the scope above them
+    beside: Callable[[Snapshot, Question], Any] | None = None  # what the page shows of the same moment, without filters
 
 
 class Links:

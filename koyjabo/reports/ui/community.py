@@ -1,18 +1,22 @@
-"""Parts of a community's dashboard besides those of Insights: time spent, and conversions by page."""
+"""Parts of a community's dashboard besides those of Insights: its people, time spent, and conversions by page."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from flask_babel import gettext as _
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.clock import shifted
+from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import StillCounting
+from koyjabo.models import Scope
+from koyjabo.reports import conversion_queries
+from koyjabo.reports.community_people import DAILY, HOURLY, MONTH, WEEK, Growth, MomentReports, People, Trend
+from koyjabo.reports.conversion_queries import ConversionReport
 from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
+from koyjabo.reports.engine.requests import BreakdownRequest
+from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import duration
@@ -44,6 +48,53 @@ class ConversionLines(NamedTuple):
     reason: str  # why not all conversions are known; "" if they are
 
 
+class CommunityMoment(NamedTuple):
+    """What a dashboard shows of the moment of its reports."""
+
+    weekly: People
+    monthly: People
+    growth: Growth
+    conversion_rate: float
+    by_hour: list[Row]  # yesterday, and today up to the current hour
+    by_day: list[Row]
+    conversions: ConversionReport
+    pages: Breakdown | None  # landing pages, of the days of the question; None while reports cannot be answered
+
+
+def of_moment(snapshot: Snapshot, question: Question) -> CommunityMoment:
+    """Raises NeedsScan and LedgerUnavailable."""
+    scope, clock, session = question.scope, snapshot.clock, snapshot.session
+    reports, today = MomentReports(session, clock), clock.today()
+    return CommunityMoment(
+        weekly=reports.weekly(scope).people,
+        monthly=reports.monthly(scope).people,
+        growth=reports.growth(scope, WEEK),
+        conversion_rate=reports.conversion_rate(scope),
+        by_hour=_by_hour(reports, scope, clock),
+        by_day=_rows(reports.trend(scope, DAILY, shifted(today, 1 - MONTH), today)),
+        conversions=conversion_queries.between(session, scope, question.first, question.last),
+        pages=_pages(snapshot, question),
+    )
+
+
+def _pages(snapshot: Snapshot, question: Question) -> Breakdown | None:
+    try:
+        return BreakdownRequest(question, "page", MOST_ROWS).answer(snapshot)
+    except StillCounting:
+        return None
+
+
+def _by_hour(reports: MomentReports, scope: Scope, clock: Clock) -> list[Row]:
+    today, now = clock.today(), clock.local(clock.bucket(clock.now_ms()).hour_s)
+    trend = reports.trend(scope, HOURLY, shifted(today, -1), today)
+    last = next((at for at, each in enumerate(trend) if each.period == now), len(trend))
+    return _rows(trend[: last + 1])
+
+
+def _rows(trend: list[Trend]) -> list[Row]:
+    return from_first([(each.period, *each.people) for each in trend])
+
+
 def time_spent(question: Question) -> TimeSpentView:
     """Of the days of the question, without its filters, which are of visits."""
     by_day = current()[CommunityServices].time_spent.by_day(question.scope, question.first, question.last)
@@ -56,12 +107,8 @@ def time_spent(question: Question) -> TimeSpentView:
     return TimeSpentView(duration(total_ms // SECOND_MS), average, from_first(days))
 
 
-def conversions(question: Question) -> ConversionLines:
-    """Of the people whose first visit was on the days of the question, without its filters (specification:
-    Conversions).
-    """
-    report = current()[ReportServices].conversions.between(question.scope, question.first, question.last)
-    pages = _pages(replace(question, filters={}))  # later, so that it has the people of every conversion
+def conversions(report: ConversionReport, pages: Breakdown | None) -> ConversionLines:
+    """Of the people whose first visit was on the days of the report (specification: Conversions)."""
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
     is_whole = pages is not None and pages.reason is None
     lines = [_line(page, number, people.get(page), is_whole) for page, number in report.pages[:MOST_PAGES]]
@@ -69,14 +116,6 @@ def conversions(question: Question) -> ConversionLines:
     others = report.conversions - sum(line.conversions for line in lines)
     reason = str(_("Some visits of these days are kept only as sums, without the visitors who signed up later."))
     return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
-
-
-def _pages(question: Question) -> Breakdown | None:
-    """By landing page; None while reports cannot be answered."""
-    try:
-        return current()[ReportServices].reports.breakdown(question, "page", MOST_ROWS)
-    except StillCounting:
-        return None
 
 
 def _line(page: str | None, number: int, people: int | None, is_whole: bool) -> PageLine:

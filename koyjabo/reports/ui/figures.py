@@ -19,6 +19,14 @@ LABELS: dict[str, LazyString] = {
     "page_views": _("Page views"),
     "peak_active": _("Most at once"),
 }
+SHORT: dict[str, LazyString] = {
+    "visitors": _("Unique"),
+    "new_visitors": _("New"),
+    "returning_visitors": _("Returning"),
+    "peak_active": _("At once"),
+}
+"""Names for a narrow screen."""
+
 CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
 """The figures that timelines have."""
 
@@ -29,6 +37,7 @@ PRECISE = 10
 class Figure(NamedTuple):
     name: str
     label: str
+    short: str  # "" where the label is short enough
     value: int | None
     before: int | None
     change: float | str | None
@@ -55,7 +64,8 @@ def value(period: Period, name: str) -> int | None:
 def _figure(name: str, summary: Summary, address: PageAddress, chosen: str) -> Figure:
     now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
     url = str(address.having({"metric": name})) if name in CHARTED else ""
-    return Figure(name, str(LABELS[name]), now, before, change(now, before), url, name == chosen, "")
+    short = str(SHORT.get(name, ""))
+    return Figure(name, str(LABELS[name]), short, now, before, change(now, before), url, name == chosen, "")
 
 
 def change(now: int | None, before: int | None) -> float | str | None:

@@ -13,14 +13,17 @@ from flask_babel import gettext as _
 
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.core.i18n import N_
-from koyjabo.reports.engine.answers import MOST_ROWS, Hours, Summary
+from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine.answers import MOST_ROWS, Hours, Summary, Totals
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
+    LedgerRequest,
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
 )
+from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
 from koyjabo.reports.query.report_query import Question
@@ -65,6 +68,10 @@ def _busiest(rows: list[list[int]]) -> str:
     return str(_("Busiest: %(day)s, %(hour)s", day=_days("wide")[-day], hour=digits(f"{-hour:02}:00")))
 
 
+def totals(snapshot: Snapshot, question: Question) -> Totals:
+    return Totals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
+
+
 SENT = ("part", "whole")
 """Parameters of how a page is sent: these parts alone, or all of them, however long they take."""
 
@@ -80,23 +87,21 @@ class View(Links):
 
     def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]]) -> None:
         self.base = base
-        self._insights = (
-            current()[ReportServices].shared_reports if base.is_shared else current()[ReportServices].reports
-        )
-        clock = current().clock
-        self.as_of_ms = clock.now_ms()
-        """All visits until then are in every part (specification: Rules of reports)."""
-        self.today = clock.today()
+        services = current()[ReportServices]
+        self._insights = services.shared_reports if base.is_shared else services.reports
+        self.today = current().clock.today()
         self._asked = self._insights.asked(pairs, base.scope, (*SHOWN, *SENT), base.range)
         self.question = self._asked.question.within(base.filters)
         self.address = PageAddress(base.path, tuple(self._asked.pairs())).without(SENT)
         self._check()
+        if self.wanted:
+            self._insights = services.open_shares if base.is_shared else services.open_pages
 
     @cached_property
     def is_counting(self) -> bool:
         """Whether reports cannot be answered yet."""
         try:
-            return not self.is_apart and self._answers is None
+            return self._answers is None
         except StillCounting:
             return True
 
@@ -118,6 +123,33 @@ class View(Links):
     def compared(self) -> Question | None:
         return self._insights.compared(self.question, self._asked.compare) if self._asked.compare else None
 
+    # The moment of which all parts are
+
+    @cached_property
+    def totals(self) -> Totals:
+        found: Totals = self._known[self._totals]
+        return found
+
+    @cached_property
+    def beside(self) -> Any:
+        """What the page shows of the same moment beside its parts; None in an answer with parts alone."""
+        return self._known[self._beside] if self._beside else None
+
+    @property
+    def upto(self) -> int | None:
+        """The number of the newest visit in the scope; None for readers of a share link with filters."""
+        return None if self.base.is_shared and self.base.filters else self.totals.total
+
+    @property
+    def moment(self) -> int:
+        """Tells parts of one moment from those of another."""
+        return self.totals.at_ms if self.upto is None else self.upto
+
+    @property
+    def reason(self) -> str | None:
+        """Why the figures are not exact; None if they are, or are sent apart."""
+        return self.summary.reason if self._draws("figures") else None
+
     # Its parts
 
     @cached_property
@@ -136,7 +168,7 @@ class View(Links):
     @property
     def words(self) -> str:
         """The days, and those compared with."""
-        days, compared = self.days, self.summary.compared
+        days, compared = self.days, self.summary.compared if self._draws("figures") else None
         if compared is None:
             return days
         until = self.summary.until
@@ -150,8 +182,12 @@ class View(Links):
 
     @property
     def numbers(self) -> dict[str, int]:
-        """The figures that are known, for scripts, and when they were read, ms since 1970."""
-        return {each.name: each.value for each in self.figures if each.value is not None} | {"at": self.as_of_ms}
+        """The figures that are known, and those beside them, for scripts."""
+        known = {each.name: each.value for each in self.figures} | {"upto": self.upto}
+        if self.base.has_totals:
+            total, today, unique_visitors, _ = self.totals
+            known |= {"totalVisits": total, "todayVisits": today, "uniqueVisitors": unique_visitors}
+        return {name: number for name, number in known.items() if number is not None}
 
     @cached_property
     def chart(self) -> Chart:
@@ -227,11 +263,23 @@ class View(Links):
 
     @cached_property
     def _answers(self) -> dict[ReportRequest, Any]:
-        requests = list(dict.fromkeys(self._requests()))
+        return self._read(list(dict.fromkeys(self._requests())))
+
+    @cached_property
+    def _known(self) -> dict[ReportRequest, Any]:
+        """What is known even while visits are counted for reports."""
+        return (
+            self._read([each for each in (self._totals, self._beside) if each]) if self.is_counting else self._answers
+        )
+
+    def _read(self, requests: list[ReportRequest]) -> dict[ReportRequest, Any]:
         return dict(zip(requests, self._insights.read(requests, language()), strict=True))
 
     def _requests(self) -> Iterator[ReportRequest]:
         """Those of the parts that templates draw."""
+        yield self._totals
+        if self._beside is not None:
+            yield self._beside
         if self._draws("figures"):
             yield self._summary
         if self._draws("chart"):
@@ -246,7 +294,16 @@ class View(Links):
             yield HoursRequest(self.question)
 
     def _draws(self, part: str) -> bool:
-        return not self.wanted or part in self.wanted
+        return part in self.wanted if self.wanted else not self.is_apart
+
+    @property
+    def _totals(self) -> LedgerRequest:
+        return LedgerRequest(Question(self.today, self.today, self.base.scope), totals)
+
+    @cached_property
+    def _beside(self) -> LedgerRequest | None:
+        read = None if self.wanted else self.base.beside
+        return LedgerRequest(replace(self.question, filters={}), read) if read else None
 
     @property
     def _summary(self) -> SummaryRequest:

@@ -7,11 +7,15 @@ import { find, readJson, write } from "../webkit/page.js";
 const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minute
 const NOTICED_MS = 300; // an answer that takes longer shows its progress
 const AT_ONCE = 2; // requests for parts
+const REST_MS = 2_000; // from an answer to the next question
+const OFTEN_ENOUGH_MS = 60_000; // also without a visit: shares of a running day, and the most at once, change with the time
 const TYPING = "input, select, textarea, [contenteditable]";
 
 const root = find("[data-insights]");
 const progress = find("[data-insights-progress]");
 let figures = new Figures(root);
+const beside = Array.from(document.querySelectorAll("[data-sums]"), (part) => new Figures(part));
+let active = 0; // visitors of the site, where the page hears of them
 let asking = new AbortController();
 let shown = location.pathname + location.search;
 
@@ -56,6 +60,7 @@ function replace(newer) {
 /** One that is still counted keeps what it shows until then. @param {Element} newer */
 function replacePart(newer) {
   const part = find(`#${newer.id}`);
+  date(part, newer);
   part.toggleAttribute("data-pending", newer.hasAttribute("data-pending"));
   if (newer.hasAttribute("data-pending")) part.setAttribute("aria-busy", "true");
   else {
@@ -74,18 +79,22 @@ async function fill(signal) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  if (all && root.querySelector("[data-older]")) setTimeout(refresh); // they came one by one
 }
 
 /** One that does not come says so, and can be asked for again. @param {HTMLElement} part  @param {AbortSignal} signal */
 async function fillPart(part, signal) {
   const url = new URL(location.href);
   url.searchParams.set("part", part.dataset.part ?? "");
-  const newer = (await read(url.href, signal).catch(() => null))?.querySelector("[data-part]");
+  const answer = await read(url.href, signal).catch(() => null), newer = answer?.querySelector("[data-part]");
   if (signal.aborted) return;
   const focused = focusNow();
-  if (newer) replacePart(newer);
-  else showFailure(part);
+  if (answer && newer) {
+    replacePart(newer);
+    showMoment(answer);
+  } else showFailure(part);
   tell(focused);
+  compare();
 }
 
 /** @param {HTMLElement} part */
@@ -111,6 +120,7 @@ async function retry(part) {
 /** For what listens to changes of the page, and for the focus. @param {() => HTMLElement | null} focused */
 function tell(focused) {
   figures = new Figures(root);
+  showNumbers();
   root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   if (document.activeElement === document.body) focused()?.focus({ preventScroll: true });
 }
@@ -148,7 +158,7 @@ const isView = (href) => new URL(href).pathname === location.pathname;
 root.addEventListener("click", (event) => {
   const link = /** @type {Element} */ (event.target).closest("a[href]");
   const href = new URL(link?.getAttribute("href") ?? "", location.href).href; // links of maps have no text in `href`
-  if (!link || link.hasAttribute("download") || !isView(href) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  if (!link || link.getAttribute("href")?.startsWith("#") || link.hasAttribute("download") || !isView(href) || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
   void go(href, true);
   link.closest("details.menu")?.removeAttribute("open");
@@ -183,28 +193,86 @@ addEventListener("popstate", () => {
   if (location.pathname + location.search !== shown) void go(location.href, false);
 });
 
+// One moment: all figures and lists come with one answer, and the line above them says up to which visit they are exact.
+
+/** @returns {Record<string, number>} the figures of the moment, by name */
+export const numbers = () => readJson("insights-numbers") ?? {};
+
+function showNumbers() {
+  const known = numbers();
+  if ("peak_active" in known && root.querySelector("[data-today]")) known.peak_active = Math.max(known.peak_active, active);
+  for (const each of [figures, ...beside]) each.show(known);
+}
+
+/** The most at once are never fewer than the visitors who are here now. @param {number} visitors */
+export function showActive(visitors) {
+  active = visitors;
+  showNumbers();
+}
+
+/** @param {ParentNode} newer  whose line says of which moment it is */
+function showMoment(newer) {
+  const line = find("#insights-moment"), next = /** @type {HTMLElement | null} */ (newer.querySelector("#insights-moment"));
+  if (!line || !next) return;
+  if (line.hasAttribute("data-exact") !== next.hasAttribute("data-exact")) {
+    line.replaceWith(document.importNode(next, true));
+    figures = new Figures(root);
+  }
+  line.dataset.moment = next.dataset.moment;
+  write(find("#insights-time"), next.querySelector("#insights-time")?.textContent ?? "");
+  figures.show({ upto: Number(next.querySelector("[data-stat]")?.getAttribute("data-value")) });
+}
+
+/** @param {Element} part  @param {Element} newer  of which it shows the contents */
+function date(part, newer) {
+  const moment = newer.getAttribute("data-moment"), asOf = part.querySelector(":scope > [data-as-of]"), next = newer.querySelector(":scope > [data-as-of]");
+  if (moment) part.setAttribute("data-moment", moment);
+  else part.removeAttribute("data-moment"); // it is still counted
+  if (asOf && next) write(asOf, next.textContent ?? "");
+}
+
+const dated = () => /** @type {HTMLElement[]} */ ([...root.querySelectorAll("[data-part][data-moment]")]);
+
+/** Parts of another moment than the line's are grey, and say as of when they are. */
+function compare() {
+  const moment = find("#insights-moment")?.dataset.moment;
+  for (const part of dated()) part.toggleAttribute("data-older", part.dataset.moment !== moment);
+}
+
+/** A list with the focus waits until the focus leaves it. @param {Element} part  @param {Document} newer */
+function isHeld(part, newer) {
+  const live = document.activeElement?.closest("[data-live]");
+  return live && part.contains(live) && newer.getElementById(live.id)?.isEqualNode(live) === false;
+}
+
+document.addEventListener("answered", (event) => {
+  const newer = /** @type {CustomEvent<Document>} */ (event).detail;
+  showMoment(newer);
+  for (const part of dated()) {
+    const next = newer.getElementById(part.id);
+    if (next && !isHeld(part, newer)) date(part, next);
+  }
+  compare();
+});
 root.addEventListener("replaced", (event) => {
-  if (/** @type {Element} */ (event.target).id === "insights-numbers") figures.show(readJson("insights-numbers") ?? {});
+  if (/** @type {Element} */ (event.target).id === "insights-numbers") showNumbers();
 });
 
-/** @returns {number} when the figures were read, ms since 1970 by the server's clock */
-export const asOf = () => readJson("insights-numbers")?.at ?? 0;
-
-/** The address of the figures and the chart alone. */
-function livePart() {
+/** The address of all parts alone, or of a page that shows more of the same moment. */
+function live() {
   const url = new URL(location.href);
-  url.searchParams.set("part", "figures,chart");
+  if (!root.hasAttribute("data-whole")) url.searchParams.set("part", dated().map((part) => part.dataset.part).join());
   return url.href;
 }
 
-const now = new LivePage(livePart);
-const later = new LivePage(() => location.href, 60_000);
+const page = new LivePage(live, REST_MS);
 
-/** For pages that hear of visits: figures and chart follow within seconds, lists within a minute. */
+/** For pages that hear of visits. */
 export function refresh() {
-  if (!root.querySelector("[data-today]") || root.hasAttribute("data-busy")) return;
-  now.refresh();
-  later.refresh();
+  const isShown = dated().length && (root.querySelector("[data-today]") || document.querySelector("[data-sums]"));
+  if (isShown && !root.hasAttribute("data-busy")) page.refresh();
 }
 
+root.addEventListener("focusout", () => root.querySelector("[data-older]") && setTimeout(refresh));
+setInterval(refresh, Number(root.dataset.everyMs ?? OFTEN_ENOUGH_MS));
 void fill(asking.signal).finally(() => showProgress(1, 1));

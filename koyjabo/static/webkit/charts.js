@@ -8,7 +8,7 @@ import { written } from "./figures.js";
 const uPlot = Object(window).uPlot; // a classic script, not a module
 
 const AWAY = { left: -10, top: -10 };
-const HEIGHT_PX = 240;
+const HEIGHT_PX = 240, LOW_PX = 160, NARROW_PX = 480; // on a phone the chart leaves room for what is around it
 const LABEL_PX = 75; // room for a label of the time axis
 const NAME_PX = 20; // the height of the name of a series
 const HATCH_PX = 5; // from line to line
@@ -116,7 +116,7 @@ class Chart {
   }
 
   #size() {
-    return { width: this.#place.clientWidth, height: HEIGHT_PX };
+    return { width: this.#place.clientWidth, height: this.#place.clientWidth < NARROW_PX ? LOW_PX : HEIGHT_PX };
   }
 
   /** @returns {uPlot.Options} */

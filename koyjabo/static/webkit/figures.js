@@ -37,6 +37,7 @@ class Figure {
   async show(number) {
     if (number === this.#newest) return;
     this.#newest = number;
+    this.#element.dataset.value = String(number);
     if (this.#comeFast()) this.#isRolling || this.#write();
     if (this.#isBusy) return;
     this.#isBusy = true;

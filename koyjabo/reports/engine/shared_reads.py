@@ -1,0 +1,68 @@
+"""Reads for open pages, which all ask again when a visit has come: few snapshots, however many pages are open."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import out_of_turn
+from koyjabo.reports.engine.requests import ReportRequest
+
+LEAST_REST_S, RESTS = 0.1, 3
+"""After a snapshot the next one begins 0.1 s later, or after three times as long as it took: open pages read ten times a
+second at most, and a quarter of the time.
+"""
+
+
+class _Batch:
+    """Requests that wait for one snapshot."""
+
+    def __init__(self) -> None:
+        self.requests: dict[ReportRequest, None] = {}
+        self.answers: dict[ReportRequest, Any] | None = None
+        self.error: Exception = LedgerUnavailable()  # why there are no answers
+        self.done = threading.Event()
+
+
+class SharedReads:
+    """`read` answers a list of requests from one snapshot, and raises what reports raise."""
+
+    def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:
+        self._read = read
+        self._next: _Batch | None = None
+        self._guard = threading.Lock()  # of `_next`; code that holds it must not wait
+        self._turn = threading.Lock()  # of the batch that is read
+        self._rested_at = 0.0  # monotonic s
+
+    def answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
+        """Waits for a snapshot that begins after this call, with all that wait for it."""
+        with self._guard:
+            is_first = self._next is None
+            batch = self._next = self._next or _Batch()
+            batch.requests.update(dict.fromkeys(requests))
+        with out_of_turn():
+            if is_first:
+                self._answer(batch)
+            batch.done.wait()
+        if batch.answers is None:
+            raise batch.error
+        return [batch.answers[request] for request in requests]
+
+    def _answer(self, batch: _Batch) -> None:
+        try:
+            with self._turn:
+                time.sleep(max(0.0, self._rested_at - time.monotonic()))
+                with self._guard:
+                    self._next = None
+                began = time.monotonic()
+                try:
+                    batch.answers = dict(zip(batch.requests, self._read(list(batch.requests)), strict=True))
+                except Exception as error:  # raised by each of the calls
+                    batch.error = error
+                ended = time.monotonic()
+                self._rested_at = ended + max(LEAST_REST_S, RESTS * (ended - began))
+        finally:
+            batch.done.set()

@@ -1,0 +1,24 @@
+/** Cards side by side on a narrow screen: a tab brings its card into view, and the card in view has the current tab. */
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+/** @param {Element} deck */
+const tabsOf = (deck) => /** @type {NodeListOf<HTMLAnchorElement>} */ (deck.querySelectorAll(":scope > nav a"));
+
+/** @param {Element} cards  that were scrolled */
+function mark(cards) {
+  const nav = /** @type {HTMLElement} */ (cards.previousElementSibling), tabs = tabsOf(/** @type {Element} */ (cards.parentElement));
+  const shown = Math.round(cards.scrollLeft / cards.clientWidth);
+  tabs.forEach((tab, at) => (at === shown ? tab.setAttribute("aria-current", "true") : tab.removeAttribute("aria-current")));
+  const tab = tabs[shown];
+  if (tab) nav.scrollLeft = tab.offsetLeft - (nav.clientWidth - tab.offsetWidth) / 2;
+}
+
+document.addEventListener("click", (event) => {
+  const tab = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest("[data-deck] > nav a"));
+  const deck = tab?.closest("[data-deck]"), cards = deck?.lastElementChild;
+  if (!tab || !deck || !cards) return;
+  event.preventDefault();
+  cards.scrollTo({ left: [...tabsOf(deck)].indexOf(tab) * cards.clientWidth, behavior: still.matches ? "auto" : "smooth" });
+});
+document.addEventListener("scroll", ({ target }) => target instanceof Element && target.parentElement?.matches("[data-deck]") && mark(target), { capture: true, passive: true });

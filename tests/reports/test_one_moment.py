@@ -1,0 +1,109 @@
+"""All figures of a page are of one moment, while visits come, and its line says up to which of them."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+
+import pytest
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.programs.threads import in_thread
+
+from koyjabo.core.errors import StillCounting
+from koyjabo.reports.engine.shared_reads import SharedReads
+
+TODAY = "2025-12-16"
+LINE = re.compile(r"Exact up to visit no\. ([\d,]+) · (\d\d:\d\d:\d\d) · Asia/Dhaka")
+ANSWERS = 8
+
+
+def numbers_of(page: str) -> dict[str, int]:
+    found = re.search(r'id="insights-numbers" data-live>(.*?)</script>', page)
+    assert found
+    return json.loads(found[1])
+
+
+def cells(page: str, start: str, end: str, pattern: str) -> int:
+    part = page[page.index(start) :]
+    return sum(int(each.replace(",", "")) for each in re.findall(pattern, part[: part.index(end)]))
+
+
+def check(page: str) -> int:
+    """Returns the newest number."""
+    numbers, lines = numbers_of(page), LINE.findall(words(page))
+    assert len(lines) == 1
+    upto = int(lines[0][0].replace(",", ""))
+    assert numbers["upto"] == numbers["totalVisits"] == upto
+    assert numbers["todayVisits"] == numbers["visits"]
+    assert numbers["visitors"] == numbers["uniqueVisitors"]
+    assert cells(page, "insights-periods-rows", "</tbody>", r'data-value="(\d+)"') == numbers["visits"]
+    listed = cells(page, "insights-page-values", "</tbody>", r'<td class="number">([\d,]+)</td>')
+    assert listed == numbers["visits"]
+    return upto
+
+
+def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
+    admin, acknowledged, is_over = panel(site), [], threading.Event()
+
+    def register() -> None:
+        while not is_over.is_set():
+            acknowledged.append(site.register(f"visitor{len(acknowledged)}", page=f"/{len(acknowledged) % 12}").ordinal)
+
+    visits = in_thread(register)
+    try:
+        seen = []
+        for number in range(ANSWERS):
+            known = max(acknowledged, default=0)
+            page = admin.get("/admin/?range=today" + "&part=figures,chart,pages" * (number % 2))
+            seen.append(check(page))
+            assert seen[-1] >= known
+    finally:
+        is_over.set()
+        visits.result()
+    assert len(set(seen)) > 1
+    assert seen == sorted(seen)
+
+
+class Gate:
+    """A read that waits to be let through."""
+
+    def __init__(self) -> None:
+        self.reads: list[list[str]] = []
+        self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
+
+    def __call__(self, requests):
+        self.reads.append(list(requests))
+        self.begun.release()
+        assert self.open.acquire(timeout=20)
+        if "wrong" in requests:
+            raise StillCounting
+        return [f"{each} of {len(self.reads)}" for each in requests]
+
+
+def test_pages_that_ask_meanwhile_share_the_next_snapshot():
+    """However many there are: one that is being read may lack a visit that they have heard of."""
+    gate = Gate()
+    reads, answers = SharedReads(gate), []
+    first = in_thread(lambda: answers.append(reads.answers(["a"])))
+    assert gate.begun.acquire(timeout=20)
+    others = [in_thread(lambda name=name: answers.append(reads.answers(["a", name]))) for name in "bcdefgh"]
+    while reads._next is None or len(reads._next.requests) < len("abcdefgh"):
+        time.sleep(0.001)
+    gate.open.release(2)
+    for each in (first, *others):
+        each.result()
+    assert answers[0] == ["a of 1"]
+    assert sorted(answers[1:]) == [["a of 2", f"{name} of 2"] for name in "bcdefgh"]
+    assert [sorted(each) for each in gate.reads] == [["a"], [*"abcdefgh"]]
+
+
+def test_an_error_is_that_of_all_who_share_the_snapshot():
+    gate = Gate()
+    gate.open.release(2)
+    reads = SharedReads(gate)
+    with pytest.raises(StillCounting):
+        reads.answers(["wrong"])
+    assert reads.answers(["a"]) == ["a of 2"]
