@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy.orm import Session
-
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import LedgerUnavailable, UnknownCommunity
 from koyjabo.core.runtime import out_of_turn
@@ -198,7 +196,7 @@ class Reports:
 class MomentReports(Reports):
     """The same of the moment of a session: on its thread, and without a cache."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
+    def __init__(self, session: Any, clock: Clock) -> None:
         self._session = session
         self._clock = clock
 

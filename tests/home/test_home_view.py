@@ -16,7 +16,7 @@ from koyjabo.home.view import LARGEST, at_this_pace, people_map
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.ui.chart_rows import from_first
+from koyjabo.reports.ui.community import from_first
 
 CLOCK = Clock(ZoneInfo("Asia/Dhaka"), now_ms=Time(SPEC_MOMENT))  # a Tuesday, 10:48
 

@@ -88,7 +88,7 @@ class Breakdown(NamedTuple):
     reason: str | None
 
 
-class Totals(NamedTuple):
+class MomentTotals(NamedTuple):
     """The figures of a scope at the moment of a snapshot, which has every visit until then."""
 
     total: int  # the newest visit's number

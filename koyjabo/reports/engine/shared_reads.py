@@ -12,8 +12,8 @@ from koyjabo.core.runtime import out_of_turn
 from koyjabo.reports.engine.requests import ReportRequest
 
 LEAST_REST_S, RESTS = 0.1, 3
-"""After a snapshot the next one begins 0.1 s later, or after three times as long as it took: open pages read ten times a
-second at most, and a quarter of the time.
+"""After a snapshot the next one begins 0.1 s later, or three times as long as it took: open pages read at most ten
+times a second, and a quarter of the time.
 """
 
 

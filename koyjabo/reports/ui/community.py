@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 
@@ -17,12 +17,23 @@ from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.ui.chart_rows import Row, from_first
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import duration
 
 MINUTE_MS, SECOND_MS = 60_000, 1_000
 MOST_PAGES = 10
+
+LEAST = 6
+"""The least number of bars of a chart, because fewer would be too wide to compare."""
+
+Row = tuple[Any, ...]
+"""Of a chart (templates/webkit/charts.html): a label, then the values of the series."""
+
+
+def from_first(rows: list[Row]) -> list[Row]:
+    """The rows from the first on that has a value other than 0, or the last LEAST if these are more."""
+    first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
+    return rows[max(min(first, len(rows) - LEAST), 0) :]
 
 
 class TimeSpentView(NamedTuple):

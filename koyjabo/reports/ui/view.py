@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.core.i18n import N_
 from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.answers import MOST_ROWS, Hours, Summary, Totals
+from koyjabo.reports.engine.answers import MOST_ROWS, Hours, MomentTotals, Summary
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
@@ -68,8 +68,8 @@ def _busiest(rows: list[list[int]]) -> str:
     return str(_("Busiest: %(day)s, %(hour)s", day=_days("wide")[-day], hour=digits(f"{-hour:02}:00")))
 
 
-def totals(snapshot: Snapshot, question: Question) -> Totals:
-    return Totals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
+def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
+    return MomentTotals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
 
 
 SENT = ("part", "whole")
@@ -126,8 +126,8 @@ class View(Links):
     # The moment of which all parts are
 
     @cached_property
-    def totals(self) -> Totals:
-        found: Totals = self._known[self._totals]
+    def totals(self) -> MomentTotals:
+        found: MomentTotals = self._known[self._totals]
         return found
 
     @cached_property
