@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BA
 ORDER = (*KINDS.values(), VISITS)
 
 MOST_PARTS = 60
-"""Of a total with more, the oldest are combined by their kind."""
+"""Of a total with more until its last change, the oldest are combined by their kind."""
 
 
 class ReceiptPart(NamedTuple):
@@ -38,26 +39,35 @@ class ReceiptPart(NamedTuple):
         return self.last if self.amount > 0 or self.first is None else self.first - 1
 
 
-def parts_of(changes: Iterable[TotalChange], visits: int, total: int) -> tuple[ReceiptPart, ...]:
+def parts_of(changes: tuple[TotalChange, ...], visits: int, total: int) -> tuple[ReceiptPart, ...]:
     """The oldest first. They add up to `total`: should the ledger disagree with itself, the difference is an adjustment
     without a moment.
     """
+    parts, counted, reached = _upto_last_change(changes)
+    newest = _part(VISITS, visits - counted, reached)
+    return (*parts, *newest, *_part(ADJUSTED, total - reached - (visits - counted), reached + visits - counted))
+
+
+@lru_cache(maxsize=1)  # each visit leads to another receipt, and few to another change
+def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPart, ...], int, int]:
+    """The parts until the last change, and the visits and the total after it."""
     parts: list[ReceiptPart] = []
-    reached = counted = 0
-
-    def add(kind: str, amount: int, at_ms: int | None = None, reason: str | None = None) -> None:
-        nonlocal reached
-        if amount:
-            before, reached = reached, reached + amount
-            parts.append(ReceiptPart(kind, amount, min(before, reached) + 1, max(before, reached), at_ms, reason))
-
+    counted = reached = 0
     for change in changes:
-        add(VISITS, change.after_visit - counted)
-        counted = change.after_visit
-        add(KINDS[change.kind], change.amount, change.at_ms, change.reason if change.kind in (SET, IMPORTED) else None)
-    add(VISITS, visits - counted)
-    add(ADJUSTED, total - reached)
-    return combined(parts)
+        parts += _part(VISITS, change.after_visit - counted, reached)
+        reached, counted = reached + change.after_visit - counted, change.after_visit
+        reason = change.reason if change.kind in (SET, IMPORTED) else None
+        parts += _part(KINDS[change.kind], change.amount, reached, change.at_ms, reason)
+        reached += change.amount
+    return combined(parts), counted, reached
+
+
+def _part(
+    kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
+) -> tuple[ReceiptPart, ...]:
+    """Of a total that was `before`; none for 0."""
+    after = before + amount
+    return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
 
 
 def combined(parts: Sequence[ReceiptPart]) -> tuple[ReceiptPart, ...]:

@@ -132,7 +132,7 @@ def test_the_newest_recount_is_told(site):
 
 
 def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up():
-    parts = parts_of([TotalChange("start", 7, 0, 10, "")], visits=2, total=15)
+    parts = parts_of((TotalChange("start", 7, 0, 10, ""),), visits=2, total=15)
     assert parts == (
         ReceiptPart("start", 10, 1, 10, 7),
         ReceiptPart("visits", 2, 11, 12),
@@ -141,7 +141,7 @@ def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up(
 
 
 def test_the_oldest_of_many_parts_are_combined_by_kind():
-    changes = [TotalChange("set", n, n, 10, "") for n in range(1, 101)]
+    changes = tuple(TotalChange("set", n, n, 10, "") for n in range(1, 101))
     parts = parts_of(changes, visits=100, total=1100)
     assert len(parts) <= MOST_PARTS
     assert sum(part.amount for part in parts) == 1100
