@@ -20,6 +20,7 @@ from koyjabo.maintenance.admin.health_words import (
     REMEDIES,
     SENTENCES,
     STATES,
+    UNKNOWN,
 )
 from koyjabo.maintenance.health.checks import UNREAD, HealthCheck
 from koyjabo.maintenance.health.system import Installation
@@ -50,7 +51,7 @@ def in_words(check: HealthCheck, installation: Installation, is_admin: bool) -> 
     return CheckInWords(
         check.name,
         check.level,
-        GREY.get(key, STATES[check.level]),
+        UNKNOWN if check.code == UNREAD else GREY.get(key, STATES[check.level]),
         LABELS[check.name],
         CANNOT_BE_READ if check.code == UNREAD else SENTENCES[key],
         "" if is_told else CAUSES.get(cause, ""),

@@ -188,6 +188,7 @@ def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_b
         page = admin.get("/admin/health")
         assert "The database cannot be read. What only the database knows is as of" in words(page)
         assert re.search(r'id="check-database" data-level="danger"', page)
+        assert "Reports Unknown Not known while the database cannot be read." in words(page)
         admin.get("/admin/users", 503)
         Reader(site).get("/admin/health", 303)
         site.services.signals.access_revoked.send("somebody")
