@@ -75,11 +75,11 @@ class Speech:
         return self._digits(format_decimal(number, locale=self.language))
 
     def change(self, now: int, before: int) -> str:
-        """`+12 %`, `+1,200 %`; "" if there was nothing before."""
+        """`+12%`, `+1,200%`; "" if there was nothing before."""
         if not before:
             return ""
         percent = round(100 * (now - before) / before)
-        return f"{'+' if percent >= 0 else ''}{self.count(percent)}\u202f%"
+        return f"{'+' if percent >= 0 else ''}{self.count(percent)}%"
 
     def day(self, day: str) -> str:
         return self._digits(format_date(date.fromisoformat(day), "d MMMM y", locale=self.language))

@@ -10,7 +10,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.models import SITE
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import annotation_texts, cards
+from koyjabo.reports.ui import annotation_texts, cards, comparisons
 from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
@@ -36,6 +36,7 @@ def overview() -> Response:
         lists=lists,
         annotate=annotate,
         has_totals=True,
+        compare=comparisons.remembered(),
     )
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:

@@ -11,7 +11,7 @@ from koyjabo.database.rows import Page
 from koyjabo.models import SITE
 from koyjabo.reports.annotations import LONGEST, AnnotationEntry
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import annotation_texts, share_forms
+from koyjabo.reports.ui import annotation_texts, comparisons, share_forms
 from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.share_forms import NewShare
 from koyjabo.reports.ui.view import view_of
@@ -30,7 +30,8 @@ from koyjabo.webkit.schemas.bodies import Body
 def insights() -> Response:
     notes, annotate = partial(annotation_texts.notes, SITE), url_for("admin.list_annotations")
     share = url_for("admin.new_share") if me().is_admin else ""
-    base = Placement(url_for("admin.insights"), "/api/reports", share=share, notes=notes, annotate=annotate)
+    path, compare = url_for("admin.insights"), comparisons.remembered()
+    base = Placement(path, "/api/reports", share=share, notes=notes, annotate=annotate, compare=compare)
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("reports/parts.html", view=view))

@@ -36,7 +36,9 @@ MONTH = {"bn": "MMMM"}
 def init_app(app: Flask, zone: ZoneInfo) -> None:
     Babel(app, locale_selector=language)
     app.extensions[EXTENSION] = zone
-    app.jinja_env.filters.update(count=count, percent=percent, digits=digits, translated=translated, period=period)
+    app.jinja_env.filters.update(
+        count=count, percent=percent, share=share, digits=digits, translated=translated, period=period
+    )
     app.jinja_env.filters.update(place=place, size=size, day=day)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
@@ -102,8 +104,13 @@ def number_in(language: str, number: int) -> str:
 
 
 def percent(number: float) -> str:
-    """`number` is in percent: `14.5` becomes `14.5 %`."""
-    return digits(format_decimal(round(number, 2), locale=language())) + "\u202f%"
+    """`number` is in percent: `14.5` becomes `14.5%`."""
+    return digits(format_decimal(round(number, 2), locale=language())) + "%"
+
+
+def share(percent: float) -> str:
+    """A percentage with one decimal always, so that those of a column stand below each other: `8.0%`."""
+    return digits(format_decimal(percent, "#,##0.0", locale=language())) + "%"
 
 
 def digits(text: object) -> str:
@@ -135,10 +142,10 @@ def _local(at_ms: int, zone: ZoneInfo, pattern: str) -> str:
     return _time(local, pattern)
 
 
-def day(iso: str) -> str:
-    """`21 Nov 2026`; a text that is no day as it is."""
+def day(iso: str, has_weekday: bool = False) -> str:
+    """`21 Nov 2026`, or `Sat 21 Nov 2026`; a text that is no day as it is."""
     try:
-        return _time(datetime.fromisoformat(iso), "d MMM y")
+        return _time(datetime.fromisoformat(iso), "EEE d MMM y" if has_weekday else "d MMM y")
     except ValueError:
         return iso
 

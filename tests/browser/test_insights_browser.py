@@ -48,6 +48,24 @@ def row(page, dimension: str, text: str):
     return page.locator(f"#insights-{dimension}-values a", has_text=text)
 
 
+def check_lines_of_rows(page, bars, thursday) -> None:
+    """A row of a list has a line while it is pointed at. The keyboard goes through the rows, which are one stop."""
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/timeline" in request.url else None)
+    for _ in range(2):
+        row(page, "page", "/fares").hover()
+        expect(page.locator("#insights-periods .row-name")).to_have_text("/fares")
+        page.locator("#insights-page-title, [data-part=pages] h2").first.hover()
+        expect(page.locator("#insights-periods .row-name")).to_be_hidden()
+    assert [re.search("page=.*", url)[0] for url in asked] == ["page=%2Ffares"]
+    row(page, "page", "/fares").focus()
+    page.keyboard.press("ArrowUp")
+    expect(row(page, "page", "/").first).to_be_focused()
+    bars.hover(position=thursday)
+    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(r"Difference▼ 35%/\d+$"))
+    assert page.locator("#insights-page-values a:not([tabindex='-1'])").count() == 1
+
+
 HALO = r"""(names) => {
   const canvas = document.querySelector("#insights-periods canvas"), probe = document.createElement("i");
   const colours = names.map((name) => {
@@ -76,19 +94,20 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     box = bars.bounding_box()
     thursday = {"x": (at + 0.5) * box["width"] / 7, "y": box["height"] - 10}
     bars.hover(position=thursday)
-    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13$"))
-    page.keyboard.press("x")
-    expect(page).to_have_url(re.compile("compare=weekday"))
-    bars.hover(position=thursday)
-    days = rf"^{THURSDAY:%a} .*13{THURSDAY:%a} .*20$"
+    days = rf"^{THURSDAY:%a} .*13{THURSDAY:%a} .*20Difference▼ 35%$"
     expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(days))
+    said = rf"^{THURSDAY:%a} .*: Visits 13, {THURSDAY:%a} .* 20, Difference down by 35%"
+    expect(page.get_by_role("slider")).to_have_attribute("aria-valuetext", re.compile(said))
     assert page.evaluate(HALO, ["--series-3", "--raised", "--series-1"])
+    check_lines_of_rows(page, bars, thursday)
     page.keyboard.press("x")
-    expect(page).not_to_have_url(re.compile("compare"))
+    expect(page).to_have_url(re.compile("compare=none"))
+    bars.hover(position=thursday)
+    expect(page.locator("#insights-periods .tip")).to_have_text(re.compile(rf"^{THURSDAY:%a} .*13/10$"))  # of the focus
     bars.click(position=thursday)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     page.locator("[aria-label^='Comparison'] >> visible=true").click()
-    page.locator("a", has_text="Period before").click()
+    page.locator(".roomy a", has_text="Period before").click()
     expect(row(page, "page", "/fares").locator("xpath=ancestor::tr").locator("[data-direction=down]")).to_be_visible()
     row(page, "page", "/fares").click()
     check_found(page)
@@ -117,7 +136,6 @@ def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session)
     expect(page).to_have_url(re.compile(f"start={THURSDAY}"))
     expect(plot).to_be_focused()
     expect(table).to_have_attribute("open", "")
-    page.keyboard.press("x")
     expect(page).to_have_url(re.compile("compare=weekday"))
     row(page, "page", "/fares").focus()
     page.keyboard.press("Enter")

@@ -79,9 +79,9 @@ def test_share_is_of_the_people_whose_first_visit_opened_the_page(site, metro):
     ayesha, path = Reader(site).log_in("ayesha"), f"/communities/{metro}/reports"
     for query in (f"start={SECOND}&end={SECOND}", f"start={SECOND}&end={SECOND}&page=/nowhere"):
         page = words(ayesha.get(f"{path}?{query}"))
-        assert "New visitors Signed up Share /fares 3 1 33.3 % From the first visit" in page
+        assert "New visitors Signed up Share /fares 3 1 33.3% From the first visit" in page
         assert "17 Dec 2025" in page
-    assert "/map 1 1 100 %" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
+    assert "/map 1 1 100%" in words(ayesha.get(f"{path}?start={FIRST}&end={FIRST}"))
 
 
 def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site, metro):
@@ -93,4 +93,4 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
     assert "/fares 2 ≥ 1 –" in page
     assert "are kept only as sums, without the visitors who signed up later" in page
-    assert "/fares 1 1 100 %" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=7d"))
+    assert "/fares 1 1 100%" in words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=7d"))

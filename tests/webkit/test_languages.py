@@ -56,7 +56,8 @@ SHARES = {0: ["0", "০"], 14.5: ["14.5", "১৪.৫"], -33.333: ["-33.33", "-�
 def test_numbers_and_percentages_are_grouped_from_1000_on(site):
     assert {number: written(site, languages.count, number) for number in NUMBERS} == NUMBERS
     for share, texts in SHARES.items():
-        assert written(site, languages.percent, share) == [f"{text}\u202f%" for text in texts]
+        assert written(site, languages.percent, share) == [f"{text}%" for text in texts]
+    assert [written(site, languages.share, each) for each in (8, 33.84)] == [["8.0%", "৮.০%"], ["33.8%", "৩৩.৮%"]]
 
 
 def test_places_are_named_in_the_language(site):

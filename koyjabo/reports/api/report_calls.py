@@ -16,7 +16,8 @@ from koyjabo.models import Scope
 from koyjabo.reports.api import answers
 from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.engine.insights import DAY, Insights
-from koyjabo.reports.query.parameters import COMMUNITY, Parameters
+from koyjabo.reports.query import labels
+from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.services import ReportServices
@@ -102,7 +103,7 @@ def respond(
     asked = asked.asking(asked.question.within(filters))
     kind = _format(asked.others.get("format"))
     tag = _tag(insights.version(asked.question, bool(asked.compare)), name, repr(asked), kind, language(), VERSION)
-    response, has_names = Response(mimetype=MIMETYPES[kind]), asked.others.get("by") == COMMUNITY
+    response, has_names = Response(mimetype=MIMETYPES[kind]), labels.names_communities(asked.others.get("by", ""))
     if has_names or not request.if_none_match.contains_weak(tag):
         _write(response, name, report, asked, kind, report.find(insights, asked))
     response.set_etag(_tag(tag, response.get_data(as_text=True)) if has_names else tag)

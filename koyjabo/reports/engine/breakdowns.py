@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, Sums
@@ -13,6 +13,7 @@ from koyjabo.reports.engine.raw_queries import reason_of_folded
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.events.event_plan import VIEWED_PAGE
 from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.labels import community_of
 from koyjabo.reports.query.report_query import Question, Value
 
 UNKNOWN = (None, None, None)
@@ -37,7 +38,10 @@ class RankedValues(Protocol):
         """Why these figures are not exact; None if they are."""
 
 
-def breakdown(snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int) -> Breakdown:
+def breakdown(
+    snapshot: Snapshot, question: Question, dimension: str, limit: int, offset: int, is_public: bool = False
+) -> Breakdown:
+    """In public, communities that are not listed have no rows; their visits are among the others."""
     values: RankedValues
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
@@ -45,7 +49,8 @@ def breakdown(snapshot: Snapshot, question: Question, dimension: str, limit: int
         return Breakdown([], Sums(*UNKNOWN), Sums(*UNKNOWN), 0, FOLDED_EVENTS)
     else:
         values = EventValues(snapshot, question, dimension)
-    order = sorted(values.ranks, key=lambda value: (value is not None, value or ""))
+    hidden = _hidden(snapshot, dimension, values.ranks) if is_public else frozenset()
+    order = sorted(values.ranks.keys() - hidden, key=lambda value: (value is not None, value or ""))
     order.sort(key=values.ranks.__getitem__, reverse=True)
     shown = order[offset : offset + limit]
     complete, other = values.complete(shown), values.rest(shown)
@@ -56,6 +61,13 @@ def breakdown(snapshot: Snapshot, question: Question, dimension: str, limit: int
     ]
     reason = values.reason([values.total, other, *sums], len(complete) == len(shown))
     return Breakdown(rows, other, values.total, len(order), reason)
+
+
+def _hidden(snapshot: Snapshot, dimension: str, values: Iterable[Value]) -> frozenset[Value]:
+    """The values that name a community which is not listed, or is no longer there."""
+    keys = {value: key for value in values if value and (key := community_of(dimension, value))}
+    listed = snapshot.listed_communities(set(keys.values()))
+    return frozenset(value for value, key in keys.items() if key not in listed)
 
 
 class VisitValues:

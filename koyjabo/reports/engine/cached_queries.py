@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.models import SITE, EventSum, Visit
-from koyjabo.reports.engine.requests import ReportRequest, dimensions
+from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine.requests import BreakdownRequest, ReportRequest, dimensions
 from koyjabo.reports.engine.snapshot_queries import Caches, Snapshot
 from koyjabo.reports.events.event_plan import EVENT
 from koyjabo.reports.projection.additions import HOUR
 from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.labels import has_addresses
 
 LATE = (
     select(Visit.id).where(Visit.id > bindparam("after"), Visit.day.between(bindparam("first"), bindparam("last")))
@@ -48,7 +50,8 @@ def _version(snapshot: Snapshot, request: ReportRequest) -> Hashable:
         return None
     if snapshot.session.scalar(LATE, {"after": snapshot.state.upto, "first": first, "last": last}):
         return None
-    return snapshot.state.changes, _events(snapshot, first, last)
+    listed = isinstance(request, BreakdownRequest) and request.is_public and has_addresses(request.dimension)
+    return snapshot.state.changes, _events(snapshot, first, last), listed and ledger_queries.listed(snapshot.session)
 
 
 def _events(snapshot: Snapshot, first: str, last: str) -> int:

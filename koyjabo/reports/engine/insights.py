@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -31,7 +32,7 @@ from koyjabo.reports.engine.snapshot_queries import Caches, NeedsScan
 from koyjabo.reports.projection.trait_parser import TraitParser
 from koyjabo.reports.query import labels
 from koyjabo.reports.query.dimensions import has_many
-from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
+from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
 from koyjabo.reports.query.ranges import DEFAULT, PREVIOUS, YEAR, compared
 from koyjabo.reports.query.report_query import Question, Value
@@ -60,12 +61,15 @@ class Insights:
         self._reporting, self._scanning = (Caches.new(parser, may_scan) for may_scan in (False, True))
         self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
         self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
+        self._is_public = False
 
     def in_turns(self) -> Insights:
-        """The same, with what it keeps, for readers of share links: one page or call at a time, so that a published
-        link delays the panel by one of these at most. It also raises TooBusy, after PATIENCE_S.
+        """The same, with what it keeps, for readers of share links: without communities that are not listed, and one
+        page or call at a time, so that a published link delays the panel by one of these at most. It also raises
+        TooBusy, after PATIENCE_S.
         """
         insights, lock = copy(self), threading.Lock()
+        insights._is_public = True
         insights._turn = lambda: _held(lock)
         insights._answered = insights._answers
         return insights
@@ -94,7 +98,7 @@ class Insights:
         """
         for request in requests:
             self._check(request)
-        answers = self._answered(requests)
+        answers = self._answered([self._seen(request) for request in requests])
         return [self._finished(*each, language) for each in zip(requests, answers, strict=True)]
 
     def summary(self, question: Question, compare: str | None = None) -> Summary:
@@ -124,7 +128,11 @@ class Insights:
 
     def label(self, dimension: str, value: Value, language: str) -> str:
         """One value of a dimension as people read it."""
-        return labels.label(dimension, value, language, self._names(dimension, [value] if value else []))
+        names = self._names(dimension, [value] if value else [])
+        key = labels.community_of(dimension, value) if value and self._is_public else None
+        return (
+            labels.unlisted(language) if key and key not in names else labels.label(dimension, value, language, names)
+        )
 
     def version(self, question: Question, is_compared: bool = False) -> str:
         """Differs whenever an answer may differ: for ETags. A comparison with a running day moves with the clock."""
@@ -174,9 +182,15 @@ class Insights:
             return answer._replace(rows=[row._replace(label=label(row.value)) for row in answer.rows])
         return answer
 
+    def _seen(self, request: ReportRequest) -> ReportRequest:
+        return (
+            replace(request, is_public=True) if self._is_public and isinstance(request, BreakdownRequest) else request
+        )
+
     def _names(self, dimension: str, values: list[str]) -> dict[str, str]:
-        """Names of communities by id, if these are the values."""
-        return self._database.read(ledger_queries.community_names, values) if dimension == COMMUNITY and values else {}
+        """Names of the communities among the values, by the keys that `labels.community_of` finds."""
+        keys = {key for value in values if (key := labels.community_of(dimension, value))}
+        return self._database.read(ledger_queries.community_names, keys, self._is_public) if keys else {}
 
 
 def _are_filtered(requests: Sequence[ReportRequest]) -> bool:

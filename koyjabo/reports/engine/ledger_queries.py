@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+from collections.abc import Collection, Iterator
+from itertools import islice
+
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from koyjabo.models import Community, Counter, DailyVisits, Event, FoldedVisits, Peak, Scope
 from koyjabo.reports.projection import state_queries
 from koyjabo.reports.query.report_query import Question
+
+AT_ONCE = 500
+"""Keys of one statement."""
+
+
+def batched(keys: Collection[str], most: int) -> Iterator[list[str]]:
+    rest = iter(keys)
+    while some := list(islice(rest, most)):
+        yield some
 
 
 def folded_days(session: Session, question: Question) -> set[str]:
@@ -46,10 +58,23 @@ def totals(session: Session, scope: Scope, today: str) -> tuple[int, int, int]:
     return total, visits or 0, unique_visitors
 
 
-def community_names(session: Session, ids: list[str]) -> dict[str, str]:
-    """By id. Deleted communities have none."""
-    wanted = select(Community.id, Community.name).where(Community.id.in_(ids))
-    return {row.id: row.name for row in session.execute(wanted)}
+def community_names(session: Session, keys: Collection[str], is_public: bool = False) -> dict[str, str]:
+    """By id or ref. Deleted communities have none, and in public those that are not listed."""
+    names: dict[str, str] = {}
+    for some in batched(keys, AT_ONCE):
+        wanted = select(Community.id, Community.ref, Community.name).where(
+            or_(Community.id.in_(some), Community.ref.in_(some))
+        )
+        if is_public:
+            wanted = wanted.where(Community.is_listed, Community.archived_ms.is_(None))
+        for row in session.execute(wanted):
+            names.update({key: row.name for key in (row.id, row.ref) if key})
+    return names
+
+
+def listed(session: Session) -> frozenset[str]:
+    """The ids of all communities that everybody may see."""
+    return frozenset(session.scalars(select(Community.id).where(Community.is_listed, Community.archived_ms.is_(None))))
 
 
 def version(session: Session, question: Question) -> str:

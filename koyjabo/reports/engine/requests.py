@@ -74,6 +74,7 @@ class BreakdownRequest:
     dimension: str
     limit: int = 10
     offset: int = 0
+    is_public: bool = False  # for readers of share links
 
     def wanted(self) -> Iterator[tuple[Question, str]]:
         if not has_many(self.dimension):
@@ -84,7 +85,7 @@ class BreakdownRequest:
             yield self.question, "page"
 
     def answer(self, snapshot: Snapshot) -> Breakdown:
-        return breakdown(snapshot, self.question, self.dimension, self.limit, self.offset)
+        return breakdown(snapshot, self.question, self.dimension, self.limit, self.offset, self.is_public)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -76,6 +77,10 @@ class Snapshot(Moment):
             rows = EventRows(self, question, lambda: self.raw) if question.filters else None
             self._events[question] = rows or EventSums(self, question)
         return self._events[question]
+
+    def listed_communities(self, keys: Collection[str]) -> Collection[str]:
+        """Those of the ids and refs that everybody may see."""
+        return ledger_queries.community_names(self.session, keys, is_public=True)
 
     def peak(self, question: Question) -> int | None:
         return ledger_queries.peak(self.session, question)

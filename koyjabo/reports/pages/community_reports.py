@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
-from koyjabo.reports.ui import annotation_texts, cards, community
+from koyjabo.reports.ui import annotation_texts, cards, community, comparisons
 from koyjabo.reports.ui.base import Placement
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
@@ -50,5 +50,6 @@ def _base(scope: Scope) -> Placement:
     path = url_for("pages.community_reports", community_id=scope)
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
     reports = f"/api/communities/{scope}/reports"
-    base = Placement(path, reports, scope, cards.of_a_community(), notes=notes, share=share)
+    compare = comparisons.remembered()
+    base = Placement(path, reports, scope, cards.of_a_community(), notes=notes, share=share, compare=compare)
     return base._replace(beside=community.of_moment)

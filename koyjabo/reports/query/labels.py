@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from babel import Locale, UnknownLocaleError
@@ -23,7 +24,7 @@ WORDS = {
         "ai": N_("AI assistants"),
         "referral": N_("Other sites"),
     },
-    "visitor_kind": {"new": N_("New"), "returning": N_("Returning")},
+    "visitor_kind": {"new": N_("First visit"), "returning": N_("Repeat visit")},
 }
 DIRECT, NONE, UNKNOWN = N_("Direct"), N_("None"), N_("Unknown")
 FROM = {"source", "referrer"}
@@ -32,9 +33,15 @@ FROM = {"source", "referrer"}
 PROPERTIES = {"browser", "system", "device", "language", "country", "city"}
 """Dimensions that every visit has; only their values may be unknown."""
 
+ADDRESSES = {"page", "viewed_page", "referrer"}
+PATH = "/communities/"
+IN_ADDRESS = re.compile(f"{PATH}([^/?#]+)")
+UNLISTED = N_("A community that is not listed")
+"""For readers of share links: the name and the id of one that is not listed are not public."""
+
 
 def label(dimension: str, value: Value, language: str, names: Mapping[str, str]) -> str:
-    """`names` are those of communities, by id."""
+    """`names` are those of communities, by the keys that `community_of` finds."""
     if value is None:
         word = DIRECT if dimension in FROM else UNKNOWN if dimension in PROPERTIES else NONE
         return catalogue(language).gettext(word)
@@ -44,7 +51,36 @@ def label(dimension: str, value: Value, language: str, names: Mapping[str, str])
         return place_names.in_language(NAMES.get(value, value), language)
     if dimension == "language":
         return _language(value, language)
-    return names.get(value, value) if dimension == COMMUNITY else value
+    key = community_of(dimension, value)
+    return _named(value, key, names[key]) if key and key in names else value
+
+
+def unlisted(language: str) -> str:
+    return catalogue(language).gettext(UNLISTED)
+
+
+def has_addresses(dimension: str) -> bool:
+    """Whether a value may be the page of a community."""
+    return dimension in ADDRESSES or dimension.startswith("event:")
+
+
+def names_communities(dimension: str) -> bool:
+    """Whether labels may have names of communities, which change without a visit."""
+    return dimension == COMMUNITY or has_addresses(dimension)
+
+
+def community_of(dimension: str, value: str) -> str | None:
+    """The id or ref of the community that a value names: as itself, or as the page at which a visit was."""
+    if dimension == COMMUNITY:
+        return value
+    found = IN_ADDRESS.search(value) if has_addresses(dimension) and PATH in value else None
+    return found[1] if found and found[1] != "new" else None
+
+
+def _named(value: str, key: str, name: str) -> str:
+    """A page as the name of its community, and what follows in its path; another text with the name in it."""
+    page = PATH + key
+    return name + value.removeprefix(page) if value.startswith(page) else value.replace(key, name, 1)
 
 
 def _language(code: str, language: str) -> str:

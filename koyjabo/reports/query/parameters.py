@@ -16,7 +16,16 @@ from koyjabo.core.i18n import ASCII_DIGITS, N_
 from koyjabo.core.sanitize import LONGEST_TEXT, whole
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import DIMENSIONS
-from koyjabo.reports.query.ranges import COMPARISONS, DAYS_OF, DEFAULT, NOT_A_COMPARISON, NOT_A_RANGE, RANGES, preset
+from koyjabo.reports.query.ranges import (
+    COMPARISONS,
+    DAYS_OF,
+    DEFAULT,
+    NO_COMPARISON,
+    NOT_A_COMPARISON,
+    NOT_A_RANGE,
+    RANGES,
+    preset,
+)
 from koyjabo.reports.query.report_query import Filter, Question, Value
 
 Pairs = Iterable[tuple[str, str]]
@@ -181,9 +190,9 @@ class _Reader:
 
     def _compare(self) -> str | None:
         given = self._single.get("compare")
-        if given is not None and given not in COMPARISONS:
+        if given is not None and given not in (*COMPARISONS, NO_COMPARISON):
             self._problems["compare"] = NOT_A_COMPARISON
-        return given
+        return None if given == NO_COMPARISON else given
 
     def _days(self, today: str) -> tuple[str, str]:
         """`start` and `end`, not later than today."""

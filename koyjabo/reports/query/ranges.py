@@ -14,9 +14,9 @@ DEFAULT = "30d"
 DAYS_OF = {"7d": 7, "30d": 30, "90d": 90, "365d": 365}
 RANGES = ("today", "yesterday", *DAYS_OF, "month", "all")
 NOT_A_RANGE = N_("must be one of today, yesterday, 7d, 30d, 90d, 365d, month, all")
-WEEKDAY, PREVIOUS, YEAR = "weekday", "previous", "year"
+WEEKDAY, PREVIOUS, YEAR, NO_COMPARISON = "weekday", "previous", "year", "none"
 COMPARISONS = (WEEKDAY, PREVIOUS, YEAR)
-NOT_A_COMPARISON = N_("must be one of weekday, previous, year")
+NOT_A_COMPARISON = N_("must be one of weekday, previous, year, none")
 WEEK, YEARS, YEAR_OF_WEEKS = 7, (365, 366), 364
 """Numbers of days."""
 

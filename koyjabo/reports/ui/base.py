@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine.answers import MOST_ROWS
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.query.ranges import DEFAULT
+from koyjabo.reports.query.ranges import DEFAULT, NO_COMPARISON
 from koyjabo.reports.query.report_query import Filters, Question
 from koyjabo.reports.ui import cards
 from koyjabo.reports.ui.address import PageAddress
@@ -33,6 +33,7 @@ class Placement(NamedTuple):
     is_shared: bool = False  # for readers of a share link
     has_totals: bool = False  # the page shows the totals of the scope above them
     beside: Callable[[Snapshot, Question], Any] | None = None  # what the page shows of the same moment, without filters
+    compare: str = NO_COMPARISON  # of an address without one
 
 
 class Links:
@@ -65,5 +66,8 @@ class Links:
 
     def csv(self, call: str, **values: str) -> str:
         """The address of a report as a file."""
+        return self.report(call, **values, format="csv")
+
+    def report(self, call: str, **values: str) -> str:
         unknown = SHOWN if call == "summary" else (*SHOWN, "compare")
-        return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having({**values, "format": "csv"}))
+        return str(self.address.without(unknown).at(f"{self.base.reports}/{call}").having(values))

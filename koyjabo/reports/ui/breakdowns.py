@@ -52,6 +52,19 @@ class Values(NamedTuple):
         """Then the others are not the rest of the lines."""
         return self.searched is not None
 
+    @property
+    def has_others(self) -> bool:
+        """Whether there are visits beside those of the lines, or may be. Their values may not be shown (specification:
+        Share links).
+        """
+        number = self.other.count if self.is_counted else self.other.visits
+        return not self.is_searched and (self.other_values > 0 or bool(number))
+
+    @property
+    def largest(self) -> int:
+        """The largest number of a line, at least 1."""
+        return max((line.number or 0 for line in self.lines), default=0) or 1
+
     def found(self, text: str) -> Values:
         """The lines with a text in their label."""
         lines = [line for line in self.lines if text.casefold() in line.label.casefold()]

@@ -30,7 +30,7 @@ LABELS: dict[str, LazyString] = {
     "system": _("System"),
     "device": _("Device"),
     "language": _("Language"),
-    "visitor_kind": _("New and returning"),
+    "visitor_kind": _("First or repeat visit"),
     "community": _("Community"),
     "event": _("Event"),
 }
@@ -61,7 +61,7 @@ ALL = (
 SHORT = (
     Card("pages", _("Pages"), ("page",)),
     Card("sources", _("Sources"), ("source",)),
-    Card("places", _("Places"), ("city",)),
+    Card("places", _("Places"), ("country", "city")),
     Card("devices", _("Devices"), ("device",)),
 )
 

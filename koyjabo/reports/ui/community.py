@@ -17,8 +17,9 @@ from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import duration
+from koyjabo.webkit.i18n import duration, language
 
 MINUTE_MS, SECOND_MS = 60_000, 1_000
 MOST_PAGES = 10
@@ -43,7 +44,7 @@ class TimeSpentView(NamedTuple):
 
 
 class PageLine(NamedTuple):
-    page: str | None
+    page: str  # as its readers know it
     conversions: int
     people: int | None  # whose first visit opened the page, including converted ones
     percent: float | None  # of these people
@@ -122,12 +123,16 @@ def conversions(report: ConversionReport, pages: Breakdown | None) -> Conversion
     """Of the people whose first visit was on the days of the report (specification: Conversions)."""
     people = {row.value: row.sums.new_visitors for row in pages.rows} if pages else {}
     is_whole = pages is not None and pages.reason is None
-    lines = [_line(page, number, people.get(page), is_whole) for page, number in report.pages[:MOST_PAGES]]
+    label = current()[ReportServices].reports.label
+    lines = [
+        _line(label("page", page, language()) if page else str(_("Unknown")), number, people.get(page), is_whole)
+        for page, number in report.pages[:MOST_PAGES]
+    ]
     average = "" if report.average_ms is None else duration(report.average_ms // SECOND_MS)
     others = report.conversions - sum(line.conversions for line in lines)
     reason = str(_("Some visits of these days are kept only as sums, without the visitors who signed up later."))
     return ConversionLines(report.conversions, average, lines, others, reason if pages and pages.reason else "")
 
 
-def _line(page: str | None, number: int, people: int | None, is_whole: bool) -> PageLine:
+def _line(page: str, number: int, people: int | None, is_whole: bool) -> PageLine:
     return PageLine(page, number, people, round(100 * number / people, 1) if people and is_whole else None)

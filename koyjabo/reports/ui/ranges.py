@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.core.clock import shifted
-from koyjabo.reports.query.ranges import PREVIOUS, WEEKDAY, YEAR, length
+from koyjabo.reports.query.ranges import length, preset
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.webkit.i18n import day
@@ -27,34 +27,26 @@ PRESETS: dict[str, tuple[LazyString, str]] = {
 }
 """By the values of the parameter `range`: names, and the keys that choose them."""
 
-COMPARED: dict[str, LazyString] = {
-    "": _("No comparison"),
-    WEEKDAY: _("Same weekdays before"),
-    PREVIOUS: _("Period before"),
-    YEAR: _("Year before"),
-}
-
 
 class Choice(NamedTuple):
     url: str
     label: str
     is_chosen: bool = False
     key: str = ""  # the key that chooses it
+    about: str = ""  # what it means now: the days, with their weekdays
 
 
 class Picker(NamedTuple):
-    """The choice of the days, and of those to compare them with."""
+    """The choice of the days."""
 
     title: str  # the chosen range
     presets: list[Choice]
     before: Choice
     after: Choice | None  # None for a range that ends today
-    comparison: str
-    comparisons: list[Choice]
     kept: Pairs  # fields that a form with two other days sends as well
 
 
-def picker(address: PageAddress, question: Question, compare: str, today: str, default: str) -> Picker:
+def picker(address: PageAddress, question: Question, today: str, default: str) -> Picker:
     """`default`: the range of an address without one, which may be two days."""
     presets = _presets(address, question, today, default)
     return Picker(
@@ -62,8 +54,6 @@ def picker(address: PageAddress, question: Question, compare: str, today: str, d
         presets,
         _beside(address, question, -1, gettext("Days before")),
         None if question.last >= today else _beside(address, question, 1, gettext("Days after")),
-        str(COMPARED[compare]),
-        _comparisons(address, compare),
         address.having({"range": None, "start": None, "end": None, "granularity": None}).pairs,
     )
 
@@ -72,29 +62,31 @@ def _presets(address: PageAddress, question: Question, today: str, default: str)
     is_own = bool(address.first("start") or address.first("end"))
     chosen = "" if is_own else address.first("range") or default
     choices = [
-        Choice(_ranged(address, name, default), str(label), name == chosen, key)
+        Choice(_ranged(address, name, default), str(label), name == chosen, key, _about(name, today))
         for name, (label, key) in PRESETS.items()
     ]
+    choices.insert(-1, _last_month(address, question, today))  # before all days
     if default not in PRESETS:
         days_of_default = words(*default.split("/"))
         choices.insert(0, Choice(_ranged(address, default, default), days_of_default, chosen == default))
+    return choices
+
+
+def _last_month(address: PageAddress, question: Question, today: str) -> Choice:
     last = shifted(f"{today[:8]}01", -1)
     days = f"{last[:8]}01", last
-    last_month = Choice(of_days(address, *days), gettext("Last month"), (question.first, question.last) == days)
-    return [*choices, last_month]
+    is_chosen = (question.first, question.last) == days
+    return Choice(of_days(address, *days), gettext("Last month"), is_chosen, "L", words(*days, has_weekdays=True))
 
 
-def _comparisons(address: PageAddress, chosen: str) -> list[Choice]:
-    toggled = "" if chosen else WEEKDAY  # by the key X
-    return [
-        Choice(str(address.having({"compare": name or None})), str(label), name == chosen, "X" * (name == toggled))
-        for name, label in COMPARED.items()
-    ]
+def _about(name: str, today: str) -> str:
+    """Nothing about all days: the first is not known here."""
+    return "" if name == "all" else words(*preset(name, today, lambda: None), has_weekdays=True)
 
 
-def words(first: str, last: str) -> str:
+def words(first: str, last: str, *, has_weekdays: bool = False) -> str:
     """`21 Nov 2026`, or `15 Nov 2026 – 21 Nov 2026`"""
-    return day(first) if first == last else f"{day(first)} – {day(last)}"
+    return " – ".join(day(each, has_weekdays) for each in dict.fromkeys((first, last)))
 
 
 def of_days(address: PageAddress, first: str, last: str) -> str:
@@ -116,7 +108,8 @@ def _beside(address: PageAddress, question: Question, steps: int, label: str) ->
     first, last = question.first, question.last
     if first.endswith("-01") and last == month_of(first):
         middle = date.fromisoformat(first) + timedelta(days=15 + 31 * steps)
-        first = middle.replace(day=1).isoformat()
-        return Choice(of_days(address, first, month_of(first)), label)
-    days = steps * length(question)
-    return Choice(of_days(address, shifted(first, days), shifted(last, days)), label)
+        days = middle.replace(day=1).isoformat(), month_of(middle.replace(day=1).isoformat())
+    else:
+        ago = steps * length(question)
+        days = shifted(first, ago), shifted(last, ago)
+    return Choice(of_days(address, *days), label, about=words(*days, has_weekdays=True))

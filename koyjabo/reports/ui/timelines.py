@@ -36,6 +36,7 @@ class TimelineRow(NamedTuple):
     is_partial: bool  # the range has some of its days alone
     compared: str  # the compared period; "" if there is none
     before: int | None
+    change: float | str | None
     url: str  # of the view of its days alone; "" of an hour
     notes: list[str]
 
@@ -46,10 +47,17 @@ class Chart(NamedTuple):
     first: str  # the name of its periods
     rows: list[TimelineRow]  # the oldest first
     compared: str  # the days compared with; "" without them
+    metric: str = ""
+    lines: str = ""  # the address of the timeline of which rows of lists have a line each; "" if they have none
 
     @property
     def is_running(self) -> bool:
         return bool(self.rows) and self.rows[-1].so_far
+
+    @property
+    def opens(self) -> bool:
+        """Whether a period leads to its days."""
+        return any(row.url for row in self.rows)
 
     @property
     def has_partial(self) -> bool:
@@ -90,11 +98,13 @@ def rows(
             now.so_far,
             not now.so_far and _days(now.period, step) != _within_range(now.period, step, question),
             before.period if before else "",
-            figures.value(before, name) if before else None,
+            earlier,
+            figures.change(figures.value(now, name), earlier),
             "" if step == HOUR else ranges.of_days(address, *_within_range(now.period, step, question)),
             texts,
         )
         for (now, before), texts in zip(pairs, _noted(periods, notes), strict=True)
+        for earlier in [figures.value(before, name) if before else None]
     ]
 
 

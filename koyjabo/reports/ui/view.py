@@ -26,10 +26,11 @@ from koyjabo.reports.engine.requests import (
 from koyjabo.reports.engine.snapshot_queries import Snapshot
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
+from koyjabo.reports.query.ranges import NO_COMPARISON
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import breakdowns, cards, figures, filters, maps, ranges, timelines
-from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, filters, maps, ranges, timelines
+from koyjabo.reports.ui.address import PageAddress, Pairs
 from koyjabo.reports.ui.base import SHOWN, Links, Placement
 from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
@@ -72,14 +73,17 @@ def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
     return MomentTotals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
 
 
-SENT = ("part", "whole")
-"""Parameters of how a page is sent: these parts alone, or all of them, however long they take."""
+SENT = ("part", "whole", comparisons.KEEP)
+"""Parameters of how a page is sent: these parts alone, or all of them, however long they take, and with a cookie."""
 
 ON_MAPS = {cards.WORLD: ("country", maps.SHAPES), cards.BANGLADESH: ("city", MOST_ROWS)}
 """What a map shows: a dimension, and of how many values."""
 
 MANY = 200_000
 """Filtered answers about more visits take a second or more each; their parts are sent apart from the page."""
+
+FEW = 100_000
+"""The line of a row is offered for at most this number of visits: it is asked for whenever the pointer rests there."""
 
 
 class View(Links):
@@ -90,9 +94,9 @@ class View(Links):
         services = current()[ReportServices]
         self._insights = services.shared_reports if base.is_shared else services.reports
         self.today = current().clock.today()
-        self._asked = self._insights.asked(pairs, base.scope, (*SHOWN, *SENT), base.range)
+        self._asked = self._insights.asked(_with_comparison(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
         self.question = self._asked.question.within(base.filters)
-        self.address = PageAddress(base.path, tuple(self._asked.pairs())).without(SENT)
+        self.address = PageAddress(base.path, self._address()).without(SENT)
         self._check()
         if self.wanted:
             self._insights = services.open_shares if base.is_shared else services.open_pages
@@ -109,7 +113,11 @@ class View(Links):
 
     @cached_property
     def range(self) -> Picker:
-        return ranges.picker(self.address, self.question, self._asked.compare or "", self.today, self.base.range)
+        return ranges.picker(self.address, self.question, self.today, self.base.range)
+
+    @property
+    def comparisons(self) -> list[Choice]:
+        return comparisons.choices(self.address, self._asked.compare or NO_COMPARISON, not self.base.is_shared)
 
     @cached_property
     def chips(self) -> list[Chip]:
@@ -121,7 +129,12 @@ class View(Links):
 
     @cached_property
     def compared(self) -> Question | None:
-        return self._insights.compared(self.question, self._asked.compare) if self._asked.compare else None
+        """None without a comparison, and if the site was not counting on any of its days."""
+        if not self._asked.compare:
+            return None
+        other = self._insights.compared(self.question, self._asked.compare)
+        began = self._insights.first_day(self.base.scope)
+        return other if began and began <= other.last else None
 
     # The moment of which all parts are
 
@@ -197,7 +210,13 @@ class View(Links):
         rows = timelines.rows(self.question, now, before, self._metric, step, self.address, notes)
         label = str(figures.LABELS[self._metric])
         days = ranges.words(self.compared.first, self.compared.last) if self.compared and before else ""
-        return Chart(label, step, str(timelines.LABELS[step]), rows, days)
+        return Chart(label, step, str(timelines.LABELS[step]), rows, days, self._metric, self._lines_of_rows)
+
+    @property
+    def _lines_of_rows(self) -> str:
+        """Each of them is a filtered report, so there are none where that takes long."""
+        visits = self.summary.figures.visits if self._draws("figures") else None
+        return self.report("timeline", granularity=self._granularity) if visits is not None and visits <= FEW else ""
 
     @property
     def annotate(self) -> str:
@@ -293,6 +312,12 @@ class View(Links):
         if self._draws("hours"):
             yield HoursRequest(self.question)
 
+    def _address(self) -> Pairs:
+        """That of a page of the panel has its comparison always: another reader has chosen another one."""
+        pairs = tuple(self._asked.pairs())
+        is_said = self._asked.compare or self.base.is_shared
+        return pairs if is_said else (*pairs, ("compare", NO_COMPARISON))
+
     def _draws(self, part: str) -> bool:
         return part in self.wanted if self.wanted else not self.is_apart
 
@@ -374,6 +399,11 @@ class View(Links):
 
     def _other(self, name: str) -> str:
         return self._asked.others.get(name, "")
+
+
+def _with_comparison(pairs: Iterable[tuple[str, str]], base: Placement) -> list[tuple[str, str]]:
+    given = list(pairs)
+    return given if any(name == "compare" for name, _ in given) else [*given, ("compare", base.compare)]
 
 
 def view_of(base: Placement, pairs: Iterable[tuple[str, str]]) -> tuple[View, dict[str, Any]]:

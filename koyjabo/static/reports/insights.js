@@ -3,6 +3,7 @@
 import { Figures } from "../webkit/figures.js";
 import { LivePage, replaceParts } from "../webkit/live.js";
 import { find, readJson, write } from "../webkit/page.js";
+import "../webkit/parts/roving.js";
 
 const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minute
 const NOTICED_MS = 300; // an answer that takes longer shows its progress
@@ -27,6 +28,16 @@ async function read(url, signal) {
   return response.redirected || !answer.querySelector("[data-insights]") ? null : answer; // the session may have ended
 }
 
+/** The address of a view without what is remembered once. @param {string} url */
+function kept(url) {
+  const address = new URL(url, location.href);
+  address.searchParams.delete("keep");
+  return address.href;
+}
+
+/** The address of the view that is shown, with its comparison. */
+const present = () => new URL(find("[data-part=head]").dataset.address ?? "", location.href);
+
 /** Shows the view of an address. @param {string} url  @param {boolean} isNew  whether it is a new entry of the history */
 async function go(url, isNew) {
   asking.abort();
@@ -36,7 +47,7 @@ async function go(url, isNew) {
   try {
     const newer = await read(url, signal);
     if (!newer) return location.assign(url);
-    if (isNew) history.pushState(null, "", url);
+    if (isNew) history.pushState(null, "", kept(url));
     shown = location.pathname + location.search;
     replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
     replaceParts(newer); // those beside Insights, of the same days
@@ -84,7 +95,7 @@ async function fill(signal) {
 
 /** One that does not come says so, and can be asked for again. @param {HTMLElement} part  @param {AbortSignal} signal */
 async function fillPart(part, signal) {
-  const url = new URL(location.href);
+  const url = present();
   url.searchParams.set("part", part.dataset.part ?? "");
   const answer = await read(url.href, signal).catch(() => null), newer = answer?.querySelector("[data-part]");
   if (signal.aborted) return;
@@ -260,7 +271,7 @@ root.addEventListener("replaced", (event) => {
 
 /** The address of all parts alone, or of a page that shows more of the same moment. */
 function live() {
-  const url = new URL(location.href);
+  const url = present();
   if (!root.hasAttribute("data-whole")) url.searchParams.set("part", dated().map((part) => part.dataset.part).join());
   return url.href;
 }
@@ -275,4 +286,17 @@ export function refresh() {
 
 root.addEventListener("focusout", () => root.querySelector("[data-older]") && setTimeout(refresh));
 setInterval(refresh, Number(root.dataset.everyMs ?? OFTEN_ENOUGH_MS));
+
+/** @type {Promise<void> | undefined} */
+let following;
+
+/** Rows of lists have lines in the chart; they are not drawn for a finger. @param {Event} event */
+function followRows(event) {
+  if (event instanceof PointerEvent && event.pointerType === "touch") return;
+  following ??= import("./row-lines.js").then(({ follow }) => follow(root)).catch(() => {});
+}
+
+root.addEventListener("pointerover", followRows);
+root.addEventListener("focusin", followRows);
+
 void fill(asking.signal).finally(() => showProgress(1, 1));

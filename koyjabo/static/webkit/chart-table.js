@@ -4,7 +4,7 @@
 
 /**
  * A table, the oldest row first: by row its label, title, link and note, and the value of the period it is compared with,
- * with the day of that one; by series the values of the rows, and their sums with those of the series below. `incomplete`
+ * with the day of that one and the difference, as it is shown and as it is said; by series the values of the rows, and their sums with those of the series below. `incomplete`
  * are the rows that are not over, or of which some days are not counted. A value that is not known is null.
  * @typedef {object} Table
  * @property {string[]} labels
@@ -16,9 +16,11 @@
  * @property {number[][]} sums
  * @property {(number | null)[]} compared  empty without a comparison
  * @property {string[]} comparedDays
- * @property {string} comparedName
+ * @property {{shown: string, said: string}[]} changes
  * @property {boolean[]} incomplete
  */
+
+const ARROWS = { up: "▲ ", down: "▼ " };
 
 /** @param {HTMLElement} figure  @returns {Table} */
 export function readTable(figure) {
@@ -27,22 +29,28 @@ export function readTable(figure) {
   const rows = periods.map((cell) => numbers(cell, "data-value"));
   const values = names.map((_, series) => rows.map((row) => row[series] ?? null));
   const sums = names.map((_, series) => rows.map((row) => total(row.slice(0, series + 1))));
-  const labels = texts(periods.map((cell) => cell.childNodes[0]));
   return {
-    labels,
-    titles: texts(periods).map((text, at) => text.replace(labels[at], periods[at].title || labels[at])), // with the weekday
+    labels: texts(periods.map((cell) => cell.childNodes[0])).map((text, at) => periods[at].dataset.label ?? text),
+    titles: texts(periods),
     links: periods.map((cell) => cell.querySelector("a")),
     notes: periods.map((cell) => beside(cell, "data-note")[0]?.textContent ?? ""),
     names, values, sums,
     compared: periods.flatMap((cell) => numbers(cell, "data-compared")),
-    comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((each) => each.getAttribute("title") ?? "")),
-    comparedName: figure.querySelector("thead [data-compared]")?.textContent ?? "",
+    comparedDays: periods.flatMap((cell) => beside(cell, "data-compared").map((each) => each.querySelector("small")?.textContent ?? "")),
+    changes: periods.flatMap((cell) => beside(cell, "data-change").map(change)),
     incomplete: periods.map((cell) => Boolean(cell.querySelector("small"))),
   };
 }
 
 /** The cells of the row that have an attribute. @param {Element} cell  @param {string} name */
 const beside = (cell, name) => [...(cell.parentElement?.querySelectorAll(`[${name}]`) ?? [])];
+
+/** "▲ 15%", "up by 15%". @param {Element} cell */
+function change(cell) {
+  const [said] = texts([cell]), direction = cell.querySelector("[data-direction]")?.getAttribute("data-direction");
+  const arrow = direction ? ARROWS[/** @type {"up" | "down"} */ (direction)] : "";
+  return { said, shown: arrow ? said.replace(/^.*?(?=[^ ]*$)/, arrow) : said };
+}
 
 /** @param {Element} cell  @param {string} name  @returns {(number | null)[]} */
 const numbers = (cell, name) => beside(cell, name).map((each) => each.getAttribute(name)).map((text) => (text ? Number(text) : null));

@@ -1,6 +1,8 @@
 /** The tooltip of a chart: at the pointer, and by the arrow keys, as a slider whose value screen readers announce. */
 
-/** Series "0" is the total. @typedef {{title: string, lines: {name: string, value: string, series: string}[], note: string}} Reading */
+/** Series "0" is the total. `said` is the value in words, where it is a sign.
+ * @typedef {{title: string, lines: {name: string, value: string, series: string, said?: string}[], note: string}} Reading
+ */
 
 /**
  * @typedef {object} Chart  what is pointed at
@@ -66,7 +68,7 @@ export class ChartTooltip {
 
   /** @param {number} row  @param {Reading} reading */
   #say(row, { title, lines, note }) {
-    const values = lines.map(({ name, value }) => `${name} ${value}`).join(", ");
+    const values = lines.map(({ name, value, said }) => `${name} ${said ?? value}`).join(", ");
     this.#row = row;
     set(this.#place, { "aria-valuenow": row, "aria-valuetext": `${title}: ${values}${note && `. ${note}`}` });
   }

@@ -48,6 +48,10 @@ function hatched(line, ground) {
 /** @param {number | null | undefined} value */
 const inWords = (value) => (typeof value === "number" ? written(value) : "–");
 
+/** The line of one row of a list: a value for each row of the table, the oldest first.
+ * @typedef {{name: string, values: (number | null)[]}} RowLine
+ */
+
 /** One chart: its figure, which has a table, and the plot of it. */
 class Chart {
   #figure;
@@ -56,6 +60,7 @@ class Chart {
   #tooltip;
   #table;
   /** @type {uPlot | undefined} */ #plot;
+  /** @type {RowLine | null} */ #line = null;
   #resizes = new ResizeObserver(() => this.#place.clientWidth === this.#plot?.width || this.#plot?.setSize(this.#size()));
 
   /** @param {HTMLElement} figure  @param {boolean} isOpen  whether its table is */
@@ -94,6 +99,16 @@ class Chart {
     this.#tell();
   }
 
+  /** Draws the line of a row of a list, or none. @param {RowLine | null} line */
+  show(line) {
+    this.#line = line;
+    const name = /** @type {HTMLElement} */ (this.#figure.querySelector(".row-name"));
+    name.textContent = line?.name ?? "";
+    name.hidden = !line;
+    this.#plot?.redraw(false);
+    if (this.#plot) this.#follow(this.#plot); // the tooltip has its value
+  }
+
   /** Everything about the plot that is not in it. */
   #tell() {
     this.#tooltip.limit(this.#table.titles.length);
@@ -102,10 +117,15 @@ class Chart {
 
   /** @param {number} row  @returns {import("./chart-tooltip.js").Reading} the highest series first */
   #inWords(row) {
-    const { titles, names, values, compared, comparedDays, notes } = this.#table, of = values.map((series) => series[row]);
+    const { titles, names, values, compared, comparedDays, changes, notes } = this.#table, of = values.map((series) => series[row]);
+    /** @type {import("./chart-tooltip.js").Reading["lines"]} */
     const lines = names.map((name, at) => ({ name, value: inWords(of[at]), series: `${at + 1}` })).reverse();
     if (names.length > 1) lines.push({ name: this.#figure.dataset.total ?? "", value: written(total(of)), series: "0" });
-    if (comparedDays[row]) lines.push({ name: comparedDays[row], value: inWords(compared[row]), series: "compared" });
+    if (comparedDays[row]) {
+      lines.push({ name: comparedDays[row], value: inWords(compared[row]), series: "compared" });
+      lines.push({ name: this.#figure.dataset.difference ?? "", value: changes[row].shown, said: changes[row].said, series: "0" });
+    }
+    if (this.#line) lines.push({ name: this.#line.name, value: inWords(this.#line.values[row]), series: "row" });
     return { title: titles[row] ?? "", lines, note: notes[row] ?? "" };
   }
 
@@ -125,10 +145,10 @@ class Chart {
       ...this.#size(),
       scales: { x: { time: false, range: (_, least, most) => [least - 0.5, most + 0.5] }, y: { range: (_, __, most) => [0, Math.max(most * 1.1, 1)] } },
       axes: this.#axes(),
-      series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#line()],
+      series: [{}, ...this.#table.names.map((_, at) => this.#series(at)).reverse().flat(), ...this.#comparison()],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      hooks: { draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot)], setCursor: [(plot) => this.#follow(plot)] },
+      hooks: { draw: [(plot) => this.#placeNames(plot), (plot) => this.#markNotes(plot), (plot) => this.#drawLine(plot)], setCursor: [(plot) => this.#follow(plot)] },
     };
   }
 
@@ -158,11 +178,29 @@ class Chart {
   }
 
   /** The comparison, on a halo by which it stands out from the bars. @returns {uPlot.Series[]} */
-  #line() {
+  #comparison() {
     if (!this.#table.compared.length) return [];
     const points = { show: this.#table.compared.length === 1 };
     const line = { paths: uPlot.paths.linear?.(), points };
     return [{ ...line, stroke: colorAt(this.#place, "--raised"), width: 6 }, { ...line, stroke: colorAt(this.#place, "--series-3"), width: 2, dash: [6, 4] }];
+  }
+
+  /** The line of a row, on a halo like that of the comparison. @param {uPlot} plot */
+  #drawLine({ ctx, bbox, valToPos }) {
+    if (!this.#line) return;
+    const path = new Path2D();
+    this.#line.values.forEach((value, row) => path.lineTo(valToPos(row, "x", true), valToPos(value ?? 0, "y", true)));
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.lineJoin = "round";
+    ctx.setLineDash([]);
+    for (const [token, width] of /** @type {const} */ ([["--raised", 6], ["--series-2", 2.5]])) {
+      Object.assign(ctx, { strokeStyle: colorAt(this.#place, token), lineWidth: width * devicePixelRatio });
+      ctx.stroke(path);
+    }
+    ctx.restore();
   }
 
   /** A dashed line through each row with a note. @param {uPlot} plot */
@@ -224,6 +262,12 @@ document.addEventListener("replaced", (event) => {
   const figure = /** @type {Element} */ (event.target).closest("[data-chart]");
   if (figure) charts.get(figure)?.update();
   else for (const found of find()) charts.get(found)?.draw();
+});
+
+/** By scripts that know lists: `reports/row-lines.js`. */
+document.addEventListener("row-line", (event) => {
+  const { figure, line } = /** @type {CustomEvent<{figure: Element, line: RowLine | null}>} */ (event).detail;
+  charts.get(figure)?.show(line);
 });
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -52,7 +52,7 @@ def test_numbers_are_those_of_the_reports(site, time, reader, community):
     sign_up(site, "karim", visitorId="d")
     page = words(reader.get(f"/communities/{community}/reports"))
     for shown in (
-        "Conversion rate 25 %",
+        "Conversion rate 25%",
         "Last 7 days 4",
         "Previous 7 days 0",
         "Difference +4 (new)",
@@ -86,12 +86,12 @@ def test_growth_is_a_percentage_only_of_what_was_counted_in_full(site, time, rea
     site.register("c", communityId=community)
     assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
     time.go_to("2025-12-28T10:30:00+06:00")
-    assert "Previous 7 days 2 Difference -1 (-50 %)" in words(reader.get(path))
+    assert "Previous 7 days 2 Difference -1 (-50%)" in words(reader.get(path))
 
 
 def test_absence_ever_is_said_in_words(reader, community):
     page = words(reader.get(f"/communities/{community}/reports"))
-    assert "Conversion rate 0 %" in page
+    assert "Conversion rate 0%" in page
     assert "Difference 0 " in page
 
 

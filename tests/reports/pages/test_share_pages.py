@@ -70,6 +70,32 @@ def test_page_says_the_filters_of_the_link_but_no_community(site, boss):
     assert said not in words(Reader(site).get(f"/share/{share(boss)['token']}"))
 
 
+def test_a_community_has_its_name_and_one_that_is_not_listed_is_among_the_others(site, boss):
+    listed, unlisted = (found(boss, name=name, listed=name == "Metro") for name in ("Metro", "Secret society"))
+    pages = [f"/communities/{each['id']}{end}" for each in (listed, unlisted) for end in ("", "/members")]
+    for number, page in enumerate((*pages, pages[-1])):
+        site.register(f"member{number}", visitId="1", page=page, referrer=f"https://example.com{page}")
+    made, reader = share(boss, filters={"page": [*pages, "/communities/gone"]}), Reader(site)
+    token, path = made["token"], f"/share/{made['token']}"
+    for query in ("page&limit=1", "page&offset=1", "page", "page&format=csv", "viewed_page", "referrer"):
+        answer = shared(site, token, "breakdown", f"by={query}")
+        assert unlisted["id"] not in answer.text
+        if answer.is_json and "viewed" not in query:
+            sums = sum(row["visits"] for row in answer.json["rows"]) + answer.json["other"]["visits"]
+            assert (sums, answer.json["total"]["values"]) == (5, 2), query
+    rows = shared(site, token, "breakdown", "by=page").json["rows"]
+    assert [row["label"] for row in rows] == ["Metro", "Metro/members"]
+    for query in ("", "?by=page", "?compare=previous", "?by=viewed_page", "?tabs=referrer"):
+        page = reader.get(path + query)
+        assert unlisted["id"] not in page
+        assert "Secret society" not in page
+    assert "Other 3" in words(reader.get(f"{path}?by=page"))
+    assert "Landing page is A community that is not listed" in words(reader.get(path))
+    boss.patch(f"/api/communities/{listed['id']}", json={"listed": False})
+    assert shared(site, token, "breakdown", "by=page").json["rows"] == []
+    assert "Secret society/members" in boss.get("/api/reports/breakdown?by=page").text
+
+
 def test_files_of_the_page_can_be_had(site, boss):
     """Those of a comparison, too, which the summary alone has."""
     reader = Reader(site)

@@ -15,7 +15,7 @@ from koyjabo.models import SITE, Scope
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.query.parameters import Parameters
 from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY
-from koyjabo.reports.query.ranges import COMPARISONS, NOT_A_COMPARISON, NOT_A_RANGE, RANGES
+from koyjabo.reports.query.ranges import COMPARISONS, NO_COMPARISON, NOT_A_COMPARISON, NOT_A_RANGE, RANGES
 from koyjabo.reports.query.report_query import Filter, Question
 
 TODAY = "2026-11-22"
@@ -87,7 +87,8 @@ def test_ranges_are_days_of_the_past_and_stay_those_that_were_named():
 
 def test_refusals_name_all_that_is_possible():
     """In full sentences, which are translated."""
-    for sentence, names in ((NOT_A_RANGE, RANGES), (NOT_A_COMPARISON, COMPARISONS), (NOT_A_GRANULARITY, GRANULARITIES)):
+    compared = *COMPARISONS, NO_COMPARISON
+    for sentence, names in ((NOT_A_RANGE, RANGES), (NOT_A_COMPARISON, compared), (NOT_A_GRANULARITY, GRANULARITIES)):
         assert sentence == f"must be one of {', '.join(names)}"
 
 

@@ -34,7 +34,7 @@ BESIDE = [
 
 def test_days_beside_a_range_are_as_many_and_those_of_a_month_a_month():
     for days, before, after in BESIDE:
-        picker = ranges.picker(HERE, Question(*days), "", TODAY, "30d")
+        picker = ranges.picker(HERE, Question(*days), TODAY, "30d")
         assert days_of(picker.before) == before
         assert (days_of(picker.after) if picker.after else None) == after
 

@@ -5,7 +5,10 @@
 const GAP_PX = 4;
 
 /** @param {Element} menu  @returns {HTMLElement[]} */
-const choices = (menu) => [.../** @type {NodeListOf<HTMLElement>} */ (menu.querySelectorAll(".items a, .items button"))];
+const choices = (menu) => [.../** @type {NodeListOf<HTMLElement>} */ (menu.querySelectorAll(".items a, .items button"))].filter((each) => !hasOwnKeys(each));
+
+/** @param {Element} element */
+const hasOwnKeys = (element) => element.closest("[data-own-keys]") !== null;
 
 /** @param {Element | null} menu */
 function close(menu) {
@@ -14,7 +17,7 @@ function close(menu) {
   menu.open = false;
 }
 
-/** Below the button, or above it where there is more room. Fixed, so that a scrolling table does not cut it off.
+/** Below the button, or above it where there is more room, and over it if it is larger than both. Fixed, so that a scrolling table does not cut it off.
  * @param {HTMLDetailsElement} menu
  */
 function place(menu) {
@@ -24,8 +27,19 @@ function place(menu) {
   const { width, height } = items.getBoundingClientRect();
   const page = document.documentElement;
   const isBelow = button.bottom + GAP_PX + height <= page.clientHeight || button.top < page.clientHeight - button.bottom;
-  items.style.top = `${Math.max(GAP_PX, isBelow ? button.bottom + GAP_PX : button.top - GAP_PX - height)}px`;
-  items.style.left = `${Math.max(GAP_PX, Math.min(button.right - width, page.clientWidth - width - GAP_PX))}px`;
+  const top = isBelow ? Math.min(button.bottom + GAP_PX, page.clientHeight - height - GAP_PX) : button.top - GAP_PX - height;
+  const left = items.matches(".picker") ? button.left : button.right - width;
+  items.style.top = `${Math.max(GAP_PX, top)}px`;
+  items.style.left = `${Math.max(GAP_PX, Math.min(left, page.clientWidth - width - GAP_PX))}px`;
+}
+
+/** Without it there are the fields alone. @param {HTMLDetailsElement} menu */
+async function showCalendar(menu) {
+  const calendar = /** @type {HTMLElement | null} */ (menu.querySelector("[data-calendar]"));
+  const module = calendar && (await import("./calendar.js").catch(() => null));
+  if (!calendar || !module) return;
+  module.show(calendar);
+  if (menu.open) place(menu);
 }
 
 /** @param {KeyboardEvent} event  @param {HTMLDetailsElement} menu */
@@ -45,7 +59,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") {
     close(menu);
     for (const tip of document.querySelectorAll("[data-tooltip]:hover, [data-tooltip]:focus-within")) tip.classList.add("closed");
-  } else if (menu) {
+  } else if (menu && !hasOwnKeys(target)) {
     move(event, menu);
   }
 });
@@ -68,7 +82,9 @@ document.addEventListener(
   "toggle",
   (event) => {
     const menu = event.target;
-    if (menu instanceof HTMLDetailsElement && menu.open && menu.matches("[data-menu]")) place(menu);
+    if (!(menu instanceof HTMLDetailsElement) || !menu.open || !menu.matches("[data-menu]")) return;
+    place(menu);
+    void showCalendar(menu);
   },
   { capture: true }, // it does not bubble
 );

@@ -1,0 +1,47 @@
+"""The days that a view is compared with: the choices, and the one that a browser remembers for pages of the panel."""
+
+from __future__ import annotations
+
+from flask import Response, after_this_request, request
+from flask_babel import lazy_gettext as _
+from flask_babel.speaklater import LazyString
+
+from koyjabo.reports.query.ranges import NO_COMPARISON, PREVIOUS, WEEKDAY, YEAR
+from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.ui.ranges import Choice
+from koyjabo.webkit.http import cookies
+
+COOKIE, COOKIE_S = "comparison", 365 * 86400
+KEEP = "keep"
+"""A parameter of the links of the menu. Other links have a comparison, too, which is not to be remembered."""
+
+LABELS: dict[str, LazyString] = {
+    WEEKDAY: _("Same weekdays before"),
+    PREVIOUS: _("Period before"),
+    YEAR: _("Year before"),
+    NO_COMPARISON: _("No comparison"),
+}
+"""By the values of the parameter `compare`."""
+
+
+def remembered() -> str:
+    """The comparison of an address without one, on a page of the panel. A choice from the menu is remembered."""
+    chosen = request.args.get("compare", "")
+    if KEEP in request.args and chosen in LABELS:
+        after_this_request(_remember)
+    known = cookies.get(COOKIE)
+    return known if known in LABELS else WEEKDAY
+
+
+def _remember(response: Response) -> Response:
+    cookies.put(response, COOKIE, request.args["compare"], COOKIE_S)
+    return response
+
+
+def choices(address: PageAddress, chosen: str, is_remembered: bool) -> list[Choice]:
+    toggled = NO_COMPARISON if chosen != NO_COMPARISON else WEEKDAY  # by the key X
+    kept = {KEEP: "1"} if is_remembered else {}
+    return [
+        Choice(str(address.having({"compare": name, **kept})), str(label), name == chosen, "X" * (name == toggled))
+        for name, label in LABELS.items()
+    ]

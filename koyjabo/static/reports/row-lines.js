@@ -1,0 +1,96 @@
+/** Draws the line of a row of a list in the chart, while the pointer rests on the row or the keyboard is there. */
+
+/** @typedef {import("../webkit/charts.js").RowLine} RowLine */
+/** @typedef {Record<string, number | string | boolean | null>} Period */
+
+const REST_MS = 200; // of the pointer, before the server is asked
+const MOST_A_MINUTE = 30; // questions of a page
+const MINUTE_MS = 60_000;
+const MOST_KEPT = 100; // answers
+
+/** By address, the answer; empty after one that was refused. @type {Map<string, Period[]>} */
+const kept = new Map();
+/** The times of the last questions. @type {number[]} */
+let asked = [];
+let asking = new AbortController();
+let timer = 0;
+/** @type {Element | null} */
+let row = null;
+
+/** @param {HTMLElement} root  of Insights */
+export function follow(root) {
+  root.addEventListener("pointerover", (event) => event.pointerType !== "touch" && void show(rowOf(event.target) ?? focused()));
+  root.addEventListener("pointerleave", () => void show(focused()));
+  root.addEventListener("focusin", () => void show(focused()));
+  root.addEventListener("focusout", () => void show(null));
+  root.addEventListener("replaced", () => {
+    kept.clear(); // there are newer visits, or other days
+    row = null;
+  });
+  void show(rowOf(root.querySelector(".values tr:hover a")) ?? focused());
+}
+
+/** A chosen row has the line of the whole chart. @param {EventTarget | null} target  @returns {Element | null} */
+const rowOf = (target) => /** @type {Element | null} */ (target)?.closest(".values tbody tr:not([data-chosen]):has(a)") ?? null;
+
+/** The row that the keyboard has reached. */
+const focused = () => rowOf(document.querySelector(".values a:focus-visible"));
+
+/** @param {Element | null} next */
+async function show(next) {
+  if (next === row) return;
+  row = next;
+  clearTimeout(timer);
+  asking.abort();
+  asking = new AbortController();
+  const figure = /** @type {HTMLElement | null} */ (document.querySelector("[data-chart][data-lines]"));
+  if (!figure) return;
+  draw(figure, null);
+  const link = next?.querySelector("a");
+  if (!link) return;
+  const url = address(figure, link), { signal } = asking;
+  if (!kept.has(url)) {
+    await new Promise((resolve) => (timer = setTimeout(resolve, REST_MS)));
+    await ask(url, signal);
+  }
+  if (!signal.aborted && kept.get(url)?.length) draw(figure, { name: link.textContent ?? "", values: values(figure, kept.get(url) ?? []) });
+}
+
+/** The timeline of the chart, with the filter that the link of a row adds. @param {HTMLElement} figure  @param {HTMLAnchorElement} link */
+function address(figure, link) {
+  const url = new URL(figure.dataset.lines ?? "", location.href);
+  const [name, value] = [...new URL(link.href).searchParams].at(-1) ?? ["", ""];
+  url.searchParams.append(name, value);
+  return url.href;
+}
+
+/** A server that is busy is left in peace. @param {string} url  @param {AbortSignal} signal */
+async function ask(url, signal) {
+  asked = asked.filter((at) => at > performance.now() - MINUTE_MS);
+  if (signal.aborted || asked.length >= MOST_A_MINUTE) return;
+  asked.push(performance.now());
+  const response = await fetch(url, { headers: { Accept: "application/json" }, signal }).catch(() => null);
+  if (signal.aborted || !response) return;
+  if (kept.size >= MOST_KEPT) kept.clear();
+  kept.set(url, response.ok ? await response.json().catch(() => []) : []);
+}
+
+/** @param {HTMLElement} figure  @param {Period[]} periods */
+function values(figure, periods) {
+  const byName = new Map(periods.map((period) => [period.period, period]));
+  const cells = [.../** @type {NodeListOf<HTMLElement>} */ (figure.querySelectorAll("tbody [data-at]"))].reverse();
+  return cells.map((cell) => value(byName.get(cell.dataset.at ?? ""), figure.dataset.metric ?? ""));
+}
+
+/** @param {Period | undefined} period  @param {string} metric */
+function value(period, metric) {
+  if (!period) return null;
+  const { visitors, new_visitors: fresh } = period;
+  const number = metric === "returning_visitors" ? typeof visitors === "number" && typeof fresh === "number" && visitors - fresh : period[metric];
+  return typeof number === "number" ? number : null;
+}
+
+/** @param {HTMLElement} figure  @param {RowLine | null} line */
+function draw(figure, line) {
+  document.dispatchEvent(new CustomEvent("row-line", { detail: { figure, line } }));
+}

@@ -1,0 +1,33 @@
+/** Groups of links with one stop of the tab key each (`data-roving`): the arrow keys, Home and End go through the links. */
+
+const STEPS = new Map([["ArrowUp", -1], ["ArrowLeft", -1], ["ArrowDown", 1], ["ArrowRight", 1], ["Home", -Infinity], ["End", Infinity]]);
+
+/** @param {Element} group  @returns {HTMLElement[]} */
+const links = (group) => [.../** @type {NodeListOf<HTMLElement>} */ (group.querySelectorAll("a[href]"))];
+
+/** @param {Element} group  @param {Element} [stop]  the link that the tab key reaches; by default the one with the focus, or the current one */
+function mark(group, stop) {
+  const all = links(group);
+  const chosen = stop ?? all.find((link) => link === document.activeElement) ?? all.find((link) => link.ariaCurrent) ?? all[0];
+  for (const link of all) link.tabIndex = link === chosen ? 0 : -1;
+}
+
+const markAll = () => document.querySelectorAll("[data-roving]").forEach((group) => mark(group));
+
+document.addEventListener("focusin", ({ target }) => {
+  const group = /** @type {Element} */ (target).closest("[data-roving]");
+  if (group) mark(group, /** @type {Element} */ (target));
+});
+
+document.addEventListener("keydown", (event) => {
+  const group = /** @type {Element} */ (event.target).closest("[data-roving]"), step = STEPS.get(event.key);
+  if (!group || !step || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const all = links(group), at = all.indexOf(/** @type {HTMLElement} */ (event.target));
+  event.preventDefault();
+  all[Math.min(Math.max(at + step, 0), all.length - 1)]?.focus();
+});
+
+document.addEventListener("replaced", markAll);
+markAll();
+
+export {}; // a module
