@@ -6,15 +6,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-from babel.dates import get_day_names
 from flask_babel import gettext as _
 
 from koyjabo.core.errors import InvalidInput, StillCounting
 from koyjabo.core.i18n import N_
 from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.answers import MOST_ROWS, Hours, MomentTotals, Summary
+from koyjabo.reports.engine.answers import MOST_ROWS, MomentTotals, Summary
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
@@ -36,37 +35,12 @@ from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
+from koyjabo.reports.ui.hours import HourTable, hour_table
 from koyjabo.reports.ui.maps import Dot, Shape
 from koyjabo.reports.ui.ranges import Choice, Picker
 from koyjabo.reports.ui.timelines import Chart
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import digits, language, time_of_day
-
-
-class HourTable(NamedTuple):
-    days: list[str]
-    hours: list[str]
-    rows: list[list[int]]  # none if they are not known
-    busiest: str  # in words; "" without visits
-    reason: str | None
-
-
-def hour_table(report: Hours) -> HourTable:
-    hours = [digits(f"{hour:02}") for hour in range(24)]
-    return HourTable(_days("abbreviated"), hours, report.rows, _busiest(report.rows), report.reason)
-
-
-def _days(width: Literal["abbreviated", "wide"]) -> list[str]:
-    names = get_day_names(width, context="stand-alone", locale=language())
-    return [names[day] for day in range(7)]
-
-
-def _busiest(rows: list[list[int]]) -> str:
-    cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
-    most, day, hour = max(cells, default=(0, 0, 0))
-    if not most:
-        return ""
-    return str(_("Busiest: %(day)s, %(hour)s", day=_days("wide")[-day], hour=digits(f"{-hour:02}:00")))
+from koyjabo.webkit.i18n import language, time_of_day
 
 
 def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
