@@ -69,7 +69,8 @@ MAY_USE = {  # libraries: the modules that may import them
     "eventlet greenlet": "server/loop/* server/process/patching.py",
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
-maintenance/backups/run.py maintenance/backups/drill.py maintenance/recount_job.py visit_log/import*.py cli/ledger.py"
+maintenance/backups/run.py maintenance/backups/drill.py maintenance/recount_job.py visit_log/import*.py \
+importers/run.py importers/preview.py cli/ledger.py"
 """Modules of the start, of commands and of the process of a backup; all others use the executor (decision 46)."""
 
 

@@ -33,6 +33,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import getting_started
 from koyjabo.install import services as install
+from koyjabo.importers.file_imports import FileImports
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
@@ -120,6 +121,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(status.build(base))
     add(alerts.build(base))
     add(getting_started.build(base))
+    add(FileImports(base.database, base.clock, base.runtime, settings))
 
 
 def _tick(services: Services, window_s: int) -> None:
@@ -173,6 +175,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[ApiKeys].write_uses)
     at_close(services[MaintenanceServices].backups.close)
     at_close(services[MaintenanceServices].backup_download.close)
+    at_close(services[FileImports].close)
     at_close(services[StatusServices].measurements.write)
     at_close(services[MaintenanceServices].timeline.write)
     at_close(services[AccountServices].credentials.close)

@@ -30,6 +30,7 @@ DOORS = {
     "receipts": "api pages admin",
     "status": "api pages",
     "getting_started": "admin",
+    "importers": "admin",
     "home": "pages",
     "panel": "design navigation overview panel_stream search",
 }

@@ -64,6 +64,13 @@ class BackupUnderWay(KoyJaboError):
     sentence = N_("A backup is being made. Please wait until it is done.")
 
 
+class FileImportUnderWay(KoyJaboError):
+    """One file is checked or imported at a time."""
+
+    code = "import_under_way"
+    sentence = N_("Another file is being imported. Wait until it is done, or cancel it.")
+
+
 class BackupsOff(KoyJaboError):
     code = "backups_off"
     sentence = N_("This server has no place for backups: set BACKUP_DIR, BACKUP_TO or BACKUP_COMMAND.")

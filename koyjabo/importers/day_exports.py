@@ -17,7 +17,7 @@ from datetime import date, timedelta
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.records import Record
 from koyjabo.importers.report import ImportReport
-from koyjabo.visit_log.import_file import BadLine
+from koyjabo.visit_log.file_lines import BadLine
 
 DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}", re.ASCII)
 GROUPED = re.compile(r"\d{1,3}(?:([,.\u00a0\u202f ’'])\d{3})(?:\1\d{3})*|\d{1,15}", re.ASCII)

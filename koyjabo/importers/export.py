@@ -15,10 +15,11 @@ from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.file_lines import SupportsReadline
 from koyjabo.core.runtime import Advance
-from koyjabo.importers.records import ExportTable, Record, Refuse, records
+from koyjabo.importers.records import ExportTable, Record, records
 from koyjabo.importers.report import ImportReport
-from koyjabo.visit_log.import_file import BadLine
+from koyjabo.visit_log.file_lines import BadLine, Refuse
 
 GZIP, ZIP, EMPTY_ZIP = b"\x1f\x8b", b"PK\x03\x04", b"PK\x05\x06"
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
@@ -68,11 +69,14 @@ class Export:
                 yield ExportTable(self.records(member), self._refusing(member))
 
     def records(self, member: ArchiveMember) -> Iterator[Record]:
+        return records(self.lines(member), self._refusing(member))
+
+    def lines(self, member: ArchiveMember) -> SupportsReadline:
         try:
             stream = member.open()
         except DAMAGE as error:
             raise _damaged(error) from None
-        return records(_Lines(stream, self._file, self._room, self._advance), self._refusing(member))
+        return _Lines(stream, self._file, self._room, self._advance)
 
     def _refusing(self, member: ArchiveMember) -> Refuse:
         """Numbers of lines need the name of their file where there are several."""

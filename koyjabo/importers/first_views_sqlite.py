@@ -1,4 +1,4 @@
-"""Finds the first page view of each visit, in a temporary SQLite database.
+"""Finds the first page view of each visit, and keys that a file has twice, in a temporary SQLite database.
 
 Exports have one line for each page view, in any order. SQLite keeps up to CACHE_KB in memory, and the rest in a file
 without a name, which ends with the process (https://www.sqlite.org/inmemorydb.html#temp_db).
@@ -41,10 +41,14 @@ class VisitorTraits(NamedTuple):
 
 
 OF_VISITOR = VisitorTraits._fields[1:]
-SCHEMA = f"""
+PRAGMAS = f"""
 PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -{CACHE_KB};
+"""
+SEEN_SCHEMA = f"{PRAGMAS} CREATE TABLE seen (visitor TEXT, visit TEXT, PRIMARY KEY (visitor, visit)) WITHOUT ROWID;"
+SCHEMA = f"""
+{PRAGMAS}
 CREATE TABLE views (visit TEXT PRIMARY KEY, {", ".join(PageView._fields[1:])});
 CREATE TABLE visitors (visitor TEXT PRIMARY KEY, {", ".join(OF_VISITOR)});
 """
@@ -76,13 +80,8 @@ class FirstViews:
         """Raises NoRoom."""
         with closing(sqlite3.connect("", isolation_level=None)) as database:
             database.executescript(SCHEMA)
-            try:
+            with _no_room():
                 yield cls(database)
-            except sqlite3.OperationalError as error:
-                raise NoRoom(
-                    f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
-                    "folder with room for them."
-                ) from None
 
     def add(self, views: Iterable[PageView]) -> None:
         self._write(KEEP_FIRST, views)
@@ -102,3 +101,34 @@ class FirstViews:
         self._database.execute("BEGIN")
         self._database.executemany(statement, rows)
         self._database.execute("COMMIT")
+
+
+class SeenKeys:
+    """Which keys of a file came before, in constant memory."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    @classmethod
+    @contextmanager
+    def collected(cls) -> Iterator[Self]:
+        """Raises NoRoom."""
+        with closing(sqlite3.connect("", isolation_level=None)) as database:
+            database.executescript(SEEN_SCHEMA)
+            with _no_room():
+                yield cls(database)
+
+    def add(self, key: tuple[str, str]) -> bool:
+        """Returns whether it is new."""
+        return self._database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", key).rowcount == 1
+
+
+@contextmanager
+def _no_room() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise NoRoom(
+            f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "
+            "folder with room for them."
+        ) from None

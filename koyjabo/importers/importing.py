@@ -8,14 +8,16 @@ one imports nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import IO, Any, NamedTuple
 
 from koyjabo.audit import log
+from koyjabo.audit.log import Actor
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.counting.records import NewVisit
-from koyjabo.importers import day_exports, goatcounter, sums_queries, umami
+from koyjabo.importers import day_exports, goatcounter, own_exports, sums_queries, umami
 from koyjabo.importers.day_exports import DaySums
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
@@ -27,6 +29,7 @@ from koyjabo.network.user_agents import is_bot
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import ImportedLine
+from koyjabo.visit_log.importing import Imported
 
 VISITS: dict[str, Callable[[Export, FirstViews, ImportReport], None]] = {
     "umami": umami.read,
@@ -36,6 +39,9 @@ SUMS: dict[str, Callable[[Export, DaySums, ImportReport], None]] = {
     "plausible": day_exports.read_plausible,
     "ga4": day_exports.read_google_analytics,
 }
+
+OWN = "koyjabo"
+"""The program of our own exports."""
 
 KNOWN = tuple(name for name in PageView._fields if name in NewVisit._fields)
 """The fields of a page view that are those of its visit."""
@@ -54,32 +60,55 @@ class ImportSource(NamedTuple):
     program: str
     site: str = ""
 
+    @property
+    def key(self) -> str:
+        """By which its days are known."""
+        return f"{self.program}:{self.site}" if self.site else self.program
+
 
 def import_export(
-    source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool = False
+    source: ImportSource,
+    clock: Clock,
+    progress: ReportProgress,
+    even_folded: bool = False,
+    by: Actor | None = None,
+    told: Callable[[Imported], object] = lambda imported: None,
 ) -> ImportReport:
-    """Import an export of a program of VISITS or SUMS. Needs an application context.
+    """Import an export of OWN or of a program of VISITS or SUMS. Needs an application context. `by` is for the audit
+    log, the operator without it. `told` is called with what is imported so far.
 
     Raises UnusableExport, AnotherSite and Busy, before anything is imported; LedgerUnavailable, after which visits stay
     imported that were, and the next import of the file continues.
     """
+    by = by or log.actor(OPERATOR, clock)
     if source.program in SUMS:
-        return _import_sums(source, clock, progress)
-    return _import_visits(source, clock, progress, even_folded)
-
-
-def _import_visits(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> ImportReport:
+        return _import_sums(source, clock, progress, by)
     report = ImportReport()
+    with visits_of(source, clock, progress, report) as lines:
+        name = {"program": NAMES[source.program]} if source.program in NAMES else {}
+        report.imported = importing.import_lines(lines, clock, even_folded, report.refuse, by, told, **name)
+    return report
+
+
+@contextmanager
+def visits_of(
+    source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport
+) -> Iterator[Iterator[ImportedLine]]:
+    """The visits of a program that exports visits; what is left out is in `report`. Raises UnusableExport."""
+    if source.program == OWN:
+        with progress(source.size, "Reading, bytes") as advance:
+            yield own_exports.read(_opened(source, report, advance), clock.zone, report.refuse)
+        return
     with FirstViews.collected() as views:
         with progress(source.size, "Reading, bytes") as advance:
-            VISITS[source.program](Export(source.file, source.name, report, advance), views, report)
+            VISITS[source.program](_opened(source, report, advance), views, report)
         report.visits = views.count()
         with progress(report.visits, "Importing, visits") as advance:
-            lines = _lines(views, source.program, advance)
-            report.imported = importing.import_lines(
-                lines, clock, even_folded, report.refuse, program=NAMES[source.program]
-            )
-    return report
+            yield _lines(views, source.program, advance)
+
+
+def _opened(source: ImportSource, report: ImportReport, advance: Advance) -> Export:
+    return Export(source.file, source.name, report, advance)
 
 
 def _lines(views: FirstViews, program: str, advance: Advance) -> Iterator[ImportedLine]:
@@ -97,30 +126,41 @@ def _visit(view: PageView, program: str) -> NewVisit:
     )
 
 
-def _import_sums(source: ImportSource, clock: Clock, progress: ReportProgress) -> ImportReport:
+def _import_sums(source: ImportSource, clock: Clock, progress: ReportProgress, by: Actor) -> ImportReport:
     """In one transaction."""
-    report, days = ImportReport(), DaySums(clock.today())
-    with progress(source.size, "Reading, bytes") as advance:
-        SUMS[source.program](Export(source.file, source.name, report, advance), days, report)
+    report = ImportReport()
+    days = days_of(source, clock, progress, report)
     with importing.alone() as fence, import_queries.exclusive(fence) as session:
-        report.summed = _add(session, source, days.visits, clock)
+        report.summed = _add(session, source, days, by._replace(at_ms=clock.now_ms()))
     return report
 
 
-def _add(session: Any, source: ImportSource, days: dict[str, int], clock: Clock) -> Summed:
-    key = f"{source.program}:{source.site}" if source.site else source.program
+def days_of(source: ImportSource, clock: Clock, progress: ReportProgress, report: ImportReport) -> dict[str, int]:
+    """The visits by day of a program of SUMS. Raises UnusableExport."""
+    days = DaySums(clock.today())
+    with progress(source.size, "Reading, bytes") as advance:
+        SUMS[source.program](_opened(source, report, advance), days, report)
+    return days.visits
+
+
+def new_days(session: Any, source: ImportSource, days: dict[str, int]) -> tuple[sums_queries.Difference, Summed]:
+    """What an import of these days adds, and the result it has. Raises AnotherSite, and UnusableExport for too much."""
     taken = sums_queries.taken(session, source.program)
-    sums_queries.require_same_site(days, key, taken)
-    known = taken.get(key, {})
-    difference = sums_queries.difference(days, known)
+    sums_queries.require_same_site(days, source.key, taken)
+    difference = sums_queries.difference(days, taken.get(source.key, {}))
+    before, more = read_count(session).total, sum(difference.more.values())
+    if before + more > LARGEST_TOTAL:
+        raise UnusableExport(f"The total would become {before + more:,}. The largest is {LARGEST_TOTAL:,}.")
+    return difference, Summed(len(difference.more), more, difference.known, difference.fewer, before, before + more)
+
+
+def _add(session: Any, source: ImportSource, days: dict[str, int], by: Actor) -> Summed:
+    difference, expected = new_days(session, source, days)
     if not difference.more:
-        total = read_count(session).total
-        return Summed(0, 0, difference.known, difference.fewer, total, total)
-    by = log.actor(OPERATOR, clock)
+        return expected
+    known = sums_queries.taken(session, source.program).get(source.key, {})
     name = NAMES[source.program] + (f" ({source.site})" if source.site else "")
-    totals = sums_queries.add(session, key, difference.more, known, f"Visits of {name}", by.at_ms)
-    if totals.after > LARGEST_TOTAL:
-        raise UnusableExport(f"The total would become {totals.after:,}. The largest is {LARGEST_TOTAL:,}.")
+    totals = sums_queries.add(session, source.key, difference.more, known, f"Visits of {name}", by.at_ms)
     reason = f"Visits of {name} by day"
     by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=False, reason=reason).store(session)
-    return Summed(len(difference.more), sum(difference.more.values()), difference.known, difference.fewer, *totals)
+    return expected._replace(**totals._asdict())

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from koyjabo.visit_log.import_file import BadLine
+from koyjabo.visit_log.file_lines import BadLine
 from koyjabo.visit_log.importing import Imported
 
 MOST_NUMBERS = 20
@@ -47,6 +47,10 @@ class ImportReport:
     def refused(self) -> int:
         """The number of lines that were not taken."""
         return self._refused.total()
+
+    def refusals(self) -> list[tuple[str, int, list[int]]]:
+        """Why lines were not taken, how many, and the first of their numbers."""
+        return [(why, count, self._numbers[why]) for why, count in self._refused.items()]
 
     def sentences(self) -> Iterator[str]:
         """For the operator, in English."""

@@ -139,6 +139,29 @@ class Backup(Model):
     failures_before: Mapped[int] = mapped_column(BigInteger, insert_default=FAILURES_BEFORE, server_default="0")
 
 
+class FileImport(Model):
+    """A file that an admin has uploaded to be imported, as its worker left it, which alone has the file. Neither a
+    backup nor a restore has these rows.
+    """
+
+    __tablename__ = "file_imports"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin
+    worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
+    begun_ms: Mapped[int] = mapped_column(BigInteger)
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(16))  # checking, checked, importing, done, failed or cancelled
+    asked: Mapped[str] = mapped_column(String(16))  # what an admin wants of the worker: "", import or cancel
+    done: Mapped[int] = mapped_column(BigInteger)  # of this step, in bytes or visits
+    goal: Mapped[int] = mapped_column(BigInteger)
+    file: Mapped[str] = mapped_column(Text)  # JSON: its name and size, and how it is read
+    preview: Mapped[str | None] = mapped_column(Text)  # JSON: what the import would do
+    result: Mapped[str | None] = mapped_column(Text)  # JSON: what it has done
+    error: Mapped[str | None] = mapped_column(Text)  # a sentence
+
+
 class Measurement(Model):
     """Something that is measured: since when, and its sum over all workers, which no restart sets back."""
 

@@ -6,18 +6,16 @@ The columns are those of exports; the field names of POST /api/visitor/register 
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from koyjabo.core import spreadsheet
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.file_lines import LONGEST_LINE, LineTooLong, lines
+from koyjabo.core.file_lines import SupportsReadline
 from koyjabo.core.identity import VISIT_NAME, VISITOR_ID, uuid_of
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path, without_query
@@ -29,6 +27,7 @@ from koyjabo.network.campaigns import Campaign
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import UserAgent, is_bot
 from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
+from koyjabo.visit_log.file_lines import BadLine, DecodedLines, Refuse, csv_records
 
 ALIASES = {
     "visitorId": "visitor_id",
@@ -42,21 +41,11 @@ STORED_VISITOR_ID = re.compile(f"~?{VISITOR_ID.pattern}", re.ASCII)
 """With "~" for names that this program generated, which exports contain as well."""
 
 MILLISECONDS = re.compile("[0-9]{1,19}")
-TOO_LONG = "is longer than 1 MB"
 LONGEST_ID = 128
 BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 EARLIEST_MS, LARGEST_INT64 = 0, 2**63 - 1
 
 Values = dict[str, Any]
-
-
-class BadLine(KoyJaboError):
-    """A line that is not a valid visit."""
-
-    def __init__(self, number: int, why: str) -> None:
-        super().__init__(f"Line {number}: {why}.")
-        self.number = number
-        self.why = why
 
 
 class ImportedLine(NamedTuple):
@@ -66,82 +55,80 @@ class ImportedLine(NamedTuple):
     visit: NewVisit
 
 
-def read(file: IO[bytes], kind: str, zone: ZoneInfo, advance: Callable[[int], None]) -> Iterator[ImportedLine]:
-    """Yields the visits of a file. Calls `advance` with the number of bytes read since the last call. Raises BadLine.
+def read(
+    file: SupportsReadline, kind: str, zone: ZoneInfo, advance: Callable[[int], None], refuse: Refuse
+) -> Iterator[ImportedLine]:
+    """Yields the visits of a file. Calls `advance` with the number of bytes read since the last call, and `refuse` for
+    a line that is no visit, and goes on after it. Raises BadLine if the first line does not name the columns.
 
     A visit without a `visit_id` gets one derived from its line, so that a repeated import recognises it.
     """
     rows = _csv if kind == spreadsheet.CSV else _json_lines
-    for number, values in rows(_decoded(file, advance)):
+    for number, values in rows(_Counted(file, advance), refuse):
         try:
-            yield ImportedLine(
-                number, _visit({ALIASES.get(name, name): value for name, value in values.items()}, number, zone)
-            )
+            visit = _visit({ALIASES.get(name, name): value for name, value in values.items()}, number, zone)
         except ValueError as error:
-            raise BadLine(number, str(error)) from None
+            refuse(BadLine(number, str(error)))
         except RecursionError:
-            raise BadLine(number, "has values in values, too deep to be read") from None
+            refuse(BadLine(number, "has values in values, too deep to be read"))
+        else:
+            yield ImportedLine(number, visit)
 
 
-def _decoded(file: IO[bytes], advance: Callable[[int], None]) -> Iterator[str]:
-    try:
-        for number, line in enumerate(lines(file), 1):
-            advance(len(line))
-            try:
-                yield line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError:
-                raise BadLine(number, "is not in UTF-8") from None
-    except LineTooLong as error:
-        raise BadLine(error.number, TOO_LONG) from None
+class _Counted:
+    """Lines whose bytes are counted."""
+
+    def __init__(self, file: SupportsReadline, advance: Callable[[int], None]) -> None:
+        self._file = file
+        self._advance = advance
+
+    def readline(self, size: int, /) -> bytes:
+        line = self._file.readline(size)
+        self._advance(len(line))
+        return line
 
 
-class _Record:
-    """The lines of one CSV record, which a quotation may make many."""
-
-    def __init__(self, decoded: Iterator[str]) -> None:
-        self._lines = enumerate(decoded, 1)
-        self.size = 0
-
-    def __iter__(self) -> Iterator[str]:
-        for number, line in self._lines:
-            self.size += len(line)
-            if self.size > LONGEST_LINE:
-                raise BadLine(number, TOO_LONG)
-            yield line
+def _csv(lines: SupportsReadline, refuse: Refuse) -> Iterator[tuple[int, Values]]:
+    records = csv_records(lines, refuse)
+    head = next((record.values for record in records), [])
+    if not {"visitor_id", "at"} <= {ALIASES.get(name, name) for name in head}:
+        raise BadLine(1, "must name the columns, visitor_id and at among them")
+    for _, number, row in records:
+        if len(row) > len(head):
+            refuse(BadLine(number, "has more values than there are columns"))
+        elif row:
+            yield number, {name: spreadsheet.plain(value) for name, value in zip(head, row, strict=False) if value}
 
 
-def _csv(decoded: Iterator[str]) -> Iterator[tuple[int, Values]]:
-    record = _Record(decoded)
-    reader = csv.reader(record, strict=True)
-    try:
-        head = next(reader, [])
-        if not {"visitor_id", "at"} <= {ALIASES.get(name, name) for name in head}:
-            raise BadLine(1, "must name the columns, visitor_id and at among them")
-        for row in reader:
-            record.size = 0
-            if not row:
-                continue
-            if len(row) > len(head):
-                raise BadLine(reader.line_num, "has more values than there are columns")
-            yield (
-                reader.line_num,
-                {name: spreadsheet.plain(value) for name, value in zip(head, row, strict=False) if value},
-            )
-    except csv.Error as error:
-        raise BadLine(reader.line_num, f"is not valid CSV ({error})") from None
-
-
-def _json_lines(decoded: Iterator[str]) -> Iterator[tuple[int, Values]]:
-    for number, line in enumerate(decoded, 1):
+def _json_lines(lines: SupportsReadline, refuse: Refuse) -> Iterator[tuple[int, Values]]:
+    decoded = DecodedLines(lines)
+    while True:
+        decoded.begin_record()
+        try:
+            line = next(decoded, None)
+        except BadLine as error:
+            refuse(error)
+            continue
+        if line is None:
+            return
         if line.isspace():
             continue
-        try:
-            values = json.loads(line)
-        except (ValueError, RecursionError):
-            raise BadLine(number, "is not valid JSON") from None
-        if not isinstance(values, dict):
-            raise BadLine(number, "must be a JSON object")
-        yield number, {name: value for name, value in values.items() if value is not None}
+        values = _json_object(line)
+        if isinstance(values, str):
+            refuse(BadLine(decoded.number, values))
+        else:
+            yield decoded.number, values
+
+
+def _json_object(line: str) -> Values | str:
+    """The values of an object, or what the line is not."""
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError):
+        return "is not valid JSON"
+    if not isinstance(values, dict):
+        return "must be a JSON object"
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _visit(values: Values, number: int, zone: ZoneInfo) -> NewVisit:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import delete, func, insert, select, text, update
+from sqlalchemy import delete, func, insert, select, text, tuple_, update
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.extensions import db
+from koyjabo.counting.records import VisitKey
 from koyjabo.database import engine, lease
 from koyjabo.database.lease import Fence
 from koyjabo.models import SITE, Counter, ImportedVisits, Scope, Visit
@@ -172,3 +173,19 @@ def folded_days() -> set[str]:
     """Days (YYYY-MM-DD) whose visits were folded, all or some. Read it after `begin`, when no more are folded."""
     with engine.snapshot() as connection:
         return set(connection.scalars(FOLDED_DAYS))
+
+
+def known(keys: Collection[VisitKey]) -> set[VisitKey]:
+    """Which of these visits are in the ledger."""
+    columns = Visit.visitor_id, Visit.visit_id
+    with engine.snapshot() as connection:
+        return {
+            (visitor, visit)
+            for visitor, visit in connection.execute(select(*columns).where(tuple_(*columns).in_(keys)))
+        }
+
+
+def total() -> int:
+    """The total of the site."""
+    with engine.snapshot() as connection:
+        return connection.execute(select(Counter.total).where(Counter.scope == SITE)).scalar_one()

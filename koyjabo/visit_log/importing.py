@@ -13,7 +13,7 @@ from itertools import islice
 from typing import IO, Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Subject
+from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.core.extensions import db
@@ -25,7 +25,8 @@ from koyjabo.database.lease import Fence
 from koyjabo.database.rows import DISORDER_MS
 from koyjabo.models import SITE
 from koyjabo.visit_log import import_file, import_queries
-from koyjabo.visit_log.import_file import BadLine, ImportedLine
+from koyjabo.visit_log.file_lines import BadLine, Refuse
+from koyjabo.visit_log.import_file import ImportedLine
 
 __all__ = ["BadLine", "Imported", "import_lines", "import_visits"]
 
@@ -57,6 +58,32 @@ class Imported(NamedTuple):
     known: int  # in the ledger already
 
 
+class Rules:
+    """Which visits can be imported, as of now: of which communities, and of which days."""
+
+    def __init__(self, clock: Clock, even_folded: bool) -> None:
+        self._now_ms = clock.now_ms
+        self._day_of = clock.bucket
+        self._communities = import_queries.communities()
+        self._folded_days = set() if even_folded else import_queries.folded_days()
+
+    def usable(self, lines: Iterable[ImportedLine], refuse: Refuse) -> Iterator[ImportedLine]:
+        """The lines that can be imported. Calls `refuse` for the others."""
+        for line in lines:
+            problem = self._problem(line.visit)
+            if problem:
+                refuse(BadLine(line.number, problem))
+            else:
+                yield line
+
+    def _problem(self, visit: NewVisit) -> str | None:
+        if visit.scope != SITE and visit.scope not in self._communities:
+            return UNKNOWN_COMMUNITY
+        if visit.at_ms > self._now_ms():
+            return "at is in the future"
+        return FOLDED_DAY if self._day_of(visit.at_ms).day in self._folded_days else None
+
+
 def import_visits(
     file: IO[bytes],
     kind: str,
@@ -71,21 +98,29 @@ def import_visits(
     Raises Busy; BadLine for the first unusable line, and for a visit of a folded day unless `even_folded`;
     LedgerUnavailable. Visits before the error stay imported.
     """
-    return import_lines(import_file.read(file, kind, zone, advance), clock, even_folded, _fail)
+    return import_lines(import_file.read(file, kind, zone, advance, _fail), clock, even_folded, _fail)
 
 
 def import_lines(
-    lines: Iterator[ImportedLine], clock: Clock, even_folded: bool, refuse: Callable[[BadLine], None], **details: str
+    lines: Iterator[ImportedLine],
+    clock: Clock,
+    even_folded: bool,
+    refuse: Refuse,
+    by: Actor | None = None,
+    told: Callable[[Imported], object] = lambda imported: None,
+    **details: str,
 ) -> Imported:
     """As `import_visits`, for visits read by another program's format. `refuse` is called with a line whose visit
-    cannot be counted, which ends the import if it raises that error. `details` are for the audit log.
+    cannot be counted, which ends the import if it raises that error. `by` and `details` are for the audit log; without
+    `by`, it is the operator. `told` is called with the result so far after each commit.
     """
     with alone() as fence:
-        importing = _Importing(open_store(db.engine.url, clock, fence), clock, even_folded, fence, refuse)
+        store = open_store(db.engine.url, clock, fence)
+        importing = _Importing(store, clock, even_folded, fence, refuse, told)
         try:
             importing.write(lines)
         finally:
-            importing.end(details)
+            importing.end(by or log.actor(OPERATOR, clock), details)
     return importing.imported
 
 
@@ -108,26 +143,34 @@ class _Importing:
     """One import. `imported` is its result so far."""
 
     def __init__(
-        self, store: LedgerStore, clock: Clock, even_folded: bool, fence: Fence, refuse: Callable[[BadLine], None]
+        self,
+        store: LedgerStore,
+        clock: Clock,
+        even_folded: bool,
+        fence: Fence,
+        refuse: Refuse,
+        told: Callable[[Imported], object],
     ) -> None:
         self.imported = Imported(0, 0)
+        self._told = told
         self._store = store
         self._clock = clock
         self._fence = fence
         self._refuse = refuse
-        self._communities = import_queries.communities()
         self._visits = import_queries.count()  # in the ledger, after this import's last commit
         self._newest_ms = import_queries.newest_ms()
         self._in_order = True
         import_queries.begin(fence)
-        self._folded_days = set() if even_folded else import_queries.folded_days()
+        self._rules = Rules(clock, even_folded)
 
     def write(self, lines: Iterator[ImportedLine]) -> None:
         bad: list[BadLine] = []
         usable = self._usable(lines, bad)
         while batch := list(islice(usable, BATCH)):
             began = time.monotonic()
-            if self._commit(batch):
+            has_others = self._commit(batch)
+            self._told(self.imported)
+            if has_others:
                 time.sleep(REST * (time.monotonic() - began))
         if bad:
             raise bad[0]
@@ -135,21 +178,9 @@ class _Importing:
     def _usable(self, lines: Iterator[ImportedLine], bad: list[BadLine]) -> Iterator[ImportedLine]:
         """Yields the usable lines. Ends with the first BadLine that is raised, which it appends to `bad`."""
         try:
-            for line in lines:
-                problem = self._problem(line.visit)
-                if problem:
-                    self._refuse(BadLine(line.number, problem))
-                else:
-                    yield line
+            yield from self._rules.usable(lines, self._refuse)
         except BadLine as error:
             bad.append(error)
-
-    def _problem(self, visit: NewVisit) -> str | None:
-        if visit.scope != SITE and visit.scope not in self._communities:
-            return UNKNOWN_COMMUNITY
-        if visit.at_ms > self._clock.now_ms():
-            return "at is in the future"
-        return FOLDED_DAY if self._clock.bucket(visit.at_ms).day in self._folded_days else None
 
     def _commit(self, batch: list[ImportedLine]) -> bool:
         """Commit a batch. Returns whether others have registered visits since the last one."""
@@ -179,12 +210,12 @@ class _Importing:
         self._in_order &= not others_wrote
         return others_wrote
 
-    def end(self, details: dict[str, str]) -> None:
+    def end(self, by: Actor, details: dict[str, str]) -> None:
         """Also after an error. If the database is away, the next import does it."""
         self._store.close()
         with suppress(LedgerUnavailable, DatabaseInUse), engine.translated_errors():
             import_queries.end(self._fence, self._in_order)
-            by = log.actor(OPERATOR, self._clock)
+            by = by._replace(at_ms=self._clock.now_ms())
             entry = by.entry("visits.import", VISITS, **self.imported._asdict(), **details)
             with engine.exclusive(db.engine.url) as session:
                 entry.store(session)

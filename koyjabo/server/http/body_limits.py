@@ -16,18 +16,31 @@ PART_OF_A_NETWORK = 4
 
 
 class BodyLimits:
-    """`usual` is the limit in bytes. `at_path` says which paths have another one, and `proxies` is TRUSTED_PROXIES."""
+    """`usual` is the limit in bytes. `at_path` says which paths have another one, and `proxies` is TRUSTED_PROXIES.
+    `streamed` says how large the bodies are that the application at a path reads while they arrive, so that it can
+    refuse them before; 0 for none.
+    """
 
-    def __init__(self, usual: int, at_path: Callable[[str], int] = lambda path: 0, proxies: int = 0) -> None:
+    def __init__(
+        self,
+        usual: int,
+        at_path: Callable[[str], int] = lambda path: 0,
+        proxies: int = 0,
+        streamed: Callable[[str], int] = lambda path: 0,
+    ) -> None:
         self.usual = usual
         self._at_path = at_path
+        self._streamed = streamed
         self._proxies = proxies
         self._being_read = 0
         self._by_address = client_address.AddressCounter()
 
     def at(self, url: bytes) -> int:
         """The limit at this URL, bytes."""
-        return self._at_path(url.partition(b"?")[0].decode("latin-1"))
+        return self._at_path(_path(url))
+
+    def streamed_at(self, url: bytes) -> int:
+        return self._streamed(_path(url))
 
     def client(self, peer: str, headers: Mapping[str, str]) -> str:
         """Whom a body counts for, as of `client_address.limit_key`: the client that has sent it through our proxies."""
@@ -47,3 +60,7 @@ class BodyLimits:
         """The larger body is no longer in memory."""
         self._being_read -= 1
         self._by_address.remove(client)
+
+
+def _path(url: bytes) -> str:
+    return url.partition(b"?")[0].decode("latin-1")

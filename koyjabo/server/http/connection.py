@@ -17,6 +17,11 @@ MOST_LINGERING = 256 * 1024
 """Bytes that are read at most after the last answer: unread ones would reset the connection (RFC 9112, 9.6)."""
 
 
+MOST_WAITING = 128 * 1024
+"""Bytes of a streamed body that wait for the application; the others wait in the system, or with the client."""
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
 IDLE, READING, ANSWERING, DISCARDING, LINGERING, GONE = range(6)
 """The states of a connection. It waits for a request; for the rest of one; for its answer; for the rest of a body that
 was answered already; for the end of the client's data, after the last answer. GONE: it is closed, or was taken over.
@@ -41,8 +46,8 @@ class ConnectionServer(Protocol):
 
 class HttpConnection:
     __slots__ = (
-        "__weakref__", "_early", "_events", "_is_answered", "_is_last", "_lingered", "_parser", "_server", "_sock",
-        "_unsent", "_waiter", "fd", "peer", "since", "state",
+        "__weakref__", "_early", "_events", "_is_answered", "_is_cut", "_is_last", "_lingered", "_parser", "_server",
+        "_sock", "_unsent", "_waiter", "fd", "peer", "since", "state",
     )  # fmt: skip
 
     def __init__(self, sock: Any, peer: tuple[Any, ...], server: ConnectionServer) -> None:
@@ -57,6 +62,7 @@ class HttpConnection:
         self._early = b""  # bytes after the request that is being answered
         self._unsent: memoryview | None = None
         self._is_answered = self._is_last = False  # given to `send` whole; followed by no other request
+        self._is_cut = False  # the client sends no more, though it has announced more
         self._lingered = 0
         self._waiter: Waiter | None = None
         self._events = READABLE
@@ -93,7 +99,7 @@ class HttpConnection:
             return False
 
     def _read(self) -> None:
-        if self.state == ANSWERING and (self._is_last or self._parser is None or self._parser.is_complete):
+        if self.state == ANSWERING and not self._reads_on():
             self._watch(self._events & ~READABLE)  # the system keeps it
             return
         data = receive(self._sock)
@@ -102,9 +108,39 @@ class HttpConnection:
         if data:
             self._take(data)
         elif self.state == ANSWERING:  # the client has sent less than it announced, and may still read the answer
-            self._is_last = True
+            self._is_last = self._is_cut = True
+            self._wake_reader()
         else:
             self.end()
+
+    def _reads_on(self) -> bool:
+        """Whether it reads while a request is answered: the rest of a body."""
+        parser = self._parser
+        if parser is None or parser.is_complete or self._is_cut:
+            return False
+        return parser.unread < MOST_WAITING if parser.is_streamed else not self._is_last
+
+    def read_body(self) -> bytes:
+        """For a request with a streamed body: what has arrived of it since the last call, waiting for more. b"" at its
+        end, or if the client has left.
+        """
+        parser = self._parser
+        if parser is not None and parser.awaits_continue:
+            parser.awaits_continue = False
+            self.send(CONTINUE)
+        while parser is not None and parser is self._parser:
+            if data := parser.take_body():
+                return data
+            if parser.is_complete or self._is_cut:
+                break
+            self._watch(self._events | READABLE)
+            self.since = time.monotonic()  # a client that keeps sending is never late
+            self.wait(lambda waiter: waiter.wait())
+        return b""
+
+    def _wake_reader(self) -> None:
+        if self._waiter is not None and self._unsent is None:
+            self._server.runtime.soon(self._waiter.wake)
 
     def _take(self, data: bytes) -> None:
         if self.state == LINGERING:
@@ -128,15 +164,17 @@ class HttpConnection:
             self._go_on(self._parser)
         elif self.state == DISCARDING and self._parser.is_complete:
             self._await_next()
+        elif self.state == ANSWERING and self._parser.is_streamed:
+            self._wake_reader()
 
     def _go_on(self, parser: RequestParser) -> None:
-        if parser.is_complete or parser.is_too_large:
+        if parser.is_complete or parser.is_too_large or parser.is_streamed:
             self.state = ANSWERING
             self._is_last = not parser.keeps_alive or self._server.is_leaving
             self._server.answer(self, parser)
         elif parser.awaits_continue:
             parser.awaits_continue = False
-            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.send(CONTINUE)
 
     def _refuse(self, refused: Refused) -> None:
         self._is_last = True

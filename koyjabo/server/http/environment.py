@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -46,3 +47,21 @@ def environment(parser: RequestParser, shared: dict[str, Any], peer: tuple[Any, 
         "REMOTE_PORT": str(peer[1]),
         "wsgi.input": io.BytesIO(parser.body),
     }
+
+
+class StreamedBody(io.RawIOBase):
+    """The body of a request that is read while it arrives. `more` waits for the next bytes; b"" is the end."""
+
+    def __init__(self, more: Callable[[], bytes]) -> None:
+        self._more = more
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._left or self._more()
+        taken = data[: len(buffer)]
+        self._left = data[len(taken) :]
+        buffer[: len(taken)] = taken
+        return len(taken)

@@ -56,13 +56,14 @@ class RequestParser:
     """Reads one request; `begin` prepares it for the next one, of any connection.
 
     The head is in `method`, `url`, `version` and `headers` (by their names in WSGI), the body in `body`, up to one byte
-    more than `largest_body`. `peer` is the address that sends it, which the connection sets.
+    more than `largest_body`. `peer` is the address that sends it, which the connection sets. Of a streamed body,
+    `take_body` gives what has arrived since the last call.
     """
 
     __slots__ = (
         "_body_size", "_chunks", "_client", "_header_count", "_limits", "_line", "_llhttp", "_pieces", "_refusal",
-        "_size", "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "keeps_alive",
-        "largest_body", "method", "peer", "url", "version",
+        "_size", "_tail", "_unfed", "awaits_continue", "has_head", "headers", "is_complete", "is_streamed",
+        "keeps_alive", "largest_body", "method", "peer", "unread", "url", "version",
     )  # fmt: skip
 
     def __init__(self, limits: BodyLimits) -> None:
@@ -81,6 +82,8 @@ class RequestParser:
         self.url, self.method, self.version = b"", "", ""
         self.headers: dict[str, str] = {}
         self.has_head = self.is_complete = self.keeps_alive = False
+        self.is_streamed = False  # the application reads the body while it arrives
+        self.unread = 0  # bytes of a streamed body that wait for it
         self.awaits_continue = False  # before it sends the body (RFC 9110, 10.1.1)
         self._line: bytes | None = b""  # the beginning of a request line that is not whole yet
         self._tail = b""  # the last bytes that were parsed, in which an empty line may have begun
@@ -96,6 +99,10 @@ class RequestParser:
     @property
     def body(self) -> bytes:
         return b"".join(self._pieces)
+
+    def take_body(self) -> bytes:
+        data, self._pieces, self.unread = self.body, [], 0
+        return data
 
     @property
     def is_too_large(self) -> bool:
@@ -157,7 +164,7 @@ class RequestParser:
         except HttpParserError as error:
             raise self._refusal or refused(str(error), had_head) from None
         self._size += parsed
-        if self._size > (max(MOST_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
+        if not self.is_streamed and self._size > (max(MOST_UNREAD, self.largest_body) if had_head else LARGEST_HEAD):
             raise Refused(TOO_LARGE if had_head else HEAD_TOO_LARGE)
         if self.has_head and not had_head:
             self._size = 0
@@ -230,7 +237,8 @@ class RequestParser:
     def _take_larger(self) -> None:
         largest = self._limits.at(self.url)
         if self._unfed > largest:
-            return  # the application says so
+            self.is_streamed = self._unfed <= self._limits.streamed_at(self.url)
+            return  # the application says so, or takes it piece by piece
         self._client = self._limits.client(self.peer, self.headers)
         if self._limits.take_place(self._client):
             self.largest_body = largest
@@ -238,7 +246,9 @@ class RequestParser:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many large requests arrive at once")
 
     def on_body(self, data: bytes) -> None:
-        if self._body_size <= self.largest_body:
+        if self.is_streamed:
+            self.unread += len(data)
+        if self.is_streamed or self._body_size <= self.largest_body:
             self._pieces.append(data)
         self._body_size += len(data)
         self._unfed = max(0, self._unfed - len(data))

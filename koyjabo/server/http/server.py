@@ -15,7 +15,7 @@ from koyjabo.core.runtime import EventLoop
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.connection import IDLE, HttpConnection
 from koyjabo.server.http.connections import MOST_READING, Connections
-from koyjabo.server.http.environment import environment, shared_environment
+from koyjabo.server.http.environment import StreamedBody, environment, shared_environment
 from koyjabo.server.http.request_parser import RequestParser
 from koyjabo.server.http.response import respond
 from koyjabo.server.loop.poller import READABLE, Poller
@@ -176,6 +176,8 @@ class HttpServer:
     def answer(self, connection: HttpConnection, parser: RequestParser) -> None:
         environ = environment(parser, self._shared, connection.peer)
         environ["koyjabo.connection"] = connection
+        if parser.is_streamed:
+            environ["wsgi.input"] = StreamedBody(connection.read_body)
         self.runtime.run_request(partial(respond, self._app, environ, connection))
 
     def forget(self, connection: HttpConnection) -> None:

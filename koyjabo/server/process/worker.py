@@ -120,7 +120,7 @@ class _Server:
         from koyjabo.server.http.server import HttpServer, everything
         from koyjabo.server.loop.poller import Poller
         from koyjabo.webkit.current import services_of
-        from koyjabo.webkit.schemas.bodies import LARGEST_BODY, largest_at
+        from koyjabo.webkit.schemas.bodies import LARGEST_BODY, largest_at, largest_file_at
 
         self._runtime = runtime
         self._services = services_of(app)
@@ -129,7 +129,9 @@ class _Server:
         poller = Poller(runtime)
         self._sockets = _make_sockets(runtime, poller, settings, most_sockets)
         self._services.start()
-        bodies = BodyLimits(LARGEST_BODY + 1, lambda path: largest_at(path) + 1, settings.trusted_proxies)
+        bodies = BodyLimits(
+            LARGEST_BODY + 1, lambda path: largest_at(path) + 1, settings.trusted_proxies, largest_file_at
+        )
         environ = {
             "koyjabo.websockets": self._sockets.websockets,
             "koyjabo.event_streams": self._sockets.event_streams,

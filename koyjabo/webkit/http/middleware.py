@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import IO, Any
 from wsgiref.types import WSGIApplication
 
 import flask
 from flask import Flask, Response, request
 from flask.sessions import NullSession, SessionInterface
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from koyjabo.network import client_address
 from koyjabo.network.client_address import customer
-from koyjabo.webkit.schemas.bodies import largest_at
+from koyjabo.webkit.schemas.bodies import largest_at, largest_file_at
 
 log = logging.getLogger("koyjabo.requests")
+
+MOST_FIELDS = 20
+"""Of a form with a file."""
+
+LARGEST_FIELDS = 256 * 1024
+"""Bytes of its other fields; Werkzeug counts the 64 KB that it reads at once among them."""
 
 NOT_ASCII = re.compile(rb"[^\x00-\x7f]")
 
@@ -40,8 +48,22 @@ class RequestOfAnyBytes(flask.Request):
     def __init__(self, environ: dict[str, Any], *more: Any, **options: Any) -> None:
         super().__init__(environ, *more, **options)
         self.max_content_length = largest_at(self.path) + 1  # cuts longer bodies; `bodies` detects them
+        if largest_file_at(self.path):
+            self._cached_data = b""  # see `receive_file`
         if not self.query_string.isascii():
             self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
+
+    def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
+        """Read the form at a path that takes a file. Before, it is empty: a file is read of nobody who may not send it.
+        Raises RequestEntityTooLarge, OSError.
+        """
+        if (self.content_length or 0) > largest_file_at(self.path):
+            raise RequestEntityTooLarge
+        parser = FormDataParser(lambda **_: new_file(), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MOST_FIELDS)
+        _, form, files = parser.parse(
+            self.environ["wsgi.input"], self.mimetype, self.content_length, self.mimetype_params
+        )
+        vars(self).update(form=form, files=files)
 
     def close(self) -> None:
         """Drop the traceback of a 404: its frames refer to the request, which would stay in memory until the garbage

@@ -8,10 +8,11 @@ the same session. Each request looks the session up, so a revoked session and a 
 from __future__ import annotations
 
 from base64 import b64decode, urlsafe_b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from hmac import compare_digest
 from secrets import token_bytes
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 from flask import Flask, g, request
 
@@ -20,6 +21,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login, Logins
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
+from koyjabo.webkit.http.middleware import RequestOfAnyBytes
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims, Tokens
@@ -90,6 +92,20 @@ def require_login() -> Login:
         limits.count_change(known.account.id)
         tokens.record_request_place()
     return known
+
+
+def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
+    """Read a form with a file, of an admin of the site alone, whose login is looked up again afterwards. Raises as
+    `require` and RequestOfAnyBytes.receive_file do, and Forbidden.
+    """
+    known = login()
+    if known is None:
+        raise Unauthenticated
+    known.account.require_site_admin()
+    check_origin()
+    cast(RequestOfAnyBytes, request).receive_file(new_file)
+    for name in ("login", "session_tokens"):
+        g.pop(name, None)
 
 
 def require_panel() -> Account:

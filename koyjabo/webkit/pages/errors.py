@@ -60,6 +60,7 @@ STATUS = {
     "webhook_disabled": 409,
     "backup_under_way": 409,
     "backups_off": 409,
+    "import_under_way": 409,
     "email_taken": 409,
     "unknown_provider": 404,
     "provider_unavailable": 503,

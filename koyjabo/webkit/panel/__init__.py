@@ -5,7 +5,7 @@ its CSRF token.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from flask import Response, current_app, request
 
@@ -31,11 +31,24 @@ def without_database(view: View) -> View:
     return for_viewers(view)
 
 
+def with_file(new_file: Callable[[], IO[bytes]]) -> Callable[[View], View]:
+    """Let a route take a form with a file, which is written to `new_file()`. Its path is in `bodies.TAKES_FILE`."""
+
+    def mark(view: View) -> View:
+        view.new_file = new_file  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
 @bp.before_request
 def admit() -> None:
     """One guard for all routes, so that a new page cannot miss it: without `for_viewers`, it is for admins alone."""
     endpoint = request.endpoint or ""
+    new_file = getattr(current_app.view_functions.get(endpoint), "new_file", None)
     try:
+        if new_file is not None and request.method == "POST":
+            page_login.receive_file(new_file)
         account = page_login.require_panel()
     except LedgerUnavailable:
         if endpoint == "admin.state":  # open pages must learn that visits are not saved, which /readyz tells everyone

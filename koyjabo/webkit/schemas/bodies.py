@@ -19,6 +19,11 @@ LARGER_BODY = 1024 * 1024
 
 TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
 
+LARGEST_FILE = 64 * 1024 * 1024
+"""Bytes of a form with a file, at the paths of TAKES_FILE. It is read while it arrives, of admins of the site alone."""
+
+TAKES_FILE = re.compile(r"/admin/data/import/?")
+
 JSON = ("application/json",)
 ONLY_JSON = "Send the body as application/json, not compressed."
 
@@ -26,6 +31,11 @@ ONLY_JSON = "Send the body as application/json, not compressed."
 def largest_at(path: str) -> int:
     """The size of the largest body that is read at a path, bytes."""
     return LARGER_BODY if TAKES_LARGER.fullmatch(path) else LARGEST_BODY
+
+
+def largest_file_at(path: str) -> int:
+    """The size of the largest form with a file at a path, bytes; 0 where there is none."""
+    return LARGEST_FILE if TAKES_FILE.fullmatch(path) else 0
 
 
 class Body(BaseModel):

@@ -98,6 +98,7 @@ LEAST = {
         admin.webhooks admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery admin.replay_webhook
+        admin.imports admin.upload_import admin.answer_import
         admin.add_annotation admin.remove_annotation admin.getting_started admin.change_step
         pages.check_page
     """,

@@ -1,0 +1,71 @@
+"""/admin/data/import: a file is uploaded, its check says what an import would do, and an admin says yes or no."""
+
+from __future__ import annotations
+
+from flask import Response, request
+
+from koyjabo.core.errors import FileImportUnderWay
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import truncate
+from koyjabo.importers import file_import_queries as queries
+from koyjabo.importers.file_imports import FileImports, Upload, new_file
+from koyjabo.importers.importing import NAMES, OWN, SUMS
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.pages import redirects
+from koyjabo.webkit.panel import with_file
+from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.schemas.bodies import LARGEST_FILE
+
+LONGEST_SITE = 40
+NO_FILE = N_("Choose a file first.")
+UNKNOWN_PROGRAM = N_("Choose where the file is from.")
+
+
+@bp.get("/data/import")
+def imports() -> Response:
+    return show()
+
+
+def show(status: int = 200, problem: str = "") -> Response:
+    return page(
+        "importers/import",
+        status,
+        current=current()[FileImports].state(me()),
+        problem=problem,
+        names=NAMES,
+        largest=LARGEST_FILE,
+    )
+
+
+@bp.post("/data/import")
+@with_file(new_file)
+def upload_import() -> Response:
+    """A form with a file. It is not repeated, so its errors are on the page."""
+    file, program = request.files.get("file"), request.form.get("program", "")
+    if file is None or not file.filename or not _size(file.stream):
+        return show(422, NO_FILE)
+    if program != OWN and program not in NAMES:
+        return show(422, UNKNOWN_PROGRAM)
+    site = truncate(request.form.get("site", "").strip())[:LONGEST_SITE] if program in SUMS else ""
+    even_folded = "even_folded" in request.form and program not in SUMS
+    name = truncate("".join(each for each in file.filename if each.isprintable()))
+    try:
+        upload = Upload(name, _size(file.stream), program, site, even_folded)
+        current()[FileImports].begin(me(), file.stream, upload)
+    except FileImportUnderWay as error:
+        return show(409, error.sentence)
+    return redirects.to("admin.imports")
+
+
+@bp.post("/data/import/<int:number>/<any(import, cancel):what>")
+def answer_import(number: int, what: str) -> Response:
+    """Of the file with this number, which was checked."""
+    if not current()[FileImports].ask(me(), number, queries.IMPORT if what == "import" else queries.CANCEL):
+        return show(409, N_("This file waits for no answer any more."))
+    return redirects.to("admin.imports")
+
+
+def _size(file: object) -> int:
+    end: int = file.seek(0, 2)  # type: ignore[attr-defined]
+    return end

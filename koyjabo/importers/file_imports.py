@@ -1,0 +1,215 @@
+"""Files that admins upload to be imported: first checked, then, when an admin says so, imported (decision 109).
+
+The worker that has received a file keeps it, in a file without a name, and starts the processes that read it. All that
+other workers need is in its row.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import secrets
+import tempfile
+import time
+from functools import partial
+from typing import IO, Any, NamedTuple
+
+from koyjabo.audit import log as audit
+from koyjabo.core.child_process import ChildProcess
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import FileImportUnderWay, LedgerUnavailable
+from koyjabo.core.identity import Account
+from koyjabo.core.runtime import Runtime
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.importers import file_import_queries as queries
+from koyjabo.importers import run
+from koyjabo.importers.file_import_queries import CANCEL, CANCELLED, CHECKED, DONE, FAILED, IMPORT, IMPORTING, ImportRow
+from koyjabo.importers.run import CHECK, ImportPlan, ImportProgress
+from koyjabo.maintenance.backups.transfers import temporary_folder
+from koyjabo.settings.schema import Settings
+
+log = logging.getLogger(__name__)
+
+LOOK_S, RENEW_S = 0.1, 1.0
+"""Seconds between two looks at the process, and between two writes of what it reports."""
+
+QUESTION_S = 3600.0
+"""How long a checked file waits for an answer."""
+
+ATTEMPTS, RETRY_S = 100, 5.0
+"""For storing the end while the database is away."""
+
+KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
+GONE = "The server was restarted meanwhile. Choose the file again: visits that were imported are not counted twice."
+UNANSWERED = "Nothing was imported, because no one said so within an hour."
+
+
+class Upload(NamedTuple):
+    """How a file is read: see ImportPlan."""
+
+    name: str
+    size: int
+    program: str
+    site: str
+    even_folded: bool
+
+
+class ImportState(NamedTuple):
+    """The newest file. `preview` and `result` are as `run` reports them; of one that was broken off, `result` has what
+    was imported before.
+    """
+
+    id: int
+    begun_by: str
+    begun_ms: int
+    state: str
+    asked: str
+    done: int
+    goal: int
+    upload: Upload
+    preview: dict[str, Any] | None
+    result: dict[str, Any] | None
+    error: str
+
+    @property
+    def is_open(self) -> bool:
+        return self.state not in (DONE, FAILED, CANCELLED)
+
+
+class FileImports:
+    """For admins of the site; raises Forbidden for others, and LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._url, self._timezone = settings.database_url, settings.timezone
+        self._worker = secrets.token_hex(16)
+        self._process: ChildProcess | None = None
+        self._is_closing = False
+
+    def state(self, account: Account) -> ImportState | None:
+        """The newest file, of any worker; None before the first."""
+        account.require_site_admin()
+        row = self._database.read(queries.newest)
+        return None if row is None else self._shown(row)
+
+    def begin(self, account: Account, file: IO[bytes], upload: Upload) -> None:
+        """Check a file in the background. Raises FileImportUnderWay while another one is open."""
+        account.require_site_admin()
+        by, said = audit.actor(account, self._clock), json.dumps(upload)
+        number = self._database.write(queries.begin, by.name, self._worker, by.at_ms, said)
+        if number is None:
+            raise FileImportUnderWay
+        who = (account.id, by.name, by.place)
+        how = upload.program, upload.site, upload.even_folded
+        plan = ImportPlan(self._url, self._timezone, upload.name, *how, who)
+        self._runtime.start_task(partial(self._follow, number, os.dup(file.fileno()), plan))
+
+    def ask(self, account: Account, number: int, what: str) -> bool:
+        """IMPORT a file that is checked, or CANCEL. Returns False if it is too late for that."""
+        account.require_site_admin()
+        states = (CHECKED,) if what == IMPORT else (queries.CHECKING, CHECKED, IMPORTING)
+        return bool(self._database.write(queries.ask, number, what, states))
+
+    def close(self) -> None:
+        self._is_closing = True
+        if self._process is not None:
+            self._process.ask_to_end()
+
+    def _shown(self, row: ImportRow) -> ImportState:
+        values = {name: getattr(row, name) for name in ("id", "begun_by", "begun_ms", "asked", "done", "goal")}
+        is_lost = row.ended_ms is None and not row.is_open(self._clock.now_ms())
+        return ImportState(
+            **values,
+            state=FAILED if is_lost else row.state,
+            upload=Upload(*json.loads(row.file)),
+            preview=json.loads(row.preview) if row.preview else None,
+            result=json.loads(row.result) if row.result else None,
+            error=GONE if is_lost else row.error or "",
+        )
+
+    # The task that has the file.
+
+    def _follow(self, number: int, file: int, plan: ImportPlan) -> None:
+        try:
+            checked = self._run(number, file, plan, CHECK)
+            if checked.result is not None and self._is_wanted(number, json.dumps(checked.result)):
+                self._renew(number, state=IMPORTING, asked="", done=0, goal=0)
+                self._end(number, self._run(number, file, plan, run.IMPORT))
+            elif checked.result is None:
+                self._end(number, checked)
+        except Exception:
+            log.exception("import_not_followed")
+            self._end(number, ImportProgress(error=GONE))
+        finally:
+            os.close(file)
+
+    def _run(self, number: int, file: int, plan: ImportPlan, step: str) -> ImportProgress:
+        """Run a step to its end, and store how far it is. The import has the priority of the worker: while it commits,
+        visits wait for it.
+        """
+        environment = {**os.environ, **plan.environment()}
+        process = ChildProcess(self._runtime, [run.__name__, step], environment, file, is_last=step == CHECK)
+        self._process, renew_at = process, 0.0
+        while process.status is None:
+            if time.monotonic() >= renew_at:
+                renew_at = time.monotonic() + RENEW_S
+                now = _progress(process)
+                if self._renew(number, done=now.done, goal=now.goal) != "":
+                    process.ask_to_end()
+            time.sleep(LOOK_S)
+        self._process = None
+        ended = _progress(process)
+        if ended.result is None and not ended.is_cancelled and not ended.error:
+            return ended._replace(error=process.problem or KILLED.format(status=process.status))
+        return ended
+
+    def _is_wanted(self, number: int, preview: str) -> bool:
+        """Wait for the answer to the question whether to import what was checked."""
+        until = time.monotonic() + QUESTION_S
+        asked = self._renew(number, state=CHECKED, preview=preview)
+        while asked == "" and time.monotonic() < until and not self._is_closing:
+            time.sleep(RENEW_S / 2)
+            asked = self._renew(number)
+        if asked != IMPORT:
+            self._end(number, ImportProgress(is_cancelled=asked == CANCEL, error="" if asked == CANCEL else UNANSWERED))
+        return asked == IMPORT
+
+    def _renew(self, number: int, **values: Any) -> str | None:
+        try:
+            wanted: str | None = self._database.write(
+                queries.renew, number, self._worker, self._clock.now_ms(), **values
+            )
+            return wanted
+        except LedgerUnavailable:
+            return ""
+
+    def _end(self, number: int, ended: ImportProgress) -> None:
+        now_ms = self._clock.now_ms()
+        state = CANCELLED if ended.is_cancelled else FAILED if ended.error else DONE
+        result = ended.result or {"new": ended.new, "known": ended.known}
+        values: dict[str, Any] = {
+            "state": state,
+            "ended_ms": now_ms,
+            "error": ended.error or None,
+            "result": json.dumps(result),
+        }
+        for _ in range(1 if self._is_closing else ATTEMPTS):
+            try:
+                self._database.write(queries.renew, number, self._worker, now_ms, **values)
+            except LedgerUnavailable:
+                time.sleep(RETRY_S)
+            else:
+                log.info("import_ended state=%s new=%d", state, result["new"])
+                return
+
+
+def new_file() -> IO[bytes]:
+    """A file without a name, which ends with this process. Raises OSError, BackupPlaceError."""
+    return tempfile.TemporaryFile(dir=temporary_folder(0))
+
+
+def _progress(process: ChildProcess) -> ImportProgress:
+    return ImportProgress(*json.loads(process.line)) if process.line else ImportProgress()

@@ -1,0 +1,44 @@
+"""Our own exports of visits, or files of the same columns: CSV or JSON Lines, packed or not, told by their contents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from zoneinfo import ZoneInfo
+
+from koyjabo.core import spreadsheet
+from koyjabo.core.file_lines import LONGEST_LINE, SupportsReadline
+from koyjabo.importers.export import Export, UnusableExport
+from koyjabo.visit_log import import_file
+from koyjabo.visit_log.file_lines import BadLine, Refuse
+from koyjabo.visit_log.import_file import ImportedLine
+
+NO_VISITS = (
+    "This file has no visits: its first line must name the columns, visitor_id and at among them. Visits by day cannot "
+    "be imported: export visits, or choose the program that the file is of."
+)
+SEVERAL = "The archive has several files. Import the one with the visits."
+
+
+class _FromFirst:
+    """Lines of which the first was read already."""
+
+    def __init__(self, first: bytes, rest: SupportsReadline) -> None:
+        self._first = first
+        self._rest = rest
+
+    def readline(self, size: int, /) -> bytes:
+        first, self._first = self._first, b""
+        return first or self._rest.readline(size)
+
+
+def read(export: Export, zone: ZoneInfo, refuse: Refuse) -> Iterator[ImportedLine]:
+    """Times without an offset are those of `zone`. Raises UnusableExport."""
+    if len(export.members) != 1:
+        raise UnusableExport(SEVERAL)
+    lines = export.lines(export.members[0])
+    first = lines.readline(LONGEST_LINE + 1)
+    kind = spreadsheet.JSON_LINES if first.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else spreadsheet.CSV
+    try:
+        yield from import_file.read(_FromFirst(first, lines), kind, zone, lambda read: None, refuse)
+    except BadLine:
+        raise UnusableExport(NO_VISITS) from None

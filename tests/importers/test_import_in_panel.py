@@ -1,0 +1,190 @@
+"""The import of the panel: a file is checked, and then imported, as `koyjabo import` does it."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+from typing import Any
+
+import pytest
+from support.application.site import SPEC_MOMENT, Site
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.programs.processes import wait_until
+from support.sites.exports import GOATCOUNTER_1, PLAUSIBLE, UMAMI_CLOUD, table, zipped
+from support.sites.full_site import DAY_MS
+
+from koyjabo.core.clock import iso
+from koyjabo.core.identity import OPERATOR
+from koyjabo.importers.file_imports import FileImports, ImportState
+
+PATH = "/admin/data/import"
+PROVED_BY = (
+    "importers/test_import_in_panel.py::test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing"
+)
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
+
+
+def state(site: Site) -> ImportState:
+    found = site.services[FileImports].state(OPERATOR)
+    assert found is not None
+    return found
+
+
+def upload(admin: Reader, file: bytes | str, program: str = "koyjabo", status: int = 303, **more: Any) -> str:
+    data = file.encode() if isinstance(file, str) else file
+    return admin.send(PATH, status, program=program, file=(io.BytesIO(data), "export.csv"), **more)
+
+
+def settled(site: Site, *states: str) -> ImportState:
+    wait_until(lambda: state(site).state in states, f"{states}: {state(site)}", 30, every_s=0.05)
+    return state(site)
+
+
+def check(site: Site, admin: Reader, file: bytes | str, program: str = "koyjabo", **more: Any) -> ImportState:
+    upload(admin, file, program, **more)
+    return settled(site, "checked", "failed")
+
+
+def confirm(site: Site, admin: Reader, state: ImportState) -> ImportState:
+    admin.send(f"{PATH}/{state.id}/import")
+    return settled(site, "done", "failed")
+
+
+def visits(*rows: str) -> str:
+    return "\n".join(["visitor_id,visit_id,at", *rows])
+
+
+def at(days_ago: float) -> str:
+    return iso(round(SPEC_MOMENT - days_ago * DAY_MS))
+
+
+def test_check_says_what_the_import_then_does_and_the_same_file_adds_nothing(site):
+    admin = panel(site)
+    site.register("here", visitId="v0")
+    file = visits(
+        f"here,v0,{iso(site.time.ms)}", f"a,v1,{at(3)}", f"a,v1,{at(3)}", "b,v2,never", f"b,v3,{at(2)}", "x y,v,1"
+    )
+    found = check(site, admin, file)
+    assert found.error == ""
+    page = words(admin.get(PATH))
+    assert "2 visits on 2 days, 2 bad lines, 2 known already" in page
+    assert "Total now 1 After the import 3 Difference +2" in page
+    assert "at must be a moment, such as 2025-12-16T04:48:38.412Z, or ms since 1970 1 5" in page
+    assert site.stats()["totalVisits"] == 1
+    assert re.search(r"<button[^>]*>Import 2 visits</button>", admin.get(PATH))
+    done = confirm(site, admin, found)
+    assert (done.result["new"], done.result["known"], done.result["bad"]) == (2, 2, 2)
+    assert site.stats()["totalVisits"] == 3
+    assert "Imported: 2. Known already: 2. Bad lines: 2." in words(admin.get(PATH))
+    assert site.rows("SELECT actor, details FROM audit_log WHERE action = 'visits.import'")[0][0] == "Rani"
+    again = check(site, admin, gzip.compress(file.encode()))
+    assert (again.preview["new"], again.preview["known"]) == (0, 4)
+    assert not re.search(r"<button[^>]*>Import \d", admin.get(PATH))
+    admin.send(f"{PATH}/{again.id}/cancel")
+    settled(site, "cancelled")
+    assert site.recount() == []
+
+
+UMAMI = table(
+    UMAMI_CLOUD,
+    *(
+        {
+            "session_id": f"s{n % 3}",
+            "visit_id": f"v{n // 2}",
+            "event_type": "1",
+            "created_at": f"2025-03-0{1 + n % 4} 10:05:00",
+        }
+        for n in range(12)
+    ),
+    {"session_id": "s", "visit_id": "", "event_type": "1", "created_at": "2025-03-01 10:05:00"},
+)
+GOATCOUNTER = table(
+    GOATCOUNTER_1,
+    *(
+        {"1Path": "/", "Event": "false", "Bot": "0", "Session": f"a{n}", "Date": f"2025-03-0{1 + n}T10:00:00Z"}
+        for n in range(4)
+    ),
+    {"1Path": "/", "Event": "false", "Bot": "0", "Session": "x!", "Date": "2025-03-01T10:00:00Z"},
+)
+SUMS = table(PLAUSIBLE, "2025-03-01,5,9,1,7,60", "2025-03-02,5,9,1,8,60", "never,5,9,1,8,60")
+GA4 = "# All\n# 20250301-20250302\nDate,Sessions\n20250301,40\n20250302,2\n20250303,many\n"
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.parametrize(
+    ("program", "file", "new", "days"),
+    [
+        ("umami", zipped(website_event=UMAMI), 6, 2),
+        ("goatcounter", GOATCOUNTER, 4, 4),
+        ("plausible", zipped(imported_visitors_20250301=SUMS), 15, 2),
+        ("ga4", GA4, 42, 2),
+    ],
+)
+def test_check_of_each_program_says_what_its_import_does(site, program, file, new, days):
+    admin = panel(site)
+    site.set_total(1000)
+    found = check(site, admin, file, program)
+    assert (found.error, found.preview["new"], found.preview["days"], found.preview["bad"]) == ("", new, days, 1)
+    assert (found.preview["before"], found.preview["after"]) == (1000, 1000 + new)
+    done = confirm(site, admin, found)
+    assert {name: done.result[name] for name in ("new", "known", "bad")} == {"new": new, "known": 0, "bad": 1}
+    assert site.stats()["totalVisits"] == 1000 + new
+    again = check(site, admin, file, program)
+    assert (again.preview["new"], again.preview["after"]) == (0, 1000 + new)
+
+
+def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        assert "Choose a file first." in words(upload(admin, "", status=422))
+        assert "Choose where the file is from." in words(upload(admin, "x", "matomo", 422))
+        failed = check(site, admin, "day,visits\n2025-03-01,4\n")
+        assert "This file has no visits: its first line must name the columns" in failed.error
+        assert "This file has no visits" in words(admin.get(PATH))
+        check(site, admin, visits(f"a,v,{at(1)}"))
+        assert "Another file is being imported." in words(upload(admin, visits(f"a,v,{at(1)}"), status=409))
+        site.time.pass_(minutes=2)  # its worker is gone
+        assert "The server was restarted meanwhile." in words(admin.get(PATH))
+
+
+def test_only_admins_may_send_a_file(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        reader = Reader(site).sign_up("nila")
+        upload(reader, "x", status=403)
+        site.rows("UPDATE users SET is_viewer = true")
+        upload(reader, "x", status=403)
+        admin = panel(site)
+        upload(admin, "x", status=403, csrf_token="another")
+        assert site.rows("SELECT count(*) FROM file_imports") == [(0,)]
+
+
+@pytest.mark.long(proved_by=PROVED_BY)
+@pytest.mark.parametrize("how", ["killed", "cancelled"])
+def test_import_that_is_broken_off_is_completed_by_the_next_one(site, how):
+    admin, count = panel(site), 30_000
+    file = visits(*(f"visitor{n % 50},v{n},{at(3)}" for n in range(count)))
+    found = check(site, admin, file)
+    assert found.preview["new"] == count
+    admin.send(f"{PATH}/{found.id}/import")
+    imports = site.services[FileImports]
+    wait_until(lambda: site.stats()["totalVisits"] and imports._process, "some are imported", 30, every_s=0.01)
+    if how == "killed":
+        imports._process.kill()
+    else:
+        admin.send(f"{PATH}/{found.id}/cancel")
+    ended = settled(site, "failed" if how == "killed" else "cancelled")
+    some = site.stats()["totalVisits"]
+    assert 0 < some < count
+    assert ("-9" in ended.error) == (how == "killed")
+    again = check(site, admin, file)
+    assert (again.preview["new"], again.preview["known"]) == (count - some, some)
+    assert confirm(site, admin, again).result["new"] == count - some
+    assert site.stats()["totalVisits"] == count
+    assert site.recount() == []
