@@ -37,7 +37,7 @@ INHERITED = 3
 
 class ChildProcess:
     """Runs `python -m …`, and reads its reports, lines on its standard output, on a real thread, which waits for its
-    end. It has the file `inherited`, if there is one. `is_last`: behind all other work of the machine.
+    end. It has the file `inherited`, if there is one. `niceness` is that of Linux; LOWEST is behind all other work.
     """
 
     def __init__(
@@ -46,12 +46,12 @@ class ChildProcess:
         arguments: Sequence[str],
         environment: Mapping[str, str],
         inherited: int | None = None,
-        is_last: bool = True,
+        niceness: int | None = None,
     ) -> None:
         self._command = [sys.executable, "-m", *arguments]
         self._environment = {**environment, "PYTHONPATH": _with_this_package(environment)}
         self._inherited = inherited
-        self._is_last = is_last
+        self._niceness = LOWEST if niceness is None else niceness
         self._pid = 0
         self._is_killed = False
         self.line = b""  # the newest report
@@ -99,8 +99,11 @@ class ChildProcess:
         pid = os.posix_spawn(
             sys.executable, self._command, self._environment, file_actions=files, setpgroup=0, setsigdef=defaults
         )
-        if self._is_last:
+        if self._niceness == LOWEST:
             _give_lowest_priority(pid)
+        elif self._niceness:
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, pid, self._niceness)
         self._pid = pid
         if self._is_killed:
             self.kill()

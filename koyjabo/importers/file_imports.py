@@ -19,6 +19,7 @@ from koyjabo.audit import log as audit
 from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import FileImportUnderWay, LedgerUnavailable
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
@@ -34,6 +35,9 @@ log = logging.getLogger(__name__)
 LOOK_S, RENEW_S = 0.1, 1.0
 """Seconds between two looks at the process, and between two writes of what it reports."""
 
+NICENESS = {CHECK: 10, run.IMPORT: 0}
+"""Of the processes. While the import commits, visits wait for it; so it has the priority of the worker."""
+
 QUESTION_S = 3600.0
 """How long a checked file waits for an answer."""
 
@@ -41,8 +45,8 @@ ATTEMPTS, RETRY_S = 100, 5.0
 """For storing the end while the database is away."""
 
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
-GONE = "The server was restarted meanwhile. Choose the file again: visits that were imported are not counted twice."
-UNANSWERED = "Nothing was imported, because no one said so within an hour."
+GONE = N_("The server was restarted meanwhile. Choose the file again: no visit is counted twice.")
+UNANSWERED = N_("Nothing was imported, because no one confirmed it within an hour.")
 
 
 class Upload(NamedTuple):
@@ -147,11 +151,9 @@ class FileImports:
             os.close(file)
 
     def _run(self, number: int, file: int, plan: ImportPlan, step: str) -> ImportProgress:
-        """Run a step to its end, and store how far it is. The import has the priority of the worker: while it commits,
-        visits wait for it.
-        """
+        """Run a step to its end, and store how far it is."""
         environment = {**os.environ, **plan.environment()}
-        process = ChildProcess(self._runtime, [run.__name__, step], environment, file, is_last=step == CHECK)
+        process = ChildProcess(self._runtime, [run.__name__, step], environment, file, NICENESS[step])
         self._process, renew_at = process, 0.0
         while process.status is None:
             if time.monotonic() >= renew_at:
