@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterable
-from typing import IO, Any
+from typing import IO, Any, cast
 from wsgiref.types import WSGIApplication
 
 import flask
@@ -59,7 +59,9 @@ class RequestOfAnyBytes(flask.Request):
         """
         if (self.content_length or 0) > largest_file_at(self.path):
             raise RequestEntityTooLarge
-        parser = FormDataParser(lambda **_: new_file(), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MOST_FIELDS)
+        parser = FormDataParser(
+            cast(Any, lambda **_: new_file()), max_form_memory_size=LARGEST_FIELDS, max_form_parts=MOST_FIELDS
+        )
         _, form, files = parser.parse(
             self.environ["wsgi.input"], self.mimetype, self.content_length, self.mimetype_params
         )

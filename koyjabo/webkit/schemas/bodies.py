@@ -19,7 +19,7 @@ LARGER_BODY = 1024 * 1024
 
 TAKES_LARGER = re.compile(r"/api/(visits|communities/[^/]+/members)")
 
-LARGEST_FILE = 64 * 1024 * 1024
+LARGEST_FILE = 64_000_000
 """Bytes of a form with a file, at the paths of TAKES_FILE. It is read while it arrives, of admins of the site alone."""
 
 TAKES_FILE = re.compile(r"/admin/data/import/?")
