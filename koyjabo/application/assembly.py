@@ -32,8 +32,8 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import getting_started
-from koyjabo.install import services as install
 from koyjabo.importers.file_imports import FileImports
+from koyjabo.install import services as install
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
