@@ -41,7 +41,7 @@ maintenance: . backups health services api admin cli
 receipts: . api pages admin
 status: . services api pages
 alerts: . services
-importers: . cli
+importers: . admin cli
 bridges: . citinfos
 getting_started: . admin
 home: . pages
@@ -59,10 +59,10 @@ DOORS = {"api", "pages", "admin", "cli"}
 NO_DOORS = {"webkit", "server"}  # packages of which these names are no doors
 MAY_USE = {  # libraries: the modules that may import them
     "sqlalchemy sqlite3 psycopg2": "database/* models/* *queries.py *_sqlite.py *_postgres.py settings/* */ledger.py "
-    "server/process/patching.py",
+    "server/process/patching.py importers/run.py importers/preview.py",
     "flask flask_babel": "webkit/* */api/* */api.py */pages/* */pages.py */admin/* */admin.py */ui/* */ui.py "
     "accounts/login/* sockets/* bridges/* home/* panel/* application/* core/extensions.py __init__.py cli/* "
-    "server/process/worker.py server/process/loading.py",
+    "server/process/worker.py server/process/loading.py importers/run.py",
     "redis": "cluster/* *redis*.py realtime/message_bus.py realtime/broadcaster.py",
     "socketio engineio": "realtime/* sockets/* server/*",
     "obstore": "maintenance/backups/bucket_place.py",

@@ -17,7 +17,7 @@ from koyjabo.importers.importing import SUMS, ImportSource
 from koyjabo.importers.report import ImportReport
 from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.import_file import ImportedLine
-from koyjabo.visit_log.importing import BATCH, Imported, Rules
+from koyjabo.visit_log.importing import BATCH, Imported, ImportRules
 
 
 class ImportPreview(NamedTuple):
@@ -42,7 +42,7 @@ def preview_export(
             report.summed = summed
             return ImportPreview(report, summed.days, summed.before, summed.after)
         with importing.visits_of(source, clock, progress, report) as lines:
-            usable = Rules(clock, even_folded).usable(lines, report.refuse)
+            usable = ImportRules(clock, even_folded).usable(lines, report.refuse)
             report.imported, count = _counted(usable, clock)
         before = import_queries.total()
         return ImportPreview(report, count, before, before + report.imported.new)

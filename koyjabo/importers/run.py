@@ -70,7 +70,7 @@ class ImportProgress(NamedTuple):
     error: str = ""
 
 
-class Reporter:
+class ImportReporter:
     """Writes what is known to standard output, a line of JSON each time."""
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Reporter:
             self.tell()
 
 
-def work(step: str, plan: ImportPlan, reporter: Reporter) -> dict[str, Any]:
+def work(step: str, plan: ImportPlan, reporter: ImportReporter) -> dict[str, Any]:
     """Raises KoyJaboError."""
     clock = Clock(ZoneInfo(plan.timezone))
     with open(INHERITED, "rb") as file, translated_errors():
@@ -144,7 +144,7 @@ def _failure(error: Exception) -> str:
 
 def main(step: str) -> None:
     end_with_parent()
-    reporter, plan = Reporter(), ImportPlan.read(os.environ)
+    reporter, plan = ImportReporter(), ImportPlan.read(os.environ)
     try:
         with ended_by_signals(), _database(plan):
             result = work(step, plan, reporter)

@@ -58,7 +58,7 @@ class Imported(NamedTuple):
     known: int  # in the ledger already
 
 
-class Rules:
+class ImportRules:
     """Which visits can be imported, as of now: of which communities, and of which days."""
 
     def __init__(self, clock: Clock, even_folded: bool) -> None:
@@ -161,7 +161,7 @@ class _Importing:
         self._newest_ms = import_queries.newest_ms()
         self._in_order = True
         import_queries.begin(fence)
-        self._rules = Rules(clock, even_folded)
+        self._rules = ImportRules(clock, even_folded)
 
     def write(self, lines: Iterator[ImportedLine]) -> None:
         bad: list[BadLine] = []
