@@ -40,6 +40,8 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         "ref": "dhaka",
         "user_ref": "4711",
         "n": "1",
+        "number": "1",
+        "what": "cancel",
         "step": "mail",
     }
     return address(site, rule, **values)
