@@ -21,8 +21,7 @@ from koyjabo.webkit.schemas.bodies import Body
 
 SECTIONS = (
     *("colours", "text", "space", "buttons", "fields", "filters", "states", "figures"),
-    *("charts", "navigation", "menus", "dialogs", "tables", "lists", "invitations", "icons"),
-    *("charts", "navigation", "menus", "dialogs", "tables", "lists", "imports", "icons"),
+    *("charts", "navigation", "menus", "dialogs", "tables", "lists", "invitations", "imports", "icons"),
 )
 """The macros of panel/specimens.html, in the order of the page."""
 
