@@ -191,8 +191,9 @@ OTHERWISE = {
         pages.test_webhook pages.rotate_webhook pages.delete_webhook pages.resend_delivery
         pages.replay_webhook
     """,
-    409: "admin.back_up",
+    409: "admin.back_up admin.answer_import",
     422: """
+        admin.upload_import
         pages.set_first_password
         pages.do_sign_up pages.do_log_in pages.do_forgot_password pages.do_reset_password pages.second_factor
         pages.enrol pages.change_details pages.change_password pages.delete_account
@@ -200,7 +201,7 @@ OTHERWISE = {
         pages.begin_passkey pages.add_passkey pages.remove_passkey
     """,
     428: "api.sync_members",
-    501: "api.stream api.community_stream pages.send_verification",
+    501: "api.stream api.community_stream pages.send_verification admin.test_mail",
 }
 """What routes answer that are asked for what is not there, or without what they need; all others succeed."""
 

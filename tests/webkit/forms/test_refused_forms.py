@@ -98,6 +98,7 @@ def assert_comes_back(page: str, reader: Reader) -> FormOnPage:
 
 def test_without_the_database_every_form_comes_back(site, cast, boss):
     forms = [endpoint for endpoint in PAGES if (rules(site)[endpoint].methods or set()) & CHANGING]
+    forms.remove("admin.upload_import")  # its file has to be chosen again
     paths = {endpoint: path_of(site, cast, rules(site)[endpoint], cast.kept_community()) for endpoint in forms}
     with database_away():
         for endpoint, path in paths.items():
