@@ -19,7 +19,6 @@ from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
-from koyjabo.core.identity import Account
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
@@ -40,18 +39,15 @@ FROM_DASHBOARD = "dashboard"
 
 @bp.get("/communities")
 def list_communities() -> str:
-    """The communities that the user may see; without a login, an introduction."""
+    """The communities that the reader may see: without a login, the listed ones after an introduction."""
     login = page_login.login()
-    return _list(login.account) if login else render_template("communities/welcome.html")
-
-
-def _list(account: Account) -> str:
-    search = _search()
+    account, search = login.account if login else member_forms.STRANGER, _search()
     communities = pagination.list_page(partial(current()[CommunityServices].directory.list, account, search=search))
     accesses = [each.access for each in communities.items]
     shown = [each.community.id for each in accesses if each.role or each.community.public_count]
     online = member_forms.online(shown)
-    return render_template("communities/list.html", found=communities, search=search, online=online)
+    values = {"found": communities, "search": search, "online": online}
+    return render_template("communities/list.html", is_known=login is not None, **values)
 
 
 def _search() -> CommunitySearch:
@@ -78,8 +74,8 @@ def create_community() -> Response:
 
 @bp.get("/communities/<community_id>")
 def community(community_id: str) -> Response:
-    """For members, the stats; for others who may see the community, how to join."""
-    return _show(member_forms.enter(community_id))
+    """For members, the stats; for others who may see the community, how to join. Without a login, who may open it."""
+    return _show(member_forms.enter(community_id) if page_login.login() else member_forms.look_at(community_id))
 
 
 @bp.post("/communities/<community_id>/join")

@@ -14,7 +14,7 @@ from koyjabo.communities.communities import ROLES, CommunityDetails, Member, Mem
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import CommunityChangesBody, InvitationBody, NewCommunityBody, RoleBody
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import KoyJaboError, LastAdmin, UnknownUser
+from koyjabo.core.errors import KoyJaboError, LastAdmin, Unauthenticated, UnknownCommunity, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, CommunityIds
 from koyjabo.models import Scope
@@ -175,11 +175,30 @@ class EnteredCommunity(NamedTuple):
     is_member: bool
 
     @property
+    def is_stranger(self) -> bool:
+        return self.account is STRANGER
+
+    @property
     def scope(self) -> Scope:
         return Scope(self.community.id)
 
     def may(self, role: str) -> bool:
         return self.role is not None and not roles.is_lower(self.role, role)
+
+
+STRANGER = Account(id="", email="", name="", is_admin=False)
+"""Of a reader without a login, who may know of listed communities."""
+
+
+def look_at(community_id: str) -> EnteredCommunity:
+    """A listed community, for a reader without a login. Raises Unauthenticated for any other one, be it there or not;
+    LedgerUnavailable.
+    """
+    try:
+        access = current()[CommunityServices].directory.known(STRANGER, community_id)
+    except UnknownCommunity:
+        raise Unauthenticated from None
+    return EnteredCommunity(STRANGER, access.community, None, False)
 
 
 def enter(community_id: str, role: str | None = None) -> EnteredCommunity:

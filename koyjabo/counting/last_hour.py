@@ -10,13 +10,17 @@ from typing import Any, NamedTuple
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import queries
-from koyjabo.counting.queries import BEFORE
-from koyjabo.counting.stats import Stats, base36
+from koyjabo.counting.live_stats import named_place
+from koyjabo.counting.queries import BEFORE, NewestVisit
+from koyjabo.counting.stats import LastVisit, Stats, base36
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
 MINUTES = 60
+NEWEST, NEWEST_MS = 5, 86_400_000
+"""How many of the newest visits a page begins with, and how old they may be."""
+
 MOST_SCOPES = 500
 """The communities whose minutes are remembered; those of others are counted again when a dashboard shows them."""
 
@@ -115,10 +119,12 @@ class Pulse:
     Reads only the rows that are new, and those once for all who ask.
     """
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, visits: Visits, window_ms: int) -> None:
+        """`window_ms`: how long a visitor counts as active."""
         self._database = database
         self._clock = clock
         self._visits = visits
+        self._window_ms = window_ms
         self._hour = LastHour(SITE)  # of this epoch
         self._read: tuple[tuple[int, int, int], Mapping[int, Minute]] | None = None
         self._lock = threading.Lock()  # one read at a time
@@ -130,6 +136,21 @@ class Pulse:
         """The visits of the last 60 minutes: the oldest first, the running one last. Raises LedgerUnavailable."""
         minutes = self._minutes(moment)
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
+
+    def newest(self, moment: PulseMoment) -> list[LastVisit]:
+        """The last visits, the newest first. But for the last one, a place is named only while the visitor may be one of
+        those who are active there: else these would hide nobody. Raises LedgerUnavailable.
+        """
+        stats, now_ms = moment.stats, self._clock.now_ms()
+        if stats.last is None:
+            return []
+        newest = self._database.read(queries.newest_visits, now_ms - NEWEST_MS, NEWEST)
+        earlier = (each for each in newest if each.at_ms < stats.last.at_ms)
+        return [stats.last, *(self._shown(each, stats, now_ms) for each in earlier)]
+
+    def _shown(self, visit: NewestVisit, stats: Stats, now_ms: int) -> LastVisit:
+        is_recent = visit.at_ms > now_ms - self._window_ms
+        return LastVisit(visit.at_ms, named_place(visit.place, stats.places) if is_recent else None)
 
     def _minutes(self, moment: PulseMoment) -> Mapping[int, Minute]:
         key = moment.stats.epoch, moment.stats.total, moment.minute

@@ -168,9 +168,13 @@ def _is_credible(name: str, value: Any) -> bool:
 def _last(snapshot: CounterSnapshot, places: Mapping[str, int]) -> LastVisit | None:
     if snapshot.last_ms is None:
         return None
-    place = snapshot.last_place
+    return LastVisit(snapshot.last_ms, named_place(snapshot.last_place, places))
+
+
+def named_place(place: str | None, places: Mapping[str, int]) -> str | None:
+    """The place of a visit, if enough visitors are active there."""
     is_named = place is not None and place not in (OTHER, UNKNOWN) and places.get(place, 0) >= FEWEST_AT_A_PLACE
-    return LastVisit(snapshot.last_ms, place if is_named else None)
+    return place if is_named else None
 
 
 def _recency(snapshot: CounterSnapshot) -> tuple[int, int]:

@@ -176,6 +176,20 @@ def recent_visits(engine: Engine, since_ms: int) -> list[RecentVisit]:
     return visits[::-1]
 
 
+class NewestVisit(NamedTuple):
+    at_ms: int
+    place: str
+
+
+def newest_visits(session: Session, since_ms: int, most: int) -> list[NewestVisit]:
+    """Of the last `most` of the site, the newest first, those since then, as imported ones may not be, without those of
+    forgotten visitors.
+    """
+    rows = session.execute(select(Visit.at_ms, Visit.place, Visit.visitor_id).order_by(Visit.id.desc()).limit(most))
+    kept = (row for row in rows if row.at_ms >= since_ms and not row.visitor_id.startswith(DELETED))
+    return [NewestVisit(row.at_ms, row.place) for row in kept]
+
+
 def epoch(session: Session) -> int:
     """That of the site, ms."""
     return session.scalars(select(Counter.epoch).where(Counter.scope == SITE)).one()

@@ -65,7 +65,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
         anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),
         unsaved=UnsavedVisits(visits, clock),
         milestones=announced,
-        pulse=Pulse(database, clock, visits),
+        pulse=Pulse(database, clock, visits, settings.active_window_seconds * 1000),
         own_numbers=OwnNumbers(database, settings.secret_key),
         seen_texts=SeenTexts(),
         history=History(database, clock),

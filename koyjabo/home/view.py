@@ -20,7 +20,7 @@ from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.last_hour import PulseMoment
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.stats import Stats
+from koyjabo.counting.stats import LastVisit, Stats
 from koyjabo.models import Scope
 from koyjabo.network import place_names
 from koyjabo.presence.services import PresenceServices
@@ -46,6 +46,11 @@ class PlaceDot(NamedTuple):
 class PeopleMap(NamedTuple):
     divisions: list[PlaceDot]  # all of them, by name
     countries: list[PlaceDot]  # those with enough people, the largest first
+
+    @property
+    def knows_divisions(self) -> bool:
+        """Whether any of them has a dot: with a database of countries alone, none ever has."""
+        return any(dot.radius for dot in self.divisions)
 
 
 def people_map(places: Mapping[str, int]) -> PeopleMap | None:
@@ -130,12 +135,18 @@ BUSY, CANDIDATES = 6, 50
 
 
 class Last(NamedTuple):
-    """The newest visit."""
+    """One of the newest visits."""
 
     at_ms: int
     local: str  # its time in TIMEZONE, ISO 8601
     age_ms: int
     place: str | None  # None where fewer than three people are
+
+    @classmethod
+    def of(cls, visit: LastVisit) -> Last:
+        clock = current().clock
+        age_ms = max(0, clock.now_ms() - visit.at_ms)
+        return cls(visit.at_ms, clock.local(visit.at_ms // 1000), age_ms, visit.place)
 
 
 class RecentVisits(NamedTuple):
@@ -159,10 +170,14 @@ class HomeView(NamedTuple):
     now_ms: int
     stats: dict[str, Any]
     people: PeopleMap | None  # None without positions
-    last: Last | None  # None before the first visit
+    newest: Sequence[Last]  # the newest first; none before the first visit
     pulse: RecentVisits | None = None
     goal: Goal | None = None  # None without milestones
     communities: Sequence[tuple[CommunityDetails, int]] = ()  # and how many people are online
+
+    @property
+    def last(self) -> Last | None:
+        return self.newest[0] if self.newest else None
 
     @property
     def known(self) -> dict[str, Any]:
@@ -178,17 +193,15 @@ def home_view() -> HomeView:
     if stats.stale:
         return view  # each further read would wait
     try:
-        return view._replace(pulse=_pulse(moment), goal=_goal(stats.total), communities=_busy_communities())
+        newest = [Last.of(each) for each in current()[CountingServices].pulse.newest(moment)]
+        pulse, goal, communities = _pulse(moment), _goal(stats.total), _busy_communities()
+        return view._replace(pulse=pulse, goal=goal, communities=communities, newest=newest)
     except LedgerUnavailable:
         return view
 
 
-def _last(stats: Stats) -> Last | None:
-    clock = current().clock
-    if stats.last is None:
-        return None
-    at_ms, place = stats.last
-    return Last(at_ms, clock.local(at_ms // 1000), max(0, clock.now_ms() - at_ms), place)
+def _last(stats: Stats) -> list[Last]:
+    return [Last.of(stats.last)] if stats.last else []
 
 
 def _pulse(moment: PulseMoment) -> RecentVisits:

@@ -39,7 +39,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
     app.jinja_env.filters.update(
         count=count, percent=percent, share=share, digits=digits, translated=translated, period=period
     )
-    app.jinja_env.filters.update(place=place, size=size, day=day)
+    app.jinja_env.filters.update(place=place, within=within, size=size, day=day)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
     app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, zone)
@@ -79,6 +79,11 @@ def translated(text: object) -> str:
 def place(name: str) -> str:
     """The place of a visit, a session or an action. "" if that is unknown."""
     return translated(name) if name in (UNKNOWN, OTHER) else place_names.in_language(name, language())
+
+
+def within(name: str) -> str:
+    """The place as it stands after "in"."""
+    return place_names.within(name, language())
 
 
 def browser_name(browser: Browser) -> str:

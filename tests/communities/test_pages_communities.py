@@ -14,11 +14,30 @@ from support.programs.processes import ROOT
 from koyjabo.reports.services import PeopleServices
 
 
-def test_without_a_login_the_list_says_what_communities_are(site):
-    page = Reader(site).get("/communities")
+def test_without_a_login_the_list_says_what_communities_are_and_has_the_listed_ones(site, cast):
+    cast.community(name="Listed way")
+    cast.community(name="Hidden way", listed=False)
+    page = Reader(site).get("/communities?per_page=100")
     assert "A community is for people who share a route" in words(page)
     assert 'href="/login?next=/communities"' in page
     assert 'href="/signup?next=/communities"' in page
+    assert "Listed way Open" in words(page)
+    assert "Hidden way" not in page
+
+
+def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, cast):
+    """An unlisted one and one that is not there lead to the same login."""
+    public, closed = cast.community(public_count=True), cast.community(open=False)
+    stranger = Reader(site)
+    page = stranger.get(path_of(public))
+    assert "Mirpur 10 0 online Log in to join" in words(page)
+    assert f'href="/login?next={path_of(public)}"' in page
+    page = words(stranger.get(path_of(closed)))
+    assert "Mirpur 10 Only members see its numbers. Invitation only." in page
+    assert "online" not in page
+    hidden = (cast.community(listed=False, public_count=True), "0e4f2d4e-7a55-4d6c-b0d5-4f0f5c1d2e11")
+    answers = [stranger.client.get(path_of(each)) for each in hidden]
+    assert [(each.status_code, each.headers["Location"].partition("?")[0]) for each in answers] == [(303, "/login")] * 2
 
 
 def test_list_shows_the_known_and_counts_only_inside(readers, cast):

@@ -11,9 +11,11 @@ from support.people.page_readers import Reader, words
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.home.view import LARGEST, at_this_pace, people_map
 from koyjabo.models import Scope
+from koyjabo.network.place_names import within
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.ui.community import from_first
@@ -95,7 +97,7 @@ def test_page_shows_the_last_hour_the_newest_visit_and_the_way_to_the_milestone(
         page = Reader(site).get("/")
         said = words(page)
         assert "Total Visits 4,002 Where does this number come from? 2 a minute" in said
-        assert "10:48 Someone, somewhere" in said
+        assert "10:48 Someone" in said
         assert "1 more to 4,003" in said
         assert 'data-goal="4003 4010"' in page
         known = json.loads(re.search(r'id="pulse">(.*?)</script>', page)[1])
@@ -156,3 +158,48 @@ def test_chart_begins_with_the_first_value_or_has_six_rows():
         rows = [(str(at), value, 0) for at, value in enumerate(values)]
         assert [row[1] for row in from_first(rows)] == kept
         assert from_first(rows) == rows[len(rows) - len(kept) :]
+
+
+def test_newest_visits_name_a_place_while_the_visitor_may_be_one_of_three_who_are_active_there(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        names_places_of_newest_visits(site)
+
+
+def names_places_of_newest_visits(site: Site) -> None:
+    visits = site.services[CountingServices].visits
+
+    def come(*visitors: str, place: str = "Dhaka, BD") -> None:
+        for visitor in visitors:
+            site.time.pass_(seconds=1)
+            visits.register(NewVisit(visitor, None, place=place, at_ms=site.time.ms))
+
+    def shown() -> list[str]:
+        return re.findall("Someone(?: in [A-Z][a-z]+)?", words(Reader(site).get("/")).partition("Latest visits")[2])
+
+    come("early"), site.time.pass_(seconds=400)
+    come("ayesha", "babul")
+    assert shown() == ["Someone"] * 3  # two are active in Dhaka
+    come("chandni")
+    assert shown() == ["Someone in Dhaka"] * 3 + ["Someone"], "who came early is not one of the three"
+    come("alone", place="Sylhet, BD")
+    assert shown() == ["Someone", *["Someone in Dhaka"] * 3, "Someone"]
+    site.post("/api/visitor/forget", json={"visitorId": "babul"})
+    assert shown() == ["Someone"] * 4, "two are left in Dhaka"
+
+
+COUNTRIES = {
+    "United Kingdom": "the United Kingdom",
+    "The Netherlands": "the Netherlands",
+    "Cook Islands": "the Cook Islands",
+}
+COUNTRIES |= {name: name for name in ("Bangladesh", "Congo", "Christmas Island", "London, GB", "Unknown")}
+
+
+def test_a_country_has_its_article_in_a_sentence():
+    found = {name: within(name, "en") for name in COUNTRIES}
+    assert found == COUNTRIES | {"London, GB": "London, United Kingdom"}
+    assert within("United Kingdom", "bn") == "যুক্তরাজ্য"
+
+
+def test_map_of_divisions_is_there_only_with_a_dot_on_it():
+    assert [people_map(places).knows_divisions for places in ({"Bangladesh": 90}, {"Dhaka, BD": 3})] == [False, True]

@@ -2,7 +2,7 @@
 
 import { find, readJson } from "../webkit/page.js";
 import "../webkit/parts/ages.js";
-import { placeName } from "../webkit/places.js";
+import { placeWithin } from "../webkit/places.js";
 
 /** @typedef {import("../counting/client/stats.js").Last} Last */
 
@@ -48,7 +48,7 @@ export class Feed {
     const row = /** @type {HTMLElement} */ (this.#row.firstElementChild?.cloneNode(true));
     const [time, words] = /** @type {any} */ (row.children);
     time.dateTime = at;
-    words.textContent = place ? phrases.there.replace("{place}", () => placeName(place)) : phrases.somewhere;
+    words.textContent = place ? phrases.there.replace("{place}", () => placeWithin(place)) : phrases.somewhere;
     row.classList.add("arrived");
     return row;
   }

@@ -109,6 +109,7 @@ const seen = (part) => new Promise((resolve) => {
 
 /** The maps, where `make assets` has made them. */
 class Maps {
+  #home = find("[data-map=divisions]"); // hidden while no division has a dot
   #country = find("[data-map=divisions] .land");
   #divisions = new Dots(find("[data-map=divisions] g"));
   #countries = new Dots(find("[data-map=countries] g"));
@@ -143,6 +144,7 @@ class Maps {
       if (division) add(byDivision, division, count);
     }
     this.#divisions.show(byDivision, () => undefined);
+    this.#home.toggleAttribute("hidden", Math.max(0, ...byDivision.values()) < LEAST);
     this.#countries.show(byCountry, (code) => countries[code]);
     this.#country.toggleAttribute("data-people", (byCountry.get(HERE) ?? 0) >= LEAST);
   }

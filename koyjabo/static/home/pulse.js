@@ -1,6 +1,6 @@
 /** How lively the site is: visits a minute, the time since the last one, a line of the last hour, the total in the title. */
 
-import { locale, written } from "../webkit/figures.js";
+import { JUST_NOW_S, justNow, locale, written } from "../webkit/figures.js";
 import { find, readJson, write } from "../webkit/page.js";
 import { minuteOfDay } from "./own-visit.js";
 
@@ -20,6 +20,7 @@ const phrases = readJson("phrases").pulse;
 /** @param {number} ms */
 function ago(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
+  if (seconds < JUST_NOW_S) return justNow;
   const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? UNITS[2];
   return since.format(-Math.floor(seconds / length), unit);
 }

@@ -6,6 +6,9 @@ const MOST_ROLLS = 2; // updates within COUNT_MS; with more, the number counts u
 const COUNT_MS = 1_000;
 const LENGTHS = [7, 10, 13]; // the steps of the font size, in characters, as in webkit/figures.html
 export const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
+/** For what is younger than JUST_NOW_S: each second of that would be another word. */
+export const justNow = locale === "en" ? "just now" : "এইমাত্র";
+export const JUST_NOW_S = 5;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** @param {number} number  @returns {string} in the digits and format of the page's language */

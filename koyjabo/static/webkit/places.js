@@ -41,6 +41,15 @@ export function countryCode(place) {
   return CITY.exec(place)?.[2] ?? codes.get(place);
 }
 
+/** English names of countries that have an article in a sentence, as in network/place_names.py. */
+const ARTICLE = /^(The|United|Bahamas|Gambia|Maldives|Philippines|Comoros|Isle|British|Congo|DR|Federated|U\.S\.)\b|^French Southern|(Islands|African Republic|Dominican Republic)$/;
+
+/** The name as it stands after "in": "the United Kingdom". @param {string} place  as the server sends it */
+export function placeWithin(place) {
+  const name = placeName(place);
+  return isEnglish && countryCode(place) && !CITY.test(place) && ARTICLE.test(name) ? `the ${name.replace(/^The /, "")}` : name;
+}
+
 /** @param {string} place  as the server sends it: a country in English, or a city with the code of its country */
 export function placeName(place) {
   const [, city, code] = CITY.exec(place) ?? [];

@@ -26,7 +26,7 @@ LEAST = {
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer
-        pages.invitation
+        pages.invitation pages.community
         pages.share pages.unlock_share pages.visit_number pages.visit_picture
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
@@ -46,7 +46,7 @@ LEAST = {
         pages.account pages.change_password pages.log_out pages.end_session pages.end_other_sessions
         pages.verify_email pages.do_verify_email pages.send_verification pages.choose_mails
         pages.accept_invitation pages.decline_invitation pages.invitation_code
-        pages.new_community pages.create_community pages.community pages.join_community
+        pages.new_community pages.create_community pages.join_community
     """,
     VIEWER: """
         admin.overview admin.realtime admin.insights admin.audit admin.visits admin.visit admin.communities

@@ -1,11 +1,12 @@
-/** Times with `data-age` (ms when the page was made) become ages that tick: "12 s ago". The title has the exact time. */
+/** Times with `data-age` (ms when the page was made) become ages that tick: "just now", "12s ago". The title has the exact time. */
+
+import { JUST_NOW_S, justNow, locale } from "../figures.js";
 
 const LONGEST_S = 7 * 86_400; // older ones keep their date
 const TICK_MS = 1_000;
 /** @type {[limit: number, length: number, unit: "second" | "minute" | "hour" | "day"][]} */
 const UNITS = [[60, 1, "second"], [3_600, 60, "minute"], [86_400, 3_600, "hour"], [Infinity, 86_400, "day"]];
 
-const locale = document.documentElement.lang === "bn" ? "bn-BD" : "en";
 /** @type {Intl.RelativeTimeFormat | undefined} made when first used: the first format of a page takes a phone long */
 let words;
 
@@ -14,6 +15,7 @@ const moments = new WeakMap();
 
 /** @param {number} age_s  @returns {string} "12s ago", in the language of the page */
 export function ago(age_s) {
+  if (age_s < JUST_NOW_S) return justNow;
   const [, length, unit] = UNITS.find(([limit]) => age_s < limit) ?? UNITS[3];
   words ??= new Intl.RelativeTimeFormat(locale, { style: "narrow" });
   return words.format(-Math.floor(age_s / length), unit);
