@@ -138,8 +138,8 @@ class Pulse:
         return [sum(minutes.get(minute, ())) for minute in range(moment.minute - MINUTES + 1, moment.minute + 1)]
 
     def newest(self, moment: PulseMoment) -> list[LastVisit]:
-        """The last visits, the newest first. But for the last one, a place is named only while the visitor may be one of
-        those who are active there: else these would hide nobody. Raises LedgerUnavailable.
+        """The newest one first. But for that one, a place is named only while the visitor may be among those who are
+        active there: else these would hide nobody. Raises LedgerUnavailable.
         """
         stats, now_ms = moment.stats, self._clock.now_ms()
         if stats.last is None:

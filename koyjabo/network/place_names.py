@@ -19,8 +19,8 @@ CITY = re.compile(r"(.+), ([A-Z]{2})", re.DOTALL)
 CODES = {name: code for code, name in NAMES.items()}
 
 ARTICLE = re.compile(
-    r"^(The|United|Bahamas|Gambia|Maldives|Philippines|Comoros|Isle|British|Congo|DR|Federated|U\.S\.)\b|^French Southern"
-    r"|(Islands|African Republic|Dominican Republic)$"
+    r"^(The|United|Bahamas|Gambia|Maldives|Philippines|Comoros|Isle|British|Congo|DR|Federated|U\.S\.)\b"
+    r"|^French Southern|(Islands|African Republic|Dominican Republic)$"
 )
 """English names of countries that have an article in a sentence."""
 
