@@ -112,8 +112,8 @@ class Communities:
         return homes[0] if len(homes) == 1 else None
 
     def roles(self, community_id: str, user_ids: Collection[str]) -> dict[str, str]:
-        """The roles of those who are members, for a caller who may see who is online."""
-        return self._read(CommunityQueries.roles, community_id, user_ids)
+        """The roles of those who are members. The caller checks the permission."""
+        return self._read(CommunityQueries.roles, community_id, user_ids) if user_ids else {}
 
     def public(self, ids: Collection[str]) -> tuple[CommunityDetails, ...]:
         """Those of `ids` that are listed and show everybody how many are online."""

@@ -78,7 +78,7 @@ def test_bars_are_stacked_and_the_running_one_is_hatched(chart):
 def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     plot, tip = chart.get_by_role("slider"), chart.locator(".tip")
     expect(plot).to_have_attribute(
-        "aria-valuetext", "16 Dec, 14:00 so far: Anonymous 30, With an account 30, Unique visitors 60"
+        "aria-valuetext", "16 Dec, 14:00 so far: Without an account 30, With an account 30, Together 60"
     )
     expect(tip).to_be_hidden()
     chart.locator("summary").focus()
@@ -87,9 +87,9 @@ def test_tooltip_follows_the_arrow_keys_and_is_announced(chart):
     for key, spoken in (("ArrowLeft", "16 Dec, 13:00"), ("Home", "16 Dec, 9:00"), ("ArrowRight", "16 Dec, 10:00")):
         chart.page.keyboard.press(key)
         expect(tip.locator("strong")).to_have_text(spoken)
-    expect(tip.locator("span")).to_have_text(["Anonymous60", "With an account30", "Unique visitors90"])
+    expect(tip.locator("span")).to_have_text(["Without an account60", "With an account30", "Together90"])
     expect(plot).to_have_attribute(
-        "aria-valuetext", "16 Dec, 10:00: Anonymous 60, With an account 30, Unique visitors 90"
+        "aria-valuetext", "16 Dec, 10:00: Without an account 60, With an account 30, Together 90"
     )
     chart.page.keyboard.press("Escape")
     expect(tip).to_be_hidden()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 
 import pytest
 from support.browser.pages import expect, live, open_as, stat, visit, visit_as
@@ -135,6 +136,25 @@ def test_list_of_people_is_searched_as_one_types_and_keeps_the_focus(site, tab, 
         line.close()
     expect(page.get_by_text("No one is here right now.")).to_be_visible()
     expect(shown).to_have_count(0, timeout=15_000)
+
+
+@long
+def test_only_those_who_left_are_marked_where_more_are_online_than_fit(site, tab, founder, community):
+    """With two names on the page: who is on the second page by now has not left."""
+    people = [Member(site).join(community) for _ in range(4)]
+    with ExitStack() as lines:
+        for each in people[:2]:
+            lines.enter_context(PlainMember(site.port, community, each.token))
+        newest = PlainMember(site.port, community, people[2].token)
+        page = live(visit_as(tab, founder, f"/communities/{community}/dashboard?per_page=2"))
+        shown = page.locator("#online-list strong")
+        expect(shown).to_have_text([people[2].name, people[1].name])
+        lines.enter_context(PlainMember(site.port, community, people[3].token))
+        expect(shown).to_have_text([people[3].name, people[2].name])
+        expect(page.locator("#online-list [data-left]")).to_have_count(0)
+        newest.close()
+        expect(page.locator("#online-list [data-left] strong")).to_have_text(people[2].name)
+        expect(shown).to_have_text([people[3].name, people[2].name, people[1].name])
 
 
 @long

@@ -9,7 +9,7 @@ from flask import Response, make_response, render_template, request
 
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.live.online_people import NEWEST, ORDERS, OnlineSearch
-from koyjabo.communities.roles import MODERATOR
+from koyjabo.communities.roles import ADMIN, MODERATOR
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import EnteredCommunity
 from koyjabo.counting.last_hour import columns
@@ -54,7 +54,8 @@ def _people(at: EnteredCommunity) -> dict[str, Any]:
     communities, search = current()[CommunityServices], _search()
     (online,) = communities.people.online(at.scope)
     found = pagination.list_page(partial(communities.people.page, at.scope, search), per_page=SHOWN)
-    roles = communities.directory.roles(at.scope, [person.user_id for person in found.items])
+    shown = [person.user_id for person in found.items] if at.may(ADMIN) else []
+    roles = communities.directory.roles(at.scope, shown)
     return {"found": found, "search": search, "roles": roles, "online": online, "now_ms": current().clock.now_ms()}
 
 

@@ -51,7 +51,7 @@ export class OnlineList {
 
   /** Ends the marks of those who came a minute ago. @param {number} nowMs  by the server's clock */
   tick(nowMs) {
-    for (const item of this.#items()) if (Number(item.dataset.came) < nowMs - CAME_MS) item.removeAttribute("data-came");
+    for (const item of this.#items()) if (Number(item.dataset.since) < nowMs - CAME_MS) item.removeAttribute("data-came");
   }
 
   async #work() {
@@ -119,10 +119,13 @@ export class OnlineList {
     const list = find("#online-list"), before = this.#items();
     const known = new Map(before.map((item) => [item.dataset.person, item]));
     const wanted = new Set(next.map((item) => item.dataset.person));
-    const lastKept = isWhole ? before.length : before.map((item) => wanted.has(item.dataset.person)).lastIndexOf(true);
+    const lastKept = before.map((item) => wanted.has(item.dataset.person)).lastIndexOf(true), end = next.at(-1);
+    const askedMs = Number(find("#online-sum").dataset.at); // by the server's clock, for the list that is shown
+    const hasMovedUp = lastKept >= 0 && end && !known.has(end.dataset.person) && Number(end.dataset.since) < askedMs; // from the next page
+    const lastSure = isWhole || hasMovedUp ? before.length : lastKept; // one that is missing after it may be on the next page by now
     for (const [at, item] of before.entries()) {
       if (wanted.has(item.dataset.person)) continue;
-      if (isSearch || at > lastKept) item.remove(); // not sought, or on the next page by now
+      if (isSearch || at > lastSure) item.remove();
       else leave(item);
     }
     const items = next.map((item) => renewed(known.get(item.dataset.person), document.adoptNode(item)));
@@ -143,7 +146,7 @@ export class OnlineList {
     const items = this.#items().filter((item) => item.dataset.left === undefined);
     const [found, all] = ["found", "all"].map((name) => written(Number(find("#online-sum").dataset[name])));
     if (isSearch) return write(find("[data-announcement]"), this.#phrases.found.replace("{found}", found).replace("{all}", all));
-    const names = items.filter((item) => item.dataset.came).slice(0, MOST_SAID).map((item) => item.querySelector("strong")?.textContent);
+    const names = items.filter((item) => item.dataset.came !== undefined).slice(0, MOST_SAID).map((item) => item.querySelector("strong")?.textContent);
     const came = names.length ? `. ${this.#phrases.came.replace("{names}", names.join(", "))}` : "";
     this.#announcer.show(this.#phrases.online.replace("{count}", all) + came);
   }
@@ -161,8 +164,8 @@ function leave(item) {
 function renewed(known, newer) {
   if (!known) return newer;
   delete known.dataset.left; // who left has come back
-  if (newer.dataset.came) known.dataset.came = newer.dataset.came;
-  else delete known.dataset.came;
+  known.dataset.since = newer.dataset.since;
+  known.toggleAttribute("data-came", newer.hasAttribute("data-came"));
   const isUsed = known.contains(document.activeElement) || known.querySelector("[open]");
   if (!isUsed) known.replaceChildren(...newer.childNodes);
   return known;
