@@ -133,3 +133,72 @@ def test_rows_wait_while_they_are_read_or_paused(realtime, site):
     rows(page).first.locator("a").first.focus()
     site.register("fourth", page="/fourth")
     expect(button).to_have_text("Pause · 1 new")
+
+
+AGREE = """() => {
+  window.wrong = new Set();
+  window.moments = new Set();
+  const number = (element) => Number(element.textContent.replace(/[^0-9]/g, ""));
+  const of = (name) => number(document.querySelector(`[data-stat="${name}"]`));
+  const sum = (cells) => Array.from(document.querySelectorAll(cells), number).reduce((all, each) => all + each, 0);
+  const look = () => {
+    const visits = of("visits");
+    window.moments.add(visits);
+    const shown = {
+      total: [of("totalVisits"), of("upto")],
+      today: [of("todayVisits"), visits],
+      chart: [sum("#insights-periods-rows [data-value]"), visits],
+      pages: [sum("#insights-page-values tr > :nth-child(2)"), visits],
+      people: [of("new_visitors") + of("returning_visitors"), of("visitors")],
+    };
+    for (const [name, [one, other]] of Object.entries(shown)) if (one !== other) window.wrong.add(`${name}: ${one}, ${other}`);
+    requestAnimationFrame(look);
+  };
+  look();
+}"""
+"""Looks at every frame whether the figures of a day agree, as a reader does."""
+
+
+@pytest.mark.long(
+    proved_by="browser/test_realtime_page.py::test_all_figures_of_a_range_are_of_the_moment_that_they_say",
+)
+def test_figures_agree_at_every_look_while_visits_come(admin_tab, site):
+    page = open_live(admin_tab, "/admin/?range=today")
+    page.wait_for_load_state("networkidle")
+    page.evaluate(AGREE)
+    for number in range(200):
+        newest = site.register(f"passenger-{number}", page=f"/stops/{number % 15}")
+        page.wait_for_timeout(20)
+    expect(stat(page, "upto")).to_have_text(f"{newest.ordinal:,}")
+    assert page.evaluate("[...window.wrong]") == []
+    assert page.evaluate("window.moments.size") > 2
+    page.locator("#insights-page-values a").first.focus()
+    newest = site.register("focused", page="/stops/1")
+    expect(stat(page, "upto")).to_have_text(f"{newest.ordinal:,}")
+    held = page.locator("#insights-pages[data-older]")
+    expect(held.locator("[data-as-of]")).to_contain_text("As of")
+    page.locator("h1").click()
+    page.evaluate("document.activeElement.blur()")
+    expect(held).to_have_count(0)
+
+
+SMALL = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+TOP_OF_CHART_PX, OVERVIEW_PX = 420, 2_600
+
+
+@long
+@pytest.mark.parametrize("path", ["/admin/", "/admin/insights", "/admin/?compare=weekday"])
+def test_chart_begins_in_the_first_screen_of_a_phone(new_device, session, site, path):
+    for number in range(40):
+        site.register(f"rider-{number}", page=f"/routes/{number}", referrer=f"https://site-{number}.example/")
+    page = new_device(storage_state=session, **SMALL).open(path)
+    page.evaluate("document.querySelector('#step-all')?.removeAttribute('open')")  # as of a site that is in use
+    top = "document.querySelector('#insights-chart').getBoundingClientRect().top + scrollY"
+    assert page.evaluate(top) < TOP_OF_CHART_PX
+    assert page.evaluate("document.documentElement.scrollHeight") <= OVERVIEW_PX
+    tab = page.get_by_role("link", name="Sources", exact=True)
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "true")
+    expect(page.locator("#insights-sources")).to_be_in_viewport(ratio=0.1)
+    page.mouse.wheel(0, 500)
+    expect(page.locator("#insights-head summary").first).to_be_in_viewport()
