@@ -199,6 +199,7 @@ def test_chart_begins_in_the_first_screen_of_a_phone(new_device, session, site, 
     tab = page.get_by_role("link", name="Sources", exact=True)
     tab.click()
     expect(tab).to_have_attribute("aria-current", "true")
-    expect(page.locator("#insights-sources")).to_be_in_viewport(ratio=0.1)
+    left = "document.querySelector('#insights-sources').getBoundingClientRect().left"
+    wait_for(page, lambda: 0 <= page.evaluate(left) < SMALL["viewport"]["width"] / 2, "the card is in view")
     page.mouse.wheel(0, 500)
     expect(page.locator("#insights-head summary").first).to_be_in_viewport()
