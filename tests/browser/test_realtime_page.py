@@ -151,7 +151,8 @@ AGREE = """() => {
       pages: [sum("#insights-page-values tr > :nth-child(2)"), visits],
       people: [of("new_visitors") + of("returning_visitors"), of("visitors")],
     };
-    for (const [name, [one, other]] of Object.entries(shown)) if (one !== other) window.wrong.add(`${name}: ${one}, ${other}`);
+    const differ = Object.entries(shown).filter(([, [one, other]]) => one !== other);
+    for (const [name, pair] of differ) window.wrong.add(`${name}: ${pair}`);
     requestAnimationFrame(look);
   };
   look();
