@@ -1,22 +1,25 @@
-"""The chart of a figure: its periods, those it is compared with, and what admins noted at them."""
+"""The chart of a figure: its periods, those it is compared with, and their notes; and the table of hours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from babel.dates import get_day_names
+from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
 from koyjabo.core.clock import shifted
-from koyjabo.reports.engine.answers import Period
+from koyjabo.reports.engine.answers import Hours, Period
 from koyjabo.reports.engine.insights import DAY, GRANULARITIES, HOUR, MONTH, WEEK
 from koyjabo.reports.query.ranges import length
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.ui import figures, ranges
 from koyjabo.reports.ui.address import PageAddress
 from koyjabo.reports.ui.ranges import Choice
+from koyjabo.webkit.i18n import digits, language
 
 LABELS: dict[str, LazyString] = {HOUR: _("Hour"), DAY: _("Day"), WEEK: _("Week"), MONTH: _("Month")}
 DEFAULTS = ((2, HOUR), (100, DAY), (400, WEEK))
@@ -125,3 +128,29 @@ def _days(period: str, step: str) -> tuple[str, str]:
 def _within_range(period: str, step: str, question: Question) -> tuple[str, str]:
     first, last = _days(period, step)
     return max(first, question.first), min(last, question.last)
+
+
+class HourTable(NamedTuple):
+    days: list[str]
+    hours: list[str]
+    rows: list[list[int]]  # none if they are not known
+    busiest: str  # in words; "" without visits
+    reason: str | None
+
+
+def hour_table(report: Hours) -> HourTable:
+    hours = [digits(f"{hour:02}") for hour in range(24)]
+    return HourTable(_weekdays("abbreviated"), hours, report.rows, _busiest(report.rows), report.reason)
+
+
+def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
+    names = get_day_names(width, context="stand-alone", locale=language())
+    return [names[day] for day in range(7)]
+
+
+def _busiest(rows: list[list[int]]) -> str:
+    cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
+    most, day, hour = max(cells, default=(0, 0, 0))
+    if not most:
+        return ""
+    return str(gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[-day], hour=digits(f"{-hour:02}:00")))

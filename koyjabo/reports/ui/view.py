@@ -35,10 +35,9 @@ from koyjabo.reports.ui.breakdowns import Pages, Values
 from koyjabo.reports.ui.cards import Card
 from koyjabo.reports.ui.figures import Figure
 from koyjabo.reports.ui.filters import Chip
-from koyjabo.reports.ui.hours import HourTable, hour_table
 from koyjabo.reports.ui.maps import Dot, Shape
 from koyjabo.reports.ui.ranges import Choice, Picker
-from koyjabo.reports.ui.timelines import Chart
+from koyjabo.reports.ui.timelines import Chart, HourTable, hour_table
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language, time_of_day
 
