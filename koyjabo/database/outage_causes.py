@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import ENOSPC
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.database.timelines import TIMELINES
 
 LOCKED, FULL, READ_ONLY, AWAY, OLD_PRIMARY = CAUSES = ("locked", "full", "read_only", "away", "old_primary")
@@ -33,3 +34,8 @@ def cause_of(error: BaseException) -> str:
     if hasattr(error, "pgcode"):
         return OF_POSTGRES.get(error.pgcode, "") if error.pgcode else AWAY
     return AWAY if str(error).endswith(" is gone") else ""
+
+
+def reason_of(error: LedgerUnavailable) -> str:
+    """What the driver says, without what SQLAlchemy adds for programmers, and without a full stop."""
+    return str(getattr(error.__cause__, "orig", error.__cause__ or error)).strip().rstrip(".")

@@ -78,10 +78,8 @@ class FirstViews:
     @contextmanager
     def collected(cls) -> Iterator[Self]:
         """Raises NoRoom."""
-        with closing(sqlite3.connect("", isolation_level=None)) as database:
-            database.executescript(SCHEMA)
-            with _no_room():
-                yield cls(database)
+        with _temporary(SCHEMA) as database:
+            yield cls(database)
 
     def add(self, views: Iterable[PageView]) -> None:
         self._write(KEEP_FIRST, views)
@@ -113,10 +111,8 @@ class SeenKeys:
     @contextmanager
     def collected(cls) -> Iterator[Self]:
         """Raises NoRoom."""
-        with closing(sqlite3.connect("", isolation_level=None)) as database:
-            database.executescript(SEEN_SCHEMA)
-            with _no_room():
-                yield cls(database)
+        with _temporary(SEEN_SCHEMA) as database:
+            yield cls(database)
 
     def add(self, key: tuple[str, str]) -> bool:
         """Returns whether it is new."""
@@ -124,9 +120,11 @@ class SeenKeys:
 
 
 @contextmanager
-def _no_room() -> Iterator[None]:
+def _temporary(schema: str) -> Iterator[sqlite3.Connection]:
     try:
-        yield
+        with closing(sqlite3.connect("", isolation_level=None)) as database:
+            database.executescript(schema)
+            yield database
     except sqlite3.OperationalError as error:
         raise NoRoom(
             f"The page views do not fit into a temporary file ({error}). Nothing was imported. Set TMPDIR to a "

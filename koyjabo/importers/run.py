@@ -27,6 +27,7 @@ from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.core.extensions import db
 from koyjabo.core.runtime import Advance
 from koyjabo.database.engine import engine_options, translated_errors
+from koyjabo.database.outage_causes import reason_of
 from koyjabo.importers.importing import ImportSource, import_export
 from koyjabo.importers.preview import preview_export
 from koyjabo.importers.report import ImportReport
@@ -134,8 +135,7 @@ def _database(plan: ImportPlan) -> Iterator[None]:
 
 def _failure(error: Exception) -> str:
     if isinstance(error, LedgerUnavailable):
-        cause = error.__cause__
-        return f"The database cannot be used: {str(getattr(cause, 'orig', cause)).strip().rstrip('.')}."
+        return f"The database cannot be used: {reason_of(error)}."
     if isinstance(error, KoyJaboError):
         return str(error)
     log.error("import_failed", exc_info=error)

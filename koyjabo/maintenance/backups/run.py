@@ -20,6 +20,7 @@ from koyjabo.core.child_process import INHERITED, end_with_parent
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
 from koyjabo.database.engine import slow_snapshot, translated_errors
+from koyjabo.database.outage_causes import reason_of
 from koyjabo.maintenance.backups import backup
 from koyjabo.maintenance.backups.backup_file import Head
 from koyjabo.maintenance.backups.command_target import CommandTarget
@@ -176,7 +177,7 @@ def _room_in(folder: Path) -> Iterator[None]:
     try:
         yield
     except LedgerUnavailable as error:
-        reason = _reason(error)
+        reason = reason_of(error)
         if "full" not in reason:  # it is about the database itself
             raise
         raise NotProven(
@@ -185,15 +186,10 @@ def _room_in(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _reason(error: LedgerUnavailable) -> str:
-    """What the driver says, without what SQLAlchemy adds for programmers."""
-    return str(getattr(error.__cause__, "orig", error.__cause__ or error)).strip().rstrip(".")
-
-
 def _failure(error: Exception) -> str:
     """What to tell people."""
     if isinstance(error, LedgerUnavailable):
-        return f"The database cannot be read: {_reason(error)}."
+        return f"The database cannot be read: {reason_of(error)}."
     if isinstance(error, KoyJaboError):
         return str(error)
     log.error("backup_failed", exc_info=error)
