@@ -21,7 +21,9 @@ PORTS = {"http": 80, "https": 443}
 UPGRADES = {("http", "https"), ("http", "http"), ("https", "https")}
 HASH = re.compile(r"'(sha256|sha384|sha512)-([A-Za-z0-9+/_=-]+)'")
 HOST_SOURCE = re.compile(
-    r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::(\*|\d+))?(/.*)?", re.I
+    r"(?:([a-z][a-z0-9+.-]*)://)?(\*|(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])"
+    r"(?::(\*|\d{1,5}))?(/.*)?",
+    re.IGNORECASE,
 )
 STRICT = "'strict-dynamic'"
 

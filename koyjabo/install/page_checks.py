@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import NamedTuple
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from koyjabo.core.identity import Account
 from koyjabo.install.content_policy import ContentPolicies
-from koyjabo.install.page_lines import FRAME, MODULE, FoundLine, PageLines, lines_of, origin_of
+from koyjabo.install.page_lines import FRAME, MODULE, FoundLine, PageLines, lines_of, origin_of, parts_of, resolved
 from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import Answer, Destinations, FailureKind, OutboundError, Request
 
@@ -48,7 +48,7 @@ class PageCheck(NamedTuple):
 
     @property
     def host(self) -> str:
-        return urlsplit(self.url).netloc
+        return parts_of(self.url).netloc
 
 
 class PageChecks:
@@ -81,7 +81,7 @@ class PageChecks:
             onwards = answer.headers.get("location") if 300 <= answer.status < 400 else None
             if not onwards:
                 break
-            url = urljoin(url, onwards).partition("#")[0]
+            url = resolved(url, onwards).partition("#")[0] or onwards
         return url, answer
 
     def _request(self, url: str) -> Request:

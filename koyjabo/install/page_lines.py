@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import NamedTuple
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
 
 from koyjabo.install.content_policy import PageScript
 from koyjabo.network.origins import normal
@@ -51,13 +51,13 @@ class _HtmlReader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         known = dict(reversed(attrs))
         if tag == "base" and known.get("href"):
-            self._base = urljoin(self._base, known["href"])
+            self._base = resolved(self._base, known["href"] or "") or self._base
         elif tag == "meta" and (known.get("http-equiv") or "").lower() == "content-security-policy":
             self.found.policies.append(known.get("content") or "")
         elif tag == NAME:
             self.elements.append(known)
         elif tag in ADDRESSES and known.get(ADDRESSES[tag]):
-            self._take(tag, urljoin(self._base, (known[ADDRESSES[tag]] or "").strip()), known.get("nonce") or "")
+            self._take(tag, resolved(self._base, (known[ADDRESSES[tag]] or "").strip()), known.get("nonce") or "")
         elif tag == "script":
             self._inline, self._text = known, []
 
@@ -100,12 +100,28 @@ def lines_of(html: str, page: str) -> PageLines:
     counts = any(each.get("counts") != "false" for each in reader.elements)
     for script in reader.element_scripts if reader.elements else []:
         named = next((each["base-url"] for each in reader.elements if each.get("base-url")), None)
-        server = origin_of(urljoin(page, named)) if named else origin_of(script.url)
+        server = origin_of(resolved(page, named)) if named else origin_of(script.url)
         if server:
             found.lines.append(FoundLine(ELEMENT, server, script.url, counts, script))
     return found
 
 
+def resolved(page: str, reference: str) -> str:
+    """The URL that a reference on a page means; "" if it means none."""
+    try:
+        return urljoin(page, reference)
+    except ValueError:
+        return ""
+
+
+def parts_of(url: str) -> SplitResult:
+    """Empty ones for a text that is not a URL."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
+
+
 def origin_of(url: str) -> str | None:
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return normal(f"{parts.scheme}://{parts.netloc}")

@@ -27,6 +27,7 @@ NONCE = MODULE.replace("<script", '<script nonce="r4nd0m"')
 FRAME = f'<iframe src="{SERVER}/embed?value=total&amp;counts=1"></iframe>'
 PIXEL = f'<img src="{SERVER}/v.gif?page=/" alt="">'
 BADGE = f'<img src="{SERVER}/badge.svg">'
+NO_URL = "https://[live.example.com"
 OWN_SCRIPT = '<script type="module" src="/koyjabo/koyjabo-count.js"></script>'
 OWN_COPY = f'<koyjabo-count base-url="{SERVER}"></koyjabo-count>{OWN_SCRIPT}'
 
@@ -125,6 +126,7 @@ WRONG = [
     (BADGE, "silent", ""),
     (ELEMENT.replace("<koyjabo-count>", '<koyjabo-count counts="false">'), "silent", ""),
     (f"<!-- {ELEMENT} -->", "missing", ""),
+    (f'<base href="{NO_URL}"><img src="{NO_URL}"><script>import "{NO_URL}/koyjabo.js"</script>', "missing", ""),
 ]
 
 
@@ -140,6 +142,8 @@ def test_answer_that_is_no_page_is_said(checks, page):
     assert check(checks, page, "", "Location: /", status="302 Found").problem == "redirects"
     nowhere = checks.check(OPERATOR, "http://127.0.0.1:1/", [SERVER], "")
     assert (nowhere.problem, nowhere.host) == ("no_answer", "127.0.0.1:1")
+    no_url = check(checks, page, "", f"Location: {NO_URL}", status="302 Found")
+    assert (no_url.problem, no_url.host, no_url.url) == ("refused", "", NO_URL)
 
 
 def test_https_page_with_a_line_without_https_is_blocked():
