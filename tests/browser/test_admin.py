@@ -44,5 +44,5 @@ def test_all_of_it_works_without_scripts(new_device, session, site):
     expect(page.get_by_text(f"{HOSTILE} was archived.")).to_be_visible()
     page.get_by_role("link", name="Data", exact=True).click()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download").click()
+        page.get_by_role("button", name="Download", exact=True).click()
     assert download.value.suggested_filename.startswith("visits-")

@@ -108,7 +108,7 @@ def test_forks_share_no_hub_thread_file_or_random_state(with_redis):
 
 
 def test_api_description_lists_calls_in_the_order_of_the_features(with_redis):
-    assert with_redis[-1] == "accounts communities visits reports operation"
+    assert with_redis[-1] == "accounts communities webhooks keys visits reports operation"
 
 
 @pytest.mark.empty_database

@@ -210,6 +210,7 @@ FEATURES = [
         "webhooks",
         "api_keys",
         "badges",
+        "install",
         "reports",
         "visit_log",
         "maintenance",
