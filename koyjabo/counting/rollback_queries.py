@@ -90,6 +90,14 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
     return NewEpoch(lost, {Scope(each.scope): _mark(each) for each in [site, *_communities(session, marks)]})
 
 
+def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:
+    """Where the site's counter stands in an epoch that was begun below `mark` on purpose, by an admin or a restore; None
+    if the database went back.
+    """
+    found = _mark(session.scalars(select(Counter).where(Counter.scope == SITE)).one())
+    return None if _went_back(session, found, mark) else found
+
+
 def _next(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: int) -> tuple[int, int]:
     """Epoch and revision, greater than all that are stored or were acknowledged."""
     stored = session.execute(select(func.max(Counter.epoch), func.max(Counter.revision))).one()

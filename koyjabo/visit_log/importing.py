@@ -12,13 +12,17 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
+from sqlalchemy.orm import Session
+
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.counting.ledger import LedgerStore, open_store
+from koyjabo.counting import rollback_queries
+from koyjabo.counting.high_water import DatabaseWentBack, HighWater
+from koyjabo.counting.ledger import LedgerStore, Outcome, open_store
 from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.database import engine
 from koyjabo.database.lease import Fence
@@ -115,8 +119,7 @@ def import_lines(
     `by`, it is the operator. `told` is called with the result so far after each commit.
     """
     with alone() as fence:
-        store = open_store(db.engine.url, clock, fence)
-        importing = _Importing(store, clock, even_folded, fence, refuse, told)
+        importing = _Importing(clock, even_folded, fence, refuse, told)
         try:
             importing.write(lines)
         finally:
@@ -144,7 +147,6 @@ class _Importing:
 
     def __init__(
         self,
-        store: LedgerStore,
         clock: Clock,
         even_folded: bool,
         fence: Fence,
@@ -153,7 +155,8 @@ class _Importing:
     ) -> None:
         self.imported = Imported(0, 0)
         self._told = told
-        self._store = store
+        self._high_water = HighWater()
+        self._store: LedgerStore = open_store(db.engine.url, clock, fence, high_water=self._high_water)
         self._clock = clock
         self._fence = fence
         self._refuse = refuse
@@ -185,10 +188,10 @@ class _Importing:
     def _commit(self, batch: list[ImportedLine]) -> bool:
         """Commit a batch. Returns whether others have registered visits since the last one."""
         try:
-            with self._store.writing():
-                outcomes = self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
-        except self._store.unavailable as error:
-            raise LedgerUnavailable from error
+            outcomes = self._stored(batch)
+        except DatabaseWentBack as error:
+            self._go_on_lower(error)
+            outcomes = self._stored(batch)
         receipts = [receipt for receipt in outcomes if isinstance(receipt, Receipt)]
         new = sum(not receipt.duplicate for receipt in receipts)
         self.imported = Imported(self.imported.new + new, self.imported.known + len(receipts) - new)
@@ -197,6 +200,23 @@ class _Importing:
             if isinstance(outcome, KoyJaboError):
                 raise BadLine(line.number, UNKNOWN_COMMUNITY)
         return others_wrote
+
+    def _stored(self, batch: list[ImportedLine]) -> list[Outcome]:
+        try:
+            with self._store.writing():
+                return self._store.commit([(line.visit, str(line.visit.visit_id)) for line in batch])
+        except self._store.unavailable as error:
+            raise LedgerUnavailable from error
+
+    def _go_on_lower(self, error: DatabaseWentBack) -> None:
+        """Where the total was lowered on purpose, and no server has committed since. Else raises LedgerUnavailable: a
+        server has to say first from which number the count goes on.
+        """
+        with engine.snapshot() as connection, Session(connection) as session:
+            standing = rollback_queries.lowered(session, error.mark)
+        if standing is None:
+            raise LedgerUnavailable from error
+        self._high_water.replace((), {SITE: standing})
 
     def _check_order(self, written: Iterable[tuple[ImportedLine, Any]], new: int) -> bool:
         expected = self._visits + new

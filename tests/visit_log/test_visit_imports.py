@@ -81,6 +81,15 @@ def test_imported_visits_are_numbered_after_those_there_are(site):
     assert site.recount() == []
 
 
+def test_import_goes_on_from_a_total_that_was_lowered(site):
+    site.set_total(4000)
+    site.register("here")
+    site.set_total(7, new_epoch=True)
+    assert bring(site, rows("a,1,2024-05-01T10:00:00Z")) == Imported(1, 0)
+    assert site.stats()["totalVisits"] == 8
+    assert site.recount() == []
+
+
 def test_minimal_file_counts_once_however_often_it_is_imported(site):
     said = "visitorId,at\nayesha,2024-05-01 23:30:00\nayesha,2024-05-01 23:30:00\nkarim,1714585000000\n"
     assert bring(site, said) == Imported(3, 0)
