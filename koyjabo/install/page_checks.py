@@ -27,6 +27,7 @@ FAILURES = {FailureKind.REFUSED: REFUSED, FailureKind.TLS: CERTIFICATE}
 
 MOST_BYTES = 1_048_576
 MOST_REDIRECTS = 5
+MOST_LINES = 20
 TIMEOUT_S = 10.0
 HEADERS = {"Accept": "text/html,application/xhtml+xml", "User-Agent": "Mozilla/5.0 (compatible; KoyJaboLive)"}
 HTML = ("text/html", "application/xhtml+xml")
@@ -99,7 +100,7 @@ class PageChecks:
         if origin_of(url) in own:
             return PageCheck(url, problem=OWN)
         page = lines_of(answer.body.decode("utf-8", "replace"), url)
-        ours = [line for line in page.lines if line.server in own]
+        ours = list(dict.fromkeys(line for line in page.lines if line.server in own))[:MOST_LINES]
         if not ours:
             return PageCheck(url, (), *_absence(page, sample))
         header = answer.headers.get("content-security-policy", "")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, urljoin, urlsplit
 
 from koyjabo.install.content_policy import PageScript
+from koyjabo.install.html_tags import HtmlTag, tags
 from koyjabo.network.origins import normal
 
 ELEMENT_SCRIPT, MODULES = "koyjabo-count.js", ("koyjabo-count.js", "koyjabo.js")
 NAME = "koyjabo-count"
 MODULE_URL = re.compile(r"""["'](https?://[^"'\s]+/koyjabo(?:-count)?\.js)["']""")
 ADDRESSES = {"script": "src", "iframe": "src", "img": "src"}
+
+MOST_POLICIES, LONGEST_POLICY = 20, 10_000
+"""Of a page; it is read on the event loop."""
 
 ELEMENT, MODULE, FRAME, PIXEL, BADGE = "element", "module", "frame", "pixel", "badge"
 """The kinds of lines."""
@@ -38,40 +41,27 @@ class PageLines:
     has_element_script: bool = False
 
 
-class _HtmlReader(HTMLParser):
+class _PageReader:
     def __init__(self, page: str) -> None:
-        super().__init__()
         self._base = page
-        self._inline: dict[str, str | None] | None = None  # the attributes of the open <script>
-        self._text: list[str] = []
         self.found = PageLines()
-        self.elements: list[dict[str, str | None]] = []
+        self.elements: list[dict[str, str]] = []
         self.element_scripts: list[PageScript] = []
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        known = dict(reversed(attrs))
-        if tag == "base" and known.get("href"):
-            self._base = resolved(self._base, known["href"] or "") or self._base
-        elif tag == "meta" and (known.get("http-equiv") or "").lower() == "content-security-policy":
-            self.found.policies.append(known.get("content") or "")
-        elif tag == NAME:
+    def read(self, tag: HtmlTag) -> None:
+        name, known = tag.name, tag.attributes
+        if name == "base" and known.get("href"):
+            self._base = resolved(self._base, known["href"]) or self._base
+        elif name == "meta" and known.get("http-equiv", "").lower() == "content-security-policy":
+            if len(self.found.policies) < MOST_POLICIES:
+                self.found.policies.append(known.get("content", "")[:LONGEST_POLICY])
+        elif name == NAME:
             self.elements.append(known)
-        elif tag in ADDRESSES and known.get(ADDRESSES[tag]):
-            self._take(tag, resolved(self._base, (known[ADDRESSES[tag]] or "").strip()), known.get("nonce") or "")
-        elif tag == "script":
-            self._inline, self._text = known, []
-
-    def handle_data(self, data: str) -> None:
-        if self._inline is not None:
-            self._text.append(data)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag != "script" or self._inline is None:
-            return
-        text, nonce = "".join(self._text), self._inline.get("nonce") or ""
-        self._inline = None
-        for url in MODULE_URL.findall(text):
-            self._add(MODULE, url, script=PageScript("", text, nonce))
+        elif name in ADDRESSES and known.get(ADDRESSES[name]):
+            self._take(name, resolved(self._base, known[ADDRESSES[name]].strip()), known.get("nonce", ""))
+        elif name == "script":
+            for url in MODULE_URL.findall(tag.text):
+                self._add(MODULE, url, script=PageScript("", tag.text, known.get("nonce", "")))
 
     def _take(self, tag: str, url: str, nonce: str) -> None:
         path, query = urlsplit(url).path, parse_qs(urlsplit(url).query)
@@ -92,9 +82,9 @@ class _HtmlReader(HTMLParser):
 
 def lines_of(html: str, page: str) -> PageLines:
     """`page` is the address of the page."""
-    reader = _HtmlReader(page)
-    reader.feed(html)
-    reader.close()
+    reader = _PageReader(page)
+    for tag in tags(html):
+        reader.read(tag)
     found = reader.found
     found.has_element, found.has_element_script = bool(reader.elements), bool(reader.element_scripts)
     counts = any(each.get("counts") != "false" for each in reader.elements)
@@ -109,9 +99,11 @@ def lines_of(html: str, page: str) -> PageLines:
 def resolved(page: str, reference: str) -> str:
     """The URL that a reference on a page means; "" if it means none."""
     try:
-        return urljoin(page, reference)
+        url = urljoin(page, reference)
+        _ = urlsplit(url).port
     except ValueError:
         return ""
+    return url
 
 
 def parts_of(url: str) -> SplitResult:

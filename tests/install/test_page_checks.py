@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_network
 
 import pytest
@@ -76,6 +77,30 @@ def test_page_with_a_line_that_may_run_counts_and_is_told(checks, page, hosts):
         found = check(checks, page, body)
         assert (found.kinds, found.problem) == (kinds, ""), body
     assert set(hosts) == {page.url.split("/")[2]}
+
+
+BROKEN = [
+    "<a " * 20_000,  # takes `html.parser` minutes
+    "<a b='\"" * 20_000,
+    '<script src="http://["></script><base href="//[x"><img src="https://a.example:99999/v.gif">',
+    f'<koyjabo-count base-url="http://["></koyjabo-count>{OWN_SCRIPT}',
+    "<meta http-equiv='Content-Security-Policy' content='img-src a:" + "9" * 5000 + " *'>",
+    f'<koyjabo-count base-url="{SERVER}"></koyjabo-count><script src="https://a.example:99999/koyjabo-count.js"></script>'
+    "<meta http-equiv='Content-Security-Policy' content='script-src b.example'>",
+    "<img alt='&#" + "9" * 5000 + ";'>",
+]
+
+
+def test_broken_page_is_read_at_once_and_as_far_as_it_goes(checks, page):
+    for broken in BROKEN:
+        began = time.process_time()
+        assert check(checks, page, broken).problem in ("missing", "no_script"), broken[:40]
+        assert check(checks, page, PIXEL + broken).kinds == ("pixel",), broken[:40]
+        assert time.process_time() - began < 1
+    hidden = f"<!-- {PIXEL} --><textarea>{PIXEL}</textarea><style>{PIXEL}"
+    assert check(checks, page, hidden).problem == "missing"
+    page.answer = b"HTTP/1.1 302 Found\r\nLocation: http://[\r\nContent-Length: 0\r\n\r\n"
+    assert checks.check(OPERATOR, page.url, [SERVER], "https://koyjabo.example").problem == "refused"
 
 
 BLOCKED = [
