@@ -71,6 +71,13 @@ class FileImportUnderWay(KoyJaboError):
     sentence = N_("Another file is being imported. Wait until it is done, or cancel it.")
 
 
+class NoRoomForFile(KoyJaboError):
+    """The folder for temporary files is full, or cannot be written to."""
+
+    code = "no_room"
+    sentence = N_("The file does not fit on this server. Make room in its folder for temporary files, then try again.")
+
+
 class BackupsOff(KoyJaboError):
     code = "backups_off"
     sentence = N_("This server has no place for backups: set BACKUP_DIR, BACKUP_TO or BACKUP_COMMAND.")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.database.rows import changed_rows
+from koyjabo.database.rows import changed_rows, lock_limit
 from koyjabo.models import FileImport
 
 CHECKING, CHECKED, IMPORTING = "checking", "checked", "importing"
@@ -44,6 +44,9 @@ class ImportRow(NamedTuple):
         return self.ended_ms is None and abs(now_ms - self.seen_ms) <= SILENT_MS
 
 
+UNLESS_CANCELLED = case((FileImport.asked == CANCEL, CANCEL), else_="")
+"""What is asked once the import begins: who cancels it meanwhile is not overheard."""
+
 COLUMNS = [getattr(FileImport, name) for name in ImportRow._fields]
 
 
@@ -54,6 +57,7 @@ def newest(session: Session) -> ImportRow | None:
 
 def begin(session: Session, begun_by: str, worker: str, now_ms: int, file: str) -> int | None:
     """A new row; its id, or None while another file is open."""
+    lock_limit(session, FileImport)
     last = newest(session)
     if last is not None and last.is_open(now_ms):
         return None
@@ -76,6 +80,7 @@ def renew(session: Session, id: int, worker: str, now_ms: int, **values: Any) ->
 
 
 def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
-    """Want something of the worker, in one of these states. Returns False in another one."""
+    """Want something of the worker, in one of these states. Returns False in another one, and if it is cancelled."""
     which = (FileImport.id == id, FileImport.state.in_(states), FileImport.ended_ms.is_(None))
+    which = (*which, FileImport.asked != CANCEL)
     return changed_rows(session, update(FileImport).where(*which).values(asked=what)) == 1

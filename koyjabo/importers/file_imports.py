@@ -140,7 +140,7 @@ class FileImports:
         try:
             checked = self._run(number, file, plan, CHECK)
             if checked.result is not None and self._is_wanted(number, json.dumps(checked.result)):
-                self._renew(number, state=IMPORTING, asked="", done=0, goal=0)
+                self._renew(number, state=IMPORTING, asked=queries.UNLESS_CANCELLED, done=0, goal=0)
                 self._end(number, self._run(number, file, plan, run.IMPORT))
             elif checked.result is None:
                 self._end(number, checked)
@@ -176,7 +176,8 @@ class FileImports:
             time.sleep(RENEW_S / 2)
             asked = self._renew(number)
         if asked != IMPORT:
-            self._end(number, ImportProgress(is_cancelled=asked == CANCEL, error="" if asked == CANCEL else UNANSWERED))
+            why = "" if asked == CANCEL else GONE if self._is_closing else UNANSWERED
+            self._end(number, ImportProgress(is_cancelled=asked == CANCEL, error=why))
         return asked == IMPORT
 
     def _renew(self, number: int, **values: Any) -> str | None:

@@ -17,6 +17,7 @@ from support.sites.full_site import DAY_MS
 
 from koyjabo.core.clock import iso
 from koyjabo.core.identity import OPERATOR
+from koyjabo.importers import file_import_queries as queries
 from koyjabo.importers.file_imports import FileImports, ImportState
 
 PATH = "/admin/data/import"
@@ -152,6 +153,27 @@ def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqli
         assert "Another file is being imported." in words(upload(admin, visits(f"a,v,{at(1)}"), status=409))
         site.time.pass_(minutes=2)  # its worker is gone
         assert "The server was restarted meanwhile." in words(admin.get(PATH))
+
+
+def test_cancelling_is_not_overheard_while_the_import_begins(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        write, now_ms = site.services[FileImports]._database.write, site.services.clock.now_ms()
+        number = write(queries.begin, "Rani", "worker", now_ms, "[]")
+        write(queries.renew, number, "worker", now_ms, state=queries.CHECKED)
+        assert write(queries.ask, number, queries.IMPORT, (queries.CHECKED,))
+        assert write(queries.ask, number, queries.CANCEL, (queries.CHECKED,))
+        assert not write(queries.ask, number, queries.IMPORT, (queries.CHECKED,))
+        asked = write(queries.renew, number, "worker", now_ms, asked=queries.UNLESS_CANCELLED)
+        assert asked == queries.CANCEL
+
+
+def test_file_for_which_there_is_no_room_says_so(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        view: Any = site.app.view_functions["admin.upload_import"]
+        kept, view.new_file = view.new_file, lambda: open("/dev/full", "w+b", buffering=0)
+        assert "The file does not fit on this server." in words(upload(admin, visits(f"a,v,{at(1)}"), status=507))
+        view.new_file = kept
 
 
 def test_only_admins_may_send_a_file(sqlite_database):

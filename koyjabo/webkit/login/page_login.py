@@ -7,6 +7,7 @@ the same session. Each request looks the session up, so a revoked session and a 
 
 from __future__ import annotations
 
+import logging
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,7 +17,14 @@ from typing import IO, Any, NamedTuple, cast
 
 from flask import Flask, g, request
 
-from koyjabo.core.errors import InvalidToken, LedgerUnavailable, TokenExpired, Unauthenticated, WrongCsrfToken
+from koyjabo.core.errors import (
+    InvalidToken,
+    LedgerUnavailable,
+    NoRoomForFile,
+    TokenExpired,
+    Unauthenticated,
+    WrongCsrfToken,
+)
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, Login, Logins
 from koyjabo.network.services import NetworkServices
@@ -26,6 +34,8 @@ from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.login.jwt import ACCESS, REFRESH, Claims, Tokens
 from koyjabo.webkit.login.remembered_logins import RememberedLogins
+
+log = logging.getLogger(__name__)
 
 CSRF_FIELD = "csrf_token"
 RELOAD = N_("This form is out of date. Go back, reload the page, and try again.")
@@ -96,14 +106,18 @@ def require_login() -> Login:
 
 def receive_file(new_file: Callable[[], IO[bytes]]) -> None:
     """Read a form with a file, of an admin of the site alone, whose login is looked up again afterwards. Raises as
-    `require` and RequestOfAnyBytes.receive_file do, and Forbidden.
+    `require` does, RequestEntityTooLarge, NoRoomForFile and Forbidden.
     """
     known = login()
     if known is None:
         raise Unauthenticated
     known.account.require_site_admin()
     check_origin()
-    cast(RequestOfAnyBytes, request).receive_file(new_file)
+    try:
+        cast(RequestOfAnyBytes, request).receive_file(new_file)
+    except OSError as error:
+        log.error("file_not_received error=%r", str(error))
+        raise NoRoomForFile from error
     for name in ("login", "session_tokens"):
         g.pop(name, None)
 

@@ -61,6 +61,7 @@ STATUS = {
     "backup_under_way": 409,
     "backups_off": 409,
     "import_under_way": 409,
+    "no_room": 507,
     "email_taken": 409,
     "unknown_provider": 404,
     "provider_unavailable": 503,
