@@ -91,8 +91,8 @@ def begin_epoch(session: Session, marks: Mapping[Scope, HighWaterMark], now_ms: 
 
 
 def lowered(session: Session, mark: HighWaterMark) -> HighWaterMark | None:
-    """Where the site's counter stands in an epoch that was begun below `mark` on purpose, by an admin or a restore; None
-    if the database went back.
+    """Where the site's counter stands in an epoch that was begun below `mark` on purpose, by an admin or a restore.
+    None if the database went back.
     """
     found = _mark(session.scalars(select(Counter).where(Counter.scope == SITE)).one())
     return None if _went_back(session, found, mark) else found

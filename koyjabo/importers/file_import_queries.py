@@ -81,6 +81,5 @@ def renew(session: Session, id: int, worker: str, now_ms: int, **values: Any) ->
 
 def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
     """Want something of the worker, in one of these states. Returns False in another one, and if it is cancelled."""
-    which = (FileImport.id == id, FileImport.state.in_(states), FileImport.ended_ms.is_(None))
-    which = (*which, FileImport.asked != CANCEL)
-    return changed_rows(session, update(FileImport).where(*which).values(asked=what)) == 1
+    waits = (FileImport.state.in_(states), FileImport.ended_ms.is_(None), FileImport.asked != CANCEL)
+    return changed_rows(session, update(FileImport).where(FileImport.id == id, *waits).values(asked=what)) == 1

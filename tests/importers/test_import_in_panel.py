@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -167,13 +168,13 @@ def test_cancelling_is_not_overheard_while_the_import_begins(sqlite_database):
         assert asked == queries.CANCEL
 
 
-def test_file_for_which_there_is_no_room_says_so(sqlite_database):
+def test_file_for_which_there_is_no_room_says_so(sqlite_database, monkeypatch):
     with Site(sqlite_database.url) as site:
         admin = panel(site)
-        view: Any = site.app.view_functions["admin.upload_import"]
-        kept, view.new_file = view.new_file, lambda: open("/dev/full", "w+b", buffering=0)
+        monkeypatch.setattr(
+            site.app.view_functions["admin.upload_import"], "new_file", partial(io.FileIO, "/dev/full", "r+")
+        )
         assert "The file does not fit on this server." in words(upload(admin, visits(f"a,v,{at(1)}"), status=507))
-        view.new_file = kept
 
 
 def test_only_admins_may_send_a_file(sqlite_database):
