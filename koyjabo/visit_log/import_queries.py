@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.extensions import db
+from koyjabo.counting import rollback_queries
+from koyjabo.counting.high_water import HighWaterMark
 from koyjabo.counting.records import VisitKey
 from koyjabo.database import engine, lease
 from koyjabo.database.lease import Fence
@@ -167,6 +169,11 @@ def communities() -> set[Scope]:
     """The communities for which visits can be counted: all that are not archived."""
     with engine.snapshot() as connection:
         return {Scope(scope) for scope in connection.scalars(select(Counter.scope)) if scope != SITE}
+
+
+def lowered(mark: HighWaterMark) -> HighWaterMark | None:
+    with engine.snapshot() as connection, Session(connection) as session:
+        return rollback_queries.lowered(session, mark)
 
 
 def folded_days() -> set[str]:

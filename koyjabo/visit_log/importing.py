@@ -12,15 +12,12 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import IO, Any, NamedTuple
 
-from sqlalchemy.orm import Session
-
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import DatabaseInUse, KoyJaboError, LedgerUnavailable
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.counting import rollback_queries
 from koyjabo.counting.high_water import DatabaseWentBack, HighWater
 from koyjabo.counting.ledger import LedgerStore, Outcome, open_store
 from koyjabo.counting.records import NewVisit, Receipt
@@ -212,8 +209,7 @@ class _Importing:
         """Where the total was lowered on purpose, and no server has committed since. Else raises LedgerUnavailable: a
         server has to say first from which number the count goes on.
         """
-        with engine.snapshot() as connection, Session(connection) as session:
-            standing = rollback_queries.lowered(session, error.mark)
+        standing = import_queries.lowered(error.mark)
         if standing is None:
             raise LedgerUnavailable from error
         self._high_water.replace((), {SITE: standing})
