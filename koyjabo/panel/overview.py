@@ -20,7 +20,7 @@ from koyjabo.webkit.current import current
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
-NEWEST = 10
+NEWEST = 6
 
 
 @bp.get("/")
@@ -32,6 +32,7 @@ def overview() -> Response:
         url_for("admin.overview"),
         "/api/reports",
         cards=cards.SHORT,
+        has_hours=False,
         notes=notes,
         lists=lists,
         annotate=annotate,

@@ -24,6 +24,7 @@ class Placement(NamedTuple):
     reports: str  # the path of the API's reports
     scope: Scope = SITE
     cards: tuple[Card, ...] = cards.ALL
+    has_hours: bool = True
     filters: Filters = {}  # they hold beside those of the address
     notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()  # of the days from first to last
     lists: str = ""  # the path to which lines of lists lead, if that is another page

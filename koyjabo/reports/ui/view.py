@@ -282,7 +282,7 @@ class View(Links):
         for tab in (self.tab(card) for card in self.base.cards if self._draws(card.name)):
             yield from self._breakdowns(cards.MAPS.get(tab, tab))
             yield from self._breakdowns(*ON_MAPS[tab]) if tab in ON_MAPS else ()
-        if self._draws("hours"):
+        if self.base.has_hours and self._draws("hours"):
             yield HoursRequest(self.question)
 
     def _address(self) -> Pairs:

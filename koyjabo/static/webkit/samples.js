@@ -2,7 +2,7 @@
 
 import { find, write } from "./page.js";
 
-const named = find("[data-host]").dataset.host ?? "";
+const named = find("[data-host]")?.dataset.host ?? location.origin; // a bundle has this script for pages without samples, too
 
 /** @param {string} sample */
 function ours(sample) {

@@ -11,3 +11,5 @@ import "../panel.js";
 import "../../reports/panel.js";
 import "../../visit_log/realtime.js";
 import "../../receipts/link.js";
+import "../../webkit/parts/copy.js";
+import "../../getting_started/getting-started.js";
