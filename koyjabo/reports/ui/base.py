@@ -24,7 +24,6 @@ class Placement(NamedTuple):
     reports: str  # the path of the API's reports
     scope: Scope = SITE
     cards: tuple[Card, ...] = cards.ALL
-    has_hours: bool = True
     filters: Filters = {}  # they hold beside those of the address
     notes: Callable[[str, str], Iterable[Note]] = lambda first, last: ()  # of the days from first to last
     lists: str = ""  # the path to which lines of lists lead, if that is another page
@@ -35,6 +34,7 @@ class Placement(NamedTuple):
     has_totals: bool = False  # the page shows the totals of the scope above them
     beside: Callable[[Snapshot, Question], Any] | None = None  # what the page shows of the same moment, without filters
     compare: str = NO_COMPARISON  # of an address without one
+    has_hours: bool = True
 
 
 class Links:
