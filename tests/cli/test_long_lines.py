@@ -31,6 +31,10 @@ def memory():
     tracemalloc.stop()
 
 
+def refuse(error: BadLine) -> None:
+    raise error
+
+
 def visits(folder: Path, *before: bytes) -> Path:
     """A file whose last line takes no space on the disk, and has no end."""
     path = folder / "visits.jsonl"
@@ -53,7 +57,7 @@ def backup(folder: Path, *before: bytes) -> Path:
 def test_long_line_of_an_import_is_named_in_constant_memory(tmp_path, memory, kind):
     first = VISIT if kind == "jsonl" else b"visitor_id,at\n"
     with visits(tmp_path, first).open("rb") as file, pytest.raises(BadLine, match=r"Line 2: is longer than 1 MB"):
-        list(import_file.read(file, kind, ZoneInfo("Asia/Dhaka"), lambda _: None))
+        list(import_file.read(file, kind, ZoneInfo("Asia/Dhaka"), lambda _: None, refuse))
     assert memory() < MOST_MEMORY
 
 
@@ -63,7 +67,7 @@ def test_record_of_many_lines_is_limited_as_one(tmp_path, memory):
     line = b'1","' + b"x" * 1000 + b"\n"
     path.write_bytes(b"visitor_id,at\n" + b'"' + line * 5000)
     with path.open("rb") as file, pytest.raises(BadLine, match="is longer than 1 MB"):
-        list(import_file.read(file, "csv", ZoneInfo("Asia/Dhaka"), lambda _: None))
+        list(import_file.read(file, "csv", ZoneInfo("Asia/Dhaka"), lambda _: None, refuse))
     assert memory() < MOST_MEMORY
 
 
@@ -71,7 +75,7 @@ def test_lines_of_the_greatest_length_are_read(tmp_path):
     path = tmp_path / "visits.jsonl"
     path.write_bytes(VISIT.strip().ljust(LONGEST_LINE - 1) + b"\n" + VISIT)
     with path.open("rb") as file:
-        assert len(list(import_file.read(file, "jsonl", ZoneInfo("Asia/Dhaka"), lambda _: None))) == 2
+        assert len(list(import_file.read(file, "jsonl", ZoneInfo("Asia/Dhaka"), lambda _: None, refuse))) == 2
 
 
 def test_long_line_of_a_backup_is_named_in_constant_memory(tmp_path, memory):
