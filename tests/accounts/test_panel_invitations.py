@@ -145,6 +145,8 @@ def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database
         assert "This site asks for a second step." in page
         assert [accept(*each).status_code for each in zip((karim, salma), tokens, strict=True)] == [200, 200]
         assert karim.get(ME).status_code == 401, "logged out"
+        open_ones = "SELECT count(*) FROM sessions WHERE user_id = :id AND revoked_ms IS NULL"
+        assert site.rows(open_ones, id=karim.id) == [(0,)], "not only refused while the setting is so"
         assert salma.get(ME).status_code == 200
 
 
