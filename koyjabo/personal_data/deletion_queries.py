@@ -22,9 +22,11 @@ from koyjabo.database.rows import changed_rows
 from koyjabo.models import (
     SITE,
     AuditLine,
+    Backup,
     Community,
     Conversion,
     Counter,
+    FileImport,
     Invitation,
     Membership,
     OutboxMail,
@@ -42,6 +44,9 @@ from koyjabo.personal_data.section_queries import about_member, accepted_from, e
 ONLY_ADMIN = N_(
     "You are the only admin of a community. Make another member an admin there first, or delete the community."
 )
+
+GONE = "–"
+"""Where pages show the name of who has begun something."""
 
 NAMING = ("user_id", "user", "invited_by")
 """The details of audit lines that name another user."""
@@ -199,6 +204,10 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     if person.verified_ms is not None:
         for table in (Invitation, PanelInvitation):
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
+    for table in (Backup, FileImport):
+        session.execute(
+            update(table).where(table.begun_by == person.name).values(begun_by=GONE), execution_options=plainly
+        )
     mails = update(OutboxMail).where(waiting_mails(person.email))
     session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
     session.execute(delete(User).where(User.id == person.id), execution_options=plainly)
