@@ -204,10 +204,9 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     if person.verified_ms is not None:
         for table in (Invitation, PanelInvitation):
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)
-    for table in (Backup, FileImport):
-        session.execute(
-            update(table).where(table.begun_by == person.name).values(begun_by=GONE), execution_options=plainly
-        )
+    for begun in (Backup.begun_by, FileImport.begun_by):
+        renamed = update(begun.class_).where(begun == person.name).values(begun_by=GONE)
+        session.execute(renamed, execution_options=plainly)
     mails = update(OutboxMail).where(waiting_mails(person.email))
     session.execute(mails.values(email="", data="{}", done_ms=now_ms), execution_options=plainly)
     session.execute(delete(User).where(User.id == person.id), execution_options=plainly)
