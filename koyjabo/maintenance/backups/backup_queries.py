@@ -23,6 +23,7 @@ from koyjabo.models import (
     DaySecret,
     EmailLink,
     FileImport,
+    HealthSpan,
     LoginSession,
     OutboxMail,
     User,
@@ -53,7 +54,9 @@ def tables() -> list[Table]:
     """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
     they refer to. A restore changes no other table.
     """
-    kept = {each.__tablename__ for each in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
+    kept = {
+        each.__tablename__ for each in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport, HealthSpan)
+    }
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

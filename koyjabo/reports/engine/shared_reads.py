@@ -65,4 +65,7 @@ class SharedReads:
                 ended = time.monotonic()
                 self._rested_at = ended + max(LEAST_REST_S, RESTS * (ended - began))
         finally:
+            with self._guard:
+                if self._next is batch:  # its task was ended while it rested
+                    self._next = None
             batch.done.set()
