@@ -119,8 +119,10 @@ ACTIONS = (
 )
 
 SIGN_INS = ("login.fail", "session.begin", "session.end", "session.revoke", "session.replay", "second_factor.fail")
+ARRIVALS = ("user.sign_up", "user.verify", "member.join", "member.leave")
 KINDS = {
-    "changes": tuple(action for action in ACTIONS if action not in SIGN_INS),
+    "changes": tuple(action for action in ACTIONS if action not in (*SIGN_INS, *ARRIVALS)),
+    "arrivals": ARRIVALS,
     "sign_ins": SIGN_INS,
     "all": (),
 }

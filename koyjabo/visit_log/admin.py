@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import InvalidInput
+from koyjabo.core.i18n import N_
 from koyjabo.counting.last_hour import columns
 from koyjabo.counting.services import CountingServices
 from koyjabo.reports.services import ReportServices
@@ -33,6 +34,9 @@ from koyjabo.webkit.schemas.bodies import Body
 NUMBER = "number"
 """The only order: that of the primary key. Any other index would make each registration slower (decision 37)."""
 
+PARAMETERS = frozenset({*VisitFilter._fields, "before", "after", "sort"})
+UNKNOWN = N_("is not a filter of visits")
+
 
 @bp.get("/visits")
 @for_viewers
@@ -43,6 +47,9 @@ def visits() -> Response:
         VisitFilter(**form.values),
         Sorting.of(request, (NUMBER,), f"-{NUMBER}"),
     )
+    if unknown := request.args.keys() - PARAMETERS:
+        form.errors.update(dict.fromkeys(sorted(unknown), UNKNOWN))
+        return _show(form, VisitPage(), "", sorting, 400)
     try:
         is_newest_first = sorting.order != NUMBER
         visit_page = log.page(me(), which, cursor("before"), after=cursor("after"), newest_first=is_newest_first)

@@ -111,6 +111,12 @@ def test_visits_are_sorted_by_number_alone_and_other_columns_say_why_not(admin):
     assert "Searched" not in words(first)
 
 
+def test_filter_that_visits_do_not_have_is_refused_by_name(admin):
+    page = admin.get("/admin/visits?country=BD&text=33", 400)
+    assert "country: is not a filter of visits" in words(page)
+    assert ordinals(page) == []
+
+
 def test_results_and_filters_are_said_and_each_can_be_removed(admin, example):
     page = admin.get("/admin/visits?text=stop/3&first_day=2025-12-16&last_day=2025-12-16&who=people&before=999")
     said = words(page)
@@ -235,19 +241,27 @@ def test_lists_are_sorted_by_what_is_clicked(site, admin, example):
     assert 'aria-sort="descending"><a href="/admin/users?sort=seen&amp;query=a">Last seen' in page
 
 
+def test_command_menu_says_how_many_it_found_before_the_list(admin):
+    menu = admin.get("/admin/design").partition('id="command-menu"')[2]
+    assert 0 < menu.index('role="status"') < menu.index('role="listbox"')
+
+
 def test_audit_log_speaks_in_sentences_by_kind(site, admin, example):
     changes = sentences(admin.get("/admin/audit"))
     assert "Ayesha created the community Mirpur 10" in changes
     assert "Babul accepted an invitation to Mirpur 10" in changes
     admin.log_in("rani")
     assert sentences(admin.get("/admin/audit")) == changes
+    arrivals = sentences(admin.get("/admin/audit?kind=arrivals"))
+    assert "Rani signed up" in arrivals
+    assert not set(arrivals) & set(changes)
     assert "Rani logged in" in sentences(admin.get("/admin/audit?kind=sign_ins"))
     both = sentences(admin.get("/admin/audit?kind=all"))
     assert {"Rani logged in", "Ayesha created the community Mirpur 10"} <= set(both)
 
 
 def test_audit_log_is_filtered_by_who_what_and_when(site, admin, example):
-    theirs = sentences(admin.get(f"/admin/audit?actor={id_of(site, 'rani')}"))
+    theirs = sentences(admin.get(f"/admin/audit?kind=all&actor={id_of(site, 'rani')}"))
     assert theirs[-1] == "Rani signed up"
     assert all(each.startswith("Rani ") for each in theirs)
     assert "Nothing found." in admin.get(f"/admin/audit?actor={example.community}")

@@ -70,7 +70,7 @@ def _form(values: dict[str, str]) -> Form[Body]:
 
 
 def _show(form: Form[Body], audit_page: AuditPage, status: int = 200) -> Response:
-    kinds = {"changes": _("Changes"), "sign_ins": _("Sign-ins"), "all": _("All")}
+    kinds = {"changes": _("Changes"), "arrivals": _("Sign-ups and joins"), "sign_ins": _("Sign-ins"), "all": _("All")}
     return page(
         "audit/audit",
         status,

@@ -27,6 +27,8 @@ def test_view_of_insights_becomes_a_link_that_is_shown_once(site, rani):
     site.register("v2", page="/metro")
     query = "source=google.com&page=%2Fmetro&page=%21%2Fmap&range=7d"
     asked = rani.get(f"{NEW}?{query}")
+    assert "Share this view" not in asked
+    assert "choose “Share this view” there" in rani.get(NEW)
     assert 'value="7d" selected' in asked
     made = rani.send(f"{NEW}?{query}", 200, name="Search", range="7d", until="2025-12-31", password="")
     url = url_in(made)
