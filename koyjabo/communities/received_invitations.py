@@ -1,5 +1,5 @@
 """What an invited person does with a link: invitations to communities, and to the panel (`accounts.panel_invitations`),
-which come in one list and are answered in one place. Tokens of one kind are none of the other.
+which come in one list and are answered in one place. A token of one kind is not valid as one of the other.
 """
 
 from __future__ import annotations

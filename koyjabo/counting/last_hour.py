@@ -139,7 +139,7 @@ class Pulse:
 
     def newest(self, moment: PulseMoment) -> list[LastVisit]:
         """The newest one first. But for that one, a place is named only while the visitor may be among those who are
-        active there: else these would hide nobody. Raises LedgerUnavailable.
+        active there: else these would hide no one. Raises LedgerUnavailable.
         """
         stats, now_ms = moment.stats, self._clock.now_ms()
         if stats.last is None:

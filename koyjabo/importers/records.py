@@ -17,7 +17,7 @@ Values = dict[str, str]
 
 
 def records(lines: SupportsReadline, refuse: Refuse) -> Iterator[Record]:
-    """The records of a file. Calls `refuse` for a line that is none, and goes on after it."""
+    """The records of a file. Calls `refuse` for a line that is no record, and goes on after it."""
     return ((record.first, record.values) for record in csv_records(lines, refuse))
 
 

@@ -67,7 +67,7 @@ class DecodedLines:
 
 
 def csv_records(lines: SupportsReadline, refuse: Refuse) -> Iterator[CsvRecord]:
-    """The records of a file. Calls `refuse` for a line that is none, and goes on after it."""
+    """The records of a file. Calls `refuse` for a line that is no record, and goes on after it."""
     decoded = DecodedLines(lines)
     reader = csv.reader(decoded, strict=True)
     while True:

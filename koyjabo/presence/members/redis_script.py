@@ -74,7 +74,7 @@ class MemberScript:
         return [each if isinstance(each, SlotUnavailable) else SyncAnswer(*each) for each in answers]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
-        """In steps: who comes or leaves in between may be missing, and nobody is there twice."""
+        """In steps: who comes or leaves in between may be missing, and no one is there twice."""
         found: dict[str, OnlineMember] = {}
         for start in range(0, most, STEP):
             size = min(STEP, most - start)

@@ -1,4 +1,4 @@
-/** The people online, by name: the list is asked for when people come and go, and as somebody types or chooses the order. Who has
+/** The people online, by name: the list is asked for when people come and go, and when the reader types or chooses the order. Who has
  * come is marked for a minute, who has left stays for a moment.
  */
 
@@ -79,7 +79,7 @@ export class OnlineList {
     }, delayMs);
   }
 
-  /** @param {boolean} isSearch  then nobody has left who is not in the answer */
+  /** @param {boolean} isSearch  then people who are not in the answer have not left */
   async #ask(isSearch) {
     this.#asking.abort();
     const { signal } = (this.#asking = new AbortController());

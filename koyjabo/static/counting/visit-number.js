@@ -14,7 +14,7 @@ const page = new LivePage();
 const next = find("[data-next]");
 const koyjabo = new KoyJabo({ counts: false, stats: readJson("stats") });
 
-/** The visits since the page was made. What was added to the total by hand is none: then, and at midnight, it is asked for.
+/** The visits since the page was made. What was added to the total by hand is no visit: then, and at midnight, it is asked for.
  * @param {DOMStringMap} known  as of when it was made  @param {Stats} stats
  */
 function visitsSince({ total, today, epoch }, stats) {

@@ -54,8 +54,8 @@ class RequestOfAnyBytes(flask.Request):
             self.query_string = NOT_ASCII.sub(lambda each: b"%%%02X" % ord(each[0]), self.query_string)
 
     def receive_file(self, new_file: Callable[[], IO[bytes]]) -> None:
-        """Read the form at a path that takes a file. Before, it is empty: a file is read of nobody who may not send it.
-        Raises RequestEntityTooLarge, OSError.
+        """Read the form at a path that takes a file. Before, it is empty: only those who may send a file have
+        theirs read. Raises RequestEntityTooLarge, OSError.
         """
         if (self.content_length or 0) > largest_file_at(self.path):
             raise RequestEntityTooLarge
