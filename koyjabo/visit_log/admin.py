@@ -34,7 +34,8 @@ from koyjabo.webkit.schemas.bodies import Body
 NUMBER = "number"
 """The only order: that of the primary key. Any other index would make each registration slower (decision 37)."""
 
-PARAMETERS = frozenset({*VisitFilter._fields, "before", "after", "sort"})
+CURSORS = ("before", "after")
+PARAMETERS = frozenset({*VisitFilter._fields, *CURSORS, "sort"})
 UNKNOWN = N_("is not a filter of visits")
 
 
@@ -45,7 +46,7 @@ def visits() -> Response:
     log, which, sorting = (
         current()[VisitLogServices].log,
         VisitFilter(**form.values),
-        Sorting.of(request, (NUMBER,), f"-{NUMBER}"),
+        Sorting.of(request, (NUMBER,), f"-{NUMBER}", CURSORS),
     )
     if unknown := request.args.keys() - PARAMETERS:
         form.errors.update(dict.fromkeys(sorted(unknown), UNKNOWN))

@@ -40,12 +40,13 @@ def list_page(
 
 class Sorting(NamedTuple):
     order: str
+    place: tuple[str, ...] = ("page",)  # the arguments that say which page of the list it is
 
     @classmethod
-    def of(cls, request: Request, names: Collection[str], default: str) -> Sorting:
+    def of(cls, request: Request, names: Collection[str], default: str, place: tuple[str, ...] = ("page",)) -> Sorting:
         """The requested order if its name is among `names`."""
         wanted = request.args.get("sort", "")
-        return cls(wanted if wanted.removeprefix("-") in names else default)
+        return cls(wanted if wanted.removeprefix("-") in names else default, place)
 
     def direction(self, name: str) -> str:
         """The value of `aria-sort` for a column."""
@@ -57,7 +58,7 @@ class Sorting(NamedTuple):
         """
         first, second = (name, f"-{name}") if is_text else (f"-{name}", name)
         wanted = second if self.order == first else first
-        return this_page(sort=wanted, page=None, before=None, after=None)
+        return this_page(sort=wanted, **dict.fromkeys(self.place))
 
 
 def this_page(**changes: Any) -> str:
