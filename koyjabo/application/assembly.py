@@ -82,7 +82,7 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     cluster = open_cluster(settings, runtime, services.signals)
     base = Base(settings, clock, runtime, DatabaseExecutor(settings.database, runtime), cluster, services)
     _build(base, snapshot)
-    event_handlers.connect(services)
+    event_handlers.connect(services, base.database)
     _tick(services, settings.active_window_seconds)
     _close_in_order(services, base)
     _bind_tracker(services)

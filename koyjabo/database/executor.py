@@ -128,9 +128,17 @@ class DatabaseExecutor:
         thread.close()  # not after KeyboardInterrupt: that thread ends with the process
         return result
 
+    def look_again(self) -> None:
+        """Let threads that have nothing to do close their connections, if the database was replaced. Does not wait."""
+        for thread in self._threads():
+            self._runtime.start_task(thread.look_again)
+
     def close(self) -> None:
-        for thread in (self._writer, self._reader, self._reporter, self._scanner, self._background):
+        for thread in self._threads():
             thread.close()
+
+    def _threads(self) -> tuple[DatabaseThread, ...]:
+        return self._writer, self._reader, self._reporter, self._scanner, self._background
 
 
 class DatabaseThread:
@@ -162,6 +170,12 @@ class DatabaseThread:
     def run(self, operation: Callable[[Session], Result]) -> Result:
         result: Result = self._group.do(operation)
         return result
+
+    def look_again(self) -> None:
+        """Leave a connection to a database that was replaced."""
+        if self._connection is not None:
+            with suppress(LedgerUnavailable):
+                self.run(lambda session: None)
 
     def close(self) -> None:
         self._group.close()

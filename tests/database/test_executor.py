@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -11,11 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from support.application.site import Site
+from support.programs.processes import wait_until
 
 from koyjabo.audit.log import Actor, AuditEntry, Subject
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import ThreadRuntime
-from koyjabo.database.executor import DatabaseThread
+from koyjabo.database.executor import DatabaseExecutor, DatabaseThread
 from koyjabo.database.sqlite import FileLock
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.settings.database_url import normal
@@ -72,3 +74,27 @@ def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_databa
                 thread.run(lambda session: None)
             assert time.monotonic() - began < 4
     thread.close()
+
+
+def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_database):
+    url = make_url(sqlite_database.url)
+    path, executor = Path(str(url.database)), DatabaseExecutor(url, ThreadRuntime())
+
+    def left_open() -> list[str]:
+        names = []
+        for each in Path("/proc/self/fd").iterdir():
+            with suppress(FileNotFoundError):  # of the folder itself
+                names.append(os.readlink(each))
+        return [name for name in names if name.startswith(str(path)) and name.endswith("(deleted)")]
+
+    for read in (executor.read, executor.report, executor.scan, executor.background_read):
+        read(lambda session: session.execute(text("SELECT total FROM counters")).all())
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    for log in ("-wal", "-shm"):
+        path.with_name(path.name + log).unlink(missing_ok=True)
+    assert left_open()
+    executor.look_again()
+    wait_until(lambda: not left_open(), "the old file is closed")
+    executor.close()
