@@ -71,15 +71,13 @@ class Timeline:
 
     def write(self) -> None:
         """Store what is new. What cannot be stored now waits for the next call."""
-        changes = list(self._waiting)
+        changes = [self._waiting.popleft() for _ in range(len(self._waiting))]  # another call takes none of these
         if not changes:
             return
         try:
             self._database.write(queries.store, changes, self._clock.now_ms())
         except LedgerUnavailable:
-            return
-        for _ in changes:
-            self._waiting.popleft()
+            self._waiting.extendleft(reversed(changes))
 
     def forget(self) -> None:
         """The database may be another one."""
