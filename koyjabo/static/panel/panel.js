@@ -39,7 +39,8 @@ async function ask() {
 
 function wait() {
   clearTimeout(timer);
-  timer = setTimeout(ask, find("[data-unsaved] > [hidden]") ? ASK_MS : ASK_AGAIN_MS);
+  const isCalm = find("[data-unsaved] > [hidden]") && find("[data-health]")?.dataset.kind !== "danger";
+  timer = setTimeout(ask, isCalm ? ASK_MS : ASK_AGAIN_MS); // the mark may be red for some seconds longer than the notice is there
 }
 
 /** The menu itself is loaded when it is first opened. */
