@@ -49,7 +49,7 @@ def directory_for_a_lock(database: SqliteDatabase) -> Path:
 def test_database_that_needs_a_newer_version_is_refused_with_a_sentence(site, sqlite_database):
     site.rows("UPDATE alembic_version SET version_num = '9999'")
     site.rows("UPDATE database_identity SET compatible_from = '9999'")
-    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=sqlite_database.url)
+    ended = run("wsgi.py", DATABASE_URL=sqlite_database.url)
     said = ended.stderr.strip()
     assert ended.returncode == 2, said
     assert "DATABASE_URL" in said

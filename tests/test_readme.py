@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT, environment, wait_until
 
 pytestmark = [
@@ -58,7 +59,7 @@ def port(checkout: Path, settings: dict[str, str], tmp_path_factory: pytest.Temp
     assert found, log.read_text()
     yield found[1]
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl+C does
-    process.wait(15)
+    process.wait(PATIENCE_S)
 
 
 def test_4000_becomes_4001_as_is_shown(port):
@@ -78,7 +79,13 @@ def test_each_command_of_ours_succeeds(port, checkout, settings, command):
     """Those of make are shown, not run: one of them is the run that this test is part of."""
     shown = " --dry-run" if command.startswith("make ") else ""
     done = subprocess.run(
-        command + shown, shell=True, cwd=checkout, env=settings, capture_output=True, text=True, timeout=60, check=False
+        command + shown,
+        shell=True,
+        cwd=checkout,
+        env=settings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     assert done.stdout
@@ -95,7 +102,7 @@ def _with_requests(curl: str) -> str:
     words = shlex.split(curl)
     url = next(word for word in words if "/api/" in word)
     if "-d" not in words:
-        return requests.get(f"http://{url}", timeout=10).text
+        return requests.get(f"http://{url}", timeout=PATIENCE_S).text
     name, _, value = words[words.index("-H") + 1].partition(": ")
     body = words[words.index("-d") + 1]
-    return requests.post(f"http://{url}", data=body, headers={name: value}, timeout=10).text
+    return requests.post(f"http://{url}", data=body, headers={name: value}, timeout=PATIENCE_S).text

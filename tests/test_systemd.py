@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from support.programs.installed import program
 from support.programs.processes import ROOT
-from support.servers.server import STOP_TIMEOUT_S
+
+from koyjabo.server.process.parent import KILL_AFTER_S, ORPHANS_S
 
 SERVICE, SOCKET = "koyjabo@.service", "koyjabo@.socket"
 PROGRAM = "/opt/koyjabo/bin/koyjabo"
@@ -56,7 +57,7 @@ def test_service_has_the_time_that_the_server_needs_to_stop_and_a_folder_of_its_
     unit = RawConfigParser(strict=False)
     unit.read(ROOT / "deploy" / SERVICE)
     service = unit["Service"]
-    assert int(service["TimeoutStopSec"]) > STOP_TIMEOUT_S
+    assert int(service["TimeoutStopSec"]) > KILL_AFTER_S + ORPHANS_S
     assert (service["KillMode"], service["Restart"]) == ("mixed", "always")
     assert service["StateDirectory"].split()[0] == "koyjabo/%i"
     assert service["WorkingDirectory"] == "%S/koyjabo/%i"

@@ -13,6 +13,7 @@ from sysconfig import get_path
 from zipfile import ZipFile
 
 import pytest
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import environment, wait_until
 from support.servers.api_client import Caller
 
@@ -75,7 +76,7 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
         caller.port = int(found[1])
         yield caller
         process.terminate()
-        assert process.wait(15) == 0, log.read_text()
+        assert process.wait(PATIENCE_S) == 0, log.read_text()
     finally:
         process.kill()
         process.wait()
@@ -84,7 +85,7 @@ def server(programs: Path, folder: Path, tmp_path_factory: pytest.TempPathFactor
 def output_of(programs: Path, folder: Path, program: str, *arguments: str) -> str:
     """What a program of the environment prints, in the folder of the server."""
     command = [programs / program, *arguments]
-    done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=folder, env=DEFAULTS, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

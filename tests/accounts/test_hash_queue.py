@@ -10,6 +10,7 @@ import pytest
 from argon2 import PasswordHasher
 from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up, try_login
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.accounts import hash_queue, passwords
@@ -38,7 +39,7 @@ class Jobs:
     def finish(self) -> list[str]:
         self._busy.set()
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(timeout=PATIENCE_S)
         assert len(self.queue) == 0
         return self.done
 

@@ -14,6 +14,7 @@ import requests
 from argon2 import PasswordHasher
 from support.application.site import Site
 from support.people.accounts import disable, sign_up, try_login
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 from support.servers.server import Server
@@ -33,13 +34,13 @@ def test_logins_that_wait_for_a_hash_delay_no_other_request(sqlite_server):
 
     def guess(n: int) -> None:
         body = {"email": f"{n}@example.com", "password": "something else"}
-        assert requests.post(f"{base}/api/auth/login", json=body, timeout=60).status_code == 401
+        assert requests.post(f"{base}/api/auth/login", json=body, timeout=PATIENCE_S).status_code == 401
 
     with ThreadPoolExecutor(LOGINS) as pool, requests.Session() as session:
         logins = [pool.submit(guess, n) for n in range(LOGINS)]
         others = 0
         while not all(login.done() for login in logins):
-            assert session.get(f"{base}/api/stats", timeout=30).status_code == 200
+            assert session.get(f"{base}/api/stats", timeout=PATIENCE_S).status_code == 200
             others += 1
     assert others > 2 * LOGINS, "a login that waits for a hash is served once for each of them"
 
@@ -51,14 +52,14 @@ class Owner:
         self._workers = server.workers()
         self._url = f"http://localhost:{server.port}/api/auth"
         self._headers = {"X-Forwarded-For": "203.0.113.7"}
-        made = requests.post(f"{self._url}/signup", json=OWNER, headers=self._headers, timeout=30)
+        made = requests.post(f"{self._url}/signup", json=OWNER, headers=self._headers, timeout=PATIENCE_S)
         self._familiar = {"Cookie": f"familiar_browser={made.cookies['familiar_browser']}"}
 
     def log_in(self, is_familiar: bool) -> float:
         """Returns how long the server computed meanwhile, s."""
         headers = {**self._headers, **(self._familiar if is_familiar else {})}
         computed_s = self._computed_s()
-        response = requests.post(f"{self._url}/login", json=OWNER, headers=headers, timeout=60)
+        response = requests.post(f"{self._url}/login", json=OWNER, headers=headers, timeout=PATIENCE_S)
         assert response.status_code == 200, (response.text, response.headers)
         return self._computed_s() - computed_s
 
@@ -82,7 +83,7 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
                 email = emails[number % len(emails)].replace("*", str(number))
                 with suppress(requests.RequestException):
                     body = {"email": email, "password": f"guess number {number}"}
-                    answers.append(session.post(url, json=body, headers=headers, timeout=60).status_code)
+                    answers.append(session.post(url, json=body, headers=headers, timeout=PATIENCE_S).status_code)
                 over.wait(0.5 if answers and answers[-1] in (429, 503) else 0)
 
     for address in ADDRESSES * 3:
@@ -102,7 +103,7 @@ def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
     with changed_server(tmp_path, PATIENT, TRUSTED_PROXIES=1) as server:
         owner = Owner(server)
         with flood(server, "other@example.com", "stranger*@example.com") as answers:
-            wait_until(lambda: answers.count(401) > 20, "they flood", timeout_s=60)
+            wait_until(lambda: answers.count(401) > 20, "they flood")
             familiar, new = owner.log_in(is_familiar=True), owner.log_in(is_familiar=False)
     assert familiar < new / 4
     assert new < 10

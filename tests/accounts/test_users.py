@@ -9,6 +9,7 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import Person, log_in, sign_up, try_login
 from support.people.communities import account_of
+from support.programs.patience import PATIENCE_S
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.audit.log import Audit
@@ -115,7 +116,7 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
     both, other = threading.Barrier(2), account_of(ayesha)._replace(is_admin=True)
 
     def demote(where: Site, by: Account, whom: str) -> type | None:
-        both.wait(10)
+        both.wait(PATIENCE_S)
         try:
             where.services[AccountServices].users.set_role(by, whom, "member")
         except LastAdmin as problem:
@@ -127,5 +128,5 @@ def test_two_admins_who_end_each_other_at_once_leave_one(site, admin, ayesha):
             site.rows("UPDATE users SET is_admin = true")
             calls = ((site, admin, ayesha.id), (another, other, admin.id))
             outcomes = [threads.submit(demote, *call) for call in calls]
-            assert {outcome.result(20) for outcome in outcomes} == {None, LastAdmin}
+            assert {outcome.result(PATIENCE_S) for outcome in outcomes} == {None, LastAdmin}
             assert site.rows("SELECT count(*) FROM users WHERE is_admin") == [(1,)]

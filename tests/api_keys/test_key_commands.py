@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import requests
+from support.programs.patience import PATIENCE_S
 from support.servers.server import Server
 
 
@@ -14,7 +15,9 @@ def server(module_sqlite_database, module_servers) -> Server:
 
 def status(server: Server, key: str) -> int:
     headers = {"Authorization": f"Bearer {key}"}
-    return requests.get(f"http://localhost:{server.port}/api/reports/summary", headers=headers, timeout=30).status_code
+    return requests.get(
+        f"http://localhost:{server.port}/api/reports/summary", headers=headers, timeout=PATIENCE_S
+    ).status_code
 
 
 @pytest.mark.long(proved_by="api_keys/test_api_keys.py::test_revoked_key_is_refused_at_once")

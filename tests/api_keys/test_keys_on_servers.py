@@ -11,6 +11,7 @@ import pytest
 import requests
 from support.assertions.ledger import assert_verified
 from support.clients.worker_connections import WorkerConnection, two_workers, worker_connections
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -70,7 +71,9 @@ def test_lists_that_a_kill_interrupts_are_counted_once_when_they_are_sent_again(
         while time.monotonic() < until:
             try:
                 headers = {"Authorization": f"Bearer {key}"}
-                answer = requests.post(f"{server.url}/api/visits", json={"visits": visits}, headers=headers, timeout=15)
+                answer = requests.post(
+                    f"{server.url}/api/visits", json={"visits": visits}, headers=headers, timeout=PATIENCE_S
+                )
             except OSError:
                 time.sleep(0.05)
                 continue

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import requests
+from support.programs.patience import PATIENCE_S
 
 LOST = "lost"
 """The server gets the request, and its answer is lost."""
@@ -49,7 +50,7 @@ def proxy_of(port: int) -> Iterator[Proxy]:
             said = proxy.faults.popleft() if proxy.faults else None
             if said is None or said == LOST:
                 url = f"http://127.0.0.1:{port}{self.path}"
-                found = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=15)
+                found = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=PATIENCE_S)
                 said = said or Said(found.status_code, found.content, {"Content-Type": found.headers["Content-Type"]})
             if isinstance(said, Said):
                 self.send_response(said.status)

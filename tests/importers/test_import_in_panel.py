@@ -46,7 +46,7 @@ def upload(admin: Reader, file: bytes | str, program: str = "koyjabo", status: i
 
 
 def settled(site: Site, *states: str) -> ImportState:
-    wait_until(lambda: state(site).state in states, f"{states}: {state(site)}", 30, every_s=0.05)
+    wait_until(lambda: state(site).state in states, f"{states}: {state(site)}", every_s=0.05)
     return state(site)
 
 
@@ -204,7 +204,7 @@ def test_import_that_is_broken_off_is_completed_by_the_next_one(site, how):
     assert found.preview["new"] == count
     admin.send(f"{PATH}/{found.id}/import")
     imports = site.services[FileImports]
-    wait_until(lambda: site.stats()["totalVisits"] and imports._process, "some are imported", 30, every_s=0.01)
+    wait_until(lambda: site.stats()["totalVisits"] and imports._process, "some are imported", every_s=0.01)
     if how == "killed":
         imports._process.kill()
     else:

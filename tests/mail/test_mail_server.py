@@ -13,6 +13,7 @@ import requests
 from support.application.site import Site
 from support.clients.members import Member
 from support.people.accounts import sign_up
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
 from support.servers.mailbox import Mailbox
@@ -102,9 +103,9 @@ def test_slow_mail_server_delays_no_request_and_what_waits_survives_kill_9(new_s
     by_name = slow.url(host="localhost")  # on a real thread, the loop's resolver and sockets would be wrong
     server = new_server(sqlite_database, **slow.settings(SMTP_URL=by_name, LOG_LEVEL="DEBUG")).start()
     ayesha, karim = Member(server, "ayesha"), Member(server, "karim")
-    wait_until(lambda: slow.attempts, "a mail is on its way", 60)
+    wait_until(lambda: slow.attempts, "a mail is on its way")
     for _ in range(20):
-        assert requests.get(f"http://127.0.0.1:{server.port}/api/stats", timeout=15, proxies={}).ok
+        assert requests.get(f"http://127.0.0.1:{server.port}/api/stats", timeout=PATIENCE_S, proxies={}).ok
     assert (slow.attempts, slow.mails) == (1, []), "it still waits"
     server.kill()
     slow.go.set()

@@ -13,6 +13,7 @@ import time
 from contextlib import closing
 
 import pytest
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT, suspended, wait_until
 from support.servers.server import Server
 
@@ -25,7 +26,7 @@ def server(module_servers, module_sqlite_database) -> Server:
 @pytest.fixture(autouse=True)
 def ready(server: Server) -> None:
     """The tests before have left it running, and it forgets what they did."""
-    wait_until(lambda: server.get("/readyz").ok, "it is green", timeout_s=30)
+    wait_until(lambda: server.get("/readyz").ok, "it is green")
 
 
 def checks(server: Server) -> dict[str, dict]:
@@ -55,11 +56,11 @@ def test_red_after_a_commit_failed_and_not_for_ever(server):
         assert server.post_visit("ayesha").status_code == 503
         assert checks(server)["writer"] == {"ok": False, "error": "The last commit failed."}
         other.execute("ROLLBACK")
-    wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits", timeout_s=15)
+    wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
 
 
 def test_red_while_the_worker_has_too_much_to_do(server):
-    late = wait_until(lambda: late_after_a_stop(server), "it says that it was late", timeout_s=60)
+    late = wait_until(lambda: late_after_a_stop(server), "it says that it was late")
     assert late["loop"]["ms"] > 1000
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
 
@@ -81,7 +82,7 @@ def test_health_check_of_the_image_asks_the_server_and_no_proxy(server):
     surroundings = {**os.environ, "PORT": str(server.port), "http_proxy": "http://127.0.0.1:1"}
 
     def status() -> int:
-        return subprocess.run(said, env=surroundings, capture_output=True, timeout=20, check=False).returncode
+        return subprocess.run(said, env=surroundings, capture_output=True, timeout=PATIENCE_S, check=False).returncode
 
     assert status() == 0
     server.stop()

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 from support.application.site import Site
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.accounts.services import AccountServices
@@ -32,9 +33,7 @@ def actions(site: Site, admin: Account) -> list[str]:
 
 
 def wait_for_end(site: Site) -> None:
-    wait_until(
-        lambda: site.services[MaintenanceServices].recounts.progress() is None, "the recount is over", timeout_s=30
-    )
+    wait_until(lambda: site.services[MaintenanceServices].recounts.progress() is None, "the recount is over")
 
 
 def recounted(site: Site, admin: Account) -> dict:
@@ -56,7 +55,7 @@ class Pause:
     def _recount(self, connection, progress):
         def pausing(rows: int) -> None:
             self.begun.set()
-            assert self.over.wait(30)
+            assert self.over.wait(PATIENCE_S)
             progress(rows)
 
         return self._real(connection, pausing)
@@ -87,7 +86,7 @@ def test_recount_says_that_all_agrees_or_what_is_wrong(site, admin, monkeypatch)
 def test_recount_is_as_of_one_moment_and_blocks_nothing(site, admin, pause):
     site.register("a")
     site.services[MaintenanceServices].recounts.begin(admin)
-    assert pause.begun.wait(30)
+    assert pause.begun.wait(PATIENCE_S)
     site.services[MaintenanceServices].recounts.begin(admin)  # once more does nothing
     site.register("b")
     assert site.services[AccountServices].users.page(admin).total == 1  # reports are made meanwhile
@@ -130,7 +129,7 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
 
     site.register()
     recounts.begin(admin)
-    assert pause.begun.wait(30)
+    assert pause.begun.wait(PATIENCE_S)
     monkeypatch.setattr(recounts._database, "write", fail)
     monkeypatch.setattr(recount_job, "RETRY_S", 0.01)
     pause.over.set()
@@ -146,7 +145,7 @@ def test_interrupted_operator_does_not_wait_for_the_end_of_the_recount(site):
     @contextmanager
     def interrupted(rows, label):
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
-        waited.append(not over.wait(5))
+        waited.append(not over.wait(PATIENCE_S))
         yield lambda more: None
 
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -201,7 +201,7 @@ def test_damaged_countries_are_no_error(monkeypatch, unusable):
 
 def test_file_that_cannot_be_read_stops_the_server_with_a_sentence(unusable, tmp_path):
     path = unusable["text"]
-    ended = run("wsgi.py", timeout_s=20, DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
+    ended = run("wsgi.py", DATABASE_URL=f"sqlite:///{tmp_path}/koyjabo.db", GEOIP_DATABASE=path)
     sentence = (
         f"GEOIP_DATABASE names '{path}', which cannot be read as a MaxMind database; "
         "make geoip brings one, and without any, visitors are placed by country.\n"

@@ -19,6 +19,7 @@ import pytest
 from support.clients.members import Member, promote
 from support.clients.worker_connections import only, two_workers
 from support.databases.database import SqliteDatabase
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -92,7 +93,7 @@ class Panel:
     def __init__(self, server: Server, boss: Member) -> None:
         cookies = boss.http.cookies.get_dict()
         self._headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
-        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=15)
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
 
     def get(self, path: str) -> str:
         self._connection.request("GET", path, headers=self._headers)

@@ -10,6 +10,7 @@ import time
 import pytest
 from support.people.admins import panel
 from support.people.page_readers import words
+from support.programs.patience import PATIENCE_S
 from support.programs.threads import in_thread
 
 from koyjabo.core.errors import StillCounting
@@ -77,7 +78,7 @@ class Gate:
     def __call__(self, requests):
         self.reads.append(list(requests))
         self.begun.release()
-        assert self.open.acquire(timeout=20)
+        assert self.open.acquire(timeout=PATIENCE_S)
         if "wrong" in requests:
             raise StillCounting
         return [f"{each} of {len(self.reads)}" for each in requests]
@@ -88,7 +89,7 @@ def test_pages_that_ask_meanwhile_share_the_next_snapshot():
     gate = Gate()
     reads, answers = SharedReads(gate), []
     first = in_thread(lambda: answers.append(reads.answers(["a"])))
-    assert gate.begun.acquire(timeout=20)
+    assert gate.begun.acquire(timeout=PATIENCE_S)
     others = [in_thread(lambda name=name: answers.append(reads.answers(["a", name]))) for name in "bcdefgh"]
     while reads._next is None or len(reads._next.requests) < len("abcdefgh"):
         time.sleep(0.001)

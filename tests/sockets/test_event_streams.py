@@ -10,9 +10,10 @@ import jwt
 import pytest
 import requests
 from jsonschema import Draft202012Validator
-from support.clients.connection import PATIENCE_S, Connection, head
+from support.clients.connection import Connection, head
 from support.clients.event_source import SITE, EventSource, StreamListener, of_community
 from support.clients.members import Member, PlainMember
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import SECRET, wait_until
 from support.servers.changed_server import changed_server
 

@@ -15,6 +15,7 @@ import requests
 from sqlalchemy.engine import make_url
 from support.assertions.ledger import assert_verified
 from support.databases.database import SqliteDatabase
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT, SECRET, environment, run, wait_until
 from support.servers.server import Server
 
@@ -57,7 +58,7 @@ class Guide:
         self._server = server
         self.member = cast.GUIDE
         said = {"email": self.member.email, "password": cast.password(SECRET)}
-        answer = requests.post(f"{server.url}/api/auth/login", json=said, timeout=15)
+        answer = requests.post(f"{server.url}/api/auth/login", json=said, timeout=PATIENCE_S)
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["access_token"]
         self._headers = {"Authorization": f"Bearer {self.token}"}
@@ -133,7 +134,7 @@ def test_visitors_come_and_all_of_them_leave(server):
         wait_until(lambda: online() >= 3, "three members are online", FULL_S, 0.3)
         assert "Bangladesh" in server.get("/api/stats").json()["locations"]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE_S) == 0
     finally:
         process.kill()
         process.wait()

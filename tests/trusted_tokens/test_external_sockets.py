@@ -10,6 +10,7 @@ from support.clients.event_source import StreamListener
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import WebSocket
 from support.people.other_system import AUTH, SHARED, token
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 REF = "mirpur"
@@ -121,7 +122,7 @@ def test_list_without_a_member_closes_the_socket_that_a_claim_has_opened(server,
     with PlainMember(server.port, REF, member("m2")) as socket:
         socket.next_of_type("visitor_count")
         headers = {**admin.bearer, "If-Match": "*"}
-        answer = requests.put(f"{server.url}{members}", json={"members": []}, headers=headers, timeout=10)
+        answer = requests.put(f"{server.url}{members}", json={"members": []}, headers=headers, timeout=PATIENCE_S)
         assert (answer.json()["removed"], socket.wait_for_code()) == (1, FORBIDDEN)
 
 

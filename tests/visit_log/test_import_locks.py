@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 from support.application.site import SPEC_MOMENT, Site
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.threads import SOON_S, in_thread
 from support.sites.full_site import DAY_MS, bring, rows
@@ -137,7 +138,7 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
     def fold_slowly(session) -> None:
         retention_queries.fold_old(session, *past, size=2)
         is_folding.set()
-        assert may_commit.wait(10)
+        assert may_commit.wait(PATIENCE_S)
 
     folding = in_thread(lambda: retention._database.write(fold_slowly))
     assert is_folding.wait(SOON_S)

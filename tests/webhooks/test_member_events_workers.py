@@ -14,7 +14,6 @@ from support.databases.database import SqliteDatabase
 from support.programs.processes import wait_until
 
 TYPES = "community.occupied community.vacated member.joined member.left"
-GONE_S = 30
 
 
 @pytest.fixture
@@ -58,11 +57,11 @@ def test_each_change_is_one_event_though_a_worker_is_killed(database, new_server
         again = stack.enter_context(PlainMember(server.port, community, crowd[1].token))
         assert again.next_of_type("visitor_count")["count"] == 4
         expected += Counter(("member.left", each) for each in everybody[2:])
-        wait_until(lambda: written(database) >= expected, "the others have left", timeout_s=GONE_S)
+        wait_until(lambda: written(database) >= expected, "the others have left")
         assert written(database) == expected
         assert len(victims) == 3
     expected += Counter([*(("member.left", each) for each in everybody[:2]), ("community.vacated", "")])
-    wait_until(lambda: written(database) >= expected, "nobody is there", timeout_s=GONE_S)
+    wait_until(lambda: written(database) >= expected, "nobody is there")
     assert written(database) == expected
 
 
@@ -79,5 +78,5 @@ def test_people_of_a_worker_that_was_alone_with_them_have_left(database, new_ser
     wait_until(lambda: ("member.joined", one.id) in written(database), "they have come")
     right.kill()
     expected = Counter([(type, one.id if type.startswith("member") else "") for type in TYPES.split()])
-    wait_until(lambda: written(database) >= expected, "they have left", timeout_s=GONE_S)
+    wait_until(lambda: written(database) >= expected, "they have left")
     assert written(database) == expected

@@ -13,6 +13,7 @@ import pytest
 from support.application.site import Site
 from support.people.page_readers import Reader, words
 from support.people.provider_logins import HERE, begin, end, log_in
+from support.programs.patience import PATIENCE_S
 from support.servers.odd_server import OddServer
 from support.servers.openid_provider import OpenidProvider
 
@@ -245,7 +246,7 @@ def test_others_are_served_while_a_provider_hangs(sqlite_database, new_server, w
     server = new_server(sqlite_database, OIDC_PROVIDERS="odd", **own).start()
     with (
         ThreadPoolExecutor(5) as threads,
-        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=20) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=PATIENCE_S) as client,
     ):
         waiting = [threads.submit(client.get, "/auth/oidc/odd") for _ in range(5)]
         took = []

@@ -13,9 +13,9 @@ from urllib.parse import quote
 import jwt
 import pytest
 import socketio
-from support.clients.listener import PATIENCE_S
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.websocket import WebSocket
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import SECRET, wait_until
 from support.servers.server import Server
 

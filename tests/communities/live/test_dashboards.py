@@ -6,9 +6,9 @@ import re
 import time
 
 import pytest
-from support.clients.listener import PATIENCE_S
 from support.clients.members import Member, PlainMember, SocketioMember
 from support.clients.worker_connections import all_ready, only
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 from support.servers.server import Server

@@ -7,8 +7,9 @@ from __future__ import annotations
 import jwt
 import pytest
 import socketio
-from support.clients.listener import PATIENCE_S, leave
+from support.clients.listener import leave
 from support.clients.members import PASSWORD, Member, PlainMember
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import SECRET, wait_until
 from support.servers.changed_server import changed_server
 from support.servers.server import Server

@@ -7,9 +7,10 @@ from __future__ import annotations
 import pyotp
 import pytest
 import socketio
-from support.clients.listener import PATIENCE_S, leave
+from support.clients.listener import leave
 from support.clients.members import PASSWORD, Member, PanelSocket, PlainMember, SocketioMember
 from support.people.permissions import ROLES, SOCKETS, may
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 

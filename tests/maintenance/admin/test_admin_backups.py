@@ -178,5 +178,5 @@ def test_backup_of_one_worker_is_shown_by_another_while_it_runs_and_when_it_is_p
         admin.send("/admin/data/backups")
         assert "The backup has begun." in admin.get(admin.location)
         wait_until(lambda: "<progress" in section(colleague), "the other worker shows the progress", every_s=0.05)
-        wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof", 60)
+        wait_until(lambda: "1 = 1" in words(section(colleague)), "and the proof")
         assert "1 = 1" in words(section(admin))

@@ -58,7 +58,7 @@ def begin(site: Site) -> ChildProcess:
 
 
 def ended(site: Site) -> BackupState:
-    wait_until(lambda: backups(site)._process is None, "the backup has ended", timeout_s=60)
+    wait_until(lambda: backups(site)._process is None, "the backup has ended")
     return backups(site).state(OPERATOR)
 
 

@@ -57,7 +57,7 @@ def state(site: Site) -> BackupState:
 
 def ended(site: Site) -> BackupState:
     """When none is made any more by this worker."""
-    wait_until(lambda: backups(site)._process is None, "the backup has ended", timeout_s=60)
+    wait_until(lambda: backups(site)._process is None, "the backup has ended")
     return state(site)
 
 

@@ -108,7 +108,7 @@ def test_worker_that_dies_takes_the_process_along(waiting, folder, new_server):
     wait_until(lambda: child.children(), "the program runs", AT_ONCE_S)
     family = [child, *child.children()]
     server.kill_worker()
-    wait_until(lambda: all(map(is_gone, family)), "all have ended", 5)
+    wait_until(lambda: all(map(is_gone, family)), "all have ended")
     assert states(waiting) == ["running"]
     waiting.rows("UPDATE backups SET seen_ms = 0, proven_ms = NULL")  # as if two minutes had passed
     began = time.monotonic()

@@ -13,6 +13,7 @@ from support.people.accounts import Person, promote, sign_up
 from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.share_links import PASSWORD, share, shared, visits
+from support.programs.patience import PATIENCE_S
 
 from koyjabo.accounts.login_throttle import LOGIN, PLANS
 from koyjabo.reports.engine import insights
@@ -200,7 +201,7 @@ def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, b
     def slow(*args):
         monkeypatch.setattr(database, "report", report)
         begun.set()
-        assert may_end.wait(30)
+        assert may_end.wait(PATIENCE_S)
         return report(*args)
 
     monkeypatch.setattr(database, "report", slow)
@@ -208,7 +209,7 @@ def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, b
     with ThreadPoolExecutor(1) as visitor:
         try:
             first = visitor.submit(shared, site, token)
-            assert begun.wait(30)
+            assert begun.wait(PATIENCE_S)
             refused = shared(site, token)
             assert_error(refused, 503, "too_busy")
             assert refused.headers["Retry-After"] == "5"

@@ -10,9 +10,10 @@ import h11
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.clients.connection import PATIENCE_S, chunked, head
+from support.clients.connection import chunked, head
 from support.clients.unaffected_clients import UnaffectedClients, unaffected_clients
 from support.clients.websocket import SOCKETIO, say, take_frame, upgrade
+from support.programs.patience import PATIENCE_S
 from support.runs.fuzz_effort import effort
 
 REGISTER = "/api/visitor/register"

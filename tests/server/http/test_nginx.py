@@ -12,10 +12,11 @@ import websocket
 from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.clients.event_source import EventSource, StreamListener
-from support.clients.listener import PATIENCE_S, PlainListener, SocketioListener
+from support.clients.listener import PlainListener, SocketioListener
 from support.clients.members import PASSWORD, Member
 from support.clients.websocket import CloseFrame, WebSocket
 from support.clients.worker_connections import two_workers
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
 from support.servers.api_client import Caller

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from support.application.runtimes import PATIENCE_S, loop_on
+from support.application.runtimes import loop_on
 from support.clients.connection import head
+from support.programs.patience import PATIENCE_S
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # eventlet's own, about itself

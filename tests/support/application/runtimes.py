@@ -18,9 +18,9 @@ with warnings.catch_warnings():
     from koyjabo.server.loop.eventlet_loop import EventletRuntime
 
 from koyjabo.core.runtime import Runtime
+from support.programs.patience import PATIENCE_S
 
 HUBS = ("epolls", "asyncio")
-PATIENCE_S = 15
 
 
 class Panic(BaseException):

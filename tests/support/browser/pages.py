@@ -23,7 +23,9 @@ SHOWN = {"reduced_motion": "reduce", "service_workers": "block"}
 """Unless a test asks for more: what moves is drawn again 60 times a second, and tests see every request of a page."""
 
 MOVES = {"reduced_motion": "no-preference"}
-PATIENCE_MS = 20_000
+PATIENCE_MS = 28_000
+"""Less than the 30 s after which a page asks by itself, which would hide that it was not told."""
+
 SITE = "http://localhost"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 LOOKS = [("light", 1440), ("dark", 360)]

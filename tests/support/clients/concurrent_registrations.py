@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -20,7 +21,6 @@ Visit = tuple[str, str]
 
 TRY_AGAIN_AFTER_S = 0.05
 REQUEST_TIMEOUT_S = 15
-PATIENCE_S = 60
 
 
 class Client:
@@ -115,7 +115,7 @@ class Crowd:
 
     def wait_for(self, acknowledged: int) -> None:
         """Return as soon as this many visits are acknowledged, with the clients still busy."""
-        wait_until(lambda: self.acknowledged >= acknowledged or self.surprises, f"{acknowledged} visits", 60, 0.001)
+        wait_until(lambda: self.acknowledged >= acknowledged or self.surprises, f"{acknowledged} visits", every_s=0.001)
         assert self.surprises == []
 
     @property

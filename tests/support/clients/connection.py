@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
-PATIENCE_S = 15
+from support.programs.patience import SILENT_PATIENCE_S
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Answer:
 class Connection:
     """A keep-alive connection. Send a request with `post` or `send`, then read its `answer`."""
 
-    def __init__(self, port: int, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, port: int, patience_s: float = SILENT_PATIENCE_S) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), patience_s)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # pieces leave as they are sent
 

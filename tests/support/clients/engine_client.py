@@ -10,13 +10,11 @@ from typing import Any
 import requests
 import websocket
 
+from support.programs.patience import SILENT_PATIENCE_S
 from support.programs.processes import wait_until
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 SEPARATOR = "\x1e"
-PATIENCE_S = 15
-"""Less than it takes until a silent client is dropped."""
-
 PATH = "/socket.io/"
 
 
@@ -41,10 +39,12 @@ class Polling:
         self.sid = self.handshake["sid"]
 
     def get(self) -> requests.Response:
-        return requests.get(url(self.port, self.sid), timeout=PATIENCE_S)
+        return requests.get(url(self.port, self.sid), timeout=SILENT_PATIENCE_S)
 
     def post(self, *packets: str) -> requests.Response:
-        return self._http.post(url(self.port, self.sid), data=SEPARATOR.join(packets).encode(), timeout=PATIENCE_S)
+        return self._http.post(
+            url(self.port, self.sid), data=SEPARATOR.join(packets).encode(), timeout=SILENT_PATIENCE_S
+        )
 
     def poll(self) -> list[str]:
         """The packets of one poll."""
@@ -54,7 +54,7 @@ class Polling:
 
     def next_packets(self) -> list[str]:
         """Poll, answering pings, until packets come that are none."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + SILENT_PATIENCE_S
         while time.monotonic() < until:
             packets = self.poll()
             if PING in packets:
@@ -69,14 +69,14 @@ class Polling:
         return self.get().status_code == 200
 
     def wait_until_forgotten(self) -> None:
-        wait_until(lambda: not self.is_known, "the session is closed", PATIENCE_S)
+        wait_until(lambda: not self.is_known, "the session is closed", SILENT_PATIENCE_S)
 
 
 class Socket:
     """A WebSocket to Engine.IO; with `sid`, one that is to take over from polling."""
 
     def __init__(self, port: int, sid: str | None = None, **query: str | None) -> None:
-        self.socket = websocket.create_connection(url(port, sid, "ws", **query), timeout=PATIENCE_S)
+        self.socket = websocket.create_connection(url(port, sid, "ws", **query), timeout=SILENT_PATIENCE_S)
         self.handshake: dict[str, Any] = {}
         if sid is None:
             opened = self.receive(pings=True)

@@ -9,8 +9,8 @@ import threading
 from contextlib import suppress
 from typing import Any, NamedTuple, Self
 
-from support.clients.connection import PATIENCE_S
 from support.clients.members import CommunityListener
+from support.programs.patience import SILENT_PATIENCE_S
 
 SITE = "/api/stream"
 
@@ -44,11 +44,11 @@ class EventSource:
         receive_buffer: int | None = None,
         **headers: str,
     ) -> None:
-        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=SILENT_PATIENCE_S)
         self.connection.sock = self.sock = socket.socket()
         if receive_buffer is not None:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.sock.settimeout(PATIENCE_S)
+        self.sock.settimeout(SILENT_PATIENCE_S)
         self.sock.connect(("127.0.0.1", port))
         self.connection.request(method, path, headers={name.replace("_", "-"): said for name, said in headers.items()})
         self.answer = self.connection.getresponse()
@@ -120,7 +120,7 @@ class StreamListener(CommunityListener):
     def close(self) -> None:
         with suppress(OSError):
             self.source.sock.shutdown(socket.SHUT_RDWR)
-        self._reader.join(PATIENCE_S)
+        self._reader.join(SILENT_PATIENCE_S)
         self.source.close()
 
     break_off = close

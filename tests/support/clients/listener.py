@@ -16,11 +16,11 @@ import engineio
 import socketio
 import websocket
 
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.responses import Stats
 
 BROWSER = "Mozilla/5.0 (Linux; Android 14) a browser of the tests"
-PATIENCE_S = 10
 
 
 class _Connection(engineio.Client):

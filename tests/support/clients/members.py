@@ -8,12 +8,12 @@ from typing import Any
 import requests
 
 from support.clients.forms import answer
-from support.clients.listener import PATIENCE_S, Listener, PlainSocket, SocketioSocket
+from support.clients.listener import Listener, PlainSocket, SocketioSocket
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
 PASSWORD = "rickshaw at dawn"
-REQUEST_TIMEOUT_S = 15
 numbers = count(1)
 
 
@@ -27,16 +27,16 @@ class Member:
         self.http = requests.Session()
         self.http.trust_env = False
         body = {"email": self.email, "password": PASSWORD, "name": self.name, **fields}
-        self._welcome(self.http.post(self._url("/api/auth/signup"), json=body, timeout=REQUEST_TIMEOUT_S))
+        self._welcome(self.http.post(self._url("/api/auth/signup"), json=body, timeout=PATIENCE_S))
 
     def log_in(self, **fields: Any) -> None:
         body = {"email": self.email, "password": PASSWORD, **fields}
-        self._welcome(self.http.post(self._url("/api/auth/login"), json=body, timeout=REQUEST_TIMEOUT_S))
+        self._welcome(self.http.post(self._url("/api/auth/login"), json=body, timeout=PATIENCE_S))
 
     def call(self, method: str, path: str, body: Any = None, status: int | None = None) -> Any:
         """JSON of the answer, or None; its status is 2xx unless said otherwise."""
         answer = requests.request(
-            method, self._url(path), json=body, headers=self.bearer, timeout=REQUEST_TIMEOUT_S, proxies={}
+            method, self._url(path), json=body, headers=self.bearer, timeout=PATIENCE_S, proxies={}
         )
         assert answer.ok if status is None else answer.status_code == status, answer.text
         return answer.json() if answer.content else None
@@ -77,7 +77,7 @@ class Member:
             data=fields,
             headers={"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())},
             allow_redirects=False,
-            timeout=2 * REQUEST_TIMEOUT_S,
+            timeout=PATIENCE_S,
             proxies={},
         )
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
-PATIENCE_S = 30
 Found = TypeVar("Found")
 
 
@@ -42,7 +42,7 @@ class NodePage:
             assert self._process.poll() is None, "the page has broken down"
             return condition()
 
-        return wait_until(found, what, PATIENCE_S)
+        return wait_until(found, what)
 
     def do(self, command: str) -> None:
         assert self._process.stdin
@@ -51,8 +51,8 @@ class NodePage:
     def close(self) -> None:
         assert self._process.stdin
         self._process.stdin.close()
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
 
     def _read(self) -> None:
         assert self._process.stdout

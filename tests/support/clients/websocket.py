@@ -9,7 +9,8 @@ from contextlib import suppress
 from struct import pack, unpack
 from typing import Any, NamedTuple, Self
 
-from support.clients.connection import PATIENCE_S, head
+from support.clients.connection import head
+from support.programs.patience import SILENT_PATIENCE_S
 
 MORE, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 FINAL, MASKED = 0x80, 0x80
@@ -120,7 +121,7 @@ class WebSocket:
         self, port: int, *headers: str, path: str = "", early: bytes = b"", receive_buffer: int | None = None
     ) -> None:
         self._socket = socket.socket()
-        self._socket.settimeout(PATIENCE_S)
+        self._socket.settimeout(SILENT_PATIENCE_S)
         if receive_buffer is not None:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.connect(("127.0.0.1", port))
@@ -169,7 +170,7 @@ class WebSocket:
 
     def close_frame(self) -> CloseFrame:
         """How the server ends it, after whatever else it had to say."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + SILENT_PATIENCE_S
         while (said := self.frame()).opcode != CLOSE:
             assert time.monotonic() < deadline, "it is not closed"
         code = unpack("!H", said.payload[:2])[0] if said.payload else None
@@ -177,7 +178,7 @@ class WebSocket:
 
     def rest(self) -> bytes:
         """Everything until the server closes the connection."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + SILENT_PATIENCE_S
         with suppress(Lost):
             while time.monotonic() < deadline:
                 self._receive()
@@ -186,9 +187,10 @@ class WebSocket:
 
     def is_lost(self) -> bool:
         """Whether the server closes the connection with nothing but pings before; waits for that."""
+        deadline = time.monotonic() + SILENT_PATIENCE_S
         try:
             while self.frame().opcode == PING:
-                pass
+                assert time.monotonic() < deadline, "it is not closed"
         except Lost:
             return True
         return False

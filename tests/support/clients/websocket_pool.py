@@ -13,12 +13,11 @@ from struct import unpack
 from typing import Self
 
 from support.clients.websocket import CLOSE, KINDS, PING, PONG, TEXT, frame, take_frame, take_handshake, upgrade
+from support.programs.patience import PATIENCE_S
 
 REVISION = re.compile(rb'"revision": ?(\d+)')
 MOST_SILENT = 200
 """Of those who have connected and not yet said what they want: they give way when others want to come in."""
-
-CONNECT_S = 30
 
 
 class Listener:
@@ -107,12 +106,12 @@ class Listeners:
         self._epoll.register(fd, select.EPOLLOUT)
 
     def _ask_to_come_in(self) -> None:
-        deadline = time.monotonic() + CONNECT_S
+        deadline = time.monotonic() + PATIENCE_S
         while self._unsent:
-            assert time.monotonic() < deadline, f"{len(self._unsent)} are not connected within {CONNECT_S} s"
+            assert time.monotonic() < deadline, f"{len(self._unsent)} are not connected within {PATIENCE_S} s"
             self._turn()
 
-    def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = 30) -> Self:
+    def run(self, until: Callable[[Listener], object], what: str, timeout_s: float = PATIENCE_S) -> Self:
         """Listen until it is true of each of them; fails, saying how many it was not true of, after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         waiting = {each for each in self.all if not until(each)}
@@ -152,7 +151,7 @@ class Listeners:
     def wait_for_revision(self, revision: int) -> Self:
         return self.run(lambda each: each.revisions and each.revisions[-1] >= revision, f"revision {revision}")
 
-    def are_over(self, timeout_s: float = 30) -> Self:
+    def are_over(self, timeout_s: float = PATIENCE_S) -> Self:
         return self.run(lambda each: each.over, "its end", timeout_s)
 
 

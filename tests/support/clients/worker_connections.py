@@ -14,11 +14,11 @@ from typing import Any
 import psutil
 
 from support.clients.listener import PlainListener, SocketioListener
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.responses import Registered, Stats
 from support.servers.server import START_S, Server
 
-REQUEST_TIMEOUT_S = 15
 WITHOUT_REDIS_S = 0.5
 """On average. Usual is 0.01; a request that waited for Redis would take a second or more."""
 
@@ -78,7 +78,7 @@ def _freeze(server: Server, workers: list[psutil.Process]) -> bool:
 class WorkerConnection:
     """One HTTP connection, to the worker that accepts it; it is never opened again."""
 
-    def __init__(self, server: Server, timeout_s: float = REQUEST_TIMEOUT_S) -> None:
+    def __init__(self, server: Server, timeout_s: float = PATIENCE_S) -> None:
         self.took_s: list[float] = []
         """How long each answer took."""
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=timeout_s)

@@ -27,7 +27,6 @@ SLOTS = 16384
 FAILS_AFTER_MS = 1500
 """After this time without an answer the others count a server as gone."""
 
-READY_S = 20.0
 ANSWERS_S = 1.0
 """One that takes longer counts as frozen."""
 
@@ -133,7 +132,7 @@ class RedisGroup:
 
     def wait_for_another(self, than: RedisNode, key: str = "") -> RedisNode:
         """Wait until another server has taken over, and return it."""
-        wait_until(lambda: self._other(than, key), "another server has taken over", READY_S, 0.05)
+        wait_until(lambda: self._other(than, key), "another server has taken over", every_s=0.05)
         return self.owner(key)
 
     def _has(self, node: RedisNode, key: str) -> bool:
@@ -148,7 +147,7 @@ class RedisGroup:
 
     def settle(self) -> None:
         """Wait until each master has a replica that has all, as if nothing had happened."""
-        wait_until(self._is_settled, "the replicas follow", READY_S, 0.05)
+        wait_until(self._is_settled, "the replicas follow", every_s=0.05)
 
     def _is_settled(self) -> bool:
         with suppress(redis.RedisError):
@@ -173,7 +172,7 @@ class RedisWithSentinels(RedisGroup):
         self.nodes = [*self.servers, *self.sentinels]
         for server in self.servers:
             server.start()
-        wait_until(self._is_settled, "the replicas follow", READY_S, 0.02)
+        wait_until(self._is_settled, "the replicas follow", every_s=0.02)
         for number, sentinel in enumerate(self.sentinels):
             sentinel.configuration.write_text("\n".join(self._configuration(number)))
             sentinel.start()
@@ -239,7 +238,7 @@ class RedisClusterOfSix(RedisGroup):
             node.options += ["--cluster-enabled", "yes", "--cluster-config-file", file, "--dir", str(self.folder)]
             node.options += ["--cluster-port", str(buses[number]), "--cluster-node-timeout", str(FAILS_AFTER_MS)]
             node.start()
-        wait_until(self._is_ok, "the cluster serves", READY_S, 0.02)
+        wait_until(self._is_ok, "the cluster serves", every_s=0.02)
         user, scheme, query = (f":{QUOTED}@", "rediss", "?ssl_cert_reqs=none") if self.is_secure else ("", "redis", "")
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in self.nodes[:2])
         self.url = f"{scheme}+cluster://{user}{hosts}{query}"
@@ -307,7 +306,7 @@ class RedisClusterOfSix(RedisGroup):
             yield
             for each in (theirs, ours):
                 each.execute_command("CLUSTER", "SETSLOT", slot, "NODE", theirs_id)
-        wait_until(lambda: self._has(target, key), "the others know it", READY_S, 0.02)
+        wait_until(lambda: self._has(target, key), "the others know it", every_s=0.02)
 
     @property
     def _migration(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import psutil
 
 from support.programs.forking import PASSED_ON, start
 from support.programs.forking import ROOT as ROOT
+from support.programs.patience import PATIENCE_S
 
 SECRET = "only-for-tests-" + "0" * 32
 
@@ -60,7 +61,9 @@ def run(*arguments: str, timeout_s: float = 60, typed: str = "", **settings: Any
         return subprocess.CompletedProcess(arguments, status, said.read(), complained.read())
 
 
-def wait_until(condition: Callable[[], Found], what: str, timeout_s: float = 15, every_s: float | None = None) -> Found:
+def wait_until(
+    condition: Callable[[], Found], what: str, timeout_s: float = PATIENCE_S, every_s: float | None = None
+) -> Found:
     """The first true value of `condition`; fails, saying `what` never came, when there is none in time.
 
     Asks every `every_s`; by default less often the longer it waits, since many a condition is costly.

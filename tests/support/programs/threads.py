@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future
 
-SOON_S = 5.0
+from support.programs.patience import PATIENCE_S
+
+SOON_S = PATIENCE_S
 
 
 def in_thread(call) -> Future:

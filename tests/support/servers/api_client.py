@@ -6,10 +6,9 @@ from typing import Any
 
 import requests
 
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import METRICS_TOKEN
 from support.servers.responses import Registered, Stats
-
-REQUEST_TIMEOUT_S = 15
 
 
 class Caller:
@@ -25,7 +24,7 @@ class Caller:
         return f"http://127.0.0.1:{self.port}"
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return self._http.get(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+        return self._http.get(self.url + path, **{"timeout": PATIENCE_S, **options})
 
     def metrics(self) -> str:
         """As Prometheus reads them."""
@@ -34,7 +33,7 @@ class Caller:
         return answer.text
 
     def post(self, path: str, **options: Any) -> requests.Response:
-        return self._http.post(self.url + path, **{"timeout": REQUEST_TIMEOUT_S, **options})
+        return self._http.post(self.url + path, **{"timeout": PATIENCE_S, **options})
 
     def post_visit(self, visitor: str, visit: str | None = None, **fields: Any) -> requests.Response:
         body = {"visitorId": visitor, **({"visitId": visit} if visit else {}), **fields}

@@ -52,13 +52,13 @@ class Mailbox:
     def to(self, email: str) -> list[EmailMessage]:
         return [mail for mail in self.mails if mail["To"] == email]
 
-    def wait_for(self, email: str, subject: str, timeout_s: float = 15) -> EmailMessage:
+    def wait_for(self, email: str, subject: str) -> EmailMessage:
         """The newest mail to an address whose subject begins so."""
 
         def found() -> EmailMessage | None:
             return next((each for each in reversed(self.to(email)) if each["Subject"].startswith(subject)), None)
 
-        return wait_until(found, f"a mail to {email}: {subject}; there are {self.subjects()}", timeout_s)
+        return wait_until(found, f"a mail to {email}: {subject}; there are {self.subjects()}")
 
     def subjects(self) -> list[str]:
         return [mail["Subject"] for mail in self.mails]

@@ -15,6 +15,7 @@ import psutil
 
 from support.databases.database import Database
 from support.programs.forking import Program, Starting, start
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import children, environment, kill_all, listens, run, wait_until
 from support.servers.api_client import Caller
 
@@ -22,9 +23,6 @@ LOADER = "koyjabo-loader"
 SERVING = re.compile(r"Koy Jabo Live is serving.* http://localhost:(\d+)")
 START_S = 120
 """For a machine that starts many; usually it takes 2 s."""
-
-STOP_TIMEOUT_S = 12
-"""SIGTERM promises an end within 10 s."""
 
 
 class Exit(NamedTuple):
@@ -82,7 +80,7 @@ class Server(Caller):
         self._signalled_at = time.monotonic()
         (os.killpg if group else os.kill)(self.pid, how)
 
-    def wait(self, timeout_s: float = STOP_TIMEOUT_S) -> Exit:
+    def wait(self, timeout_s: float = PATIENCE_S) -> Exit:
         """Wait for its end; seconds since it was signalled, or since it was launched."""
         assert self._process is not None
         try:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from standardwebhooks.webhooks import Webhook
 
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 LOOPBACK = "127.0.0.0/8"
@@ -71,7 +72,7 @@ class WebhookReceiver:
     def ids(self) -> list[str]:
         return [each.id for each in self.received]
 
-    def wait_for(self, count: int, timeout_s: float = 15) -> list[ReceivedDelivery]:
+    def wait_for(self, count: int, timeout_s: float = PATIENCE_S) -> list[ReceivedDelivery]:
         wait_until(lambda: len(self.received) >= count, f"{count} deliveries", timeout_s)
         return self.received
 

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 import jwt
 import pytest
 import socketio
-from support.clients.listener import PATIENCE_S, leave
+from support.clients.listener import leave
 from support.clients.members import PASSWORD, PlainMember
 from support.clients.websocket import CloseFrame, WebSocket, say
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, changed_server
 
