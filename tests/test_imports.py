@@ -33,7 +33,7 @@ api_keys: . services ui api pages admin cli
 trusted_tokens: . services
 sockets: . api
 badges: . api pages
-install: . services pages
+install: . pages
 reports: query projection events engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages

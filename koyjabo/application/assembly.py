@@ -33,7 +33,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import getting_started
 from koyjabo.importers.file_imports import FileImports
-from koyjabo.install import services as install
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
@@ -111,7 +110,6 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(webhooks.build(base))
     add(api_keys.build(base))
     add(MorePhrases())
-    add(install.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
     add(visit_log.build(base))

@@ -59,7 +59,6 @@ def connect(services: Services, database: DatabaseExecutor) -> None:
     _on(signals.redis_returned, handlers.resend)
     _on(signals.epoch_began, handlers.forget_database)
     _on(signals.other_host_counted, services[GettingStarted].page_seen)
-    _on(signals.page_found, services[GettingStarted].page_seen)
     _on(signals.high_water_asked, handlers.ask_high_water)
     _on(signals.message_received, handlers.answer_high_water, of=HIGH_WATER)
     _on(signals.language_chosen, services[AccountServices].email_links.choose_language)

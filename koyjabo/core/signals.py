@@ -54,9 +54,6 @@ class Signals:
     other_host_counted: Signal = field(default_factory=Signal)
     """A page of another host has counted a visit, the first one that this worker noticed. Subject: the host."""
 
-    page_found: Signal = field(default_factory=Signal)
-    """An admin has had a page checked, and it counts its visits here. Subject: the host."""
-
     high_water_asked: Signal = field(default_factory=Signal)
     """This worker asks all others for what they have acknowledged. Subject: the question."""
 

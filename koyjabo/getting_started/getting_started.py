@@ -116,7 +116,7 @@ class GettingStarted:
         )
 
     def page_seen(self, host: str) -> None:
-        """A page of this host has counted its visit, or was found to. Does not wait: it is called in that request."""
+        """A page of this host has counted its visit. Does not wait: it is called in that request."""
         self._runtime.start_task(partial(self._store_page, host))
 
     def _store_page(self, host: str) -> None:

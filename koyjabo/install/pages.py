@@ -1,4 +1,4 @@
-"""/install: the lines to paste, as a builder has them, and the check of a page for admins."""
+"""/install: the lines to paste, as a builder has them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,9 @@ from koyjabo.badges import values
 from koyjabo.badges.parameters import ACCENT
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.services import CountingServices
-from koyjabo.install.page_checks import PageCheck, PageChecks
-from koyjabo.network.origins import normal
-from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import language
-from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages.links import sample_site
 
 COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
@@ -42,24 +38,10 @@ class Appearance(NamedTuple):
 @bp.get("/install")
 def install() -> str:
     """With the address of this server in it. The page's script says when a visit is counted."""
-    return _show()
-
-
-@bp.post("/install")
-def check_page() -> str:
-    """Look for these lines in the page of an address."""
-    account = page_login.require()
-    origins = current()[NetworkServices].origins.site(request), normal(request.host_url.rstrip("/"))
-    own = [each for each in origins if each]
-    address = request.form.get("url", "").strip()
-    return _show(address, current()[PageChecks].check(account, address, own, sample_site()))
-
-
-def _show(address: str = "", check: PageCheck | None = None) -> str:
     stats = current()[CountingServices].visits.stats().as_object()
     site = sample_site()
     known = {"site": site, "socket_site": site.replace("http", "ws", 1), "look": _look(), "choices": values.FIELDS}
-    return render_template("install/install.html", stats=stats, address=address, check=check, **known)
+    return render_template("install/install.html", stats=stats, **known)
 
 
 def _look() -> Appearance:

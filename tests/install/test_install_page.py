@@ -55,6 +55,11 @@ def test_line_waits_for_the_first_visit_and_then_for_the_next_one(site):
     assert "4,001 visits. Waiting for the next one…" in words(Reader(site).get("/install"))
 
 
+def test_no_address_is_opened_for_a_check_of_its_page(site):
+    panel(site).send("/install", status=405, url="https://shop.example/")
+    assert "Check your page" not in words(Reader(site).log_in("rani").get("/install"))
+
+
 def test_every_page_and_the_panel_lead_there(site):
     assert '<a href="/install">Put it on your site</a>' in Reader(site).get("/communities")
     admin = panel(site)

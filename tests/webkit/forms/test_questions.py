@@ -68,7 +68,7 @@ HARMLESS = {
     *("admin.create_community", "admin.change_community", "admin.restore_community"),
     *("admin.invite_to_panel", "admin.withdraw_panel_invitation"),  # it asks before it invites an admin
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
-    *("admin.test_mail", "admin.upload_import", "admin.answer_import", "pages.check_page"),
+    *("admin.test_mail", "admin.upload_import", "admin.answer_import"),
     *("admin.create_key", "admin.rotate_key", "pages.create_key", "pages.rotate_key"),
     *(f"{door}.{form}_webhook" for door in ("admin", "pages") for form in ("create", "change", "switch", "test")),
     *(f"{door}.{form}" for door in ("admin", "pages") for form in ("resend_delivery", "replay_webhook")),
