@@ -71,6 +71,10 @@ class Shares:
         self._passwords = passwords
         self._secret = secret.encode()
 
+    def require_some(self, account: Account) -> None:
+        """Raises Forbidden unless `account` may make a link of something."""
+        self._database.read(_require_some, account)
+
     def create(self, account: Account, new: NewLink, client: PasswordClient = FIRST) -> tuple[ShareLink, str]:
         """Returns the link and its token. Raises InvalidInput by field, TooManyShares, TooBusy."""
         filters, by = self._checked(new), log.actor(account, self._clock)
@@ -185,8 +189,8 @@ def _require(session: Any, account: Account, community_id: str | None) -> None:
 
 
 def _require_some(session: Any, account: Account) -> None:
-    """Raises Forbidden unless `account` moderates a community."""
-    if not queries.moderates_some(session, account.id):
+    """Raises Forbidden unless `account` is an admin of the site or moderates a community."""
+    if not account.is_admin and not queries.moderates_some(session, account.id):
         raise Forbidden(ONLY_THEIRS)
 
 
@@ -214,8 +218,7 @@ def _page(session: Any, account: Account, start: int, count: int, community_id: 
 def _managed(session: Any, account: Account, share_id: str) -> ShareLink:
     """A link that `account` may end."""
     link = queries.find(session, share_id)
-    if not account.is_admin:
-        _require_some(session, account)
+    _require_some(session, account)
     if link is None:
         raise UnknownShare
     if not account.is_admin:

@@ -10,11 +10,12 @@ import io
 from typing import Any
 from urllib.parse import urlencode
 
+import jwt
 import pytest
-from support.application.site import Site
+from support.application.site import SECRET, Site
 from support.clients.forms import answer
 from support.people import communities as community_calls
-from support.people.accounts import bare, bearer, log_in, sign_up
+from support.people.accounts import Person, bare, bearer, log_in, sign_up
 from support.people.admins import panel
 from support.people.communities import Cast, invite
 from support.people.page_readers import Reader
@@ -26,6 +27,7 @@ from support.people.permissions import (
     FORMS,
     MEMBER,
     MODERATOR,
+    ROLES,
     RULES,
     SITE_ADMIN,
     SOCKETS,
@@ -35,6 +37,9 @@ from support.people.permissions import (
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 from support.people.second_factor import first_step, turn_on
 from werkzeug.routing import Rule
+
+from koyjabo.core.identity import KEY_PREFIX
+from koyjabo.webkit.schemas.bodies import largest_at
 
 PARTS = {"user": "outsider"}
 """Of the cast, by role, where the names differ."""
@@ -78,14 +83,16 @@ class Caller:
         for cookie in ("access_token_cookie", "refresh_token_cookie"):
             self.reader.client.set_cookie(cookie, token)
 
-    def call(self, site: Site, rule: Rule, path: str, method: str) -> Any:
-        """A question is confirmed."""
+    def call(self, site: Site, rule: Rule, path: str, method: str, body: bytes | None = None) -> Any:
+        """A question is confirmed. `body` is sent to the API in place of a right one."""
         if rule.endpoint.startswith(("pages.", "admin.")):
             fields = {"csrf_token": self.reader.csrf, **FORMS.get(rule.endpoint, {})}
             done = self._open(path, method, fields)
             is_asked = rule.endpoint in ASKS and done.status_code == 200
             return self._open(path, method, answer(done.text).fields) if is_asked else done
         said = {"json": BODIES.get(rule.endpoint, {})} if method in CHANGING else {}
+        if body is not None:
+            said = {"data": body, "content_type": "application/json"}
         return bare(site).open(path, method=method, headers=self.headers, **said)
 
     def _open(self, path: str, method: str, fields: dict[str, Any]) -> Any:
@@ -132,18 +139,59 @@ def test_every_route_has_a_rule_and_every_rule_a_route(site):
     assert set(rules(site)) == set(RULES)
 
 
+PARSED_FIRST = ("api.create_key", "api.rotate_key", "api.create_webhook", "api.change_webhook", "api.replay_webhook")
+SAID_BY_BODY = {("admin", "api.create_share"), *((role, endpoint) for role in ROLES for endpoint in PARSED_FIRST)}
+"""What they ask for is in the body: a moderator may share a community of theirs, and not the site."""
+
+
+def broken(rule: Rule) -> bytes:
+    """A body that cannot be parsed, as large as the route takes."""
+    return b"[" * largest_at(rule.rule.replace("<", "").replace(">", ""))
+
+
 @pytest.mark.parametrize("least", REFUSED)
 def test_who_may_not_is_sent_away_and_changes_nothing(site, cast, callers, least):
+    """Also with a body that cannot be parsed: rights come first."""
     before, wrong = stored(site), {}
     for endpoint in endpoints(least):
         rule = rules(site)[endpoint]
         path = path_of(site, cast, rule, cast.kept_community())
         for role in {"disabled", *REFUSED[least]}:
-            answer = callers[role].call(site, rule, path, method_of(rule))
-            if not is_sent_away(answer, role) and (role, endpoint) not in MAY_LEAVE:
-                wrong[role, endpoint] = answer.status
+            responses = [callers[role].call(site, rule, path, method_of(rule))]
+            if endpoint.startswith("api.") and method_of(rule) in CHANGING and (role, endpoint) not in SAID_BY_BODY:
+                responses.append(callers[role].call(site, rule, path, method_of(rule), broken(rule)))
+            for response in responses:
+                if not is_sent_away(response, role) and (role, endpoint) not in MAY_LEAVE:
+                    wrong[role, endpoint] = response.status
     assert wrong == {}
     assert stored(site) == before
+
+
+def invalid_credentials(site: Site, person: Person) -> dict[str, str]:
+    """Bearers that are good for nothing."""
+    claims = jwt.decode(person.access, options={"verify_signature": False})
+    return {
+        "forged": jwt.encode(claims, "another secret of the same length as ours", "HS256"),
+        "expired": jwt.encode({**claims, "exp": 1_765_860_000}, SECRET, "HS256"),
+        "refresh": person.refresh,
+        "mistyped": f"{KEY_PREFIX}0123456789",
+    }
+
+
+def test_invalid_credentials_are_refused_wherever_valid_ones_have_a_say(site, cast):
+    """Also where a community shows its numbers to everybody (specification: Public numbers)."""
+    public, wrong = cast.kept_community(public_count=True), {}
+    for endpoint, least in RULES.items():
+        if not endpoint.startswith("api.") or least == ANYBODY or endpoint in ENDS_SESSIONS:
+            continue
+        rule = rules(site)[endpoint]
+        for kind, token in invalid_credentials(site, cast["member"]).items():
+            path, method = path_of(site, cast, rule, public), method_of(rule)
+            said = {"json": BODIES.get(endpoint, {})} if method in CHANGING else {}
+            response = bare(site).open(path, method=method, headers=bearer(token), **said)
+            if response.status_code != 401:
+                wrong[endpoint, kind] = response.status
+    assert wrong == {}
 
 
 ENDS_SESSIONS = ("api.log_out", "pages.log_out", "api.refresh", "api.end_other_sessions", "pages.end_other_sessions")

@@ -90,8 +90,9 @@ def online_count(community_id: str) -> Response:
 )
 def track_activity(community_id: str) -> Response:
     """For members. To be online takes an open socket."""
-    account, body = tokens.require().account, ActivityBody.of(request)
+    account = tokens.require().account
     where = Scope(current()[CommunityServices].directory.get(account, community_id).community.id)
+    body = ActivityBody.of(request)
     current()[CommunityServices].people.attend(where, account.id)
     return answer(
         CitinfosActivity(

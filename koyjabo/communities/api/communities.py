@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from flask import Response, request
 from pydantic import BaseModel, Field
@@ -11,7 +12,7 @@ from koyjabo.accounts.login.invitations import InvitedAnswer, PanelRoleAnswer
 from koyjabo.accounts.panel_invitations import Accepted
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
-from koyjabo.communities.roles import MEMBER, MODERATOR
+from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
 from koyjabo.communities.schemas import (
     CommunityAnswer,
     CommunityChangesBody,
@@ -25,8 +26,8 @@ from koyjabo.communities.schemas import (
 )
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import iso
-from koyjabo.core.errors import InvalidInput, UnknownCommunity
-from koyjabo.core.identity import uuid_of
+from koyjabo.core.errors import InvalidInput, Unauthenticated, UnknownCommunity
+from koyjabo.core.identity import Account, uuid_of
 from koyjabo.counting.schemas.responses import StatsAnswer, stats_or_304, writer
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
@@ -108,7 +109,8 @@ def get_community(community_id: str) -> Response:
 @describe("Change a community", {200: CommunityAnswer, **WITH_BODY, **CHANGE, **INSIDE}, body=CommunityChangesBody)
 def change_community(community_id: str) -> Response:
     """For admins."""
-    account, body = tokens.require_account().account, CommunityChangesBody.of(request)
+    account = permitted(community_id, ADMIN)
+    body = CommunityChangesBody.of(request)
     return answer(
         community_answer(current()[CommunityServices].directory.change(account, community_id, **body.changes()))
     )
@@ -184,7 +186,8 @@ def invite_member(community_id: str) -> Response:
     """For admins. The answer is the same for every email. The person becomes a member by accepting: by the link, which
     is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier link.
     """
-    account, body = tokens.require_account().account, InvitationBody.of(request)
+    account = permitted(community_id, ADMIN)
+    body = InvitationBody.of(request)
     limits.count_action(account.id)
     made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
     return answer(InvitedAnswer.of(made), 202)
@@ -194,7 +197,8 @@ def invite_member(community_id: str) -> Response:
 @describe("Change the role of a member", ENROLLED, body=RoleBody)
 def set_role(community_id: str, user_id: str) -> Response:
     """For admins. For a site admin, a user who is not a member becomes one: 201."""
-    account, body = tokens.require_account().account, RoleBody.of(request)
+    account = permitted(community_id, ADMIN)
+    body = RoleBody.of(request)
     return enrolled(current()[CommunityServices].directory.set_role(account, community_id, user_id, body.role))
 
 
@@ -313,8 +317,21 @@ def who_is_online(community_id: str) -> Response:
     return list_answer(map(OnlineAnswer.of, page.items), paging.headers(page.total))
 
 
+def permitted(community_id: str, role: str) -> Account:
+    """The caller, who must have at least `role` in the community. Call it before the body is parsed (specification:
+    Errors).
+    """
+    account = tokens.require_account().account
+    current()[CommunityServices].directory.require(account, community_id, role)
+    return account
+
+
 def _entered_to_count(community_id: str) -> Scope:
-    """As `_entered` for members, but a community that shows its numbers to everybody needs no login."""
+    """As `_entered` for members, but a community that shows its numbers to everybody needs no login. Credentials that
+    are sent must be valid there as well.
+    """
+    with suppress(Unauthenticated):
+        tokens.require()
     try:
         return Scope(current()[CommunityServices].directory.with_public_count(community_id).id)
     except UnknownCommunity:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from flask import Response, request
 
+from koyjabo.communities.api.communities import permitted
 from koyjabo.communities.ref_schemas import BroadcastBody, DisconnectBody, OnlineCountsAnswer
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.communities.services import CommunityServices
@@ -31,9 +32,8 @@ def broadcast(community_id: str) -> Response:
     """For moderators. Members who are online receive an event of type `message` with this `data`, on every connection:
     each message by itself, in the order of the calls.
     """
-    account, body, services = tokens.require_account().account, BroadcastBody.of(request), current()[CommunityServices]
-    services.directory.require(account, community_id, MODERATOR)
-    services.messages.send(Scope(community_id.lower()), body.data)
+    permitted(community_id, MODERATOR)
+    current()[CommunityServices].messages.send(Scope(community_id.lower()), BroadcastBody.of(request).data)
     return _accepted()
 
 
@@ -48,7 +48,8 @@ def disconnect(community_id: str) -> Response:
     """For moderators. Closes their sockets, streams and rooms in the community with 4003, whether or not there are any.
     They keep their membership, and may come back.
     """
-    account, body, services = tokens.require_account().account, DisconnectBody.of(request), current()[CommunityServices]
+    account, services = permitted(community_id, MODERATOR), current()[CommunityServices]
+    body = DisconnectBody.of(request)
     person = services.by_ref.person(account, community_id, body.userRef)
     if person is not None:
         services.messages.disconnect(Scope(community_id.lower()), person)

@@ -38,8 +38,10 @@ ALLOWED: dict[int, Answer] = {
 def create_share() -> Response:
     """Everyone who has the link sees the reports of these visits. Moderators filter by one community of theirs:
     `{"community": [id]}`."""
-    account, body = tokens.require_account().account, NewShareBody.of(request)
-    made, token = current()[ReportServices].shares.create(account, body.link(), login_limits.client(is_familiar=True))
+    account, shares = tokens.require_account().account, current()[ReportServices].shares
+    shares.require_some(account)  # before the body is parsed; it says which community has to allow it
+    link = NewShareBody.of(request).link()
+    made, token = shares.create(account, link, login_limits.client(is_familiar=True))
     return answer(
         NewShareAnswer(id=made.id, token=token, url=links.to("pages.share", token=token), filters=made.filters), 201
     )
