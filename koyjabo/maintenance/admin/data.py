@@ -212,7 +212,7 @@ def _new_total(body: TotalBody, preview: Preview, back: str) -> Confirmation:
 
 def _erasure(visits: int) -> Confirmation:
     effects = (
-        _("This visitor's visits are summed up, and what identifies the visitor is deleted. All totals stay the same."),
+        _("Their visits stay and count, but can no longer be linked to this visitor. All totals stay the same."),
         _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
     )
     figures = ((_("Visits"), count(visits)),)
