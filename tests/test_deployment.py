@@ -129,6 +129,15 @@ def test_what_compose_with_caddy_sets_starts_and_is_kept_in_volumes(monkeypatch,
     assert "chown koyjabo /app/instance" in image
 
 
+def test_troubleshooting_has_the_proxy_of_each_compose_file():
+    guide = (ROOT / "docs" / "troubleshooting.md").read_text()
+    for file, proxy in (("compose.caddy.yaml", "caddy"), ("compose.yaml", "nginx")):
+        assert [name for name, service in parsed(file)["services"].items() if "ports" in service] == [proxy]
+        assert f"(`{file}`)" in guide
+        assert f"`docker compose logs app {proxy}`" in guide
+        assert f"`docker compose exec {proxy} " in guide
+
+
 def test_render_sets_known_settings_and_closes_its_databases():
     settings = parsed("render.yaml")
     web, redis = settings["services"]

@@ -160,7 +160,11 @@ PAGES = sorted(
 def anchors(page: Path) -> set[str]:
     """The ids that a page's headings get on GitHub."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return set(map(anchor_of, headings))
+
+
+def anchor_of(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lstrip("# ").lower()).replace(" ", "-")
 
 
 def leads(page: Path, link: str) -> bool:
@@ -174,6 +178,47 @@ def test_every_link_leads_to_a_file_and_a_heading():
     assert len(links) > 200
     broken = [(str(page.relative_to(ROOT)), link) for page, link in links if "://" not in link]
     assert [each for each in broken if not leads(ROOT / each[0], each[1])] == []
+
+
+def target(page: Path, link: str) -> str:
+    """The text a link leads to: of a file, or from its heading to the next one as high."""
+    path, _, anchor = link.partition("#")
+    text = ((page.parent / path) if path else page).read_text()
+    if not anchor:
+        return text
+    sections = re.split(r"^(?=#+ )", text, flags=re.MULTILINE)
+    levels = [len(section) - len(section.lstrip("#")) for section in sections]
+    start = next(n for n, section in enumerate(sections) if anchor == anchor_of(section.partition("\n")[0]))
+    end = next((n for n in range(start + 1, len(sections)) if levels[n] <= levels[start]), len(sections))
+    return "".join(sections[start:end])
+
+
+def test_a_link_named_by_code_leads_to_text_that_has_this_code():
+    named = [
+        (page, code, link)
+        for page in PAGES
+        for code, link in re.findall(r"\[`([^`\]]+)`\]\(([^)\s]*\.md[^)\s]*|#[^)\s]+)\)", page.read_text())
+        if "://" not in link
+    ]
+    assert len(named) > 10
+    missing = [(page.name, code, link) for page, code, link in named if code not in target(page, link)]
+    assert missing == []
+
+
+def test_figures_of_the_readme_are_in_the_documents_that_it_links():
+    paragraphs = re.split(r"\n\n|\n(?=\d\. |- )", (ROOT / "README.md").read_text())
+    figures = re.compile(r"\d+,\d{3}|\d+\.\d+ s|\d+ faults")
+    found = [
+        (figure, "".join(target(ROOT / "README.md", link) for link in links))
+        for paragraph in paragraphs
+        if (links := re.findall(r"\((docs/[^)]+)\)", paragraph))
+        for figure in figures.findall(paragraph)
+    ]
+    assert len(found) > 3
+    assert [figure for figure, documents in found if figure not in documents] == []
+    results = (ROOT / "bench" / "results" / "register.txt").read_text()
+    table = target(ROOT / "README.md", "docs/performance.md#visits").partition("`GET")[0]
+    assert [rate for rate in re.findall(r"\d+,\d{3}", table) if rate not in results] == []
 
 
 GUIDES = [page for page in PAGES if page.name != "CHANGELOG.md" and "clients" not in page.parts]
