@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer prometheus redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-backup bench-scale bench-pages geoip lock images clean
 
 help:  ## list the commands
-	@sed -n 's/^\([a-z-]*\):.*##/\1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@awk -F '##' '/^[a-z-]*:.*##/ {sub(/:.*/, "", $$1); printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run $(ASSETS)  ## serve on PORT (8000)
 	@$(BIN)/python wsgi.py
@@ -76,6 +76,7 @@ check: $(VENV)/dev $(ASSETS)  ## lint, format and types
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy --platform darwin --cache-dir $(VENV)/mypy-darwin config.py wsgi.py koyjabo
 	@$(WITH_NODE) npm exec --no -- tsc
 
 # A failed lookup is a failure, so that it is not taken for a clean result.
@@ -188,7 +189,8 @@ lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all fil
 images:  ## pin the images in Dockerfile and the compose files by the digests that their tags have now (needs Docker)
 	@for image in $$(sed -nE 's/^(FROM| +image:) ([^ @]+:[^ @]+).*/\2/p' Dockerfile compose*.yaml | sort -u); do \
 		digest=$$(docker buildx imagetools inspect "$$image" --format '{{.Manifest.Digest}}') || exit; \
-		sed -i -E "s~^((FROM| +image:) $$image)(@[^ ]+)?( |$$)~\1@$$digest\4~" Dockerfile compose*.yaml; done
+		sed -i.old -E "s~^((FROM| +image:) $$image)(@[^ ]+)?( |$$)~\1@$$digest\4~" Dockerfile compose*.yaml; done
+	@rm -f Dockerfile.old compose*.yaml.old
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) dist node_modules $(REACT)/node_modules clients/*/dist koyjabo/static/vendor koyjabo/static/min $(COUNTRIES) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

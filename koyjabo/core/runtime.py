@@ -11,10 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from select import epoll
+from typing import Protocol
 
 Call = Callable[[], None]
 
@@ -84,6 +81,20 @@ class Runtime(Protocol):
     def waiter(self) -> Waiter: ...
 
 
+class FileEvents(Protocol):
+    """Files with the events to watch for, in the bits of poll(2). An error or a hang-up is always an event."""
+
+    def register(self, fd: int, events: int, /) -> object: ...
+
+    def modify(self, fd: int, events: int, /) -> object: ...
+
+    def unregister(self, fd: int, /) -> object:
+        """Raises KeyError or OSError for a file that is not registered."""
+
+    def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
+        """Return files that have events now, with these events."""
+
+
 class EventLoop(Runtime, Protocol):
     """One thread for all requests, tasks and calls. Only `from_thread` may be called from another one."""
 
@@ -96,8 +107,8 @@ class EventLoop(Runtime, Protocol):
     def call_when_readable(self, fd: int, call: Call) -> None:
         """Call `call` on the loop whenever `fd` is readable. `call` must neither block nor raise."""
 
-    def epoll(self) -> epoll:
-        """Return a new epoll object: a worker patches the standard library, whose class may be missing."""
+    def watch_files(self, call: Call) -> FileEvents:
+        """Return a new `FileEvents`. `call` runs on the loop whenever one of its files has an event."""
 
     def limit(self, seconds: float) -> AbstractContextManager[object]:
         """Leave the block of a `with` after this time, where it waits, without an error."""

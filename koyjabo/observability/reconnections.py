@@ -7,7 +7,6 @@ Two clients with the same entry are mistaken for each other: one in sixty at a t
 from __future__ import annotations
 
 import mmap
-import os
 import time
 from hashlib import blake2b
 from pathlib import Path
@@ -52,7 +51,8 @@ def _shared(folder: str | None) -> mmap.mmap | None:
         return None
     try:
         with (Path(folder) / "comebacks").open("a+b") as file:
-            os.posix_fallocate(file.fileno(), 0, SIZE)
+            file.write(bytes(max(0, SIZE - file.tell())))  # reserves the space, unlike `truncate`
+            file.flush()
             return mmap.mmap(file.fileno(), SIZE)
     except OSError:
         return None

@@ -9,19 +9,24 @@ calls back on the hub's own greenlet, a greenlet that calls `hub.switch()` sleep
 from __future__ import annotations
 
 import logging
+import math
 import os
+import select
 from _thread import start_new_thread as start_real_thread
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from select import epoll as real_epoll
 from typing import Any
 
 import greenlet
 
-from koyjabo.core.runtime import Call, Waiter, await_turn
+from koyjabo.core.runtime import Call, FileEvents, Waiter, await_turn
+from koyjabo.server.loop.poller import READABLE
 
 log = logging.getLogger(__name__)
+
+real_epoll: Any = getattr(select, "epoll", None)
+"""None on systems without it, such as macOS."""
 
 MOST_IDLE = 64
 """Greenlets that are kept for the next requests."""
@@ -133,8 +138,15 @@ class EventletRuntime:
     def call_when_readable(self, fd: int, call: Call) -> None:
         self._hub.add(self._hub.READ, fd, lambda _: call(), _ignore, _ignore)
 
-    def epoll(self) -> real_epoll:
-        return real_epoll()
+    def watch_files(self, call: Call) -> FileEvents:
+        from eventlet.hubs import poll
+
+        if type(self._hub) is poll.Hub:
+            return HubFiles(self._hub, call)
+        epoll = real_epoll()
+        self.call_when_readable(epoll.fileno(), call)
+        files: FileEvents = epoll
+        return files
 
     def limit(self, seconds: float) -> AbstractContextManager[object]:
         from eventlet import Timeout
@@ -153,11 +165,56 @@ class EventletRuntime:
                 log.exception("call_failed")
 
 
+class HubFiles:
+    """`FileEvents` without epoll: eventlet's hub over poll(2) waits for these files together with its own.
+
+    The hub must not watch a file that is registered here.
+    """
+
+    def __init__(self, hub: Any, call: Call) -> None:
+        self._own = hub.poll
+        self._wait: Callable[[float], list[tuple[int, int]]] = hub.do_poll
+        self._registered: set[int] = set()
+        self._ready: list[tuple[int, int]] = []
+        # A pipe that never has data: the hub is told that it is readable when one of these files has an event.
+        self._signal, self._never_written = os.pipe()
+        hub.add(hub.READ, self._signal, lambda _: call(), _ignore, _ignore)
+        hub.do_poll = self._wait_for_both
+
+    def register(self, fd: int, events: int, /) -> None:
+        self._own.register(fd, events)
+        self._registered.add(fd)
+
+    def modify(self, fd: int, events: int, /) -> None:
+        self._own.modify(fd, events)
+
+    def unregister(self, fd: int, /) -> None:
+        self._registered.remove(fd)
+        self._ready = [(ready, events) for ready, events in self._ready if ready != fd]  # it may be reused at once
+        self._own.unregister(fd)
+
+    def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
+        """All files that had events when the hub last waited; neither `timeout_s` nor `most` applies."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def _wait_for_both(self, seconds: float) -> list[tuple[int, int]]:
+        # poll(2) counts ms. Rounded down, the hub would not sleep during the last one before each timer.
+        events = self._wait(math.ceil(seconds * 1000) / 1000)
+        self._ready = [(fd, event) for fd, event in events if fd in self._registered]
+        if not self._ready:
+            return events
+        others = [(fd, event) for fd, event in events if fd not in self._registered]
+        return [*others, (self._signal, READABLE)]
+
+
 def use_own_hub() -> None:
-    """Choose the hub of this process, which is made when it is first needed: EVENTLET_HUB, or eventlet's default."""
+    """Choose the hub of this process, which is made when it is first needed: EVENTLET_HUB, or eventlet's default. On
+    systems without epoll, it is the one over poll(2).
+    """
     from eventlet import hubs
 
-    hubs.use_hub()
+    hubs.use_hub(None if real_epoll else "poll")
 
 
 def _ignore(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""One epoll for all sockets of a worker: the listening one, HTTP connections and WebSockets."""
+"""Watches all sockets of a worker: the listening one, HTTP connections and WebSockets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from koyjabo.core.runtime import EventLoop
 
 log = logging.getLogger(__name__)
 
-READABLE, WRITABLE = 0x1, 0x4  # of epoll; `select` loses the constants when a worker patches it
+READABLE, WRITABLE = 0x1, 0x4  # of poll(2) and epoll; `select` loses the constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
 """An error, or the end of both directions. Reported also to sockets that watch for nothing."""
 
@@ -41,27 +41,26 @@ class Poller:
     """Calls the watcher of each file that is ready, on the loop. A file has one watcher."""
 
     def __init__(self, runtime: EventLoop) -> None:
-        self._epoll = runtime.epoll()
+        self._files = runtime.watch_files(self._call_ready)
         self.passes = 1  # how often sockets were served
         self._watchers: dict[int, Watcher] = {}
         self._added: set[int] = set()  # since the last poll: its events may be those of another file with this number
-        runtime.call_when_readable(self._epoll.fileno(), self._call_ready)
 
     def add(self, fd: int, watcher: Watcher, events: int) -> None:
         self._watchers[fd] = watcher
         self._added.add(fd)
-        self._epoll.register(fd, events)
+        self._files.register(fd, events)
 
     def change(self, fd: int, events: int) -> None:
         """Does nothing for a file that has no watcher."""
         if fd in self._watchers:
-            self._epoll.modify(fd, events)
+            self._files.modify(fd, events)
 
     def remove(self, fd: int) -> None:
         """Idempotent. Call it before the file is closed."""
         if self._watchers.pop(fd, None) is not None:
-            with suppress(OSError):
-                self._epoll.unregister(fd)
+            with suppress(KeyError, OSError):
+                self._files.unregister(fd)
 
     def call(self, watcher: Watcher, events: int) -> None:
         try:
@@ -73,7 +72,7 @@ class Poller:
     def _call_ready(self) -> None:
         self._added.clear()
         self.passes += 1
-        for fd, events in self._epoll.poll(0, EVENTS_AT_ONCE):
+        for fd, events in self._files.poll(0, EVENTS_AT_ONCE):
             watcher = self._watchers.get(fd)
             if watcher is not None and fd not in self._added:
                 self.call(watcher, events)

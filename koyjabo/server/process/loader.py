@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from koyjabo.server.process.listening_socket import ListeningSocket
-from koyjabo.server.process.loader_process import MESSAGE_SIZE, LoaderProcess
+from koyjabo.server.process.loader_process import ORDER_SIZE, SETTINGS_SIZE, LoaderProcess
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
 
@@ -29,7 +29,7 @@ class Loader:
         self.settings: dict[str, Any] | None = None
         self.is_done = False
         self.born = time.monotonic()  # s
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel, theirs = socket.socketpair()
         parent = os.getpid()
         with theirs:
             try:
@@ -49,7 +49,7 @@ class Loader:
     def receive(self) -> None:
         """Read `settings`."""
         with suppress(BlockingIOError):
-            data = self._channel.recv(MESSAGE_SIZE)
+            data = self._channel.recv(SETTINGS_SIZE)
             self.is_done = not data
             self.settings = json.loads(data) if data else None
 
@@ -59,7 +59,7 @@ class Loader:
         Raises ConnectionError if it has ended, another OSError if the order cannot be sent.
         """
         worker = WorkerProcess(place)
-        order = json.dumps({"place": place, "forks": forks, "is_passed": listener.is_passed}).encode()
+        order = json.dumps({"place": place, "forks": forks, "is_passed": listener.is_passed}).encode().ljust(ORDER_SIZE)
         try:
             socket.send_fds(self._channel, [order], [listener.socket.fileno(), worker.writer])
         except OSError:

@@ -26,7 +26,12 @@ from koyjabo.server.process.worker_pipe import report
 if TYPE_CHECKING:
     from koyjabo.settings.schema import Settings
 
-MESSAGE_SIZE = 4096
+SETTINGS_SIZE = 4096
+"""Bytes; the loader sends its settings in one message."""
+
+ORDER_SIZE = 256
+"""Bytes of each order, which is padded with spaces: the channel is a stream, because macOS has no SOCK_SEQPACKET."""
+
 ORDER_FILES = 2
 """The listening socket, and the writing end of the worker's pipe."""
 
@@ -114,7 +119,7 @@ class LoaderProcess:
 
     def _order(self) -> Order | None:
         try:
-            data, files, _, _ = socket.recv_fds(self._channel, MESSAGE_SIZE, ORDER_FILES)
+            data, files, _, _ = socket.recv_fds(self._channel, ORDER_SIZE, ORDER_FILES)
         except ConnectionError:
             return None
         return Order(**json.loads(data), listener=files[0], writer=files[1]) if data else None

@@ -65,7 +65,7 @@ def _reserve(file: Path) -> None:
     draft = file.with_suffix(".draft")  # other workers read every file with the final suffix
     try:
         with draft.open("wb") as made:
-            os.posix_fallocate(made.fileno(), 0, SIZE)
+            made.write(bytes(SIZE))  # not `truncate`, which reserves nothing
         draft.replace(file)
     except OSError:
         draft.unlink(missing_ok=True)

@@ -177,11 +177,21 @@ def _allow_files(wanted: int) -> tuple[int, int]:
     Returns how many WebSockets and requests the limit is enough for. A server without free files would stop accepting
     for good; with a full pool of requests, clients wait.
     """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    files = wanted + max(FEWEST_REQUESTS, min(wanted, MOST_REQUESTS)) + RESERVED_FILES
-    allowed = files if most == resource.RLIM_INFINITY else min(files, most)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
+    allowed = _raise_limit_of_files(wanted + max(FEWEST_REQUESTS, min(wanted, MOST_REQUESTS)) + RESERVED_FILES)
     sockets = min(wanted, max(1, allowed - RESERVED_FILES - FEWEST_REQUESTS))
     if sockets < 0.9 * wanted:
         logging.getLogger(__name__).warning("max_connections wanted=%d allowed=%d", wanted, sockets)
     return sockets, max(1, allowed - RESERVED_FILES - sockets)
+
+
+def _raise_limit_of_files(wanted: int) -> int:
+    """Set the limit to `wanted`, or to what the system allows. Returns the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    while allowed > soft:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+            return allowed
+        except (ValueError, OSError):  # macOS says "unlimited" and refuses more than kern.maxfilesperproc
+            allowed = max(soft, allowed // 2)
+    return allowed

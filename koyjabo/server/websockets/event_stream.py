@@ -48,7 +48,8 @@ class EventStream(BufferedConnection):
 
     def attach(self, sock: Any) -> None:
         super().attach(sock)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux has it, macOS has not
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
 
     @property
     def body(self) -> StreamBody:

@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from contextvars import ContextVar
 from threading import get_ident
 
@@ -14,6 +15,7 @@ from support.application.runtimes import ERRORS, HUBS, loop_on, pause, pause_unt
 from support.programs.threads import SOON_S
 
 from koyjabo.core.runtime import EventLoop
+from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE
 
 LONG_S = 60.0
 
@@ -144,13 +146,32 @@ def test_readable_file_is_called_until_it_is_read(loop):
     assert called == [get_ident()] * 3
 
 
-def test_epoll_is_new_and_polls(loop):
-    ours, theirs = socket.socketpair()
-    with ours, theirs, loop.epoll() as one, loop.epoll() as other:
-        one.register(ours.fileno(), 1)
+@pytest.mark.parametrize("hub", ["epolls", "asyncio", "poll"])
+def test_events_of_watched_files_are_reported_until_they_are_unregistered(hub):
+    with loop_on(hub) as loop, ExitStack() as sockets:
+        ours, theirs, other, gone = (sockets.enter_context(each) for pair in (0, 1) for each in socket.socketpair())
+        seen: list[tuple[int, int]] = []
+        files = loop.watch_files(lambda: seen.extend(files.poll(0, 16)))
+        files.register(ours.fileno(), READABLE)
+        files.register(other.fileno(), 0)
+        pause(loop)
+        assert seen == []
         theirs.send(b"x")
-        assert one.poll(0) == [(ours.fileno(), 1)]
-        assert other.poll(0) == []
+        pause_until(loop, lambda: len(seen) >= 2)
+        assert set(seen) == {(ours.fileno(), READABLE)}, "again, until it is read"
+        files.modify(ours.fileno(), READABLE | WRITABLE)
+        pause_until(loop, lambda: (ours.fileno(), READABLE | WRITABLE) in seen)
+        files.unregister(ours.fileno())
+        gone.close()
+        seen.clear()
+        pause_until(loop, lambda: seen)
+        assert {fd for fd, _ in seen} == {other.fileno()}
+        assert seen[0][1] & HUNG_UP, "also of a file that is watched for nothing"
+        files.unregister(other.fileno())
+        pause(loop)
+        seen.clear()
+        pause(loop)
+        assert seen == []
 
 
 def test_limit_ends_a_wait_of_one_task_without_an_error_and_nothing_later(loop):

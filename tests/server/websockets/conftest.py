@@ -6,12 +6,25 @@ from collections.abc import Iterator
 
 import pytest
 from support.clients.websocket import KINDS, WebSocket
+from support.runs.short_run import EVERYTHING
 from support.servers.changed_server import ChangedServer, changed_server
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All tests of `server` on both ways to watch sockets, where everything is tested."""
+    if EVERYTHING and "hub" in metafunc.fixturenames:
+        metafunc.parametrize("hub", ["epolls", "poll"], indirect=True, scope="module")
+
+
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[ChangedServer]:
-    with changed_server(tmp_path_factory.mktemp("server")) as server:
+def hub(request) -> str:
+    """Of eventlet; "poll" is the one of systems without epoll."""
+    return getattr(request, "param", "epolls")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, hub) -> Iterator[ChangedServer]:
+    with changed_server(tmp_path_factory.mktemp("server"), EVENTLET_HUB=hub) as server:
         yield server
 
 

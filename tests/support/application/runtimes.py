@@ -20,7 +20,8 @@ with warnings.catch_warnings():
 from koyjabo.core.runtime import Runtime
 from support.programs.patience import PATIENCE_S
 
-HUBS = ("epolls", "asyncio")
+HUBS = ("epolls", "asyncio", pytest.param("poll", marks=pytest.mark.long))
+"""The last one is the hub where there is no epoll."""
 
 
 class Panic(BaseException):
@@ -31,7 +32,7 @@ ERRORS = pytest.mark.parametrize("error", [ValueError("its own fault"), Panic()]
 
 
 @contextmanager
-def loop_on(hub: str = os.environ.get("EVENTLET_HUB", HUBS[0])) -> Iterator[EventletRuntime]:
+def loop_on(hub: str = os.environ.get("EVENTLET_HUB", "epolls")) -> Iterator[EventletRuntime]:
     """A loop of this thread on the hub of that name, which is that of servers if none is given."""
     with other_hubs_hidden():
         hubs.use_hub(hub)

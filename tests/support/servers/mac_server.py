@@ -1,0 +1,58 @@
+"""The product's server without what Linux has and macOS has not, as far as its own code could use it.
+
+Run as a program, it hides these names before anything else is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import ModuleType
+
+HIDDEN: dict[ModuleType, str] = {
+    os: """copy_file_range dup3 eventfd fdatasync getrandom memfd_create pidfd_open pipe2 posix_fadvise posix_fallocate
+        sched_getaffinity sched_setaffinity splice""",
+    select: "epoll EPOLLIN EPOLLOUT EPOLLERR EPOLLHUP EPOLLET",
+    signal: "sigtimedwait sigwaitinfo",
+    socket: "SOCK_CLOEXEC SOCK_NONBLOCK SOCK_SEQPACKET SO_PEERCRED TCP_CORK TCP_KEEPIDLE TCP_QUICKACK TCP_USER_TIMEOUT",
+}
+"""Names by module, as typeshed has them for Linux only."""
+
+MOST_FILES = 10_240
+
+
+def limit_files() -> None:
+    """As macOS does: the limit is called unlimited, and cannot be set to more than another limit."""
+    set_limit, of_processes = resource.setrlimit, resource.getrlimit
+
+    def setrlimit(kind: int, limits: tuple[int, int]) -> None:
+        if kind == resource.RLIMIT_NOFILE and limits[0] > MOST_FILES:
+            raise ValueError("current limit exceeds maximum limit")
+        set_limit(kind, (limits[0], of_processes(kind)[1]))
+
+    set_limit(resource.RLIMIT_NOFILE, (min(1024, MOST_FILES), of_processes(resource.RLIMIT_NOFILE)[1]))
+    resource.setrlimit = setrlimit
+    soft = of_processes(resource.RLIMIT_NOFILE)[0]
+    resource.getrlimit = lambda kind: (soft, resource.RLIM_INFINITY)
+
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parents[3])
+    for module, names in HIDDEN.items():
+        for name in names.split():
+            vars(module).pop(name, None)
+    limit_files()
+
+    from koyjabo.server import serve
+
+    sys.exit(serve())
+else:
+    from support.servers.server import Server
+
+    class MacServer(Server):
+        program = (__file__,)
