@@ -45,6 +45,15 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
             raise refused(f"{each} is {kind}" if each == host else f"{host} leads to {each}, which is {kind}")
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is an address, which needs no look-up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def kind_of(text: str, allowed: tuple[Network, ...] = ()) -> str | None:
     """What is wrong with an address; None if it is global, or in a network that is allowed."""
     try:

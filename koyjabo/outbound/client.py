@@ -7,19 +7,22 @@ from collections import deque
 from collections.abc import Callable
 
 from koyjabo.core.runtime import Runtime, Waiter
-from koyjabo.outbound.addresses import check_addresses
+from koyjabo.outbound.addresses import check_addresses, is_address
 from koyjabo.outbound.exchange import AnswerReader, Deadline, exchange, resolve
+from koyjabo.outbound.lookups import NameLookups, Resolve
 from koyjabo.outbound.messages import Answer, Destinations, FailureKind, OutboundError, Request, Target, parse
 
 MOST_AT_ONCE = 64
-"""Threads of a client. Webhooks, logins and keys have a client each, so that none takes the threads of another
-(decision 89). More requests wait, within their time; all webhooks of a server are fewer.
+"""Threads of a client that send, and as many that look names up. Webhooks, logins and keys have a client each, so that
+none takes the threads of another (decision 89). More requests wait, within their time; all webhooks of a server are
+fewer.
 """
 
-CHECK_S = 5.0
-"""How long the names of a URL that is being set may take to be looked up."""
+MOST_CHECKED = 8
+"""Threads that look up the names of URLs that are being set. They are apart from those of requests."""
 
-Resolve = Callable[[str, int], list[str]]
+CHECK_S = 5.0
+"""How long the name of a URL that is being set may take to be looked up."""
 
 
 class _Call:
@@ -49,7 +52,8 @@ class HttpClient:
     def __init__(self, runtime: Runtime, resolve: Resolve = resolve) -> None:
         """`resolve` is called on a real thread."""
         self._runtime = runtime
-        self._resolve = resolve
+        self._lookups = NameLookups(runtime, resolve, MOST_AT_ONCE)
+        self._checked = NameLookups(runtime, resolve, MOST_CHECKED)
         self._pending: deque[_Call] = deque()
         self._running = 0
         self._lock = threading.Lock()  # of callers; no thread of ours takes it
@@ -59,30 +63,35 @@ class HttpClient:
         header with a line break.
         """
         target, deadline = parse(request.url), Deadline(request.timeout_s)
-        data, reader = request.encode(target), AnswerReader(request.most_bytes, request.truncate)
+        data = request.encode(target)
+        addresses = _addresses(self._lookups, target, deadline)
+        reader = AnswerReader(request.most_bytes, request.truncate)
 
         def work() -> Answer:
-            return exchange(target, self._addresses(target, request.destinations), data, reader, deadline)
+            check_addresses(target.host, addresses, request.destinations)
+            return exchange(target, addresses, data, reader, deadline)
 
-        answer = self._wait(work, request.timeout_s)
+        answer = self._wait(work, deadline)
         assert answer is not None
         return answer
 
     def check(self, url: str, destinations: Destinations) -> str | None:
         """Why no request to this URL would be sent; None if it would, or its name has no address now."""
+        deadline = Deadline(CHECK_S)
         try:
             target = parse(url)
-            self._wait(lambda: self._look(target, destinations), CHECK_S)
+            addresses = _addresses(self._checked, target, deadline)
+            self._wait(lambda: check_addresses(target.host, addresses, destinations), deadline)
         except OutboundError as error:
             return error.reason if error.kind == FailureKind.REFUSED else None
         return None
 
-    def _wait(self, work: Callable[[], Answer | None], timeout_s: float) -> Answer | None:
-        call = _Call(work, self._runtime.waiter())
+    def _wait(self, work: Callable[[], Answer | None], deadline: Deadline) -> Answer | None:
+        left_s, call = deadline.left(), _Call(work, self._runtime.waiter())
         with self._lock:
             self._pending.append(call)
         self._start_next()
-        self._runtime.later(timeout_s, lambda: self._end(call))
+        self._runtime.later(left_s, lambda: self._end(call))
         call.waiter.wait()
         if call.error is not None:
             try:
@@ -118,19 +127,14 @@ class HttpClient:
         self._start_next()
         self._end(call)
 
-    # Run on a real thread.
-
     def _run(self, call: _Call) -> None:
+        """Runs on a real thread."""
         call.run()
         self._runtime.from_thread(lambda: self._finish(call))
 
-    def _look(self, target: Target, destinations: Destinations) -> None:
-        self._addresses(target, destinations)
 
-    def _addresses(self, target: Target, destinations: Destinations) -> list[str]:
-        try:
-            addresses = self._resolve(target.host, target.port)
-        except (OSError, UnicodeError):
-            raise OutboundError(FailureKind.CONNECTION, f"the name {target.host} has no address") from None
-        check_addresses(target.host, addresses, destinations)
-        return addresses
+def _addresses(lookups: NameLookups, target: Target, deadline: Deadline) -> list[str]:
+    """Those of the target's name, looked up once: the same that are checked and dialled."""
+    if is_address(target.host):
+        return [target.host]
+    return lookups.addresses(target.host, target.port, deadline.left())
