@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from chaos.__main__ import main
-from chaos.checks import CLIENTS, POSTGRES_SYNCS, SQLITE_SYNCS, delays_per_visit, most_delays
 from chaos.faults import deal
 from chaos.journal import Journal, Seen
 from chaos.ledger import check_event_rows, check_rows, check_sums
@@ -141,26 +140,6 @@ def test_only_stale_numbers_may_be_older_on_the_next_socket(journal):
     seen.begin_line()
     seen.see(stats(4, 7), pushed=True)
     assert "was shown 4 after 5" in breaches(journal)
-
-
-@pytest.mark.parametrize("round_s", [0.004, 0.04])
-@pytest.mark.parametrize(
-    ("workers", "syncs", "batch", "is_well"),
-    [
-        (1, SQLITE_SYNCS, 64, True),
-        (1, SQLITE_SYNCS, 32, True),
-        (1, SQLITE_SYNCS, 20, False),
-        (1, SQLITE_SYNCS, 8, False),
-        (2, POSTGRES_SYNCS, 32, True),
-        (2, POSTGRES_SYNCS, 16, False),
-        (1, POSTGRES_SYNCS, 1, False),
-    ],
-)
-def test_slow_sync_may_delay_a_visit_by_few_commits(round_s, workers, syncs, batch, is_well):
-    """All clients are answered in a round, in batches of so many; each has its syncs, which take 10 ms longer."""
-    delayed_round_s = round_s + CLIENTS / batch * syncs * 0.010
-    waits = delays_per_visit(CLIENTS / round_s, CLIENTS / delayed_round_s)
-    assert (waits <= most_delays(workers, syncs)) == is_well
 
 
 @pytest.mark.parametrize("only", [[], ["--only", "sqlite"]])

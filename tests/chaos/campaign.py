@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from chaos.checks import Held, check_presence, check_resources, measure, measure_sync_delay
+from chaos.checks import Held, check_presence, check_resources, measure
 from chaos.faults import Fault, all_of, check_exit, deal
+from chaos.group_commit import CLIENTS, check_group_commit, measure_sync_delay
 from chaos.http_connection import HttpConnection
 from chaos.ledger import check_events, check_ledger
 from chaos.world import World
@@ -55,6 +56,8 @@ class Outcome:
     """How long the server took to leave after each SIGTERM."""
     most_mb: float = 0.0
     """The most that any worker ever had, as far as was looked."""
+    commits: int | None = None
+    """Of visits that waited together."""
     sync_delay: tuple[float, float] | None = None
     missing: list[str] = field(default_factory=list)
 
@@ -145,6 +148,9 @@ class Campaign:
         check_events(world)
         world.leave()
         self._outcome.after = check_resources(world, self._outcome.before)
+        self._outcome.commits = check_group_commit(world)
+        if world.sync_delay is not None and self._outcome.commits is None:
+            self._outcome.missing.append(f"group commit, because {CLIENTS} visits did not arrive within 5 s")
         self._outcome.sync_delay = measure_sync_delay(world)
         check_goodbye(world)
         self._outcome.exits_s = [left.seconds for left in world.supervisor.exits if left.status == 0]

@@ -1,4 +1,4 @@
-"""What is looked at when clients keep still, and when they have gone: who is there, what is held, what syncs cost."""
+"""What is looked at when clients keep still, and when they have gone: who is there, and what is held."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import quantiles
 from typing import Any
 
 import psutil
-from support.clients.continuous_registrations import RegistrationLoad
 from support.clients.worker_connections import all_ready, worker_connections
 from support.programs.processes import wait_until
 
@@ -32,27 +30,6 @@ MOST_MORE_FILES = 4
 NUMBER = re.compile(r"(?<=:\[)\d+(?=\])")
 LET_GO_WITHIN_S = 15.0
 SERVE_WITHIN_S = 60.0
-
-CLIENTS = 64
-ROUNDS = 12
-MOST_TIMES = 3
-"""So often so many rounds: the machine may have had other work in all of them."""
-
-SYNC_TURN_S = 0.4
-"""Short, so that other work on the machine troubles both kinds of turn alike."""
-
-MEASURED_DELAY_US = 10_000
-"""Of each sync, when its cost is measured. On a busy machine two rounds of all clients differ by some ms, which is
-several times the delay of the fault.
-"""
-
-POSTGRES_SYNCS, SQLITE_SYNCS = 1.0, 1.3
-"""Of a commit, on average. SQLite copies its log into the database after every 1,000 pages, which has three (1.12 to
-1.30 measured).
-"""
-
-SLACK = 1.25
-"""A process that sleeps is woken somewhat later. 2.9 of 3 were measured on PostgreSQL."""
 
 
 def check_presence(world: World) -> float:
@@ -175,44 +152,3 @@ def _compare(world: World, who: str, before: list[Held], after: list[Held]) -> N
 
 def _most_files(held: list[Held]) -> int:
     return max((each.files for each in held), default=0)
-
-
-def measure_sync_delay(world: World) -> tuple[float, float] | None:
-    """Registrations a second of the better turns: what others do on the machine can only make them worse.
-
-    None where the disk cannot be made slow. Its visits are in no book.
-    """
-    if world.sync_delay is None:
-        return None
-    turns: dict[int, list[float]] = {0: [], MEASURED_DELAY_US: []}
-    most = most_delays(world.workers, POSTGRES_SYNCS if world.postgres else SQLITE_SYNCS)
-    with RegistrationLoad(world.server.port, CLIENTS) as askers:
-        askers.run_for(SYNC_TURN_S)  # warm
-        for _ in range(MOST_TIMES):
-            for delay_us in [*turns] * ROUNDS:
-                world.sync_delay.set(delay_us)
-                turns[delay_us].append(askers.run_for(SYNC_TURN_S))
-            world.sync_delay.set(0)
-            without, delayed = (quantiles(rates, n=4)[2] for rates in turns.values())
-            waits = delays_per_visit(without, delayed)
-            if waits <= most:
-                return without, delayed
-    world.journal.breach(f"a visit waits for {waits:.1f} syncs: {without:,.0f} a second, {delayed:,.0f} if slow")
-    return without, delayed
-
-
-def delays_per_visit(without: float, delayed: float) -> float:
-    """How many delays of a sync a visit waits for, by the rates of CLIENTS that always wait for an answer.
-
-    A rate is the number of clients divided by the time that one waits (Little's law). The ratio of the two rates would
-    fall with everything that makes the server faster.
-    """
-    return CLIENTS * (1 / delayed - 1 / without) / (MEASURED_DELAY_US / 1e6)
-
-
-def most_delays(workers: int, syncs: float) -> float:
-    """With group commit, whose commits have so many `syncs` each. A visit that has just missed a batch waits for it,
-    for one batch of each other worker, as they commit in turn, and for its own. Without it, a visit waits for those of
-    all other clients.
-    """
-    return (workers + 1) * syncs * SLACK

@@ -35,6 +35,9 @@ class Connection:
     def __exit__(self, *_: object) -> None:
         self._socket.close()
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
     def send(self, *pieces: bytes) -> Connection:
         for piece in pieces:
             self._socket.sendall(piece)

@@ -7,6 +7,9 @@ import subprocess
 from pathlib import Path
 from struct import calcsize, pack, unpack
 
+HELD = -1
+"""A sync begins only when it no longer takes so long."""
+
 FORMAT = "=q"
 SIZE = calcsize(FORMAT)
 

@@ -1,4 +1,5 @@
-/* Each sync of a file takes longer by as many microseconds as the file named by SLOW_DISK says at that moment. */
+/* Each sync of a file takes longer by as many microseconds as the file named by SLOW_DISK says at that moment, and begins
+ * only when that number is no longer negative. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -20,6 +21,8 @@ __attribute__((constructor)) static void map_delay(void) {
 }
 
 static int late(const char *name, int file) {
+    struct timespec turn = {0, 1000000};
+    while (delay_us && *delay_us < 0) nanosleep(&turn, NULL);
     int64_t us = delay_us ? *delay_us : 0;
     if (us > 0) {
         struct timespec rest = {us / 1000000, us % 1000000 * 1000};
