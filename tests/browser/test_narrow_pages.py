@@ -1,4 +1,6 @@
-"""No page scrolls sideways on the narrowest phone, in either language, however long the texts of people are."""
+"""On the narrowest phone no page scrolls sideways, in either language, however long the texts of people are, and no
+text is smaller than 12 px.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +19,14 @@ OVER = """() => {
   const over = document.documentElement.scrollWidth - width;
   return over > 0 ? [over, ...found.filter(hangs).slice(-3).map(({ outerHTML }) => outerHTML.slice(0, 200))] : [];
 }"""
+SMALLEST_PX = 12
+TOO_SMALL = f"""() => {{
+  const has = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+  const isSmall = (element) => parseFloat(getComputedStyle(element).fontSize) < {SMALLEST_PX} && has(element);
+  const texts = document.querySelectorAll("body :not(script, style, template, svg *)");
+  const found = [...texts].filter((element) => isSmall(element) && element.checkVisibility());
+  return found.map(({{ outerHTML }}) => outerHTML.slice(0, 200));
+}}"""
 
 NOBODYS = [
     *(
@@ -72,7 +82,7 @@ DELIVERED = (
     "('{webhook}', 'e', 'dead', 7, '500', 0, 0, "
     f"""'[{{{{"at_ms": {LONG_DATE_MS}, "status": "500", "took_ms": 9999, "answer": "{LETTERS * 9}"}}}}]')""",
 )
-AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/find?q=a"]}
+AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/insights", "/admin/find?q=a"]}
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 
@@ -120,8 +130,8 @@ def check(new_device, narrow, session, names, locale: str, paths: dict[str, list
             page.wait_for_load_state("networkidle")
             for element in page.locator("main details:visible").all():
                 element.evaluate("(details) => { details.open = true }")
-            if over := page.evaluate(OVER):
-                found[f"{who} {address}"] = over
+            if wrong := page.evaluate(OVER) + page.evaluate(TOO_SMALL):
+                found[f"{who} {address}"] = wrong
     assert found == {}
 
 
