@@ -60,8 +60,6 @@ PAGES = {  # name: who looks, and at what
     "admin-webhooks": (SITE_ADMIN, "/admin/webhooks"),
     "admin-webhook-new": (SITE_ADMIN, "/admin/webhooks/new"),
     "admin-webhook": (SITE_ADMIN, "/admin/webhooks/{webhook}"),
-    "community-keys": (MEMBER, "/communities/{community}/keys"),
-    "community-webhooks": (MEMBER, "/communities/{community}/webhooks"),
 }
 STATES, LANGUAGES, SCHEMES = ("empty", "full"), ("en", "bn"), ("light", "dark")
 WIDTHS = {360: 740, 768: 1024, 1440: 900}

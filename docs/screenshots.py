@@ -208,17 +208,14 @@ def log_in(server: Server, chromium: Browser, email: str) -> Login:
 
 
 def made_by(server: Server, chromium: Browser, admin: Login) -> dict[str, str]:
-    """The tokens of two share links, and the ids of keys and of a webhook, of the site and of the community."""
+    """The tokens of two share links, and the ids of a key and of a webhook."""
     key = {"name": "Grafana", "scopes": ["stats:read", "reports:read"]}
     hook = {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"], "description": "Our chat"}
-    ours = {"community": admin.names["community"]}
     wanted = {
         "share": ("shares", "token", {"name": "Search engines", "filters": {"channel": ["search"]}}),
         "locked": ("shares", "token", {"name": "For our partners", "password": PASSWORD}),
         "key": ("keys", "id", key),
-        "its_key": ("keys", "id", {**key, **ours}),
         "webhook": ("webhooks", "id", hook),
-        "its_webhook": ("webhooks", "id", {**hook, **ours, "events": ["member.joined"]}),
     }
     context = chromium.new_context(base_url=home(server), storage_state=admin.cookies)
     (csrf,) = (each["value"] for each in context.cookies() if each["name"] == "csrf_access_token")

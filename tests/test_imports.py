@@ -29,8 +29,8 @@ presence: members . visitors services
 counting: . services schemas api pages cli
 realtime: . services
 communities: . live services ui api pages admin
-webhooks: . services ui api pages admin
-api_keys: . services ui api pages admin cli
+webhooks: . services api admin
+api_keys: . services api admin cli
 trusted_tokens: . services
 sockets: . api
 badges: . api pages

@@ -16,7 +16,7 @@ from koyjabo.database.text_search import usable
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.link_tokens import RESET, VERIFY
 from koyjabo.mail.outbox_queries import Letter
-from koyjabo.models import EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User
+from koyjabo.models import ApiKey, EmailLink, Invitation, OidcIdentity, PanelInvitation, Share, User, Webhook
 
 RESET_MS, VERIFY_MS = 30 * 60_000, 7 * 86_400_000
 LIFETIME_MS = {RESET: RESET_MS, VERIFY: VERIFY_MS}
@@ -129,6 +129,9 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
     queries.remove_second_factors(session, user_id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
+    for made in (ApiKey, Webhook):  # those of the site are the operator's, whoever made them
+        theirs_there = delete(made).where(made.created_by == user_id, made.community_id.is_not(None))
+        session.execute(theirs_there.execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))
 
 

@@ -14,7 +14,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.responses import answer, no_answer
+from koyjabo.webkit.http.responses import MakerAnswer, answer, no_answer
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import CHANGE, LOGGED_IN, WITH_BODY, Answer, describe
 from koyjabo.webkit.schemas.bodies import JSON, Body
@@ -77,6 +77,7 @@ class KeyAnswer(BaseModel):
     created_at: str = Field(examples=[MOMENT])
     expires_at: str | None = Field(examples=[MOMENT])
     last_used_at: str | None = Field(description="written within 75 s; null for never", examples=[MOMENT])
+    created_by: MakerAnswer | None = Field(description="null: unknown, the operator, or an account that is gone")
 
 
 class NewKeyAnswer(KeyAnswer):
@@ -89,7 +90,7 @@ class KeysAnswer(BaseModel):
     keys: list[KeyAnswer] = Field(description="the newest first, without revoked ones")
 
 
-FOR_WHOM: dict[int, Answer] = {**LOGGED_IN, 403: "for admins of the site and moderators of a community, by a login"}
+FOR_WHOM: dict[int, Answer] = {**LOGGED_IN, 403: "for admins of the site, by a login"}
 ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
 
 
@@ -107,8 +108,8 @@ ONE: dict[int, Answer] = {**FOR_WHOM, **CHANGE, 404: "no such key"}
     body=NewKeyBody,
 )
 def create_key() -> Response:
-    """For admins of the site; with `community`, for its moderators, with scopes that read. The key is shown once."""
-    account, body = tokens.require_account().account, NewKeyBody.of(request)
+    """With `community`, a key of that community has only scopes that read. The key is shown once."""
+    account, body = tokens.require_site_admin(), NewKeyBody.of(request)
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewKey(body.name, body.scopes, community, body.expires_at)
     made, text = current()[ApiKeys].create(account, new)
@@ -118,9 +119,9 @@ def create_key() -> Response:
 @bp.get("/keys")
 @describe("List API keys", {200: KeysAnswer, **FOR_WHOM})
 def list_keys() -> Response:
-    """All keys; for moderators, those of their communities."""
-    keys = current()[ApiKeys].managed(tokens.require_account().account)
-    return answer(KeysAnswer(keys=[KeyAnswer(**_fields(each)) for each in keys]))
+    """Of the site and of all communities."""
+    keys = current()[ApiKeys].all(tokens.require_account().account)
+    return answer(KeysAnswer(keys=[KeyAnswer(**_fields(key)) for key in keys]))
 
 
 @bp.delete("/keys/<key_id>")
@@ -135,7 +136,7 @@ def revoke_key(key_id: str) -> Response:
 @describe("Give an API key another secret", {200: NewKeyAnswer, **WITH_BODY, **ONE}, body=RotationBody)
 def rotate_key(key_id: str) -> Response:
     """Its id, name and scopes stay. The secret until now is good for `grace_s` more."""
-    account, body = tokens.require_account().account, RotationBody.of(request)
+    account, body = tokens.require_site_admin(), RotationBody.of(request)
     rotated, text = current()[ApiKeys].rotate(account, key_id, body.grace_s)
     return answer(NewKeyAnswer(**_fields(rotated), key=text))
 
@@ -150,4 +151,5 @@ def _fields(key: StoredKey) -> dict[str, Any]:
         "created_at": iso(key.created_ms),
         "expires_at": key.expires_ms and iso(key.expires_ms),
         "last_used_at": key.last_used_ms and iso(key.last_used_ms),
+        "created_by": key.created_by and key.created_by._asdict(),
     }

@@ -16,18 +16,8 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor, AuditEntry, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
-from koyjabo.communities.roles import MODERATOR
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import (
-    Forbidden,
-    InvalidInput,
-    InvalidKey,
-    KeyExpired,
-    LedgerUnavailable,
-    TooManyKeys,
-    UnknownCommunity,
-    UnknownKey,
-)
+from koyjabo.core.errors import InvalidInput, InvalidKey, KeyExpired, LedgerUnavailable, TooManyKeys, UnknownKey
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, KeyHolder, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
@@ -61,9 +51,7 @@ class NewKey(NamedTuple):
 
 
 class ApiKeys:
-    """For admins of the site and, for keys of one community, its moderators; `all` for viewers of the site as well.
-    Raises Forbidden for other accounts, UnknownCommunity, LedgerUnavailable.
-    """
+    """For admins of the site. Methods with an account raise Forbidden for all others, and LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database
@@ -73,8 +61,9 @@ class ApiKeys:
 
     def create(self, account: Account, new: NewKey) -> tuple[StoredKey, str]:
         """Returns the key as it is listed, and its text, which is not stored. Raises InvalidInput by field,
-        TooManyKeys.
+        UnknownCommunity, TooManyKeys.
         """
+        account.require_site_admin()
         by, key_id = log.actor(account, self._clock), str(uuid.uuid4())
         _check(new, by.at_ms)
         text = key_text.make(key_id)
@@ -86,35 +75,34 @@ class ApiKeys:
             prefix=key_text.prefix_of(key_id),
             digest=key_text.digest(text),
             created_ms=by.at_ms,
+            created_by=by.id,
             expires_ms=new.expires_ms,
         )
         return self._database.write(_create, account, new.community_id, row, by), text
 
     def all(self, account: Account) -> list[StoredKey]:
         """The newest first, without revoked ones."""
-        account.require_site_viewer()
+        account.require_site_admin()
         return self._database.read(queries.everything)
-
-    def managed(self, account: Account, community_id: str | None = None) -> list[StoredKey]:
-        """Those that `account` may revoke, or those of a community; in the same order."""
-        return self._database.read(_managed_keys, account, community_id)
 
     def find(self, account: Account, key_id: str) -> StoredKey:
         """Raises UnknownKey."""
-        return self._database.read(_managed, account, key_id)
+        account.require_site_admin()
+        return self._database.read(_known, key_id)
 
     def revoke(self, account: Account, key_id: str) -> StoredKey:
         """From now on, no call with the key succeeds. Raises UnknownKey."""
-        return self._database.write(_revoke, account, key_id, log.actor(account, self._clock))
+        account.require_site_admin()
+        return self._database.write(_revoke, key_id, log.actor(account, self._clock))
 
     def rotate(self, account: Account, key_id: str, grace_s: int) -> tuple[StoredKey, str]:
         """Give a key another secret. The one until now stays good for `grace_s`; one before that does not. Raises
         UnknownKey, InvalidInput.
         """
+        account.require_site_admin()
         if not 0 <= grace_s <= LONGEST_GRACE_S:
             raise InvalidInput(details={"grace_s": GRACE})
-        by = log.actor(account, self._clock)
-        return self._database.write(_rotate, account, key_id, grace_s, by)
+        return self._database.write(_rotate, key_id, grace_s, log.actor(account, self._clock))
 
     def holder_of(self, text: str) -> KeyHolder:
         """Raises InvalidKey, KeyExpired."""
@@ -169,7 +157,8 @@ def _check(new: NewKey, now_ms: int) -> None:
 
 
 def _create(session: Any, account: Account, community_id: str | None, key: ApiKey, by: Actor) -> StoredKey:
-    _require(session, account, community_id)
+    if community_id is not None:
+        memberships.visible(CommunityQueries(session), account, community_id)
     if queries.live(session, by.at_ms) >= MOST_KEYS:
         raise TooManyKeys
     queries.add(session, key)
@@ -178,38 +167,16 @@ def _create(session: Any, account: Account, community_id: str | None, key: ApiKe
     return made
 
 
-def _managed_keys(session: Any, account: Account, community_id: str | None) -> list[StoredKey]:
-    if community_id is not None:
-        _require(session, account, community_id)
-        return queries.of_community(session, uuid_of(community_id) or "")
-    if account.is_admin:
-        return queries.everything(session)
-    _require_some(session, account)
-    return queries.of_moderator(session, account.id)
-
-
-def _managed(session: Any, account: Account, key_id: str) -> StoredKey:
-    if not account.is_admin:
-        _require_some(session, account)
+def _revoke(session: Any, key_id: str, by: Actor) -> StoredKey:
     key = _known(session, key_id)
-    if not account.is_admin:
-        try:
-            _require(session, account, key.community_id)
-        except UnknownCommunity:
-            raise Forbidden from None
-    return key
-
-
-def _revoke(session: Any, account: Account, key_id: str, by: Actor) -> StoredKey:
-    key = _managed(session, account, key_id)
     if not queries.revoke(session, key.id, by.at_ms):
         raise UnknownKey
     _entry("key.revoke", by, key).store(session)
     return key
 
 
-def _rotate(session: Any, account: Account, key_id: str, grace_s: int, by: Actor) -> tuple[StoredKey, str]:
-    key = _managed(session, account, key_id)
+def _rotate(session: Any, key_id: str, grace_s: int, by: Actor) -> tuple[StoredKey, str]:
+    key = _known(session, key_id)
     text = key_text.make(key.id)
     if not queries.rotate(session, key.id, key_text.digest(text), by.at_ms + 1000 * grace_s):
         raise UnknownKey
@@ -222,19 +189,6 @@ def _known(session: Any, key_id: str) -> StoredKey:
     if key is None:
         raise UnknownKey
     return key
-
-
-def _require(session: Any, account: Account, community_id: str | None) -> None:
-    if community_id is None:
-        account.require_site_admin()
-    else:
-        memberships.allowed(CommunityQueries(session), account, community_id, MODERATOR)
-
-
-def _require_some(session: Any, account: Account) -> None:
-    """Raises Forbidden unless `account` moderates a community."""
-    if not queries.moderates_some(session, account.id):
-        raise Forbidden
 
 
 def _entry(action: str, by: Actor, key: StoredKey, **details: Any) -> AuditEntry:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.roles import ADMIN, MODERATOR
+from koyjabo.core.identity import Maker
 from koyjabo.database.rows import changed_rows, lock_limit
-from koyjabo.models import ApiKey, Community, Membership
+from koyjabo.models import ApiKey, Community, User
 
 
 class StoredKey(NamedTuple):
@@ -25,6 +25,7 @@ class StoredKey(NamedTuple):
     expires_ms: int | None
     last_used_ms: int | None
     community: str | None  # its name
+    created_by: Maker | None  # None: unknown, the operator, or an account that was deleted
 
 
 class FoundKey(NamedTuple):
@@ -41,7 +42,7 @@ class FoundKey(NamedTuple):
 
 STORED = (
     *(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.community_id, ApiKey.prefix),
-    *(ApiKey.created_ms, ApiKey.expires_ms, ApiKey.last_used_ms, Community.name),
+    *(ApiKey.created_ms, ApiKey.expires_ms, ApiKey.last_used_ms, Community.name, User.id, User.name),
 )
 FOUND = (
     *(ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.community_id),
@@ -51,6 +52,8 @@ NOT_REVOKED = ApiKey.revoked_ms.is_(None)
 
 
 def add(session: Session, key: ApiKey) -> None:
+    """Add a key. Its maker is forgotten unless they are a user."""
+    key.created_by = session.scalar(select(User.id).where(User.id == key.created_by))
     session.add(key)
     session.flush()
 
@@ -77,19 +80,6 @@ def everything(session: Session) -> list[StoredKey]:
     return _stored(session)
 
 
-def of_community(session: Session, community_id: str) -> list[StoredKey]:
-    return _stored(session, ApiKey.community_id == community_id)
-
-
-def of_moderator(session: Session, user_id: str) -> list[StoredKey]:
-    """Those of the communities of which a user is a moderator or an admin."""
-    return _stored(session, ApiKey.community_id.in_(_moderated(user_id)))
-
-
-def moderates_some(session: Session, user_id: str) -> bool:
-    return session.scalar(_moderated(user_id).limit(1)) is not None
-
-
 def revoke(session: Session, key_id: str, now_ms: int) -> bool:
     """Returns True to one of all concurrent callers."""
     return changed_rows(session, update(ApiKey).where(ApiKey.id == key_id, NOT_REVOKED).values(revoked_ms=now_ms)) == 1
@@ -109,11 +99,10 @@ def record_use(session: Session, used_ms: Mapping[str, int]) -> None:
 
 
 def _stored(session: Session, *which: ColumnElement[bool]) -> list[StoredKey]:
-    wanted = select(*STORED).outerjoin(Community, Community.id == ApiKey.community_id).where(NOT_REVOKED, *which)
+    wanted = select(*STORED).outerjoin(Community, Community.id == ApiKey.community_id)
+    wanted = wanted.outerjoin(User, User.id == ApiKey.created_by).where(NOT_REVOKED, *which)
     rows = session.execute(wanted.order_by(ApiKey.created_ms.desc(), ApiKey.id))
-    return [StoredKey._make(row)._replace(scopes=tuple(row.scopes.split())) for row in rows]
-
-
-def _moderated(user_id: str) -> Select[str]:
-    mine = Membership.user_id == user_id, Membership.role.in_((MODERATOR, ADMIN))
-    return select(Membership.community_id).where(*mine)
+    return [
+        StoredKey._make([key_id, name, tuple(scopes.split()), *others, Maker(maker_id, maker) if maker_id else None])
+        for key_id, name, scopes, *others, maker_id, maker in rows
+    ]

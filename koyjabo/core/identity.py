@@ -84,6 +84,13 @@ class Account(NamedTuple):
             raise Forbidden(N_("Only site admins may do that."))
 
 
+class Maker(NamedTuple):
+    """The user who made something."""
+
+    id: str
+    name: str
+
+
 OPERATOR = Account("", "", "", is_admin=True)
 """Acts at the command line and at start-up. It is not stored."""
 

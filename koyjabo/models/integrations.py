@@ -24,6 +24,7 @@ class ApiKey(Model):
     old_digest: Mapped[str | None] = mapped_column(String(64), unique=True)  # before the last rotation
     old_until_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, the operator, or deleted
     expires_ms: Mapped[int | None] = mapped_column(BigInteger)
     revoked_ms: Mapped[int | None] = mapped_column(BigInteger)
     last_used_ms: Mapped[int | None] = mapped_column(BigInteger)
@@ -64,6 +65,7 @@ class Webhook(Model):
     last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as of a delivery
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
     created_ms: Mapped[int] = mapped_column(BigInteger)
+    created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
 
 
 class WebhookDelivery(Model):

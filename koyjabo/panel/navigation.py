@@ -82,7 +82,7 @@ GROUPS = (
             NavigationEntry("health", _("Health"), "activity", shortcuts=HEALTH),
             NavigationEntry("audit", _("Audit log"), "scroll-text"),
             NavigationEntry("data", _("Data"), "database", shortcuts=DATA),
-            NavigationEntry("keys", _("Keys"), "key", shortcuts=KEYS),
+            NavigationEntry("keys", _("Keys"), "key", for_admins=True, shortcuts=KEYS),
             NavigationEntry("webhooks", _("Webhooks"), "upload", for_admins=True, shortcuts=WEBHOOKS),
             NavigationEntry("settings", _("Settings"), "settings", shortcuts=SETTINGS),
             NavigationEntry("pages.install", _("Install"), "plus"),

@@ -21,6 +21,7 @@ from koyjabo.counting.daily_people import user
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import (
     SITE,
+    ApiKey,
     AuditLine,
     Backup,
     Community,
@@ -200,7 +201,9 @@ def _remove(session: Session, person: User, now_ms: int) -> None:
     sent invitations.
     """
     plainly: dict[str, Any] = {"synchronize_session": False}
-    session.execute(update(Community).where(Community.founder_id == person.id).values(founder_id=None))
+    for maker in (Community.founder_id, ApiKey.created_by, Webhook.created_by):
+        unmade = update(maker.class_).where(maker == person.id).values({maker: None})
+        session.execute(unmade, execution_options=plainly)
     if person.verified_ms is not None:
         for table in (Invitation, PanelInvitation):
             session.execute(delete(table).where(table.email_key == person.email_key), execution_options=plainly)

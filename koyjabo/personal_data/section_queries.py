@@ -17,6 +17,7 @@ from sqlalchemy.orm import aliased
 from koyjabo.counting.daily_people import user
 from koyjabo.mail.link_tokens import INVITATION, PANEL_INVITATION
 from koyjabo.models import (
+    ApiKey,
     AuditLine,
     Community,
     Conversion,
@@ -39,6 +40,7 @@ from koyjabo.models import (
     User,
     Visit,
     Visitor,
+    Webhook,
     WebhookEvent,
 )
 
@@ -141,6 +143,17 @@ def _shares(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(*columns).where(Share.created_by == owner.user_id)
 
 
+def _keys(owner: DataSubject) -> Select[*tuple[Any, ...]]:
+    columns = (ApiKey.id, ApiKey.name, ApiKey.scopes, ApiKey.community_id, ApiKey.created_ms, ApiKey.revoked_ms)
+    return select(*columns).where(ApiKey.created_by == owner.user_id)
+
+
+def _webhooks(owner: DataSubject) -> Select[*tuple[Any, ...]]:
+    """Without their URLs, which are credentials of the site."""
+    columns = (Webhook.id, Webhook.description, Webhook.events, Webhook.community_id, Webhook.created_ms)
+    return select(*columns).where(Webhook.created_by == owner.user_id)
+
+
 def _mails(owner: DataSubject) -> Select[*tuple[Any, ...]]:
     return select(OutboxMail.kind, OutboxMail.created_ms, OutboxMail.due_ms).where(waiting_mails(owner.email))
 
@@ -196,6 +209,8 @@ SECTIONS = (
     Section("panel_invitations", _panel_invitations, (PanelInvitation.id,)),
     Section("sent_panel_invitations", _sent_panel_invitations, (PanelInvitation.id,)),
     Section("share_links", _shares, (Share.id,)),
+    Section("keys", _keys, (ApiKey.id,)),
+    Section("webhooks", _webhooks, (Webhook.id,)),
     Section("authenticator_apps", _of(TotpSecret, "began_ms", "confirmed_ms"), (TotpSecret.user_id,)),
     Section("passkeys", _of(Passkey, "id", "name", "created_ms", "used_ms"), (Passkey.id,)),
     Section("logins_with_others", _of(OidcIdentity, "issuer", "subject", "created_ms", "used_ms"), OIDC_KEY),

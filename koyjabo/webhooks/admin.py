@@ -1,23 +1,208 @@
-"""The panel's pages of webhooks."""
+"""The panel's pages of webhooks: list, make, change, try, renew and delete them, and their deliveries."""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import date
+from functools import partial
+from typing import Annotated, Any
 
-from flask import Response
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from pydantic import BeforeValidator
 
-from koyjabo.webhooks import ui
-from koyjabo.webhooks.ui import Desk
+from koyjabo.core.clock import Days, typed_days
+from koyjabo.core.errors import InvalidInput, UnknownCommunity
+from koyjabo.core.identity import CommunityIds
+from koyjabo.core.integration_errors import UrlRefused
+from koyjabo.webhooks.event_types import EVENT_TYPES, types_for
+from koyjabo.webhooks.formats import FORMAT_NAMES
+from koyjabo.webhooks.queries import STATES, Endpoint
+from koyjabo.webhooks.schemas import Description, Format, Types, Url
+from koyjabo.webhooks.services import WebhookServices
+from koyjabo.webhooks.webhooks import NewWebhook, Webhooks
 from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.i18n import count
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import Text, refuse
 
 
-def _desk() -> Desk:
-    return Desk(me(), _page)
+def _day(value: Any) -> date:
+    try:
+        day = typed_days(str(value), "").first
+    except InvalidInput as error:
+        raise refuse(error.details["first_day"]) from None
+    if day is None:
+        raise refuse("must be a day, such as 2025-12-16")
+    return day
 
 
-def _page(template: str, status: int, **values: Any) -> Response:
-    return page(f"webhooks/panel_{template}", status, **values)
+class WebhookFormBody(Body):
+    """A webhook, as the form has it. An empty format is the one that the host suggests."""
+
+    url: Url
+    events: Types
+    community: Text = None
+    format: Annotated[Format, BeforeValidator(lambda value: value or None)] = None
+    description: Description = ""
 
 
-ui.add_routes(bp, "/webhooks", _desk)
+class ReplayFormBody(Body):
+    first_day: Annotated[date, BeforeValidator(_day)]
+
+
+@bp.get("/webhooks")
+def webhooks() -> Response:
+    return _page("list", found=_webhooks().list(me()))
+
+
+@bp.get("/webhooks/new")
+def new_webhook() -> Response:
+    return _creation(_form(events=["milestone.reached"]))
+
+
+@bp.post("/webhooks/new")
+def create_webhook() -> Response:
+    """Shows the secret, which is stored sealed."""
+    form = _form()
+    body = form.read()
+    if body is not None:
+        limits.count_action(me().id)
+        community_id = current()[CommunityIds].resolve(body.community) if body.community else None
+        try:
+            new = NewWebhook(body.url, body.events, community_id, body.format, body.description)
+            made, secret = _webhooks().create(me(), new)
+        except (InvalidInput, UrlRefused) as error:
+            form.errors = error.details
+        except UnknownCommunity as error:
+            form.errors = {"community": str(error)}
+        else:
+            return _page("secret", webhook=made, secret=secret)
+    return _creation(form, 422)
+
+
+@bp.get("/webhooks/<webhook_id>")
+def webhook(webhook_id: str) -> Response:
+    return _one(webhook_id)
+
+
+@bp.get("/webhooks/<webhook_id>/change")
+def ask_webhook_change(webhook_id: str) -> Response:
+    webhook = _webhooks().find(me(), webhook_id)
+    kept = {name: getattr(webhook, name) for name in ("url", "format", "description")}
+    return _change_page(webhook, _form(events=webhook.types, **kept))
+
+
+@bp.post("/webhooks/<webhook_id>/change")
+def change_webhook(webhook_id: str) -> Response:
+    webhook, form = _webhooks().find(me(), webhook_id), _form()
+    body = form.read()
+    if body is not None:
+        changes = body.model_dump(include={"url", "description"}) | {"types": body.events}
+        try:
+            _webhooks().change(me(), webhook_id, **changes, format=body.format or webhook.format)
+        except (InvalidInput, UrlRefused) as error:
+            form.errors = error.details
+        else:
+            return _done("saved", webhook_id)
+    return _change_page(webhook, form, 422)
+
+
+@bp.post("/webhooks/<webhook_id>/switch")
+def switch_webhook(webhook_id: str) -> Response:
+    """Enable or disable it, as the field `enabled` says."""
+    enabled = request.form.get("enabled") == "1"
+    _webhooks().change(me(), webhook_id, enabled=enabled)
+    return _done("webhook_enabled" if enabled else "webhook_disabled", webhook_id)
+
+
+@bp.post("/webhooks/<webhook_id>/test")
+def test_webhook(webhook_id: str) -> Response:
+    limits.count_action(me().id)
+    _webhooks().test(me(), webhook_id)
+    return _done("webhook_tested", webhook_id)
+
+
+@bp.post("/webhooks/<webhook_id>/rotate")
+def rotate_webhook(webhook_id: str) -> Response:
+    """Shows the new secret. Raises Unconfirmed."""
+    webhook = _webhooks().find(me(), webhook_id)
+    effect = _("Both secrets sign for 24 hours, then only the new one. It is shown once.")
+    _confirm(webhook, _("Renew the secret?"), effect, _("Renew the secret"))
+    return _page("secret", webhook=webhook, secret=_webhooks().rotate(me(), webhook_id))
+
+
+@bp.post("/webhooks/<webhook_id>/delete")
+def delete_webhook(webhook_id: str) -> Response:
+    """Raises Unconfirmed."""
+    webhook = _webhooks().find(me(), webhook_id)
+    effect = _("Nothing more is sent to it, and its deliveries are deleted. This cannot be undone.")
+    _confirm(webhook, _("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete"))
+    _webhooks().remove(me(), webhook_id)
+    return done("deleted", "admin.webhooks", webhook.host)
+
+
+@bp.post("/webhooks/<webhook_id>/deliveries/<int:n>/resend")
+def resend_delivery(webhook_id: str, n: int) -> Response:
+    _webhooks().resend(me(), webhook_id, n)
+    return _done("webhook_resent", webhook_id)
+
+
+@bp.post("/webhooks/<webhook_id>/replay")
+def replay_webhook(webhook_id: str) -> Response:
+    """From the beginning of a day on."""
+    form = Form(ReplayFormBody)
+    body = form.read()
+    if body is not None:
+        began_ms, _ended = current().clock.range_ms(Days(body.first_day, None))
+        assert began_ms is not None
+        try:
+            events = _webhooks().replay(me(), webhook_id, began_ms)
+        except InvalidInput as error:
+            form.errors = {"first_day": str(error.details["since"])}
+        else:
+            return _done("webhook_replayed", webhook_id, count(events))
+    return _one(webhook_id, form)
+
+
+def _webhooks() -> Webhooks:
+    return current()[WebhookServices].webhooks
+
+
+def _form(**values: Any) -> Form[WebhookFormBody]:
+    return Form(WebhookFormBody, values, lists=("events",))
+
+
+def _page(template: str, status: int = 200, **values: Any) -> Response:
+    return page(f"webhooks/{template}", status, types=EVENT_TYPES, formats=FORMAT_NAMES, **values)
+
+
+def _done(code: str, webhook_id: str, about: str = "") -> Response:
+    return done(code, "admin.webhook", about, webhook_id=webhook_id)
+
+
+def _creation(form: Form[WebhookFormBody], status: int = 200) -> Response:
+    return _page("form", status, form=form, webhook=None, offered=types_for(None))
+
+
+def _change_page(webhook: Endpoint, form: Form[WebhookFormBody], status: int = 200) -> Response:
+    return _page("form", status, form=form, webhook=webhook, offered=types_for(webhook.community_id))
+
+
+def _one(webhook_id: str, replay: Form[ReplayFormBody] | None = None) -> Response:
+    """With its deliveries, of a state if the address has one."""
+    webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
+    chosen = state if state in STATES else None
+    found = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
+    form = replay or Form(ReplayFormBody, {"first_day": current().clock.today()})
+    return _page("one", 422 if replay else 200, webhook=webhook, found=found, chosen=chosen, replay=form)
+
+
+def _confirm(webhook: Endpoint, title: str, effect: str, label: str) -> None:
+    confirm(Confirmation(title, (effect,), label, url_for("admin.webhook", webhook_id=webhook.id)))

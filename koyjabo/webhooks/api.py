@@ -40,7 +40,7 @@ DELIVERY, NO_DELIVERY = re.compile(r"[0-9]{1,18}", re.ASCII), -1
 
 FOR_WHOM: dict[int, Answer] = {
     **LOGGED_IN,
-    403: "for admins of the site, of the community, and API keys with the scope webhooks:manage",
+    403: "for admins of the site, and API keys with the scope webhooks:manage",
     429: "too many changes, or requests with one API key; see Retry-After",
 }
 ONE: dict[int, Answer] = {**FOR_WHOM, 404: "no such webhook"}
@@ -66,9 +66,9 @@ def _webhooks() -> Webhooks:
     scope=SCOPE,
 )
 def create_webhook() -> Response:
-    """For admins of the site; with `community`, for its admins. A webhook of the site is also told of what happens in
-    communities. The secret is shown once; receivers verify with it as Standard Webhooks says."""
-    account, body = tokens.require_account().account, NewWebhookBody.of(request)
+    """A webhook of the site gets the events of the site and of all communities; with `community`, those of one. The
+    secret is shown once; receivers verify with it as Standard Webhooks says."""
+    account, body = tokens.require_site_admin(), NewWebhookBody.of(request)
     limits.count_action(account.id)
     community = current()[CommunityIds].resolve_if_any(body.community)
     new = NewWebhook(body.url, body.events, community, body.format, body.description)
@@ -84,8 +84,7 @@ def create_webhook() -> Response:
     scope=SCOPE,
 )
 def list_webhooks() -> Response:
-    """All webhooks; for admins of communities, those of their communities."""
-    account, community = tokens.require_account().account, request.args.get("community")
+    account, community = tokens.require_site_admin(), request.args.get("community")
     found = _webhooks().list(account, current()[CommunityIds].resolve_if_any(community))
     return answer(WebhooksAnswer(webhooks=[WebhookAnswer(**fields(each)) for each in found]))
 
@@ -100,7 +99,7 @@ def get_webhook(webhook_id: str) -> Response:
 @describe("Change a webhook", {200: WebhookAnswer, **WITH_BODY, **ONE}, body=WebhookChangesBody, scope=SCOPE)
 def change_webhook(webhook_id: str) -> Response:
     """While it is disabled, nothing is kept for it. `enabled: true` opens it again."""
-    account, body = tokens.require_account().account, WebhookChangesBody.of(request)
+    account, body = tokens.require_site_admin(), WebhookChangesBody.of(request)
     return answer(WebhookAnswer(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
 
 
@@ -138,7 +137,7 @@ def rotate_webhook(webhook_id: str) -> Response:
 )
 def list_deliveries(webhook_id: str) -> Response:
     """They are kept for 30 days. `X-Total-Count` is their number."""
-    account, paging, state = tokens.require_account().account, Paging.of(request), request.args.get("state")
+    account, paging, state = tokens.require_site_admin(), Paging.of(request), request.args.get("state")
     if state is not None and state not in STATES:
         raise InvalidInput(details={"state": NOT_A_STATE})
     page = _webhooks().deliveries(account, webhook_id, state, paging.start, paging.per_page)
@@ -160,7 +159,7 @@ def resend_delivery(webhook_id: str, n: str) -> Response:
 @describe("Send all events again", {202: ReplayedAnswer, **WITH_BODY, **ENABLED}, body=ReplayBody, scope=SCOPE)
 def replay_webhook(webhook_id: str) -> Response:
     """All since a time, also those that were not sent to it, each under the same `webhook-id`."""
-    account, body = tokens.require_account().account, ReplayBody.of(request)
+    account, body = tokens.require_site_admin(), ReplayBody.of(request)
     limits.count_action(account.id)
     if body.since is None:
         raise InvalidInput(details={"since": REQUIRED})

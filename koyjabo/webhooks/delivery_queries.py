@@ -188,7 +188,7 @@ def _disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> Dis
     queries.disable(session, webhook_id, reason, now_ms)
     webhook = queries.find(session, webhook_id)
     assert webhook is not None
-    return Disabled(webhook, reason, queries.recipients(session, webhook.community_id))
+    return Disabled(webhook, reason, queries.recipients(session))
 
 
 def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:

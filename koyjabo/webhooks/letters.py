@@ -1,4 +1,4 @@
-"""Mails about webhooks that were disabled, to the people who manage them."""
+"""Mails about webhooks that were disabled, to the admins of the site."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.webhooks.delivery_queries import Marked
-from koyjabo.webhooks.queries import Endpoint
 
 KIND = "webhook"
 """The kind of the mail."""
@@ -35,11 +34,6 @@ class Letters:
         if marked.disabled is None:
             return None
         webhook, reason, told = marked.disabled
-        data = {"host": webhook.host, "reason": reason, "community": webhook.community, "path": _path(webhook)}
+        data = {"host": webhook.host, "reason": reason, "community": webhook.community, "path": "/admin/webhooks"}
         letters = (self._mails.letter(KIND, each.email, each.language, **data) for each in told)
         return _Bundle([letter for letter in letters if letter is not None])
-
-
-def _path(webhook: Endpoint) -> str:
-    """Admins of a community need not see the panel."""
-    return f"/communities/{webhook.community_id}/webhooks" if webhook.community_id else "/admin/webhooks"

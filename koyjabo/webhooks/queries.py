@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from sqlalchemy import ColumnElement, Select, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from koyjabo.communities.roles import ADMIN
 from koyjabo.core.clock import MINUTE_MS
+from koyjabo.core.identity import Maker
 from koyjabo.database.rows import changed_rows, lock_limit
-from koyjabo.models import Community, Membership, User, Webhook, WebhookDelivery
+from koyjabo.models import Community, User, Webhook, WebhookDelivery
 
 HOUR_MS, DAY_MS = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
 PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
@@ -40,6 +40,7 @@ class Endpoint(NamedTuple):
     created_ms: int
     last_status: str | None  # of the newest attempt
     last_ms: int | None
+    created_by: Maker | None  # None: unknown, an API key, or an account that was deleted
 
     @property
     def host(self) -> str:
@@ -73,11 +74,13 @@ class ToldUser(NamedTuple):
 COLUMNS = (
     *(Webhook.id, Webhook.url, Webhook.events, Webhook.community_id, Community.name, Webhook.format),
     *(Webhook.description, Webhook.enabled, Webhook.disabled_reason, Webhook.failing_since_ms, Webhook.created_ms),
-    *(Webhook.last_status, Webhook.last_ms),
+    *(Webhook.last_status, Webhook.last_ms, User.id, User.name),
 )
 
 
 def add(session: Session, webhook: Webhook) -> None:
+    """Add a webhook. Its maker is forgotten unless they are a user: it may be an API key."""
+    webhook.created_by = session.scalar(select(User.id).where(User.id == webhook.created_by))
     session.add(webhook)
     session.flush()
 
@@ -96,20 +99,15 @@ def of_community(community_id: str) -> ColumnElement[bool]:
     return Webhook.community_id == community_id
 
 
-def of_admin(user_id: str) -> ColumnElement[bool]:
-    """Those of the communities of which a user is an admin."""
-    return Webhook.community_id.in_(_administered(user_id))
-
-
-def administers_some(session: Session, user_id: str) -> bool:
-    return session.scalar(_administered(user_id).limit(1)) is not None
-
-
 def endpoints(session: Session, which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
     """In the order of their making."""
-    wanted = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id).where(which)
+    wanted = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id)
+    wanted = wanted.outerjoin(User, User.id == Webhook.created_by).where(which)
     rows = session.execute(wanted.order_by(Webhook.created_ms, Webhook.id))
-    return tuple(Endpoint._make([*row[:2], tuple(row[2].split()), *row[3:]]) for row in rows)
+    return tuple(
+        Endpoint._make([webhook_id, url, tuple(types.split()), *others, Maker(maker_id, maker) if maker_id else None])
+        for webhook_id, url, types, *others, maker_id, maker in rows
+    )
 
 
 def find(session: Session, webhook_id: str) -> Endpoint | None:
@@ -172,17 +170,8 @@ def standing(session: Session) -> Standing:
     return Standing._make(session.execute(select(func.count(), disabled, failing).select_from(Webhook)).one())
 
 
-def _administered(user_id: str) -> Select[str]:
-    return select(Membership.community_id).where(Membership.user_id == user_id, Membership.role == ADMIN)
-
-
-def recipients(session: Session, community_id: str | None) -> list[ToldUser]:
-    """The admins of the site, or those of a community, whose email is confirmed."""
-    wanted = select(User.email, User.language).where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
-    if community_id is None:
-        wanted = wanted.where(User.is_admin)
-    else:
-        theirs = select(Membership.user_id)
-        theirs = theirs.where(Membership.community_id == community_id, Membership.role == ADMIN)
-        wanted = wanted.where(User.id.in_(theirs))
+def recipients(session: Session) -> list[ToldUser]:
+    """The admins of the site whose email is confirmed."""
+    wanted = select(User.email, User.language).where(User.is_admin)
+    wanted = wanted.where(User.verified_ms.is_not(None), User.disabled_ms.is_(None))
     return [ToldUser._make(row) for row in session.execute(wanted.order_by(User.id))]

@@ -12,6 +12,7 @@ from koyjabo.webhooks.delivery_queries import Delivery
 from koyjabo.webhooks.event_types import EVENT_TYPES
 from koyjabo.webhooks.formats import FORMATS
 from koyjabo.webhooks.queries import PENDING, Endpoint
+from koyjabo.webkit.http.responses import MakerAnswer
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Flag, Text, refuse, text_up_to
 from koyjabo.webkit.schemas.moments import MOMENT, Moment
@@ -117,6 +118,7 @@ class WebhookAnswer(BaseModel):
     failing_since: str | None = Field(examples=[MOMENT])
     last_status: str | None = Field(description="of the newest attempt: of HTTP, or the kind of the error")
     created_at: str = Field(examples=[MOMENT])
+    created_by: MakerAnswer | None = Field(description="null: unknown, an API key, or an account that is gone")
 
 
 class NewWebhookAnswer(WebhookAnswer):
@@ -162,6 +164,7 @@ def fields(webhook: Endpoint) -> dict[str, Any]:
         "community": webhook.community_id,
         "failing_since": None if webhook.failing_since_ms is None else iso(webhook.failing_since_ms),
         "created_at": iso(webhook.created_ms),
+        "created_by": webhook.created_by and webhook.created_by._asdict(),
     }
 
 

@@ -11,9 +11,8 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
-from koyjabo.communities.roles import ADMIN
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import Forbidden, InvalidInput, LedgerUnavailable
+from koyjabo.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
 from koyjabo.core.integration_errors import (
@@ -45,7 +44,6 @@ BOTH_SIGN_MS = DAY_MS
 KEPT_MS = 30 * DAY_MS
 """How long a delivery is kept after its end, and how far back events can be sent again."""
 
-ONLY_THEIRS = N_("Admins of a community manage its webhooks: name the community.")
 NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
 TOO_OLD = N_("must be a time of the last 30 days")
 
@@ -61,7 +59,7 @@ class NewWebhook(NamedTuple):
 
 
 class Webhooks:
-    """For admins of the site and, for webhooks of a community, its admins. All methods raise Forbidden and
+    """For admins of the site, and API keys that act as one. All methods raise Forbidden for other accounts and
     LedgerUnavailable, and those with a `webhook_id` UnknownWebhook.
     """
 
@@ -79,8 +77,9 @@ class Webhooks:
 
     def create(self, account: Account, new: NewWebhook) -> tuple[Endpoint, str]:
         """Returns the webhook and its secret. Raises InvalidInput, UrlRefused, UnknownCommunity, TooManyWebhooks."""
+        account.require_site_admin()
         community_id, by = _stored_id(new.community_id), log.actor(account, self._clock)
-        self._database.read(_require, account, community_id)  # before its URL is looked up
+        self._database.read(_require_community, account, community_id)  # before its URL is looked up
         format = new.format or formats.suggested(new.url)
         types = _checked_types(new.types, community_id)
         self._require_url(new.url, format)
@@ -95,28 +94,31 @@ class Webhooks:
             secret=self._sealer.seal(secret, webhook_id),
             enabled=True,
             created_ms=by.at_ms,
+            created_by=by.id,
         )
         made = self._database.write(_create, by, account, webhook)
         self._refresh()
         return made, secret
 
     def list(self, account: Account, community_id: str | None = None) -> tuple[Endpoint, ...]:
-        """Those of a community, or all that `account` manages."""
+        """Those of a community, or all. Raises UnknownCommunity."""
+        account.require_site_admin()
         return self._database.read(_list, account, _stored_id(community_id))
 
     def find(self, account: Account, webhook_id: str) -> Endpoint:
-        return self._database.read(_managed, account, webhook_id)
+        account.require_site_admin()
+        return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
         """`changes` are of url, types, format, description, enabled. Raises InvalidInput, UrlRefused."""
-        before, by = self._database.read(_managed, account, webhook_id), log.actor(account, self._clock)
+        before, by = self.find(account, webhook_id), log.actor(account, self._clock)
         if "types" in changes:
             changes["types"] = _checked_types(changes["types"], before.community_id)
         if changes.keys() & {"url", "format"}:
             self._require_url(changes.get("url", before.url), changes.get("format", before.format))
         if changes.get("enabled") and not before.enabled:
             bulk.give_up(self._database, before.id, by.at_ms)  # what an interruption has left
-        changed = self._database.write(_change, by, account, webhook_id, changes)
+        changed = self._database.write(_change, by, webhook_id, changes)
         if not changed.enabled:
             bulk.later(self._runtime, lambda: bulk.give_up(self._database, changed.id, by.at_ms))
         self._refresh()
@@ -124,14 +126,16 @@ class Webhooks:
 
     def rotate(self, account: Account, webhook_id: str) -> str:
         """Returns the new secret. The old one signs, too, for BOTH_SIGN_MS."""
+        account.require_site_admin()
         secret, by = signature.new_secret(), log.actor(account, self._clock)
         webhook_id = uuid_of(webhook_id) or ""
-        self._database.write(_rotate, by, account, webhook_id, self._sealer.seal(secret, webhook_id))
+        self._database.write(_rotate, by, webhook_id, self._sealer.seal(secret, webhook_id))
         return secret
 
     def remove(self, account: Account, webhook_id: str) -> Endpoint:
         """With its deliveries, which nobody can see any more, in a task."""
-        removed = self._database.write(_remove, log.actor(account, self._clock), account, webhook_id)
+        account.require_site_admin()
+        removed = self._database.write(_remove, log.actor(account, self._clock), webhook_id)
         bulk.later(self._runtime, lambda: bulk.remove(self._database, removed.id))
         self._refresh()
         return removed
@@ -140,24 +144,28 @@ class Webhooks:
         self, account: Account, webhook_id: str, state: str | None, start: int, count: int
     ) -> Page[Delivery]:
         """`count` deliveries from the offset `start`, the newest first; of a state, or all."""
-        return self._database.report(_deliveries, account, webhook_id, state, start, count)
+        account.require_site_admin()
+        return self._database.report(_deliveries, webhook_id, state, start, count)
 
     def test(self, account: Account, webhook_id: str) -> None:
         """Send an event of the type `test`, at once. Raises WebhookDisabled."""
-        self._database.write(_test, account, webhook_id, self._clock.now_ms())
+        account.require_site_admin()
+        self._database.write(_test, webhook_id, self._clock.now_ms())
 
     def resend(self, account: Account, webhook_id: str, n: int) -> None:
         """Send a delivery again, at once and under the same id. Raises UnknownDelivery, WebhookDisabled."""
-        self._database.write(_resend, account, webhook_id, n, self._clock.now_ms())
+        account.require_site_admin()
+        self._database.write(_resend, webhook_id, n, self._clock.now_ms())
 
     def replay(self, account: Account, webhook_id: str, since_ms: int) -> int:
         """Send all events since a time again, and those that were not sent. Returns their number; very many take a
         while, and a restart of the server meanwhile ends it. Raises InvalidInput, WebhookDisabled.
         """
+        account.require_site_admin()
         now_ms = self._clock.now_ms()
         if not now_ms - KEPT_MS <= since_ms <= now_ms:
             raise InvalidInput(details={"since": TOO_OLD})
-        found, event_ids = self._database.report(_to_replay, account, webhook_id, since_ms)
+        found, event_ids = self._database.report(_to_replay, webhook_id, since_ms)
         bulk.replay(self._database, self._runtime, found.id, event_ids, now_ms)
         return len(event_ids)
 
@@ -184,57 +192,43 @@ def _checked_types(types: Collection[str], community_id: str | None) -> list[str
 # Operations of the executor.
 
 
-def _require(session: Any, account: Account, community_id: str | None) -> None:
-    """Raises Forbidden and UnknownCommunity."""
-    if community_id is not None:
-        memberships.allowed(CommunityQueries(session), account, community_id, ADMIN)
-    elif not account.is_admin:
-        raise Forbidden(ONLY_THEIRS)
-
-
-def _manages_some(session: Any, account: Account) -> bool:
-    return account.is_admin or queries.administers_some(session, account.id)
-
-
-def _managed(session: Any, account: Account, webhook_id: str) -> Endpoint:
-    """A webhook that `account` manages. Who manages none is not told which there are."""
+def _find(session: Any, webhook_id: str) -> Endpoint:
     found = queries.find(session, uuid_of(webhook_id) or "")
     if found is None:
-        raise UnknownWebhook if _manages_some(session, account) else Forbidden(ONLY_THEIRS)
-    _require(session, account, found.community_id)
+        raise UnknownWebhook
     return found
 
 
-def _enabled(session: Any, account: Account, webhook_id: str) -> Endpoint:
-    found = _managed(session, account, webhook_id)
+def _enabled(session: Any, webhook_id: str) -> Endpoint:
+    found = _find(session, webhook_id)
     if not found.enabled:
         raise WebhookDisabled
     return found
 
 
-def _list(session: Any, account: Account, community_id: str | None) -> tuple[Endpoint, ...]:
+def _require_community(session: Any, account: Account, community_id: str | None) -> None:
     if community_id is not None:
-        _require(session, account, community_id)
-        return queries.endpoints(session, queries.of_community(community_id))
-    if account.is_admin:
-        return queries.endpoints(session, queries.everything())
-    if not _manages_some(session, account):
-        raise Forbidden(ONLY_THEIRS)
-    return queries.endpoints(session, queries.of_admin(account.id))
+        memberships.visible(CommunityQueries(session), account, community_id)
+
+
+def _list(session: Any, account: Account, community_id: str | None) -> tuple[Endpoint, ...]:
+    _require_community(session, account, community_id)
+    which = queries.everything() if community_id is None else queries.of_community(community_id)
+    return queries.endpoints(session, which)
 
 
 def _create(session: Any, by: Actor, account: Account, webhook: Webhook) -> Endpoint:
-    _require(session, account, webhook.community_id)
+    _require_community(session, account, webhook.community_id)
     if queries.count(session) >= MOST_WEBHOOKS:
         raise TooManyWebhooks
     queries.add(session, webhook)
-    made = _managed(session, account, webhook.id)
+    made = _find(session, webhook.id)
     by.entry("webhook.create", _subject(made), events=list(made.types)).store(session)
     return made
 
 
-def _change(session: Any, by: Actor, account: Account, webhook_id: str, changes: dict[str, Any]) -> Endpoint:
-    before = _managed(session, account, webhook_id)
+def _change(session: Any, by: Actor, webhook_id: str, changes: dict[str, Any]) -> Endpoint:
+    before = _find(session, webhook_id)
     values: dict[str, Any] = {name: changes[name] for name in ("url", "format", "description") if name in changes}
     if "types" in changes:
         values["events"] = " ".join(changes["types"])
@@ -245,7 +239,7 @@ def _change(session: Any, by: Actor, account: Account, webhook_id: str, changes:
         queries.change(session, before.id, enabled=True, disabled_reason=None, failing_since_ms=None)
     elif enabled is False and before.enabled:
         queries.disable(session, before.id, TURNED_OFF, by.at_ms)
-    after = _managed(session, account, webhook_id)
+    after = _find(session, webhook_id)
     changed = [name for name in CHANGED if getattr(before, name) != getattr(after, name)]
     if changed:
         by.entry("webhook.change", _subject(after), changed=changed, enabled=after.enabled).store(session)
@@ -256,39 +250,37 @@ CHANGED = ("url", "types", "format", "description", "enabled")
 """What the audit log names."""
 
 
-def _rotate(session: Any, by: Actor, account: Account, webhook_id: str, sealed: str) -> None:
-    found = _managed(session, account, webhook_id)
+def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:
+    found = _find(session, webhook_id)
     before = queries.secrets_of(session, found.id)
     queries.change(session, found.id, secret=sealed, old_secret=before.new, old_until_ms=by.at_ms + BOTH_SIGN_MS)
     by.entry("webhook.rotate", _subject(found)).store(session)
 
 
-def _remove(session: Any, by: Actor, account: Account, webhook_id: str) -> Endpoint:
-    found = _managed(session, account, webhook_id)
+def _remove(session: Any, by: Actor, webhook_id: str) -> Endpoint:
+    found = _find(session, webhook_id)
     if not queries.remove(session, found.id):
         raise UnknownWebhook
     by.entry("webhook.delete", _subject(found)).store(session)
     return found
 
 
-def _deliveries(
-    session: Any, account: Account, webhook_id: str, state: str | None, start: int, count: int
-) -> Page[Delivery]:
-    return delivery_queries.page(session, _managed(session, account, webhook_id).id, state, start, count)
+def _deliveries(session: Any, webhook_id: str, state: str | None, start: int, count: int) -> Page[Delivery]:
+    return delivery_queries.page(session, _find(session, webhook_id).id, state, start, count)
 
 
-def _test(session: Any, account: Account, webhook_id: str, now_ms: int) -> None:
-    found = _enabled(session, account, webhook_id)
+def _test(session: Any, webhook_id: str, now_ms: int) -> None:
+    found = _enabled(session, webhook_id)
     delivery_queries.send_test(session, found.id, now_ms, {"webhook": found.id, "description": found.description})
 
 
-def _resend(session: Any, account: Account, webhook_id: str, n: int, now_ms: int) -> None:
-    if not delivery_queries.resend(session, _enabled(session, account, webhook_id).id, n, now_ms):
+def _resend(session: Any, webhook_id: str, n: int, now_ms: int) -> None:
+    if not delivery_queries.resend(session, _enabled(session, webhook_id).id, n, now_ms):
         raise UnknownDelivery
 
 
-def _to_replay(session: Any, account: Account, webhook_id: str, since_ms: int) -> tuple[Endpoint, list[str]]:
-    found = _enabled(session, account, webhook_id)
+def _to_replay(session: Any, webhook_id: str, since_ms: int) -> tuple[Endpoint, list[str]]:
+    found = _enabled(session, webhook_id)
     wanted = Subscription(found.id, found.community_id, frozenset(found.types))
     return found, delivery_queries.to_replay(session, wanted, since_ms)
 

@@ -1,4 +1,4 @@
-"""Keys on pages: admins make, rotate and revoke them in the panel, moderators on the pages of their community."""
+"""The pages of keys: admins of the site make, rotate and revoke them in the panel."""
 
 from __future__ import annotations
 
@@ -69,29 +69,34 @@ def test_fields_that_cannot_be_are_said_beside_them(rani):
         assert sentence in words(rani.send(f"{PAGE}/new", 422, **{"name": "App", "until": "", **fields}))
 
 
-def test_moderator_makes_keys_of_the_community_that_read(site, cast):
-    community, moderator = cast.kept_community(), Reader(site).log_in("moderator")
-    where = f"/communities/{community}/keys"
-    form = moderator.get(f"{where}/new")
-    assert "presence_read" in form
-    assert "visits_write" not in form
-    fields = {"name": "App", "stats_read": "on", "until": ""}
-    assert "for the key of a community" in words(moderator.send(f"{where}/new", 422, **fields, visits_write="on"))
-    text = key_in(moderator.send(f"{where}/new", 200, **fields))
+def test_key_of_a_community_only_reads(site, cast, rani):
+    community, fields = cast.kept_community(), {"name": "App", "stats_read": "on", "until": ""}
+    assert "Community not found" in words(rani.send(f"{PAGE}/new", 422, **fields, community="nowhere"))
+    wider = rani.send(f"{PAGE}/new", 422, **fields, visits_write="on", community=community)
+    assert "for the key of a community" in words(wider)
+    text = key_in(rani.send(f"{PAGE}/new", 200, **fields, community=community))
     assert call(site, text, f"/api/communities/{community}/stats").status_code == 200
-    assert "App" in words(moderator.get(where))
-    of_site = make(cast["site_admin"], "stats:read", name="Elsewhere")
-    assert "Elsewhere" not in moderator.get(where)
-    moderator.get(f"{where}/{of_site['id']}/rotate", 403)
-    Reader(site).log_in("site_admin").get(f"{where}/{of_site['id']}/rotate", 404)
-    Reader(site).log_in("member").get(where, 403)
+    assert "Mirpur 10" in words(rani.get(PAGE))
 
 
-def test_viewer_sees_the_keys_and_no_controls(site, cast):
+def test_communities_have_no_pages_of_keys_and_webhooks(site, cast):
+    where, admin = f"/communities/{cast.kept_community()}", Reader(site).log_in("admin")
+    page = admin.get(where)
+    for kind in ("keys", "webhooks"):
+        assert f"/{kind}" not in page
+        admin.get(f"{where}/{kind}", 404)
+        admin.get(f"{where}/{kind}/new", 404)
+
+
+def test_key_names_its_maker(site, cast, rani):
+    make(cast["site_admin"], "stats:read", name="Named")
+    assert "Made by Site_admin, " in words(rani.get(PAGE)).partition("Named")[2]
+    site.rows("UPDATE api_keys SET created_by = NULL")
+    assert "Made by" not in words(rani.get(PAGE))
+
+
+def test_viewer_sees_no_keys(site, cast):
     site.rows("UPDATE users SET is_viewer = true WHERE id = :id", id=cast["outsider"].id)
-    make(cast["site_admin"], "stats:read", name="Seen")
     viewer = Reader(site).log_in("outsider")
-    page = viewer.get(PAGE)
-    assert "Seen" in words(page)
-    assert "/admin/keys/" not in page
-    viewer.get(f"{PAGE}/new", 403)
+    viewer.get(PAGE, 403)
+    assert PAGE not in viewer.get("/admin/")

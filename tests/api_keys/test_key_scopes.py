@@ -85,7 +85,7 @@ def test_key_makes_the_calls_of_its_scope_alone(site, cast, calls, scope):
 
 def test_key_of_a_community_is_good_there_alone(site, cast, calls):
     own, other = cast.kept_community(), cast.community(name="Other", listed=True)
-    text = key(cast["moderator"], *OF_COMMUNITY, community=own)
+    text = key(cast["site_admin"], *OF_COMMUNITY, community=own)
     for endpoint, (method, path, needed) in calls.items():
         if needed in OF_COMMUNITY:
             is_of_community = own in path or endpoint == "api.online"  # of many, it leaves out those of others

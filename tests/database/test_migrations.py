@@ -15,11 +15,15 @@ from alembic.script import ScriptDirectory
 from flask_migrate import Migrate, downgrade
 from sqlalchemy import inspect
 from support.application.site import Site
+from support.people.api_keys import boss as admin
+from support.people.api_keys import make
 from support.programs.processes import wait_until
 from support.servers.server import START_S
 
+from koyjabo.api_keys.api_keys import ApiKeys, NewKey
 from koyjabo.core.errors import UnusableDatabase
 from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 
 WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"
@@ -73,6 +77,23 @@ def test_migrations_can_be_undone_and_a_start_does_them_again(site):
     site.restart()
     assert shape(site) == before
     assert site.register().ordinal == 4001
+
+
+@pytest.mark.both_kinds
+def test_makers_of_keys_and_webhooks_are_found_in_the_audit_log(site):
+    boss = admin(site)
+    make(boss, "stats:read")
+    hook = {"url": "https://93.184.215.14/hook", "events": ["total.set"]}
+    assert boss.post("/api/webhooks", json=hook).status_code == 201
+    site.services[ApiKeys].create(OPERATOR, NewKey("Cron", ("stats:read",)))
+    before = [site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")]
+    assert sorted(str(maker) for rows in before for _id, maker in rows) == sorted(["None", boss.id, boss.id])
+    with site.app.app_context():
+        downgrade(revision="0019")
+    site.restart()
+    assert [
+        site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")
+    ] == before
 
 
 def test_database_that_is_up_to_date_is_not_changed_by_a_start(site):

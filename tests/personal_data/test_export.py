@@ -74,6 +74,8 @@ def test_rows_are_those_of_the_account(site, history, exported):
     assert [(each["community"], each["invited_by"]) for each in exported["invitations"]] == [("Banani", "Karim")]
     assert [each["email"] for each in exported["sent_invitations"]] == ["rahim@example.com"]
     assert [each["name"] for each in exported["passkeys"]] == ["My phone"]
+    assert [each["name"] for each in exported["keys"]] == ["Grafana"]
+    assert [each["description"] for each in exported["webhooks"]] == ["Our chat"]
     visitors = [(each["community_id"], each["visitor_id"]) for each in exported["visitors"]]
     assert visitors == sorted([(history.theirs, "v1"), (history.hers, "v1")])
     # Not the visits from before the login, nor from after it: others who know the visitorId could ask for them.
@@ -90,7 +92,7 @@ def test_rows_are_those_of_the_account(site, history, exported):
 def test_no_secret_is_exported(site, history, exported):
     text = json.dumps(exported)
     stored = [site.rows(f"SELECT {column} FROM {table}") for column, table in SECRETS.items()]
-    named = ("password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")
+    named = ("url", "password", "sealed", "the public key", "digest", "refresh_id", "recipient", "browser_mark")
     assert [each for each in named if f'"{each}"' in text] == []
     assert [value for rows in stored for (value,) in rows if str(value) in text] == []
     assert history.app.secret not in text

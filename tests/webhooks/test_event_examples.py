@@ -10,16 +10,20 @@ from typing import Any
 
 import pytest
 
-from koyjabo.webhooks.event_types import EVENT_TYPES, TEST
+from koyjabo.webhooks.event_types import EVENT_TYPES, OF_COMMUNITIES, TEST
 from koyjabo.webhooks.messages import Occurrence, message
 
 ROW = re.compile(r"^\| `(\w+\.?\w*)` \| .+ \| `(\{.*\})` \|$", re.MULTILINE)
 
 
 @cache
+def text() -> str:
+    return (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text()
+
+
+@cache
 def examples() -> dict[str, Any]:
-    text = (Path(__file__).resolve().parents[2] / "docs" / "webhooks.md").read_text()
-    return {type: json.loads(data) for type, data in ROW.findall(text)}
+    return {type: json.loads(data) for type, data in ROW.findall(text())}
 
 
 def assert_as_documented(type: str, data: dict[str, Any]) -> None:
@@ -36,12 +40,17 @@ def shape(value: Any) -> Any:
 
 
 def test_every_type_has_an_example():
-    assert {*examples()} == {*EVENT_TYPES} | {TEST}
+    assert {*examples()} == {*EVENT_TYPES}
+
+
+def test_types_of_communities_are_those_that_the_document_names():
+    sentence = text().partition("A webhook of one community may have seven:")[2].partition(".\n")[0]
+    assert tuple(re.findall("`(.+?)`", sentence)) == OF_COMMUNITIES
 
 
 @pytest.mark.parametrize("community", [None, "Night bus"])
 def test_people_read_what_happened(community):
-    for type, data in examples().items():
+    for type, data in {**examples(), TEST: {}}.items():
         told = message(Occurrence(type, 0, "site", community, data))
         assert told.title
         assert told.text

@@ -1,4 +1,4 @@
-"""The pages of webhooks: in the panel, and those of a community."""
+"""The pages of webhooks in the panel."""
 
 from __future__ import annotations
 
@@ -61,17 +61,21 @@ def test_webhook_is_changed_turned_off_renewed_and_deleted(hooked, receiver, rea
     assert hooked.site.rows("SELECT id FROM webhooks") == []
 
 
-def test_admins_of_a_community_manage_its_webhooks_alone_and_they_end_with_it(hooked, receiver):
+def test_webhook_of_a_community_gets_its_events_and_ends_with_it(hooked, receiver, reader):
     other, founder = hooked.add("total.set"), sign_up(hooked.site)
-    community, reader = found(founder)["id"], Reader(hooked.site).log_in("ayesha")
-    path = f"/communities/{community}/webhooks"
-    assert "total.set" not in reader.get(f"{path}/new")
-    assert "whsec_" in reader.send(f"{path}/new", 200, url=receiver.url, events=["member.joined"])
+    community, fields = found(founder)["id"], {"url": receiver.url, "events": ["member.joined"]}
+    assert "Community not found" in words(reader.send("/admin/webhooks/new", 422, **fields, community="nowhere"))
+    of_site = reader.send("/admin/webhooks/new", 422, **{**fields, "events": ["total.set"]}, community=community)
+    assert "must be types of events of a community" in words(of_site)
+    assert "whsec_" in reader.send("/admin/webhooks/new", 200, **fields, community=community)
     ((webhook,),) = hooked.site.rows("SELECT id FROM webhooks WHERE community_id = :id", id=community)
-    reader.send(f"{path}/{webhook}/test")
+    path = f"/admin/webhooks/{webhook}"
+    assert "total.set" not in reader.get(f"{path}/change")
+    reader.send(f"{path}/test")
     hooked.deliver(1)
-    assert "A test Delivered" in words(reader.get(f"{path}/{webhook}"))
-    reader.get(f"{path}/{other['id']}", 403)
+    page = words(reader.get(path))
+    assert "A test Delivered" in page
+    assert "Community: Mirpur 10 Made by Rani, " in page
     assert founder.delete(f"/api/communities/{community}").status_code == 204
     assert hooked.site.rows("SELECT id FROM webhooks") == [(other["id"],)]
     hooked.site.services[MaintenanceServices].retention.sweep()

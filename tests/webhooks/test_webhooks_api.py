@@ -15,9 +15,11 @@ from support.servers.webhook_receiver import LOOPBACK
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.presence.services import PresenceServices
 
 PUBLIC = "https://93.184.215.14/hook"
 NEW = {"url": PUBLIC, "events": ["milestone.reached"]}
+ROWS = ("webhooks", "webhook_events", "webhook_deliveries")
 
 
 @pytest.fixture
@@ -35,21 +37,35 @@ def ids(answer) -> list[str]:
     return [each["id"] for each in answer.json["webhooks"]]
 
 
-def test_admins_of_the_site_manage_all_and_those_of_a_community_theirs(site, cast):
+def test_webhooks_are_for_admins_of_the_site_also_those_of_a_community(site, cast):
+    """So nobody else has rows of webhooks on disk, whatever they call, and whoever comes and goes."""
     here, boss, admin = cast.community(), cast["site_admin"], cast["admin"]
-    site_wide = boss.post(PATH, json=NEW).json["id"]
-    own = admin.post(PATH, json={**NEW, "community": here})
-    assert own.status_code == 201
-    assert set(ids(boss.get(PATH))) == {site_wide, own.json["id"]}
-    assert ids(admin.get(PATH)) == ids(boss.get(f"{PATH}?community={here}")) == [own.json["id"]]
-    assert_error(admin.get(f"{PATH}/{site_wide}"), 403, "forbidden")
-    assert_error(admin.post(PATH, json=NEW), 403, "forbidden")
-    assert_error(cast["moderator"].post(PATH, json={**NEW, "community": here}), 403, "forbidden")
-    assert_error(cast["moderator"].get(f"{PATH}/{own.json['id']}"), 403, "forbidden")
-    of_site = {**NEW, "events": ["total.set"], "community": here}
-    assert_error(admin.post(PATH, json=of_site), 400, "invalid_input", "events")
+    own = {**NEW, "events": ["member.joined"], "community": here}
+    admin_calls = [admin.post(PATH, json=own), admin.post(PATH, json={}), admin.get(f"{PATH}?community={here}")]
+    members = site.services[PresenceServices].members
+    members.connect(here, admin.id, "1")
+    assert [site.rows(f"SELECT * FROM {table}") for table in ROWS] == [[]] * len(ROWS)
+    site_wide, made = (boss.post(PATH, json=body).json["id"] for body in (NEW, own))
+    where = f"{PATH}/{made}"
+    admin_calls += [admin.get(where), admin.patch(where, json={"enabled": False}), admin.delete(where)]
+    admin_calls += [admin.post(f"{where}/{call}", json={}) for call in ("test", "rotate", "replay")]
+    admin_calls += [admin.get(f"{where}/deliveries"), admin.post(f"{where}/deliveries/1/resend")]
+    for answer in [*admin_calls, admin.get(f"{PATH}/{here}")]:
+        assert_error(answer, 403, "forbidden")
+    assert set(ids(boss.get(PATH))) == {site_wide, made}
+    assert ids(boss.get(f"{PATH}?community={here}")) == [made]
+    of_site = {**own, "events": ["total.set"]}
+    assert_error(boss.post(PATH, json=of_site), 400, "invalid_input", "events")
     assert call(site, key(boss, "stats:read"), PATH).json["code"] == "scope_missing"
     assert_error(boss.get(f"{PATH}/{here}"), 404, "unknown_webhook")
+
+
+def test_webhook_names_its_maker(site, cast):
+    boss = cast["site_admin"]
+    by_person = boss.post(PATH, json=NEW).json
+    by_key = call(site, key(boss, "webhooks:manage"), PATH, "POST", json=NEW).json
+    assert [each["created_by"] for each in (by_person, by_key)] == [{"id": boss.id, "name": "Site_admin"}, None]
+    assert boss.get(f"{PATH}/{by_person['id']}").json["created_by"] == by_person["created_by"]
 
 
 INSIDE = (

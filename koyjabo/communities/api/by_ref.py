@@ -12,7 +12,6 @@ from koyjabo.communities.ref_schemas import CommunityByRefBody, MemberByRefBody,
 from koyjabo.communities.schemas import CommunityAnswer, MemberAnswer
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import PreconditionRequired
-from koyjabo.core.identity import Account
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
@@ -37,7 +36,7 @@ def put_community(ref: str) -> Response:
     missing or null stay; a new community is open and listed unless they say otherwise. The ref stands wherever an id
     does.
     """
-    account = _manager()
+    account = tokens.require_site_admin()
     body = CommunityByRefBody.of(request)
     access, is_new = current()[CommunityServices].by_ref.put(account, checked_ref("ref", ref), body.values())
     return answer(community_answer(access), 201 if is_new else 200)
@@ -49,7 +48,7 @@ def put_community(ref: str) -> Response:
 )
 def archive_community(ref: str) -> Response:
     """For site admins and keys. Its members, visits and reports are kept, and a PUT restores them."""
-    current()[CommunityServices].by_ref.archive(_manager(), checked_ref("ref", ref))
+    current()[CommunityServices].by_ref.archive(tokens.require_site_admin(), checked_ref("ref", ref))
     return no_answer()
 
 
@@ -62,7 +61,7 @@ def archive_community(ref: str) -> Response:
 )
 def put_member(community_id: str, user_ref: str) -> Response:
     """For site admins and keys. The person needs no account here. Their name is the same in all communities."""
-    account = _manager()
+    account = tokens.require_site_admin()
     body = MemberByRefBody.of(request)
     member = RefMember(checked_ref("userRef", user_ref), body.role, body.name)
     return enrolled(current()[CommunityServices].by_ref.put_member(account, community_id, member))
@@ -74,7 +73,7 @@ def put_member(community_id: str, user_ref: str) -> Response:
 )
 def remove_member_by_ref(community_id: str, user_ref: str) -> Response:
     """For site admins and keys. Their sockets, streams and rooms in the community are closed with 4003."""
-    account, services = _manager(), current()[CommunityServices]
+    account, services = tokens.require_site_admin(), current()[CommunityServices]
     person = services.by_ref.remove_member(account, community_id, checked_ref("userRef", user_ref))
     services.messages.disconnect(Scope(community_id.lower()), person)  # also if their token gives them a role
     return no_answer()
@@ -99,7 +98,7 @@ def sync_members(community_id: str) -> Response:
     """For site admins and keys. Adds, changes and removes members that have a ref, in one step, until they are exactly
     these. Members with an account stay. The ETag of the answer is that of the list after it.
     """
-    account = _manager()
+    account = tokens.require_site_admin()
     body = MembersBody.of(request)
     # proxies that compress answers make tags weak, and these are of the content
     is_current = request.if_match.contains_weak if "If-Match" in request.headers else _missing
@@ -111,13 +110,6 @@ def sync_members(community_id: str) -> Response:
     response = answer(SyncedAnswer(added=synced.added, changed=synced.changed, removed=len(synced.removed)))
     response.headers["ETag"] = members_tag(synced.tag)
     return response
-
-
-def _manager() -> Account:
-    """The caller, who must be a site admin or a key. Call it before the body is parsed (specification: Errors)."""
-    account = tokens.require_account().account
-    account.require_site_admin()
-    return account
 
 
 def _missing(tag: str) -> bool:

@@ -71,7 +71,7 @@ class BackupOutcome(NamedTuple):
     def _tell(self, session: Any) -> None:
         """The admins, at the first failure: once until a backup is made without one."""
         data: dict[str, Any] = {"step": self.report.step, "error": self.report.error, "at_ms": self.by.at_ms}
-        for to in recipients(session, None):
+        for to in recipients(session):
             letter = self.mails.letter(KIND, to.email, to.language, **data)
             if letter is not None:
                 letter.store(session)

@@ -40,6 +40,7 @@ TEXTS = {
     "place": (_("Place"), "text"),
     "until": (_("Valid until"), "date"),
     "url": (_("Address"), "url"),
+    "community": (_("Community"), "text"),
 }
 """Labels and kinds by name. All other fields are choices and tokens, which are sent again as they are."""
 

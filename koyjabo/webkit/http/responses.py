@@ -41,6 +41,13 @@ class ErrorAnswer(BaseModel):
     details: dict[str, Any]
 
 
+class MakerAnswer(BaseModel):
+    """The user who made something."""
+
+    id: str
+    name: str
+
+
 def answer_or_304(environ: dict[str, Any], tag: str, media: str, body: str) -> PlainResponse:
     """`body`, or 304 if `If-None-Match` has its tag."""
     shown = environ.get("HTTP_IF_NONE_MATCH")

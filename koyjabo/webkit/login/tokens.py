@@ -21,7 +21,7 @@ from koyjabo.core.errors import (
     WrongCsrfToken,
 )
 from koyjabo.core.extensions import jwt
-from koyjabo.core.identity import KEY_PREFIX, KeyHolder, KeyHolders, Login, Logins, TokenLogins
+from koyjabo.core.identity import KEY_PREFIX, Account, KeyHolder, KeyHolders, Login, Logins, TokenLogins
 from koyjabo.network import client_address
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current
@@ -81,6 +81,15 @@ def require_account() -> Login:
     if login.account.by_token is not None:
         raise Forbidden(NO_ACCOUNT)
     return login
+
+
+def require_site_admin() -> Account:
+    """The account of `require_account`. Call it before the body is parsed (specification: Errors). Raises Forbidden
+    unless it is an admin of the site, or a key of the site.
+    """
+    account = require_account().account
+    account.require_site_admin()
+    return account
 
 
 def record_request_place() -> None:

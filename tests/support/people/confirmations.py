@@ -5,18 +5,20 @@ from __future__ import annotations
 from itertools import count
 from typing import NamedTuple
 
+from koyjabo.api_keys.api_keys import ApiKeys, NewKey
+from koyjabo.core.identity import OPERATOR
+from koyjabo.webhooks.services import WebhookServices
+from koyjabo.webhooks.webhooks import NewWebhook
 from koyjabo.webkit.login.jwt import Tokens
 from support.application.site import Site
 from support.people.accounts import promote
 from support.people.admins import ExampleCommunity, address, panel
-from support.people.api_keys import make
 from support.people.page_readers import Reader
 from support.people.routes import rules
 from support.people.share_links import of_community, share
 
 SET = {"total": "5000", "reason": "counted by hand"}
-BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share", "pages.revoke_key")
-BY_ADMINS += ("pages.rotate_webhook", "pages.delete_webhook")
+BY_ADMINS = ("pages.remove_member", "pages.delete_community", "pages.end_share")
 
 
 class Case(NamedTuple):
@@ -58,10 +60,11 @@ class Cases:
         if endpoint.endswith("end_share"):
             values["share_id"] = share(example.founder, **of_community(example.community))["id"]
         if endpoint.endswith("revoke_key"):
-            values["key_id"] = make(example.founder, "stats:read", community=example.community)["id"]
+            new = NewKey("Grafana", ("stats:read",))
+            values["key_id"] = self.site.services[ApiKeys].create(OPERATOR, new)[0].id
         if endpoint.endswith("_webhook"):
-            hook = {"url": "https://93.184.215.14/hook", "events": ["member.joined"], "community": example.community}
-            values["webhook_id"] = example.founder.post("/api/webhooks", json=hook).json["id"]
+            hook = NewWebhook("https://93.184.215.14/hook", ["member.joined"])
+            values["webhook_id"] = self.site.services[WebhookServices].webhooks.create(OPERATOR, hook)[0].id
         session = self.site.services[Tokens].read(example.member.access).session_id
         path = address(self.site, rules(self.site)[endpoint], **values, session_id=session)
         named = {"member": f"Member{number}", "email": example.member.email, "community": "Mirpur 10"}

@@ -51,7 +51,7 @@ LEAST = {
     VIEWER: """
         admin.overview admin.realtime admin.insights admin.audit admin.visits admin.visit admin.communities
         admin.community admin.users admin.user admin.health admin.data admin.settings admin.find admin.search
-        admin.state admin.design admin.list_annotations admin.keys admin.receipt
+        admin.state admin.design admin.list_annotations admin.receipt
         sockets.panel_stream
         api.report_summary api.report_timeline api.report_breakdown api.report_hours
     """,
@@ -65,21 +65,14 @@ LEAST = {
     MODERATOR: """
         api.who_is_online api.broadcast api.disconnect
         api.list_shares api.end_share
-        api.list_keys api.revoke_key api.rotate_key
         pages.dashboard pages.community_reports
         pages.community_shares pages.new_share pages.create_share pages.end_share
-        pages.community_keys pages.new_key pages.create_key pages.ask_rotation pages.rotate_key pages.revoke_key
         api.community_report_summary api.community_report_timeline api.community_report_breakdown
         api.community_report_hours
         sockets.dashboard_stream
     """,
     ADMIN: """
-        api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
-        api.list_deliveries api.resend_delivery api.replay_webhook
         api.change_community api.delete_community api.invite_member api.set_role api.remove_member
-        pages.webhooks pages.new_webhook pages.create_webhook pages.webhook pages.ask_webhook_change
-        pages.change_webhook pages.switch_webhook pages.test_webhook pages.rotate_webhook pages.delete_webhook
-        pages.resend_delivery pages.replay_webhook
         pages.community_settings pages.change_community pages.confirm_deletion pages.delete_community
         pages.invite_member pages.set_role pages.remove_member pages.withdraw_invitation
     """,
@@ -91,10 +84,13 @@ LEAST = {
         admin.reset_second_factor
         admin.test_mail admin.recount admin.back_up admin.download_backup admin.mark_rollback_seen admin.set_total
         admin.export_audit admin.erase_visitor
-        api.create_share api.create_key api.register_visits api.create_webhook
+        api.create_share api.register_visits
+        api.create_key api.list_keys api.revoke_key api.rotate_key
+        api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
+        api.rotate_webhook api.list_deliveries api.resend_delivery api.replay_webhook
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
-        admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
+        admin.keys admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
         admin.webhooks admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
         admin.resend_delivery admin.replay_webhook
@@ -147,8 +143,7 @@ ASKS = {
     "admin.download_backup",
     *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
-    *("admin.revoke_key", "pages.revoke_key"),
-    *("admin.rotate_webhook", "admin.delete_webhook", "pages.rotate_webhook", "pages.delete_webhook"),
+    *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
 }
 """Their forms ask before they do damage."""
 
@@ -181,10 +176,8 @@ FORMS = {
     "pages.invite_member": BODIES["api.invite_member"],
     "pages.set_role": BODIES["api.set_role"],
     "pages.create_share": BODIES["api.create_share"],
-    "pages.create_key": {"name": "Grafana", "reports_read": "on"},
     "admin.create_key": {"name": "Grafana", "reports_read": "on"},
     "admin.create_webhook": BODIES["api.create_webhook"],
-    "pages.create_webhook": {**BODIES["api.create_webhook"], "events": ["milestone.reached"]},
     "admin.create_share": BODIES["api.create_share"],
     "admin.create_community": BODIES["api.create_community"],
     "admin.invite_to_panel": BODIES["api.invite_to_panel"],

@@ -30,10 +30,10 @@ class HookedSite:
         site.rows("UPDATE users SET is_admin = true, verified_ms = 1 WHERE id = :id", id=self.boss.id)
         self._key = key(self.boss, "webhooks:manage")  # logins end while the time of a test passes
 
-    def add(self, *types: str, by: Person | None = None, **fields: Any) -> dict[str, Any]:
+    def add(self, *types: str, **fields: Any) -> dict[str, Any]:
         """A webhook to the receiver."""
         body = {"url": self.receiver.url, "events": list(types) or ["total.set"], **fields}
-        answer = by.post(PATH, json=body) if by else call(self.site, self._key, PATH, "POST", json=body)
+        answer = call(self.site, self._key, PATH, "POST", json=body)
         assert answer.status_code == 201, answer.text
         return answer.json
 

@@ -20,7 +20,7 @@ from support.sites.full_site import everything
 
 NAME = "Ayesha Siddiqua"
 BESIDES = {"users", "visits", "visitors", "people", "conversions", "audit_log", "communities", "outbox"} | {
-    *("webhook_events", "webhook_deliveries")
+    *("webhook_events", "webhook_deliveries", "webhooks", "api_keys")
 }
 """Tables that have something of an account, but no foreign key that says so."""
 
@@ -34,8 +34,10 @@ VALUES ('s', 'the hash of a token', 'Traffic', '{}', 1, :id);
 INSERT INTO email_links (id, user_id, purpose, email_key, expires_ms) VALUES ('l', :id, 'verify', :email, 1);
 INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts)
 VALUES ('verify', :email, 'a hash', '{}', 1, 1, 0);
-INSERT INTO webhooks (id, url, events, format, description, secret, enabled, created_ms)
-VALUES ('w', 'https://example.com/', 'member.joined', 'json', '', '', false, 1);
+INSERT INTO api_keys (id, name, scopes, community_id, prefix, digest, created_ms, created_by)
+VALUES ('k', 'Grafana', 'stats:read', :hers, 'kj_00000000', 'the hash of a key', 1, :id);
+INSERT INTO webhooks (id, url, events, community_id, format, description, secret, enabled, created_ms, created_by)
+VALUES ('w', 'https://example.com/', 'member.joined', :hers, 'json', 'Our chat', '', false, 1, :id);
 INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms)
 VALUES ('e', 'member.joined', 'k', 'site', 1, '{"community": "c", "id": "' || :id || '", "count": 1}', 1);
 INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, done_ms, log)
@@ -63,8 +65,8 @@ class AccountHistory:
         self._visit()
         site.services[AccountServices].users.unlock(OPERATOR, self.ayesha.id)
         for statement in BY_SQL.split(";"):
-            people = {"id": self.ayesha.id, "email": self.ayesha.email, "boss": self.boss.id}
-            site.rows(statement, **{name: value for name, value in people.items() if f":{name}" in statement})
+            named = {"id": self.ayesha.id, "email": self.ayesha.email, "boss": self.boss.id, "hers": self.hers}
+            site.rows(statement, **{name: value for name, value in named.items() if f":{name}" in statement})
         invite(self.karim, self.theirs, self.ayesha.email, "admin")
         self.app: App = turn_on(self.ayesha)
         site.time.pass_(minutes=2)

@@ -37,17 +37,14 @@ EXPLAINED = {
     "admin.reset_second_factor": ("Reset the second factor of {member} ({email})?", "with the password alone"),
     "admin.end_share": ("Revoke the share link Traffic?", "stops working at once"),
     "admin.revoke_key": ("Revoke the key Grafana?", "are refused from now on"),
-    "pages.revoke_key": ("Revoke the key Grafana?", "This cannot be undone."),
     "pages.end_share": ("Revoke the share link Traffic?", "This cannot be undone."),
     "admin.rotate_webhook": ("Renew the secret?", "Both secrets sign for 24 hours"),
-    "pages.rotate_webhook": ("Renew the secret?", "It is shown once."),
     "admin.delete_webhook": ("Delete the webhook to 93.184.215.14?", "its deliveries are deleted"),
-    "pages.delete_webhook": ("Delete the webhook to 93.184.215.14?", "This cannot be undone."),
     "admin.erase_visitor": ("Erase this visitor?", "All totals stay the same."),
     "admin.download_backup": ("Download a backup?", "all personal data of the site"),
     "admin.set_total": ("Change the total to 5,000?", "Now 4,000 After 5,000 Difference +1,000"),
 }
-SHOWS = ("admin.rotate_webhook", "pages.rotate_webhook", "admin.download_backup")
+SHOWS = ("admin.rotate_webhook", "admin.download_backup")
 """What they have made, once."""
 
 TYPED_FOR = {"pages.delete_community": "Mirpur 10", "admin.promote": "{email}", "admin.set_total": "5,000"}
@@ -69,9 +66,8 @@ HARMLESS = {
     *("admin.invite_to_panel", "admin.withdraw_panel_invitation"),  # it asks before it invites an admin
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     *("admin.test_mail", "admin.upload_import", "admin.answer_import"),
-    *("admin.create_key", "admin.rotate_key", "pages.create_key", "pages.rotate_key"),
-    *(f"{door}.{form}_webhook" for door in ("admin", "pages") for form in ("create", "change", "switch", "test")),
-    *(f"{door}.{form}" for door in ("admin", "pages") for form in ("resend_delivery", "replay_webhook")),
+    *("admin.create_key", "admin.rotate_key", "admin.resend_delivery", "admin.replay_webhook"),
+    *(f"admin.{form}_webhook" for form in ("create", "change", "switch", "test")),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
     *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen", "admin.change_step"),
 }

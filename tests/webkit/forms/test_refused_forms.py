@@ -42,6 +42,7 @@ WRITTEN = {
     "day": "2025-12-16",
     "text": "The new timetable began",
     "url": "https://example.com/hook",
+    "community": "dhaka",
 }
 CHOSEN = {
     "role": "moderator",

@@ -60,11 +60,11 @@ def values(is_full, site, cast) -> dict[str, str]:
     if is_full:
         fill(site, community)
     (session,) = site.rows("SELECT id FROM sessions LIMIT 1")
-    made = make(cast["admin"], "stats:read", name="মোবাইল অ্যাপ", community=community)
+    made = make(cast["site_admin"], "stats:read", name="মোবাইল অ্যাপ", community=community)
     hook = {"url": "https://93.184.215.14/", "events": ["member.joined"], "description": "ফোন", "community": community}
-    webhook = cast["admin"].post("/api/webhooks", json=hook).json["id"]
+    webhook = cast["site_admin"].post("/api/webhooks", json=hook).json["id"]
     for _ in range(2):
-        cast["admin"].post(f"/api/webhooks/{webhook}/test")
+        cast["site_admin"].post(f"/api/webhooks/{webhook}/test")
     site.rows("UPDATE webhook_deliveries SET state = 'dead', log = :log WHERE n = 1", log=ATTEMPTS)
     same = {
         "webhook_id": webhook,
