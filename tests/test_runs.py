@@ -78,7 +78,8 @@ def test_the_same_seed_gives_the_same_order(tmp_path):
     (tmp_path / "test_many.py").write_text("\n".join(f"def {name}(): pass" for name in names))
     orders = []
     for _ in range(2):
-        said = run(tmp_path, "-n", "0", "--random-order", "7")
+        said = run(tmp_path, "-q", "-n", "0", "--random-order", "7")
+        assert said.startswith("random order: SEED=7\n")
         assert "--random-order 7" in said
         orders.append([line.partition("::")[2] for line in said.splitlines() if line.startswith("PASSED")])
     assert orders[0] == orders[1] != names

@@ -40,6 +40,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[DURATIONS] = Durations("quick" if config.option.markexpr else "full")
 
 
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Print the seed, which a run that is killed would not print at its end."""
+    if (seed := session.config.option.random_order) is not None:
+        session.config.get_terminal_writer().line(f"random order: SEED={seed}")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note what there is before some are left out, and order the rest."""
