@@ -158,6 +158,7 @@ def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqli
         assert "This file has no visits: its first line must name the columns" in failed.error
         assert "This file has no visits" in words(admin.get(PATH))
         begin_elsewhere(site)
+        admin.send(f"{PATH}/{state(site).id}/import", 409)  # it is not checked yet
         assert "Another file is being imported." in words(upload(admin, visits(f"a,v,{at(1)}"), status=409))
         site.time.pass_(minutes=2)  # its worker is gone
         assert "The server was restarted meanwhile." in words(admin.get(PATH))
