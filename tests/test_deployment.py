@@ -143,7 +143,7 @@ def test_render_sets_known_settings_and_closes_its_databases():
     web, redis = settings["services"]
     assert [each["ipAllowList"] for each in [redis, *settings["databases"]]] == [[], []]
     variables = {each["key"]: each for each in web["envVars"]}
-    assert set(variables) - {"PYTHON_VERSION"} <= SETTINGS
+    assert set(variables) <= SETTINGS
     assert web["healthCheckPath"] == "/healthz"
     assert variables["TRUSTED_PROXIES"]["value"] == "2"
     assert variables["REDIS_URL"]["fromService"]["name"] == redis["name"]
@@ -178,6 +178,13 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
     assert kept >= {"*", *(f"!{each}" for each in needed)}
     assert not {"!.env", "!instance", "!.git"} & kept
     assert {"deploy/tls/", ".env", "instance/"} <= set((ROOT / ".gitignore").read_text().splitlines())
+
+
+def test_images_and_hosts_run_one_python_which_the_checks_include():
+    """Render and others read `.python-version`."""
+    version = (ROOT / ".python-version").read_text().strip()
+    assert set(re.findall(r"^FROM python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.MULTILINE)) == {version}
+    assert version in parsed(".github/workflows/ci.yml")["jobs"]["quick"]["strategy"]["matrix"]["python"]
 
 
 def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():

