@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -50,6 +50,7 @@ class Webhook(Model):
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     url: Mapped[str] = mapped_column(Text)
+    sealed_url: Mapped[str | None] = mapped_column(Text)
     events: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
@@ -64,6 +65,7 @@ class Webhook(Model):
     failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
     last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as of a delivery
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
+    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)  # when too many deliveries waited for the last time
     created_ms: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
 
@@ -79,6 +81,12 @@ class WebhookDelivery(Model):
         Index("ix_webhook_deliveries_due", "state", "webhook_id", "next_ms"),
         Index("ix_webhook_deliveries_page", "webhook_id", "n"),
         Index("ix_webhook_deliveries_done", "done_ms"),
+        Index(
+            "ix_webhook_deliveries_waiting",
+            *("state", "webhook_id", "n", "bytes"),
+            sqlite_where=text("state = 'pending'"),
+            postgresql_where=text("state = 'pending'"),
+        ),
     )
 
     n: Mapped[int] = mapped_column(BigKey, primary_key=True)
@@ -90,3 +98,4 @@ class WebhookDelivery(Model):
     next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its answer
+    bytes: Mapped[int | None] = mapped_column(Integer)  # of the event's data; None: made by the version before

@@ -81,7 +81,9 @@ DELIVERY = Metric(
 )
 ROLLBACKS = Metric("koyjabo_ledger_rollbacks", "times that the database was found to have gone back")
 WEBHOOKS = Metric("koyjabo_webhook_attempts", "attempts to deliver to webhooks; dead: given up", "result")
-COUNTED = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS)
+DROPPED = Metric("koyjabo_webhook_deliveries_dropped", "deliveries to webhooks that were dropped: too many waited")
+CONNECTIONS = (OPENED, DURATION, RECONNECTIONS, SENT, RECEIVED, ERRORS)
+COUNTED = (*CONNECTIONS, COMMIT, BATCH, DELIVERY, ROLLBACKS, WEBHOOKS, DROPPED)
 
 
 class Metrics:
@@ -104,6 +106,7 @@ class Metrics:
         self._kinds: set[str] = set()
         self._reconnections = Counter(RECONNECTIONS.name, RECONNECTIONS.meaning, registry=self._own)
         self._rollbacks = Counter(ROLLBACKS.name, ROLLBACKS.meaning, registry=self._own)
+        self._dropped = Counter(DROPPED.name, DROPPED.meaning, registry=self._own)
         self._duration, self._commit, self._batch, self._delivery = (
             Histogram(each.name, each.meaning, buckets=each.buckets, registry=self._own)
             for each in (DURATION, COMMIT, BATCH, DELIVERY)
@@ -145,6 +148,9 @@ class Metrics:
     def webhook_attempt(self, result: str) -> None:
         """One of WEBHOOK_RESULTS."""
         self._by_label[WEBHOOKS.name][result].inc()
+
+    def webhook_dropped(self, deliveries: int) -> None:
+        self._dropped.inc(deliveries)
 
     def error(self, kind: str) -> None:
         if kind not in self._kinds:

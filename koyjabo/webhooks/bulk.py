@@ -10,7 +10,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.webhooks import delivery_queries, queries
+from koyjabo.webhooks import delivery_queries, queries, waiting_queries
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,15 @@ def give_up(database: DatabaseExecutor, webhook_id: str, now_ms: int) -> None:
     throttle = Throttle(database)
     while throttle.do(queries.give_up, webhook_id, now_ms):
         pass
+
+
+def drop_oldest(throttle: Throttle, webhook_id: str, now_ms: int) -> int:
+    """Drop the oldest deliveries over the limits of an endpoint. Returns how many. Raises LedgerUnavailable."""
+    number, has_more = 0, True
+    while has_more:
+        dropped, has_more = throttle.do(waiting_queries.drop_oldest, webhook_id, now_ms)
+        number += dropped
+    return number
 
 
 def remove(database: DatabaseExecutor, webhook_id: str) -> None:

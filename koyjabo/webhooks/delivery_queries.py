@@ -14,7 +14,7 @@ from koyjabo.core.clock import MINUTE_MS
 from koyjabo.database import work_claim_queries
 from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
-from koyjabo.webhooks import event_queries, queries
+from koyjabo.webhooks import event_queries, queries, waiting_queries
 from koyjabo.webhooks.event_queries import Subscription
 from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint, ToldUser
 
@@ -34,9 +34,10 @@ MOST_LOGGED = 20
 """Attempts that a delivery keeps the answers of."""
 
 ADD_DELIVERY = text("""
-INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log)
-VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]') ON CONFLICT (webhook_id, event_id) DO NOTHING
+INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log, bytes)
+VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT (webhook_id, event_id) DO NOTHING
 """)
+"""`bytes` are those of the event's data."""
 
 
 class Look(NamedTuple):
@@ -45,6 +46,7 @@ class Look(NamedTuple):
     subscriptions: list[Subscription]
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
+    over: list[str]  # those of `due` for which more waits than may
     is_free: bool  # no other worker sends
 
 
@@ -111,33 +113,42 @@ def look(session: Session, worker: str, now_ms: int) -> Look:
     new = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
     has_new = session.scalar(new) is not None
     if not subscriptions and not has_new:  # nearly always
-        return Look(subscriptions, False, [], False)
+        return Look(subscriptions, False, [], [], False)
     mine = (WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == PENDING)
     due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
-    ids = session.scalars(select(Webhook.id).where(Webhook.enabled, due)) if subscriptions else ()
-    return Look(subscriptions, has_new, list(ids), work_claim_queries.is_lease_free(session, LEASE, worker, now_ms))
+    ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if subscriptions else []
+    over = waiting_queries.over_limit(session, ids) if ids else []
+    is_free = work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
+    return Look(subscriptions, has_new, ids, over, is_free)
 
 
-def dispatch(session: Session, worker: str, now_ms: int) -> tuple[set[str], bool]:
-    """Make the deliveries of new events, the oldest first. Returns the ids of the webhooks that got some, and whether
-    there may be more. Nothing without the lease.
+def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set[str], bool]:
+    """Make the deliveries of new events, the oldest first: about `size`, and of one event at least. Returns the ids of
+    the webhooks that got some, and whether there may be more. Nothing without the lease.
     """
     if not work_claim_queries.renew_lease(session, LEASE, worker, now_ms):
         return set(), False
-    new = select(WebhookEvent.id, WebhookEvent.type, WebhookEvent.scope).where(WebhookEvent.dispatched_ms.is_(None))
-    events = session.execute(new.order_by(WebhookEvent.at_ms).limit(EVENTS_AT_ONCE)).all()
     wanted = event_queries.subscriptions(session)
+    at_once = min(max(size // max(len(wanted), 1), 1), EVENTS_AT_ONCE)
+    new = select(WebhookEvent.id, WebhookEvent.type, WebhookEvent.scope, WebhookEvent.data)
+    new = new.where(WebhookEvent.dispatched_ms.is_(None))
+    events = session.execute(new.order_by(WebhookEvent.at_ms).limit(at_once)).all()
     rows = [
-        {"webhook_id": each.webhook_id, "event_id": id, "now_ms": now_ms}
-        for id, type, scope in events
-        for each in wanted
-        if each.wants(type, scope)
+        _new(webhook.webhook_id, event.id, event.data, now_ms)
+        for event in events
+        for webhook in wanted
+        if webhook.wants(event.type, event.scope)
     ]
     if rows:
         session.execute(ADD_DELIVERY, rows)
-    done = WebhookEvent.id.in_([id for id, _, _ in events])
+    done = WebhookEvent.id.in_([event.id for event in events])
     session.execute(update(WebhookEvent).where(done).values(dispatched_ms=now_ms))
-    return {str(row["webhook_id"]) for row in rows}, len(events) == EVENTS_AT_ONCE
+    return {str(row["webhook_id"]) for row in rows}, len(events) == at_once
+
+
+def _new(webhook_id: str, event_id: str, data: str, now_ms: int) -> dict[str, Any]:
+    """The parameters of ADD_DELIVERY."""
+    return {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms, "bytes": len(data.encode())}
 
 
 def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> DeliveryBatch | None:
@@ -237,10 +248,10 @@ def page(session: Session, webhook_id: str, state: str | None, start: int, count
 
 def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, Any]) -> None:
     """Make an event for this webhook alone, with its delivery."""
-    event_id = str(uuid.uuid4())
+    event_id, written = str(uuid.uuid4()), json.dumps(data)
     event = {"key": f"test:{event_id}", "scope": SITE, "at_ms": now_ms, "dispatched_ms": now_ms}
-    session.add(WebhookEvent(id=event_id, type="test", data=json.dumps(data), **event))
-    session.execute(ADD_DELIVERY, {"webhook_id": webhook_id, "event_id": event_id, "now_ms": now_ms})
+    session.add(WebhookEvent(id=event_id, type="test", data=written, **event))
+    session.execute(ADD_DELIVERY, _new(webhook_id, event_id, written, now_ms))
 
 
 def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
@@ -249,10 +260,13 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
 
 
 def to_replay(session: Session, wanted: Subscription, since_ms: int) -> list[str]:
-    """The ids of all events since a time that a webhook asks for, the oldest first. Reads all events."""
+    """The ids of the events since a time that a webhook asks for, the oldest first; of more than may wait, the newest.
+    Reads all events.
+    """
     event = WebhookEvent
     columns = select(event.id, event.type, event.scope).where(event.at_ms >= since_ms, event.dispatched_ms.is_not(None))
-    return [id for id, type, scope in session.execute(columns.order_by(event.at_ms)) if wanted.wants(type, scope)]
+    found = [id for id, type, scope in session.execute(columns.order_by(event.at_ms)) if wanted.wants(type, scope)]
+    return found[-waiting_queries.MOST_ROWS :]
 
 
 def replay(session: Session, webhook_id: str, event_ids: list[str], now_ms: int, size: int) -> list[str]:
@@ -262,7 +276,10 @@ def replay(session: Session, webhook_id: str, event_ids: list[str], now_ms: int,
     hook, some = session.get(Webhook, webhook_id), event_ids[:size]
     if hook is None or not hook.enabled:
         return []
-    session.execute(ADD_DELIVERY, [{"webhook_id": webhook_id, "event_id": id, "now_ms": now_ms} for id in some])
+    events = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some)))
+    rows = [_new(webhook_id, event_id, data, now_ms) for event_id, data in events]
+    if rows:
+        session.execute(ADD_DELIVERY, rows)
     _again(session, now_ms, WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.event_id.in_(some))
     return event_ids[size:]
 

@@ -45,7 +45,7 @@ class Endpoint(NamedTuple):
     @property
     def host(self) -> str:
         """All of the URL that logs, mails and viewers of the site are told: the rest may have tokens."""
-        return urlsplit(self.url).hostname or ""
+        return host_of(self.url)
 
 
 class Secrets(NamedTuple):
@@ -62,6 +62,8 @@ class Standing(NamedTuple):
     number: int = 0
     disabled: int = 0  # by their endpoints, not by people
     failing_since_ms: int | None = None  # the longest of those that are enabled
+    dropped_ms: int | None = None  # when deliveries were last dropped because too many waited
+    dropped_host: str = ""  # of their endpoint
 
 
 class ToldUser(NamedTuple):
@@ -69,6 +71,10 @@ class ToldUser(NamedTuple):
 
     email: str
     language: str | None
+
+
+def host_of(url: str) -> str:
+    return urlsplit(url).hostname or ""
 
 
 COLUMNS = (
@@ -167,7 +173,10 @@ def removed_webhook(session: Session) -> str | None:
 def standing(session: Session) -> Standing:
     disabled = func.count().filter(Webhook.disabled_reason.in_((GONE, FAILING)))
     failing = func.min(Webhook.failing_since_ms).filter(Webhook.enabled)
-    return Standing._make(session.execute(select(func.count(), disabled, failing).select_from(Webhook)).one())
+    numbers = session.execute(select(func.count(), disabled, failing).select_from(Webhook)).one()
+    newest = select(Webhook.dropped_ms, Webhook.url).where(Webhook.dropped_ms.is_not(None))
+    dropped = session.execute(newest.order_by(Webhook.dropped_ms.desc()).limit(1)).one_or_none()
+    return Standing(*numbers, *((dropped.dropped_ms, host_of(dropped.url)) if dropped else ()))
 
 
 def recipients(session: Session) -> list[ToldUser]:

@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -20,8 +20,10 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.core.sealer import Sealer
 from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.throttle import Throttle
+from koyjabo.observability.metrics import Metrics
 from koyjabo.outbound.messages import OutboundError
-from koyjabo.webhooks import bulk, delivery_queries, formats, signature
+from koyjabo.webhooks import bulk, delivery_queries, formats, signature, waiting_queries
 from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.letters import Letters
@@ -50,7 +52,7 @@ UNWRITABLE = "error"
 
 
 class Sender:
-    """Call `tick` every LOOK_S. `count` is called with the result of each attempt: `delivered`, `failed`, `dead`."""
+    """Call `tick` every LOOK_S."""
 
     def __init__(
         self,
@@ -59,7 +61,7 @@ class Sender:
         urls: UrlRules,
         sealer: Sealer,
         letters: Letters,
-        count: Callable[[str], object],
+        metrics: Metrics,
         public_url: str,
     ) -> None:
         self._database, self._clock, self._runtime = base
@@ -67,7 +69,8 @@ class Sender:
         self._urls = urls
         self._sealer = sealer
         self._letters = letters
-        self._count = count
+        self._metrics = metrics
+        self._throttle = Throttle(self._database)
         self._public_url = public_url
         self._worker = secrets.token_hex(16)
         self._busy: set[str] = set()  # ids of webhooks
@@ -80,7 +83,10 @@ class Sender:
             found = self._database.read(delivery_queries.look, self._worker, self._clock.now_ms())
             self._events.accept(found.subscriptions)
             if found.is_free and not self._is_closed:
-                self._start({*found.due, *(self._dispatch() if found.has_new else ())})
+                self._drop_oldest(found.over)
+                self._start(set(found.due))
+                if found.has_new:
+                    self._dispatch()
         except LedgerUnavailable:
             return  # the next tick tries again
 
@@ -95,12 +101,19 @@ class Sender:
         except LedgerUnavailable:
             return  # the lease expires
 
-    def _dispatch(self) -> set[str]:
-        got, has_more, self._has_sent = set[str](), True, True
-        while has_more:
-            more, has_more = self._database.write(delivery_queries.dispatch, self._worker, self._clock.now_ms())
-            got |= more
-        return got
+    def _dispatch(self) -> None:
+        has_more = self._has_sent = True
+        while has_more and not self._is_closed:
+            dispatch = (delivery_queries.dispatch, self._worker, self._clock.now_ms())
+            got, has_more = self._throttle.do(*dispatch)
+            self._drop_oldest(self._database.read(waiting_queries.over_limit, got) if got else ())
+            self._start(got)
+
+    def _drop_oldest(self, webhook_ids: Iterable[str]) -> None:
+        for webhook_id in webhook_ids:
+            dropped = bulk.drop_oldest(self._throttle, webhook_id, self._clock.now_ms())
+            self._metrics.webhook_dropped(dropped)
+            log.warning("webhook_deliveries_dropped webhook=%s number=%d", webhook_id, dropped)
 
     def _start(self, webhook_ids: set[str]) -> None:
         for webhook_id in webhook_ids - self._busy:
@@ -144,9 +157,9 @@ class Sender:
         mark = (delivery_queries.mark, self._worker, webhook_id, made, now_ms)
         marked: Marked = self._database.write(*mark, mail=self._letters.told)
         for attempt in made:
-            self._count("delivered" if attempt.is_delivered else "failed")
+            self._metrics.webhook_attempt("delivered" if attempt.is_delivered else "failed")
         for _ in range(marked.died):
-            self._count("dead")
+            self._metrics.webhook_attempt("dead")
         if marked.disabled:
             log.warning("webhook_disabled reason=%s host=%s", marked.disabled.reason, marked.disabled.webhook.host)
             bulk.give_up(self._database, webhook_id, now_ms)

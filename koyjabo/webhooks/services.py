@@ -34,10 +34,10 @@ def build(base: Base) -> WebhookServices:
     members = MemberEvents(*own, services[PresenceServices], base.cluster.workers, events)
     allowed = Destinations(settings.webhook_networks)
     urls = UrlRules(HttpClient(base.runtime), allowed, settings.environment == "development")
-    letters, count = Letters(services[MailOutbox]), services[ObservabilityServices].metrics.webhook_attempt
+    letters, metrics = Letters(services[MailOutbox]), services[ObservabilityServices].metrics
     return WebhookServices(
         events,
         members,
         Webhooks(own, sealer, urls, events),
-        Sender(own, events, urls, sealer, letters, count, settings.public_url),
+        Sender(own, events, urls, sealer, letters, metrics, settings.public_url),
     )

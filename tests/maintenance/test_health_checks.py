@@ -137,6 +137,13 @@ FACTS = [
     ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS)), GOOD, "sent"),
     ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS - 1)), WARNING, "failing"),
     ("webhooks", at("database", webhooks=Standing(3, 1, None)), WARNING, "disabled"),
+    ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - HOUR_MS, "a.example")), WARNING, "dropped"),
+    (
+        "webhooks",
+        at("database", webhooks=Standing(3, 1, None, NOW_MS - 24 * HOUR_MS, "a.example")),
+        WARNING,
+        "disabled",
+    ),
     ("mails", SEEN._replace(mail=None), OFF, "off"),
     ("mails", SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
     ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),

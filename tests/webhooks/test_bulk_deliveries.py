@@ -51,6 +51,23 @@ def test_replay_sends_all_in_small_steps(hooked, receiver, monkeypatch):
     assert set(receiver.ids[:7]) == set(receiver.ids[7:])
 
 
+def test_deliveries_of_new_events_are_made_in_small_steps(hooked, receiver, monkeypatch):
+    hooked.add()
+    dispatch, steps = delivery_queries.dispatch, []
+
+    def watched(*args, **size):
+        done = dispatch(*args, **size)
+        steps.append(changed := size["size"])
+        assert changed == 2
+        return done
+
+    monkeypatch.setattr(delivery_queries, "dispatch", watched)
+    for each in range(7):
+        hooked.happen(str(each))
+    hooked.deliver(7)
+    assert len(steps) == 4
+
+
 def test_what_is_pending_for_a_disabled_webhook_is_given_up_and_never_sent(hooked):
     webhook = deliver_seven(hooked)
     hooked.site.rows("UPDATE webhook_deliveries SET state = 'pending', done_ms = NULL")

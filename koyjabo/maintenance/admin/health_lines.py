@@ -89,6 +89,7 @@ WRITTEN: dict[str, Callable[[Any], object]] = {
     **dict.fromkeys(("at", "failed_at"), _moment),
     "ago": _age,
     "error": reason,
+    "host": str,
     "since": clock_time,
 }
 """How the values of checks are written, by their names; all others with the digits of the language."""

@@ -107,6 +107,7 @@ SENTENCES = {
     "webhooks.sent": N_("Webhooks are being sent to %(count)s endpoints."),
     "webhooks.disabled": N_("Webhooks disabled because their endpoint is gone or keeps failing: %(count)s"),
     "webhooks.failing": N_("A webhook has been failing since %(at)s."),
+    "webhooks.dropped": N_("Too many events waited for %(host)s: the oldest were dropped, most recently at %(at)s."),
     "mails.late": N_("Emails waiting: %(count)s, the oldest since %(at)s."),
     "mails.given_up": N_("Emails that could not be sent: %(count)s"),
     "mails.used_up": N_("Today's limit of %(count)s emails to unconfirmed addresses is used up."),
@@ -155,6 +156,7 @@ ADVICE = {
     "reports.late": N_("Reports are slow until then. If the number does not fall, see projection in the log."),
     "webhooks.disabled": N_("%(webhooks)s shows the answers. Enable or delete them there."),
     "webhooks.failing": N_("%(webhooks)s shows the answers. After three days it is disabled."),
+    "webhooks.dropped": N_("%(webhooks)s shows why it does not take them. Ask for fewer events, or turn it off."),
     "mails.late": N_("The reason of the last attempt is below. Check SMTP_URL."),
     "mails.given_up": N_("The reasons are below. Check SMTP_URL."),
     "mails.used_up": N_(

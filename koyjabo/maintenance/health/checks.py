@@ -297,7 +297,9 @@ def _reports(seen: Seen) -> HealthCheck:
 
 
 def _webhooks(seen: Seen) -> HealthCheck:
-    count, disabled, since_ms = seen.facts.database.webhooks
+    count, disabled, since_ms, dropped_ms, dropped_host = seen.facts.database.webhooks
+    if dropped_ms is not None and seen.facts.now_ms - dropped_ms < DAY_MS:
+        return HealthCheck("webhooks", WARNING, "dropped", {"host": dropped_host, "at": dropped_ms})
     if disabled:
         return HealthCheck("webhooks", WARNING, "disabled", {"count": disabled})
     if since_ms is not None and seen.facts.now_ms - since_ms > FAILING_WEBHOOK_MS:

@@ -1,0 +1,88 @@
+"""What waits for one endpoint is limited, and Health says when the oldest were dropped."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from support.programs.processes import METRICS_TOKEN
+
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.health.checks import WARNING
+from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.webhooks import waiting_queries
+
+DROPPED = re.compile(rb"^koyjabo_webhook_deliveries_dropped_total (\d+)", re.MULTILINE)
+
+
+def dropped(hooked) -> int:
+    answer = hooked.site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
+    return int(DROPPED.search(answer.data)[1])
+
+
+def health(hooked) -> tuple[str, str, object]:
+    report = hooked.site.services[MaintenanceServices].health.report(OPERATOR, False)
+    (check,) = (check for check in report.checks if check.name == "webhooks")
+    return check.level, check.code, check.values.get("host")
+
+
+def waiting(hooked, webhook) -> list[str]:
+    """The keys of the events that wait, the oldest first."""
+    return [
+        row[0]
+        for row in hooked.site.rows(
+            "SELECT key FROM webhook_deliveries d JOIN webhook_events e ON e.id = d.event_id "
+            "WHERE webhook_id = :id AND state = 'pending' ORDER BY n",
+            id=webhook["id"],
+        )
+    ]
+
+
+def happen(hooked, first: int, count: int, **data) -> None:
+    for n in range(first, first + count):
+        hooked.site.time.pass_(milliseconds=1)
+        hooked.happen(str(n), **data)
+
+
+@pytest.mark.parametrize(
+    ("limit", "most", "data"),
+    [
+        ("MOST_ROWS", 5, {}),
+        pytest.param("MOST_BYTES", 5 * len('{"name": "Dhaka"}'), {"name": "Dhaka"}, marks=pytest.mark.long),
+    ],
+    ids=["rows", "bytes"],
+)
+@pytest.mark.both_kinds
+def test_oldest_deliveries_to_an_endpoint_are_dropped_counted_and_shown(
+    hooked, receiver, monkeypatch, limit, most, data
+):
+    monkeypatch.setattr(waiting_queries, limit, most)
+    receiver.refuse(500, times=99)
+    webhook, before = hooked.add(), dropped(hooked)
+    happen(hooked, 0, 5, **data)
+    hooked.tick()
+    assert waiting(hooked, webhook) == ["0", "1", "2", "3", "4"]
+    happen(hooked, 5, 3, **data)
+    hooked.tick()
+    assert waiting(hooked, webhook) == ["3", "4", "5", "6", "7"]
+    assert dropped(hooked) - before == 3
+    assert len(hooked.deliveries(webhook)) == 5, "those that were dropped take no space"
+    assert health(hooked) == (WARNING, "dropped", "127.0.0.1")
+    hooked.site.time.pass_(days=1)
+    assert health(hooked)[1] != "dropped"
+
+
+@pytest.mark.long(
+    proved_by="webhooks/test_waiting_deliveries.py::test_oldest_deliveries_to_an_endpoint_are_dropped_counted_and_shown"
+)
+def test_deliveries_that_are_sent_again_count_as_well(hooked, monkeypatch):
+    webhook = hooked.add()
+    happen(hooked, 0, 5)
+    hooked.deliver(5)
+    monkeypatch.setattr(waiting_queries, "MOST_ROWS", 3)
+    assert hooked.post(webhook, "replay", since=hooked.site.time.ms - 1000).json == {"events": 3}
+    assert len(waiting(hooked, webhook)) == 3
+    hooked.site.rows("UPDATE webhook_deliveries SET state = 'pending', bytes = NULL")  # as the version before
+    before = dropped(hooked)
+    hooked.tick()
+    assert dropped(hooked) - before == 2
