@@ -18,6 +18,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.database import engine
 from koyjabo.observability import logs
 from koyjabo.settings.schema import Settings
+from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webkit.current import EXTENSION
 
 
@@ -34,6 +35,7 @@ def open_services(app: Flask, settings: Settings, runtime: Runtime, clock: Clock
         app.extensions[EXTENSION] = services = assemble(settings, runtime, clock, snapshot)
     services[CountingServices].visits.stats()  # before anybody is answered: the database may have gone back meanwhile
     services[SecondFactorServices].second_factors.end_sessions_without()
+    services[WebhookServices].sealer.seal_urls()
     _make_first_admin(settings, services[AccountServices].credentials)
     return services
 

@@ -12,6 +12,7 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.services import ReportServices
+from koyjabo.webhooks.services import WebhookServices
 
 
 @click.command()
@@ -59,6 +60,7 @@ def restore(source: str, force: bool) -> None:
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
+        services[WebhookServices].sealer.seal_urls()  # those of an older version
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")
 
 

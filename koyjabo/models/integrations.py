@@ -44,13 +44,13 @@ class OidcIdentity(Model):
 
 
 class Webhook(Model):
-    """An address that is told of events. Secrets are sealed with a key derived from SECRET_KEY."""
+    """An address that is told of events. Secrets and URLs are sealed with a key derived from SECRET_KEY."""
 
     __tablename__ = "webhooks"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(Text)
-    sealed_url: Mapped[str | None] = mapped_column(Text)
+    url: Mapped[str] = mapped_column(Text)  # shortened; in clear where the version before has just written it
+    sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole
     events: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True

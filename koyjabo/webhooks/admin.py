@@ -17,7 +17,7 @@ from koyjabo.core.integration_errors import UrlRefused
 from koyjabo.webhooks.event_types import EVENT_TYPES, types_for
 from koyjabo.webhooks.formats import FORMAT_NAMES
 from koyjabo.webhooks.queries import STATES, Endpoint
-from koyjabo.webhooks.schemas import Description, Format, Types, Url
+from koyjabo.webhooks.schemas import ChangedUrl, Description, Format, Types, Url
 from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webhooks.webhooks import NewWebhook, Webhooks
 from koyjabo.webkit.blueprints import admin as bp
@@ -51,6 +51,12 @@ class WebhookFormBody(Body):
     community: Text = None
     format: Annotated[Format, BeforeValidator(lambda value: value or None)] = None
     description: Description = ""
+
+
+class WebhookChangesFormBody(WebhookFormBody):
+    """An empty URL stays as it is."""
+
+    url: Annotated[ChangedUrl, BeforeValidator(lambda value: value or None)] = None  # type: ignore[assignment]
 
 
 class ReplayFormBody(Body):
@@ -95,16 +101,18 @@ def webhook(webhook_id: str) -> Response:
 @bp.get("/webhooks/<webhook_id>/change")
 def ask_webhook_change(webhook_id: str) -> Response:
     webhook = _webhooks().find(me(), webhook_id)
-    kept = {name: getattr(webhook, name) for name in ("url", "format", "description")}
-    return _change_page(webhook, _form(events=webhook.types, **kept))
+    kept = {name: getattr(webhook, name) for name in ("format", "description")}
+    return _change_page(webhook, Form(WebhookChangesFormBody, {"events": webhook.types, **kept}, lists=("events",)))
 
 
 @bp.post("/webhooks/<webhook_id>/change")
 def change_webhook(webhook_id: str) -> Response:
-    webhook, form = _webhooks().find(me(), webhook_id), _form()
+    webhook, form = _webhooks().find(me(), webhook_id), Form(WebhookChangesFormBody, lists=("events",))
     body = form.read()
     if body is not None:
-        changes = body.model_dump(include={"url", "description"}) | {"types": body.events}
+        if body.url is not None:  # its name is looked up
+            limits.count_action(me().id)
+        changes = body.model_dump(include={"url", "description"}, exclude_none=True) | {"types": body.events}
         try:
             _webhooks().change(me(), webhook_id, **changes, format=body.format or webhook.format)
         except (InvalidInput, UrlRefused) as error:
@@ -191,7 +199,7 @@ def _creation(form: Form[WebhookFormBody], status: int = 200) -> Response:
     return _page("form", status, form=form, webhook=None, offered=types_for(None))
 
 
-def _change_page(webhook: Endpoint, form: Form[WebhookFormBody], status: int = 200) -> Response:
+def _change_page(webhook: Endpoint, form: Form[WebhookChangesFormBody], status: int = 200) -> Response:
     return _page("form", status, form=form, webhook=webhook, offered=types_for(webhook.community_id))
 
 

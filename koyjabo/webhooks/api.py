@@ -100,6 +100,8 @@ def get_webhook(webhook_id: str) -> Response:
 def change_webhook(webhook_id: str) -> Response:
     """While it is disabled, nothing is kept for it. `enabled: true` opens it again."""
     account, body = tokens.require_site_admin(), WebhookChangesBody.of(request)
+    if body.url is not None:  # its name is looked up
+        limits.count_action(account.id)
     return answer(WebhookAnswer(**fields(_webhooks().change(account, webhook_id, **body.changes()))))
 
 

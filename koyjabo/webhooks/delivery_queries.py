@@ -48,6 +48,7 @@ class Look(NamedTuple):
     due: list[str]  # ids of webhooks
     over: list[str]  # those of `due` for which more waits than may
     is_free: bool  # no other worker sends
+    has_clear_urls: bool
 
 
 class DueDelivery(NamedTuple):
@@ -61,7 +62,7 @@ class DueDelivery(NamedTuple):
 
 
 class DeliveryBatch(NamedTuple):
-    url: str
+    sealed_url: str
     format: str
     secrets: queries.Secrets
     due: list[DueDelivery]
@@ -88,7 +89,7 @@ class Disabled(NamedTuple):
 
 
 class Marked(NamedTuple):
-    url: str | None  # where to send on; None without the lease, and if the webhook is disabled or deleted
+    sealed_url: str | None  # where to send on; None without the lease, and if the webhook is disabled or deleted
     died: int  # deliveries that are given up
     disabled: Disabled | None
 
@@ -109,17 +110,17 @@ class Delivery(NamedTuple):
 
 
 def look(session: Session, worker: str, now_ms: int) -> Look:
-    subscriptions = event_queries.subscriptions(session)
+    subscriptions, has_clear_urls = event_queries.subscriptions(session), bool(queries.clear_urls(session))
     new = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
     has_new = session.scalar(new) is not None
     if not subscriptions and not has_new:  # nearly always
-        return Look(subscriptions, False, [], [], False)
+        return Look(subscriptions, False, [], [], False, has_clear_urls)
     mine = (WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == PENDING)
     due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
     ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if subscriptions else []
     over = waiting_queries.over_limit(session, ids) if ids else []
     is_free = work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
-    return Look(subscriptions, has_new, ids, over, is_free)
+    return Look(subscriptions, has_new, ids, over, is_free, has_clear_urls)
 
 
 def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set[str], bool]:
@@ -168,7 +169,8 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     if gone:
         session.execute(update(delivery).where(delivery.n.in_(gone)).values(state=DEAD, done_ms=now_ms))
     due = [DueDelivery._make(row) for row in rows if row.type is not None]
-    return DeliveryBatch(hook.url, hook.format, queries.Secrets(hook.secret, hook.old_secret, hook.old_until_ms), due)
+    secrets = queries.Secrets(hook.secret, hook.old_secret, hook.old_until_ms)
+    return DeliveryBatch(queries.sealed_url(hook), hook.format, secrets, due)
 
 
 def mark(session: Session, worker: str, webhook_id: str, attempts: list[DeliveryAttempt], now_ms: int) -> Marked:
@@ -192,7 +194,7 @@ def mark(session: Session, worker: str, webhook_id: str, attempts: list[Delivery
     reason = _reason(hook, attempts[-1], now_ms) if hook.enabled else None
     if reason is not None:
         return Marked(None, died, _disable(session, webhook_id, reason, now_ms))
-    return Marked(hook.url if has_lease and hook.enabled else None, died, None)
+    return Marked(queries.sealed_url(hook) if has_lease and hook.enabled else None, died, None)
 
 
 def _disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> Disabled:

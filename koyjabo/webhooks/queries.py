@@ -20,6 +20,9 @@ PENDING, DELIVERED, DEAD = STATES = ("pending", "delivered", "dead")
 AT_ONCE = 1_000
 """Deliveries that are given up in the transaction that disables their webhook."""
 
+CUT = "…"
+"""Stands in a shortened URL for what is not shown. No URL in clear has it: all its characters are ASCII."""
+
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
 """Why a webhook is disabled: by a person, by an answer with 410, or after days of failure."""
 
@@ -28,7 +31,7 @@ class Endpoint(NamedTuple):
     """A webhook, without its secrets."""
 
     id: str
-    url: str
+    url: str  # shortened
     types: tuple[str, ...]
     community_id: str | None
     community: str | None  # its name
@@ -124,6 +127,27 @@ def find(session: Session, webhook_id: str) -> Endpoint | None:
 def secrets_of(session: Session, webhook_id: str) -> Secrets:
     columns = select(Webhook.secret, Webhook.old_secret, Webhook.old_until_ms)
     return Secrets._make(session.execute(columns.where(Webhook.id == webhook_id)).one())
+
+
+def sealed_url_of(session: Session, webhook_id: str) -> str:
+    """Empty while it is not sealed, and of no webhook."""
+    return sealed_url(session.get(Webhook, webhook_id))
+
+
+def sealed_url(webhook: Webhook | None) -> str:
+    """Without that of a URL that the version before has replaced."""
+    return (webhook.sealed_url or "") if webhook is not None and CUT in webhook.url else ""
+
+
+def clear_urls(session: Session) -> list[tuple[str, str]]:
+    """The ids of webhooks whose URL is not sealed, each with its URL."""
+    clear = select(Webhook.id, Webhook.url).where(~Webhook.url.contains(CUT))
+    return [(webhook_id, url) for webhook_id, url in session.execute(clear)]
+
+
+def seal_url(session: Session, webhook_id: str, url: str, columns: dict[str, Any]) -> None:
+    """Store `columns`, unless the URL was changed meanwhile."""
+    session.execute(update(Webhook).where(Webhook.id == webhook_id, Webhook.url == url).values(**columns))
 
 
 def change(session: Session, webhook_id: str, **values: Any) -> None:

@@ -108,7 +108,7 @@ class WebhookAnswer(BaseModel):
     """A webhook, without its secret."""
 
     id: str
-    url: str = Field(examples=[EXAMPLE])
+    url: str = Field(description="scheme, host and the last four characters", examples=["https://example.com/…jabo"])
     events: list[str]
     community: str | None = Field(description="the id of a community; null: of the whole site")
     format: Literal["json", "slack", "discord", "telegram", "ntfy"]

@@ -17,7 +17,6 @@ from typing import Any
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
-from koyjabo.core.sealer import Sealer
 from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
@@ -28,6 +27,7 @@ from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBa
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.messages import Occurrence
+from koyjabo.webhooks.sealing import WebhookSealer
 from koyjabo.webhooks.url_rules import UrlRules
 
 log = logging.getLogger(__name__)
@@ -44,8 +44,8 @@ REST_S = 0.005
 ANSWER_LENGTH = 300
 """Characters of an answer that are kept."""
 
-UNREADABLE = "secret"
-"""The status where the secret was sealed with another SECRET_KEY."""
+UNREADABLE, UNREADABLE_URL = "secret", "url"
+"""The status where the secret, or the URL, was sealed with another SECRET_KEY."""
 
 UNWRITABLE = "error"
 """The status where an event cannot be told in the format of the webhook."""
@@ -59,7 +59,7 @@ class Sender:
         base: tuple[DatabaseExecutor, Clock, Runtime],
         events: WebhookEvents,
         urls: UrlRules,
-        sealer: Sealer,
+        sealer: WebhookSealer,
         letters: Letters,
         metrics: Metrics,
         public_url: str,
@@ -82,6 +82,8 @@ class Sender:
             self._events.write()
             found = self._database.read(delivery_queries.look, self._worker, self._clock.now_ms())
             self._events.accept(found.subscriptions)
+            if found.has_clear_urls:
+                self._sealer.seal_urls()
             if found.is_free and not self._is_closed:
                 self._drop_oldest(found.over)
                 self._start(set(found.due))
@@ -136,7 +138,7 @@ class Sender:
         while not self._is_closed:
             now_ms = self._clock.now_ms()
             batch = self._database.write(delivery_queries.take, self._worker, webhook_id, now_ms)
-            if batch is None or not self._send(webhook_id, batch):
+            if batch is None or not batch.sealed_url or not self._send(webhook_id, batch):
                 return
 
     def _send(self, webhook_id: str, batch: DeliveryBatch) -> bool:
@@ -146,9 +148,9 @@ class Sender:
             made.append(self._attempt(webhook_id, batch, due))
             time.sleep(REST_S)
             if len(made) >= UNMARKED or self._clock.now_ms() - made[0].at_ms >= UNMARKED_MS or due is batch.due[-1]:
-                url = self._mark(webhook_id, made).url
-                if url != batch.url or self._is_closed:
-                    return url is not None
+                sealed_url = self._mark(webhook_id, made).sealed_url
+                if sealed_url != batch.sealed_url or self._is_closed:
+                    return sealed_url is not None
                 made = []
         return True
 
@@ -174,14 +176,16 @@ class Sender:
             took_ms = self._clock.elapsed_ms() - began_ms
             return DeliveryAttempt(due.n, at_ms, status, took_ms, answer, is_delivered, retry_after_ms)
 
-        keys = self._keys(webhook_id, batch, at_ms)
+        keys, url = self._keys(webhook_id, batch, at_ms), self._sealer.open_url(batch.sealed_url, webhook_id)
+        if url is None:
+            return made(UNREADABLE_URL)
         if not keys:
             return made(UNREADABLE)
         try:
             event = Occurrence(due.type, due.at_ms, due.scope, due.community, json.loads(due.data))
-            written = formats.write(batch.format, batch.url, event, self._public_url)
+            written = formats.write(batch.format, url, event, self._public_url)
             signed = signature.headers(keys, due.event_id, at_ms // 1000, written.body)
-            answer = self._urls.post(batch.url, {**written.headers, **signed}, written.body)
+            answer = self._urls.post(url, {**written.headers, **signed}, written.body)
         except OutboundError as error:
             return made(str(error.kind), error.reason[:ANSWER_LENGTH])
         except Exception:  # such as an event of a newer version: those after it have to be sent
@@ -195,7 +199,7 @@ class Sender:
         """The secrets that sign; none if the newest cannot be read."""
         new, old, old_until_ms = batch.secrets
         is_old_good = old is not None and old_until_ms is not None and now_ms < old_until_ms
-        opened = [self._sealer.open(each, webhook_id) for each in (new, old if is_old_good else None) if each]
+        opened = [self._sealer.open_secret(each, webhook_id) for each in (new, old if is_old_good else None) if each]
         return [] if opened[0] is None else [each for each in opened if each is not None]
 
 

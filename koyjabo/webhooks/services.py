@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from koyjabo.cluster.base import Base
-from koyjabo.core.sealer import Sealer
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.outbound.client import HttpClient
@@ -14,6 +13,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.member_events import MemberEvents
+from koyjabo.webhooks.sealing import WebhookSealer
 from koyjabo.webhooks.sender import Sender
 from koyjabo.webhooks.url_rules import UrlRules
 from koyjabo.webhooks.webhooks import Webhooks
@@ -25,12 +25,13 @@ class WebhookServices:
     member_events: MemberEvents
     webhooks: Webhooks
     sender: Sender
+    sealer: WebhookSealer
 
 
 def build(base: Base) -> WebhookServices:
     """Also listens to who comes online and leaves."""
     settings, own, services = base.settings, (base.database, base.clock, base.runtime), base.services
-    events, sealer = WebhookEvents(*own), Sealer(settings.secret_key, b"koyjabo webhook secret")
+    events, sealer = WebhookEvents(*own), WebhookSealer(base.database, settings.secret_key)
     members = MemberEvents(*own, services[PresenceServices], base.cluster.workers, events)
     allowed = Destinations(settings.webhook_networks)
     urls = UrlRules(HttpClient(base.runtime), allowed, settings.environment == "development")
@@ -40,4 +41,5 @@ def build(base: Base) -> WebhookServices:
         members,
         Webhooks(own, sealer, urls, events),
         Sender(own, events, urls, sealer, letters, metrics, settings.public_url),
+        sealer,
     )

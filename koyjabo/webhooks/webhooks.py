@@ -23,7 +23,6 @@ from koyjabo.core.integration_errors import (
     WebhookDisabled,
 )
 from koyjabo.core.runtime import Runtime
-from koyjabo.core.sealer import Sealer
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.models import Webhook
@@ -33,6 +32,7 @@ from koyjabo.webhooks.event_queries import Subscription
 from koyjabo.webhooks.event_types import types_for
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.queries import DAY_MS, TURNED_OFF, Endpoint
+from koyjabo.webhooks.sealing import WebhookSealer
 from koyjabo.webhooks.url_rules import UrlRules
 
 MOST_WEBHOOKS = 50
@@ -45,6 +45,7 @@ KEPT_MS = 30 * DAY_MS
 """How long a delivery is kept after its end, and how far back events can be sent again."""
 
 NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
+UNREADABLE_URL = N_("It cannot be read: enter it again.")
 TOO_OLD = N_("must be a time of the last 30 days")
 
 
@@ -66,7 +67,7 @@ class Webhooks:
     def __init__(
         self,
         base: tuple[DatabaseExecutor, Clock, Runtime],
-        sealer: Sealer,
+        sealer: WebhookSealer,
         urls: UrlRules,
         events: WebhookEvents,
     ) -> None:
@@ -86,12 +87,12 @@ class Webhooks:
         webhook_id, secret = str(uuid.uuid4()), signature.new_secret()
         webhook = Webhook(
             id=webhook_id,
-            url=new.url,
+            **self._sealer.url_columns(new.url, webhook_id),
             events=" ".join(types),
             community_id=community_id,
             format=format,
             description=new.description,
-            secret=self._sealer.seal(secret, webhook_id),
+            secret=self._sealer.seal_secret(secret, webhook_id),
             enabled=True,
             created_ms=by.at_ms,
             created_by=by.id,
@@ -110,12 +111,13 @@ class Webhooks:
         return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
-        """`changes` are of url, types, format, description, enabled. Raises InvalidInput, UrlRefused."""
+        """`changes` are of url, types, format, description, enabled. A URL as it is shown is no change. Raises
+        InvalidInput, UrlRefused.
+        """
         before, by = self.find(account, webhook_id), log.actor(account, self._clock)
         if "types" in changes:
             changes["types"] = _checked_types(changes["types"], before.community_id)
-        if changes.keys() & {"url", "format"}:
-            self._require_url(changes.get("url", before.url), changes.get("format", before.format))
+        changes |= self._changed_url(before, changes.pop("url", before.url), changes.get("format", before.format))
         if changes.get("enabled") and not before.enabled:
             bulk.give_up(self._database, before.id, by.at_ms)  # what an interruption has left
         changed = self._database.write(_change, by, webhook_id, changes)
@@ -129,7 +131,7 @@ class Webhooks:
         account.require_site_admin()
         secret, by = signature.new_secret(), log.actor(account, self._clock)
         webhook_id = uuid_of(webhook_id) or ""
-        self._database.write(_rotate, by, webhook_id, self._sealer.seal(secret, webhook_id))
+        self._database.write(_rotate, by, webhook_id, self._sealer.seal_secret(secret, webhook_id))
         return secret
 
     def remove(self, account: Account, webhook_id: str) -> Endpoint:
@@ -173,6 +175,18 @@ class Webhooks:
         problem = self._urls.problem(url) or formats.problem(url, format)
         if problem is not None:
             raise UrlRefused(details={"url": problem})
+
+    def _changed_url(self, before: Endpoint, url: str, format: str) -> dict[str, Any]:
+        """The columns of a new URL. Raises UrlRefused for one that cannot be called, or cannot be of the format."""
+        if url == before.url and format == before.format:
+            return {}
+        sealed = self._database.read(queries.sealed_url_of, before.id)
+        known = self._sealer.open_url(sealed, before.id) if sealed else None
+        wanted = known if url == before.url else url
+        if wanted is None:
+            raise UrlRefused(details={"url": UNREADABLE_URL})
+        self._require_url(wanted, format)
+        return {} if wanted == known else self._sealer.url_columns(wanted, before.id)
 
     def _refresh(self) -> None:
         with suppress(LedgerUnavailable):  # the next second does it
@@ -229,7 +243,7 @@ def _create(session: Any, by: Actor, account: Account, webhook: Webhook) -> Endp
 
 def _change(session: Any, by: Actor, webhook_id: str, changes: dict[str, Any]) -> Endpoint:
     before = _find(session, webhook_id)
-    values: dict[str, Any] = {name: changes[name] for name in ("url", "format", "description") if name in changes}
+    values: dict[str, Any] = {name: changes[name] for name in STORED if name in changes}
     if "types" in changes:
         values["events"] = " ".join(changes["types"])
     if values:
@@ -240,14 +254,15 @@ def _change(session: Any, by: Actor, webhook_id: str, changes: dict[str, Any]) -
     elif enabled is False and before.enabled:
         queries.disable(session, before.id, TURNED_OFF, by.at_ms)
     after = _find(session, webhook_id)
-    changed = [name for name in CHANGED if getattr(before, name) != getattr(after, name)]
+    changed = ["url"] if "sealed_url" in changes else []
+    changed += [name for name in CHANGED if getattr(before, name) != getattr(after, name)]
     if changed:
         by.entry("webhook.change", _subject(after), changed=changed, enabled=after.enabled).store(session)
     return after
 
 
-CHANGED = ("url", "types", "format", "description", "enabled")
-"""What the audit log names."""
+STORED, CHANGED = ("url", "sealed_url", "format", "description"), ("types", "format", "description", "enabled")
+"""Columns that are changed as they are, and what the audit log compares. It names a new URL as `url`."""
 
 
 def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:

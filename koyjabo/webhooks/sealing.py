@@ -1,0 +1,49 @@
+"""Seals the secrets and URLs of webhooks, and shortens URLs to be shown (specification: Webhooks)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from koyjabo.core.sealer import Sealer
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.outbound.messages import OutboundError, parse
+from koyjabo.webhooks import queries
+from koyjabo.webhooks.queries import CUT
+
+SHOWN = 4
+"""Characters of the path and query that are shown."""
+
+
+def shortened(url: str) -> str:
+    """Its scheme and host, and its last characters: `https://hooks.slack.com/…CRET`."""
+    try:
+        target = parse(url)
+    except OutboundError:  # of a row that was changed by hand
+        return CUT
+    return f"{target.scheme}://{target.authority}/{CUT}{target.path[1:][-SHOWN:]}"
+
+
+class WebhookSealer:
+    """What was sealed with another SECRET_KEY, or for another webhook, opens as None."""
+
+    def __init__(self, database: DatabaseExecutor, secret_key: str) -> None:
+        self._database = database
+        self._secrets = Sealer(secret_key, b"koyjabo webhook secret")
+        self._urls = Sealer(secret_key, b"koyjabo webhook url")
+
+    def seal_secret(self, secret: str, webhook_id: str) -> str:
+        return self._secrets.seal(secret, webhook_id)
+
+    def open_secret(self, sealed: str, webhook_id: str) -> str | None:
+        return self._secrets.open(sealed, webhook_id)
+
+    def url_columns(self, url: str, webhook_id: str) -> dict[str, Any]:
+        return {"url": shortened(url), "sealed_url": self._urls.seal(url, webhook_id)}
+
+    def open_url(self, sealed: str, webhook_id: str) -> str | None:
+        return self._urls.open(sealed, webhook_id)
+
+    def seal_urls(self) -> None:
+        """Seal the URLs that a version before has stored in clear, or a backup of it. Raises LedgerUnavailable."""
+        for webhook_id, url in self._database.read(queries.clear_urls):
+            self._database.write(queries.seal_url, webhook_id, url, self.url_columns(url, webhook_id))
