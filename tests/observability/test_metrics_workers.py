@@ -15,6 +15,8 @@ from support.servers.server import START_S, Server
 from koyjabo.server.process.metrics_folder import PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
+FILES = [f"{kind}_{place}" for kind in ("counter", "histogram", "now") for place in (0, 1)]
+"""Of two workers, besides two that they share. Each writes the last one a second after its start, or later."""
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +85,8 @@ def test_one_whose_line_was_lost_comes_back(workers):
 
 def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(workers, temporary):
     (folder,) = temporary.glob(f"{PREFIX}*")
-    visits, files = scraped(workers)["koyjabo_commit_visits_sum"], files_in(folder)
+    wait_until(lambda: files_in(folder) == FILES, "both have written all their files")
+    visits = scraped(workers)["koyjabo_commit_visits_sum"]
     for _ in range(2):
         workers.kill_worker()
         wait_until(lambda: all_ready(workers, 2), "it is replaced", START_S)
@@ -92,12 +95,12 @@ def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(worker
         workers._http.close()  # the next may come to the other one
     now = wait_until(lambda: (now := scraped(workers))["koyjabo_workers"] == 2 and now, "both tell")
     assert now["koyjabo_commit_visits_sum"] == visits + 20
-    assert files_in(folder) == files
+    assert files_in(folder) == FILES
 
 
 def files_in(folder: Path) -> list[str]:
-    """Without those that are just being written."""
-    return sorted(path.name for path in folder.iterdir() if path.suffix != ".draft")
+    """Of its workers, without those that are just being written."""
+    return sorted(path.stem for path in folder.iterdir() if path.suffix in (".db", ".json"))
 
 
 def test_folder_goes_with_the_server_and_after_one_that_was_killed(new_server, sqlite_database, tmp_path_factory):
