@@ -88,6 +88,7 @@ def test_overview_tells_of_yesterday_in_one_sentence_with_links(site):
 )
 def test_the_sentence_fits_few_visits(site, before, now, sentence):
     day = shifted("2026-01-01", 14 * next(weeks))
+    visit_on(site, shifted(day, -8), [(None, "/")])  # before its first visit a site has no such sentence
     visit_on(site, shifted(day, -7), [(None, "/")] * before)
     visit_on(site, day, [(None, "/")] * now)
     assert told(overview(site, shifted(day, 1)).get("/admin/")) == sentence
