@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, TypeVar
 from wsgiref.types import WSGIApplication
 
-from koyjabo.core.runtime import EventLoop
+from koyjabo.core.runtime import Call, EventLoop
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.connection import IDLE, HttpConnection
 from koyjabo.server.http.connections import MOST_READING, Connections
@@ -70,7 +70,6 @@ class HttpServer:
         self._listener = listener
         self._app = app
         self._share: Share = everything
-        self._has_yielded = False
         self._bodies = bodies
         self._turns = Turns(runtime, poller)
         more = {**environ, "koyjabo.unhurried": unhurried, "koyjabo.await_turn": self._await_turn}
@@ -89,13 +88,10 @@ class HttpServer:
         if not self.connections.make_room():
             self._pause(ROOM_S)
             return
-        share = self._share()
-        if share is None or self._has_yielded:
-            self._has_yielded = False
-            self._accept_several(ACCEPTS_IN_A_ROW if share is None else min(share, ACCEPTS_IN_A_ROW))
+        if self._share() is None:
+            self._accept_several(ACCEPTS_IN_A_ROW)
         else:
-            self._has_yielded = True
-            self._pause(YIELD_S)
+            self._pause(YIELD_S, self._accept_left_over)
 
     def failed(self) -> None:
         self._pause(RETRY_S)
@@ -133,6 +129,12 @@ class HttpServer:
             if self.connections.are_full() or not self._accept():
                 return
 
+    def _accept_left_over(self) -> None:
+        """Accept connections that the others have left. Later ones wait for the others again."""
+        self._go_on()
+        if not self.is_leaving:
+            self._accept_several(min(self._share() or ACCEPTS_IN_A_ROW, ACCEPTS_IN_A_ROW))
+
     def _accept(self) -> bool:
         """False if no connection waits, or there is no file for it."""
         try:
@@ -149,9 +151,9 @@ class HttpServer:
         self.poller.call(connection, READABLE)  # most clients send at once
         return True
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float, then: Call | None = None) -> None:
         self.poller.change(self._listener.fileno(), 0)
-        self.runtime.later(seconds, self._go_on)
+        self.runtime.later(seconds, then or self._go_on)
 
     def _go_on(self) -> None:
         if not self.is_leaving:

@@ -3,19 +3,43 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from support.application.http_server import CLOSE, all_of, ask, until
-from support.application.runtimes import loop_on
+from support.application.http_server import CLOSE, all_of, green, until
+from support.application.runtimes import PATIENCE_S, EventletRuntime, loop_on
 
 from koyjabo.server.http.body_limits import BodyLimits
 from koyjabo.server.http.server import HttpServer
-from koyjabo.server.loop.poller import Poller
+from koyjabo.server.loop.poller import READABLE, Poller
 from koyjabo.server.websockets.connection_loop import ConnectionLoop
 
 SHARE = 4
+
+
+class Timers:
+    """The runtime of a worker whose time passes when the test says so."""
+
+    def __init__(self, runtime: EventletRuntime) -> None:
+        self._runtime = runtime
+        self._calls: list[Callable[[], None]] = []
+        self.later: Callable[[float, Callable[[], None]], object] = lambda _, call: self._calls.append(call)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._runtime, name)
+
+    def pass_time(self) -> None:
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call()
+
+    def start(self) -> None:
+        """Let time pass by itself from now on."""
+        self.later = self._runtime.later
+        self.pass_time()
 
 
 @pytest.fixture
@@ -27,30 +51,46 @@ def workers() -> Iterator[SimpleNamespace]:
             start_response("200 OK", [])
             return [environ["worker"]]
 
-        def worker(name: bytes) -> HttpServer:
+        def worker(name: bytes, runtime: Any = runtime) -> HttpServer:
             return HttpServer(runtime, Poller(runtime), listener.dup(), app, 100, BodyLimits(0), {"worker": name})
 
-        short, other = worker(b"short"), worker(b"other")
+        timers = Timers(runtime)
+        short, other = worker(b"short", timers), worker(b"other")
         short.start(lambda: SHARE)
         other.start()
-        connections: list[socket.socket] = []
+        connections: list[green.socket] = []
 
-        def answered(times: int) -> list[bytes]:
-            """Who has answered requests that were sent at once."""
-            asked = [ask(listener, connections, CLOSE) for _ in range(times)]
-            return [all_of(each).rpartition(b"\r\n\r\n")[2] for each in asked]
+        def ask(times: int) -> None:
+            """Send requests at once, before a worker runs."""
+            for _ in range(times):
+                sock = socket.create_connection(listener.getsockname())
+                sock.sendall(CLOSE)
+                connections.append(green.socket(sock))
+                connections[-1].settimeout(PATIENCE_S)
 
-        yield SimpleNamespace(short=short, other=other, answered=answered)
+        def answered() -> list[bytes]:
+            """Who has answered the requests."""
+            answers = [all_of(connection).rpartition(b"\r\n\r\n")[2] for connection in connections]
+            connections.clear()
+            return answers
+
+        yield SimpleNamespace(short=short, other=other, timers=timers, ask=ask, answered=answered)
+        timers.start()
         for each in (*connections, short, other):
             (each.leave if isinstance(each, HttpServer) else each.close)()
 
 
 def test_worker_that_is_short_of_places_lets_the_others_accept_first(workers):
     for _ in range(3):
-        assert set(workers.answered(5)) == {b"other"}
+        workers.ask(5)
+        workers.timers.soon(partial(workers.short.ready, READABLE))  # the kernel may wake it first
+        assert set(workers.answered()) == {b"other"}
+        workers.timers.pass_time()
     workers.other.leave()
     until(lambda: workers.other._listener.fileno() < 0)
-    assert set(workers.answered(2 * SHARE + 1)) == {b"short"}, "it takes what nobody else does"
+    workers.timers.start()
+    workers.ask(2 * SHARE + 1)
+    assert set(workers.answered()) == {b"short"}, "it takes what nobody else does"
 
 
 def test_worker_accepts_the_fewer_the_fewer_places_are_left():
