@@ -16,8 +16,8 @@ from koyjabo.maintenance.health.checks import DANGER, HealthCheck, Seen
 from koyjabo.maintenance.health.readiness import Readiness, Ready
 from koyjabo.maintenance.health.system import UNREAD, System, SystemFacts
 
-KEPT_MS = 10_000
-"""For how long the level is shown without another look: it is on every page of the panel."""
+KEPT_MS, RED_KEPT_MS = 10_000, 1_000
+"""For how long the level is shown without another look: it is on every page of the panel. Red is over sooner."""
 
 
 class HealthReport(NamedTuple):
@@ -91,10 +91,11 @@ class Health:
         self._looked_ms = self._clock.elapsed_ms() - KEPT_MS  # so that the next page of this worker looks again
 
     def level(self, is_behind_local_proxy: bool) -> str:
-        """One of `checks.LEVELS`, at most KEPT_MS old; red at once while visits are not saved."""
+        """One of `checks.LEVELS`, at most KEPT_MS old (RED_KEPT_MS if red); red at once while visits are not saved."""
         if self._system.unsaved() is not None:
             return DANGER
-        if self._clock.elapsed_ms() - self._looked_ms >= KEPT_MS:
+        kept_ms = RED_KEPT_MS if self._level == DANGER else KEPT_MS
+        if self._clock.elapsed_ms() - self._looked_ms >= kept_ms:
             self._looked_ms = self._clock.elapsed_ms()  # first: requests that come meanwhile do not look as well
             self.report(OPERATOR, is_behind_local_proxy)
         return self._level

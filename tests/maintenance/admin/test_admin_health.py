@@ -84,6 +84,10 @@ def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, t
         admin.headers["Accept-Language"] = "bn"
         assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
         assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/health")
+        assert 'data-kind="danger" data-health' in admin.get("/admin/")
+        add_backup(site, hours_ago=1)
+        site.time.pass_(seconds=1)
+        assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # red is looked at again each second
 
 
 def of_backups(admin: Reader) -> tuple[str, str]:
