@@ -174,7 +174,7 @@ def test_fly_has_one_machine_that_never_stops_and_keeps_everything_on_its_volume
 def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
     kept = set((ROOT / ".dockerignore").read_text().splitlines())
     needed: tuple[str, ...] = ("config.py", "wsgi.py", "koyjabo", "migrations", "pyproject.toml")
-    needed += ("requirements.txt", "requirements-build.txt")
+    needed += ("requirements.txt", "requirements-build.txt", "docs/*.md")
     assert kept >= {"*", *(f"!{each}" for each in needed)}
     assert not {"!.env", "!instance", "!.git"} & kept
     assert {"deploy/tls/", ".env", "instance/"} <= set((ROOT / ".gitignore").read_text().splitlines())

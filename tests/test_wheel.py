@@ -27,10 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 SERVING = re.compile(r"is serving.* http://localhost:(\d+)")
 START_S = 120
 BUILD_S = 300
-SOURCES = {"koyjabo": "koyjabo", "migrations": "koyjabo/migrations"}
+SOURCES = {"koyjabo": "koyjabo", "migrations": "koyjabo/migrations", "docs": "koyjabo/docs"}
 """Folders of the checkout, and where their files are in the wheel."""
 
-NOT_SHIPPED = {"__pycache__", "messages.pot"}
+NOT_SHIPPED = {"__pycache__", "messages.pot", "decisions", "images", "pictures.py", "screenshots.py"}
 DEFAULTS = environment(ENVIRONMENT=None, SECRET_KEY=None)
 """An operator who has set nothing but a PORT."""
 
@@ -128,6 +128,6 @@ def test_pages_find_their_assets_and_are_translated(server):
     assert len(assets) >= 3
     built = json.loads((ROOT / "koyjabo/static/min/manifest.json").read_text())
     assert all(asset.startswith(f"/static/v-{built['version']}/") for asset in assets)
-    for asset in [*assets, "/static/vendor/uPlot.js", "/static/vendor/uPlot.min.css", "/docs"]:
+    for asset in [*assets, "/static/vendor/uPlot.js", "/static/vendor/uPlot.min.css", "/docs", "/docs/failover.md"]:
         answer = server.get(asset)
         assert (answer.status_code, bool(answer.content)) == (200, True), asset

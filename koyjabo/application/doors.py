@@ -62,11 +62,13 @@ def init_app(app: Flask, settings: Settings) -> None:
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.http import cookies, packing
     from koyjabo.webkit.limits import limits
+    from koyjabo.webkit.pages import guides
 
     is_development = settings.environment == "development"
     limits.init_app(app, settings)
     cookies.init_app(app, secure=not is_development)
     i18n.init_app(app, settings.zone)
+    guides.init_app(app)
     static_files.init_app(app, is_development)
     for part in PARTS:
         import_module(f"koyjabo.{part}").init_app(app)

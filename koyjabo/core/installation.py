@@ -17,6 +17,11 @@ def migrations() -> Path:
     return _SHIPPED_MIGRATIONS if _is_wheel() else _CHECKOUT / "migrations"
 
 
+def documents() -> Path:
+    """The folder of documents: docs/, beside the package in a checkout, inside it in an installed wheel."""
+    return (_PACKAGE if _is_wheel() else _CHECKOUT) / "docs"
+
+
 def home() -> Path:
     """The folder of `instance/` and `.env`: the checkout, or the folder in which an installed program was started."""
     return Path.cwd() if _is_wheel() else _CHECKOUT

@@ -123,9 +123,13 @@ ADVICE = {
     "database.slow": N_("Look for other load on the machine or the network, and for a slow or nearly full disk."),
     "database.ephemeral": N_("Set DATABASE_URL, or put the file on a persistent disk."),
     "database.silent": N_("Check that the database runs and that DATABASE_URL is right."),
-    "standby.asynchronous": N_("Set synchronous_standby_names in PostgreSQL; docs/failover.md says how."),
+    "standby.asynchronous": N_(
+        "Set synchronous_standby_names in PostgreSQL; docs/failover.md#what-may-be-lost says how."
+    ),
     "standby.unknown": N_("The role of DATABASE_URL may not see whether a standby is synchronous."),
-    "rollback.lost": N_("docs/failover.md explains how visits can be lost, and what to set so that none are."),
+    "rollback.lost": N_(
+        "docs/failover.md#what-may-be-lost explains how visits can be lost, and what to set so that none are."
+    ),
     "writer.late": LOOK_AT_LOG,
     **dict.fromkeys(("writer.unsaved", "writer.refusing", "writer.refusing_at_most"), LOOK_AT_LOG),
     "redis.slow": N_("Look for other load on Redis or the network."),
@@ -172,7 +176,7 @@ CAUSES = {
     "full": N_("The disk of the database is full."),
     "read_only": N_("The database accepts no writes."),
     "away": N_("The database does not answer."),
-    "old_primary": N_("An old primary of the database came back, and is not used: docs/failover.md"),
+    "old_primary": N_("An old primary of the database came back, and is not used."),
 }
 """Why visits are not saved, by `outage_causes.CAUSES`."""
 
@@ -181,7 +185,7 @@ REMEDIES = {
     "full": N_("Delete what is not needed, such as old backups, or use a larger disk."),
     "read_only": N_("Let the server's user write the database, or make it the primary again."),
     "away": N_("Check that the database runs and that DATABASE_URL is right."),
-    "old_primary": N_("docs/failover.md says how to put it right."),
+    "old_primary": N_("docs/failover.md#an-old-primary-that-comes-back says how to put it right."),
 }
 """What to do about each of CAUSES."""
 

@@ -19,6 +19,7 @@ from koyjabo.settings.catalogue import Setting
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import limits
+from koyjabo.webkit.pages.guides import linked
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 
@@ -101,4 +102,4 @@ def _as_html(setting: Setting) -> Markup:
     """The Markdown of its meaning, in the language of the page: a sentence with code in it."""
     meaning = _(setting.meaning)
     sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
-    return Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence))))
+    return linked(Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))))

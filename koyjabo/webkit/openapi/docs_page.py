@@ -1,5 +1,6 @@
 """GET /docs: the calls of `/openapi.json` as a page of our own. GET /docs/try: Swagger UI, which makes the calls, in a
-page without an inline script, which our content security policy forbids (`response_headers`).
+page without an inline script, which our content security policy forbids (`response_headers`). GET /docs/{name}.md: a
+document of docs/.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Flask, Response, current_app, render_template
+from flask import Blueprint, Flask, Response, abort, current_app, render_template
 
 from koyjabo.webkit.assets import static_files
 from koyjabo.webkit.http import packing
@@ -17,6 +18,7 @@ from koyjabo.webkit.http.cache_headers import private
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.openapi import guide
 from koyjabo.webkit.openapi.document import specification
+from koyjabo.webkit.pages import guides
 from koyjabo.webkit.pages.links import sample_site
 from koyjabo.webkit.pages.preferences import theme
 
@@ -35,6 +37,13 @@ def docs() -> Response:
 @bp.get("/try")
 def try_it() -> str:
     return render_template("webkit/docs_try.html")
+
+
+@bp.get("/<name>.md", endpoint="guide")
+def guide_page(name: str) -> str:
+    if name not in guides.names():
+        abort(404)
+    return render_template("webkit/guide.html", guide=guides.guide(name))
 
 
 @bp.get('/<any("swagger-ui.css", "swagger-ui-bundle.js"):name>')

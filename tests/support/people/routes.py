@@ -31,7 +31,7 @@ def path_of(site: Site, cast: Cast, rule: Rule, community: str) -> str:
         **dict.fromkeys(of_nothing, "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"),
         "community_id": community,
         "user_id": cast["other"].id,
-        "name": "swagger-ui.css" if rule.endpoint == "docs.file" else "counting/koyjabo.js",
+        "name": {"docs.file": "swagger-ui.css", "docs.guide": "failover"}.get(rule.endpoint, "counting/koyjabo.js"),
         "version": "x",
         "provider_name": "work",
         "file": "robots.txt",

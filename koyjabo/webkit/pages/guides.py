@@ -1,0 +1,67 @@
+"""The documents in docs/ as pages of the server: docs/failover.md is at /docs/failover.md. `linked` makes links of such
+names in texts.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+from flask import Flask, url_for
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from markupsafe import Markup, escape
+
+from koyjabo.core.installation import documents
+
+NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
+ELSEWHERE = re.compile(r"(?!https?://|#|(?:[a-z-]+\.md)(?:#|$))")
+"""Addresses that lead out of docs/, to files that a server does not have as pages."""
+
+
+class Guide(NamedTuple):
+    title: str
+    html: Markup
+
+
+def init_app(app: Flask) -> None:
+    app.jinja_env.filters["with_guides"] = linked
+
+
+def linked(text: str) -> Markup:
+    """A text of a page in which names of documents lead to them, without the anchor in the name."""
+    return Markup(NAME.sub(_link, escape(text)))
+
+
+def _link(name: re.Match[str]) -> str:
+    address = url_for("docs.guide", name=name[1], _anchor=name[2])
+    return f'<a href="{escape(address)}" lang="en">docs/{name[1]}.md</a>'
+
+
+@cache
+def names() -> frozenset[str]:
+    return frozenset(file.stem for file in documents().glob("*.md"))
+
+
+@lru_cache(maxsize=64)
+def guide(name: str) -> Guide:
+    """One of `names`. The largest takes 30 ms."""
+    markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+    tokens = markdown.parse((documents() / f"{name}.md").read_text())
+    title = ""
+    for token, following in zip(tokens, [*tokens[1:], Token("", "", 0)], strict=True):
+        if token.type == "heading_open":
+            title = title or following.content
+            token.attrSet("id", anchor(following.content))
+        elif token.type in ("table_open", "fence"):
+            token.attrSet("tabindex", "0")  # it scrolls where there is no room
+        for part in token.children or []:
+            if part.type == "link_open" and ELSEWHERE.match(str(part.attrGet("href"))):
+                part.attrs.clear()
+    return Guide(title, Markup(markdown.renderer.render(tokens, markdown.options, {})))
+
+
+def anchor(heading: str) -> str:
+    """As on GitHub."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

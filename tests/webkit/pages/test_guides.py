@@ -1,0 +1,45 @@
+"""The documents that texts name are pages of the server, with the headings and links that they have."""
+
+from __future__ import annotations
+
+import re
+
+from babel.messages.pofile import read_po
+from support.people.admins import panel
+from support.people.page_readers import Reader
+from support.programs.processes import ROOT
+
+from koyjabo.webkit.pages.guides import NAME, guide, linked, names
+
+SOURCES = ("koyjabo/**/*.py", "koyjabo/**/*.html", "deploy/*", "compose*.yaml")
+LINK = re.compile(r'<a href="([a-z-]+)\.md(?:#([\w-]+))?"')
+
+
+def texts() -> str:
+    with (ROOT / "koyjabo/translations/bn/LC_MESSAGES/messages.po").open("rb") as file:
+        bangla = " ".join(message.string for message in read_po(file) if isinstance(message.string, str))
+    return bangla + " ".join(file.read_text() for place in SOURCES for file in ROOT.glob(place) if file.is_file())
+
+
+def test_each_document_that_is_named_has_its_heading_and_leads_to_others():
+    named = {match.groups() for match in NAME.finditer(texts())}
+    assert ("failover", "an-old-primary-that-comes-back") in named
+    assert {name for name, _ in named} <= names()
+    named |= {found.groups() for name in names() for found in LINK.finditer(guide(name).html)}
+    assert [(name, part) for name, part in named if part and f' id="{part}"' not in guide(name).html] == []
+
+
+def test_panel_links_a_document_which_is_a_page(site):
+    settings = panel(site).get("/admin/settings?query=OIDC_PROVIDERS")
+    assert '<a href="/docs/login-with-others.md" lang="en">docs/login-with-others.md</a>' in settings
+    page = Reader(site, "bn").get("/docs/login-with-others.md")
+    assert "<h1" in page
+    assert 'href="specification.md#second-factor"' in page
+    assert 'href="..' not in page
+    Reader(site).get("/docs/nothing.md", 404)
+
+
+def test_name_in_a_text_leads_to_its_heading_in_any_language(site):
+    with site.app.test_request_context():
+        link = '<a href="/docs/failover.md#measured" lang="en">docs/failover.md</a>'
+        assert linked("<b> docs/failover.md#measured-এ") == f"&lt;b&gt; {link}-এ"
