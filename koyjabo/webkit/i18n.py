@@ -5,7 +5,7 @@ Numbers and times are written as usual in that language (specification: The web 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -16,6 +16,8 @@ from babel.units import format_unit
 from flask import Flask, current_app, g, request
 from flask_babel import Babel, force_locale, gettext
 from flask_babel import gettext as _
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from koyjabo.core.clock import iso
@@ -36,16 +38,24 @@ MONTH = {"bn": "MMMM"}
 def init_app(app: Flask, zone: ZoneInfo) -> None:
     Babel(app, locale_selector=language)
     app.extensions[EXTENSION] = zone
-    app.jinja_env.filters.update(
-        count=count, percent=percent, share=share, digits=digits, translated=translated, period=period
-    )
-    app.jinja_env.filters.update(place=place, within=within, size=size, day=day)
+    for filter_ in (count, percent, share, digits, translated, period, place, within, size, day):
+        app.jinja_env.filters[filter_.__name__] = _when_rendered(filter_)
     app.jinja_env.filters["moment"] = lambda at_ms: moment(at_ms, zone)
     app.jinja_env.filters["second"] = lambda at_ms: _local(at_ms, zone, "HH:mm:ss")
     app.jinja_env.filters["exact"] = lambda at_ms: exact(at_ms, zone)
     app.jinja_env.filters["age"] = lambda at_ms: age(at_ms, zone, current().clock.now_ms())
     app.jinja_env.filters["time_of_day"] = time_of_day
     app.jinja_env.globals.update(language=language, languages=LANGUAGES, place_words=place_words, zone_name=zone.key)
+
+
+def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
+    """The same filter, which Jinja does not apply while it compiles a template, in the language of that moment."""
+
+    @pass_context
+    def applied(_context: Context, *values: object, **options: object) -> object:
+        return filter_(*values, **options)
+
+    return applied
 
 
 def language() -> str:
