@@ -39,6 +39,7 @@ NOBODYS = [
         "/receipt",
         "/docs/",
         "/docs/try",
+        "/docs/failover.md",
         "/embed",
         "/offline",
         "/nothing",
