@@ -13,7 +13,8 @@ from support.sites.backups import back_up
 from support.sites.full_site import everything, in_context
 
 from koyjabo.maintenance import cli
-from koyjabo.webhooks.sealing import shortened
+from koyjabo.webhooks.sealing import WebhookSealer, shortened
+from koyjabo.webhooks.signature import new_secret
 
 PART = "/services/T00/B00/SLACKsecretXYZ?token=QUERYsecret123"
 SECRETS = ("SLACKsecretXYZ", "QUERYsecret123")
@@ -104,9 +105,12 @@ def test_backup_of_the_version_before_is_restored_with_sealed_urls(hooked, webho
 
 
 def test_url_of_another_secret_key_is_a_failed_attempt_until_it_is_entered_again(hooked, receiver, webhook):
-    hooked.site.settings["SECRET_KEY"] = "another secret for tests, of the same length at least"
-    hooked.site.restart()
-    hooked.services = hooked.site.services[type(hooked.services)]
+    sealer = WebhookSealer(hooked.services.sealer._database, "another SECRET_KEY")
+    sealed = {
+        "secret": sealer.seal_secret(new_secret(), webhook["id"]),
+        **sealer.url_columns(receiver.url, webhook["id"]),
+    }
+    hooked.site.rows("UPDATE webhooks SET secret = :secret, url = :url, sealed_url = :sealed_url", **sealed)
     hooked.happen()
     hooked.tick()
     reader, path = panel(hooked.site), f"/admin/webhooks/{webhook['id']}"
