@@ -44,8 +44,9 @@ AT_FIRST = 10
 
 
 class BackupsShown(NamedTuple):
-    """`now` are the figures that a restore replaces."""
+    """`now` are the figures that a restore replaces. Viewers see no paths, commands and errors of the server."""
 
+    is_admin: bool
     is_on: bool
     state: BackupState
     ended: list[BackupRow]  # the newest first
@@ -54,11 +55,13 @@ class BackupsShown(NamedTuple):
 
     @property
     def places(self) -> list[tuple[object, Markup]]:
-        return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown()]
+        return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
     def restore(self, row: BackupRow) -> str:
-        """The argument of the command that restores it; "" for one that is not proven, or was only handed on."""
-        return self.targets.restore_argument(row.name) if row.proven_ms is not None else ""
+        """The argument of the command that restores it; "" for viewers, and for one that is not proven, or was only
+        handed on.
+        """
+        return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
 
     def lost(self, row: BackupRow) -> object:
         """What a restore would lose, of the visits."""
@@ -73,7 +76,7 @@ class BackupsShown(NamedTuple):
         return STEPS.get(row.step, row.step)
 
     def reason(self, row: BackupRow) -> Markup:
-        return reason(row.error or "")
+        return reason(row.error or "") if self.is_admin else Markup("")
 
     def took(self, row: BackupRow) -> str:
         """`42 seconds`, `5 minutes`"""
@@ -97,6 +100,7 @@ def shown() -> BackupsShown:
     services = current()[MaintenanceServices]
     state = services.backups.state(me())
     return BackupsShown(
+        me().is_admin,
         services.backups.is_on,
         state,
         [row for row in state.rows if row is not state.running],

@@ -153,13 +153,16 @@ def test_server_without_a_place_says_what_to_set(sqlite_database):
         assert "set BACKUP_DIR" in admin.send("/admin/data/backups", 409)
 
 
-def test_viewers_see_backups_and_cannot_make_one(site):
+def test_viewers_see_backups_without_paths_commands_or_errors_and_cannot_make_one(site, tmp_path):
     viewer = panel(site, "babul")
     site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'babul@example.com'")
     add_backup(site)
+    add_failure(site)
     page = section(viewer)
     assert "22,121 = 22,121" in page
-    assert "Back up now" not in page
+    assert "Failed Copying it into the folder" in words(page)
+    for hidden in (str(tmp_path), "/backups", "koyjabo restore", "Back up now"):
+        assert hidden not in page
     viewer.send("/admin/data/backups", 403)
 
 
