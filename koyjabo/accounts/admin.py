@@ -8,7 +8,10 @@ from functools import partial
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.invitations import PanelInvitationBody, SentInvitation, flash_code, sent
+from koyjabo.accounts.login.schemas import ProofBody
+from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.user_admin import USER_ORDERS, UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
@@ -16,7 +19,7 @@ from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.forms.confirmation import Confirmation, Unconfirmed, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count, language
 from koyjabo.webkit.limits import limits
@@ -25,7 +28,7 @@ from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import Sorting
 from koyjabo.webkit.panel import for_viewers
-from koyjabo.webkit.panel.pages import me, page
+from koyjabo.webkit.panel.pages import me, my_login, page
 
 
 @bp.get("/users")
@@ -52,13 +55,12 @@ def new_panel_invitation() -> Response:
 
 @bp.post("/users/invite")
 def invite_to_panel() -> Response:
-    """Asks first if the person would be an admin."""
+    """Asks first, with the password."""
     form = Form(PanelInvitationBody)
     body = form.read()
     if body is None:
         return _show_form(form, 422)
-    if body.role == SITE_ADMIN:
-        confirm(_admin_invitation(body.email))
+    _confirm_giving(_admin_invitation(body.email) if body.role == SITE_ADMIN else _viewer_invitation(body.email))
     limits.count_action(me().id)
     made = current()[AccountServices].panel_invitations.invite(me(), body.email, body.role, language())
     return done(flash_code(made), "admin.users", body.email, _anchor="invitations")
@@ -84,7 +86,7 @@ def user(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/promote")
 def promote(user_id: str) -> Response:
-    _confirm(_promotion, user_id)
+    _confirm_giving(_promotion(_line(user_id)))
     return _do(user_id, "promoted", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_ADMIN))
 
 
@@ -96,7 +98,7 @@ def demote(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/viewer")
 def make_viewer(user_id: str) -> Response:
-    _confirm(_viewing, user_id)
+    _confirm_giving(_viewing(_line(user_id)))
     return _do(user_id, "made_viewer", lambda: current()[AccountServices].users.set_role(me(), user_id, SITE_VIEWER))
 
 
@@ -126,7 +128,27 @@ def log_out(user_id: str) -> Response:
 
 def _confirm(question: Callable[[UserLine], Confirmation], user_id: str) -> None:
     """Raises Unconfirmed."""
-    confirm(question(current()[AccountServices].users.get(me(), user_id)))
+    confirm(question(_line(user_id)))
+
+
+def _line(user_id: str) -> UserLine:
+    return current()[AccountServices].users.get(me(), user_id)
+
+
+def _confirm_giving(question: Confirmation) -> None:
+    """Before rights in the panel are given: asks for the password as well and, while an authenticator app is on, for a
+    code, so that a stolen session makes no admin. Raises Unconfirmed.
+    """
+    login = my_login()
+    has_totp = current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None
+    question = question._replace(secrets=("password", "code") if has_totp else ("password",))
+    confirm(question)
+    form = Form(ProofBody)
+    body = form.read()
+    with authentication.errors_in(form):
+        if body is not None:
+            return authentication.confirm(login, body)
+    raise Unconfirmed(question, 422, form.errors)
 
 
 def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
@@ -157,6 +179,15 @@ def _admin_invitation(email: str) -> Confirmation:
     )
     title = _("Invite %(name)s as an admin?", name=email)
     return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"), typed=email)
+
+
+def _viewer_invitation(email: str) -> Confirmation:
+    effects = (
+        _("A viewer sees every page of the panel, without emails and visitor IDs, and cannot change anything."),
+        _("The link works once, for a week. Send it only to this person."),
+    )
+    title = _("Invite %(name)s as a viewer?", name=email)
+    return Confirmation(title, effects, _("Invite"), url_for("admin.new_panel_invitation"))
 
 
 def _demotion(user: UserLine) -> Confirmation:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.application.site import Site, assert_error
 from support.assertions.openapi import assert_described
+from support.clients.forms import answer
 from support.people.accounts import PASSWORD, Person, confirm, disable, log_in, promote, sign_up
 from support.people.communities import accept
 from support.people.page_readers import Reader, words
@@ -41,7 +42,7 @@ def site_admin(site: Site, name: str) -> Person:
 
 def invite(by: Person, email: str = "karim@example.com", role: str = "viewer") -> str:
     """The token of the invitation."""
-    answer = by.post(PATH, json={"email": email, "role": role})
+    answer = by.post(PATH, json={"email": email, "role": role, "password": PASSWORD})
     assert_described(by.site, answer)
     assert (answer.status_code, answer.json["status"]) == (202, "invited"), answer.text
     return answer.json["link"].rpartition("/invitations/")[2]
@@ -178,6 +179,26 @@ def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
     reader.send(f"/admin/users/invitations/{invitation_id}/withdraw")
     assert "The invitation was withdrawn." in words(reader.get(reader.location))
     assert site.rows("SELECT count(*) FROM panel_invitations") == [(0,)]
+
+
+def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, karim):
+    """A session that was stolen makes no admin that stays."""
+    reader, body = Reader(site).log_in("boss"), {"email": "salma@example.com", "role": "viewer"}
+    for path, fields in (
+        (f"/admin/users/{karim.id}/promote", {}),
+        (f"/admin/users/{karim.id}/viewer", {}),
+        ("/admin/users/invite", body),
+        ("/admin/users/invite", {**body, "role": "admin"}),
+    ):
+        form = answer(reader.send(path, 200, **fields))
+        assert 'id="password-error"' in reader.send(form.action, 422, **{**form.fields, "password": "a stolen session"})
+    assert_error(boss.post(PATH, json=body), 400, "invalid_input", "password")
+    assert_error(boss.post(PATH, json={**body, "password": "a stolen session"}), 401, "wrong_credentials")
+    app = turn_on(boss)
+    assert_error(boss.post(PATH, json={**body, "password": PASSWORD}), 401, "wrong_code")
+    assert (role_of(karim), site.rows("SELECT count(*) FROM panel_invitations")) == ((False, False), [(0,)])
+    right = {**body, "password": PASSWORD, "code": app.next_code()}
+    assert boss.post(PATH, json=right).status_code == 202
 
 
 @pytest.mark.long(

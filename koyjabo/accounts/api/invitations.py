@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Response, request
 
-from koyjabo.accounts.login.invitations import InvitedAnswer, PanelInvitationBody
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.invitations import InvitedAnswer, ProvedInvitationBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
@@ -12,7 +13,7 @@ from koyjabo.webkit.http.responses import answer
 from koyjabo.webkit.i18n import language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import tokens
-from koyjabo.webkit.openapi.describe import LOGGED_IN, TOO_MANY, WITH_BODY, describe
+from koyjabo.webkit.openapi.describe import LOGGED_IN, WITH_PASSWORD, WRONG_PASSWORD, describe
 
 
 @bp.post("/invitations")
@@ -20,21 +21,23 @@ from koyjabo.webkit.openapi.describe import LOGGED_IN, TOO_MANY, WITH_BODY, desc
     "Invite a person to the panel",
     {
         202: InvitedAnswer,
-        **WITH_BODY,
-        **TOO_MANY,
+        **WITH_PASSWORD,
         **LOGGED_IN,
+        **WRONG_PASSWORD,
         403: "not a site admin, or X-CSRF-TOKEN is wrong",
     },
-    body=PanelInvitationBody,
+    body=ProvedInvitationBody,
 )
 def invite_to_panel() -> Response:
-    """For site admins. The answer is the same for every email. The person gets the role by accepting: by the link,
-    which is good for a week and once, or in their list of invitations. Inviting the same email again ends the earlier
-    link.
+    """For site admins, with their own password and, while an authenticator app is on, a code. The answer is the same
+    for every email. The person gets the role by accepting: by the link, which is good for a week and once, or in their
+    list of invitations. Inviting the same email again ends the earlier link.
     """
-    account = tokens.require_account().account
+    login = tokens.require_account()
+    account = login.account
     account.require_site_admin()
-    body = PanelInvitationBody.of(request)
+    body = ProvedInvitationBody.of(request)
+    authentication.confirm(login, body)
     limits.count_action(account.id)
     made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())
     return answer(InvitedAnswer.of(made), 202)

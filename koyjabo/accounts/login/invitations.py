@@ -9,6 +9,7 @@ from flask import url_for
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.accounts.letters import Invited, Mailed
+from koyjabo.accounts.login.schemas import ProofBody
 from koyjabo.accounts.panel_invitation_queries import PendingInvitation
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_VIEWER
@@ -36,6 +37,12 @@ class PanelInvitationBody(Body):
 
     email: Email = Field(examples=["ayesha@example.com"])
     role: PanelRole
+
+
+class ProvedInvitationBody(PanelInvitationBody, ProofBody):
+    """With the inviter's own password."""
+
+    may_be_absent = False
 
 
 class InvitedAnswer(BaseModel):

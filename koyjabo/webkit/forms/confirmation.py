@@ -33,6 +33,7 @@ class Confirmation(NamedTuple):
     label: str  # of the button that confirms
     back: str  # the path to which "Cancel" leads
     typed: str = ""  # must be typed to confirm, if given
+    secrets: tuple[str, ...] = ()  # names of SECRETS that are asked for; the caller verifies them
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change by themselves
     version: str = ""  # of `figures`: changes only when a person changes them
 
@@ -40,9 +41,11 @@ class Confirmation(NamedTuple):
 class Unconfirmed(Exception):
     """The current request does not confirm the question, which is its answer."""
 
-    def __init__(self, question: Confirmation, status: int = 200) -> None:
+    def __init__(self, question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> None:
+        """`errors` are those of what was typed, by field."""
         self.question = question
         self.status = status
+        self.errors = errors or {}
 
 
 def init_app(app: Flask) -> None:
@@ -57,15 +60,15 @@ def confirm(question: Confirmation) -> None:
     if sent != _digest(question):
         raise Unconfirmed(question, 409)
     if question.typed and _plain(request.form.get(TYPED, "")) != _plain(question.typed):
-        raise Unconfirmed(question, 422)
+        raise Unconfirmed(question, 422, {TYPED: N_("does not match")})
 
 
-def page(question: Confirmation, status: int = 200) -> Response:
-    """The question. 409 says that it has changed, and 422 that something else was typed."""
-    sent = sent_form(without=(CONFIRMED, TYPED))
+def page(question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> Response:
+    """The question. 409 says that it has changed, and 422 has the errors of what was typed."""
+    sent = sent_form(without=(CONFIRMED, TYPED, *question.secrets))
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")
-        sent.form.errors[TYPED] = N_("does not match")
+        sent.form.errors.update(errors or {})
     html = render_template(
         "webkit/question.html", question=question, sent=sent, digest=_digest(question), has_changed=status == 409
     )
@@ -73,7 +76,7 @@ def page(question: Confirmation, status: int = 200) -> Response:
 
 
 def _ask(error: Unconfirmed) -> Response:
-    return page(error.question, error.status)
+    return page(error.question, error.status, error.errors)
 
 
 def _digest(question: Confirmation) -> str:

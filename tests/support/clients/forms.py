@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 from koyjabo.webkit.login.page_login import unmask
+from support.people.accounts import PASSWORD
 
 CONFIRMED, TYPED = "confirmed", "typed"
 
@@ -70,9 +71,13 @@ def is_question(page: str) -> bool:
 
 
 def answer(page: str) -> FormOnPage:
-    """The form of a question, filled in by a person who confirms it: what is to be typed stands after a colon."""
+    """The form of a question, filled in by a person who confirms it: what is to be typed stands after a colon, and the
+    password is the one of all people here.
+    """
     form = form_on(page)
     assert CONFIRMED in form.fields, page
     if TYPED in form.fields:
         form.fields[TYPED] = form.labels[TYPED].partition(": ")[2]
+    if "password" in form.fields:
+        form.fields["password"] = PASSWORD
     return form

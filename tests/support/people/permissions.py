@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from support.people.accounts import PASSWORD
+
 ROLES = ("nobody", "disabled", "revoked", "pending", "user", "invited", "viewer", "member", "moderator", "admin")
 ROLES += ("site_admin",)
 """In this order each may do what those before it may, but `viewer`, who alone with `site_admin` sees the panel. The
@@ -141,7 +143,7 @@ ASKS = {
     *("pages.end_session", "pages.end_other_sessions"),
     *("admin.remove_member", "admin.archive_community", "admin.set_total", "admin.erase_visitor"),
     "admin.download_backup",
-    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out"),
+    *("admin.promote", "admin.demote", "admin.make_viewer", "admin.disable", "admin.log_out", "admin.invite_to_panel"),
     *("admin.reset_second_factor", "admin.end_share", "pages.end_share"),
     *("admin.revoke_key", "admin.rotate_webhook", "admin.delete_webhook"),
 }
@@ -155,7 +157,7 @@ BODIES = {
     "api.join_community": {},
     "api.change_community": {"name": "Banani"},
     "api.invite_member": {"email": "newcomer@example.com", "role": "member"},
-    "api.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer"},
+    "api.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer", "password": PASSWORD},
     "api.set_role": {"role": "member"},
     "api.create_share": {"name": "Traffic"},
     "api.create_key": {"name": "Grafana", "scopes": ["reports:read"]},
@@ -180,7 +182,7 @@ FORMS = {
     "admin.create_webhook": BODIES["api.create_webhook"],
     "admin.create_share": BODIES["api.create_share"],
     "admin.create_community": BODIES["api.create_community"],
-    "admin.invite_to_panel": BODIES["api.invite_to_panel"],
+    "admin.invite_to_panel": {"email": "newcomer@example.com", "role": "viewer"},
     "admin.add_member": BODIES["api.invite_member"],
     "admin.change_role": BODIES["api.set_role"],
     "admin.erase_visitor": {"visitor_id": "babul"},

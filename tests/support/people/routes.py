@@ -14,6 +14,7 @@ from support.people.permissions import BY_LOOPBACK_OR_TOKEN
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 TABLES = ("users", "sessions", "communities", "memberships", "adjustments", "audit_log", "visits", "invitations")
 TABLES += ("totp_secrets", "recovery_codes", "passkeys", "spent_codes", "shares", "api_keys", "webhooks")
+TABLES += ("panel_invitations",)
 
 
 def rules(site: Site) -> dict[str, Rule]:
