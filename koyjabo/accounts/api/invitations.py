@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Response, request
 
 from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.invitations import InvitedAnswer, ProvedInvitationBody
+from koyjabo.accounts.login.invitations import InvitedAnswer, PanelInvitationBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
@@ -26,7 +26,7 @@ from koyjabo.webkit.openapi.describe import LOGGED_IN, WITH_PASSWORD, WRONG_PASS
         **WRONG_PASSWORD,
         403: "not a site admin, or X-CSRF-TOKEN is wrong",
     },
-    body=ProvedInvitationBody,
+    body=PanelInvitationBody,
 )
 def invite_to_panel() -> Response:
     """For site admins, with their own password and, while an authenticator app is on, a code. The answer is the same
@@ -36,7 +36,7 @@ def invite_to_panel() -> Response:
     login = tokens.require_account()
     account = login.account
     account.require_site_admin()
-    body = ProvedInvitationBody.of(request)
+    body = PanelInvitationBody.of(request)
     authentication.confirm(login, body)
     limits.count_action(account.id)
     made = current()[AccountServices].panel_invitations.invite(account, body.email, body.role, language())

@@ -14,7 +14,6 @@ from koyjabo.accounts.panel_invitation_queries import PendingInvitation
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, SITE_VIEWER
 from koyjabo.webkit.pages import links
-from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import Email, refuse
 
 PANEL_ROLES = (SITE_VIEWER, SITE_ADMIN)
@@ -32,17 +31,13 @@ def _panel_role(value: Any) -> str:
 PanelRole = Annotated[str, BeforeValidator(_panel_role), WithJsonSchema({"type": "string", "enum": list(PANEL_ROLES)})]
 
 
-class PanelInvitationBody(Body):
-    media = JSON
+class PanelInvitationBody(ProofBody):
+    """With the inviter's own password, for which the panel asks afterwards."""
+
+    may_be_absent = False
 
     email: Email = Field(examples=["ayesha@example.com"])
     role: PanelRole
-
-
-class ProvedInvitationBody(PanelInvitationBody, ProofBody):
-    """With the inviter's own password."""
-
-    may_be_absent = False
 
 
 class InvitedAnswer(BaseModel):
