@@ -17,6 +17,9 @@ from support.servers.server import Server
 
 SUMMARY = "/api/reports/summary"
 LISTS, SIZE = 12, 500
+LOAD = 20
+"""Calls of each client before the key is revoked, and after."""
+
 IN_TIME_S = 60
 
 
@@ -34,20 +37,21 @@ def test_key_that_is_revoked_under_load_is_refused_by_every_worker_at_once(datab
     revoked_at: list[float] = []
     with worker_connections(server) as connections, ThreadPoolExecutor(len(connections)) as clients:
         is_over = threading.Event()
+        said: list[list[tuple[float, int]]] = [[] for _ in connections]
 
-        def ask(connection: WorkerConnection) -> list[tuple[float, int]]:
+        def ask(connection: WorkerConnection, said: list[tuple[float, int]]) -> list[tuple[float, int]]:
             """When each call began, and its status."""
-            said = []
             while not is_over.is_set():
                 began = time.monotonic()
                 said.append((began, connection.ask("GET", SUMMARY, token=key)[0]))
             return said
 
-        asking = [clients.submit(ask, each) for each in connections]
-        time.sleep(1)  # of load
+        asking = [clients.submit(ask, *each) for each in zip(connections, said, strict=True)]
+        wait_until(lambda: all(len(each) > LOAD for each in said), "both workers are busy")
         assert server.koyjabo("key", "revoke", key_id).returncode == 0
         revoked_at.append(time.monotonic())
-        time.sleep(1)
+        least = LOAD + max(len(each) for each in said)
+        wait_until(lambda: all(len(each) > least for each in said), "both have answered afterwards")
         is_over.set()
         for each in asking:
             statuses = each.result(IN_TIME_S)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import ssl
 import subprocess
-import time
+import threading
 from collections import Counter
 
 import pytest
 from support.application.runtimes import loop_on, pause
+from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
 
@@ -100,21 +101,21 @@ def test_body_may_be_cut_where_only_its_beginning_matters(client, new_odd):
     ids=["silent", "head byte by byte", "body byte by byte"],
 )
 def test_time_is_for_everything_together(client, new_odd, answer, pause_s):
-    server, began = new_odd(answer, pause_s), time.monotonic()
-    assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
-    assert time.monotonic() - began < TIME_S + 2
+    assert failure(client, get(new_odd(answer, pause_s).url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
 
 
 def test_threads_of_slow_answers_end_with_their_time(client, new_odd):
-    server = new_odd(OK + b"X: " + b"a" * 1000, 0.01)
+    server = new_odd(OK + b"X: " + b"a" * 100_000, 0.01)  # it would go on for more than a quarter of an hour
     assert failure(client, get(server.url, timeout_s=TIME_S)) == FailureKind.TIMEOUT
-    wait_until(lambda: client._running == 0, "its thread has ended", 2 * TIME_S)
+    wait_until(lambda: client._running == 0, "its thread has ended")
 
 
 def test_resolver_that_hangs_is_a_timeout():
     with loop_on() as runtime:
-        client = HttpClient(runtime, lambda host, port: [time.sleep(3 * TIME_S), "127.0.0.1"][1:])
+        is_over = threading.Event()
+        client = HttpClient(runtime, lambda host, port: ["127.0.0.1"] if is_over.wait(PATIENCE_S) else [])
         assert failure(client, get("http://a.example/", timeout_s=TIME_S)) == FailureKind.TIMEOUT
+        is_over.set()
 
 
 def test_no_connection_is_an_error(client):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -186,12 +185,15 @@ def test_import_that_has_lost_its_lease_ends(site, imported, database, frozen):
 
 
 @only_postgres
-def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, monkeypatch):
-    monkeypatch.setattr(lease, "LEASE_S", 1)
+def test_import_that_waits_for_its_input_keeps_its_lease(site, imported, database, monkeypatch):
     monkeypatch.setattr(lease, "RENEW_S", 0.1)
 
+    def seen_ms() -> int:
+        return database.rows("SELECT seen_ms FROM nightly_work WHERE name = 'import'")[0][0]
+
     def wait_and_try_to_prune() -> None:
-        time.sleep(1.5)
+        began = seen_ms()
+        wait_until(lambda: seen_ms() > began, "it renews its lease")
         with pytest.raises(ImportUnderWay):
             prune(site)
         with pytest.raises(Busy):

@@ -58,11 +58,11 @@ class CpuTimes:
         """What each folder took, the dearest first, beside its budget for the quick run."""
         if not self.cpu_s:
             return
-        is_quick, speed = bool(terminal.config.option.markexpr), _speed()
-        terminal.write_line(f"CPU by folder, in s of a machine whose speed is {1 / speed:.2f} times that of this one")
+        is_quick, machine = bool(terminal.config.option.markexpr), speed()
+        terminal.write_line(f"CPU by folder, in s of a machine whose speed is {1 / machine:.2f} times that of this one")
         for folder, cpu_s in [*self.cpu_s.most_common(), ("all", self.cpu_s.total())]:
             budget_s = {**BUDGET_S, "all": WHOLE_S}.get(folder, 0) if is_quick else 0
-            _write(terminal, folder, cpu_s * speed, budget_s)
+            _write(terminal, folder, cpu_s * machine, budget_s)
 
 
 def meter() -> Callable[[], float]:
@@ -95,7 +95,7 @@ def _folder(module: str) -> str:
     return module.rpartition("/")[0].partition("/")[0] or "tests"
 
 
-def _speed() -> float:
+def speed() -> float:
     """How many times as fast this machine is as the one of the budgets: the best of three loops."""
     return REFERENCE_S / min(_loop_s() for _ in range(3))
 
