@@ -79,6 +79,11 @@ def renew(session: Session, id: int, worker: str, now_ms: int, **values: Any) ->
     return asked
 
 
+def touch(session: Session, id: int) -> None:
+    """Write the row as it is."""
+    session.execute(update(FileImport).where(FileImport.id == id).values(asked=FileImport.asked))
+
+
 def ask(session: Session, id: int, what: str, states: tuple[str, ...]) -> bool:
     """Want something of the worker, in one of these states. Returns False in another one, and if it is cancelled."""
     waits = (FileImport.state.in_(states), FileImport.ended_ms.is_(None), FileImport.asked != CANCEL)

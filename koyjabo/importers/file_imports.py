@@ -41,12 +41,20 @@ NICENESS = {CHECK: 10, run.IMPORT: 0}
 QUESTION_S = 3600.0
 """How long a checked file waits for an answer."""
 
-ATTEMPTS, RETRY_S = 100, 5.0
-"""For storing the end while the database is away."""
+RETRY_S = 5.0
+"""Between two attempts to store the end while the database is away."""
 
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
 GONE = N_("The server was restarted meanwhile. Choose the file again: no visit is counted twice.")
+UNSTORED = N_(
+    "The database cannot store anything at the moment; its disk may be full. How the import stands is shown here again "
+    "when it can. Health has the cause."
+)
 UNANSWERED = N_("Nothing was imported, because no one confirmed it within an hour.")
+
+
+UNKNOWN = "unknown"
+"""The state of a file whose worker cannot store it."""
 
 
 class Upload(NamedTuple):
@@ -124,15 +132,25 @@ class FileImports:
 
     def _shown(self, row: ImportRow) -> ImportState:
         values = {name: getattr(row, name) for name in ("id", "begun_by", "begun_ms", "asked", "done", "goal")}
-        is_lost = row.ended_ms is None and not row.is_open(self._clock.now_ms())
+        is_silent = row.ended_ms is None and not row.is_open(self._clock.now_ms())
+        is_unstored = is_silent and not self._stores(row.id)
+        is_lost = is_silent and not is_unstored
         return ImportState(
             **values,
-            state=FAILED if is_lost else row.state,
+            state=UNKNOWN if is_unstored else FAILED if is_lost else row.state,
             upload=Upload(*json.loads(row.file)),
             preview=json.loads(row.preview) if row.preview else None,
             result=json.loads(row.result) if row.result else None,
-            error=GONE if is_lost else row.error or "",
+            error=UNSTORED if is_unstored else GONE if is_lost else row.error or "",
         )
+
+    def _stores(self, number: int) -> bool:
+        """Whether the database takes writes. Where it does not, its worker could not renew a row."""
+        try:
+            self._database.write(queries.touch, number)
+        except LedgerUnavailable:
+            return False
+        return True
 
     # The task that has the file.
 
@@ -199,10 +217,12 @@ class FileImports:
             "error": ended.error or None,
             "result": json.dumps(result),
         }
-        for _ in range(1 if self._is_closing else ATTEMPTS):
+        while True:
             try:
                 self._database.write(queries.renew, number, self._worker, now_ms, **values)
             except LedgerUnavailable:
+                if self._is_closing:
+                    return
                 time.sleep(RETRY_S)
             else:
                 log.info("import_ended state=%s new=%d", state, result["new"])

@@ -164,6 +164,18 @@ def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqli
         assert "The server was restarted meanwhile." in words(admin.get(PATH))
 
 
+def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_database):
+    with Site(sqlite_database.url) as site:
+        admin = panel(site)
+        begin_elsewhere(site)
+        site.time.pass_(minutes=2)  # in which its worker could not say how far it is
+        with sqlite_database.locked():
+            page = words(admin.get(PATH))
+        assert "The database cannot store anything at the moment" in page
+        assert "restarted" not in page
+        assert "The server was restarted meanwhile." in words(admin.get(PATH))
+
+
 def test_cancelling_is_not_overheard_while_the_import_begins(sqlite_database):
     with Site(sqlite_database.url) as site:
         write, now_ms = site.services[FileImports]._database.write, site.services.clock.now_ms()

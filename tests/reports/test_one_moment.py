@@ -71,7 +71,8 @@ def test_figures_sums_and_lists_of_each_answer_agree_while_visits_come(site):
 class Gate:
     """A read that waits to be let through."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error  # of reads that have something wrong
         self.reads: list[list[str]] = []
         self.begun, self.open = threading.Semaphore(0), threading.Semaphore(0)
 
@@ -80,7 +81,7 @@ class Gate:
         self.begun.release()
         assert self.open.acquire(timeout=PATIENCE_S)
         if "wrong" in requests:
-            raise StillCounting
+            raise self.error
         return [f"{each} of {len(self.reads)}" for each in requests]
 
 
@@ -101,8 +102,23 @@ def test_pages_that_ask_meanwhile_share_the_next_snapshot():
     assert [sorted(each) for each in gate.reads] == [["a"], [*"abcdefgh"]]
 
 
-def test_an_error_is_that_of_all_who_share_the_snapshot():
-    gate = Gate()
+def test_report_that_fails_fails_no_other_of_its_snapshot():
+    gate = Gate(ValueError("its own fault"))
+    reads = SharedReads(gate)
+    first = in_thread(lambda: reads.answers(["a"]))
+    assert gate.begun.acquire(timeout=PATIENCE_S)
+    others = [in_thread(lambda name=name: reads.answers([name])) for name in ("b", "wrong", "c")]
+    while reads._next is None or len(reads._next.requests) < 3:
+        time.sleep(0.001)
+    gate.open.release(5)
+    with pytest.raises(ValueError, match="its own fault"):
+        others[1].result()
+    answers = [each.result()[0].partition(" of ")[0] for each in (first, others[0], others[2])]
+    assert answers == ["a", "b", "c"]
+
+
+def test_sums_that_are_not_counted_yet_are_asked_for_once_by_all():
+    gate = Gate(StillCounting())
     gate.open.release(2)
     reads = SharedReads(gate)
     with pytest.raises(StillCounting):

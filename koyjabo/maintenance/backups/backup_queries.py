@@ -24,8 +24,10 @@ from koyjabo.models import (
     EmailLink,
     FileImport,
     HealthSpan,
+    Invitation,
     LoginSession,
     OutboxMail,
+    PanelInvitation,
     User,
     Watermark,
     WebhookDelivery,
@@ -149,13 +151,14 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """Begin a new epoch, and end all login sessions and links of mails, after all rows are inserted."""
+    """Begin a new epoch, and end all login sessions, links of mails and invitations, after all rows are inserted."""
     restored = counter_state(connection)
     epoch = max(before.epoch + 1, restored.epoch + 1, now_ms)
     revision = max(before.revision + 1, restored.revision + 1, now_ms)
     connection.execute(update(Counter).values(epoch=epoch, revision=revision))
     connection.execute(update(LoginSession).where(LoginSession.revoked_ms.is_(None)).values(revoked_ms=now_ms))
-    connection.execute(delete(EmailLink))
+    for links in (EmailLink, Invitation, PanelInvitation):  # they may have been used or withdrawn since
+        connection.execute(delete(links))
     connection.execute(delete(OutboxMail).where(OutboxMail.done_ms.is_(None)))  # about events of long ago
     connection.execute(delete(AccessVersion))
     connection.execute(insert(AccessVersion).values(id=1, version=max(before.access, restored.access) + 1))

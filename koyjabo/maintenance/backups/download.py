@@ -15,7 +15,7 @@ from koyjabo.audit import log as audit
 from koyjabo.audit.log import Actor
 from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import BackupUnderWay, LedgerUnavailable
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import Account
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
@@ -33,43 +33,39 @@ LOOK_S = 0.1
 
 
 class BackupDownload:
-    """One at a time in a worker. Methods raise LedgerUnavailable."""
+    """Methods raise LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, settings: Settings) -> None:
         self._database = database
         self._clock = clock
         self._runtime = runtime
         self._plan = run.BackupPlan.of(settings)
-        self._process: ChildProcess | None = None
+        self._processes: set[ChildProcess] = set()
 
     def begin(self, account: Account) -> Iterator[bytes]:
         """The backup, in pieces; an empty one while the next is awaited. It ends with an error if it is not whole.
 
-        Raises Forbidden unless the account is an admin of the site, and BackupUnderWay.
+        Raises Forbidden unless the account is an admin of the site.
         """
         account.require_site_admin()
-        if self._process is not None:
-            raise BackupUnderWay
         by = audit.actor(account, self._clock)
         self._database.write(by.entry("backup.download", LEDGER).store)
         return self._pieces(by)
 
     def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
+        for process in list(self._processes):
+            process.kill()
 
     def _pieces(self, by: Actor) -> Iterator[bytes]:
-        if self._process is not None:
-            raise BackupUnderWay
         with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
             environment = {**os.environ, **self._plan.environment()}
             process = ChildProcess(self._runtime, [run.__name__], environment, file.fileno())
-            self._process = process
+            self._processes.add(process)
             try:
                 yield from _written(process, file.fileno())
             finally:
                 process.kill()
-                self._process = None
+                self._processes.discard(process)
         self._record(by, reported(process))
 
     def _record(self, by: Actor, report: BackupReport) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.errors import LedgerUnavailable, StillCounting
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.reports.engine.requests import ReportRequest
 
@@ -28,7 +28,11 @@ class _Batch:
 
 
 class SharedReads:
-    """`read` answers a list of requests from one snapshot, and raises what reports raise."""
+    """`read` answers a list of requests from one snapshot, and raises what reports raise.
+
+    Where a snapshot fails that calls with other requests share, each call reads its own again: one failing report fails
+    no other page.
+    """
 
     def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:
         self._read = read
@@ -48,7 +52,9 @@ class SharedReads:
                 self._answer(batch)
             batch.done.wait()
         if batch.answers is None:
-            raise batch.error
+            if isinstance(batch.error, StillCounting) or batch.requests.keys() == set(requests):
+                raise batch.error
+            return list(self._read(requests))
         return [batch.answers[request] for request in requests]
 
     def _answer(self, batch: _Batch) -> None:
@@ -60,7 +66,7 @@ class SharedReads:
                 began = time.monotonic()
                 try:
                     batch.answers = dict(zip(batch.requests, self._read(list(batch.requests)), strict=True))
-                except Exception as error:  # raised by each of the calls
+                except Exception as error:
                     batch.error = error
                 ended = time.monotonic()
                 self._rested_at = ended + max(LEAST_REST_S, RESTS * (ended - began))

@@ -111,6 +111,23 @@ def test_download_that_is_not_whole_is_broken_off(sqlite_database):
         assert "No backup yet." in words(section(admin))
 
 
+def test_two_downloads_at_once_both_arrive(sqlite_database, tmp_path):
+    with Site(sqlite_database.url) as site:
+        site.register("ayesha")
+        admin = site.services[MaintenanceServices].backup_download
+        first, second = (admin.begin(OPERATOR) for _ in range(2))
+        sent = {}
+        for download in (first, second):
+            sent[download] = next(download)
+        for download in (second, first):
+            sent[download] += b"".join(download)
+        for name, data in enumerate(sent.values()):
+            file = tmp_path / str(name)
+            file.write_bytes(data)
+            assert backup_file.head(file).total == 1
+            assert list(backup_file.pieces(file))
+
+
 def test_running_backup_is_shown_with_its_step_and_progress(site, admin):
     add_running(site)
     admin.send("/admin/data/backups")
