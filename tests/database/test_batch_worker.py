@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-import time
 from concurrent.futures import Future
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from support.programs.processes import wait_until
@@ -16,7 +16,7 @@ from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database import batch_worker
 from koyjabo.database.batch_worker import BatchWorker
 
-PATIENCE_S, LIMIT_S = 0.1, 0.3
+PATIENCE_S, LIMIT_S = 100.0, 300.0
 
 
 class Worker:
@@ -48,9 +48,17 @@ def worker():
 
 
 @pytest.fixture
-def group(worker, monkeypatch):
-    """It loses its patience with jobs after a moment."""
-    monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.05)
+def now(monkeypatch) -> list[float]:
+    """The time of the group, monotonic s. It stands still until a test moves it."""
+    now = [1000.0]
+    monkeypatch.setattr(batch_worker, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    return now
+
+
+@pytest.fixture
+def group(worker, now, monkeypatch):
+    """It looks often whether a job has waited for too long."""
+    monkeypatch.setattr(batch_worker, "WATCH_INTERVAL_S", 0.01)
     group = BatchWorker(ThreadRuntime(), worker, PATIENCE_S, LIMIT_S)
     yield group
     worker.let_go()
@@ -85,23 +93,28 @@ def test_jobs_that_wait_are_done_together_and_more_are_refused_at_once(patient, 
     assert sorted(worker.batches[3] + worker.batches[4]) == [*range(8)]
 
 
-def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker):
+def test_job_that_no_thread_takes_fails_within_patience_and_is_never_done(group, worker, now):
     worker.may_take.clear()
-    began = time.monotonic()
-    job = in_thread(partial(group.do, 1))
+    (job,) = waiting(group, 1)
+    now[0] += PATIENCE_S
+    group._watch()
+    assert group.waiting()[0] == 1, "it has not waited for longer"
+    now[0] += 1
     assert isinstance(job.exception(SOON_S), LedgerUnavailable)
-    assert time.monotonic() - began >= PATIENCE_S
     worker.may_take.set()
     assert group.do(2) == 4
     assert all(1 not in batch for batch in worker.batches)
 
 
-def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker):
+def test_job_that_was_taken_and_never_finished_fails_at_the_limit(group, worker, now):
     worker.may_finish.clear()
-    began = time.monotonic()
-    job = in_thread(partial(group.do, 1))
+    (job,) = waiting(group, 1)
+    wait_until(lambda: worker.batches == [[1]], "it is taken")
+    now[0] += LIMIT_S
+    group._watch()
+    assert group._taken[0].error is None, "it has not lasted for longer"
+    now[0] += 1
     assert isinstance(job.exception(SOON_S), LedgerUnavailable)
-    assert time.monotonic() - began >= LIMIT_S
     worker.may_finish.set()
     assert group.do(2) == 4
 

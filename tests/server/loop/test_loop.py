@@ -8,7 +8,7 @@ from unittest.mock import Mock
 
 import greenlet
 import pytest
-from support.application.runtimes import HUBS, loop_on, pause
+from support.application.runtimes import HUBS, loop_on, pause, pause_until
 
 from koyjabo.server.loop.eventlet_loop import GreenWaiter
 
@@ -110,12 +110,12 @@ def test_watcher_that_fails_is_logged_and_others_are_called(error, caplog):
             calm.ready.side_effect = lambda events: our.recv(1)
             poller.add(ours.fileno(), failing, READABLE)
             poller.add(our.fileno(), calm, READABLE)
-            for _ in range(2):
-                theirs.send(b"x")
-                eventlet.sleep(0.01)
+            theirs.send(b"x")
+            pause_until(loop, lambda: failing.failed.called)
+            theirs.send(b"x")
+            for times in (1, 2):
                 other.send(b"x")
-                eventlet.sleep(0.01)
+                pause_until(loop, lambda times=times: calm.ready.call_count == times)
             poller.remove(our.fileno())
     failing.failed.assert_called_once()
-    assert calm.ready.call_count == 2
     assert "connection_failed" in caplog.text

@@ -3,7 +3,7 @@
 Run as a program, it takes what to change from CHANGES, as JSON:
 `{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`, and how far its clock is off from the file that CLOCK
 names, if there is one. While the file that SILENT names is there, the resolver does not answer. Where WATCHED is set,
-it says in its log when a real thread meets what belongs to the loop.
+it says in its log when a real thread meets what belongs to the loop. Where NUMBERED is set, each answer has its number.
 """
 
 from __future__ import annotations
@@ -102,6 +102,8 @@ def serve() -> int:
             watch_threads()
         app = create_app(*settings, **wiring)
         add_routes(app)
+        if "NUMBERED" in os.environ:
+            number_answers(app)
         return app
 
     koyjabo.create_app = create_changed_app
@@ -179,6 +181,21 @@ def watch_threads() -> None:
 
     semaphore.Semaphore.acquire = watched(semaphore.Semaphore.acquire)
     hubs.use_hub = watched(hubs.use_hub)  # how a thread gets a loop of its own, to wait in
+
+
+def number_answers(app) -> None:
+    """In the order in which they are made, by a header."""
+    from itertools import count
+
+    numbers, answer = count(1), app.wsgi_app
+
+    def numbered(environ, start_response):
+        def start(status, headers, *error):
+            return start_response(status, [*headers, ("X-Number", str(next(numbers)))], *error)
+
+        return answer(environ, start)
+
+    app.wsgi_app = numbered
 
 
 def add_routes(app) -> None:
