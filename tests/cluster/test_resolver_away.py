@@ -8,12 +8,13 @@ import pytest
 from support.application.visitor_workers import RedisLink
 from support.clients.listener import PlainListener
 from support.databases.database import SqliteDatabase
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer
 
 AWAY_S = 3.0
 """In which the worker tries everything that it does regularly."""
-BACK_S = 20.0
+BACK_S = PATIENCE_S
 
 
 @pytest.fixture

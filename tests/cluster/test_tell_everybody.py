@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from support.databases.redis import Redis
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
+from koyjabo.cluster import redis_bus
 from koyjabo.cluster.outbox import Outboxes
-from koyjabo.cluster.redis_bus import ECHO_S, RedisBus
+from koyjabo.cluster.redis_bus import RedisBus
 from koyjabo.cluster.redis_connection import connect
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.core.signals import Signals
 
 SUBJECT = "said"
 TOGETHER = 30
+LONG_S = PATIENCE_S
 
 
 @contextmanager
@@ -35,8 +37,9 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
     client.close()
 
 
-def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis):
+def test_messages_have_the_order_of_the_calls_on_every_worker(disposable_redis, monkeypatch):
     with worker(disposable_redis) as (one, first), worker(disposable_redis) as (other, second):
+        monkeypatch.setattr(redis_bus, "ECHO_S", LONG_S)
         said = list(range(TOGETHER))
         for n in said:
             assert (one, other)[n % 2].tell_everybody(SUBJECT, n)
@@ -49,9 +52,7 @@ def test_message_that_did_not_come_back_never_does(disposable_redis):
     """Its sender delivers it in another way, so that once more would be twice."""
     with worker(disposable_redis) as (bus, received):
         disposable_redis.freeze()
-        began = time.monotonic()
-        assert bus.tell_everybody(SUBJECT, "lost") is False
-        assert time.monotonic() - began < ECHO_S + 1
+        assert bus.tell_everybody(SUBJECT, "lost") is False, "it gives up"
         disposable_redis.thaw()
         wait_until(lambda: bus.tell_everybody(SUBJECT, "found"), "Redis is back")
         assert received == ["found"]

@@ -10,6 +10,7 @@ from threading import Barrier
 import pytest
 from support.application.site import Site
 from support.people.communities import losses, roles_in
+from support.programs.patience import PATIENCE_S
 from support.runs.short_run import EVERYTHING
 
 from koyjabo.communities.communities import Communities, Enrolment
@@ -20,7 +21,7 @@ from koyjabo.core.identity import Account
 pytestmark = pytest.mark.both_kinds
 
 ROUNDS = 10 if EVERYTHING else 4
-TOGETHER_S = 20
+TOGETHER_S = PATIENCE_S
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ assert prepare(config.load())
 print(*({"sqlalchemy", "flask", "eventlet", "redis"} & set(sys.modules)))
 """
 
-RELEASE = "SET idle_in_transaction_session_timeout = 8000"
+RELEASE = "SET idle_in_transaction_session_timeout = 60000"
 """Longer than the product waits for a lock, so that a read without a limit fails its test, late."""
 
 

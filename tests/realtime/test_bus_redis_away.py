@@ -15,9 +15,10 @@ from support.clients.worker_connections import (
     wait_until_same,
     worker_connections,
 )
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
-BACK_S = NOTICED_S = 20.0
+BACK_S = NOTICED_S = PATIENCE_S
 LOOKS, LOOK_S = 30, 0.05
 
 

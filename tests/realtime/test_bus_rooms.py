@@ -10,9 +10,10 @@ from contextlib import ExitStack
 import pytest
 from support.clients.listener import PlainListener
 from support.clients.worker_connections import only, two_workers, worker_connections
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
-STATS, SOON_S = "koyjabo:room:stats", 15.0
+STATS, SOON_S = "koyjabo:room:stats", PATIENCE_S
 INTERVAL_S = 0.5
 
 

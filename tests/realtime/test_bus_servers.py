@@ -24,9 +24,10 @@ from support.clients.worker_connections import (
 )
 from support.databases.database import SqliteDatabase
 from support.databases.redis import Redis
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
-SOON_S = 15
+SOON_S = PATIENCE_S
 """2 s are promised; more tell them from never where the machine has other things to do."""
 
 

@@ -21,12 +21,13 @@ from support.clients.worker_connections import (
     worker_connections,
 )
 from support.databases.redis_groups import RedisClusterOfSix, RedisGroup, RedisNode, RedisWithSentinels
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.realtime import VisitorBroadcaster
 
-RIGHT_S = 15.0
-"""Promised, from the moment in which another server serves."""
+RIGHT_S = PATIENCE_S
+"""15 s are promised, from the moment in which another server serves."""
 
 LEFT_S = 5.0
 """A Sentinel demotes a master that has come back after about 10 s."""

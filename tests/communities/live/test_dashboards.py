@@ -16,7 +16,7 @@ from support.servers.server import Server
 from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
 
 BEAT_S = 2
-SOON_S = 10.0
+SOON_S = PATIENCE_S
 
 DASHBOARD = "visitor-dashboard/"
 

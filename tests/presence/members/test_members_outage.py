@@ -7,13 +7,14 @@ import time
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, counts, redis_world
 from support.application.visitor_workers import assert_none_waits
+from support.programs.patience import PATIENCE_S
 
 from koyjabo.presence.members import redis_store
 from koyjabo.presence.members.online_members import Online, OnlineMember
 from koyjabo.presence.members.redis_mirror import REJOIN_MS
 from koyjabo.presence.members.redis_script import BATCH
 
-LONG_S = 30
+LONG_S = PATIENCE_S
 """Callers who are answered at once wait much less."""
 
 

@@ -11,10 +11,11 @@ from contextlib import ExitStack
 import pytest
 from support.clients.listener import BOTH_KINDS, PlainListener, SocketioListener
 from support.clients.websocket import WebSocket
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 WINDOW_S = 3
-SOON_S = WINDOW_S + 12
+SOON_S = PATIENCE_S
 SILENT = "Mozilla/5.0 (Windows NT 10.0) a browser that does not say who it is"
 
 

@@ -8,12 +8,14 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import pytest
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
+from koyjabo.server.http import connections as module
 from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
 from koyjabo.server.http.connections import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
 from koyjabo.server.process.listening_socket import listen
@@ -105,17 +107,18 @@ def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_pat
 @pytest.mark.parametrize(
     ("state", "most_s"), [(IDLE, IDLE_S), (READING, REQUEST_S), (ANSWERING, REQUEST_S), (LINGERING, LINGER_S)]
 )
-def test_only_the_late_are_ended(state: int, most_s: float):
+def test_only_the_late_are_ended(state: int, most_s: float, monkeypatch):
     connections, theirs = Connections(10), []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 1000.0))
     for for_s in (most_s - 1, most_s + 1):
         ours, other = socket.socketpair()
         connection = HttpConnection(ours, ("127.0.0.1", 1), Mock(forget=connections.discard))
-        connection.state, connection.since = state, time.monotonic() - for_s
+        connection.state, connection.since = state, 1000 - for_s
         connections.add(connection)
         theirs.append(other)
     connections.end_overdue()
     early, late = theirs
-    assert late.recv(1) == b""
+    assert late.recv(1, socket.MSG_DONTWAIT) == b""
     with early, pytest.raises(BlockingIOError):
         early.recv(1, socket.MSG_DONTWAIT)
 

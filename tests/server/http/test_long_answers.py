@@ -7,42 +7,41 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import time
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import ExitStack, closing
 from struct import pack
 from urllib.parse import urlencode
 
 import psutil
 import pytest
 from support.application.http_server import CLOSE, GET, Gate, all_of, answering, served, serving, until
-from support.clients.connection import Connection, head
+from support.clients.connection import head
 from support.clients.members import Member, promote
 from support.programs.processes import wait_until
-from support.servers.changed_server import ChangedServer, changed_server
+from support.servers.changed_server import ChangedServer, timed_server
 
-REQUEST_S, SLOW_S, LONG_S = 3.0, 2.0, 6.0
+REQUEST_S, SLOW_S, STEP_S = 36_000.0, 7200.0, 1800.0
+"""So long that nothing is late unless a test lets time pass."""
+
 PLACES = 16
 CHANGES = {
     "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
-    "koyjabo.server.process.worker.SWEEP_INTERVAL_S": 0.1,
     "koyjabo.server.http.connections.REQUEST_S": REQUEST_S,
     "koyjabo.server.http.connections.SLOW_S": SLOW_S,
-    "koyjabo.server.http.connections.PATIENCE_S": 0.1,
     "koyjabo.visit_log.visit_log.PIECE": 17,
 }
 VISITS = 3_000
 """So much more than systems keep for one who reads slowly that they ask for more all the time: 13 MB."""
 RECEIVE_BUFFER = 32 * 1024
-STEPS = 200
+STEPS = 50
+"""They take much longer together than a request may."""
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[ChangedServer]:
     folder = tmp_path_factory.mktemp("server")
-    with changed_server(folder, CHANGES, MAX_CONNECTIONS=PLACES) as server:
+    with timed_server(folder, CHANGES, MAX_CONNECTIONS=PLACES) as server:
         text = "ক" * 500  # 1.5 kB
         visit = {"at": "2025-12-16T12:00:00Z", "user_agent": text, "referrer": text, "page": f"/{text}"}
         lines = (json.dumps({"visitor_id": f"visitor-{number}", **visit}) for number in range(VISITS))
@@ -91,14 +90,6 @@ def whole(admin: Member) -> bytes:
     return file
 
 
-def read_steadily(answer: http.client.HTTPResponse, size: int) -> Iterator[bytes]:
-    """A file of `size` bytes, so slowly that it takes LONG_S."""
-    began = time.monotonic()
-    for step in range(1, STEPS + 1):
-        yield answer.read(size // STEPS + 1)
-        wait_until(lambda step=step: time.monotonic() - began > LONG_S * step / STEPS, "its next turn", every_s=0.002)
-
-
 def is_served(worker: psutil.Process, connection: socket.socket) -> bool:
     """Whether the server has its end of this connection open."""
     return any(each.raddr == connection.getsockname() for each in worker.net_connections("tcp"))
@@ -107,26 +98,30 @@ def is_served(worker: psutil.Process, connection: socket.socket) -> bool:
 def test_steady_reader_of_an_export_is_not_interrupted_for_others(server, admin, whole):
     """While others take all places and say nothing. It arrives whole, though it takes longer than a request may."""
     connection, answer = begin_export(admin)
-    silent: list[socket.socket] = []
-    with closing(connection), ThreadPoolExecutor(1) as pool:
-        file = pool.submit(lambda: b"".join(read_steadily(answer, len(whole))))
-        while not file.done():
-            silent += [socket.create_connection(("127.0.0.1", server.port)) for _ in range(PLACES)]
-            with Connection(server.port) as other:
-                assert other.ask("GET", "/healthz").status == 200
-            wait([file], LONG_S / 10)
-    for each in silent:
-        each.close()
-    assert file.result() == whole
+    read = bytearray()
+    with closing(connection):
+        for _ in range(STEPS):
+            with ExitStack() as silent:
+                for _ in range(PLACES):
+                    silent.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+                read += answer.read(len(whole) // STEPS + 1)
+                server.pass_(STEP_S)
+        read += answer.read()
+    assert read == whole
 
 
 def test_who_stops_reading_an_export_is_ended(server, admin, whole):
     connection, answer = begin_export(admin)
     with closing(connection):
         read = answer.read(1000)
-        began = time.monotonic()
-        wait_until(lambda: not is_served(server.worker, connection), "the server has closed it")
-        assert time.monotonic() - began > REQUEST_S / 2
+        server.pass_(SLOW_S)
+        assert is_served(server.worker, connection)
+
+        def is_ended() -> bool:
+            server.pass_(REQUEST_S + 1)
+            return not is_served(server.worker, connection)
+
+        wait_until(is_ended, "the server has closed it")
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             read += answer.read()
     assert len(read) < len(whole)

@@ -1,31 +1,24 @@
-"""Clients that have gone without a word, of every kind, on a server with short pings; test_silence.py has the times."""
+"""Clients that have gone without a word, of every kind. Time passes as tests say; test_silence.py has the times."""
 
 from __future__ import annotations
-
-import time
 
 import pytest
 from support.clients.engine_client import CLOSE, PING, PONG, Polling
 from support.clients.websocket import KINDS, SOCKETIO, WebSocket, answer
 from support.clients.websocket import PING as PING_FRAME
 from support.programs.processes import wait_until
-from support.servers.changed_server import ChangedServer, changed_server, pings
+from support.servers.changed_server import ChangedServer, pings, timed_server
 
 ABUSE = 1008
-INTERVAL_S, TIMEOUT_S, SWEEP_S = 0.8, 0.7, 0.05
-SHORT_PINGS = pings(INTERVAL_S, TIMEOUT_S)
+INTERVAL_S, TIMEOUT_S, UPGRADE_S = 7200.0, 3600.0, 1800.0
+"""So long that nothing is late unless a test lets time pass."""
+
+CHANGES = {**pings(INTERVAL_S, TIMEOUT_S), "koyjabo.server.websockets.engineio.UPGRADE_TIMEOUT_S": UPGRADE_S}
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    with changed_server(tmp_path_factory.mktemp("server"), SHORT_PINGS) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def patient_server(tmp_path_factory):
-    """For those who are to answer in time, whatever else the machine has to do."""
-    with changed_server(tmp_path_factory.mktemp("patient"), pings(2.0, 3.0)) as server:
+    with timed_server(tmp_path_factory.mktemp("server"), CHANGES) as server:
         yield server
 
 
@@ -44,52 +37,62 @@ def opened(server: ChangedServer) -> Polling:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_client_that_answers_no_ping_is_dropped(server, kind):
-    born = time.monotonic()
     with KINDS[kind](server.port) as client:
         client.event()
+        server.pass_(INTERVAL_S)
         pinged = client.frame()
         assert pinged.opcode == PING_FRAME or pinged.payload == b"2"
+        server.pass_(TIMEOUT_S / 2)
+        assert server.held()["members"] == 1
+        server.pass_(TIMEOUT_S / 2)
+        wait_until(lambda: server.held()["members"] == 0, "it is dropped")
+        server.pass_(TIMEOUT_S)
         client.rest()
-        assert time.monotonic() - born > INTERVAL_S + TIMEOUT_S - SWEEP_S
     wait_until_nothing_is_left(server)
 
 
 def test_polling_client_that_answers_no_ping_or_does_not_come_back_is_dropped(server):
     opened(server)
     polls = opened(server)
-    while PING not in polls.poll():
-        pass
-    polls.wait_until_forgotten()
+    server.pass_(INTERVAL_S)
+    assert polls.poll() == [PING]
+    server.pass_(TIMEOUT_S / 2)
+    assert server.held()["members"] == 2
+    server.pass_(TIMEOUT_S / 2)
     wait_until_nothing_is_left(server)
+    assert not polls.is_known
 
 
-def test_clients_that_answer_pings_stay(patient_server):
-    polling, sockets = opened(patient_server), [kind(patient_server.port) for kind in KINDS.values()]
+def test_clients_that_answer_pings_stay(server):
+    polling, sockets = opened(server), [kind(server.port) for kind in KINDS.values()]
     for each in sockets:
         each.event()
     for _ in range(2):
+        server.pass_(INTERVAL_S - TIMEOUT_S)
+        server.pass_(TIMEOUT_S)
         for each in sockets:
             assert answer(each, each.frame())
         assert polling.poll() == [PING]
         assert polling.post(PONG).ok
-    assert patient_server.held()["members"] == 3
+    assert server.held()["members"] == 3
     polling.post(CLOSE)
     polling.get()
     for each in sockets:
         each.end()
-    wait_until_nothing_is_left(patient_server)
+    wait_until_nothing_is_left(server)
 
 
-def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goes_on_polling(tmp_path):
-    """Its pings are slower than those of the others: it does not poll while it waits to be closed."""
-    slow = {"socketio.ping_interval": 1.5, "socketio.ping_timeout": 5}
-    with changed_server(tmp_path, {**SHORT_PINGS, **slow}) as server:
-        session = opened(server)
-        with WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}") as unfinished:
-            assert unfinished.close_frame().code == ABUSE
-            assert unfinished.rest() == b""
-            while PING not in session.poll():
-                pass
-            assert session.post(PONG).ok
-            assert server.held()["members"] == 1
-        server.wait_until_held(sockets=0)
+def test_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_client_goes_on_polling(server):
+    session = opened(server)
+    with WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}") as unfinished:
+        server.pass_(UPGRADE_S)
+        assert unfinished.close_frame().code == ABUSE
+        server.pass_(TIMEOUT_S)
+        assert unfinished.rest() == b"", "it has not answered the close"
+        server.pass_(INTERVAL_S - TIMEOUT_S - UPGRADE_S)
+        assert session.poll() == [PING]
+        assert session.post(PONG).ok
+        assert server.held()["members"] == 1
+    session.post(CLOSE)
+    session.get()
+    server.wait_until_held(sockets=0)

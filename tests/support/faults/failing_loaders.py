@@ -18,6 +18,14 @@ from koyjabo.server import serve
 sys.exit(serve())
 """
 
+PATIENT = f"""
+from koyjabo.server.process import loader_process, parent
+assert loader_process.DRAIN_S < parent.KILL_AFTER_S < 10
+loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
+{SERVE}
+"""
+"""It has an hour to leave, so that a server that waits for the end of its time is noticed."""
+
 SLOW_FORKS = f"""
 import os
 from time import sleep  # as it is before the standard library is patched

@@ -2,8 +2,10 @@
 
 Run as a program, it takes what to change from CHANGES, as JSON:
 `{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`, and how far its clock is off from the file that CLOCK
-names, if there is one. While the file that SILENT names is there, the resolver does not answer. Where WATCHED is set,
-it says in its log when a real thread meets what belongs to the loop. Where NUMBERED is set, each answer has its number.
+names, if there is one. AHEAD names one for the time by which it limits connections (see `pass_`). While the file that
+SILENT names is there, the resolver does not answer. Where WATCHED is set, it says in its log when a real thread meets
+what belongs to the loop. Where NUMBERED is set, each answer has its number. It has an hour to leave, so that one that
+waits for the end of its time is noticed.
 """
 
 from __future__ import annotations
@@ -12,21 +14,32 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 TRESPASS = "a real thread is where only greenlets may be"
-RESOLVER_S = 10
+RESOLVER_S = 600
 """So long a resolver is asked again."""
+
+LEAVES_WITHIN_S = 10
+"""As operators are promised."""
+
+CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection
+websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
+"""Modules that read the time by which connections are limited."""
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[3])
 else:
+    from struct import pack
+
     import psutil
+    import requests
 
     from support.databases.database import SqliteDatabase
+    from support.programs.patience import PATIENCE_S
     from support.programs.processes import wait_until
     from support.servers.server import Server
 
@@ -34,6 +47,8 @@ else:
         """It counts what it holds, and sends events when asked."""
 
         program = (__file__,)
+        ahead: Path
+        ahead_s = 0.0
 
         @property
         def worker(self) -> psutil.Process:
@@ -54,6 +69,17 @@ else:
             """Send `visitor_update` events of `size` bytes and more to all. Returns their revisions."""
             first, last = self.get("/test/emit", params={"count": count, "size": size}).json()
             return list(range(first, last + 1))
+
+        def pass_(self, seconds: float) -> None:
+            """Let time pass for its connections, and return when it has ended those that are late and pinged others.
+
+            It has to be a `timed_server`.
+            """
+            self.ahead_s += seconds
+            with self.ahead.open("r+b", buffering=0) as file:
+                file.write(pack("=q", round(self.ahead_s * 1000)))
+            # On a new connection: one that is kept may have to give way to others.
+            assert requests.get(f"{self.url}/test/sweep", timeout=PATIENCE_S).ok
 
         def held(self) -> dict[str, int]:
             """What the worker keeps for its clients; all is 0 when there are none."""
@@ -85,6 +111,14 @@ else:
         finally:
             server.kill()
 
+    @contextmanager
+    def timed_server(folder: Path, changes: dict[str, Any] | None = None, **settings: Any) -> Iterator[ChangedServer]:
+        """A `changed_server` for whose connections time passes when a test says so, and hardly otherwise."""
+        (ahead := folder / "ahead").write_bytes(pack("=q", 0))
+        with changed_server(folder, changes, AHEAD=ahead, **settings) as server:
+            server.ahead = ahead
+            yield server
+
 
 def serve() -> int:
     """Serve until SIGTERM. Nothing may be imported before the worker has changed the standard library."""
@@ -92,12 +126,15 @@ def serve() -> int:
 
     if "SILENT" in os.environ:
         look_up_slowly(Path(os.environ["SILENT"]))
+    be_patient()
     create_app = koyjabo.create_app
 
     def create_changed_app(*settings: Any, **wiring: Any):
         change(json.loads(os.environ["CHANGES"]))
         if "CLOCK" in os.environ:
             follow(Path(os.environ["CLOCK"]))
+        if "AHEAD" in os.environ:
+            limit_connections_by(Path(os.environ["AHEAD"]))
         if "WATCHED" in os.environ:
             watch_threads()
         app = create_app(*settings, **wiring)
@@ -111,6 +148,14 @@ def serve() -> int:
     from koyjabo.server import serve
 
     return serve()
+
+
+def be_patient() -> None:
+    """Have an hour to leave."""
+    from koyjabo.server.process import loader_process, parent
+
+    assert loader_process.DRAIN_S < parent.KILL_AFTER_S <= LEAVES_WITHIN_S
+    loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
 
 
 def look_up_slowly(silent: Path) -> None:
@@ -146,19 +191,32 @@ def change(changes: dict[str, Any]) -> None:
 
 
 def follow(number: Path) -> None:
-    """Be ahead of the system's wall clock by as many ms as `dial` says (see `support.faults.shared_numbers`)."""
+    """Be ahead of the system's wall clock by as many ms."""
+    from koyjabo.core import clock
+
+    ahead_ms = read_of(number)
+    clock.Clock.__init__.__defaults__ = (lambda: clock.system_now_ms() + ahead_ms(), clock.system_elapsed_ms)
+
+
+def limit_connections_by(number: Path) -> None:
+    """Let the limits of connections of all kinds be ahead of the system's monotonic clock by as many ms."""
+    from importlib import import_module
+    from types import SimpleNamespace
+
+    ahead_ms, monotonic = read_of(number), time.monotonic
+    ahead = SimpleNamespace(time=time.time, sleep=time.sleep, monotonic=lambda: monotonic() + ahead_ms() / 1000)
+    for name in CONNECTIONS.split():
+        import_module(f"koyjabo.server.{name}").time = ahead
+
+
+def read_of(number: Path) -> Callable[[], int]:
+    """What says the number in this file (see `support.faults.shared_numbers`)."""
     from mmap import ACCESS_READ, mmap
     from struct import unpack_from
 
-    from koyjabo.core import clock
-
     with number.open("rb") as file:
-        ahead = mmap(file.fileno(), 0, access=ACCESS_READ)
-
-    def now_ms() -> int:
-        return clock.system_now_ms() + unpack_from("=q", ahead)[0]
-
-    clock.Clock.__init__.__defaults__ = (now_ms, clock.system_elapsed_ms)
+        mapped = mmap(file.fileno(), 0, access=ACCESS_READ)
+    return lambda: unpack_from("=q", mapped)[0]
 
 
 def watch_threads() -> None:
@@ -221,6 +279,15 @@ def add_routes(app) -> None:
             socketio.emit("visitor_update", {"type": "visitor_update", "stats": stats}, to="stats")
             time.sleep(0)
         return [sent[0], sent[-1]]
+
+    @app.get("/test/sweep")
+    def sweep():
+        """What it does regularly for its connections. Others are served before."""
+        time.sleep(0)
+        request.environ["koyjabo.connection"]._server.connections.end_overdue()
+        socketio.server.eio.engine.sweep()
+        request.environ["koyjabo.websockets"]._loop.sweep()
+        return {}
 
     @app.get("/test/loaded")
     def loaded():
