@@ -41,6 +41,9 @@ CLOSE_S = 1.0
 PARSER_DELAY_S = 1.0
 """When the parser of user agents is loaded, after the start and not on the loop."""
 
+GARBAGE = (20_000, 20, 20)
+"""When Python looks for garbage: a request leaves few cycles, and rarer collections raise the rate by 5 %."""
+
 TICK_S = 0.1
 SWEEP_INTERVAL_S = 5.0
 RETRY_S = 1.0
@@ -104,7 +107,7 @@ def _make_app(runtime: EventLoop, goes_on: Callable[[], bool], routed: Flask | N
             continue
         gc.collect()
         gc.freeze()  # existing objects are permanent: exempt them from collection
-        gc.set_threshold(20_000, 20, 20)  # a request leaves few cycles; rarer collections raise the rate by 5 %
+        gc.set_threshold(*GARBAGE)
         return app
     return None
 
