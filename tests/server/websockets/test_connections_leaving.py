@@ -14,6 +14,7 @@ from support.servers.changed_server import changed_server
 
 GOING_AWAY = 1001
 GOODBYE = CloseFrame(GOING_AWAY, "the server is going away")
+CLOSE_TIMEOUT_S = "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S"
 GOODBYE_S = "koyjabo.server.websockets.websockets.GOODBYE_S"
 OPEN = "/socket.io/?EIO=4&transport=polling"
 
@@ -27,7 +28,8 @@ def server(tmp_path):
 
 @pytest.fixture
 def impatient(tmp_path):
-    with changed_server(tmp_path) as server:
+    """It waits for them as long as usual, and would close their connections in an hour."""
+    with changed_server(tmp_path, {CLOSE_TIMEOUT_S: 3600}) as server:
         yield server
 
 
