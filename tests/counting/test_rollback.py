@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import SPEC_MOMENT, Site
-from support.programs.processes import METRICS_TOKEN
+from support.programs.processes import METRICS_TOKEN, wait_until
 
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import sqlite
 from koyjabo.models import Scope
 
-FAILS_WITHIN_S = 10
-"""A lock that another program holds."""
+READERS = 8
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 LOST = "SELECT scope, total_before, total_after, epoch FROM adjustments WHERE kind = 'rolled_back' ORDER BY scope DESC"
@@ -104,22 +103,46 @@ def test_a_community_that_is_read_alone_does_not_fall_either(site, database):
     assert [row[0] for row in site.rows(LOST)] == ["site", HERE]
 
 
-def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database):
+class CountingLock:
+    """A lock that counts those who have come to take it."""
+
+    def __init__(self) -> None:
+        self.came = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.came += 1
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, monkeypatch):
     """And Health says since when visits are not saved."""
     remembered = database.remember()
     visits(site, "lost")
     database.go_back(remembered)
     visits_of = site.services[CountingServices].visits
+    recovery, lock, attempts = visits_of._ledger._recover.__self__, CountingLock(), []
+    begin = recovery._begin_epoch
+
+    def begin_when_all_wait() -> None:
+        attempts.append(1)
+        wait_until(lambda: lock.came == READERS, "the others wait")
+        begin()
+
     with database.locked():
-        began = time.monotonic()
-        with ThreadPoolExecutor(8) as threads:
-            answers = list(threads.map(lambda _: site.app.test_client().get("/api/stats").json["stale"], range(8)))
-        assert answers == [True] * 8
-        assert time.monotonic() - began < 2 * FAILS_WITHIN_S
+        with monkeypatch.context() as patch, ThreadPoolExecutor(READERS) as threads:
+            patch.setattr(recovery, "_alone", lock)
+            patch.setattr(recovery, "_begin_epoch", begin_when_all_wait)
+            stats = threads.map(lambda _: site.app.test_client().get("/api/stats").json, range(READERS))
+            assert [each["stale"] for each in stats] == [True] * READERS
+        assert attempts == [1]
         assert site.post(json={"visitorId": "ayesha"}).status_code == 503
-        assert visits_of.writer().has_failed
+        assert visits_of.writer().failing_since is not None
     assert visits(site, "next") == [2]
-    assert not visits_of.writer().has_failed
+    assert visits_of.writer().failing_since is None
 
 
 def test_it_may_go_back_again_and_behind_an_epoch_of_its_own(site, database):
