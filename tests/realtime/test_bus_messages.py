@@ -8,7 +8,7 @@ import pytest
 from flask_socketio import SocketIO
 from support.clients.worker_connections import (
     assert_never_fell,
-    assert_received_at_once,
+    assert_received,
     flat,
     pages,
     two_workers,
@@ -120,7 +120,7 @@ def assert_works(server, redis, *messages, channels=CHANNELS):
         for channel in channels:
             for message in messages:
                 publish(redis, message, channel)
-        assert_received_at_once(each_worker, flat(open_pages), visits=6)
+        assert_received(each_worker, flat(open_pages), visits=6)
         wait_until_same(flat(open_pages), each_worker, SOON_S, lambda stats: stats.total == before + 6)
         for page in flat(open_pages):
             assert_never_fell(page)

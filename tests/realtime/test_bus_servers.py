@@ -13,7 +13,7 @@ from support.clients.worker_connections import (
     WEBSOCKET,
     WorkerConnection,
     assert_never_fell,
-    assert_received_at_once,
+    assert_received,
     flat,
     only,
     pages,
@@ -50,7 +50,7 @@ def two_servers(new_server, database, **settings):
 def test_two_servers_on_one_database_and_one_redis_are_like_one(new_server, database, disposable_redis):
     joined = two_servers(new_server, database, REDIS_URL=disposable_redis.url)
     with open_at(joined) as (each_server, open_pages):
-        assert_received_at_once(each_server, flat(open_pages))
+        assert_received(each_server, flat(open_pages))
         with Crowd(joined, visits=100, visitors=50, seed=31) as crowd:
             pass
         assert_exact(crowd, joined[0], visits=100, before=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -10,9 +11,11 @@ import requests
 import socketio as client_library
 from support.application.site import UPGRADE, Site, assert_error
 from support.clients.listener import leave
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from werkzeug.serving import make_server
 
+from koyjabo.cluster import redis_connection
 from koyjabo.core.extensions import socketio
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
@@ -38,8 +41,11 @@ class Member:
         self.frames.append(data)
 
     def wait_for(self, count):
-        wait_until(lambda: len(self.frames) >= count, f"{count} events", 5)
+        wait_until(lambda: len(self.frames) >= count, f"{count} events")
         return self.frames[count - 1].replace(b": ", b":").replace(b", ", b",")
+
+    def last(self):
+        return self.frames[-1].replace(b": ", b":")
 
 
 # By the clock.
@@ -61,6 +67,20 @@ def test_midnight_and_the_end_of_a_window_are_pushed_and_nothing_is_when_nothing
     assert b'"totalVisits":4001,"todayVisits":0,"activeUsers":0' in member.wait_for(3)
 
 
+def test_no_visit_and_no_push_waits_for_a_redis_that_hangs(sqlite_database, disposable_redis, monkeypatch):
+    monkeypatch.setattr(redis_connection, "PATIENCE_S", 3600)  # what waits for Redis waits until it thaws
+    with Site(sqlite_database.url, REDIS_URL=disposable_redis.url) as site, ThreadPoolExecutor(1) as visitors:
+        site.services.start()
+        member = Member(site)
+        disposable_redis.freeze()
+        try:
+            for number in range(1, 4):
+                assert visitors.submit(site.register, f"visitor{number}").result(PATIENCE_S).ordinal == number
+                wait_until(lambda n=number: b'"totalVisits":%d' % n in member.last(), "the visit is pushed")
+        finally:
+            disposable_redis.thaw()
+
+
 # The test client of Flask-SocketIO.
 
 
@@ -72,7 +92,7 @@ def test_test_client_receives_the_first_event_and_every_change(site):
     assert first[0]["args"] == [{"type": "visitor_update", "stats": site.stats(), "last": None}]
     stats = site.register().stats
     received = []
-    wait_until(lambda: received.extend(page.get_received()) or received, "the change", 5)
+    wait_until(lambda: received.extend(page.get_received()) or received, "the change")
     assert [event["args"][0]["stats"] for event in received] == [stats]
     page.disconnect()
     assert not page.is_connected()

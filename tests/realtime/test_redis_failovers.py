@@ -12,7 +12,7 @@ from socketio import RedisManager
 from support.clients.members import Member
 from support.clients.worker_connections import (
     assert_never_fell,
-    assert_received_at_once,
+    assert_received,
     flat,
     pages,
     two_workers,
@@ -77,7 +77,7 @@ def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_data
                 come_back()
                 group.settle()
                 assert_right(each_worker, open_pages, total)
-            assert_received_at_once(each_worker, flat(open_pages))
+            assert_received(each_worker, flat(open_pages))
             for page in flat(open_pages):
                 assert_never_fell(page)
 
@@ -138,7 +138,7 @@ def test_slots_move_while_they_are_in_use(new_server, sqlite_database, redis_clu
                 flat(open_pages), each_worker, RIGHT_S, lambda stats, all=all_see: (stats.total, stats.active) == all
             )
         wait_until(lambda: heard_by(redis_cluster, "koyjabo:room:stats") == 2, "both workers hear the channel", RIGHT_S)
-        assert_received_at_once(each_worker, flat(open_pages))
+        assert_received(each_worker, flat(open_pages))
 
 
 def heard_by(cluster: RedisClusterOfSix, channel: str) -> int:
