@@ -46,10 +46,7 @@ def happen(hooked, first: int, count: int, **data) -> None:
 
 @pytest.mark.parametrize(
     ("limit", "most", "data"),
-    [
-        ("MOST_ROWS", 5, {}),
-        pytest.param("MOST_BYTES", 5 * len('{"name": "Dhaka"}'), {"name": "Dhaka"}, marks=pytest.mark.long),
-    ],
+    [("MOST_ROWS", 5, {}), ("MOST_BYTES", 5 * len('{"name": "Dhaka"}'), {"name": "Dhaka"})],
     ids=["rows", "bytes"],
 )
 @pytest.mark.both_kinds

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 from typing import NamedTuple
 
 from koyjabo.webkit.login.page_login import unmask
-from support.people.accounts import PASSWORD
 
+PASSWORD = "rickshaw at dawn"
 CONFIRMED, TYPED = "confirmed", "typed"
 
 

@@ -7,13 +7,12 @@ from typing import Any
 
 import requests
 
-from support.clients.forms import answer
+from support.clients.forms import PASSWORD, answer
 from support.clients.listener import Listener, PlainSocket, SocketioSocket
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
-PASSWORD = "rickshaw at dawn"
 numbers = count(1)
 
 

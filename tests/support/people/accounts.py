@@ -9,8 +9,7 @@ from typing import Any
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.identity import OPERATOR, SITE_ADMIN, SITE_MEMBER
 from support.application.site import Site
-
-PASSWORD = "rickshaw at dawn"
+from support.clients.forms import PASSWORD
 
 
 @dataclass
