@@ -1,4 +1,4 @@
-"""Connects Alembic with the application's database. Run by the server at start, and by `alembic …`."""
+"""Connects Alembic with the application's database. The server runs it at start, and `alembic` for developers."""
 
 from alembic import context
 from sqlalchemy import Connection, create_engine, make_url

@@ -55,7 +55,7 @@ def new_panel_invitation() -> Response:
 
 @bp.post("/users/invite")
 def invite_to_panel() -> Response:
-    """Asks first, with the password."""
+    """Invite after a question that asks for the password."""
     form = Form(PanelInvitationBody)
     body = form.read()
     if body is None:
@@ -136,8 +136,8 @@ def _line(user_id: str) -> UserLine:
 
 
 def _confirm_giving(question: Confirmation) -> None:
-    """Before rights in the panel are given: asks for the password as well and, while an authenticator app is on, for a
-    code, so that a stolen session makes no admin. Raises Unconfirmed.
+    """Ask for confirmation with the password and, while an authenticator app is on, with a code, so that a stolen
+    session cannot give rights in the panel. Raises Unconfirmed.
     """
     login = my_login()
     has_totp = current()[SecondFactorServices].second_factors.state(login.account).totp_ms is not None

@@ -129,7 +129,7 @@ def _end_what_was_made(session: Session, user_id: str) -> None:
     queries.remove_second_factors(session, user_id)
     for theirs in (OidcIdentity.user_id, Share.created_by, Invitation.invited_by, PanelInvitation.invited_by):
         session.execute(delete(theirs.class_).where(theirs == user_id).execution_options(synchronize_session=False))
-    for made in (ApiKey, Webhook):  # those of the site are the operator's, whoever made them
+    for made in (ApiKey, Webhook):  # keys and webhooks of the site stay: they are the operator's
         theirs_there = delete(made).where(made.created_by == user_id, made.community_id.is_not(None))
         session.execute(theirs_there.execution_options(synchronize_session=False))
     session.execute(update(User).where(User.id == user_id).values(weekly_report=False, traffic_alerts=False))

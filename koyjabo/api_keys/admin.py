@@ -32,13 +32,13 @@ WORDS = {
     "broadcast": N_("Send messages to communities"),
     "webhooks:manage": N_("Manage webhooks"),
 }
-"""What the scopes allow, as people read it."""
+"""Labels of the scopes: what each allows."""
 
 GRACES = ((3600, N_("One hour")), (86_400, N_("One day")), (0, N_("Not at all")))
-"""How long the secret until now stays good, s."""
+"""Seconds for which the previous secret stays valid, with their labels."""
 
 FIELDS = {"expires_at": "until"}
-"""Fields of the form by those of the API, where they differ."""
+"""Fields of the form by fields of the API, where the names differ."""
 
 
 def _field(scope: str) -> str:
@@ -46,7 +46,7 @@ def _field(scope: str) -> str:
 
 
 class KeyFormBody(Body):
-    """`until` is the last day on which the key is good. Each scope has a box of its own."""
+    """The form of a new key. `until` is the last day on which it is valid. Each scope has a box."""
 
     name: Name
     community: Text = None
@@ -77,7 +77,7 @@ class ShownKey(NamedTuple):
     form: Form[Any]
     key: StoredKey | None = None
     text: str = ""
-    problem: str = ""  # of no field
+    problem: str = ""  # an error that belongs to no field
 
     @property
     def status(self) -> int:

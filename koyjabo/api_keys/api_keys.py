@@ -51,7 +51,7 @@ class NewKey(NamedTuple):
 
 
 class ApiKeys:
-    """For admins of the site. Methods with an account raise Forbidden for all others, and LedgerUnavailable."""
+    """Keys, managed by admins of the site. Methods with an account raise Forbidden for others and LedgerUnavailable."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
         self._database = database

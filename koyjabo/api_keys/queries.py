@@ -52,7 +52,7 @@ NOT_REVOKED = ApiKey.revoked_ms.is_(None)
 
 
 def add(session: Session, key: ApiKey) -> None:
-    """Add a key. Its maker is forgotten unless they are a user."""
+    """Add a key. `created_by` is stored only if it is the id of a user."""
     key.created_by = session.scalar(select(User.id).where(User.id == key.created_by))
     session.add(key)
     session.flush()

@@ -18,7 +18,7 @@ def migrations() -> Path:
 
 
 def documents() -> Path:
-    """The folder of documents: docs/, beside the package in a checkout, inside it in an installed wheel."""
+    """The folder docs/: next to the package in a checkout, inside the package in an installed wheel."""
     return (_PACKAGE if _is_wheel() else _CHECKOUT) / "docs"
 
 

@@ -82,7 +82,7 @@ class Runtime(Protocol):
 
 
 class FileEvents(Protocol):
-    """Files with the events to watch for, in the bits of poll(2). An error or a hang-up is always an event."""
+    """Files that are watched for events, given in the bits of poll(2). Errors and hang-ups are always reported."""
 
     def register(self, fd: int, events: int, /) -> object: ...
 
@@ -92,7 +92,7 @@ class FileEvents(Protocol):
         """Raises KeyError or OSError for a file that is not registered."""
 
     def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
-        """Return files that have events now, with these events."""
+        """Return the files that have events now, each with its events."""
 
 
 class EventLoop(Runtime, Protocol):

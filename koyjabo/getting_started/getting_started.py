@@ -116,7 +116,7 @@ class GettingStarted:
         )
 
     def page_seen(self, host: str) -> None:
-        """A page of this host has counted its visit. Does not wait: it is called in that request."""
+        """Note that a page of this host has counted a visit. Returns without waiting, because that request calls it."""
         self._runtime.start_task(partial(self._store_page, host))
 
     def _store_page(self, host: str) -> None:

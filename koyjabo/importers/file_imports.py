@@ -47,8 +47,8 @@ RETRY_S = 5.0
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
 GONE = N_("The server was restarted meanwhile. Choose the file again: no visit is counted twice.")
 UNSTORED = N_(
-    "The database cannot store anything at the moment; its disk may be full. How the import stands is shown here again "
-    "when it can. Health has the cause."
+    "The database cannot store anything at the moment; its disk may be full. The state of the import is shown here "
+    "again when it can. Health has the cause."
 )
 UNANSWERED = N_("Nothing was imported, because no one confirmed it within an hour.")
 
@@ -145,7 +145,7 @@ class FileImports:
         )
 
     def _stores(self, number: int) -> bool:
-        """Whether the database takes writes. Where it does not, its worker could not renew a row."""
+        """Whether the database takes writes. Otherwise the worker of the import cannot renew its row either."""
         try:
             self._database.write(queries.touch, number)
         except LedgerUnavailable:

@@ -60,7 +60,7 @@ def restore(source: str, force: bool) -> None:
         if name != source:
             click.echo(f"Restoring {name}.")
         head = backups.restore(path, force, services.clock, progress)
-        services[WebhookServices].sealer.seal_urls()  # those of an older version
+        services[WebhookServices].sealer.seal_urls()  # a backup of an older version has them in clear
     click.echo(f"Restored and recounted {head.rows['visits']:,} visits. The total is {head.total:,}.")
 
 

@@ -44,13 +44,13 @@ class OidcIdentity(Model):
 
 
 class Webhook(Model):
-    """An address that is told of events. Secrets and URLs are sealed with a key derived from SECRET_KEY."""
+    """An address that receives events. Secrets and URLs are sealed with a key derived from SECRET_KEY."""
 
     __tablename__ = "webhooks"
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
-    url: Mapped[str] = mapped_column(Text)  # shortened; in clear where the version before has just written it
-    sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole
+    url: Mapped[str] = mapped_column(Text)  # shortened; in clear if the previous version has just written it
+    sealed_url: Mapped[str | None] = mapped_column(Text)  # the whole URL
     events: Mapped[str] = mapped_column(Text)  # sorted, with spaces between
     community_id: Mapped[str | None] = mapped_column(
         String(36), ForeignKey("communities.id", ondelete="CASCADE"), index=True
@@ -65,7 +65,7 @@ class Webhook(Model):
     failing_since_ms: Mapped[int | None] = mapped_column(BigInteger)  # the first failure since the last success
     last_status: Mapped[str | None] = mapped_column(String(64))  # of the newest attempt, as of a delivery
     last_ms: Mapped[int | None] = mapped_column(BigInteger)
-    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)  # when too many deliveries waited for the last time
+    dropped_ms: Mapped[int | None] = mapped_column(BigInteger)  # when too many waited last and some were dropped
     created_ms: Mapped[int] = mapped_column(BigInteger)
     created_by: Mapped[str | None] = mapped_column(String(36))  # a user; None: unknown, an API key, or deleted
 
@@ -98,4 +98,4 @@ class WebhookDelivery(Model):
     next_ms: Mapped[int] = mapped_column(BigInteger)  # the next attempt, while `pending`
     done_ms: Mapped[int | None] = mapped_column(BigInteger)
     log: Mapped[str] = mapped_column(Text)  # JSON: the attempts, each with its answer
-    bytes: Mapped[int | None] = mapped_column(Integer)  # of the event's data; None: made by the version before
+    bytes: Mapped[int | None] = mapped_column(Integer)  # length of the event's data; None: made by the previous version

@@ -46,7 +46,7 @@ def check_addresses(host: str, addresses: list[str], destinations: Destinations)
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an address, which needs no look-up."""
+    """Whether a host is an address, so that it needs no lookup."""
     try:
         ip_address(host)
     except ValueError:

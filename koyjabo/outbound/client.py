@@ -13,16 +13,16 @@ from koyjabo.outbound.lookups import NameLookups, Resolve
 from koyjabo.outbound.messages import Answer, Destinations, FailureKind, OutboundError, Request, Target, parse
 
 MOST_AT_ONCE = 64
-"""Threads of a client that send, and as many that look names up. Webhooks, logins and keys have a client each, so that
-none takes the threads of another (decision 89). More requests wait, within their time; all webhooks of a server are
-fewer.
+"""The limit of a client for threads that send, and for threads that look names up. Further requests wait until their
+deadline; a server has fewer webhooks. Webhooks, logins and keys each have a client, so that none takes the threads of
+another (decision 89).
 """
 
 MOST_CHECKED = 8
-"""Threads that look up the names of URLs that are being set. They are apart from those of requests."""
+"""The limit of a client for threads that look up the names of URLs that are being set. Requests do not use them."""
 
 CHECK_S = 5.0
-"""How long the name of a URL that is being set may take to be looked up."""
+"""Seconds that the lookup of the name of a URL that is being set may take."""
 
 
 class _Call:
@@ -134,7 +134,7 @@ class HttpClient:
 
 
 def _addresses(lookups: NameLookups, target: Target, deadline: Deadline) -> list[str]:
-    """Those of the target's name, looked up once: the same that are checked and dialled."""
+    """Look the name of the target up, once: the same addresses are checked and dialled."""
     if is_address(target.host):
         return [target.host]
     return lookups.addresses(target.host, target.port, deadline.left())

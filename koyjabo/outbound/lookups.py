@@ -16,7 +16,7 @@ Failure = tuple[FailureKind, str]
 
 
 class _NameLookup:
-    """One name, and its callers. `found` and `failure` are set on the loop."""
+    """A lookup of one name, and its callers. `found` and `failure` are set on the loop."""
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -26,8 +26,8 @@ class _NameLookup:
 
 
 class NameLookups:
-    """A name has one thread, which all callers that ask for it at that time wait for, so a name that hangs holds no
-    thread that another name needs while fewer than `most` hang. Nothing is cached.
+    """Looks each name up in one thread, for all callers that ask for it at that time. Names do not wait for a name that
+    hangs, unless `most` of them hang. Nothing is cached.
     """
 
     def __init__(self, runtime: Runtime, resolve: Resolve, most: int) -> None:
@@ -41,7 +41,7 @@ class NameLookups:
         self._lock = threading.Lock()  # of callers; no thread of ours takes it
 
     def addresses(self, host: str, port: int, timeout_s: float) -> list[str]:
-        """At least one address. Raises OutboundError (TIMEOUT, CONNECTION)."""
+        """Return at least one address. Raises OutboundError (TIMEOUT, CONNECTION)."""
         waiter = self._runtime.waiter()
         lookup = self._join(host, port, waiter)
         self._start_next()

@@ -149,7 +149,7 @@ def _keys(owner: DataSubject) -> Select[*tuple[Any, ...]]:
 
 
 def _webhooks(owner: DataSubject) -> Select[*tuple[Any, ...]]:
-    """Without their URLs, which are credentials of the site."""
+    """Webhooks without their URLs, which are credentials of the site."""
     columns = (Webhook.id, Webhook.description, Webhook.events, Webhook.community_id, Webhook.created_ms)
     return select(*columns).where(Webhook.created_by == owner.user_id)
 

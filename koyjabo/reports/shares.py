@@ -72,7 +72,7 @@ class Shares:
         self._secret = secret.encode()
 
     def require_some(self, account: Account) -> None:
-        """Raises Forbidden unless `account` may make a link of something."""
+        """Raise Forbidden unless `account` may make share links for the site or for some community."""
         self._database.read(_require_some, account)
 
     def create(self, account: Account, new: NewLink, client: PasswordClient = FIRST) -> tuple[ShareLink, str]:
@@ -189,7 +189,7 @@ def _require(session: Any, account: Account, community_id: str | None) -> None:
 
 
 def _require_some(session: Any, account: Account) -> None:
-    """Raises Forbidden unless `account` is an admin of the site or moderates a community."""
+    """Raise Forbidden unless `account` is an admin of the site or moderates a community."""
     if not account.is_admin and not queries.moderates_some(session, account.id):
         raise Forbidden(ONLY_THEIRS)
 

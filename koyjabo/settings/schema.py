@@ -219,7 +219,7 @@ class Settings(BaseModel):
     rate_limit_actions: int = setting(
         60,
         "RATE_LIMIT_ACTIONS",
-        N_("communities created and people invited per minute by one account, 0 for no limit"),
+        N_("communities created, people invited, webhooks made or tried per minute by one account, 0 for no limit"),
         ge=0,
     )
     rate_limit_changes: int = setting(

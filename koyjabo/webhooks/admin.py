@@ -44,7 +44,7 @@ def _day(value: Any) -> date:
 
 
 class WebhookFormBody(Body):
-    """A webhook, as the form has it. An empty format is the one that the host suggests."""
+    """The form of a new webhook. If the format is empty, the host decides it."""
 
     url: Url
     events: Types
@@ -54,7 +54,7 @@ class WebhookFormBody(Body):
 
 
 class WebhookChangesFormBody(WebhookFormBody):
-    """An empty URL stays as it is."""
+    """The form of a change. An empty URL changes nothing."""
 
     url: Annotated[ChangedUrl, BeforeValidator(lambda value: value or None)] = None  # type: ignore[assignment]
 
@@ -75,7 +75,7 @@ def new_webhook() -> Response:
 
 @bp.post("/webhooks/new")
 def create_webhook() -> Response:
-    """Shows the secret, which is stored sealed."""
+    """Add the webhook and show its secret."""
     form = _form()
     body = form.read()
     if body is not None:
@@ -124,7 +124,7 @@ def change_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/switch")
 def switch_webhook(webhook_id: str) -> Response:
-    """Enable or disable it, as the field `enabled` says."""
+    """Turn the webhook on or off, as the field `enabled` says."""
     enabled = request.form.get("enabled") == "1"
     _webhooks().change(me(), webhook_id, enabled=enabled)
     return _done("webhook_enabled" if enabled else "webhook_disabled", webhook_id)
@@ -139,7 +139,7 @@ def test_webhook(webhook_id: str) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/rotate")
 def rotate_webhook(webhook_id: str) -> Response:
-    """Shows the new secret. Raises Unconfirmed."""
+    """Renew the secret and show it. Raises Unconfirmed."""
     webhook = _webhooks().find(me(), webhook_id)
     effect = _("Both secrets sign for 24 hours, then only the new one. It is shown once.")
     _confirm(webhook, _("Renew the secret?"), effect, _("Renew the secret"))
@@ -164,7 +164,7 @@ def resend_delivery(webhook_id: str, n: int) -> Response:
 
 @bp.post("/webhooks/<webhook_id>/replay")
 def replay_webhook(webhook_id: str) -> Response:
-    """From the beginning of a day on."""
+    """Send all events since the beginning of a day again."""
     form = Form(ReplayFormBody)
     body = form.read()
     if body is not None:
@@ -204,7 +204,7 @@ def _change_page(webhook: Endpoint, form: Form[WebhookChangesFormBody], status: 
 
 
 def _one(webhook_id: str, replay: Form[ReplayFormBody] | None = None) -> Response:
-    """With its deliveries, of a state if the address has one."""
+    """The page of a webhook, with its deliveries: all, or those in the state that the address names."""
     webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
     chosen = state if state in STATES else None
     found = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))

@@ -66,8 +66,8 @@ def _webhooks() -> Webhooks:
     scope=SCOPE,
 )
 def create_webhook() -> Response:
-    """A webhook of the site gets the events of the site and of all communities; with `community`, those of one. The
-    secret is shown once; receivers verify with it as Standard Webhooks says."""
+    """A webhook of the site gets the events of the site and of all communities. With `community`, it gets only that
+    community's events. The secret is shown once; receivers verify with it as Standard Webhooks says."""
     account, body = tokens.require_site_admin(), NewWebhookBody.of(request)
     limits.count_action(account.id)
     community = current()[CommunityIds].resolve_if_any(body.community)

@@ -37,7 +37,7 @@ def give_up(database: DatabaseExecutor, webhook_id: str, now_ms: int) -> None:
 
 
 def drop_oldest(throttle: Throttle, webhook_id: str, now_ms: int) -> int:
-    """Drop the oldest deliveries over the limits of an endpoint. Returns how many. Raises LedgerUnavailable."""
+    """Drop the oldest deliveries over the limits of an endpoint. Returns their number. Raises LedgerUnavailable."""
     number, has_more = 0, True
     while has_more:
         dropped, has_more = throttle.do(waiting_queries.drop_oldest, webhook_id, now_ms)

@@ -37,7 +37,7 @@ ADD_DELIVERY = text("""
 INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log, bytes)
 VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT (webhook_id, event_id) DO NOTHING
 """)
-"""`bytes` are those of the event's data."""
+"""Adds a delivery. `bytes` is the length of the event's data."""
 
 
 class Look(NamedTuple):
@@ -46,7 +46,7 @@ class Look(NamedTuple):
     subscriptions: list[Subscription]
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
-    over: list[str]  # those of `due` for which more waits than may
+    over: list[str]  # ids in `due` with more waiting deliveries than allowed
     is_free: bool  # no other worker sends
     has_clear_urls: bool
 
@@ -262,7 +262,7 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
 
 
 def to_replay(session: Session, wanted: Subscription, since_ms: int) -> list[str]:
-    """The ids of the events since a time that a webhook asks for, the oldest first; of more than may wait, the newest.
+    """The ids of the events since a time that a webhook asks for, the oldest first; only the newest MOST_ROWS.
     Reads all events.
     """
     event = WebhookEvent

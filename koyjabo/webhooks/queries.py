@@ -21,7 +21,7 @@ AT_ONCE = 1_000
 """Deliveries that are given up in the transaction that disables their webhook."""
 
 CUT = "…"
-"""Stands in a shortened URL for what is not shown. No URL in clear has it: all its characters are ASCII."""
+"""Replaces what a shortened URL does not show. URLs in clear never have it, because they are ASCII."""
 
 TURNED_OFF, GONE, FAILING = "turned_off", "gone", "failing"
 """Why a webhook is disabled: by a person, by an answer with 410, or after days of failure."""
@@ -88,7 +88,7 @@ COLUMNS = (
 
 
 def add(session: Session, webhook: Webhook) -> None:
-    """Add a webhook. Its maker is forgotten unless they are a user: it may be an API key."""
+    """Add a webhook. `created_by` is stored only if it is the id of a user; it may also be an API key."""
     webhook.created_by = session.scalar(select(User.id).where(User.id == webhook.created_by))
     session.add(webhook)
     session.flush()
@@ -130,12 +130,12 @@ def secrets_of(session: Session, webhook_id: str) -> Secrets:
 
 
 def sealed_url_of(session: Session, webhook_id: str) -> str:
-    """Empty while it is not sealed, and of no webhook."""
+    """The sealed URL of a webhook; "" if it is not sealed yet, or there is no such webhook."""
     return sealed_url(session.get(Webhook, webhook_id))
 
 
 def sealed_url(webhook: Webhook | None) -> str:
-    """Without that of a URL that the version before has replaced."""
+    """The sealed URL of a webhook; "" if there is none, or the previous version has replaced the URL since."""
     return (webhook.sealed_url or "") if webhook is not None and CUT in webhook.url else ""
 
 
@@ -146,7 +146,7 @@ def clear_urls(session: Session) -> list[tuple[str, str]]:
 
 
 def seal_url(session: Session, webhook_id: str, url: str, columns: dict[str, Any]) -> None:
-    """Store `columns`, unless the URL was changed meanwhile."""
+    """Store `columns`, unless the URL is no longer `url`."""
     session.execute(update(Webhook).where(Webhook.id == webhook_id, Webhook.url == url).values(**columns))
 
 

@@ -15,16 +15,16 @@ SHOWN = 4
 
 
 def shortened(url: str) -> str:
-    """Its scheme and host, and its last characters: `https://hooks.slack.com/…CRET`."""
+    """The scheme, the host and the last characters of a URL: `https://hooks.slack.com/…CRET`."""
     try:
         target = parse(url)
-    except OutboundError:  # of a row that was changed by hand
+    except OutboundError:  # a row was changed by hand
         return CUT
     return f"{target.scheme}://{target.authority}/{CUT}{target.path[1:][-SHOWN:]}"
 
 
 class WebhookSealer:
-    """What was sealed with another SECRET_KEY, or for another webhook, opens as None."""
+    """Seals secrets and URLs. A text that was sealed with another SECRET_KEY, or for another webhook, opens as None."""
 
     def __init__(self, database: DatabaseExecutor, secret_key: str) -> None:
         self._database = database
@@ -44,6 +44,6 @@ class WebhookSealer:
         return self._urls.open(sealed, webhook_id)
 
     def seal_urls(self) -> None:
-        """Seal the URLs that a version before has stored in clear, or a backup of it. Raises LedgerUnavailable."""
+        """Seal URLs that an earlier version, or its backup, has stored in clear. Raises LedgerUnavailable."""
         for webhook_id, url in self._database.read(queries.clear_urls):
             self._database.write(queries.seal_url, webhook_id, url, self.url_columns(url, webhook_id))

@@ -13,10 +13,10 @@ from koyjabo.models import WebhookDelivery
 from koyjabo.webhooks import queries
 
 MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
-"""Deliveries that wait for one endpoint, and bytes of the data of their events."""
+"""Limits for one endpoint: waiting deliveries, and bytes of the data of their events."""
 
-# `'pending'` stands in the text: SQLite does not use the index of waiting deliveries for a parameter.
-# A delivery that the version before has made has no bytes. It counts as much as fits MOST_ROWS times.
+# `'pending'` is no parameter, because SQLite would not use the index of waiting deliveries for one.
+# A delivery that the previous version made has no bytes and counts as MOST_BYTES / MOST_ROWS.
 WAITING = text("""
 SELECT webhook_id, count(*), sum(coalesce(bytes, 2000)) FROM webhook_deliveries
 WHERE state = 'pending' AND webhook_id IN :webhook_ids GROUP BY webhook_id
@@ -29,11 +29,11 @@ WHERE state = 'pending' AND webhook_id = :webhook_id ORDER BY n LIMIT :size
 
 class Dropped(NamedTuple):
     number: int
-    has_more: bool  # there is still more than the limits allow
+    has_more: bool  # more waits still than the limits allow
 
 
 def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
-    """Those of `webhook_ids` with more than may wait. Reads only the index of what waits: 1 ms for MOST_ROWS."""
+    """Return the `webhook_ids` with more than may wait. Reads only the index of what waits: 1 ms for MOST_ROWS."""
     return [row[0] for row in session.execute(WAITING, {"webhook_ids": list(webhook_ids)}) if _excess(*row[1:])]
 
 

@@ -60,8 +60,8 @@ class NewWebhook(NamedTuple):
 
 
 class Webhooks:
-    """For admins of the site, and API keys that act as one. All methods raise Forbidden for other accounts and
-    LedgerUnavailable, and those with a `webhook_id` UnknownWebhook.
+    """Webhooks, managed by admins of the site and API keys that act as one. All methods raise LedgerUnavailable, and
+    Forbidden for other accounts. Methods with a `webhook_id` raise UnknownWebhook.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class Webhooks:
         return made, secret
 
     def list(self, account: Account, community_id: str | None = None) -> tuple[Endpoint, ...]:
-        """Those of a community, or all. Raises UnknownCommunity."""
+        """Return the webhooks of a community, or all. Raises UnknownCommunity."""
         account.require_site_admin()
         return self._database.read(_list, account, _stored_id(community_id))
 
@@ -111,7 +111,7 @@ class Webhooks:
         return self._database.read(_find, webhook_id)
 
     def change(self, account: Account, webhook_id: str, **changes: Any) -> Endpoint:
-        """`changes` are of url, types, format, description, enabled. A URL as it is shown is no change. Raises
+        """Change url, types, format, description or enabled. The shortened URL, as it is shown, changes nothing. Raises
         InvalidInput, UrlRefused.
         """
         before, by = self.find(account, webhook_id), log.actor(account, self._clock)

@@ -49,7 +49,7 @@ def init_app(app: Flask, zone: ZoneInfo) -> None:
 
 
 def _when_rendered(filter_: Callable[..., object]) -> Callable[..., object]:
-    """The same filter, which Jinja does not apply while it compiles a template, in the language of that moment."""
+    """Return a filter that Jinja applies at each rendering. While it compiles a template, the language may differ."""
 
     @pass_context
     def applied(_context: Context, *values: object, **options: object) -> object:

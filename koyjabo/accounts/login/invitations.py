@@ -32,7 +32,7 @@ PanelRole = Annotated[str, BeforeValidator(_panel_role), WithJsonSchema({"type":
 
 
 class PanelInvitationBody(ProofBody):
-    """With the inviter's own password, for which the panel asks afterwards."""
+    """An invitation, with the inviter's own password. The panel asks for the password afterwards, in a question."""
 
     may_be_absent = False
 

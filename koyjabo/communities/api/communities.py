@@ -318,8 +318,8 @@ def who_is_online(community_id: str) -> Response:
 
 
 def permitted(community_id: str, role: str) -> Account:
-    """The caller, who must have at least `role` in the community. Call it before the body is parsed (specification:
-    Errors).
+    """Return the caller, who must have at least `role` in the community. Call it before the body is parsed
+    (specification: Errors).
     """
     account = tokens.require_account().account
     current()[CommunityServices].directory.require(account, community_id, role)
@@ -327,8 +327,8 @@ def permitted(community_id: str, role: str) -> Account:
 
 
 def _entered_to_count(community_id: str) -> Scope:
-    """As `_entered` for members, but a community that shows its numbers to everybody needs no login. Credentials that
-    are sent must be valid there as well.
+    """Return the scope of a community for its members, or for everybody if its numbers are public. Credentials that are
+    sent must be valid in both cases.
     """
     with suppress(Unauthenticated):
         tokens.require()

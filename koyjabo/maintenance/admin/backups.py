@@ -44,7 +44,7 @@ AT_FIRST = 10
 
 
 class BackupsShown(NamedTuple):
-    """`now` are the figures that a restore replaces. Viewers see no paths, commands and errors of the server."""
+    """Backups as the page shows them. Viewers see no paths, commands or errors. A restore replaces `now`."""
 
     is_admin: bool
     is_on: bool
@@ -58,9 +58,7 @@ class BackupsShown(NamedTuple):
         return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
     def restore(self, row: BackupRow) -> str:
-        """The argument of the command that restores it; "" for viewers, and for one that is not proven, or was only
-        handed on.
-        """
+        """The argument of `koyjabo restore`. "" for viewers, and for one that is not proven or was only handed on."""
         return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
 
     def lost(self, row: BackupRow) -> object:

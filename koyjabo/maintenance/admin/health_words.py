@@ -160,7 +160,9 @@ ADVICE = {
     "reports.late": N_("Reports are slow until then. If the number does not fall, see projection in the log."),
     "webhooks.disabled": N_("%(webhooks)s shows the answers. Enable or delete them there."),
     "webhooks.failing": N_("%(webhooks)s shows the answers. After three days it is disabled."),
-    "webhooks.dropped": N_("%(webhooks)s shows why it does not take them. Ask for fewer events, or turn it off."),
+    "webhooks.dropped": N_(
+        "%(webhooks)s shows why the endpoint does not take them. Choose fewer events, or turn the webhook off."
+    ),
     "mails.late": N_("The reason of the last attempt is below. Check SMTP_URL."),
     "mails.given_up": N_("The reasons are below. Check SMTP_URL."),
     "mails.used_up": N_(

@@ -92,7 +92,7 @@ def record(head: Head, clock: Clock) -> None:
 def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
     """Replace the contents of the database by those of a backup, in a new epoch, so that servers and pages accept them.
 
-    One transaction, which ends with a recount; servers wait for it. Ends all login sessions and invitations.
+    Takes one transaction, which ends with a recount; servers wait for it. Ends all login sessions and invitations.
     Raises TargetInUse for a database that is in use, unless `overwrite`.
     """
     head = _checked(path, progress)

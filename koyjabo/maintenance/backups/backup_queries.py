@@ -151,7 +151,7 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ne
 
 
 def begin_epoch(connection: Connection, before: CounterState, now_ms: int, reason: str) -> None:
-    """Begin a new epoch, and end all login sessions, links of mails and invitations, after all rows are inserted."""
+    """Begin a new epoch after all rows are inserted, and end all login sessions, links of mails and invitations."""
     restored = counter_state(connection)
     epoch = max(before.epoch + 1, restored.epoch + 1, now_ms)
     revision = max(before.revision + 1, restored.revision + 1, now_ms)

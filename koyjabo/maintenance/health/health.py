@@ -17,7 +17,7 @@ from koyjabo.maintenance.health.readiness import Readiness, Ready
 from koyjabo.maintenance.health.system import UNREAD, System, SystemFacts
 
 KEPT_MS, RED_KEPT_MS = 10_000, 1_000
-"""For how long the level is shown without another look: it is on every page of the panel. Red is over sooner."""
+"""Every page of the panel shows the level. It is read again when it is so old; a red one sooner."""
 
 
 class HealthReport(NamedTuple):

@@ -39,7 +39,7 @@ def create_share() -> Response:
     """Everyone who has the link sees the reports of these visits. Moderators filter by one community of theirs:
     `{"community": [id]}`."""
     account, shares = tokens.require_account().account, current()[ReportServices].shares
-    shares.require_some(account)  # before the body is parsed; it says which community has to allow it
+    shares.require_some(account)  # before the body is parsed; the community is in the body and is checked later
     link = NewShareBody.of(request).link()
     made, token = shares.create(account, link, login_limits.client(is_familiar=True))
     return answer(

@@ -30,8 +30,8 @@ class _Batch:
 class SharedReads:
     """`read` answers a list of requests from one snapshot, and raises what reports raise.
 
-    Where a snapshot fails that calls with other requests share, each call reads its own again: one failing report fails
-    no other page.
+    If a snapshot fails that several calls share, each call reads its own requests again: one failing report must not
+    fail the others.
     """
 
     def __init__(self, read: Callable[[Sequence[ReportRequest]], Iterable[Any]]) -> None:

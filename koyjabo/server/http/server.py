@@ -130,7 +130,7 @@ class HttpServer:
                 return
 
     def _accept_left_over(self) -> None:
-        """Accept connections that the others have left. Later ones wait for the others again."""
+        """Accept connections that the other workers have left. Later connections wait for the other workers again."""
         self._go_on()
         if not self.is_leaving:
             self._accept_several(min(self._share() or ACCEPTS_IN_A_ROW, ACCEPTS_IN_A_ROW))

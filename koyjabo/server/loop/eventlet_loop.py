@@ -176,7 +176,7 @@ class HubFiles:
         self._wait: Callable[[float], list[tuple[int, int]]] = hub.do_poll
         self._registered: set[int] = set()
         self._ready: list[tuple[int, int]] = []
-        # A pipe that never has data: the hub is told that it is readable when one of these files has an event.
+        # A pipe that never has data. The hub sees it as readable when one of these files has an event.
         self._signal, self._never_written = os.pipe()
         hub.add(hub.READ, self._signal, lambda _: call(), _ignore, _ignore)
         hub.do_poll = self._wait_for_both
@@ -194,7 +194,7 @@ class HubFiles:
         self._own.unregister(fd)
 
     def poll(self, timeout_s: float, most: int, /) -> list[tuple[int, int]]:
-        """All files that had events when the hub last waited; neither `timeout_s` nor `most` applies."""
+        """Return all files that had events when the hub last waited. `timeout_s` and `most` do not apply."""
         ready, self._ready = self._ready, []
         return ready
 
@@ -209,8 +209,8 @@ class HubFiles:
 
 
 def use_own_hub() -> None:
-    """Choose the hub of this process, which is made when it is first needed: EVENTLET_HUB, or eventlet's default. On
-    systems without epoll, it is the one over poll(2).
+    """Choose the hub of this process, which is made when it is first needed: the hub over poll(2) on systems without
+    epoll, otherwise EVENTLET_HUB or eventlet's default.
     """
     from eventlet import hubs
 

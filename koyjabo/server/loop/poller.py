@@ -10,7 +10,7 @@ from koyjabo.core.runtime import EventLoop
 
 log = logging.getLogger(__name__)
 
-READABLE, WRITABLE = 0x1, 0x4  # of poll(2) and epoll; `select` loses the constants when a worker patches it
+READABLE, WRITABLE = 0x1, 0x4  # bits of poll(2) and epoll; `select` loses its constants when a worker patches it
 HUNG_UP = 0x8 | 0x10
 """An error, or the end of both directions. Reported also to sockets that watch for nothing."""
 

@@ -276,7 +276,7 @@ class ConnectionLoop:
 
 def _prepare(sock: Any) -> None:
     sock.setblocking(False)
-    with suppress(OSError):  # macOS refuses options of a socket whose client has gone, which the next read finds out
+    with suppress(OSError):  # macOS refuses options of a socket whose client has gone; the next read notices that
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 

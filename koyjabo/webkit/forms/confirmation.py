@@ -33,7 +33,7 @@ class Confirmation(NamedTuple):
     label: str  # of the button that confirms
     back: str  # the path to which "Cancel" leads
     typed: str = ""  # must be typed to confirm, if given
-    secrets: tuple[str, ...] = ()  # names of SECRETS that are asked for; the caller verifies them
+    secrets: tuple[str, ...] = ()  # names of SECRETS to ask for; the caller verifies them
     figures: tuple[tuple[str, str], ...] = ()  # names and values that change by themselves
     version: str = ""  # of `figures`: changes only when a person changes them
 
@@ -42,7 +42,7 @@ class Unconfirmed(Exception):
     """The current request does not confirm the question, which is its answer."""
 
     def __init__(self, question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> None:
-        """`errors` are those of what was typed, by field."""
+        """`errors` has the errors of the typed values by field."""
         self.question = question
         self.status = status
         self.errors = errors or {}
@@ -64,7 +64,7 @@ def confirm(question: Confirmation) -> None:
 
 
 def page(question: Confirmation, status: int = 200, errors: dict[str, str] | None = None) -> Response:
-    """The question. 409 says that it has changed, and 422 has the errors of what was typed."""
+    """The page of a question. Its status is 409 if the question has changed, and 422 if a typed value is wrong."""
     sent = sent_form(without=(CONFIRMED, TYPED, *question.secrets))
     if status == 422:
         sent.form.values[TYPED] = request.form.get(TYPED, "")

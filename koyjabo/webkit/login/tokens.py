@@ -84,8 +84,9 @@ def require_account() -> Login:
 
 
 def require_site_admin() -> Account:
-    """The account of `require_account`. Call it before the body is parsed (specification: Errors). Raises Forbidden
-    unless it is an admin of the site, or a key of the site.
+    """Return the account of `require_account`. Call it before the body is parsed (specification: Errors).
+
+    Raises Forbidden unless it is an admin of the site, or a key of the site.
     """
     account = require_account().account
     account.require_site_admin()

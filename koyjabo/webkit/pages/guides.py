@@ -1,6 +1,4 @@
-"""The documents in docs/ as pages of the server: docs/failover.md is at /docs/failover.md. `linked` makes links of such
-names in texts.
-"""
+"""The documents in docs/ as pages: docs/failover.md is at /docs/failover.md. `linked` links such names in texts."""
 
 from __future__ import annotations
 
@@ -17,7 +15,7 @@ from koyjabo.core.installation import documents
 
 NAME = re.compile(r"docs/([a-z-]+)\.md(?:#([a-z0-9-]*[a-z0-9]))?")
 ELSEWHERE = re.compile(r"(?!https?://|#|(?:[a-z-]+\.md)(?:#|$))")
-"""Addresses that lead out of docs/, to files that a server does not have as pages."""
+"""Matches addresses outside of docs/: a server has no pages for those files."""
 
 
 class Guide(NamedTuple):
@@ -30,7 +28,7 @@ def init_app(app: Flask) -> None:
 
 
 def linked(text: str) -> Markup:
-    """A text of a page in which names of documents lead to them, without the anchor in the name."""
+    """Link the names of documents in a text. The anchor is only in the address of a link."""
     return Markup(NAME.sub(_link, escape(text)))
 
 
@@ -46,7 +44,7 @@ def names() -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def guide(name: str) -> Guide:
-    """One of `names`. The largest takes 30 ms."""
+    """Return a document as a page; `name` is one of `names`. The largest takes 30 ms."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = markdown.parse((documents() / f"{name}.md").read_text())
     title = ""
@@ -63,5 +61,5 @@ def guide(name: str) -> Guide:
 
 
 def anchor(heading: str) -> str:
-    """As on GitHub."""
+    """The id of a heading, as GitHub makes it."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
