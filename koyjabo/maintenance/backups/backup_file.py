@@ -23,6 +23,9 @@ FORMAT = 1
 COMPRESSION = 3
 """The gzip level. Higher ones take several times as long and save a tenth."""
 
+GZIP = 16 + zlib.MAX_WBITS
+"""Makes zlib write the head and the check sum of gzip."""
+
 AT_ONCE = 1_000
 """Rows in a piece, which has at most twice LONGEST_LINE bytes."""
 
@@ -59,7 +62,9 @@ class BackupWriter:
     """Writes one backup: `head`, then for each table `table` and `rows`, then `end`."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self._zip = gzip.GzipFile(fileobj=file, mode="wb", compresslevel=COMPRESSION, filename="", mtime=0)
+        self._file = file
+        # Unlike a GzipFile, it writes nothing after a backup that failed, when its file is closed.
+        self._zip = zlib.compressobj(COMPRESSION, zlib.DEFLATED, GZIP)
         self._hash = hashlib.sha256()
         self._rows: dict[str, int] = {}
         self._table = ""
@@ -78,12 +83,12 @@ class BackupWriter:
 
     def end(self) -> None:
         self._write([{"end": True, "rows": self._rows, "sha256": self._hash.hexdigest()}])
-        self._zip.close()
+        self._file.write(self._zip.flush())
 
     def _write(self, values: Iterable[Any]) -> None:
         lines = "".join(json.dumps(value, separators=(",", ":")) + "\n" for value in values).encode()
         self._hash.update(lines)
-        self._zip.write(lines)
+        self._file.write(self._zip.compress(lines))
 
 
 def head(path: Path) -> Head:

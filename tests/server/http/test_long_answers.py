@@ -21,8 +21,10 @@ from support.clients.members import Member, promote
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, timed_server
 
-REQUEST_S, SLOW_S, STEP_S = 36_000.0, 7200.0, 1800.0
-"""So long that nothing is late unless a test lets time pass."""
+REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 900.0
+"""So long that nothing is late unless a test lets time pass. In SLOW_S, a steady reader takes 20 steps, 5 MB: more than
+a system sends from its buffer before it asks the server for more.
+"""
 
 PLACES = 16
 CHANGES = {
