@@ -36,11 +36,12 @@ def give_up(database: DatabaseExecutor, webhook_id: str, now_ms: int) -> None:
         pass
 
 
-def drop_oldest(throttle: Throttle, webhook_id: str, now_ms: int) -> int:
+def drop_oldest(database: DatabaseExecutor, webhook_id: str, now_ms: int) -> int:
     """Drop the oldest deliveries over the limits of an endpoint. Returns their number. Raises LedgerUnavailable."""
-    number, has_more = 0, True
+    newest = database.read(waiting_queries.newest_over, webhook_id)
+    throttle, number, has_more = Throttle(database), 0, newest is not None
     while has_more:
-        dropped, has_more = throttle.do(waiting_queries.drop_oldest, webhook_id, now_ms)
+        dropped, has_more = throttle.do(waiting_queries.drop_oldest, webhook_id, newest, now_ms)
         number += dropped
     return number
 

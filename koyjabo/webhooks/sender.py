@@ -113,7 +113,9 @@ class Sender:
 
     def _drop_oldest(self, webhook_ids: Iterable[str]) -> None:
         for webhook_id in webhook_ids:
-            dropped = bulk.drop_oldest(self._throttle, webhook_id, self._clock.now_ms())
+            dropped = bulk.drop_oldest(self._database, webhook_id, self._clock.now_ms())
+            if not dropped:  # another worker has
+                continue
             self._metrics.webhook_dropped(dropped)
             log.warning("webhook_deliveries_dropped webhook=%s number=%d", webhook_id, dropped)
 

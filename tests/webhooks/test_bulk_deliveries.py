@@ -10,9 +10,39 @@ from support.programs.processes import wait_until
 
 from koyjabo.communities import queries as community_queries
 from koyjabo.database import throttle
-from koyjabo.webhooks import delivery_queries, queries
+from koyjabo.webhooks import delivery_queries, queries, waiting_queries
 
+WAIT = """
+WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :waiting)
+INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log)
+SELECT :id, 'event ' || n, 'pending', 0, 1, '[]' FROM counted
+"""
 STATES = "SELECT state, count(*) FROM webhook_deliveries GROUP BY state"
+
+
+@pytest.fixture
+def sqlite_steps(hooked):
+    """Runs an operation of the executor. Returns how many instructions SQLite ran for it."""
+
+    def run(operation) -> int:
+        steps = 0
+
+        def count() -> None:
+            nonlocal steps
+            steps += 1
+
+        def counted(session):
+            file = session.connection().connection.driver_connection
+            file.set_progress_handler(count, 1)
+            try:
+                operation(session)
+            finally:
+                file.set_progress_handler(None, 1)
+
+        hooked.services.sealer._database.write(counted)
+        return steps
+
+    return run
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +121,20 @@ def test_deleted_community_takes_all_its_events(hooked):
         hooked.site.rows(ADD, **row)
     assert founder.delete(f"/api/communities/{community}").status_code == 204
     assert hooked.site.rows("SELECT id FROM webhook_events") == []
+
+
+def test_a_step_of_dropping_costs_the_same_however_many_wait(hooked, sqlite_steps, monkeypatch):
+    monkeypatch.setattr(waiting_queries, "MOST_ROWS", 10)
+    webhook = hooked.add()
+
+    def steps_of_one_drop(waiting: int) -> int:
+        hooked.site.rows("DELETE FROM webhook_deliveries")
+        hooked.site.rows(WAIT, id=webhook["id"], waiting=waiting)
+
+        def drop(session):
+            newest = waiting_queries.newest_over(session, webhook["id"])
+            assert waiting_queries.drop_oldest(session, webhook["id"], newest, 1, 2) == (2, True)
+
+        return sqlite_steps(drop)
+
+    assert steps_of_one_drop(3000) < 2 * steps_of_one_drop(30)
