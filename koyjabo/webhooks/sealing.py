@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote
 
 from koyjabo.core.sealer import Sealer
 from koyjabo.database.executor import DatabaseExecutor
@@ -13,6 +15,10 @@ from koyjabo.webhooks.queries import CUT
 SHOWN = 4
 """Characters of the path and query that are shown."""
 
+SEPARATORS = re.compile("[/?&=]")
+LEAST_SECRET = 8
+"""Characters of a part of a URL that may be a credential."""
+
 
 def shortened(url: str) -> str:
     """The scheme, the host and the last characters of a URL: `https://hooks.slack.com/…CRET`."""
@@ -21,6 +27,15 @@ def shortened(url: str) -> str:
     except OutboundError:  # a row was changed by hand
         return CUT
     return f"{target.scheme}://{target.authority}/{CUT}{target.path[1:][-SHOWN:]}"
+
+
+def without_url(answer: str, url: str) -> str:
+    """What an endpoint has answered, without the parts of its URL that it repeats: some name the path in their 404."""
+    parts = {part for each in SEPARATORS.split(parse(url).path) for part in (each, unquote(each))}
+    for part in sorted(parts, key=len, reverse=True):
+        if len(part) >= LEAST_SECRET:
+            answer = answer.replace(part, CUT)
+    return answer
 
 
 class WebhookSealer:

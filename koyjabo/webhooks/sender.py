@@ -27,7 +27,7 @@ from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBa
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.messages import Occurrence
-from koyjabo.webhooks.sealing import WebhookSealer
+from koyjabo.webhooks.sealing import WebhookSealer, without_url
 from koyjabo.webhooks.url_rules import UrlRules
 
 log = logging.getLogger(__name__)
@@ -193,7 +193,7 @@ class Sender:
         except Exception:  # such as an event of a newer version: those after it have to be sent
             log.exception("webhook_attempt_failed type=%s", due.type)
             return made(UNWRITABLE)
-        text = answer.body.decode("utf-8", "replace").replace("\0", "")[:ANSWER_LENGTH]
+        text = without_url(answer.body.decode("utf-8", "replace").replace("\0", ""), url)[:ANSWER_LENGTH]
         is_delivered = 200 <= answer.status < 300
         return made(str(answer.status), text, is_delivered, retry_after_ms(answer.headers, at_ms))
 

@@ -54,7 +54,7 @@ def test_url_is_in_no_row_log_list_page_and_backup_and_is_called_whole(hooked, r
     shown = f"{receiver.url.removesuffix('hook')}…t123"
     assert (webhook["url"], hooked.get(webhook)["url"]) == (shown, shown)
     hooked.call("PATCH", webhook, url=f"{receiver.url}/other{PART}")
-    receiver.refuse(500)
+    receiver.refuse(404, body=f"Cannot POST /hook/other{PART}".encode())
     hooked.happen()
     (sent,) = hooked.deliver(1)
     assert sent.headers[":path"] == f"/hook/other{PART}"
@@ -62,6 +62,7 @@ def test_url_is_in_no_row_log_list_page_and_backup_and_is_called_whole(hooked, r
     reader, path = panel(hooked.site), f"/admin/webhooks/{webhook['id']}"
     pages = [reader.get(each) for each in ("/admin/webhooks", path, f"{path}/change", "/admin/audit")]
     assert shown in pages[1]
+    assert "Cannot POST /hook/other/…/T00/B00/…?token=…" in pages[1]
     assert found_in(str(everything(hooked.site)) + backup + "".join(pages) + caplog.text) == []
 
 
