@@ -110,6 +110,10 @@ def disable(user_id: str) -> Response:
 
 @bp.post("/users/<user_id>/enable")
 def enable(user_id: str) -> Response:
+    """Asks first, with the password, if the user gets rights in the panel back."""
+    user = _line(user_id)
+    if user.is_admin or user.is_viewer:
+        _confirm_giving(_enabling(user))
     return _do(user_id, "enabled", lambda: current()[AccountServices].users.disable(me(), user_id, disabled=False))
 
 
@@ -166,10 +170,19 @@ def _show(user_id: str, status: int = 200, problem: KoyJaboError | None = None) 
     return page("accounts/user", status, user=line, is_me=line.id == account.id, belongings=belongings, problem=problem)
 
 
+def _rights_of_admins() -> str:
+    return str(_("This user can then see and change everything: visits, users, communities, and your own rights."))
+
+
+def _rights_of_viewers() -> str:
+    effect = _("This user can see every page of the panel, without emails and visitor IDs, but cannot change anything.")
+    return str(effect)
+
+
 def _promotion(user: UserLine) -> Confirmation:
     title = _("Make %(name)s a site admin?", name=_name(user))
-    effects = (_("This user can then see and change everything: visits, users, communities, and your own rights."),)
-    return Confirmation(title, effects + _unproved(user), _("Give admin rights"), _page_of(user), typed=user.email)
+    effects = (_rights_of_admins(), *_unproved(user))
+    return Confirmation(title, effects, _("Give admin rights"), _page_of(user), typed=user.email)
 
 
 def _admin_invitation(email: str) -> Confirmation:
@@ -201,10 +214,12 @@ def _demotion(user: UserLine) -> Confirmation:
 
 def _viewing(user: UserLine) -> Confirmation:
     title = _("Give %(name)s read-only access?", name=_name(user))
-    effect = _("This user can see every page of the panel, without emails and visitor IDs, but cannot change anything.")
     lost = (_("They lose their admin rights at once."),) if user.is_admin else ()
     return Confirmation(
-        title, (effect, *lost, *_unproved(user), *_about_oneself(user)), _("Give read-only access"), _page_of(user)
+        title,
+        (_rights_of_viewers(), *lost, *_unproved(user), *_about_oneself(user)),
+        _("Give read-only access"),
+        _page_of(user),
     )
 
 
@@ -212,6 +227,13 @@ def _disabling(user: UserLine) -> Confirmation:
     title = _("Disable the account of %(name)s?", name=_name(user))
     explanation = _("This user is logged out everywhere and cannot log in until you enable the account again.")
     return Confirmation(title, (explanation, _ending(user)), _("Disable"), _page_of(user))
+
+
+def _enabling(user: UserLine) -> Confirmation:
+    title = _("Enable the account of %(name)s?", name=_name(user))
+    return Confirmation(
+        title, (_rights_of_admins() if user.is_admin else _rights_of_viewers(),), _("Enable"), _page_of(user)
+    )
 
 
 def _logging_out(user: UserLine) -> Confirmation:

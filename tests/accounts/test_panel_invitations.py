@@ -184,7 +184,10 @@ def test_admin_invites_an_admin_after_a_question_and_withdraws_it(site, boss):
 def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, karim):
     """A session that was stolen makes no admin that stays."""
     reader, body = Reader(site).log_in("boss"), {"email": "salma@example.com", "role": "viewer"}
+    former = sign_up(site, "former")
+    site.rows("UPDATE users SET is_admin = true, disabled_ms = 1 WHERE id = :id", id=former.id)
     for path, fields in (
+        (f"/admin/users/{former.id}/enable", {}),
         (f"/admin/users/{karim.id}/promote", {}),
         (f"/admin/users/{karim.id}/viewer", {}),
         ("/admin/users/invite", body),
@@ -197,6 +200,7 @@ def test_rights_in_the_panel_are_given_with_the_password_and_a_code(site, boss, 
     app = turn_on(boss)
     assert_error(boss.post(PATH, json={**body, "password": PASSWORD}), 401, "wrong_code")
     assert (role_of(karim), site.rows("SELECT count(*) FROM panel_invitations")) == ((False, False), [(0,)])
+    assert site.rows("SELECT disabled_ms FROM users WHERE id = :id", id=former.id) == [(1,)]
     right = {**body, "password": PASSWORD, "code": app.next_code()}
     assert boss.post(PATH, json=right).status_code == 202
 
