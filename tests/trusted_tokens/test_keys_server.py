@@ -24,16 +24,15 @@ KEY = rsa.generate_private_key(65537, 2048)
 DOCUMENT = json.dumps({"keys": [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "a"}]})
 OK = b"HTTP/1.1 200 OK\r\n"
 ANSWER = OK + f"Content-Length: {len(DOCUMENT)}\r\n\r\n{DOCUMENT}".encode()
-OFTEN = {"FRESH_S": 0.2, "PAUSE_S": 0.2, "TIMEOUT_S": 1.0, "LOOK_S": 0.1}
-PHASE_S = 3.0
-MOST_LAG_S = 0.015
+OFTEN = {"FRESH_S": 0.2, "PAUSE_S": 0.2, "TIMEOUT_S": 3600, "LOOK_S": 0.1}
+PINGS = 20
 FAULTS = {
-    "hangs": (b"", None),
     "drips": (ANSWER, 0.01),
     "sends 10 MB": (OK + b"\r\n" + b"x" * 10_000_000, 0.0),
     "lies about its length": (OK + b"Content-Length: 5000\r\n\r\n{}", 0.0),
     "closes": (b"", 0.0),
     "sends a huge head": (OK + b"X: y\r\n" * 1_000_000, 0.0),
+    "hangs": (b"", None),  # for good, so it is the last
 }
 
 
@@ -59,33 +58,20 @@ def ask(server, kid: str = "a"):
     return server.get("/api/communities", headers={"Authorization": f"Bearer {token}"})
 
 
-def lags_s(server, seconds: float) -> list[float]:
-    """How long pings wait, in order of length."""
-    found = []
-    with WebSocket(server.port) as page:
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            began = time.monotonic()
-            page.send(say(type="ping"))
-            while page.event()["type"] != "pong":
-                pass
-            found.append(time.monotonic() - began)
-            time.sleep(0.02)
-    return sorted(found)
-
-
 def test_nobody_notices_what_the_server_of_the_keys_does(server, keys):
     server.start()
     assert (ask(server).status_code, ask(server).json()["code"]) == (503, "keys_unavailable")
     keys.answer = ANSWER
     wait_until(lambda: ask(server).status_code == 200, "the keys are read")
-    calm = lags_s(server, PHASE_S)  # the machine has other work, too
     for fault, (answer, pause_s) in FAULTS.items():
         keys.answer, keys.pause_s = answer, pause_s
         asked = len(keys.requests)
         assert ask(server, "unknown").status_code == 401
-        lags = lags_s(server, PHASE_S)
-        assert lags[int(len(lags) * 0.9)] < MOST_LAG_S + calm[int(len(calm) * 0.9)], fault
-        assert len(keys.requests) > asked, fault
+        wait_until(lambda asked=asked: len(keys.requests) > asked, f"it is asked and {fault}")
+        with WebSocket(server.port) as page:
+            for _ in range(PINGS):
+                page.send(say(type="ping"))
+                while page.event()["type"] != "pong":
+                    pass
         assert ask(server).status_code == 200, fault
     assert TRESPASS not in server.log, server.log[-2000:]
