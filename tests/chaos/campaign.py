@@ -57,7 +57,7 @@ class Outcome:
     most_mb: float = 0.0
     """The most that any worker ever had, as far as was looked."""
     commits: int | None = None
-    """Of visits that waited together."""
+    """Commits of visits that waited together."""
     sync_delay: tuple[float, float] | None = None
     missing: list[str] = field(default_factory=list)
 

@@ -32,7 +32,7 @@ def assert_refused(answer: requests.Response) -> None:
 
 
 def assert_read(server: Server, total: int) -> None:
-    """What is read is as it is, which one that waits for a lock in vain cannot say."""
+    """The total is current. A read that waits for a lock in vain would be stale."""
     assert server.get("/healthz").ok
     assert (server.stats().total, server.stats().stale) == (total, False)
 

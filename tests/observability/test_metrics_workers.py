@@ -16,7 +16,7 @@ from koyjabo.server.process.metrics_folder import PREFIX
 
 ENDED = "koyjabo_connection_duration_seconds_count"
 FILES = [f"{kind}_{place}" for kind in ("counter", "histogram", "now") for place in (0, 1)]
-"""Of two workers, besides two that they share. Each writes the last one a second after its start, or later."""
+"""Files of two workers, plus two that they share. Each worker writes its last file a second or more after its start."""
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_a_worker_that_is_replaced_leaves_nothing_behind_and_counts_go_on(worker
 
 
 def files_in(folder: Path) -> list[str]:
-    """Of its workers, without those that are just being written."""
+    """The files of the workers, without files that are just being written."""
     return sorted(path.stem for path in folder.iterdir() if path.suffix in (".db", ".json"))
 
 

@@ -27,7 +27,7 @@ from support.programs.processes import wait_until
 from koyjabo.realtime import VisitorBroadcaster
 
 RIGHT_S = PATIENCE_S
-"""15 s are promised, from the moment in which another server serves."""
+"""15 s are promised, from the moment when another server serves."""
 
 LEFT_S = 5.0
 """A Sentinel demotes a master that has come back after about 10 s."""

@@ -30,7 +30,7 @@ def found_in(text: str) -> list[str]:
 
 
 def store_in_clear(hooked, sealed: str = "sealed_url") -> None:
-    """As the version before stores a URL; `sealed` is what it leaves of the column that it does not know."""
+    """Store a URL as the previous version does. It leaves `sealed` in the column that it does not know."""
     url = hooked.receiver.url + PART
     hooked.site.rows(f"UPDATE webhooks SET url = :url, sealed_url = {sealed}", url=url)
 
@@ -80,7 +80,7 @@ def test_url_stays_where_a_change_has_none_or_the_one_that_is_shown(hooked, rece
 
 @pytest.mark.parametrize("sealed", ["NULL", pytest.param("sealed_url", marks=pytest.mark.long)])
 def test_url_in_clear_is_sealed_at_a_start_and_by_a_running_server(hooked, receiver, webhook, sealed):
-    """Of the version before, which also may have changed one that was sealed."""
+    """The previous version stores URLs in clear, and may replace a sealed one."""
     store_in_clear(hooked, sealed)
     hooked.site.restart()
     assert found_in(str(everything(hooked.site))) == []

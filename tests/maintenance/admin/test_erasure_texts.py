@@ -35,7 +35,7 @@ SAID: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "language": (NOT_SAID, ("language", "ভাষা")),
     "is_bot": (NOT_SAID, ("kind of browser", "ব্রাউজারের ধরন")),
 }
-"""What is said of the columns of a visit: as removed and as kept, each in English and in Bangla."""
+"""Names of the columns of a visit in the texts, in English and Bangla."""
 
 
 REMOVED, KEPT = 0, 1

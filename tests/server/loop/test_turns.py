@@ -80,7 +80,7 @@ def test_networks_take_turns_and_the_sockets_are_served_in_between(loop, done):
 
 
 def test_short_turns_follow_each_other_at_once(loop, done, monkeypatch):
-    """And a long one is the last of them, by a clock that only the long ones move."""
+    """A long turn ends the series. Only long turns move the clock."""
     order, now = Turns(loop, Poller(loop)), [0.0]
     monkeypatch.setattr(turns, "time", SimpleNamespace(monotonic=lambda: now[0]))
 
@@ -225,7 +225,7 @@ def answered_before(server, path: str) -> int:
 
 
 def test_address_with_many_connections_delays_no_other_address(tmp_path):
-    """Neither for a lane nor for a page. The server numbers its answers."""
+    """A crowd of one address delays no stranger, on the fast path or for a page. The server numbers its answers."""
     with changed_server(tmp_path, TRUSTED_PROXIES=1, NUMBERED=1) as server:
         for path in ("/api/stats", "/signup"):
             assert server.get(path).ok, "what is loaded late"

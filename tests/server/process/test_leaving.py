@@ -83,7 +83,7 @@ def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sq
 
 
 def test_database_that_stays_locked_cannot_hold_it_back(database, new_patient):
-    """Those in flight are answered, and it is gone while the lock is held."""
+    """Requests in flight are answered, and the server leaves while the lock is held."""
     server = new_patient(database).start()
     server.register("ayesha")
     with Connection(server.port) as client, server.database.locked():

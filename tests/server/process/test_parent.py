@@ -97,7 +97,7 @@ MOMENTS: dict[str, Callable[[psutil.Process, Server], object]] = {
 
 
 def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):
-    """SIGTERM, and Ctrl+C, from the moment it can handle them. It has an hour to leave."""
+    """SIGTERM and Ctrl+C end a server from the moment it can handle them. It has an hour to leave."""
     cases = [(moment, how) for moment in MOMENTS for how in (signal.SIGTERM, signal.SIGINT)]
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 

@@ -18,7 +18,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def hub(request) -> str:
-    """Of eventlet; "poll" is the one of systems without epoll."""
+    """The hub of eventlet; "poll" is for systems without epoll."""
     return getattr(request, "param", "epolls")
 
 

@@ -56,7 +56,7 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server)
 
 
 def test_clients_that_do_not_answer_delay_no_shutdown(impatient):
-    """Nor those that read nothing, with something waiting for them. The server has an hour for requests."""
+    """Clients that read nothing do not delay it either, although data waits for them. Requests have an hour."""
     server = impatient
     deaf = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]
     stuck = [kind(server.port, receive_buffer=2048) for kind in list(KINDS.values()) * 5]

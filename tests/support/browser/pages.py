@@ -24,7 +24,7 @@ SHOWN = {"reduced_motion": "reduce", "service_workers": "block"}
 
 MOVES = {"reduced_motion": "no-preference"}
 PATIENCE_MS = 28_000
-"""Less than the 30 s after which a page asks by itself, which would hide that it was not told."""
+"""Less than 30 s, because then a page asks by itself, which would hide that it received nothing."""
 
 SITE = "http://localhost"
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"

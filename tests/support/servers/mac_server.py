@@ -27,7 +27,7 @@ MOST_FILES = 10_240
 
 
 def limit_files() -> None:
-    """As macOS does: the limit is called unlimited, and cannot be set to more than another limit."""
+    """Behave like macOS: the limit is called unlimited, and cannot be raised over another limit."""
     set_limit, of_processes = resource.setrlimit, resource.getrlimit
 
     def setrlimit(kind: int, limits: tuple[int, int]) -> None:

@@ -14,7 +14,7 @@ from support.people.share_links import boss, share
 from support.runs.cpu_budgets import speed
 
 MOST_MS = 15.0
-"""Of the thread that serves all, on the machine of the budgets: /docs took 24 before it was kept."""
+"""Time of the thread that serves all, on the machine of the budgets. /docs took 24 before it was kept."""
 
 TRIES = 50
 """A busy machine makes some of them slower, and none faster."""
