@@ -35,15 +35,15 @@ def docs() -> Response:
 
 
 @bp.get("/try")
-def try_it() -> str:
-    return render_template("webkit/docs_try.html")
+def try_it() -> Response:
+    return private(Response(render_template("webkit/docs_try.html"), mimetype="text/html"))
 
 
 @bp.get("/<name>.md", endpoint="guide")
-def guide_page(name: str) -> str:
+def guide_page(name: str) -> Response:
     if name not in guides.names():
         abort(404)
-    return render_template("webkit/guide.html", guide=guides.guide(name))
+    return private(Response(render_template("webkit/guide.html", guide=guides.guide(name)), mimetype="text/html"))
 
 
 @bp.get('/<any("swagger-ui.css", "swagger-ui-bundle.js"):name>')

@@ -37,6 +37,9 @@ def test_panel_links_a_document_which_is_a_page(site):
     assert 'href="specification.md#second-factor"' in page
     assert 'href="..' not in page
     Reader(site).get("/docs/nothing.md", 404)
+    for path in ("/docs/login-with-others.md", "/docs/try"):  # in the language and the theme of the reader
+        answer = site.client.get(path)
+        assert (answer.headers["Cache-Control"], "Cookie" in answer.vary) == ("private, no-cache", True)
 
 
 def test_name_in_a_text_leads_to_its_heading_in_any_language(site):
