@@ -15,7 +15,7 @@ from koyjabo.audit import log as audit
 from koyjabo.audit.log import Actor
 from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.errors import BackupUnderWay, LedgerUnavailable
 from koyjabo.core.identity import Account
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 PIECE = 256 * 1024
 LOOK_S = 0.1
 
+MOST_AT_ONCE = 2
+"""Downloads of a worker. Each has a file as large as the backup in the temporary folder, and reads the whole database."""
+
 
 class BackupDownload:
     """Methods raise LedgerUnavailable."""
@@ -45,9 +48,10 @@ class BackupDownload:
     def begin(self, account: Account) -> Iterator[bytes]:
         """The backup, in pieces; an empty one while the next is awaited. It ends with an error if it is not whole.
 
-        Raises Forbidden unless the account is an admin of the site.
+        Raises Forbidden unless the account is an admin of the site, and BackupUnderWay beyond MOST_AT_ONCE.
         """
         account.require_site_admin()
+        self._require_room()
         by = audit.actor(account, self._clock)
         self._database.write(by.entry("backup.download", LEDGER).store)
         return self._pieces(by)
@@ -56,7 +60,12 @@ class BackupDownload:
         for process in list(self._processes):
             process.kill()
 
+    def _require_room(self) -> None:
+        if len(self._processes) >= MOST_AT_ONCE:
+            raise BackupUnderWay
+
     def _pieces(self, by: Actor) -> Iterator[bytes]:
+        self._require_room()
         with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
             environment = {**os.environ, **self._plan.environment()}
             process = ChildProcess(self._runtime, [run.__name__], environment, file.fileno())

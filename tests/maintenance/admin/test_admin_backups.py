@@ -13,7 +13,7 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
-from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.errors import BackupUnderWay, LedgerUnavailable
 from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.backups import backup_file
 from koyjabo.maintenance.services import MaintenanceServices
@@ -111,7 +111,7 @@ def test_download_that_is_not_whole_is_broken_off(sqlite_database):
         assert "No backup yet." in words(section(admin))
 
 
-def test_two_downloads_at_once_both_arrive(sqlite_database, tmp_path):
+def test_two_downloads_at_once_both_arrive_and_a_third_waits(sqlite_database, tmp_path):
     with Site(sqlite_database.url) as site:
         site.register("ayesha")
         admin = site.services[MaintenanceServices].backup_download
@@ -119,6 +119,8 @@ def test_two_downloads_at_once_both_arrive(sqlite_database, tmp_path):
         sent = {}
         for download in (first, second):
             sent[download] = next(download)
+        with pytest.raises(BackupUnderWay):
+            admin.begin(OPERATOR)
         for download in (second, first):
             sent[download] += b"".join(download)
         for name, data in enumerate(sent.values()):
