@@ -32,7 +32,8 @@ PIECE = 256 * 1024
 LOOK_S = 0.1
 
 MOST_AT_ONCE = 2
-"""Downloads of a worker. Each has a file as large as the backup in the temporary folder, and reads the whole database."""
+"""Downloads of a worker. Each reads the whole database and has a file as large as the backup in the temporary folder.
+"""
 
 
 class BackupDownload:
