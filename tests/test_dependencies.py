@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import sys
@@ -17,6 +16,9 @@ BY_CONTRACT = {"itsdangerous", "jinja2", "markupsafe", "pydantic-core"}
 
 DATA = {"tzdata"}
 """Declared without being imported."""
+
+IMPORT = re.compile(r"^\s*(?:from (\w+)[\w.]* import |import (\w+)[\w.]*(?: as \w+)?(?:  #.*)?$)", re.MULTILINE)
+"""Finds the package of an import. `ast` takes ten times as long."""
 
 
 def normal(name: str) -> str:
@@ -34,13 +36,8 @@ def declared() -> dict[str, set[str]]:
 def test_server_declares_each_library_that_it_imports_and_no_other():
     folders = (ROOT / "koyjabo", ROOT / "migrations")
     files = [*(file for folder in folders for file in folder.rglob("*.py")), ROOT / "config.py", ROOT / "wsgi.py"]
-    imported = {
-        (node.module or "" if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0]
-        for file in files
-        for node in ast.walk(ast.parse(file.read_text()))
-        if isinstance(node, ast.Import | ast.ImportFrom)
-        for alias in node.names
-    } - {*sys.stdlib_module_names, "koyjabo", "config"}
+    found = (name for file in files for names in IMPORT.findall(file.read_text()) for name in names if name)
+    imported = set(found) - {*sys.stdlib_module_names, "koyjabo", "config"}
     distributions = packages_distributions()
     libraries = {normal(distributions[name][0]) for name in imported}
     assert declared()["server"] | declared()["s3"] == (libraries - BY_CONTRACT) | DATA
