@@ -21,8 +21,8 @@ from support.clients.members import Member, promote
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, timed_server
 
-REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 900.0
-"""So long that nothing is late unless a test lets time pass. In SLOW_S, a steady reader takes 20 steps, 5 MB: more than
+REQUEST_S, SLOW_S, STEP_S = 36_000.0, 18_000.0, 1800.0
+"""So long that nothing is late unless a test lets time pass. In SLOW_S, a steady reader takes 10 steps, 5 MB: more than
 a system sends from its buffer before it asks the server for more.
 """
 
@@ -36,7 +36,7 @@ CHANGES = {
 VISITS = 3_000
 """So much more than systems keep for one who reads slowly that they ask for more all the time: 13 MB."""
 RECEIVE_BUFFER = 32 * 1024
-STEPS = 50
+STEPS = 25
 """They take much longer together than a request may."""
 
 
