@@ -21,12 +21,14 @@ REPEATS = (kinds.MAX_REPEAT, kinds.MIN_REPEAT, kinds.POSSESSIVE_REPEAT)
 ASSERTIONS = (kinds.ASSERT, kinds.ASSERT_NOT)
 LETTERS = "a1 .-/(,:@'\"=#?\\;\n\u200d\u061cক"
 ENDS = ("", "\n", "x", "!", "ক")
-SHORT, LONG = 500, 2_000
+SHORT, LONG, LONGEST = 500, 2_000, 16_000
 SOON = 0.0003
 """In s: LONG takes more in proportion to its square."""
 
-STEEPEST = 9
-"""LONG takes 4 times as long as SHORT in proportion to the text, and 16 times in proportion to its square."""
+STEEP = {LONG: 9, LONGEST: 180}
+"""Between what a text takes in proportion to its length, 4 and 32 times as long as SHORT, and to its square, 16 and
+1,024 times. Only a pattern that is too slow for LONG reads LONGEST, which no busy machine makes six times slower.
+"""
 
 Read = Callable[[Any], object]
 
@@ -100,9 +102,11 @@ def _of(kind: Any, what: Any, state: Any) -> list[str]:
     return [text for part in _parts(kind, what) if kind not in ASSERTIONS for text in _examples(part)]
 
 
-def steepness(read: Read, texts: list[Any]) -> float:
-    short, long = (min(_duration(read, text) for _ in range(2)) for text in texts)
-    return long / short
+def is_steep(read: Read, text: Callable[[int], Any], size: int) -> bool:
+    def least(size: int) -> float:
+        return min(_duration(read, text(size)) for _ in range(2))
+
+    return all(least(size) > STEEP[size] * least(SHORT) for _ in range(3))
 
 
 def _duration(read: Read, text: Any) -> float:
@@ -117,10 +121,12 @@ def steep(pattern: re.Pattern[Any], method: str) -> tuple[str, str, str] | None:
     of = getattr(pattern, method)
     read = {"sub": lambda text: of("", text), "finditer": lambda text: list(of(text))}.get(method, of)
     for start, middle, end in hostile(pattern):
-        texts = [start + middle * (size // len(middle)) + end for size in (SHORT, LONG)]
-        if isinstance(pattern.pattern, bytes):
-            texts = [text.encode("latin-1", "replace") for text in texts]
-        if _duration(read, texts[1]) > SOON and all(steepness(read, texts) > STEEPEST for _ in range(3)):
+
+        def text(size: int, start: str = start, middle: str = middle, end: str = end) -> Any:
+            made = start + middle * (size // len(middle)) + end
+            return made.encode("latin-1", "replace") if isinstance(pattern.pattern, bytes) else made
+
+        if _duration(read, text(LONG)) > SOON and all(is_steep(read, text, size) for size in STEEP):
             return start, middle, end
     return None
 
