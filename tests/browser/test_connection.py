@@ -6,19 +6,18 @@ from __future__ import annotations
 
 import re
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
 import pytest
 from support.browser.pages import away, expect
+from support.programs.processes import ROOT
 
 long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
 
-ENDED_S, HANGS_S, BACK_S = 5, 10, 15
-SLACK_S = 3
-"""For a machine that runs other tests."""
+ENDED_MS, HANGS_MS, BACK_MS = 5_000, 10_000, 15_000
+"""What the specification promises, on a machine that has nothing else to do."""
 
 SAYS = re.compile(r"^No connection to the server. Last updated \d\d:\d\d:\d\d\.$")
 PAGES = {  # each has another way to learn of it
@@ -66,13 +65,6 @@ def banner(page):
     return page.locator("[data-connection]")
 
 
-def within(limit_s: float, pages, check) -> None:
-    ends = time.monotonic() + limit_s + SLACK_S
-    for page in pages:
-        check(page)
-        assert time.monotonic() < ends, f"{page.url}: not within {limit_s} s"
-
-
 def says_so(page) -> None:
     expect(banner(page)).to_have_text(SAYS)
 
@@ -87,14 +79,25 @@ def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
     for page in pages:
         page.bring_to_front()
     pushed, line = (pages[-2].locator(part) for part in ("[data-pushed] >> nth=0", "[data-line]"))
-    for trouble, limit_s in ((away(site), ENDED_S), (stopped(site), HANGS_S), (cut(pages[0].context), ENDED_S)):
+    for trouble in (away(site), stopped(site), cut(pages[0].context)):
         with trouble:
-            within(limit_s, pages, says_so)
+            for page in pages:
+                says_so(page)
             expect(pushed).to_have_attribute("data-stale", "")
-        within(BACK_S, pages, is_silent)
+        for page in pages:
+            is_silent(page)
         line.evaluate("dispatchEvent(new Event('online'))")  # by itself it waits for up to 30 s
         expect(pushed).not_to_have_attribute("data-stale", "")
         expect(line).to_contain_text("Live")
+
+
+def test_page_asks_often_enough_and_waits_for_no_answer_for_long():
+    """What it may take by its own clock. How long a busy machine takes is no promise."""
+    script = (ROOT / "koyjabo/static/webkit/connection.js").read_text()
+    quiet, rest, limit = (
+        int(re.search(rf"const {name} = ([\d_]+);", script)[1]) for name in ("QUIET_MS", "REST_MS", "ANSWER_LIMIT_MS")
+    )
+    assert (quiet < ENDED_MS, quiet + limit < HANGS_MS, rest + limit < BACK_MS) == (True, True, True)
 
 
 def test_banner_is_in_bangla_with_bengali_digits(new_device, site):

@@ -9,6 +9,7 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import sign_up
 from support.people.communities import PATH, found
+from support.programs.patience import PATIENCE_S
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import Account
@@ -89,7 +90,7 @@ def test_every_visit_while_a_community_ends_is_counted_or_refused(site, ayesha):
         with ThreadPoolExecutor(THREADS) as threads:
             visits = [threads.submit(visit, number) for number in range(THREADS)]
             try:
-                assert begun.wait(10)
+                assert begun.wait(PATIENCE_S)
                 assert ayesha.delete(f"{PATH}/{community}").status_code == 204
             finally:
                 ended.set()

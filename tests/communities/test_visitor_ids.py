@@ -95,4 +95,4 @@ def wait_for(client: Any, received: list[Any], event: str) -> None:
         received.extend(client.get_received())
         return any(each.get("name") == event for each in received)
 
-    wait_until(has_come, f"{event} is received", 10)
+    wait_until(has_come, f"{event} is received")

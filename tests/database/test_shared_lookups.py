@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.core.runtime import ThreadRuntime
@@ -19,7 +20,7 @@ def test_requests_share_the_lookup_after_the_one_that_is_running():
 
     def answer(jobs) -> None:
         sizes.append(len(jobs))
-        assert may_answer.wait(10)
+        assert may_answer.wait(PATIENCE_S)
         for job in jobs:
             if job.item == 13:
                 raise ValueError("unlucky")

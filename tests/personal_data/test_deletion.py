@@ -9,6 +9,7 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, sign_up, try_login
 from support.people.communities import found, give
+from support.programs.patience import PATIENCE_S
 from support.sites.full_account import AccountHistory, figures, tables_of_users, tables_with
 from support.sites.full_site import register
 
@@ -115,7 +116,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
 
     def leave(where: Site, user_id: str) -> type | None:
         account = where.services[AccountServices].users.get(boss, user_id)
-        both.wait(10)
+        both.wait(PATIENCE_S)
         try:
             where.services[PersonalDataServices].deletion.delete(account)
         except LastAdmin as problem:

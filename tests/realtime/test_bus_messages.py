@@ -15,10 +15,11 @@ from support.clients.worker_connections import (
     wait_until_same,
     worker_connections,
 )
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 QUEUE, WORKERS, STATS = CHANNELS = "flask-socketio", "koyjabo:workers", "koyjabo:room:stats"
-SOON_S = 15
+SOON_S = PATIENCE_S
 HUGE = 10**18
 
 RUBBISH = {

@@ -125,21 +125,21 @@ def test_plain_upgrade_under_another_server_is_answered_with_501_and_a_sentence(
     refused = site.client.get("/", headers=UPGRADE)
     assert_error(refused, 501, "websockets_unavailable")
     assert "Socket.IO" in refused.json["error"]
-    answer = requests.get(url, headers=UPGRADE, timeout=5)
+    answer = requests.get(url, headers=UPGRADE, timeout=PATIENCE_S)
     assert (answer.status_code, answer.json()["code"]) == (501, "websockets_unavailable")
-    assert requests.get(url, timeout=5).status_code == 200, "the page at the same path is served"
+    assert requests.get(url, timeout=PATIENCE_S).status_code == 200, "the page at the same path is served"
 
 
 def test_http_and_polling_work_under_another_server(url):
     page, received = client_library.Client(reconnection=False), []
     page.on("visitor_update", lambda event: received.append(event["stats"]))
-    page.connect(url, transports=["polling"], wait_timeout=5)
+    page.connect(url, transports=["polling"], wait_timeout=PATIENCE_S)
     try:
-        wait_until(lambda: received, "the first event", 5)
-        assert received == [requests.get(f"{url}/api/stats", timeout=5).json()]
-        answer = requests.post(f"{url}/api/visitor/register", json={"visitorId": "ayesha"}, timeout=5).json()
-        wait_until(lambda: len(received) > 1, "the change", 5)
+        wait_until(lambda: received, "the first event")
+        assert received == [requests.get(f"{url}/api/stats", timeout=PATIENCE_S).json()]
+        answer = requests.post(f"{url}/api/visitor/register", json={"visitorId": "ayesha"}, timeout=PATIENCE_S).json()
+        wait_until(lambda: len(received) > 1, "the change")
         assert received[1:] == [answer["stats"]]
-        assert page.call("ping", timeout=5)["ok"] is True
+        assert page.call("ping", timeout=PATIENCE_S)["ok"] is True
     finally:
         leave(page)

@@ -15,6 +15,7 @@ import requests
 import websocket
 from support.clients.engine_client import CLOSE, NOOP, PING, PONG, UPGRADE, Polling, Socket, url
 from support.clients.listener import SocketioListener
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import ROOT
 from support.servers.echo_app import MOST_BYTES
 from support.servers.server import Server
@@ -95,12 +96,12 @@ def test_wrong_request_is_refused_with_400(port):
     asked = [("GET", url(port, **query)) for query in [*wrong, {"transport": "websocket"}, {"j": "0"}, {"j": ""}]]
     asked += [("POST", url(port)), ("PUT", url(port)), ("POST", url(port, j="0"))]
     asked += [(method, url(port, "no-such-sid")) for method in ("GET", "POST")]
-    answers = {each: requests.request(*each, data="d=40", timeout=5) for each in asked}
+    answers = {each: requests.request(*each, data="d=40", timeout=PATIENCE_S) for each in asked}
     assert {each: answer.status_code for each, answer in answers.items()} == dict.fromkeys(asked, 400)
     assert not [each for each, answer in answers.items() if "___eio" in answer.text]
     for query in wrong:
         with pytest.raises(websocket.WebSocketBadStatusException) as refused:
-            websocket.create_connection(url(port, None, "ws", **query), timeout=5)
+            websocket.create_connection(url(port, None, "ws", **query), timeout=PATIENCE_S)
         assert refused.value.status_code == 400, query
 
 

@@ -11,6 +11,7 @@ import pytest
 import requests
 from support.clients.event_source import StreamListener, of_community
 from support.clients.members import Member, PlainMember, SocketioMember
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
 
@@ -80,7 +81,7 @@ def test_data_are_json_of_4096_bytes(boss, community):
     for body in ('{"data": NaN}', "{}", '{"data": "\\ud83d"}'):
         url = f"{boss._url('/api/communities')}/{community}/broadcast"
         headers = {**boss.bearer, "Content-Type": "application/json"}
-        assert requests.post(url, data=body, headers=headers, timeout=10).status_code == 400, body
+        assert requests.post(url, data=body, headers=headers, timeout=PATIENCE_S).status_code == 400, body
 
 
 def test_data_that_are_too_deep_are_refused_and_stop_no_other_message(sqlite_server, boss, ayesha):

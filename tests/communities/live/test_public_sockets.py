@@ -11,6 +11,7 @@ from support.clients.event_source import StreamListener, of_community
 from support.clients.members import KINDS, Member, PlainMember, SocketioMember, promote
 from support.people.communities import PATH, found, losses
 from support.people.seats import seat_of
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.communities.services import CommunityServices
@@ -110,7 +111,7 @@ SHOWN = re.compile(r'aria-label="([^"]*)"')
 
 def ask(server, path: str, community: str, **more: str) -> requests.Response:
     query = {"value": "online", "community": community, **more}
-    return requests.get(f"http://127.0.0.1:{server.port}{path}", query, timeout=10)
+    return requests.get(f"http://127.0.0.1:{server.port}{path}", query, timeout=PATIENCE_S)
 
 
 def test_badge_and_frame_show_who_is_online_as_long_as_the_community_does(server, founder):
@@ -121,7 +122,7 @@ def test_badge_and_frame_show_who_is_online_as_long_as_the_community_does(server
         inside.wait_for_count(1)
         badge = ask(server, "/badge.svg", community, lang="bn")
         assert SHOWN.search(badge.text)[1] == "এখন অনলাইনে: ১"
-        again = requests.get(badge.url, headers={"If-None-Match": badge.headers["ETag"]}, timeout=10)
+        again = requests.get(badge.url, headers={"If-None-Match": badge.headers["ETag"]}, timeout=PATIENCE_S)
         assert again.status_code == 304
         frame = ask(server, "/embed", community, lang="en").text
         assert f'community="{community}"' in frame

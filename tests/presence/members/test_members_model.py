@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from support.application.member_workers import GRACE_S, HIKERS, MemoryWorld, RedisWorld
+from support.programs.patience import PATIENCE_S
 from support.runs.fuzz_effort import effort
 
 from koyjabo.cluster import outbox
@@ -134,7 +135,7 @@ class HoldsMachine(RuleBasedStateMachine):
     def settled(self, number: int, line: Line) -> None:
         """A caller that waits for it finds a count that is possible."""
         worker, _ = self.chosen(number)
-        assert worker.members.wait_until_counted(HIKERS, line[0], 10)
+        assert worker.members.wait_until_counted(HIKERS, line[0], PATIENCE_S)
         self.counts_are_possible()
 
     @rule(seconds=st.sampled_from([0.001, 0.999, 4.999, 5, 9.999, 10, 31]))

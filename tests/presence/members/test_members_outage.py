@@ -144,7 +144,7 @@ def test_no_member_seems_to_leave_when_all_leases_ran_out_or_were_lost(world, tw
     """The worker that comes back first has no people of its own, the next finds only its own in Redis."""
     here, there = two
     onlooker = world.new_worker()
-    assert onlooker.members.wait_until_counted(HIKERS, "nobody", 5)
+    assert onlooker.members.wait_until_counted(HIKERS, "nobody", PATIENCE_S)
     onlooker.news.clear()
     before = here.members.online(HIKERS).version
     if failure == "unnoticed":

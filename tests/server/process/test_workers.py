@@ -12,6 +12,7 @@ from support.assertions.ledger import assert_exact
 from support.clients.concurrent_registrations import Crowd
 from support.clients.connection import Connection
 from support.clients.worker_connections import only
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 
@@ -56,8 +57,8 @@ def test_no_worker_shows_less_than_another_acknowledged(two_workers):
 
     def register_and_look(number: int) -> tuple[int, int]:
         body = {"visitorId": f"visitor-{number}", "visitId": "look"}
-        receipt = requests.post(f"{two_workers.url}/api/visitor/register", json=body, timeout=15).json()
-        shown = requests.get(f"{two_workers.url}/api/stats", timeout=15).json()
+        receipt = requests.post(f"{two_workers.url}/api/visitor/register", json=body, timeout=PATIENCE_S).json()
+        shown = requests.get(f"{two_workers.url}/api/stats", timeout=PATIENCE_S).json()
         return receipt["visit"]["ordinal"], shown["totalVisitors"]
 
     with ThreadPoolExecutor(8) as clients:
@@ -72,7 +73,9 @@ def test_workers_share_a_limit(sqlite_database, redis_server, new_server):
 
     def register(number: int, address: str) -> int:
         body, headers = {"visitorId": f"visitor{number}"}, {"X-Forwarded-For": address}
-        return requests.post(f"{server.url}/api/visitor/register", json=body, headers=headers, timeout=15).status_code
+        return requests.post(
+            f"{server.url}/api/visitor/register", json=body, headers=headers, timeout=PATIENCE_S
+        ).status_code
 
     statuses: Counter[int] = Counter()
     for worker in server.workers():

