@@ -57,14 +57,15 @@ def in_words(check: HealthCheck, installation: Installation, is_admin: bool) -> 
         "" if is_told else CAUSES.get(cause, ""),
         "" if is_told else REMEDIES.get(cause) or ADVICE.get(key, ""),
         command(check, installation) if is_admin and not is_told else "",
-        {**_links(check.name), **_written(check.values, is_admin)},
+        {**_links(check.name, is_admin), **_written(check.values, is_admin)},
     )
 
 
-def _links(name: str) -> dict[str, object]:
+def _links(name: str, is_admin: bool) -> dict[str, object]:
+    """The pages that texts name. Viewers have no page of webhooks."""
     return {
         "data": LINK.format(url_for("admin.data", _anchor=IN_DATA.get(name)), _("Data")),
-        "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")),
+        "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),
     }
 
 
