@@ -8,8 +8,8 @@ from pathlib import Path
 
 LOADER_NAME = "koyjabo-loader"
 
-DRAIN_S = 8.0
-"""The time a stopping worker has to answer requests and commit; see `worker`."""
+DRAIN_S, CLOSE_S = 7.0, 1.0
+"""The time a stopping worker has to answer requests, and then to commit pending writes; see `worker`."""
 
 
 def leave_signals_to_the_parent() -> None:

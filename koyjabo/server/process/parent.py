@@ -11,7 +11,7 @@ import sys
 import time
 from contextlib import suppress
 
-from koyjabo.server.process.children import DRAIN_S
+from koyjabo.server.process.children import CLOSE_S, DRAIN_S
 from koyjabo.server.process.inheritance import adopt_orphans
 from koyjabo.server.process.listening_socket import ListeningSocket, UnusableSocket, listen, passed
 from koyjabo.server.process.loader import Loader
@@ -20,7 +20,9 @@ from koyjabo.server.process.parent_log import how_killed, say
 from koyjabo.server.process.supervisor import Supervisor
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
-KILL_AFTER_S = DRAIN_S + 1.0
+KILL_AFTER_S = DRAIN_S + CLOSE_S + 1.0
+"""Later than a worker leaves by itself, also on a busy machine."""
+
 POLL_INTERVAL_S = 0.5
 ORPHANS_S = 1.0
 """The time for children of a killed loader to end."""

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from koyjabo.server.process.children import CLOSE_S
 from koyjabo.server.process.worker_pipe import report
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from koyjabo.core.runtime import EventLoop
+    from koyjabo.core.runtime import EventLoop, Waiter
     from koyjabo.server.loop.poller import Poller
     from koyjabo.server.process.listening_socket import ListeningSocket
     from koyjabo.server.websockets.websockets import Sockets
@@ -35,9 +36,6 @@ MOST_REQUESTS = 25_000
 PART_OF_A_NETWORK = 4
 """Of this number of sockets and streams, a /24 or /48 may have one."""
 
-CLOSE_S = 1.0
-"""The time to commit pending writes after the requests have ended."""
-
 PARSER_DELAY_S = 1.0
 """When the parser of user agents is loaded, after the start and not on the loop."""
 
@@ -52,9 +50,9 @@ RETRY_S = 1.0
 def work(listener: ListeningSocket, parent: int, writer: int, drain_s: float, settings: Settings, routed: Flask) -> int:
     """Serve `listener` until SIGTERM or the end of the process `parent`; report to `writer` when ready.
 
-    `routed` has the routes of `settings`. To stop, answer running requests and commit pending writes, for at most
-    `drain_s` seconds. Returns the exit status. The standard library is patched, and nothing has used the event loop
-    yet.
+    `routed` has the routes of `settings`. To stop, answer running requests for at most `drain_s` seconds, and commit
+    pending writes for at most CLOSE_S. Returns the exit status. The standard library is patched, and nothing has used
+    the event loop yet.
     """
     from koyjabo.network import user_agents
 
@@ -153,14 +151,25 @@ class _Server:
                 sweep_at = time.monotonic() + SWEEP_INTERVAL_S
 
     def stop(self, drain_s: float) -> None:
-        """Answer running requests and close all sockets, within `drain_s` seconds; then commit pending writes."""
+        """Answer running requests and close all sockets, within `drain_s` seconds; then commit pending writes, within
+        CLOSE_S.
+        """
         with self._runtime.limit(drain_s):
             self._http.leave(accepts_waiting=not self._leaves_waiting)
             self._sockets.close_all()
             self._http.wait_until_answered()
             self._sockets.wait_until_closed()
+        closed = self._runtime.waiter()
+        self._runtime.start_task(lambda: self._close(closed))
         with self._runtime.limit(CLOSE_S):
+            closed.wait()
+
+    def _close(self, closed: Waiter) -> None:
+        """In a task, because services go on to close the next one when a limit ends the wait for one."""
+        try:
             self._services.close()
+        finally:
+            closed.wake()
 
 
 def _make_sockets(runtime: EventLoop, poller: Poller, settings: Settings, most: int) -> Sockets:

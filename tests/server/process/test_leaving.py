@@ -15,11 +15,13 @@ import pytest
 from support.assertions.ledger import assert_verified
 from support.clients.connection import Connection, head
 from support.clients.continuous_registrations import RegistrationLoad
-from support.databases.database import Database
+from support.databases.database import Database, SqliteDatabase
 from support.faults.failing_loaders import PATIENT, written
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import is_gone, wait_until
 from support.servers.server import START_S, Server
+
+from koyjabo.database.sqlite import FileLock
 
 CLIENTS = 300
 LONG_S = PATIENCE_S
@@ -83,10 +85,11 @@ def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sq
 
 
 def test_database_that_stays_locked_cannot_hold_it_back(database, new_patient):
-    """Requests in flight are answered, and the server leaves while the lock is held."""
+    """Requests in flight are answered, and the server leaves while the lock, which all writers wait for, is held."""
     server = new_patient(database).start()
     server.register("ayesha")
-    with Connection(server.port) as client, server.database.locked():
+    is_sqlite = isinstance(database, SqliteDatabase)
+    with Connection(server.port) as client, FileLock(str(database.path)).held() if is_sqlite else database.locked():
         client.send_visit("karim")
         assert server.get("/healthz").ok
         assert server.stop().status == 0
