@@ -29,10 +29,11 @@ def heard_by(redis, channel: str) -> int:
 
 
 def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, redis):
+    began = time.monotonic()
     with redis.client() as client, client.pubsub(ignore_subscribe_messages=True) as line:
         line.subscribe(STATS)
         with worker_connections(server) as (connection, _):
-            began, published, totals = time.monotonic(), Counter(), [0]
+            published, totals = Counter(), [0]
 
             def total_of_the_next() -> int:
                 if message := line.get_message(timeout=0.02):
@@ -46,7 +47,8 @@ def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, r
                 last = connection.register("karim").ordinal
                 total_of_the_next()
             wait_until(lambda: total_of_the_next() == last, "the last value", every_s=0)
-    assert max(published.values()) <= (time.monotonic() - began) / INTERVAL_S + 1
+    most = (time.monotonic() - began) / INTERVAL_S + 1
+    assert max(published.values()) <= most + 1, "one more if it was on its way when this began"
 
 
 def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):

@@ -219,7 +219,7 @@ def test_limits_are_those_of_sockets(tmp_path):
 
 def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
     """At once when over 64 KB wait for it. One that acknowledges nothing is on a machine that is gone."""
-    changes = {f"{STREAMS}.UNACKNOWLEDGED_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048}
+    changes = {f"{STREAMS}.UNACKNOWLEDGED_MS": 2000, f"{LOOP}.SEND_BUFFER": 2048, f"{LOOP}.STALLED_S": 3600}
     with changed_server(tmp_path, changes) as server, EventSource(server.port) as other:
         other.event()
         with EventSource(server.port, receive_buffer=2048) as full:
@@ -233,7 +233,6 @@ def test_reader_that_does_not_read_or_acknowledge_is_dropped(tmp_path):
             (revision,) = server.emit(1, size=60_000)
             while other.event()["stats"]["revision"] < revision:
                 pass
-            wait_until(lambda: server.held()["stalled"] == 1, "something waits for it")
             server.wait_until_held(1)
 
 
@@ -247,7 +246,9 @@ def test_another_wsgi_server_says_that_it_has_no_streams(site, cast):
 
 
 def test_server_that_leaves_ends_the_body(tmp_path):
-    with changed_server(tmp_path) as server:
+    """As soon as all have read it: it would wait for them, and they could take, an hour."""
+    changes = {f"{LOOP}.CLOSE_TIMEOUT_S": 3600, "koyjabo.server.websockets.websockets.GOODBYE_S": 3600}
+    with changed_server(tmp_path, changes) as server:
         sources = [EventSource(server.port) for _ in range(20)]
         late = EventSource(server.port, receive_buffer=2048)
         for source in sources:
@@ -257,5 +258,4 @@ def test_server_that_leaves_ends_the_body(tmp_path):
         server.tell(15)
         for source in [*sources, late]:
             assert [event["stats"]["revision"] for event in source.rest()] == [revision]
-        left = server.wait()
-        assert (left.status, left.seconds < 7) == (0, True)
+        assert server.wait().status == 0

@@ -176,12 +176,19 @@ def test_events_of_watched_files_are_reported_until_they_are_unregistered(hub):
 
 
 def test_limit_ends_a_wait_of_one_task_without_an_error_and_nothing_later(loop):
-    done = []
+    done, waiter = [], loop.waiter()
+
+    def give_up() -> None:
+        done.append("the limit ended nothing")
+        waiter.wake()
+
     loop.start_task(lambda: (pause(loop, 0.1), done.append(1)))
-    loop.later(SOON_S, lambda: done.append("the limit ended nothing"))
+    loop.later(SOON_S, give_up)
     began = time.monotonic()
     with loop.limit(0.05):
-        pause(loop, 2 * SOON_S)
+        waiter.wait()
+        done.append("the limit ended nothing")
+    assert done in ([], [1])
     assert time.monotonic() - began >= 0.05
     with loop.limit(0.2):
         pause(loop, 0.001)

@@ -2,10 +2,10 @@
 
 Run as a program, it takes what to change from CHANGES, as JSON:
 `{"koyjabo.server.websockets.connection_loop.STALLED_S": 0.5}`, and how far its clock is off from the file that CLOCK
-names, if there is one. AHEAD names one for the time by which it limits connections (see `pass_`). While the file that
-SILENT names is there, the resolver does not answer. Where WATCHED is set, it says in its log when a real thread meets
-what belongs to the loop. Where NUMBERED is set, each answer has its number. It has an hour to leave, so that one that
-waits for the end of its time is noticed.
+names, if there is one; ELAPSED names one for the clock that never goes back, and AHEAD for the time by which it limits
+connections (see `pass_`). While the file that SILENT names is there, the resolver does not answer. Where WATCHED is
+set, it says in its log when a real thread meets what belongs to the loop. Where NUMBERED is set, each answer has its
+number. It has an hour to leave, so that one that waits for the end of its time is noticed.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def serve() -> int:
 
     def create_changed_app(*settings: Any, **wiring: Any):
         change(json.loads(os.environ["CHANGES"]))
-        if "CLOCK" in os.environ:
-            follow(Path(os.environ["CLOCK"]))
+        if "CLOCK" in os.environ or "ELAPSED" in os.environ:
+            follow()
         if "AHEAD" in os.environ:
             limit_connections_by(Path(os.environ["AHEAD"]))
         if "WATCHED" in os.environ:
@@ -190,12 +190,17 @@ def change(changes: dict[str, Any]) -> None:
         setattr(import_module(module), constant, value)
 
 
-def follow(number: Path) -> None:
-    """Be ahead of the system's wall clock by as many ms."""
+def follow() -> None:
+    """Be ahead of the system's two clocks by as many ms."""
     from koyjabo.core import clock
 
-    ahead_ms = read_of(number)
-    clock.Clock.__init__.__defaults__ = (lambda: clock.system_now_ms() + ahead_ms(), clock.system_elapsed_ms)
+    ahead_ms, passed_ms = (
+        read_of(Path(os.environ[name])) if name in os.environ else int for name in ("CLOCK", "ELAPSED")
+    )
+    clock.Clock.__init__.__defaults__ = (
+        lambda: clock.system_now_ms() + ahead_ms(),
+        lambda: clock.system_elapsed_ms() + passed_ms(),
+    )
 
 
 def limit_connections_by(number: Path) -> None:
