@@ -52,10 +52,11 @@ def test_community_founded_while_a_new_count_begins_is_part_of_it(site, ayesha):
     for _ in range(ROUNDS):
         with ThreadPoolExecutor(2) as threads:
             begun = threads.submit(site.set_total, 10, new_epoch=True)
-            threads.submit(site.services[CommunityServices].directory.create, account, "Banani", "", True, True).result(
-                20
+            founded = threads.submit(
+                site.services[CommunityServices].directory.create, account, "Banani", "", True, True
             )
-            begun.result(20)
+            founded.result(PATIENCE_S)
+            begun.result(PATIENCE_S)
         assert len(site.rows("SELECT DISTINCT epoch FROM counters")) == 1
 
 
@@ -94,7 +95,7 @@ def test_every_visit_while_a_community_ends_is_counted_or_refused(site, ayesha):
                 assert ayesha.delete(f"{PATH}/{community}").status_code == 204
             finally:
                 ended.set()
-            statuses = [status for each in visits for status in each.result(20)]
+            statuses = [status for each in visits for status in each.result(PATIENCE_S)]
         assert set(statuses) == {200, 404}
         assert site.stats()["totalVisits"] == total + statuses.count(200)
         assert figures(site, community) == []

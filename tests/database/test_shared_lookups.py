@@ -33,9 +33,9 @@ def test_requests_share_the_lookup_after_the_one_that_is_running():
         others = [clients.submit(lookups.ask, number) for number in range(OTHERS)]
         wait_until(lambda: len(lookups._pending) == OTHERS, "the others have come")
         may_answer.set()
-        assert first.result(10) == 200
+        assert first.result(PATIENCE_S) == 200
         for other in others:
             with pytest.raises(ValueError, match="unlucky"):
-                other.result(10)
+                other.result(PATIENCE_S)
     assert sizes == [1, OTHERS]
     assert lookups.ask(1) == 2, "it goes on after an error"

@@ -38,6 +38,10 @@ def counts_of(listener: CommunityListener) -> list[int]:
     return [each["count"] for each in listener.counts]
 
 
+def half_a_grace_passes(elapsed: SharedNumber) -> None:
+    elapsed.set(elapsed.get() + GRACE_S * 500)
+
+
 def online(founder: Member, community: str) -> dict[str, int]:
     """Tabs, by the id of the person."""
     people = founder.call("GET", f"/api/communities/{community}/visitors/online")
@@ -89,25 +93,32 @@ def test_leave_of_socketio_is_a_leave_at_once_and_the_connection_stays(server, c
 
 
 def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(server, elapsed, founder, community):
-    first, *others = members(server, community, 5)
+    everyone = first, *others = members(server, community, 5)
+
+    def tabs_of(people: list[Member]) -> list[int | None]:
+        """None of those who are not online."""
+        tabs = online(founder, community)
+        return [tabs.get(each.id) for each in people]
+
     with PlainMember(server.port, community, first.token) as watcher, ExitStack() as stack:
         plain, socketio, lost, unloaded = (
             kind(server.port, community, each.token)
             for kind, each in zip((*KINDS, *KINDS[:1] * 2), others, strict=True)
         )
         watcher.wait_for_count(5)
-        for one in (plain, socketio):
+        for one in (plain, socketio, lost):
             one.break_off()
-        lost.break_off()
-        unloaded.close(1001)
         for kind, each in zip(KINDS, others, strict=False):
             again = stack.enter_context(kind(server.port, community, each.token))
             assert again.next_of_type("visitor_count")["count"] == 5
-        tabs = {each.id: tabs for each, tabs in zip((first, *others), (1, 1, 1, 0, 0), strict=True)}
-        wait_until(lambda: online(founder, community) == tabs, "the server knows who is lost, and all are online")
-        elapsed.set(elapsed.get() + GRACE_S * 1000)
-        watcher.wait_for_count(3)
-        assert set(online(founder, community)) == {first.id, others[0].id, others[1].id}
+        wait_until(lambda: tabs_of(everyone) == [1, 1, 1, 0, 1], "the server knows who is lost")
+        half_a_grace_passes(elapsed)
+        unloaded.close(1001)
+        wait_until(lambda: tabs_of(everyone) == [1, 1, 1, 0, 0], "the server knows that a page is unloaded")
+        for count, tabs in ((4, [1, 1, 1, None, 0]), (3, [1, 1, 1, None, None])):
+            half_a_grace_passes(elapsed)
+            watcher.wait_for_count(count)
+            assert tabs_of(everyone) == tabs
         watcher.assert_adds_up()
         assert sum(each["type"] == "visitor_joined" for each in watcher.counts) <= 4, "no one came twice"
 

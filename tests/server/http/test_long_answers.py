@@ -18,6 +18,7 @@ import pytest
 from support.application.http_server import CLOSE, GET, Gate, all_of, answering, served, serving, until
 from support.clients.connection import head
 from support.clients.members import Member, promote
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import ChangedServer, timed_server
 
@@ -65,7 +66,7 @@ def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse
     body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"})
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-    connection.settimeout(15)
+    connection.settimeout(PATIENCE_S)
     connection.connect(("127.0.0.1", admin.server.port))
     head = [
         "POST /admin/data/export HTTP/1.1",

@@ -9,6 +9,7 @@ import pytest
 import requests
 from support.clients.websocket import KINDS, SOCKETIO, CloseFrame, WebSocket, close
 from support.clients.websocket_pool import Listeners
+from support.programs.patience import PATIENCE_S
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
@@ -41,7 +42,8 @@ def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server)
     upgrading = WebSocket(server.port, path=f"{SOCKETIO}&sid={sid}")
     clients = [kind(server.port) for kind in list(KINDS.values()) * 10]
     answers, before = [], open_sockets(server.worker)
-    poll = threading.Thread(target=lambda: answers.append(requests.get(server.url + f"{OPEN}&sid={sid}", timeout=30)))
+    path = f"{server.url}{OPEN}&sid={sid}"
+    poll = threading.Thread(target=lambda: answers.append(requests.get(path, timeout=PATIENCE_S)))
     poll.start()
     wait_until(lambda: open_sockets(server.worker) > before, "the poll has been accepted")
     assert all(client.is_answered() for client in clients)

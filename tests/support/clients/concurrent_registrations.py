@@ -20,7 +20,7 @@ Visit = tuple[str, str]
 """(visitorId, visitId)"""
 
 TRY_AGAIN_AFTER_S = 0.05
-REQUEST_TIMEOUT_S = 15
+REQUEST_TIMEOUT_S = PATIENCE_S / 2
 
 
 class Client:
