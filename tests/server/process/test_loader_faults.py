@@ -9,7 +9,15 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from support.faults.failing_loaders import SERVE, SLOW_FORKS, LoadingServer, failing
+from support.faults.failing_loaders import (
+    MIDDLE_BORN,
+    SERVE,
+    WORKER_BORN,
+    WORKER_FORKED,
+    LoadingServer,
+    failing,
+    held_forks,
+)
 from support.programs.processes import children, is_gone, wait_until
 from support.servers.server import START_S
 
@@ -22,7 +30,7 @@ PLACES = 2
 IMPATIENT = f"""
 from koyjabo.server.process import supervisor
 assert supervisor.LOADING_S
-supervisor.LOADING_S = 8
+supervisor.LOADING_S = 20
 {SERVE}
 """
 
@@ -51,11 +59,10 @@ def new_loading(sqlite_database, tmp_path, redis) -> Iterator[Callable[..., Load
 
 
 @pytest.fixture(scope="module")
-def slow_forks(module_sqlite_database, tmp_path_factory, redis) -> Iterator[LoadingServer]:
+def server(module_sqlite_database, tmp_path_factory, redis) -> Iterator[LoadingServer]:
     """A server that tests leave with all its workers."""
-    server = LoadingServer(
-        module_sqlite_database, tmp_path_factory.mktemp("slow"), SLOW_FORKS, PLACES, REDIS_URL=redis.url
-    )
+    folder = tmp_path_factory.mktemp("held")
+    server = LoadingServer(module_sqlite_database, folder, held_forks(folder), PLACES, REDIS_URL=redis.url)
     server.start().wait_until_complete()
     yield server
     server.kill()
@@ -80,28 +87,30 @@ def assert_mended(server: LoadingServer) -> None:
     wait_until(lambda: len(children(server.pid)) == PLACES + 1, "there is no other process")
 
 
-def test_place_survives_kill_9_of_the_process_that_forks_its_worker(slow_forks):
+def test_place_survives_kill_9_of_the_process_that_forks_its_worker(server):
     """Before and after it has forked it."""
-    failed = slow_forks.log.count("fork_failed")
-    slow_forks.kill_worker()
-    slow_forks.middle().kill()
-    wait_until(lambda: slow_forks.log.count("fork_failed") > failed, "there is no worker yet", START_S)
-    middle = slow_forks.middle()
-    wait_until(lambda: children(middle.pid), "it has forked the worker", every_s=0.005)
-    middle.kill()
-    assert_mended(slow_forks)
+    failed = server.log.count("fork_failed")
+    with server.held(WORKER_FORKED):
+        with server.held(MIDDLE_BORN):
+            server.kill_worker()
+            server.middle().kill()
+            wait_until(lambda: server.log.count("fork_failed") > failed, "there is no worker yet", START_S)
+        server.middle(has_forked=True).kill()
+    assert_mended(server)
 
 
 @insurance
-def test_place_survives_kill_9_of_the_loader_while_it_forks_or_of_a_worker_that_has_not_reported(slow_forks):
-    slow_forks.kill_worker()
-    slow_forks.middle()
-    slow_forks.seconds_without_loader()
-    assert_mended(slow_forks)
-    slow_forks.kill_worker()
-    middle = slow_forks.middle()
-    wait_until(lambda: children(middle.pid), "it has forked the worker", every_s=0.005)[0].kill()
-    assert_mended(slow_forks)
+def test_place_survives_kill_9_of_the_loader_while_it_forks_or_of_a_worker_that_has_not_reported(server):
+    with server.held(MIDDLE_BORN):
+        server.kill_worker()
+        server.middle()
+        server.seconds_without_loader()
+    assert_mended(server)
+    with server.held(WORKER_FORKED, WORKER_BORN):
+        server.kill_worker()
+        (worker,) = children(server.middle(has_forked=True).pid)
+        worker.kill()
+    assert_mended(server)
 
 
 @insurance
@@ -115,9 +124,9 @@ def test_loader_that_hangs_is_replaced(new_loading):
 
 
 @insurance
-def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loading):
+def test_place_survives_a_process_that_hangs_while_it_forks_the_worker(new_loading, tmp_path):
     """When it goes on after all, the place is taken, and its worker ends."""
-    server = new_loading(SLOW_FORKS.replace(SERVE, IMPATIENT))
+    server = new_loading(held_forks(tmp_path, IMPATIENT))
     middle = server.frozen_middle()
     wait_until(lambda: "fork_failed cause='it takes too long'" in server.log, "it is given up", START_S)
     wait_until(lambda: server.count_listening() == PLACES, "there is another worker", START_S)

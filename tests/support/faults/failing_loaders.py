@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -26,13 +27,31 @@ loader_process.DRAIN_S = parent.KILL_AFTER_S = 3600.0
 """
 """It has an hour to leave, so that a server that waits for the end of its time is noticed."""
 
-SLOW_FORKS = f"""
+MIDDLE_BORN, WORKER_FORKED, WORKER_BORN = "child 2", "parent 2", "child 3"
+"""Moments after a fork in which a test holds a process: of the one between loader and worker, or of the worker."""
+
+
+def held_forks(folder: Path, serve: str = SERVE) -> str:
+    """A program of which each process waits after a fork while a file in `folder` has the name of that moment."""
+    return f"""
 import os
 from time import sleep  # as it is before the standard library is patched
-os.register_at_fork(after_in_child=lambda: sleep(0.4), after_in_parent=lambda: sleep(0.4))
-{SERVE}
+generation = 0
+
+def hold(side):
+    for _ in range(12_000):
+        if not os.path.exists(f"{folder}/{{side}} {{generation}}"):
+            return
+        sleep(0.01)
+
+def begin_a_generation():
+    global generation
+    generation += 1
+    hold("child")
+
+os.register_at_fork(after_in_child=begin_a_generation, after_in_parent=lambda: hold("parent"))
+{serve}
 """
-"""Long enough to catch a process that lives no longer than a fork."""
 
 
 def failing(flag: Path, function: str, error: str) -> str:
@@ -85,26 +104,37 @@ class LoadingServer(Server):
     def wait_until_complete(self) -> None:
         wait_until(self.is_complete, "all workers serve", START_S)
 
-    def middle(self) -> psutil.Process:
-        """The process between loader and worker, as soon as there is one."""
-        return wait_until(self._forked_by_loader, "the loader forks", START_S, every_s=0.005)[0]
+    @contextmanager
+    def held(self, *moments: str) -> Iterator[None]:
+        """Processes wait at these moments. The program has to be of `held_forks`."""
+        files = [self._folder / moment for moment in moments]
+        for file in files:
+            file.touch()
+        try:
+            yield
+        finally:
+            for file in files:
+                file.unlink()
+
+    def middle(self, has_forked: bool = False) -> psutil.Process:
+        """The process between loader and worker, which a test holds, as soon as there is one that has forked."""
+
+        def found() -> list[psutil.Process]:
+            with suppress(psutil.Error):
+                born = [child for loader in self.loaders() for child in children(loader.pid) if not is_gone(child)]
+                return [each for each in born if children(each.pid) or not has_forked]
+            return []
+
+        return wait_until(found, "the loader forks", START_S)[0]
 
     def frozen_middle(self) -> psutil.Process:
-        """`middle` of a worker that is killed, suspended; of the next one, if it had ended before it could be."""
-        while True:
-            self.wait_until_complete()
+        """`middle` of a worker that is killed, suspended."""
+        with self.held(MIDDLE_BORN):
             self.kill_worker()
             middle = self.middle()
-            with suppress(psutil.NoSuchProcess):
-                middle.suspend()
-                wait_until(lambda found=middle: _is_suspended(found) or is_gone(found), "it is suspended")
-                if _is_suspended(middle):
-                    return middle
-
-    def _forked_by_loader(self) -> list[psutil.Process]:
-        with suppress(psutil.Error):
-            return [child for loader in self.loaders() for child in children(loader.pid)]
-        return []
+            middle.suspend()
+            wait_until(lambda: middle.status() == psutil.STATUS_STOPPED, "it is suspended")
+        return middle
 
     def seconds_without_loader(self) -> float:
         """Kills the loader."""
@@ -113,7 +143,3 @@ class LoadingServer(Server):
         killed.kill()
         wait_until(lambda: [each for each in self.loaders() if each.pid != killed.pid], "there is another one", START_S)
         return time.monotonic() - began
-
-
-def _is_suspended(process: psutil.Process) -> bool:
-    return process.status() == psutil.STATUS_STOPPED
