@@ -33,6 +33,8 @@ assert supervisor.LOADING_S
 supervisor.LOADING_S = 20
 {SERVE}
 """
+PATIENT = IMPATIENT.replace("= 20", "= 3600")
+"""It gives nothing up, so that one that does not notice an end is seen."""
 
 NO_ADOPTION = f"""
 from koyjabo.server.process import parent
@@ -62,7 +64,7 @@ def new_loading(sqlite_database, tmp_path, redis) -> Iterator[Callable[..., Load
 def server(module_sqlite_database, tmp_path_factory, redis) -> Iterator[LoadingServer]:
     """A server that tests leave with all its workers."""
     folder = tmp_path_factory.mktemp("held")
-    server = LoadingServer(module_sqlite_database, folder, held_forks(folder), PLACES, REDIS_URL=redis.url)
+    server = LoadingServer(module_sqlite_database, folder, held_forks(folder, PATIENT), PLACES, REDIS_URL=redis.url)
     server.start().wait_until_complete()
     yield server
     server.kill()
