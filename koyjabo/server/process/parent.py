@@ -20,7 +20,7 @@ from koyjabo.server.process.parent_log import how_killed, say
 from koyjabo.server.process.supervisor import Supervisor
 from koyjabo.server.process.worker_pipe import WorkerProcess
 
-KILL_AFTER_S = DRAIN_S + CLOSE_S + 1.0
+KILL_AFTER_S = DRAIN_S + CLOSE_S + 0.75
 """Later than a worker leaves by itself, also on a busy machine."""
 
 POLL_INTERVAL_S = 0.5
