@@ -8,7 +8,7 @@ from pathlib import Path
 
 LOADER_NAME = "koyjabo-loader"
 
-DRAIN_S, CLOSE_S = 8.0, 0.5
+DRAIN_S, CLOSE_S = 8.0, 1.0
 """The time a stopping worker has to answer requests, and then to commit pending writes; see `worker`."""
 
 
