@@ -171,7 +171,7 @@ def test_reports_of_a_community_follow_who_comes(site, tab, founder, community):
     site.register("visitor_3", communityId=community)
     guest = Member(site, visitorId="visitor_3").join(community)
     with PlainMember(site.port, community, guest.token):
-        expect(page.locator("[data-rate]")).to_have_text("100%")
+        expect(page.locator("#converted dd")).to_have_text(re.compile("^100%"))
         page.locator("#by-day summary").click()
         expect(page.locator("#by-day-rows tr:first-child [data-value]")).to_have_text(["1", "0"])
         assert page.locator("#by-day canvas").count() == 1
