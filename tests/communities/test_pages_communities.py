@@ -31,7 +31,7 @@ def test_without_a_login_a_listed_community_says_who_may_see_its_numbers(site, c
     stranger = Reader(site)
     page = stranger.get(path_of(public))
     assert "Mirpur 10 0 online Log in to join" in words(page)
-    assert f'href="/login?next={path_of(public)}"' in page
+    assert f'data-login href="/login?next={path_of(public)}"' in page  # open pages look for it (inside.js)
     page = words(stranger.get(path_of(closed)))
     assert "Mirpur 10 Only members see its numbers. Invitation only." in page
     assert "online" not in page

@@ -16,6 +16,13 @@ export const phrases = readJson("phrases");
 export const { community = "", outside = "" } = inside.dataset;
 export const page = new LivePage();
 
+// After the end of the session the server returns the page that strangers see, if the community is listed, and no redirect.
+document.addEventListener("answered", (event) => {
+  const { detail: newer } = /** @type {CustomEvent<Document>} */ (event);
+  const login = newer.querySelector("a[data-login]");
+  if (login instanceof HTMLAnchorElement) location.assign(login.href);
+});
+
 /** Remove everything that the user may no longer see. */
 function end() {
   inside.remove();
@@ -53,7 +60,7 @@ export function listen(room, hear, after) {
   const over = new AbortController();
   line.start(over.signal);
 
-  /** A refresh redirects to the login if the session has ended. If it has not, the line is opened again later. */
+  /** A refresh leads to the login if the session has ended. If it has not, the line is opened again later. */
   function again() {
     showLine("offline", phrases.offline);
     page.refresh();
