@@ -72,6 +72,7 @@ def test_clients_that_answer_pings_stay(server):
         server.pass_(TIMEOUT_S)
         for each in sockets:
             assert answer(each, each.frame())
+            assert each.is_answered(), "the server has read the answer before more time passes"
         assert polling.poll() == [PING]
         assert polling.post(PONG).ok
     assert server.held()["members"] == 3
