@@ -143,7 +143,7 @@ def test_render_sets_known_settings_and_closes_its_databases():
     web, redis = settings["services"]
     assert [each["ipAllowList"] for each in [redis, *settings["databases"]]] == [[], []]
     variables = {each["key"]: each for each in web["envVars"]}
-    assert set(variables) <= SETTINGS
+    assert set(variables) - {"PYTHON_VERSION"} <= SETTINGS
     assert web["healthCheckPath"] == "/healthz"
     assert variables["TRUSTED_PROXIES"]["value"] == "2"
     assert variables["REDIS_URL"]["fromService"]["name"] == redis["name"]
@@ -181,8 +181,10 @@ def test_image_has_what_the_server_needs_and_leaves_out_what_is_ours():
 
 
 def test_images_and_hosts_run_one_python_which_the_checks_include():
-    """Render and others read `.python-version`."""
-    version = (ROOT / ".python-version").read_text().strip()
+    """Developers have the oldest one by `.python-version`, which tells them what they cannot use."""
+    (variables,) = (each["envVars"] for each in parsed("render.yaml")["services"] if "envVars" in each)
+    (host,) = (each["value"] for each in variables if each["key"] == "PYTHON_VERSION")
+    version = host.rpartition(".")[0]
     assert set(re.findall(r"^FROM python:([\d.]+)-", (ROOT / "Dockerfile").read_text(), re.MULTILINE)) == {version}
     assert version in parsed(".github/workflows/ci.yml")["jobs"]["quick"]["strategy"]["matrix"]["python"]
 
@@ -191,6 +193,7 @@ def test_workflow_runs_the_checks_on_every_python_from_the_oldest_supported():
     job = parsed(".github/workflows/ci.yml")["jobs"]["quick"]
     oldest = job["strategy"]["matrix"]["python"][0]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"] == f">={oldest}"
+    assert (ROOT / ".python-version").read_text().strip() == oldest
     assert {"run": ".ci/run"} in job["steps"]
 
 

@@ -235,7 +235,10 @@ class SqliteStore:
         """Does nothing: reads do not wait."""
 
     def close(self) -> None:
-        for connection in (self._writing, self._reading):
-            if connection is not None:
-                connection.close()
+        if self._writing is not None:
+            self._writing.close()
+        # On real threads, a read may still run. SQLite crashes if its connection is closed meanwhile.
+        with self._read_lock:
+            if self._reading is not None:
+                self._reading.close()
         self._lock.close()
