@@ -101,8 +101,10 @@ def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server)
     cases = [(moment, how) for moment in MOMENTS for how in (signal.SIGTERM, signal.SIGINT)]
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 
+    program = written(tmp_path, PATIENT)  # once: a server would read a file that is being written
+
     def leave_at(server: Server, moment: str, how: signal.Signals) -> None:
-        server.program = written(tmp_path, PATIENT)
+        server.program = program
         parent = psutil.Process(server.launch().pid)
         wait_until(lambda: MOMENTS[moment](parent, server), moment, START_S, every_s=0.002)
         left = server.stop(how, group=how == signal.SIGINT)
