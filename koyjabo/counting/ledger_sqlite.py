@@ -237,7 +237,7 @@ class SqliteStore:
     def close(self) -> None:
         if self._writing is not None:
             self._writing.close()
-        # On real threads, a read may still run. SQLite crashes if its connection is closed meanwhile.
+        # On real threads, a read may still run, and SQLite must not close a connection during a read.
         with self._read_lock:
             if self._reading is not None:
                 self._reading.close()

@@ -54,7 +54,7 @@ def test_worker_publishes_numbers_once_an_interval_and_always_the_last(server, r
 def test_worker_hears_a_room_while_it_has_somebody_in_it(server, redis):
     for channel in ("koyjabo:workers", "flask-socketio"):
         wait_until(lambda channel=channel: heard_by(redis, channel) == 2, "all workers hear it")
-    wait_until(lambda: heard_by(redis, STATS) == 0, "those of earlier tests have left")
+    wait_until(lambda: heard_by(redis, STATS) == 0, "the clients of earlier tests have left")
     with ExitStack() as stack:
         for number, worker in enumerate(server.workers(), 1):
             with only(server, worker):
