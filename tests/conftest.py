@@ -30,6 +30,8 @@ from support.servers.server import Server
 from koyjabo.accounts import passwords
 from koyjabo.communities import archiving
 from koyjabo.core.identity import Account
+from koyjabo.network import client_address
+from koyjabo.observability.logs import request_id
 
 pytest_plugins = [
     "support.runs.session",
@@ -57,8 +59,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before its fixtures, which may start programs."""
+    """Before its fixtures, which may start programs. What the last request of another test left behind is gone."""
     Starting.is_honest = item.get_closest_marker("honest_start") is not None
+    client_address.current.set("")
+    client_address.current_place.set("")
+    request_id.set(None)
 
 
 @pytest.fixture(scope="session")
