@@ -96,9 +96,14 @@ MOMENTS: dict[str, Callable[[psutil.Process, Server], object]] = {
 }
 
 
-def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server):
+BY_TERM = [signal.SIGTERM, signal.SIGINT, signal.SIGTERM]
+BY_INTERRUPT = [signal.SIGINT, signal.SIGTERM, signal.SIGINT]
+
+
+@pytest.mark.parametrize("signals", [BY_TERM, pytest.param(BY_INTERRUPT, marks=pytest.mark.long)])
+def test_signal_at_any_moment_of_the_start_ends_it_cleanly(tmp_path, new_server, signals):
     """SIGTERM and Ctrl+C end a server from the moment it can handle them. It has an hour to leave."""
-    cases = [(moment, how) for moment in MOMENTS for how in (signal.SIGTERM, signal.SIGINT)]
+    cases = list(zip(MOMENTS, signals, strict=True))
     servers = [new_server(SqliteDatabase(tmp_path / f"{number}.db")) for number in range(len(cases))]
 
     program = written(tmp_path, PATIENT)  # once: a server would read a file that is being written
