@@ -68,20 +68,18 @@ def test_that_kills_its_process_has_failed_and_the_others_go_on(tmp_path):
     assert "3 failed, 2 passed, 1 skipped" in said
 
 
-def test_that_is_skipped_fails_where_nothing_may_be_skipped(tmp_path):
-    (tmp_path / "test_skipping.py").write_text(SKIPPING)
-    assert "1 failed" in run(tmp_path, CI="1")
-
-
-def test_the_same_seed_gives_the_same_order(tmp_path):
+def test_the_same_seed_gives_the_same_order_and_a_skipped_test_fails_where_nothing_may_be_skipped(tmp_path):
     names = [f"test_{number}" for number in range(20)]
     (tmp_path / "test_many.py").write_text("\n".join(f"def {name}(): pass" for name in names))
+    (tmp_path / "test_skipping.py").write_text(SKIPPING)
     orders = []
-    for _ in range(2):
-        said = run(tmp_path, "-q", "-n", "0", "--random-order", "7")
+    for environment in ({}, {"CI": "1"}):
+        said = run(tmp_path, "-q", "-n", "0", "--random-order", "7", **environment)
         assert said.startswith("random order: SEED=7\n")
         assert "--random-order 7" in said
-        orders.append([line.partition("::")[2] for line in said.splitlines() if line.startswith("PASSED")])
+        assert ("1 failed" in said) == bool(environment)
+        passed = [line for line in said.splitlines() if line.startswith("PASSED") and "test_many" in line]
+        orders.append([line.partition("::")[2] for line in passed])
     assert orders[0] == orders[1] != names
     assert sorted(orders[0]) == sorted(names)
 
