@@ -32,12 +32,13 @@ def is_shown(*workers, **places: int) -> bool:
 
 
 def wait_for(workers, **places: int) -> None:
-    """By itself, as a pulse would bring it."""
+    """Until all have adopted the same count, as each pulse brings it. One may show the same places by its own count."""
 
     def look() -> bool:
         for worker in workers:
             worker.visitors.refresh()
-        return is_shown(*workers, **places)
+        versions = {worker.visitors.count(SITE).version for worker in workers}
+        return len(versions) == 1 and is_shown(*workers, **places)
 
     wait_until(look, f"all workers show {places}", every_s=0.1)
 
