@@ -198,7 +198,7 @@ def test_lane_answers_what_flask_would(twins, monkeypatch):
     for path in PATHS[:2]:  # what is rare: a heartbeat of a known visitor
         headers = {"HTTP_HOST": "localhost", "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(VISIT))}
         ask(Asked("POST", path, "", headers, VISIT))
-    effort(4000)(given(asked=requests())(ask))()
+    effort(8000)(given(asked=requests())(ask))()
     assert len(by_a_lane) > FEWEST_BY_A_LANE * statuses.total()
     assert {200, 204, 400, 404, 429} <= set(by_a_lane), statuses
 
