@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from koyjabo.core import installation
 from koyjabo.settings import backup_start, database_url, login_providers, operator_secrets, redis_url, trusted_issuer
 from koyjabo.settings.checks import SHORTEST_TOKEN
-from koyjabo.settings.schema import Settings
+from koyjabo.settings.schema import REMOVED_SETTINGS, Settings
 
 ROOT = installation.home()
 INSTANCE = ROOT / "instance"
@@ -30,9 +30,7 @@ def load(overrides: Mapping[str, Any] | None = None, instance: Path = INSTANCE) 
 
     Raises SettingsError for the first setting that cannot be used. An empty value counts as not set.
     """
-    given = _set(os.environ) | _set(overrides or {})
-    if _environment(given) == "development":
-        given = _set(dotenv_values(ROOT / ".env")) | given
+    given = _given(overrides or {})
     given["ENVIRONMENT"] = _environment(given)
     try:
         given[login_providers.PROVIDERS] = login_providers.read(given)
@@ -72,6 +70,12 @@ def _secret_key(settings: Settings, instance: Path) -> str:
     return kept
 
 
+def removed_settings() -> list[str]:
+    """The settings that are set, although no version has them any more."""
+    given = _given({})
+    return [name for name in REMOVED_SETTINGS if name in given]
+
+
 def require_backup_places(settings: Settings) -> None:
     """For a server that starts. Raises SettingsError for a place that backups cannot be kept in."""
     if why := backup_start.problem(settings, os.environ):
@@ -83,6 +87,13 @@ def protect_instance(instance: Path = INSTANCE) -> None:
     with suppress(OSError):  # it is not there, belongs to another user, or is mounted for reading
         if instance.stat().st_mode & 0o077:
             instance.chmod(0o700)
+
+
+def _given(overrides: Mapping[str, Any]) -> dict[str, Any]:
+    given = _set(os.environ) | _set(overrides)
+    if _environment(given) == "development":
+        given = _set(dotenv_values(ROOT / ".env")) | given
+    return given
 
 
 def _set(values: Mapping[str, Any]) -> dict[str, Any]:

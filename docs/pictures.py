@@ -16,7 +16,6 @@ PAGES = {  # name: who looks, and at what
     "missing": (NOBODY, "/nothing-here"),
     "docs": (NOBODY, "/docs"),
     "install": (NOBODY, "/install"),
-    "status": (NOBODY, "/status"),
     "receipt": (NOBODY, "/receipt"),
     "embed": (NOBODY, "/embed"),
     "communities": (MEMBER, "/communities"),

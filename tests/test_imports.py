@@ -40,7 +40,6 @@ visit_log: . live services ui admin cli
 personal_data: . services api pages
 maintenance: . backups health services api admin cli
 receipts: . api pages admin
-status: . services api pages
 alerts: . services
 importers: . admin cli
 bridges: . citinfos

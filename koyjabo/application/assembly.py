@@ -16,7 +16,6 @@ from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
-from koyjabo.badges.values import MorePhrases
 from koyjabo.cluster.base import Base, open_cluster
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities
@@ -58,9 +57,6 @@ from koyjabo.reports import services as reports
 from koyjabo.reports.projection import projection
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.settings.schema import Settings
-from koyjabo.status import measurements
-from koyjabo.status import services as status
-from koyjabo.status.services import StatusServices
 from koyjabo.trusted_tokens import services as trusted_tokens
 from koyjabo.visit_log import services as visit_log
 from koyjabo.visit_log.services import VisitLogServices
@@ -109,14 +105,12 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(trusted_tokens.build(base))
     add(webhooks.build(base))
     add(api_keys.build(base))
-    add(MorePhrases())
     add(reports.build(base))
     add(reports.build_people(base))
     add(visit_log.build(base))
     add(personal_data.build(base))
     add(maintenance.build(base))
     add(receipts.build(base))
-    add(status.build(base))
     add(alerts.build(base))
     add(getting_started.build(base))
     add(FileImports(base.database, base.clock, base.runtime, settings))
@@ -152,8 +146,6 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.LOOK_S, services[WebhookServices].sender.tick)
     every(alerts.LOOK_S, services[AlertServices].alerts.tick)
-    every(TICK_S, services[StatusServices].measurements.look)
-    every(measurements.WRITE_S, services[StatusServices].measurements.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
 
@@ -174,7 +166,6 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MaintenanceServices].backups.close)
     at_close(services[MaintenanceServices].backup_download.close)
     at_close(services[FileImports].close)
-    at_close(services[StatusServices].measurements.write)
     at_close(services[MaintenanceServices].timeline.write)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)

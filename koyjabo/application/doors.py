@@ -28,7 +28,6 @@ DOORS = {
     "visit_log": "admin",
     "maintenance": "api admin",
     "receipts": "api pages admin",
-    "status": "api pages",
     "getting_started": "admin",
     "importers": "admin",
     "home": "pages",
@@ -50,7 +49,6 @@ PARTS = (
     "communities.ui",
     "visit_log.ui",
     "reports.ui.annotation_texts",
-    "status.pages",
     "accounts.login.provider_login",
 )
 """Modules that add something to every application, whatever its settings."""

@@ -28,7 +28,6 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices
-from koyjabo.status.services import StatusServices
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.login.remembered_logins import RememberedLogins
 
@@ -110,7 +109,6 @@ class Handlers:
             services[MaintenanceServices].health.look_again,
             services[MaintenanceServices].timeline.forget,
             services[VersionLog].forget,
-            services[StatusServices].measurements.forget,
         )
 
     def publish_site_stats(self, scope: Scope) -> None:

@@ -12,11 +12,10 @@ from pydantic import BaseModel, Field
 
 from koyjabo.badges import drawing, values
 from koyjabo.badges.drawing import PROBLEM, STYLES
-from koyjabo.badges.parameters import ACCENT, PARAMETERS, Badge, badge_of, cleaned, query_of
-from koyjabo.badges.values import Number, Phrase
+from koyjabo.badges.parameters import PARAMETERS, Badge, badge_of, cleaned, query_of
+from koyjabo.badges.values import Number
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import LANGUAGES
-from koyjabo.core.services import Services
 from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.http.responses import JSON, PlainResponse, answer_or_304
@@ -30,7 +29,7 @@ MOST_KEPT = 1024
 """Badges that are kept as they were sent last, for requests at the same revision."""
 
 QUERY = {
-    "value": ", ".join((*values.VALUES, values.STATUS)),
+    "value": ", ".join(values.VALUES),
     "community": "id, for online",
     "label": "at most 40 characters",
     "color": "green, 97ca00",
@@ -57,7 +56,7 @@ class BadgeAnswer(BaseModel):
 
 
 class Kept(NamedTuple):
-    shown: Number | Phrase
+    number: Number
     tag: str
     body: str
 
@@ -111,35 +110,19 @@ def badge_json(context: RequestContext) -> PlainResponse:
 
 def _answer(context: RequestContext, media: str, write: Callable[[Badge, str], str]) -> PlainResponse:
     badge = badge_of(query_of(context.environ))
-    shown = _shown(context.services, badge)
+    number = values.read(context.services, badge.value, badge.community)
     kept = _kept.get((media, badge))
-    if kept is None or kept.shown != shown:
-        kept = _written(shown, write(*_said(badge, shown)))
+    if kept is None or kept.number != number:
+        kept = _written(number, write(badge, number_in(badge.language, number.number)))
         if len(_kept) >= MOST_KEPT:
             _kept.clear()
         _kept[media, badge] = kept
     return answer_or_304(context.environ, kept.tag, media, kept.body)
 
 
-def _shown(services: Services, badge: Badge) -> Number | Phrase:
-    if badge.value == values.STATUS:
-        return values.phrase(services, badge.value)
-    return values.read(services, badge.value, badge.community)
-
-
-def _said(badge: Badge, shown: Number | Phrase) -> tuple[Badge, str]:
-    """The badge with its colour, and its message."""
-    if isinstance(shown, Phrase):
-        fill = PROBLEM if shown.is_problem else ACCENT
-        return badge._replace(color=badge.color or fill), shown.texts[badge.language]
-    return badge._replace(color=badge.color or ACCENT), number_in(badge.language, shown.number)
-
-
-def _written(shown: Number | Phrase, body: str) -> Kept:
+def _written(number: Number, body: str) -> Kept:
     """The checksum stands for the query."""
-    checksum = base36(crc32(body.encode()))
-    tag = checksum if isinstance(shown, Phrase) else f"{base36(shown.epoch)}-{shown.revision}-{checksum}"
-    return Kept(shown, tag, body)
+    return Kept(number, f"{base36(number.epoch)}-{number.revision}-{base36(crc32(body.encode()))}", body)
 
 
 def _drawn(badge: Badge, message: str) -> str:

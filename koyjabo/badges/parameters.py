@@ -49,7 +49,7 @@ class Badge(NamedTuple):
     value: str
     community: str  # "" without one
     label: str
-    color: str  # #rrggbb; "" if the query names none
+    color: str  # #rrggbb
     language: str
     style: str
 
@@ -64,11 +64,10 @@ def query_of(environ: dict[str, Any]) -> str:
 def badge_of(query: str) -> Badge:
     """Raises InvalidInput with the reason by parameter."""
     said = _once(query)
-    problems = values.problems(said, PARAMETERS, {"lang": LANGUAGES, "style": STYLES}, (*values.VALUES, values.STATUS))
-    fill = color(said["color"]) if "color" in said else ""
+    problems = values.problems(said, PARAMETERS, {"lang": LANGUAGES, "style": STYLES})
+    fill = color(said["color"]) if "color" in said else ACCENT
     if problems or fill is None:
-        known = problems if fill is not None else problems | {"color": "use green, or digits such as 97ca00"}
-        raise InvalidInput(details=known)
+        raise InvalidInput(details=problems if fill else problems | {"color": "use green, or digits such as 97ca00"})
     value, language = said.get("value", values.TOTAL), said.get("lang", "en")
     label = cleaned(said["label"]) if "label" in said else values.LABELS[language][value]
     return Badge(value, said.get("community", ""), label, fill, language, said.get("style", "flat"))

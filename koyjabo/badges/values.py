@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import InvalidInput
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
@@ -23,9 +21,6 @@ ONLINE = "online"
 
 VALUES = (*FIELDS, ONLINE)
 
-STATUS = "status"
-"""The value of badges alone that is a phrase. A later feature says which, where it is on."""
-
 LABELS = {
     "en": {
         "total": "visits",
@@ -33,7 +28,6 @@ LABELS = {
         "active": "active now",
         "visitors": "unique visitors",
         ONLINE: "online now",
-        STATUS: "promises",
     },
     "bn": {
         "total": "ভিজিট",
@@ -41,7 +35,6 @@ LABELS = {
         "active": "এখন সক্রিয়",
         "visitors": "আলাদা ভিজিটর",
         ONLINE: "এখন অনলাইনে",
-        STATUS: "প্রতিশ্রুতি",
     },
 }
 """Here and not in the catalogues, because a lane has no request of Flask."""
@@ -55,39 +48,22 @@ class Number(NamedTuple):
     revision: int  # 0 for people online
 
 
-class Phrase(NamedTuple):
-    """What a badge says instead of a number."""
-
-    texts: Mapping[str, str]  # by language
-    is_problem: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MorePhrases:
-    """The phrases of later features, by value. They may raise LedgerUnavailable."""
-
-    by_value: dict[str, Callable[[], Phrase]] = field(default_factory=dict)
-
-
 def problems(
-    said: Mapping[str, str],
-    parameters: Collection[str],
-    choices: Mapping[str, Collection[str]],
-    values: Collection[str] = VALUES,
+    said: Mapping[str, str], parameters: Collection[str], choices: Mapping[str, Collection[str]]
 ) -> dict[str, str]:
     """The reasons why a query cannot be answered, by parameter. `choices` are the values of parameters that may be left
     out.
     """
     reasons = {name: f"use {', '.join(parameters)}" for name in said if name not in parameters}
-    reasons |= _check(said.get("value", TOTAL), said.get("community", ""), values)
+    reasons |= _check(said.get("value", TOTAL), said.get("community", ""))
     wrong = {name: known for name, known in choices.items() if name in said and said[name] not in known}
     return reasons | {name: f"use {', '.join(known)}" for name, known in wrong.items()}
 
 
-def _check(value: str, community: str, values: Collection[str]) -> dict[str, str]:
+def _check(value: str, community: str) -> dict[str, str]:
     """Whether the two go together. `community` is "" without one."""
-    if value not in values:
-        return {"value": f"use {', '.join(values)}"}
+    if value not in VALUES:
+        return {"value": f"use {', '.join(VALUES)}"}
     if value == ONLINE and not community:
         return {"community": "name the community whose number is wanted"}
     if value != ONLINE and community:
@@ -103,14 +79,6 @@ def read(services: Services, value: str, community: str) -> Number:
         return _online(services, community)
     stats = services[CountingServices].visits.stats()
     return Number(getattr(stats, FIELDS[value]), stats.epoch, stats.revision)
-
-
-def phrase(services: Services, value: str) -> Phrase:
-    """The present phrase. Raises InvalidInput if the feature that has it is off, LedgerUnavailable."""
-    read_phrase = services[MorePhrases].by_value.get(value)
-    if read_phrase is None:
-        raise InvalidInput(details={"value": f"use {', '.join(VALUES)}"})
-    return read_phrase()
 
 
 def _online(services: Services, community: str) -> Number:

@@ -40,7 +40,6 @@ class Worker(NamedTuple):
     unsaved_cause: str = ""
     refused: int = 0
     jobs: tuple[RunningJob, ...] = ()
-    reads_ledger: bool = True  # whether its last regular read of the counter succeeded
 
 
 class Workers(Protocol):

@@ -64,8 +64,6 @@ class Visits:
         self._high_water = high_water
         self._epoch = snapshot.epoch
         self.on_epoch: Callable[[], object] = lambda: None
-        self.retries = 0
-        """How many retries this worker has recognised so far."""
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
         self.on_change: Callable[[LiveStats], None] = lambda live_stats: None
@@ -178,9 +176,7 @@ class Visits:
         for visit, receipt in visits:
             visitor_id = self._touch(visit, receipt)
             scope = receipt.own.scope  # not always that of the visit: a closed community counts its members alone
-            if receipt.duplicate:
-                self.retries += 1
-            elif scope != SITE:  # a retry counts in the scope of its first attempt
+            if scope != SITE and not receipt.duplicate:  # a retry counts in the scope of its first attempt
                 self._active_visitors.touch(scope, visit.visitor_id, visit.place)
                 changed[scope] = receipt.own
             self._on_visit(visitor_id, visit.fingerprint)

@@ -134,7 +134,7 @@ def verify(repair: bool) -> None:
     """Recount the ledger and compare it with the counters and rollups.
 
     Exits with 0 if they agree. If they differ, prints a line for each difference and exits with 1. Safe to run beside a
-    busy server. The result is also in the audit log and on /status.
+    busy server. The result is also in the audit log.
     """
     if repair:
         _repair()

@@ -36,8 +36,6 @@ class SocketLog:
         self._lines = Rate(MOST_LINES)
         self.tells_visits: Callable[[str], bool] = lambda room: False
         """Whether the event that a room has just broadcast was made because of visits: others have no commit."""
-        self.on_delivered: Callable[[float], object] = lambda seconds: None
-        """Called, where a later feature wants it, with the time from a commit until it was written to sockets here."""
 
     def opened(self, kind: str, address: str, community: str = NOWHERE, who: str | None = None) -> None:
         """Record a socket that was opened and admitted; `who` is its user or visitor, if known. `address` is the key of
@@ -76,9 +74,7 @@ class SocketLog:
         """Record an event written to all clients of a room here: `size` bytes to each, within `took_s` seconds."""
         self._metrics.sent(event, clients)
         if event == COMMIT_EVENT and revision is not None and self.tells_visits(room):
-            seconds = max(0.0, time.time() - revision / 1000)
-            self._metrics.delivered(seconds)
-            self.on_delivered(seconds)
+            self._metrics.delivered(max(0.0, time.time() - revision / 1000))
         log.debug(BROADCAST, room, event, clients, size, took_s * 1000, revision)
 
     def sent_to_one(self, event: str) -> None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
+REMOVED_SETTINGS = ("STATUS_PAGE",)
+"""Settings of earlier versions. A start warns of those that are still set."""
+
 Policy = Literal["none", "admins", "all"]
 """REQUIRE_TWO_FACTOR: who has to have a second factor."""
 
@@ -174,7 +177,6 @@ class Settings(BaseModel):
     backup_keep: int = setting(
         14, "BACKUP_KEEP", N_("number of its own backups to keep in each place"), ge=1, le=10_000
     )
-    status_page: bool = setting(True, "STATUS_PAGE", N_("`0` turns off the public pages `/status` and `/api/status`"))
     allow_ephemeral_storage: bool = setting(
         False, "ALLOW_EPHEMERAL_STORAGE", N_("`1` allows a database file on Render that every deploy deletes")
     )

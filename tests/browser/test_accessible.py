@@ -12,7 +12,6 @@ MORE_SEEN_BY_ALL = [
     "/docs/troubleshooting.md",
     *(
         "/install",
-        "/status",
         "/receipt",
         "/embed?value=total&lang=en&theme=light",
         "/embed?value=total&lang=bn&theme=dark",

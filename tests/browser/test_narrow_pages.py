@@ -35,7 +35,6 @@ NOBODYS = [
         "/signup",
         "/forgot-password",
         "/install",
-        "/status",
         "/receipt",
         "/docs/",
         "/docs/try",

@@ -9,10 +9,15 @@ import pytest
 from support.application.site import Site, assert_error
 from support.people.admins import panel
 from support.people.page_readers import Reader, words
+from support.sites.backup_rows import add_backup
 from support.sites.exports import bring_export, table, zipped
 from support.sites.full_site import bring, quiet, rows
 
+from koyjabo.audit import log as audit
 from koyjabo.core.clock import iso
+from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
+from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.receipts.change_queries import TotalChange
 from koyjabo.receipts.parts import MOST_PARTS, VISITS, ReceiptPart, parts_of
@@ -124,11 +129,26 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
 
 
 def test_the_newest_recount_is_told(site):
+    """Of `koyjabo verify`, of a restore, or of a backup that was proven."""
+    recounts, by_operator = site.services[MaintenanceServices].recounts, audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
-    site.services[MaintenanceServices].recounts.verify(quiet)
-    ended = iso(site.time.ms)
+    recounts.verify(quiet)
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    site.rows("UPDATE counters SET visits = visits + 1")
+    assert recounts.verify(quiet).problems
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": False}
+    with site.app.app_context():
+        by_operator._replace(at_ms=site.time.ms).entry("ledger.restore", LEDGER).store(db.session)
+        db.session.commit()
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+    add_backup(site)
+    assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}
+
+
+def newest_recount(site: Site) -> dict:
+    """When the one that was read last is too old."""
     site.time.pass_(seconds=5)
-    assert receipt(site)["recounted"] == {"at": ended, "agreed": True}
+    return receipt(site)["recounted"]
 
 
 def test_a_ledger_that_disagrees_with_itself_is_not_explained_and_still_adds_up():

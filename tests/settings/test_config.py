@@ -78,7 +78,6 @@ BAD = [
         )
     ],
     *[("BACKUP_COMMAND", bad) for bad in ("'", '"rclone', " ")],
-    ("STATUS_PAGE", "maybe"),
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],

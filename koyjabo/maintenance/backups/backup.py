@@ -27,6 +27,7 @@ from koyjabo.maintenance.backups.backup_file import Head, TablePiece, UnusableBa
 from koyjabo.maintenance.backups.temporary import atomic_file
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
+from koyjabo.models import UNUSED_TABLES
 from koyjabo.visit_log.import_queries import only_one
 
 logger = logging.getLogger(__name__)
@@ -116,9 +117,10 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
     """Insert all rows of a backup into empty tables. Raises UnusableBackup, which may be after the last row."""
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
-            table = _table(piece)
-            with _fitting(piece):
-                backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
+            if piece.table not in UNUSED_TABLES:
+                table = _table(piece)
+                with _fitting(piece):
+                    backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
             advance(len(piece.rows))
 
 
@@ -175,7 +177,8 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):
             try:
-                _table(piece)
+                if piece.table not in UNUSED_TABLES:
+                    _table(piece)
             except UnusableBackup as error:  # of a damaged file it is not the reason, and that shows at its end
                 unfit = unfit or error
             advance(len(piece.rows))

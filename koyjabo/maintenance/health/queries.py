@@ -154,14 +154,10 @@ def starting_total(session: Session) -> int:
 
 
 def last_recount(session: Session) -> LastRecount | None:
-    proven = proven_ms(session)
-    return max(_recounted(session), LastRecount(proven, 0) if proven else None, key=_at_ms)
-
-
-def proven_ms(session: Session) -> int | None:
-    """When the newest backup was proven: not the latest moment, which one of a wrong clock would stay."""
-    proven = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None))
-    return session.scalar(proven.order_by(Backup.id.desc()).limit(1))
+    # The newest backup, not the latest moment: a backup of a wrong clock would stay the latest.
+    newest = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
+    proven_ms = session.scalar(newest)
+    return max(_recounted(session), LastRecount(proven_ms, 0) if proven_ms else None, key=_at_ms)
 
 
 def _recounted(session: Session) -> LastRecount | None:

@@ -212,7 +212,6 @@ class System:
             unsaved_cause=unsaved.cause if unsaved else "",
             refused=unsaved.refused if unsaved else 0,
             jobs=self._jobs.running(),
-            reads_ledger=self._gauges.reads_ledger(),
         )
 
 

@@ -17,8 +17,7 @@
 --       7 how many of the people are news: the first ones
 --       then for each person: name, open connections (-1: end the worker's lease), time of arrival, ms
 -- Returns {version, born (0 when there is no data), people online, leases of this worker, 1 when more leases may have
---          expired, {for each person given: 1 if another worker also has a lease for them}, changes that wait,
---          people who left because their last lease expired}
+--          expired, {for each person given: 1 if another worker also has a lease for them}, changes that wait}
 --
 -- An arrival is told if it is news, or if the caller has seen this very data set: only after a loss of data are leases
 -- sent again of people who had been told before. A departure by expiry is told DEPART_MS later, unless the worker lives
@@ -35,7 +34,7 @@ local FIRST = 8
 local DEPART_MS, VACANT_MS, CHANGES_MS, MOST_CHANGES = 2000, 3000, 3600000, 10000
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local changed, told, joined, freed = false, {}, 0, 0
+local changed, told, joined = false, {}, 0
 
 local function as_integer(number) return string.format('%.0f', number) end
 
@@ -77,7 +76,6 @@ local function end_lease(lease, has_expired)
   redis.call('HDEL', tabs, person)
   redis.call('ZREM', people, person)
   changed = true
-  if has_expired then freed = freed + 1 end
   if departing and has_expired then
     redis.call('ZADD', departing, as_integer(now + DEPART_MS), person)
     redis.call('PEXPIRE', departing, CHANGES_MS)
@@ -147,5 +145,5 @@ for i = FIRST, #ARGV, 3 do
 end
 return {
   version, tonumber(born or 0), redis.call('ZCARD', people), tonumber(redis.call('HGET', state, worker) or 0),
-  #expired == max_expired and 1 or 0, elsewhere, untold, freed
+  #expired == max_expired and 1 or 0, elsewhere, untold
 }

@@ -60,16 +60,13 @@ MOST_CHANGES = 10_000
 
 @dataclass(slots=True)
 class ChangeListener:
-    """Who wants to be told of changes. Later features set these."""
+    """Who wants to be told of changes. A later feature sets both."""
 
     is_wanted: Callable[[Scope], bool] = lambda scope: False
     """Asked with every change; does not wait. Changes that nobody wants are not kept."""
 
     wait: Callable[[Scope], object] = lambda scope: None
     """Called when changes wait (`OnlineMembers.changes`), every second or more often. Does not wait."""
-
-    freed: Callable[[int], object] = lambda people: None
-    """Called with how many people left because their worker did not renew their leases any more. Does not wait."""
 
 
 class OnlineMembers(Protocol):

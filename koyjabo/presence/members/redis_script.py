@@ -53,7 +53,6 @@ class SyncAnswer(NamedTuple):
     unswept: int  # 1 when more leases may have expired: the count still includes their people
     elsewhere: list[int]  # for each report: 1 if another worker also has a lease for that person
     untold: int = 0  # changes that wait to be told
-    freed: int = 0  # people who left because their last lease expired
 
 
 class MemberScript:

@@ -264,9 +264,6 @@ class RedisOnlineMembers:
 
     def _ask(self, outbox: RedisOutbox, requests: list[SyncRequest]) -> list[SyncAnswer | SlotUnavailable]:
         answers = self._script.ask(requests)
-        freed = sum(each.freed for each in answers if isinstance(each, SyncAnswer))
-        if freed:
-            self._listener.freed(freed)
         if all(isinstance(each, SyncAnswer) for each in answers):  # else scopes without an answer show an estimate
             self._answered_ms[outbox] = self._clock.elapsed_ms()
         return answers

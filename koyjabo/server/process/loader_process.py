@@ -89,6 +89,7 @@ class LoaderProcess:
         self._log = ParentLog(settings.log_format)
         logs.configure(settings.log_level, settings.log_format)
         if prepares:
+            _warn_of_removed_settings(config.removed_settings())
             _warn_of_missing_countries()
         loading.load(settings)
         if prepares and not preparation.prepare(settings):
@@ -174,6 +175,13 @@ class LoaderProcess:
 def _report_failure(writer: int, error: OSError) -> None:
     with suppress(BrokenPipeError):
         report(writer, cause=error.strerror)
+
+
+def _warn_of_removed_settings(names: list[str]) -> None:
+    import logging
+
+    if names:
+        logging.getLogger(__name__).warning("removed_settings names=%s", ",".join(names))
 
 
 def _warn_of_missing_countries() -> None:

@@ -29,7 +29,7 @@ REQUEST_ID = "X-Request-Id"
 WELL_FORMED = re.compile(r"[A-Za-z0-9._\-]{8,64}", re.ASCII)
 
 PUBLIC_PATHS = (
-    *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/status", "/api/stream"),
+    *("/api/visitor/", "/api/events", "/api/stats", "/api/pulse", "/api/receipt", "/api/stream"),
     *("/v.gif", "/badge.", "/healthz", "/readyz"),
 )
 """Any origin may call these without credentials, because the app is served from another host than this server."""

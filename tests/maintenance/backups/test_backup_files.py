@@ -160,6 +160,17 @@ def test_backup_of_an_older_version_is_restored_with_what_is_new_as_it_would_hav
     assert {row["is_bot"] for row in everything(empty)["visits"]} == {False}
 
 
+def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_path):
+    old, lines = tmp_path / "old", lines_of(file)
+    head, end = json.loads(lines[0]), json.loads(lines[-1])
+    head["rows"] = end["rows"] = {**end["rows"], "measurements": 1}
+    table = {"table": "measurements", "columns": ["name", "since_ms", "amount"]}
+    made = [head, *map(json.loads, lines[1:-1]), table, ["retries_absorbed", 5, 7], end]
+    old.write_bytes(sealed([json.dumps(each).encode() + b"\n" for each in made]))
+    restore(empty, old)
+    assert len(everything(empty)["visits"]) == head["rows"]["visits"] > 0
+
+
 @pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
 def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tmp_path):
     wrong = tmp_path / "wrong"

@@ -107,6 +107,14 @@ def test_proven_backup_is_told_to_webhooks_and_kept_in_the_audit_log(site):
     assert count(site, "audit_log WHERE action = 'ledger.backup'") == 1
 
 
+def test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount(site):
+    found = {"agrees": False, "problems": ["one", "two"], "problem_count": 2, "rows": 3}
+    assert end(site, begun(site), FAILED._replace(recount=found))
+    assert [type for type, _ in events(site)] == ["backup.failed", "recount.failed"]
+    details = site.rows("SELECT details FROM audit_log WHERE action = 'ledger.recounted'")
+    assert [json.loads(each) for (each,) in details] == [{**found, "seconds": 0.0}]
+
+
 def test_proven_backup_stays_proven_where_a_later_step_fails(site):
     """As where the bucket does not let old ones be removed."""
     row = begun(site)

@@ -91,6 +91,18 @@ def test_process_that_is_killed_leaves_what_was_proven_before(site, folder):
     assert (made.failed.step, made.proven, Folder(folder).names()) == ("writing", None, [])
 
 
+@pytest.mark.long(
+    proved_by="maintenance/backups/test_backup_rows.py::"
+    "test_recount_of_a_backup_that_finds_problems_is_told_as_any_other_recount"
+)
+def test_problems_that_a_backup_finds_are_told(site):
+    site.register()
+    site.rows("UPDATE counters SET visits = 7")
+    backups(site).begin(OPERATOR)
+    assert ended(site).failed
+    assert ("recount.failed",) in site.rows("SELECT type FROM webhook_events")
+
+
 def test_process_ends_when_the_worker_is_gone():
     program = "import time; from koyjabo.core import child_process; child_process.end_with_parent(); time.sleep(60)"
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, process_group=0)

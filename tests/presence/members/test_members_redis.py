@@ -76,26 +76,6 @@ def test_people_of_a_killed_worker_are_gone_after_their_lease(world, two):
     assert two[1].members.people(HIKERS) == [OnlineMember("ayesha", world.time.ms - (LEASE_S - 4) * 1000, 1)]
 
 
-def test_people_are_freed_by_the_end_of_a_lease_alone(world, two):
-    """Each of them by one of the workers that look; those who leave, or are on another worker too, are not."""
-    freed: list[int] = []
-    for worker in two:
-        worker.listener.freed = freed.append
-    killed = world.new_worker()
-    with killed.held_back():
-        for number in range(MANY):
-            killed.members.connect(HIKERS, f"person{number}", "1")
-        killed.members.connect(HIKERS, "ayesha", "1")
-    two[0].members.connect(HIKERS, "ayesha", "1")
-    two[1].members.connect(HIKERS, "babul", "1")
-    world.settle()
-    two[1].members.disconnect(HIKERS, "babul", "1")
-    world.kill(killed)
-    world.pass_(seconds=2 * LEASE_S)
-    assert counts(*two) == [1, 1]
-    assert sum(freed) == MANY
-
-
 def test_worker_that_lives_though_its_leases_ran_out_says_them_again_at_once(world, two):
     """Redis's clock was put forward, or the machine slept: no member was away or had to renew anything."""
     here, there = two

@@ -15,7 +15,7 @@ ANYBODY, USER, VIEWER, MEMBER, MODERATOR, ADMIN, SITE_ADMIN = "nobody", "user", 
 LEAST = {
     ANYBODY: """
         api.forget pixel.pixel badges.badge_svg badges.badge_json
-        api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt api.status
+        api.register_visit api.heartbeat api.record_events api.stats api.pulse api.receipt
         api.stream
         api.sign_up api.log_in
         health.healthz health.readyz openapi.openapi docs.docs docs.try_it docs.file docs.guide
@@ -23,7 +23,7 @@ LEAST = {
         api.second_factor api.second_factor_options pages.second_factor pages.enrol
         sockets.stats_stream
         pages.index pages.offline pages.list_communities pages.log_in pages.do_log_in pages.sign_up pages.do_sign_up
-        pages.choose_language pages.choose_theme pages.install pages.embed pages.status
+        pages.choose_language pages.choose_theme pages.install pages.embed
         pages.receipt
         api.request_password_reset
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password

@@ -26,7 +26,7 @@ BUDGET_S = {
     "presence": 10, "application": 10, "bridges": 8, "tools": 8, "observability": 8, "webhooks": 6, "api_keys": 7,
     "trusted_tokens": 4, "sockets": 5, "personal_data": 5, "alerts": 4, "importers": 10, "cluster": 2, "network": 3,
     "outbound": 2, "badges": 2, "audit": 2, "jwks": 1, "home": 2, "settings": 1, "core": 1, "clients": 0,
-    "status": 3, "receipts": 2, "getting_started": 4, "install": 3,
+    "receipts": 2, "getting_started": 4, "install": 3,
     "(PostgreSQL)": 26, "(collection)": 11, "(templates of programs)": 4,
 }  # fmt: skip
 """Of `make test`, by folder. A capability that outgrows its share has tests that belong to `make test-all`."""

@@ -215,7 +215,6 @@ FEATURES = [
         "visit_log",
         "maintenance",
         "receipts",
-        "status",
         "getting_started",
     ),
     *("home", "panel"),

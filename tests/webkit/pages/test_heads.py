@@ -19,7 +19,7 @@ from koyjabo.webkit.assets.static_files import FOLDER
 CLIENT = "counting/koyjabo.js"
 META = re.compile(r'<meta (?:name|property)="([^"]+)" content="([^"]*)"(?: media="([^"]+)")?>')
 ICONS = {"/favicon.ico": {(16, 16), (32, 32), (48, 48)}, "/apple-touch-icon.png": {(180, 180)}}
-PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password", "/install", "/status"]
+PAGES = ["/", "/login", "/signup", "/communities", "/docs", "/forgot-password", "/install"]
 
 
 def meta(page: str) -> dict[str, str]:
