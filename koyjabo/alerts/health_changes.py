@@ -11,7 +11,6 @@ from koyjabo.alerts import traffic_queries as queries
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.maintenance.health.checks import GOOD, OFF, UNREAD, HealthCheck
-from koyjabo.maintenance.health.timeline import OF_ONE_WORKER
 from koyjabo.models import SITE
 from koyjabo.webhooks.events import WebhookEvents
 
@@ -22,6 +21,10 @@ REST_MS = MINUTE_MS
 
 START_MS = MINUTE_MS
 """For so long after its start, a worker does not look: others may still be missing."""
+
+
+OF_ONE_WORKER = frozenset({"proxies"})
+"""Checks that each worker judges by its own requests."""
 
 
 class HealthChanges:

@@ -139,7 +139,6 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
-    every(TICK_S, maintenance.timeline.tick)
     every(figures.READ_S, maintenance.backup_gauges.refresh)
     every(nightly.LOOK_S, maintenance.backups.tick)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
@@ -166,7 +165,6 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[MaintenanceServices].backups.close)
     at_close(services[MaintenanceServices].backup_download.close)
     at_close(services[FileImports].close)
-    at_close(services[MaintenanceServices].timeline.write)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)
     at_close(services[ReportServices].events.close)

@@ -107,7 +107,6 @@ class Handlers:
             services[ReportServices].weekly_report.forget,
             services[MaintenanceServices].nightly.forget,
             services[MaintenanceServices].health.look_again,
-            services[MaintenanceServices].timeline.forget,
             services[VersionLog].forget,
         )
 

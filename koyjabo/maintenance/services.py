@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from koyjabo.cluster.base import Base
-from koyjabo.core.identity import OPERATOR
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
@@ -18,7 +17,6 @@ from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
 from koyjabo.maintenance.health.system import Installation, System, WorkerGauges
-from koyjabo.maintenance.health.timeline import Timeline
 from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
@@ -50,7 +48,6 @@ class MaintenanceServices:
     system: System
     readiness: Readiness
     health: Health
-    timeline: Timeline
     settings: tuple[Setting, ...]
 
 
@@ -80,7 +77,6 @@ def build(base: Base) -> MaintenanceServices:
         system=system,
         readiness=readiness,
         health=health,
-        timeline=Timeline(database, clock, cluster.workers, system, lambda: health.report(OPERATOR, False)),
         settings=catalogue(base.settings),
     )
 
@@ -114,5 +110,4 @@ def _installation(settings: Settings, has_redis: bool) -> Installation:
         workers=settings.web_concurrency,
         trusted_proxies=settings.trusted_proxies,
         retention_days=settings.retention_days,
-        file=file,
     )

@@ -68,13 +68,12 @@ from koyjabo.models.upkeep import (
     DatabaseIdentity,
     DaySecret,
     FileImport,
-    HealthSpan,
     NightlyWork,
     StartingStep,
     WebhookEvent,
 )
 
-UNUSED_TABLES = frozenset({"measurements", "measured_minutes"})
+UNUSED_TABLES = frozenset({"measurements", "measured_minutes", "health_spans"})
 """Tables that this release has stopped using; a later one drops them (decision 99). Earlier backups have their rows."""
 
 __all__ = [
@@ -99,7 +98,6 @@ __all__ = [
     "FileImport",
     "FoldedVisits",
     "ForgottenVisitors",
-    "HealthSpan",
     "HourlyPeople",
     "HourlyVisits",
     "ImportedDay",

@@ -160,16 +160,3 @@ class FileImport(Model):
     preview: Mapped[str | None] = mapped_column(Text)  # JSON: what the import would do
     result: Mapped[str | None] = mapped_column(Text)  # JSON: what it has done
     error: Mapped[str | None] = mapped_column(Text)  # a sentence
-
-
-class HealthSpan(Model):
-    """A time in which a check of Health was amber or red without a change (`maintenance.health.timeline`)."""
-
-    __tablename__ = "health_spans"
-    __table_args__ = {"sqlite_with_rowid": False}
-
-    name: Mapped[str] = mapped_column(String(32), primary_key=True)  # of the check
-    begun_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    level: Mapped[str] = mapped_column(String(16))
-    cause: Mapped[str] = mapped_column(String(16))  # one of `outage_causes.CAUSES`, or ""
-    ended_ms: Mapped[int | None] = mapped_column(BigInteger)  # None while it goes on

@@ -129,7 +129,7 @@ ORIGINAL = """
 peaks time_spent member_spans users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
 invitations email_links outbox mail_budgets events event_sums shares annotations webhook_events imported_days
-api_keys oidc_identities webhooks webhook_deliveries backups health_spans
+api_keys oidc_identities webhooks webhook_deliveries backups
 starting_steps panel_invitations file_imports
 """
 """Nothing else knows these."""

@@ -11,9 +11,7 @@ from flask import Response, request
 from flask_babel import lazy_gettext as _
 
 from koyjabo.counting.stats import encode
-from koyjabo.maintenance.admin import health_report
 from koyjabo.maintenance.admin.health_lines import in_words
-from koyjabo.maintenance.admin.health_timeline import in_rows
 from koyjabo.maintenance.admin.health_words import CAUSES, LEVELS, MAILS, SOCKETS
 from koyjabo.maintenance.health.checks import DANGER
 from koyjabo.maintenance.services import MaintenanceServices
@@ -31,18 +29,13 @@ from koyjabo.webkit.panel.pages import me, page
 @without_database
 def health() -> Response:
     report = current()[MaintenanceServices].health.report(me(), bool(limits.limits().local_proxy.warning))
-    installation = report.facts.installation
-    lines = [in_words(check, installation, me().is_admin) for check in report.checks]
-    spans = in_rows(current()[MaintenanceServices].timeline.of_last_day(report), report.facts.now_ms)
     return page(
         "maintenance/health",
         report=report,
-        lines=lines,
-        spans=spans,
-        as_text=health_report.as_text(report, lines, spans),
+        lines=[in_words(check, me().is_admin) for check in report.checks],
         sockets=SOCKETS,
         hops=hops(request.environ),
-        in_force=in_force(request.environ, installation.trusted_proxies),
+        in_force=in_force(request.environ, report.facts.installation.trusted_proxies),
         address=request.remote_addr,
         mail_kinds=MAILS,
     )

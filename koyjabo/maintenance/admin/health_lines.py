@@ -1,4 +1,4 @@
-"""A check of Health in words: its state, its sentence, its cause, what to do, and the command for it."""
+"""A check of Health in words: its state, its sentence, its cause, what to do, and where the guide has more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from flask_babel import lazy_gettext as _
 from markupsafe import Markup
 
 from koyjabo.maintenance.admin.backups import reason
-from koyjabo.maintenance.admin.health_commands import command
 from koyjabo.maintenance.admin.health_words import (
     ADVICE,
     CANNOT_BE_READ,
@@ -18,12 +17,12 @@ from koyjabo.maintenance.admin.health_words import (
     GREY,
     LABELS,
     REMEDIES,
+    SECTIONS,
     SENTENCES,
     STATES,
     UNKNOWN,
 )
-from koyjabo.maintenance.health.checks import UNREAD, HealthCheck
-from koyjabo.maintenance.health.system import Installation
+from koyjabo.maintenance.health.checks import DANGER, UNREAD, WARNING, HealthCheck
 from koyjabo.webkit.i18n import clock_time, count, digits, size
 
 LINK = Markup('<a href="{}">{}</a>')
@@ -41,22 +40,22 @@ class CheckInWords(NamedTuple):
     sentence: str
     cause: str
     advice: str  # what to do; "" if there is nothing to do
-    command: str  # "" if there is none, and for viewers
+    section: str  # the anchor in docs/troubleshooting.md; "" if nothing is wrong
     values: dict[str, object]
 
 
-def in_words(check: HealthCheck, installation: Installation, is_admin: bool) -> CheckInWords:
+def in_words(check: HealthCheck, is_admin: bool) -> CheckInWords:
     key, cause = f"{check.name}.{check.code}", str(check.values.get("cause", ""))
-    is_told = key == "database.unwritable"  # by the check of visits, which stands beside it
+    is_wrong = check.level in (WARNING, DANGER)
     return CheckInWords(
         check.name,
         check.level,
         UNKNOWN if check.code == UNREAD else GREY.get(key, STATES[check.level]),
         LABELS[check.name],
         CANNOT_BE_READ if check.code == UNREAD else SENTENCES[key],
-        "" if is_told else CAUSES.get(cause, ""),
-        "" if is_told else REMEDIES.get(cause) or ADVICE.get(key, ""),
-        command(check, installation) if is_admin and not is_told else "",
+        CAUSES.get(cause, ""),
+        REMEDIES.get(cause) or ADVICE.get(key, ""),
+        SECTIONS.get(cause) or SECTIONS.get(key) or SECTIONS.get(check.name, "") if is_wrong else "",
         {**_links(check.name, is_admin), **_written(check.values, is_admin)},
     )
 

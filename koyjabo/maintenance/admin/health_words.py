@@ -183,13 +183,43 @@ CAUSES = {
 """Why visits are not saved, by `outage_causes.CAUSES`."""
 
 REMEDIES = {
-    "locked": N_("The command shows which program it is. End it, or wait: then visits are saved by themselves."),
+    "locked": N_("End the program that locks it, or wait: then visits are saved by themselves."),
     "full": N_("Delete what is not needed, such as old backups, or use a larger disk."),
     "read_only": N_("Let the server's user write the database, or make it the primary again."),
     "away": N_("Check that the database runs and that DATABASE_URL is right."),
     "old_primary": N_("docs/failover.md#an-old-primary-that-comes-back says how to put it right."),
 }
 """What to do about each of CAUSES."""
+
+SECTIONS = {
+    "locked": "the-database-is-locked",
+    "full": "the-disk-is-full",
+    "read_only": "the-database-accepts-no-writes",
+    "away": "the-database-does-not-answer",
+    "old_primary": "an-old-primary-came-back",
+    "database.slow": "the-server-is-slow",
+    "database.ephemeral": "the-server-does-not-start",
+    "database.silent": "the-database-does-not-answer",
+    "standby": "a-failover-lost-visits-or-could",
+    "rollback": "a-failover-lost-visits-or-could",
+    "writer": "visits-get-503",
+    "redis": "redis-is-down",
+    "redis.slow": "the-server-is-slow",
+    "workers": "the-server-is-slow",
+    "workers.missing": "a-worker-dies-again-and-again",
+    "disk": "the-disk-is-full",
+    "clock": "a-clock-is-wrong",
+    "proxies": "requests-get-429",
+    "backups": "a-backup-fails",
+    "recount": "the-numbers-look-wrong",
+    "retention": "nightly-work-or-reports-are-late",
+    "reports": "nightly-work-or-reports-are-late",
+    "mails": "a-forgotten-password-and-emails-that-do-not-arrive",
+    "webhooks": "webhooks-fail",
+    "places": "places-are-unknown",
+    "version": "a-newer-version-has-migrated-the-database",
+}
+"""The section of docs/troubleshooting.md, by cause, by check and code, or for all codes of a check by its name."""
 
 CANNOT_BE_READ = N_("Not known while the database cannot be read.")
 

@@ -23,7 +23,6 @@ from koyjabo.models import (
     DaySecret,
     EmailLink,
     FileImport,
-    HealthSpan,
     Invitation,
     LoginSession,
     OutboxMail,
@@ -56,9 +55,7 @@ def tables() -> list[Table]:
     """All tables of a backup, in an order in which rows can be inserted: tables with a foreign key after the tables
     they refer to. A restore changes no other table.
     """
-    kept = {
-        each.__tablename__ for each in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport, HealthSpan)
-    }
+    kept = {each.__tablename__ for each in (DaySecret, DatabaseIdentity, WebhookDelivery, Backup, FileImport)}
     return [table for table in db.metadata.sorted_tables if table.name not in kept]
 
 

@@ -98,9 +98,8 @@ def _database(seen: Seen) -> HealthCheck:
     values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
     if not seen.ready["database"].ok:
         return HealthCheck("database", DANGER, "silent")
-    if facts.unsaved is not None:  # reading is not enough
-        outage = {"cause": facts.unsaved.cause, "since": facts.unsaved.since_ms}
-        return HealthCheck("database", DANGER, "unwritable", {**values, **outage})
+    if facts.unsaved is not None:  # reading is not enough; the check of visits has the cause
+        return HealthCheck("database", DANGER, "unwritable", values)
     if not facts.installation.survives_deploy:
         return HealthCheck("database", WARNING, "ephemeral")
     if ms > SLOW_MS:

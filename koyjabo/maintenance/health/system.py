@@ -39,7 +39,6 @@ class Installation(NamedTuple):
     workers: int  # WEB_CONCURRENCY
     trusted_proxies: int
     retention_days: int
-    file: Path | None = None  # of SQLite
 
 
 class WorkerGauges(NamedTuple):

@@ -18,10 +18,11 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.visits import Unsaved
 from koyjabo.database.executor import DatabaseThread
 from koyjabo.database.timelines import TIMELINES
-from koyjabo.maintenance.admin.health_words import ADVICE, LABELS, SENTENCES
+from koyjabo.maintenance.admin.health_words import ADVICE, CAUSES, LABELS, REMEDIES, SECTIONS, SENTENCES
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import geolocation
+from koyjabo.webkit.pages.guides import guide
 
 PEER = "10.0.0.9"
 FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
@@ -114,6 +115,12 @@ def test_every_result_of_a_check_has_words():
     assert {name.partition(".")[0] for name in SENTENCES} == set(LABELS)
 
 
+def test_every_problem_has_its_section_of_the_guide():
+    assert set(CAUSES) == set(REMEDIES) <= set(SECTIONS)
+    assert {name for name in ADVICE if not {name, name.partition(".")[0]} & set(SECTIONS)} == set()
+    assert [each for each in SECTIONS.values() if f' id="{each}"' not in guide("troubleshooting").html] == []
+
+
 def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch, tmp_path):
     monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
     with Site(sqlite_database.url) as site:
@@ -194,6 +201,7 @@ def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_b
         assert re.search(r'id="check-database" data-level="danger"', page)
         assert "Reports Unknown Not known while the database cannot be read." in words(page)
         admin.get("/admin/users", 503)
+        assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
         Reader(site).get("/admin/health", 303)
         site.services.signals.access_revoked.send("somebody")
         admin.get("/admin/health", 503)
@@ -203,15 +211,11 @@ def away(_):
     raise OperationalError("", {}, Exception("away"))
 
 
-def test_command_for_a_problem_has_the_path_for_admins_alone(site, admin, monkeypatch):
+def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, monkeypatch):
     system = site.services[MaintenanceServices].system
     known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
     monkeypatch.setattr(system, "_gauges", known)
     page = admin.get("/admin/health")
-    assert f"fuser -v {site.database_url.removeprefix('sqlite:///')}" in page
     assert "Refused since then: 14. Their pages keep them and send them again. Another program has" in words(page)
-    viewer = panel(site, "rahim")
-    site.rows("UPDATE users SET is_admin = false, is_viewer = true WHERE email = 'rahim@example.com'")
-    page = viewer.get("/admin/health")
-    assert "Another program has locked the database." in words(page)
-    assert not any(path in page for path in ("fuser", "koyjabo.db", str(site.database_url)))
+    assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
+    assert "#redis-is-down" not in page

@@ -55,7 +55,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     """All there is but for what is new in a restored database, and the rows that tell of backup and restore."""
     found = everything(site)
     found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
-    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports", "health_spans"):
+    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
         found.pop(table)  # in no backup
     for row in found["watermarks"]:
         row["upto"] *= row["name"] != "changes"
