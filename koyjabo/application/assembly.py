@@ -157,7 +157,6 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[CountingServices].recovery.shared.renew)  # what the last commits acknowledge
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
-    at_close(services[CommunityServices].time_spent.write)
     at_close(services[WebhookServices].sender.close)
     at_close(services[AlertServices].alerts.close)
     at_close(services[MailOutbox].close)

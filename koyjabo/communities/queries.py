@@ -231,8 +231,8 @@ class CommunityQueries:
         self._session.execute(update(models.Community).where(models.Community.id == community_id).values(**values))
 
     def delete(self, community_id: str) -> None:
-        """Delete the community, its memberships, invitations, counter, milestones, peaks and time spent there. Its
-        visits stay in the ledger. Call `delete_events` until it returns False.
+        """Delete the community, its memberships, invitations, counter, milestones and peaks. Its visits stay in the
+        ledger. Call `delete_events` until it returns False.
         """
         self._session.execute(delete(Invitation).where(Invitation.community_id == community_id))
         self._session.execute(delete(Membership).where(Membership.community_id == community_id))

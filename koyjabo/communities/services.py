@@ -20,7 +20,6 @@ from koyjabo.communities.live.online_people import OnlinePeople
 from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
-from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.communities.permissions import Permissions
 from koyjabo.communities.received_invitations import ReceivedInvitations
 from koyjabo.communities.refs import CommunityRefs
@@ -47,7 +46,6 @@ class CommunityServices:
     room_updates: RoomUpdates
     dashboards: Dashboards
     people: OnlinePeople
-    time_spent: TimeRecorder
     revocation: Revocation
     messages: CommunityMessages
 
@@ -56,10 +54,10 @@ def build(base: Base) -> CommunityServices:
     """Also lets every counted visit update the rooms."""
     database, clock, runtime, services = base.database, base.clock, base.runtime, base.services
     visits, members = services[CountingServices].visits, services[PresenceServices].members
-    realtime, time_spent = services[RealtimeServices], TimeRecorder(database, runtime, clock)
+    realtime = services[RealtimeServices]
     dashboards, participants = Dashboards(realtime.rooms, _leader(base), clock), Participants()
     permissions = Permissions(database, runtime, clock, base.settings.require_two_factor)
-    people = _people(base, time_spent)
+    people = _people(base)
     member_room = partial(_member_room, base)
     rooms = CommunityRooms(realtime.rooms, visits, people, dashboards, participants, permissions, member_room)
     refs = CommunityRefs(database, runtime, clock)
@@ -83,7 +81,6 @@ def build(base: Base) -> CommunityServices:
         room_updates=updates,
         dashboards=dashboards,
         people=people,
-        time_spent=time_spent,
         revocation=revocation,
         messages=CommunityMessages(participants, realtime.fanout, realtime.bus, runtime, clock, revocation),
     )
@@ -97,11 +94,11 @@ def _destination(directory: Communities, account: Account) -> tuple[str, dict[st
     return "pages.community" if home.role == MEMBER else "pages.dashboard", {"community_id": home.community.id}
 
 
-def _people(base: Base, time_spent: TimeRecorder) -> OnlinePeople:
+def _people(base: Base) -> OnlinePeople:
     services = base.services
     members, visits = services[PresenceServices].members, services[CountingServices].visits
     attendance_log = AttendanceLog(base.signals.members_attended.send, base.runtime, base.clock)
-    return OnlinePeople(members, visits, attendance_log, time_spent, services[AccountServices].credentials.names)
+    return OnlinePeople(members, visits, attendance_log, services[AccountServices].credentials.names)
 
 
 def _member_room(base: Base, live_stats: LiveStats) -> MemberRoom:

@@ -10,8 +10,6 @@
   merged) also changes the row of the day after it.
 - `hourly_people`: people by hour. Visits, sockets of members and conversions change all of these tables by the same
   rules, under the same lock.
-- `time_spent`: how long members were connected, by day. `member_spans` has the spans added last, so that a moment that
-  several workers report is added once.
 - `adjustments`: changes of totals other than by visits. A visit's `ordinal` is its `id` plus the adjustments before it.
 - `imported_days`: the sums by day that other programs had, for which a total was set.
 - `folded_visits`, `forgotten_visitors`: sums of visits and visitors whose rows were deleted. Rows and these sums
@@ -61,7 +59,7 @@ from koyjabo.models.ledger import (
     Visitor,
 )
 from koyjabo.models.mail import EmailLink, Invitation, MailBudget, OutboxMail, PanelInvitation
-from koyjabo.models.people import Conversion, HourlyPeople, MemberSpans, Peak, Person, PersonDay, Return, TimeSpent
+from koyjabo.models.people import Conversion, HourlyPeople, Peak, Person, PersonDay, Return
 from koyjabo.models.upkeep import (
     AuditLine,
     Backup,
@@ -73,7 +71,7 @@ from koyjabo.models.upkeep import (
     WebhookEvent,
 )
 
-UNUSED_TABLES = frozenset({"measurements", "measured_minutes", "health_spans"})
+UNUSED_TABLES = frozenset({"health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"})
 """Tables that this release has stopped using; a later one drops them (decision 99). Earlier backups have their rows."""
 
 __all__ = [
@@ -107,7 +105,6 @@ __all__ = [
     "LoginFailures",
     "LoginSession",
     "MailBudget",
-    "MemberSpans",
     "Membership",
     "NightlyWork",
     "OidcIdentity",
@@ -124,7 +121,6 @@ __all__ = [
     "Share",
     "SpentCode",
     "StartingStep",
-    "TimeSpent",
     "TotpSecret",
     "Traits",
     "User",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
@@ -95,29 +95,3 @@ class Peak(Model):
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
     people: Mapped[int] = mapped_column(BigInteger)
     at_ms: Mapped[int] = mapped_column(BigInteger)
-
-
-class TimeSpent(Model):
-    """How long members were connected to a community on a day, each member once at a time."""
-
-    __tablename__ = "time_spent"
-    __table_args__ = {"sqlite_with_rowid": False}
-
-    scope: Mapped[str] = mapped_column(String(64), ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True)
-    day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    members: Mapped[int] = mapped_column(BigInteger)  # how many were connected on that day
-    spent_ms: Mapped[int] = mapped_column(BigInteger)
-
-
-class MemberSpans(Model):
-    """The newest spans of time of a member that are in `time_spent`, so that no moment is added twice."""
-
-    __tablename__ = "member_spans"
-    __table_args__ = {"sqlite_with_rowid": False}
-
-    scope: Mapped[str] = mapped_column(String(64), ForeignKey("communities.id", ondelete="CASCADE"), primary_key=True)
-    user_id: Mapped[str] = mapped_column(
-        String(36), ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
-    spans: Mapped[str] = mapped_column(Text)  # JSON: [[from ms, to ms], …], without overlaps, in order
-    days: Mapped[str] = mapped_column(Text)  # JSON: the two newest days on which the member is counted

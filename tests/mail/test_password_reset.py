@@ -61,7 +61,7 @@ def test_link_gives_a_new_password_and_ends_all_sessions(site, mailbox):
 ENDED = {"sessions", "totp_secrets", "recovery_codes", "passkeys", "pending_steps", "shares", "invitations"}
 ENDED |= {"oidc_identities", "panel_invitations", "api_keys", "webhooks"}
 STAYS = {
-    *("users", "memberships", "communities", "member_spans"),  # their owner sees and ends them
+    *("users", "memberships", "communities"),  # their owner sees and ends them
     *("visits", "visitors", "people", "conversions", "audit_log"),  # it has happened
     *("webhook_events", "webhook_deliveries"),  # what members did
     *("email_links", "outbox", "spent_codes"),  # they are for the owner's mailbox, or open nothing

@@ -126,7 +126,7 @@ adjustments folded_visits forgotten_visitors imported_visits
 """
 """With `visits`, these are what everything is derived from."""
 ORIGINAL = """
-peaks time_spent member_spans users sessions login_failures communities memberships access_version
+peaks users sessions login_failures communities memberships access_version
 audit_log nightly_work database_identity day_secrets totp_secrets recovery_codes spent_codes passkeys pending_steps
 invitations email_links outbox mail_budgets events event_sums shares annotations webhook_events imported_days
 api_keys oidc_identities webhooks webhook_deliveries backups

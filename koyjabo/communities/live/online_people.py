@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.participant import Participant
-from koyjabo.communities.live.time_spent import TimeRecorder
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import ASCII_DIGITS
 from koyjabo.counting.visits import Visits
@@ -67,13 +66,11 @@ class OnlinePeople:
         members: OnlineMembers,
         visits: Visits,
         attendance_log: AttendanceLog,
-        time_spent: TimeRecorder,
         names: Callable[[Collection[str]], dict[str, str]],
     ) -> None:
         self._members = members
         self._visits = visits
         self._attendance_log = attendance_log
-        self._time_spent = time_spent
         self._names = names
 
     def connect(self, participant: Participant, epoch: int) -> None:
@@ -82,7 +79,6 @@ class OnlinePeople:
         if not participant.is_taken:
             return
         self._members.connect(scope, person, participant.connection_id)
-        self._time_spent.opened(scope, person, participant.connection_id)
         self._members.wait_until_counted(scope, person, SETTLE_S)
         if participant.is_taken:
             self._attendance_log.record(scope, person, epoch)
@@ -91,7 +87,6 @@ class OnlinePeople:
         """Idempotent. After an unclean end, the connection counts for the grace period."""
         end = self._members.disconnect if participant.is_clean else self._members.connection_lost
         end(participant.scope, participant.access.user_id, participant.connection_id)
-        self._time_spent.closed(participant.scope, participant.access.user_id, participant.connection_id)
 
     def attend(self, scope: Scope, user_id: str) -> None:
         """Record a member as a visitor of the day who has no socket. Does not wait for the commit."""
@@ -100,7 +95,6 @@ class OnlinePeople:
     def tick(self) -> None:
         """Write what is to be recorded. Call it every second."""
         self._attendance_log.tick()
-        self._time_spent.tick()
 
     def online(self, *communities: str) -> list[int]:
         """The number of people online in each community. Waits at most SETTLE_S for each count that is not known yet,

@@ -34,7 +34,6 @@ def community_reports(community_id: str) -> Response:
         view=view,
         problems=problems,
         yesterday=yesterday(scope, request.path),
-        time_spent=community.time_spent(view.question),
         conversions=community.conversions(found.conversions, found.pages),
         now_ms=current().clock.now_ms(),
         weekly=found.weekly,

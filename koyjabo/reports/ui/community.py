@@ -1,4 +1,4 @@
-"""Parts of a community's dashboard besides those of Insights: its people, time spent, and conversions by page."""
+"""Parts of a community's dashboard besides those of Insights: its people and conversions by page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from flask_babel import gettext as _
 
-from koyjabo.communities.services import CommunityServices
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import StillCounting
 from koyjabo.models import Scope
@@ -21,7 +20,7 @@ from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.i18n import duration, language
 
-MINUTE_MS, SECOND_MS = 60_000, 1_000
+SECOND_MS = 1_000
 MOST_PAGES = 10
 
 LEAST = 6
@@ -35,12 +34,6 @@ def from_first(rows: list[Row]) -> list[Row]:
     """The rows from the first on that has a value other than 0, or the last LEAST if these are more."""
     first = next((at for at, row in enumerate(rows) if any(row[1:])), len(rows))
     return rows[max(min(first, len(rows) - LEAST), 0) :]
-
-
-class TimeSpentView(NamedTuple):
-    total: str  # in words
-    average: str  # of a member on a day; "" if no member was there
-    days: list[Row]  # the day, and minutes
 
 
 class PageLine(NamedTuple):
@@ -105,18 +98,6 @@ def _by_hour(reports: MomentReports, scope: Scope, clock: Clock) -> list[Row]:
 
 def _rows(trend: list[Trend]) -> list[Row]:
     return from_first([(each.period, *each.people) for each in trend])
-
-
-def time_spent(question: Question) -> TimeSpentView:
-    """Of the days of the question, without its filters, which are of visits."""
-    by_day = current()[CommunityServices].time_spent.by_day(question.scope, question.first, question.last)
-    total_ms, members = sum(each.spent_ms for each in by_day.values()), sum(each.members for each in by_day.values())
-    days, day = [], question.first
-    while day <= question.last:
-        days.append((day, by_day[day].spent_ms // MINUTE_MS if day in by_day else 0))
-        day = shifted(day, 1)
-    average = duration(total_ms // members // SECOND_MS) if members else ""
-    return TimeSpentView(duration(total_ms // SECOND_MS), average, from_first(days))
 
 
 def conversions(report: ConversionReport, pages: Breakdown | None) -> ConversionLines:

@@ -7,10 +7,8 @@ import json
 from sqlalchemy import Table
 
 from koyjabo.accounts.services import AccountServices
-from koyjabo.communities.services import CommunityServices
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.models import Scope
 from koyjabo.reports.services import PeopleServices
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up
@@ -79,11 +77,6 @@ class AccountHistory:
 
     def _visit(self) -> None:
         self.site.services[PeopleServices].reports.attend(self.hers, [self.ayesha.id], self.site.time())
-        time_spent = self.site.services[CommunityServices].time_spent
-        time_spent.opened(Scope(self.theirs), self.ayesha.id, "a tab")
-        self.site.time.pass_(minutes=1)
-        time_spent.closed(Scope(self.theirs), self.ayesha.id, "a tab")
-        time_spent.write()
         for number in range(3):
             self.site.time.pass_(hours=20)
             for community in (None, self.theirs, self.hers):
@@ -116,6 +109,6 @@ def figures(history: AccountHistory) -> list[object]:
     seen = [(history.site.stats() | {"timestamp": 0, "revision": 0, "activeUsers": 0, "locations": 0})]
     for community in (history.theirs, history.hers):
         seen += [reports.weekly(community).people, reports.conversion_rate(community)]
-    sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days", "time_spent")
+    sums = ("counters", "daily_visits", "hourly_visits", "returns", "hourly_people", "person_days")
     stored = everything(history.site)
     return [*seen, *([{**row, "revision": 0} for row in stored[table]] for table in sums)]
