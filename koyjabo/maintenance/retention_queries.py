@@ -43,10 +43,12 @@ from koyjabo.network import user_agents
 from koyjabo.reports.projection import folding_queries, state_queries
 from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
-from koyjabo.webhooks.webhooks import KEPT_MS
 
 SHARES_KEPT_MS = 30 * 86_400_000
 """For so long the list of share links says that one has expired."""
+
+DELIVERIES_KEPT_MS = 30 * 86_400_000
+"""How long a delivery of a webhook is kept after its end, and an event after its deliveries were made."""
 
 POSITION = "user_agents"
 STORE_POSITION = text("""
@@ -141,7 +143,7 @@ def mails(session: Session, before_ms: int, size: int) -> int:
 
 def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
     """Remove deliveries that ended long enough ago."""
-    return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - KEPT_MS)
+    return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - DELIVERIES_KEPT_MS)
 
 
 def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
@@ -152,7 +154,7 @@ def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
 
 def webhook_events(session: Session, before_ms: int, size: int) -> int:
     """Remove old events; milestones stay, because their rows are what makes them happen once."""
-    is_old = (WebhookEvent.dispatched_ms <= before_ms - KEPT_MS) & (WebhookEvent.type != REACHED)
+    is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
     return _remove(session, WebhookEvent.id, size, is_old)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from typing import Annotated, Any
 
@@ -10,7 +9,6 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
-from koyjabo.core.clock import Days, typed_days
 from koyjabo.core.errors import InvalidInput, UnknownCommunity
 from koyjabo.core.identity import CommunityIds
 from koyjabo.core.integration_errors import UrlRefused
@@ -24,23 +22,12 @@ from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.i18n import count
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages import pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel.pages import me, page
 from koyjabo.webkit.schemas.bodies import Body
-from koyjabo.webkit.schemas.fields import Text, refuse
-
-
-def _day(value: Any) -> date:
-    try:
-        day = typed_days(str(value), "").first
-    except InvalidInput as error:
-        raise refuse(error.details["first_day"]) from None
-    if day is None:
-        raise refuse("must be a day, such as 2025-12-16")
-    return day
+from koyjabo.webkit.schemas.fields import Text
 
 
 class WebhookFormBody(Body):
@@ -57,10 +44,6 @@ class WebhookChangesFormBody(WebhookFormBody):
     """The form of a change. An empty URL changes nothing."""
 
     url: Annotated[ChangedUrl, BeforeValidator(lambda value: value or None)] = None  # type: ignore[assignment]
-
-
-class ReplayFormBody(Body):
-    first_day: Annotated[date, BeforeValidator(_day)]
 
 
 @bp.get("/webhooks")
@@ -95,7 +78,11 @@ def create_webhook() -> Response:
 
 @bp.get("/webhooks/<webhook_id>")
 def webhook(webhook_id: str) -> Response:
-    return _one(webhook_id)
+    """The page of a webhook, with its deliveries: all, or those in the state that the address names."""
+    webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
+    chosen = state if state in STATES else None
+    found = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
+    return _page("one", webhook=webhook, found=found, chosen=chosen)
 
 
 @bp.get("/webhooks/<webhook_id>/change")
@@ -162,23 +149,6 @@ def resend_delivery(webhook_id: str, n: int) -> Response:
     return _done("webhook_resent", webhook_id)
 
 
-@bp.post("/webhooks/<webhook_id>/replay")
-def replay_webhook(webhook_id: str) -> Response:
-    """Send all events since the beginning of a day again."""
-    form = Form(ReplayFormBody)
-    body = form.read()
-    if body is not None:
-        began_ms, _ended = current().clock.range_ms(Days(body.first_day, None))
-        assert began_ms is not None
-        try:
-            events = _webhooks().replay(me(), webhook_id, began_ms)
-        except InvalidInput as error:
-            form.errors = {"first_day": str(error.details["since"])}
-        else:
-            return _done("webhook_replayed", webhook_id, count(events))
-    return _one(webhook_id, form)
-
-
 def _webhooks() -> Webhooks:
     return current()[WebhookServices].webhooks
 
@@ -191,8 +161,8 @@ def _page(template: str, status: int = 200, **values: Any) -> Response:
     return page(f"webhooks/{template}", status, types=EVENT_TYPES, formats=FORMAT_NAMES, **values)
 
 
-def _done(code: str, webhook_id: str, about: str = "") -> Response:
-    return done(code, "admin.webhook", about, webhook_id=webhook_id)
+def _done(code: str, webhook_id: str) -> Response:
+    return done(code, "admin.webhook", webhook_id=webhook_id)
 
 
 def _creation(form: Form[WebhookFormBody], status: int = 200) -> Response:
@@ -201,15 +171,6 @@ def _creation(form: Form[WebhookFormBody], status: int = 200) -> Response:
 
 def _change_page(webhook: Endpoint, form: Form[WebhookChangesFormBody], status: int = 200) -> Response:
     return _page("form", status, form=form, webhook=webhook, offered=types_for(webhook.community_id))
-
-
-def _one(webhook_id: str, replay: Form[ReplayFormBody] | None = None) -> Response:
-    """The page of a webhook, with its deliveries: all, or those in the state that the address names."""
-    webhook, state = _webhooks().find(me(), webhook_id), request.args.get("state")
-    chosen = state if state in STATES else None
-    found = pagination.list_page(partial(_webhooks().deliveries, me(), webhook_id, chosen))
-    form = replay or Form(ReplayFormBody, {"first_day": current().clock.today()})
-    return _page("one", 422 if replay else 200, webhook=webhook, found=found, chosen=chosen, replay=form)
 
 
 def _confirm(webhook: Endpoint, title: str, effect: str, label: str) -> None:

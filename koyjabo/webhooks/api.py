@@ -7,15 +7,12 @@ import re
 from flask import Response, request
 
 from koyjabo.core.errors import InvalidInput
-from koyjabo.core.i18n import N_
 from koyjabo.core.identity import CommunityIds
 from koyjabo.webhooks.queries import STATES
 from koyjabo.webhooks.schemas import (
     DeliveriesAnswer,
     NewWebhookAnswer,
     NewWebhookBody,
-    ReplayBody,
-    ReplayedAnswer,
     SecretAnswer,
     WebhookAnswer,
     WebhookChangesBody,
@@ -35,7 +32,6 @@ from koyjabo.webkit.schemas.paging import QUERY, Paging
 
 SCOPE = "webhooks:manage"
 NOT_A_STATE = "must be pending, delivered or dead"
-REQUIRED = N_("is required")
 DELIVERY, NO_DELIVERY = re.compile(r"[0-9]{1,18}", re.ASCII), -1
 
 FOR_WHOM: dict[int, Answer] = {
@@ -155,14 +151,3 @@ def resend_delivery(webhook_id: str, n: str) -> Response:
     number = int(n) if DELIVERY.fullmatch(n) else NO_DELIVERY
     _webhooks().resend(tokens.require_account().account, webhook_id, number)
     return no_answer(202)
-
-
-@bp.post("/webhooks/<webhook_id>/replay")
-@describe("Send all events again", {202: ReplayedAnswer, **WITH_BODY, **ENABLED}, body=ReplayBody, scope=SCOPE)
-def replay_webhook(webhook_id: str) -> Response:
-    """All since a time, also those that were not sent to it, each under the same `webhook-id`."""
-    account, body = tokens.require_site_admin(), ReplayBody.of(request)
-    limits.count_action(account.id)
-    if body.since is None:
-        raise InvalidInput(details={"since": REQUIRED})
-    return answer(ReplayedAnswer(events=_webhooks().replay(account, webhook_id, body.since)), 202)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
-from koyjabo.webhooks import delivery_queries, queries, waiting_queries
+from koyjabo.webhooks import queries, waiting_queries
 
 log = logging.getLogger(__name__)
 
@@ -51,18 +50,3 @@ def remove(database: DatabaseExecutor, webhook_id: str) -> None:
     throttle = Throttle(database)
     while throttle.do(queries.remove_deliveries, webhook_id):
         pass
-
-
-def replay(database: DatabaseExecutor, runtime: Runtime, webhook_id: str, event_ids: list[str], now_ms: int) -> None:
-    """Send events again: the first ones before this returns, the others in a task. Raises LedgerUnavailable."""
-    throttle = Throttle(database)
-    step = partial(throttle.do, delivery_queries.replay, webhook_id)
-    rest = step(event_ids, now_ms) if event_ids else []
-
-    def finish() -> None:
-        left = rest
-        while left:
-            left = step(left, now_ms)
-
-    if rest:
-        later(runtime, finish)

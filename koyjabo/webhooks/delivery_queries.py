@@ -258,34 +258,6 @@ def send_test(session: Session, webhook_id: str, now_ms: int, data: dict[str, An
 
 def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
     """Returns False if there is no such delivery."""
-    return _again(session, now_ms, WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.n == n) == 1
-
-
-def to_replay(session: Session, wanted: Subscription, since_ms: int) -> list[str]:
-    """The ids of the events since a time that a webhook asks for, the oldest first; only the newest MOST_ROWS.
-    Reads all events.
-    """
-    event = WebhookEvent
-    columns = select(event.id, event.type, event.scope).where(event.at_ms >= since_ms, event.dispatched_ms.is_not(None))
-    found = [id for id, type, scope in session.execute(columns.order_by(event.at_ms)) if wanted.wants(type, scope)]
-    return found[-waiting_queries.MOST_ROWS :]
-
-
-def replay(session: Session, webhook_id: str, event_ids: list[str], now_ms: int, size: int) -> list[str]:
-    """Send `size` events again, or for the first time. Returns the ids of the others; none if the webhook is disabled
-    or deleted.
-    """
-    hook, some = session.get(Webhook, webhook_id), event_ids[:size]
-    if hook is None or not hook.enabled:
-        return []
-    events = session.execute(select(WebhookEvent.id, WebhookEvent.data).where(WebhookEvent.id.in_(some)))
-    rows = [_new(webhook_id, event_id, data, now_ms) for event_id, data in events]
-    if rows:
-        session.execute(ADD_DELIVERY, rows)
-    _again(session, now_ms, WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.event_id.in_(some))
-    return event_ids[size:]
-
-
-def _again(session: Session, now_ms: int, *which: Any) -> int:
+    this = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.n == n)
     values = {"state": PENDING, "attempts": 0, "next_ms": now_ms, "done_ms": None}
-    return changed_rows(session, update(WebhookDelivery).where(*which).values(**values))
+    return changed_rows(session, update(WebhookDelivery).where(*this).values(**values)) == 1

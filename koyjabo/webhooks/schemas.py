@@ -15,7 +15,7 @@ from koyjabo.webhooks.queries import PENDING, Endpoint
 from koyjabo.webkit.http.responses import MakerAnswer
 from koyjabo.webkit.schemas.bodies import JSON, Body
 from koyjabo.webkit.schemas.fields import NULL, Flag, Text, refuse, text_up_to
-from koyjabo.webkit.schemas.moments import MOMENT, Moment
+from koyjabo.webkit.schemas.moments import MOMENT
 
 LONGEST_URL, LONGEST_DESCRIPTION = 2048, 200
 NOT_A_URL = N_("must be a URL of at most 2,048 characters")
@@ -98,12 +98,6 @@ class WebhookChangesBody(Body):
         return {"types" if name == "events" else name: value for name, value in found.items()}
 
 
-class ReplayBody(Body):
-    media = JSON
-
-    since: Moment = Field(None, description="of the last 30 days; required", examples=[MOMENT])
-
-
 class WebhookAnswer(BaseModel):
     """A webhook, without its secret."""
 
@@ -149,10 +143,6 @@ class DeliveryAnswer(BaseModel):
 
 class DeliveriesAnswer(BaseModel):
     deliveries: list[DeliveryAnswer] = Field(description="the newest first")
-
-
-class ReplayedAnswer(BaseModel):
-    events: int = Field(description="how many are sent again")
 
 
 def fields(webhook: Endpoint) -> dict[str, Any]:

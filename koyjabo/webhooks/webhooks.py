@@ -1,4 +1,4 @@
-"""Makes, changes and removes webhooks, and sends to them again (specification: Webhooks)."""
+"""Makes, changes and removes webhooks, and sends a delivery again (specification: Webhooks)."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ from koyjabo.database.rows import Page
 from koyjabo.models import Webhook
 from koyjabo.webhooks import bulk, delivery_queries, formats, queries, signature
 from koyjabo.webhooks.delivery_queries import Delivery
-from koyjabo.webhooks.event_queries import Subscription
 from koyjabo.webhooks.event_types import types_for
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.queries import DAY_MS, TURNED_OFF, Endpoint
@@ -41,12 +40,8 @@ MOST_WEBHOOKS = 50
 BOTH_SIGN_MS = DAY_MS
 """How long the secret before a rotation signs, too."""
 
-KEPT_MS = 30 * DAY_MS
-"""How long a delivery is kept after its end, and how far back events can be sent again."""
-
 NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
-TOO_OLD = N_("must be a time of the last 30 days")
 
 
 class NewWebhook(NamedTuple):
@@ -158,18 +153,6 @@ class Webhooks:
         """Send a delivery again, at once and under the same id. Raises UnknownDelivery, WebhookDisabled."""
         account.require_site_admin()
         self._database.write(_resend, webhook_id, n, self._clock.now_ms())
-
-    def replay(self, account: Account, webhook_id: str, since_ms: int) -> int:
-        """Send all events since a time again, and those that were not sent. Returns their number; very many take a
-        while, and a restart of the server meanwhile ends it. Raises InvalidInput, WebhookDisabled.
-        """
-        account.require_site_admin()
-        now_ms = self._clock.now_ms()
-        if not now_ms - KEPT_MS <= since_ms <= now_ms:
-            raise InvalidInput(details={"since": TOO_OLD})
-        found, event_ids = self._database.report(_to_replay, webhook_id, since_ms)
-        bulk.replay(self._database, self._runtime, found.id, event_ids, now_ms)
-        return len(event_ids)
 
     def _require_url(self, url: str, format: str) -> None:
         problem = self._urls.problem(url) or formats.problem(url, format)
@@ -292,12 +275,6 @@ def _test(session: Any, webhook_id: str, now_ms: int) -> None:
 def _resend(session: Any, webhook_id: str, n: int, now_ms: int) -> None:
     if not delivery_queries.resend(session, _enabled(session, webhook_id).id, n, now_ms):
         raise UnknownDelivery
-
-
-def _to_replay(session: Any, webhook_id: str, since_ms: int) -> tuple[Endpoint, list[str]]:
-    found = _enabled(session, webhook_id)
-    wanted = Subscription(found.id, found.community_id, frozenset(found.types))
-    return found, delivery_queries.to_replay(session, wanted, since_ms)
 
 
 def _subject(webhook: Endpoint) -> Subject:

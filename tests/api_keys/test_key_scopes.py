@@ -28,7 +28,7 @@ CALLS = {
     """,
     "webhooks:manage": """
         api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
-        api.rotate_webhook api.list_deliveries api.resend_delivery api.replay_webhook
+        api.rotate_webhook api.list_deliveries api.resend_delivery
     """,
     "broadcast": "api.broadcast api.disconnect",
 }

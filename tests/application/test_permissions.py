@@ -229,10 +229,9 @@ OTHERWISE = {
         pages.log_in_with_provider pages.take_provider_answer
         pages.ask_connection pages.begin_connection pages.ask_disconnection pages.disconnect_provider
         api.get_webhook api.change_webhook api.delete_webhook api.test_webhook api.rotate_webhook
-        api.list_deliveries api.resend_delivery api.replay_webhook
+        api.list_deliveries api.resend_delivery
         admin.webhook admin.ask_webhook_change admin.change_webhook admin.switch_webhook
         admin.test_webhook admin.rotate_webhook admin.delete_webhook admin.resend_delivery
-        admin.replay_webhook
     """,
     409: "admin.back_up admin.answer_import",
     422: """

@@ -65,22 +65,6 @@ def wait_for(hooked, **states: int) -> None:
     wait_until(lambda: dict(map(tuple, hooked.site.rows(STATES))) == states, f"deliveries are {states}")
 
 
-def test_replay_sends_all_in_small_steps(hooked, receiver, monkeypatch):
-    webhook, replay, steps = deliver_seven(hooked), delivery_queries.replay, []
-
-    def watched(session, webhook_id, event_ids, now_ms, size):
-        left = replay(session, webhook_id, event_ids, now_ms, size)
-        steps.append(len(event_ids) - len(left))
-        return left
-
-    monkeypatch.setattr(delivery_queries, "replay", watched)
-    assert hooked.post(webhook, "replay", since=hooked.site.time.ms - 1000).json == {"events": 7}
-    wait_for(hooked, pending=7)
-    assert steps == [2, 2, 2, 1]
-    hooked.deliver(14)
-    assert set(receiver.ids[:7]) == set(receiver.ids[7:])
-
-
 def test_deliveries_of_new_events_are_made_in_small_steps(hooked, receiver, monkeypatch):
     hooked.add()
     dispatch, steps = delivery_queries.dispatch, []

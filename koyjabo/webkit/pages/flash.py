@@ -77,7 +77,6 @@ SENTENCES = {
     "webhook_disabled": _("The webhook is turned off."),
     "webhook_tested": _("The test is on its way. The answer will appear below."),
     "webhook_resent": _("The delivery is sent again."),
-    "webhook_replayed": _("Events that are sent again: %(name)s"),
     "total_set": _("The total was changed."),
     "annotated": _("The annotation was added."),
     "annotation_removed": _("The annotation was removed."),

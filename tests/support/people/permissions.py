@@ -89,13 +89,13 @@ LEAST = {
         api.create_share api.register_visits
         api.create_key api.list_keys api.revoke_key api.rotate_key
         api.create_webhook api.list_webhooks api.get_webhook api.change_webhook api.delete_webhook api.test_webhook
-        api.rotate_webhook api.list_deliveries api.resend_delivery api.replay_webhook
+        api.rotate_webhook api.list_deliveries api.resend_delivery
         api.put_community api.archive_community api.put_member api.remove_member_by_ref api.sync_members
         admin.shares admin.new_share admin.create_share admin.end_share
         admin.keys admin.new_key admin.create_key admin.ask_rotation admin.rotate_key admin.revoke_key
         admin.webhooks admin.new_webhook admin.create_webhook admin.webhook admin.ask_webhook_change
         admin.change_webhook admin.switch_webhook admin.test_webhook admin.rotate_webhook admin.delete_webhook
-        admin.resend_delivery admin.replay_webhook
+        admin.resend_delivery
         admin.imports admin.upload_import admin.answer_import
         admin.add_annotation admin.remove_annotation admin.getting_started admin.change_step
     """,
@@ -166,7 +166,6 @@ BODIES = {
     "api.sync_members": {"members": []},
     "api.register_visits": {"visits": []},
     "api.create_webhook": {"url": "https://93.184.215.14/hook", "events": ["total.set"]},
-    "api.replay_webhook": {"since": 1_765_860_000_000},
     "api.broadcast": {"data": None},
     "api.disconnect": {"userRef": "4711"},
 }

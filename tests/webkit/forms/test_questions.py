@@ -67,7 +67,7 @@ HARMLESS = {
     "admin.withdraw_panel_invitation",
     *("admin.add_member", "admin.change_role", "admin.enable", "admin.recount", "admin.back_up", "admin.export"),
     *("admin.test_mail", "admin.upload_import", "admin.answer_import"),
-    *("admin.create_key", "admin.rotate_key", "admin.resend_delivery", "admin.replay_webhook"),
+    *("admin.create_key", "admin.rotate_key", "admin.resend_delivery"),
     *(f"admin.{form}_webhook" for form in ("create", "change", "switch", "test")),
     *("admin.export_audit", "admin.create_share", "pages.create_share", "pages.unlock_share"),
     *("admin.add_annotation", "admin.remove_annotation", "admin.mark_rollback_seen", "admin.change_step"),
