@@ -129,7 +129,6 @@ def _sentence(error: ValidationError) -> str:
         "SMTP_URL",
         "AUTH_SHARED_SECRET",
         "BACKUP_TO",
-        "BACKUP_COMMAND",
     ):  # these are secret, or people put secrets into them: their values must not be shown
         return f"{name} {why}."
     return f"{name} is {value!r}: it {why}." if why.startswith("should") else f"{name} is {value!r}, which {why}."

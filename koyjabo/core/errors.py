@@ -80,7 +80,7 @@ class NoRoomForFile(KoyJaboError):
 
 class BackupsOff(KoyJaboError):
     code = "backups_off"
-    sentence = N_("This server has no place for backups: set BACKUP_DIR, BACKUP_TO or BACKUP_COMMAND.")
+    sentence = N_("This server has no place for backups: set BACKUP_DIR or BACKUP_TO.")
 
 
 class StillCounting(KoyJaboError):

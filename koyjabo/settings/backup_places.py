@@ -1,11 +1,10 @@
-"""Where backups are sent: the values of BACKUP_DIR, BACKUP_TO and BACKUP_COMMAND. Each check returns the value to use,
+"""Where backups are sent: the values of BACKUP_DIR and BACKUP_TO. Each check returns the value to use,
 and raises ValueError with a description of valid values.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlsplit
@@ -73,14 +72,4 @@ def lacks_credentials(url: S3Url, environment: Mapping[str, str]) -> bool:
 
 def bucket(value: str) -> str:
     s3_url(value)
-    return value
-
-
-def command(value: str) -> str:
-    try:
-        words = shlex.split(value)
-    except ValueError:
-        words = []
-    if not words:
-        raise ValueError("should be a program with its arguments, quoted as in a shell")
     return value

@@ -1,12 +1,10 @@
-"""Whether backups can work, before a server starts: what BACKUP_DIR, BACKUP_TO and BACKUP_COMMAND name has to be there.
+"""Whether backups can work, before a server starts: what BACKUP_DIR and BACKUP_TO name has to be there.
 
 Commands that make no backup do without.
 """
 
 from __future__ import annotations
 
-import shlex
-import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -24,8 +22,6 @@ def problem(settings: Settings, environment: Mapping[str, str]) -> str | None:
         return f"BACKUP_TO needs a package that is not installed: {INSTALL}."
     if settings.backup_to and lacks_credentials(s3_url(settings.backup_to), environment):
         return "BACKUP_TO has no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment."
-    if settings.backup_command and shutil.which(program := shlex.split(settings.backup_command)[0]) is None:
-        return f"BACKUP_COMMAND names the program {program!r}, which is not found: install it, or give its whole path."
     return None
 
 

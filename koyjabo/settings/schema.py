@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-REMOVED_SETTINGS = ("STATUS_PAGE",)
+REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND")
 """Settings of earlier versions. A start warns of those that are still set."""
 
 Policy = Literal["none", "admins", "all"]
@@ -167,9 +167,6 @@ class Settings(BaseModel):
             "where nightly backups are sent, fetched back and proven: "
             "`s3://bucket/prefix?endpoint=https://…&region=…`, any S3 service"
         ),
-    )
-    backup_command: Annotated[str, AfterValidator(backup_places.command)] = setting(
-        "", "BACKUP_COMMAND", N_("program that gets each proven backup as its last argument, such as `rclone copyto`")
     )
     backup_at: Annotated[str, AfterValidator(checks.time_of_day)] = setting(
         "03:30", "BACKUP_AT", N_("time of the daily backup, in TIMEZONE")

@@ -17,7 +17,7 @@ MINIO = f"{URL}?endpoint=http://127.0.0.1:9000"
 @pytest.fixture
 def problem(tmp_path, monkeypatch):
     """What is said of settings in an environment; loading them is no problem."""
-    for name in ("BACKUP_DIR", "BACKUP_TO", "BACKUP_COMMAND"):
+    for name in ("BACKUP_DIR", "BACKUP_TO"):
         monkeypatch.delenv(name, raising=False)
 
     def said(environment: dict[str, str] | None = None, **settings: str) -> str | None:
@@ -51,12 +51,3 @@ def test_bucket_needs_its_package_and_credentials(problem, monkeypatch):
         "BACKUP_TO needs a package that is not installed: pip install 'koyjabo[s3]'."
     )
     assert importlib.util.find_spec("obstore") is not None
-
-
-def test_command_has_to_be_there(problem, tmp_path):
-    assert problem(BACKUP_COMMAND="sh -c 'exit 1'") is None
-    (tmp_path / "no program").touch()
-    for program in ("rclonne", "/nowhere/rclone", str(tmp_path / "no program")):
-        assert problem(BACKUP_COMMAND=f"'{program}' copyto") == (
-            f"BACKUP_COMMAND names the program {program!r}, which is not found: install it, or give its whole path."
-        )

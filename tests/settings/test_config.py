@@ -77,7 +77,6 @@ BAD = [
             "s3://bucket?x",
         )
     ],
-    *[("BACKUP_COMMAND", bad) for bad in ("'", '"rclone', " ")],
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
@@ -129,8 +128,7 @@ def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
 
 
 def test_refusal_does_not_say_a_value_that_people_put_secrets_into(load):
-    for name, bad in {"BACKUP_TO": "s3://key:hidden@bucket/x", "BACKUP_COMMAND": "send --password hidden '"}.items():
-        assert "hidden" not in refusal(load, **{**PRODUCTION, name: bad})
+    assert "hidden" not in refusal(load, **PRODUCTION, BACKUP_TO="s3://key:hidden@bucket/x")
 
 
 URL, SECRET = {"AUTH_JWKS_URL": "https://auth.example.com/keys"}, {"AUTH_SHARED_SECRET": KEY[::-1]}

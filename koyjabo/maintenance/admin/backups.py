@@ -14,7 +14,7 @@ from koyjabo.counting.stats import Stats
 from koyjabo.maintenance.backups.backups import BackupState
 from koyjabo.maintenance.backups.places import new_name
 from koyjabo.maintenance.backups.run_queries import BackupRow
-from koyjabo.maintenance.backups.targets import BUCKET, COMMAND, FOLDER, BackupTargets
+from koyjabo.maintenance.backups.targets import BUCKET, FOLDER, BackupTargets
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
@@ -31,10 +31,9 @@ STEPS = {
     "fetching": _("Fetching it back"),
     "restoring": _("Restoring it"),
     "verifying": _("Counting again"),
-    "handing on": _("Running the command"),
     "rotating": _("Removing old ones"),
 }
-TARGETS = {FOLDER: _("Folder"), BUCKET: _("Bucket"), COMMAND: _("Command")}
+TARGETS = {FOLDER: _("Folder"), BUCKET: _("Bucket")}
 
 ENGLISH = Markup('<span lang="en">{}</span>')
 PLACE = Markup('<span translate="no">{}</span>')
@@ -58,7 +57,7 @@ class BackupsShown(NamedTuple):
         return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
     def restore(self, row: BackupRow) -> str:
-        """The argument of `koyjabo restore`. "" for viewers, and for one that is not proven or was only handed on."""
+        """The argument of `koyjabo restore`. "" for viewers, and for one that is not proven."""
         return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
 
     def lost(self, row: BackupRow) -> object:

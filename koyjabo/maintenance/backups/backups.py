@@ -70,7 +70,7 @@ class Backups:
 
     @property
     def is_on(self) -> bool:
-        return any((self._plan.backup_dir, self._plan.backup_to, self._plan.backup_command))
+        return bool(self._plan.backup_dir or self._plan.backup_to)
 
     def tick(self) -> None:
         """Begin a backup in the background if one is due."""

@@ -13,7 +13,7 @@ from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.runtime import Advance
 
 WRITING, KEEPING, SENDING, FETCHING = "writing", "keeping", "sending", "fetching"
-RESTORING, VERIFYING, HANDING_ON, ROTATING = "restoring", "verifying", "handing on", "rotating"
+RESTORING, VERIFYING, ROTATING = "restoring", "verifying", "rotating"
 
 INTERVAL_S = 0.5
 """Between two lines about the progress of a step."""

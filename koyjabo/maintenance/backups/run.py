@@ -1,4 +1,4 @@
-"""Makes one backup, proves it, hands it on and removes old ones: `python -m koyjabo.maintenance.backups.run NAME`.
+"""Makes one backup, proves it and removes old ones: `python -m koyjabo.maintenance.backups.run NAME`.
 Without a name, it only writes one, for a download.
 
 A server starts it with a BackupPlan in its environment, and reads its reports. It writes to no database but a temporary
@@ -23,12 +23,10 @@ from koyjabo.database.engine import slow_snapshot, translated_errors
 from koyjabo.database.outage_causes import reason_of
 from koyjabo.maintenance.backups import backup
 from koyjabo.maintenance.backups.backup_file import Head
-from koyjabo.maintenance.backups.command_target import CommandTarget
 from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
 from koyjabo.maintenance.backups.places import BackupPlace, BackupPlaceError, rotate
 from koyjabo.maintenance.backups.report import (
     FETCHING,
-    HANDING_ON,
     KEEPING,
     RESTORING,
     ROTATING,
@@ -49,7 +47,6 @@ class BackupPlan(NamedTuple):
     database_url: str
     backup_dir: str
     backup_to: str
-    backup_command: str
     backup_keep: int
 
     @classmethod
@@ -84,9 +81,8 @@ class BackupRun:
             file = folder / self._name
             with work_in(temporary) as drill:
                 self._make(file, drill)
-            self._rotate()  # also where the program fails night after night, and no file would ever go
-            self._hand_on(file)
-        self._reporter.tell(is_proven=True, is_done=True)
+            self._rotate()
+        self._reporter.tell(is_done=True)
 
     def _make(self, file: Path, drill: Path) -> None:
         """Write the backup, bring it to its places, and prove it."""
@@ -99,7 +95,7 @@ class BackupRun:
             self._reporter.tell(step=step)
             raise
         total = self._restored_total(file, head, drill)
-        self._reporter.tell(restored_total=total, is_proven=bool(self._places))
+        self._reporter.tell(restored_total=total, is_proven=True)
 
     def _bring(self, file: Path) -> None:
         for step, place in self._places:
@@ -143,18 +139,13 @@ class BackupRun:
                 self._reporter.tell(recount=error.found.details())
                 raise
 
-    def _hand_on(self, file: Path) -> None:
-        if self._plan.backup_command:
-            with self._reporter.step(HANDING_ON):
-                CommandTarget(self._plan.backup_command).send(file)
-
     def _rotate(self) -> None:
         kept: set[str] = set()
         for _, place in self._places:
             with self._reporter.step(ROTATING):
                 rotate(place, self._plan.backup_keep, self._name)
                 kept.update(place.names())
-        self._reporter.tell(kept=sorted(kept) or None)
+        self._reporter.tell(kept=sorted(kept))
 
 
 def hand_over(plan: BackupPlan, reporter: Reporter) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, case, delete, func, or_, select, text, update
@@ -135,8 +135,8 @@ def end(session: Session, row: BackupRow, report: BackupReport, now_ms: int) -> 
     state = PROVEN if report.is_done else FAILED
     if not _change(session, row, report, now_ms, ended_ms=now_ms, state=state):
         return False
-    if report.is_done or report.kept is not None:
-        _delete_old(session, row, report, now_ms)
+    if report.kept is not None:
+        _delete_old(session, row, report.kept, now_ms)
     return True
 
 
@@ -158,11 +158,8 @@ def _change(session: Session, row: BackupRow, report: BackupReport, now_ms: int,
     return changed_rows(session, changed) == 1
 
 
-def _delete_old(session: Session, row: BackupRow, report: BackupReport, now_ms: int) -> None:
-    """Rows of backups that are not kept any more, and of failures of long ago; where a program has taken the backups,
-    rows that are as old.
-    """
-    old = Backup.begun_ms < now_ms - KEPT_MS
-    gone = old if report.kept is None else Backup.name.not_in(report.kept)
-    say_nothing = or_(and_(Backup.proven_ms.is_not(None), gone), and_(Backup.proven_ms.is_(None), old))
-    session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, say_nothing))
+def _delete_old(session: Session, row: BackupRow, kept: Collection[str], now_ms: int) -> None:
+    """Rows of backups that are not kept any more, and of failures of long ago."""
+    is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(kept))
+    is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
+    session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))

@@ -164,21 +164,17 @@ def test_server_that_stops_ends_the_process_at_once(site, folder):
 
 
 @pytest.mark.long(proved_by=PROVED_BY)
-class TestBucketAndCommand:
-    """The site also sends its backups to a bucket, and hands them to a program that copies them."""
+class TestBucket:
+    """The site also sends its backups to a bucket."""
 
     @pytest.fixture
-    def site(self, sqlite_database, folder, s3, tmp_path):
-        program = tmp_path / "program"
-        fail = f"[ -e {tmp_path}/fails ] && {{ echo no room >&2; exit 3; }}"
-        program.write_text(f"#!/bin/sh\n{fail}\ncp $1 {tmp_path}/copy\n")
-        program.chmod(0o700)
-        places = {"BACKUP_DIR": str(folder), "BACKUP_TO": s3.url("site"), "BACKUP_COMMAND": str(program)}
+    def site(self, sqlite_database, folder, s3):
+        places = {"BACKUP_DIR": str(folder), "BACKUP_TO": s3.url("site")}
         with Site(sqlite_database.url, BACKUP_KEEP="1", **places) as site:
             site.register()
             yield site
 
-    def test_one_file_is_everywhere_and_old_ones_are_nowhere(self, site, folder, s3, tmp_path):
+    def test_one_file_is_in_both_places_and_old_ones_are_in_none(self, site, folder, s3):
         for _ in range(2):
             begin(site)
             state = ended(site)
@@ -186,65 +182,37 @@ class TestBucketAndCommand:
         name = state.proven.name
         assert [*s3.objects] == [f"site/{name}"]
         assert Folder(folder).names() == [name]
-        assert (folder / name).read_bytes() == s3.objects[f"site/{name}"] == (tmp_path / "copy").read_bytes()
+        assert (folder / name).read_bytes() == s3.objects[f"site/{name}"]
         assert [row.name for row in state.rows] == [name]
         assert left(folder) == []
 
-    @pytest.mark.parametrize("step", ["sending", "fetching", "handing on"])
+    @pytest.mark.parametrize("step", ["sending", "fetching"])
     def test_killed_at_a_later_step(self, site, folder, s3, step):
         begin(site)
         first = ended(site).proven
         whole = s3.objects[f"site/{first.name}"]
         kill_at(begin(site), step)
         state = ended(site)
-        if step == "handing on":  # the new one is proven, and the first one has gone
-            assert Folder(folder).names() == [state.proven.name] != [first.name]
-        else:
-            assert {first.name, state.proven.name} <= {*Folder(folder).names()}
-            assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
+        assert {first.name, state.proven.name} <= {*Folder(folder).names()}
+        assert s3.objects[f"site/{first.name}"] == whole or state.failed is None
         begin(site)
         state = ended(site)
         assert (state.failed, Folder(folder).names(), left(folder)) == (None, [state.proven.name], [])
         assert [*s3.objects] == [f"site/{state.proven.name}"]
 
-    @pytest.mark.parametrize("step", ["sending", "fetching", "handing on"])
-    def test_later_step_that_fails_keeps_what_was_proven_before(self, site, folder, s3, tmp_path, step):
+    @pytest.mark.parametrize(("step", "method"), [("sending", "PUT"), ("fetching", "GET")])
+    def test_later_step_that_fails_keeps_what_was_proven_before(self, site, folder, s3, step, method):
         begin(site)
         first = ended(site).proven
-        is_wanted = {"sending": "PUT", "fetching": "GET"}.get(step)
-        if is_wanted:
-            s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith(is_wanted) else None
-        else:
-            (tmp_path / "fails").touch()
+        s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith(method) else None
         begin(site)
         state = ended(site)
         assert state.failed.step == step
-        if step == "handing on":  # it is proven, and kept in two places, and no more of them are
-            assert "no room" in state.failed.error
-            assert state.proven.name == state.failed.name
-            assert [row.name for row in state.rows] == Folder(folder).names() == [state.proven.name]
-            assert [*s3.objects] == [f"site/{state.proven.name}"]
-        else:
-            assert state.proven == first
-            assert f"site/{first.name}" in s3.objects
-            assert Folder(folder).names() == [state.failed.name]  # BACKUP_KEEP is 1, and it could be restored
+        assert state.proven == first
+        assert f"site/{first.name}" in s3.objects
+        assert Folder(folder).names() == [state.failed.name]  # BACKUP_KEEP is 1, and it could be restored
         s3.fault = lambda number: None
-        (tmp_path / "fails").unlink(missing_ok=True)
         begin(site)
         state = ended(site)
         assert (state.failed, Folder(folder).names()) == (None, [state.proven.name])
         assert [*s3.objects] == [f"site/{state.proven.name}"]
-
-    def test_program_alone_may_keep_backups(self, sqlite_database, folder, tmp_path):
-        """Then none is proven before the program has it."""
-        command = f"sh -c 'test ! -e {tmp_path}/fails && cp $0 {tmp_path}/copy'"
-        with Site(sqlite_database.url, BACKUP_COMMAND=command) as site:
-            begin(site)
-            first = ended(site)
-            assert first.failed is None
-            assert (tmp_path / "copy").stat().st_size == first.proven.bytes
-            (tmp_path / "fails").touch()
-            begin(site)
-            state = ended(site)
-            assert (state.failed.step, state.proven, len(state.rows)) == ("handing on", first.proven, 2)
-            assert left(folder) == []

@@ -36,7 +36,7 @@ def refuse(database, folder, s3, reporter, step, method) -> None:
     with Site(database.url) as site:
         site.register()
     s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith(method) else None
-    plan = BackupPlan(database.url, str(folder.path), s3.url("site"), "", 1)
+    plan = BackupPlan(database.url, str(folder.path), s3.url("site"), 1)
     names = [new_name(day * 86_400_000) for day in range(2)]
     for name in names:
         with pytest.raises(BackupPlaceError, match="refused to"):

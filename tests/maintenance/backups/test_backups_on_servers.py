@@ -12,6 +12,7 @@ import pytest
 from support.databases.database import Database
 from support.programs.processes import is_gone, wait_until
 from support.servers.changed_server import TRESPASS, ChangedServer
+from support.servers.s3_server import CREDENTIALS, HANG
 from support.servers.server import Server
 
 from koyjabo.maintenance.backups.places import Folder
@@ -21,7 +22,6 @@ pytestmark = pytest.mark.long(
 )
 
 ON_LONG_AGO = "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)"
-SLOW = {"BACKUP_COMMAND": "sh -c 'sleep 300'"}
 
 
 @pytest.fixture
@@ -88,25 +88,28 @@ def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_serv
     assert len(Folder(folder).names()) == 1
 
 
-def test_server_that_stops_waits_for_no_backup(waiting, folder, new_server):
-    server = new_server(waiting, BACKUP_DIR=str(folder), **SLOW).start()
-    child = child_of(server)
-    wait_until(lambda: child.children(), "the program runs")
-    family = [child, *child.children()]
-    server.stop()  # the program would go on for five minutes
-    assert all(map(is_gone, family))
-    assert states(waiting) == ["failed"]
-    found = waiting.rows("SELECT error, proven_ms IS NOT NULL FROM backups")
-    assert found == [("The server stopped while it made this backup.", True)]
+@pytest.fixture
+def sending(waiting, s3, new_server) -> Server:
+    """A server whose bucket does not answer for a minute."""
+    s3.fault = lambda number: HANG
+    server = new_server(waiting, BACKUP_TO=s3.url("site"), **CREDENTIALS).start()
+    wait_until(lambda: s3.calls, "the bucket is asked")
+    return server
 
 
-def test_worker_that_dies_takes_the_process_along(waiting, folder, new_server):
-    server = new_server(waiting, BACKUP_DIR=str(folder), **SLOW).start()
-    child = child_of(server)
-    wait_until(lambda: child.children(), "the program runs")
-    family = [child, *child.children()]
-    server.kill_worker()
-    wait_until(lambda: all(map(is_gone, family)), "all have ended")
+def test_server_that_stops_waits_for_no_backup(waiting, sending):
+    child = child_of(sending)
+    sending.stop()
+    assert is_gone(child)
+    assert waiting.rows("SELECT state, step, error FROM backups") == [
+        ("failed", "sending", "The server stopped while it made this backup.")
+    ]
+
+
+def test_worker_that_dies_takes_the_process_along(waiting, sending):
+    child = child_of(sending)
+    sending.kill_worker()
+    wait_until(lambda: is_gone(child), "it has ended")
     assert states(waiting) == ["running"]
-    waiting.rows("UPDATE backups SET seen_ms = 0, proven_ms = NULL")  # as if two minutes had passed
+    waiting.rows("UPDATE backups SET seen_ms = 0")  # as if two minutes had passed
     wait_until(lambda: states(waiting) == ["failed", "running"], "the next one has begun")

@@ -44,7 +44,7 @@ def site(is_full, tmp_path_factory) -> Iterator[Site]:
     office = {"ISSUER": OFFICE, "CLIENT_ID": "x", "CLIENT_SECRET": "x", "NAME": "অফিস"}
     logins = {"OIDC_PROVIDERS": "work", "OIDC_SIGNUP": "1", **{f"OIDC_WORK_{part}": office[part] for part in office}}
     url = SqliteDatabase.migrated(folder / "site.db").url
-    backups = {"BACKUP_DIR": str(folder), "BACKUP_COMMAND": "true"} if is_full else {}
+    backups = {"BACKUP_DIR": str(folder)} if is_full else {}
     with Site(url, SMTP_URL=MAIL_SERVER, PUBLIC_URL=PUBLIC_URL, **logins, **backups) as site:
         yield site
 
