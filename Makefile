@@ -117,7 +117,7 @@ prometheus:  ## install Prometheus, for the tests of the alerts (Debian)
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends prometheus'
 
-redis:  ## install Redis and its Sentinel, for the tests of failovers and of a cluster (Debian)
+redis:  ## install Redis and its Sentinel, for the tests of failovers (Debian)
 	@command -v redis-sentinel >/dev/null || \
 		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
 			install -q -y --no-install-recommends redis-server redis-sentinel'

@@ -142,7 +142,7 @@ def _refuse_what_cannot_work(settings: Settings, on_render: bool) -> None:
             "about visits. Set REDIS_URL, or WEB_CONCURRENCY=1."
         )
     if settings.redis_url and (problem := redis_url.problem(settings.redis_url)):
-        raise SettingsError(f"REDIS_URL {problem}.")
+        raise SettingsError(problem)
     if bool(settings.admin_email) != bool(settings.admin_password):
         given, missing = (
             ("ADMIN_EMAIL", "ADMIN_PASSWORD") if settings.admin_email else ("ADMIN_PASSWORD", "ADMIN_EMAIL")

@@ -20,7 +20,6 @@ from support.databases.database import (
     shared_postgres,
 )
 from support.databases.redis import Redis
-from support.databases.redis_groups import RedisClusterOfSix
 from support.people.communities import Cast, site_admin
 from support.people.page_readers import PARTS, Reader
 from support.programs.forking import Starting
@@ -93,20 +92,6 @@ def redis_server(shared_redis: Redis) -> Redis:
     with shared_redis.client() as client:
         client.flushall()
     return shared_redis
-
-
-@pytest.fixture(scope="session")
-def shared_cluster() -> Iterator[RedisClusterOfSix]:
-    with RedisClusterOfSix() as cluster:
-        yield cluster
-
-
-@pytest.fixture
-def redis_cluster(shared_cluster: RedisClusterOfSix) -> RedisClusterOfSix:
-    """An empty Redis Cluster, which tests share as they do `redis_server`."""
-    with shared_cluster.client() as client:
-        client.flushall()
-    return shared_cluster
 
 
 @pytest.fixture

@@ -33,27 +33,27 @@ class Cluster:
     def redis_answers(self) -> Callable[[], bool] | None:
         """Whether Redis answered the last call; None without Redis."""
         redis = self.redis
-        return None if redis is None else lambda: redis.outboxes.reachable
+        return None if redis is None else lambda: redis.outbox.reachable
 
     def drain(self) -> None:
         """Wait until this worker's messages are published, or for a limited time."""
         if self.redis is not None:
-            self.redis.outboxes.drain()
+            self.redis.outbox.drain()
 
 
 def open_cluster(settings: Settings, runtime: Runtime, signals: Signals) -> Cluster:
     """What workers share over REDIS_URL, or the memory of a single worker without it."""
     if not settings.redis_url:
         return Cluster(MemoryWorkers(), NullBus())
-    from koyjabo.cluster.outbox import Outboxes, SharedRedis
+    from koyjabo.cluster.outbox import RedisOutbox, SharedRedis
     from koyjabo.cluster.redis_bus import RedisBus
-    from koyjabo.cluster.redis_connection import connect
+    from koyjabo.cluster.redis_client import connect
     from koyjabo.cluster.workers_redis import RedisWorkers
 
     client = connect(settings.redis_url)
-    outboxes = Outboxes(runtime, client, signals.redis_returned.send)
-    bus = RedisBus(client, outboxes, runtime, signals, settings.publish_interval_ms / 1000)
-    return Cluster(RedisWorkers(client, outboxes), bus, SharedRedis(client, outboxes), bus)
+    outbox = RedisOutbox(runtime, client.ping, signals.redis_returned.send)
+    bus = RedisBus(client, outbox, runtime, signals, settings.publish_interval_ms / 1000)
+    return Cluster(RedisWorkers(client, outbox), bus, SharedRedis(client, outbox), bus)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import NamedTuple
 
 import redis
 
-from koyjabo.cluster.redis_client import RedisClient, SlotUnavailable
+from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.core.runtime import Runtime
 
 log = logging.getLogger(__name__)
@@ -25,15 +24,11 @@ DRAIN_S = 2.0
 MOST_ORDERED = 1000
 """The largest number of ordered sends that wait; while Redis is unreachable the oldest are discarded."""
 
-COMPLAIN_EVERY_S = 60.0
-"""While a slot moves, every send of its keys may fail; the log says so once in this time."""
-
 Send = Callable[[], object]
 
 
 class RedisOutbox:
-    """What is sent to one shard, in rounds. It keeps only the newest send of each key, so an unreachable Redis costs
-    bounded memory.
+    """What is sent, in rounds. It keeps only the newest send of each key, so an unreachable Redis costs bounded memory.
 
     `ping` asks Redis for an answer; `on_return` is called when Redis answers again after an outage.
     """
@@ -46,7 +41,6 @@ class RedisOutbox:
         self._newest: dict[Hashable, Send] = {}
         self._in_order: deque[Send] = deque(maxlen=MOST_ORDERED)
         self._running = False
-        self._complained_at = -COMPLAIN_EVERY_S
         self._lock = threading.Lock()
 
     def send_newest(self, key: Hashable, send: Send) -> None:
@@ -61,9 +55,11 @@ class RedisOutbox:
             self._in_order.append(send)
         self._run_soon()
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._running
+    def drain(self) -> None:
+        """Wait until everything has been sent, DRAIN_S at most. For programs that are about to exit."""
+        until = time.monotonic() + DRAIN_S
+        while self._running and time.monotonic() < until:
+            time.sleep(PACE_S)
 
     def _run_soon(self) -> None:
         with self._lock:
@@ -93,8 +89,6 @@ class RedisOutbox:
         try:
             send()
             self._record_success()
-        except SlotUnavailable as error:
-            self._complain(error)
         except (redis.RedisError, OSError) as error:
             if self.reachable:
                 log.error("redis_unreachable cause=%r", str(error))
@@ -104,71 +98,17 @@ class RedisOutbox:
             log.exception("sending_failed")
         return True
 
-    def _complain(self, error: SlotUnavailable) -> None:
-        if time.monotonic() - self._complained_at >= COMPLAIN_EVERY_S:
-            self._complained_at = time.monotonic()
-            log.warning("redis_slot_unavailable cause=%r", str(error))
-
     def _record_success(self) -> None:
         """Raises redis.RedisError if Redis is still away: a send without anything to send succeeds all the same."""
         if not self.reachable:
             self._ping()
-            self.note_return()
-
-    def note_return(self) -> None:
-        """What was sent in the outage has to be sent again, to this server or to the one that has its keys now."""
-        if not self.reachable:
             self.reachable = True
             log.warning("redis_recovered")
             self._on_return()
-
-
-class Outboxes:
-    """An outbox for each shard, so that a server that hangs delays nothing that the others have."""
-
-    def __init__(self, runtime: Runtime, client: RedisClient, on_return: Callable[[], object]) -> None:
-        self._runtime = runtime
-        self._client = client
-        self._on_return = on_return
-        self._by_shard: dict[str, RedisOutbox] = {}
-
-    @property
-    def each(self) -> list[RedisOutbox]:
-        return list(self._by_shard.values())
-
-    @property
-    def reachable(self) -> bool:
-        """Whether every shard answered the last call."""
-        return all(each.reachable for each in self.each)
-
-    def of(self, key: str) -> RedisOutbox:
-        """The outbox for what concerns a key or a channel."""
-        return self._of_shard(self._client.shard_of(key))
-
-    def look(self) -> None:
-        """See whether each shard answers. Call it every second."""
-        for shard in self._by_shard.keys() - {*(self._client.shards or ("",))}:
-            if self._by_shard[shard].is_idle:
-                self._by_shard.pop(shard).note_return()  # its server is no longer the master of anything
-        for shard in self._client.shards or ("",):
-            self._of_shard(shard).send_newest("ping", partial(self._client.ping, shard))
-
-    def drain(self) -> None:
-        """Wait until everything has been sent, DRAIN_S at most. For programs that are about to exit."""
-        until = time.monotonic() + DRAIN_S
-        while not all(each.is_idle for each in self.each) and time.monotonic() < until:
-            time.sleep(PACE_S)
-
-    def _of_shard(self, shard: str) -> RedisOutbox:
-        outbox = self._by_shard.get(shard)
-        if outbox is None:
-            ping = partial(self._client.ping, shard)
-            outbox = self._by_shard.setdefault(shard, RedisOutbox(self._runtime, ping, self._on_return))
-        return outbox
 
 
 class SharedRedis(NamedTuple):
     """The Redis of all workers: a client for reads, and what is sent in the background."""
 
     client: RedisClient
-    outboxes: Outboxes
+    outbox: RedisOutbox

@@ -1,109 +1,149 @@
-"""The interface to Redis, whichever of three kinds it is (`redis_connection`, `redis_cluster`), and Lua scripts."""
+"""The client of Redis, which is one server or the master that Sentinels name, with the time limits of all calls, and
+Lua scripts.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
+import logging
+import socket
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.connection import parse_url
 from redis.exceptions import NoScriptError
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from koyjabo.settings.redis_url import RedisAddress, parse
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 1.0
+WATCH_S = 1.0
+"""The interval in which a Sentinel is asked for the master."""
+
+KEEPALIVE = {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 2}  # s, s, probes: detects a dead peer in 15 s
 
 
-class SlotUnavailable(redis.RedisError):
-    """The slot of one key is moving, or no server has it. Other keys are served."""
+def connect(url: str) -> RedisClient:
+    """Raises ValueError for a URL that cannot be read."""
+    address = parse(url)
+    if address.service:
+        return SentinelClient(_by_sentinels(address))
+    return RedisClient(redis.Redis.from_url(url, **_limits(url)))
 
 
-class Command(NamedTuple):
-    """A command that concerns the slot of one key, or of several with the same `{tag}`."""
-
-    key: str
-    words: tuple[Any, ...]
-    script: str = ""
-    """The text of the script that the words name by its digest."""
-
-    @property
-    def with_text(self) -> tuple[Any, ...]:
-        """The words, for a server that does not know the script; it does from then on."""
-        return ("EVAL", self.script, *self.words[2:])
+def _limits(url: str) -> dict[str, Any]:
+    options = {getattr(socket, name): value for name, value in KEEPALIVE.items() if hasattr(socket, name)}
+    more = {} if url.startswith("unix://") else {"socket_keepalive": True, "socket_keepalive_options": options}
+    return {
+        "socket_timeout": PATIENCE_S,
+        "socket_connect_timeout": PATIENCE_S,
+        "retry": Retry(NoBackoff(), 1),  # for a pooled connection that a restart of Redis has closed
+        **more,
+    }
 
 
-class RedisClient(Protocol):
+def _by_sentinels(address: RedisAddress) -> redis.Redis:
+    """A client that asks the Sentinels, before it connects, which server is the master."""
+    options = {**_limits(address.urls[0]), **_options(address.urls[0])}
+    if options.pop("connection_class", None) is not None:  # redis-py's way to say TLS
+        options["ssl"] = True
+    hosts = [(each["host"], each["port"]) for each in map(_options, address.urls)]
+    of_redis = {name: options[name] for name in options.keys() - {"host", "port"}}
+    of_sentinels = {name: of_redis[name] for name in of_redis.keys() - {"db", "username", "password"}}
+    sentinels = Sentinel(hosts, sentinel_kwargs={**of_sentinels, **address.sentinel_options})  # type: ignore[no-untyped-call]
+    found: redis.Redis = sentinels.master_for(address.service, **of_redis)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _options(url: str) -> dict[str, Any]:
+    return dict(parse_url(url))  # type: ignore[no-untyped-call]
+
+
+class RedisClient:
     """Connects with the first command. A command that gets no answer raises redis.RedisError or OSError, after about a
-    second; SlotUnavailable concerns the slot of its key alone."""
+    second.
+    """
 
-    publish_to_room: str
-    subscribe_to_room: str
-    """The commands for a channel that one shard has: in a cluster, other shards do not hear of it."""
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+        self.is_closed = False
 
-    @property
-    def shards(self) -> AbstractSet[str]:
-        """The servers that share the keys, by name. Empty while a cluster has not been asked yet."""
+    def origin(self) -> str:
+        """Names the server that answers. After a change, its data may be older. Does not block."""
+        return ""
 
-    def shard_of(self, key: str) -> str:
-        """The server that has a key or a channel; "" while that is not known. Does not block."""
+    def run(self, *words: Any) -> Any:
+        """Run a command."""
+        return self._client.execute_command(*words)  # type: ignore[no-untyped-call]
 
-    def origin_of(self, key: str) -> str:
-        """Names the server that answers for a key. After a change, its data may be older. Does not block."""
+    def run_all(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Run commands in one round trip. Raises the first error, when all have been run."""
+        with self._client.pipeline(transaction=False) as pipe:
+            for command in commands:
+                pipe.execute_command(*command)  # type: ignore[no-untyped-call]
+            return pipe.execute()
 
-    def run(self, command: Command) -> Any: ...
+    def ping(self) -> object:
+        return self._client.ping()
 
-    def run_all(self, commands: Sequence[Command]) -> list[Any]:
-        """One round trip for each shard. Raises the first error; after a silent shard, no other one is asked."""
-
-    def run_each(self, commands: Sequence[Command]) -> list[Any]:
-        """As `run_all`, but SlotUnavailable is the answer of the commands that it concerns."""
-
-    def ping(self, shard: str = "") -> object: ...
-
-    def new_connection(self, shard: str) -> Any:
-        """A connection of redis-py's for subscriptions, not connected yet."""
+    def new_connection(self) -> Any:
+        """A connection of redis-py's for subscriptions, not connected yet. It is not of the pool, which has a limit."""
+        pool = self._client.connection_pool
+        return pool.connection_class(**pool.connection_kwargs)
 
     def serves(self, connection: Any) -> bool:
         """Whether the server of a connection is still the one to use. Does not block."""
+        return True
 
     def watch(self) -> None:
         """Keep asking who is the master, where no server says that it is another one. For a task of its own."""
 
-    def learn(self, failed: str = "") -> None:
-        """Ask which server has which keys, of `failed` last; `on_learned` is called after a change."""
-
-    on_learned: Callable[[], object]
-
     def close(self) -> None:
-        """Close the connections. Another command opens new ones."""
+        """Close the connections, and end the tasks that watch and listen."""
+        self.is_closed = True
+        self._client.close()
 
 
-def run_on(client: redis.Redis, command: Command) -> Any:
-    try:
-        return client.execute_command(*command.words)  # type: ignore[no-untyped-call]
-    except NoScriptError:  # the server was restarted, or was a replica until now
-        return client.execute_command(*command.with_text)  # type: ignore[no-untyped-call]
+class SentinelClient(RedisClient):
+    """The master that Sentinels name.
 
+    A master that was frozen while another one was promoted goes on serving for seconds when it thaws: until a Sentinel
+    demotes it, only the Sentinels know. So they are asked regularly, and not just for each new connection.
+    """
 
-def run_together(client: redis.Redis, commands: Sequence[Command]) -> list[Any]:
-    """In one round trip. An error of one command is its answer."""
-    with client.pipeline(transaction=False) as pipe:
-        for command in commands:
-            pipe.execute_command(*command.words)  # type: ignore[no-untyped-call]
-        return pipe.execute(raise_on_error=False)
+    def __init__(self, client: redis.Redis) -> None:
+        super().__init__(client)
+        self._pool: Any = client.connection_pool  # a SentinelConnectionPool, which redis-py does not type
 
+    def origin(self) -> str:
+        return str(self._pool.master_address or "")
 
-def connection_of(client: redis.Redis) -> Any:
-    """Beside the pool, which has a limit."""
-    pool = client.connection_pool
-    return pool.connection_class(**pool.connection_kwargs)
+    def serves(self, connection: Any) -> bool:
+        return bool((connection.host, connection.port) == self._pool.master_address)
 
-
-def tag(name: str) -> str:
-    """Keys that contain the same tag share a slot of a cluster; the tag by itself has that slot, too."""
-    return f"{{{name}}}"
+    def watch(self) -> None:
+        """Until it is closed. The pool closes connections to another master than the one that it has found."""
+        while not self.is_closed:
+            time.sleep(WATCH_S)
+            before = self._pool.master_address
+            try:
+                found = self._pool.get_master_address()
+            except (redis.RedisError, OSError) as error:
+                log.info("sentinels_unavailable cause=%r", str(error))
+                continue
+            if before not in (None, found):
+                log.warning("redis_master_changed master=%s:%s", *found)
 
 
 class Script:
-    """A Lua script. Call it with its keys, which share a slot, and its arguments."""
+    """A Lua script. Call it with its keys and its arguments."""
 
     def __init__(self, client: RedisClient, text: str) -> None:
         self._client = client
@@ -111,10 +151,21 @@ class Script:
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        return self._client.run(self.command(keys, arguments))
+        try:
+            return self._client.run("EVALSHA", self._digest, len(keys), *keys, *arguments)
+        except NoScriptError:  # the server was restarted, or was a replica until now
+            return self._client.run("EVAL", self._text, len(keys), *keys, *arguments)
 
-    def command(self, keys: Sequence[str], arguments: Sequence[Any]) -> Command:
-        return Command(keys[0], ("EVALSHA", self._digest, len(keys), *keys, *arguments), self._text)
+    def call_all(self, calls: Sequence[tuple[Sequence[str], Sequence[Any]]]) -> list[Any]:
+        """Several calls, in one round trip once the server knows the script. Each may be run twice."""
+        if len(calls) > 1:
+            try:
+                return self._client.run_all(
+                    [("EVALSHA", self._digest, len(keys), *keys, *arguments) for keys, arguments in calls]
+                )
+            except NoScriptError:
+                pass
+        return [self(keys, arguments) for keys, arguments in calls]
 
 
 def load(client: RedisClient, beside: str, name: str) -> Script:

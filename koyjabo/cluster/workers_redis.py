@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.cluster.workers import Progress, RunningJob, Worker
 
@@ -20,29 +20,28 @@ KEYS = ("koyjabo:{workers}", "koyjabo:{workers}:leases")
 
 
 class RedisWorkers:
-    def __init__(self, client: RedisClient, outboxes: Outboxes) -> None:
+    def __init__(self, client: RedisClient, outbox: RedisOutbox) -> None:
         self.own_id = uuid.uuid4().hex
         self._script = redis_client.load(client, __file__, "workers")
-        self._outboxes = outboxes
+        self._outbox = outbox
         self._own: list[Worker] = []
         self._all: list[Worker] = []
         self._took_ms: float | None = None
 
     @property
     def redis_ms(self) -> float | None:
-        return self._took_ms if self._outboxes.reachable else None
+        return self._took_ms if self._outbox.reachable else None
 
     def report(self, worker: Worker) -> None:
         self._own = [worker]
-        self._outboxes.look()
-        self._outboxes.of(KEYS[0]).send_newest("worker", partial(self._renew, worker))
+        self._outbox.send_newest("worker", partial(self._renew, worker))
 
     def live(self) -> list[Worker]:
         """This worker is taken from memory, since its copy in Redis is a little older."""
         own = {each.id for each in self._own}
-        is_known = self._outboxes.of(KEYS[0]).reachable
-        others = (each for each in self._all if is_known and each.id not in own)
-        return sorted((*self._own, *others), key=lambda each: (each.host, each.pid))
+        others = self._all if self._outbox.reachable else []
+        known = (*self._own, *(each for each in others if each.id not in own))
+        return sorted(known, key=lambda each: (each.host, each.pid))
 
     def _renew(self, worker: Worker) -> None:
         began = time.perf_counter()

@@ -15,9 +15,8 @@ from typing import Any
 import redis
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import Outboxes
-from koyjabo.cluster.redis_client import Command, RedisClient, tag
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import RedisClient, connect
 from koyjabo.cluster.workers import Workers
 from koyjabo.cluster.workers_redis import KEYS
 from koyjabo.counting.high_water import HighWater, HighWaterMark
@@ -39,18 +38,18 @@ class RedisHighWater:
     """`database` is the name of the database (`models.DatabaseIdentity`)."""
 
     def __init__(
-        self, client: RedisClient, outboxes: Outboxes, workers: Workers, high_water: HighWater, database: str
+        self, client: RedisClient, outbox: RedisOutbox, workers: Workers, high_water: HighWater, database: str
     ) -> None:
         self._client = client
         self._workers = workers
         self._high_water = high_water
-        self._key = f"koyjabo:{tag(database)}:high_water"
-        self._outboxes = outboxes
+        self._key = f"koyjabo:{{{database}}}:high_water"
+        self._outbox = outbox
         self._script = redis_client.load(client, __file__, "high_water")
 
     def load(self) -> None:
         try:
-            stored: Mapping[bytes, bytes] = self._client.run(Command(self._key, ("HGETALL", self._key)))
+            stored: Mapping[bytes, bytes] = self._client.run("HGETALL", self._key)
             self._high_water.merge({Scope(scope.decode()): _parse(mark) for scope, mark in stored.items()})
             load_timelines(self._client)
         except (redis.RedisError, OSError, ValueError):
@@ -58,12 +57,12 @@ class RedisHighWater:
 
     def renew(self) -> None:
         """Also takes in the timelines that other workers have seen."""
-        self._outboxes.of(self._key).send_newest("high_water", self._share)
+        self._outbox.send_newest("high_water", self._share)
         if TIMELINES.newest():
-            self._outboxes.of(TIMELINES_KEY).send_newest("timelines", self._share_timelines)
+            self._outbox.send_newest("timelines", self._share_timelines)
 
     def gather(self, ask: Callable[[str], object]) -> None:
-        if not self._outboxes.of(self._key).reachable:
+        if not self._outbox.reachable:
             return
         question = uuid.uuid4().hex
         ask(question)
@@ -77,7 +76,7 @@ class RedisHighWater:
             pass  # it has gone meanwhile: what this process knows has to do
 
     def answer(self, question: str) -> None:
-        self._outboxes.of(self._key).send_in_order(partial(self._answer, question))
+        self._outbox.send_in_order(partial(self._answer, question))
 
     def renew_all(self) -> None:
         self._high_water.unshare()
@@ -86,14 +85,14 @@ class RedisHighWater:
     def replace(self, known: Iterable[Scope], standing: Mapping[Scope, HighWaterMark]) -> None:
         gone = [scope for scope in known if scope not in standing]
         if gone:
-            self._outboxes.of(self._key).send_in_order(partial(self._forget, gone))
+            self._outbox.send_in_order(partial(self._forget, gone))
         self.renew()
 
     # In the outbox's task.
 
     def _share_timelines(self) -> None:
         known = [" ".join(map(str, server)) for server in TIMELINES.newest()]
-        self._client.run(Command(TIMELINES_KEY, ("SADD", TIMELINES_KEY, *known)))
+        self._client.run("SADD", TIMELINES_KEY, *known)
         load_timelines(self._client)
 
     def _share(self) -> None:
@@ -105,7 +104,7 @@ class RedisHighWater:
                 self._high_water.merge({SITE: _parse(site)})
 
     def _forget(self, scopes: list[Scope]) -> None:
-        self._client.run(Command(self._key, ("HDEL", self._key, *scopes)))
+        self._client.run("HDEL", self._key, *scopes)
 
     def _answer(self, question: str) -> None:
         """What was committed before this moment, and is not in the answer, is looked up again before it is acknowledged
@@ -115,15 +114,10 @@ class RedisHighWater:
         self._high_water.unshare()
         self._share()
         answers = self._answers_key(question)
-        self._client.run_all(
-            [
-                Command(answers, ("SADD", answers, self._workers.own_id)),
-                Command(answers, ("EXPIRE", answers, ANSWERS_EXPIRE_S)),
-            ]
-        )
+        self._client.run_all([("SADD", answers, self._workers.own_id), ("EXPIRE", answers, ANSWERS_EXPIRE_S)])
 
     def _words(self, key: str, command: str) -> set[bytes]:
-        return set(self._client.run(Command(key, (command, key))))
+        return set(self._client.run(command, key))
 
     def _answers_key(self, question: str) -> str:
         return f"{self._key}:{question}"
@@ -133,7 +127,7 @@ def load_timelines(client: RedisClient) -> None:
     """Know the timelines that others have seen. They name their system and no database: an old primary may have another
     name for it. Raises redis.RedisError.
     """
-    for member in client.run(Command(TIMELINES_KEY, ("SMEMBERS", TIMELINES_KEY))):
+    for member in client.run("SMEMBERS", TIMELINES_KEY):
         TIMELINES.note(ServerTimeline._make(map(int, member.split())))
 
 

@@ -94,10 +94,9 @@ class VisitorBroadcaster:
 
     def _publish(self, event: str, data: dict[str, Any], room: str) -> None:
         from koyjabo.cluster.redis_bus import QUEUE
-        from koyjabo.cluster.redis_client import Command
 
         message = {"method": "emit", "event": event, "data": data, "namespace": "/", "room": room}
-        self._redis().run(Command(QUEUE, ("PUBLISH", QUEUE, json.dumps(message))))
+        self._redis().run("PUBLISH", QUEUE, json.dumps(message))
 
     def _redis(self) -> RedisClient:
         url = os.environ.get("REDIS_URL", "")
@@ -108,7 +107,7 @@ class VisitorBroadcaster:
             )
         with self._lock:
             if self._client is None or self._client[0] != url:
-                from koyjabo.cluster.redis_connection import connect
+                from koyjabo.cluster.redis_client import connect
 
                 if self._client is not None:
                     self._client[1].close()

@@ -63,9 +63,7 @@ class Settings(BaseModel):
     database_url: str = setting(
         "", "DATABASE_URL", N_("`sqlite:///…` (default: `instance/koyjabo.db`) or `postgresql://…`, one or more hosts")
     )
-    redis_url: str = setting(
-        "", "REDIS_URL", N_("`redis://…`, `redis+sentinel://…` or `redis+cluster://…`; for several workers")
-    )
+    redis_url: str = setting("", "REDIS_URL", N_("`redis://…` or `redis+sentinel://…`; for several workers"))
     web_concurrency: int = setting(1, "WEB_CONCURRENCY", N_("number of worker processes"), ge=1, le=64)
     timezone: Annotated[str, AfterValidator(checks.zone)] = setting(
         "Asia/Dhaka", "TIMEZONE", N_("time zone in which days begin and end (IANA name)")

@@ -22,7 +22,7 @@ from chaos.campaign import Campaign
 from chaos.faults import Fault, faults_of
 from chaos.journal import Breach
 from chaos.report import in_short, text
-from chaos.world import POSTGRES, REDIS, SQLITE, world
+from chaos.world import POSTGRES, SQLITE, world
 
 LONGEST_SEED = 10**6
 
@@ -32,13 +32,7 @@ LONGEST_SEED = 10**6
 @click.option("--seed", type=int, help="of an earlier run; a new one if not said")
 @click.option("--only", type=click.Choice(["sqlite", "postgres"]), help="on this kind of database alone")
 @click.option("--pooled", is_flag=True, help="PostgreSQL alone, through PgBouncer")
-@click.option(
-    "--redis",
-    "redis_kind",
-    type=click.Choice([*REDIS]),
-    default="server",
-    help="with Redis of this kind; PostgreSQL alone",
-)
+@click.option("--sentinels", is_flag=True, help="PostgreSQL alone, with three Redis and three Sentinels")
 @click.option("--standby", is_flag=True, help="PostgreSQL alone, two servers of it")
 @click.option("--faults", "wanted_faults", default="", help="only those whose names have this in them")
 def main(
@@ -46,7 +40,7 @@ def main(
     seed: int | None,
     only: str | None,
     pooled: bool,
-    redis_kind: str,
+    sentinels: bool,
     standby: bool,
     wanted_faults: str,
 ) -> None:
@@ -54,12 +48,12 @@ def main(
         raise click.UsageError("--pooled has one server of PostgreSQL, and --standby two.")
     seed = random.SystemRandom().randrange(LONGEST_SEED) if seed is None else seed
     kinds = {"postgres": POSTGRES, "sqlite": SQLITE}
-    options = [*(["--pooled"] if pooled else []), *([f"--redis={redis_kind}"] if redis_kind != "server" else [])]
-    options += ["--standby"] if standby else []
-    chosen = {"is_pooled": pooled, "redis_kind": redis_kind, "has_standby": standby}
+    given = {"--pooled": pooled, "--sentinels": sentinels, "--standby": standby}
+    options = [option for option, is_given in given.items() if is_given]
+    chosen = {"is_pooled": pooled, "has_sentinels": sentinels, "has_standby": standby}
     wanted = ["postgres"] if options else [only] if only else [*kinds]
     for name in wanted:
-        check_faults(kinds[name], wanted_faults, faults_of(name == "postgres", standby, redis_kind))
+        check_faults(kinds[name], wanted_faults, faults_of(name == "postgres", standby, sentinels))
     options += [f"--only={only}"] if only and not options else []
     options += [f"--faults={shlex.quote(wanted_faults)}"] if wanted_faults else []
     broken = [breach for name in wanted for breach in campaign(kinds[name], seconds, seed, wanted_faults, **chosen)]

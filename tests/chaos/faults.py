@@ -17,7 +17,7 @@ import psutil
 import psycopg2
 import redis as redis_client
 from support.databases.database import SqliteDatabase
-from support.databases.redis_groups import RedisGroup, RedisNode
+from support.databases.redis_groups import RedisNode, RedisWithSentinels
 from support.databases.replication import Replication
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 from support.servers.server import Exit
@@ -147,7 +147,7 @@ def freeze_loader(world: World, chance: random.Random) -> Iterator[None]:
 
 
 def cut_redis(world: World, chance: random.Random) -> None:
-    for server in world.redis.nodes if isinstance(world.redis, RedisGroup) else [world.redis]:
+    for server in world.redis.nodes if isinstance(world.redis, RedisWithSentinels) else [world.redis]:
         with server.client() as client:
             for kind in ("normal", "pubsub"):
                 with suppress(redis_client.RedisError):
@@ -188,18 +188,10 @@ def freeze_node(world: World, chance: random.Random) -> Iterator[None]:
     world.redis.settle()
 
 
-def move_slot(world: World, chance: random.Random) -> None:
-    """That of the site, of a community or of a channel."""
-    world.redis.settle()
-    world.redis.move_slot(
-        chance.choice(["{site}", "koyjabo:room:stats", *(f"{{{each}}}" for each in world.communities)])
-    )
-
-
 def _master(world: World) -> RedisNode:
     def found() -> RedisNode | None:
         with suppress(redis_client.RedisError, AssertionError):
-            return world.redis.owner("{site}")
+            return world.redis.master()
         return None
 
     return wait_until(found, "Redis has a master", RESTARTS_S)
@@ -338,18 +330,13 @@ OF_SENTINELS = (
     Fault("SIGSTOP of a Redis or a Sentinel", "redis", freeze_node, FROZEN_S),
     CUT_REDIS,
 )
-OF_REDIS = {
-    "server": OF_ONE_REDIS,
-    "sentinel": OF_SENTINELS,
-    "cluster": (*OF_SENTINELS, Fault("slot moved", "redis", at_once(move_slot))),
-}
-"""By the kind of Redis."""
 
 
-def faults_of(has_postgres: bool, has_standby: bool, redis_kind: str) -> list[Fault]:
+def faults_of(has_postgres: bool, has_standby: bool, has_sentinels: bool) -> list[Fault]:
     """All that there are on a kind of database, whether this machine has what they need or not."""
     on_database = [*COMMON, *(OF_POSTGRES if has_postgres else OF_SQLITE), *(OF_STANDBYS if has_standby else ())]
-    return [*on_database, *(OF_REDIS[redis_kind] if has_postgres else ()), WITH_DISK, WITH_SYNC_DELAY]
+    of_redis = OF_SENTINELS if has_sentinels else OF_ONE_REDIS
+    return [*on_database, *(of_redis if has_postgres else ()), WITH_DISK, WITH_SYNC_DELAY]
 
 
 def all_of(world: World) -> tuple[list[Fault], list[str]]:
@@ -359,7 +346,8 @@ def all_of(world: World) -> tuple[list[Fault], list[str]]:
         missing[WITH_DISK] = "a full disk, because this user may not mount one"
     if world.sync_delay is None:
         missing[WITH_SYNC_DELAY] = "a slow disk, because there is no C compiler"
-    offered = faults_of(world.postgres is not None, isinstance(world.postgres, Replication), world.redis_kind)
+    has_standby, has_sentinels = isinstance(world.postgres, Replication), isinstance(world.redis, RedisWithSentinels)
+    offered = faults_of(world.postgres is not None, has_standby, has_sentinels)
     return [fault for fault in offered if fault not in missing], [*missing.values()]
 
 

@@ -16,7 +16,7 @@ from support.clients.members import Member
 from support.databases.database import Database, Postgres, SqliteDatabase
 from support.databases.pgbouncer import PgBouncer
 from support.databases.redis import Redis
-from support.databases.redis_groups import RedisClusterOfSix, RedisWithSentinels
+from support.databases.redis_groups import RedisWithSentinels
 from support.databases.replication import replicated
 from support.faults.shared_numbers import SharedNumber, slow_disk
 from support.programs.ports import free_port
@@ -35,8 +35,6 @@ DISK = {SQLITE: "size=256m", POSTGRES: "size=512m"}
 SMALL_LOG = ("ALTER SYSTEM SET max_wal_size = '96MB'", "ALTER SYSTEM SET min_wal_size = '32MB'")
 VISITORS, PAGES, SILENT, PEOPLE = 8, 40, 4, 14
 
-REDIS: dict[str, Any] = {"server": Redis, "sentinel": RedisWithSentinels, "cluster": RedisClusterOfSix}
-
 POOLED = 20
 """Connections of PgBouncer, as many as it has by default."""
 
@@ -50,8 +48,7 @@ class World:
     postgres: Any
     """A `Postgres`, a `Replication` or None."""
     redis: Any
-    """A `Redis`, a `RedisGroup` or None."""
-    redis_kind: str
+    """A `Redis`, a `RedisWithSentinels` or None."""
     clock: SharedNumber
     """How far the server's clock is ahead, ms."""
     sync_delay: SharedNumber | None
@@ -110,13 +107,13 @@ def world(
     folder: Path,
     seed: int,
     is_pooled: bool = False,
-    redis_kind: str = "server",
+    has_sentinels: bool = False,
     has_standby: bool = False,
 ) -> Iterator[World]:
     """Set it up, with a running server and no clients yet; everything is gone at the end but the logs in `folder`.
 
-    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `redis_kind`: one of REDIS. `has_standby`: PostgreSQL
-    is two servers, and not on the small disk.
+    `is_pooled`: the server reaches PostgreSQL through PgBouncer. `has_sentinels`: three Redis and three Sentinels in
+    place of one Redis. `has_standby`: PostgreSQL is two servers, and not on the small disk.
     """
     journal = Journal()
     chance = random.Random(seed)
@@ -132,7 +129,7 @@ def world(
         if kind == POSTGRES:
             postgres = replicated() if has_standby else _single(disk)
             stack.callback(postgres.close)
-            redis = stack.enter_context(REDIS[redis_kind]())
+            redis = stack.enter_context(RedisWithSentinels() if has_sentinels else Redis())
         database: Database = postgres.new_database() if postgres else SqliteDatabase((disk or folder) / "koyjabo.db")
         settings: dict[str, Any] = {"REDIS_URL": redis.url, "WEB_CONCURRENCY": 2} if redis else {}
         if has_standby:
@@ -164,7 +161,6 @@ def world(
             database=database,
             postgres=postgres,
             redis=redis,
-            redis_kind=redis_kind,
             clock=clock,
             sync_delay=delay,
             disk=disk,

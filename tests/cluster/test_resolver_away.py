@@ -65,15 +65,15 @@ def test_outage_is_ended_by_an_answer_once_and_not_by_a_send_that_had_nothing_to
     link = RedisLink(disposable_redis.url, lambda: returns.append("Redis is back"))
 
     def send(what) -> None:
-        link.outboxes.of("").send_newest("key", what)
-        link.outboxes.drain()
+        link.outbox.send_newest("key", what)
+        link.outbox.drain()
 
     disposable_redis.kill()
     for what in (link.client.ping, lambda: None):
         send(what)
-        assert not link.outboxes.reachable
+        assert not link.outbox.reachable
     disposable_redis.start()
     send(link.client.ping)
-    wait_until(lambda: link.outboxes.reachable, "Redis is back")
+    wait_until(lambda: link.outbox.reachable, "Redis is back")
     send(link.client.ping)
     assert len(returns) == 1

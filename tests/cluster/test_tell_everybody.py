@@ -11,9 +11,9 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 from koyjabo.cluster import redis_bus
-from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_bus import RedisBus
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.redis_client import connect
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.core.signals import Signals
 
@@ -28,12 +28,10 @@ def worker(redis: Redis) -> Iterator[tuple[RedisBus, list[Any]]]:
     runtime, signals, client = ThreadRuntime(), Signals(), connect(redis.url)
     received: list[Any] = []
     signals.message_received.connect(lambda subject, message: received.append(message), SUBJECT, weak=False)
-    bus = RedisBus(client, Outboxes(runtime, client, lambda: None), runtime, signals, 0.01)
+    bus = RedisBus(client, RedisOutbox(runtime, client.ping, lambda: None), runtime, signals, 0.01)
     bus.start()
     wait_until(lambda: bus.tell_everybody("hello", 1), "it hears itself")
     yield bus, received
-    for listener in bus._listeners.values():
-        listener.retire()
     client.close()
 
 

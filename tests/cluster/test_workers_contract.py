@@ -7,7 +7,6 @@ import json
 import pytest
 from support.application.visitor_workers import RedisLink
 from support.databases.redis import Redis
-from support.databases.redis_groups import ON_CLUSTER
 from support.programs.processes import wait_until
 
 from koyjabo.cluster.workers import MemoryWorkers, Progress, RunningJob, Worker
@@ -26,7 +25,7 @@ class ReportingWorker(RedisLink):
 
     def __init__(self, server: Redis) -> None:
         super().__init__(server.url)
-        self.workers = RedisWorkers(self.client, self.outboxes)
+        self.workers = RedisWorkers(self.client, self.outbox)
 
     def report(self, state: Worker) -> None:
         self.workers.report(state)
@@ -38,12 +37,12 @@ def reporting(redis_server) -> ReportingWorker:
     return ReportingWorker(redis_server)
 
 
-@pytest.fixture(params=["memory", "redis_server", ON_CLUSTER])
+@pytest.fixture(params=["memory", "redis_server"])
 def known(request):
     """Workers, and how one waits for what was reported."""
     if request.param == "memory":
         return MemoryWorkers(), lambda: None
-    reporting = ReportingWorker(request.getfixturevalue(request.param))
+    reporting = request.getfixturevalue("reporting")
     return reporting.workers, reporting.flush
 
 
@@ -97,6 +96,6 @@ def test_worker_knows_itself_while_redis_is_away(disposable_redis):
     assert 0 < reporting.workers.redis_ms < 1000
     disposable_redis.kill()
     reporting.workers.report(worker("a", pid=8))
-    wait_until(lambda: not reporting.outboxes.reachable, "it is noticed")
+    wait_until(lambda: not reporting.outbox.reachable, "it is noticed")
     assert reporting.workers.live() == [worker("a", pid=8)]
     assert reporting.workers.redis_ms is None

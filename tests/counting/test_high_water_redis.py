@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from koyjabo.cluster.outbox import Outboxes
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.counting.high_water import HighWater, HighWaterMark
@@ -13,18 +13,18 @@ from koyjabo.models import SITE, Scope
 
 def test_answer_has_all_marks_although_redis_has_lost_them_unnoticed(redis_server):
     client, acknowledged, gathered = connect(redis_server.url), HighWater(), HighWater()
-    outboxes = Outboxes(ThreadRuntime(), client, lambda: None)
+    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: None)
     one, other = (
-        RedisHighWater(client, outboxes, RedisWorkers(client, outboxes), marks, "a database")
+        RedisHighWater(client, outbox, RedisWorkers(client, outbox), marks, "a database")
         for marks in (acknowledged, gathered)
     )
     acknowledged.merge({SITE: HighWaterMark(1, 100, 100), Scope("mirpur"): HighWaterMark(1, 50, 50)})
     one.renew()
-    outboxes.drain()
+    outbox.drain()
     with redis_server.client() as redis:
         redis.flushall()
     one.answer("what have you acknowledged?")
-    outboxes.drain()
+    outbox.drain()
     other.load()
     assert gathered.all() == acknowledged.all()
     client.close()

@@ -6,7 +6,6 @@ import pytest
 from support.assertions.ledger import assert_verified
 from support.clients.concurrent_registrations import Crowd
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
-from support.databases.redis_groups import ON_CLUSTER
 
 VISITS, CLIENTS = 240, 8
 LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
@@ -19,9 +18,8 @@ def assert_totals_never_fell(page):
     assert totals == sorted(totals)
 
 
-@pytest.mark.parametrize("redis", ["disposable_redis", ON_CLUSTER])
-def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, new_server, redis, request):
-    server = two_workers(new_server(sqlite_database, REDIS_URL=request.getfixturevalue(redis).url))
+def test_all_workers_go_on_from_what_one_of_them_acknowledged(sqlite_database, new_server, disposable_redis):
+    server = two_workers(new_server(sqlite_database, REDIS_URL=disposable_redis.url))
     with worker_connections(server) as (one, other), pages(server) as open_pages:
         epoch = one.register("ayesha").stats.epoch
         remembered = sqlite_database.remember()

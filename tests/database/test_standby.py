@@ -20,8 +20,8 @@ from support.programs.processes import wait_until
 from support.programs.threads import in_thread
 from support.servers.server import Server
 
-from koyjabo.cluster import redis_connection
-from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster import redis_client
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import OPERATOR
@@ -260,14 +260,14 @@ WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
-    client = redis_connection.connect(redis_server.url)
-    outboxes = Outboxes(ThreadRuntime(), client, lambda: None)
-    shared = RedisHighWater(client, outboxes, RedisWorkers(client, outboxes), HighWater(), "a database")
+    client = redis_client.connect(redis_server.url)
+    outbox = RedisOutbox(ThreadRuntime(), client.ping, lambda: None)
+    shared = RedisHighWater(client, outbox, RedisWorkers(client, outbox), HighWater(), "a database")
     one, other = Timelines(), Timelines()
     one.note(ServerTimeline(7, 0, 2))
     monkeypatch.setattr(high_water_redis, "TIMELINES", one)
     shared.renew()
-    outboxes.drain()
+    outbox.drain()
     monkeypatch.setattr(high_water_redis, "TIMELINES", other)
     shared.load()
     assert not other.admits(ServerTimeline(7, 0, 1))

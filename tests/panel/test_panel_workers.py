@@ -23,8 +23,8 @@ from support.programs.processes import wait_until
 from support.servers.server import Server
 
 from koyjabo.cluster import workers_redis
-from koyjabo.cluster.outbox import Outboxes
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.cluster.workers import SOCKET_KINDS, Progress, Worker
 from koyjabo.cluster.workers_redis import RedisWorkers
 from koyjabo.core.runtime import ThreadRuntime
@@ -104,7 +104,7 @@ def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
 def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis, monkeypatch):
     """A third worker recounts, as Redis has it, and neither of the two begins another."""
     client = connect(shared_redis.url)
-    third = RedisWorkers(client, Outboxes(ThreadRuntime(), client, lambda: None))
+    third = RedisWorkers(client, RedisOutbox(ThreadRuntime(), client.ping, lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
     before = begun(server)
     with monkeypatch.context() as patch, panels(server, boss) as both:

@@ -15,7 +15,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from werkzeug.serving import make_server
 
-from koyjabo.cluster import redis_connection
+from koyjabo.cluster import redis_client
 from koyjabo.core.extensions import socketio
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
@@ -68,7 +68,7 @@ def test_midnight_and_the_end_of_a_window_are_pushed_and_nothing_is_when_nothing
 
 
 def test_no_visit_and_no_push_waits_for_a_redis_that_hangs(sqlite_database, disposable_redis, monkeypatch):
-    monkeypatch.setattr(redis_connection, "PATIENCE_S", 3600)  # what waits for Redis waits until it thaws
+    monkeypatch.setattr(redis_client, "PATIENCE_S", 3600)  # what waits for Redis waits until it thaws
     with Site(sqlite_database.url, REDIS_URL=disposable_redis.url) as site, ThreadPoolExecutor(1) as visitors:
         site.services.start()
         member = Member(site)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 import pytest
 import redis
 from socketio import RedisManager
-from support.clients.members import Member
 from support.clients.worker_connections import (
     assert_never_fell,
     assert_received,
@@ -20,7 +18,7 @@ from support.clients.worker_connections import (
     wait_until_same,
     worker_connections,
 )
-from support.databases.redis_groups import RedisClusterOfSix, RedisGroup, RedisNode, RedisWithSentinels
+from support.databases.redis_groups import RedisNode, RedisWithSentinels
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
@@ -32,46 +30,42 @@ RIGHT_S = PATIENCE_S
 DEMOTIONS = ("-replicaof", "-slaveof")
 """Commands by which a Sentinel demotes a master that has come back, after about 10 s."""
 
-SITE = "{site}"
 BEFORE, MEANWHILE = 6, 6
 LONG = pytest.mark.long(
     proved_by="realtime/test_redis_failovers.py::test_pages_are_right_soon_after_another_redis_serves"
 )
 
 
-def freeze(group: RedisGroup) -> Callable[[], None]:
-    frozen = group.owner(SITE)
+def freeze(group: RedisWithSentinels) -> Callable[[], None]:
+    frozen = group.master()
     frozen.freeze()
     return frozen.thaw
 
 
-def kill(group: RedisGroup) -> Callable[[], object]:
-    killed = group.owner(SITE)
+def kill(group: RedisWithSentinels) -> Callable[[], object]:
+    killed = group.master()
     killed.kill()
     return killed.start
 
 
 @pytest.mark.parametrize(
-    ("kind", "fail", "returns"),
+    ("fail", "returns", "is_secure"),
     [
-        (RedisWithSentinels, kill, False),
-        pytest.param(RedisWithSentinels, kill, True, marks=LONG),
-        pytest.param(RedisWithSentinels, freeze, True, marks=LONG),
-        pytest.param(partial(RedisWithSentinels, is_secure=True), kill, True, marks=LONG, id="sentinels-tls"),
-        pytest.param(partial(RedisClusterOfSix, is_secure=True), kill, True, marks=LONG, id="cluster-tls"),
-        pytest.param(RedisClusterOfSix, kill, True, marks=LONG),
-        pytest.param(RedisClusterOfSix, freeze, True, marks=LONG),
+        (kill, False, False),
+        pytest.param(kill, True, False, marks=LONG),
+        pytest.param(freeze, True, False, marks=LONG),
+        pytest.param(kill, True, True, marks=LONG, id="tls"),
     ],
 )
-def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, kind, fail, returns):
-    with kind() as group:
+def test_pages_are_right_soon_after_another_redis_serves(new_server, sqlite_database, fail, returns, is_secure):
+    with RedisWithSentinels(is_secure) as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         with worker_connections(server) as each_worker, pages(server) as open_pages:
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
-            lost = group.owner(SITE)
+            lost = group.master()
             come_back = fail(group)
             total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
-            group.wait_for_another(lost, SITE)
+            group.wait_for_another(lost)
             assert_right(each_worker, open_pages, total)
             if returns:
                 come_back()
@@ -90,13 +84,13 @@ def test_master_that_thaws_when_another_one_serves_is_left(new_server, sqlite_da
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         with worker_connections(server) as each_worker, pages(server) as open_pages:
             visit_each_in_turn(each_worker, open_pages, BEFORE, "before")
-            lost = group.owner(SITE)
+            lost = group.master()
             lost.asks("ACL", "SETUSER", "default", *DEMOTIONS)
             lost.freeze()
             replicas = [each for each in group.servers if each is not lost]
             wait_until(lambda: any(map(is_master, replicas)), "one of the replicas is promoted", RIGHT_S, 0.02)
             lost.thaw()
-            group.wait_for_another(lost, SITE)
+            group.wait_for_another(lost)
             wait_until(lambda: not workers_at(lost), "no worker uses it", RIGHT_S)
             assert lost.asks("ROLE")[0] == "master", "no Sentinel can demote it"
             total = visit_each_in_turn(each_worker, open_pages, MEANWHILE, "meanwhile")
@@ -125,43 +119,15 @@ def assert_right(each_worker, open_pages, total: int) -> None:
 
 
 @LONG
-def test_slots_move_while_they_are_in_use(new_server, sqlite_database, redis_cluster):
-    """Those of the site's visitors and of its channel. Members of a community stay who they are."""
-    server = two_workers(new_server(sqlite_database, REDIS_URL=redis_cluster.url))
-    member = Member(server)
-    community = member.found()
-    with worker_connections(server) as each_worker, pages(server) as open_pages:
-        for key in (SITE, "koyjabo:room:stats", f"{{{community}}}", f"koyjabo:room:visitors_{community}"):
-            total = each_worker[0].register("ayesha").ordinal
-            redis_cluster.move_slot(key)
-            all_see = total, 1
-            wait_until_same(
-                flat(open_pages), each_worker, RIGHT_S, lambda stats, all=all_see: (stats.total, stats.active) == all
-            )
-        wait_until(lambda: heard_by(redis_cluster, "koyjabo:room:stats") == 2, "both workers hear the channel", RIGHT_S)
-        assert_received(each_worker, flat(open_pages))
-
-
-def heard_by(cluster: RedisClusterOfSix, channel: str) -> int:
-    return sum(node.asks("PUBSUB", "SHARDNUMSUB", channel)[1] for node in cluster.masters())
-
-
-@LONG
-@pytest.mark.parametrize("kind", [RedisWithSentinels, RedisClusterOfSix])
-def test_other_programs_reach_every_page(new_server, sqlite_database, kind, monkeypatch):
-    """By python-socketio, which knows no cluster and names any server of it; and by our own broadcaster."""
-    with kind() as group:
+def test_other_programs_reach_every_page(new_server, sqlite_database, monkeypatch):
+    """By python-socketio, and by our own broadcaster."""
+    with RedisWithSentinels() as group:
         server = two_workers(new_server(sqlite_database, REDIS_URL=group.url))
         monkeypatch.setenv("REDIS_URL", group.url)
         with pages(server) as open_pages:
-            outside = RedisManager(url_for_socketio(group), channel="flask-socketio", write_only=True)
+            url = group.url.removesuffix("/mymaster/0") + "/0/mymaster"
+            outside = RedisManager(url, channel="flask-socketio", write_only=True)
             outside.emit("notice", {"type": "notice", "number": 1}, room="stats")
             VisitorBroadcaster()._publish("notice", {"type": "notice", "number": 2}, "stats")
             for page in flat(open_pages):
                 wait_until(lambda page=page: len(page.of_type("notice")) == 2, "both notices", RIGHT_S)
-
-
-def url_for_socketio(group: RedisGroup) -> str:
-    if isinstance(group, RedisWithSentinels):
-        return group.url.removesuffix("/mymaster/0") + "/0/mymaster"
-    return f"redis://127.0.0.1:{group.nodes[1].port}"

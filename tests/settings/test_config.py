@@ -34,10 +34,6 @@ BAD = [
     *[("REDIS_URL", bad) for bad in ("redis://host:abc", "redis://host?socket_timeout=soon", "redis://host?what=1")],
     *[("REDIS_URL", bad) for bad in ("redis+sentinel://host", "redis+sentinel://host/", "redis+sentinel://host/a/b")],
     *[("REDIS_URL", bad) for bad in ("redis+sentinel://a,,b/mymaster", "redis+sentinel://a:x/mymaster")],
-    *[
-        ("REDIS_URL", bad)
-        for bad in ("redis+cluster://", "redis+cluster://a/1", "redis+cluster://a?sentinel_password=x")
-    ],
     *[("PUBLISH_INTERVAL_MS", bad) for bad in ("9", "5001", "soon")],
     *[("WEB_CONCURRENCY", bad) for bad in ("0", "-1", "65", "two", "2", "1.5")],  # 2 lacks a REDIS_URL
     *[("TIMEZONE", bad) for bad in ("Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Asia", "+06:00", "a\nb")],
@@ -234,7 +230,6 @@ REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?s
 
 REDIS += ["unix:///run/redis.sock?db=1"]
 REDIS += ["redis+sentinel://user:p%2Fss@a:26379,b/mymaster/3?sentinel_password=x", "rediss+sentinel://a/my%20master"]
-REDIS += ["redis+cluster://:p@ss@a:7000,[2001:db8::1]", "rediss+cluster://a?ssl_cert_reqs=none"]
 
 
 def test_urls_are_understood_as_hosts_write_them(load):
@@ -249,6 +244,13 @@ def test_password_of_redis_that_breaks_its_url_is_refused_and_not_printed(load):
             load(**PRODUCTION, REDIS_URL=f"redis://{said}@host:6379/0")
         assert not any(part in str(caught.value) for part in ("ss@", "123", said))
         assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+
+
+def test_redis_cluster_is_refused_with_what_to_use_instead(load):
+    for url in ("redis+cluster://:secret@a:7000,b:7000", "rediss+cluster://a"):
+        assert refusal(load, REDIS_URL=url) == (
+            "REDIS_URL: Redis Cluster is not supported. Use one Redis, or Sentinel."
+        )
 
 
 def test_file_that_render_deletes_is_refused_unless_allowed(load):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import Outboxes
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.communities.live.dashboard_room import BEAT_S, LocalLeader
 from koyjabo.core.clock import Clock
@@ -23,17 +23,16 @@ KEYS = ("koyjabo:{dashboards}:watched", "koyjabo:{dashboards}:beat")
 class RedisLeader:
     """Elects over Redis; while Redis is away, each worker refreshes its own dashboards."""
 
-    def __init__(self, client: RedisClient, outboxes: Outboxes, runtime: Runtime, clock: Clock) -> None:
+    def __init__(self, client: RedisClient, outbox: RedisOutbox, runtime: Runtime, clock: Clock) -> None:
         self._script = redis_client.load(client, __file__, "beat")
-        self._outboxes = outboxes
+        self._outbox = outbox
         self._runtime = runtime
         self._worker = uuid.uuid4().hex
         self._own = LocalLeader(clock)
 
     def refresh_if_due(self, watched: Iterable[str], refresh: Callable[[Iterable[str]], None]) -> None:
-        outbox = self._outboxes.of(KEYS[0])
-        outbox.send_newest("beat", partial(self._ask, tuple(watched), refresh))
-        if not outbox.reachable:
+        self._outbox.send_newest("beat", partial(self._ask, tuple(watched), refresh))
+        if not self._outbox.reachable:
             self._own.refresh_if_due(watched, refresh)
 
     def _ask(self, watched: tuple[str, ...], refresh: Callable[[Iterable[str]], None]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.redis_client import Command, RedisClient, SlotUnavailable, tag
+from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.models import Scope
 from koyjabo.presence.members.online_members import ChangeKind, OnlineMember, PresenceChange
 
@@ -64,13 +64,10 @@ class MemberScript:
         self._hold = redis_client.load(client, __file__, "hold")
         self._people = redis_client.load(client, __file__, "people")
 
-    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer | SlotUnavailable]:
-        """Each request is one atomic step; all of one shard share one round trip. A scope whose slot is unavailable
-        fails by itself.
-        """
-        commands = [self._hold.command(_keys(each), self._arguments(each)) for each in requests]
-        answers = self._client.run_each(commands)
-        return [each if isinstance(each, SlotUnavailable) else SyncAnswer(*each) for each in answers]
+    def ask(self, requests: Sequence[SyncRequest]) -> list[SyncAnswer]:
+        """Each request is one atomic step, and all share one round trip."""
+        calls = [(_keys(each), self._arguments(each)) for each in requests]
+        return [SyncAnswer(*answer) for answer in self._hold.call_all(calls)]
 
     def people(self, scope: Scope, most: int, newest_first: bool) -> list[OnlineMember]:
         """In steps: who comes or leaves in between may be missing, and no one is there twice."""
@@ -87,16 +84,16 @@ class MemberScript:
     def changes(self, scope: Scope, most: int) -> list[PresenceChange]:
         """Those that wait to be told, the oldest first."""
         (key,) = keys_of(scope, ("changes",))
-        return [_change(found.decode()) for found in self._client.run(Command(key, ("ZRANGE", key, 0, most - 1)))]
+        return [_change(found.decode()) for found in self._client.run("ZRANGE", key, 0, most - 1)]
 
     def forget_changes(self, scope: Scope, changes: Sequence[PresenceChange]) -> None:
         (key,) = keys_of(scope, ("changes",))
-        self._client.run(Command(key, ("ZREM", key, *(":".join(map(str, each)) for each in changes))))
+        self._client.run("ZREM", key, *(":".join(map(str, each)) for each in changes))
 
     def online_in(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
         """Also where only leases have expired that are not ended yet."""
         keys = [keys_of(scope, ("people",))[0] for scope in scopes]
-        found = self._client.run_all([Command(key, ("ZSCORE", key, person)) for key in keys])
+        found = self._client.run_all([("ZSCORE", key, person) for key in keys])
         return {scope for scope, since in zip(scopes, found, strict=True) if since is not None}
 
     def _arguments(self, request: SyncRequest) -> list[Any]:
@@ -124,4 +121,4 @@ def _change(text: str) -> PresenceChange:
 
 
 def keys_of(scope: Scope, names: Sequence[str] = ALL_KEYS) -> list[str]:
-    return [f"koyjabo:online:{tag(scope)}:{name}" for name in names]
+    return [f"koyjabo:online:{{{scope}}}:{name}" for name in names]

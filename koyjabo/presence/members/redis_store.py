@@ -11,15 +11,15 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
 import redis
 
-from koyjabo.cluster.outbox import Outboxes, RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient, SlotUnavailable, tag
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
@@ -47,7 +47,7 @@ class RedisOnlineMembers:
         clock: Clock,
         grace_s: float,
         client: RedisClient,
-        outboxes: Outboxes,
+        outbox: RedisOutbox,
         on_news: Callable[[Scope], object],
         listener: ChangeListener,
     ) -> None:
@@ -55,13 +55,12 @@ class RedisOnlineMembers:
         self._listener = listener
         self._clock = clock
         self._script = MemberScript(client, worker=secrets.token_hex(8))
-        self._outboxes = outboxes
+        self._outbox = outbox
         self._own = ConnectionsWithGrace(clock, grace_s)
         self._mirrors: dict[Scope, MemberMirror] = {}
-        self._due: dict[RedisOutbox, dict[Scope, None]] = {}  # scopes to synchronise next
+        self._due: dict[Scope, None] = {}  # scopes to synchronise next
         self._forgotten = 0  # the greatest version among scopes that were dropped
-        self._began_ms = clock.elapsed_ms()
-        self._answered_ms: dict[RedisOutbox, int] = {}
+        self._answered_ms = clock.elapsed_ms()
         self._lock = threading.Lock()  # guards all of these; code that holds it must not wait
         self._planner = SyncPlanner(self._own, clock, self._lock, listener)
 
@@ -92,7 +91,7 @@ class RedisOnlineMembers:
                     return True
                 answered = mirror.answered
             left_s = ends_s - time.monotonic()
-            if left_s <= 0 or not self._outbox(scope).reachable:
+            if left_s <= 0 or not self._outbox.reachable:
                 break
             answered.wait(left_s)
         with self._changing(scope) as mirror:
@@ -111,7 +110,7 @@ class RedisOnlineMembers:
     def people(self, scope: Scope, most: int = MOST_TOLD, newest_first: bool = False) -> list[OnlineMember]:
         self._end_expired(scope)
         ask = partial(self._script.people, scope, most, newest_first)
-        answer = self._ask_in_order(self._outbox(scope), ask)
+        answer = self._ask_in_order(ask)
         with self._lock:
             return self._own.people(scope, most, newest_first) if answer is None else answer
 
@@ -121,23 +120,22 @@ class RedisOnlineMembers:
         elsewhere = self._elsewhere(person, [scope for scope in scopes if scope not in own])
         for scope in elsewhere:
             self._end_expired(scope)
-        return own | (self._elsewhere(person, elsewhere) if elsewhere else set())
+        return own | (self._elsewhere(person, list(elsewhere)) if elsewhere else set())
 
-    def _elsewhere(self, person: str, scopes: Collection[Scope]) -> set[Scope]:
+    def _elsewhere(self, person: str, scopes: Sequence[Scope]) -> set[Scope]:
         online: set[Scope] = set()
-        for outbox, theirs in self._by_outbox(scopes).items():
-            for start in range(0, len(theirs), BATCH):
-                ask = partial(self._script.online_in, person, theirs[start : start + BATCH])
-                online |= self._ask_in_order(outbox, ask) or set()
+        for start in range(0, len(scopes), BATCH):
+            ask = partial(self._script.online_in, person, scopes[start : start + BATCH])
+            online |= self._ask_in_order(ask) or set()
         return online
 
     def _end_expired(self, scope: Scope) -> None:
         """From now on, `refresh` includes this scope and ends its expired leases."""
         self.online(scope)
-        if self._outbox(scope).reachable:
+        if self._outbox.reachable:
             self._sync_soon(scope)  # runs before later calls in order
 
-    def _ask_in_order(self, outbox: RedisOutbox, ask: Callable[[], Result]) -> Result | None:
+    def _ask_in_order(self, ask: Callable[[], Result]) -> Result | None:
         """None without an answer of Redis within PEOPLE_PATIENCE_S."""
         answers: list[Result] = []
         done = threading.Event()
@@ -146,8 +144,8 @@ class RedisOnlineMembers:
             answers.append(ask())
             done.set()
 
-        if outbox.reachable:
-            outbox.send_in_order(run)
+        if self._outbox.reachable:
+            self._outbox.send_in_order(run)
             done.wait(PEOPLE_PATIENCE_S)
         return answers[0] if answers else None
 
@@ -191,7 +189,7 @@ class RedisOnlineMembers:
     def _report_change(self, scope: Scope, person: str) -> None:
         with self._changing(scope) as mirror:
             mirror.change(person, self._own.here(scope, person) is not None)
-            if not self._outbox(scope).reachable:
+            if not self._outbox.reachable:
                 mirror.show_estimate()
         self._sync_soon(scope)
 
@@ -223,12 +221,9 @@ class RedisOnlineMembers:
             return [
                 scope
                 for scope, mirror in self._mirrors.items()
-                if mirror.unconfirmed and self._is_silent(self._outbox(scope), mirror.unconfirmed_since_ms, silent_ms)
+                if mirror.unconfirmed
+                and (not self._outbox.reachable or max(self._answered_ms, mirror.unconfirmed_since_ms) <= silent_ms)
             ]
-
-    def _is_silent(self, outbox: RedisOutbox, unconfirmed_since_ms: int, silent_ms: int) -> bool:
-        answered_ms = self._answered_ms.get(outbox, self._began_ms)
-        return not outbox.reachable or max(answered_ms, unconfirmed_since_ms) <= silent_ms
 
     def _drop_unused(self) -> None:
         now_ms = self._clock.elapsed_ms()
@@ -240,32 +235,22 @@ class RedisOnlineMembers:
     # In the outbox's task, which may wait for Redis. Raises redis.RedisError; the changes then stay unconfirmed.
 
     def _sync_soon(self, *scopes: Scope) -> None:
-        by_outbox = self._by_outbox(scopes)
         with self._lock:
-            for outbox, theirs in by_outbox.items():
-                self._due.setdefault(outbox, {}).update(dict.fromkeys(theirs))
-        for outbox in by_outbox:
-            outbox.send_newest("holds", partial(self._sync, outbox))
+            self._due.update(dict.fromkeys(scopes))
+        self._outbox.send_newest("holds", self._sync)
 
-    def _by_outbox(self, scopes: Iterable[Scope]) -> dict[RedisOutbox, list[Scope]]:
-        found: dict[RedisOutbox, list[Scope]] = {}
-        for scope in scopes:
-            found.setdefault(self._outbox(scope), []).append(scope)
-        return found
-
-    def _outbox(self, scope: Scope) -> RedisOutbox:
-        return self._outboxes.of(tag(scope))
-
-    def _sync(self, outbox: RedisOutbox) -> None:
+    def _sync(self) -> None:
         with self._lock:
-            due = {scope: self._mirrors[scope] for scope in self._due.pop(outbox, ()) if scope in self._mirrors}
-        take_in, ask = self._take_in, partial(self._ask, outbox)
-        run_all((self._planner.plan(each, due[each], partial(take_in, each, due[each])) for each in due), ask)
+            due = {scope: self._mirrors[scope] for scope in self._due if scope in self._mirrors}
+            self._due = {}
+        run_all(
+            (self._planner.plan(scope, mirror, partial(self._take_in, scope, mirror)) for scope, mirror in due.items()),
+            self._ask,
+        )
 
-    def _ask(self, outbox: RedisOutbox, requests: list[SyncRequest]) -> list[SyncAnswer | SlotUnavailable]:
+    def _ask(self, requests: list[SyncRequest]) -> list[SyncAnswer]:
         answers = self._script.ask(requests)
-        if all(isinstance(each, SyncAnswer) for each in answers):  # else scopes without an answer show an estimate
-            self._answered_ms[outbox] = self._clock.elapsed_ms()
+        self._answered_ms = self._clock.elapsed_ms()
         return answers
 
     def _take_in(

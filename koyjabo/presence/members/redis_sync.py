@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 
-from koyjabo.cluster.redis_client import SlotUnavailable
 from koyjabo.core.clock import Clock
 from koyjabo.models import Scope
 from koyjabo.presence.members.connections_with_grace import ConnectionsWithGrace
@@ -17,14 +16,13 @@ from koyjabo.presence.members.redis_script import BATCH, GONE, SyncAnswer, SyncR
 Exchange = Generator[SyncRequest, SyncAnswer, None]
 """The exchange for one scope: yields a request for each batch, receives its answer, and takes in the last one."""
 
-Ask = Callable[[list[SyncRequest]], Sequence[SyncAnswer | SlotUnavailable]]
+Ask = Callable[[list[SyncRequest]], Sequence[SyncAnswer]]
 TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
 """Called with everything sent, the last answer, and whether Redis had lost leases of this worker."""
 
 
 def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
-    """Run all exchanges to their ends. Raises SlotUnavailable, when the others have ended, if one had no answer."""
-    unavailable: SlotUnavailable | None = None
+    """Run all exchanges to their ends."""
     pending: dict[Exchange, SyncRequest] = {}
     for exchange in exchanges:
         with suppress(StopIteration):
@@ -33,13 +31,8 @@ def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
         batch = _next_batch(pending)
         answers = ask([pending.pop(exchange) for exchange in batch])
         for exchange, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, SlotUnavailable):
-                unavailable = answer
-                continue
             with suppress(StopIteration):
                 pending[exchange] = exchange.send(answer)
-    if unavailable:
-        raise unavailable
 
 
 def _next_batch(pending: dict[Exchange, SyncRequest]) -> list[Exchange]:

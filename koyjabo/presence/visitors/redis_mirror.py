@@ -42,7 +42,7 @@ class VisitorMirror:
         self.last_answer_ms = now_ms  # the last answer of Redis, or of a worker that had one
         self.last_used_ms = now_ms  # the last use of this scope in this worker
         self.born = 0  # identifies the data set in Redis that the snapshot is from; 0 while Redis has none
-        self.origin = ""  # the server that it is from, if there are several
+        self.origin = ""  # the server that it is from, as Sentinels name it
         self.must_resend_all = False
         self.unconfirmed: dict[str, Touch] = {}  # in the order they were last seen
         self._estimates: Counter[str] = Counter()

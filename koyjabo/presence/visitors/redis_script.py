@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.redis_client import RedisClient, tag
+from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.models import Scope
 from koyjabo.network.geolocation import OTHER, UNKNOWN, largest
 from koyjabo.presence.visitors.active_visitors import ActiveCount
@@ -63,4 +63,4 @@ class TouchScript:
 
 
 def keys_of(scope: Scope) -> list[str]:
-    return [f"koyjabo:active:{tag(scope)}:{name}" for name in ("visitors", "places", "counts", "state")]
+    return [f"koyjabo:active:{{{scope}}}:{name}" for name in ("visitors", "places", "counts", "state")]

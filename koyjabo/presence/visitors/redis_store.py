@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain, islice
 
-from koyjabo.cluster.outbox import Outboxes, RedisOutbox
-from koyjabo.cluster.redis_client import RedisClient, tag
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import RedisClient
 from koyjabo.core.clock import Clock
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
@@ -50,7 +50,7 @@ class RedisActiveVisitors:
         clock: Clock,
         window_s: int,
         client: RedisClient,
-        outboxes: Outboxes,
+        outbox: RedisOutbox,
         on_news: Callable[[Scope], object],
     ) -> None:
         self._on_news = on_news
@@ -58,7 +58,7 @@ class RedisActiveVisitors:
         self._window_ms = window_s * 1000
         self._script = TouchScript(client, self._window_ms)
         self._client = client
-        self._outboxes = outboxes
+        self._outbox = outbox
         self._own = OwnVisitors(clock, window_s)
         self._mirrors: dict[Scope, VisitorMirror] = {}
         self._lock = threading.Lock()  # guards own and mirrors; code that holds it must not wait
@@ -88,7 +88,7 @@ class RedisActiveVisitors:
         with self._lock:
             self._own.forget(scope, visitor_id)
             self._mirror(scope, self._clock.elapsed_ms()).forget(visitor_id)
-        self._outbox(scope).send_newest(("forget", scope, visitor_id), partial(self._end_lease, scope, visitor_id))
+        self._outbox.send_newest(("forget", scope, visitor_id), partial(self._end_lease, scope, visitor_id))
 
     def count(self, scope: Scope) -> ActiveCount:
         now_ms = self._clock.elapsed_ms()
@@ -151,10 +151,7 @@ class RedisActiveVisitors:
         self._sync(scope)
 
     def _sync_soon(self, scope: Scope) -> None:
-        self._outbox(scope).send_newest(("presence", scope), partial(self._sync, scope))
-
-    def _outbox(self, scope: Scope) -> RedisOutbox:
-        return self._outboxes.of(tag(scope))
+        self._outbox.send_newest(("presence", scope), partial(self._sync, scope))
 
     def _sync(self, scope: Scope) -> None:
         """Send the unconfirmed touches to Redis and take in its count. Raises redis.RedisError; the touches then stay
@@ -179,7 +176,7 @@ class RedisActiveVisitors:
         Returns the last answer only: the counts in the middle of a resend or of an expiry are incomplete.
         """
         touches = iter(tuple(sent))
-        origin, mirror.origin = mirror.origin, self._client.origin_of(tag(scope))
+        origin, mirror.origin = mirror.origin, self._client.origin()
         mirror.must_resend_all |= origin not in ("", mirror.origin)  # another server, which may lack the last touches
         if mirror.must_resend_all:
             touches = chain(touches, self._own_touches(scope, mirror, sent))

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from koyjabo.cluster import redis_client
-from koyjabo.cluster.outbox import Outboxes, RedisOutbox
+from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_client import RedisClient, Script
 from koyjabo.presence.visitors.unmatched_visits import Fingerprint
 
@@ -22,28 +22,25 @@ class RedisVisitMatcher:
     then stays active only through their own visits and heartbeats.
     """
 
-    def __init__(self, client: RedisClient, outboxes: Outboxes, window_s: int) -> None:
+    def __init__(self, client: RedisClient, outbox: RedisOutbox, window_s: int) -> None:
         self._offer = redis_client.load(client, __file__, "offer")
         self._ask = redis_client.load(client, __file__, "ask")
-        self._outboxes = outboxes
+        self._outbox = outbox
         self._window_ms = window_s * 1000
 
     def offer(self, fingerprint: Fingerprint, visitor_id: str) -> None:
         """Publish that a visit of `fingerprint` has no socket yet."""
         arguments = [visitor_id, self._window_ms, MOST_OFFERED]
-        self._outbox(fingerprint).send_in_order(partial(self._call, self._offer, fingerprint, arguments))
+        self._outbox.send_in_order(partial(self._call, self._offer, fingerprint, arguments))
 
     def ask(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
         """Call `matched`, from the outbox's task, with the last visitor offered for `fingerprint`, if there is one."""
-        self._outbox(fingerprint).send_in_order(lambda: self._take(fingerprint, matched))
+        self._outbox.send_in_order(lambda: self._take(fingerprint, matched))
 
     def _take(self, fingerprint: Fingerprint, matched: Callable[[str], None]) -> None:
         visitor_id = self._call(self._ask, fingerprint, [self._window_ms])
         if visitor_id is not None:
             matched(visitor_id.decode())
-
-    def _outbox(self, fingerprint: Fingerprint) -> RedisOutbox:
-        return self._outboxes.of(_key(fingerprint))
 
     @staticmethod
     def _call(script: Script, fingerprint: Fingerprint, arguments: list[Any]) -> Any:

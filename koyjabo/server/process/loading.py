@@ -19,7 +19,7 @@ PACKAGES = ("koyjabo.webkit", "koyjabo.sockets", "koyjabo.server.http", "koyjabo
 
 IN_REDIS = (
     "koyjabo.cluster.redis_bus",
-    "koyjabo.cluster.redis_connection",
+    "koyjabo.cluster.redis_client",
     "koyjabo.cluster.workers_redis",
     "koyjabo.communities.live.dashboard_leader_redis",
     "koyjabo.counting.high_water_redis",

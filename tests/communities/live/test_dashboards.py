@@ -16,8 +16,8 @@ from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
 from support.servers.server import Server
 
-from koyjabo.cluster.outbox import Outboxes
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.communities.live import dashboard_leader_redis, dashboard_room
 from koyjabo.communities.live.dashboard_leader_redis import KEYS, RedisLeader
 from koyjabo.communities.live.dashboard_room import LocalLeader
@@ -142,12 +142,12 @@ def test_one_of_all_workers_refreshes_the_dashboards_of_all_in_each_interval(red
         monkeypatch.setattr(dashboard_leader_redis, name, HOUR_S)
     refreshed, runtime = [], ThreadRuntime()
     with closing(connect(redis.url)) as theirs, redis.client() as client:
-        outboxes = Outboxes(runtime, theirs, lambda: None)
-        workers = [RedisLeader(theirs, outboxes, AtOnce(), clock_of(Time())) for _ in range(2)]
+        outbox = RedisOutbox(runtime, theirs.ping, lambda: None)
+        workers = [RedisLeader(theirs, outbox, AtOnce(), clock_of(Time())) for _ in range(2)]
         for _ in range(2):
             for each, watched in zip(workers * 3, (["a"], ["b"]) * 3, strict=True):
                 each.refresh_if_due(watched, lambda all_watched: refreshed.append(sorted(all_watched)))
-                flush(outboxes)
+                flush(outbox)
             assert (HOUR_S - 600) * 1000 < client.pttl(KEYS[1]) <= HOUR_S * 1000
             client.delete(KEYS[1])
     assert refreshed == [["a"], ["a", "b"]]

@@ -7,7 +7,6 @@ from collections import Counter
 
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, MemoryWorld, redis_world
-from support.databases.redis_groups import ON_CLUSTER
 
 from koyjabo.presence.members import memory_changes
 from koyjabo.presence.members.online_members import VACANT_MS, ChangeListener
@@ -16,14 +15,14 @@ LEFT_S = 2.1
 """After this time, those who left because their worker died are told."""
 
 
-@pytest.fixture(params=["memory", "redis_server", ON_CLUSTER])
+@pytest.fixture(params=["memory", "redis_server"])
 def world(request):
     if request.param == "memory":
         world = MemoryWorld()
         want(world.listener)
         yield world
     else:
-        with redis_world(request.getfixturevalue(request.param)) as world:
+        with redis_world(request.getfixturevalue("redis_server")) as world:
             new(world)
             yield world
 

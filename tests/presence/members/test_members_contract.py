@@ -9,17 +9,16 @@ from itertools import chain
 
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, RIDERS, MemoryWorld, counts, redis_world
-from support.databases.redis_groups import ON_CLUSTER
 
 from koyjabo.presence.members.online_members import MOST_TOLD, Online, OnlineMember
 
 
-@pytest.fixture(params=["memory", "redis_server", ON_CLUSTER])
+@pytest.fixture(params=["memory", "redis_server"])
 def world(request):
     if request.param == "memory":
         yield MemoryWorld()
     else:
-        with redis_world(request.getfixturevalue(request.param)) as world:
+        with redis_world(request.getfixturevalue("redis_server")) as world:
             yield world
 
 

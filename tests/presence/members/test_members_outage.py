@@ -56,7 +56,7 @@ def test_no_caller_waits_for_redis(world, two, failure):
         here.members.resend()
 
     getattr(world.redis, failure)()
-    assert_none_waits(here.outboxes, one_more_comes)
+    assert_none_waits(here.outbox, one_more_comes)
     assert counts(here) == [3 + len(people)]
     assert here.news[-1] == (HIKERS, 3 + len(people))
 

@@ -19,7 +19,7 @@ class MatchingWorker(RedisLink):
 
     def __init__(self, url: str, window_s: int) -> None:
         super().__init__(url)
-        self.exchange = RedisVisitMatcher(self.client, self.outboxes, window_s)
+        self.exchange = RedisVisitMatcher(self.client, self.outbox, window_s)
         self.found: list[str] = []
 
     def offer(self, caller: bytes, *visitors: str) -> None:
@@ -95,7 +95,7 @@ def test_no_visitor_waits_while_redis_is_gone(disposable_redis):
         connection.exchange.ask(CAMPUS, connection.found.append)
 
     disposable_redis.freeze()
-    assert_none_waits(connection.outboxes, one_round)
+    assert_none_waits(connection.outbox, one_round)
     disposable_redis.thaw()
     connection.offer(CAMPUS, "ayesha")
     assert "ayesha" in connection.ask(CAMPUS)

@@ -59,7 +59,7 @@ def test_no_request_waits_for_redis_and_touches_are_shown_at_once(world, two, fa
         assert is_shown(here, dhaka=1 + len(visitors), sylhet=1)
 
     getattr(world.redis, failure)()
-    assert_none_waits(here.outboxes, one_more_comes)
+    assert_none_waits(here.outbox, one_more_comes)
 
 
 def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
@@ -69,7 +69,7 @@ def test_touches_of_a_frozen_time_reach_everybody_afterwards(world, two):
     there.visitors.touch(SITE, "chandra", DHAKA)
     assert is_shown(here, sylhet=2)
     assert is_shown(there, dhaka=2, sylhet=1)
-    wait_until(lambda: not here.outboxes.reachable, "the outbox gives up")
+    wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
     world.redis.thaw()
     wait_for(two, dhaka=1, sylhet=2)
 
@@ -82,7 +82,7 @@ def test_everybody_is_there_again_after_redis_lost_its_data(world, two, is_notic
     if is_noticed:
         world.redis.kill()
         here.visitors.touch(SITE, "chandra", DHAKA)
-        wait_until(lambda: not here.outboxes.reachable, "the outbox gives up")
+        wait_until(lambda: not here.outbox.reachable, "the outbox gives up")
         world.redis.start()
     else:
         world.redis.restart()

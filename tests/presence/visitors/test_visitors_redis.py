@@ -147,7 +147,7 @@ def test_what_is_kept_goes_by_itself(redis_server):
 def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
     """A replica that took over: its data set is the one that the workers know, as it was before."""
     for worker in two:
-        worker.client.origin_of = lambda key: "the master"
+        worker.client.origin = lambda: "the master"
     two[0].visitors.touch(SITE, "ayesha", DHAKA)
     world.settle()
     with world.redis.client() as client:
@@ -158,6 +158,6 @@ def test_leases_are_sent_again_to_a_server_that_lacks_the_last_ones(world, two):
         renewed = client.zscore(LEASES, "ayesha")
         client.zadd(LEASES, {"ayesha": older - (WINDOW_S - 10) * 1000})
         for worker in two:
-            worker.client.origin_of = lambda key: "the replica"
+            worker.client.origin = lambda: "the replica"
         world.settle()
         assert client.zscore(LEASES, "ayesha") >= renewed - 1000

@@ -60,7 +60,7 @@ class Worker(RedisLink):
     def __init__(self, url: str, clock: Clock) -> None:
         super().__init__(url, lambda: self.members.resend())
         self.listener = ChangeListener()
-        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outboxes, self._note, self.listener)
+        self.members = RedisOnlineMembers(clock, GRACE_S, self.client, self.outbox, self._note, self.listener)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.members.online(scope).count))
@@ -73,7 +73,7 @@ class Worker(RedisLink):
     def look_until_redis_answers(self) -> None:
         def answers() -> bool:
             self.members.refresh()
-            return self.outboxes.reachable
+            return self.outbox.reachable
 
         wait_until(answers, "the worker has noticed that Redis is back")
         self.flush()
@@ -121,7 +121,7 @@ class RedisWorld(visitor_worlds.RedisWorld):
         getattr(self.redis, failure)()
         for worker in workers:
             worker.members.refresh()
-            wait_until(lambda worker=worker: not worker.outboxes.reachable, "the outbox gives up")
+            wait_until(lambda worker=worker: not worker.outbox.reachable, "the outbox gives up")
 
 
 @contextmanager

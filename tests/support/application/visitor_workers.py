@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
-from koyjabo.cluster.outbox import Outboxes, RedisOutbox
-from koyjabo.cluster.redis_connection import connect
+from koyjabo.cluster.outbox import RedisOutbox
+from koyjabo.cluster.redis_client import connect
 from koyjabo.core.clock import Clock
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.models import SITE, Scope
@@ -38,13 +38,8 @@ def active(presence: MemoryActiveVisitors | RedisActiveVisitors, scope: Scope = 
     return sum(presence.count(scope).places.values())
 
 
-def flush(outboxes: Outboxes) -> None:
-    """Return when all that was put into them before has been sent."""
-    for outbox in outboxes.each:
-        _flush(outbox)
-
-
-def _flush(outbox: RedisOutbox) -> None:
+def flush(outbox: RedisOutbox) -> None:
+    """Return when all that was put into it before has been sent."""
     sent = threading.Event()
 
     def sends() -> bool:
@@ -54,11 +49,11 @@ def _flush(outbox: RedisOutbox) -> None:
     wait_until(sends, "the outbox is empty")
 
 
-def assert_none_waits(outboxes: Outboxes, one_round: Callable[[], object]) -> None:
+def assert_none_waits(outbox: RedisOutbox, one_round: Callable[[], object]) -> None:
     """Redis is away: rounds of calls return all the same, before the outbox notices it and afterwards."""
     for is_noticed in (False, True):
         if is_noticed:
-            wait_until(lambda: not outboxes.reachable, "the outbox gives up")
+            wait_until(lambda: not outbox.reachable, "the outbox gives up")
         began = time.monotonic()
         for _ in range(ROUNDS):
             one_round()
@@ -71,21 +66,17 @@ class RedisLink:
     def __init__(self, url: str, on_return: Callable[[], None] = lambda: None) -> None:
         self.client = connect(url)
         self.news: list = []
-        self.client.learn()
-        self.outboxes = Outboxes(ThreadRuntime(), self.client, on_return)
+        self.outbox = RedisOutbox(ThreadRuntime(), self.client.ping, on_return)
 
     def flush(self) -> None:
-        flush(self.outboxes)
+        flush(self.outbox)
 
     @contextmanager
     def held_back(self) -> Iterator[None]:
         """Nothing is sent that has a newer value meanwhile: the test decides when there is a next time."""
-        self.outboxes.look()  # makes all of them
-        for outbox in self.outboxes.each:
-            outbox.send_newest = lambda key, send: None  # type: ignore[method-assign]
+        self.outbox.send_newest = lambda key, send: None  # type: ignore[method-assign]
         yield
-        for outbox in self.outboxes.each:
-            del outbox.send_newest
+        del self.outbox.send_newest
 
 
 class Worker(RedisLink):
@@ -93,7 +84,7 @@ class Worker(RedisLink):
 
     def __init__(self, url: str, clock: Clock, window_s: int) -> None:
         super().__init__(url, lambda: self.visitors.resend())
-        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outboxes, self._note)
+        self.visitors = RedisActiveVisitors(clock, window_s, self.client, self.outbox, self._note)
 
     def _note(self, scope: Scope) -> None:
         self.news.append((scope, self.visitors.count(scope)))

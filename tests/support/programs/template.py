@@ -31,7 +31,7 @@ from typing import Any
 ROOT = str(Path(__file__).resolve().parents[3])
 
 FOR_SERVERS = (
-    *("config", "koyjabo.application.opening", "koyjabo.cluster.redis_connection", "koyjabo.server.process.worker"),
+    *("config", "koyjabo.application.opening", "koyjabo.cluster.redis_client", "koyjabo.server.process.worker"),
     *("koyjabo.counting.ledger_postgres", "koyjabo.counting.ledger_sqlite", "koyjabo.server.process.preparation"),
     *("psycopg2.extras", "sqlalchemy.dialects.postgresql.psycopg2", "sqlalchemy.dialects.sqlite"),
 )
