@@ -26,7 +26,7 @@ audit: . admin
 mail: . services
 accounts: . services second_factor oidc login api pages admin cli
 presence: members . visitors services
-counting: . services schemas api pages cli
+counting: . services schemas incoming api pages cli
 realtime: . services
 communities: . live services ui api pages admin
 webhooks: . services api admin
@@ -74,6 +74,22 @@ SHORTEST, LONGEST = 40, 400
 """Lines of a module: a shorter one that only one sibling imports belongs to that sibling."""
 
 MOST_ARGUMENTS = 7
+
+PATH_OF_A_VISIT = """
+api incoming visits ledger live_stats batch_plan records visit_texts outage rollback high_water ledger_sqlite
+ledger_postgres schemas.requests
+"""
+REACHED_BY_A_VISIT = """
+audit: log
+database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
+network: campaigns client_address geolocation languages origins rate_limiter services user_agents
+presence: services visitors.active_visitors
+webkit: blueprints current http.responses lanes.request_context login.tokens openapi.describe schemas.bodies
+ schemas.fields
+"""
+"""What the modules of `counting` that register a visit import of other packages, beside core and models. A feature
+that needs something of a visit takes it from `Visits.on_commit`: this list may only get shorter.
+"""
 
 FILES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -125,7 +141,7 @@ def room(module: str) -> str:
     parts = module.split(".")[1:]
     if module in OF_THE_ROOT:
         return OF_THE_ROOT[module]
-    alone = {"ui", *DOORS, *([] if parts[0] == "core" else ["services"])}
+    alone = {"ui", "incoming", *DOORS, *([] if parts[0] == "core" else ["services"])}
     if len(parts) == 1 or (len(parts) == 2 and not is_package(module) and parts[1] not in alone):
         return f"{parts[0]}."
     return ".".join(parts if is_package(module) or len(parts) == 2 else parts[:-1])
@@ -225,6 +241,13 @@ def test_only_a_start_and_commands_open_transactions_without_the_executor():
     direct = ("koyjabo.database.engine", "koyjabo.database.exclusive")
     users = {each for each in FILES for name, _ in names(each) if name.startswith(direct)}
     assert sorted(each for each in users if not is_allowed(each, MAY_OPEN_TRANSACTIONS.split())) == []
+
+
+def test_a_visit_is_registered_with_few_other_modules():
+    reached = {other for name in PATH_OF_A_VISIT.split() for other in imports(f"koyjabo.counting.{name}")}
+    foreign = {other for other in reached if package(other) not in ("counting", "core", "models")}
+    rows = (line.partition(":") for line in REACHED_BY_A_VISIT.strip().replace("\n ", " ").splitlines())
+    assert foreign == {f"koyjabo.{name}.{module}" for name, _, modules in rows for module in modules.split()}
 
 
 def test_packages_say_what_they_are():

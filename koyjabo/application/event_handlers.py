@@ -57,7 +57,6 @@ def connect(services: Services, database: DatabaseExecutor) -> None:
     _on(signals.visitor_forgotten, handlers.forget, handlers.publish_forgotten)
     _on(signals.redis_returned, handlers.resend)
     _on(signals.epoch_began, handlers.forget_database)
-    _on(signals.other_host_counted, services[GettingStarted].page_seen)
     _on(signals.high_water_asked, handlers.ask_high_water)
     _on(signals.message_received, handlers.answer_high_water, of=HIGH_WATER)
     _on(signals.language_chosen, services[AccountServices].email_links.choose_language)
@@ -97,8 +96,8 @@ class Handlers:
         self._at_epoch: tuple[Callable[[], None], ...] = (
             database.look_again,
             self._anonymity.forget_secrets,
-            services[CountingServices].other_hosts.look_again,
-            services[CountingServices].seen_texts.clear,
+            services[GettingStarted].look_again,
+            self._visits.texts.clear,
             self._presence.peaks.write_again,
             self._presence.active_peak.write_again,
             self._communities.revocation.recheck_soon,

@@ -11,7 +11,8 @@ from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from koyjabo.core.errors import NotBridged
 from koyjabo.core.identity import VISIT_NAME
-from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody, register
+from koyjabo.counting.incoming import register
+from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.response_headers import Paths

@@ -133,6 +133,13 @@ class CommunityIds:
         """`resolve`; "" and None, which name no community, stay."""
         return self.resolve(text) if text else text
 
+    def is_claimed(self, account: Account, community_id: str) -> bool:
+        """Whether the token of another system makes its user a member of this community. A token names communities by
+        ref: it has no say in those that it names by our id. Raises LedgerUnavailable.
+        """
+        claimed = account.by_token.claimed if account.by_token is not None else None
+        return any(self.resolve(ref) == community_id for ref, _ in claimed or () if uuid_of(ref) != community_id)
+
 
 @dataclass(slots=True)
 class LoginDestinations:

@@ -51,9 +51,6 @@ class Signals:
     language_chosen: Signal = field(default_factory=Signal)
     """A user has chosen the language of pages. Subject: the account; `language` is its code."""
 
-    other_host_counted: Signal = field(default_factory=Signal)
-    """A page of another host has counted a visit, the first one that this worker noticed. Subject: the host."""
-
     high_water_asked: Signal = field(default_factory=Signal)
     """This worker asks all others for what they have acknowledged. Subject: the question."""
 

@@ -13,8 +13,9 @@ from werkzeug.http import parse_etags
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path
+from koyjabo.counting.incoming import register, register_all
 from koyjabo.counting.records import NewVisit, Receipt
-from koyjabo.counting.schemas.requests import REFUSALS, HeartbeatBody, NewVisitBody, register, within_budget
+from koyjabo.counting.schemas.requests import REFUSALS, HeartbeatBody, NewVisitBody
 from koyjabo.counting.schemas.responses import (
     LastVisitAnswer,
     RegisteredAnswer,
@@ -23,11 +24,12 @@ from koyjabo.counting.schemas.responses import (
     stats_or_304,
     writer,
 )
-from koyjabo.counting.schemas.sent_visits import SentVisitsBody, register_all
+from koyjabo.counting.schemas.sent_visits import SentVisitsBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import encode
 from koyjabo.network import campaigns, languages
 from koyjabo.network.client_address import neighbourhood
+from koyjabo.network.origins import other_host
 from koyjabo.network.services import NetworkServices
 from koyjabo.network.user_agents import is_bot
 from koyjabo.webkit.blueprints import api as bp
@@ -209,8 +211,8 @@ def _count() -> None:
             is_bot=is_bot(user_agent),
             language=languages.first_of(request.headers.get("Accept-Language")),
             campaign=campaigns.of_page(page),
+            page_host=other_host(request.environ),
         )
     )
     context.count_visitor("visits", visit.visitor_id)
-    if services[CountingServices].visits.register(within_budget(context, visit)) is not None:
-        services[CountingServices].other_hosts.notice(context.environ)
+    services[CountingServices].visits.register(visit, context)

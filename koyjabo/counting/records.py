@@ -32,6 +32,7 @@ class NewVisit(NamedTuple):
     member_id: str | None = None  # that user, also if the visit is anonymous; never stored
     language: str | None = None  # of its Accept-Language header: "bn"
     campaign: str | None = None  # the utm_ parameters of the page, as `network.campaigns` writes them
+    page_host: str = ""  # of the page that sent it, if it is on another host; never stored
     is_public: bool = False  # anyone could send it: a community that is not open counts it for its members alone
 
 

@@ -5,23 +5,32 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+from typing import Any, TypeVar
 
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import rollback_queries
-from koyjabo.counting.high_water import DatabaseWentBack, HighWater, HighWaterMark, SharedHighWater
+from koyjabo.counting.high_water import DatabaseWentBack, HighWater, HighWaterMark, SharedHighWater, rollback_of
+from koyjabo.counting.records import Receipt
 from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
+
+ATTEMPTS, REPEATED_S = 5, 10.0
+"""How often, and for how long, a call is repeated after the database has gone back: on another server, and perhaps on
+one after that.
+"""
 
 AT_ONCE_S = 1.0
 """An attempt that fails within this time has found a broken connection, and another one may succeed."""
 
 log = logging.getLogger(__name__)
+
+Read = TypeVar("Read")
 
 
 class RollbackRecovery:
@@ -41,26 +50,66 @@ class RollbackRecovery:
         self.shared = shared
         self._database = database
         self._clock = clock
-        self._high_water = high_water
+        self.high_water = high_water
         self._ask = ask
         self._count = count
         self._alone = threading.Lock()
         self._failures = 0
+
+    def standing(self, attempts: Iterable[Callable[[], Receipt]], questions: int) -> Receipt:
+        """Commit one visit: call `attempts` until the receipt of one of them stands.
+
+        When the database has gone back, the next attempt looks the visit up again, and commits it again if it is gone.
+        `questions` is what `HighWater.questions` was before the first one began. Raises what an attempt raises, and
+        LedgerUnavailable when the database goes back again and again.
+        """
+        first, until = None, time.monotonic() + REPEATED_S
+        for attempt in islice(attempts, ATTEMPTS):
+            try:
+                receipt = attempt()
+            except LedgerUnavailable as error:
+                self._recover_from(error)
+            else:
+                if first and receipt.duplicate:  # of the first attempt, not of an earlier request
+                    receipt = receipt._replace(duplicate=first.duplicate)
+                if questions == self.high_water.questions and receipt.snapshot.epoch >= self.high_water.site.epoch:
+                    return receipt
+                first = first or receipt
+            if time.monotonic() > until:
+                break
+            questions = self.high_water.questions
+        raise LedgerUnavailable
+
+    def current(self, read: Callable[[], Read]) -> Read:
+        """`read` something. When the database has gone back, read it again. Raises LedgerUnavailable."""
+        for _ in range(ATTEMPTS):
+            try:
+                return read()
+            except LedgerUnavailable as error:
+                self._recover_from(error)
+        raise LedgerUnavailable
+
+    def _recover_from(self, error: LedgerUnavailable) -> None:
+        """Raises `error` if it has another cause than a database that has gone back."""
+        cause = rollback_of(error)
+        if cause is None:
+            raise error
+        self.recover(cause)
 
     def recover(self, cause: DatabaseWentBack) -> None:
         """Gather what all live workers have acknowledged, and begin a new epoch if the site's counter stands below it.
         Returns when this worker knows the new epoch, whoever has begun it. Raises LedgerUnavailable, also for those who
         have waited for an attempt that failed.
         """
-        self._high_water.merge({SITE: cause.mark})
-        epoch, failures = self._high_water.site.epoch, self._failures
+        self.high_water.merge({SITE: cause.mark})
+        epoch, failures = self.high_water.site.epoch, self._failures
         with out_of_turn(), self._alone:
             if self._failures != failures:
                 raise LedgerUnavailable
             try:
                 if cause.server:
                     self._gather_since(cause.server)
-                elif self._high_water.site.epoch == epoch:
+                elif self.high_water.site.epoch == epoch:
                     self._begin_epoch()
             except LedgerUnavailable:
                 self._failures += 1
@@ -68,24 +117,24 @@ class RollbackRecovery:
 
     def _gather_since(self, server: str) -> None:
         """What was committed on the server before is known afterwards: nobody can commit there any more."""
-        if self._high_water.server != server:
+        if self.high_water.server != server:
             self._gather()
-            self._high_water.server = server
+            self.high_water.server = server
 
     def _gather(self) -> None:
-        self._high_water.questions += 1
+        self.high_water.questions += 1
         self.shared.gather(self._ask)
 
     def _begin_epoch(self) -> None:
         self._gather()
-        marks, began = self._high_water.all(), time.monotonic()
+        marks, began = self.high_water.all(), time.monotonic()
         try:
             new = self._write(marks)
         except LedgerUnavailable:
             if time.monotonic() - began > AT_ONCE_S:
                 raise
             new = self._write(marks)  # the connection was of the database before; an epoch that was begun is found
-        self._high_water.replace(marks, new.standing)
+        self.high_water.replace(marks, new.standing)
         self.shared.replace(marks, new.standing)
         for lost in new.lost:
             told = lost.as_object()

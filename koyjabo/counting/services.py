@@ -14,13 +14,12 @@ from koyjabo.counting.history import History
 from koyjabo.counting.last_hour import Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
-from koyjabo.counting.other_hosts import OtherHosts
+from koyjabo.counting.outage import UnsavedVisits
 from koyjabo.counting.queries import recent_visits
 from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.rollback import RollbackRecovery
 from koyjabo.counting.visit_numbers import OwnNumbers
-from koyjabo.counting.visit_texts import SeenTexts
-from koyjabo.counting.visits import UnsavedVisits, Visits
+from koyjabo.counting.visits import Visits
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.presence.services import PresenceServices
 from koyjabo.presence.visitors.memory_store import MemoryActiveVisitors
@@ -34,9 +33,7 @@ class CountingServices:
     milestones: Milestones
     pulse: Pulse
     own_numbers: OwnNumbers
-    seen_texts: SeenTexts
     history: History
-    other_hosts: OtherHosts
     recovery: RollbackRecovery
 
 
@@ -51,7 +48,7 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     )
     store = open_store(settings.database, clock, milestones=announced, high_water=high_water)
     visits = Visits(
-        partial(Ledger, store, base.runtime, high_water, recovery.recover, metrics.committed),
+        partial(Ledger, store, base.runtime, recovery, metrics.committed),
         presence.active_visitors,
         clock,
         snapshot,
@@ -63,13 +60,11 @@ def build(base: Base, snapshot: CounterSnapshot) -> CountingServices:
     return CountingServices(
         visits=visits,
         anonymity=Anonymity(database, clock, settings.honour_privacy_signals, visits.knows),
-        unsaved=UnsavedVisits(visits, clock),
+        unsaved=UnsavedVisits(visits.writer, lambda: visits.site.snapshot.revision, clock),
         milestones=announced,
         pulse=Pulse(database, clock, visits, settings.active_window_seconds * 1000),
         own_numbers=OwnNumbers(database, settings.secret_key),
-        seen_texts=SeenTexts(),
         history=History(database, clock),
-        other_hosts=OtherHosts(settings.public_url, base.signals.other_host_counted.send),
         recovery=recovery,
     )
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
+from koyjabo.core.errors import TooManyRequests
 from koyjabo.counting.records import NewVisit
 from koyjabo.database.json_rows import reader
 from koyjabo.network.rate_limiter import DAY_S
@@ -25,6 +26,16 @@ MOST_SEEN = 50_000
 """Texts that a worker remembers, 4 MB."""
 
 
+class StorageLimits(Protocol):
+    """What the sender of a visit may store in a day."""
+
+    @property
+    def limits_storage(self) -> bool: ...
+
+    def count_stored(self, stored: int) -> None:
+        """Count `stored` bytes. Raises TooManyRequests."""
+
+
 class SeenTexts:
     """The texts of the day (UTC) by scope: what is stored already takes nothing more."""
 
@@ -32,7 +43,7 @@ class SeenTexts:
         self._hashes: set[int] = set()
         self._day = 0
 
-    def new_bytes(self, visit: NewVisit) -> int:
+    def _new_bytes(self, visit: NewVisit) -> int:
         """What the visit's texts take that were not seen before, bytes."""
         day = int(time.time() // DAY_S)
         if day != self._day or len(self._hashes) > MOST_SEEN:
@@ -46,10 +57,17 @@ class SeenTexts:
     def clear(self) -> None:
         self._hashes = set()
 
-    def add(self, visit: NewVisit) -> None:
-        self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
-
-
-def without_texts(visit: NewVisit) -> NewVisit:
-    """The visit of which only what counts is stored."""
-    return visit._replace(**WITHOUT)
+    def within(self, visit: NewVisit, limits: StorageLimits) -> NewVisit:
+        """The visit as it may be stored: without its texts if they are new and its address has used up its bytes of the
+        day. The visit counts all the same.
+        """
+        if not limits.limits_storage:
+            return visit
+        new_bytes = self._new_bytes(visit)
+        if new_bytes:
+            try:
+                limits.count_stored(new_bytes)
+            except TooManyRequests:
+                return visit._replace(**WITHOUT)
+            self._hashes.update(hash((visit.scope, text)) for text in _texts(visit) if text)
+        return visit

@@ -7,25 +7,23 @@ visit). All that is published afterwards derives from that receipt.
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable, UnknownCommunity, UnknownVisitor
 from koyjabo.counting.high_water import HighWater
-from koyjabo.counting.ledger import Ledger, OnCommit, Writer
+from koyjabo.counting.ledger import Ledger, OnCommit
 from koyjabo.counting.live_stats import LiveStats
+from koyjabo.counting.outage import Writer
 from koyjabo.counting.records import CounterSnapshot, NewVisit, Receipt
 from koyjabo.counting.stats import Stats
+from koyjabo.counting.visit_texts import SeenTexts, StorageLimits
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.visitors.active_visitors import ActiveVisitors
 
 log = logging.getLogger(__name__)
-
-__all__ = ["NewVisit", "Receipt", "Stats", "UnsavedVisits", "Visits", "Writer"]
 
 REGISTERED = "visit_registered ordinal=%d duplicate=%s scope=%s revision=%d"
 """The first broadcast of that scope with this revision or a newer one includes the visit (docs/operations.md)."""
@@ -35,9 +33,6 @@ RECENT_LOOKUPS = 500
 revision.
 """
 
-LATE_S = 1.5
-"""The longest accepted wait of a visit for its commit."""
-
 
 class Visits:
     """`snapshot` are the site's figures at the start, used while the ledger is unavailable for the first read.
@@ -46,7 +41,8 @@ class Visits:
 
     `open_ledger` gets a function to call with each committed batch. `on_visit` is called with visitor and caller of
     each committed visit, `on_change`, which later features may replace, with the numbers of a scope when this worker
-    changed them. Both are on the way of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
+    changed them. Both are on the path of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
+    `on_commit`, which a later feature may replace, is called with each committed batch when all this is done.
     `on_epoch` is called when the site has begun a new epoch, before anything of it is answered.
     """
 
@@ -64,6 +60,8 @@ class Visits:
         self._high_water = high_water
         self._epoch = snapshot.epoch
         self.on_epoch: Callable[[], object] = lambda: None
+        self.on_commit: OnCommit = lambda visits: None
+        self.texts = SeenTexts()
         self._ledger = open_ledger(self._committed)
         self._ignores_bots = ignores_bots
         self.on_change: Callable[[LiveStats], None] = lambda live_stats: None
@@ -73,8 +71,9 @@ class Visits:
         self._communities: WeakValueDictionary[Scope, LiveStats] = WeakValueDictionary()  # of the scopes in use
         self._recent_lookups: deque[LiveStats] = deque(maxlen=RECENT_LOOKUPS)
 
-    def register(self, visit: NewVisit) -> Receipt | None:
-        """Count a visit, durably (specification: Register a visit).
+    def register(self, visit: NewVisit, limits: StorageLimits | None = None) -> Receipt | None:
+        """Count a visit, durably (specification: Register a visit). With `limits`, its texts are left out if its sender
+        may not store them.
 
         Returns the receipt; for a retry, the first receipt marked `duplicate`. Raises LedgerUnavailable when the visit
         could not be committed; it was then not counted. Raises UnknownCommunity for an unknown scope. Returns None for
@@ -82,7 +81,7 @@ class Visits:
         """
         if self._is_ignored(visit):
             return None
-        receipt = self._ledger.append(visit)
+        receipt = self._ledger.append(self.texts.within(visit, limits) if limits else visit)
         log.debug(REGISTERED, receipt.ordinal, receipt.duplicate, receipt.own.scope, receipt.own.revision)
         return receipt
 
@@ -187,6 +186,7 @@ class Visits:
             live_stats = self._numbers_of(snapshot)
             live_stats.update(snapshot)
             self.on_change(live_stats)
+        self.on_commit(visits)
 
     def _notice_epoch(self) -> None:
         epoch = self.site.snapshot.epoch
@@ -207,55 +207,3 @@ class Visits:
     def _numbers_of(self, snapshot: CounterSnapshot) -> LiveStats:
         new = LiveStats(snapshot, self._active_visitors, self._clock, self._high_water)
         return self._communities.setdefault(snapshot.scope, new)
-
-
-class Unsaved(NamedTuple):
-    """Visits that are not saved."""
-
-    since_ms: int  # when the first of them came, UTC
-    cause: str = ""  # one of `outage_causes.CAUSES`; "" if it is not known
-    refused: int = 0  # answered with 503, each counted once by each worker
-    workers: int = 1  # that refused some: a page may have tried again at another one
-
-
-class UnsavedVisits:
-    """Since when visits have not been saved (decision 60), as far as this worker knows: its own commits, and the
-    counter, which every worker moves. Call `refresh` every second.
-
-    Visits of other workers that fail are in their reports (`cluster.workers`).
-    """
-
-    def __init__(self, visits: Visits, clock: Clock) -> None:
-        self.since_ms: int | None = None
-        """When the first visit came that was not saved; None once any visit was saved after it. UTC."""
-        self._visits = visits
-        self._clock = clock
-        self._revision = visits.site.snapshot.revision
-        self._saved_at = self._looked_at = time.monotonic()
-
-    def now(self) -> Unsaved | None:
-        """As of the last `refresh`."""
-        if self.since_ms is None:
-            return None
-        writer = self._visits.writer()
-        return Unsaved(self.since_ms, writer.cause, writer.refused)
-
-    def refresh(self) -> None:
-        """Look at the queue of commits, and at the counter as it was last read."""
-        writer, revision, now = self._visits.writer(), self._visits.site.snapshot.revision, time.monotonic()
-        if revision != self._revision:  # at some time since the last look, perhaps before a visit that failed
-            self._revision, self._saved_at = revision, self._looked_at
-        self._looked_at = now
-        came_at = self._first_unsaved(writer, now)
-        if came_at is None:
-            self.since_ms = None
-        elif self.since_ms is None:
-            self.since_ms = self._clock.now_ms() - round(1000 * (now - came_at))
-
-    def _first_unsaved(self, writer: Writer, now: float) -> float | None:
-        """When the first visit came that failed, or waits too long while none is saved; monotonic s."""
-        if writer.failing_since is not None and writer.failed_at > self._saved_at:
-            return max(writer.failing_since, self._saved_at)
-        if writer.oldest_s > LATE_S and now - self._saved_at > LATE_S:
-            return max(now - writer.oldest_s, self._saved_at)
-        return None

@@ -6,7 +6,7 @@ all its admins and browsers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from koyjabo.core.errors import InvalidInput, LedgerUnavailable
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
 from koyjabo.core.runtime import Runtime
+from koyjabo.counting.records import NewVisit, Receipt
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import queries
@@ -25,6 +26,7 @@ from koyjabo.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.network.origins import host_of
 
 STEPS = ("site", "page", "mail", "second_factor", "person", "backups")
 ALL = "all"
@@ -66,15 +68,15 @@ class GettingStarted:
         runtime: Runtime,
         backups: Backups,
         sends_mails: bool,
-        look_again: Callable[[], None],
+        own_host: str,
     ) -> None:
-        """`look_again` is called when a page was seen and could not be stored."""
         self._database = database
         self._clock = clock
         self._runtime = runtime
         self._backups = backups
         self._sends_mails = sends_mails
-        self._look_again = look_again
+        self._own_host = own_host
+        self._is_seen = False
 
     def on_overview(self, account: Account) -> SetupProgress | None:
         """None once it was closed, and for viewers."""
@@ -115,21 +117,33 @@ class GettingStarted:
             _change, step, state, by.at_ms, audit=by.entry("setup.step", SETUP, step=step, state=state)
         )
 
-    def page_seen(self, host: str) -> None:
-        """Note that a page of this host has counted a visit. Returns without waiting, because that request calls it."""
-        self._runtime.start_task(partial(self._store_page, host))
+    def committed(self, visits: Sequence[tuple[NewVisit, Receipt]]) -> None:
+        """Note the first page on another host that has counted a visit. Called with each batch; does not wait."""
+        if self._is_seen:
+            return
+        for visit, _ in visits:
+            if visit.page_host not in ("", self._own_host):
+                self._is_seen = True
+                self._runtime.start_task(partial(self._store_page, visit.page_host))
+                return
+
+    def look_again(self) -> None:
+        """The database may have forgotten the page."""
+        self._is_seen = False
 
     def _store_page(self, host: str) -> None:
         try:
             self._database.write(queries.finish, "page", self._clock.now_ms(), host)
         except LedgerUnavailable:
-            self._look_again()
+            self.look_again()
 
 
 def build(base: Base) -> GettingStarted:
     backups, sends_mails = base.services[MaintenanceServices].backups, base.services[MailOutbox].is_on
-    look_again = base.services[CountingServices].other_hosts.look_again
-    return GettingStarted(base.database, base.clock, base.runtime, backups, sends_mails, look_again)
+    own_host = host_of(base.settings.public_url)
+    steps = GettingStarted(base.database, base.clock, base.runtime, backups, sends_mails, own_host)
+    base.services[CountingServices].visits.on_commit = steps.committed
+    return steps
 
 
 def _states(step: str) -> tuple[str, ...]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 ORIGIN = re.compile(r"(https?)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 USUAL_PORT = {"http": "80", "https": "443"}
+LONGEST_ORIGIN = 270
+"""Characters: a name has 253 at most (RFC 1035)."""
 
 
 def normal(origin: str) -> str | None:
@@ -39,6 +42,27 @@ class Origins:
             return True
         origin = normal(header)
         return origin is not None and (origin in self.allowed or origin == _own(request))
+
+
+def other_host(environ: Mapping[str, Any]) -> str:
+    """The host of the page that sent a request, with its port, if it is not the request's own; else "".
+
+    Images have no Origin, but a Referer; programs have neither. Behind a proxy that replaces `Host`, only the browser
+    knows that the page is one of ours.
+    """
+    sender = environ.get("HTTP_ORIGIN") or environ.get("HTTP_REFERER")
+    if not sender or environ.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+        return ""
+    host = host_of(sender)
+    return "" if host == environ.get("HTTP_HOST", "").lower() else host
+
+
+@lru_cache(maxsize=256)
+def host_of(address: str) -> str:
+    """The host of an address and its port, unless it is the usual one; "" for an invalid address."""
+    origin = "/".join(address[: LONGEST_ORIGIN + 1].split("/", 3)[:3])
+    known = normal(origin) if len(origin) <= LONGEST_ORIGIN else None
+    return known.partition("://")[2] if known else ""
 
 
 def _own(request: Any) -> str | None:

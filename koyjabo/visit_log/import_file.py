@@ -20,7 +20,7 @@ from koyjabo.core.identity import VISIT_NAME, VISITOR_ID, uuid_of
 from koyjabo.core.sanitize import truncate
 from koyjabo.core.urls import page_path, without_query
 from koyjabo.counting.batch_plan import SENT
-from koyjabo.counting.visits import NewVisit
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope, Visit
 from koyjabo.network import campaigns, languages, user_agents
 from koyjabo.network.campaigns import Campaign

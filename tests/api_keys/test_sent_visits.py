@@ -11,7 +11,7 @@ from support.people.api_keys import boss, call, key
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import CommunityIds
-from koyjabo.counting.schemas.sent_visits import AT_ONCE, SEND_AGAIN
+from koyjabo.counting.incoming import AT_ONCE, SEND_AGAIN
 
 PATH = "/api/visits"
 BERLIN = "91.0.0.1"

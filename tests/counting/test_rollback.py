@@ -124,7 +124,7 @@ def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, m
     visits(site, "lost")
     database.go_back(remembered)
     visits_of = site.services[CountingServices].visits
-    recovery, lock, attempts = visits_of._ledger._recover.__self__, CountingLock(), []
+    recovery, lock, attempts = visits_of._ledger._recovery, CountingLock(), []
     begin = recovery._begin_epoch
 
     def begin_when_all_wait() -> None:

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from koyjabo.core.clock import Clock
-from koyjabo.counting.ledger import Writer
-from koyjabo.counting.visits import LATE_S, UnsavedVisits
+from koyjabo.counting.outage import LATE_S, UnsavedVisits, Writer
 
 WELL = Writer(0, 0.0, False, None, 0.0)
 BEGAN_MS = 1_765_860_518_000
@@ -56,10 +55,9 @@ LOOKS = {
 def test_visits_are_unsaved(monkeypatch, looks):
     now_s = 100.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)
-    site = SimpleNamespace(snapshot=SimpleNamespace(revision=1))
-    visits = SimpleNamespace(site=site, writer=lambda: writer)
+    counter = SimpleNamespace(revision=1)
     clock = Clock(ZoneInfo("UTC"), now_ms=lambda: BEGAN_MS + round(1000 * now_s))
-    unsaved = UnsavedVisits(visits, clock)  # type: ignore[arg-type]
-    for now_s, writer, site.snapshot.revision, since_s in looks:  # noqa: B007
+    unsaved = UnsavedVisits(lambda: writer, lambda: counter.revision, clock)
+    for now_s, writer, counter.revision, since_s in looks:  # noqa: B007
         unsaved.refresh()
         assert unsaved.since_ms == (None if since_s is None else BEGAN_MS + 1000 * since_s), now_s

@@ -9,7 +9,7 @@ import pytest
 
 from koyjabo.audit.log import AuditRecord
 from koyjabo.cluster.workers import Progress, Worker
-from koyjabo.counting.visits import Unsaved
+from koyjabo.counting.outage import Unsaved
 from koyjabo.database.free_space import Disk
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Failure, Status

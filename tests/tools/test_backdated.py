@@ -10,7 +10,7 @@ from support.application.site import Site
 
 from demo.backdated import Backdated
 from koyjabo.accounts.services import AccountServices
-from koyjabo.counting.visits import NewVisit
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import Scope
 from koyjabo.reports.services import PeopleServices
 

@@ -21,7 +21,7 @@ from koyjabo.core.clock import Clock, system_now_ms
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.counting.ledger import open_store
-from koyjabo.counting.visits import NewVisit
+from koyjabo.counting.records import NewVisit
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.link_tokens import LinkTokens
 from koyjabo.mail.outbox import MailOutbox

@@ -13,7 +13,7 @@ from demo.audience import Home
 from demo.cast import COMMUNITIES
 from demo.founding import Founding
 from demo.openings import Opening
-from koyjabo.counting.visits import NewVisit
+from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
 from koyjabo.network import campaigns, languages
 from koyjabo.network.user_agents import is_bot

@@ -1,4 +1,4 @@
-"""The bodies of requests about visits, and what registers a visit of one of them."""
+"""The bodies of requests about visits."""
 
 from __future__ import annotations
 
@@ -7,19 +7,11 @@ from typing import Any, Self
 from pydantic import Field
 from pydantic_core import PydanticCustomError
 
-from koyjabo.core.errors import InvalidInput, TooManyRequests, UnknownCommunity
-from koyjabo.core.identity import Account, CommunityIds, uuid_of
-from koyjabo.core.services import Services
+from koyjabo.core.errors import InvalidInput
 from koyjabo.core.urls import page_path, without_query
-from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visit_texts import without_texts
-from koyjabo.counting.visits import NewVisit, Receipt
-from koyjabo.models import SITE, Scope
-from koyjabo.network import campaigns, languages
-from koyjabo.network.services import NetworkServices
+from koyjabo.counting.records import NewVisit
+from koyjabo.network import campaigns
 from koyjabo.network.user_agents import is_bot
-from koyjabo.presence.services import PresenceServices
-from koyjabo.webkit.lanes.request_context import RequestContext
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Address, Milliseconds, OptionalFlag, Text, VisitId, VisitorId, text, visit_id
 
@@ -72,40 +64,20 @@ class NewVisitBody(Body):
             body.userAgent = text(environ.get("HTTP_USER_AGENT"))
         return body
 
-    def as_visit(
-        self, scope: Scope, at_ms: int, place: str, fingerprint: bytes, user_id: str | None, language: str | None
-    ) -> NewVisit:
-        """The visit to register."""
+    def as_visit(self, at_ms: int, **known: Any) -> NewVisit:
+        """The visit, which came at `at_ms` by this server's clock. `known` has the fields that the body lacks."""
         return NewVisit(
             visitor_id=self.visitorId,
             visit_id=self.visitId,
-            scope=scope,
-            place=place,
             at_ms=at_ms,
             client_ms=self.timestamp,
             referrer=None if self.referrer == "direct" else without_query(self.referrer),
             user_agent=self.userAgent,
             page=page_path(self.page),
-            fingerprint=fingerprint,
-            user_id=user_id,
-            member_id=user_id,
             is_bot=is_bot(self.userAgent),
-            language=language,
             campaign=campaigns.of_page(self.page),
-            is_public=True,
+            **known,
         )
-
-
-def scope_of(services: Services, community_id: str | None) -> Scope:
-    """The scope of visits to a community, by its id or ref, or without one to the site. Raises LedgerUnavailable;
-    UnknownCommunity for the scope of the site, which is not a community's id.
-    """
-    if community_id is None:
-        return SITE
-    scope = Scope(services[CommunityIds].resolve(community_id))
-    if scope == SITE:
-        raise UnknownCommunity
-    return scope
 
 
 def _idempotency_key(header: str) -> str | None:
@@ -114,53 +86,3 @@ def _idempotency_key(header: str) -> str | None:
         return visit_id(header.strip().removeprefix('"').removesuffix('"'))
     except PydanticCustomError as error:
         raise InvalidInput(details={"Idempotency-Key": error.message()}) from None
-
-
-def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
-    """Register the visit of a request that is counted for its address. None for an ignored crawler.
-
-    Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
-    """
-    services = context.services
-    context.count_visitor("visits", body.visitorId)
-    is_anonymous = services[CountingServices].anonymity.is_asked(context.environ, body.anonymous)
-    place = services[NetworkServices].places.locate(context.environ.get("REMOTE_ADDR"), has_city=not is_anonymous)
-    fingerprint = services[PresenceServices].visitor_sockets.fingerprint(context.environ)
-    visits = services[CountingServices].visits
-    language = languages.first_of(context.environ.get("HTTP_ACCEPT_LANGUAGE"))
-    scope, caller = scope_of(services, body.communityId), context.caller()
-    user_id = caller.id if caller else None
-    visit = body.as_visit(scope, services.clock.now_ms(), place, fingerprint, user_id, language)
-    if caller is not None and _is_member_by_token(services, caller, scope):
-        visit = visit._replace(is_public=False)
-    visit = services[CountingServices].anonymity.visit(visit) if is_anonymous else visit
-    receipt = visits.register(within_budget(context, visit))
-    if receipt is not None:
-        services[CountingServices].other_hosts.notice(context.environ)
-        if receipt.duplicate:
-            context.uncount_visitor("visits", body.visitorId)
-    return receipt
-
-
-def _is_member_by_token(services: Services, caller: Account, scope: Scope) -> bool:
-    """Whether the token of another system makes the caller a member. The ledger knows memberships alone."""
-    claimed = caller.by_token.claimed if caller.by_token is not None else None
-    refs = [name for name, _ in claimed or () if uuid_of(name) != scope]
-    return scope != SITE and any(services[CommunityIds].resolve(ref) == scope for ref in refs)
-
-
-def within_budget(context: RequestContext, visit: NewVisit) -> NewVisit:
-    """The visit as it may be stored: without its texts if these are new and the day's bytes of its address are used
-    up.
-    """
-    if not context.limits_storage:
-        return visit
-    seen_texts = context.services[CountingServices].seen_texts
-    new_bytes = seen_texts.new_bytes(visit)
-    if new_bytes:
-        try:
-            context.count_stored(new_bytes)
-        except TooManyRequests:
-            return without_texts(visit)
-        seen_texts.add(visit)
-    return visit

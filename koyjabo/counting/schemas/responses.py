@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from koyjabo.counting.records import Receipt
 from koyjabo.counting.stats import Stats, StatsWriter, WrittenStats
 from koyjabo.counting.visit_numbers import OwnNumbers
-from koyjabo.counting.visits import Receipt
 from koyjabo.webkit.http.responses import CONTENT, JSON, PlainResponse, answer_or_304
 
 

@@ -4,32 +4,24 @@ other servers).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
-from koyjabo.core.services import Services
-from koyjabo.counting.schemas.requests import NewVisitBody, scope_of
-from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visits import NewVisit, Receipt
+from koyjabo.core.errors import InvalidInput
+from koyjabo.counting.records import NewVisit
+from koyjabo.counting.schemas.requests import NewVisitBody
 from koyjabo.models import Scope
 from koyjabo.network import languages
-from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.schemas.bodies import JSON, LARGER_BODY, Body, sentence
 from koyjabo.webkit.schemas.fields import Address, Text, VisitorId, refuse, visit_id
 from koyjabo.webkit.schemas.moments import Moment
 
-MOST_VISITS, AT_ONCE = 500, 100
-"""In a list, and in one commit: a page that registers a visit meanwhile waits for a hundred of them, not for all."""
+MOST_VISITS = 500
+"""In a list."""
 
 NO_LIST = f"must be a list of at most {MOST_VISITS} visits"
-SEND_AGAIN = (
-    "The database cannot be reached right now. Send the whole list again: visits of it that were counted already are "
-    "not counted twice."
-)
 
 
 def _list(value: Any) -> list[Any]:
@@ -87,7 +79,7 @@ class SentVisit(BaseModel):
             problems = {".".join(map(str, each["loc"])): sentence(each) for each in error.errors()}
             raise InvalidInput(details=problems) from None
 
-    def as_visit(self, scope: Scope, at_ms: int, place: str) -> NewVisit:
+    def as_visit(self, at_ms: int, scope: Scope, place: str) -> NewVisit:
         """The visit to register, as that of a page that says the same."""
         said = NewVisitBody.model_construct(
             visitorId=self.visitorId,
@@ -97,37 +89,4 @@ class SentVisit(BaseModel):
             visitId=self.visitId,
             page=self.page,
         )
-        visit = said.as_visit(scope, at_ms, place, b"", None, languages.first_of(self.language))
-        return visit._replace(is_public=False)  # only who has the key can send it
-
-
-def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
-    """Register visits, each with its own outcome; None for an ignored crawler. Raises LedgerUnavailable if one of them
-    could not be committed.
-    """
-    outcomes: list[Receipt | KoyJaboError | None] = []
-    try:
-        for start in range(0, len(sent), AT_ONCE):
-            outcomes += _register(services, sent[start : start + AT_ONCE])
-    except LedgerUnavailable:
-        raise LedgerUnavailable(SEND_AGAIN) from None
-    return outcomes
-
-
-def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
-    checked = [_checked(services, each) for each in sent]
-    visits = [each for each in checked if isinstance(each, NewVisit)]
-    outcomes = services[CountingServices].visits.register_all(visits)
-    if any(isinstance(each, LedgerUnavailable) for each in outcomes):
-        raise LedgerUnavailable
-    registered = iter(outcomes)
-    return [next(registered) if isinstance(each, NewVisit) else each for each in checked]
-
-
-def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError:
-    try:
-        visit = SentVisit.of(sent)
-        place = services[NetworkServices].places.locate(visit.address)
-        return visit.as_visit(scope_of(services, visit.communityId), services.clock.now_ms(), place)
-    except (InvalidInput, UnknownCommunity) as error:
-        return error
+        return said.as_visit(at_ms, scope=scope, place=place, language=languages.first_of(self.language))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from koyjabo.cluster.workers import Worker
 from koyjabo.core.installation import VERSION
-from koyjabo.counting.visits import LATE_S
+from koyjabo.counting.outage import LATE_S
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.maintenance.backups.backups import BackupState

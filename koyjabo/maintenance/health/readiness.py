@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from koyjabo.counting.visits import LATE_S, Visits
+from koyjabo.counting.outage import LATE_S
+from koyjabo.counting.visits import Visits
 from koyjabo.database.timelines import TIMELINES
 
 

@@ -15,7 +15,7 @@ from koyjabo.audit.log import AuditRecord
 from koyjabo.cluster.workers import Progress, RunningJob, Worker, Workers
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account
-from koyjabo.counting.visits import Unsaved
+from koyjabo.counting.outage import Unsaved
 from koyjabo.database import free_space
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.free_space import Disk

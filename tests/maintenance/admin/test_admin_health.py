@@ -14,8 +14,8 @@ from support.people.page_readers import Reader, words
 from support.sites.backup_rows import add_backup, add_failure
 
 from koyjabo.core.identity import OPERATOR
+from koyjabo.counting.outage import Unsaved
 from koyjabo.counting.services import CountingServices
-from koyjabo.counting.visits import Unsaved
 from koyjabo.database.executor import DatabaseThread
 from koyjabo.database.timelines import TIMELINES
 from koyjabo.maintenance.admin.health_words import ADVICE, CAUSES, LABELS, REMEDIES, SECTIONS, SENTENCES

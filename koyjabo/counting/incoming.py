@@ -1,0 +1,106 @@
+"""Makes visits of requests: what the body says, and what the server knows about its sender."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from koyjabo.core.errors import InvalidInput, KoyJaboError, LedgerUnavailable, UnknownCommunity
+from koyjabo.core.identity import CommunityIds
+from koyjabo.core.services import Services
+from koyjabo.counting.records import NewVisit, Receipt
+from koyjabo.counting.schemas.requests import NewVisitBody
+from koyjabo.counting.schemas.sent_visits import SentVisit
+from koyjabo.counting.services import CountingServices
+from koyjabo.models import SITE, Scope
+from koyjabo.network import languages
+from koyjabo.network.origins import other_host
+from koyjabo.network.services import NetworkServices
+from koyjabo.presence.services import PresenceServices
+from koyjabo.webkit.lanes.request_context import RequestContext
+
+AT_ONCE = 100
+"""Visits of a list in one commit: a page that registers a visit meanwhile waits for a hundred of them, not for all."""
+
+SEND_AGAIN = (
+    "The database cannot be reached right now. Send the whole list again: visits of it that were counted already are "
+    "not counted twice."
+)
+
+
+def register(context: RequestContext, body: NewVisitBody) -> Receipt | None:
+    """Register the visit of a request that was counted for its address. None for an ignored crawler.
+
+    Raises TooManyRequests, UnknownCommunity, LedgerUnavailable.
+    """
+    context.count_visitor("visits", body.visitorId)
+    receipt = context.services[CountingServices].visits.register(visit_of(context, body), context)
+    if receipt is not None and receipt.duplicate:
+        context.uncount_visitor("visits", body.visitorId)
+    return receipt
+
+
+def visit_of(context: RequestContext, body: NewVisitBody) -> NewVisit:
+    """The visit that a request asks to register. Raises UnknownCommunity, LedgerUnavailable."""
+    services, environ = context.services, context.environ
+    anonymity = services[CountingServices].anonymity
+    is_anonymous = anonymity.is_asked(environ, body.anonymous)
+    scope, caller = scope_of(services, body.communityId), context.caller()
+    user_id = caller.id if caller else None
+    is_member = caller is not None and scope != SITE and services[CommunityIds].is_claimed(caller, scope)
+    visit = body.as_visit(
+        services.clock.now_ms(),
+        scope=scope,
+        place=services[NetworkServices].places.locate(environ.get("REMOTE_ADDR"), has_city=not is_anonymous),
+        fingerprint=services[PresenceServices].visitor_sockets.fingerprint(environ),
+        user_id=user_id,
+        member_id=user_id,
+        language=languages.first_of(environ.get("HTTP_ACCEPT_LANGUAGE")),
+        page_host=other_host(environ),
+        is_public=not is_member,
+    )
+    return anonymity.visit(visit) if is_anonymous else visit
+
+
+def scope_of(services: Services, community_id: str | None) -> Scope:
+    """The scope of visits to a community, by its id or ref, or without one to the site. Raises LedgerUnavailable;
+    UnknownCommunity for the scope of the site, which is not a community's id.
+    """
+    if community_id is None:
+        return SITE
+    scope = Scope(services[CommunityIds].resolve(community_id))
+    if scope == SITE:
+        raise UnknownCommunity
+    return scope
+
+
+def register_all(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
+    """Register visits, each with its own outcome; None for an ignored crawler. Raises LedgerUnavailable if one of them
+    could not be committed.
+    """
+    outcomes: list[Receipt | KoyJaboError | None] = []
+    try:
+        for start in range(0, len(sent), AT_ONCE):
+            outcomes += _register(services, sent[start : start + AT_ONCE])
+    except LedgerUnavailable:
+        raise LedgerUnavailable(SEND_AGAIN) from None
+    return outcomes
+
+
+def _register(services: Services, sent: Sequence[Any]) -> list[Receipt | KoyJaboError | None]:
+    checked = [_checked(services, each) for each in sent]
+    visits = [each for each in checked if isinstance(each, NewVisit)]
+    outcomes = services[CountingServices].visits.register_all(visits)
+    if any(isinstance(each, LedgerUnavailable) for each in outcomes):
+        raise LedgerUnavailable
+    registered = iter(outcomes)
+    return [next(registered) if isinstance(each, NewVisit) else each for each in checked]
+
+
+def _checked(services: Services, sent: Any) -> NewVisit | KoyJaboError:
+    try:
+        visit = SentVisit.of(sent)
+        place = services[NetworkServices].places.locate(visit.address)
+        return visit.as_visit(services.clock.now_ms(), scope_of(services, visit.communityId), place)
+    except (InvalidInput, UnknownCommunity) as error:
+        return error
