@@ -20,9 +20,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 WORKDIR /app
-COPY requirements.txt requirements-build.txt ./
+COPY requirements.txt ./
+COPY requirements/build.txt requirements/
 RUN pip install --require-hashes -r requirements.txt \
-    && pip install --require-hashes --target /build -r requirements-build.txt
+    && pip install --require-hashes --target /build -r requirements/build.txt
 COPY . .
 COPY --from=assets /app/koyjabo/static/min koyjabo/static/min
 COPY --from=assets /app/koyjabo/static/vendor koyjabo/static/vendor

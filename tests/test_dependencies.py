@@ -46,7 +46,7 @@ def test_server_declares_each_library_that_it_imports_and_no_other():
 def test_development_lists_each_direct_dependency_with_its_locked_version():
     locked = {
         normal(name): version
-        for file in ROOT.glob("requirements*.txt")
+        for file in [ROOT / "requirements.txt", *(ROOT / "requirements").iterdir()]
         for name, version in re.findall(r"^([\w.-]+)==([^ ;]+)", file.read_text(), re.MULTILINE)
     }
     wanted = {name: locked[name] for group in declared().values() for name in group}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from babel.messages.extract import extract_from_dir
-from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po
 
 from koyjabo.communities import schemas as community_requests
@@ -35,9 +35,8 @@ FOR_PROGRAMS = {
 @pytest.fixture(scope="module")
 def said() -> set[str]:
     """Whatever pages say, read from the files."""
-    with (ROOT / "babel.cfg").open() as file:
-        methods, options = parse_mapping_cfg(file)
-    found = extract_from_dir(str(PACKAGE), methods, options)
+    mappings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["babel"]["mappings"]
+    found = extract_from_dir(str(PACKAGE), [(each["pattern"], each["method"]) for each in mappings])
     return {singular(message) for _, _, message, _, _ in found}
 
 

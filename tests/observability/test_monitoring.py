@@ -143,7 +143,7 @@ FIRING = {  # alert: (what is otherwise than on a healthy server; the first minu
 )
 def test_alerts_fire_when_they_should_and_are_silent_on_a_healthy_server(scraped, tmp_path):
     assert set(FIRING) == set(RULES)
-    promtool = program("promtool", "`make prometheus` installs it")
+    promtool = program("promtool", "`make tools` installs it")
     healthy = [Series("up", "1x2400"), Series("koyjabo_redis_up", "1x2400"), *map(constant, scraped)]
     tests = [judged(healthy, [nothing_fires(minute) for minute in AT_MINUTES])]
     for alert, (otherwise, minute) in FIRING.items():

@@ -48,7 +48,7 @@ def release(folder: Path) -> None:
     version = agreed_version(ROOT)
     if changes_without_release(ROOT):
         raise Refusal(
-            f'CHANGELOG.md has changes below "Unreleased". They belong to a release, so to {version} or the next'
+            f'docs/CHANGELOG.md has changes below "Unreleased". They belong to a release, so to {version} or the next'
         )
     commit, epoch_s = _git("rev-parse", "HEAD"), int(_git("log", "-1", "--format=%ct"))
     with tempfile.TemporaryDirectory(prefix="koyjabo-release-") as scratch:

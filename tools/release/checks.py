@@ -43,7 +43,7 @@ NEEDED = {
         "LICENSE",
         "README.md",
         "requirements.txt",
-        "CHANGELOG.md",
+        "docs/CHANGELOG.md",
         "migrations/versions/0001_ledger.py",
     ),
     "client wheel": ("koyjabo_client/py.typed",),

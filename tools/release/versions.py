@@ -22,7 +22,7 @@ def versions(root: Path) -> dict[str, str]:
     found |= {name: str(json.loads((root / name).read_text())["version"]) for name in NPM}
     python = "clients/python/pyproject.toml"
     found[python] = tomllib.loads((root / python).read_text())["project"]["version"]
-    found["CHANGELOG.md"] = next((each for each, _ in _entries(root) if each != "Unreleased"), "")
+    found["docs/CHANGELOG.md"] = next((each for each, _ in _entries(root) if each != "Unreleased"), "")
     return found
 
 
@@ -37,7 +37,7 @@ def agreed_version(root: Path) -> str:
 
 def changes_without_release(root: Path) -> str:
     """What stands below "Unreleased" in the changelog; "" if there is nothing."""
-    text = (root / "CHANGELOG.md").read_text()
+    text = (root / "docs" / "CHANGELOG.md").read_text()
     first, *later = ENTRY.finditer(text)
     if first[1] != "Unreleased":
         return ""
@@ -46,4 +46,4 @@ def changes_without_release(root: Path) -> str:
 
 def _entries(root: Path) -> list[tuple[str, str]]:
     """Version and date of each entry of the changelog, the newest first."""
-    return ENTRY.findall((root / "CHANGELOG.md").read_text())
+    return ENTRY.findall((root / "docs" / "CHANGELOG.md").read_text())

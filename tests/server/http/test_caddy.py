@@ -59,7 +59,7 @@ def test_blocks_that_an_operator_writes_for_each_app_are_valid(tmp_path):
     shared, _, _ = CONFIGURATION.read_text().partition("# One such block")
     configuration = tmp_path / "Caddyfile"
     configuration.write_text(shared + "".join(blocks))
-    command = [program("caddy", "`make caddy` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]
+    command = [program("caddy", "`make tools` brings it"), "adapt", "--adapter", "caddyfile", "--config", configuration]
     adapted = subprocess.run(command, capture_output=True, text=True, check=True)
     for address in ("live.example.com", "shop.example.com", "127.0.0.1:8000", "127.0.0.1:8001"):
         assert f'"{address}"' in adapted.stdout

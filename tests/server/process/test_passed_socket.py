@@ -122,7 +122,7 @@ class SystemdServer(Server):
             self.port = found.getsockname()[1]
 
     def _start(self, *files: IO[Any]) -> Program:
-        command = [program("systemd-socket-activate", "`make systemd` brings it"), f"--listen=127.0.0.1:{self.port}"]
+        command = [program("systemd-socket-activate", "`make tools` brings it"), f"--listen=127.0.0.1:{self.port}"]
         given = environment(**self.settings)
         command += [f"--setenv={name}" for name in given]
         return start_anew([*command, sys.executable, "wsgi.py"], given, files)

@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-MISSING = "there is no Chromium on this machine: `make browser` brings it"
+MISSING = "there is no Chromium on this machine: `make tools` brings it"
 
 OPTIONS = [
     # Only the servers of the tests are looked up, and nothing is reported.

@@ -35,7 +35,7 @@ class PgBouncer(Service):
     def command(self) -> tuple[str | Path, ...]:
         # PgBouncer refuses to run as root, and only its owner may enter the folder with the socket.
         user = ("-u", self._postgres.folder.owner()) if os.getuid() == 0 else ()
-        return (program("pgbouncer", "`make pgbouncer` brings it"), "-q", *user, self._configure())
+        return (program("pgbouncer", "`make tools` brings it"), "-q", *user, self._configure())
 
     def point_at(self, postgres: PostgresDatabases) -> None:
         """Soon: connections that are in a transaction end it first."""

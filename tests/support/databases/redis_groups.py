@@ -19,7 +19,7 @@ from support.programs.processes import wait_until
 from support.programs.service import Service
 
 OPTIONS = ("--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--repl-diskless-sync-delay", "0")
-REMEDY = "`make redis` brings it"
+REMEDY = "`make tools` brings it"
 FAILS_AFTER_MS = 1500
 """After this time without an answer the others count a server as gone."""
 

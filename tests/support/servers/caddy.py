@@ -34,7 +34,7 @@ class Caddy(Service):
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "Caddyfile"
         configuration.write_text(self.configuration())
-        return (program("caddy", "`make caddy` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
+        return (program("caddy", "`make tools` brings it"), "run", "--adapter", "caddyfile", "--config", configuration)
 
     def configuration(self) -> str:
         """What has to differ on a test's machine: others may run there."""

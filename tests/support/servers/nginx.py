@@ -27,7 +27,7 @@ class Nginx(Service):
     def command(self) -> tuple[str | Path, ...]:
         configuration = self.folder / "nginx.conf"
         configuration.write_text(self._configuration())
-        nginx = program("nginx", "`make nginx` brings it")
+        nginx = program("nginx", "`make tools` brings it")
         return (nginx, "-p", self.folder, "-c", configuration, "-g", self._options())
 
     @property

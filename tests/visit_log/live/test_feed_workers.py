@@ -47,7 +47,7 @@ def has(panel: PanelSocket, ordinal: int) -> bool:
 
 
 def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
-    """How soon: `make bench-push`."""
+    """How soon: `make bench NAME=push`."""
     with ExitStack() as stack:
         panels, both = open_on_each(stack, server, admin), stack.enter_context(worker_connections(server))
         before, counted = server.stats().total, sum(latest_minutes(panels[0]).values())
