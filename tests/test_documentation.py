@@ -14,12 +14,13 @@ from koyjabo.accounts import hash_queue, login_throttle
 from koyjabo.cli import main
 from koyjabo.core import close_codes
 from koyjabo.core.close_codes import CLOSE_CODES
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.counting.stats import Stats
 from koyjabo.realtime import events
 from koyjabo.settings.catalogue import written
 from koyjabo.settings.schema import Settings
 from koyjabo.webkit.limits.limits import LOGINS_OF_A_PAIR
-from koyjabo.webkit.pages.errors import SENTENCES, STATUS
+from koyjabo.webkit.pages.errors import SENTENCES
 
 ROOT = Path(__file__).resolve().parents[1]
 ROW = re.compile(r"^\| `([A-Z_]+)` \| (?:`([^`]*)`)? \| (.+) \|$", re.MULTILINE)
@@ -42,11 +43,19 @@ def test_settings_and_env_example_list_every_setting_and_no_other():
     assert [line for line in example.splitlines() if not line.startswith(("#", "\n")) and line] == []
 
 
-def test_api_lists_every_error_code_with_its_status():
+def all_errors(kind: type[KoyJaboError]) -> Iterator[type[KoyJaboError]]:
+    yield kind
+    for other in kind.__subclasses__():
+        yield from all_errors(other)
+
+
+def test_api_lists_every_error_code_with_its_status(site):
     rows = re.findall(r"^\| (\d{3}) \| (.+?) \|", API, re.MULTILINE)
     listed = {(code, int(status)) for status, codes in rows for code in re.findall(r"`(\w+)`", codes)}
-    known = set(STATUS.items()) | {(code, status) for status, (code, _) in SENTENCES.items()}
-    unlisted = {("internal_error", 500), ("bad_request", 400)}  # clients cannot do anything about these
+    known = {(error.code, error.status) for error in all_errors(KoyJaboError)}
+    known |= {(code, status) for status, (code, _) in SENTENCES.items()}
+    # Clients cannot do anything about these.
+    unlisted = {("internal_error", 500), ("unusable_database", 500), ("invalid_message", 500), ("bad_request", 400)}
     assert known - unlisted <= listed <= known
 
 

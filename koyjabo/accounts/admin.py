@@ -24,7 +24,6 @@ from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import count, language
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages import pagination
-from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import Sorting
 from koyjabo.webkit.panel import for_viewers
@@ -159,7 +158,7 @@ def _do(user_id: str, code: str, act: Callable[[], object]) -> Response:
     try:
         act()
     except (LastAdmin, Forbidden) as error:
-        return _show(user_id, STATUS[error.code], error)
+        return _show(user_id, error.status, error)
     return done(code, "admin.user", user_id=user_id)
 
 

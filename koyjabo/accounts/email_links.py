@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from koyjabo.accounts import email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailState, Reset
+from koyjabo.accounts.errors import UnknownLink
 from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.login_sessions import browser_mark_of
 from koyjabo.accounts.passwords import Passwords
@@ -19,7 +20,7 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor, AuditEntry
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import LedgerUnavailable, UnknownLink
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.link_tokens import RESET, VERIFY, LinkTokens

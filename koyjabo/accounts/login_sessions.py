@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from koyjabo.accounts import login_session_queries
 from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.errors import UnknownSession
 from koyjabo.accounts.login_session_queries import SessionLine
 from koyjabo.accounts.queries import NewSession, UserRecord
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import UnknownSession
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page

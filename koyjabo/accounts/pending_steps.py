@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from koyjabo.accounts import pending_step_queries, queries
 from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.errors import SecondFactorExpired
 from koyjabo.accounts.pending_step_queries import Pending
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import SecondFactorExpired
 from koyjabo.core.identity import Account
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.settings.schema import Policy, requires

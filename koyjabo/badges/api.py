@@ -140,4 +140,4 @@ def _refusal(error: KoyJaboError) -> PlainResponse:
     _, headers, _ = errors.error_answer(error)
     kept = [(name, value) for name, value in headers if name != "Content-Type"]
     body = drawing.badge(cleaned(label), message, PROBLEM, "flat", "en")
-    return PlainResponse(HTTPStatus(errors.STATUS[error.code]), [("Content-Type", SVG), *kept], body)
+    return PlainResponse(HTTPStatus(error.status), [("Content-Type", SVG), *kept], body)

@@ -11,10 +11,11 @@ from typing import Any
 from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving_queries
 from koyjabo.communities.archiving_queries import Overview
+from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.memberships import managed, subject
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries
 from koyjabo.communities.roles import ADMIN
-from koyjabo.core.errors import TooManyCommunities, UnknownCommunity
+from koyjabo.core.errors import UnknownCommunity
 from koyjabo.core.identity import Account, uuid_of
 
 

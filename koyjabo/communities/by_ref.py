@@ -14,11 +14,12 @@ from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving, memberships, ref_queries, roles
 from koyjabo.communities.communities import Enrolment
+from koyjabo.communities.errors import ChangedMeanwhile, RefTaken
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import ChangedMeanwhile, RefTaken, UnknownCommunity, UnknownUser
+from koyjabo.core.errors import UnknownCommunity, UnknownUser
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor

@@ -31,7 +31,6 @@ from koyjabo.webkit.i18n import count
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.login import page_login
 from koyjabo.webkit.pages import pagination
-from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import done
 
 FROM_DASHBOARD = "dashboard"
@@ -106,7 +105,7 @@ def leave_community(community_id: str) -> Response:
 
 def _show(at: EnteredCommunity, problem: KoyJaboError | None = None) -> Response:
     """`problem` is the error of the action that led here."""
-    status = STATUS[problem.code] if problem else 200
+    status = problem.status if problem else 200
     if not at.may(MEMBER):
         shown = member_forms.online([at.community.id] if at.community.public_count else [])
         return member_forms.page("communities/outside", at, status, problem=problem, online=shown.get(at.community.id))

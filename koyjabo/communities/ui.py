@@ -23,7 +23,6 @@ from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.i18n import language, translated
 from koyjabo.webkit.login import page_login
-from koyjabo.webkit.pages.errors import STATUS
 from koyjabo.webkit.pages.flash import Undo
 
 ROLE_WORDS = {MEMBER: N_("Member"), MODERATOR: N_("Moderator"), ADMIN: N_("Admin")}
@@ -144,7 +143,7 @@ def _attempt(user_id: str, act: Callable[[], MemberChange]) -> Result:
     try:
         return act()
     except (UnknownUser, LastAdmin) as error:
-        return MemberProblem(STATUS[error.code], refused=(user_id, error))
+        return MemberProblem(error.status, refused=(user_id, error))
 
 
 FLAGS = ("open", "listed", "count_anonymous", "public_count")

@@ -1,4 +1,4 @@
-"""The errors of the domain. Each transport has one table from `code` to its own status or close code."""
+"""The errors that several packages raise. Those of one package are in its module `errors`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from koyjabo.core.i18n import N_
 class KoyJaboError(Exception):
     """An error with a code for programs, a sentence a person can act on, and details by field.
 
-    `retry_after_s` is set if the client should try again later.
+    `status` is the one of an HTTP response; sockets have a table from `code` to close codes. `retry_after_s` is
+    set if the client should try again later.
     """
 
     code = "internal_error"
+    status = 500
     sentence = N_("Something went wrong on our side. Please try again.")
     retry_after_s: int | None = None
 
@@ -26,26 +28,31 @@ class InvalidInput(KoyJaboError):
     """Fields of the request are invalid. `details` has the reason by field."""
 
     code = "invalid_input"
+    status = 400
     sentence = N_("Some fields are not valid; see details.")
 
 
 class InvalidJson(KoyJaboError):
     code = "invalid_json"
+    status = 400
     sentence = "The body must be one JSON object in UTF-8."
 
 
 class UnsupportedBody(KoyJaboError):
     code = "unsupported_media_type"
+    status = 415
     sentence = "Send the body as application/json (or as text/plain, as sendBeacon does), not compressed."
 
 
 class NotBridged(KoyJaboError):
     code = "not_bridged"
+    status = 404
     sentence = "Of this program's calls, only counting a visit and reading data/stats/global.json are served here."
 
 
 class UnknownVisitor(KoyJaboError):
     code = "unknown_visitor"
+    status = 404
     sentence = "This visitorId has not registered a visit yet. Call POST /api/visitor/register first."
 
 
@@ -53,6 +60,7 @@ class NotYetForgotten(KoyJaboError):
     """The visitor has very many visits, of which only some are erased so far. The next request continues."""
 
     code = "not_yet_forgotten"
+    status = 503
     sentence = "Erasing this visitor takes several requests. Repeat the request until it succeeds."
     retry_after_s = 1
 
@@ -61,6 +69,7 @@ class BackupUnderWay(KoyJaboError):
     """One backup is made at a time, by all servers of a database."""
 
     code = "backup_under_way"
+    status = 409
     sentence = N_("A backup is being made. Please wait until it is done.")
 
 
@@ -68,6 +77,7 @@ class FileImportUnderWay(KoyJaboError):
     """One file is checked or imported at a time."""
 
     code = "import_under_way"
+    status = 409
     sentence = N_("Another file is being imported. Wait until it is done, or cancel it.")
 
 
@@ -75,11 +85,13 @@ class NoRoomForFile(KoyJaboError):
     """The folder for temporary files is full, or cannot be written to."""
 
     code = "no_room"
+    status = 507
     sentence = N_("The file does not fit on this server. Make room in its folder for temporary files, then try again.")
 
 
 class BackupsOff(KoyJaboError):
     code = "backups_off"
+    status = 409
     sentence = N_("This server has no place for backups: set BACKUP_DIR or BACKUP_TO.")
 
 
@@ -87,38 +99,45 @@ class StillCounting(KoyJaboError):
     """The projection of the ledger has many visits to read, after an upgrade or a repair (specification: Reports)."""
 
     code = "still_counting"
+    status = 503
     sentence = N_("The visits of this server are being counted for reports. Please try again in a moment.")
     retry_after_s = 10
 
 
 class UnknownCommunity(KoyJaboError):
     code = "unknown_community"
+    status = 404
     sentence = N_("Community not found, or you have no access to it.")
 
 
 class Unauthenticated(KoyJaboError):
     code = "unauthenticated"
+    status = 401
     sentence = "Log in first: send an access token as Authorization: Bearer, or the session's cookies."
 
 
 class InvalidToken(KoyJaboError):
     code = "invalid_token"
+    status = 401
     sentence = "This token is not valid, or it has been revoked. Log in again."
 
 
 class TokenExpired(KoyJaboError):
     code = "token_expired"
+    status = 401
     sentence = "This token has expired. Get a new pair from POST /api/auth/refresh, or log in again."
 
 
 class InvalidKey(KoyJaboError):
     code = "invalid_key"
+    status = 401
     sentence = "This API key is not valid, or it has been revoked."
     misplaced = "Send an API key as Authorization: Bearer to the API: it is good in no address, cookie or socket."
 
 
 class KeyExpired(KoyJaboError):
     code = "key_expired"
+    status = 401
     sentence = "This API key has expired. Ask whoever runs this site for another one."
 
 
@@ -126,6 +145,7 @@ class ScopeMissing(KoyJaboError):
     """The key is valid, and another scope allows the call: `needed` of the details."""
 
     code = "scope_missing"
+    status = 403
     sentence = "This API key lacks the scope that this call needs; see details."
 
     def __init__(self, needed: str) -> None:
@@ -134,11 +154,13 @@ class ScopeMissing(KoyJaboError):
 
 class UnknownKey(KoyJaboError):
     code = "unknown_key"
+    status = 404
     sentence = N_("Key not found. It may already have been revoked.")
 
 
 class TooManyKeys(KoyJaboError):
     code = "too_many_keys"
+    status = 409
     sentence = N_("This server already has 100 keys, the maximum. Revoke one first.")
 
 
@@ -146,12 +168,14 @@ class KeysUnavailable(KoyJaboError):
     """No public keys of AUTH_JWKS_URL were read yet."""
 
     code = "keys_unavailable"
+    status = 503
     sentence = "The keys that verify this token could not be read yet. Please try again shortly."
     retry_after_s = 5
 
 
 class WrongCredentials(KoyJaboError):
     code = "wrong_credentials"
+    status = 401
     sentence = N_("Wrong email or password.")
 
 
@@ -159,58 +183,25 @@ class WrongCode(KoyJaboError):
     """Of an authenticator app, or a recovery code."""
 
     code = "wrong_code"
+    status = 401
     sentence = N_("This code is wrong or was already used. Enter the newest one.")
-
-
-class WrongPasskey(KoyJaboError):
-    code = "wrong_passkey"
-    sentence = N_("This passkey could not be verified. Try again, or use another way.")
-
-
-class SecondFactorExpired(KoyJaboError):
-    """The second step of a login is over: finished, too late, or after too many wrong codes."""
-
-    code = "second_factor_expired"
-    sentence = N_("This took too long, or there were too many wrong codes. Start again.")
-
-
-class SecondFactorOn(KoyJaboError):
-    code = "second_factor_on"
-    sentence = N_("An authenticator app is already set up. Turn it off before you set up another.")
-
-
-class NoSecondFactor(KoyJaboError):
-    code = "no_second_factor"
-    sentence = N_("There is no authenticator app to confirm or turn off. Set one up first.")
-
-
-class EmailUnconfirmed(KoyJaboError):
-    code = "email_unconfirmed"
-    sentence = N_("Confirm your email first, with the link we sent you. Your account page can send a new one.")
-
-
-class UnknownPasskey(KoyJaboError):
-    code = "unknown_passkey"
-    sentence = N_("Passkey not found. It may already have been removed.")
-
-
-class TooManyPasskeys(KoyJaboError):
-    code = "too_many_passkeys"
-    sentence = N_("An account can have 20 passkeys. Remove one that you no longer use.")
 
 
 class Forbidden(KoyJaboError):
     code = "forbidden"
+    status = 403
     sentence = N_("Your role does not allow this.")
 
 
 class AccountDisabled(Forbidden):
     code = "account_disabled"
+    status = 401
     sentence = N_("This account is disabled.")
 
 
 class WrongCsrfToken(KoyJaboError):
     code = "wrong_csrf_token"
+    status = 403
     sentence = (
         "With the session's cookies, send the value of csrf_access_token as X-CSRF-TOKEN "
         "(to refresh: the value of csrf_refresh_token)."
@@ -219,127 +210,37 @@ class WrongCsrfToken(KoyJaboError):
 
 class EmailTaken(KoyJaboError):
     code = "email_taken"
+    status = 409
     sentence = N_("An account with this email already exists. Log in, or use another email.")
-
-
-class UnknownProvider(KoyJaboError):
-    code = "unknown_provider"
-    sentence = N_("There is no login with this name here.")
-
-
-class ProviderUnavailable(KoyJaboError):
-    """An OpenID provider does not answer, or not as one."""
-
-    code = "provider_unavailable"
-    sentence = N_("The other server does not answer right now. Try again in a moment, or log in another way.")
-    retry_after_s = 10
-
-
-class ProviderLoginRefused(KoyJaboError):
-    """The answer of an OpenID provider is not to a login that was begun in this browser, or nobody here has it."""
-
-    code = "provider_login_refused"
-    sentence = N_("This login could not be verified. Start again.")
-
-
-class ProviderConnected(KoyJaboError):
-    code = "provider_connected"
-    sentence = N_("This login is connected with another account here. Disconnect it there first.")
-
-
-class LastWayToLogIn(KoyJaboError):
-    code = "last_way_to_log_in"
-    sentence = N_("Without this login you could no longer log in. Set a password first.")
 
 
 class UnknownUser(KoyJaboError):
     code = "unknown_user"
+    status = 404
     sentence = N_("User not found. This person has to sign up first.")
 
 
 class UnknownInvitation(KoyJaboError):
     code = "unknown_invitation"
+    status = 404
     sentence = N_("This invitation no longer works. Ask for a new one.")
-
-
-class UnknownLink(KoyJaboError):
-    code = "unknown_link"
-    sentence = N_("This link no longer works: it was used, has expired, or is incomplete.")
-
-
-class UnknownShare(KoyJaboError):
-    """It never was, has expired, or was ended."""
-
-    code = "unknown_share"
-    sentence = N_("This share link no longer works. Ask for a new one.")
-
-
-class ShareLocked(KoyJaboError):
-    code = "share_locked"
-    sentence = N_("This share link has a password. Open the link in a browser and enter it first.")
-
-
-class WrongPassword(WrongCredentials):
-    """Of a share link."""
-
-    code = "wrong_password"
-    sentence = N_("Wrong password.")
-
-
-class TooManyShares(KoyJaboError):
-    code = "too_many_shares"
-    sentence = N_("You have 200 share links, the maximum for one account. Revoke one first.")
-
-
-class UnknownSession(KoyJaboError):
-    code = "unknown_session"
-    sentence = N_("Session not found. It may already have ended.")
-
-
-class UnknownAnnotation(KoyJaboError):
-    code = "unknown_annotation"
-    sentence = N_("Annotation not found. It may already have been removed.")
 
 
 class LastAdmin(KoyJaboError):
     code = "last_admin"
+    status = 409
     sentence = N_("A community needs an admin. Make another member an admin first, or delete the community.")
-
-
-class TooManyCommunities(KoyJaboError):
-    code = "too_many_communities"
-    sentence = N_(
-        "You have created 20 communities, the maximum for one account. Delete one first, or ask a site admin."
-    )
-
-
-class RefTaken(KoyJaboError):
-    code = "ref_taken"
-    sentence = "This ref is the id of another community here. Choose another ref."
-
-
-class ChangedMeanwhile(KoyJaboError):
-    code = "changed_meanwhile"
-    sentence = "The list has changed since the ETag in If-Match was read. Get it again, and repeat the change."
-
-
-class PreconditionRequired(KoyJaboError):
-    code = "precondition_required"
-    sentence = "Send If-Match with the ETag of the list of members, so that no change of others is lost."
-
-
-class MessageTooLarge(KoyJaboError):
-    code = "message_too_large"
-    sentence = "data must not be longer than 4,096 bytes as JSON."
 
 
 class TotalWouldFall(KoyJaboError):
     code = "total_would_fall"
+    status = 409
     sentence = "This would lower the total, which open pages ignore. Start a new count: pages accept that."
 
 
 class TooManyRequests(KoyJaboError):
     code = "rate_limited"
+    status = 429
     sentence = "Too many requests from this address. Wait as long as Retry-After says, then try again."
 
     def __init__(self, retry_after_s: int, sentence: str | None = None) -> None:
@@ -349,12 +250,14 @@ class TooManyRequests(KoyJaboError):
 
 class TooBusy(KoyJaboError):
     code = "too_busy"
+    status = 503
     sentence = N_("Too many people are logging in right now. Please try again shortly.")
     retry_after_s = 5
 
 
 class TooManyConnections(KoyJaboError):
     code = "too_many_connections"
+    status = 503
     sentence = N_("This server has no place for another connection. Please try again shortly.")
     retry_after_s = 10
 
@@ -363,6 +266,7 @@ class MailUnavailable(KoyJaboError):
     """SMTP_URL is not set."""
 
     code = "mail_unavailable"
+    status = 501
     sentence = N_("Email is not set up on this server. Ask the people who run this site.")
 
 
@@ -380,6 +284,7 @@ class LedgerUnavailable(KoyJaboError):
     """Nothing could be committed, so nothing was counted (specification: Failures)."""
 
     code = "ledger_unavailable"
+    status = 503
     sentence = N_("The database cannot be reached right now; nothing was changed or counted. Please try again shortly.")
     retry_after_s = 2
 
@@ -395,5 +300,6 @@ class DiskAlmostFull(KoyJaboError):
     """The rest of the database's disk is kept for visits (specification: Failures)."""
 
     code = "disk_almost_full"
+    status = 503
     sentence = "The disk of this server is almost full, so events are not recorded. Send them again later."
     retry_after_s = 60

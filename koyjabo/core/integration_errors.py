@@ -8,21 +8,25 @@ from koyjabo.core.i18n import N_
 
 class UnknownWebhook(KoyJaboError):
     code = "unknown_webhook"
+    status = 404
     sentence = N_("Webhook not found. It may already have been deleted.")
 
 
 class UnknownDelivery(KoyJaboError):
     code = "unknown_delivery"
+    status = 404
     sentence = N_("Delivery not found. Deliveries are kept for 30 days.")
 
 
 class WebhookDisabled(KoyJaboError):
     code = "webhook_disabled"
+    status = 409
     sentence = N_("This webhook is disabled. Enable it first.")
 
 
 class TooManyWebhooks(KoyJaboError):
     code = "too_many_webhooks"
+    status = 409
     sentence = N_("This server already has 50 webhooks, the maximum. Delete one first.")
 
 
@@ -30,4 +34,5 @@ class UrlRefused(KoyJaboError):
     """Details have the reason, by the field of the URL."""
 
     code = "url_refused"
+    status = 400
     sentence = N_("Nothing can be sent to this URL; see details.")

@@ -7,11 +7,13 @@ from koyjabo.core.errors import KoyJaboError
 
 class BadHandshake(KoyJaboError):
     code = "bad_handshake"
+    status = 400
     sentence = "This is not a WebSocket handshake (RFC 6455): Upgrade, Connection or Sec-WebSocket-Key is wrong."
 
 
 class UnsupportedWebSocket(KoyJaboError):
     code = "upgrade_required"
+    status = 426
     sentence = "Sec-WebSocket-Version must be 13."
 
 
@@ -19,6 +21,7 @@ class NoWebSockets(KoyJaboError):
     """The application runs under another WSGI server (specification: Python names)."""
 
     code = "websockets_unavailable"
+    status = 501
     sentence = "Plain WebSockets need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
 
 
@@ -26,6 +29,7 @@ class NoStreams(KoyJaboError):
     """The application runs under another WSGI server (specification: Python names)."""
 
     code = "streams_unavailable"
+    status = 501
     sentence = "Streams need the server of Koy Jabo Live (python wsgi.py); use Socket.IO at /socket.io/ here."
 
 

@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from koyjabo.audit import queries as audit_queries
 from koyjabo.audit.queries import AuditRecord, Selection
-from koyjabo.core.errors import UnknownAnnotation
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import Annotation as Note
 from koyjabo.models import Scope
+from koyjabo.reports.errors import UnknownAnnotation
 
 VERSION_STARTED = "server.version"
 ANNOTATING = ("total.set", "visits.import", "ledger.restore", "ledger.repair", VERSION_STARTED)

@@ -23,22 +23,14 @@ from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.core.clock import MINUTE_MS, Clock
-from koyjabo.core.errors import (
-    Forbidden,
-    InvalidInput,
-    LedgerUnavailable,
-    ShareLocked,
-    TooManyShares,
-    UnknownCommunity,
-    UnknownShare,
-    WrongPassword,
-)
+from koyjabo.core.errors import Forbidden, InvalidInput, LedgerUnavailable, UnknownCommunity
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account, uuid_of
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
 from koyjabo.models import SITE, Scope, Share
 from koyjabo.reports import share_queries as queries
+from koyjabo.reports.errors import ShareLocked, TooManyShares, UnknownShare, WrongPassword
 from koyjabo.reports.query.parameters import COMMUNITY, NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.report_query import Filters
 from koyjabo.reports.share_queries import OpenLink, ShareLink, Texts

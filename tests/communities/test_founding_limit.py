@@ -10,8 +10,8 @@ from support.people.accounts import sign_up
 from support.people.communities import PATH, account_of, found, give, site_admin
 
 from koyjabo.communities import archiving
+from koyjabo.communities.errors import TooManyCommunities
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import TooManyCommunities
 
 MOST = 3
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from flask import Response, after_this_request, request
 
+from koyjabo.accounts.errors import WrongPasskey
 from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.login.schemas import (
     LoginBody,
@@ -31,7 +32,7 @@ from koyjabo.accounts.second_factor.second_step import Enrolled, LoginBrowser
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
-from koyjabo.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials, WrongPasskey
+from koyjabo.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials
 from koyjabo.core.identity import Account, Login
 from koyjabo.network.services import NetworkServices
 from koyjabo.webkit.current import current

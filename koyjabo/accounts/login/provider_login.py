@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from flask import Flask, Response, after_this_request, request, url_for
 
+from koyjabo.accounts.errors import ProviderLoginRefused, UnknownProvider
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.oidc.authorization import OVER
@@ -17,7 +18,6 @@ from koyjabo.accounts.oidc.provider import Provider
 from koyjabo.accounts.oidc.provider_logins import NewLogin
 from koyjabo.accounts.oidc.services import OidcServices
 from koyjabo.accounts.pending_steps import PENDING_S, SecondFactorDue
-from koyjabo.core.errors import ProviderLoginRefused, UnknownProvider
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Login
 from koyjabo.network.services import NetworkServices

@@ -13,8 +13,8 @@ import secrets
 from typing import NamedTuple
 from urllib.parse import urlencode
 
+from koyjabo.accounts.errors import ProviderLoginRefused, SecondFactorExpired
 from koyjabo.accounts.pending_steps import PendingSteps
-from koyjabo.core.errors import ProviderLoginRefused, SecondFactorExpired
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Login
 from koyjabo.settings.login_providers import LoginProvider

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus, urlencode, urlsplit
 
+from koyjabo.accounts.errors import ProviderLoginRefused, ProviderUnavailable
 from koyjabo.accounts.oidc import authorization, id_tokens
 from koyjabo.accounts.oidc.authorization import Authorization
 from koyjabo.accounts.oidc.id_tokens import InvalidIdToken, ProviderUser
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import ProviderLoginRefused, ProviderUnavailable
 from koyjabo.jwks import key_set
 from koyjabo.jwks.key_set import InvalidKeySet, KeySet
 from koyjabo.outbound.client import HttpClient

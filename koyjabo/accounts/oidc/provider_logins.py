@@ -14,6 +14,7 @@ from typing import NamedTuple
 from koyjabo.accounts import letters, passwords, user_admin_queries
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.oidc import queries
 from koyjabo.accounts.oidc.id_tokens import ProviderUser
@@ -24,7 +25,7 @@ from koyjabo.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.audit import log
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import AccountDisabled, EmailTaken, ProviderLoginRefused
+from koyjabo.core.errors import AccountDisabled, EmailTaken
 from koyjabo.core.i18n import N_
 from koyjabo.core.identity import SITE_ADMIN, Account, site_role
 from koyjabo.database.executor import DatabaseExecutor

@@ -10,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts import passwords, queries
+from koyjabo.accounts.errors import LastWayToLogIn, ProviderConnected
 from koyjabo.accounts.queries import UserRecord
-from koyjabo.core.errors import EmailTaken, LastWayToLogIn, ProviderConnected, UnknownUser
+from koyjabo.core.errors import EmailTaken, UnknownUser
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import OidcIdentity, User
 

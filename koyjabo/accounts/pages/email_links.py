@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template
 
+from koyjabo.accounts.errors import UnknownLink
 from koyjabo.accounts.login import login_limits
 from koyjabo.accounts.login.schemas import PasswordResetBody
 from koyjabo.accounts.pages.form_fields import NewPasswordBody
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.credential_rules import email_key
-from koyjabo.core.errors import UnknownLink
 from koyjabo.mail.contents import TAKEOVER
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp

@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 
+from koyjabo.accounts.errors import NoSecondFactor, SecondFactorExpired, WrongPasskey
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import REQUIRED, LoginBody, SignupBody
 from koyjabo.accounts.login_sessions import Grant
@@ -17,15 +18,7 @@ from koyjabo.accounts.pages.form_fields import EnrolBody, SecondStepBody
 from koyjabo.accounts.pending_steps import SecondFactorDue
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
-from koyjabo.core.errors import (
-    EmailTaken,
-    LedgerUnavailable,
-    NoSecondFactor,
-    SecondFactorExpired,
-    WrongCode,
-    WrongCredentials,
-    WrongPasskey,
-)
+from koyjabo.core.errors import EmailTaken, LedgerUnavailable, WrongCode, WrongCredentials
 from koyjabo.core.identity import Account, LoginDestinations
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current

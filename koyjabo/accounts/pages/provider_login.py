@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, request
 from flask_babel import gettext as _
 
+from koyjabo.accounts.errors import ProviderConnected, ProviderLoginRefused, ProviderUnavailable
 from koyjabo.accounts.login import provider_login
 from koyjabo.accounts.login.provider_login import Answered
 from koyjabo.accounts.login.schemas import LoginBody
@@ -16,13 +17,7 @@ from koyjabo.accounts.oidc.provider import Provider
 from koyjabo.accounts.oidc.services import OidcServices
 from koyjabo.accounts.pages.login import landing, logged_in, onwards_from, secret_page, show, to
 from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
-from koyjabo.core.errors import (
-    AccountDisabled,
-    KoyJaboError,
-    ProviderConnected,
-    ProviderLoginRefused,
-    ProviderUnavailable,
-)
+from koyjabo.core.errors import AccountDisabled, KoyJaboError
 from koyjabo.core.identity import Login
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current

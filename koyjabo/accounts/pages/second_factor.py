@@ -7,20 +7,14 @@ from __future__ import annotations
 from flask import Response, make_response, render_template, url_for
 from flask_babel import lazy_gettext as _
 
+from koyjabo.accounts.errors import EmailUnconfirmed, NoSecondFactor, SecondFactorExpired, TooManyPasskeys, WrongPasskey
 from koyjabo.accounts.login import authentication
 from koyjabo.accounts.login.schemas import CodeBody
 from koyjabo.accounts.pages.form_fields import NewPasskeyBody
 from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
-from koyjabo.core.errors import (
-    EmailUnconfirmed,
-    NoSecondFactor,
-    SecondFactorExpired,
-    TooManyPasskeys,
-    WrongCode,
-    WrongPasskey,
-)
+from koyjabo.core.errors import WrongCode
 from koyjabo.core.identity import Login
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.webkit.blueprints import pages as bp

@@ -10,17 +10,17 @@ from typing import NamedTuple
 from flask import Response, make_response, render_template, request
 from flask_babel.speaklater import LazyString
 
-from koyjabo.accounts.login import authentication
-from koyjabo.accounts.login.schemas import ProofBody
-from koyjabo.accounts.second_factor.services import SecondFactorServices
-from koyjabo.core.errors import (
+from koyjabo.accounts.errors import (
     EmailUnconfirmed,
-    KoyJaboError,
     LastWayToLogIn,
     NoSecondFactor,
     ProviderUnavailable,
     SecondFactorOn,
 )
+from koyjabo.accounts.login import authentication
+from koyjabo.accounts.login.schemas import ProofBody
+from koyjabo.accounts.second_factor.services import SecondFactorServices
+from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.identity import Login
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form

@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from koyjabo.accounts.errors import WrongPasskey
 from koyjabo.accounts.second_factor.queries import Key
-from koyjabo.core.errors import WrongPasskey
 
 if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor

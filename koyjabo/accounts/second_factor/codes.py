@@ -6,13 +6,14 @@ import logging
 from collections.abc import Collection
 from functools import partial
 
+from koyjabo.accounts.errors import NoSecondFactor, SecondFactorOn
 from koyjabo.accounts.login_sessions import Proof
 from koyjabo.accounts.pending_step_queries import RECOVERY, TOTP
 from koyjabo.accounts.pending_steps import PENDING_S
 from koyjabo.accounts.second_factor import one_time_codes, queries
 from koyjabo.audit.log import AuditEntry
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import NoSecondFactor, SecondFactorOn, TooManyRequests, WrongCode
+from koyjabo.core.errors import TooManyRequests, WrongCode
 from koyjabo.core.i18n import N_
 from koyjabo.core.sealer import Sealer
 from koyjabo.database.executor import DatabaseExecutor

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.errors import NoSecondFactor, SecondFactorExpired
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.second_factor import one_time_codes, queries
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.queries import SecondFactorState
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import NoSecondFactor, SecondFactorExpired, WrongCode
+from koyjabo.core.errors import WrongCode
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
 

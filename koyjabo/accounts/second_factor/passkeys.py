@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.audit_entries import subject
+from koyjabo.accounts.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.second_factor import ceremonies, queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
@@ -15,7 +16,6 @@ from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.accounts.second_factor.queries import Key, PasskeyLine
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import EmailUnconfirmed, UnknownPasskey, WrongPasskey
 from koyjabo.core.identity import Account, Login
 from koyjabo.database.executor import DatabaseExecutor
 

@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts import pending_step_queries
+from koyjabo.accounts.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.accounts.pending_step_queries import Pending
 from koyjabo.accounts.queries import permitted, remove_second_factors, revoke
 from koyjabo.audit.log import AuditEntry
-from koyjabo.core.errors import EmailUnconfirmed, TooManyPasskeys, WrongPasskey
 from koyjabo.database.rows import changed_rows
 from koyjabo.database.text_search import usable
 from koyjabo.models import LoginSession, Passkey, RecoveryCode, SpentCode, TotpSecret, User

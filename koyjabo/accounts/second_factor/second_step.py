@@ -10,6 +10,7 @@ from koyjabo.accounts import pending_step_queries
 from koyjabo.accounts import queries as account_queries
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
+from koyjabo.accounts.errors import SecondFactorExpired, WrongPasskey
 from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.pending_step_queries import PASSKEY, Pending
 from koyjabo.accounts.pending_steps import ENROL, PASSKEY_LOGIN, SIGN_UP, VERIFY, PendingSteps
@@ -19,7 +20,7 @@ from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
-from koyjabo.core.errors import SecondFactorExpired, WrongCode, WrongPasskey
+from koyjabo.core.errors import WrongCode
 from koyjabo.database.executor import DatabaseExecutor
 
 

@@ -8,10 +8,10 @@ from flask import Response, request
 
 from koyjabo.communities.api.communities import community_answer, enrolled, members_tag
 from koyjabo.communities.by_ref import RefMember
+from koyjabo.communities.errors import PreconditionRequired
 from koyjabo.communities.ref_schemas import CommunityByRefBody, MemberByRefBody, MembersBody, SyncedAnswer, checked_ref
 from koyjabo.communities.schemas import CommunityAnswer, MemberAnswer
 from koyjabo.communities.services import CommunityServices
-from koyjabo.core.errors import PreconditionRequired
 from koyjabo.models import Scope
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current

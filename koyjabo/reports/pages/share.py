@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Response, make_response, render_template, request, url_for
 
-from koyjabo.core.errors import ShareLocked, WrongPassword
 from koyjabo.reports import shares
+from koyjabo.reports.errors import ShareLocked, WrongPassword
 from koyjabo.reports.query.ranges import DEFAULT
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.share_queries import OpenLink

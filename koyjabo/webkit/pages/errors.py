@@ -21,80 +21,6 @@ from koyjabo.webkit.pages import error_pages
 
 log = logging.getLogger(__name__)
 
-STATUS = {
-    "invalid_input": 400,
-    "invalid_json": 400,
-    "url_refused": 400,
-    "unauthenticated": 401,
-    "invalid_token": 401,
-    "token_expired": 401,
-    "invalid_key": 401,
-    "key_expired": 401,
-    "scope_missing": 403,
-    "unknown_key": 404,
-    "too_many_keys": 409,
-    "wrong_credentials": 401,
-    "wrong_code": 401,
-    "wrong_passkey": 401,
-    "second_factor_expired": 401,
-    "second_factor_on": 409,
-    "no_second_factor": 409,
-    "email_unconfirmed": 409,
-    "unknown_passkey": 404,
-    "too_many_passkeys": 409,
-    "account_disabled": 401,
-    "forbidden": 403,
-    "wrong_csrf_token": 403,
-    "unknown_user": 404,
-    "unknown_session": 404,
-    "unknown_annotation": 404,
-    "unknown_invitation": 404,
-    "unknown_link": 404,
-    "unknown_share": 404,
-    "unknown_webhook": 404,
-    "unknown_delivery": 404,
-    "share_locked": 401,
-    "wrong_password": 401,
-    "too_many_shares": 409,
-    "too_many_webhooks": 409,
-    "webhook_disabled": 409,
-    "backup_under_way": 409,
-    "backups_off": 409,
-    "import_under_way": 409,
-    "no_room": 507,
-    "email_taken": 409,
-    "unknown_provider": 404,
-    "provider_unavailable": 503,
-    "provider_login_refused": 401,
-    "provider_connected": 409,
-    "last_way_to_log_in": 409,
-    "last_admin": 409,
-    "too_many_communities": 409,
-    "ref_taken": 409,
-    "changed_meanwhile": 412,
-    "precondition_required": 428,
-    "message_too_large": 413,
-    "total_would_fall": 409,
-    "unknown_visitor": 404,
-    "not_bridged": 404,
-    "unknown_community": 404,
-    "unsupported_media_type": 415,
-    "bad_handshake": 400,
-    "upgrade_required": 426,
-    "websockets_unavailable": 501,
-    "streams_unavailable": 501,
-    "mail_unavailable": 501,
-    "rate_limited": 429,
-    "internal_error": 500,
-    "ledger_unavailable": 503,
-    "keys_unavailable": 503,
-    "disk_almost_full": 503,
-    "too_busy": 503,
-    "too_many_connections": 503,
-    "not_yet_forgotten": 503,
-    "still_counting": 503,
-}
-
 HEADERS = {"upgrade_required": {"Upgrade": "websocket", "Sec-WebSocket-Version": "13"}}
 
 SENTENCES = {
@@ -121,7 +47,7 @@ def answer(status: int, sentence: str, code: str, details: dict[str, Any] | None
 
 def error_answer(error: KoyJaboError) -> PlainResponse:
     """The answer to all clients but browsers that ask for a page."""
-    refusal = answer(STATUS[error.code], str(error), error.code, error.details)
+    refusal = answer(error.status, str(error), error.code, error.details)
     return refusal._replace(headers=[*refusal.headers, *_headers(error)])
 
 
@@ -142,7 +68,7 @@ def _domain_error(error: KoyJaboError) -> Response:
     current()[ObservabilityServices].metrics.error(error.code)
     if not error_pages.is_page():
         return as_response(error_answer(error))
-    response = error_pages.page(STATUS[error.code], str(error), error.code, error.retry_after_s)
+    response = error_pages.page(error.status, str(error), error.code, error.retry_after_s)
     response.headers.extend(_headers(error))
     return response
 

@@ -9,8 +9,8 @@ from support.people.accounts import PASSWORD, Person, bare, disable, log_in, sig
 from support.people.authenticator import Authenticator, encode
 from support.people.second_factor import SECOND, first_step, second_step, turn_on
 
+from koyjabo.accounts.errors import TooManyPasskeys
 from koyjabo.accounts.second_factor import passkeys
-from koyjabo.core.errors import TooManyPasskeys
 
 PASSKEYS, OPTIONS, ASK = "/api/auth/passkeys", "/api/auth/passkeys/options", "/api/auth/second-factor/options"
 

@@ -1,0 +1,38 @@
+"""The errors of communities."""
+
+from __future__ import annotations
+
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.i18n import N_
+
+
+class TooManyCommunities(KoyJaboError):
+    code = "too_many_communities"
+    status = 409
+    sentence = N_(
+        "You have created 20 communities, the maximum for one account. Delete one first, or ask a site admin."
+    )
+
+
+class RefTaken(KoyJaboError):
+    code = "ref_taken"
+    status = 409
+    sentence = "This ref is the id of another community here. Choose another ref."
+
+
+class ChangedMeanwhile(KoyJaboError):
+    code = "changed_meanwhile"
+    status = 412
+    sentence = "The list has changed since the ETag in If-Match was read. Get it again, and repeat the change."
+
+
+class PreconditionRequired(KoyJaboError):
+    code = "precondition_required"
+    status = 428
+    sentence = "Send If-Match with the ETag of the list of members, so that no change of others is lost."
+
+
+class MessageTooLarge(KoyJaboError):
+    code = "message_too_large"
+    status = 413
+    sentence = "data must not be longer than 4,096 bytes as JSON."
