@@ -29,6 +29,12 @@ AS 'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; END';
 CREATE EVENT TRIGGER gate ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION wait_at_the_gate()
 """
 AT_THE_GATE = "SELECT 1 FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted"
+HELD = """
+SELECT * FROM pg_locks WHERE locktype = 'advisory'
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+"""In this database: other tests have theirs on the same server."""
+
 KEPT_BY_PGBOUNCER = {"application_name", "client_encoding", "DateStyle", "standard_conforming_strings", "TimeZone"}
 """PgBouncer sets these for each client."""
 
@@ -67,7 +73,7 @@ def test_nothing_of_a_client_stays_with_the_connections_of_the_pool(pooled, pgbo
     server.stats()
     assert server.koyjabo("verify").returncode == 0
     server.stop()
-    assert database.rows("SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
+    assert database.rows(HELD) == []
     url = pgbouncer.url_of(database.name)
     with connected(url) as one, connected(url) as other:  # each in a transaction: both connections there are
         for cursor in (one, other):
