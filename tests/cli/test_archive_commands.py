@@ -140,8 +140,8 @@ def test_restore_that_is_killed_has_changed_nothing(server, elsewhere, file, man
 
 def is_being_written(server) -> bool:
     if server.database.kind == "postgres":
-        locks = "SELECT 1 FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'visits'::regclass"
-        return bool(rows(server, locks))
+        locks = "SELECT 1 FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE datname = current_database()"
+        return bool(rows(server, f"{locks} AND mode = 'ExclusiveLock' AND relation = 'visits'::regclass"))
     with closing(sqlite3.connect(server.database.path, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")

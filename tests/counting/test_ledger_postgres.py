@@ -23,7 +23,7 @@ from koyjabo.models import SITE, Scope
 
 LEFT = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
-WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'koyjabo'"
+WAITS = f"{LEFT} AND wait_event_type = 'Lock' AND application_name = 'koyjabo'"
 
 LIMITS = "SELECT name, setting FROM pg_settings WHERE source = 'session' AND name LIKE '%timeout'"
 

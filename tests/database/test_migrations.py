@@ -29,7 +29,8 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
 from koyjabo.models import UNUSED_TABLES
 
-WAITING = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"
+WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
 CHANGED = """SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database
 WHERE mode = 'AccessExclusiveLock' AND datname = current_database()"""
 

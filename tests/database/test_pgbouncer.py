@@ -28,7 +28,10 @@ CREATE FUNCTION wait_at_the_gate() RETURNS event_trigger LANGUAGE plpgsql
 AS 'BEGIN LOCK TABLE gate IN ACCESS SHARE MODE; END';
 CREATE EVENT TRIGGER gate ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION wait_at_the_gate()
 """
-AT_THE_GATE = "SELECT 1 FROM pg_locks WHERE relation = 'gate'::regclass AND NOT granted"
+AT_THE_GATE = """
+SELECT 1 FROM pg_locks JOIN pg_database d ON d.oid = database
+WHERE datname = current_database() AND relation = 'gate'::regclass AND NOT granted
+"""
 HELD = """
 SELECT * FROM pg_locks WHERE locktype = 'advisory'
 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -156,8 +156,8 @@ def test_import_waits_for_what_is_being_folded(site, imported, database):
 def is_asked_for(database) -> bool:
     """An import is running, or waits to."""
     if database.kind == "postgres":
-        asking = "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%INTO nightly_work%' AND pid <> pg_backend_pid()"
-        return bool(database.rows(f"{asking} AND wait_event_type = 'Lock'"))
+        others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        return bool(database.rows(f"{others} AND query LIKE '%INTO nightly_work%' AND wait_event_type = 'Lock'"))
     with import_queries._opened_beside(str(database.path)) as file:
         return not import_queries._locked(file, fcntl.LOCK_SH)
 
