@@ -5,8 +5,45 @@ from __future__ import annotations
 from typing import Any
 
 from koyjabo.accounts.queries import UserRecord
-from koyjabo.audit.log import Actor, AuditEntry, Subject
+from koyjabo.audit.log import ARRIVALS, CHANGES, SIGN_INS, Actor, AuditEntry, Subject
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import Account
+
+CHANGES |= {
+    "user.create": N_("User created"),
+    "user.password": N_("Password changed"),
+    "user.password_reset": N_("New password by email"),
+    "user.change": N_("Account changed"),
+    "user.connect": N_("Login connected"),
+    "user.disconnect": N_("Login disconnected"),
+    "user.promote": N_("Admin rights given"),
+    "user.demote": N_("Admin rights removed"),
+    "user.role": N_("Role on the site changed"),
+    "user.disable": N_("Account disabled"),
+    "user.enable": N_("Account enabled"),
+    "user.unlock": N_("Failed logins cleared"),
+    "user.log_out": N_("Logged out everywhere"),
+    "second_factor.add": N_("Second factor added"),
+    "second_factor.remove": N_("Second factor removed"),
+    "second_factor.codes": N_("Recovery codes renewed"),
+    "second_factor.reset": N_("Second factor reset"),
+    "panel.invite": N_("Person invited to the panel"),
+    "panel.withdraw": N_("Invitation to the panel withdrawn"),
+    "panel.accept": N_("Invitation to the panel accepted"),
+    "panel.decline": N_("Invitation to the panel declined"),
+}
+ARRIVALS |= {
+    "user.sign_up": N_("Signed up"),
+    "user.verify": N_("Email confirmed"),
+}
+SIGN_INS |= {
+    "login.fail": N_("Login failed"),
+    "session.begin": N_("Logged in"),
+    "session.end": N_("Logged out"),
+    "session.revoke": N_("Session ended"),
+    "session.replay": N_("Token used twice: session ended"),
+    "second_factor.fail": N_("Second step failed"),
+}
 
 
 def subject(person: UserRecord | Account) -> Subject:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from koyjabo.api_keys import key_text, queries
 from koyjabo.api_keys.queries import StoredKey
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditEntry, Subject
+from koyjabo.audit.log import CHANGES, Actor, AuditEntry, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.core.clock import Clock
@@ -41,6 +41,12 @@ NO_SCOPES = N_("must have at least one scope")
 UNKNOWN_SCOPE = N_("must be scopes of this server; GET /openapi.json names them")
 ONLY_READING = N_("must be stats:read, reports:read or presence:read for the key of a community")
 GRACE = N_("must be a whole number from 0 to 86400")
+
+CHANGES |= {
+    "key.create": N_("Key made"),
+    "key.rotate": N_("Key rotated"),
+    "key.revoke": N_("Key revoked"),
+}
 
 
 class NewKey(NamedTuple):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from koyjabo.audit import queries
 from koyjabo.audit.queries import AuditEntry, AuditRecord, Selection
 from koyjabo.core.clock import typed_days
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import MASKED, OPERATOR
 from koyjabo.network import client_address
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from koyjabo.database.executor import DatabaseExecutor
 
 __all__ = [
-    "ACTIONS",
+    "ARRIVALS",
     "BY_OPERATOR",
+    "CHANGES",
     "KINDS",
+    "SIGN_INS",
     "Actor",
     "Audit",
     "AuditEntry",
@@ -41,92 +44,11 @@ BY_OPERATOR = "operator"
 PIECE = 500
 """Records in a piece of an export."""
 
-ACTIONS = (
-    "community.create",
-    "community.change",
-    "community.archive",
-    "community.restore",
-    "community.delete",
-    "member.join",
-    "member.leave",
-    "member.add",
-    "member.invite",
-    "member.withdraw",
-    "member.accept",
-    "member.decline",
-    "member.role",
-    "member.remove",
-    "member.sync",
-    "user.sign_up",
-    "login.fail",
-    "session.begin",
-    "session.end",
-    "session.revoke",
-    "session.replay",
-    "user.create",
-    "user.password",
-    "user.password_reset",
-    "user.verify",
-    "user.change",
-    "user.connect",
-    "user.disconnect",
-    "user.export",
-    "user.delete",
-    "user.promote",
-    "user.demote",
-    "user.role",
-    "user.disable",
-    "user.enable",
-    "user.unlock",
-    "user.log_out",
-    "second_factor.add",
-    "second_factor.remove",
-    "second_factor.codes",
-    "second_factor.reset",
-    "second_factor.fail",
-    "visitor.forget",
-    "total.set",
-    "ledger.recount",
-    "ledger.recounted",
-    "ledger.repair",
-    "backup.begin",
-    "backup.download",
-    "ledger.backup",
-    "ledger.restore",
-    "ledger.accept",
-    "ledger.rolled_back",
-    "ledger.rollback_seen",
-    "visits.export",
-    "visits.import",
-    "audit.export",
-    "key.create",
-    "key.rotate",
-    "key.revoke",
-    "share.create",
-    "share.end",
-    "annotation.add",
-    "annotation.remove",
-    "webhook.create",
-    "webhook.change",
-    "webhook.rotate",
-    "webhook.delete",
-    "panel.invite",
-    "panel.withdraw",
-    "panel.accept",
-    "panel.decline",
-    "setup.step",
-    "server.version",
-)
-
-SIGN_INS = ("login.fail", "session.begin", "session.end", "session.revoke", "session.replay", "second_factor.fail")
-ARRIVALS = ("user.sign_up", "user.verify", "member.join", "member.leave")
-KINDS = {
-    "changes": tuple(action for action in ACTIONS if action not in (*SIGN_INS, *ARRIVALS)),
-    "arrivals": ARRIVALS,
-    "sign_ins": SIGN_INS,
-    "all": (),
-}
-"""The actions of each kind; "all" has no limit, so that it includes actions that are not recorded any more."""
+CHANGES = {"audit.export": N_("Audit log exported"), "server.version": N_("New version started")}
+ARRIVALS: dict[str, str] = {}
+SIGN_INS: dict[str, str] = {}
+KINDS = {"changes": CHANGES, "arrivals": ARRIVALS, "sign_ins": SIGN_INS}
+"""The label of each action, by kind. Each module that stores actions adds theirs, marked with `N_`."""
 
 
 class Subject(NamedTuple):
@@ -172,8 +94,8 @@ class AuditFilter(NamedTuple):
     """The conditions of a search, as typed by a user; "" matches all records. Days are those of TIMEZONE."""
 
     actor: str = ""  # a user's id, or BY_OPERATOR
-    action: str = ""  # one of ACTIONS
-    kind: str = "all"  # a key of KINDS, if there is no action
+    action: str = ""
+    kind: str = "all"  # or a key of KINDS, if there is no action
     first_day: str = ""  # YYYY-MM-DD
     last_day: str = ""
 
@@ -220,7 +142,7 @@ class Audit:
     def _selection(self, which: AuditFilter, before: int | None) -> Selection:
         days = self._clock.range_ms(typed_days(which.first_day, which.last_day))
         by = None if which.actor == BY_OPERATOR else which.actor
-        actions = (which.action,) if which.action else KINDS.get(which.kind, ())
+        actions = (which.action,) if which.action else tuple(KINDS.get(which.kind, ()))
         selection = Selection(by, actions, *days)
         return selection if before is None else selection._replace(upto=before - 1)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.log import ARRIVALS, CHANGES, Actor, Subject
 from koyjabo.communities import roles
 from koyjabo.communities.queries import CommunityAccess, CommunityDetails, CommunityQueries, Member, MemberSearch
 from koyjabo.communities.roles import ADMIN, MEMBER
@@ -15,6 +15,26 @@ from koyjabo.database.rows import Page
 
 NOBODY = ""
 """The id of no user."""
+
+CHANGES |= {
+    "community.create": N_("Community created"),
+    "community.change": N_("Community changed"),
+    "community.archive": N_("Community archived"),
+    "community.restore": N_("Community restored"),
+    "community.delete": N_("Community deleted"),
+    "member.add": N_("Member added"),
+    "member.invite": N_("Person invited"),
+    "member.withdraw": N_("Invitation withdrawn"),
+    "member.accept": N_("Invitation accepted"),
+    "member.decline": N_("Invitation declined"),
+    "member.role": N_("Role changed"),
+    "member.remove": N_("Member removed"),
+    "member.sync": N_("Members synced"),
+}
+ARRIVALS |= {
+    "member.join": N_("Joined"),
+    "member.leave": N_("Left"),
+}
 
 
 def _access(

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from sqlalchemy import exists, func, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import UnusableDatabase
+from koyjabo.core.i18n import N_
 from koyjabo.counting.high_water import HighWaterMark
 from koyjabo.models import SITE, Adjustment, Community, Counter, DatabaseIdentity, Scope, WebhookEvent
 from koyjabo.models.ledger import ROLLED_BACK
@@ -37,6 +38,11 @@ AT_ONCE = 500
 EVENT = "ledger.rolled_back"
 ACCEPT = "ledger.accept"
 REASON = "the database went back"
+
+CHANGES |= {
+    ACCEPT: N_("Server accepted"),
+    EVENT: N_("Database went back"),
+}
 
 
 class LostVisits(NamedTuple):

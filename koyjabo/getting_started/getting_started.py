@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Subject
+from koyjabo.audit.log import CHANGES, Subject
 from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidInput, LedgerUnavailable
@@ -35,6 +35,8 @@ ALL = "all"
 STATES = OPEN, DONE, SKIPPED = "open", "done", "skipped"
 UNUSABLE = N_("must be a state of this step")
 SETUP = Subject("setup", "", "")
+
+CHANGES["setup.step"] = N_("Getting started changed")
 
 
 class Step(NamedTuple):

@@ -9,9 +9,10 @@ from contextlib import suppress
 from functools import partial
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditEntry, Subject
+from koyjabo.audit.log import CHANGES, Actor, AuditEntry, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
@@ -25,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 VISITOR = Subject("visitor", "", "")
 """The audit log must not identify the erased visitor."""
+
+CHANGES["visitor.forget"] = N_("Visitor data erased")
 
 PATIENCE_S = 5.0
 """The longest request. A visitor with a few visits a day for years is erased within milliseconds."""

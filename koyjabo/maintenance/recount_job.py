@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit import queries
-from koyjabo.audit.log import Actor, AuditEntry, AuditRecord, Subject
+from koyjabo.audit.log import CHANGES, Actor, AuditEntry, AuditRecord, Subject
 from koyjabo.audit.queries import Selection
 from koyjabo.cluster.workers import Progress, Workers
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Advance, ReportProgress, Runtime
 from koyjabo.database import engine
@@ -33,6 +34,13 @@ log = logging.getLogger(__name__)
 
 BEGUN, ENDED = "ledger.recount", "ledger.recounted"
 LEDGER = Subject("ledger", "", "")
+
+CHANGES |= {
+    BEGUN: N_("Recount started"),
+    ENDED: N_("Recount finished"),
+    "ledger.repair": N_("Numbers repaired"),
+}
+
 ATTEMPTS, RETRY_S = 100, 5.0
 """For storing a result while the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
 

@@ -6,7 +6,7 @@ import uuid
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Subject
+from koyjabo.audit.log import CHANGES, Subject
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import InvalidInput, TotalWouldFall
 from koyjabo.core.i18n import N_
@@ -19,6 +19,8 @@ from koyjabo.webhooks import event_queries
 
 TOTAL = Subject("total", "site", "")
 TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
+
+CHANGES["total.set"] = N_("Total changed")
 
 
 class Preview(NamedTuple):

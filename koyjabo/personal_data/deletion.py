@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import NotYetForgotten
 from koyjabo.core.i18n import N_
@@ -20,6 +20,11 @@ PATIENCE_S = 5.0
 
 NOBODY = Subject("user", "", "")
 """The audit log must not identify the deleted user."""
+
+CHANGES |= {
+    "user.export": N_("Own data exported"),
+    "user.delete": N_("Account deleted"),
+}
 
 
 class AccountDeletion:

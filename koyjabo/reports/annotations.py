@@ -9,7 +9,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, AuditEntry, AuditRecord, Subject
+from koyjabo.audit.log import CHANGES, Actor, AuditEntry, AuditRecord, Subject
 from koyjabo.core.clock import NOT_A_DAY, Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.i18n import N_
@@ -34,6 +34,11 @@ LATER = N_("must not be later than today")
 
 ANNOUNCED = (REACHED, ROLLED_BACK)
 """The events that annotate the charts of their scope."""
+
+CHANGES |= {
+    "annotation.add": N_("Annotation added"),
+    "annotation.remove": N_("Annotation removed"),
+}
 
 
 class ReachedMilestone(NamedTuple):

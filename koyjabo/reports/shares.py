@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.communities.roles import MODERATOR
@@ -40,6 +40,11 @@ MOST_LINKS = 200
 
 ONLY_THEIRS = N_("Moderators can share the visits of one of their communities: filter by it.")
 NOT_SHARED = N_("is not shown by share links")
+
+CHANGES |= {
+    "share.create": N_("Share link made"),
+    "share.end": N_("Share link revoked"),
+}
 
 
 class NewLink(NamedTuple):

@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Subject
+from koyjabo.audit.log import CHANGES, Subject
 from koyjabo.core import spreadsheet
 from koyjabo.core.clock import Clock, Days, typed_days
 from koyjabo.core.errors import InvalidInput
@@ -45,6 +45,11 @@ TEXTS = dict.fromkeys(("place", "page", "source", "browser"), LONGEST_TEXT) | {"
 """The fields of `VisitFilter` that are texts, and how many characters are read of each."""
 
 FOREVER = "9999-12-31"
+
+CHANGES |= {
+    "visits.export": N_("Visits exported"),
+    "visits.import": N_("Visits imported"),
+}
 
 
 class VisitFilter(NamedTuple):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.communities import memberships
 from koyjabo.communities.queries import CommunityQueries
 from koyjabo.core.clock import Clock
@@ -42,6 +42,13 @@ BOTH_SIGN_MS = DAY_MS
 
 NOT_OF_COMMUNITY = N_("must be types of events of a community, at least one")
 UNREADABLE_URL = N_("It cannot be read: enter it again.")
+
+CHANGES |= {
+    "webhook.create": N_("Webhook added"),
+    "webhook.change": N_("Webhook changed"),
+    "webhook.rotate": N_("Webhook secret renewed"),
+    "webhook.delete": N_("Webhook deleted"),
+}
 
 
 class NewWebhook(NamedTuple):

@@ -124,8 +124,8 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
     links = [unescape(each) for each in re.findall(r'href="(/admin/(?:visits|audit)\?[^"]+)"', page)]
     of_total, of_visits, of_import = links
     assert re.findall(r"/admin/visits/(\d+)", boss.get(of_visits))[::-1] == ["4001", "4002", "4003"]
-    assert "imported new visits: 2" in words(boss.get(of_import))
-    assert "changed the total from 4,003 to 5,000" in words(boss.get(of_total))
+    assert "New visits: 2" in words(boss.get(of_import))
+    assert "Before: 4,003 After: 5,000" in words(boss.get(of_total))
 
 
 def test_the_newest_recount_is_told(site):

@@ -17,6 +17,7 @@ from koyjabo.audit import log
 from koyjabo.core.clock import Clock, iso
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.extensions import db
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import Advance, ReportProgress
 from koyjabo.database import engine
@@ -34,6 +35,13 @@ logger = logging.getLogger(__name__)
 
 BACKUP = "ledger.backup"
 """The action of the audit log."""
+
+log.CHANGES |= {
+    "backup.begin": N_("Backup started"),
+    "backup.download": N_("Backup downloaded"),
+    BACKUP: N_("Backup made"),
+    "ledger.restore": N_("Backup restored"),
+}
 
 MOST_PROBLEMS = 5
 SYNC_EVERY = 4 << 20

@@ -9,8 +9,9 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.audit import queries as audit
-from koyjabo.audit.log import Actor, Subject
+from koyjabo.audit.log import CHANGES, Actor, Subject
 from koyjabo.audit.queries import AuditRecord
+from koyjabo.core.i18n import N_
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.maintenance.backups.backup import BACKUP
 from koyjabo.maintenance.recount_job import ENDED
@@ -24,6 +25,8 @@ MOST_ADJUSTMENTS = 20
 IMPORT = "visits.import"
 ROLLBACK_SEEN = "ledger.rollback_seen"
 MOST_ROLLBACKS = 1_000
+
+CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
 
 RESTORED = "ledger.restore"
 """The action of a restore, which ends with a recount that found nothing."""

@@ -144,7 +144,7 @@ def test_claim_makes_an_admin_and_never_takes_the_role(site, work):
         log_in(ruled, work, "w11")
         work.know("w9", email="hena@work.example", groups=[])
         admin = log_in(ruled, work, "w9")
-        assert "A login with work made hena@work.example an admin of the site" in words(admin.get("/admin/audit"))
+        assert "Admin rights given Role: Admin Before: Member Provider: work Hena" in words(admin.get("/admin/audit"))
     roles = dict(site.rows("SELECT name, is_admin FROM users WHERE name IN ('Hena', 'Jui')"))
     assert {name: bool(is_admin) for name, is_admin in roles.items()} == {"Hena": True, "Jui": False}
 
