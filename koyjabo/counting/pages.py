@@ -10,20 +10,15 @@ from flask import Response, abort, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from koyjabo.core.clock import MINUTE_MS
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.i18n import LANGUAGES
-from koyjabo.counting.last_hour import MINUTES
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
-from koyjabo.counting.visit_picture import NumberTexts, draw
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.i18n import chosen_language, clock_minutes, count, day, language, speaking
+from koyjabo.webkit.i18n import chosen_language, count, language, speaking
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.pages.links import site_origin
-
-PAGE, PICTURE = "pages.visit_number", "pages.visit_picture"
 
 
 class SharedVisit(NamedTuple):
@@ -36,38 +31,24 @@ class SharedVisit(NamedTuple):
     def address(self) -> str:
         """To be shared. It names a language that is not the first one, for readers who have not chosen theirs."""
         code = language()
-        return site_origin() + self.path(PAGE, None if code == next(iter(LANGUAGES)) else code)
+        return site_origin() + self.path(None if code == next(iter(LANGUAGES)) else code)
 
-    def path(self, endpoint: str, code: str | None) -> str:
+    def path(self, code: str | None) -> str:
         """With the language, if it is to be named."""
-        return url_for(endpoint, ordinal=self.ordinal, s=request.args["s"], lang=code)
-
-    def picture(self, code: str | None) -> str:
-        return self.path(PICTURE, code)
+        return url_for("pages.visit_number", ordinal=self.ordinal, s=request.args["s"], lang=code)
 
 
 @bp.get("/n/<int:ordinal>")
 def visit_number(ordinal: int) -> str | Response:
     """The number, its day, and the visits after it. 404 for a wrong signature."""
     visit = _shared(ordinal)
+    if request.path != url_for("pages.visit_number", ordinal=ordinal):  # such as one with a slash at its end
+        return redirect(visit.path(_named_language()), 301)  # type: ignore[return-value]
     with speaking(chosen_language() or _named_language() or language()):
         words = {"none": after_words(0), "one": after_words(1), "more": after_words(2)}
-        page = {"visit": visit, "named": _named_language(), "hour": _hour(), "words": words, "after": after_words}
+        page = {"visit": visit, "hour": _hour(), "words": words, "after": after_words}
         beside = [(code, _title(code, visit)) for code in LANGUAGES if code != language()]
-        return _to_own(visit, PAGE) or render_template("counting/visit_number.html", beside=beside, **page)
-
-
-@bp.get("/n/<int:ordinal>.png")
-def visit_picture(ordinal: int) -> Response:
-    """The number and its day as a picture of 1200 × 630, for pages that link here, in the language `lang`."""
-    visit = _shared(ordinal)
-    other = _to_own(visit, PICTURE)
-    if other:
-        return other
-    with speaking(_named_language() or language()):
-        hour, minutes = _hour() or [0] * MINUTES, _minutes()
-        own, beside = (_written(code, visit) for code in sorted(LANGUAGES, key=lambda code: code != language()))
-    return Response(draw(own, beside, hour, minutes), mimetype="image/png", headers={"Cache-Control": "no-cache"})
+        return render_template("counting/visit_number.html", beside=beside, **page)
 
 
 def after_words(visits: int) -> str:
@@ -82,11 +63,6 @@ def after_words(visits: int) -> str:
 def _title(code: str, visit: SharedVisit) -> str:
     with speaking(code):
         return str(_("Visit no. %(number)s", number=count(visit.ordinal)))
-
-
-def _written(code: str, visit: SharedVisit) -> NumberTexts:
-    with speaking(code):
-        return NumberTexts(code, count(visit.ordinal), day(visit.day))
 
 
 def _shared(ordinal: int) -> SharedVisit:
@@ -113,16 +89,3 @@ def _hour() -> Sequence[int]:
     with suppress(LedgerUnavailable):
         return pulse.hour(pulse.now())
     return ()
-
-
-def _minutes() -> str:
-    """Those of `_hour`: `24 Nov 2026, 14:06–15:05`"""
-    now_ms = current().clock.now_ms()
-    return clock_minutes(now_ms - (MINUTES - 1) * MINUTE_MS, now_ms)
-
-
-def _to_own(visit: SharedVisit, endpoint: str) -> Response | None:
-    """A redirect from another spelling of the path, such as one with a slash at its end."""
-    if request.path == url_for(endpoint, ordinal=visit.ordinal):
-        return None
-    return redirect(visit.path(endpoint, _named_language()), 301)  # type: ignore[return-value]

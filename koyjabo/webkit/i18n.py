@@ -193,13 +193,6 @@ def clock_time(at_ms: int) -> str:
     return _time(local, pattern)
 
 
-def clock_minutes(first_ms: int, last_ms: int) -> str:
-    """`24 Nov 2026, 14:06–15:05` in TIMEZONE: the day is that of the end."""
-    zone = current_app.extensions[EXTENSION]
-    first, last = (_local(at_ms, zone, "HH:mm") for at_ms in (first_ms, last_ms))
-    return f"{_local(last_ms, zone, 'd MMM y')}, {first}–{last}"
-
-
 def size(number: int) -> str:
     """A number of bytes in the largest unit of which there is one: `12 MB`, `3.4 GB`"""
     unit, length = next(((unit, length) for unit, length in UNITS if number >= length), UNITS[-1])

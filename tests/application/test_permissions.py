@@ -220,7 +220,7 @@ OTHERWISE = {
         api.archive_community api.remove_member_by_ref
         api.end_session api.end_share api.accept_invitation api.decline_invitation
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
-        pages.share pages.unlock_share pages.visit_number pages.visit_picture
+        pages.share pages.unlock_share pages.visit_number
         pages.reset_password pages.do_verify_email pages.end_session pages.end_share
         pages.withdraw_invitation pages.accept_invitation pages.decline_invitation pages.invitation_code
         admin.withdraw_panel_invitation admin.end_share admin.remove_annotation

@@ -80,7 +80,6 @@ def test_visitor_has_a_number_that_stays_after_a_reload_and_can_be_shared(device
     expect(own(page)).to_contain_text(f"You are visit no. {stats.total:,}, ")
     page.get_by_role("link", name="Share my number").click()
     ways = page.get_by_role("dialog", name="Share this number")
-    expect(ways.get_by_role("img")).to_have_js_property("naturalWidth", 1200)
     ways.get_by_role("button", name="Share with an app…").click()
     (shared,) = page.evaluate("shared")
     assert shared["text"] == f"Visit no. {stats.total:,} on Koy Jabo"

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-from io import BytesIO
 
 import pytest
-from babel.dates import get_month_names
-from PIL import Image, ImageChops
 from support.application.site import Site
 from support.application.statements import recorded
 
 from koyjabo.core.extensions import db
-from koyjabo.counting.visit_picture import LARGE, LEFT, RIGHT, SMALL, length, parts, sizes
 from koyjabo.database import engine
 from koyjabo.maintenance.total_queries import add_to_total
-from koyjabo.webkit.i18n import number_in
 
-LATIN, BENGALI = "0123456789", "০১২৩৪৫৬৭৮৯"
 BANGLA = {"Accept-Language": "bn"}
 
 
@@ -40,8 +34,6 @@ def test_link_of_a_visit_shows_number_day_and_how_many_came_after_it_and_nothing
     said = ("4,001", "16 Dec 2025", "1 visit has come after it.", 'href="/" data-next>Be no. 4,003<')
     assert [text in main for text in said] == [True] * 4
     assert [text in answer.text for text in ("ayesha", "secret", "google.com")] == [False] * 3
-    picture = f"https://live.example.com{share.replace('?', '.png?')}"
-    assert f'<meta property="og:image" content="{picture}">' in answer.text
     assert "৪,০০১" in site.client.get(share, headers=BANGLA).text
 
 
@@ -63,11 +55,7 @@ def test_language_of_the_address_holds_for_readers_who_have_chosen_none(site):
     named = f"{share}&lang=bn"
     page = site.client.get(named).text
     assert '<html lang="bn"' in page
-    assert f'content="https://live.example.com{named.replace("?", ".png?").replace("&", "&amp;")}"' in page
     assert '<html lang="en"' in site.client.get(f"{share}&lang=xx").text
-    pictures = [site.client.get(each.replace("?", ".png?")).data for each in (share, named)]
-    assert pictures[0] != pictures[1]
-    assert site.client.get(share.replace("?", ".png?"), headers=BANGLA).data == pictures[1]
     assert site.client.get(named.replace("?", "/?")).headers["Location"] == named
     site.client.set_cookie("language", "en")
     assert '<html lang="en"' in site.client.get(named).text
@@ -91,18 +79,16 @@ def test_no_other_address_shows_it(site):
     others += (f"/n/4002?s={signature}", f"/n/{'9' * 40}?s={signature}", f"/n/-1?s={signature}", f"{path}?s=%ff%F0")
     for each in others:
         assert site.client.get(each).status_code == 404, each
-        assert site.client.get(each.replace("?", ".png?")).status_code == 404, each
 
 
 def test_other_spellings_lead_to_the_one_path_and_what_networks_add_is_ignored(site):
     share = site.register("ayesha").share
     path, _, signature = share.partition("?s=")
     assert site.client.get(f"{path}?fbclid=1&s={signature}&s=0").status_code == 200
-    for picture in ("", ".png"):
-        for other in (f"{path}{picture}/", f"/n/04001{picture}", f"/n/৪০০১{picture}"):
-            answer = site.client.get(f"{other}?fbclid=1&s={signature}")
-            assert (answer.status_code, answer.headers["Location"]) == (301, f"{path}{picture}?s={signature}"), other
-            assert answer.headers["X-Robots-Tag"] == "noindex"
+    for other in (f"{path}/", "/n/04001", "/n/৪০০১"):
+        answer = site.client.get(f"{other}?fbclid=1&s={signature}")
+        assert (answer.status_code, answer.headers["Location"]) == (301, f"{path}?s={signature}"), other
+        assert answer.headers["X-Robots-Tag"] == "noindex"
 
 
 def test_link_ends_with_its_visitor_and_with_its_count(site):
@@ -124,36 +110,6 @@ def test_imported_days_do_not_make_the_search_for_it_longer(site):
     with recorded() as asked:
         assert [site.client.get(share).status_code for share in shares] == [200, 200]
     assert max(len(parameters) for _, parameters in asked) < 10
-
-
-def test_picture_is_as_large_as_pages_want_it(site):
-    """It fills its width: the number at the left, the same in the other language at the right, the last hour below."""
-    answers = [site.client.get(site.register("ayesha").share.replace("?", ".png?")) for _ in range(2)]
-    assert [(each.status_code, each.content_type) for each in answers] == [(200, "image/png")] * 2
-    one, other = (Image.open(BytesIO(each.data)).convert("L") for each in answers)
-    assert one.size == (1200, 630)
-    changed = ImageChops.difference(one, other)  # 4,001 and 4,002
-    left, top, right, bottom = changed.crop((0, 0, 1200, 500)).getbbox()
-    assert (left > 400, right > 1050, top > 200, bottom < 400) == (True,) * 4  # in both scripts
-    assert changed.crop((0, 500, 1200, 630)).getbbox()  # the bar of this minute
-    assert max(len(each.data) for each in answers) < 100_000
-
-
-def test_all_that_a_picture_may_say_has_been_drawn():
-    months = [*get_month_names("abbreviated", locale="en").values(), *get_month_names("wide", locale="bn").values()]
-    digits = (*LATIN, *BENGALI, ",")
-    wanted = {f"{size} {digit}" for size in {*LARGE, *SMALL, 30} for digit in digits}
-    wanted |= {f"{size} {month}" for size in (40, 30) for month in months}
-    assert wanted | {"30 :", "30 –"} <= set(parts())
-
-
-@pytest.mark.long(proved_by="counting/test_visit_number.py::test_picture_is_as_large_as_pages_want_it")
-@pytest.mark.parametrize("number", [1, 90_640, 123_456_803, 999_999_999_999])
-def test_numbers_of_any_length_fit_beside_each_other(number):
-    written = {code: number_in(code, number) for code in ("en", "bn")}
-    for own, other in (("en", "bn"), ("bn", "en")):
-        large, small = sizes(written[own], written[other])
-        assert length(large, written[own]) + length(small, written[other]) < RIGHT - LEFT
 
 
 def test_too_many_of_them_from_one_address_have_to_wait(sqlite_database, monkeypatch):

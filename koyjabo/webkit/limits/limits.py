@@ -41,7 +41,7 @@ ERASURES = 30
 """
 
 SHARED_NUMBERS = 300
-"""Pages and pictures of visits' numbers a minute from one address: a picture has to be drawn."""
+"""Pages of visits' numbers a minute from one address."""
 
 TEST_MAILS = 5
 """Test mails a minute of one account."""

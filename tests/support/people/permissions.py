@@ -29,7 +29,7 @@ LEAST = {
         pages.forgot_password pages.do_forgot_password pages.reset_password pages.do_reset_password
         pages.log_in_with_provider pages.take_provider_answer
         pages.invitation pages.community
-        pages.share pages.unlock_share pages.visit_number pages.visit_picture
+        pages.share pages.unlock_share pages.visit_number
         api.shared_summary api.shared_timeline api.shared_breakdown api.shared_hours
     """,
     USER: """

@@ -37,7 +37,7 @@ class Cost(NamedTuple):
 def costs(site, cast) -> dict[str, Cost]:
     """Of each GET that needs no login, by endpoint. `pytest -n 0 -s` prints them."""
     community, token, number = cast.kept_community(), share(boss(cast))["token"], site.register("ayesha").share
-    more = {"nothing": "/nothing-here", "own number": number, "own picture": number.replace("?", ".png?")}
+    more = {"nothing": "/nothing-here", "own number": number}
     machine = speed()
     found = {name: of(site, path, machine, TRIES) for name, path in more.items()}
     for endpoint, rule in rules(site).items():
@@ -65,5 +65,5 @@ def of(site: Site, path: str, machine: float, tries: int) -> Cost:
 def test_no_request_without_a_login_keeps_the_others_waiting(costs):
     dearest = sorted(costs.values(), reverse=True)
     sys.stdout.writelines(f"{ms:6.2f} ms  {status}  {path}\n" for ms, status, path in dearest)
-    assert {"docs.docs", "pages.index", "pages.share", "own picture", "badges.badge_svg"} <= set(costs)
+    assert {"docs.docs", "pages.index", "pages.share", "badges.badge_svg"} <= set(costs)
     assert {name: each for name, each in costs.items() if each.ms > MOST_MS and name not in IN_PIECES} == {}
