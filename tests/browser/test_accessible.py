@@ -8,7 +8,6 @@ from support.clients.members import PlainMember
 
 SEEN_BY_ALL = ["/"]
 MORE_SEEN_BY_ALL = [
-    "/docs#api_register_visit",
     "/docs/troubleshooting.md",
     *(
         "/install",
@@ -73,11 +72,6 @@ def test_pages_for_all(new_device, path):
         expect(page.locator("[data-line]")).to_have_text("Live")
         page.get_by_text("Do not count me").click()
         page.get_by_text("Erase my data").click()
-    elif path.startswith("/docs#"):
-        page.locator("#search").fill("visitor/register")  # all other calls have the same parts
-        expect(page.locator("[data-call]:visible")).to_have_count(1)
-        expect(page.locator("#api_register_visit")).to_be_visible()
-        page.evaluate("for (const each of document.querySelectorAll('[data-call][hidden]')) each.remove()")
     check_accessible(page)
 
 

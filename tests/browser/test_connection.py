@@ -24,7 +24,7 @@ PAGES = {  # each has another way to learn of it
     "a line and the stats": "/",
     "no line": "/login",
     "no line, and a session": "/account",
-    "the guide to the API": "/docs/",
+    "the calls of the API": "/docs/",
     "the line of a community": "/communities/{community}",
     "the line of a dashboard": "/communities/{community}/dashboard",
     "the line of the panel": "/admin/",

@@ -37,7 +37,6 @@ NOBODYS = [
         "/install",
         "/receipt",
         "/docs/",
-        "/docs/try",
         "/docs/failover.md",
         "/embed",
         "/offline",

@@ -1,34 +1,14 @@
-/** Searches the calls of the API, and opens the call that the address names. */
+/** Draws the calls of the API in the theme of the page, with Swagger UI. */
 
-import { written } from "./figures.js";
-import { find, write } from "./page.js";
-import "./samples.js";
-
-const calls = [...document.querySelectorAll("[data-call]")].map((element) => ({
-  element: /** @type {HTMLElement} */ (element),
-  text: element.querySelector("summary")?.textContent?.toLowerCase() ?? "",
-}));
-const box = /** @type {HTMLInputElement} */ (find("#search"));
-const found = find("[data-many]");
-
-/** Shows the calls whose method, path and summary have all words. */
-function search() {
-  const words = box.value.toLowerCase().split(/\s+/);
-  for (const { element, text } of calls) element.hidden = !words.every((word) => text.includes(word));
-  for (const tag of document.querySelectorAll("section:has(> [data-call])")) tag.toggleAttribute("hidden", !tag.querySelector("[data-call]:not([hidden])"));
-  const shown = calls.filter(({ element }) => !element.hidden).length;
-  const sentence = shown === 1 ? found.dataset.one : found.dataset.many;
-  write(found, (sentence ?? "").replace("{count}", written(shown)));
+const docs = document.querySelector("#docs");
+if (docs && "SwaggerUIBundle" in window && typeof window.SwaggerUIBundle === "function") {
+  const page = document.documentElement, system = matchMedia("(prefers-color-scheme: dark)");
+  const paint = () => page.classList.toggle("dark-mode", page.dataset.theme ? page.dataset.theme === "dark" : system.matches);
+  paint();
+  system.addEventListener("change", paint);
+  // Drawn are only the calls of the group that the address names: all of them, and all models, take a slow phone half a minute.
+  const few = { docExpansion: "none", defaultModelsExpandDepth: -1 };
+  window.SwaggerUIBundle({ domNode: docs, url: docs.querySelector("a")?.href, deepLinking: true, ...few });
 }
 
-function openNamed() {
-  const named = document.getElementById(location.hash.slice(1))?.closest("details");
-  if (!named) return;
-  named.open = true;
-  named.scrollIntoView();
-}
-
-box.addEventListener("input", search);
-addEventListener("hashchange", openNamed);
-if (box.value) search(); // typed before this script ran
-openNamed();
+export {}; // a module

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from inspect import cleandoc
 from typing import Any, get_args
 
 from apispec import APISpec
@@ -16,8 +17,27 @@ from koyjabo.core.installation import VERSION
 from koyjabo.webkit.http import packing
 from koyjabo.webkit.http.responses import ErrorAnswer
 from koyjabo.webkit.openapi.describe import Answer, File, Image, ListOf, OneOf, Operation, StreamOf, TableOf, Text
+from koyjabo.webkit.pages.links import ANY_SITE
 
 REF = "#/components/schemas/{model}"
+
+DESCRIPTION = """Exact visitor counts and community presence, in real time.
+
+Requests and responses are JSON in UTF-8. An error is `{"error": "what to do", "code": "…"}` with a fitting status.
+These three calls need no login:
+
+```sh
+# Register a visit
+curl -X POST SITE/api/visitor/register -H "Content-Type: application/json" \\
+  -d '{"visitorId": "visitor_1702757318000_a1b2c3d4e"}'
+
+# Current stats of the site
+curl SITE/api/stats
+
+# Stream the stats of the site
+curl SITE/api/stream
+```
+"""
 
 SECURITY = {
     "bearer": {
@@ -61,7 +81,7 @@ def specification(app: Flask) -> dict[str, Any]:
         "Koy Jabo Live",
         VERSION,
         "3.1.0",
-        info={"description": "Exact visitor counts and community presence, in real time."},
+        info={"description": DESCRIPTION.replace("SITE", app.config["PUBLIC_URL"] or ANY_SITE)},
     )
     for name in READ_FIRST:
         spec.tag({"name": name})
@@ -118,7 +138,7 @@ def _operations(app: Flask, rule: Rule, operation: Operation) -> dict[str, Any]:
         "tags": [_tag(rule.rule)],
         "summary": operation.summary,
         "operationId": rule.endpoint.replace(".", "_"),
-        "description": (app.view_functions[rule.endpoint].__doc__ or "").strip(),
+        "description": cleandoc(app.view_functions[rule.endpoint].__doc__ or ""),
         "responses": {str(status): _response(status, answer) for status, answer in operation.answers.items()},
     }
     parameters = _parameters(rule, operation)
@@ -175,7 +195,7 @@ def _body(answer: Answer) -> dict[str, Any]:
         description = f"{answer.model.__name__} or {answer.other.__name__}"
         return {"description": description, "content": {"application/json": {"schema": {"anyOf": schemas}}}}
     model = ErrorAnswer if isinstance(answer, str) else answer
-    description = answer if isinstance(answer, str) else (model.__doc__ or model.__name__)
+    description = answer if isinstance(answer, str) else cleandoc(model.__doc__ or model.__name__)
     return {"description": description, "content": {"application/json": _schema(model)}}
 
 

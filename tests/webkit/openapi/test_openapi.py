@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import Any
 from urllib.parse import urljoin, urlparse
 
 import pytest
 from jsonschema import Draft202012Validator
+from support.application.site import Site
 from support.faults.odd_values import GOOD, GOOD_OF
 
 from koyjabo.core.errors import InvalidInput
 from koyjabo.core.installation import VERSION
 from koyjabo.webkit.schemas.bodies import Body
 
+HERE = "https://live.example.com"
+COMMANDS = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"""<(?!a )[^>]*(?:src|href)=["']([^"'#]+)["']""")
 
 
@@ -42,7 +46,9 @@ def test_it_is_openapi_3_1(spec):
         assert operation["summary"]
         assert operation["responses"]
         assert all(re.fullmatch(r"[1-5]\d\d", status) for status in operation["responses"])
-        assert all(response["description"] for response in operation["responses"].values())
+        texts = [operation["description"], *(response["description"] for response in operation["responses"].values())]
+        assert all(texts[1:])
+        assert not [text for text in texts if "\n  " in text], "Markdown has indented lines as code"
         for parameter in operation.get("parameters", ()):
             assert {"name", "in", "schema"} <= set(parameter)
     for schema in spec["components"]["schemas"].values():
@@ -69,7 +75,7 @@ def test_answers_that_ask_to_come_back_say_when(spec):
 
 
 def test_pages_load_nothing_from_elsewhere(site):
-    for page in ("/", "/docs", "/docs/", "/docs/try"):
+    for page in ("/", "/docs", "/docs/"):
         answer = site.client.get(page)
         assert (answer.status_code, answer.mimetype) == (200, "text/html")
         links = LINK.findall(answer.text)
@@ -78,6 +84,27 @@ def test_pages_load_nothing_from_elsewhere(site):
             address = urlparse(urljoin(f"http://localhost{page}", link))
             assert address.netloc == "localhost"
             assert site.client.get(address.path).status_code == 200, link
+
+
+def test_interactive_page_has_one_address_and_its_bundle_is_kept_for_a_day(site):
+    moved = site.client.get("/docs/try")
+    assert (moved.status_code, moved.headers["Location"]) == (301, "/docs/")
+    bundle = site.client.get("/docs/swagger-ui-bundle.js", headers={"Accept-Encoding": "gzip"})
+    assert bundle.headers["Content-Encoding"] == "gzip"
+    assert bundle.headers["Cache-Control"] == "public, max-age=86400"
+
+
+def test_calls_of_the_description_work_as_they_are_written(sqlite_database):
+    with Site(sqlite_database.url, PUBLIC_URL=HERE) as site:
+        spec = site.client.get("/openapi.json").json
+        (commands,) = COMMANDS.findall(spec["info"]["description"])
+        words = [shlex.split(line) for line in commands.replace("\\\n", "").splitlines() if line.startswith("curl")]
+        registering, reading, streaming = words
+        assert registering[:4] == ["curl", "-X", "POST", f"{HERE}/api/visitor/register"]
+        media, body = registering[5].removeprefix("Content-Type: "), registering[7]
+        assert site.client.post("/api/visitor/register", data=body, content_type=media).status_code == 200
+        assert site.client.get(reading[1].removeprefix(HERE)).json["totalVisits"] == 1
+        assert "get" in spec["paths"][streaming[1].removeprefix(HERE)]
 
 
 ODD: list[Any] = [None, True, False, 0, -1, 2.0, 2.5, "", "x", "5", " ", "a@b.com", "member", [], ["x"], {}, {"a": 1}]
