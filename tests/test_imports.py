@@ -42,7 +42,7 @@ maintenance: . backups health services api admin cli
 receipts: . api pages admin
 alerts: . services
 importers: . admin cli
-bridges: . citinfos
+bridges: .
 getting_started: . admin
 home: . pages
 panel: .

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from flask import Blueprint, Flask
 
-    from koyjabo.bridges import Bridge
     from koyjabo.settings.schema import Settings
 
 
@@ -83,8 +82,12 @@ def wrap(app: Flask, settings: Settings) -> None:
     middleware.take_turns(app)
     if settings.lanes:
         lanes.init_app(app)
-    more = [bridge.PATHS for bridge in bridges_of(settings)]
-    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0, more)
+    bridged: tuple[str, ...] = ()
+    if settings.bridges:
+        from koyjabo.bridges import koyjabo
+
+        bridged = (koyjabo.PATH,)
+    response_headers.init_app(app, settings.origins, settings.trusted_proxies > 0, bridged)
     middleware.trust_proxies(app, settings.trusted_proxies)
     if settings.environment == "development":
         if not settings.trusted_proxies:
@@ -107,7 +110,11 @@ def blueprints(settings: Settings) -> list[Blueprint]:
 
     operation = [maintenance.health_bp, maintenance.metrics_bp, document.bp, docs_page.bp]
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
-    own = [*public, shared.pages, shared.admin, *(bridge.bp for bridge in bridges_of(settings))]
+    own = [*public, shared.pages, shared.admin]
+    if settings.bridges:
+        from koyjabo.bridges import koyjabo  # late: nothing of it is loaded where it is off
+
+        own.append(koyjabo.bp)
     return [*own, development.bp] if settings.environment == "development" else own
 
 
@@ -116,12 +123,3 @@ def load() -> None:
     for feature, doors in DOORS.items():
         for door in doors.split():
             import_module(f"koyjabo.{feature}.{door}")
-
-
-def bridges_of(settings: Settings) -> list[Bridge]:
-    """The bridges that are on. Nothing of the others is loaded."""
-    if not settings.bridged:
-        return []
-    from koyjabo import bridges
-
-    return [bridges.load(name) for name in settings.bridged]

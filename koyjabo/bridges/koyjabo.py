@@ -15,7 +15,6 @@ from koyjabo.counting.incoming import register
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.webkit.current import current
-from koyjabo.webkit.http.response_headers import Paths
 from koyjabo.webkit.http.responses import PlainResponse
 from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
@@ -24,7 +23,7 @@ from koyjabo.webkit.schemas.fields import pattern, refuse, text, visit_id, visit
 
 bp = Blueprint("koyjabo_bridge", __name__)
 
-PATHS = Paths(public=("/gh",))
+PATH = "/gh"
 RECORD_VISIT = "record-visit"
 STATS = "data/stats/global.json"
 NOTHING_ELSE = "nothing else is served here"
@@ -75,7 +74,7 @@ class GlobalStatsAnswer(BaseModel):
     uniqueVisitors: int = Field(examples=[3821])
 
 
-@bp.post("/gh")
+@bp.post(PATH)
 @describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
 @lane
 def record_visit(context: RequestContext) -> PlainResponse:
@@ -88,7 +87,7 @@ def record_visit(context: RequestContext) -> PlainResponse:
     return PlainResponse(HTTPStatus.NO_CONTENT, [])
 
 
-@bp.get("/gh")
+@bp.get(PATH)
 @describe(
     "Current stats for koyjabo.com",
     {200: GlobalStatsAnswer, 404: NOTHING_ELSE},
@@ -103,6 +102,6 @@ def read_stats() -> Response:
     return Response(json.dumps(shown), headers={"Cache-Control": "no-cache"}, mimetype="application/json")
 
 
-@bp.route("/gh", methods=["PUT", "PATCH", "DELETE"])
+@bp.route(PATH, methods=["PUT", "PATCH", "DELETE"])
 def refuse_others() -> Response:
     raise NotBridged

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from koyjabo.core.runtime import Runtime, Waiter
@@ -63,24 +62,6 @@ class RoomSource(Protocol):
 
     def merge(self, state: Any) -> None:
         """Merge the state of this room that another worker has published. An older state changes nothing."""
-
-
-@dataclass(slots=True)
-class LatestValue:
-    """A source of whole values. `present` must not block; equal revisions mean equal values."""
-
-    present: Callable[[], RoomEvent]
-    merge: Callable[[Any], None]
-    interval_s: float = SHORTEST_INTERVAL_S
-    is_relative: bool = False
-    tells_visits: bool = False
-
-    def first_event(self) -> RoomEvent:
-        return self.present()
-
-    def events_after(self, after: int) -> Sequence[RoomEvent]:
-        event = self.present()
-        return [event] if event.revision > after else []
 
 
 class Ticket:

@@ -18,9 +18,6 @@ from koyjabo.realtime.sinks import Member
 
 Kind = TypeVar("Kind")
 
-FOLLOWS = {PANEL_ROOM: STATS_ROOM}
-"""Rooms whose values are made anew when another one's have changed."""
-
 LINGER_MS = 5_000
 """For so long a worker hears a room whose last member has left: pages that are loaded again come back."""
 
@@ -38,7 +35,7 @@ class Rooms:
 
     def open(self, name: str, source: RoomSource) -> Room:
         self._rooms[name] = room = Room(
-            name, source, self._fanout, self._runtime, partial(self._bus.hear, FOLLOWS.get(name, name))
+            name, source, self._fanout, self._runtime, partial(self._bus.hear, _heard(name))
         )
         return room
 
@@ -94,7 +91,7 @@ class Rooms:
                     self._bus.hear(name)
 
     def _used(self) -> set[str]:
-        return {FOLLOWS.get(name, name) for name, room in list(self._rooms.items()) if not room.is_empty}
+        return {_heard(name) for name, room in list(self._rooms.items()) if not room.is_empty}
 
     def changed(self, name: str, state: Callable[[], Any], part: str = "", is_presence: bool = False) -> None:
         """Broadcast and publish the value of a room that this worker has changed. The room need not be open here.
@@ -117,3 +114,8 @@ class Rooms:
         if room is not None:
             room.source.merge(state)
             room.changed()
+
+
+def _heard(name: str) -> str:
+    """The room that a worker hears for a room: the values of the panel are made anew when those of the site change."""
+    return STATS_ROOM if name == PANEL_ROOM else name

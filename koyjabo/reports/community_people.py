@@ -22,7 +22,8 @@ from koyjabo.reports.query.result_cache import ResultCache
 
 __all__ = ["GRANULARITIES", "Growth", "MomentReports", "People", "Reports", "Trend", "VisitorConversion", "Visitors"]
 
-GRANULARITIES = HOURLY, DAILY, WEEKLY = ("hourly", "daily", "weekly")
+HOURLY, DAILY = "hourly", "daily"
+GRANULARITIES = (HOURLY, DAILY, "weekly")
 
 WEEK, MONTH = 7, 30
 """Days of the weekly and the monthly report, including today."""

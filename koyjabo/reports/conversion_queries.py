@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.models import SITE, Conversion, Scope, Visit, Visitor
+from koyjabo.models import Conversion, Scope, Visit, Visitor
 
 
 class PageConversions(NamedTuple):
@@ -27,18 +26,8 @@ class ConversionReport(NamedTuple):
     average_ms: int | None
 
 
-class Conversions:
-    """Raises LedgerUnavailable."""
-
-    def __init__(self, database: DatabaseExecutor) -> None:
-        self._database = database
-
-    def between(self, scope: Scope, first: str, last: str) -> ConversionReport:
-        """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
-        return self._database.report(between, scope, first, last)
-
-
 def between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
+    """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
     conversions = _converted(session, scope, first, last)
     pages = Counter(each.page for each in conversions)
     ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
@@ -56,12 +45,8 @@ class Converted(NamedTuple):
 
 
 def _converted(session: Session, scope: Scope, first: str, last: str) -> list[Converted]:
-    """Those whose first visit was on the days `first` to `last`, both included, and is still stored. For the site, each
-    visitor once: by the first of their conversions in communities.
-    """
-    is_theirs = (Visitor.scope == scope) & (Visitor.visitor_id == Conversion.visitor_id)
-    wanted = select(func.min(Conversion.at_ms), Visit.page, Visit.at_ms).join(Visitor, is_theirs)
-    wanted = wanted.join(Visit, Visit.id == Visitor.first_visit).where(Visit.day.between(first, last))
-    if scope != SITE:
-        wanted = wanted.where(Conversion.scope == scope)
-    return [Converted._make(row) for row in session.execute(wanted.group_by(Visit.id, Visit.page, Visit.at_ms))]
+    is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
+    wanted = select(Conversion.at_ms, Visit.page, Visit.at_ms).join(Visitor, is_theirs)
+    wanted = wanted.join(Visit, Visit.id == Visitor.first_visit)
+    wanted = wanted.where(Conversion.scope == scope, Visit.day.between(first, last))
+    return [Converted._make(row) for row in session.execute(wanted)]

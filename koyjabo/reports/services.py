@@ -18,13 +18,11 @@ from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.annotations import Annotations
 from koyjabo.reports.community_people import Reports, Visitors
-from koyjabo.reports.conversion_queries import Conversions
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
 from koyjabo.reports.projection.projection import Projection
 from koyjabo.reports.projection.trait_parser import TraitParser
 from koyjabo.reports.shares import Shares
-from koyjabo.reports.site_people import SitePeople
 from koyjabo.reports.weekly_report import WeeklyReport
 from koyjabo.settings.database_url import file_of
 
@@ -37,8 +35,6 @@ class ReportServices:
     open_shares: Insights
     events: Events
     annotations: Annotations
-    conversions: Conversions
-    site_people: SitePeople
     projection: Projection
     shares: Shares
     parser: TraitParser
@@ -80,8 +76,6 @@ def build(base: Base) -> ReportServices:
         open_shares=shared_reports.for_open_pages(),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
         annotations=Annotations(database, clock),
-        conversions=Conversions(database),
-        site_people=SitePeople(database, clock, reports),
         projection=Projection(database, clock, base.runtime, parser),
         shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
         parser=parser,

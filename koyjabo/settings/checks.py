@@ -16,9 +16,6 @@ NO_TOTALS = "none"
 LARGEST_TOTAL = 10**15
 TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
-BRIDGES = ("koyjabo", "citinfos")
-"""Modules and packages of `koyjabo.bridges`."""
-
 
 def upper(value: Any) -> Any:
     return value.upper() if isinstance(value, str) else value
@@ -75,13 +72,6 @@ def totals(value: str) -> str:
     if not all(each.isascii() and each.isdigit() and 0 < int(each) <= LARGEST_TOTAL for each in written):
         raise ValueError("should be numbers such as 1000,5000,10000, or none")
     return ",".join(written)
-
-
-def bridge_list(value: str) -> str:
-    names = [each.strip() for each in value.split(",") if each.strip()]
-    if not set(names) <= set(BRIDGES):
-        raise ValueError(f"should be names out of {', '.join(BRIDGES)}, with , between them")
-    return ",".join(dict.fromkeys(names))
 
 
 def time_of_day(value: str) -> str:

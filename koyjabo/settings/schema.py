@@ -265,13 +265,8 @@ class Settings(BaseModel):
     lanes: bool = setting(
         True, "LANES", N_("`0` sends the most frequent requests through Flask too, at twice the cost")
     )
-    bridges: Annotated[str, AfterValidator(checks.bridge_list)] = setting(
-        "",
-        "BRIDGES",
-        N_(
-            "clients of other systems to answer in their own format (docs/bridges.md): `koyjabo`, `citinfos`, "
-            "or both, separated by `,`"
-        ),
+    bridges: Literal["", "koyjabo"] = setting(
+        "", "BRIDGES", N_("`koyjabo` answers the app koyjabo.com in its own format (docs/bridges.md)")
     )
     auth_jwks_url: Annotated[str, AfterValidator(token_checks.url)] = setting(
         "",
@@ -363,11 +358,6 @@ class Settings(BaseModel):
     def webhook_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         """WEBHOOK_ALLOW."""
         return tuple(map(ip_network, self.webhook_allow.split(","))) if self.webhook_allow else ()
-
-    @property
-    def bridged(self) -> list[str]:
-        """BRIDGES, by name."""
-        return self.bridges.split(",") if self.bridges else []
 
     @property
     def token_algorithms(self) -> list[str]:

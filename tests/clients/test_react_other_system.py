@@ -21,7 +21,7 @@ COMMUNITY = "5c1a9a52-1d53-4b67-8f0e-0b7f8a9d6c11"
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database) -> Server:
-    server = module_servers(module_sqlite_database, **AUTH, BRIDGES="citinfos", LEAVE_GRACE_SECONDS=0).start()
+    server = module_servers(module_sqlite_database, **AUTH, LEAVE_GRACE_SECONDS=0).start()
     admin = Member(server)
     promote(server, admin)
     admin.call("PUT", f"/api/communities/by-ref/{COMMUNITY}", {"name": "Mirpur 10", "open": False})

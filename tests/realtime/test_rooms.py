@@ -15,7 +15,6 @@ from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.realtime import fanout as fanout_module
 from koyjabo.realtime import room as module
 from koyjabo.realtime.fanout import Effort
-from koyjabo.realtime.room import LatestValue
 from koyjabo.realtime.rooms import Rooms
 
 ROOM = "stats"
@@ -29,6 +28,19 @@ class Value:
 
     def as_object(self):
         return {"revision": self.revision}
+
+
+class Source:
+    """Of whole values."""
+
+    interval_s, is_relative, tells_visits = SHORTEST_INTERVAL_S, False, False
+
+    def __init__(self, present, merge):
+        self.first_event, self.merge = present, merge
+
+    def events_after(self, after):
+        event = self.first_event()
+        return [event] if event.revision > after else []
 
 
 class Clock:
@@ -128,7 +140,7 @@ class World:
         self.published = []
         self.bus = RecordingBus(self.published)
         self.rooms = Rooms(self.fanout, runtime or AtOnce(), self.bus)
-        self.rooms.open(ROOM, LatestValue(lambda: Value(self.revision), self.merge))
+        self.rooms.open(ROOM, Source(lambda: Value(self.revision), self.merge))
 
     def merge(self, state):
         self.revision = max(self.revision, state["at"])
@@ -218,7 +230,7 @@ def test_many_threads_at_once_make_one_broadcast_at_a_time():
     is_free, newest = threading.Lock(), [0]
     fanout = Alone(Clock())
     rooms = Rooms(fanout, ThreadRuntime(), NullBus())
-    rooms.open(ROOM, LatestValue(lambda: Value(newest[0]), lambda state: None))
+    rooms.open(ROOM, Source(lambda: Value(newest[0]), lambda state: None))
     for newest[0] in range(1, 11):
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(lambda _: rooms.refresh(ROOM), range(80)))

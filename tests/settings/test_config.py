@@ -45,7 +45,7 @@ BAD = [
     *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
     *[("LANES", bad) for bad in ("maybe", "2")],
-    *[("BRIDGES", bad) for bad in ("slack", "koyjabo citinfos", "Koyjabo", "koyjabo;citinfos")],
+    *[("BRIDGES", bad) for bad in ("slack", "citinfos", "Koyjabo", "koyjabo,citinfos")],
     *[(name, bad) for name in RATE_LIMITS for bad in ("-1", "1.5", "many")],
     *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
     *[("MILESTONES", bad) for bad in ("0", "1000,", "1.5", "-1", "None", "100,none", f"{10**15 + 1}", "9" * 5000)],

@@ -16,16 +16,13 @@ api.list_communities api.get_community api.list_members
 api.community_stats api.visitors api.visitors_today api.visitors_weekly api.visitors_monthly api.visitors_growth
 api.visitors_trends api.realtime api.online api.who_is_online api.community_stream
 api.community_report_summary api.community_report_timeline api.community_report_breakdown api.community_report_hours
-citinfos.communities_status citinfos.community_visitors citinfos.community_trends citinfos.community_realtime
-citinfos.online_count citinfos.community_divisions citinfos.community_conversions citinfos.community_demographics
-citinfos.track_activity
 """
 """What an admin of the community may call. Their own system manages communities and members, with a key."""
 
 
 @pytest.fixture(scope="module")
 def site(module_sqlite_database):
-    with Site(module_sqlite_database.url, **AUTH, BRIDGES="citinfos", RATE_LIMIT_LOGINS="0") as site:
+    with Site(module_sqlite_database.url, **AUTH, RATE_LIMIT_LOGINS="0") as site:
         yield site
 
 
@@ -78,8 +75,6 @@ def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site
 def test_communities_of_the_claim_are_listed_with_its_roles(site, community):
     listed = get(site, PATH, token("u2", communities={"mirpur": "moderator"})).json
     assert [(each["id"], each["role"]) for each in listed if each["role"]] == [(community, "moderator")]
-    own = get(site, "/api/user/communities/status/", token("u2", communities={"mirpur": "member"})).json
-    assert [each["community_id"] for each in own["communities"]] == [community]
 
 
 def test_person_is_made_once_with_the_name_of_the_newest_token(site, community):
@@ -94,7 +89,7 @@ def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
     get(site, PATH, text)  # makes the person
     before, answered = stored(site), {}
     for endpoint, rule in rules(site).items():
-        if endpoint.partition(".")[0] not in ("api", "citinfos") or rule.websocket:
+        if not endpoint.startswith("api.") or rule.websocket:
             continue
         path, method = path_of(site, cast, rule, community), method_of(rule)
         body = {} if method in CHANGING else None
@@ -106,13 +101,6 @@ def test_every_other_call_is_refused_and_changes_nothing(site, cast, community):
     assert {code for status, code in answered.values() if status == 403} == {"forbidden"}
     assert {endpoint for endpoint, (status, _) in answered.items() if status == 401} == set()
     assert stored(site) == before
-
-
-def test_export_of_a_bridge_is_whole_for_a_moderator_of_the_other_system(site, community):
-    path = "/api/analytics/visitors/export/?community_id=mirpur"
-    whole = get(site, path, token("u1", communities={"mirpur": "moderator"}))
-    assert (whole.status_code, whole.text.splitlines()[0][:14]) == (200, "Date,Page Path")
-    assert_error(get(site, path, token("u1", communities={"mirpur": "member"})), 403, "forbidden")
 
 
 @pytest.mark.parametrize(

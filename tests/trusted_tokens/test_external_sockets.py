@@ -1,4 +1,4 @@
-"""Users of another system at sockets and streams, by its tokens, with the bridge of Citinfos as well."""
+"""Users of another system at sockets and streams, by its tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_CREDENTIALS, INVALID, FORBIDDEN, EXPIRED = 4001, 4002, 4003, 4004
 
 @pytest.fixture(scope="module")
 def server(module_servers, module_sqlite_database):
-    return module_servers(module_sqlite_database, **AUTH, BRIDGES="citinfos", LEAVE_GRACE_SECONDS=0).start()
+    return module_servers(module_sqlite_database, **AUTH, LEAVE_GRACE_SECONDS=0).start()
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,12 @@ def online(admin: Member) -> int:
 def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
     """The token in the address, in the sub-protocol, in a header, and in what Socket.IO says."""
     query = f"/ws/communities/{REF}/visitors/?token={member()}"
-    bridged = f"/ws/analytics/visitors/?community_id={REF}&token={member('u2')}"
     with (
         WebSocket(server.port, path=query) as first,
         PlainMember(server.port, REF, subprotocols=["Authorization", member()]) as second,
         SocketioMember(server.port, REF, member()) as third,
         StreamListener(server.port, f"/api/communities/{REF}/stream", member()) as fourth,
-        WebSocket(server.port, path=bridged) as other,
+        PlainMember(server.port, REF, member("u2")) as other,
     ):
         assert [first.event()["count"], second.next_of_type("visitor_count")["count"], third.joined["count"]] == [
             1,
@@ -55,7 +54,7 @@ def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
             1,
         ]
         assert fourth.next_of_type("visitor_count")["count"] == 1
-        assert other.event()["count"] == 2
+        assert other.next_of_type("visitor_count")["count"] == 2
         assert online(admin) == 2
         people = admin.call("GET", f"/api/communities/{REF}/visitors/online")
         assert {each["name"]: each["tabs"] for each in people} == {"u1": 4, "u2": 1}

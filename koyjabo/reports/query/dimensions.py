@@ -18,7 +18,7 @@ COUNTED = ("viewed_page", "event")
 DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "ai", "referral", "campaign"
 """The values of `channel`."""
 
-BOT, TABLET, PHONE, DESKTOP = "bot", "tablet", "phone", "desktop"
+BOT = "bot"
 """The values of `device`."""
 
 

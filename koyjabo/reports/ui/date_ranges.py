@@ -40,30 +40,20 @@ class Range(NamedTuple):
         """Raises InvalidInput, with the reason by field."""
         end = _day(request, "end") or date.fromisoformat(today)
         start = _day(request, "start") or end - timedelta(days=0 if by_hour else MONTH - 1)
-        return cls.checked(start, end, by_hour)
-
-    @classmethod
-    def checked(cls, start: date, end: date, by_hour: bool, field: str = "start") -> Range:
-        """Raises InvalidInput for `field`."""
         if start > end:
-            _refuse(field, f"must not be after the last day, {end}")
+            _refuse("start", f"must not be after the last day, {end}")
         if by_hour and (end - start).days >= MOST_DAYS_BY_HOUR:
-            _refuse(field, f"must be at most {MOST_DAYS_BY_HOUR} days up to {end} when granularity is hourly")
+            _refuse("start", f"must be at most {MOST_DAYS_BY_HOUR} days up to {end} when granularity is hourly")
         if end >= _years_after(start):
-            _refuse(field, f"must be at most {MOST_YEARS} years up to {end}")
+            _refuse("start", f"must be at most {MOST_YEARS} years up to {end}")
         return cls(start.isoformat(), end.isoformat())
-
-
-def granularity_of(request: Request) -> str:
-    value = request.args.get("granularity", DAILY)
-    if value not in GRANULARITIES:
-        _refuse("granularity", "must be hourly, daily or weekly")
-    return value
 
 
 def trend_of(request: Request, today: str) -> tuple[str, Range]:
     """The granularity, and the range it allows."""
-    granularity = granularity_of(request)
+    granularity = request.args.get("granularity", DAILY)
+    if granularity not in GRANULARITIES:
+        _refuse("granularity", "must be hourly, daily or weekly")
     return granularity, Range.of(request, today, by_hour=granularity == HOURLY)
 
 

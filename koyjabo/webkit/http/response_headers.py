@@ -13,7 +13,7 @@ import secrets
 import sys
 from collections.abc import Collection, Iterable
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 from flask import Flask
@@ -153,27 +153,21 @@ def allowed_origin(origin: str) -> Rule:
     return Rule("same-origin", cors, PRIVATE_PREFLIGHT)
 
 
-class Paths(NamedTuple):
-    """Beginnings of paths that any origin may call without credentials, and of paths that need a login."""
+def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]) -> None:
+    """Install the layer outside of all others except proxy support, which finds out whether a request used TLS.
 
-    public: tuple[str, ...] = ()
-    private: tuple[str, ...] = ()
-
-
-def init_app(app: Flask, allowed_origins: Collection[str], trusts_proxies: bool, more: Iterable[Paths] = ()) -> None:
-    """Install the layer outside of all others except proxy support, which finds out whether a request used TLS."""
-    layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, more)
+    `bridged`: more paths as PUBLIC_PATHS.
+    """
+    layer = ResponseHeaders(app.wsgi_app, allowed_origins, trusts_proxies, bridged)
     app.wsgi_app = layer  # type: ignore[method-assign]
 
 
 class ResponseHeaders:
     def __init__(
-        self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool, more: Iterable[Paths] = ()
+        self, app: WSGIApplication, allowed_origins: Collection[str], trusts_proxies: bool, bridged: tuple[str, ...]
     ) -> None:
         self._app = app
-        added = [*more]
-        self._public = sum((each.public for each in added), PUBLIC_PATHS)
-        self._private = sum((each.private for each in added), PRIVATE_PATHS)
+        self._public = PUBLIC_PATHS + bridged
         self._allowed = {origin: allowed_origin(origin) for origin in allowed_origins}
         self._ids = RequestIds(trusts_proxies)
 
@@ -210,7 +204,7 @@ class ResponseHeaders:
             return STATIC
         if COMMUNITY_STREAM.fullmatch(path):
             return self._allowed.get(environ.get("HTTP_ORIGIN", ""), PUBLIC)
-        if self._allowed and path.startswith(self._private):
+        if self._allowed and path.startswith(PRIVATE_PATHS):
             return self._allowed.get(environ.get("HTTP_ORIGIN", ""), OTHER_ORIGINS)
         if path.startswith(SECRET_PATHS):
             return SECRET

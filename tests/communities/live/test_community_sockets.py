@@ -222,6 +222,16 @@ def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but
         assert socket.wait_for_code() == 1008
 
 
+def test_dashboard_answers_request_update_and_other_sockets_do_not(sqlite_server, community, founder):
+    """As the clients of Citinfos ask, who read the `message` of an error."""
+    with PlainMember(sqlite_server.port, community, founder.token, "visitor-dashboard/") as dashboard:
+        first = dashboard.next_of_type("dashboard_update")
+        assert dashboard.ask("request_update", "dashboard_update")["data"].keys() == first["data"].keys()
+    with PlainMember(sqlite_server.port, community, founder.token) as socket:
+        refused = socket.ask("request_update", "error")
+        assert refused["message"] == refused["error"]
+
+
 def test_socketio_clients_ask_for_the_count_of_the_room_they_name(sqlite_server, community, member):
     with SocketioMember(sqlite_server.port, community, member.token) as client:
         answer = client.ask("request_count", client.where)

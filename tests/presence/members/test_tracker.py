@@ -14,9 +14,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy.engine import make_url
 from support.application.member_workers import MemoryWorld
-from support.application.site import Time
+from support.application.site import Site, Time
 from support.clients.members import Member, PlainMember
 from support.databases.database import SqliteDatabase
+from support.people.accounts import sign_up
+from support.people.communities import found
 from support.programs.processes import ROOT, environment, wait_until
 from support.servers.server import Server
 
@@ -113,6 +115,27 @@ def test_what_trackers_of_citinfos_tell(tracker, world):
     assert tracker.get_cross_division_stats(HIKERS) == {"total_visitors": 3, **none}
     assert (tracker.cleanup_stale_visitors(HIKERS), tracker.update_community_analytics(HIKERS)) == (0, True)
     assert tracker.get_visitor_count(HIKERS) == 3
+
+
+def test_application_knows_communities_and_where_users_have_logged_in(database):
+    with Site(database.url) as site:
+        ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+        first, second = found(ayesha)["id"], found(ayesha)["id"]
+        for community in (first, second):
+            visitor_tracker.add_visitor(ayesha.id, community)
+        visitor_tracker.add_visitor(babul.id, second)
+        assert visitor_tracker.get_user_visiting_communities(ayesha.id) == {first, second}
+        assert visitor_tracker.get_user_visiting_communities(babul.id) == {second}
+        site.rows("UPDATE sessions SET place = 'Savar, BD'")
+        assert visitor_tracker.get_division_breakdown(second) == {"Dhaka": 2}
+        site.rows(
+            "INSERT INTO sessions (id, user_id, refresh_id, created_ms, expires_ms, place) "
+            "SELECT 'newer', user_id, 'x', created_ms + 1, expires_ms, 'Sylhet, BD' FROM sessions WHERE user_id = :id",
+            id=babul.id,
+        )
+        assert visitor_tracker.get_division_breakdown(second) == {"Dhaka": 1, "Sylhet": 1}
+        site.rows("UPDATE sessions SET revoked_ms = 1 WHERE id = 'newer'")
+        assert visitor_tracker.get_division_breakdown(second) == {"Dhaka": 2}
 
 
 def test_id_may_be_written_in_any_usual_way(tracker):

@@ -102,27 +102,6 @@ LEAST = {
 }
 RULES = {endpoint: least for least, endpoints in LEAST.items() for endpoint in endpoints.split()}
 
-BRIDGED = {
-    ANYBODY: """
-        koyjabo_bridge.record_visit koyjabo_bridge.read_stats koyjabo_bridge.refuse_others citinfos.visitors_socket
-    """,
-    USER: "citinfos.communities_status",
-    VIEWER: """
-        citinfos.visitors citinfos.visitors_today citinfos.visitors_weekly citinfos.visitors_monthly
-        citinfos.growth citinfos.growth_of_server citinfos.trends citinfos.trends_of_server
-        citinfos.division_breakdown citinfos.division_breakdown_of_server
-        citinfos.conversions_report citinfos.conversions_report_of_server
-        citinfos.demographics_report citinfos.demographics_report_of_server
-        citinfos.realtime citinfos.realtime_of_server citinfos.export citinfos.export_of_server
-    """,
-    MEMBER: """
-        citinfos.community_visitors citinfos.community_trends citinfos.community_realtime
-        citinfos.online_count citinfos.track_activity
-    """,
-    MODERATOR: "citinfos.community_divisions citinfos.community_conversions citinfos.community_demographics",
-}
-"""With BRIDGES. Those of viewers are for moderators, too, of a community that they name."""
-
 BY_LOOPBACK_OR_TOKEN = {"metrics.metrics"}
 """No role: tests of its own say who."""
 

@@ -75,7 +75,7 @@ def test_even_where_the_response_to_an_error_fails():
         raise RuntimeError("nothing can be rendered")
 
     started = []
-    layer = ResponseHeaders(failing, allowed_origins=(), trusts_proxies=False)
+    layer = ResponseHeaders(failing, allowed_origins=(), trusts_proxies=False, bridged=())
     body = layer(create_environ("/api/stats"), lambda status, headers, error: started.append((status, headers)))
     (status, headers) = started[0]
     answer = Response(body, status, headers)
