@@ -28,25 +28,12 @@ class ConversionReport(NamedTuple):
 
 def between(session: Session, scope: Scope, first: str, last: str) -> ConversionReport:
     """Of the visitors whose first visit was on the days `first` to `last`, both included, and is still stored."""
-    conversions = _converted(session, scope, first, last)
-    pages = Counter(each.page for each in conversions)
-    ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
-    waited = [each.at_ms - each.opened_ms for each in conversions]
-    average_ms = round(sum(waited) / len(waited)) if waited else None
-    return ConversionReport(len(conversions), [PageConversions(*each) for each in ordered], average_ms)
-
-
-class Converted(NamedTuple):
-    """A conversion, and the visitor's first visit in the scope."""
-
-    at_ms: int
-    page: str | None
-    opened_ms: int
-
-
-def _converted(session: Session, scope: Scope, first: str, last: str) -> list[Converted]:
     is_theirs = (Visitor.scope == Conversion.scope) & (Visitor.visitor_id == Conversion.visitor_id)
-    wanted = select(Conversion.at_ms, Visit.page, Visit.at_ms).join(Visitor, is_theirs)
+    wanted = select(Visit.page, Conversion.at_ms - Visit.at_ms).join(Visitor, is_theirs)
     wanted = wanted.join(Visit, Visit.id == Visitor.first_visit)
     wanted = wanted.where(Conversion.scope == scope, Visit.day.between(first, last))
-    return [Converted._make(row) for row in session.execute(wanted)]
+    conversions = session.execute(wanted).all()
+    pages = Counter(page for page, _ in conversions)
+    ordered = sorted(pages.items(), key=lambda each: (-each[1], each[0] or ""))
+    average_ms = round(sum(waited_ms for _, waited_ms in conversions) / len(conversions)) if conversions else None
+    return ConversionReport(len(conversions), [PageConversions(*each) for each in ordered], average_ms)

@@ -19,7 +19,7 @@ DIRECT, SEARCH, SOCIAL, AI, REFERRAL, CAMPAIGN = "direct", "search", "social", "
 """The values of `channel`."""
 
 BOT = "bot"
-"""The values of `device`."""
+"""The `device` of declared crawlers; `network.user_agents` has the others."""
 
 
 def has_many(dimension: str) -> bool:
