@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.application.site import Time
 from support.application.visitor_workers import clock_of
 
-from koyjabo.alerts import usual_traffic
-from koyjabo.alerts.usual_traffic import DROP_WINDOWS, SPIKE_WINDOWS, Usual, Window, is_drop, is_spike, same_hours
+from koyjabo.alerts import traffic
+from koyjabo.alerts.traffic import DROP_WINDOWS, SPIKE_WINDOWS, Usual, Window, is_drop, is_spike, same_hours
 from koyjabo.core.clock import Clock
 
 WINDOW_S = 300
@@ -63,7 +63,7 @@ def test_usual_is_the_median_of_the_windows_of_that_weekday_and_hour(zone, now_s
     hours, expected = same_hours(clock_in(zone), now_s * 1000), counted_again(visits, now_s, zone)
     assert {window for hour in hours for window in range(hour, hour + 3_600_000, WINDOW_S * 1000)} == expected.keys()
     middle = median(expected.values())
-    found = usual_traffic.usual_at(counts, hours)
+    found = traffic.usual_at(counts, hours)
     assert found == Usual(middle, median(abs(each - middle) for each in expected.values()))
 
 
@@ -116,11 +116,11 @@ def test_spike_is_two_windows_with_fifty_visits_three_times_the_median_and_six_d
 )
 def test_drop_is_half_an_hour_with_a_fifth_of_a_median_of_fifty_or_more(counts, middle, drops):
     assert is_drop(windows(*counts, usual=Usual(middle, 0))) is drops
-    assert timedelta(minutes=30) // timedelta(milliseconds=1) == DROP_WINDOWS * usual_traffic.WINDOW_MS
+    assert timedelta(minutes=30) // timedelta(milliseconds=1) == DROP_WINDOWS * traffic.WINDOW_MS
 
 
 def test_two_weeks_are_enough_and_a_day_less_is_not():
     clock = clock_of(NO_TIME)
     at_ms = ms("2025-12-16T14:20")
-    assert usual_traffic.has_enough(clock, at_ms, ms("2025-12-02T00:00"))
-    assert not usual_traffic.has_enough(clock, at_ms, ms("2025-12-02T01:00"))
+    assert traffic.has_enough(clock, at_ms, ms("2025-12-02T00:00"))
+    assert not traffic.has_enough(clock, at_ms, ms("2025-12-02T01:00"))

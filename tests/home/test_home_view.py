@@ -13,7 +13,7 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.home.view import LARGEST, at_this_pace, people_map
+from koyjabo.home.pages import LARGEST, at_this_pace, people_map
 from koyjabo.models import Scope
 from koyjabo.network.place_names import within
 from koyjabo.presence.members.online_members import Online

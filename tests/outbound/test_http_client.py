@@ -14,7 +14,7 @@ from support.programs.patience import PATIENCE_S
 from support.programs.ports import free_port
 from support.programs.processes import wait_until
 
-from koyjabo.outbound import exchange
+from koyjabo.outbound import client
 from koyjabo.outbound.client import MOST_AT_ONCE, HttpClient
 from koyjabo.outbound.messages import ANYWHERE, Answer, FailureKind, OutboundError, Request
 
@@ -183,10 +183,10 @@ def test_certificates_are_checked_against_the_name(new_odd, certificate, monkeyp
     with pytest.raises(OutboundError, match="tls: its certificate is not valid"):
         status_of("a.example")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    exchange._context.cache_clear()
+    client._context.cache_clear()
     try:
         assert status_of("a.example") == 200
         with pytest.raises(OutboundError, match="tls: its certificate is not valid"):
             status_of("b.example")
     finally:
-        exchange._context.cache_clear()
+        client._context.cache_clear()

@@ -20,8 +20,8 @@ SLOW_S, PATIENCE_S = 3.0, 0.3
 REGISTER = "/api/visitor/register"
 CHANGES = {
     "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
-    "koyjabo.server.http.connections.SLOW_S": SLOW_S,
-    "koyjabo.server.http.connections.PATIENCE_S": PATIENCE_S,
+    "koyjabo.server.http.server.SLOW_S": SLOW_S,
+    "koyjabo.server.http.server.PATIENCE_S": PATIENCE_S,
 }
 
 numbers = count()

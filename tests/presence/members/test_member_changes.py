@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from support.application.member_workers import GRACE_S, HIKERS, LEASE_S, RIDERS, MemoryWorld, redis_world
 
-from koyjabo.presence.members import memory_changes
+from koyjabo.presence.members import memory_store
 from koyjabo.presence.members.online_members import VACANT_MS, ChangeListener
 
 LEFT_S = 2.1
@@ -104,7 +104,7 @@ def test_community_is_vacated_when_nobody_was_there_for_three_seconds(world):
 
 
 def test_changes_wait_until_they_are_told_and_the_oldest_give_way(world, monkeypatch):
-    monkeypatch.setattr(memory_changes, "MOST_CHANGES", 3)
+    monkeypatch.setattr(memory_store, "MOST_CHANGES", 3)
     world.members.connect(HIKERS, "ayesha", "1")
     world.settle()
     assert world.members.changes(HIKERS, 1) == world.members.changes(HIKERS, 100)[:1]

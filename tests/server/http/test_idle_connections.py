@@ -15,9 +15,9 @@ import pytest
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
-from koyjabo.server.http import connections as module
+from koyjabo.server.http import server as module
 from koyjabo.server.http.connection import ANSWERING, IDLE, LINGERING, READING, HttpConnection
-from koyjabo.server.http.connections import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
+from koyjabo.server.http.server import IDLE_S, LINGER_S, PATIENCE_S, REQUEST_S, Connections
 from koyjabo.server.process.listening_socket import listen
 
 REQUEST = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -75,7 +75,7 @@ def answers(connections: list[socket.socket]) -> int:
 
 
 FEW = 16
-SMALL = {f"koyjabo.server.http.{module}.MOST_READING": FEW for module in ("server", "connections")}
+SMALL = {"koyjabo.server.http.server.MOST_READING": FEW}
 
 
 def test_requests_that_do_not_go_on_give_way_and_idle_connections_do_not(tmp_path):

@@ -30,8 +30,8 @@ a system sends from its buffer before it asks the server for more.
 PLACES = 16
 CHANGES = {
     "koyjabo.server.process.worker.FEWEST_REQUESTS": PLACES,
-    "koyjabo.server.http.connections.REQUEST_S": REQUEST_S,
-    "koyjabo.server.http.connections.SLOW_S": SLOW_S,
+    "koyjabo.server.http.server.REQUEST_S": REQUEST_S,
+    "koyjabo.server.http.server.SLOW_S": SLOW_S,
     "koyjabo.visit_log.visit_log.PIECE": 17,
 }
 VISITS = 3_000

@@ -28,9 +28,9 @@ insurance = pytest.mark.long(
 PLACES = 2
 
 IMPATIENT = f"""
-from koyjabo.server.process import supervisor
-assert supervisor.LOADING_S
-supervisor.LOADING_S = 20
+from koyjabo.server.process import parent
+assert parent.LOADING_S
+parent.LOADING_S = 20
 {SERVE}
 """
 PATIENT = IMPATIENT.replace("= 20", "= 3600")

@@ -14,7 +14,7 @@ from support.clients.websocket import CLOSE, PONG, TEXT, Lost, SocketIO, WebSock
 from support.models.frames_model import LARGEST, cuts, expected, pieces, streams
 from support.runs.fuzz_effort import effort
 
-from koyjabo.server.websockets.frame_reader import CloseFrame, FrameReader, ParseFailed, PingFrame
+from koyjabo.server.websockets.connection import CloseFrame, FrameReader, ParseFailed, PingFrame
 
 NORMAL, ABUSE = 1000, 1008
 

@@ -26,7 +26,7 @@ RESOLVER_S = 600
 LEAVES_WITHIN_S = 10
 """The time that operators are promised."""
 
-CONNECTIONS = """http.connection http.connections http.server websockets.buffered_connection
+CONNECTIONS = """http.connection http.server websockets.buffered_connection
 websockets.connection_loop websockets.delay_line websockets.engineio websockets.engineio_socket"""
 """Modules that read the time by which connections are limited."""
 
