@@ -6,14 +6,12 @@ from sqlalchemy import Connection, create_engine, make_url
 import config
 from koyjabo.core.extensions import db
 from koyjabo.database.engine import engine_options
-from koyjabo.models import UNUSED_TABLES
 
 
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
-        include_name=lambda name, kind, _parents: kind != "table" or name not in UNUSED_TABLES,
         render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,  # SQLite can, too: a migration happens as a whole or not at all
     )

@@ -71,12 +71,12 @@ from koyjabo.models.upkeep import (
     WebhookEvent,
 )
 
-UNUSED_TABLES = frozenset({"health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"})
-"""Tables that this release has stopped using; a later one drops them (decision 99). Earlier backups have their rows."""
+REMOVED_TABLES = frozenset({"health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"})
+"""Earlier backups have rows of these tables, which a restore leaves out."""
 
 __all__ = [
+    "REMOVED_TABLES",
     "SITE",
-    "UNUSED_TABLES",
     "AccessVersion",
     "Address",
     "Adjustment",

@@ -27,7 +27,7 @@ from koyjabo.core.errors import UnusableDatabase
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
 from koyjabo.database.startup_queries import MIGRATIONS, NEWEST_REVISION
-from koyjabo.models import UNUSED_TABLES
+from koyjabo.models import REMOVED_TABLES
 
 WAITING = """SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
 AND wait_event_type = 'Lock' AND query LIKE 'LOCK TABLE counters%'"""
@@ -49,13 +49,9 @@ def downgrade(revision: str) -> None:
 
 
 def differences(site: Site) -> list:
-    options = {"compare_type": True, "compare_server_default": True, "include_name": is_used}
+    options = {"compare_type": True, "compare_server_default": True}
     with site.app.app_context(), db.engine.connect() as connection:
         return compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata)
-
-
-def is_used(name: str, kind: str, _parents: object) -> bool:
-    return kind != "table" or name not in UNUSED_TABLES
 
 
 def tables(site: Site) -> set[str]:
@@ -77,7 +73,7 @@ def test_models_and_migrations_agree(site):
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST_REVISION]
     assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
     assert differences(site) == []
-    assert tables(site) - MODELS == UNUSED_TABLES | {"alembic_version"}
+    assert tables(site) - MODELS == {"alembic_version"}
 
 
 @pytest.mark.both_kinds
@@ -85,7 +81,7 @@ def test_migrations_can_be_undone_and_a_start_does_them_again(site):
     before = shape(site)
     with site.app.app_context():
         downgrade("base")
-    assert tables(site) & (MODELS | UNUSED_TABLES) == set()
+    assert tables(site) & (MODELS | REMOVED_TABLES) == set()
     assert site.rows("SELECT * FROM alembic_version") == []
     site.restart()
     assert shape(site) == before

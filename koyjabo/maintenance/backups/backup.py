@@ -28,7 +28,7 @@ from koyjabo.maintenance.backups.backup_file import Head, TablePiece, UnusableBa
 from koyjabo.maintenance.backups.temporary import atomic_file
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.recount_queries import newest_id, recount
-from koyjabo.models import UNUSED_TABLES
+from koyjabo.models import REMOVED_TABLES
 from koyjabo.visit_log.import_queries import only_one
 
 logger = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) ->
     """Insert all rows of a backup into empty tables. Raises UnusableBackup, which may be after the last row."""
     with progress(sum(head.rows.values()), "Restoring") as advance:
         for piece in backup_file.pieces(path):
-            if piece.table not in UNUSED_TABLES:
+            if piece.table not in REMOVED_TABLES:
                 table = _table(piece)
                 with _fitting(piece):
                     backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
@@ -185,7 +185,7 @@ def _checked(path: Path, progress: ReportProgress) -> Head:
     with progress(sum(head.rows.values()), "Checking") as advance:
         for piece in backup_file.pieces(path):
             try:
-                if piece.table not in UNUSED_TABLES:
+                if piece.table not in REMOVED_TABLES:
                     _table(piece)
             except UnusableBackup as error:  # of a damaged file it is not the reason, and that shows at its end
                 unfit = unfit or error
