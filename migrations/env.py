@@ -4,6 +4,7 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
+import koyjabo.models  # noqa: F401 (the tables)
 from koyjabo.core.extensions import db
 from koyjabo.database.engine import engine_options
 
