@@ -80,8 +80,7 @@ def wrap(app: Flask, settings: Settings) -> None:
     from koyjabo.webkit.lanes import lanes
 
     middleware.take_turns(app)
-    if settings.lanes:
-        lanes.init_app(app)
+    lanes.init_app(app)
     bridged: tuple[str, ...] = ()
     if settings.bridges:
         from koyjabo.bridges import koyjabo

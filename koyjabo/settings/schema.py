@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 
-REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND")
+REMOVED_SETTINGS = ("STATUS_PAGE", "BACKUP_COMMAND", "LANES")
 """Settings of earlier versions. A start warns of those that are still set."""
 
 Policy = Literal["none", "admins", "all"]
@@ -261,9 +261,6 @@ class Settings(BaseModel):
         N_("open sockets that a worker accepts; one network (/24 or /48) may have a quarter of them"),
         ge=1,
         le=1_000_000,
-    )
-    lanes: bool = setting(
-        True, "LANES", N_("`0` sends the most frequent requests through Flask too, at twice the cost")
     )
     bridges: Literal["", "koyjabo"] = setting(
         "", "BRIDGES", N_("`koyjabo` answers the app koyjabo.com in its own format (docs/bridges.md)")

@@ -44,7 +44,6 @@ BAD = [
     *[("RETENTION_DAYS", bad) for bad in ("0", "-1", "36501", "a year")],
     *[("STARTING_TOTAL", bad) for bad in ("-1", "4k", str(10**15 + 1))],
     *[("ALLOW_EPHEMERAL_STORAGE", bad) for bad in ("maybe", "2")],
-    *[("LANES", bad) for bad in ("maybe", "2")],
     *[("BRIDGES", bad) for bad in ("slack", "citinfos", "Koyjabo", "koyjabo,citinfos")],
     *[(name, bad) for name in RATE_LIMITS for bad in ("-1", "1.5", "many")],
     *[("HONOUR_PRIVACY_SIGNALS", bad) for bad in ("maybe", "2")],
@@ -336,6 +335,7 @@ def test_secrets_have_no_value():
 
 def test_only_other_values_than_the_default_are_changed():
     assert [each.name for each in catalogue(Settings()) if each.is_changed] == []
-    given = catalogue(Settings(TIMEZONE="UTC", LANES=False, SECRET_KEY="x" * 40))
-    assert {each.name: each.value for each in given if each.is_changed} == {"TIMEZONE": "UTC", "LANES": "0"}
+    given = catalogue(Settings(TIMEZONE="UTC", HONOUR_PRIVACY_SIGNALS=False, SECRET_KEY="x" * 40))
+    changed = {"TIMEZONE": "UTC", "HONOUR_PRIVACY_SIGNALS": "0"}
+    assert {each.name: each.value for each in given if each.is_changed} == changed
     assert {each.name for each in given if each.name in NEVER_EMPTY and not each.is_changed} == NEVER_EMPTY

@@ -40,7 +40,7 @@ def environment(**settings: Any) -> dict[str, str]:
     """A clean environment with `settings`; production, so that no `.env` takes part. None leaves one out."""
     fixed = {"ENVIRONMENT": "production", "SECRET_KEY": SECRET, "METRICS_TOKEN": METRICS_TOKEN, "PORT": 0}
     given = {**fixed, **NO_LIMITS, **settings}
-    kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB", "LANES") if name in os.environ}
+    kept = {name: os.environ[name] for name in (*PASSED_ON, "EVENTLET_HUB") if name in os.environ}
     return {**kept, **{name: str(value) for name, value in given.items() if value is not None}}
 
 
