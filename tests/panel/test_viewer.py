@@ -72,6 +72,7 @@ def test_viewer_sees_neither_emails_and_visitor_ids_nor_what_is_refused(site, ex
         links = {re.split("[?#]", link)[0] for link in re.findall(r'href="(/admin[^"]*)"', page)}
         assert [each for each in links if not re.fullmatch(allowed, each)] == [], path
         assert "You are a viewer of this panel" in page
+        assert "koyjabo backup" not in page  # commands are for those who can type them
 
 
 def test_no_search_tells_a_viewer_an_email_or_a_visitor_id(site, example, viewer):
