@@ -17,6 +17,7 @@ network: . services
 settings: .
 models: .
 database: .
+jobs: .
 cluster: .
 jwks: .
 outbound: .
@@ -63,7 +64,7 @@ MAY_USE = {  # libraries: the modules that may import them
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
-maintenance/backups/run.py maintenance/backups/drill.py maintenance/recount_job.py visit_log/import*.py \
+maintenance/backups/run.py maintenance/recount_job.py visit_log/import*.py \
 importers/run.py importers/preview.py cli/ledger.py"
 """Modules of the start, of commands and of the process of a backup; all others use the executor (decision 46)."""
 

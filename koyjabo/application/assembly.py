@@ -37,7 +37,7 @@ from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance import nightly
 from koyjabo.maintenance import services as maintenance
-from koyjabo.maintenance.backups import figures
+from koyjabo.maintenance.backups import backups
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
@@ -139,7 +139,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
     upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
-    every(figures.READ_S, maintenance.backup_gauges.refresh)
+    every(backups.READ_S, maintenance.backups.refresh)
     every(nightly.LOOK_S, maintenance.backups.tick)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)

@@ -7,8 +7,8 @@ from collections import Counter
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.backups.run_queries import BackupFigures
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import Backup
 from koyjabo.observability.gauges import (
     ACTIVE,
     BACKUP,
@@ -58,7 +58,7 @@ def values_of(services: Services) -> Values:
         DATABASE.name: {"": float(not visits.newest().stale)},
         **({FREE.name: {"": disk.free}} if disk else {}),
         **redis,
-        **_of_backups(services[MaintenanceServices].backup_gauges.newest),
+        **_of_backups(services[MaintenanceServices].backups.figures),
         BUILD.name: {build(): 1},
     }
 
@@ -69,12 +69,13 @@ def _largest(counts: Counter[str]) -> dict[str, int]:
     return {**largest, OTHER: rest} if rest else largest
 
 
-def _of_backups(figures: BackupFigures | None) -> dict[str, dict[str, float]]:
+def _of_backups(figures: tuple[Backup | None, int] | None) -> dict[str, dict[str, float]]:
     if figures is None:
         return {}
+    proven, failures = figures
     found = {
-        BACKUP: None if figures.proven_ms is None else figures.proven_ms / 1000,
-        BACKUP_BYTES: figures.bytes,
-        BACKUP_FAILURES: figures.failures,
+        BACKUP: None if proven is None or proven.proven_ms is None else proven.proven_ms / 1000,
+        BACKUP_BYTES: None if proven is None else proven.bytes,
+        BACKUP_FAILURES: failures,
     }
     return {gauge.name: {"": value} for gauge, value in found.items() if value is not None}

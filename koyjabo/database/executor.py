@@ -51,7 +51,8 @@ class Storable(Protocol):
 
 class DatabaseExecutor:
     """Runs each operation in a transaction of its own. An operation is given the session, then the arguments, and
-    returns plain values: an object of the ORM must not leave it.
+    returns plain values. An object of the ORM may leave it only if it has no relations, as the rows of `jobs`: then it
+    is a copy, which belongs to no session.
 
     An error raised inside rolls back and comes out of the call. Raises LedgerUnavailable when the database cannot be
     reached, is locked, or takes too long; then nothing was changed, unless it froze in the middle of a commit.

@@ -16,7 +16,6 @@ from functools import partial
 from typing import IO, Any, NamedTuple
 
 from koyjabo.audit import log as audit
-from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import FileImportUnderWay, LedgerUnavailable
 from koyjabo.core.i18n import N_
@@ -25,24 +24,25 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.importers import file_import_queries as queries
 from koyjabo.importers import run
-from koyjabo.importers.file_import_queries import CANCEL, CANCELLED, CHECKED, DONE, FAILED, IMPORT, IMPORTING, ImportRow
+from koyjabo.importers.file_import_queries import CANCEL, CANCELLED, CHECKED, DONE, FAILED, IMPORT, IMPORTING, SILENT_MS
 from koyjabo.importers.run import CHECK, ImportPlan, ImportProgress
+from koyjabo.jobs.child_process import ChildProcess
+from koyjabo.jobs.ending import is_stored
+from koyjabo.jobs.job_queries import is_dead
 from koyjabo.maintenance.backups.transfers import temporary_folder
+from koyjabo.models import FileImport
 from koyjabo.settings.schema import Settings
 
 log = logging.getLogger(__name__)
 
-LOOK_S, RENEW_S = 0.1, 1.0
-"""Seconds between two looks at the process, and between two writes of what it reports."""
+ANSWER_S = 0.5
+"""Seconds between two polls of the answer of an admin."""
 
 NICENESS = {CHECK: 10, run.IMPORT: 0}
 """Of the processes. While the import commits, visits wait for it; so it has the priority of the worker."""
 
 QUESTION_S = 3600.0
 """How long a checked file waits for an answer."""
-
-RETRY_S = 5.0
-"""Between two attempts to store the end while the database is away."""
 
 KILLED = "Its process ended with status {status}; a negative one is a signal, such as -9 for no memory."
 GONE = N_("The server was restarted meanwhile. Choose the file again: no visit is counted twice.")
@@ -110,14 +110,15 @@ class FileImports:
     def begin(self, account: Account, file: IO[bytes], upload: Upload) -> None:
         """Check a file in the background. Raises FileImportUnderWay while another one is open."""
         account.require_site_admin()
-        by, said = audit.actor(account, self._clock), json.dumps(upload)
-        number = self._database.write(queries.begin, by.name, self._worker, by.at_ms, said)
-        if number is None:
+        by = audit.actor(account, self._clock)
+        new = FileImport(begun_by=by.name, worker=self._worker, file=json.dumps(upload))
+        row = self._database.write(queries.begin, new, by.at_ms)
+        if row is None:
             raise FileImportUnderWay
         who = (account.id, by.name, by.place)
         how = upload.program, upload.site, upload.even_folded
         plan = ImportPlan(self._url, self._timezone, upload.name, *how, who)
-        self._runtime.start_task(partial(self._follow, number, os.dup(file.fileno()), plan))
+        self._runtime.start_task(partial(self._follow, row, os.dup(file.fileno()), plan))
 
     def ask(self, account: Account, number: int, what: str) -> bool:
         """IMPORT a file that is checked, or CANCEL. Returns False if it is too late for that."""
@@ -130,9 +131,9 @@ class FileImports:
         if self._process is not None:
             self._process.ask_to_end()
 
-    def _shown(self, row: ImportRow) -> ImportState:
+    def _shown(self, row: FileImport) -> ImportState:
         values = {name: getattr(row, name) for name in ("id", "begun_by", "begun_ms", "asked", "done", "goal")}
-        is_silent = row.ended_ms is None and not row.is_open(self._clock.now_ms())
+        is_silent = is_dead(row, self._clock.now_ms(), SILENT_MS)
         is_unstored = is_silent and not self._stores(row.id)
         is_lost = is_silent and not is_unstored
         return ImportState(
@@ -154,85 +155,65 @@ class FileImports:
 
     # The task that has the file.
 
-    def _follow(self, number: int, file: int, plan: ImportPlan) -> None:
+    def _follow(self, row: FileImport, file: int, plan: ImportPlan) -> None:
         try:
-            checked = self._run(number, file, plan, CHECK)
-            if checked.result is not None and self._is_wanted(number, json.dumps(checked.result)):
-                self._renew(number, state=IMPORTING, asked=queries.UNLESS_CANCELLED, done=0, goal=0)
-                self._end(number, self._run(number, file, plan, run.IMPORT))
+            checked = self._run(row, file, plan, CHECK)
+            if checked.result is not None and self._is_wanted(row, json.dumps(checked.result)):
+                self._renew(row, state=IMPORTING, asked=queries.UNLESS_CANCELLED, done=0, goal=0)
+                self._end(row, self._run(row, file, plan, run.IMPORT))
             elif checked.result is None:
-                self._end(number, checked)
+                self._end(row, checked)
         except Exception:
             log.exception("import_not_followed")
-            self._end(number, ImportProgress(error=GONE))
+            self._end(row, ImportProgress(error=GONE))
         finally:
             os.close(file)
 
-    def _run(self, number: int, file: int, plan: ImportPlan, step: str) -> ImportProgress:
+    def _run(self, row: FileImport, file: int, plan: ImportPlan, step: str) -> ImportProgress:
         """Run a step to its end, and store how far it is."""
-        environment = {**os.environ, **plan.environment()}
-        process = ChildProcess(self._runtime, [run.__name__, step], environment, file, NICENESS[step])
-        self._process, renew_at = process, 0.0
-        while process.status is None:
-            if time.monotonic() >= renew_at:
-                renew_at = time.monotonic() + RENEW_S
-                now = _progress(process)
-                if self._renew(number, done=now.done, goal=now.goal) != "":
-                    process.ask_to_end()
-            time.sleep(LOOK_S)
+        process = ChildProcess(self._runtime, [run.__name__, step], plan._asdict(), file, NICENESS[step])
+        self._process = process
+
+        def is_wanted(now: ImportProgress) -> bool:
+            return self._renew(row, done=now.done, goal=now.goal) == ""
+
+        ended = process.follow(ImportProgress, is_wanted, process.ask_to_end)
         self._process = None
-        ended = _progress(process)
         if ended.result is None and not ended.is_cancelled and not ended.error:
-            return ended._replace(error=process.problem or KILLED.format(status=process.status))
+            return ended._replace(error=KILLED.format(status=process.status))
         return ended
 
-    def _is_wanted(self, number: int, preview: str) -> bool:
+    def _is_wanted(self, row: FileImport, preview: str) -> bool:
         """Wait for the answer to the question whether to import what was checked."""
         until = time.monotonic() + QUESTION_S
-        asked = self._renew(number, state=CHECKED, preview=preview)
+        asked = self._renew(row, state=CHECKED, preview=preview)
         while asked == "" and time.monotonic() < until and not self._is_closing:
-            time.sleep(RENEW_S / 2)
-            asked = self._renew(number)
+            time.sleep(ANSWER_S)
+            asked = self._renew(row)
         if asked != IMPORT:
             why = "" if asked == CANCEL else GONE if self._is_closing else UNANSWERED
-            self._end(number, ImportProgress(is_cancelled=asked == CANCEL, error=why))
+            self._end(row, ImportProgress(is_cancelled=asked == CANCEL, error=why))
         return asked == IMPORT
 
-    def _renew(self, number: int, **values: Any) -> str | None:
+    def _renew(self, row: FileImport, **values: Any) -> str | None:
         try:
-            wanted: str | None = self._database.write(
-                queries.renew, number, self._worker, self._clock.now_ms(), **values
-            )
-            return wanted
+            asked: str | None = self._database.write(queries.renew, row, self._clock.now_ms(), **values)
+            return asked
         except LedgerUnavailable:
             return ""
 
-    def _end(self, number: int, ended: ImportProgress) -> None:
+    def _end(self, row: FileImport, ended: ImportProgress) -> None:
         now_ms = self._clock.now_ms()
         state = CANCELLED if ended.is_cancelled else FAILED if ended.error else DONE
         result = ended.result or {"new": ended.new, "known": ended.known}
-        values: dict[str, Any] = {
-            "state": state,
-            "ended_ms": now_ms,
-            "error": ended.error or None,
-            "result": json.dumps(result),
-        }
-        while True:
-            try:
-                self._database.write(queries.renew, number, self._worker, now_ms, **values)
-            except LedgerUnavailable:
-                if self._is_closing:
-                    return
-                time.sleep(RETRY_S)
-            else:
-                log.info("import_ended state=%s new=%d", state, result["new"])
+        values: dict[str, Any] = {"state": state, "error": ended.error or None, "result": json.dumps(result)}
+        store = partial(self._database.write, queries.renew, row, now_ms, ended_ms=now_ms, **values)
+        while not is_stored(store, lambda: self._is_closing):
+            if self._is_closing:
                 return
+        log.info("import_ended state=%s new=%d", state, result["new"])
 
 
 def new_file() -> IO[bytes]:
     """A file without a name, which ends with this process. Raises OSError, BackupPlaceError."""
     return tempfile.TemporaryFile(dir=temporary_folder(0))
-
-
-def _progress(process: ChildProcess) -> ImportProgress:
-    return ImportProgress(*json.loads(process.line)) if process.line else ImportProgress()

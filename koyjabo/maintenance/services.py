@@ -11,7 +11,6 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
 from koyjabo.maintenance.backups.download import BackupDownload
-from koyjabo.maintenance.backups.figures import BackupGauges
 from koyjabo.maintenance.backups.targets import BackupTargets
 from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
@@ -42,7 +41,6 @@ class MaintenanceServices:
     recounts: Recounts
     backups: Backups
     backup_download: BackupDownload
-    backup_gauges: BackupGauges
     backup_targets: BackupTargets
     jobs: Jobs
     system: System
@@ -71,7 +69,6 @@ def build(base: Base) -> MaintenanceServices:
         recounts=recounts,
         backups=backups,
         backup_download=BackupDownload(database, clock, runtime, base.settings),
-        backup_gauges=BackupGauges(database, backups.is_on),
         backup_targets=BackupTargets.of(base.settings),
         jobs=jobs,
         system=system,

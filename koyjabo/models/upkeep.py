@@ -110,53 +110,49 @@ FAILURES_BEFORE = text(
 )
 
 
-class Backup(Model):
+class JobColumns:
+    """What the rows of long work have in common (`jobs.job_queries`)."""
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin who asked for it; "" for the server
+    worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
+    begun_ms: Mapped[int] = mapped_column(BigInteger)
+    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life while it runs
+    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
+    done: Mapped[int] = mapped_column(BigInteger)  # of this step, in rows, visits or bytes
+    goal: Mapped[int] = mapped_column(BigInteger)
+    error: Mapped[str | None] = mapped_column(Text)  # a sentence
+
+
+class Backup(JobColumns, Model):
     """A backup that the server makes or has made by itself, as its newest step left it. The files outlive these rows,
     and neither a backup nor a restore has them.
     """
 
     __tablename__ = "backups"
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     name: Mapped[str] = mapped_column(String(64), unique=True)  # of the file
-    begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin who asked for it; "" every night
-    worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
-    begun_ms: Mapped[int] = mapped_column(BigInteger)
-    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life while it runs
-    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16), index=True)  # running, proven or failed
     step: Mapped[str] = mapped_column(String(16))  # the one that runs, or that failed
-    done: Mapped[int] = mapped_column(BigInteger)  # of this step, in rows or bytes
-    goal: Mapped[int] = mapped_column(BigInteger)
     bytes: Mapped[int | None] = mapped_column(BigInteger)  # of the whole file
     made_ms: Mapped[int | None] = mapped_column(BigInteger)  # the moment that it shows
     epoch: Mapped[int | None] = mapped_column(BigInteger)
     total: Mapped[int | None] = mapped_column(BigInteger)
     restored_total: Mapped[int | None] = mapped_column(BigInteger)  # counted again after it was restored
     proven_ms: Mapped[int | None] = mapped_column(BigInteger)  # when that agreed, of a file that is kept
-    error: Mapped[str | None] = mapped_column(Text)  # a sentence
     # How many had failed when this one began, also those whose rows are gone.
     failures_before: Mapped[int] = mapped_column(BigInteger, insert_default=FAILURES_BEFORE, server_default="0")
 
 
-class FileImport(Model):
+class FileImport(JobColumns, Model):
     """A file that an admin has uploaded to be imported, as its worker left it, which alone has the file. Neither a
     backup nor a restore has these rows.
     """
 
     __tablename__ = "file_imports"
 
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    begun_by: Mapped[str] = mapped_column(String(200))  # the name of the admin
-    worker: Mapped[str] = mapped_column(String(32))  # as in NightlyWork
-    begun_ms: Mapped[int] = mapped_column(BigInteger)
-    seen_ms: Mapped[int] = mapped_column(BigInteger)  # the last sign of life
-    ended_ms: Mapped[int | None] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16))  # checking, checked, importing, done, failed or cancelled
     asked: Mapped[str] = mapped_column(String(16))  # what an admin wants of the worker: "", import or cancel
-    done: Mapped[int] = mapped_column(BigInteger)  # of this step, in bytes or visits
-    goal: Mapped[int] = mapped_column(BigInteger)
     file: Mapped[str] = mapped_column(Text)  # JSON: its name and size, and how it is read
     preview: Mapped[str | None] = mapped_column(Text)  # JSON: what the import would do
     result: Mapped[str | None] = mapped_column(Text)  # JSON: what it has done
-    error: Mapped[str | None] = mapped_column(Text)  # a sentence

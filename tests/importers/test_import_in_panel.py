@@ -21,6 +21,7 @@ from koyjabo.core.clock import iso
 from koyjabo.core.identity import OPERATOR
 from koyjabo.importers import file_import_queries as queries
 from koyjabo.importers.file_imports import FileImports, ImportState, Upload
+from koyjabo.models import FileImport
 
 PATH = "/admin/data/import"
 PROVED_BY = (
@@ -146,7 +147,8 @@ def test_check_of_each_program_says_what_its_import_does(site, program, file, ne
 def begin_elsewhere(site: Site) -> None:
     """Another worker has been sent a file."""
     database, file = site.services[FileImports]._database, Upload("a.csv", 1, "koyjabo", "", False)
-    assert database.write(queries.begin, "Rani", "another worker", site.time.ms, json.dumps(file))
+    row = FileImport(begun_by="Rani", worker="another worker", file=json.dumps(file))
+    assert database.write(queries.begin, row, site.time.ms)
 
 
 def test_files_that_cannot_be_read_say_what_to_do_and_one_is_open_at_a_time(sqlite_database):
@@ -179,12 +181,12 @@ def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_d
 def test_cancelling_is_not_overheard_while_the_import_begins(sqlite_database):
     with Site(sqlite_database.url) as site:
         write, now_ms = site.services[FileImports]._database.write, site.services.clock.now_ms()
-        number = write(queries.begin, "Rani", "worker", now_ms, "[]")
-        write(queries.renew, number, "worker", now_ms, state=queries.CHECKED)
-        assert write(queries.ask, number, queries.IMPORT, (queries.CHECKED,))
-        assert write(queries.ask, number, queries.CANCEL, (queries.CHECKED,))
-        assert not write(queries.ask, number, queries.IMPORT, (queries.CHECKED,))
-        asked = write(queries.renew, number, "worker", now_ms, asked=queries.UNLESS_CANCELLED)
+        row = write(queries.begin, FileImport(begun_by="Rani", worker="worker", file="[]"), now_ms)
+        write(queries.renew, row, now_ms, state=queries.CHECKED)
+        assert write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
+        assert write(queries.ask, row.id, queries.CANCEL, (queries.CHECKED,))
+        assert not write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
+        asked = write(queries.renew, row, now_ms, asked=queries.UNLESS_CANCELLED)
         assert asked == queries.CANCEL
 
 

@@ -14,13 +14,13 @@ from koyjabo.database.free_space import Disk
 from koyjabo.database.startup_queries import NEWEST_REVISION
 from koyjabo.mail.outbox_queries import Failure, Status
 from koyjabo.maintenance.backups.backups import BackupState
-from koyjabo.maintenance.backups.run_queries import BackupRow
 from koyjabo.maintenance.health import checks
 from koyjabo.maintenance.health.checks import DANGER, GOOD, OFF, WARNING, Seen
 from koyjabo.maintenance.health.queries import DatabaseFacts, Rollback, Standbys
 from koyjabo.maintenance.health.readiness import Ready
 from koyjabo.maintenance.health.system import Installation, SystemFacts
 from koyjabo.maintenance.recount_job import BEGUN, ENDED, RecountState
+from koyjabo.models import Backup
 from koyjabo.webhooks.queries import Standing
 
 NOW_MS = 1_765_860_518_412
@@ -64,12 +64,23 @@ def unready(name: str) -> Seen:
     return SEEN._replace(ready={**READY, name: FAILED})
 
 
-ROW = BackupRow(
-    id=1, name="koyjabo-20251215T213000Z-4f2a91c7.backup", begun_by="", worker="a", begun_ms=NOW_MS - 36 * HOUR_MS,
-    seen_ms=0, ended_ms=0, state="proven", step="verifying", done=1, goal=1, bytes=1, made_ms=0, epoch=1, total=22121,
-    restored_total=22121, proven_ms=NOW_MS - 36 * HOUR_MS, error=None,
-)  # fmt: skip
-FAILED_ROW = ROW._replace(state="failed", error="No space is left.", proven_ms=None)
+PROVEN_ROW = {
+    "name": "koyjabo-20251215T213000Z-4f2a91c7.backup",
+    "begun_ms": NOW_MS - 36 * HOUR_MS,
+    "state": "proven",
+    "total": 22121,
+    "restored_total": 22121,
+    "proven_ms": NOW_MS - 36 * HOUR_MS,
+}
+
+
+def row(**changes: Any) -> Backup:
+    """A backup that was proven 36 hours ago, but for `changes`."""
+    return Backup(**PROVEN_ROW | changes)
+
+
+ROW = row()
+FAILED_ROW = row(state="failed", error="No space is left.", proven_ms=None)
 
 
 def backups(**known: Any) -> Seen:
@@ -86,7 +97,7 @@ FACTS = [
     ("backups", backups(on_since_ms=NOW_MS - 36 * HOUR_MS - 1, running=ROW), WARNING, "unproven"),
     ("backups", backups(failed=FAILED_ROW), DANGER, "failed_first"),
     ("backups", backups(proven=ROW), GOOD, "proven"),
-    ("backups", backups(proven=ROW._replace(proven_ms=NOW_MS - 36 * HOUR_MS - 1)), WARNING, "late"),
+    ("backups", backups(proven=row(proven_ms=NOW_MS - 36 * HOUR_MS - 1)), WARNING, "late"),
     ("backups", backups(proven=ROW, failed=FAILED_ROW), DANGER, "failed"),
     ("database", unready("database"), DANGER, "silent"),
     ("database", at(database_ms=100.2), WARNING, "slow"),

@@ -48,7 +48,7 @@ def scraped(tmp_path_factory) -> list[Any]:
         for visitor in ("ayesha", "babul"):
             site.register(visitor)
         site.rows(ADD_BACKUP, now_ms=site.time.ms)
-        site.services[MaintenanceServices].backup_gauges.refresh()
+        site.services[MaintenanceServices].backups.refresh()
         answer = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     return [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
 

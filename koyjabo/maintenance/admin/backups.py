@@ -13,9 +13,9 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.counting.stats import Stats
 from koyjabo.maintenance.backups.backups import BackupState
 from koyjabo.maintenance.backups.places import new_name
-from koyjabo.maintenance.backups.run_queries import BackupRow
 from koyjabo.maintenance.backups.targets import BUCKET, FOLDER, BackupTargets
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import Backup
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.confirmation import Confirmation, confirm
@@ -48,7 +48,7 @@ class BackupsShown(NamedTuple):
     is_admin: bool
     is_on: bool
     state: BackupState
-    ended: list[BackupRow]  # the newest first
+    ended: list[Backup]  # the newest first
     targets: BackupTargets
     now: Stats
 
@@ -56,11 +56,11 @@ class BackupsShown(NamedTuple):
     def places(self) -> list[tuple[object, Markup]]:
         return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
 
-    def restore(self, row: BackupRow) -> str:
+    def restore(self, row: Backup) -> str:
         """The argument of `koyjabo restore`. "" for viewers, and for one that is not proven."""
         return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
 
-    def lost(self, row: BackupRow) -> object:
+    def lost(self, row: Backup) -> object:
         """What a restore would lose, of the visits."""
         lost, total = self.now.total - (row.total or 0), count(row.total or 0)
         if lost < 0 or row.epoch != self.now.epoch:
@@ -69,17 +69,17 @@ class BackupsShown(NamedTuple):
             return _("Lost: 1 visit since then. The total becomes %(total)s.", total=total)
         return _("Lost: %(count)s visits since then. The total becomes %(total)s.", count=count(lost), total=total)
 
-    def step(self, row: BackupRow) -> object:
+    def step(self, row: Backup) -> object:
         return STEPS.get(row.step, row.step)
 
-    def reason(self, row: BackupRow) -> Markup:
+    def reason(self, row: Backup) -> Markup:
         return reason(row.error or "") if self.is_admin else Markup("")
 
-    def took(self, row: BackupRow) -> str:
+    def took(self, row: Backup) -> str:
         """`42 seconds`, `5 minutes`"""
         return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
 
-    def proof(self, row: BackupRow) -> str:
+    def proof(self, row: Backup) -> str:
         """`22,121 = 22,121`: the total of the backup, and what counting it again gave; "" if it was not counted."""
         if row.total is None or row.restored_total is None:
             return ""

@@ -3,53 +3,103 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple
 
 from koyjabo.audit import log as audit
 from koyjabo.audit.log import Actor
-from koyjabo.core.child_process import ChildProcess
-from koyjabo.core.clock import Clock
+from koyjabo.core.clock import Clock, shifted
 from koyjabo.core.errors import BackupsOff, BackupUnderWay, LedgerUnavailable
+from koyjabo.core.i18n import N_
 from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Runtime
+from koyjabo.counting.stats import base36
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.work_claim_queries import SILENT_MS
+from koyjabo.jobs.child_process import ChildProcess
+from koyjabo.jobs.ending import is_stored
+from koyjabo.jobs.job_queries import is_dead
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups import run, run_queries
-from koyjabo.maintenance.backups.outcome import BackupOutcome
+from koyjabo.maintenance.backups.backup import BACKUP
 from koyjabo.maintenance.backups.places import new_name
-from koyjabo.maintenance.backups.report import BackupReport, reported
-from koyjabo.maintenance.backups.run_queries import FAILED, RUNNING, BackupRow, Beginning
-from koyjabo.maintenance.backups.schedule import STOPPED, Schedule
-from koyjabo.maintenance.recount_job import LEDGER
+from koyjabo.maintenance.backups.report import BackupReport
+from koyjabo.maintenance.backups.run_queries import FAILED, RUNNING
+from koyjabo.maintenance.recount_job import ENDED, LEDGER, RecountEnd
+from koyjabo.models import SITE, Backup
 from koyjabo.settings.schema import Settings
+from koyjabo.webhooks import event_queries
+from koyjabo.webhooks.queries import recipients
 
 log = logging.getLogger(__name__)
 
-LOOK_S, RENEW_S = 0.1, 2.0
-"""Seconds between two looks at the process, and between two writes of what it reports."""
+MOST = 3
+"""Attempts a day."""
 
-ATTEMPTS, RETRY_S = 100, 5.0
-"""For storing the end while the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
+PAUSE_MS = 3_600_000
+"""After a failure, before the next attempt."""
 
 CLOSE_S = 0.4
 """For storing that the server stops. Its stop takes no longer."""
 
-ENDED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
+READ_S = 30.0
+"""Seconds between two calls of `refresh`."""
+
+KIND = "backup_failed"
+"""The kind of the mail."""
+
+STOPPED = N_("The server stopped while it made this backup.")
+"""The failure of one after which there is no pause."""
+
+KILLED = "The process that made it ended with status {status}; a negative one is a signal, such as -9 for no memory."
 
 
 class BackupState(NamedTuple):
     """What is known of the backups that the server makes. `proven` was restored and recounted, and is kept."""
 
-    running: BackupRow | None  # of any worker
-    proven: BackupRow | None  # the newest
-    failed: BackupRow | None  # the newest, if no backup was made since without a failure
-    rows: list[BackupRow]  # newest first, with the running one
+    running: Backup | None  # of any worker
+    proven: Backup | None  # the newest
+    failed: Backup | None  # the newest, if no backup was made since without a failure
+    rows: list[Backup]  # newest first, with the running one
     next_ms: int | None  # when the next one is due; None where backups are off
     on_since_ms: int | None  # when backups were turned on first; None if that never was
+
+
+class Schedule:
+    """When the backup of a day is due: at `at`, a time of the day in TIMEZONE such as 03:30, later on a server that was
+    down then, and again after a failure.
+    """
+
+    def __init__(self, clock: Clock, at: str) -> None:
+        self._clock = clock
+        self._at = at
+
+    def newest_ms(self) -> int:
+        """The newest moment at which the backup of a day was due."""
+        today = self._clock.today()
+        due_ms = self._clock.at_ms(today, self._at)
+        return due_ms if due_ms <= self._clock.now_ms() else self._clock.at_ms(shifted(today, -1), self._at)
+
+    def next_ms(self) -> int:
+        today = self._clock.today()
+        due_ms = self._clock.at_ms(today, self._at)
+        return due_ms if due_ms > self._clock.now_ms() else self._clock.at_ms(shifted(today, 1), self._at)
+
+    def is_due(self, on_since_ms: int, begun: Sequence[Backup]) -> bool:
+        """Whether to begin one now. `begun` are those since `newest_ms`, the oldest first; none of them runs.
+
+        One that an admin asked for counts if it was proven. One of the future is from a wrong clock and does not.
+        """
+        now_ms = self._clock.now_ms()
+        known = [row for row in begun if row.begun_ms <= now_ms + SILENT_MS]
+        tried = [row for row in known if not row.begun_by]
+        if on_since_ms >= self.newest_ms() or any(row.proven_ms is not None for row in known) or len(tried) >= MOST:
+            return False
+        return not tried or tried[-1].error == STOPPED or now_ms - (tried[-1].ended_ms or now_ms) >= PAUSE_MS
 
 
 class Backups:
@@ -62,15 +112,14 @@ class Backups:
         self._clock = clock
         self._runtime = runtime
         self._mails = mails
-        self._plan = run.BackupPlan.of(settings)
+        self._plan = run.plan_of(settings)
+        self.is_on = bool(settings.backup_dir or settings.backup_to)
+        self.figures: tuple[Backup | None, int] | None = None
+        """The newest proven one and the number of failures, as `refresh` has read them, for metrics."""
         self._schedule = Schedule(clock, settings.backup_at)
         self._worker = secrets.token_hex(16)
         self._process: ChildProcess | None = None
         self._is_on_stored = self._is_closing = False
-
-    @property
-    def is_on(self) -> bool:
-        return bool(self._plan.backup_dir or self._plan.backup_to)
 
     def tick(self) -> None:
         """Begin a backup in the background if one is due."""
@@ -83,6 +132,12 @@ class Backups:
             return  # the next tick tries again
         if row is not None:
             self._start(row, audit.actor(OPERATOR, self._clock))
+
+    def refresh(self) -> None:
+        """Read the figures. Call it every READ_S: all servers have the same."""
+        if self.is_on:
+            with suppress(LedgerUnavailable):
+                self.figures = self._database.read(run_queries.figures)
 
     def begin(self, account: Account) -> None:
         """Begin a backup in the background now. Raises Forbidden unless the account is an admin of the site,
@@ -105,13 +160,15 @@ class Backups:
             self._process.kill()
         waits_until = time.monotonic() + CLOSE_S
         while self._process is not None and time.monotonic() < waits_until:
-            time.sleep(LOOK_S / 10)
+            time.sleep(0.01)
 
     def state(self, account: Account) -> BackupState:
         """For viewers of the site; raises Forbidden."""
         account.require_site_viewer()
         rows, on_since_ms = self._database.read(_state)
-        rows = [self._shown(row) for row in rows]
+        for row in rows:
+            if self._is_dead(row):  # before a worker has written that
+                row.state, row.ended_ms, row.error = FAILED, row.seen_ms, STOPPED
         ended = next((row for row in rows if row.state != RUNNING), None)
         return BackupState(
             running=next((row for row in rows if row.state == RUNNING), None),
@@ -122,19 +179,18 @@ class Backups:
             on_since_ms=on_since_ms,
         )
 
-    def _shown(self, row: BackupRow) -> BackupRow:
-        """A row whose worker is dead is that of a failed backup, before a worker has written that."""
-        if not row.is_dead(self._clock.now_ms()):
-            return row
-        return row._replace(state=FAILED, ended_ms=row.seen_ms, error=STOPPED)
+    def _is_dead(self, row: Backup) -> bool:
+        return is_dead(row, self._clock.now_ms(), SILENT_MS)
 
     def _end_dead(self) -> None:
         """Write that the backups of dead workers have failed."""
         for row in self._database.read(run_queries.running):
-            if row.is_dead(self._clock.now_ms()):
-                self._store_end(row, _as_left(row), audit.actor(OPERATOR, self._clock))
+            if self._is_dead(row):
+                left = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
+                report = BackupReport(**left, error=STOPPED, is_proven=row.proven_ms is not None)
+                self._store_end(row, report, audit.actor(OPERATOR, self._clock))
 
-    def _begin_due(self) -> BackupRow | None:
+    def _begin_due(self) -> Backup | None:
         now_ms, since_ms = self._clock.now_ms(), self._schedule.newest_ms()
         if not self._is_on_stored:
             self._database.write(run_queries.turn_on, now_ms)
@@ -144,21 +200,23 @@ class Backups:
             return None
         return self._begin("", since_ms=since_ms, due=due)
 
-    def _begin(self, by: str, **conditions: Any) -> BackupRow | None:
+    def _begin(self, by: str, **conditions: Any) -> Backup | None:
         now_ms = self._clock.now_ms()
-        new = Beginning(new_name(now_ms), by, self._worker, now_ms)
-        row: BackupRow | None = self._database.write(run_queries.begin, new, **conditions)
+        new = Backup(name=new_name(now_ms), begun_by=by, worker=self._worker)
+        row: Backup | None = self._database.write(run_queries.begin, new, now_ms, **conditions)
         return row
 
-    def _start(self, row: BackupRow, by: Actor) -> None:
-        environment = {**os.environ, **self._plan.environment()}
-        self._process = ChildProcess(self._runtime, [run.__name__, row.name], environment)
+    def _start(self, row: Backup, by: Actor) -> None:
+        self._process = ChildProcess(self._runtime, [run.__name__, row.name], self._plan)
         self._runtime.start_task(partial(self._follow, self._process, row, by))
 
-    def _follow(self, process: ChildProcess, row: BackupRow, by: Actor) -> None:
+    def _follow(self, process: ChildProcess, row: Backup, by: Actor) -> None:
         try:
-            self._watch(process, row)
-            self._store_end(row, self._ending(process), by)
+            report = process.follow(BackupReport, partial(self._renewed, row), process.kill)
+            if not report.is_done and not report.error:
+                error = STOPPED if self._is_closing else KILLED.format(status=process.status)
+                report = report._replace(error=error)
+            self._store_end(row, report, by)
         except Exception:
             log.exception("backup_not_followed name=%s", row.name)
             process.kill()
@@ -166,51 +224,58 @@ class Backups:
             if self._process is process:  # the next one may have begun when the end of this one was stored
                 self._process = None
 
-    def _watch(self, process: ChildProcess, row: BackupRow) -> None:
-        """Store what the process reports until it ends. Ends it if another worker has taken this one for dead."""
-        renew_at = time.monotonic() + RENEW_S
-        while process.status is None:
-            time.sleep(LOOK_S)
-            if time.monotonic() >= renew_at and not self._is_closing:
-                renew_at = time.monotonic() + RENEW_S
-                if not self._renewed(row, reported(process)):
-                    process.kill()
-
-    def _renewed(self, row: BackupRow, report: BackupReport) -> bool:
+    def _renewed(self, row: Backup, report: BackupReport) -> bool:
+        """Store what the process reports. Returns False if another worker has taken this one for dead."""
+        if self._is_closing:
+            return True
         try:
             return self._database.write(run_queries.renew, row, report, self._clock.now_ms())
         except LedgerUnavailable:
             return True  # it may yet be
 
-    def _ending(self, process: ChildProcess) -> BackupReport:
-        report = reported(process)
-        if report.is_done or report.error:
-            return report
-        if self._is_closing:
-            return report._replace(error=STOPPED)
-        return report._replace(error=ENDED.format(status=process.status))
-
-    def _store_end(self, row: BackupRow, report: BackupReport, by: Actor) -> None:
-        """Store the result of long work, as soon as the database can be reached. An attempt that timed out may have
-        succeeded; the next one then changes nothing.
-        """
-        outcome = BackupOutcome(row, report, by._replace(at_ms=self._clock.now_ms()), self._mails)
-        for _ in range(1 if self._is_closing else ATTEMPTS):
-            try:
-                self._database.write(outcome.store)
-            except LedgerUnavailable:
-                time.sleep(RETRY_S)
-            else:
-                outcome.log()
-                return
-        log.error("backup_end_not_written name=%s error=%r", row.name, report.error)
+    def _store_end(self, row: Backup, report: BackupReport, by: Actor) -> None:
+        by = by._replace(at_ms=self._clock.now_ms())
+        store = partial(self._database.write, store_end, row, report, by, self._mails)
+        if not is_stored(store, lambda: self._is_closing):
+            log.error("backup_end_not_written name=%s error=%r", row.name, report.error)
+        elif report.is_done:
+            log.info("backup_proven name=%s bytes=%d seconds=%.1f", row.name, report.bytes, _seconds(row, by))
+        else:
+            log.error("backup_failed name=%s step=%r error=%r", row.name, report.step, report.error)
 
 
-def _as_left(row: BackupRow) -> BackupReport:
-    """What a dead worker has last stored."""
-    stored = {name: getattr(row, name) for name in run_queries.IN_REPORTS}
-    return BackupReport(**stored | {"error": STOPPED}, is_proven=row.proven_ms is not None)
+def store_end(session: Any, row: Backup, report: BackupReport, by: Actor, mails: MailOutbox) -> bool:
+    """Store what the end of a backup changes, in one transaction: its row, the audit log, an event for webhooks, and
+    mails. `report` is the last one, as of `by.at_ms`. Returns False if it was stored before, or by another worker.
+    """
+
+    def record(type: str, data: dict[str, Any]) -> None:
+        event_queries.record(session, type, f"{type}:{row.name}", SITE, by.at_ms, data)
+
+    is_first = not run_queries.was_failing(session, row)
+    if not run_queries.end(session, row, report, by.at_ms):
+        return False
+    seconds = _seconds(row, by)
+    if report.is_proven:
+        figures = {"bytes": report.bytes, "total": report.total, "epoch": base36(report.epoch or 0)}
+        record("backup.verified", {"name": row.name, **figures, "seconds": round(seconds, 1)})
+        by.entry(BACKUP, LEDGER, rows=report.rows, total=report.total, proven=True).store(session)
+    if report.recount is not None:
+        RecountEnd(by.entry(ENDED, LEDGER, **report.recount, seconds=seconds), row.begun_ms).store(session)
+    if not report.is_done:
+        failure = {"step": report.step, "error": report.error}
+        record("backup.failed", failure)
+        if is_first:  # the admins are told once until a backup is made without a failure
+            for to in recipients(session):
+                letter = mails.letter(KIND, to.email, to.language, **failure, at_ms=by.at_ms)
+                if letter is not None:
+                    letter.store(session)
+    return True
 
 
-def _state(session: Any) -> tuple[list[BackupRow], int | None]:
+def _seconds(row: Backup, by: Actor) -> float:
+    return (by.at_ms - row.begun_ms) / 1000
+
+
+def _state(session: Any) -> tuple[list[Backup], int | None]:
     return run_queries.newest(session), run_queries.on_since_ms(session)

@@ -13,15 +13,15 @@ from collections.abc import Iterator
 
 from koyjabo.audit import log as audit
 from koyjabo.audit.log import Actor
-from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import BackupUnderWay, LedgerUnavailable
 from koyjabo.core.identity import Account
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs.child_process import ChildProcess
 from koyjabo.maintenance.backups import run
 from koyjabo.maintenance.backups.backup import BACKUP
-from koyjabo.maintenance.backups.report import BackupReport, reported
+from koyjabo.maintenance.backups.report import BackupReport
 from koyjabo.maintenance.backups.transfers import temporary_folder
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.settings.schema import Settings
@@ -43,7 +43,7 @@ class BackupDownload:
         self._database = database
         self._clock = clock
         self._runtime = runtime
-        self._plan = run.BackupPlan.of(settings)
+        self._plan = run.plan_of(settings)
         self._processes: set[ChildProcess] = set()
 
     def begin(self, account: Account) -> Iterator[bytes]:
@@ -68,15 +68,14 @@ class BackupDownload:
     def _pieces(self, by: Actor) -> Iterator[bytes]:
         self._require_room()
         with tempfile.TemporaryFile(dir=temporary_folder(0)) as file:
-            environment = {**os.environ, **self._plan.environment()}
-            process = ChildProcess(self._runtime, [run.__name__], environment, file.fileno())
+            process = ChildProcess(self._runtime, [run.__name__], self._plan, file.fileno())
             self._processes.add(process)
             try:
                 yield from _written(process, file.fileno())
             finally:
                 process.kill()
                 self._processes.discard(process)
-        self._record(by, reported(process))
+        self._record(by, process.report(BackupReport))
 
     def _record(self, by: Actor, report: BackupReport) -> None:
         """So that Health knows the age of the last backup."""

@@ -1,29 +1,28 @@
 """Makes one backup, proves it and removes old ones: `python -m koyjabo.maintenance.backups.run NAME`.
 Without a name, it only writes one, for a download.
 
-A server starts it with a BackupPlan in its environment, and reads its reports. It writes to no database but a temporary
+A server starts it with the settings that PLAN names, and reads its reports. It writes to no database but a temporary
 one.
 """
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from koyjabo.core.child_process import INHERITED, end_with_parent
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
-from koyjabo.database.engine import slow_snapshot, translated_errors
+from koyjabo.core.runtime import ReportProgress
+from koyjabo.database.engine import disposable, migrate, slow_snapshot, translated_errors
 from koyjabo.database.outage_causes import reason_of
-from koyjabo.maintenance.backups import backup
+from koyjabo.jobs.child_process import INHERITED
+from koyjabo.jobs.reporter import Reporter, read_plan
+from koyjabo.maintenance.backups import backup, backup_file, backup_queries
 from koyjabo.maintenance.backups.backup_file import Head
-from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
 from koyjabo.maintenance.backups.places import BackupPlace, BackupPlaceError, rotate
 from koyjabo.maintenance.backups.report import (
     FETCHING,
@@ -33,51 +32,50 @@ from koyjabo.maintenance.backups.report import (
     SENDING,
     VERIFYING,
     WRITING,
-    Reporter,
+    BackupReport,
 )
 from koyjabo.maintenance.backups.transfers import place_of, temporary_folder, work_in
+from koyjabo.maintenance.recount_queries import RecountResult, newest_id, recount
 from koyjabo.settings.schema import Settings
 
-log = logging.getLogger(__name__)
+PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
+"""The settings that the process gets. Others are read neither from `.env` nor at all."""
+
+MOST_PROBLEMS = 5
 
 
-class BackupPlan(NamedTuple):
-    """What to back up and where to, as the settings have it. Others are read neither from `.env` nor at all."""
+class NotProven(KoyJaboError):
+    """A backup cannot be restored, or has other numbers then; the message says why."""
 
-    database_url: str
-    backup_dir: str
-    backup_to: str
-    backup_keep: int
 
-    @classmethod
-    def of(cls, settings: Settings) -> BackupPlan:
-        return cls(*(getattr(settings, name) for name in cls._fields))
+class Inconsistent(NotProven):
+    """`found` is what the recount of the restored copy has found."""
 
-    @classmethod
-    def read(cls, environment: Mapping[str, str]) -> BackupPlan:
-        values: dict[str, Any] = {name: environment[name.upper()] for name in cls._fields}
-        return cls(**values | {"backup_keep": int(values["backup_keep"])})
-
-    def environment(self) -> dict[str, str]:
-        return {name.upper(): str(value) for name, value in self._asdict().items()}
+    def __init__(self, found: RecountResult) -> None:
+        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(found.problems[:MOST_PROBLEMS])}.")
+        self.found = found
 
 
 class BackupRun:
-    """One backup, under `name`. Raises KoyJaboError for a step that fails; the report has the step."""
+    """One backup, under `name`, with the settings of PLAN. Raises KoyJaboError for a step that fails; the report has
+    the step.
+    """
 
-    def __init__(self, plan: BackupPlan, name: str, reporter: Reporter) -> None:
-        self._plan = plan
+    def __init__(self, name: str, reporter: Reporter[BackupReport], settings: dict[str, Any]) -> None:
         self._name = name
         self._reporter = reporter
+        self._database_url = settings["database_url"]
+        self._folder = settings["backup_dir"]
+        self._keep = settings["backup_keep"]
         self._places: list[tuple[str, BackupPlace]] = []  # with the step that brings the backup there
-        if plan.backup_dir:
-            self._places.append((KEEPING, place_of(plan.backup_dir)))
-        if plan.backup_to:
-            self._places.append((SENDING, place_of(plan.backup_to)))
+        if self._folder:
+            self._places.append((KEEPING, place_of(self._folder)))
+        if settings["backup_to"]:
+            self._places.append((SENDING, place_of(settings["backup_to"])))
 
     def run(self) -> None:
-        temporary = temporary_folder(0, on_disk=self._plan.backup_dir)
-        with work_in(Path(self._plan.backup_dir or temporary)) as folder:
+        temporary = temporary_folder(0, on_disk=self._folder)
+        with work_in(Path(self._folder or temporary)) as folder:
             file = folder / self._name
             with work_in(temporary) as drill:
                 self._make(file, drill)
@@ -99,14 +97,14 @@ class BackupRun:
 
     def _bring(self, file: Path) -> None:
         for step, place in self._places:
-            with self._reporter.step(step, file.stat().st_size) as advance:
+            with self._reporter.step(file.stat().st_size, step=step) as advance:
                 place.put(file, self._name, advance)
         self._fetch(file)
 
     def _write(self, file: Path, folder: Path) -> Head:
-        progress, clock = self._reporter.progress(WRITING), Clock(ZoneInfo("UTC"))  # of which only `now_ms` is asked
-        with _room_in(folder), translated_errors(), slow_snapshot(self._plan.database_url, folder) as connection:
-            head = backup.write_from(connection, file, clock, progress)
+        progress = self._reporter.progress(step=WRITING)
+        with _room_in(folder), translated_errors(), slow_snapshot(self._database_url, folder) as connection:
+            head = backup.write_from(connection, file, _clock(), progress)
         known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
         self._reporter.tell(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
         return head
@@ -116,7 +114,7 @@ class BackupRun:
         for step, place in self._places:
             if step == SENDING:
                 file.unlink()
-                with self._reporter.step(FETCHING, self._reporter.report.bytes or 0) as advance:
+                with self._reporter.step(self._reporter.report.bytes or 0, step=FETCHING) as advance:
                     place.fetch(self._name, file, advance)
 
     def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
@@ -128,13 +126,13 @@ class BackupRun:
                 file.unlink(missing_ok=True)  # it may be a link to what the folder keeps, or a part of what was fetched
                 place.fetch(self._name, file, lambda more: None)
                 self._restored_total(file, head, drill)
-                rotate(place, self._plan.backup_keep, self._name)
+                rotate(place, self._keep, self._name)
 
     def _restored_total(self, file: Path, head: Head, folder: Path) -> int:
         progress = self._reporter.progress
         with _room_in(folder):
             try:
-                return prove(file, head, folder, progress(RESTORING), progress(VERIFYING))
+                return prove(file, head, folder, progress(step=RESTORING), progress(step=VERIFYING))
             except Inconsistent as error:
                 self._reporter.tell(recount=error.found.details())
                 raise
@@ -142,24 +140,54 @@ class BackupRun:
     def _rotate(self) -> None:
         kept: set[str] = set()
         for _, place in self._places:
-            with self._reporter.step(ROTATING):
-                rotate(place, self._plan.backup_keep, self._name)
+            with self._reporter.step(step=ROTATING):
+                rotate(place, self._keep, self._name)
                 kept.update(place.names())
         self._reporter.tell(kept=sorted(kept))
 
 
-def hand_over(plan: BackupPlan, reporter: Reporter) -> None:
+def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
+    """Restore `path` into a database in `folder`, which has to be empty, and count it again. Returns its total. Touches
+    no other database.
+
+    `made` is the head as it was written. Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable
+    where the folder has no room.
+    """
+    if backup_file.head(path) != made:
+        raise NotProven("The file is another one than the backup that was made.")
+    with translated_errors(), disposable(folder / "drill.db") as connection:
+        migrate(connection)
+        backup_queries.clear(connection)
+        backup.insert(connection, path, made, restoring)
+        epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
+        with verifying(newest_id(connection, "visits"), "Recounting") as advance:
+            found = recount(connection, advance)
+    if found.problems:
+        raise Inconsistent(found)
+    if (total, epoch) != (made.total, made.epoch):
+        raise NotProven(
+            f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "
+            f"epoch {made.epoch}."
+        )
+    return total
+
+
+def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
     """Write a backup into the file that this process has inherited, for a download. Raises KoyJaboError, OSError."""
-    clock, temporary = Clock(ZoneInfo("UTC")), temporary_folder(0)
     with (
-        work_in(temporary) as folder,
+        work_in(temporary_folder(0)) as folder,
         _room_in(folder),
         translated_errors(),
-        slow_snapshot(plan.database_url, folder) as connection,
+        slow_snapshot(database_url, folder) as connection,
         open(INHERITED, "wb") as file,
     ):
-        head = backup.write_to(file, connection, clock, reporter.progress(WRITING))
+        head = backup.write_to(file, connection, _clock(), reporter.progress(step=WRITING))
     reporter.tell(is_done=True, rows=sum(head.rows.values()), total=head.total)
+
+
+def _clock() -> Clock:
+    """Only its `now_ms` is asked."""
+    return Clock(ZoneInfo("UTC"))
 
 
 @contextmanager
@@ -177,27 +205,21 @@ def _room_in(folder: Path) -> Iterator[None]:
         ) from None
 
 
-def _failure(error: Exception) -> str:
-    """What to tell people."""
-    if isinstance(error, LedgerUnavailable):
-        return f"The database cannot be read: {reason_of(error)}."
-    if isinstance(error, KoyJaboError):
-        return str(error)
-    log.error("backup_failed", exc_info=error)
-    return f"{type(error).__name__}: {error}"
+def plan_of(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in PLAN}
 
 
 def main(name: str = "") -> None:
-    end_with_parent()
-    reporter = Reporter(1)
-    try:
-        plan = BackupPlan.read(os.environ)
+    reporter = Reporter(BackupReport())
+
+    def work() -> None:
+        plan = read_plan()
         if name:
-            BackupRun(plan, name, reporter).run()
+            BackupRun(name, reporter, plan).run()
         else:
-            hand_over(plan, reporter)
-    except Exception as error:
-        reporter.tell(error=_failure(error))
+            hand_over(plan["database_url"], reporter)
+
+    reporter.run("backup", "read", work)
 
 
 if __name__ == "__main__":

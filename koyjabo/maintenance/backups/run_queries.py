@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, NamedTuple
+from typing import Any
 
-from sqlalchemy import and_, case, delete, func, or_, select, text, update
+from sqlalchemy import and_, case, delete, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.database.rows import changed_rows
-from koyjabo.database.work_claim_queries import SILENT_MS
+from koyjabo.jobs import job_queries
 from koyjabo.maintenance.backups.report import WRITING, BackupReport
 from koyjabo.models import Backup, NightlyWork
 
@@ -26,78 +25,31 @@ INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '
 ON CONFLICT DO NOTHING
 """)
 
+IsDue = Callable[[int, list[Backup]], bool]
+"""Is given since when backups are on (ms), and the rows since a moment, the oldest first."""
 
-class BackupRow(NamedTuple):
-    """See `models.Backup`."""
-
-    id: int
-    name: str
-    begun_by: str
-    worker: str
-    begun_ms: int
-    seen_ms: int
-    ended_ms: int | None
-    state: str
-    step: str
-    done: int
-    goal: int
-    bytes: int | None
-    made_ms: int | None
-    epoch: int | None
-    total: int | None
-    restored_total: int | None
-    proven_ms: int | None
-    error: str | None
-
-    def is_dead(self, now_ms: int) -> bool:
-        """Whether it runs no more, although the row says so: its worker has died, or is frozen."""
-        return self.state == RUNNING and abs(now_ms - self.seen_ms) > SILENT_MS
+IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
+"""The columns that a report has, but for the error."""
 
 
-class Beginning(NamedTuple):
-    """A backup to begin."""
-
-    name: str
-    begun_by: str
-    worker: str
-    now_ms: int
-
-
-IsDue = Callable[[int, list[BackupRow]], bool]
-"""Is given since when backups are on (ms), and the rows since a moment."""
-
-COLUMNS = [getattr(Backup, name) for name in BackupRow._fields]
-IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total", "error")
-"""The columns that a report has."""
-
-
-def newest(session: Session) -> list[BackupRow]:
+def newest(session: Session, *which: Any) -> list[Backup]:
     """The newest first, at most MOST_ROWS."""
-    rows = session.execute(select(*COLUMNS).order_by(Backup.id.desc()).limit(MOST_ROWS))
-    return [BackupRow._make(row) for row in rows]
+    return job_queries.newest(session, Backup, MOST_ROWS, *which)
 
 
 def on_since_ms(session: Session) -> int | None:
     return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == WORK))
 
 
-class BackupFigures(NamedTuple):
-    proven_ms: int | None  # when the newest was proven; None before the first one
-    bytes: int | None  # of its file
-    failures: int  # ever
-
-
-def figures(session: Session) -> BackupFigures:
-    """For metrics."""
-    proven = select(Backup.proven_ms, Backup.bytes).where(Backup.proven_ms.is_not(None))
-    newest_proven = session.execute(proven.order_by(Backup.id.desc()).limit(1)).first()
+def figures(session: Session) -> tuple[Backup | None, int]:
+    """The newest that was proven, and how many have ever failed."""
     failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
-    proven_ms, size = newest_proven or (None, None)
-    return BackupFigures(proven_ms, size, session.scalar(failures) or 0)
+    proven = job_queries.newest(session, Backup, 1, Backup.proven_ms.is_not(None))
+    return (proven[0] if proven else None), session.scalar(failures) or 0
 
 
-def running(session: Session) -> list[BackupRow]:
-    return _rows(session, Backup.state == RUNNING)
+def running(session: Session) -> list[Backup]:
+    return newest(session, Backup.state == RUNNING)
 
 
 def turn_on(session: Session, now_ms: int) -> None:
@@ -107,58 +59,43 @@ def turn_on(session: Session, now_ms: int) -> None:
 
 def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
     on_since = on_since_ms(session)
-    return on_since is not None and due(on_since, _rows(session, Backup.begun_ms >= since_ms))
+    return on_since is not None and due(on_since, newest(session, Backup.begun_ms >= since_ms)[::-1])
 
 
-def begin(session: Session, new: Beginning, since_ms: int = 0, due: IsDue | None = None) -> BackupRow | None:
+def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
     """Begin a backup, unless one runs, or `due` says that it is not. One of all concurrent callers begins it."""
-    turn_on(session, new.now_ms)
+    turn_on(session, now_ms)
     session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
     if running(session) or (due is not None and not is_due(session, since_ms, due)):
         return None
-    row = Backup(
-        **{"name": new.name, "begun_by": new.begun_by, "worker": new.worker},
-        **{"begun_ms": new.now_ms, "seen_ms": new.now_ms, "state": RUNNING, "step": WRITING, "done": 0, "goal": 0},
-    )
-    session.add(row)
-    session.flush()
-    return _rows(session, Backup.id == row.id)[0]
+    new.state, new.step = RUNNING, WRITING
+    return job_queries.add(session, new, now_ms)
 
 
-def renew(session: Session, row: BackupRow, report: BackupReport, now_ms: int) -> bool:
+def renew(session: Session, row: Backup, report: BackupReport, now_ms: int, **more: Any) -> bool:
     """Store how far it is. Returns False if it is not this worker's any more."""
-    return _change(session, row, report, now_ms)
+    values = {name: getattr(report, name) for name in IN_REPORTS} | {"error": report.error or None}
+    proven_ms = func.coalesce(Backup.proven_ms, now_ms) if report.is_proven else Backup.proven_ms
+    return job_queries.renew(session, row, now_ms, proven_ms=proven_ms, **values, **more)
 
 
-def end(session: Session, row: BackupRow, report: BackupReport, now_ms: int) -> bool:
+def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> bool:
     """Store the end of a backup, and delete the rows that say nothing any more. Returns False as `renew` does."""
     state = PROVEN if report.is_done else FAILED
-    if not _change(session, row, report, now_ms, ended_ms=now_ms, state=state):
+    if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
         return False
     if report.kept is not None:
         _delete_old(session, row, report.kept, now_ms)
     return True
 
 
-def was_failing(session: Session, row: BackupRow) -> bool:
+def was_failing(session: Session, row: Backup) -> bool:
     """Whether the one before had failed, too."""
     before = select(Backup.state).where(Backup.id < row.id, Backup.state != RUNNING)
     return session.scalar(before.order_by(Backup.id.desc()).limit(1)) == FAILED
 
 
-def _rows(session: Session, *which: Any) -> list[BackupRow]:
-    return [BackupRow._make(row) for row in session.execute(select(*COLUMNS).where(*which).order_by(Backup.id))]
-
-
-def _change(session: Session, row: BackupRow, report: BackupReport, now_ms: int, **more: Any) -> bool:
-    values = {name: getattr(report, name) for name in IN_REPORTS}
-    proven_ms = func.coalesce(Backup.proven_ms, now_ms) if report.is_proven else Backup.proven_ms
-    mine = (Backup.id == row.id, Backup.worker == row.worker, Backup.state == RUNNING)
-    changed = update(Backup).where(*mine).values(seen_ms=now_ms, proven_ms=proven_ms, **values, **more)
-    return changed_rows(session, changed) == 1
-
-
-def _delete_old(session: Session, row: BackupRow, kept: Collection[str], now_ms: int) -> None:
+def _delete_old(session: Session, row: Backup, kept: Collection[str], now_ms: int) -> None:
     """Rows of backups that are not kept any more, and of failures of long ago."""
     is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(kept))
     is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)

@@ -16,12 +16,12 @@ import pytest
 from support.application.site import Site
 from support.programs.processes import is_gone, wait_until
 
-from koyjabo.core import child_process
-from koyjabo.core.child_process import ChildProcess
 from koyjabo.core.identity import OPERATOR
+from koyjabo.jobs import child_process
+from koyjabo.jobs.child_process import ChildProcess
 from koyjabo.maintenance.backups.backups import Backups, BackupState
 from koyjabo.maintenance.backups.places import Folder
-from koyjabo.maintenance.backups.report import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING, reported
+from koyjabo.maintenance.backups.report import KEEPING, RESTORING, ROTATING, VERIFYING, WRITING, BackupReport
 from koyjabo.maintenance.services import MaintenanceServices
 
 VISITS = 200
@@ -69,7 +69,7 @@ def left(folder: Path) -> list[str]:
 
 
 def kill_at(child: ChildProcess, step: str) -> None:
-    while child.status is None and not (child._pid and reported(child).step == step):
+    while child.status is None and not (child._pid and child.report(BackupReport).step == step):
         time.sleep(0.0005)
     if child._pid:
         os.kill(child._pid, signal.SIGKILL)
@@ -86,7 +86,7 @@ def test_killed_at_a_step(site, folder, step):
     assert state.proven
     assert {first.name, state.proven.name} & {*Folder(folder).names()}  # the newest proven one is there
     if state.failed:  # it was not too late
-        assert state.proven == (first if state.failed.proven_ms is None else state.failed)
+        assert state.proven.id == (first if state.failed.proven_ms is None else state.failed).id
         assert "-9" in state.failed.error
     begin(site)
     state = ended(site)
@@ -147,7 +147,7 @@ def test_disk_that_takes_no_more(site, folder, most_bytes):
     resource.prlimit(wait_until(lambda: child._pid, "the process is there"), resource.RLIMIT_FSIZE, limits)
     state = ended(site)
     assert state.failed.error
-    assert (state.proven, left(folder)) == (first, [])
+    assert (state.proven.id, left(folder)) == (first.id, [])
     begin(site)
     assert ended(site).failed is None
 
@@ -208,7 +208,7 @@ class TestBucket:
         begin(site)
         state = ended(site)
         assert state.failed.step == step
-        assert state.proven == first
+        assert state.proven.id == first.id
         assert f"site/{first.name}" in s3.objects
         assert Folder(folder).names() == [state.failed.name]  # BACKUP_KEEP is 1, and it could be restored
         s3.fault = lambda number: None

@@ -24,7 +24,7 @@ def site(database, tmp_path):
 
 
 def scraped(site: Site) -> dict[str, float]:
-    site.services[MaintenanceServices].backup_gauges.refresh()
+    site.services[MaintenanceServices].backups.refresh()
     text = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {sample.name: sample.value for sample in samples if sample.name.startswith("koyjabo_backup")}

@@ -16,12 +16,10 @@ from support.sites.backup_rows import add_backup, add_failure, add_running
 from koyjabo.audit import log as audit
 from koyjabo.core.errors import BackupsOff, BackupUnderWay, Forbidden
 from koyjabo.core.identity import OPERATOR, Account
-from koyjabo.maintenance.backups.backups import Backups
-from koyjabo.maintenance.backups.outcome import BackupOutcome
+from koyjabo.maintenance.backups.backups import STOPPED, Backups, store_end
 from koyjabo.maintenance.backups.report import BackupReport
-from koyjabo.maintenance.backups.run_queries import BackupRow
-from koyjabo.maintenance.backups.schedule import STOPPED
 from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.models import Backup
 
 MAIL = {"SMTP_URL": "smtp://127.0.0.1:1?from=live@example.com", "PUBLIC_URL": "https://example.com"}
 FIGURES = {"rows": 30, "bytes": 900, "made_ms": 1, "epoch": 5, "total": 12}
@@ -40,16 +38,15 @@ def backups(site: Site) -> Backups:
     return site.services[MaintenanceServices].backups
 
 
-def begun(site: Site) -> BackupRow:
+def begun(site: Site) -> Backup:
     row = backups(site)._begin("")
     assert row is not None
     return row
 
 
-def end(site: Site, row: BackupRow, report: BackupReport, by: Account = OPERATOR) -> bool:
-    maintenance = site.services[MaintenanceServices].backups
-    outcome = BackupOutcome(row, report, audit.actor(by, site.services.clock), maintenance._mails)
-    return maintenance._database.write(outcome.store)
+def end(site: Site, row: Backup, report: BackupReport, by: Account = OPERATOR) -> bool:
+    actor = audit.actor(by, site.services.clock)
+    return backups(site)._database.write(store_end, row, report, actor, backups(site)._mails)
 
 
 def names(site: Site) -> list[str]:

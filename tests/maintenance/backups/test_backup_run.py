@@ -7,15 +7,16 @@ import os
 import pytest
 from support.application.site import Site
 
+from koyjabo.jobs.reporter import Reporter
 from koyjabo.maintenance.backups.places import BackupPlaceError, new_name
-from koyjabo.maintenance.backups.report import FETCHING, SENDING, Reporter
-from koyjabo.maintenance.backups.run import BackupPlan, BackupRun
+from koyjabo.maintenance.backups.report import FETCHING, SENDING, BackupReport
+from koyjabo.maintenance.backups.run import BackupRun
 
 
 @pytest.fixture
 def reporter():
     null = os.open(os.devnull, os.O_WRONLY)
-    yield Reporter(null)
+    yield Reporter(BackupReport(), null)
     os.close(null)
 
 
@@ -36,10 +37,15 @@ def refuse(database, folder, s3, reporter, step, method) -> None:
     with Site(database.url) as site:
         site.register()
     s3.fault = lambda number: 403 if s3.calls and s3.calls[-1].startswith(method) else None
-    plan = BackupPlan(database.url, str(folder.path), s3.url("site"), 1)
+    plan = {
+        "database_url": database.url,
+        "backup_dir": str(folder.path),
+        "backup_to": s3.url("site"),
+        "backup_keep": 1,
+    }
     names = [new_name(day * 86_400_000) for day in range(2)]
     for name in names:
         with pytest.raises(BackupPlaceError, match="refused to"):
-            BackupRun(plan, name, reporter).run()
+            BackupRun(name, reporter, plan).run()
     assert folder.names() == names[-1:]
     assert (reporter.report.step, reporter.report.is_proven, reporter.report.restored_total) == (step, False, None)

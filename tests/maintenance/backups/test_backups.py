@@ -14,13 +14,13 @@ import pytest
 from support.application.site import Site
 from support.programs.processes import wait_until
 
-from koyjabo.core import child_process
 from koyjabo.core.identity import OPERATOR
 from koyjabo.core.runtime import unreported
+from koyjabo.jobs import child_process
 from koyjabo.maintenance.backups import backup
 from koyjabo.maintenance.backups.backups import Backups, BackupState
-from koyjabo.maintenance.backups.drill import Inconsistent, NotProven, prove
 from koyjabo.maintenance.backups.places import Folder
+from koyjabo.maintenance.backups.run import Inconsistent, NotProven, prove
 from koyjabo.maintenance.services import MaintenanceServices
 
 head_of = backup._head
@@ -104,7 +104,7 @@ def test_problems_that_a_backup_finds_are_told(site):
 
 
 def test_process_ends_when_the_worker_is_gone():
-    program = "import time; from koyjabo.core import child_process; child_process.end_with_parent(); time.sleep(60)"
+    program = "import time; from koyjabo.jobs import child_process; child_process.end_with_parent(); time.sleep(60)"
     child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, process_group=0)
     child.stdin.close()
     assert child.wait(timeout=50) == -signal.SIGKILL

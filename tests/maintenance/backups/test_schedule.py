@@ -9,8 +9,9 @@ import pytest
 from support.application.site import Time
 
 from koyjabo.core.clock import Clock, iso
-from koyjabo.maintenance.backups.run_queries import FAILED, PROVEN, BackupRow
-from koyjabo.maintenance.backups.schedule import MOST, PAUSE_MS, STOPPED, Schedule
+from koyjabo.maintenance.backups.backups import MOST, PAUSE_MS, STOPPED, Schedule
+from koyjabo.maintenance.backups.run_queries import FAILED, PROVEN
+from koyjabo.models import Backup
 
 TIME = Time()
 SCHEDULE = Schedule(Clock(ZoneInfo("Asia/Dhaka"), now_ms=TIME), "03:30")
@@ -23,15 +24,14 @@ def morning():
     TIME.go_to("2025-12-16T06:00:00+06:00")
 
 
-def row(minutes: int = 0, **fields: Any) -> BackupRow:
+def row(minutes: int = 0, **fields: Any) -> Backup:
     """One that began so many minutes after BACKUP_AT, and ended a minute later."""
     begun_ms = BEGAN_MS + minutes * 60_000
-    empty = BackupRow._make([None] * len(BackupRow._fields))
     values = {"begun_by": "", "begun_ms": begun_ms, "ended_ms": begun_ms + 60_000, "state": FAILED, "error": "No room."}
-    return empty._replace(**values | fields)
+    return Backup(**values | fields)
 
 
-def proven(minutes: int = 0, **fields: Any) -> BackupRow:
+def proven(minutes: int = 0, **fields: Any) -> Backup:
     return row(minutes, **{"state": PROVEN, "error": None, "proven_ms": BEGAN_MS, **fields})
 
 

@@ -1,20 +1,23 @@
-"""A process for long work, such as a backup: how a worker starts and ends it.
+"""A process for long work, such as a backup: how a worker starts, follows and ends it.
 
 It has its own interpreter: a fork of a worker would have its locks, its sockets and its event loop. Its standard input
-is a pipe of which the worker has the other end, so it notices when the worker dies.
+is a pipe of which the worker has the other end, so it notices when the worker dies. `reporter` is its side.
 """
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import platform
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from koyjabo.core import installation
 from koyjabo.core.runtime import Runtime
@@ -34,27 +37,36 @@ KILLED_FIRST = "1000"
 INHERITED = 3
 """The number under which the process has the file that it was given."""
 
+PLAN = "KOYJABO_PLAN"
+"""The environment variable with the plan of the process, as JSON."""
+
+POLL_S, TELL_S = 0.1, 1.0
+"""Seconds between two polls of a process that is followed, and between two of its reports."""
+
+Report = TypeVar("Report")
+
 
 class ChildProcess:
-    """Runs `python -m …`, and reads its reports, lines on its standard output, on a real thread, which waits for its
-    end. It has the file `inherited`, if there is one. `niceness` is that of Linux; LOWEST is behind all other work.
+    """Runs `python -m …` with a plan, and reads its reports, lines of JSON on its standard output, on a real thread,
+    which waits for its end. It has the file `inherited`, if there is one. `niceness` is that of Linux; LOWEST is behind
+    all other work.
     """
 
     def __init__(
         self,
         runtime: Runtime,
         arguments: Sequence[str],
-        environment: Mapping[str, str],
+        plan: Mapping[str, Any],
         inherited: int | None = None,
         niceness: int | None = None,
     ) -> None:
         self._command = [sys.executable, "-m", *arguments]
-        self._environment = {**environment, "PYTHONPATH": _with_this_package(environment)}
+        self._environment = {**os.environ, PLAN: json.dumps(plan), "PYTHONPATH": _with_this_package()}
         self._inherited = inherited
         self._niceness = LOWEST if niceness is None else niceness
         self._pid = 0
         self._is_killed = False
-        self.line = b""  # the newest report
+        self._line = b""  # the newest report
         self.problem = ""  # why it cannot be started, a sentence
         self.status: int | None = None  # its exit status when it is over, or the signal as a negative number
         runtime.start_thread(self._main)
@@ -67,6 +79,23 @@ class ChildProcess:
     def ask_to_end(self) -> None:
         """SIGTERM, for one that has something to finish."""
         self._signal(signal.SIGTERM)
+
+    def report(self, kind: Callable[..., Report]) -> Report:
+        """What it has reported last, as the NamedTuple `kind`."""
+        return kind(**json.loads(self._line)) if self._line else kind(error=self.problem)
+
+    def follow(self, kind: Callable[..., Report], tell: Callable[[Report], bool], stop: Callable[[], None]) -> Report:
+        """Wait for its end, and return its last report. `tell` is given the newest one every TELL_S. `stop` is called
+        when `tell` returns False: another worker has taken the job over, or nobody wants it any more.
+        """
+        tell_at = 0.0
+        while self.status is None:
+            if time.monotonic() >= tell_at:
+                tell_at = time.monotonic() + TELL_S
+                if not tell(self.report(kind)):
+                    stop()
+            time.sleep(POLL_S)
+        return self.report(kind)
 
     def _signal(self, number: int) -> None:
         if self._pid:
@@ -113,17 +142,17 @@ class ChildProcess:
         while self._pid and (more := os.read(reports, AT_ONCE)):
             *lines, waiting = (waiting + more).split(b"\n")
             if lines:
-                self.line = lines[-1]
+                self._line = lines[-1]
 
     def _wait(self) -> int:
         pid, self._pid = self._pid, 0  # before its number can be another's
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) if pid else 1
 
 
-def _with_this_package(environment: Mapping[str, str]) -> str:
+def _with_this_package() -> str:
     """PYTHONPATH by which a new interpreter finds this package, wherever it is started."""
     home = str(Path(installation.__file__).parents[2])
-    return os.pathsep.join(filter(None, (home, environment.get("PYTHONPATH", ""))))
+    return os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH", ""))))
 
 
 def end_with_parent() -> None:

@@ -1,0 +1,79 @@
+"""The process of a job: its plan, and its reports to the worker, whose side is `child_process`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Generic
+
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.runtime import Advance, ReportProgress
+from koyjabo.database.outage_causes import reason_of
+from koyjabo.jobs.child_process import PLAN, Report, end_with_parent
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S = 0.5
+"""Between two lines about the progress of a step."""
+
+STDOUT = 1
+
+
+def read_plan() -> dict[str, Any]:
+    """The plan that the worker has given to this process."""
+    values: dict[str, Any] = json.loads(os.environ[PLAN])
+    return values
+
+
+class Reporter(Generic[Report]):
+    """Writes reports to a file: each line is the whole `report`, a NamedTuple with `done`, `goal` and `error`."""
+
+    def __init__(self, report: Report, file: int = STDOUT) -> None:
+        self._file = file
+        self._written_at = 0.0  # monotonic s
+        self.report: Any = report
+
+    def run(self, name: str, use: str, work: Callable[[], object]) -> None:
+        """Do the work of this process, and report the error that ends it. `name` is that of the job in the log, and
+        `use` what it does with the database: "read".
+        """
+        end_with_parent()
+        try:
+            work()
+        except LedgerUnavailable as error:
+            self.tell(error=f"The database cannot be {use}: {reason_of(error)}.")
+        except KoyJaboError as error:
+            self.tell(error=str(error))
+        except Exception as error:
+            log.exception("%s_failed", name)
+            self.tell(error=f"{type(error).__name__}: {error}")
+
+    def tell(self, **values: Any) -> None:
+        self.note(**values)
+        self._write()
+
+    def note(self, **values: Any) -> None:
+        """As `tell`, with the next line."""
+        self.report = self.report._replace(**values)
+
+    @contextmanager
+    def step(self, goal: int = 0, **values: Any) -> Iterator[Advance]:
+        self.tell(**values, done=0, goal=goal)
+        yield self._advance
+
+    def progress(self, **values: Any) -> ReportProgress:
+        """Reports the progress of a step."""
+        return lambda goal, label: self.step(goal, **values)
+
+    def _advance(self, more: int) -> None:
+        self.note(done=self.report.done + more)
+        if time.monotonic() - self._written_at >= INTERVAL_S:
+            self._write()
+
+    def _write(self) -> None:
+        self._written_at = time.monotonic()
+        os.write(self._file, json.dumps(self.report._asdict()).encode() + b"\n")
