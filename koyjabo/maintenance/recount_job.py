@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -25,6 +24,7 @@ from koyjabo.core.runtime import Advance, ReportProgress, Runtime
 from koyjabo.database import engine
 from koyjabo.database.engine import exclusive_transaction
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs.ending import is_stored
 from koyjabo.maintenance import recount_queries
 from koyjabo.maintenance.recount_queries import MOST_TOLD, RecountResult, newest_id, recount
 from koyjabo.models import SITE
@@ -40,9 +40,6 @@ CHANGES |= {
     ENDED: N_("Recount finished"),
     "ledger.repair": N_("Numbers repaired"),
 }
-
-ATTEMPTS, RETRY_S = 100, 5.0
-"""For storing a result while the database is away: 8 minutes, or 25 when every attempt has to wait for its limit."""
 
 NEWS_MS = 5_000
 """Within this time, a worker that recounts has published its progress to the others."""
@@ -198,21 +195,15 @@ class Recounts:
         return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
 
     def _store(self, end: RecountEnd) -> None:
-        """Store the result of hours of work, as soon as the database can be reached. An attempt that timed out may have
-        succeeded, so each attempt looks for the line first.
-        """
+        """An attempt that timed out may have succeeded, so each attempt looks for the line first."""
 
         def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
             return None if newest and newest[0][1:] == end.entry else end
 
-        for _ in range(ATTEMPTS):
-            try:
-                self._database.write(queries.newest, Selection(actions=(ENDED,)), count=1, audit=once)
-            except LedgerUnavailable:
-                time.sleep(RETRY_S)
-            else:
-                return
-        log.error("recount_not_written agrees=%s", end.entry.details.get("agrees"))
+        if not is_stored(
+            lambda: self._database.write(queries.newest, Selection(actions=(ENDED,)), count=1, audit=once)
+        ):
+            log.error("recount_not_written agrees=%s", end.entry.details.get("agrees"))
 
     @contextmanager
     def _reported(self, rows: int, label: str) -> Iterator[Advance]:

@@ -16,6 +16,7 @@ from koyjabo.audit.log import Audit
 from koyjabo.cluster.workers import Progress
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import Account
+from koyjabo.jobs import ending
 from koyjabo.maintenance import recount_job, recount_queries
 from koyjabo.maintenance.recount_job import BEGUN, ENDED
 from koyjabo.maintenance.services import MaintenanceServices
@@ -131,7 +132,7 @@ def test_result_waits_for_a_database_that_is_away_and_is_written_once(site, admi
     recounts.begin(admin)
     assert pause.begun.wait(PATIENCE_S)
     monkeypatch.setattr(recounts._database, "write", fail)
-    monkeypatch.setattr(recount_job, "RETRY_S", 0.01)
+    monkeypatch.setattr(ending, "RETRY_S", 0.01)
     pause.over.set()
     wait_for_end(site)
     assert away == []
