@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 
 from koyjabo.alerts.health_changes import HealthChanges
@@ -11,8 +11,8 @@ from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import OPERATOR
-from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs.leases import WorkLease
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webhooks.services import WebhookServices
@@ -29,33 +29,23 @@ class Alerts:
     """
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, traffic: TrafficAlerts, health: HealthChanges) -> None:
-        self._database = database
-        self._clock = clock
+        self._lease = WorkLease(database, clock, LEASE)
         self._traffic = traffic
         self._health = health
-        self._worker = secrets.token_hex(16)
-        self._had_lease = False
 
     def tick(self) -> None:
-        try:
+        with suppress(LedgerUnavailable):  # the next tick tries again
             self._look()
-        except LedgerUnavailable:
-            return  # the next tick tries again
 
     def close(self) -> None:
         """Let another worker look at once."""
-        if not self._had_lease:
-            return
-        try:
-            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
-        except LedgerUnavailable:
-            return  # the lease expires
+        self._lease.release()
 
     def _look(self) -> None:
         of_traffic, of_health = self._traffic.is_wanted(), self._health.is_wanted()
         if of_traffic:
             self._traffic.note_readiness()
-        if not ((of_traffic or of_health) and self._has_lease()):
+        if not ((of_traffic or of_health) and self._lease.take()):
             self._health.forget()
             return
         if of_traffic:
@@ -64,13 +54,6 @@ class Alerts:
             self._health.look()
         else:
             self._health.forget()
-
-    def _has_lease(self) -> bool:
-        mine = LEASE, self._worker, self._clock.now_ms()
-        if not self._database.read(work_claim_queries.is_lease_free, *mine):
-            return False
-        self._had_lease = self._database.write(work_claim_queries.renew_lease, *mine)
-        return self._had_lease
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hmac
 import logging
 import re
-import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable, MailUnavailable
 from koyjabo.core.runtime import Runtime
-from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs.leases import LeasedTasks
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.budgets import Budgets
 from koyjabo.mail.composer import Composer
@@ -58,8 +58,7 @@ class MailOutbox:
         self._key = hmac.digest(secret.encode(), b"recipients of mails", "sha256")
         self._budgets = Budgets(clock, self._key, most)
         self._prepare: dict[str, Prepare] = {}
-        self._worker = secrets.token_hex(16)
-        self._busy = self._has_sent = False
+        self._tasks = LeasedTasks(database, clock, runtime, LEASE, "mail_interrupted", "mail_work_failed")
 
     @property
     def is_on(self) -> bool:
@@ -143,14 +142,11 @@ class MailOutbox:
         """Start sending in a task if there is something to send, or renew the lease while one is running."""
         if not self.is_on:
             return
-        try:
-            if self._busy:
-                self._database.write(work_claim_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
-            elif self._database.read(outbox_queries.is_due, self._worker, self._clock.now_ms()):
-                self._busy = True
-                self._runtime.start_task(self._work)
-        except LedgerUnavailable:
-            return  # the next tick tries again
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            if self._tasks.busy:
+                self._tasks.take()
+            elif self._database.read(outbox_queries.is_due, self._tasks.worker, self._clock.now_ms()):
+                self._tasks.start(LEASE, self.send_all)
 
     def send_all(self) -> None:
         """Send all letters that are due, one after the other. Raises LedgerUnavailable."""
@@ -159,29 +155,12 @@ class MailOutbox:
 
     def close(self) -> None:
         """Let another worker send at once. Waits for no delivery."""
-        if self._transport is None:
-            return
-        self._transport.close()
-        if not self._has_sent:
-            return
-        try:
-            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
-        except LedgerUnavailable:
-            return  # the lease expires
-
-    def _work(self) -> None:
-        try:
-            self.send_all()
-        except LedgerUnavailable as error:
-            log.warning("mail_interrupted cause=%r", str(error.__cause__ or error))
-        except Exception:
-            log.exception("mail_work_failed")
-        finally:
-            self._busy = False
+        if self._transport is not None:
+            self._transport.close()
+        self._tasks.release()
 
     def _take(self) -> Letter | None:
-        self._has_sent = True
-        taken = self._database.write(outbox_queries.take, self._worker, self._clock.now_ms(), self._prepare)
+        taken = self._database.write(outbox_queries.take, self._tasks.holder(), self._clock.now_ms(), self._prepare)
         for of, kind in taken.used_up:
             log.log(USED_UP_LEVELS[of], "mail_budget_used_up of=%s kind=%s", of, kind)
         return taken.letter

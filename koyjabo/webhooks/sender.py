@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -17,9 +17,9 @@ from typing import Any
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import Runtime
-from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
+from koyjabo.jobs.leases import LeasedTasks
 from koyjabo.observability.metrics import Metrics
 from koyjabo.outbound.messages import OutboundError
 from koyjabo.webhooks import bulk, delivery_queries, formats, signature, waiting_queries
@@ -64,7 +64,7 @@ class Sender:
         metrics: Metrics,
         public_url: str,
     ) -> None:
-        self._database, self._clock, self._runtime = base
+        self._database, self._clock, _ = base
         self._events = events
         self._urls = urls
         self._sealer = sealer
@@ -72,41 +72,33 @@ class Sender:
         self._metrics = metrics
         self._throttle = Throttle(self._database)
         self._public_url = public_url
-        self._worker = secrets.token_hex(16)
-        self._busy: set[str] = set()  # ids of webhooks
-        self._has_sent = self._is_closed = False
+        self._tasks = LeasedTasks(*base, LEASE, "webhooks_interrupted", "webhook_work_failed")
+        self._is_closed = False
 
     def tick(self) -> None:
         """Learn what is wanted, make the deliveries of new events, and start what is due, each endpoint in a task."""
-        try:
+        with suppress(LedgerUnavailable):  # the next tick tries again
             self._events.write()
-            found = self._database.read(delivery_queries.look, self._worker, self._clock.now_ms())
+            found = self._database.read(delivery_queries.look, self._tasks.worker, self._clock.now_ms())
             self._events.accept(found.subscriptions)
             if found.has_clear_urls:
                 self._sealer.seal_urls()
             if found.is_free and not self._is_closed:
                 self._drop_oldest(found.over)
-                self._start(set(found.due))
+                self._start(found.due)
                 if found.has_new:
                     self._dispatch()
-        except LedgerUnavailable:
-            return  # the next tick tries again
 
     def close(self) -> None:
         """Let another worker send at once. Waits for no attempt."""
         self._is_closed = True
         self._events.close()
-        if not self._has_sent:
-            return
-        try:
-            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
-        except LedgerUnavailable:
-            return  # the lease expires
+        self._tasks.release()
 
     def _dispatch(self) -> None:
-        has_more = self._has_sent = True
+        has_more = True
         while has_more and not self._is_closed:
-            dispatch = (delivery_queries.dispatch, self._worker, self._clock.now_ms())
+            dispatch = (delivery_queries.dispatch, self._tasks.holder(), self._clock.now_ms())
             got, has_more = self._throttle.do(*dispatch)
             self._drop_oldest(self._database.read(waiting_queries.over_limit, got) if got else ())
             self._start(got)
@@ -119,27 +111,15 @@ class Sender:
             self._metrics.webhook_dropped(dropped)
             log.warning("webhook_deliveries_dropped webhook=%s number=%d", webhook_id, dropped)
 
-    def _start(self, webhook_ids: set[str]) -> None:
-        for webhook_id in webhook_ids - self._busy:
-            self._busy.add(webhook_id)
-            self._runtime.start_task(partial(self._work, webhook_id))
-
-    def _work(self, webhook_id: str) -> None:
-        try:
-            self._send_all(webhook_id)
-        except LedgerUnavailable as error:
-            log.warning("webhooks_interrupted cause=%r", str(error.__cause__ or error))
-        except Exception:
-            log.exception("webhook_work_failed")
-        finally:
-            self._busy.discard(webhook_id)
+    def _start(self, webhook_ids: Iterable[str]) -> None:
+        for webhook_id in webhook_ids:
+            self._tasks.start(webhook_id, partial(self._send_all, webhook_id))
 
     def _send_all(self, webhook_id: str) -> None:
         """Send all that is due to one endpoint. Raises LedgerUnavailable."""
-        self._has_sent = True
         while not self._is_closed:
             now_ms = self._clock.now_ms()
-            batch = self._database.write(delivery_queries.take, self._worker, webhook_id, now_ms)
+            batch = self._database.write(delivery_queries.take, self._tasks.holder(), webhook_id, now_ms)
             if batch is None or not batch.sealed_url or not self._send(webhook_id, batch):
                 return
 
@@ -158,7 +138,7 @@ class Sender:
 
     def _mark(self, webhook_id: str, made: list[DeliveryAttempt]) -> Marked:
         now_ms = self._clock.now_ms()
-        mark = (delivery_queries.mark, self._worker, webhook_id, made, now_ms)
+        mark = (delivery_queries.mark, self._tasks.holder(), webhook_id, made, now_ms)
         marked: Marked = self._database.write(*mark, mail=self._letters.told)
         for attempt in made:
             self._metrics.webhook_attempt("delivered" if attempt.is_delivered else "failed")
@@ -168,7 +148,7 @@ class Sender:
             log.warning("webhook_disabled reason=%s host=%s", marked.disabled.reason, marked.disabled.webhook.host)
             bulk.give_up(self._database, webhook_id, now_ms)
         if self._is_closed:  # `mark` has renewed the lease
-            self.close()
+            self._tasks.release()
         return marked
 
     def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 from itertools import pairwise
 
@@ -179,7 +180,7 @@ def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leave
     assert hooked.post(webhook, "test").status_code == 202
     other.tick()
     other._send_all(webhook["id"])  # as one that was frozen, and lost the lease meanwhile
-    assert not other._busy
+    assert not other._tasks.busy
     assert len(receiver.received) == 1
     services.sender.close()
     other.tick()
@@ -189,7 +190,9 @@ def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leave
 def second_sender(sender: Sender) -> Sender:
     """That of another worker."""
     other = Sender.__new__(Sender)
-    other.__dict__.update(sender.__dict__, _worker="other", _busy=set(), _has_sent=False, _is_closed=False)
+    tasks = copy.copy(sender._tasks)
+    tasks.__dict__.update(worker="other", busy=set(), _is_used=False)
+    other.__dict__.update(sender.__dict__, _tasks=tasks, _is_closed=False)
     return other
 
 

@@ -46,7 +46,7 @@ class HookedSite:
     def tick(self) -> None:
         """What the worker does each second, until all that is due was tried."""
         self.services.sender.tick()
-        wait_until(lambda: not self.services.sender._busy, "all was tried")
+        wait_until(lambda: not self.services.sender._tasks.busy, "all was tried")
 
     def deliver(self, count: int) -> list[ReceivedDelivery]:
         self.tick()
