@@ -28,10 +28,12 @@ def imports() -> Response:
 
 
 def show(status: int = 200, problem: str = "") -> Response:
+    newest = current()[FileImports].state(me())
     return page(
         "importers/import",
         status,
-        current=current()[FileImports].state(me()),
+        current=newest,
+        upload=newest and Upload(*newest.file),
         problem=problem,
         names=NAMES,
         largest=LARGEST_FILE,

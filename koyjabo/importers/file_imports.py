@@ -6,7 +6,6 @@ other workers need is in its row.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import secrets
@@ -58,35 +57,13 @@ UNKNOWN = "unknown"
 
 
 class Upload(NamedTuple):
-    """How a file is read: see ImportPlan."""
+    """How a file is read: see ImportPlan. `FileImport.file` has it."""
 
     name: str
     size: int
     program: str
     site: str
     even_folded: bool
-
-
-class ImportState(NamedTuple):
-    """The newest file. `preview` and `result` are as `run` reports them; of one that was broken off, `result` has what
-    was imported before.
-    """
-
-    id: int
-    begun_by: str
-    begun_ms: int
-    state: str
-    asked: str
-    done: int
-    goal: int
-    upload: Upload
-    preview: dict[str, Any] | None
-    result: dict[str, Any] | None
-    error: str
-
-    @property
-    def is_open(self) -> bool:
-        return self.state not in (DONE, FAILED, CANCELLED)
 
 
 class FileImports:
@@ -101,8 +78,8 @@ class FileImports:
         self._process: ChildProcess | None = None
         self._is_closing = False
 
-    def state(self, account: Account) -> ImportState | None:
-        """The newest file, of any worker; None before the first."""
+    def state(self, account: Account) -> FileImport | None:
+        """The newest file, of any worker; None before the first. Its state is UNKNOWN while nothing can be stored."""
         account.require_site_admin()
         row = self._database.read(queries.newest)
         return None if row is None else self._shown(row)
@@ -111,7 +88,7 @@ class FileImports:
         """Check a file in the background. Raises FileImportUnderWay while another one is open."""
         account.require_site_admin()
         by = audit.actor(account, self._clock)
-        new = FileImport(begun_by=by.name, worker=self._worker, file=json.dumps(upload))
+        new = FileImport(begun_by=by.name, worker=self._worker, file=upload)
         row = self._database.write(queries.begin, new, by.at_ms)
         if row is None:
             raise FileImportUnderWay
@@ -131,19 +108,14 @@ class FileImports:
         if self._process is not None:
             self._process.ask_to_end()
 
-    def _shown(self, row: FileImport) -> ImportState:
-        values = {name: getattr(row, name) for name in ("id", "begun_by", "begun_ms", "asked", "done", "goal")}
-        is_silent = is_dead(row, self._clock.now_ms(), SILENT_MS)
-        is_unstored = is_silent and not self._stores(row.id)
-        is_lost = is_silent and not is_unstored
-        return ImportState(
-            **values,
-            state=UNKNOWN if is_unstored else FAILED if is_lost else row.state,
-            upload=Upload(*json.loads(row.file)),
-            preview=json.loads(row.preview) if row.preview else None,
-            result=json.loads(row.result) if row.result else None,
-            error=UNSTORED if is_unstored else GONE if is_lost else row.error or "",
-        )
+    def _shown(self, row: FileImport) -> FileImport:
+        """The row as it is by now, though its worker cannot store that or is gone."""
+        if is_dead(row, self._clock.now_ms(), SILENT_MS):
+            if self._stores(row.id):
+                row.state, row.ended_ms, row.error = FAILED, row.seen_ms, GONE
+            else:
+                row.state, row.error = UNKNOWN, UNSTORED
+        return row
 
     def _stores(self, number: int) -> bool:
         """Whether the database takes writes. Otherwise the worker of the import cannot renew its row either."""
@@ -158,7 +130,7 @@ class FileImports:
     def _follow(self, row: FileImport, file: int, plan: ImportPlan) -> None:
         try:
             checked = self._run(row, file, plan, CHECK)
-            if checked.result is not None and self._is_wanted(row, json.dumps(checked.result)):
+            if checked.result is not None and self._is_wanted(row, checked.result):
                 self._renew(row, state=IMPORTING, asked=queries.UNLESS_CANCELLED, done=0, goal=0)
                 self._end(row, self._run(row, file, plan, run.IMPORT))
             elif checked.result is None:
@@ -183,7 +155,7 @@ class FileImports:
             return ended._replace(error=KILLED.format(status=process.status))
         return ended
 
-    def _is_wanted(self, row: FileImport, preview: str) -> bool:
+    def _is_wanted(self, row: FileImport, preview: dict[str, Any]) -> bool:
         """Wait for the answer to the question whether to import what was checked."""
         until = time.monotonic() + QUESTION_S
         asked = self._renew(row, state=CHECKED, preview=preview)
@@ -206,7 +178,7 @@ class FileImports:
         now_ms = self._clock.now_ms()
         state = CANCELLED if ended.is_cancelled else FAILED if ended.error else DONE
         result = ended.result or {"new": ended.new, "known": ended.known}
-        values: dict[str, Any] = {"state": state, "error": ended.error or None, "result": json.dumps(result)}
+        values: dict[str, Any] = {"state": state, "error": ended.error or None, "result": result}
         store = partial(self._database.write, queries.renew, row, now_ms, ended_ms=now_ms, **values)
         while not is_stored(store, lambda: self._is_closing):
             if self._is_closing:

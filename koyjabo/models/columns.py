@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NewType
+import json
+from typing import TYPE_CHECKING, Any, NewType
 
-from sqlalchemy import BigInteger, Integer
+from sqlalchemy import BigInteger, Integer, Text
+from sqlalchemy.types import TypeDecorator
 
 from koyjabo.core.extensions import db
 
@@ -24,3 +26,16 @@ SITE = Scope("site")
 
 # SQLite uses its built-in row id as the key only if the key is declared INTEGER.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+
+class JsonText(TypeDecorator[Any]):
+    """A value that is stored as JSON in a column of text; None is NULL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Any) -> str | None:
+        return None if value is None else json.dumps(value)
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Any:
+        return None if value is None else json.loads(value)

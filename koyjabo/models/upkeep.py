@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import BigInteger, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.models.columns import BigKey, Model
+from koyjabo.models.columns import BigKey, JsonText, Model
 
 
 class NightlyWork(Model):
@@ -153,6 +155,6 @@ class FileImport(JobColumns, Model):
 
     state: Mapped[str] = mapped_column(String(16))  # checking, checked, importing, done, failed or cancelled
     asked: Mapped[str] = mapped_column(String(16))  # what an admin wants of the worker: "", import or cancel
-    file: Mapped[str] = mapped_column(Text)  # JSON: its name and size, and how it is read
-    preview: Mapped[str | None] = mapped_column(Text)  # JSON: what the import would do
-    result: Mapped[str | None] = mapped_column(Text)  # JSON: what it has done
+    file: Mapped[list[Any]] = mapped_column(JsonText)  # its name and size, and how it is read
+    preview: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what the import would do
+    result: Mapped[dict[str, Any] | None] = mapped_column(JsonText)  # what it has done, also before it was broken off
