@@ -17,8 +17,8 @@ network: . services
 settings: .
 models: .
 database: .
-jobs: .
 cluster: .
+jobs: .
 jwks: .
 outbound: .
 observability: . services
@@ -65,7 +65,7 @@ MAY_USE = {  # libraries: the modules that may import them
 }
 MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
 maintenance/backups/run.py maintenance/recount_job.py visit_log/import*.py \
-importers/run.py importers/preview.py cli/ledger.py"
+importers/run.py cli/ledger.py"
 """Modules of the start, of commands and of the process of a backup; all others use the executor (decision 46)."""
 
 

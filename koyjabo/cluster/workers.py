@@ -20,7 +20,7 @@ class Progress(NamedTuple):
 class RunningJob(NamedTuple):
     """The progress of long work that pages show."""
 
-    kind: str  # one of `maintenance.jobs.KINDS`
+    kind: str  # one of `jobs.running_jobs.KINDS`
     began_ms: int
     done: int
     rows: int

@@ -10,23 +10,29 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import Flask
 from sqlalchemy.engine import make_url
+from sqlalchemy.orm import Session
 
 from koyjabo.audit.log import Actor
 from koyjabo.core.clock import Clock
 from koyjabo.core.command_line import ended_by_signals
 from koyjabo.core.extensions import db
-from koyjabo.database.engine import engine_options, translated_errors
-from koyjabo.importers.importing import ImportSource, import_export
-from koyjabo.importers.preview import preview_export
+from koyjabo.core.runtime import ReportProgress
+from koyjabo.database.engine import engine_options, snapshot, translated_errors
+from koyjabo.importers import importing
+from koyjabo.importers.first_views_sqlite import SeenKeys
+from koyjabo.importers.importing import SUMS, ImportSource, import_export
 from koyjabo.importers.report import ImportReport
 from koyjabo.jobs.child_process import INHERITED
 from koyjabo.jobs.reporter import Reporter, read_plan
-from koyjabo.visit_log.importing import Imported
+from koyjabo.visit_log import import_queries
+from koyjabo.visit_log.import_file import ImportedLine
+from koyjabo.visit_log.importing import BATCH, Imported, ImportRules
 
 CHECK, IMPORT = "check", "import"
 
@@ -61,14 +67,49 @@ def work(step: str, plan: ImportPlan, reporter: Reporter[ImportProgress]) -> dic
     with open(INHERITED, "rb") as file, translated_errors():
         source = ImportSource(file, plan.name, file.seek(0, os.SEEK_END), plan.program, plan.site)
         if step == CHECK:
-            made = preview_export(source, clock, reporter.progress(), plan.even_folded)
-            return _figures(made.report) | {"days": made.days, "before": made.before, "after": made.after}
+            return _preview(source, clock, reporter.progress(), plan.even_folded)
 
         def note(imported: Imported) -> None:
             reporter.note(**imported._asdict())
 
         by = Actor(*plan.by, clock.now_ms())
         return _figures(import_export(source, clock, reporter.progress(), plan.even_folded, by, note))
+
+
+def _preview(source: ImportSource, clock: Clock, progress: ReportProgress, even_folded: bool) -> dict[str, Any]:
+    """What an import of the file would do, without doing it: the same lines, rules and keys, and no write. Raises what
+    `importing.import_export` does, except Busy.
+
+    The figures have the `days` on which visits are added, and the total of the site `before` and `after`.
+    """
+    report = ImportReport()
+    if source.program in SUMS:
+        days = importing.days_of(source, clock, progress, report)
+        with snapshot() as connection, Session(connection) as session:
+            _, report.summed = importing.new_days(session, source, days)
+        summed = report.summed
+        return _figures(report) | {"days": summed.days, "before": summed.before, "after": summed.after}
+    with importing.visits_of(source, clock, progress, report) as lines:
+        usable = ImportRules(clock, even_folded).usable(lines, report.refuse)
+        report.imported, count = _counted(usable, clock)
+    before = import_queries.total()
+    return _figures(report) | {"days": count, "before": before, "after": before + report.imported.new}
+
+
+def _counted(lines: Iterator[ImportedLine], clock: Clock) -> tuple[Imported, int]:
+    """New and known visits, and the number of days of the new ones."""
+    new, known, days = 0, 0, set()
+    with SeenKeys.collected() as seen:
+        while batch := list(islice(lines, BATCH)):
+            keys = [(line.visit.visitor_id, str(line.visit.visit_id)) for line in batch]
+            stored = import_queries.known(set(keys))
+            for line, key in zip(batch, keys, strict=True):
+                if key in stored or not seen.add(key):
+                    known += 1
+                else:
+                    new += 1
+                    days.add(clock.bucket(line.visit.at_ms).day)
+    return Imported(new, known), len(days)
 
 
 def _figures(report: ImportReport) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from koyjabo.core.identity import OPERATOR, Account
 from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
+from koyjabo.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.maintenance import erasure_queries
 from koyjabo.maintenance.erasure_queries import Renamed
-from koyjabo.maintenance.jobs import ERASURE, Jobs
 from koyjabo.models import SITE, Scope
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Erasure:
         database: DatabaseExecutor,
         clock: Clock,
         runtime: Runtime,
-        jobs: Jobs,
+        jobs: RunningJobs,
         on_forgotten: Callable[[str, Collection[Scope]], object],
         drain: Callable[[], None],
     ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from koyjabo.cluster.base import Base
 from koyjabo.counting.services import CountingServices
+from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.maintenance.backups.backups import Backups
 from koyjabo.maintenance.backups.download import BackupDownload
@@ -16,7 +17,6 @@ from koyjabo.maintenance.erasure import Erasure
 from koyjabo.maintenance.health.health import Health
 from koyjabo.maintenance.health.readiness import Readiness
 from koyjabo.maintenance.health.system import Installation, System, WorkerGauges
-from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.nightly import Nightly
 from koyjabo.maintenance.recount_job import Recounts
 from koyjabo.maintenance.retention import Retention
@@ -42,7 +42,7 @@ class MaintenanceServices:
     backups: Backups
     backup_download: BackupDownload
     backup_targets: BackupTargets
-    jobs: Jobs
+    jobs: RunningJobs
     system: System
     readiness: Readiness
     health: Health
@@ -55,7 +55,7 @@ def build(base: Base) -> MaintenanceServices:
 
     database, clock, runtime, services, cluster = base.database, base.clock, base.runtime, base.services, base.cluster
     reports, outbox, observability = services[ReportServices], services[MailOutbox], services[ObservabilityServices]
-    retention, jobs = Retention(database, clock, reports.projection, base.settings.retention_days), Jobs(clock)
+    retention, jobs = Retention(database, clock, reports.projection, base.settings.retention_days), RunningJobs(clock)
     recounts = Recounts(database, clock, runtime, cluster.workers, lambda: system.report())
     system, places = _system(base, recounts, jobs), services[NetworkServices].places
     backups = Backups(database, clock, runtime, outbox, base.settings)
@@ -78,7 +78,7 @@ def build(base: Base) -> MaintenanceServices:
     )
 
 
-def _system(base: Base, recounts: Recounts, jobs: Jobs) -> System:
+def _system(base: Base, recounts: Recounts, jobs: RunningJobs) -> System:
     counting, fanout = base.services[CountingServices], base.services[RealtimeServices].fanout
     return System(
         base.database,

@@ -16,8 +16,8 @@ from koyjabo.core.i18n import N_
 from koyjabo.core.sanitize import whole
 from koyjabo.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
 from koyjabo.counting.services import CountingServices
+from koyjabo.jobs.running_jobs import ERASURE, EXPORT
 from koyjabo.maintenance.admin import backups
-from koyjabo.maintenance.jobs import ERASURE, EXPORT
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.maintenance.total import Preview
 from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START

@@ -19,10 +19,10 @@ from koyjabo.counting.outage import Unsaved
 from koyjabo.database import free_space
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.free_space import Disk
+from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.maintenance import nightly
 from koyjabo.maintenance.health import queries
 from koyjabo.maintenance.health.queries import DatabaseFacts, Importing, TotalAdjustment
-from koyjabo.maintenance.jobs import Jobs
 from koyjabo.maintenance.recount_job import Recounts, RecountState
 from koyjabo.visit_log import import_queries
 
@@ -105,7 +105,7 @@ class System:
         clock: Clock,
         workers: Workers,
         recounts: Recounts,
-        jobs: Jobs,
+        jobs: RunningJobs,
         installation: Installation,
         gauges: WorkerGauges,
     ) -> None:

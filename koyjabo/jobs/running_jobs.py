@@ -14,7 +14,7 @@ from koyjabo.core.runtime import Advance, ReportProgress
 EXPORT, ERASURE = KINDS = ("export", "erasure")
 
 
-class Jobs:
+class RunningJobs:
     """Workers tell each other about their jobs in their reports (`cluster.workers`)."""
 
     def __init__(self, clock: Clock) -> None:
