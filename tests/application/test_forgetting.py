@@ -84,11 +84,11 @@ def test_what_is_remembered_under_no_version_is_forgotten(site, database):
     presence.active_peak.measure()
     presence.active_peak.write()
     site.services[VersionLog].record()
-    maintenance.nightly._done_for = "2025-12-16"
+    maintenance.nightly._work._done_for = "2025-12-16"
     database.go_back(remembered)
     site.register("chumki")
     assert counting.anonymity.names("ayesha") != secret
-    assert maintenance.nightly._done_for == ""
+    assert maintenance.nightly._work._done_for == ""
     site.services[VersionLog].record()
     presence.active_peak.write()
     assert site.rows("SELECT people FROM peaks WHERE scope = 'site'") == [(2,)]
