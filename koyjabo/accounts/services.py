@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.external_people import ExternalPeople
+from koyjabo.accounts.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.login_throttle import LoginThrottle
-from koyjabo.accounts.panel_invitations import PanelInvitations
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.user_admin import Users
@@ -24,7 +24,7 @@ class AccountServices:
     credentials: Accounts
     sessions: Sessions
     users: Users
-    panel_invitations: PanelInvitations
+    panel_invitations: Invitations[PanelRole]
     login_throttle: LoginThrottle
     pending: PendingSteps
     email_links: EmailLinks
@@ -44,7 +44,7 @@ def build(base: Base) -> AccountServices:
         credentials=credentials,
         sessions=Sessions(database, clock, on_revoked),
         users=Users(database, clock, on_revoked, failures.unlock, policy),
-        panel_invitations=PanelInvitations(database, clock, outbox, links, on_revoked, policy),
+        panel_invitations=Invitations(PanelScope(on_revoked, policy), database, clock, outbox, links),
         login_throttle=failures,
         pending=pending,
         email_links=email_links,

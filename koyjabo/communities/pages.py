@@ -8,8 +8,8 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
+from koyjabo.accounts.invitations import PanelRole
 from koyjabo.accounts.login.invitations import link
-from koyjabo.accounts.panel_invitations import Accepted
 from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices
 from koyjabo.communities import ui as member_forms
@@ -19,9 +19,11 @@ from koyjabo.communities.schemas import JoinBody
 from koyjabo.communities.services import CommunityServices
 from koyjabo.communities.ui import NO_PROBLEM, EnteredCommunity, MemberChange, MemberProblem, Result
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
+from koyjabo.core.identity import SITE_ADMIN
 from koyjabo.counting.services import CountingServices
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.presence.services import PresenceServices
+from koyjabo.settings.schema import requires
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms import confirmation
@@ -183,11 +185,14 @@ def _show_members(at: EnteredCommunity, problem: MemberProblem = NO_PROBLEM) -> 
 @bp.get("/invitations/<token>")
 def invitation(token: str) -> Response:
     """Without a login, the page says only that there is an invitation."""
-    offer = current()[CommunityServices].received.get(token) if page_login.login() else None
-    to_panel = current()[AccountServices].panel_invitations
-    is_to_panel = to_panel.owns(token)
-    asks_for_factor = is_to_panel and offer is not None and to_panel.needs_second_factor(offer.role)
-    values = {"is_to_panel": is_to_panel, "asks_for_factor": asks_for_factor}
+    offer = current()[CommunityServices].received.of(token).get(token) if page_login.login() else None
+    accounts = current()[AccountServices]
+    is_to_panel = accounts.panel_invitations.owns(token)
+    is_admin = is_to_panel and offer is not None and offer.role == SITE_ADMIN
+    values = {
+        "is_to_panel": is_to_panel,
+        "asks_for_factor": is_to_panel and requires(accounts.pending.policy, is_admin),
+    }
     page = make_response(render_template("communities/invitation.html", offer=offer, token=token, **values))
     page.headers["X-Robots-Tag"] = "noindex"
     return page
@@ -197,7 +202,7 @@ def invitation(token: str) -> Response:
 def invitation_code(token: str) -> Response:
     """The QR code of the link. Drawing it takes 5 ms, so it is for users, and for tokens that this server has made."""
     page_login.require()
-    current()[CommunityServices].received.require_ours(token)
+    current()[CommunityServices].received.of(token)
     response = Response(svg(link(token)), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "private, max-age=86400"
     return response
@@ -206,24 +211,25 @@ def invitation_code(token: str) -> Response:
 @bp.post("/invitations/<token>/accept")
 def accept_invitation(token: str) -> Response:
     """To the panel: leads there, or to the login with the second factor that it asks for."""
-    accepted = current()[CommunityServices].received.accept(page_login.require(), token)
-    if isinstance(accepted, Accepted):
+    account = page_login.require()
+    accepted = current()[CommunityServices].received.of(token).accept(account, token)
+    if isinstance(accepted, PanelRole):
         if accepted.is_logged_out:
             return done("panel_joined_log_in", "pages.log_in", next=url_for("admin.overview"))
         return done("panel_joined", "admin.overview")
-    offer, _ = accepted
-    return done("joined", "pages.community", offer.community, community_id=offer.community_id)
+    return done("joined", "pages.community", accepted.community.name, community_id=accepted.community.id)
 
 
 @bp.post("/invitations/<token>/decline")
 def decline_invitation(token: str) -> Response:
-    current()[CommunityServices].received.decline(page_login.require(), token)
+    account = page_login.require()
+    current()[CommunityServices].received.of(token).decline(account, token)
     return done("declined", "pages.account")
 
 
 @bp.post("/communities/<community_id>/invitations/<invitation_id>/withdraw")
 def withdraw_invitation(community_id: str, invitation_id: str) -> Response:
-    current()[CommunityServices].invitations.withdraw(page_login.require(), community_id, invitation_id)
+    current()[CommunityServices].invitations.withdraw(page_login.require(), invitation_id, community_id)
     return done("withdrawn", "pages.members", community_id=community_id)
 
 

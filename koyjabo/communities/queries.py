@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, in
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
+from koyjabo.accounts.invitation_queries import INVITER, InvitationRows
 from koyjabo.accounts.queries import record_revocation
 from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.identity import Account
@@ -275,6 +276,19 @@ class CommunityQueries:
 
     def _rows(self, ordered: Select[*tuple[Any, ...]], start: int, count: int) -> Iterable[Any]:
         return self._session.execute(ordered.offset(start).limit(count)).all()
+
+
+def invitations_by(role: str) -> InvitationRows:
+    """Invitations to communities that are not archived, by admins of the site and members with this role."""
+
+    def may_invite(query: Any) -> Any:
+        joined = query.join(models.Community, models.Community.id == Invitation.community_id)
+        is_theirs = and_(Membership.community_id == Invitation.community_id, Membership.user_id == INVITER.id)
+        return joined.outerjoin(Membership, is_theirs).where(
+            NOT_ARCHIVED, or_(INVITER.is_admin, Membership.role == role)
+        )
+
+    return InvitationRows(Invitation, (models.Community.id, models.Community.name), may_invite)
 
 
 def _list_access(user_id: str) -> Select[*tuple[Any, ...]]:

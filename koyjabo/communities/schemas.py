@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.panel_invitation_queries import PanelOffer
+from koyjabo.accounts.invitation_queries import PANEL, Offer
 from koyjabo.communities.communities import ROLES, CommunityAccess, Member
-from koyjabo.communities.invitation_queries import Offer
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_
 from koyjabo.webkit.schemas.bodies import JSON, Body
@@ -183,6 +182,6 @@ class InvitationAnswer(BaseModel):
     role: str = Field(description="member, moderator or admin; of the panel, viewer or admin")
 
     @classmethod
-    def of(cls, offer: Offer | PanelOffer, token: str) -> InvitationAnswer:
-        to = {"community": NamedAnswer(name=offer.community)} if isinstance(offer, Offer) else {}
+    def of(cls, offer: Offer, token: str) -> InvitationAnswer:
+        to = {} if offer.place == PANEL else {"community": NamedAnswer(name=offer.place.name)}
         return cls(token=token, role=offer.role, invited_by=NamedAnswer(name=offer.invited_by), **to)

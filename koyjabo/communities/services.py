@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from koyjabo.accounts.invitations import Invitations
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
 from koyjabo.communities.by_ref import CommunitiesByRef
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.invitations import Invitations
+from koyjabo.communities.invitations import CommunityScope, Joined, ReceivedInvitations
 from koyjabo.communities.live.attendance_log import AttendanceLog
 from koyjabo.communities.live.community_rooms import CommunityRooms
 from koyjabo.communities.live.dashboard_room import DashboardLeader, Dashboards, LocalLeader
@@ -21,7 +22,6 @@ from koyjabo.communities.live.participant import Participants
 from koyjabo.communities.live.revocation import Revocation
 from koyjabo.communities.live.room_updates import RoomUpdates
 from koyjabo.communities.permissions import Permissions
-from koyjabo.communities.received_invitations import ReceivedInvitations
 from koyjabo.communities.refs import CommunityRefs
 from koyjabo.communities.roles import MEMBER
 from koyjabo.core.identity import Account, CommunityIds, LoginDestinations
@@ -38,7 +38,7 @@ class CommunityServices:
     directory: Communities
     refs: CommunityRefs
     by_ref: CommunitiesByRef
-    invitations: Invitations
+    invitations: Invitations[Joined]
     received: ReceivedInvitations
     permissions: Permissions
     participants: Participants
@@ -68,13 +68,15 @@ def build(base: Base) -> CommunityServices:
     updates = RoomUpdates(realtime.rooms, members, visits, dashboards)
     visits.on_change = updates.stats_changed
     revocation = Revocation(participants, permissions, realtime.bus, runtime, clock, rooms.leave)
-    invitations = Invitations(database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key))
+    invitations = Invitations(
+        CommunityScope(), database, clock, services[MailOutbox], LinkTokens(base.settings.secret_key)
+    )
     return CommunityServices(
         directory=directory,
         refs=refs,
         by_ref=CommunitiesByRef(database, clock, refs, external, on_revoked),
         invitations=invitations,
-        received=ReceivedInvitations(invitations, services[AccountServices].panel_invitations),
+        received=ReceivedInvitations(services[AccountServices].panel_invitations, invitations),
         permissions=permissions,
         participants=participants,
         rooms=rooms,

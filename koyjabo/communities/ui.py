@@ -83,7 +83,7 @@ def invite(account: Account, community_id: str, count: Callable[[], None] = lamb
     if body is None:
         return MemberProblem(422, form)
     count()
-    made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
+    made = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
     return MemberChange(flash_code(made), body.email)
 
 

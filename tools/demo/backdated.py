@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.invitations import Invitations
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.communities.communities import Communities
-from koyjabo.communities.invitations import Invitations
+from koyjabo.communities.invitations import CommunityScope
 from koyjabo.core.clock import Clock, system_now_ms
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import ThreadRuntime
@@ -52,7 +53,7 @@ class Backdated:
         unsent = MailOutbox(self._database, self.clock, runtime, None, None, secret="", most=0)
         self.accounts = Accounts(self._database, self.clock, passwords, _unpublished, _unpublished, pending, unsent)
         self.communities = Communities(self._database, self.clock, _unpublished)
-        self.invitations = Invitations(self._database, self.clock, unsent, LinkTokens(secret=""))
+        self.invitations = Invitations(CommunityScope(), self._database, self.clock, unsent, LinkTokens(""))
         self.reports = Reports(self._database, self.clock, _unpublished)
         self.peaks = Peaks(self._database, self.clock, runtime, lambda scope: 0)
 

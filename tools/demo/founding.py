@@ -58,7 +58,7 @@ class Founding:
             communities.join(account, community_id)
         if not plan.is_open or member.role != "member":
             invitations, founder = self._backdated.invitations, self._founders[plan.name]
-            made = invitations.invite(founder, community_id, account.email, member.role, "en")
+            made = invitations.invite(founder, account.email, member.role, "en", community_id)
             invitations.accept(account, made.token)
         self._backdated.reports.convert(account.id, member.visitor.id)
 

@@ -8,8 +8,8 @@ from contextlib import suppress
 from flask import Response, request
 from pydantic import BaseModel, Field
 
+from koyjabo.accounts.invitations import PanelRole
 from koyjabo.accounts.login.invitations import InvitedAnswer, PanelRoleAnswer
-from koyjabo.accounts.panel_invitations import Accepted
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch
 from koyjabo.communities.roles import ADMIN, MEMBER, MODERATOR
@@ -189,7 +189,7 @@ def invite_member(community_id: str) -> Response:
     account = permitted(community_id, ADMIN)
     body = InvitationBody.of(request)
     limits.count_action(account.id)
-    made = current()[CommunityServices].invitations.invite(account, community_id, body.email, body.role, language())
+    made = current()[CommunityServices].invitations.invite(account, body.email, body.role, language(), community_id)
     return answer(InvitedAnswer.of(made), 202)
 
 
@@ -237,18 +237,19 @@ def accept_invitation(token: str) -> Response:
     """201, or 200 for a member, who gets the role if it is higher. 200 with your role for an invitation to the panel: a
     new admin without the second factor that this server asks of admins has to log in again.
     """
-    accepted = current()[CommunityServices].received.accept(tokens.require_account().account, token)
-    if isinstance(accepted, Accepted):
+    account = tokens.require_account().account
+    accepted = current()[CommunityServices].received.of(token).accept(account, token)
+    if isinstance(accepted, PanelRole):
         return answer(PanelRoleAnswer(user_id=accepted.user_id, role=accepted.role))
-    offer, enrolment = accepted
-    return answer(MembershipAnswer.of(offer.community_id, enrolment.member), 201 if enrolment.is_new else 200)
+    return answer(MembershipAnswer.of(accepted.community.id, accepted.member), 201 if accepted.is_new else 200)
 
 
 @bp.post("/invitations/<token>/decline")
 @describe("Decline an invitation", {204: None, **ANSWERED})
 def decline_invitation(token: str) -> Response:
     """The link is not valid any more."""
-    current()[CommunityServices].received.decline(tokens.require_account().account, token)
+    account = tokens.require_account().account
+    current()[CommunityServices].received.of(token).decline(account, token)
     return no_answer()
 
 

@@ -1,0 +1,141 @@
+"""Queries for invitations of all kinds, within one transaction. The caller checks the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session, aliased
+
+from koyjabo.audit.log import Subject
+from koyjabo.core.credential_rules import email_key
+from koyjabo.core.errors import UnknownInvitation
+from koyjabo.database.rows import Page, changed_rows, length
+from koyjabo.mail.outbox_queries import Letter
+from koyjabo.models import PanelInvitation, User
+
+WEEK_MS = 7 * 86_400_000
+MOST_LISTED = 100
+
+PANEL = Subject("panel", "", "")
+INVITER = aliased(User)
+
+
+class InvitationRows(NamedTuple):
+    """The rows of one kind of invitation."""
+
+    table: Any
+    place: tuple[Any, ...]  # id and name of the community; empty for the panel
+    may_invite: Callable[[Any], Any]  # leaves the rows of a query whose INVITER may still invite
+
+
+PANEL_ROWS = InvitationRows(PanelInvitation, (), lambda query: query.where(INVITER.is_admin))
+
+
+class Offer(NamedTuple):
+    """A valid invitation, as the invited person sees it."""
+
+    id: str
+    invited_by: str  # the name of the user
+    role: str
+    place: Subject  # the community, or PANEL
+
+
+class PendingInvitation(NamedTuple):
+    """A valid invitation, as those see it who may make one."""
+
+    id: str
+    email: str
+    role: str
+    invited_by: str
+    expires_ms: int
+
+
+def add(session: Session, rows: InvitationRows, place: Subject, invitation: dict[str, Any]) -> None:
+    """Replaces an earlier invitation of the same email to the same place: its link is not valid any more."""
+    _delete(session, rows, rows.table.email_key == invitation["email_key"], *_at(rows, place))
+    of_community = {} if place == PANEL else {"community_id": place.id}
+    session.add(rows.table(**invitation, **of_community))
+    session.flush()
+
+
+def prepare(rows: InvitationRows, session: Session, letter: Letter, now_ms: int) -> Letter | None:
+    """Send no mail about an invitation that was answered, replaced or withdrawn. In the language of the account that
+    has this email, if there is one.
+    """
+    if find(session, rows, letter.data["link"], now_ms) is None:
+        return None
+    language = session.scalar(select(User.language).where(User.email_key == email_key(letter.email)))
+    return letter._replace(language=language or letter.language)
+
+
+def find(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer | None:
+    row = session.execute(_offers(rows, now_ms).where(rows.table.id == invitation_id)).one_or_none()
+    return _offer(row) if row else None
+
+
+def valid(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer:
+    """Raises UnknownInvitation."""
+    offer = find(session, rows, invitation_id, now_ms)
+    if offer is None:
+        raise UnknownInvitation
+    return offer
+
+
+def of_user(session: Session, rows: InvitationRows, user_id: str, now_ms: int, start: int, count: int) -> Page[Offer]:
+    """Those for the email of a user who has proved that it is theirs, newest first."""
+    mine = select(User.email_key).where(User.id == user_id, User.verified_ms.is_not(None))
+    wanted = _offers(rows, now_ms).where(rows.table.email_key.in_(mine))
+    found = session.execute(_newest_first(rows, wanted).offset(start).limit(count))
+    return Page(tuple(map(_offer, found)), length(session, wanted.with_only_columns(rows.table.id)))
+
+
+def pending(session: Session, rows: InvitationRows, place: Subject, now_ms: int) -> list[PendingInvitation]:
+    """Valid ones, newest first, at most MOST_LISTED."""
+    table = rows.table
+    columns = (table.id, table.email, table.role, INVITER.name, table.expires_ms)
+    wanted = _valid(rows, columns, now_ms).where(*_at(rows, place))
+    found = session.execute(_newest_first(rows, wanted).limit(MOST_LISTED))
+    return [PendingInvitation._make(row) for row in found]
+
+
+def use_up(session: Session, rows: InvitationRows, invitation_id: str, now_ms: int) -> Offer:
+    """Delete a valid invitation. Raises UnknownInvitation as `take` does."""
+    offer = valid(session, rows, invitation_id, now_ms)
+    take(session, rows, offer.id, offer.place)
+    return offer
+
+
+def take(session: Session, rows: InvitationRows, invitation_id: str, place: Subject) -> None:
+    """Delete an invitation to a place. Raises UnknownInvitation to all concurrent callers but one."""
+    if _delete(session, rows, rows.table.id == invitation_id, *_at(rows, place)) != 1:
+        raise UnknownInvitation
+
+
+def _at(rows: InvitationRows, place: Subject) -> tuple[Any, ...]:
+    """The conditions of rows that invite to a place."""
+    return () if place == PANEL else (rows.table.community_id == place.id,)
+
+
+def _offers(rows: InvitationRows, now_ms: int) -> Any:
+    return _valid(rows, (rows.table.id, INVITER.name, rows.table.role, *rows.place), now_ms)
+
+
+def _offer(row: Any) -> Offer:
+    invitation_id, invited_by, role, *community = row
+    return Offer(invitation_id, invited_by, role, Subject("community", *community) if community else PANEL)
+
+
+def _valid(rows: InvitationRows, columns: tuple[Any, ...], now_ms: int) -> Any:
+    """Not expired, by a user who may still invite."""
+    joined = select(*columns).join(INVITER, INVITER.id == rows.table.invited_by)
+    return rows.may_invite(joined).where(rows.table.expires_ms > now_ms, INVITER.disabled_ms.is_(None))
+
+
+def _newest_first(rows: InvitationRows, query: Any) -> Any:
+    return query.order_by(rows.table.created_ms.desc(), rows.table.id)
+
+
+def _delete(session: Session, rows: InvitationRows, *which: Any) -> int:
+    return changed_rows(session, delete(rows.table).where(*which).execution_options(synchronize_session=False))

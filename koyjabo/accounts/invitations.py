@@ -1,0 +1,206 @@
+"""Invitations: offers of a role in the panel or in a community. They give no right before they are accepted."""
+
+from __future__ import annotations
+
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from koyjabo.accounts import invitation_queries, letters, user_admin_queries
+from koyjabo.accounts.invitation_queries import PANEL, PANEL_ROWS, WEEK_MS, InvitationRows, Offer, PendingInvitation
+from koyjabo.accounts.letters import Invited, Mailed
+from koyjabo.audit import log
+from koyjabo.audit.log import Actor, Subject
+from koyjabo.core.clock import Clock
+from koyjabo.core.credential_rules import email_key
+from koyjabo.core.identity import SITE_ADMIN, SITE_ROLES, Account
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.rows import Page
+from koyjabo.mail.link_tokens import PANEL_INVITATION, LinkTokens
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.mail.outbox_queries import Letter
+from koyjabo.settings.schema import Policy, requires
+
+Accepted = TypeVar("Accepted")
+
+
+class InvitationScope(ABC, Generic[Accepted]):
+    """What invitations of one kind offer a role in. `purpose` is of their tokens, and the kind of their mail. `action`
+    is the first part of their actions in the audit log.
+    """
+
+    rows: InvitationRows
+    purpose: str
+    action: str
+
+    @abstractmethod
+    def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
+        """The place to which `account` may invite, locked until the commit with `lock`. Raises Forbidden,
+        UnknownCommunity.
+        """
+
+    @abstractmethod
+    def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> Accepted:
+        """Use up the invitation and give the role, unless the account has a higher one. Raises UnknownInvitation."""
+
+    def accepted(self, account: Account) -> None:
+        """Called after the commit."""
+        return
+
+
+class Invitations(Generic[Accepted]):
+    """Invitations to the places of a scope. Those who may invite make, see and withdraw them; these calls raise as
+    `InvitationScope.managed` does, and name the community unless they are about the panel.
+
+    A token admits every account. An invitation is valid once, for a week, while its inviter may invite; otherwise
+    UnknownInvitation. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        scope: InvitationScope[Accepted],
+        database: DatabaseExecutor,
+        clock: Clock,
+        outbox: MailOutbox,
+        tokens: LinkTokens,
+    ) -> None:
+        self._scope = scope
+        self._database = database
+        self._clock = clock
+        self._outbox = outbox
+        self._tokens = tokens
+        outbox.prepare({scope.purpose: partial(invitation_queries.prepare, scope.rows)})
+
+    def invite(
+        self, account: Account, email: str, role: str, language: str, community_id: str | None = None
+    ) -> Invited:
+        """Invite the person with this email, whether there is an account with it or not. They get a mail if the inviter
+        has confirmed their own email, within the budgets. `language` is that of the mail, unless an account has chosen
+        another one. An earlier invitation of this email to the same place ends.
+        """
+        by, invitation_id = log.actor(account, self._clock), str(uuid.uuid4())
+        data = {"link": invitation_id, "role": role, "by": account.name}
+        letter = self._outbox.letter(self._scope.purpose, email, language, sender=account.id, **data)
+        invitation = {
+            "id": invitation_id,
+            "email": email,
+            "email_key": email_key(email),
+            "role": role,
+            "invited_by": account.id,
+            "created_ms": by.at_ms,
+            "expires_ms": by.at_ms + WEEK_MS,
+        }
+        mail = self._database.write(self._invite, by, account, community_id, invitation, letter)
+        return Invited(self._token(invitation_id), mail)
+
+    def pending(self, account: Account, community_id: str | None = None) -> list[tuple[PendingInvitation, str]]:
+        """Those that wait for an answer, newest first, each with its token."""
+        invitations = self._database.read(self._pending, account, community_id, self._clock.now_ms())
+        return [(invitation, self._token(invitation.id)) for invitation in invitations]
+
+    def withdraw(self, account: Account, invitation_id: str, community_id: str | None = None) -> None:
+        by = log.actor(account, self._clock)
+        self._database.write(self._withdraw, by, account, community_id, invitation_id)
+
+    def page(self, account: Account, start: int = 0, count: int = 20) -> Page[tuple[Offer, str]]:
+        """The invitations of an account, newest first, each with its token. None if the email is not verified."""
+        asked = (account.id, self._clock.now_ms(), start, count)
+        offers = self._database.read(invitation_queries.of_user, self._scope.rows, *asked)
+        return Page(tuple((offer, self._token(offer.id)) for offer in offers.items), offers.total)
+
+    def owns(self, token: str) -> bool:
+        """Whether the token is of an invitation of this scope, which need not be valid."""
+        return bool(self._id(token))
+
+    def get(self, token: str) -> Offer:
+        return self._database.read(invitation_queries.valid, self._scope.rows, self._id(token), self._clock.now_ms())
+
+    def accept(self, account: Account, token: str) -> Accepted:
+        """Take the offered role, unless one's own is higher."""
+        accepted = self._database.write(self._scope.accept, log.actor(account, self._clock), account, self._id(token))
+        self._scope.accepted(account)
+        return accepted
+
+    def decline(self, account: Account, token: str) -> None:
+        """The link is not valid any more."""
+        self._database.write(self._decline, log.actor(account, self._clock), self._id(token))
+
+    def _id(self, token: str) -> str:
+        return self._tokens.row_id(self._scope.purpose, token) or ""
+
+    def _token(self, invitation_id: str) -> str:
+        return self._tokens.token(self._scope.purpose, invitation_id)
+
+    # Operations of the executor.
+
+    def _invite(
+        self,
+        session: Any,
+        by: Actor,
+        account: Account,
+        community_id: str | None,
+        invitation: dict[str, Any],
+        letter: Letter | None,
+    ) -> Mailed:
+        place = self._scope.managed(session, account, community_id, lock=True)
+        invitation_queries.add(session, self._scope.rows, place, invitation)
+        by.entry(f"{self._scope.action}.invite", place, role=invitation["role"]).store(session)
+        if letter is not None and place.name:
+            letter = letter._replace(data={**letter.data, "community": place.name})
+        return letters.send_invitation(session, account, letter)
+
+    def _pending(
+        self, session: Any, account: Account, community_id: str | None, now_ms: int
+    ) -> list[PendingInvitation]:
+        place = self._scope.managed(session, account, community_id, lock=False)
+        return invitation_queries.pending(session, self._scope.rows, place, now_ms)
+
+    def _withdraw(
+        self, session: Any, by: Actor, account: Account, community_id: str | None, invitation_id: str
+    ) -> None:
+        place = self._scope.managed(session, account, community_id, lock=True)
+        invitation_queries.take(session, self._scope.rows, invitation_id, place)
+        by.entry(f"{self._scope.action}.withdraw", place).store(session)
+
+    def _decline(self, session: Any, by: Actor, invitation_id: str) -> None:
+        offer = invitation_queries.use_up(session, self._scope.rows, invitation_id, by.at_ms)
+        by.entry(f"{self._scope.action}.decline", offer.place).store(session)
+
+
+class PanelRole(NamedTuple):
+    """The role of a user who has accepted an invitation to the panel."""
+
+    user_id: str
+    role: str
+    is_logged_out: bool  # and has to log in with a second factor
+
+
+class PanelScope(InvitationScope[PanelRole]):
+    """Admins of the site invite to the panel. `on_revoked` is called with the id of a user whose role has changed."""
+
+    rows, purpose, action = PANEL_ROWS, PANEL_INVITATION, "panel"
+
+    def __init__(self, on_revoked: Callable[[str], object], policy: Policy) -> None:
+        self._on_revoked = on_revoked
+        self._policy = policy
+
+    def managed(self, session: Any, account: Account, community_id: str | None, lock: bool) -> Subject:
+        account.require_site_admin()
+        return PANEL
+
+    def accept(self, session: Any, by: Actor, account: Account, invitation_id: str) -> PanelRole:
+        """Locks the user before the invitation, as changes of roles do. A new admin who needs a second factor and has
+        none is logged out.
+        """
+        person = user_admin_queries.existing(session, account.id).person
+        offer = invitation_queries.use_up(session, PANEL_ROWS, invitation_id, by.at_ms)
+        role = max(offer.role, person.site_role, key=SITE_ROLES.index)
+        needs_second_factor = requires(self._policy, role == SITE_ADMIN)
+        user_admin_queries.set_role(session, person.id, role, False, needs_second_factor, by.at_ms)
+        by.entry("panel.accept", PANEL, role=role, invited_by=offer.invited_by).store(session)
+        return PanelRole(person.id, role, needs_second_factor and person.second_factor_ms is None)
+
+    def accepted(self, account: Account) -> None:
+        self._on_revoked(account.id)
