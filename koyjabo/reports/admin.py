@@ -11,15 +11,15 @@ from koyjabo.database.rows import Page
 from koyjabo.models import SITE
 from koyjabo.reports.annotations import LONGEST, AnnotationEntry
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import annotation_texts, comparisons, share_forms
+from koyjabo.reports.ui import annotation_texts, comparisons
 from koyjabo.reports.ui.base import Placement
-from koyjabo.reports.ui.share_forms import NewShare
+from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.pages import pagination, redirects
-from koyjabo.webkit.pages.flash import Undo, done, say
+from koyjabo.webkit.pages.flash import Undo, say
 from koyjabo.webkit.panel import for_viewers
 from koyjabo.webkit.panel.pages import me, page
 from koyjabo.webkit.schemas.bodies import Body
@@ -88,25 +88,23 @@ def _newest(start: int, number: int) -> Page[AnnotationEntry]:
 
 @bp.get("/shares")
 def shares() -> Response:
-    return page("reports/shares", found=share_forms.listed(me()))
+    return _desk().list()
 
 
 @bp.get("/shares/new")
 def new_share() -> Response:
-    return _show_shares(share_forms.new())
+    return _desk().new()
 
 
 @bp.post("/shares/new")
 def create_share() -> Response:
-    """Shows the link, which is not stored."""
-    return _show_shares(share_forms.create(me()))
+    return _desk().create()
 
 
 @bp.post("/shares/<share_id>/end")
 def end_share(share_id: str) -> Response:
-    ended = share_forms.end(me(), share_id, url_for("admin.shares"))
-    return done("share_ended", "admin.shares", ended.name)
+    return _desk().end(share_id)
 
 
-def _show_shares(new: NewShare) -> Response:
-    return page("reports/new_share", new.status, new=new, ranges=share_forms.ranges())
+def _desk() -> ShareDesk:
+    return ShareDesk(me(), page, "admin.shares")

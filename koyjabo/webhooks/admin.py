@@ -9,9 +9,7 @@ from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
-from koyjabo.core.errors import InvalidInput, UnknownCommunity
 from koyjabo.core.identity import CommunityIds
-from koyjabo.core.integration_errors import UrlRefused
 from koyjabo.webhooks.event_types import EVENT_TYPES, types_for
 from koyjabo.webhooks.formats import FORMAT_NAMES
 from koyjabo.webhooks.queries import STATES, Endpoint
@@ -20,10 +18,9 @@ from koyjabo.webhooks.services import WebhookServices
 from koyjabo.webhooks.webhooks import NewWebhook, Webhooks
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
 from koyjabo.webkit.limits import limits
-from koyjabo.webkit.pages import pagination
+from koyjabo.webkit.pages import management, pagination
 from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.panel.pages import me, page
 from koyjabo.webkit.schemas.bodies import Body
@@ -48,7 +45,7 @@ class WebhookChangesFormBody(WebhookFormBody):
 
 @bp.get("/webhooks")
 def webhooks() -> Response:
-    return _page("list", found=_webhooks().list(me()))
+    return _page("webhooks", found=_webhooks().list(me()))
 
 
 @bp.get("/webhooks/new")
@@ -59,21 +56,15 @@ def new_webhook() -> Response:
 @bp.post("/webhooks/new")
 def create_webhook() -> Response:
     """Add the webhook and show its secret."""
-    form = _form()
-    body = form.read()
-    if body is not None:
+
+    def create(body: WebhookFormBody) -> tuple[Endpoint, str]:
         limits.count_action(me().id)
         community_id = current()[CommunityIds].resolve(body.community) if body.community else None
-        try:
-            new = NewWebhook(body.url, body.events, community_id, body.format, body.description)
-            made, secret = _webhooks().create(me(), new)
-        except (InvalidInput, UrlRefused) as error:
-            form.errors = error.details
-        except UnknownCommunity as error:
-            form.errors = {"community": str(error)}
-        else:
-            return _page("secret", webhook=made, secret=secret)
-    return _creation(form, 422)
+        return _webhooks().create(me(), NewWebhook(body.url, body.events, community_id, body.format, body.description))
+
+    form = _form()
+    made = management.carry_out(form, create)
+    return _creation(form) if made is None else _secret(*made)
 
 
 @bp.get("/webhooks/<webhook_id>")
@@ -95,18 +86,15 @@ def ask_webhook_change(webhook_id: str) -> Response:
 @bp.post("/webhooks/<webhook_id>/change")
 def change_webhook(webhook_id: str) -> Response:
     webhook, form = _webhooks().find(me(), webhook_id), Form(WebhookChangesFormBody, lists=("events",))
-    body = form.read()
-    if body is not None:
+
+    def change(body: WebhookChangesFormBody) -> Endpoint:
         if body.url is not None:  # its name is looked up
             limits.count_action(me().id)
         changes = body.model_dump(include={"url", "description"}, exclude_none=True) | {"types": body.events}
-        try:
-            _webhooks().change(me(), webhook_id, **changes, format=body.format or webhook.format)
-        except (InvalidInput, UrlRefused) as error:
-            form.errors = error.details
-        else:
-            return _done("saved", webhook_id)
-    return _change_page(webhook, form, 422)
+        return _webhooks().change(me(), webhook_id, **changes, format=body.format or webhook.format)
+
+    changed = management.carry_out(form, change)
+    return _change_page(webhook, form) if changed is None else _done("saved", webhook_id)
 
 
 @bp.post("/webhooks/<webhook_id>/switch")
@@ -129,8 +117,8 @@ def rotate_webhook(webhook_id: str) -> Response:
     """Renew the secret and show it. Raises Unconfirmed."""
     webhook = _webhooks().find(me(), webhook_id)
     effect = _("Both secrets sign for 24 hours, then only the new one. It is shown once.")
-    _confirm(webhook, _("Renew the secret?"), effect, _("Renew the secret"))
-    return _page("secret", webhook=webhook, secret=_webhooks().rotate(me(), webhook_id))
+    management.ask(_("Renew the secret?"), effect, _("Renew the secret"), _path(webhook))
+    return _secret(webhook, _webhooks().rotate(me(), webhook_id))
 
 
 @bp.post("/webhooks/<webhook_id>/delete")
@@ -138,7 +126,7 @@ def delete_webhook(webhook_id: str) -> Response:
     """Raises Unconfirmed."""
     webhook = _webhooks().find(me(), webhook_id)
     effect = _("Nothing more is sent to it, and its deliveries are deleted. This cannot be undone.")
-    _confirm(webhook, _("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete"))
+    management.ask(_("Delete the webhook to %(name)s?", name=webhook.host), effect, _("Delete"), _path(webhook))
     _webhooks().remove(me(), webhook_id)
     return done("deleted", "admin.webhooks", webhook.host)
 
@@ -165,13 +153,18 @@ def _done(code: str, webhook_id: str) -> Response:
     return done(code, "admin.webhook", webhook_id=webhook_id)
 
 
-def _creation(form: Form[WebhookFormBody], status: int = 200) -> Response:
-    return _page("form", status, form=form, webhook=None, offered=types_for(None))
+def _creation(form: Form[WebhookFormBody]) -> Response:
+    return _page("webhooks", management.status(form), form=form, offered=types_for(None))
 
 
-def _change_page(webhook: Endpoint, form: Form[WebhookChangesFormBody], status: int = 200) -> Response:
-    return _page("form", status, form=form, webhook=webhook, offered=types_for(webhook.community_id))
+def _change_page(webhook: Endpoint, form: Form[WebhookChangesFormBody]) -> Response:
+    offered = types_for(webhook.community_id)
+    return _page("webhooks", management.status(form), form=form, webhook=webhook, offered=offered)
 
 
-def _confirm(webhook: Endpoint, title: str, effect: str, label: str) -> None:
-    confirm(Confirmation(title, (effect,), label, url_for("admin.webhook", webhook_id=webhook.id)))
+def _secret(webhook: Endpoint, secret: str) -> Response:
+    return _page("webhooks", webhook=webhook, secret=secret)
+
+
+def _path(webhook: Endpoint) -> str:
+    return url_for("admin.webhook", webhook_id=webhook.id)

@@ -1,12 +1,12 @@
-"""The list of share links with its forms, for the panel and the pages of a community."""
+"""The pages of share links, for the panel and for communities."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from flask import request
+from flask import Response, request, url_for
 from flask_babel import gettext as _
 from pydantic import BeforeValidator
 
@@ -25,17 +25,16 @@ from koyjabo.reports.ui.ranges import PRESETS
 from koyjabo.reports.ui.ranges import words as days
 from koyjabo.reports.ui.share_requests import Range
 from koyjabo.webkit.current import current
-from koyjabo.webkit.forms.confirmation import Confirmation, confirm
 from koyjabo.webkit.forms.forms import Form
-from koyjabo.webkit.pages import links, pagination
+from koyjabo.webkit.pages import links, management, pagination
+from koyjabo.webkit.pages.flash import done
 from koyjabo.webkit.pages.pagination import ListPage
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import Name, NewPassword
 from koyjabo.webkit.schemas.moments import TypedDay
 
 EMPTY = BeforeValidator(lambda value: value or None)
-FIELDS = {"expires_at": "until"}
-"""Fields of the form by those of the API, where they differ."""
+TEMPLATE = "reports/shares"
 
 
 class ShareFormBody(Body):
@@ -51,69 +50,72 @@ class ShareFormBody(Body):
         return NewLink(self.name, filters, self.range, self.password, expires_ms)
 
 
-class NewShare(NamedTuple):
-    """The page of a new link. `url` is shown once."""
-
-    form: Form[ShareFormBody]
-    chips: list[str]  # the filters, in words
-    url: str = ""
-    problems: Mapping[str, str] = {}  # of the filters, by their labels
-
-    @property
-    def status(self) -> int:
-        return 422 if self.form.errors or self.problems else 200
-
-
-def new() -> NewShare:
-    return NewShare(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}), _chips(_filters()))
-
-
-def create(account: Account, community_id: str | None = None) -> NewShare:
-    """Carry out the form of the current request."""
-    form, filters, url, problems = Form(ShareFormBody), _filters(), "", {}
-    body = form.read()
-    if body is not None:
-        own = {} if community_id is None else {COMMUNITY: [community_id]}
-        try:
-            url = _create(account, body.link({**filters, **own}))
-        except InvalidInput as error:
-            said = error.details.items()
-            problems = {cards.label(name): text for name, text in said if is_dimension(name)}
-            form.errors = {FIELDS.get(name, name): text for name, text in said if not is_dimension(name)}
-    return NewShare(form, _chips(filters), url, problems)
-
-
 class ListedShare(NamedTuple):
     link: ShareLink
     chips: list[str]
     has_expired: bool
 
 
-def listed(account: Account, community_id: str | None = None) -> ListPage[ListedShare]:
-    page = pagination.list_page(partial(current()[ReportServices].shares.page, account, community_id=community_id))
-    now_ms = current().clock.now_ms()
+class ShareDesk(NamedTuple):
+    """The pages of share links, in the panel or of a community. `show` is its function for pages. `args` are the
+    arguments of all their addresses.
+    """
 
-    def one(link: ShareLink) -> ListedShare:
-        has_expired = link.expires_ms is not None and link.expires_ms <= now_ms
-        shown = {name: values for name, values in link.filters.items() if community_id is None or name != COMMUNITY}
-        return ListedShare(link, _chips(shown), has_expired)
+    account: Account
+    show: Callable[..., Response]
+    endpoint: str  # of the list
+    args: dict[str, Any] = {}
 
-    return ListPage(tuple(map(one, page.items)), *page[1:])
+    @property
+    def community_id(self) -> str | None:
+        return self.args.get("community_id")
+
+    def list(self) -> Response:
+        shares, now_ms = current()[ReportServices].shares, current().clock.now_ms()
+
+        def listed(link: ShareLink) -> ListedShare:
+            has_expired = link.expires_ms is not None and link.expires_ms <= now_ms
+            hidden = () if self.community_id is None else (COMMUNITY,)
+            shown = {name: values for name, values in link.filters.items() if name not in hidden}
+            return ListedShare(link, _chips(shown), has_expired)
+
+        found = pagination.list_page(partial(shares.page, self.account, community_id=self.community_id))
+        return self.show(TEMPLATE, found=ListPage(tuple(map(listed, found.items)), *found[1:]), args=self.args)
+
+    def new(self) -> Response:
+        return self._form(Form(ShareFormBody, {"range": _own_days() or request.args.get("range", "")}))
+
+    def create(self) -> Response:
+        """Shows the link, which is not stored."""
+        own = {} if self.community_id is None else {COMMUNITY: [self.community_id]}
+
+        def make(body: ShareFormBody) -> str:
+            shares, client = current()[ReportServices].shares, login_limits.client(is_familiar=True)
+            _made, token = shares.create(self.account, body.link({**_filters(), **own}), client)
+            return links.to("pages.share", token=token)
+
+        form = Form(ShareFormBody)
+        url = management.carry_out(form, make)
+        return self._form(form) if url is None else self.show(TEMPLATE, url=url, back=self._path())
+
+    def end(self, share_id: str) -> Response:
+        """Raises Unconfirmed, UnknownShare, Forbidden."""
+        shares = current()[ReportServices].shares
+        link = shares.find(self.account, share_id)
+        effect = _("The link stops working at once, for everyone. This cannot be undone.")
+        management.ask(_("Revoke the share link %(name)s?", name=link.name), effect, _("Revoke the link"), self._path())
+        return done("share_ended", self.endpoint, shares.end(self.account, share_id).name, **self.args)
+
+    def _form(self, form: Form[ShareFormBody]) -> Response:
+        problems = {cards.label(name): reason for name, reason in form.errors.items() if is_dimension(name)}
+        values = {"form": form, "chips": _chips(_filters()), "problems": problems, "ranges": _ranges()}
+        return self.show(TEMPLATE, status=management.status(form), back=self._path(), **values)
+
+    def _path(self) -> str:
+        return url_for(self.endpoint, **self.args)
 
 
-def end(account: Account, share_id: str, back: str) -> ShareLink:
-    """Raises Unconfirmed, UnknownShare, Forbidden."""
-    link = current()[ReportServices].shares.find(account, share_id)
-    confirm(ending(link, back))
-    return current()[ReportServices].shares.end(account, share_id)
-
-
-def ending(link: ShareLink, back: str) -> Confirmation:
-    effect = _("The link stops working at once, for everyone. This cannot be undone.")
-    return Confirmation(_("Revoke the share link %(name)s?", name=link.name), (effect,), _("Revoke the link"), back)
-
-
-def ranges() -> list[tuple[str, str]]:
+def _ranges() -> list[tuple[str, str]]:
     """The choices of the form: two days of the address, and the presets."""
     own = _own_days()
     others = [(name, str(label)) for name, (label, _key) in PRESETS.items() if name != DEFAULT]
@@ -124,11 +126,6 @@ def _own_days() -> str:
     """Two days that the address names; "" if it names none."""
     own_days = f"{request.args.get('start', '')}/{request.args.get('end', '')}"
     return own_days if is_interval(own_days) else ""
-
-
-def _create(account: Account, new: NewLink) -> str:
-    _made, token = current()[ReportServices].shares.create(account, new, login_limits.client(is_familiar=True))
-    return links.to("pages.share", token=token)
 
 
 def _filters() -> dict[str, list[str]]:

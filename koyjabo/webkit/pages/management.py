@@ -1,0 +1,53 @@
+"""Pages that manage things with a text that is shown once: API keys, webhooks, share links.
+
+One template for each kind has its list, the form that makes one, and the text (`webkit/management.html` has the parts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from koyjabo.core.errors import InvalidInput, TooManyKeys, UnknownCommunity
+from koyjabo.core.integration_errors import UrlRefused
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.schemas.bodies import Body
+
+Checked = TypeVar("Checked", bound=Body)
+Result = TypeVar("Result")
+
+FIELDS = {"expires_at": "until"}
+"""Fields of forms by those of the API, where the names differ."""
+
+OF_NO_FIELD = ""
+"""The field of an error that belongs to none."""
+
+
+def carry_out(form: Form[Checked], action: Callable[[Checked], Result]) -> Result | None:
+    """The result of an action with the form of the current request; None if it is refused, with the reasons in
+    `form.errors`.
+    """
+    body = form.read()
+    if body is None:
+        return None
+    try:
+        return action(body)
+    except (InvalidInput, UrlRefused) as error:
+        form.errors = {FIELDS.get(name, name): reason for name, reason in error.details.items()}
+    except UnknownCommunity as error:
+        if "community" not in form.values:
+            raise
+        form.errors = {"community": str(error)}
+    except TooManyKeys as error:
+        form.errors = {OF_NO_FIELD: str(error)}
+    return None
+
+
+def status(form: Form[Checked]) -> int:
+    return 422 if form.errors else 200
+
+
+def ask(title: str, effect: str, label: str, back: str) -> None:
+    """Raises Unconfirmed, until the question is confirmed."""
+    confirm(Confirmation(title, (effect,), label, back))
