@@ -86,7 +86,7 @@ class ChildProcess:
 
     def follow(self, kind: Callable[..., Report], tell: Callable[[Report], bool], stop: Callable[[], None]) -> Report:
         """Wait for its end, and return its last report. `tell` is given the newest one every TELL_S. `stop` is called
-        when `tell` returns False: another worker has taken the job over, or nobody wants it any more.
+        when `tell` returns False: the job was taken over or cancelled.
         """
         tell_at = 0.0
         while self.status is None:

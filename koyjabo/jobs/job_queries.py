@@ -36,5 +36,5 @@ def renew(session: Session, row: JobColumns, now_ms: int, **values: Any) -> bool
 
 
 def is_dead(row: JobColumns, now_ms: int, silent_ms: int) -> bool:
-    """Whether the job goes on no more, although its row has no end: its worker has died, or is frozen."""
+    """Whether a job without an end has stopped: its worker has died, or is frozen."""
     return row.ended_ms is None and abs(now_ms - row.seen_ms) > silent_ms
