@@ -42,7 +42,8 @@ def test_logins_that_wait_for_a_hash_delay_no_other_request(sqlite_server):
         while (done := sum(login.done() for login in logins)) < LOGINS:
             assert session.get(f"{base}/api/stats", timeout=PATIENCE_S).status_code == 200
             done_before[done] += 1
-    assert max(done_before.values()) > 3, "each of them waits for the hash of a login"
+    del done_before[0]  # some come before the first login does
+    assert max(done_before.values()) > 8, "each of them waits for the hash of a login"
 
 
 class Owner:
