@@ -7,6 +7,7 @@ thread, which each of them gives up while it waits, and calls run in between.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,6 +22,7 @@ Advance = Callable[[int], None]
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Is given how many items there are, and a word that names the work, to be shown while the context lasts."""
 
+log = logging.getLogger(__name__)
 
 await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
 """What a request calls after each wait, before it goes on; None for one that takes no turns."""
@@ -145,7 +147,10 @@ class ThreadRuntime:
         timer.start()
 
     def from_thread(self, call: Call) -> None:
-        call()
+        try:
+            call()
+        except Exception:  # it must not end the thread, which works for all requests
+            log.exception("call_failed")
 
     def waiter(self) -> Waiter:
         return _EventWaiter()

@@ -10,7 +10,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, repeat
 from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
@@ -94,8 +93,8 @@ class Ledger:
     """Commits visits and reads figures.
 
     Calls `on_commit` on the event loop with the visits of each batch and their receipts, before any `append` returns;
-    then `on_batch` receives the size of the batch and how long its first visit took, s. When the database has gone
-    back, `recovery` lets counting go on, and calls are repeated (specification: A database that goes back).
+    then `on_batch` receives the size of the batch and how long its first visit took, s. When the database was
+    rolled back, `recovery` lets counting go on, and calls are repeated (specification: A database that goes back).
     """
 
     def __init__(
@@ -131,9 +130,9 @@ class Ledger:
         Raises LedgerUnavailable when the visit could not be committed, UnknownCommunity for an unknown scope.
         """
         keyed = visit, visit.visit_id or f"~{secrets.token_urlsafe(9)}"
-        return self._recovery.standing(repeat(partial(self._commit, keyed)), self._high_water.questions)
+        return self._commit(keyed, self._high_water.questions)
 
-    def append_all(self, visits: Sequence[NewVisit]) -> list[Receipt | KoyJaboError]:
+    def append_all(self, visits: Sequence[NewVisit]) -> list[Outcome]:
         """As `append`, for visits that all have a `visit_id`: together and in this order. Returns errors."""
         keyed, questions = [(visit, str(visit.visit_id)) for visit in visits], self._high_water.questions
         try:
@@ -144,31 +143,26 @@ class Ledger:
             return [error for _ in visits]
         with out_of_turn():
             jobs[-1].waiter.wait()  # when the last one is done, the others are: one wait instead of 500
-            return [self._settle(job, questions) for job in jobs]
+            return [self._outcome(job, questions) for job in jobs]
 
-    def _settle(self, job: Job[Keyed, Outcome], questions: int) -> Receipt | KoyJaboError:
-        attempts = chain([partial(self._result, job.item, job.outcome)], repeat(partial(self._commit, job.item)))
+    def _outcome(self, job: Job[Keyed, Outcome], questions: int) -> Outcome:
         try:
-            return self._recovery.standing(attempts, questions)
+            return self._commit(job.item, questions, job.outcome)
         except KoyJaboError as error:
             return error
 
-    def _commit(self, keyed: Keyed) -> Receipt:
-        return self._result(keyed, partial(self._writer.do, keyed))
-
-    def _result(self, keyed: Keyed, wait: Callable[[], Outcome]) -> Receipt:
-        """`wait` for the outcome of a commit. Raises it if it is an error."""
+    def _commit(self, keyed: Keyed, questions: int, begun: Callable[[], Outcome] | None = None) -> Receipt:
+        """`begun` waits for the outcome of a commit that was begun before. Notes a failure, which may come before any
+        batch has included the visit.
+        """
         came_at = time.monotonic()
+        commit = partial(_receipt, partial(self._writer.do, keyed))
         try:
-            outcome = wait()
+            return self._recovery.standing(commit, questions, begun and partial(_receipt, begun))
         except LedgerUnavailable as error:
-            if rollback_of(error) is None:
-                self._outage.failed(error, came_at)  # it may have timed out before any batch included it
-                self._outage.refuse((keyed[0].visitor_id, keyed[1]))
+            self._outage.failed(error, came_at)
+            self._outage.refuse((keyed[0].visitor_id, keyed[1]))
             raise
-        if isinstance(outcome, KoyJaboError):
-            raise outcome
-        return outcome
 
     def snapshot(self, scope: Scope = SITE) -> CounterSnapshot | None:
         """The newest committed figures, read after this call began; None for an unknown scope.
@@ -236,3 +230,11 @@ class Ledger:
             self._outage.failed(failed[0], jobs[0].since)
         elif not errors:  # else the calls are repeated: whether they fail is not known yet
             self._outage.succeeded()
+
+
+def _receipt(wait: Callable[[], Outcome]) -> Receipt:
+    """`wait` for the outcome of a commit. Raises it if it is an error."""
+    outcome = wait()
+    if isinstance(outcome, KoyJaboError):
+        raise outcome
+    return outcome

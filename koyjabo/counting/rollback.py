@@ -5,8 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from koyjabo.audit.log import Actor, Subject
@@ -20,10 +19,11 @@ from koyjabo.counting.rollback_queries import LostVisits, NewEpoch
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 
-ATTEMPTS, REPEATED_S = 5, 10.0
-"""How often, and for how long, a call is repeated after the database has gone back: on another server, and perhaps on
-one after that.
-"""
+ATTEMPTS = 5
+"""How often one call recovers from a rollback: on another server, and perhaps on one after that."""
+
+REPEATED_S = 10.0
+"""How long a commit is repeated."""
 
 AT_ONCE_S = 1.0
 """An attempt that fails within this time has found a broken connection, and another one may succeed."""
@@ -56,32 +56,36 @@ class RollbackRecovery:
         self._alone = threading.Lock()
         self._failures = 0
 
-    def standing(self, attempts: Iterable[Callable[[], Receipt]], questions: int) -> Receipt:
-        """Commit one visit: call `attempts` until the receipt of one of them stands.
+    def standing(
+        self, commit: Callable[[], Receipt], questions: int, begun: Callable[[], Receipt] | None = None
+    ) -> Receipt:
+        """Commit one visit until its receipt stands. `begun` waits for a commit that was begun before, with others.
 
-        When the database has gone back, the next attempt looks the visit up again, and commits it again if it is gone.
-        `questions` is what `HighWater.questions` was before the first one began. Raises what an attempt raises, and
-        LedgerUnavailable when the database goes back again and again.
+        When the database was rolled back, `commit` looks the visit up again, and writes it again if it is gone.
+        `questions` is what `HighWater.questions` was before the first commit began. Raises what a commit raises, and
+        LedgerUnavailable when the database is rolled back again and again.
         """
-        first, until = None, time.monotonic() + REPEATED_S
-        for attempt in islice(attempts, ATTEMPTS):
+        first, recoveries, until = None, 0, time.monotonic() + REPEATED_S
+        attempt = begun or commit
+        while recoveries < ATTEMPTS and time.monotonic() < until:
             try:
                 receipt = attempt()
             except LedgerUnavailable as error:
-                self._recover_from(error)
+                if attempt is commit or rollback_of(error) is None:
+                    self._recover_from(error)
+                    recoveries += 1
+                # Else others of its batch have recovered, or the next commit finds out that nobody has.
             else:
                 if first and receipt.duplicate:  # of the first attempt, not of an earlier request
                     receipt = receipt._replace(duplicate=first.duplicate)
                 if questions == self.high_water.questions and receipt.snapshot.epoch >= self.high_water.site.epoch:
                     return receipt
                 first = first or receipt
-            if time.monotonic() > until:
-                break
-            questions = self.high_water.questions
+            attempt, questions = commit, self.high_water.questions
         raise LedgerUnavailable
 
     def current(self, read: Callable[[], Read]) -> Read:
-        """`read` something. When the database has gone back, read it again. Raises LedgerUnavailable."""
+        """`read` something, again when the database was rolled back. Raises LedgerUnavailable."""
         for _ in range(ATTEMPTS):
             try:
                 return read()
@@ -90,7 +94,7 @@ class RollbackRecovery:
         raise LedgerUnavailable
 
     def _recover_from(self, error: LedgerUnavailable) -> None:
-        """Raises `error` if it has another cause than a database that has gone back."""
+        """Raises `error` if it has another cause than a rollback."""
         cause = rollback_of(error)
         if cause is None:
             raise error

@@ -147,7 +147,7 @@ class FileImports:
         self._process = process
 
         def is_wanted(now: ImportProgress) -> bool:
-            return self._renew(row, done=now.done, goal=now.goal) == ""
+            return self._renew(row, done=now.done, goal=now.goal) not in (None, CANCEL)
 
         ended = process.follow(ImportProgress, is_wanted, process.ask_to_end)
         self._process = None

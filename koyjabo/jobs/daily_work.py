@@ -67,7 +67,8 @@ class DailyWork:
         try:
             at_end = work(claim.day, self._renewal(claim))
             if at_end is not None:
-                self._database.write(work_claim_queries.end, claim, self._clock.now_ms())
+                if not self._database.write(work_claim_queries.end, claim, self._clock.now_ms()):
+                    raise ClaimLost(claim.worker)
                 self._done_for = claim.day
                 at_end()
         except (LedgerUnavailable, ClaimLost) as error:

@@ -10,6 +10,7 @@ import pytest
 from support.application.site import SPEC_MOMENT, Site
 from support.programs.processes import METRICS_TOKEN, wait_until
 
+from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import sqlite
@@ -239,6 +240,49 @@ def test_a_list_from_before_the_question_is_looked_up_again(site, database, monk
     numbers = [others[0] + 1, others[0] + 2]
     assert [(each.ordinal, each.duplicate) for each in receipts] == [(number, False) for number in numbers]
     assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(others[0],), *((each,) for each in numbers)]
+
+
+def test_a_list_recovers_once(site, database, monkeypatch):
+    """Not once for each of its visits: workers that do not answer are waited for."""
+    visits(site, "kept")
+    remembered = database.remember()
+    visits(site, "lost")
+    database.go_back(remembered)
+    counting, asked = site.services[CountingServices], []
+    gather = counting.recovery._gather
+    monkeypatch.setattr(counting.recovery, "_gather", lambda: (asked.append(True), gather()))
+    receipts = counting.visits.register_all(listed(*(str(number) for number in range(20))))
+    assert [receipt.ordinal for receipt in receipts] == list(range(3, 23))
+    assert asked == [True]
+
+
+def test_a_recovery_that_fails_is_an_outage(site, database, monkeypatch):
+    remembered = database.remember()
+    visits(site, "lost")
+    database.go_back(remembered)
+    counting = site.services[CountingServices]
+
+    def fail(marks):
+        raise LedgerUnavailable
+
+    monkeypatch.setattr(counting.recovery, "_write", fail)
+    assert site.post(json={"visitorId": "ayesha"}).status_code == 503
+    writer = counting.visits.writer()
+    assert (writer.has_failed, writer.refused) == (True, 1)
+
+
+def test_a_commit_that_many_questions_overtake_is_repeated(site, monkeypatch):
+    """Several workers may ask at one failover."""
+    ledger, questions = site.services[CountingServices].visits._ledger, []
+
+    def ask(*batch):
+        if len(questions) < 6:
+            questions.append(True)
+            ledger._high_water.questions += 1
+
+    monkeypatch.setattr(ledger, "_on_batch", ask)
+    assert site.register("ayesha", visitId="1").duplicate is False
+    assert len(questions) == 6
 
 
 def test_an_older_file_in_place_of_the_one_that_is_open_is_used_and_not_mixed_with_its_log(sqlite_database):
