@@ -143,7 +143,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(nightly.LOOK_S, maintenance.backups.tick)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
-    every(sender.LOOK_S, services[WebhookServices].sender.tick)
+    every(sender.LOOK_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
     every(alerts.LOOK_S, services[AlertServices].alerts.tick)
     if mails.is_on:
         every(outbox.LOOK_S, mails.tick)
@@ -158,6 +158,7 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[PresenceServices].peaks.write)
     at_close(services[PresenceServices].active_peak.write)
     at_close(services[WebhookServices].sender.close)
+    at_close(services[WebhookServices].events.close)
     at_close(services[AlertServices].alerts.close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)

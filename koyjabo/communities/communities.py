@@ -160,10 +160,8 @@ class Communities:
         """Delete a community and its memberships. Its visits stay in the site's total."""
         self._write(archiving.delete, self._actor(account), account, community_id)
         self._on_revoked(community_id.lower())
-        throttle = Throttle(self._database)
         with suppress(LedgerUnavailable):  # then they go after 30 days
-            while throttle.do(_in_steps, CommunityQueries.delete_events, community_id.lower()):
-                pass
+            Throttle(self._database).repeat(_in_steps, CommunityQueries.delete_events, community_id.lower())
 
     def join(self, account: Account, community_id: str) -> Enrolment:
         """Become a member of an open community, also of an unlisted one by its id. A member keeps their role."""

@@ -52,6 +52,11 @@ class Throttle:
         time.sleep(REST * took_s)
         return result
 
+    def repeat(self, operation: Callable[..., object], *args: Any) -> None:
+        """Run an operation until it returns that no more is to be done: False or 0. Raises LedgerUnavailable."""
+        while self.do(operation, *args):
+            pass
+
 
 def _timed(operation: Callable[..., Result], held_s: list[float]) -> Callable[..., Result]:
     """The operation, which adds its time until after the commit to `held_s`. Measured on the database thread, because

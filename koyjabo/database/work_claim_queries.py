@@ -98,6 +98,11 @@ def renew_lease(session: Session, name: str, worker: str, now_ms: int) -> bool:
     return True
 
 
+def keep_lease(session: Session, name: str, worker: str, now_ms: int) -> bool:
+    """Renew the lease if this worker has it. Returns False if it was released, or another worker has taken it."""
+    return _change(session, Claim(name, "", worker), seen_ms=now_ms)
+
+
 def release_lease(session: Session, name: str, worker: str) -> None:
     session.execute(update(NightlyWork).where(NightlyWork.name == name, NightlyWork.worker == worker).values(worker=""))
 

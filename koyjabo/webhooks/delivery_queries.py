@@ -1,22 +1,24 @@
-"""Queries of deliveries: which are due, what became of them, and sending again, each within one transaction."""
+"""Queries of deliveries: which are due, what became of them, sending again, and how many may wait for one endpoint,
+each within one transaction (specification: Webhooks).
+"""
 
 from __future__ import annotations
 
 import json
 import random
 import uuid
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, select, text, update
+from sqlalchemy import bindparam, delete, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import MINUTE_MS
 from koyjabo.database import work_claim_queries
 from koyjabo.database.rows import Page, changed_rows, length
 from koyjabo.models import SITE, Community, Webhook, WebhookDelivery, WebhookEvent
-from koyjabo.webhooks import event_queries, queries, waiting_queries
-from koyjabo.webhooks.event_queries import Subscription
-from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint, ToldUser
+from koyjabo.webhooks import event_queries, queries
+from koyjabo.webhooks.queries import DAY_MS, DEAD, DELIVERED, FAILING, GONE, HOUR_MS, PENDING, Endpoint
 
 LEASE = "webhooks"
 
@@ -39,11 +41,32 @@ VALUES (:webhook_id, :event_id, 'pending', 0, :now_ms, '[]', :bytes) ON CONFLICT
 """)
 """Adds a delivery. `bytes` is the length of the event's data."""
 
+MOST_ROWS, MOST_BYTES = 10_000, 20_000_000
+"""Limits for one endpoint: waiting deliveries, and bytes of the data of their events."""
+
+# `'pending'` is no parameter, because SQLite would not use the index of waiting deliveries for one.
+# A delivery that the previous version made has no bytes and counts as MOST_BYTES / MOST_ROWS.
+WAITING = text("""
+SELECT webhook_id, count(*), sum(coalesce(bytes, 2000)) FROM webhook_deliveries
+WHERE state = 'pending' AND webhook_id IN :webhook_ids GROUP BY webhook_id
+""").bindparams(bindparam("webhook_ids", expanding=True))
+NEWEST_OVER = text("""
+SELECT n FROM (
+  SELECT n, row_number() OVER newest_first AS number, sum(bytes) OVER newest_first AS bytes FROM (
+    SELECT n, coalesce(bytes, 2000) AS bytes FROM webhook_deliveries
+    WHERE state = 'pending' AND webhook_id = :webhook_id ORDER BY n DESC LIMIT :most_rows + 1
+  ) AS newest WINDOW newest_first AS (ORDER BY n DESC)
+) AS summed WHERE number > :most_rows OR bytes > :most_bytes ORDER BY n DESC LIMIT 1
+""")
+OLDEST = text("""
+SELECT n FROM webhook_deliveries WHERE state = 'pending' AND webhook_id = :webhook_id AND n <= :newest
+ORDER BY n LIMIT :size
+""")
+
 
 class Look(NamedTuple):
     """What a worker finds each second."""
 
-    subscriptions: list[Subscription]
     has_new: bool  # an event without deliveries
     due: list[str]  # ids of webhooks
     over: list[str]  # ids in `due` with more waiting deliveries than allowed
@@ -80,18 +103,10 @@ class DeliveryAttempt(NamedTuple):
     retry_after_ms: int = 0
 
 
-class Disabled(NamedTuple):
-    """A webhook that has just been disabled, and who is told of it."""
-
-    webhook: Endpoint
-    reason: str
-    told: list[ToldUser]
-
-
 class Marked(NamedTuple):
     sealed_url: str | None  # where to send on; None without the lease, and if the webhook is disabled or deleted
     died: int  # deliveries that are given up
-    disabled: Disabled | None
+    disabled: Endpoint | None  # the webhook, if it has just been disabled
 
 
 class Delivery(NamedTuple):
@@ -110,17 +125,17 @@ class Delivery(NamedTuple):
 
 
 def look(session: Session, worker: str, now_ms: int) -> Look:
-    subscriptions, has_clear_urls = event_queries.subscriptions(session), bool(queries.clear_urls(session))
+    is_any_enabled, has_clear_urls = queries.is_any_enabled(session), bool(queries.clear_urls(session))
     new = select(WebhookEvent.id).where(WebhookEvent.dispatched_ms.is_(None)).limit(1)
     has_new = session.scalar(new) is not None
-    if not subscriptions and not has_new:  # nearly always
-        return Look(subscriptions, False, [], [], False, has_clear_urls)
+    if not is_any_enabled and not has_new:  # nearly always
+        return Look(False, [], [], False, has_clear_urls)
     mine = (WebhookDelivery.webhook_id == Webhook.id, WebhookDelivery.state == PENDING)
     due = exists().where(*mine, WebhookDelivery.next_ms <= now_ms)
-    ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if subscriptions else []
-    over = waiting_queries.over_limit(session, ids) if ids else []
+    ids = list(session.scalars(select(Webhook.id).where(Webhook.enabled, due))) if is_any_enabled else []
+    over = over_limit(session, ids) if ids else []
     is_free = work_claim_queries.is_lease_free(session, LEASE, worker, now_ms)
-    return Look(subscriptions, has_new, ids, over, is_free, has_clear_urls)
+    return Look(has_new, ids, over, is_free, has_clear_urls)
 
 
 def dispatch(session: Session, worker: str, now_ms: int, size: int) -> tuple[set[str], bool]:
@@ -173,9 +188,18 @@ def take(session: Session, worker: str, webhook_id: str, now_ms: int) -> Deliver
     return DeliveryBatch(queries.sealed_url(hook), hook.format, secrets, due)
 
 
-def mark(session: Session, worker: str, webhook_id: str, attempts: list[DeliveryAttempt], now_ms: int) -> Marked:
-    """Store what became of attempts, in their order. Without the lease, too: they were made."""
-    has_lease = work_claim_queries.renew_lease(session, LEASE, worker, now_ms)
+def mark(
+    session: Session,
+    worker: str,
+    webhook_id: str,
+    attempts: list[DeliveryAttempt],
+    now_ms: int,
+    on_disabled: Callable[[Session, Endpoint], None],
+) -> Marked:
+    """Store what became of attempts, in their order. Without the lease, too: they were made. Keeps the lease, and does
+    not take one that was released. `on_disabled` is called in the transaction that disables the webhook.
+    """
+    has_lease = work_claim_queries.keep_lease(session, LEASE, worker, now_ms)
     hook = session.get(Webhook, webhook_id)
     if hook is None:
         return Marked(None, 0, None)
@@ -192,16 +216,13 @@ def mark(session: Session, worker: str, webhook_id: str, attempts: list[Delivery
             died += row.state == DEAD
     session.flush()
     reason = _reason(hook, attempts[-1], now_ms) if hook.enabled else None
-    if reason is not None:
-        return Marked(None, died, _disable(session, webhook_id, reason, now_ms))
-    return Marked(queries.sealed_url(hook) if has_lease and hook.enabled else None, died, None)
-
-
-def _disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> Disabled:
+    if reason is None:
+        return Marked(queries.sealed_url(hook) if has_lease and hook.enabled else None, died, None)
     queries.disable(session, webhook_id, reason, now_ms)
-    webhook = queries.find(session, webhook_id)
-    assert webhook is not None
-    return Disabled(webhook, reason, queries.recipients(session))
+    disabled = queries.find(session, webhook_id)
+    assert disabled is not None
+    on_disabled(session, disabled)
+    return Marked(None, died, disabled)
 
 
 def _store(row: WebhookDelivery, attempt: DeliveryAttempt, now_ms: int) -> None:
@@ -261,3 +282,36 @@ def resend(session: Session, webhook_id: str, n: int, now_ms: int) -> bool:
     this = (WebhookDelivery.webhook_id == webhook_id, WebhookDelivery.n == n)
     values = {"state": PENDING, "attempts": 0, "next_ms": now_ms, "done_ms": None}
     return changed_rows(session, update(WebhookDelivery).where(*this).values(**values)) == 1
+
+
+def over_limit(session: Session, webhook_ids: Collection[str]) -> list[str]:
+    """Return the `webhook_ids` with more than may wait. Reads only the index of what waits: 1 ms for MOST_ROWS."""
+    return [row[0] for row in session.execute(WAITING, {"webhook_ids": list(webhook_ids)}) if _excess(*row[1:])]
+
+
+def newest_over(session: Session, webhook_id: str) -> int | None:
+    """Return the newest delivery to drop, with all older ones; None while the limits are kept. Reads MOST_ROWS
+    entries of the index, however many wait.
+    """
+    limits = {"most_rows": MOST_ROWS, "most_bytes": MOST_BYTES}
+    newest: int | None = session.scalar(NEWEST_OVER, {"webhook_id": webhook_id, **limits})
+    return newest
+
+
+def drop_oldest(session: Session, webhook_id: str, newest: int, now_ms: int, size: int) -> tuple[int, bool]:
+    """Delete the oldest deliveries of an endpoint up to `newest`, `size` at most. Returns their number, and whether
+    there may be more.
+    """
+    oldest = list(session.scalars(OLDEST, {"webhook_id": webhook_id, "newest": newest, "size": size}))
+    # Another worker may have delivered some. A plain comparison of `state` would make SQLite read the waiting
+    # deliveries of all endpoints.
+    is_pending = WebhookDelivery.state.concat("") == PENDING
+    removal = delete(WebhookDelivery).where(WebhookDelivery.n.in_(oldest), is_pending)
+    number = changed_rows(session, removal.execution_options(synchronize_session=False))
+    if number:
+        queries.change(session, webhook_id, dropped_ms=now_ms)
+    return number, len(oldest) == size
+
+
+def _excess(rows: int, waiting_bytes: int) -> bool:
+    return rows > MOST_ROWS or waiting_bytes > MOST_BYTES

@@ -1,11 +1,12 @@
-"""Which events are wanted, and those that no transaction of the database makes true."""
+"""Which events webhooks want, and the record of events that are no change of the database."""
 
 from __future__ import annotations
 
 import json
 import logging
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from koyjabo.core.clock import Clock
@@ -14,7 +15,7 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import Scope
 from koyjabo.webhooks import event_queries
-from koyjabo.webhooks.event_queries import Subscription, WebhookFact
+from koyjabo.webhooks.event_queries import WebhookFact
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ AT_ONCE = 500
 
 
 class WebhookEvents:
-    """What is wanted is told by `accept`, about once a second (`webhooks.sender`). Until then, every event is."""
+    """Call `tick` every second, to learn what is wanted. Until then, every event is."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime) -> None:
         self._database = database
@@ -54,15 +55,17 @@ class WebhookEvents:
             self._busy = True
             self._runtime.start_task(self._write_in_task)
 
-    def accept(self, subscriptions: Iterable[Subscription]) -> None:
-        """What is wanted from now on."""
-        self._wanted = frozenset((type, each.community_id) for each in subscriptions for type in each.types)
+    def tick(self) -> None:
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            self._write()
+            self.refresh()
 
     def refresh(self) -> None:
         """Read what is wanted. Raises LedgerUnavailable."""
-        self.accept(self._database.read(event_queries.subscriptions))
+        subscriptions = self._database.read(event_queries.subscriptions)
+        self._wanted = frozenset((type, each.community_id) for each in subscriptions for type in each.types)
 
-    def write(self) -> None:
+    def _write(self) -> None:
         """Write the published events. Raises LedgerUnavailable; then they still wait."""
         while self._waiting:
             events = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
@@ -75,14 +78,13 @@ class WebhookEvents:
     def close(self) -> None:
         """Write what waits, if the database is there."""
         try:
-            self.write()
+            self._write()
         except LedgerUnavailable:
             log.warning("webhook_events_lost events=%d", len(self._waiting))
 
     def _write_in_task(self) -> None:
         try:
-            self.write()
-        except LedgerUnavailable:
-            return  # the next tick tries again
+            with suppress(LedgerUnavailable):  # the next tick tries again
+                self._write()
         finally:
             self._busy = False

@@ -100,18 +100,18 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Webhook)) or 0
 
 
-def everything() -> ColumnElement[bool]:
-    return Webhook.id.is_not(None)
+def is_any_enabled(session: Session) -> bool:
+    return session.scalar(select(Webhook.id).where(Webhook.enabled).limit(1)) is not None
 
 
 def of_community(community_id: str) -> ColumnElement[bool]:
     return Webhook.community_id == community_id
 
 
-def endpoints(session: Session, which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
+def endpoints(session: Session, *which: ColumnElement[bool]) -> tuple[Endpoint, ...]:
     """In the order of their making."""
     wanted = select(*COLUMNS).outerjoin(Community, Community.id == Webhook.community_id)
-    wanted = wanted.outerjoin(User, User.id == Webhook.created_by).where(which)
+    wanted = wanted.outerjoin(User, User.id == Webhook.created_by).where(*which)
     rows = session.execute(wanted.order_by(Webhook.created_ms, Webhook.id))
     return tuple(
         Endpoint._make([webhook_id, url, tuple(types.split()), *others, Maker(maker_id, maker) if maker_id else None])
@@ -122,11 +122,6 @@ def endpoints(session: Session, which: ColumnElement[bool]) -> tuple[Endpoint, .
 def find(session: Session, webhook_id: str) -> Endpoint | None:
     found = endpoints(session, Webhook.id == webhook_id)
     return found[0] if found else None
-
-
-def secrets_of(session: Session, webhook_id: str) -> Secrets:
-    columns = select(Webhook.secret, Webhook.old_secret, Webhook.old_until_ms)
-    return Secrets._make(session.execute(columns.where(Webhook.id == webhook_id)).one())
 
 
 def sealed_url_of(session: Session, webhook_id: str) -> str:
@@ -152,6 +147,11 @@ def seal_url(session: Session, webhook_id: str, url: str, columns: dict[str, Any
 
 def change(session: Session, webhook_id: str, **values: Any) -> None:
     session.execute(update(Webhook).where(Webhook.id == webhook_id).values(**values))
+
+
+def rotate(session: Session, webhook_id: str, secret: str, old_until_ms: int) -> None:
+    """Store a sealed secret. The one before becomes the old one."""
+    change(session, webhook_id, secret=secret, old_secret=Webhook.secret, old_until_ms=old_until_ms)
 
 
 def disable(session: Session, webhook_id: str, reason: str, now_ms: int) -> None:

@@ -20,13 +20,13 @@ from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.jobs.leases import LeasedTasks
+from koyjabo.mail.outbox import MailOutbox
 from koyjabo.observability.metrics import Metrics
 from koyjabo.outbound.messages import OutboundError
-from koyjabo.webhooks import bulk, delivery_queries, formats, signature, waiting_queries
+from koyjabo.webhooks import delivery_queries, formats, queries, signature
 from koyjabo.webhooks.delivery_queries import LEASE, DeliveryAttempt, DeliveryBatch, DueDelivery, Marked
-from koyjabo.webhooks.events import WebhookEvents
-from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.messages import Occurrence
+from koyjabo.webhooks.queries import Endpoint
 from koyjabo.webhooks.sealing import WebhookSealer, without_url
 from koyjabo.webhooks.url_rules import UrlRules
 
@@ -44,6 +44,9 @@ REST_S = 0.005
 ANSWER_LENGTH = 300
 """Characters of an answer that are kept."""
 
+MAIL = "webhook"
+"""The kind of the mail about a webhook that was disabled."""
+
 UNREADABLE, UNREADABLE_URL = "secret", "url"
 """The status where the secret, or the URL, was sealed with another SECRET_KEY."""
 
@@ -57,18 +60,16 @@ class Sender:
     def __init__(
         self,
         base: tuple[DatabaseExecutor, Clock, Runtime],
-        events: WebhookEvents,
         urls: UrlRules,
         sealer: WebhookSealer,
-        letters: Letters,
+        mails: MailOutbox,
         metrics: Metrics,
         public_url: str,
     ) -> None:
         self._database, self._clock, _ = base
-        self._events = events
         self._urls = urls
         self._sealer = sealer
-        self._letters = letters
+        self._mails = mails
         self._metrics = metrics
         self._throttle = Throttle(self._database)
         self._public_url = public_url
@@ -76,11 +77,9 @@ class Sender:
         self._is_closed = False
 
     def tick(self) -> None:
-        """Learn what is wanted, make the deliveries of new events, and start what is due, each endpoint in a task."""
+        """Make the deliveries of new events, and start what is due, each endpoint in a task."""
         with suppress(LedgerUnavailable):  # the next tick tries again
-            self._events.write()
             found = self._database.read(delivery_queries.look, self._tasks.worker, self._clock.now_ms())
-            self._events.accept(found.subscriptions)
             if found.has_clear_urls:
                 self._sealer.seal_urls()
             if found.is_free and not self._is_closed:
@@ -92,7 +91,6 @@ class Sender:
     def close(self) -> None:
         """Let another worker send at once. Waits for no attempt."""
         self._is_closed = True
-        self._events.close()
         self._tasks.release()
 
     def _dispatch(self) -> None:
@@ -100,16 +98,20 @@ class Sender:
         while has_more and not self._is_closed:
             dispatch = (delivery_queries.dispatch, self._tasks.holder(), self._clock.now_ms())
             got, has_more = self._throttle.do(*dispatch)
-            self._drop_oldest(self._database.read(waiting_queries.over_limit, got) if got else ())
+            self._drop_oldest(self._database.read(delivery_queries.over_limit, got) if got else ())
             self._start(got)
 
     def _drop_oldest(self, webhook_ids: Iterable[str]) -> None:
         for webhook_id in webhook_ids:
-            dropped = bulk.drop_oldest(self._database, webhook_id, self._clock.now_ms())
-            if not dropped:  # another worker has
-                continue
-            self._metrics.webhook_dropped(dropped)
-            log.warning("webhook_deliveries_dropped webhook=%s number=%d", webhook_id, dropped)
+            newest = self._database.read(delivery_queries.newest_over, webhook_id)
+            throttle, number, has_more = Throttle(self._database), 0, newest is not None
+            while has_more:
+                drop = (delivery_queries.drop_oldest, webhook_id, newest, self._clock.now_ms())
+                dropped, has_more = throttle.do(*drop)
+                number += dropped
+            if number:  # no other worker has dropped them
+                self._metrics.webhook_dropped(number)
+                log.warning("webhook_deliveries_dropped webhook=%s number=%d", webhook_id, number)
 
     def _start(self, webhook_ids: Iterable[str]) -> None:
         for webhook_id in webhook_ids:
@@ -139,17 +141,24 @@ class Sender:
     def _mark(self, webhook_id: str, made: list[DeliveryAttempt]) -> Marked:
         now_ms = self._clock.now_ms()
         mark = (delivery_queries.mark, self._tasks.holder(), webhook_id, made, now_ms)
-        marked: Marked = self._database.write(*mark, mail=self._letters.told)
+        marked: Marked = self._database.write(*mark, self._mail_admins)
         for attempt in made:
             self._metrics.webhook_attempt("delivered" if attempt.is_delivered else "failed")
         for _ in range(marked.died):
             self._metrics.webhook_attempt("dead")
         if marked.disabled:
-            log.warning("webhook_disabled reason=%s host=%s", marked.disabled.reason, marked.disabled.webhook.host)
-            bulk.give_up(self._database, webhook_id, now_ms)
-        if self._is_closed:  # `mark` has renewed the lease
-            self._tasks.release()
+            log.warning("webhook_disabled reason=%s host=%s", marked.disabled.disabled_reason, marked.disabled.host)
+            Throttle(self._database).repeat(queries.give_up, webhook_id, now_ms)
         return marked
+
+    def _mail_admins(self, session: Any, webhook: Endpoint) -> None:
+        """Mail the admins of the site that a webhook was disabled. Only its host is named: its URL may have tokens."""
+        data: dict[str, Any] = {"host": webhook.host, "community": webhook.community, "path": "/admin/webhooks"}
+        for admin in queries.recipients(session):
+            to = (MAIL, admin.email, admin.language)
+            letter = self._mails.letter(*to, reason=webhook.disabled_reason, **data)
+            if letter is not None:
+                letter.store(session)
 
     def _attempt(self, webhook_id: str, batch: DeliveryBatch, due: DueDelivery) -> DeliveryAttempt:
         at_ms, began_ms = self._clock.now_ms(), self._clock.elapsed_ms()

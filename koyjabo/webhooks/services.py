@@ -11,7 +11,6 @@ from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import Destinations
 from koyjabo.presence.services import PresenceServices
 from koyjabo.webhooks.events import WebhookEvents
-from koyjabo.webhooks.letters import Letters
 from koyjabo.webhooks.member_events import MemberEvents
 from koyjabo.webhooks.sealing import WebhookSealer
 from koyjabo.webhooks.sender import Sender
@@ -35,11 +34,11 @@ def build(base: Base) -> WebhookServices:
     members = MemberEvents(*own, services[PresenceServices], base.cluster.workers, events)
     allowed = Destinations(settings.webhook_networks)
     urls = UrlRules(HttpClient(base.runtime), allowed, settings.environment == "development")
-    letters, metrics = Letters(services[MailOutbox]), services[ObservabilityServices].metrics
+    mails, metrics = services[MailOutbox], services[ObservabilityServices].metrics
     return WebhookServices(
         events,
         members,
         Webhooks(own, sealer, urls, events),
-        Sender(own, events, urls, sealer, letters, metrics, settings.public_url),
+        Sender(own, urls, sealer, mails, metrics, settings.public_url),
         sealer,
     )

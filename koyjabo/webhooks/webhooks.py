@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -25,14 +26,17 @@ from koyjabo.core.integration_errors import (
 from koyjabo.core.runtime import Runtime
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.rows import Page
+from koyjabo.database.throttle import Throttle
 from koyjabo.models import Webhook
-from koyjabo.webhooks import bulk, delivery_queries, formats, queries, signature
+from koyjabo.webhooks import delivery_queries, formats, queries, signature
 from koyjabo.webhooks.delivery_queries import Delivery
 from koyjabo.webhooks.event_types import types_for
 from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.queries import DAY_MS, TURNED_OFF, Endpoint
 from koyjabo.webhooks.sealing import WebhookSealer
 from koyjabo.webhooks.url_rules import UrlRules
+
+logger = logging.getLogger(__name__)
 
 MOST_WEBHOOKS = 50
 """Of a server."""
@@ -121,10 +125,10 @@ class Webhooks:
             changes["types"] = _checked_types(changes["types"], before.community_id)
         changes |= self._changed_url(before, changes.pop("url", before.url), changes.get("format", before.format))
         if changes.get("enabled") and not before.enabled:
-            bulk.give_up(self._database, before.id, by.at_ms)  # what an interruption has left
+            Throttle(self._database).repeat(queries.give_up, before.id, by.at_ms)  # what an interruption has left
         changed = self._database.write(_change, by, webhook_id, changes)
         if not changed.enabled:
-            bulk.later(self._runtime, lambda: bulk.give_up(self._database, changed.id, by.at_ms))
+            self._repeat_in_task(queries.give_up, changed.id, by.at_ms)
         self._refresh()
         return changed
 
@@ -140,7 +144,7 @@ class Webhooks:
         """With its deliveries, which nobody can see any more, in a task."""
         account.require_site_admin()
         removed = self._database.write(_remove, log.actor(account, self._clock), webhook_id)
-        bulk.later(self._runtime, lambda: bulk.remove(self._database, removed.id))
+        self._repeat_in_task(queries.remove_deliveries, removed.id)
         self._refresh()
         return removed
 
@@ -177,6 +181,20 @@ class Webhooks:
             raise UrlRefused(details={"url": UNREADABLE_URL})
         self._require_url(wanted, format)
         return {} if wanted == known else self._sealer.url_columns(wanted, before.id)
+
+    def _repeat_in_task(self, operation: Callable[..., object], *args: Any) -> None:
+        """Change deliveries, of which there may be a million, in small transactions in a task. What an interruption
+        leaves is harmless: pending deliveries of a disabled webhook are given up before it is enabled again, those of a
+        removed one go at night.
+        """
+
+        def task() -> None:
+            try:
+                Throttle(self._database).repeat(operation, *args)
+            except LedgerUnavailable as error:
+                logger.warning("webhook_deliveries_interrupted cause=%r", str(error.__cause__ or error))
+
+        self._runtime.start_task(task)
 
     def _refresh(self) -> None:
         with suppress(LedgerUnavailable):  # the next second does it
@@ -217,8 +235,8 @@ def _require_community(session: Any, account: Account, community_id: str | None)
 
 def _list(session: Any, account: Account, community_id: str | None) -> tuple[Endpoint, ...]:
     _require_community(session, account, community_id)
-    which = queries.everything() if community_id is None else queries.of_community(community_id)
-    return queries.endpoints(session, which)
+    which = () if community_id is None else (queries.of_community(community_id),)
+    return queries.endpoints(session, *which)
 
 
 def _create(session: Any, by: Actor, account: Account, webhook: Webhook) -> Endpoint:
@@ -257,8 +275,7 @@ STORED, CHANGED = ("url", "sealed_url", "format", "description"), ("types", "for
 
 def _rotate(session: Any, by: Actor, webhook_id: str, sealed: str) -> None:
     found = _find(session, webhook_id)
-    before = queries.secrets_of(session, found.id)
-    queries.change(session, found.id, secret=sealed, old_secret=before.new, old_until_ms=by.at_ms + BOTH_SIGN_MS)
+    queries.rotate(session, found.id, sealed, by.at_ms + BOTH_SIGN_MS)
     by.entry("webhook.rotate", _subject(found)).store(session)
 
 

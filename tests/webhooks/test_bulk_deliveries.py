@@ -10,7 +10,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.communities import queries as community_queries
 from koyjabo.database import throttle
-from koyjabo.webhooks import delivery_queries, queries, waiting_queries
+from koyjabo.webhooks import delivery_queries, queries
 
 WAIT = """
 WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < :waiting)
@@ -108,7 +108,7 @@ def test_deleted_community_takes_all_its_events(hooked):
 
 
 def test_a_step_of_dropping_costs_the_same_however_many_wait(hooked, sqlite_steps, monkeypatch):
-    monkeypatch.setattr(waiting_queries, "MOST_ROWS", 10)
+    monkeypatch.setattr(delivery_queries, "MOST_ROWS", 10)
     webhook = hooked.add()
 
     def steps_of_one_drop(waiting: int) -> int:
@@ -116,8 +116,8 @@ def test_a_step_of_dropping_costs_the_same_however_many_wait(hooked, sqlite_step
         hooked.site.rows(WAIT, id=webhook["id"], waiting=waiting)
 
         def drop(session):
-            newest = waiting_queries.newest_over(session, webhook["id"])
-            assert waiting_queries.drop_oldest(session, webhook["id"], newest, 1, 2) == (2, True)
+            newest = delivery_queries.newest_over(session, webhook["id"])
+            assert delivery_queries.drop_oldest(session, webhook["id"], newest, 1, 2) == (2, True)
 
         return sqlite_steps(drop)
 

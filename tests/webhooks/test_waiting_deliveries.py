@@ -10,7 +10,7 @@ from support.programs.processes import METRICS_TOKEN
 from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.health.checks import WARNING
 from koyjabo.maintenance.services import MaintenanceServices
-from koyjabo.webhooks import waiting_queries
+from koyjabo.webhooks import delivery_queries
 
 DROPPED = re.compile(rb"^koyjabo_webhook_deliveries_dropped_total (\d+)", re.MULTILINE)
 
@@ -53,7 +53,7 @@ def happen(hooked, first: int, count: int, **data) -> None:
 def test_oldest_deliveries_to_an_endpoint_are_dropped_counted_and_shown(
     hooked, receiver, monkeypatch, limit, most, data
 ):
-    monkeypatch.setattr(waiting_queries, limit, most)
+    monkeypatch.setattr(delivery_queries, limit, most)
     receiver.refuse(500, times=99)
     webhook, before = hooked.add(), dropped(hooked)
     happen(hooked, 0, 5, **data)
@@ -76,7 +76,7 @@ def test_deliveries_that_are_sent_again_count_as_well(hooked, monkeypatch):
     webhook = hooked.add()
     happen(hooked, 0, 5)
     hooked.deliver(5)
-    monkeypatch.setattr(waiting_queries, "MOST_ROWS", 3)
+    monkeypatch.setattr(delivery_queries, "MOST_ROWS", 3)
     for delivery in hooked.deliveries(webhook):
         assert hooked.post(webhook, f"deliveries/{delivery['n']}/resend").status_code == 202
     assert len(waiting(hooked, webhook)) == 5

@@ -187,6 +187,25 @@ def test_one_of_two_workers_sends_and_the_other_takes_over_at_once_when_it_leave
     receiver.wait_for(2)
 
 
+def test_attempt_that_ends_after_its_worker_has_left_keeps_no_other_from_sending(hooked, receiver, monkeypatch):
+    sender = hooked.services.sender
+    other, post = second_sender(sender), sender._urls.post
+    hooked.add()
+
+    def posted(*request):
+        if not sender._is_closed:
+            sender.close()
+        return post(*request)
+
+    monkeypatch.setattr(sender._urls, "post", posted)
+    monkeypatch.setattr("koyjabo.webhooks.sender.UNMARKED", 1)
+    hooked.happen("1")
+    hooked.happen("2")
+    hooked.deliver(1)
+    other.tick()
+    receiver.wait_for(2)
+
+
 def second_sender(sender: Sender) -> Sender:
     """That of another worker."""
     other = Sender.__new__(Sender)

@@ -45,6 +45,7 @@ class HookedSite:
 
     def tick(self) -> None:
         """What the worker does each second, until all that is due was tried."""
+        self.services.events.tick()
         self.services.sender.tick()
         wait_until(lambda: not self.services.sender._tasks.busy, "all was tried")
 
