@@ -1,0 +1,129 @@
+"""The budgets of the house, in one table: each number may only fall (docs/decisions/0116-budgets.md).
+
+To raise one, say in a comment on its line why, and what was removed for it.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import subprocess
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.extensions import db
+from koyjabo.settings.schema import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+LINES_OF_CODE = {
+    "(top)": 44,
+    "accounts": 5058,
+    "alerts": 303,
+    "api_keys": 484,
+    "application": 524,
+    "audit": 416,
+    "badges": 376,
+    "bridges": 76,
+    "cli": 96,
+    "cluster": 595,
+    "communities": 3020,
+    "core": 813,
+    "counting": 2910,
+    "database": 1357,
+    "getting_started": 195,
+    "home": 180,
+    "importers": 1201,
+    "install": 37,
+    "jobs": 355,
+    "jwks": 50,
+    "mail": 785,
+    "maintenance": 4224,
+    "models": 753,
+    "network": 509,
+    "observability": 398,
+    "outbound": 473,
+    "panel": 277,
+    "personal_data": 621,
+    "presence": 1760,
+    "realtime": 945,
+    "receipts": 287,
+    "reports": 7277,
+    "server": 3195,
+    "settings": 898,
+    "sockets": 851,
+    "trusted_tokens": 246,
+    "visit_log": 1687,
+    "webhooks": 1601,
+    "webkit": 2607,
+}
+"""Of each package: without blank lines, comments and docstrings."""
+
+OTHERS = {
+    "settings": 62,
+    "tables": 54,
+    "classes of errors": 86,
+    "entries of the root folder": 30,
+    "commands of make": 25,
+    "words of documents": 124_700,
+}
+
+SPARE = 20
+"""Lines that a repair may add."""
+
+
+def lines_of_code(text: str) -> int:
+    """Lines with a token that is neither a comment nor part of a docstring."""
+    code: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type not in (
+            tokenize.COMMENT,
+            tokenize.NL,
+            tokenize.NEWLINE,
+            tokenize.INDENT,
+            tokenize.DEDENT,
+            tokenize.ENDMARKER,
+        ):
+            code.update(range(token.start[0], token.end[0] + 1))
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            code.difference_update(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    return len(code)
+
+
+def test_lines_are_counted_without_comments_docstrings_and_blank_lines():
+    assert lines_of_code('"""A."""\n\n# B\nc = """\nd\n"""\n\n\ndef e():\n    """F.\n\n    G."""\n    return 1\n') == 5
+
+
+def test_no_package_outgrows_its_budget():
+    found: dict[str, int] = {}
+    for path in sorted((ROOT / "koyjabo").rglob("*.py")):
+        parts = path.relative_to(ROOT / "koyjabo").parts
+        package = parts[0] if len(parts) > 1 else "(top)"
+        found[package] = found.get(package, 0) + lines_of_code(path.read_text())
+    too_large = {name: size for name, size in found.items() if size > LINES_OF_CODE.get(name, 0) + SPARE}
+    assert too_large == {}
+    assert sorted(LINES_OF_CODE) == sorted(found)
+
+
+def test_nothing_else_outgrows_its_budget(site):
+    """`site` has loaded all classes of errors."""
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    found = {
+        "settings": len(Settings.model_fields),
+        "tables": len(db.metadata.tables),
+        "classes of errors": len(set(subclasses(KoyJaboError))),
+        "entries of the root folder": len({name.partition("/")[0] for name in tracked.splitlines()}),
+        "commands of make": len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)),
+        "words of documents": sum(len(path.read_text().split()) for path in (ROOT / "docs").rglob("*.md")),
+    }
+    assert {name: number for name, number in found.items() if number > OTHERS[name]} == {}
+
+
+def subclasses(kind: type) -> Iterator[type]:
+    for other in kind.__subclasses__():
+        yield other
+        yield from subclasses(other)
