@@ -39,6 +39,8 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=2, help="how many are tried at a time")
     chosen = parser.parse_args()
     wanted = [each for each in mutations(chosen.area) if chosen.name in each.name]
+    if not wanted:  # pytest without names would run all tests
+        parser.error("there is no mutation of this area and name")
     with tempfile.TemporaryDirectory(prefix="koyjabo-mutations-") as folder:
         return _try_all(wanted, [_copy(Path(folder) / str(number)) for number in range(chosen.copies)])
 
