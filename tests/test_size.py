@@ -10,11 +10,9 @@ import io
 import re
 import subprocess
 import tokenize
-from collections.abc import Iterator
 from pathlib import Path
 
-from koyjabo.core.errors import KoyJaboError
-from koyjabo.core.extensions import db
+from koyjabo.models import Visit
 from koyjabo.settings.schema import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -65,7 +63,7 @@ LINES_OF_CODE = {
 OTHERS = {
     "settings": 62,
     "tables": 54,
-    "classes of errors": 86,
+    "classes of errors": 88,
     "entries of the root folder": 30,
     "commands of make": 25,
     "words of documents": 124_700,
@@ -109,13 +107,12 @@ def test_no_package_outgrows_its_budget():
     assert sorted(LINES_OF_CODE) == sorted(found)
 
 
-def test_nothing_else_outgrows_its_budget(site):
-    """`site` has loaded all classes of errors."""
+def test_nothing_else_outgrows_its_budget():
     tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found = {
         "settings": len(Settings.model_fields),
-        "tables": len(db.metadata.tables),
-        "classes of errors": len(set(subclasses(KoyJaboError))),
+        "tables": len(Visit.metadata.tables),
+        "classes of errors": len(classes_of_errors()),
         "entries of the root folder": len({name.partition("/")[0] for name in tracked.splitlines()}),
         "commands of make": len(re.findall(r"^[a-z-]+:.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)),
         "words of documents": sum(len(path.read_text().split()) for path in (ROOT / "docs").rglob("*.md")),
@@ -123,7 +120,12 @@ def test_nothing_else_outgrows_its_budget(site):
     assert {name: number for name, number in found.items() if number > OTHERS[name]} == {}
 
 
-def subclasses(kind: type) -> Iterator[type]:
-    for other in kind.__subclasses__():
-        yield other
-        yield from subclasses(other)
+def classes_of_errors() -> set[str]:
+    """KoyJaboError and all that derive from it, as the sources say."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "koyjabo").rglob("*.py")]
+    classes = [node for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
+    bases = {node.name: {ast.unparse(base) for base in node.bases} for node in classes}
+    found = {"KoyJaboError"}
+    while more := {name for name, of in bases.items() if of & found} - found:
+        found |= more
+    return found
