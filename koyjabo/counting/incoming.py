@@ -20,7 +20,7 @@ from koyjabo.presence.services import PresenceServices
 from koyjabo.webkit.lanes.request_context import RequestContext
 
 AT_ONCE = 100
-"""Visits of a list in one commit: a page that registers a visit meanwhile waits for a hundred of them, not for all."""
+"""The maximum number of visits of a list in one commit. The visit of a page waits for a hundred, not for the list."""
 
 SEND_AGAIN = (
     "The database cannot be reached right now. Send the whole list again: visits of it that were counted already are "

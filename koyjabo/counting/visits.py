@@ -42,7 +42,7 @@ class Visits:
     `open_ledger` gets a function to call with each committed batch. `on_visit` is called with visitor and caller of
     each committed visit, `on_change`, which later features may replace, with the numbers of a scope when this worker
     changed them. Both are on the path of every visit: plain calls, since a signal takes 30 times as long (3.7 µs).
-    `on_commit`, which a later feature may replace, is called with each committed batch when all this is done.
+    `on_commit`, which one feature may replace, is called with each committed batch when all this is done.
     `on_epoch` is called when the site has begun a new epoch, before anything of it is answered.
     """
 

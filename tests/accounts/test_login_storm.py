@@ -30,7 +30,7 @@ OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 
 def test_login_that_waits_for_a_hash_delays_no_other_request(sqlite_server):
-    """While the hash of a login is looked at, the numbers are read."""
+    """The stats are read while the hash of a login is computed."""
     base = f"http://localhost:{sqlite_server.port}"
     assert requests.post(f"{base}/api/auth/signup", json=OWNER, timeout=PATIENCE_S).status_code == 201
     slow = SLOW.hash("another password")
