@@ -22,6 +22,11 @@ Advance = Callable[[int], None]
 ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Is given how many items there are, and a word that names the work, to be shown while the context lasts."""
 
+SIGNALS_S = 1.0
+"""Seconds that a thread waits at once. Python runs no handler for a signal that comes just before a wait without a limit:
+Ctrl+C would be lost.
+"""
+
 log = logging.getLogger(__name__)
 
 await_turn: ContextVar[Callable[[], None] | None] = ContextVar("await_turn", default=None)
@@ -121,7 +126,8 @@ class _EventWaiter:
         self._event = threading.Event()
 
     def wait(self) -> None:
-        self._event.wait()
+        while not self._event.wait(SIGNALS_S):
+            pass
 
     def wake(self) -> None:
         self._event.set()
