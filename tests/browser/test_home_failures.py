@@ -119,7 +119,7 @@ def test_session_that_an_older_client_has_counted_is_one_of_todays_visits(page, 
     expect(own(page)).to_contain_text("You are visit no.")
     page.evaluate(FORGET_NUMBER)
     page.reload()
-    expect(own(page)).to_have_text(f"You are one of today's {site.stats().today} visits.")
+    expect(own(page)).to_have_text(f"You are one of today's {site.stats().today:,} visits.")
 
 
 @counted

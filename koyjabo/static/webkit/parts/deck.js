@@ -21,4 +21,4 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   cards.scrollTo({ left: [...tabsOf(deck)].indexOf(tab) * cards.clientWidth, behavior: still.matches ? "auto" : "smooth" });
 });
-document.addEventListener("scroll", ({ target }) => target instanceof Element && target.parentElement?.matches("[data-deck]") && mark(target), { capture: true, passive: true });
+document.addEventListener("scroll", ({ target }) => target instanceof Element && target.matches("[data-deck] > :last-child") && mark(target), { capture: true, passive: true }); // the tabs scroll, too
