@@ -122,6 +122,16 @@ def test_the_cause_is_found_by_mouse_and_back_returns(new_device, session):
     assert page.evaluate("window.isSame")
 
 
+def test_on_a_phone_a_tab_brings_its_card_into_view(new_device, session):
+    """The tabs scroll, too, so that the current one is seen."""
+    deck = new_device(storage_state=session, **PHONE).open("/admin/insights").locator("[data-deck]").first
+    tab, card = deck.locator("> nav a").last, deck.locator("> .cards > *").last
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "true")
+    expect(tab).to_be_in_viewport(ratio=0.9)
+    expect(deck.locator("> .cards")).to_have_js_property("scrollLeft", card.evaluate("card => card.offsetLeft"))
+
+
 @long
 def test_the_cause_is_found_by_keyboard_and_the_focus_stays(new_device, session):
     page = new_device(storage_state=session).open("/admin/insights?tabs=city")
