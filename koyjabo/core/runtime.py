@@ -23,8 +23,8 @@ ReportProgress = Callable[[int, str], AbstractContextManager[Advance]]
 """Is given how many items there are, and a word that names the work, to be shown while the context lasts."""
 
 SIGNALS_S = 1.0
-"""Seconds that a thread waits at once. Python runs no handler for a signal that comes just before a wait without a limit:
-Ctrl+C would be lost.
+"""Seconds that a thread waits at once. Python runs no handler for a signal that comes just before a wait without a
+limit: Ctrl+C would be lost.
 """
 
 log = logging.getLogger(__name__)
