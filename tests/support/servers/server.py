@@ -16,7 +16,7 @@ import psutil
 from support.databases.database import Database
 from support.programs.forking import Program, Starting, start
 from support.programs.patience import PATIENCE_S
-from support.programs.processes import children, environment, kill_all, listens, run, wait_until
+from support.programs.processes import children, environment, is_gone, kill_all, listens, run, wait_until
 from support.servers.api_client import Caller
 
 LOADER = "koyjabo-loader"
@@ -125,9 +125,10 @@ class Server(Caller):
         return {worker.pid for worker in self.workers()}
 
     def kill_worker(self) -> int:
-        """kill -9 of one worker. Returns the pid it had."""
+        """kill -9 of one worker. Returns the pid it had, when it is dead: it closes its connections then."""
         worker = self.workers()[0]
         worker.kill()
+        wait_until(lambda: is_gone(worker), "the worker is dead")
         return worker.pid
 
     @property
