@@ -45,7 +45,7 @@ test: $(VENV)/dev $(ASSETS)  ## run the tests: each promise once, in five minute
 	@$(PYTEST)
 
 test-all: $(VENV)/dev $(ASSETS) $(REACT)/node_modules/.made  ## run all tests, on both kinds of database, or a SHARD of them: browser, packages, 1, 2 or 3
-	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" $(if $(SHARD),--shard $(SHARD))
+	@KINDS=all FUZZ=$(or $(FUZZ),1) $(PYTEST) -m "" -o faulthandler_timeout=$$((300 * $(or $(FUZZ),1))) $(if $(SHARD),--shard $(SHARD))
 
 # The first run takes all tests, and twice as long as others: it notes which lines each of them executes.
 test-changed: $(VENV)/dev $(ASSETS)  ## run the tests of what has changed since they ran last, and those of servers near it

@@ -1,4 +1,4 @@
-"""A run of the tests: what it does with processes that die and tests that are skipped, and what it leaves behind."""
+"""A run of the tests: its order, what it does with tests that are skipped, and what it leaves behind."""
 
 from __future__ import annotations
 
@@ -13,15 +13,6 @@ from support.programs.processes import is_gone, wait_until
 from support.runs.durations import TESTS
 
 CONFTEST = 'pytest_plugins = ["support.runs.session", "support.runs.skips"]'
-DYING = """
-import os
-
-def test_before(): pass
-def test_that_dies(): os.kill(os.getpid(), 9)
-def test_after(): pass
-def test_that_dies_last(): os.kill(os.getpid(), 9)
-"""
-FAILING = "def test_that_fails(): assert [1, 2] == [1, 3]"
 SKIPPING = """
 import pytest
 
@@ -42,11 +33,11 @@ time.sleep(600)
 
 
 def run(folder: Path, *options: str, **environment: str) -> str:
-    """Run the tests of `folder` in two processes; what is printed."""
+    """Run the tests of `folder`; what is printed."""
     (folder / "conftest.py").write_text(CONFTEST)
     kept = {name: value for name, value in os.environ.items() if name != "CI"}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-n", "2", "-rA", *options, "--rootdir", folder, folder],
+        [sys.executable, "-m", "pytest", "-q", "-rA", *options, "--rootdir", folder, folder],
         cwd=folder,
         env={**kept, "PYTHONPATH": str(TESTS), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **environment},
         capture_output=True,
@@ -57,27 +48,17 @@ def run(folder: Path, *options: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_that_kills_its_process_has_failed_and_the_others_go_on(tmp_path):
-    (tmp_path / "test_dying.py").write_text(DYING)
-    (tmp_path / "test_failing.py").write_text(FAILING)
-    (tmp_path / "test_skipping.py").write_text(SKIPPING)
-    said = run(tmp_path)
-    assert "its process has ended: killed by SIGKILL" in said
-    assert "assert [1, 2] == [1, 3]" in said
-    assert "NOT TESTED, 1 times: there is no such program" in said
-    assert "3 failed, 2 passed, 1 skipped" in said
-
-
 def test_the_same_seed_gives_the_same_order_and_a_skipped_test_fails_where_nothing_may_be_skipped(tmp_path):
     names = [f"test_{number}" for number in range(20)]
     (tmp_path / "test_many.py").write_text("\n".join(f"def {name}(): pass" for name in names))
     (tmp_path / "test_skipping.py").write_text(SKIPPING)
     orders = []
     for environment in ({}, {"CI": "1"}):
-        said = run(tmp_path, "-q", "-n", "0", "--random-order", "7", **environment)
+        said = run(tmp_path, "--random-order", "7", **environment)
         assert said.startswith("random order: SEED=7\n")
         assert "--random-order 7" in said
         assert ("1 failed" in said) == bool(environment)
+        assert ("NOT TESTED, 1 times: there is no such program" in said) != bool(environment)
         passed = [line for line in said.splitlines() if line.startswith("PASSED") and "test_many" in line]
         orders.append([line.partition("::")[2] for line in passed])
     assert orders[0] == orders[1] != names

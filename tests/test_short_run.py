@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from support.runs.cpu_budgets import BUDGET_S, WHOLE_S
-from support.runs.durations import TESTS
 from support.runs.short_run import promises
 
 
@@ -18,9 +16,3 @@ def test_what_is_left_out_names_a_quick_test_of_the_same_promise(pytestconfig):
         if other not in found or not found[other].is_quick
     }
     assert wrong == {}, "there is no such quick test"
-
-
-def test_every_folder_has_its_share_of_the_budget():
-    folders = {path.relative_to(TESTS).parts[0] for path in TESTS.glob("*/**/test_*.py")}
-    assert folders - set(BUDGET_S) == set()
-    assert sum(BUDGET_S.values()) <= WHOLE_S

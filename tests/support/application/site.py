@@ -5,18 +5,15 @@ Everything else is real: routing, ledger, threads, and both databases.
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib import import_module
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import orm, text
+from sqlalchemy import text
 
-import koyjabo
 from koyjabo import create_app
 from koyjabo.core.clock import Clock
 from koyjabo.core.extensions import db
@@ -155,18 +152,6 @@ class Site:
         return (
             self.services[MaintenanceServices].recounts.run(lambda rows, label: nullcontext(lambda done: None)).problems
         )
-
-
-def load_once() -> None:
-    """Import the product, compile its templates and make the routes of most sites: processes forked later have them."""
-    for found in pkgutil.walk_packages(koyjabo.__path__, "koyjabo."):
-        if not found.name.startswith(("koyjabo.server", "koyjabo.__main__")):
-            import_module(found.name)
-    orm.configure_mappers()
-    kept = kept_apps.take({**SETTINGS, "DATABASE_URL": "sqlite:////nowhere.db"})
-    for template in kept.app.jinja_env.list_templates():
-        kept.app.jinja_env.get_template(template)
-    kept_apps.give_back(kept)
 
 
 @contextmanager

@@ -11,12 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, ClassVar, Protocol
-
-import psutil
+from typing import IO, Any, Protocol
 
 from support.programs.run_folder import MARKER
 
@@ -77,21 +74,14 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
 
 
 class Template:
-    """A process from which programs are forked. It ends with those that may ask it.
-
-    It may be asked before it has begun: the request waits.
-    """
+    """A process from which programs are forked. It begins with the first of them, and ends with who asks it."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
         self._control, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._process: subprocess.Popen[bytes] | None = None
-        self.ask: Callable[[str], None] = lambda _: self.begin()
-        """How the process that is to begin it is asked to do so."""
 
-    def begin(self) -> None:
-        if self._process is not None:
-            return
+    def _begin(self) -> None:
         program = Path(__file__).with_name("template.py")
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._process = subprocess.Popen(
@@ -104,24 +94,15 @@ class Template:
         )
         self._theirs.close()
 
-    def leave_to(self, ask: Callable[[str], None]) -> None:
-        """In a process that shares it: another begins it."""
-        self._theirs.close()
-        self.ask = ask
-
     def start(self, arguments: tuple[str, ...], environment: dict[str, str], files: tuple[IO[Any], ...]) -> Program:
-        self.ask(self._kind)
-        self.ask = lambda _: None
+        if self._process is None:
+            self._begin()
         request = {"arguments": arguments, "environment": environment}
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             given = [*(file.fileno() for file in files), theirs.fileno()]
             socket.send_fds(self._control, [json.dumps(request).encode()], given)
         return Forked(arguments, ours)
-
-    def cpu_s(self) -> float:
-        """What it has used itself, so far."""
-        return 0.0 if self._process is None else sum(psutil.Process(self._process.pid).cpu_times()[:2])
 
 
 TEMPLATES = {kind: Template(kind) for kind in ("servers", "commands")}
@@ -130,17 +111,13 @@ TEMPLATES = {kind: Template(kind) for kind in ("servers", "commands")}
 class Forked:
     """A program that a template has forked, with the methods of `subprocess.Popen` that tests use."""
 
-    all: ClassVar[list[Forked]] = []
-
     def __init__(self, arguments: tuple[str, ...], status: socket.socket) -> None:
         self._arguments = arguments
         self._status = status
-        self._cpu_s = 0.0
         self.pid = 0
         self.returncode: int | None = None
         while not self.pid:
             self._receive(None)
-        Forked.all.append(self)
 
     def poll(self) -> int | None:
         with suppress(BlockingIOError):
@@ -158,17 +135,6 @@ class Forked:
                 raise subprocess.TimeoutExpired(list(self._arguments), timeout or 0) from None
         return self.returncode
 
-    def cpu_s(self) -> float:
-        """What its processes have used that have ended."""
-        with suppress(BlockingIOError, AssertionError):
-            while True:
-                self._receive(0)
-        return self._cpu_s
-
-    def close(self) -> None:
-        """Its processing time is not asked for any more."""
-        self._status.close()
-
     def _receive(self, timeout_s: float | None) -> None:
         self._status.settimeout(timeout_s)
         said = self._status.recv(64)
@@ -176,15 +142,6 @@ class Forked:
         what, value = said.decode().split()
         if what == "pid":
             self.pid = int(value)
-        elif what == "cpu":
-            self._cpu_s += float(value)
         else:
             self.returncode = int(value)
-
-
-def forget_ended() -> None:
-    """Close the sockets of ended programs."""
-    for program in Forked.all:
-        if program.returncode is not None:
-            program.close()
-    Forked.all[:] = [program for program in Forked.all if program.returncode is None]
+            self._status.close()

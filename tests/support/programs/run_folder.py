@@ -42,11 +42,6 @@ class RunFolder:
         )
         os.environ[MARKER] = self.path.name
 
-    def leave(self) -> None:
-        """In a process forked from that of the run: its end is not that of the run."""
-        assert self._cleaner.stdin is not None
-        self._cleaner.stdin.close()
-
     def close(self) -> None:
         """End what was started, and delete what was written."""
         assert self._cleaner.stdin is not None

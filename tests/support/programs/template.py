@@ -199,35 +199,18 @@ def close(files: list[int]) -> None:
 
 
 def reap(running: dict[int, socket.socket]) -> None:
-    """Collect the processes that have ended. What each used is sent to the process that asked for its program."""
+    """Collect the processes that have ended, and tell who asked for a program how it ended."""
     with suppress(ChildProcessError):
-        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
-            # A program is the first of its own group, unless it ended before it had one.
-            group = ended.si_pid if ended.si_pid in running else os.getpgid(ended.si_pid)
-            pid, status, used = os.wait4(ended.si_pid, 0)
-            tell(running, group, f"cpu {used.ru_utime + used.ru_stime}")
-            if pid == group:
-                tell(running, group, f"exit {os.waitstatus_to_exitcode(status)}")
-    for group in [group for group in running if not is_there(group)]:
-        running.pop(group).close()
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = ended
+            if pid in running:
+                tell(running, pid, f"exit {os.waitstatus_to_exitcode(status)}")
+                running.pop(pid).close()
 
 
-def is_there(group: int) -> bool:
-    """Whether a process of the group lives. One that was just forked has none yet."""
-    if Path(f"/proc/{group}").exists():
-        return True
-    with suppress(ProcessLookupError):
-        os.killpg(group, 0)
-        return True
-    return False
-
-
-def tell(running: dict[int, socket.socket], group: int, said: str) -> None:
-    try:
-        if group in running:
-            running[group].send(said.encode())
-    except OSError:  # its reader has gone
-        running.pop(group).close()
+def tell(running: dict[int, socket.socket], pid: int, said: str) -> None:
+    with suppress(OSError):  # its reader has gone
+        running[pid].send(said.encode())
 
 
 def take_over(request: dict[str, Any], files: list[int]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from support.application.site import Site
 from support.people.accounts import bare
 from support.people.routes import path_of, rules
 from support.people.share_links import boss, share
-from support.runs.cpu_budgets import speed
+from support.runs.cpu import speed
 
 MOST_MS = 15.0
 """Time of the thread that serves all, on the machine of the budgets. /docs took 24 before it was kept."""
