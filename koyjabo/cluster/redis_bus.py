@@ -10,8 +10,9 @@ import itertools
 import json
 import logging
 import threading
+import time
 import uuid
-from collections.abc import Callable, Collection, Hashable
+from collections.abc import Callable, Collection, Hashable, Iterable
 from functools import partial
 from typing import Any
 
@@ -19,11 +20,126 @@ import redis
 
 from koyjabo.cluster.outbox import PACE_S, RedisOutbox
 from koyjabo.cluster.redis_client import RedisClient
-from koyjabo.cluster.redis_listener import Listener
 from koyjabo.core.runtime import Runtime, Waiter
 from koyjabo.core.signals import Signals
 
 log = logging.getLogger(__name__)
+
+RETRY_S = 1.0
+LISTEN_S = 1.0
+"""After this time without a message the server is asked whether it is there."""
+
+MOST_UNANSWERED = 2
+"""With so many questions unanswered it counts as gone."""
+
+Receive = Callable[[str, bytes | None], object]
+"""Is given a channel and what was published there; None when Redis has confirmed the subscription."""
+
+
+class Listener:
+    def __init__(self, client: RedisClient, runtime: Runtime, channels: Iterable[str], receive: Receive) -> None:
+        self.channels = set(channels)
+        self._client = client
+        self._runtime = runtime
+        self._receive = receive
+        self._connection: Any = None
+        self._held: set[str] = set()  # the channels that this connection has subscribed to
+        self._changed: set[str] = set()
+        self._lock = threading.Lock()  # guards all of these; its holder must not wait
+        self._writing = threading.Lock()  # one task writes
+
+    def add(self, channel: str) -> None:
+        """Idempotent. Does not wait for Redis."""
+        if channel not in self.channels:
+            self.channels.add(channel)
+            self._change_soon(channel)
+
+    def remove(self, channel: str) -> None:
+        """Idempotent. Does not wait for Redis."""
+        if channel in self.channels:
+            self.channels.discard(channel)
+            self._change_soon(channel)
+
+    def run(self) -> None:
+        """Listen until the client is closed. Messages missed in an outage are made up for by the regular reads."""
+        while not self._client.is_closed:
+            connection = self._client.new_connection()
+            try:
+                self._listen(connection)
+            except (redis.RedisError, OSError) as error:
+                log.info("bus_interrupted cause=%r", str(error))
+            except Exception:
+                log.exception("bus_failed")
+            finally:
+                self._connection = None
+                connection.disconnect()
+            time.sleep(RETRY_S)
+
+    def _listen(self, connection: Any) -> None:
+        connection.connect()
+        with self._lock:
+            self._connection, self._held, self._changed = connection, set(), set(self.channels)
+        self._subscribe()
+        unanswered = 0
+        while not self._client.is_closed:
+            if not self._client.serves(connection):
+                raise redis.ConnectionError("another server is the master now")
+            try:
+                answer = connection.read_response(timeout=LISTEN_S, disconnect_on_error=False, push_request=True)
+            except redis.TimeoutError:
+                if unanswered == MOST_UNANSWERED:
+                    raise
+                with self._writing:
+                    connection.send_command("PING")
+                unanswered += 1
+                continue
+            unanswered = 0
+            if isinstance(answer, list):
+                self._take(answer)
+
+    def _take(self, answer: list[Any]) -> None:
+        kind, *rest = answer
+        if kind == b"message":
+            self._deliver(*rest)
+        elif kind == b"subscribe":
+            self._deliver(rest[0], None)
+
+    def _deliver(self, name: bytes, data: bytes | None) -> None:
+        channel = name.decode(errors="replace")
+        try:
+            self._receive(channel, data)
+        except ValueError as error:  # a clock that was just put back makes one of a message that was under way
+            log.warning("bus_message_refused channel=%s cause=%r", channel, str(error))
+        except Exception:
+            log.exception("bus_message_failed channel=%s", channel)
+
+    def _change_soon(self, channel: str) -> None:
+        with self._lock:
+            if self._connection is None:
+                return  # the next one begins with all channels
+            is_first = not self._changed
+            self._changed.add(channel)
+        if is_first:
+            self._runtime.start_task(self._subscribe)
+
+    def _subscribe(self) -> None:
+        """Subscribe to channels that were added, and end it for those that were removed."""
+        try:
+            with self._writing:
+                self._write()
+        except (redis.RedisError, OSError) as error:  # the task that listens notices it as well, and connects again
+            log.info("bus_subscription_failed cause=%r", str(error))
+
+    def _write(self) -> None:
+        with self._lock:
+            connection, changed, self._changed = self._connection, self._changed, set()
+            new = (changed & self.channels) - self._held
+            gone = (changed & self._held) - self.channels
+            self._held = (self._held | new) - gone
+        commands = [(word, *channels) for word, channels in (("SUBSCRIBE", new), ("UNSUBSCRIBE", gone)) if channels]
+        if commands and connection is not None:
+            connection.send_packed_command(connection.pack_commands(commands))
+
 
 QUEUE = "flask-socketio"
 """Flask-SocketIO's default name, so that `SocketIO(message_queue=REDIS_URL).emit(…)` of any process reaches us."""

@@ -7,15 +7,48 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.core.clock import MINUTE_MS, Clock
+from koyjabo.core.clock import MINUTE_MS, Clock, shifted
 from koyjabo.core.runtime import out_of_turn
 from koyjabo.counting import queries
 from koyjabo.counting.live_stats import named_place
-from koyjabo.counting.queries import BEFORE, NewestVisit
+from koyjabo.counting.queries import BEFORE, NewestVisit, Visited
 from koyjabo.counting.stats import LastVisit, Stats, base36
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
+
+HOURS, DAYS = 24, 30
+"""How many hours and days a history has, including the current one."""
+
+
+class PastPeriod(NamedTuple):
+    """An hour, named by its beginning (`2025-10-10T14:00:00+06:00`), or a day (`2025-10-10`)."""
+
+    begins: str
+    visited: Visited
+
+
+class History:
+    """Reads a bounded number of rows, from the rollups. Raises LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def last_hours(self, scope: Scope = SITE) -> list[PastPeriod]:
+        """The last 24 hours, also those without visits."""
+        now_s, today = self._clock.now_ms() // 1000, self._clock.today()
+        hours = [hour_s for hour_s in self._clock.hours(shifted(today, -1), today) if hour_s <= now_s][-HOURS:]
+        visited = self._database.read(queries.visits_by_hour, scope, hours[0], hours[-1])
+        return [PastPeriod(self._clock.local(hour_s), visited.get(hour_s, Visited())) for hour_s in hours]
+
+    def last_days(self, scope: Scope = SITE) -> list[PastPeriod]:
+        """The last 30 days, also those without visits."""
+        today = self._clock.today()
+        days = [shifted(today, -ago) for ago in reversed(range(DAYS))]
+        visited = self._database.read(queries.visits_by_day, scope, days[0], days[-1])
+        return [PastPeriod(day, visited.get(day, Visited())) for day in days]
+
 
 MINUTES = 60
 NEWEST, NEWEST_MS = 5, 86_400_000

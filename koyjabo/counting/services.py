@@ -10,8 +10,7 @@ from koyjabo.core.extensions import db
 from koyjabo.counting import milestones, rollback_queries
 from koyjabo.counting.anonymity import Anonymity
 from koyjabo.counting.high_water import NOT_ASKED, HighWater, SharedHighWater, UnsharedHighWater
-from koyjabo.counting.history import History
-from koyjabo.counting.last_hour import Pulse
+from koyjabo.counting.last_hour import History, Pulse
 from koyjabo.counting.ledger import Ledger, open_store
 from koyjabo.counting.milestones import Milestones
 from koyjabo.counting.outage import UnsavedVisits

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from koyjabo.cluster.base import Base
 from koyjabo.observability.gauges import Gauges, Values
 from koyjabo.observability.metrics import Metrics, shared_folder, worker_place
-from koyjabo.observability.reconnections import Reconnections
-from koyjabo.observability.socket_log import SocketLog
+from koyjabo.observability.socket_log import Reconnections, SocketLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,62 @@ few lines a minute, so that a client that reconnects all the time does not fill 
 from __future__ import annotations
 
 import logging
+import mmap
 import time
 from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from struct import Struct
 
 from koyjabo.core.close_codes import CLEAN_CLOSES, GOING_AWAY
 from koyjabo.network.rate_limiter import Rate
 from koyjabo.observability.metrics import Metrics
-from koyjabo.observability.reconnections import Reconnections
+
+ENTRIES = 65_536
+WITHIN_S = 60
+ENTRY = Struct("<I")
+SIZE = ENTRIES * ENTRY.size
+
+
+class Reconnections:
+    """The shared table; without a folder, or without disk space in it, a table of this process alone."""
+
+    def __init__(self, folder: str | None, secret: str) -> None:
+        self._key = blake2b(secret.encode()).digest()
+        self._table = _shared(folder) or mmap.mmap(-1, SIZE)
+
+    def lost(self, who: str) -> None:
+        """Store that `who` lost a connection now."""
+        ENTRY.pack_into(self._table, self._offset(who), int(time.time()))
+
+    def is_back(self, who: str) -> bool:
+        """Whether `who` lost a connection less than WITHIN_S ago. Clears the entry: further sockets are new ones."""
+        offset = self._offset(who)
+        lost_s: int
+        (lost_s,) = ENTRY.unpack_from(self._table, offset)
+        ENTRY.pack_into(self._table, offset, 0)
+        return time.time() - lost_s < WITHIN_S
+
+    def _offset(self, who: str) -> int:
+        """The position of an entry, bytes."""
+        digest = blake2b(who.encode(), digest_size=4, key=self._key).digest()
+        return int.from_bytes(digest) % ENTRIES * ENTRY.size
+
+
+def _shared(folder: str | None) -> mmap.mmap | None:
+    """The table of the server, or None. Its disk space is reserved, since a write to a page without any would end the
+    process (SIGBUS).
+    """
+    if folder is None:
+        return None
+    try:
+        with (Path(folder) / "comebacks").open("a+b") as file:
+            file.write(bytes(max(0, SIZE - file.tell())))  # reserves the space, unlike `truncate`
+            file.flush()
+            return mmap.mmap(file.fileno(), SIZE)
+    except OSError:
+        return None
+
 
 log = logging.getLogger("koyjabo.websockets")
 

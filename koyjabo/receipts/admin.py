@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from flask import Response, url_for
 
-from koyjabo.receipts.parts import ADJUSTED, VISITS, ReceiptPart
-from koyjabo.receipts.receipts import Receipts
+from koyjabo.receipts.receipts import ADJUSTED, VISITS, ReceiptPart, Receipts
 from koyjabo.webkit.blueprints import admin as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.panel import for_viewers

@@ -10,8 +10,7 @@ from pydantic import BaseModel, Field
 
 from koyjabo.core.clock import iso
 from koyjabo.counting.stats import base36, encode
-from koyjabo.receipts.parts import ReceiptPart
-from koyjabo.receipts.receipts import Receipts, TotalReceipt
+from koyjabo.receipts.receipts import ReceiptPart, Receipts, TotalReceipt
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.http.responses import CONTENT, JSON, PRIVATE, answer_or_304, as_response

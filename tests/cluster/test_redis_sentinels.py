@@ -15,8 +15,8 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.programs.service import Service
 
+from koyjabo.cluster.redis_bus import Listener
 from koyjabo.cluster.redis_client import RedisClient, connect
-from koyjabo.cluster.redis_listener import Listener
 from koyjabo.core.runtime import ThreadRuntime
 
 CHANNEL = "koyjabo:workers"

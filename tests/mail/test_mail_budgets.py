@@ -18,7 +18,7 @@ from support.people.page_readers import Reader, words
 from support.programs.processes import wait_until
 from support.servers.mailbox import html_of, text_of
 
-from koyjabo.mail import budgets, contents
+from koyjabo.mail import contents, outbox
 from koyjabo.mail.contents import Speech, mailable
 from koyjabo.mail.outbox import MailOutbox
 
@@ -46,8 +46,8 @@ def asked(person, community: str, email: str) -> str:
 
 
 def test_invitations_are_mailed_for_those_who_have_confirmed_their_own_email_and_50_a_day(site, monkeypatch):
-    assert budgets.OF_AN_ACCOUNT == 50
-    monkeypatch.setattr(budgets, "OF_AN_ACCOUNT", 8)
+    assert outbox.OF_AN_ACCOUNT == 50
+    monkeypatch.setattr(outbox, "OF_AN_ACCOUNT", 8)
     founder = sign_up(site, "founder")
     community, reader = found(founder)["id"], Reader(site).log_in("founder")
     path = f"/communities/{community}/members"

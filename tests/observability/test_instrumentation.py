@@ -6,10 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from koyjabo.observability import reconnections
+from koyjabo.observability import socket_log
 from koyjabo.observability import services as observability
-from koyjabo.observability.reconnections import Reconnections
 from koyjabo.observability.services import Lag
+from koyjabo.observability.socket_log import Reconnections
 
 
 @pytest.fixture
@@ -55,6 +55,6 @@ def test_one_who_lost_their_line_is_back_once(pair):
 def test_one_who_comes_later_is_not_back(pair, monkeypatch):
     here, there = pair
     here.lost("ayesha")
-    now = reconnections.time.time()
-    monkeypatch.setattr(reconnections, "time", SimpleNamespace(time=lambda: now + reconnections.WITHIN_S + 1))
+    now = socket_log.time.time()
+    monkeypatch.setattr(socket_log, "time", SimpleNamespace(time=lambda: now + socket_log.WITHIN_S + 1))
     assert not there.is_back("ayesha")

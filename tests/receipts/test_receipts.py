@@ -20,7 +20,7 @@ from koyjabo.core.identity import OPERATOR
 from koyjabo.maintenance.recount_job import LEDGER
 from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.receipts.change_queries import TotalChange
-from koyjabo.receipts.parts import MOST_PARTS, VISITS, ReceiptPart, parts_of
+from koyjabo.receipts.receipts import MOST_PARTS, VISITS, ReceiptPart, parts_of
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 

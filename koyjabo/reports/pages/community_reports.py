@@ -11,11 +11,38 @@ from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
 from koyjabo.reports.ui import annotation_texts, cards, community, comparisons
 from koyjabo.reports.ui.base import Placement
+from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.limits import limits
+
+
+@bp.get("/communities/<community_id>/shares")
+def community_shares(community_id: str) -> Response:
+    return _desk(community_id).list()
+
+
+@bp.get("/communities/<community_id>/shares/new")
+def new_share(community_id: str) -> Response:
+    return _desk(community_id).new()
+
+
+@bp.post("/communities/<community_id>/shares/new")
+def create_share(community_id: str) -> Response:
+    return _desk(community_id).create()
+
+
+@bp.post("/communities/<community_id>/shares/<share_id>/end")
+def end_share(community_id: str, share_id: str) -> Response:
+    return _desk(community_id).end(share_id)
+
+
+def _desk(community_id: str) -> ShareDesk:
+    at = member_forms.enter(community_id, MODERATOR)
+    show = partial(member_forms.page, at=at)
+    return ShareDesk(at.account, show, "pages.community_shares", {"community_id": at.community.id})
 
 
 @bp.get("/communities/<community_id>/reports")

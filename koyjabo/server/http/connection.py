@@ -9,8 +9,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from koyjabo.core.runtime import EventLoop, Waiter
-from koyjabo.server.http.refusals import Refused
-from koyjabo.server.http.request_parser import RequestParser
+from koyjabo.server.http.request_parser import Refused, RequestParser
 from koyjabo.server.loop.poller import HUNG_UP, READABLE, WRITABLE, Poller, receive
 
 MOST_LINGERING = 256 * 1024

@@ -6,13 +6,34 @@ end: after the length that was announced, after the last chunk, or after an empt
 
 from __future__ import annotations
 
+import json
 import re
 from http import HTTPStatus
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from koyjabo.server.http.body_limits import BodyLimits
-from koyjabo.server.http.refusals import Refused
+
+ANSWER = (
+    b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"
+    b"Access-Control-Allow-Origin: *\r\nX-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+    b"Referrer-Policy: same-origin\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+    b"Connection: close\r\n\r\n%s"
+)
+
+
+class Refused(Exception):
+    """A request that cannot be answered by the application. Nothing may be read after it."""
+
+    def __init__(self, status: HTTPStatus, reason: str = "") -> None:
+        super().__init__(reason or status.phrase)
+        self.status = status
+
+    def answer(self) -> bytes:
+        sentence = f"This is not HTTP that can be served: {self}."
+        body = json.dumps({"error": sentence, "code": self.status.name.lower(), "details": {}}).encode()
+        return ANSWER % (self.status, self.status.phrase.encode(), len(body), body)
+
 
 MOST_CHUNKS = 1_000
 """In a body. Each costs as much time as 5 KB of one chunk."""

@@ -9,15 +9,58 @@ import logging
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import N_
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.forms import sent_form
+from koyjabo.webkit.http.cache_headers import private
 from koyjabo.webkit.http.responses import CONTENT, PlainResponse, as_response
-from koyjabo.webkit.pages import error_pages
+from koyjabo.webkit.i18n import duration
+from koyjabo.webkit.login import page_login
+
+BLUEPRINTS = {"pages", "admin", "docs"}
+PROGRAMS = ("/api/", "/ws/", "/socket.io/", "/static/", "/openapi.json", "/healthz", "/readyz", "/metrics")
+TRY_AGAIN = {429, 503}
+"""Nothing was changed, and the same form may succeed later."""
+
+LOG_IN_FIRST = {"unauthenticated", "invalid_token", "token_expired"}
+
+
+def is_page() -> bool:
+    """Whether to answer with a page: the request is for one of our pages, or comes from a browser for a missing one."""
+    if request.blueprint is not None:
+        return request.blueprint in BLUEPRINTS
+    takes_html = "Accept" in request.headers and request.accept_mimetypes.accept_html
+    return takes_html and not request.path.startswith(PROGRAMS)
+
+
+def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
+    """With the form that was sent, if it may succeed later."""
+    wait = None if retry_after_s is None else duration(retry_after_s)
+    sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
+    known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}
+    html = render_template("webkit/error.html", **known, sent=sent)
+    response = Response(html, status, mimetype="text/html")
+    if sent is not None:
+        response.headers["Cache-Control"] = "private, no-store"
+    return private(response)
+
+
+def _is_form() -> bool:
+    return request.method == "POST" and page_login.may_be_sent_again()
+
+
+def to_login() -> Response:
+    """Redirect to the login page, which leads back to this path. The fields of a form are lost: after a POST the login
+    page leads to its default page.
+    """
+    came_from = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("pages.log_in", next=came_from), 303)  # type: ignore[return-value]
+
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +106,12 @@ def _headers(error: KoyJaboError) -> list[tuple[str, str]]:
 
 
 def _domain_error(error: KoyJaboError) -> Response:
-    if error_pages.is_page() and error.code in error_pages.LOG_IN_FIRST:
-        return error_pages.to_login()
+    if is_page() and error.code in LOG_IN_FIRST:
+        return to_login()
     current()[ObservabilityServices].metrics.error(error.code)
-    if not error_pages.is_page():
+    if not is_page():
         return as_response(error_answer(error))
-    response = error_pages.page(error.status, str(error), error.code, error.retry_after_s)
+    response = page(error.status, str(error), error.code, error.retry_after_s)
     response.headers.extend(_headers(error))
     return response
 
@@ -77,8 +120,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     code, sentence = SENTENCES.get(status, (error.name.lower().replace(" ", "_"), error.description or error.name))
     current()[ObservabilityServices].metrics.error(code)
-    is_page = error_pages.is_page()
-    response = error_pages.page(status, sentence, code) if is_page else as_response(answer(status, sentence, code))
+    response = page(status, sentence, code) if is_page() else as_response(answer(status, sentence, code))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

@@ -8,7 +8,7 @@ from support.programs.processes import wait_until
 
 from koyjabo.models import SITE
 from koyjabo.presence.visitors.active_visitors import ActiveCount
-from koyjabo.presence.visitors.redis_script import BATCH
+from koyjabo.presence.visitors.redis_store import BATCH
 
 
 @pytest.fixture

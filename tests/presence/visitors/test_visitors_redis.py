@@ -11,7 +11,7 @@ from support.programs.processes import wait_until
 from koyjabo.models import SITE, Scope
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.presence.visitors.active_visitors import ActiveCount
-from koyjabo.presence.visitors.redis_script import BATCH
+from koyjabo.presence.visitors.redis_store import BATCH
 
 HIKERS = Scope("hikers")
 LEASES = "koyjabo:active:{site}:visitors"

@@ -14,8 +14,7 @@ from support.clients.connection import chunked, head
 from support.runs.fuzz_effort import effort
 
 from koyjabo.server.http.body_limits import MOST_LARGER, PART_OF_A_NETWORK, BodyLimits
-from koyjabo.server.http.refusals import Refused
-from koyjabo.server.http.request_parser import RequestParser, wsgi_name
+from koyjabo.server.http.request_parser import Refused, RequestParser, wsgi_name
 
 LARGEST_BODY = 100
 NEXT = head("GET", "/next")

@@ -20,13 +20,13 @@ from support.servers.changed_server import ChangedServer, changed_server
 
 TAKEN_AWAY = {
     "koyjabo.communities.pages.render_template": None,  # a page
-    "koyjabo.webkit.pages.error_pages.render_template": None,  # the page that would tell of it
+    "koyjabo.webkit.pages.errors.render_template": None,  # the page that would tell of it
     "koyjabo.counting.api.stats_or_304": None,  # JSON
     "koyjabo.accounts.api.auth.authentication": None,  # what takes a password
     "koyjabo.webkit.http.cache_headers.g": None,  # what comes after a page's handler
     "koyjabo.sockets.stream.parse": None,  # a message of a plain socket
     "koyjabo.sockets.socketio_handlers.Pong": None,  # an event of Socket.IO
-    "koyjabo.sockets.joined_rooms.identify": None,  # joining
+    "koyjabo.sockets.socketio_handlers.identify": None,  # joining
     "koyjabo.sockets.permitted_streams.identify": None,  # opening a plain socket of a community
     "koyjabo.visit_log.file_format._row": None,  # an export, when its head has been sent
 }
