@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from koyjabo.observability import socket_log
 from koyjabo.observability import services as observability
+from koyjabo.observability import socket_log
 from koyjabo.observability.services import Lag
 from koyjabo.observability.socket_log import Reconnections
 
