@@ -30,7 +30,7 @@ from support.databases.database import Database
 WINDOW_S, RATE = 5.0, 200
 MOST = 1.1
 TAIL, MIDDLE = 99, 50
-PROGRAM = b"koyjabo.maintenance.backups.run"
+PROGRAM = b"koyjabo.backups.run"
 PATIENCE_S = 60.0
 """The server looks every half minute."""
 

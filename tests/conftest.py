@@ -37,6 +37,7 @@ pytest_plugins = [
     "support.runs.skips",
     "support.fixtures.server_fixtures",
     "support.fixtures.package_fixtures",
+    "support.fixtures.full_site",
 ]
 
 NewServer = Callable[..., Server]

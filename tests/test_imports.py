@@ -39,7 +39,10 @@ install: . pages
 reports: query projection events engine . services ui api pages admin
 visit_log: . live services ui admin cli
 personal_data: . services api pages
-maintenance: . backups health services api admin cli
+recounts: . cli
+retention: . api cli
+backups: . ui admin cli
+health: . api admin
 receipts: . api pages admin
 alerts: . services
 importers: . admin cli
@@ -63,8 +66,8 @@ MAY_USE = {  # libraries: the modules that may import them
     tuple(re.findall(r"`([^`]+)`", libraries)): re.findall(r"`([^`]+)`", modules)
     for libraries, modules in re.findall(r"^\| (`.+) \| (.+) \|$", LIBRARIES, re.MULTILINE)
 }
-MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py maintenance/backups/backup.py \
-maintenance/backups/run.py maintenance/recount_job.py visit_log/import*.py \
+MAY_OPEN_TRANSACTIONS = "database/* application/opening.py counting/opening_queries.py backups/backup.py \
+backups/run.py recounts/recounts.py visit_log/import*.py \
 importers/run.py cli/ledger.py"
 """Modules of the start, of commands and of the process of a backup; all others use the executor (decision 46)."""
 
@@ -276,7 +279,7 @@ def is_for_one_sibling(module: str, users: set[str]) -> bool:
 
 def test_what_speaks_s3_is_loaded_only_where_it_is_used():
     """Workers never do: its calls would block all requests."""
-    late = "koyjabo.maintenance.backups.bucket_place"
+    late = "koyjabo.backups.bucket_place"
     assert [each for each in FILES if any(known_part(name) == late for name, at_start in names(each) if at_start)] == []
 
 

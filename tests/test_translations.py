@@ -12,8 +12,8 @@ from babel.messages.pofile import read_po
 
 from koyjabo.communities import schemas as community_requests
 from koyjabo.core import credential_rules, errors
-from koyjabo.maintenance import total
-from koyjabo.maintenance.admin import data
+from koyjabo.panel import data
+from koyjabo.recounts import total
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.webkit.i18n import LANGUAGES
 from koyjabo.webkit.schemas import fields

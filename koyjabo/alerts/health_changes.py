@@ -10,7 +10,7 @@ from typing import Any
 from koyjabo.alerts import traffic_queries as queries
 from koyjabo.core.clock import MINUTE_MS, Clock
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.maintenance.health.checks import GOOD, OFF, UNREAD, HealthCheck
+from koyjabo.health.findings import GOOD, OFF, UNREAD, HealthCheck
 from koyjabo.models import SITE
 from koyjabo.webhooks.events import WebhookEvents
 

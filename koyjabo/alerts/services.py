@@ -12,9 +12,10 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.identity import OPERATOR
 from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.health.health import Health
+from koyjabo.health.readiness import Readiness
 from koyjabo.jobs.leases import WorkLease
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.webhooks.services import WebhookServices
 
 LEASE = "alerts"
@@ -62,12 +63,12 @@ class AlertServices:
 
 
 def build(base: Base) -> AlertServices:
-    database, clock, maintenance = base.database, base.clock, base.services[MaintenanceServices]
-    events, outbox = base.services[WebhookServices].events, base.services[MailOutbox]
+    database, clock, services = base.database, base.clock, base.services
+    events, outbox = services[WebhookServices].events, services[MailOutbox]
 
     def is_ready() -> bool:
-        return all(check.ok for check in maintenance.readiness.checks().values())
+        return all(check.ok for check in services[Readiness].checks().values())
 
     traffic = TrafficAlerts(database, clock, outbox, events, is_ready)
-    health = HealthChanges(database, clock, events, lambda: maintenance.health.report(OPERATOR, False).checks)
+    health = HealthChanges(database, clock, events, lambda: services[Health].report(OPERATOR, False).checks)
     return AlertServices(Alerts(database, clock, traffic, health))

@@ -16,6 +16,9 @@ from koyjabo.application import event_handlers
 from koyjabo.application.gauges import values_of
 from koyjabo.audit.log import Audit
 from koyjabo.audit.versions import VersionLog
+from koyjabo.backups import backups
+from koyjabo.backups.backups import BackupDownload, Backups
+from koyjabo.backups.places import BackupTargets
 from koyjabo.cluster.base import Base, open_cluster
 from koyjabo.communities import refs
 from koyjabo.communities import services as communities
@@ -31,14 +34,13 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import getting_started
+from koyjabo.health import health, readiness, system
+from koyjabo.health.system import System
 from koyjabo.importers.file_imports import FileImports
+from koyjabo.jobs.running_jobs import RunningJobs
 from koyjabo.mail import outbox
 from koyjabo.mail import services as mail
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.maintenance import nightly
-from koyjabo.maintenance import services as maintenance
-from koyjabo.maintenance.backups import backups
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network.geolocation import PlaceFinder
 from koyjabo.network.origins import Origins
 from koyjabo.network.services import NetworkServices
@@ -53,9 +55,13 @@ from koyjabo.realtime import services as realtime
 from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.receipts import receipts
+from koyjabo.recounts.recounts import Recounts
+from koyjabo.recounts.total import TotalAdjuster
 from koyjabo.reports import services as reports
 from koyjabo.reports.projection import projection
 from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.retention import erasure, retention
+from koyjabo.retention.retention import Nightly, Retention
 from koyjabo.settings.schema import Settings
 from koyjabo.trusted_tokens import services as trusted_tokens
 from koyjabo.visit_log import services as visit_log
@@ -88,6 +94,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     """In this order: a feature finds the earlier ones in `base.services`."""
     settings, services = base.settings, base.services
     add = services.add
+    add(settings)
     add(NetworkServices(PlaceFinder(settings.geoip_files), Origins(settings.origins, settings.public_url)))
     add(observability.build(base, TICK_S, lambda: values_of(services)))
     add(Audit(base.database, base.clock))
@@ -109,17 +116,35 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(reports.build_people(base))
     add(visit_log.build(base))
     add(personal_data.build(base))
-    add(maintenance.build(base))
+    _build_upkeep(base)
     add(receipts.build(base))
     add(alerts.build(base))
     add(getting_started.build(base))
     add(FileImports(base.database, base.clock, base.runtime, settings))
 
 
+def _build_upkeep(base: Base) -> None:
+    """What keeps the stored visits right, few and safe, and says whether the server is well."""
+    settings, services, database, clock, runtime = base.settings, base.services, base.database, base.clock, base.runtime
+    add = services.add
+    add(RunningJobs(clock))
+    add(TotalAdjuster(database, clock))
+    add(Recounts(database, clock, runtime, base.cluster.workers, lambda: services[System].report()))
+    add(Retention(database, clock, services[ReportServices].projection, settings.retention_days))
+    add(Nightly(database, clock, runtime, services[Retention]))
+    add(erasure.build(base))
+    add(Backups(database, clock, runtime, services[MailOutbox], settings))
+    add(BackupDownload(database, clock, runtime, settings))
+    add(BackupTargets.of(settings))
+    add(system.build(base))
+    add(readiness.build(base))
+    add(health.build(base))
+
+
 def _tick(services: Services, window_s: int) -> None:
     """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
     counting, presence = services[CountingServices], services[PresenceServices]
-    communities, maintenance, mails = services[CommunityServices], services[MaintenanceServices], services[MailOutbox]
+    communities, mails = services[CommunityServices], services[MailOutbox]
     visits, every = counting.visits, services.lifetime.every
     refresh = (
         partial(services[RealtimeServices].rooms.refresh, STATS_ROOM),
@@ -136,11 +161,11 @@ def _tick(services: Services, window_s: int) -> None:
     every(MINUTE_S, services[ApiKeys].write_uses)
     every(refs.LOOK_S, communities.refs.refresh)
     every(TICK_S, counting.recovery.shared.renew)
-    every(TICK_S, counting.unsaved.refresh, maintenance.system.report, services[ObservabilityServices].publish)
-    upkeep = maintenance.nightly.tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
-    every(nightly.LOOK_S, *upkeep, services[VersionLog].record)
-    every(backups.READ_S, maintenance.backups.refresh)
-    every(nightly.LOOK_S, maintenance.backups.tick)
+    every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
+    upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
+    every(retention.LOOK_S, *upkeep, services[VersionLog].record)
+    every(backups.READ_S, services[Backups].refresh)
+    every(retention.LOOK_S, services[Backups].tick)
     every(projection.LOOK_S, services[ReportServices].projection.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.LOOK_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
@@ -162,8 +187,8 @@ def _close_in_order(services: Services, base: Base) -> None:
     at_close(services[AlertServices].alerts.close)
     at_close(services[MailOutbox].close)
     at_close(services[ApiKeys].write_uses)
-    at_close(services[MaintenanceServices].backups.close)
-    at_close(services[MaintenanceServices].backup_download.close)
+    at_close(services[Backups].close)
+    at_close(services[BackupDownload].close)
     at_close(services[FileImports].close)
     at_close(services[AccountServices].credentials.close)
     at_close(services[CountingServices].visits.close)

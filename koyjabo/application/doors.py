@@ -25,12 +25,14 @@ DOORS = {
     "install": "pages",
     "reports": "api pages admin",
     "visit_log": "admin",
-    "maintenance": "api admin",
+    "retention": "api",
+    "backups": "admin",
+    "health": "api admin",
     "receipts": "api pages admin",
     "getting_started": "admin",
     "importers": "admin",
     "home": "pages",
-    "panel": "design navigation overview panel_stream search",
+    "panel": "data design navigation overview panel_stream search settings",
 }
 """The doors of each feature that put routes on the shared blueprints. The API description lists calls in this order."""
 
@@ -101,13 +103,13 @@ def blueprints(settings: Settings) -> list[Blueprint]:
     load()  # first: a door that is imported before the others would change their order
     from koyjabo.badges import api as badges
     from koyjabo.counting import api as counting
-    from koyjabo.maintenance import api as maintenance
+    from koyjabo.health import api as health
     from koyjabo.webkit import blueprints as shared
     from koyjabo.webkit import development
     from koyjabo.webkit.assets import static_files
     from koyjabo.webkit.openapi import docs_page, document
 
-    operation = [maintenance.health_bp, maintenance.metrics_bp, document.bp, docs_page.bp]
+    operation = [health.health_bp, health.metrics_bp, document.bp, docs_page.bp]
     public = [shared.api, counting.pixel_bp, badges.bp, *operation, static_files.bp]
     own = [*public, shared.pages, shared.admin]
     if settings.bridges:

@@ -20,7 +20,7 @@ from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started.getting_started import GettingStarted
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.health.health import Health
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.online_members import Online
 from koyjabo.presence.services import PresenceServices
@@ -28,6 +28,7 @@ from koyjabo.realtime.events import STATS_ROOM
 from koyjabo.realtime.services import RealtimeServices
 from koyjabo.reports.community_people import VisitorConversion
 from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.retention.retention import Nightly
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.webkit.login.remembered_logins import RememberedLogins
 
@@ -104,8 +105,8 @@ class Handlers:
             self._communities.refs.forget_all,
             self._live_panel.reload,
             services[ReportServices].weekly_report.forget,
-            services[MaintenanceServices].nightly.forget,
-            services[MaintenanceServices].health.look_again,
+            services[Nightly].forget,
+            services[Health].look_again,
             services[VersionLog].forget,
         )
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from koyjabo.backups.backups import Backups
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.services import Services
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import Backup
 from koyjabo.observability.gauges import (
     ACTIVE,
@@ -58,7 +58,7 @@ def values_of(services: Services) -> Values:
         DATABASE.name: {"": float(not visits.newest().stale)},
         **({FREE.name: {"": disk.free}} if disk else {}),
         **redis,
-        **_of_backups(services[MaintenanceServices].backups.figures),
+        **_of_backups(services[Backups].figures),
         BUILD.name: {build(): 1},
     }
 

@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from koyjabo.core.services import Services
 
 COMMANDS = {
-    "backup": "maintenance.cli:backup",
+    "backup": "backups.cli:backup",
     "export": "visit_log.cli:export",
-    "forget": "maintenance.cli:forget",
+    "forget": "retention.cli:forget",
     "import": "importers.cli:import_",
     "key": "api_keys.cli:key",
     "ledger": "cli.ledger:ledger",
-    "prune": "maintenance.cli:prune",
-    "restore": "maintenance.cli:restore",
+    "prune": "retention.cli:prune",
+    "restore": "backups.cli:restore",
     "serve": "cli.serve:serve",
     "stats": "counting.cli:stats",
-    "total": "maintenance.cli:total",
+    "total": "recounts.cli:total",
     "user": "accounts.cli:user",
-    "verify": "maintenance.cli:verify",
+    "verify": "recounts.cli:verify",
 }
 """The module of each command, loaded when it is called: `serve` must load nothing before the server has patched."""
 

@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Each feature adds one object, made by its `build`; doors and later features look it up: `services[Visits]`."""
+    """Each feature adds its services; its own pages and later features look them up by class: `services[Erasure]`."""
 
     clock: Clock
     signals: Signals

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from koyjabo.audit import log
 from koyjabo.audit.log import CHANGES, Subject
+from koyjabo.backups.backups import Backups, BackupState
 from koyjabo.cluster.base import Base
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import InvalidInput, LedgerUnavailable
@@ -24,8 +25,6 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started import queries
 from koyjabo.getting_started.queries import SiteFacts, StoredStep
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.maintenance.backups.backups import Backups, BackupState
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network.origins import host_of
 
 STEPS = ("site", "page", "mail", "second_factor", "person", "backups")
@@ -141,7 +140,7 @@ class GettingStarted:
 
 
 def build(base: Base) -> GettingStarted:
-    backups, sends_mails = base.services[MaintenanceServices].backups, base.services[MailOutbox].is_on
+    backups, sends_mails = base.services[Backups], base.services[MailOutbox].is_on
     own_host = host_of(base.settings.public_url)
     steps = GettingStarted(base.database, base.clock, base.runtime, backups, sends_mails, own_host)
     base.services[CountingServices].visits.on_commit = steps.committed

@@ -15,6 +15,7 @@ from functools import partial
 from typing import IO, Any, NamedTuple
 
 from koyjabo.audit import log as audit
+from koyjabo.backups.transfers import temporary_folder
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import FileImportUnderWay, LedgerUnavailable
 from koyjabo.core.i18n import N_
@@ -28,7 +29,6 @@ from koyjabo.importers.run import CHECK, ImportPlan, ImportProgress
 from koyjabo.jobs.child_process import ChildProcess
 from koyjabo.jobs.ending import is_stored
 from koyjabo.jobs.job_queries import is_dead
-from koyjabo.maintenance.backups.transfers import temporary_folder
 from koyjabo.models import FileImport
 from koyjabo.settings.schema import Settings
 

@@ -22,10 +22,10 @@ from koyjabo.importers.day_exports import DaySums
 from koyjabo.importers.export import Export, UnusableExport
 from koyjabo.importers.first_views_sqlite import FirstViews, PageView
 from koyjabo.importers.report import ImportReport, Summed
-from koyjabo.maintenance.total import TOTAL
-from koyjabo.maintenance.total_queries import read_count
 from koyjabo.network.geolocation import UNKNOWN
 from koyjabo.network.user_agents import is_bot
+from koyjabo.recounts.total import TOTAL
+from koyjabo.recounts.total_queries import read_count
 from koyjabo.settings.checks import LARGEST_TOTAL
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import ImportedLine

@@ -13,8 +13,8 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from koyjabo.core.errors import KoyJaboError
-from koyjabo.maintenance.total_queries import Totals, add_to_total
 from koyjabo.models import ImportedDay
+from koyjabo.recounts.total_queries import Totals, add_to_total
 
 Days = Mapping[str, int]
 """Visits by day, YYYY-MM-DD."""

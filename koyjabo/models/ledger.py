@@ -107,7 +107,7 @@ class FoldedVisits(Model):
 
 class ForgottenVisitors(Model):
     """The number of unique visitors of a scope whose row in `visitors` earlier versions have deleted; one less for each
-    visitor who has two rows because it is being renamed (`maintenance.erasure_queries`).
+    visitor who has two rows because it is being renamed (`retention.erasure_queries`).
     """
 
     __tablename__ = "forgotten_visitors"

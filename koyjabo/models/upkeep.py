@@ -13,7 +13,7 @@ from koyjabo.models.columns import BigKey, JsonText, Model
 class NightlyWork(Model):
     """Work that one of all workers does once a day: the last day it was started for, and by which worker.
 
-    The row `folded` has the day before which visits may be folded (`maintenance.retention_queries`); the row `import`
+    The row `folded` has the day before which visits may be folded (`retention.retention_queries`); the row `import`
     is the lease of an import on PostgreSQL (`database.lease`), and the rows `mail` and `insights` those of the workers
     that send mails and that project visits, `alerts` that of the worker that looks for alerts
     (`database.work_claim_queries`).

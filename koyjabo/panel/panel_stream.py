@@ -10,7 +10,7 @@ from koyjabo.communities.live.participant import Participant
 from koyjabo.communities.permissions import RequiredAccess
 from koyjabo.core.errors import Unauthenticated
 from koyjabo.counting.stats import encode
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.health.system import System
 from koyjabo.realtime.events import PanelState
 from koyjabo.sockets import routes
 from koyjabo.sockets.credentials import sub_protocols, token_to_verify
@@ -27,7 +27,7 @@ class PanelStream(PermittedStream):
     kind = PANEL
 
     def send_present(self, connection: Connection) -> None:
-        unsaved = self._services[MaintenanceServices].system.unsaved()
+        unsaved = self._services[System].unsaved()
         since_ms = unsaved.since_ms if unsaved else None
         connection.send(encode(PanelState(since_ms, self._services.clock.now_ms()).as_object()))
 

@@ -17,8 +17,8 @@ from koyjabo.counting.records import CounterSnapshot
 from koyjabo.counting.services import CountingServices
 from koyjabo.counting.visits import Visits
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.maintenance.health import queries as health
-from koyjabo.maintenance.health.queries import LastRecount
+from koyjabo.health import queries as health
+from koyjabo.health.queries import LastRecount
 from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START
 from koyjabo.receipts import change_queries
 from koyjabo.receipts.change_queries import TotalChange, TotalHistory

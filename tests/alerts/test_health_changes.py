@@ -12,7 +12,7 @@ from webhooks.test_event_examples import assert_as_documented
 from webhooks.test_webhook_events import subscribe
 
 from koyjabo.alerts.services import AlertServices
-from koyjabo.maintenance.health.checks import DANGER, GOOD, WARNING, HealthCheck
+from koyjabo.health.findings import DANGER, GOOD, WARNING, HealthCheck
 from koyjabo.webhooks.services import WebhookServices
 
 
@@ -94,12 +94,12 @@ def test_next_worker_compares_with_what_was_told_last(site):
 def test_health_of_a_site_is_looked_at_as_it_is(site):
     site.register()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("koyjabo.maintenance.health.checks.SLOW_MS", -1.0)
+        patch.setattr("koyjabo.health.checks.SLOW_MS", -1.0)
         tick(site)
     site.time.pass_(minutes=1)
     tick(site)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("koyjabo.maintenance.health.checks.SLOW_MS", -1.0)
+        patch.setattr("koyjabo.health.checks.SLOW_MS", -1.0)
         tick(site)
     ((data,),) = site.rows("SELECT data FROM webhook_events WHERE type = 'health.changed'")
     assert json.loads(data)["checks"] == [{"check": "database", "from": GOOD, "to": WARNING, "code": "slow"}]

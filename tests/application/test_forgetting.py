@@ -14,13 +14,13 @@ from koyjabo.core.clock import Clock
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.counting.last_hour import LastHours
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.projection import batch_queries
 from koyjabo.reports.query.parameters import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Nightly
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
 
@@ -75,7 +75,7 @@ def test_a_batch_of_visits_that_are_lost_is_not_projected(site, database):
 
 
 def test_what_is_remembered_under_no_version_is_forgotten(site, database):
-    counting, maintenance = site.services[CountingServices], site.services[MaintenanceServices]
+    counting, nightly = site.services[CountingServices], site.services[Nightly]
     presence = site.services[PresenceServices]
     remembered = database.remember()
     site.register("badal")
@@ -84,11 +84,11 @@ def test_what_is_remembered_under_no_version_is_forgotten(site, database):
     presence.active_peak.measure()
     presence.active_peak.write()
     site.services[VersionLog].record()
-    maintenance.nightly._work._done_for = "2025-12-16"
+    nightly._work._done_for = "2025-12-16"
     database.go_back(remembered)
     site.register("chumki")
     assert counting.anonymity.names("ayesha") != secret
-    assert maintenance.nightly._work._done_for == ""
+    assert nightly._work._done_for == ""
     site.services[VersionLog].record()
     presence.active_peak.write()
     assert site.rows("SELECT people FROM peaks WHERE scope = 'site'") == [(2,)]

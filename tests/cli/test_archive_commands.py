@@ -123,7 +123,7 @@ def test_restore_under_a_running_server_is_followed_by_its_pages_and_ends_its_lo
     assert_verified(server)
 
 
-@pytest.mark.long(proved_by="maintenance/backups/test_backup_files.py::test_broken_file_is_refused_and_nothing_changed")
+@pytest.mark.long(proved_by="backups/test_backup_files.py::test_broken_file_is_refused_and_nothing_changed")
 def test_restore_that_is_killed_has_changed_nothing(server, elsewhere, file, many):
     done(elsewhere, "import", many)
     done(elsewhere, "backup", file)

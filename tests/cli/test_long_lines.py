@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.programs.processes import run
 
+from koyjabo.backups import backup_file
+from koyjabo.backups.backup_file import UnusableBackup
 from koyjabo.core import spreadsheet
 from koyjabo.core.file_lines import LONGEST_LINE
-from koyjabo.maintenance.backups import backup_file
-from koyjabo.maintenance.backups.backup_file import UnusableBackup
 from koyjabo.visit_log import import_file
 from koyjabo.visit_log.import_file import BadLine
 

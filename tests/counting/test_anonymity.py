@@ -10,10 +10,10 @@ from support.people.accounts import sign_up
 from support.people.communities import found
 from support.sites.full_site import everything, in_context, quiet
 
+from koyjabo.backups import backup
 from koyjabo.core.extensions import socketio
 from koyjabo.counting import anonymity as anonymity_module
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.backups import backup
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
 

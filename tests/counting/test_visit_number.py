@@ -10,7 +10,7 @@ from support.application.statements import recorded
 
 from koyjabo.core.extensions import db
 from koyjabo.database import engine
-from koyjabo.maintenance.total_queries import add_to_total
+from koyjabo.recounts.total_queries import add_to_total
 
 BANGLA = {"Accept-Language": "bn"}
 

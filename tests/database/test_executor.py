@@ -19,7 +19,7 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.database.executor import DatabaseExecutor, DatabaseThread
 from koyjabo.database.sqlite import FileLock
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.recounts.total import TotalAdjuster
 from koyjabo.settings.database_url import normal
 
 ENTRY = Actor(None, "", "", 1).entry("failed", Subject("total", "site", ""))
@@ -37,7 +37,7 @@ def test_change_and_its_entry_are_stored_together_or_not_at_all(database):
         raise ValueError("no change")
 
     with Site(database.url) as site:
-        write = site.services[MaintenanceServices].total._database.write
+        write = site.services[TotalAdjuster]._database.write
         for change, audit, problem in ((set_total, has_no_entry, "no entry"), (fails, ENTRY, "no change")):
             with pytest.raises(ValueError, match=problem):
                 write(change, audit=audit)

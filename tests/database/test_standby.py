@@ -34,8 +34,8 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.database.batch_worker import STUCK_S, WATCH_INTERVAL_S
 from koyjabo.database.postgres import SHORT_TIMEOUT_S, connect, was_committed
 from koyjabo.database.timelines import ServerTimeline, Timelines
-from koyjabo.maintenance.health.queries import Standbys
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.health.queries import Standbys
+from koyjabo.health.system import System
 from koyjabo.models import SITE
 from koyjabo.settings.database_url import normal
 
@@ -275,9 +275,7 @@ def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
     assert other.admits(ServerTimeline(7, 1, 1)), "an operator has accepted it"
 
 
-@pytest.mark.long(
-    proved_by="maintenance/test_health_checks.py::test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad"
-)
+@pytest.mark.long(proved_by="health/test_health_checks.py::test_fact_makes_one_check_amber_or_red_and_the_whole_as_bad")
 def test_health_sees_whether_a_standby_is_synchronous(pair, database):
     with Site(database.url) as site:
         assert standbys(site) == Standbys(1, 0, 0)
@@ -292,7 +290,7 @@ def test_health_sees_whether_a_standby_is_synchronous(pair, database):
 
 
 def standbys(site: Site) -> Standbys:
-    return site.services[MaintenanceServices].system.facts(OPERATOR).database.standbys
+    return site.services[System].facts(OPERATOR).database.standbys
 
 
 @pytest.mark.long(proved_by=AGAIN)

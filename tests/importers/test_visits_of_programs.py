@@ -19,7 +19,7 @@ from support.sites.full_site import DAY_MS, everything
 
 from koyjabo.core.clock import iso
 from koyjabo.importers.export import UnusableExport
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.retention.retention import Retention
 
 SEEN = ("visitor_id", "visit_id", "page", "referrer", "place", "user_agent", "language", "campaign", "is_bot")
 ANDROID = (
@@ -155,7 +155,7 @@ def test_visits_of_the_future_and_of_folded_days_are_named_and_the_others_taken(
     old, kept = (iso(SPEC_MOMENT - age * DAY_MS) for age in (400, 100))
     said = table(UMAMI_EVENTS, view("v1", old), view("v2", kept), view("v3", "2031-01-01"))
     assert bring_export(site, "umami", said).imported == (2, 0)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     assert retention.prune(retention.past()).visits == 1
     report = bring_export(site, "umami", said)
     assert (report.imported, report.refused) == ((0, 1), 2)

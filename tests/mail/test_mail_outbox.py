@@ -11,7 +11,7 @@ from support.programs.processes import wait_until
 from support.servers.mailbox import link_in
 
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.retention.retention import Retention
 
 
 def rows(site: Site, columns: str = "kind, attempts") -> list[tuple]:
@@ -124,7 +124,7 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     site.time.pass_(days=1)
     send(site)
     retention, tables = (
-        site.services[MaintenanceServices].retention,
+        site.services[Retention],
         ("outbox", "email_links", "invitations", "mail_budgets"),
     )
     counts = []
@@ -137,7 +137,7 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     with Site(site.database_url, site.time) as silent:
         for days, left in ((29, 1), (1, 0)):
             site.time.pass_(days=days)
-            silent.services[MaintenanceServices].retention.sweep()
+            silent.services[Retention].sweep()
             assert len(rows(site)) == left, "mails that wait are removed in the end, though no server sends any"
 
 

@@ -16,10 +16,10 @@ from support.servers.mailbox import LINK, html_of, link_in, path_in, text_of
 
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.identity import OPERATOR
+from koyjabo.health.admin import MAILS
 from koyjabo.mail import outbox_queries
 from koyjabo.mail.contents import KINDS
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.maintenance.admin.health import MAILS
 
 PHONE = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
 

@@ -17,7 +17,7 @@ from support.application.site import Site
 from support.programs.installed import program
 from support.programs.processes import METRICS_TOKEN
 
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.backups.backups import Backups
 from koyjabo.observability.metrics import all_names
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
@@ -48,7 +48,7 @@ def scraped(tmp_path_factory) -> list[Any]:
         for visitor in ("ayesha", "babul"):
             site.register(visitor)
         site.rows(ADD_BACKUP, now_ms=site.time.ms)
-        site.services[MaintenanceServices].backups.refresh()
+        site.services[Backups].refresh()
         answer = site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"})
     return [sample for family in text_string_to_metric_families(answer.text) for sample in family.samples]
 

@@ -17,10 +17,10 @@ from koyjabo.audit import log as audit
 from koyjabo.core.clock import iso
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.recount_job import LEDGER
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.receipts.change_queries import TotalChange
 from koyjabo.receipts.receipts import MOST_PARTS, VISITS, ReceiptPart, parts_of
+from koyjabo.recounts.recounts import LEDGER, Recounts
+from koyjabo.retention.retention import Retention
 
 ELSEWHERE = {"Origin": "https://elsewhere.example"}
 
@@ -74,7 +74,7 @@ def test_folded_visits_keep_their_numbers(site):
     site.register(visitId="2")
     before = lines(site)
     site.time.pass_(days=3)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     assert retention.prune(retention.past(1)).visits == 2
     assert lines(site) == before
 
@@ -130,7 +130,7 @@ def test_lines_of_the_panel_lead_to_their_rows(site):
 
 def test_the_newest_recount_is_told(site):
     """Of `koyjabo verify`, of a restore, or of a backup that was proven."""
-    recounts, by_operator = site.services[MaintenanceServices].recounts, audit.actor(OPERATOR, site.services.clock)
+    recounts, by_operator = site.services[Recounts], audit.actor(OPERATOR, site.services.clock)
     assert receipt(site)["recounted"] is None
     recounts.verify(quiet)
     assert newest_recount(site) == {"at": iso(site.time.ms - 5000), "agreed": True}

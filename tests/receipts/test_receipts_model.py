@@ -21,7 +21,7 @@ from support.sites.full_site import bring, rows
 
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import LedgerUnavailable
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.retention.retention import Retention
 
 LONG_AGO_MS = 1_700_000_000_000
 FILES = count()
@@ -97,7 +97,7 @@ class ReceiptMachine(RuleBasedStateMachine):
 
     @rule(days=st.integers(1, 2))
     def old_visits_are_folded(self, days: int) -> None:
-        retention = self.site.services[MaintenanceServices].retention
+        retention = self.site.services[Retention]
         retention.prune(retention.past(days))
 
     @rule(visits=st.integers(1, 2), change=st.sampled_from([0, 7]))

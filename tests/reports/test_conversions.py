@@ -12,10 +12,11 @@ from support.people.communities import found
 from support.people.page_readers import Reader, words
 
 from koyjabo.core.extensions import db
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import Scope
 from koyjabo.reports import conversion_queries
 from koyjabo.reports.conversion_queries import ConversionReport
+from koyjabo.retention.erasure import Erasure
+from koyjabo.retention.retention import Retention
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 HOUR_MS = 3_600_000
@@ -59,7 +60,7 @@ def test_first_page_in_the_community_counts_also_when_its_visitor_is_erased(site
     assert [tuple(each) for each in found.pages] == [("/fares", 2), (None, 1)]
     assert found.conversions == 3
     assert found.average_ms == 4 * HOUR_MS // 3
-    site.services[MaintenanceServices].erasure.forget("karim")
+    site.services[Erasure].forget("karim")
     assert report(site, metro, FIRST, FIRST) == found
 
 
@@ -96,7 +97,7 @@ def test_days_that_are_folded_have_at_least_the_conversions_that_are_known(site,
     open_and_sign_up(site, metro, "karim", "/fares")
     site.time.pass_(days=31)
     open_and_sign_up(site, metro, "salma", "/fares")
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past())
     page = words(Reader(site).log_in("ayesha").get(f"/communities/{metro}/reports?range=all"))
     assert "/fares 2 ≥ 1 –" in page

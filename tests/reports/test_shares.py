@@ -10,8 +10,8 @@ from support.people.share_links import PASSWORD, PATH, ask_for_share, boss, name
 
 from koyjabo.communities.services import CommunityServices
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports import shares
+from koyjabo.retention.retention import Retention
 
 LINK = ["id", "token", "url", "filters"]
 
@@ -219,8 +219,8 @@ def test_expired_links_are_removed_after_a_month(site, cast):
     share(boss(cast), expires_at="2025-12-17T00:00:00Z")
     share(boss(cast), name="Stays")
     site.time.go_to("2026-01-15T12:00:00Z")
-    site.services[MaintenanceServices].retention.sweep()
+    site.services[Retention].sweep()
     assert site.rows("SELECT count(*) FROM shares") == [(2,)]
     site.time.go_to("2026-01-16T00:00:00Z")
-    site.services[MaintenanceServices].retention.sweep()
+    site.services[Retention].sweep()
     assert site.rows("SELECT name FROM shares") == [("Stays",)]

@@ -6,9 +6,9 @@ from sqlalchemy import BigInteger, Text
 
 from koyjabo.counting import visit_texts
 from koyjabo.counting.batch_plan import SENT
-from koyjabo.maintenance import erasure_queries
 from koyjabo.models import Visit
 from koyjabo.models.ledger import LOST
+from koyjabo.retention import erasure_queries
 from koyjabo.visit_log import import_file, queries
 from koyjabo.visit_log.file_format import COLUMNS
 

@@ -18,10 +18,9 @@ from support.sites.full_site import DAY_MS, bring, rows
 from koyjabo.core.clock import iso
 from koyjabo.core.errors import DatabaseInUse, LedgerUnavailable
 from koyjabo.database import lease, throttle
-from koyjabo.maintenance import retention_queries
-from koyjabo.maintenance.retention import Pruned
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention import retention_queries
+from koyjabo.retention.retention import Pruned, Retention
 from koyjabo.visit_log import import_queries, importing
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.import_queries import ImportUnderWay
@@ -68,7 +67,7 @@ def once(times: int, do: Callable[[], None]) -> Callable[[int], None]:
 
 
 def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Pruned:
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     return retention.prune(retention.past(), advance)
 
 
@@ -128,7 +127,7 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
 
 def test_import_waits_for_what_is_being_folded(site, imported, database):
     """And learns neither that another import is going on, nor what was there before."""
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     past = retention.past()
     retention._database.write(retention_queries.begin_folding, *past)
     site.services[ReportServices].projection.leave_people_out(past.first_kept)

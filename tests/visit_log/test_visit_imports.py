@@ -15,8 +15,9 @@ from koyjabo.core.clock import iso
 from koyjabo.core.extensions import db
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE
+from koyjabo.retention.erasure import Erasure
+from koyjabo.retention.retention import Retention
 from koyjabo.visit_log import file_format, import_file, import_queries
 from koyjabo.visit_log.import_file import BadLine
 from koyjabo.visit_log.importing import Imported
@@ -154,9 +155,9 @@ def test_visit_of_a_day_that_was_folded_counts_only_if_it_is_said_to(site):
     first, other = (iso(site.time.ms - age * DAY_MS) for age in (400, 100))
     said = rows(f"a,1,{first}", f"b,2,{other}", f"c,3,{other}")
     bring(site, said)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     assert retention.prune(retention.past()).visits == 1
-    site.services[MaintenanceServices].erasure.forget("c")
+    site.services[Erasure].forget("c")
     with pytest.raises(BadLine, match="Line 2: at is on a day whose visits were folded"):
         bring(site, said)
     assert bring(site, rows(f"b,2,{other}", f"d,4,{other}")) == Imported(1, 1)
@@ -239,7 +240,7 @@ def test_export_says_what_reports_read_and_an_import_brings_it_back(site, kind):
         "a", userAgent=PHONE, referrer="https://m.facebook.com/x", page="/?utm_source=mail&utm_campaign=%E0%A6%95"
     )
     site.register("a", page="/?utm_term=a")
-    site.services[MaintenanceServices].erasure.forget("a")
+    site.services[Erasure].forget("a")
     text = export(site, kind).decode()
     for said in ("Chrome on Android (phone)", "Chrome", "Android", "phone", "facebook.com", "campaign", "mail", "ক"):
         assert said in text

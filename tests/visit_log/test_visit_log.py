@@ -14,7 +14,7 @@ from koyjabo.communities.services import CommunityServices
 from koyjabo.core.errors import InvalidInput
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.retention.retention import Retention
 from koyjabo.visit_log import condition_queries, queries, visit_log
 from koyjabo.visit_log.queries import Count
 from koyjabo.visit_log.services import VisitLogServices
@@ -132,7 +132,7 @@ def test_folded_visits_are_counted_in_no_log(own):
     site.time.pass_(days=2)
     site.register("new")
     assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(2, True)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past(1))
     assert site.services[VisitLogServices].log.count(admin, VisitFilter()) == Count(1, True)
 

@@ -13,7 +13,7 @@ from webhooks.test_event_examples import assert_as_documented
 
 from koyjabo.core.errors import TotalWouldFall
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.recounts.recounts import Recounts
 
 AT = "2025-12-16T04:48:38.412Z"
 
@@ -61,7 +61,7 @@ def test_visitor_who_becomes_a_user_is_an_event_in_each_community_without_the_vi
 
 
 def recount(site: Site) -> None:
-    recounts = site.services[MaintenanceServices].recounts
+    recounts = site.services[Recounts]
     recounts.begin(OPERATOR)
     wait_until(lambda: recounts.progress() is None, "the recount is over")
 
@@ -80,7 +80,7 @@ def test_recount_that_finds_a_difference_or_fails_is_an_event_and_one_that_agree
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(site.services[MaintenanceServices].recounts, "run", broken)
+    monkeypatch.setattr(site.services[Recounts], "run", broken)
     site.time.pass_(seconds=10)
     recount(site)
     assert [data["problems"] for _, _, data in written(site)].count(None) == 1

@@ -12,7 +12,7 @@ from support.people.admins import panel
 from support.sites.backups import back_up
 from support.sites.full_site import everything, in_context
 
-from koyjabo.maintenance import cli
+from koyjabo.backups import cli
 from koyjabo.webhooks.sealing import WebhookSealer, shortened
 from koyjabo.webhooks.signature import new_secret
 

@@ -8,8 +8,8 @@ import pytest
 from support.programs.processes import METRICS_TOKEN
 
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.health.checks import WARNING
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.health.findings import WARNING
+from koyjabo.health.health import Health
 from koyjabo.webhooks import delivery_queries
 
 DROPPED = re.compile(rb"^koyjabo_webhook_deliveries_dropped_total (\d+)", re.MULTILINE)
@@ -21,7 +21,7 @@ def dropped(hooked) -> int:
 
 
 def health(hooked) -> tuple[str, str, object]:
-    report = hooked.site.services[MaintenanceServices].health.report(OPERATOR, False)
+    report = hooked.site.services[Health].report(OPERATOR, False)
     (check,) = (check for check in report.checks if check.name == "webhooks")
     return check.level, check.code, check.values.get("host")
 

@@ -9,7 +9,7 @@ from support.people.communities import found
 from support.people.page_readers import Reader, words
 from support.people.webhooks import HookedSite
 
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.retention.retention import Retention
 
 
 @pytest.fixture
@@ -76,5 +76,5 @@ def test_webhook_of_a_community_gets_its_events_and_ends_with_it(hooked, receive
     assert "Community: Mirpur 10 Made by Rani, " in page
     assert founder.delete(f"/api/communities/{community}").status_code == 204
     assert hooked.site.rows("SELECT id FROM webhooks") == [(other["id"],)]
-    hooked.site.services[MaintenanceServices].retention.sweep()
+    hooked.site.services[Retention].sweep()
     assert hooked.site.rows("SELECT n FROM webhook_deliveries") == []

@@ -14,8 +14,8 @@ from support.servers.webhook_receiver import LOOPBACK
 
 from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.mail.outbox import MailOutbox
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.presence.services import PresenceServices
+from koyjabo.retention.retention import Retention
 
 PUBLIC = "https://93.184.215.14/hook"
 NEW = {"url": PUBLIC, "events": ["milestone.reached"]}
@@ -145,7 +145,7 @@ def test_night_removes_old_deliveries_and_events_but_milestones(hooked, receiver
     hooked.happen("t")
     hooked.deliver(2)
     hooked.site.time.pass_(days=29)
-    retention = hooked.site.services[MaintenanceServices].retention
+    retention = hooked.site.services[Retention]
     retention.sweep()
     assert len(hooked.site.rows("SELECT n FROM webhook_deliveries")) == 2
     hooked.site.time.pass_(days=2)

@@ -13,7 +13,7 @@ from support.people.second_factor import SECOND, first_step, log_in_with, second
 from koyjabo.accounts.second_factor.codes import MOST_GUESSES
 from koyjabo.accounts.services import AccountServices
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.retention.retention import Retention
 
 WRONG = "000000"
 ME = "/api/auth/me"
@@ -205,7 +205,7 @@ def test_night_removes_steps_that_are_over_and_codes_that_were_used(database):
         counts = []
         for minutes in (0, 10, 51):  # a code stays used for an hour
             site.time.pass_(minutes=minutes)
-            site.services[MaintenanceServices].retention.sweep()
+            site.services[Retention].sweep()
             tables = ("pending_steps", "spent_codes", "totp_secrets", "recovery_codes")
             counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
         assert counts == [[1, 1, 1, 10], [0, 1, 1, 10], [0, 0, 1, 10]]

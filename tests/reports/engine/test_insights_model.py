@@ -23,11 +23,12 @@ from koyjabo.counting import queries as counting_queries
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.database import throttle
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine.insights import GRANULARITIES, HOUR
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.erasure import Erasure
+from koyjabo.retention.retention import Retention
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 PHONE = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Mobile Safari/537.36"
@@ -128,7 +129,7 @@ class History:
 
     def fold(self) -> None:
         """All that is to be folded, or until it is interrupted."""
-        retention = self.site.services[MaintenanceServices].retention
+        retention = self.site.services[Retention]
         left = iter(range(self.choose.choice([0, 3, 10, 20, 1000, 1000])))
 
         def advance(ids: int) -> None:
@@ -165,7 +166,7 @@ class History:
     def forget(self) -> None:
         visitor = self.choose.choice(VISITORS)
         if self.model.forget(visitor):
-            self.site.services[MaintenanceServices].erasure.forget(visitor)
+            self.site.services[Erasure].forget(visitor)
             self.project()  # makes the sums by referrer again
 
     def ask(self) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from support.application.site import Site, assert_error
 
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.network import rate_limiter
 from koyjabo.reports.engine import event_sum_queries
 from koyjabo.reports.events import sum_limits
 from koyjabo.reports.events.records import MOST_EVENTS, USE_BYTES
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Retention
 from koyjabo.webkit.limits.limits import MOST_USES
 from koyjabo.webkit.schemas.bodies import LARGEST_BODY
 
@@ -70,7 +70,7 @@ def test_beyond_the_limits_of_a_day_sums_have_other(site, database):
     assert ask(site, "event:search:to") == (exact, 0)
     assert ask(site, "event:bang:to") == ({"d": (1, False), None: (1, False)}, 0)
     site.time.pass_(days=2)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past())
     assert ask(site, "event") == ({"search": (10, False), "signup": (2, False)}, 2)
     assert ask(site, "event:search:to") == ({"a": (1, False), "b": (3, False), None: (3, True)}, 3)
@@ -100,7 +100,7 @@ def test_reports_read_the_events_of_days_whose_sums_lack_values_alone(site, monk
 
     assert counts() == {"search": 3, "signup": 2, "bang": 2}
     assert read == {(days[0], days[0]), (days[2], days[2])}
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past())
     assert counts() == {"search": 3, "signup": 2, "bang": 1}
     assert read == {(days[2], days[2])}
@@ -122,7 +122,7 @@ def test_a_value_in_other_is_erased_from_it(site):
     assert site.post("/api/visitor/forget", json={"visitorId": "babul"}).status_code == 204
     assert ask(site, "event:search:to") == ({"a": (1, False), "b": (1, False), "c": (1, False), None: (2, False)}, 0)
     site.time.pass_(days=2)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past())
     assert ask(site, "event:search:to") == ({"a": (1, False), "b": (1, False), None: (2, True)}, 1)
 

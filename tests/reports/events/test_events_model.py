@@ -16,12 +16,12 @@ from support.databases.database import SqliteDatabase
 from support.runs.fuzz_effort import effort
 
 from koyjabo.core.clock import shifted
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.engine.insights import HOUR
 from koyjabo.reports.events import sum_limits
 from koyjabo.reports.projection.additions import encoded
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Retention
 
 HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
 VISITORS = ("ayesha", "babul", "chandni")
@@ -116,7 +116,7 @@ class History:
         self.model.forget(who)
 
     def prune(self) -> None:
-        days, retention = self.choose.randint(1, 3), self.site.services[MaintenanceServices].retention
+        days, retention = self.choose.randint(1, 3), self.site.services[Retention]
         retention.prune(retention.past(days))
         self.model.prune(shifted(self.day, -days))
 

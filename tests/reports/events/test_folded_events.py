@@ -14,12 +14,12 @@ from support.programs.threads import SOON_S, in_thread
 from support.sites.full_site import bring
 
 from koyjabo.core.extensions import db
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS
 from koyjabo.reports.engine.insights import DAY, HOUR
 from koyjabo.reports.events import event_fold_queries, event_queries
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Retention
 
 FIRST, SECOND = "2025-12-16", "2025-12-17"
 COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
@@ -53,7 +53,7 @@ def send_all(site: Site) -> None:
 
 def fold(site: Site) -> None:
     site.time.pass_(days=1)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past())
 
 
@@ -120,7 +120,7 @@ def test_merging_goes_on_after_an_interruption(site, monkeypatch):
         return merge(*args, **options)
 
     monkeypatch.setattr(event_fold_queries, "merge_smallest", interrupted)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     with pytest.raises(RuntimeError):
         retention.prune(retention.past())
     stored = "SELECT count(*), sum(count) FROM event_sums WHERE dimension = 'event:search:to'"
@@ -199,6 +199,6 @@ def test_events_find_their_visit_among_imported_ones(site, is_followed):
     send(site, {"name": "search"}, visitor="babul")
     today, insights = site.services.clock.today(), site.services[ReportServices].reports
     assert insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).figures.events == 2
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     assert retention.prune(retention.past()).visits == 1
     assert insights.summary(Question("2025-12-17", today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS

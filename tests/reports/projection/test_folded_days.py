@@ -16,12 +16,13 @@ from support.sites.full_site import bring, rebuild
 
 from koyjabo.core.errors import NotYetForgotten
 from koyjabo.database import throttle
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
 from koyjabo.reports.projection import clearing_queries, folding_queries, recount_queries
 from koyjabo.reports.projection.clearing_queries import BEGINNING
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.erasure import Erasure
+from koyjabo.retention.retention import Retention
 
 FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
 PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
@@ -61,7 +62,7 @@ def prune(site: Site, transactions: int = 1000) -> int:
         if next(left, None) is None:
             raise InterruptedError
 
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     return retention.prune(retention.past(), advance).visits
 
 
@@ -206,7 +207,7 @@ def test_no_more_is_folded_while_visits_are_read_again(unfolded):
         if ids:
             unfolded.services[ReportServices].reports._database.write(recount_queries.reject)
 
-    retention = unfolded.services[MaintenanceServices].retention
+    retention = unfolded.services[Retention]
     with pytest.raises(folding_queries.NotProjected):
         retention.prune(retention.past(), reject)
     unfolded.services[ReportServices].projection.catch_up()
@@ -248,9 +249,9 @@ def test_days_that_keep_their_sums_are_counted_once_while_visits_are_read_again(
     assert [(row.value, row.sums.visits) for row in referrers.rows] == [(referrer, 4)]
     assert site.recount() == []
     with pytest.raises(NotYetForgotten):
-        site.services[MaintenanceServices].erasure.forget("w0")
+        site.services[Erasure].forget("w0")
     site.services[ReportServices].projection.catch_up()
-    site.services[MaintenanceServices].erasure.forget("w0")
+    site.services[Erasure].forget("w0")
     site.services[ReportServices].projection.catch_up()
     _, referrers = ask(site, "2025-10-06", "2025-10-06", "referrer")
     assert [(row.value, row.sums.visits) for row in referrers.rows] == [("https://m.facebook.com", 2), (referrer, 2)]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site, Time
 
-from koyjabo.maintenance.services import MaintenanceServices
 from koyjabo.reports.projection import folding_queries
 from koyjabo.reports.query.report_query import Question
 from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Retention
 
 SECRET = "https://mail.example.net/inbox/ayesha"
 PAGE = "/a?utm_source=news&utm_medium=mail&utm_campaign=eid&utm_term=ayesha&utm_content=a%40example.net"
@@ -59,7 +59,7 @@ def test_terms_contents_and_paths_go_and_campaigns_stay(site):
     site.rows("UPDATE insight_sums SET visits = 1 WHERE dimension = 'referrer' AND value LIKE '%ayesha%'")
     forget(site)
     site.services[ReportServices].projection.catch_up()
-    site.services[MaintenanceServices].retention.sweep_values()
+    site.services[Retention].sweep_values()
     assert traces(site) == []
     assert values(site, "utm_term") == values(site, "utm_content") == {None: 3}
     assert values(site, "utm_campaign") == {"eid": 1, None: 2}
@@ -70,7 +70,7 @@ def test_terms_contents_and_paths_go_and_campaigns_stay(site):
 
 @pytest.mark.parametrize("when", ["before people are left out", "after it"])
 def test_a_visitor_may_be_forgotten_in_the_middle_of_a_fold(site, monkeypatch, when):
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     site.services[ReportServices].projection.catch_up()
     site.time.pass_(days=2)
     if when == "after it":
@@ -100,10 +100,10 @@ def test_a_visitor_may_be_forgotten_in_the_middle_of_a_fold(site, monkeypatch, w
 def test_only_unused_values_are_swept_and_not_those_of_newer_visits(site, monkeypatch):
     site.services[ReportServices].projection.catch_up()
     before = site.rows("SELECT count(*) FROM addresses")
-    site.services[MaintenanceServices].retention.sweep_values()
+    site.services[Retention].sweep_values()
     assert site.rows("SELECT count(*) FROM addresses") == before
     site.time.pass_(days=2)
-    retention = site.services[MaintenanceServices].retention
+    retention = site.services[Retention]
     retention.prune(retention.past())
     read = retention._database.long_read
 

@@ -18,7 +18,8 @@ from koyjabo import create_app
 from koyjabo.core.clock import Clock
 from koyjabo.core.extensions import db
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.recounts.recounts import Recounts
+from koyjabo.recounts.total import TotalAdjuster
 from support.application import app_pool as kept_apps
 from support.programs.processes import METRICS_TOKEN, NO_LIMITS
 
@@ -146,12 +147,10 @@ class Site:
 
     def set_total(self, total: int, new_epoch: bool = False) -> tuple[int, int]:
         """As the operator does."""
-        return self.services[MaintenanceServices].total.set_total(OPERATOR, total, "koyjabo total set", new_epoch)
+        return self.services[TotalAdjuster].set_total(OPERATOR, total, "koyjabo total set", new_epoch)
 
     def recount(self) -> list[str]:
-        return (
-            self.services[MaintenanceServices].recounts.run(lambda rows, label: nullcontext(lambda done: None)).problems
-        )
+        return self.services[Recounts].run(lambda rows, label: nullcontext(lambda done: None)).problems
 
 
 @contextmanager

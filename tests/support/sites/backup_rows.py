@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from koyjabo.backups.places import new_name
 from koyjabo.core.extensions import db
-from koyjabo.maintenance.backups.places import new_name
 from koyjabo.models import Backup
 from support.application.site import Site
 

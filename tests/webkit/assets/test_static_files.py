@@ -213,7 +213,6 @@ FEATURES = [
         "install",
         "reports",
         "visit_log",
-        "maintenance",
         "receipts",
         "getting_started",
     ),

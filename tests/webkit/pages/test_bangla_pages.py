@@ -20,7 +20,7 @@ from support.servers.mailbox import PUBLIC_URL
 from support.sites.backup_rows import add_backup, add_failure, add_running
 
 from koyjabo.core.identity import OPERATOR
-from koyjabo.maintenance.services import MaintenanceServices
+from koyjabo.recounts.total import TotalAdjuster
 
 MAIL_SERVER = "smtp://127.0.0.1:9?from=live@example.com&tls=off"
 NAMES = ("ফারহানা", "কামাল", "নুসরাত", "রফিকুল", "জান্নাতুল", "শাকিব", "সুমাইয়া")
@@ -83,7 +83,7 @@ def fill(site: Site, community: str) -> None:
         for number in range(4):
             texts = {"userAgent": PHONE, "referrer": "https://www.facebook.com/", "page": "/fares"}
             site.register(f"visitor_{number}", communityId=community, visitId=f"{hours}-{number}", **texts)
-    site.services[MaintenanceServices].total.set_total(OPERATOR, 1_234_567, "হাতে গোনা")
+    site.services[TotalAdjuster].set_total(OPERATOR, 1_234_567, "হাতে গোনা")
     site.time.pass_(minutes=2)
     for number in range(11):
         add_backup(site, hours_ago=99 - number)

@@ -1,0 +1,220 @@
+"""Backs up the whole database to a file, as of one moment, and restores it, also to the other kind of database.
+
+Needs an application context. All functions raise LedgerUnavailable, UnusableDatabase, and UnusableBackup for a problem
+with the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from koyjabo.audit import log
+from koyjabo.backups import backup_file, backup_queries
+from koyjabo.backups.backup_file import Head, TablePiece, UnusableBackup
+from koyjabo.backups.temporary import atomic_file
+from koyjabo.core.clock import Clock, iso
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.extensions import db
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import OPERATOR
+from koyjabo.core.runtime import ReportProgress
+from koyjabo.database import engine
+from koyjabo.database.engine import exclusive_transaction
+from koyjabo.database.startup_queries import NEWEST_REVISION
+from koyjabo.models import REMOVED_TABLES
+from koyjabo.recounts.recount_queries import newest_id, recount
+from koyjabo.recounts.recounts import LEDGER
+from koyjabo.visit_log.import_queries import only_one
+
+logger = logging.getLogger(__name__)
+
+BACKUP = "ledger.backup"
+"""The action of the audit log."""
+
+log.CHANGES |= {
+    "backup.begin": N_("Backup started"),
+    "backup.download": N_("Backup downloaded"),
+    BACKUP: N_("Backup made"),
+    "ledger.restore": N_("Backup restored"),
+}
+
+MOST_PROBLEMS = 5
+SYNC_EVERY = 4 << 20
+"""Bytes."""
+
+
+class TargetInUse(KoyJaboError):
+    """The target has contents that would be lost, and `overwrite` is False; or an import is writing to it."""
+
+
+def back_up(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
+    """Write everything to `path`, as of this moment, and record it.
+
+    Raises TargetInUse if the file exists, unless `overwrite`, and UnusableBackup if it cannot be written.
+    """
+    if path.exists() and not overwrite:
+        raise TargetInUse(f"{path} already exists. Give the backup another name, or --force to replace it.")
+    head = write(path, clock, progress)
+    record(head, clock)
+    return head
+
+
+def write(path: Path, clock: Clock, progress: ReportProgress) -> Head:
+    """Write everything to `path`, as of this moment. Running servers need not wait.
+
+    The file appears when it is complete; only its owner may read it (mode 0600). Raises UnusableBackup if it cannot be
+    written.
+    """
+    with engine.translated_errors(), engine.snapshot() as connection:
+        return write_from(connection, path, clock, progress)
+
+
+def write_from(connection: Any, path: Path, clock: Clock, progress: ReportProgress) -> Head:
+    """As `write`, with what this connection reads, which has to be as of one moment."""
+    try:
+        with atomic_file(path) as file:
+            return write_to(file, connection, clock, progress)
+    except OSError as error:
+        raise UnusableBackup(f"{path} cannot be written: {error.strerror or error}.") from None
+
+
+def write_to(file: BinaryIO, connection: Any, clock: Clock, progress: ReportProgress) -> Head:
+    """As `write_from`, to a file that is open. Raises OSError."""
+    head, writer, synced = _head(connection, clock), backup_file.BackupWriter(file), 0
+    with progress(sum(head.rows.values()), "Backing up") as advance:
+        writer.head(head)
+        for table in backup_queries.tables():
+            writer.table(table.name, [column.name for column in table.columns])
+            for rows in backup_queries.rows(connection, table):
+                writer.rows(rows)
+                advance(len(rows))
+                synced = _synced(file, synced)
+        writer.end()
+    return head
+
+
+def record(head: Head, clock: Clock) -> None:
+    """So that Health knows the age of the last backup. The backup is complete, so a failure is only logged."""
+    entry = log.actor(OPERATOR, clock).entry(BACKUP, LEDGER, rows=sum(head.rows.values()), total=head.total)
+    try:
+        with engine.translated_errors(), engine.exclusive(db.engine.url) as session:
+            entry.store(session)
+    except KoyJaboError as error:
+        logger.warning("backup_not_recorded cause=%r", str(error.__cause__ or error))
+
+
+def restore(path: Path, overwrite: bool, clock: Clock, progress: ReportProgress) -> Head:
+    """Replace the contents of the database by those of a backup, in a new epoch, so that servers and pages accept them.
+
+    Takes one transaction, which ends with a recount; servers wait for it. Ends all login sessions and invitations.
+    Raises TargetInUse for a database that is in use, unless `overwrite`.
+    """
+    head = _checked(path, progress)
+    with engine.translated_errors(), _to_be_replaced() as connection:
+        if backup_queries.is_used(connection) and not overwrite:
+            raise TargetInUse(
+                "This database is in use: restoring would delete its contents. Back it up and give --force to "
+                "replace it, or set DATABASE_URL to an empty database."
+            )
+        before = backup_queries.counter_state(connection)
+        backup_queries.clear(connection)
+        insert(connection, path, head, progress)
+        by = log.actor(OPERATOR, clock)
+        backup_queries.begin_epoch(connection, before, by.at_ms, f"restored a backup of {iso(head.made_ms)}")
+        by.entry("ledger.restore", LEDGER, made_at=iso(head.made_ms), total=head.total).store(connection)
+        with progress(newest_id(connection, "visits"), "Recounting") as advance:
+            problems = recount(connection, advance).problems
+        if problems:
+            found = "; ".join(problems[:MOST_PROBLEMS])
+            raise UnusableBackup(f"The ledger in the backup is inconsistent, so nothing was restored: {found}.")
+    return head
+
+
+def insert(connection: Any, path: Path, head: Head, progress: ReportProgress) -> None:
+    """Insert all rows of a backup into empty tables. Raises UnusableBackup, which may be after the last row."""
+    with progress(sum(head.rows.values()), "Restoring") as advance:
+        for piece in backup_file.pieces(path):
+            if piece.table not in REMOVED_TABLES:
+                table = _table(piece)
+                with _fitting(piece):
+                    backup_queries.insert_rows(connection, table, piece.columns, piece.rows)
+            advance(len(piece.rows))
+
+
+@contextmanager
+def _to_be_replaced() -> Iterator[Any]:
+    """An exclusive transaction, and no import under way that would continue in the restored database."""
+    with only_one(db.engine.url) as no_import:
+        if not no_import:
+            raise TargetInUse(
+                "An import or another restore is running on this database. Run this restore after it has finished."
+            )
+        with exclusive_transaction() as connection:
+            yield connection
+
+
+def _head(connection: Any, clock: Clock) -> Head:
+    rows = {table.name: backup_queries.count(connection, table) for table in backup_queries.tables()}
+    state = backup_queries.counter_state(connection)
+    return Head(NEWEST_REVISION, clock.now_ms(), state.epoch, backup_queries.total(connection), rows)
+
+
+def _synced(file: BinaryIO, synced: int) -> int:
+    """Sync what was written since `synced`, if it is much: at the end, commits of the server would wait for all of it.
+    Returns up to where it is synced.
+    """
+    if file.tell() - synced < SYNC_EVERY:
+        return synced
+    file.flush()
+    os.fsync(file.fileno())
+    return file.tell()
+
+
+def _checked(path: Path, progress: ReportProgress) -> Head:
+    """Read and check the whole file, before the database is locked."""
+    head = backup_file.head(path)
+    if head.schema > NEWEST_REVISION:
+        raise UnusableBackup(
+            f"A newer version of this program made the backup (its schema is {head.schema}, this version's "
+            f"{NEWEST_REVISION}). Restore it with that version."
+        )
+    unfit: UnusableBackup | None = None
+    with progress(sum(head.rows.values()), "Checking") as advance:
+        for piece in backup_file.pieces(path):
+            try:
+                if piece.table not in REMOVED_TABLES:
+                    _table(piece)
+            except UnusableBackup as error:  # of a damaged file it is not the reason, and that shows at its end
+                unfit = unfit or error
+            advance(len(piece.rows))
+    if unfit is not None:
+        raise unfit
+    return head
+
+
+def _table(piece: TablePiece) -> Any:
+    """The table for these rows. Columns may be missing, as in an older version, if they have a default."""
+    table = backup_queries.fitting(piece.table, piece.columns)
+    if table is None:
+        raise UnusableBackup(
+            f"This version of the program cannot restore the table {piece.table} of the backup. Restore it with the "
+            "older version that made it, and then let this version migrate the database."
+        )
+    with _fitting(piece):
+        backup_queries.require_fitting(table, piece.columns, piece.rows)
+    return table
+
+
+@contextmanager
+def _fitting(piece: TablePiece) -> Iterator[None]:
+    try:
+        yield
+    except ValueError:
+        raise UnusableBackup(
+            f"The backup is damaged or was changed: rows of its table {piece.table} cannot be stored."
+        ) from None

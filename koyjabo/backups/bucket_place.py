@@ -1,0 +1,228 @@
+"""Backups under a prefix of a bucket, by the S3 protocol (decision 96).
+
+Commands and the child of a server import this module, workers never: it loads obstore, whose calls block.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
+
+import obstore
+from obstore.exceptions import BaseError, GenericError
+from obstore.store import S3Store
+
+from koyjabo.backups.places import NAME, BackupPlaceError, pieces, written
+from koyjabo.core.runtime import Advance
+from koyjabo.settings.backup_places import S3Url, lacks_credentials
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+SMALLEST_PART = 5 << 20
+"""Bytes: no part but the last may be smaller, and smaller ones get through slow lines in time."""
+
+MOST_PARTS = 9_000
+"""S3 takes 10,000."""
+
+METADATA_SERVICE = "169.254.169.254"
+"""Which obstore asks for credentials where the environment has none."""
+
+MOST_RETRIES = 1_000
+"""More than there is time for."""
+
+NO_ANSWER = "error sending request"
+REASONS = {
+    "InvalidCertificate": ": its certificate is not trusted; SSL_CERT_FILE may name its authority",
+    "dns error": ": its name is not known",
+    "ConnectionRefused": ": it refuses connections",
+    "TimedOut": ": it does not answer",
+}
+"""By what the library tells programmers."""
+
+MOST_CHARACTERS = 300
+
+NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+
+ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
+"""In the messages of the library: where listing fails, its class of errors does not say why."""
+
+UPLOAD_IS_OVER = "NoSuchUpload"
+"""Also of one that was completed while its answer was lost."""
+
+WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+
+
+class StoreFailure(NamedTuple):
+    """What the message of an error of the library says."""
+
+    status: int  # of the server's answer; 0 without one
+    code: str  # the S3 error code, such as NoSuchBucket; "" without one
+    text: str  # without what follows for programmers
+
+    @classmethod
+    def of(cls, error: Exception) -> StoreFailure:
+        text = str(error).partition("\n\nDebug source")[0].removeprefix("Generic S3 error: ")
+        answer = ANSWER.search(text)
+        return cls(int(answer[1]), answer[2] or "", text) if answer else cls(0, "", text)
+
+
+class CallLimits(NamedTuple):
+    """How long a call may take, and how long after its beginning it is tried again; s."""
+
+    call_s: float
+    again_s: float
+
+
+ASKING = CallLimits(20, 40)
+TRANSFER = CallLimits(60, 60)
+"""A part of a file has to get through a slow line in a call of its own."""
+
+
+class BucketPlace:
+    """BackupPlace under a prefix. Errors that pass are tried again for a minute, 401, 403 and 404 are not."""
+
+    def __init__(self, url: S3Url, asking: CallLimits = ASKING, transfer: CallLimits = TRANSFER) -> None:
+        self._url = url
+        self._prefix = f"{url.path.rstrip('/')}/" if url.path else ""
+        self._asking, self._transfers = _store(url, asking), _store(url, transfer)
+        self._again_s = asking.again_s
+
+    def names(self) -> list[str]:
+        with self._translated_errors("list the backups in"):
+            found = _run(obstore.list_with_delimiter_async, self._asking, self._prefix or None)["objects"]
+        names = [entry["path"].removeprefix(self._prefix) for entry in found]
+        return sorted(filter(NAME.fullmatch, names))
+
+    def size(self, name: str) -> int:
+        with self._translated_errors("read", name):
+            return _run(obstore.head_async, self._asking, self._prefix + name)["size"]
+
+    def put(self, path: Path, name: str, advance: Advance) -> None:
+        with self._translated_errors("keep", name):
+            size, key = path.stat().st_size, self._prefix + name
+            if size <= SMALLEST_PART:
+                _run(obstore.put_async, self._transfers, key, path.read_bytes(), use_multipart=False)
+                advance(size)
+                return
+            part = max(SMALLEST_PART, size // MOST_PARTS)
+            try:  # in a call that blocks: it aborts the upload after an error of `advance`
+                obstore.put(self._transfers, key, _counted(path, part, advance), chunk_size=part, max_concurrency=1)
+            except FileNotFoundError as error:
+                if StoreFailure.of(error).code != UPLOAD_IS_OVER or not self._has(name, size):
+                    raise
+
+    def fetch(self, name: str, path: Path, advance: Advance) -> None:
+        size, done = self.size(name), 0
+        with written(path) as file:
+            while done < size:
+                with self._translated_errors("read", name):
+                    end = min(done + SMALLEST_PART, size)
+                    piece = _run(obstore.get_range_async, self._transfers, self._prefix + name, start=done, end=end)
+                file.write(piece)
+                advance(len(piece))
+                done = end
+
+    def remove(self, name: str) -> None:
+        """The library does not repeat a removal that timed out."""
+        begun = time.monotonic()
+        with self._translated_errors("remove", name):
+            while True:
+                try:
+                    return _run(obstore.delete_async, self._asking, self._prefix + name)
+                except FileNotFoundError as error:
+                    if StoreFailure.of(error).code == "NoSuchBucket":
+                        raise
+                    return None
+                except GenericError as error:
+                    if StoreFailure.of(error).status or time.monotonic() - begun > self._again_s:
+                        raise
+
+    def _has(self, name: str, size: int) -> bool:
+        try:
+            return self.size(name) == size
+        except BackupPlaceError:
+            return False
+
+    def _where(self, name: str = "") -> str:
+        return f"s3://{self._url.bucket}/{self._prefix}{name}"
+
+    @contextmanager
+    def _translated_errors(self, doing: str, name: str = "") -> Iterator[None]:
+        try:
+            yield
+        except (BaseError, FileNotFoundError, ValueError) as error:
+            raise BackupPlaceError(self._sentence(error, doing, self._where(name))) from None
+
+    def _sentence(self, error: Exception, doing: str, where: str) -> str:
+        status, code, text = StoreFailure.of(error)
+        at, bucket = self._url.endpoint or "Amazon S3", self._url.bucket
+        said = f"{status} {code}".rstrip()
+        if METADATA_SERVICE in text:
+            return NO_CREDENTIALS.format(self._where())
+        if status in (401, 403):
+            return (
+                f"{at} refused to {doing} {where} ({said}). Check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and "
+                "that this key may list, read, write and delete there."
+            )
+        if code in WRONG_REGION or "without LOCATION" in text:
+            return f"The bucket {bucket} is in another region: name it, as region=… in the URL."
+        if status == 404 and (code == "NoSuchBucket" or doing != "read"):
+            return f"{at} has no bucket {bucket}. Create it, or correct the URL."
+        if status == 404:
+            return f"There is no {where}. Check bucket, prefix and name; a prefix ends in a slash."
+        if status:
+            return f"{at} failed to {doing} {where} ({said}). Try again later."
+        if NO_ANSWER not in text:
+            return f"{at} failed to {doing} {where}: {text[:MOST_CHARACTERS]}."
+        reason = next((reason for word, reason in REASONS.items() if word in str(error)), "")
+        return f"{at} could not be reached to {doing} {where}{reason}. Check the endpoint and the network."
+
+
+def _run(call: Callable[P, Awaitable[T]], *arguments: P.args, **options: P.kwargs) -> T:
+    """Wait for one call, which a signal ends. Calls of the library that block would see it only when they return."""
+
+    async def main() -> T:
+        return await call(*arguments, **options)
+
+    return asyncio.run(main())
+
+
+def _store(url: S3Url, limits: CallLimits) -> S3Store:
+    for name in [name for name, value in os.environ.items() if name.startswith("AWS_") and not value]:
+        del os.environ[name]  # the library would take it for a value; compose.yaml sets it where the operator has none
+    if lacks_credentials(url, os.environ):
+        raise BackupPlaceError(NO_CREDENTIALS.format(f"s3://{url.bucket}"))
+    config: S3Config = {"virtual_hosted_style_request": False, "disable_bulk_delete": True}  # neither is everywhere
+    if url.endpoint:
+        config["endpoint"] = url.endpoint
+    if url.region:
+        config["region"] = url.region
+    try:
+        return S3Store(
+            url.bucket,
+            config=config,
+            client_options={
+                "allow_http": url.endpoint.startswith("http://"),
+                "timeout": timedelta(seconds=limits.call_s),
+            },
+            retry_config={"max_retries": MOST_RETRIES, "retry_timeout": timedelta(seconds=limits.again_s)},
+        )
+    except (BaseError, ValueError) as error:
+        raise BackupPlaceError(f"s3://{url.bucket} cannot be used: {StoreFailure.of(error).text}.") from None
+
+
+def _counted(path: Path, size: int, advance: Advance) -> Iterator[bytes]:
+    for piece in pieces(path, size):
+        yield piece
+        advance(len(piece))

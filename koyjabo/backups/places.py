@@ -1,0 +1,184 @@
+"""Where backups are kept: folders and prefixes of buckets, which all hold files under the same kind of name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from koyjabo.backups.temporary import atomic_file, sync_folder, working_folder
+from koyjabo.core.errors import KoyJaboError
+from koyjabo.core.runtime import Advance
+from koyjabo.settings.backup_places import s3_url
+from koyjabo.settings.schema import Settings
+
+FOLDER, BUCKET = "folder", "bucket"
+
+NAME = re.compile(r"koyjabo-\d{8}T\d{6}Z-[0-9a-f]{8}\.backup", re.ASCII)
+"""Of files that the program named itself. Sorted by name, the oldest is first."""
+
+AT_ONCE = 1 << 20
+"""Bytes that are copied at a time."""
+
+ADVICE = {
+    errno.ENOTDIR: "Name a folder.",
+    errno.EACCES: "Let the user that runs the program write to it.",
+    errno.EPERM: "Let the user that runs the program write to it.",
+    errno.EROFS: "Mount it for writing, or name another folder.",
+    errno.ENOSPC: "Free space on its disk, or keep fewer backups (BACKUP_KEEP).",
+    errno.EDQUOT: "Free space on its disk, or keep fewer backups (BACKUP_KEEP).",
+}
+
+
+class BackupPlaceError(KoyJaboError):
+    """A place for backups does not work; the message says why, and what to do."""
+
+
+class BackupPlace(Protocol):
+    """Keeps backups under names that `new_name` makes; it neither lists nor removes other files.
+
+    All methods block, and raise BackupPlaceError. `advance` is given bytes.
+    """
+
+    def names(self) -> list[str]:
+        """Of the backups, oldest first."""
+
+    def size(self, name: str) -> int:
+        """Bytes of a backup."""
+
+    def put(self, path: Path, name: str, advance: Advance) -> None:
+        """Keep the file `path` under this name, which appears when the whole file is there. `path` stays."""
+
+    def fetch(self, name: str, path: Path, advance: Advance) -> None:
+        """Write a backup to `path`. After an error, `path` has a part of it."""
+
+    def remove(self, name: str) -> None:
+        """Idempotent."""
+
+
+class BackupTargets(NamedTuple):
+    """The settings of that name; "" where one is not set."""
+
+    backup_dir: str
+    backup_to: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> BackupTargets:
+        return cls(*(getattr(settings, name) for name in cls._fields))
+
+    def shown(self) -> list[tuple[str, str]]:
+        """The kind of each target and its place, for people: without a region."""
+        found = []
+        if self.backup_dir:
+            found.append((FOLDER, self.backup_dir))
+        if self.backup_to:
+            found.append((BUCKET, self.backup_to.partition("?")[0]))
+            if s3_url(self.backup_to).endpoint:
+                found[-1] = (BUCKET, f"{found[-1][1]} ({urlsplit(s3_url(self.backup_to).endpoint).hostname})")
+        return found
+
+    def restore_argument(self, name: str) -> str:
+        """What `koyjabo restore` takes for this backup, quoted for a shell: of the bucket if there is one, since that
+        outlives the disk. "" without a place.
+        """
+        if self.backup_to:
+            parts = urlsplit(self.backup_to)
+            return shlex.quote(parts._replace(path=f"{parts.path.rstrip('/')}/{name}").geturl())
+        return shlex.quote(f"{self.backup_dir.rstrip('/')}/{name}") if self.backup_dir else ""
+
+
+def new_name(made_ms: int) -> str:
+    """The name of a backup made at this time (ms since 1970), such as koyjabo-20261124T033000Z-4f2a91c7.backup."""
+    made = datetime.fromtimestamp(made_ms // 1000, UTC)
+    return f"koyjabo-{made:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.backup"
+
+
+def rotate(place: BackupPlace, keep: int, proven: str) -> None:
+    """Remove all backups but the newest `keep` and the one that was proven last. Call it when that one is proven."""
+    for name in place.names()[:-keep]:
+        if name != proven:
+            place.remove(name)
+
+
+class Folder:
+    """BackupPlace in a folder that exists."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def names(self) -> list[str]:
+        with translated_errors(self.path), os.scandir(self.path) as entries:
+            return sorted(entry.name for entry in entries if NAME.fullmatch(entry.name) and entry.is_file())
+
+    def size(self, name: str) -> int:
+        with translated_errors(self.path):
+            return (self.path / name).stat().st_size
+
+    def put(self, path: Path, name: str, advance: Advance) -> None:
+        with translated_errors(self.path):
+            if self._linked(path, name):
+                advance(path.stat().st_size)
+            else:
+                with working_folder(self.path) as folder, atomic_file(self.path / name, folder) as file:
+                    _copy(path, file, advance)
+
+    def fetch(self, name: str, path: Path, advance: Advance) -> None:
+        with written(path) as file:
+            _copy(self.path / name, file, advance)
+
+    def remove(self, name: str) -> None:
+        with translated_errors(self.path):
+            (self.path / name).unlink(missing_ok=True)
+
+    def _linked(self, path: Path, name: str) -> bool:
+        """A second name takes no second place on the disk. False for a file of another file system."""
+        with suppress(OSError), path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.link(path, self.path / name)
+            sync_folder(self.path)
+            return True
+        return False
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """A file that only its owner may read, which a backup is fetched into. Raises BackupPlaceError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    with translated_errors(path.parent), open(os.open(path, flags, 0o600), "wb") as file:
+        yield file
+
+
+@contextmanager
+def translated_errors(folder: Path) -> Iterator[None]:
+    """OSError becomes BackupPlaceError with what to do about this folder."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if not folder.is_dir():
+            raise BackupPlaceError(f"The folder {folder} does not exist. Create it, or name another folder.") from None
+        raise BackupPlaceError(f"The folder {folder} has no file {Path(str(error.filename)).name}.") from None
+    except OSError as error:
+        advice = ADVICE.get(error.errno or 0, "Check its disk, or name another folder.")
+        reason = error.strerror or error
+        raise BackupPlaceError(f"The folder {folder} cannot be used: {reason}. {advice}") from None
+
+
+def _copy(path: Path, to: BinaryIO, advance: Advance) -> None:
+    for piece in pieces(path, AT_ONCE):
+        to.write(piece)
+        advance(len(piece))
+
+
+def pieces(path: Path, size: int) -> Iterator[bytes]:
+    """The contents of a file, `size` bytes at a time. Raises BackupPlaceError."""
+    with translated_errors(path.parent), path.open("rb") as file:
+        while piece := file.read(size):
+            yield piece

@@ -1,0 +1,215 @@
+"""Makes one backup, proves it and removes old ones: `python -m koyjabo.backups.run NAME`.
+Without a name, it only writes one, for a download.
+
+A server starts it with the settings that PLAN names, and reads its reports. It writes to no database but a temporary
+one.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from koyjabo.backups import backup, backup_file, backup_queries
+from koyjabo.backups.backup_file import Head
+from koyjabo.backups.places import BackupPlaceError, rotate
+from koyjabo.backups.run_queries import (
+    FETCHING,
+    KEEPING,
+    RESTORING,
+    ROTATING,
+    SENDING,
+    VERIFYING,
+    WRITING,
+    BackupReport,
+)
+from koyjabo.backups.transfers import place_of, temporary_folder, work_in
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.runtime import ReportProgress
+from koyjabo.database.engine import disposable, migrate, slow_snapshot, translated_errors
+from koyjabo.database.outage_causes import reason_of
+from koyjabo.jobs.child_process import INHERITED
+from koyjabo.jobs.reporter import Reporter, read_plan
+from koyjabo.recounts.recount_queries import RecountResult, newest_id, recount
+from koyjabo.settings.schema import Settings
+
+PLAN = ("database_url", "backup_dir", "backup_to", "backup_keep")
+"""The settings that the process gets. Others are read neither from `.env` nor at all."""
+
+MOST_PROBLEMS = 5
+
+
+class NotProven(KoyJaboError):
+    """A backup cannot be restored, or has other numbers then; the message says why."""
+
+
+class Inconsistent(NotProven):
+    """`found` is what the recount of the restored copy has found."""
+
+    def __init__(self, found: RecountResult) -> None:
+        super().__init__(f"The ledger in the backup is inconsistent: {'; '.join(found.problems[:MOST_PROBLEMS])}.")
+        self.found = found
+
+
+class BackupRun:
+    """One backup, under `name`, with the settings of PLAN. Raises KoyJaboError for a step that fails; the report has
+    the step.
+    """
+
+    def __init__(self, name: str, reporter: Reporter[BackupReport], settings: dict[str, Any]) -> None:
+        self._name = name
+        self._reporter = reporter
+        self._database_url = settings["database_url"]
+        self._keep = settings["backup_keep"]
+        self._path = settings["backup_dir"]
+        self._folder = place_of(self._path) if self._path else None
+        self._bucket = place_of(settings["backup_to"]) if settings["backup_to"] else None
+
+    def run(self) -> None:
+        temporary = temporary_folder(0, on_disk=self._path)
+        with work_in(Path(self._path or temporary)) as folder:
+            with work_in(temporary) as drill:
+                self._make(folder / self._name, drill)
+            kept: set[str] = set()
+            for place in filter(None, (self._folder, self._bucket)):
+                with self._reporter.step(step=ROTATING):
+                    rotate(place, self._keep, self._name)
+                    kept.update(place.names())
+        self._reporter.tell(is_done=True, kept=sorted(kept))
+
+    def _make(self, file: Path, drill: Path) -> None:
+        """Write the backup, bring it to its places, and prove it."""
+        head = self._write(file, drill)
+        try:
+            self._bring(file)
+        except BackupPlaceError:
+            step = self._reporter.report.step
+            self._rotate_folder(file, head, drill)
+            self._reporter.tell(step=step)
+            raise
+        total = self._restored_total(file, head, drill)
+        self._reporter.tell(restored_total=total, is_proven=True)
+
+    def _bring(self, file: Path) -> None:
+        """What the bucket sends back takes the place of the file that was made."""
+        for step, place in ((KEEPING, self._folder), (SENDING, self._bucket)):
+            if place is not None:
+                with self._reporter.step(file.stat().st_size, step=step) as advance:
+                    place.put(file, self._name, advance)
+        if self._bucket is not None:
+            size = file.stat().st_size
+            file.unlink()
+            with self._reporter.step(size, step=FETCHING) as advance:
+                self._bucket.fetch(self._name, file, advance)
+
+    def _write(self, file: Path, folder: Path) -> Head:
+        progress = self._reporter.progress(step=WRITING)
+        with _room_in(folder), translated_errors(), slow_snapshot(self._database_url, folder) as connection:
+            head = backup.write_from(connection, file, _clock(), progress)
+        known = {"made_ms": head.made_ms, "epoch": head.epoch, "total": head.total}
+        self._reporter.tell(bytes=file.stat().st_size, rows=sum(head.rows.values()), **known)
+        return head
+
+    def _rotate_folder(self, file: Path, head: Head, drill: Path) -> None:
+        """Remove old backups of the folder although the bucket has no new one, if the folder's new one can be restored.
+        Otherwise they would fill the disk.
+        """
+        if self._folder is not None and self._name in self._folder.names():
+            file.unlink(missing_ok=True)  # it may be a link to what the folder keeps, or a part of what was fetched
+            self._folder.fetch(self._name, file, lambda more: None)
+            self._restored_total(file, head, drill)
+            rotate(self._folder, self._keep, self._name)
+
+    def _restored_total(self, file: Path, head: Head, folder: Path) -> int:
+        progress = self._reporter.progress
+        with _room_in(folder):
+            try:
+                return prove(file, head, folder, progress(step=RESTORING), progress(step=VERIFYING))
+            except Inconsistent as error:
+                self._reporter.tell(recount=error.found.details())
+                raise
+
+
+def prove(path: Path, made: Head, folder: Path, restoring: ReportProgress, verifying: ReportProgress) -> int:
+    """Restore `path` into a database in `folder`, which has to be empty, and count it again. Returns its total. Touches
+    no other database.
+
+    `made` is the head as it was written. Raises NotProven, UnusableBackup for a damaged file, and LedgerUnavailable
+    where the folder has no room.
+    """
+    if backup_file.head(path) != made:
+        raise NotProven("The file is another one than the backup that was made.")
+    with translated_errors(), disposable(folder / "drill.db") as connection:
+        migrate(connection)
+        backup_queries.clear(connection)
+        backup.insert(connection, path, made, restoring)
+        epoch, total = backup_queries.counter_state(connection).epoch, backup_queries.total(connection)
+        with verifying(newest_id(connection, "visits"), "Recounting") as advance:
+            found = recount(connection, advance)
+    if found.problems:
+        raise Inconsistent(found)
+    if (total, epoch) != (made.total, made.epoch):
+        raise NotProven(
+            f"Restored, the backup has the total {total:,} of epoch {epoch}, and the database had {made.total:,} of "
+            f"epoch {made.epoch}."
+        )
+    return total
+
+
+def hand_over(database_url: str, reporter: Reporter[BackupReport]) -> None:
+    """Write a backup into the file that this process has inherited, for a download. Raises KoyJaboError, OSError."""
+    with (
+        work_in(temporary_folder(0)) as folder,
+        _room_in(folder),
+        translated_errors(),
+        slow_snapshot(database_url, folder) as connection,
+        open(INHERITED, "wb") as file,
+    ):
+        head = backup.write_to(file, connection, _clock(), reporter.progress(step=WRITING))
+    reporter.tell(is_done=True, rows=sum(head.rows.values()), total=head.total)
+
+
+def _clock() -> Clock:
+    """Only its `now_ms` is asked."""
+    return Clock(ZoneInfo("UTC"))
+
+
+@contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    """For a copy of the database, and then for the database that is restored."""
+    try:
+        yield
+    except LedgerUnavailable as error:
+        reason = reason_of(error)
+        if "full" not in reason:  # it is about the database itself
+            raise
+        raise NotProven(
+            f"A copy of the database does not fit into {folder.parent} ({reason}). Free space there, or set TMPDIR to "
+            "a folder with more."
+        ) from None
+
+
+def plan_of(settings: Settings) -> dict[str, Any]:
+    return {name: getattr(settings, name) for name in PLAN}
+
+
+def main(name: str = "") -> None:
+    reporter = Reporter(BackupReport())
+
+    def work() -> None:
+        plan = read_plan()
+        if name:
+            BackupRun(name, reporter, plan).run()
+        else:
+            hand_over(plan["database_url"], reporter)
+
+    reporter.run("backup", "read", work)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

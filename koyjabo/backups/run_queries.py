@@ -1,0 +1,123 @@
+"""The rows of `backups`, one for each backup that the server has begun, and the reports whose figures go into them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, case, delete, func, or_, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.jobs import job_queries
+from koyjabo.models import Backup, NightlyWork
+
+WORK = "backups"
+"""The row of `nightly_work` that is locked to begin a backup. Its `seen_ms` is when backups were turned on first."""
+
+RUNNING, PROVEN, FAILED = "running", "proven", "failed"
+
+MOST_ROWS = 200
+KEPT_MS = 30 * 86_400_000
+
+MAKE_ROW = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms, ended_ms) VALUES (:name, '', '', :now_ms, :now_ms)
+ON CONFLICT DO NOTHING
+""")
+
+WRITING, KEEPING, SENDING, FETCHING = "writing", "keeping", "sending", "fetching"
+RESTORING, VERIFYING, ROTATING = "restoring", "verifying", "rotating"
+
+IsDue = Callable[[int, list[Backup]], bool]
+"""Is given since when backups are on (ms), and the rows since a moment, the oldest first."""
+
+IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "restored_total")
+"""The columns that a report has, but for the error."""
+
+
+class BackupReport(NamedTuple):
+    """As of now; None is not known yet."""
+
+    step: str = WRITING
+    done: int = 0  # of this step, in rows or bytes
+    goal: int = 0
+    rows: int | None = None
+    bytes: int | None = None
+    made_ms: int | None = None  # the moment that the backup shows
+    epoch: int | None = None
+    total: int | None = None
+    restored_total: int | None = None
+    recount: dict[str, Any] | None = None  # `RecountResult.details`, if the recount of the restored copy found problems
+    is_proven: bool = False  # and kept
+    kept: Sequence[str] | None = None  # the names of all backups that are kept
+    is_done: bool = False
+    error: str = ""  # a sentence
+
+
+def newest(session: Session, *which: Any) -> list[Backup]:
+    """The newest first, at most MOST_ROWS."""
+    return job_queries.newest(session, Backup, MOST_ROWS, *which)
+
+
+def on_since_ms(session: Session) -> int | None:
+    return session.scalar(select(NightlyWork.seen_ms).where(NightlyWork.name == WORK))
+
+
+def figures(session: Session) -> tuple[Backup | None, int]:
+    """The newest that was proven, and how many have ever failed."""
+    failures = select(func.max(Backup.failures_before + case((Backup.state == FAILED, 1), else_=0)))
+    proven = job_queries.newest(session, Backup, 1, Backup.proven_ms.is_not(None))
+    return (proven[0] if proven else None), session.scalar(failures) or 0
+
+
+def running(session: Session) -> list[Backup]:
+    return newest(session, Backup.state == RUNNING)
+
+
+def turn_on(session: Session, now_ms: int) -> None:
+    """Backups are on from now on. Idempotent."""
+    session.execute(MAKE_ROW, {"name": WORK, "now_ms": now_ms})
+
+
+def is_due(session: Session, since_ms: int, due: IsDue) -> bool:
+    on_since = on_since_ms(session)
+    return on_since is not None and due(on_since, newest(session, Backup.begun_ms >= since_ms)[::-1])
+
+
+def begin(session: Session, new: Backup, now_ms: int, since_ms: int = 0, due: IsDue | None = None) -> Backup | None:
+    """Begin a backup, unless one runs, or `due` says that it is not. One of all concurrent callers begins it."""
+    turn_on(session, now_ms)
+    session.execute(select(NightlyWork.name).where(NightlyWork.name == WORK).with_for_update())
+    if running(session) or (due is not None and not is_due(session, since_ms, due)):
+        return None
+    new.state, new.step = RUNNING, WRITING
+    return job_queries.add(session, new, now_ms)
+
+
+def renew(session: Session, row: Backup, report: BackupReport, now_ms: int, **more: Any) -> bool:
+    """Store how far it is. Returns False if it is not this worker's any more."""
+    values = {name: getattr(report, name) for name in IN_REPORTS} | {"error": report.error or None}
+    proven_ms = func.coalesce(Backup.proven_ms, now_ms) if report.is_proven else Backup.proven_ms
+    return job_queries.renew(session, row, now_ms, proven_ms=proven_ms, **values, **more)
+
+
+def end(session: Session, row: Backup, report: BackupReport, now_ms: int) -> bool:
+    """Store the end of a backup, and delete the rows that say nothing any more. Returns False as `renew` does."""
+    state = PROVEN if report.is_done else FAILED
+    if not renew(session, row, report, now_ms, ended_ms=now_ms, state=state):
+        return False
+    if report.kept is not None:
+        _delete_old(session, row, report.kept, now_ms)
+    return True
+
+
+def was_failing(session: Session, row: Backup) -> bool:
+    """Whether the one before had failed, too."""
+    before = select(Backup.state).where(Backup.id < row.id, Backup.state != RUNNING)
+    return session.scalar(before.order_by(Backup.id.desc()).limit(1)) == FAILED
+
+
+def _delete_old(session: Session, row: Backup, kept: Collection[str], now_ms: int) -> None:
+    """Rows of backups that are not kept any more, and of failures of long ago."""
+    is_gone = and_(Backup.proven_ms.is_not(None), Backup.name.not_in(kept))
+    is_old = and_(Backup.proven_ms.is_(None), Backup.begun_ms < now_ms - KEPT_MS)
+    session.execute(delete(Backup).where(Backup.id != row.id, Backup.state != RUNNING, or_(is_gone, is_old)))

@@ -1,0 +1,98 @@
+"""Backups as /admin/data shows them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+
+from koyjabo.backups.backups import Backups, BackupState
+from koyjabo.backups.places import BUCKET, FOLDER, BackupTargets
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.stats import Stats
+from koyjabo.models import Backup
+from koyjabo.webkit.current import current
+from koyjabo.webkit.i18n import count, duration, translated
+from koyjabo.webkit.panel.pages import me
+
+STEPS = {
+    "writing": _("Writing the file"),
+    "keeping": _("Copying it into the folder"),
+    "sending": _("Sending it to the bucket"),
+    "fetching": _("Fetching it back"),
+    "restoring": _("Restoring it"),
+    "verifying": _("Counting again"),
+    "rotating": _("Removing old ones"),
+}
+TARGETS = {FOLDER: _("Folder"), BUCKET: _("Bucket")}
+
+ENGLISH = Markup('<span lang="en">{}</span>')
+PLACE = Markup('<span translate="no">{}</span>')
+
+AT_FIRST = 10
+"""How many are shown at once; the others open."""
+
+
+class BackupsShown(NamedTuple):
+    """Backups as the page shows them. Viewers see no paths, commands or errors. A restore replaces `now`."""
+
+    is_admin: bool
+    is_on: bool
+    state: BackupState
+    ended: list[Backup]  # the newest first
+    targets: BackupTargets
+    now: Stats
+
+    @property
+    def places(self) -> list[tuple[object, Markup]]:
+        return [(TARGETS[kind], PLACE.format(place)) for kind, place in self.targets.shown() if self.is_admin]
+
+    def restore(self, row: Backup) -> str:
+        """The argument of `koyjabo restore`. "" for viewers, and for one that is not proven."""
+        return self.targets.restore_argument(row.name) if self.is_admin and row.proven_ms is not None else ""
+
+    def lost(self, row: Backup) -> object:
+        """What a restore would lose, of the visits."""
+        lost, total = self.now.total - (row.total or 0), count(row.total or 0)
+        if lost < 0 or row.epoch != self.now.epoch:
+            return _("The count has begun anew since then. The total becomes %(total)s.", total=total)
+        if lost == 1:
+            return _("Lost: 1 visit since then. The total becomes %(total)s.", total=total)
+        return _("Lost: %(count)s visits since then. The total becomes %(total)s.", count=count(lost), total=total)
+
+    def step(self, row: Backup) -> object:
+        return STEPS.get(row.step, row.step)
+
+    def reason(self, row: Backup) -> Markup:
+        return reason(row.error or "") if self.is_admin else Markup("")
+
+    def took(self, row: Backup) -> str:
+        """`42 seconds`, `5 minutes`"""
+        return duration(max(1, round(((row.ended_ms or row.seen_ms) - row.begun_ms) / 1000)))
+
+    def proof(self, row: Backup) -> str:
+        """`22,121 = 22,121`: the total of the backup, and what counting it again gave; "" if it was not counted."""
+        if row.total is None or row.restored_total is None:
+            return ""
+        return f"{count(row.total)} {'=' if row.total == row.restored_total else '≠'} {count(row.restored_total)}"
+
+
+def reason(error: str) -> Markup:
+    """Why a backup failed: a sentence that has a translation, or the words of the system or of a bucket."""
+    said = translated(error)
+    return ENGLISH.format(error) if said == error else Markup("{}").format(said)
+
+
+def shown() -> BackupsShown:
+    """For admins and viewers of the site."""
+    services = current()
+    state = services[Backups].state(me())
+    return BackupsShown(
+        me().is_admin,
+        services[Backups].is_on,
+        state,
+        [row for row in state.rows if row is not state.running],
+        services[BackupTargets],
+        services[CountingServices].visits.stats(),
+    )

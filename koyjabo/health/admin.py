@@ -1,0 +1,157 @@
+"""GET /admin/health: the checks, the worst first, with what to do; workers, mails, and the operator's own address.
+
+POST /admin/health/rollback: an admin has seen that the database went back.
+
+GET /admin/state: the state of the server in the header of every page of the panel, for pages that are open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, current_app, request, url_for
+from flask_babel import lazy_gettext as _
+from markupsafe import Markup
+
+from koyjabo.backups.ui import reason
+from koyjabo.counting.stats import encode
+from koyjabo.health.findings import CAUSES, DANGER, GOOD, WARNING, HealthCheck
+from koyjabo.health.health import Health
+from koyjabo.health.readiness import Readiness
+from koyjabo.health.system import System
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.http.proxy_hops import hops, in_force
+from koyjabo.webkit.i18n import clock_time, count, digits, size, translated
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.pages.flash import done
+from koyjabo.webkit.panel import for_viewers, without_database
+from koyjabo.webkit.panel.pages import me, page
+
+LEVEL_WORDS = {
+    GOOD: _("All is well"),
+    WARNING: _("Something needs attention"),
+    DANGER: _("Something is wrong"),
+}
+"""The meaning of the colour of the whole, for people who do not see it."""
+
+SOCKETS = {
+    "site": _("Site"),
+    "communities": _("Communities"),
+    "dashboards": _("Dashboards"),
+    "panel": _("Panel"),
+    "socketio": _("Socket.IO"),
+    "streams": _("Streams"),
+}
+
+MAILS = {
+    "verify": _("Confirm an email"),
+    "reset": _("New password"),
+    "invitation": _("Invitation"),
+    "panel_invitation": _("Invitation"),
+    "email_changed": _("Changed email"),
+    "email_new": _("Changed email"),
+    "sign_in": _("New login"),
+    "backup_failed": _("Failed backup"),
+    "test": _("Test"),
+    "webhook": _("Webhook disabled"),
+    "weekly": _("Weekly report"),
+    "traffic": _("Alert"),
+}
+
+LINK = Markup('<a href="{}">{}</a>')
+IN_DATA = {"backups": "backups-label", "recount": "recount-label"}
+"""Where the page Data has more, by the name of the check."""
+
+
+@bp.get("/health")
+@without_database
+def health() -> Response:
+    report = current()[Health].report(me(), bool(limits.limits().local_proxy.warning))
+    return page(
+        "health/health",
+        report=report,
+        words={check.name: words(check, me().is_admin) for check in report.checks},
+        sockets=SOCKETS,
+        hops=hops(request.environ),
+        in_force=in_force(request.environ, report.facts.installation.trusted_proxies),
+        address=request.remote_addr,
+        mail_kinds=MAILS,
+    )
+
+
+@bp.post("/health/rollback")
+def mark_rollback_seen() -> Response:
+    at_ms = request.form.get("at", 0, type=int)
+    current()[Health].mark_rollback_seen(me(), at_ms)
+    return done("rollback_seen", "admin.health")
+
+
+@bp.get("/state")
+@for_viewers
+def state() -> Response:
+    """At most 300 bytes: open pages ask once a minute, every few seconds while something is not saved, and when their
+    line says that it has changed. While the database does not answer, the account is not looked up; /readyz says as
+    much to everyone.
+    """
+    level = health_level()
+    refuses = level == DANGER and current()[Readiness].refuses_old_primary
+    words = translated(CAUSES["old_primary"].sentence) if refuses else str(LEVEL_WORDS[level])
+    body = encode({"unsaved": unsaved(), "health": level, "words": words})
+    return Response(body, mimetype="application/json")
+
+
+def health_level() -> str:
+    return current()[Health].level(bool(limits.limits().local_proxy.warning))
+
+
+def unsaved() -> str:
+    """Since when visits are not saved, and why; "" while they are."""
+    system = current()[System]
+    found = system.unsaved()
+    if found is None:
+        return "" if system.reads_ledger else translated(CAUSES["away"].sentence)
+    sentence = str(_("Visits have not been saved since %(time)s.", time=clock_time(found.since_ms)))
+    return " ".join((sentence, translated(CAUSES[found.cause].sentence))) if found.cause else sentence
+
+
+@bp.context_processor
+def _header() -> dict[str, object]:
+    return {"unsaved": unsaved, "health_level": health_level, "health_words": LEVEL_WORDS.__getitem__}
+
+
+def words(check: HealthCheck, is_admin: bool) -> dict[str, object]:
+    """What stands in the sentences of a check: the pages that they name, and its values as pages write them."""
+    return {**_links(check.name, is_admin), **_written(check.values, is_admin)}
+
+
+def _links(name: str, is_admin: bool) -> dict[str, object]:
+    """The pages that texts name. Viewers have no page of webhooks."""
+    return {
+        "data": LINK.format(url_for("admin.data", _anchor=IN_DATA.get(name)), _("Data")),
+        "webhooks": LINK.format(url_for("admin.webhooks"), _("Webhooks")) if is_admin else _("Webhooks"),
+    }
+
+
+def _written(values: Mapping[str, object], is_admin: bool) -> dict[str, object]:
+    """Errors of backups may have a path, which viewers do not see."""
+    shown = {name: value for name, value in values.items() if is_admin or name != "error"}
+    return {"error": "", **{name: WRITTEN.get(name, digits)(value) for name, value in shown.items()}}
+
+
+def _filter(name: str) -> Callable[[Any], object]:
+    return lambda value: current_app.jinja_env.filters[name](value)
+
+
+WRITTEN: dict[str, Callable[[Any], object]] = {
+    **dict.fromkeys(("count", "wanted", "visits", "days", "seconds", "counted", "restored", "refused"), count),
+    **dict.fromkeys(("size", "free", "total"), size),
+    "schema": lambda schema: count(int(schema)),
+    **dict.fromkeys(("at", "failed_at"), _filter("moment")),
+    "ago": _filter("age"),
+    "error": reason,
+    "host": str,
+    "since": clock_time,
+}
+"""How the values of checks are written, by their names; all others with the digits of the language."""

@@ -1,0 +1,306 @@
+"""The rules of Health: each looks at the facts and decides on green, amber or red, or on grey without a result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from koyjabo.backups.backups import BackupState
+from koyjabo.core.installation import VERSION
+from koyjabo.counting.outage import LATE_S
+from koyjabo.database.startup_queries import NEWEST_REVISION
+from koyjabo.health.findings import DANGER, GOOD, LEVELS, OFF, UNREAD, HealthCheck
+from koyjabo.health.readiness import Ready
+from koyjabo.health.system import SystemFacts
+from koyjabo.mail.outbox_queries import Status
+from koyjabo.recounts.recounts import BEGUN
+from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
+
+SLOW_MS = 100.0
+"""A database or Redis that takes longer to answer is slow: each page and each commit waits for it."""
+
+BUSY_MS = 250.0
+"""A lag of the event loop that people begin to notice."""
+
+FULL_BYTES, TIGHT_BYTES, TIGHT_SHARE = 200_000_000, 1_000_000_000, 0.05
+"""Free space of the disk: below FULL_BYTES it is red, below one of the others amber."""
+
+CLOCK_OFF_MS, CLOCK_WRONG_MS = 2_000, 60_000
+DAY_MS = 86_400_000
+OLD_BACKUP_MS = 7 * DAY_MS
+LATE_PROOF_MS = 36 * 3_600_000
+"""Without a newer proven backup: a night and half a day."""
+
+LATE_RETENTION_MS = 2 * DAY_MS
+LATE_MAIL_MS = 900_000
+FAILING_WEBHOOK_MS = 3_600_000
+
+
+class Seen(NamedTuple):
+    """Everything that the rules look at."""
+
+    facts: SystemFacts
+    ready: Mapping[str, Ready]  # the checks of /readyz, by name
+    mail: Status | None  # None if the server sends none
+    has_countries: bool
+    is_behind_local_proxy: bool  # `LocalProxy` warns
+    backups: BackupState | None = None  # None if the server makes none by itself
+
+
+def checks(seen: Seen) -> list[HealthCheck]:
+    """All checks, the worst first."""
+    return worst_first([rule(seen) for rule in RULES])
+
+
+def checks_without_database(seen: Seen, is_remembered: bool) -> list[HealthCheck]:
+    """As `checks`, while the database cannot be read. What was wrong when it last could is repeated; nothing that only
+    the database knows is called good. Without `is_remembered`, `seen` has nothing of the database.
+    """
+    return worst_first([_as_far_as_known(rule(seen), is_remembered) for rule in RULES])
+
+
+def _as_far_as_known(check: HealthCheck, is_remembered: bool) -> HealthCheck:
+    if check.name in STORED and (check.level == GOOD or not is_remembered):
+        return HealthCheck(check.name, OFF, UNREAD)
+    return check
+
+
+def worst_first(results: list[HealthCheck]) -> list[HealthCheck]:
+    """Those of one level stay in their order."""
+    return sorted(results, key=lambda check: LEVELS.index(check.level), reverse=True)
+
+
+def worst(results: list[HealthCheck]) -> str:
+    """The level of the whole."""
+    return max((check.level for check in results), key=LEVELS.index)
+
+
+def _database(seen: Seen) -> HealthCheck:
+    facts, ms = seen.facts, round(seen.facts.database_ms, 1)
+    values = {"kind": facts.installation.kind, "ms": ms, "size": facts.database.bytes}
+    if not seen.ready["database"].ok:
+        return HealthCheck.of("database", "silent")
+    if facts.unsaved is not None:  # reading is not enough; the check of visits has the cause
+        return HealthCheck.of("database", "unwritable", values)
+    if not facts.installation.survives_deploy:
+        return HealthCheck.of("database", "ephemeral")
+    if ms > SLOW_MS:
+        return HealthCheck.of("database", "slow", values)
+    return HealthCheck.of("database", "answers", values)
+
+
+def _standby(seen: Seen) -> HealthCheck:
+    standbys = seen.facts.database.standbys
+    values = {"count": standbys.connected}
+    if not standbys.connected:
+        return HealthCheck.of("standby", "none")
+    if standbys.synchronous:
+        return HealthCheck.of("standby", "synchronous", values)
+    return HealthCheck.of("standby", "unknown" if standbys.hidden else "asynchronous", values)
+
+
+def _rollback(seen: Seen) -> HealthCheck:
+    rollback = seen.facts.database.rollback
+    if rollback is None:
+        return HealthCheck.of("rollback", "never")
+    if rollback.is_seen:
+        return HealthCheck.of("rollback", "seen", {"at": rollback.at_ms})
+    return HealthCheck.of("rollback", "lost", {"at": rollback.at_ms, "count": rollback.lost})
+
+
+def _writer(seen: Seen) -> HealthCheck:
+    unsaved = seen.facts.unsaved
+    if unsaved is not None:
+        values = {"since": unsaved.since_ms, "cause": unsaved.cause, "refused": unsaved.refused}
+        code = "unsaved" if not unsaved.refused else "refusing" if unsaved.workers <= 1 else "refusing_at_most"
+        return HealthCheck.of("writer", code, values)
+    if not seen.ready["writer"].ok:
+        return HealthCheck.of("writer", "late")
+    return HealthCheck.of("writer", "saves", {"visits": seen.facts.database.visits})
+
+
+def _redis(seen: Seen) -> HealthCheck:
+    ms = seen.facts.redis_ms or 0.0
+    if not seen.facts.installation.has_redis:
+        return HealthCheck.of("redis", "unused")
+    if _is_redis_silent(seen):
+        return HealthCheck.of("redis", "silent")
+    return HealthCheck.of("redis", "slow" if ms > SLOW_MS else "answers", {"ms": round(ms, 1)})
+
+
+def _is_redis_silent(seen: Seen) -> bool:
+    has_redis = seen.facts.installation.has_redis
+    return has_redis and (seen.facts.redis_ms is None or not seen.ready["redis"].ok)
+
+
+def _disk(seen: Seen) -> HealthCheck:
+    disk = seen.facts.disk
+    if disk is None:
+        return HealthCheck.of("disk", "unknown")
+    values = {"free": disk.free, "total": disk.total}
+    if disk.is_low and seen.facts.installation.kind == "SQLite":
+        return HealthCheck.of("disk", "refusing", values)
+    if disk.free < FULL_BYTES:
+        return HealthCheck.of("disk", "full", values)
+    if disk.free < max(TIGHT_BYTES, TIGHT_SHARE * disk.total):
+        return HealthCheck.of("disk", "tight", values)
+    return HealthCheck.of("disk", "room", values)
+
+
+def _clock(seen: Seen) -> HealthCheck:
+    """The database's clock is compared where it has one of its own, and else the newest commit, which cannot come from
+    the future.
+    """
+    off_ms, ahead_ms = seen.facts.clock_off_ms, seen.facts.database.newest_commit_ms - seen.facts.now_ms
+    if off_ms is not None and abs(off_ms) > CLOCK_OFF_MS:
+        return _wrong_clock("off", abs(off_ms))
+    if ahead_ms > CLOCK_OFF_MS:
+        return _wrong_clock("behind", ahead_ms)
+    if off_ms is None:
+        return HealthCheck.of("clock", "alone")
+    return HealthCheck.of("clock", "agrees", {"ms": abs(off_ms)})
+
+
+def _wrong_clock(code: str, ms: int) -> HealthCheck:
+    check = HealthCheck.of("clock", code, {"seconds": round(ms / 1000)})
+    return check._replace(level=DANGER) if ms > CLOCK_WRONG_MS else check
+
+
+def _proxies(seen: Seen) -> HealthCheck:
+    if seen.is_behind_local_proxy:
+        return HealthCheck.of("proxies", "hidden")
+    return HealthCheck.of("proxies", "trusted", {"count": seen.facts.installation.trusted_proxies})
+
+
+def _workers(seen: Seen) -> HealthCheck:
+    workers, wanted = seen.facts.workers, seen.facts.installation.workers
+    slowest = max(workers, key=lambda worker: worker.lag_ms)
+    values = {"count": len(workers), "wanted": wanted, "ms": round(slowest.lag_ms), "worker": str(slowest.pid)}
+    if not seen.ready["loop"].ok or slowest.lag_ms > LATE_S * 1000:
+        return HealthCheck.of("workers", "late", values)
+    if _is_redis_silent(seen) and wanted > 1:  # each then sees itself alone
+        return HealthCheck.of("workers", "unseen", values)
+    if len(workers) < wanted:
+        return HealthCheck.of("workers", "missing", values)
+    if slowest.lag_ms > BUSY_MS:
+        return HealthCheck.of("workers", "busy", values)
+    return HealthCheck.of("workers", "live", values)
+
+
+def _backups(seen: Seen) -> HealthCheck:
+    """Red from a failed one until the next proven one; amber LATE_PROOF_MS after the last, or after being turned on."""
+    if seen.backups is None:
+        return _manual_backups(seen)
+    state, now_ms = seen.backups, seen.facts.now_ms
+    proven, failed = state.proven, state.failed
+    last = {"ago": proven.proven_ms, "counted": proven.total, "restored": proven.restored_total} if proven else {}
+    if failed is not None:
+        values = {"failed_at": failed.begun_ms, "error": failed.error or "", **last}
+        return HealthCheck.of("backups", "failed" if proven else "failed_first", values)
+    if proven is not None:
+        is_late = now_ms - (proven.proven_ms or 0) > LATE_PROOF_MS
+        return HealthCheck.of("backups", "late" if is_late else "proven", last)
+    since_ms = state.on_since_ms or now_ms
+    if now_ms - since_ms > LATE_PROOF_MS:
+        return HealthCheck.of("backups", "unproven", {"at": since_ms})
+    if state.running is not None:
+        return HealthCheck.of("backups", "running")
+    return HealthCheck.of("backups", "first", {"at": state.next_ms or now_ms})
+
+
+def _manual_backups(seen: Seen) -> HealthCheck:
+    """Where the server makes none by itself: those of `koyjabo backup`, by their lines in the audit log."""
+    backup = seen.facts.database.backup
+    if backup is None:
+        return HealthCheck.of("backups", "unknown" if seen.facts.database.visits else "nothing")
+    is_old = seen.facts.now_ms - backup.at_ms > OLD_BACKUP_MS
+    return HealthCheck.of("backups", "old" if is_old else "recent", {"at": backup.at_ms})
+
+
+def _recount(seen: Seen) -> HealthCheck:
+    running, last = seen.facts.recounts
+    if running is not None:
+        return HealthCheck.of("recount", "running")
+    if last is None:
+        return HealthCheck.of("recount", "never")
+    values = {"at": last.at_ms}
+    if last.action == BEGUN or "error" in last.details:
+        return HealthCheck.of("recount", "interrupted", values)
+    if not last.details["agrees"]:
+        return HealthCheck.of("recount", "differs", {**values, "count": last.details["problem_count"]})
+    return HealthCheck.of("recount", "agrees", {**values, "count": last.details["rows"]})
+
+
+def _mails(seen: Seen) -> HealthCheck:
+    mail = seen.mail
+    if mail is None:
+        return HealthCheck.of("mails", "off")
+    if mail.failures:
+        return HealthCheck.of("mails", "given_up", {"count": len(mail.failures)})
+    if mail.oldest_ms is not None and seen.facts.now_ms - mail.oldest_ms > LATE_MAIL_MS:
+        return HealthCheck.of("mails", "late", {"count": mail.waiting, "at": mail.oldest_ms})
+    if mail.most is not None:
+        return HealthCheck.of("mails", "used_up", {"count": mail.most})
+    return HealthCheck.of("mails", "sent", {"count": mail.waiting})
+
+
+def _version(seen: Seen) -> HealthCheck:
+    values = {"version": VERSION, "schema": seen.facts.database.schema}
+    is_newer = seen.facts.database.schema > NEWEST_REVISION
+    return HealthCheck.of("version", "newer" if is_newer else "current", values)
+
+
+def _retention(seen: Seen) -> HealthCheck:
+    ended_ms, days = seen.facts.database.retention_ms, seen.facts.installation.retention_days
+    if ended_ms is None:
+        return HealthCheck.of("retention", "never", {"days": days})
+    is_late = seen.facts.now_ms - ended_ms > LATE_RETENTION_MS
+    return HealthCheck.of("retention", "late" if is_late else "ran", {"at": ended_ms, "days": days})
+
+
+def _reports(seen: Seen) -> HealthCheck:
+    """Reports parse the visits that their sums lack, up to `unprojected_queries.MOST_KEPT`; more make them slow."""
+    unread = seen.facts.database.unread
+    return HealthCheck.of("reports", "late" if unread > MOST_KEPT else "ready", {"count": unread})
+
+
+def _webhooks(seen: Seen) -> HealthCheck:
+    count, disabled, since_ms, dropped_ms, dropped_host = seen.facts.database.webhooks
+    if dropped_ms is not None and seen.facts.now_ms - dropped_ms < DAY_MS:
+        return HealthCheck.of("webhooks", "dropped", {"host": dropped_host, "at": dropped_ms})
+    if disabled:
+        return HealthCheck.of("webhooks", "disabled", {"count": disabled})
+    if since_ms is not None and seen.facts.now_ms - since_ms > FAILING_WEBHOOK_MS:
+        return HealthCheck.of("webhooks", "failing", {"at": since_ms})
+    return HealthCheck.of("webhooks", "sent" if count else "none", {"count": count})
+
+
+def _places(seen: Seen) -> HealthCheck:
+    return HealthCheck.of("places", "known" if seen.has_countries else "missing")
+
+
+RULES: tuple[Callable[[Seen], HealthCheck], ...] = (
+    _writer,
+    _database,
+    _disk,
+    _redis,
+    _workers,
+    _rollback,
+    _clock,
+    _standby,
+    _proxies,
+    _backups,
+    _recount,
+    _retention,
+    _reports,
+    _mails,
+    _webhooks,
+    _places,
+    _version,
+)
+"""In the order of the harm that they stand for: checks of one level are shown in it."""
+
+STORED = frozenset(
+    ("standby", "rollback", "clock", "backups", "recount", "retention", "reports", "mails", "webhooks", "version")
+)
+"""Checks of what only the database knows."""

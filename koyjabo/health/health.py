@@ -1,0 +1,114 @@
+"""Health as pages show it: the checks with the facts behind them, and the level of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from koyjabo.backups.backups import Backups
+from koyjabo.cluster.base import Base
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.identity import OPERATOR, Account
+from koyjabo.health import checks
+from koyjabo.health.checks import Seen
+from koyjabo.health.findings import DANGER, HealthCheck
+from koyjabo.health.readiness import Readiness, Ready
+from koyjabo.health.system import UNREAD, System, SystemFacts
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.mail.outbox_queries import Status
+from koyjabo.network.services import NetworkServices
+
+KEPT_MS, RED_KEPT_MS = 10_000, 1_000
+"""Every page of the panel shows the level. It is read again when it is so old; a red one sooner."""
+
+
+class HealthReport(NamedTuple):
+    facts: SystemFacts
+    mail: Status | None
+    checks: list[HealthCheck]  # the worst first
+    is_read: bool = True  # False while the database cannot be read
+    as_of_ms: int | None = None  # when it last could, as far as this worker knows
+
+    @property
+    def level(self) -> str:
+        return checks.worst(self.checks)
+
+
+class Health:
+    """`is_behind_local_proxy` is what this worker has noticed of its clients' addresses (`network.client_address`)."""
+
+    def __init__(
+        self,
+        system: System,
+        readiness: Readiness,
+        outbox: MailOutbox,
+        backups: Backups,
+        clock: Clock,
+        has_countries: Callable[[], bool],
+    ) -> None:
+        self._system = system
+        self._readiness = readiness
+        self._outbox = outbox
+        self._backups = backups
+        self._clock = clock
+        self._has_countries = has_countries
+        self._level, self._looked_ms = DANGER, -KEPT_MS
+        self._last: Seen | None = None
+
+    def report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
+        """For admins and viewers of the site; raises Forbidden for other accounts. While the database cannot be read,
+        by what this worker last read of it.
+        """
+        report = self._read_report(account, is_behind_local_proxy) or self._remembered(account, is_behind_local_proxy)
+        self._level, self._looked_ms = report.level, self._clock.elapsed_ms()
+        return report
+
+    def _read_report(self, account: Account, is_behind_local_proxy: bool) -> HealthReport | None:
+        if not self._system.reads_ledger:  # no reader waits for it
+            return None
+        try:
+            self._last = self._seen(account, is_behind_local_proxy)
+        except LedgerUnavailable:
+            return None
+        return HealthReport(self._last.facts, self._last.mail, checks.checks(self._last))
+
+    def _remembered(self, account: Account, is_behind_local_proxy: bool) -> HealthReport:
+        last = self._last or Seen(UNREAD, {}, None, self._has_countries(), is_behind_local_proxy)
+        facts = self._system.facts_without_database(account, last.facts if self._last else None)
+        away = {**self._readiness.checks(), "database": Ready(False)}
+        seen = last._replace(facts=facts, ready=away, is_behind_local_proxy=is_behind_local_proxy)
+        found = checks.checks_without_database(seen, self._last is not None)
+        return HealthReport(facts, seen.mail, found, False, last.facts.now_ms if self._last else None)
+
+    def _seen(self, account: Account, is_behind_local_proxy: bool) -> Seen:
+        facts, mail = self._system.facts(account), self._outbox.status()
+        backups = self._backups.state(account) if self._backups.is_on else None
+        return Seen(facts, self._readiness.checks(), mail, self._has_countries(), is_behind_local_proxy, backups)
+
+    def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
+        """An admin of the site has seen that the database went back at `at_ms` (UTC), the newest time; raises Forbidden
+        for other accounts. Raises LedgerUnavailable.
+        """
+        self._system.mark_rollback_seen(account, at_ms)
+        self.look_again()  # so that the next page of this worker looks again
+
+    def level(self, is_behind_local_proxy: bool) -> str:
+        """One of `checks.LEVELS`, at most KEPT_MS old (RED_KEPT_MS if red); red at once while visits are not saved."""
+        if self._system.unsaved() is not None:
+            return DANGER
+        kept_ms = RED_KEPT_MS if self._level == DANGER else KEPT_MS
+        if self._clock.elapsed_ms() - self._looked_ms >= kept_ms:
+            self._looked_ms = self._clock.elapsed_ms()  # first: requests that come meanwhile do not look as well
+            self.report(OPERATOR, is_behind_local_proxy)
+        return self._level
+
+    def look_again(self) -> None:
+        """Let the next call of `level` look at the facts."""
+        self._looked_ms = self._clock.elapsed_ms() - KEPT_MS
+
+
+def build(base: Base) -> Health:
+    services, places = base.services, base.services[NetworkServices].places
+    readiness, outbox = services[Readiness], services[MailOutbox]
+    return Health(services[System], readiness, outbox, services[Backups], base.clock, lambda: places.has_countries)

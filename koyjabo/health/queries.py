@@ -1,0 +1,195 @@
+"""Queries for the health of the server, and for operations on its data."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.audit import queries as audit
+from koyjabo.audit.log import CHANGES, Actor, Subject
+from koyjabo.audit.queries import AuditRecord
+from koyjabo.backups.backup import BACKUP
+from koyjabo.core.i18n import N_
+from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
+from koyjabo.models import SITE, Adjustment, AuditLine, Backup, Counter, ImportedVisits, NightlyWork
+from koyjabo.recounts.recounts import ENDED
+from koyjabo.reports.projection import state_queries
+from koyjabo.webhooks import queries as webhooks
+from koyjabo.webhooks.queries import Standing
+
+BEGINNING = "STARTING_TOTAL"
+MOST_ADJUSTMENTS = 20
+IMPORT = "visits.import"
+ROLLBACK_SEEN = "ledger.rollback_seen"
+MOST_ROLLBACKS = 1_000
+
+CHANGES[ROLLBACK_SEEN] = N_("Lost visits acknowledged")
+
+RESTORED = "ledger.restore"
+"""The action of a restore, which ends with a recount that found nothing."""
+
+RECOUNTS = 10
+"""How far back a recount is looked for that came to its end."""
+
+SIZE = {
+    "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
+    "postgresql": text("SELECT pg_database_size(current_database())"),
+}
+NOW_MS = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+STANDBYS = text("""
+SELECT count(*), count(*) FILTER (WHERE r.sync_state IS NULL),
+    count(*) FILTER (WHERE r.sync_state IN ('sync', 'quorum')
+        AND current_setting('synchronous_commit') NOT IN ('off', 'local'))
+FROM pg_stat_replication r LEFT JOIN pg_replication_slots s ON s.active_pid = r.pid
+WHERE s.slot_type IS DISTINCT FROM 'logical' AND r.state IS DISTINCT FROM 'backup'
+""")
+"""A role without pg_read_all_stats sees that there are rows, and nothing in them."""
+
+SCHEMA = text("SELECT max(version_num) FROM alembic_version")
+
+
+class Standbys(NamedTuple):
+    """The servers of PostgreSQL that copy this one, by number."""
+
+    connected: int = 0
+    hidden: int = 0  # those of which the role may not see how they do it
+    synchronous: int = 0  # those that a commit waits for
+
+
+class Rollback(NamedTuple):
+    """The newest time that the database went back."""
+
+    at_ms: int
+    lost: int  # visits of the site, with those of earlier times that no admin has seen either
+    is_seen: bool
+
+
+class LastRecount(NamedTuple):
+    """The newest recount that came to its end: of the panel, of a command, or of a backup (proven, restored)."""
+
+    at_ms: int
+    errors: int
+
+
+class DatabaseFacts(NamedTuple):
+    bytes: int
+    schema: str  # its newest migration
+    visits: int  # ever counted
+    newest_commit_ms: int  # of visits, by the hybrid clock (specification: Words)
+    backup: AuditRecord | None  # the newest
+    retention_ms: int | None  # when the nightly work last ended; None before the first night
+    unread: int = 0  # visits that the sums of reports do not have yet
+    standbys: Standbys = Standbys()
+    rollback: Rollback | None = None
+    webhooks: Standing = Standing()
+
+
+class Importing(NamedTuple):
+    """`visits` are those counted since a running import began, with those of visitors; None while none runs."""
+
+    visits: int | None
+    last: AuditRecord | None
+
+
+def clock_ms(session: Session) -> int | None:
+    """A ping: the time by the database's own clock. None for SQLite, whose clock is this machine's."""
+    if session.get_bind().dialect.name == "sqlite":
+        session.execute(text("SELECT 1"))
+        return None
+    return int(session.execute(NOW_MS).scalar_one())
+
+
+def facts(session: Session, retention: str) -> DatabaseFacts:
+    """`retention` is the name of the nightly work."""
+    counter = select(Counter.visits, Counter.revision).where(Counter.scope == SITE)
+    visits, revision = session.execute(counter).one()
+    return DatabaseFacts(
+        session.execute(SIZE[session.get_bind().dialect.name]).scalar_one(),
+        session.execute(SCHEMA).scalar_one(),
+        visits,
+        revision,
+        _newest(session, BACKUP),
+        session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
+        state_queries.behind(session),
+        _standbys(session),
+        _rollback(session),
+        webhooks.standing(session),
+    )
+
+
+def importing(session: Session, is_going_on: bool) -> Importing:
+    """An import that was killed leaves its record until the next one begins, so it alone does not say that it runs."""
+    began = select(ImportedVisits.after_visit).where(ImportedVisits.upto_visit.is_(None))
+    after = session.scalar(began) if is_going_on else None
+    visits = select(func.max(Counter.visits)).where(Counter.scope == SITE)
+    return Importing(None if after is None else session.execute(visits).scalar_one() - after, _newest(session, IMPORT))
+
+
+def adjustments(session: Session) -> list[Adjustment]:
+    """The newest MOST_ADJUSTMENTS, newest first."""
+    newest = select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id.desc()).limit(MOST_ADJUSTMENTS)
+    return list(session.scalars(newest))
+
+
+def starting_total(session: Session) -> int:
+    """The total before the first visit. Reasons are free text, so STARTING_TOTAL counts only in the first adjustment,
+    and if that was before all visits.
+    """
+    first = session.scalar(select(Adjustment).where(Adjustment.scope == SITE).order_by(Adjustment.id).limit(1))
+    is_beginning = first is not None and first.after_visit == 0 and first.reason == BEGINNING
+    return first.total_after if first is not None and is_beginning else 0
+
+
+def last_recount(session: Session) -> LastRecount | None:
+    # The newest backup, not the latest moment: a backup of a wrong clock would stay the latest.
+    newest = select(Backup.proven_ms).where(Backup.proven_ms.is_not(None)).order_by(Backup.id.desc()).limit(1)
+    proven_ms = session.scalar(newest)
+    return max(
+        _recounted(session),
+        LastRecount(proven_ms, 0) if proven_ms else None,
+        key=lambda recount: recount.at_ms if recount else 0,
+    )
+
+
+def _recounted(session: Session) -> LastRecount | None:
+    for line in audit.newest(session, audit.Selection(actions=(ENDED, RESTORED)), RECOUNTS):
+        if line.action == RESTORED:
+            return LastRecount(line.at_ms, 0)
+        if "agrees" in line.details:
+            return LastRecount(line.at_ms, line.details["problem_count"])
+    return None
+
+
+def mark_rollback_seen(session: Session, by: Actor, at_ms: int) -> None:
+    """An admin has seen that the database went back at `at_ms`. Changes nothing if it did so again since then, or if an
+    admin was quicker. The lock lets no entry of either kind be written meanwhile.
+    """
+    session.execute(select(Counter.scope).where(Counter.scope == SITE).with_for_update())
+    newest = _rollback(session)
+    if newest is not None and newest.at_ms == at_ms and not newest.is_seen:
+        by.entry(ROLLBACK_SEEN, Subject("total", "site", ""), lost=newest.lost).store(session)
+
+
+def _rollback(session: Session) -> Rollback | None:
+    newest, seen = _newest(session, ROLLED_BACK), _newest(session, ROLLBACK_SEEN)
+    if newest is None:
+        return None
+    if seen is not None and seen.id > newest.id:
+        return Rollback(newest.at_ms, 0, is_seen=True)
+    unseen = select(AuditLine.details).where(AuditLine.action == ROLLED_BACK, AuditLine.id > (seen.id if seen else 0))
+    of_site = unseen.where(AuditLine.target_kind == "total").order_by(AuditLine.id.desc()).limit(MOST_ROLLBACKS)
+    lost = sum(json.loads(details)["lost"] for details in session.scalars(of_site))
+    return Rollback(newest.at_ms, lost, is_seen=False)
+
+
+def _standbys(session: Session) -> Standbys:
+    if session.get_bind().dialect.name == "sqlite":
+        return Standbys()
+    return Standbys._make(session.execute(STANDBYS).one())
+
+
+def _newest(session: Session, action: str) -> AuditRecord | None:
+    return next(iter(audit.newest(session, audit.Selection(actions=(action,)), 1)), None)

@@ -1,0 +1,69 @@
+"""Whether this worker can serve visitors: the checks of `/readyz`, which Health shows as well."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from koyjabo.cluster.base import Base
+from koyjabo.counting.outage import LATE_S
+from koyjabo.counting.services import CountingServices
+from koyjabo.counting.visits import Visits
+from koyjabo.database.timelines import TIMELINES
+from koyjabo.observability.services import ObservabilityServices
+
+
+class Ready(NamedTuple):
+    ok: bool
+    ms: float | None = None  # the response time, or how late it is
+    error: str | None = None  # one sentence, in English
+
+
+class Readiness:
+    """`lag_s` is the last measured lag of the event loop. `redis_answers` says whether Redis answered the last regular
+    call, about a second ago, so that no request waits for it; it is None without Redis.
+    """
+
+    def __init__(self, visits: Visits, lag_s: Callable[[], float], redis_answers: Callable[[], bool] | None) -> None:
+        self._visits = visits
+        self._lag_s = lag_s
+        self._redis_answers = redis_answers
+
+    def checks(self) -> dict[str, Ready]:
+        """By name: `database`, `writer`, `loop`, and `redis` where it is used. Never raises."""
+        checks = {"database": self._database(), "writer": self._writer(), "loop": self._loop()}
+        if self._redis_answers is not None:
+            answers = self._redis_answers()
+            checks["redis"] = Ready(answers, error=None if answers else "It does not answer.")
+        return checks
+
+    @property
+    def refuses_old_primary(self) -> bool:
+        """Whether the database server that was reached last is not used (`database.timelines`)."""
+        return bool(TIMELINES.refusal)
+
+    def _database(self) -> Ready:
+        began = time.perf_counter()
+        stale = self._visits.stats().stale
+        took_ms = round((time.perf_counter() - began) * 1000, 1)
+        return Ready(not stale, took_ms, (TIMELINES.refusal or "It does not answer.") if stale else None)
+
+    def _writer(self) -> Ready:
+        """Fails well before visitors get 503, which happens after 5 s."""
+        writer = self._visits.writer()
+        if writer.has_failed:
+            return Ready(False, error="The last commit failed.")
+        late = writer.oldest_s > LATE_S
+        error = f"{writer.waiting} visits wait for their commit, the first for {writer.oldest_s:.1f} s."
+        return Ready(not late, round(writer.oldest_s * 1000, 1), error if late else None)
+
+    def _loop(self) -> Ready:
+        lag_s = self._lag_s()
+        late = lag_s > LATE_S
+        return Ready(not late, round(lag_s * 1000, 1), "The worker has too much to do." if late else None)
+
+
+def build(base: Base) -> Readiness:
+    observability = base.services[ObservabilityServices]
+    return Readiness(base.services[CountingServices].visits, observability.lag_s, observability.redis_answers)

@@ -1,0 +1,252 @@
+"""Facts about the server, for Health and Data: version, database, Redis, disk, workers, backups, recounts."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from koyjabo.audit import log as audit
+from koyjabo.audit.log import AuditRecord
+from koyjabo.cluster.base import Base
+from koyjabo.cluster.workers import Progress, RunningJob, Worker, Workers
+from koyjabo.core.clock import Clock
+from koyjabo.core.identity import Account
+from koyjabo.counting.outage import Unsaved
+from koyjabo.counting.services import CountingServices
+from koyjabo.database import free_space
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.free_space import Disk
+from koyjabo.health import queries
+from koyjabo.health.queries import DatabaseFacts, Importing
+from koyjabo.jobs.running_jobs import RunningJobs
+from koyjabo.models import Adjustment
+from koyjabo.observability.services import ObservabilityServices
+from koyjabo.realtime.fanout import socket_counts
+from koyjabo.realtime.services import RealtimeServices
+from koyjabo.recounts.recounts import Recounts, RecountState
+from koyjabo.retention import retention
+from koyjabo.settings.database_url import file_of, is_ephemeral
+from koyjabo.settings.schema import Settings
+from koyjabo.visit_log import import_queries
+
+MEMORY = Path("/proc/self/statm")
+
+
+class Installation(NamedTuple):
+    """What does not change while the server runs."""
+
+    kind: str  # "SQLite" or "PostgreSQL"
+    survives_deploy: bool  # False for a file that the host deletes with the next deploy
+    folder: Path  # of the database file, or with PostgreSQL of the program
+    has_redis: bool
+    workers: int  # WEB_CONCURRENCY
+    trusted_proxies: int
+    retention_days: int
+
+
+class WorkerGauges(NamedTuple):
+    """What a worker measures of itself."""
+
+    sockets: Callable[[], dict[str, int]]  # their number by SOCKET_KINDS
+    lag_s: Callable[[], float]  # the last measured lag of the event loop
+    unsaved: Callable[[], Unsaved | None]
+    reads_ledger: Callable[[], bool]  # whether the last regular read of the counter succeeded
+
+
+class SystemFacts(NamedTuple):
+    installation: Installation
+    database: DatabaseFacts
+    database_ms: float  # the response time of a ping
+    clock_off_ms: int | None  # how far the database's clock is ahead of this machine's; None if it is the same clock
+    disk: Disk | None  # of `installation.folder`; None if the system does not say
+    redis_ms: float | None  # the response time within the last second or so; None while Redis is away
+    workers: list[Worker]
+    unsaved: Unsaved | None  # None while visits are saved
+    recounts: RecountState
+    now_ms: int
+
+
+UNREAD = SystemFacts(
+    installation=Installation("", True, Path(), False, 1, 0, 0),
+    database=DatabaseFacts(0, "", 0, 0, None, None),
+    database_ms=0.0,
+    clock_off_ms=None,
+    disk=None,
+    redis_ms=None,
+    workers=[],
+    unsaved=None,
+    recounts=RecountState(None, None),
+    now_ms=0,
+)
+"""Of a database that was never read."""
+
+
+class Data(NamedTuple):
+    """Past and current operations on the data."""
+
+    starting_total: int
+    adjustments: list[Adjustment]  # newest first
+    recount: Progress | None  # the running one, of any worker
+    last_recount: AuditRecord | None  # its beginning or its result (`recounts.RecountState`)
+    jobs: list[RunningJob]  # of all workers, the oldest first
+    importing: Importing
+    backup: AuditRecord | None
+    retention_ms: int | None
+    retention_days: int
+
+
+class System:
+    """Call `report` every second.
+
+    Methods that take an account are for admins and viewers of the site; they raise Forbidden for other accounts, and
+    LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        workers: Workers,
+        recounts: Recounts,
+        jobs: RunningJobs,
+        installation: Installation,
+        gauges: WorkerGauges,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._workers = workers
+        self._recounts = recounts
+        self._jobs = jobs
+        self._installation = installation
+        self._gauges = gauges
+        self._id = workers.own_id
+        self._started_ms = clock.now_ms()
+
+    def facts(self, account: Account) -> SystemFacts:
+        account.require_site_viewer()
+        began, began_ms = time.perf_counter(), self._clock.now_ms()
+        database_clock_ms = self._database.read(queries.clock_ms)
+        took_ms = (time.perf_counter() - began) * 1000
+        database, recounts = self._database.read(queries.facts, retention.WORK), self._recounts.state(account)
+        return self.facts_without_database(account, None)._replace(
+            database=database,
+            database_ms=took_ms,
+            clock_off_ms=None if database_clock_ms is None else round(database_clock_ms - began_ms - took_ms / 2),
+            recounts=recounts,
+        )
+
+    @property
+    def reads_ledger(self) -> bool:
+        """Whether the database answered the last regular read of this worker, about a second ago."""
+        return self._gauges.reads_ledger()
+
+    def facts_without_database(self, account: Account, last: SystemFacts | None) -> SystemFacts:
+        """The present facts of what is not in the database, with the last known ones of what is. Does not wait."""
+        account.require_site_viewer()
+        self.report()
+        known = last or UNREAD._replace(installation=self._installation)
+        return known._replace(
+            disk=free_space.look(self._installation.folder),
+            redis_ms=self._workers.redis_ms,
+            workers=self._workers.live(),
+            unsaved=self.unsaved(),
+            now_ms=self._clock.now_ms(),
+        )
+
+    def data(self, account: Account) -> Data:
+        recounts = self._recounts.state(account)
+        is_importing = self._database.read(import_queries.is_going_on)
+        database = self._database.read(queries.facts, retention.WORK)
+        self.report()
+        return Data(
+            starting_total=self._database.read(queries.starting_total),
+            adjustments=self._database.read(queries.adjustments),
+            recount=recounts.running,
+            last_recount=recounts.last,
+            jobs=sorted((job for worker in self._workers.live() for job in worker.jobs), key=lambda job: job.began_ms),
+            importing=self._database.read(queries.importing, is_importing),
+            backup=database.backup,
+            retention_ms=database.retention_ms,
+            retention_days=self._installation.retention_days,
+        )
+
+    def mark_rollback_seen(self, account: Account, at_ms: int) -> None:
+        """See `Health.mark_rollback_seen`."""
+        account.require_site_admin()
+        self._database.write(queries.mark_rollback_seen, audit.actor(account, self._clock), at_ms)
+
+    def unsaved(self) -> Unsaved | None:
+        """Of all live workers; None while visits are saved. Does not wait."""
+        own, others = self._gauges.unsaved(), [worker for worker in self._workers.live() if worker.id != self._id]
+        outages = [] if own is None else [own]
+        for worker in others:
+            if worker.unsaved_ms is not None:
+                outages.append(Unsaved(worker.unsaved_ms, worker.unsaved_cause, worker.refused))
+        if not outages:
+            return None
+        return Unsaved(
+            min(outage.since_ms for outage in outages),
+            next((outage.cause for outage in outages if outage.cause), ""),
+            sum(outage.refused for outage in outages),
+            sum(outage.refused > 0 for outage in outages),
+        )
+
+    def report(self) -> None:
+        """Publish this worker's state to the other workers. Does not wait."""
+        self._workers.report(self._me())
+
+    def _me(self) -> Worker:
+        unsaved = self._gauges.unsaved()
+        return Worker(
+            id=self._id,
+            host=platform.node(),
+            pid=os.getpid(),
+            started_ms=self._started_ms,
+            seen_ms=self._clock.now_ms(),
+            memory_kb=_memory_kb(),
+            sockets=self._gauges.sockets(),
+            recount=self._recounts.progress(),
+            lag_ms=round(self._gauges.lag_s() * 1000, 1),
+            unsaved_ms=unsaved.since_ms if unsaved else None,
+            unsaved_cause=unsaved.cause if unsaved else "",
+            refused=unsaved.refused if unsaved else 0,
+            jobs=self._jobs.running(),
+        )
+
+
+def _memory_kb() -> int | None:
+    with suppress(OSError):
+        return int(MEMORY.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024
+    return None
+
+
+def build(base: Base) -> System:
+    counting, fanout = base.services[CountingServices], base.services[RealtimeServices].fanout
+    gauges = WorkerGauges(
+        sockets=lambda: socket_counts(fanout),
+        lag_s=base.services[ObservabilityServices].lag_s,
+        unsaved=counting.unsaved.now,
+        reads_ledger=lambda: not counting.visits.newest().stale,
+    )
+    recounts, jobs = base.services[Recounts], base.services[RunningJobs]
+    installation = _installation(base.settings, base.cluster.redis is not None)
+    return System(base.database, base.clock, base.cluster.workers, recounts, jobs, installation, gauges)
+
+
+def _installation(settings: Settings, has_redis: bool) -> Installation:
+    """`config` refuses ephemeral storage unless the setting allows it, so both conditions are needed here."""
+    file = file_of(settings.database_url)
+    return Installation(
+        kind="SQLite" if file else "PostgreSQL",
+        survives_deploy=not (settings.allow_ephemeral_storage and is_ephemeral(settings.database_url)),
+        folder=file.parent if file else Path.cwd(),
+        has_redis=has_redis,
+        workers=settings.web_concurrency,
+        trusted_proxies=settings.trusted_proxies,
+        retention_days=settings.retention_days,
+    )

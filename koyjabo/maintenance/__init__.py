@@ -1,1 +1,0 @@
-"""Retention, erasure, backup, recount and repair of the ledger, and the status of the system."""

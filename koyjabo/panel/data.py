@@ -1,0 +1,222 @@
+"""/admin/data: exports, imports, backups, retention, erasure, recount, and the total."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from flask import Response, request, url_for
+from flask_babel import gettext as _
+from pydantic import BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from koyjabo.backups import ui as backups
+from koyjabo.core.errors import InvalidInput, TotalWouldFall, UnknownVisitor
+from koyjabo.core.i18n import N_
+from koyjabo.core.sanitize import whole
+from koyjabo.core.spreadsheet import CSV, JSON_LINES, MIMETYPES
+from koyjabo.counting.services import CountingServices
+from koyjabo.health.system import System
+from koyjabo.jobs.running_jobs import ERASURE, EXPORT, RunningJobs
+from koyjabo.models.ledger import IMPORTED, ROLLED_BACK, SET, START
+from koyjabo.recounts.recounts import Recounts
+from koyjabo.recounts.total import Preview, TotalAdjuster
+from koyjabo.retention.erasure import Erasure
+from koyjabo.retention.retention import Nightly
+from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.visit_log.ui import choices, filter_form
+from koyjabo.visit_log.visit_log import VisitFilter
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.forms.confirmation import Confirmation, confirm
+from koyjabo.webkit.forms.forms import Form
+from koyjabo.webkit.http.downloads import download
+from koyjabo.webkit.i18n import count
+from koyjabo.webkit.pages.flash import done
+from koyjabo.webkit.panel import for_viewers
+from koyjabo.webkit.panel.pages import me, page, while_admin
+from koyjabo.webkit.schemas.bodies import Body
+from koyjabo.webkit.schemas.fields import VisitorId
+
+VISITS, DAYS = "visits", "days"
+ADJUSTMENT_KINDS = {
+    START: N_("First total"),
+    SET: N_("Total set"),
+    IMPORTED: N_("Imported"),
+    ROLLED_BACK: N_("The database went back"),
+}
+JOBS = {EXPORT: N_("Export"), ERASURE: N_("Erasing a visitor")}
+
+LONGEST_REASON = 200
+NUMBER = re.compile(r"\s*(\d{1,18}|\d{1,3}(,\d{2,3})*,\d{3})\s*")
+REASON_LENGTH = N_("must have 1 to 200 characters and not only spaces")
+
+
+def _number(value: Any) -> int:
+    """As pages write numbers: with any script of digits, and grouped or not."""
+    if not NUMBER.fullmatch(str(value)):
+        raise PydanticCustomError("unusable", N_("must be a whole number"))
+    return int(str(value).replace(",", ""))
+
+
+def _reason(value: Any) -> str:
+    reason = whole(str(value)).strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        raise PydanticCustomError("unusable", REASON_LENGTH)
+    return reason
+
+
+class ErasureBody(Body):
+    """A visitor whose data is to be erased."""
+
+    visitor_id: Annotated[VisitorId, BeforeValidator(str.strip)]
+
+
+class TotalBody(Body):
+    """The total, set by hand."""
+
+    total: Annotated[int, BeforeValidator(_number)]
+    reason: Annotated[str, BeforeValidator(_reason)]
+    new_epoch: bool = False
+
+
+@bp.get("/data")
+@for_viewers
+def data() -> Response:
+    return show()
+
+
+def show(
+    status: int = 200,
+    export: Form[Body] | None = None,
+    total: Form[TotalBody] | None = None,
+    erasure: Form[ErasureBody] | None = None,
+) -> Response:
+    """The page, with the errors of one of its forms if there are any."""
+    export = export or export_form(request.args.to_dict())
+    return page(
+        "panel/data",
+        status,
+        data=current()[System].data(me()),
+        backups=backups.shown(),
+        at_first=backups.AT_FIRST,
+        foldable=current()[Nightly].preview(),
+        total_now=current()[CountingServices].visits.stats().total,
+        export=export,
+        communities=choices(export),
+        total=total or Form(TotalBody),
+        erasure=erasure or Form(ErasureBody),
+        jobs=JOBS,
+        adjustment_kinds=ADJUSTMENT_KINDS,
+    )
+
+
+def export_form(values: dict[str, Any]) -> Form[Body]:
+    """Invalid choices are replaced by the defaults."""
+    form = filter_form(values)
+    form.values["what"] = DAYS if values.get("what") == DAYS else VISITS
+    form.values["kind"] = JSON_LINES if values.get("kind") == JSON_LINES else CSV
+    return form
+
+
+@bp.post("/data/export")
+def export() -> Response:
+    """Visits, or daily sums, as a file, which is streamed."""
+    form = export_form(request.form.to_dict())
+    what, kind = form.values["what"], form.values["kind"]
+    try:
+        pieces = _pieces(form.values, what, kind)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return show(422, export=form)
+    return download(pieces, f"{what}-{current().clock.today()}.{kind}", MIMETYPES[kind], while_admin())
+
+
+def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
+    """Raises InvalidInput."""
+    log, jobs = current()[VisitLogServices].log, current()[RunningJobs]
+    which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
+    return (
+        log.export(me(), which, kind, jobs.reported(EXPORT)) if what == VISITS else log.export_days(me(), which, kind)
+    )
+
+
+@bp.post("/data/recount")
+def recount() -> Response:
+    current()[Recounts].begin(me())
+    return done("recounting", "admin.data")
+
+
+@bp.post("/data/erasure")
+def erase_visitor() -> Response:
+    form = Form(ErasureBody)
+    body = form.read()
+    if body is None:
+        return show(422, erasure=form)
+    erasure, hashes = (
+        current()[Erasure],
+        current()[CountingServices].anonymity.names(body.visitor_id),
+    )
+    try:
+        if not any(map(erasure.is_known, (body.visitor_id, *hashes))):
+            raise UnknownVisitor
+        confirm(_erasure(sum(map(erasure.count, (body.visitor_id, *hashes)))))
+        erasure.begin(me(), body.visitor_id, hashes)
+    except UnknownVisitor:
+        form.errors["visitor_id"] = _("No visitor has this ID. It is in the list of visits, beside each visit.")
+        return show(422, erasure=form)
+    return done("erasing", "admin.data")
+
+
+@bp.post("/data/total")
+def set_total() -> Response:
+    """`back=overview`: the form stands there, in Getting started."""
+    form = Form(TotalBody, flags=("new_epoch",))
+    body = form.read()
+    if body is None:
+        return show(422, total=form)
+    total = current()[TotalAdjuster]
+    back = "admin.overview" if request.form.get("back") == "overview" else "admin.data"
+    try:
+        confirm(_new_total(body, total.preview(me(), body.total, body.new_epoch), back))
+        total.set_total(me(), body.total, body.reason, body.new_epoch)
+    except InvalidInput as error:
+        form.errors.update(error.details)
+        return show(422, total=form)
+    except TotalWouldFall:
+        form.errors["new_epoch"] = _("This would lower the total. Tick this box to allow it.")
+        return show(409, total=form)
+    return done("total_set", back)
+
+
+def _new_total(body: TotalBody, preview: Preview, back: str) -> Confirmation:
+    before, after = preview.totals
+    if after < before:
+        effect = _("The total falls, and a new count starts: all open pages show the lower number at once.")
+    elif body.new_epoch:
+        effect = _("A new count starts. All open pages show the new number at once.")
+    else:
+        effect = _("All open pages show the new number at once. Only a new count can make it lower again.")
+    return Confirmation(
+        _("Change the total to %(total)s?", total=count(after)),
+        (effect, _("Reason: %(reason)s", reason=body.reason)),
+        _("Change the total"),
+        url_for(back),
+        typed=count(after),
+        figures=(
+            (_("Now"), count(before)),
+            (_("After"), count(after)),
+            (_("Difference"), f"{'+' if after > before else ''}{count(after - before)}"),
+        ),
+        version=preview.version,
+    )
+
+
+def _erasure(visits: int) -> Confirmation:
+    effects = (
+        _("Their visits stay and count, but can no longer be linked to this visitor. All totals stay the same."),
+        _("This cannot be undone. A later visit from the same browser counts as a new visitor."),
+    )
+    figures = ((_("Visits"), count(visits)),)
+    return Confirmation(_("Erase this visitor?"), effects, _("Erase"), url_for("admin.data"), figures=figures)

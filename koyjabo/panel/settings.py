@@ -1,0 +1,106 @@
+"""/admin/settings: every setting with its value, default and meaning; and a test email."""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+from typing import NamedTuple
+
+from flask import Response, request
+from flask_babel import get_locale
+from flask_babel import gettext as _
+from markupsafe import Markup, escape
+
+from koyjabo.core.i18n import N_
+from koyjabo.mail.outbox import MailOutbox
+from koyjabo.mail.smtp import NotDelivered
+from koyjabo.retention.retention import Nightly
+from koyjabo.settings.catalogue import Setting, catalogue
+from koyjabo.settings.schema import Settings
+from koyjabo.webkit.blueprints import admin as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.pages.guides import linked
+from koyjabo.webkit.panel import for_viewers
+from koyjabo.webkit.panel.pages import me, page
+
+CODE = re.compile("`([^`]+)`")
+
+TIMEOUT = N_("The mail server did not answer in time. Many hosts block port 25: use 587 or 465.")
+REASONS = {
+    "ConnectionRefusedError": N_("No mail server listens at the host and port in SMTP_URL."),
+    "SMTPConnectError": N_("The mail server refuses connections from this server."),
+    "SMTPNotSupportedError": N_("The mail server has no STARTTLS or no login at this port, and SMTP_URL demands it."),
+    "SMTPServerDisconnected": N_("The mail server closed the connection. Check the port and the login in SMTP_URL."),
+    "SSLCertVerificationError": N_("The certificate of the mail server is not valid for the host in SMTP_URL."),
+    "SSLError": N_("The mail server has no TLS at this port: write smtp:// for port 587 and smtps:// for port 465."),
+    "TimeoutError": TIMEOUT,
+    "address": N_("Your account's email is not an address that mail can be sent to."),
+    "gaierror": N_("The host in SMTP_URL has no address. Check its spelling."),
+    "timeout": TIMEOUT,
+    **dict.fromkeys(("530", "534", "535"), N_("The mail server refused the user or the password in SMTP_URL.")),
+}
+REFUSED, FAILED = N_("The mail server refused the email."), N_("The email could not be handed to the mail server.")
+
+
+class MailTest(NamedTuple):
+    """`problem` is a sentence, "" if the mail server took the email; `code` and `reply` are what it said itself."""
+
+    email: str
+    problem: str = ""
+    code: str = ""
+    reply: str = ""
+
+    @classmethod
+    def failed(cls, email: str, error: NotDelivered) -> MailTest:
+        code = str(error)
+        return cls(email, REASONS.get(code, REFUSED if code.isdigit() else FAILED), code, error.reply)
+
+
+@bp.get("/settings")
+@for_viewers
+def settings() -> Response:
+    return show()
+
+
+@bp.post("/settings/test-mail")
+def test_mail() -> Response:
+    """To the admin who asks. The page shows what the mail server has answered."""
+    account = me()
+    limits.count_test_mail(account.id)
+    try:
+        current()[MailOutbox].send_test(account.email, str(get_locale()))
+    except NotDelivered as error:
+        return show(502, MailTest.failed(account.email, error))
+    return show(200, MailTest(account.email))
+
+
+def show(status: int = 200, tested: MailTest | None = None) -> Response:
+    query = request.args.get("query", "").strip()
+    matching = [setting for setting in catalogue(current()[Settings]) if _matches(setting, query.casefold())]
+    groups = [(group, list(members)) for group, members in groupby(matching, key=lambda setting: setting.group)]
+    return page(
+        "panel/settings",
+        status,
+        groups=groups,
+        query=query,
+        count=len(matching),
+        meaning=_as_html,
+        sends_mail=current()[MailOutbox].is_on,
+        own_email=me().email,
+        tested=tested,
+        foldable=current()[Nightly].preview(),
+    )
+
+
+def _matches(setting: Setting, query: str) -> bool:
+    """By any part of its name, value or meaning; `changed` finds those with another value than the default."""
+    words = (setting.name, setting.name.replace("_", " "), setting.value or "", setting.meaning, _(setting.meaning))
+    return query in " ".join(words).casefold() or (query == "changed" and setting.is_changed)
+
+
+def _as_html(setting: Setting) -> Markup:
+    """The Markdown of its meaning, in the language of the page: a sentence with code in it."""
+    meaning = _(setting.meaning)
+    sentence = _("%(meaning)s.", meaning=meaning[:1].upper() + meaning[1:])
+    return linked(Markup(CODE.sub(r"<code>\1</code>", str(escape(sentence)))))

@@ -1,0 +1,257 @@
+"""Runs recounts of the ledger: for the panel in the background, one at a time, and for the command line, which also
+repairs derived tables that do not agree with it (in an application context).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NamedTuple
+
+from koyjabo.audit import log as audit
+from koyjabo.audit import queries
+from koyjabo.audit.log import CHANGES, Actor, AuditEntry, AuditRecord, Subject
+from koyjabo.audit.queries import Selection
+from koyjabo.cluster.workers import Progress, Workers
+from koyjabo.core.clock import Clock, iso
+from koyjabo.core.errors import KoyJaboError, LedgerUnavailable
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import OPERATOR, Account
+from koyjabo.core.runtime import Advance, ReportProgress, Runtime
+from koyjabo.database import engine
+from koyjabo.database.engine import exclusive_transaction
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.jobs.ending import is_stored
+from koyjabo.models import SITE
+from koyjabo.recounts import recount_queries
+from koyjabo.recounts.recount_queries import MOST_TOLD, RecountResult, newest_id, recount
+from koyjabo.webhooks import event_queries
+
+log = logging.getLogger(__name__)
+
+BEGUN, ENDED = "ledger.recount", "ledger.recounted"
+LEDGER = Subject("ledger", "", "")
+
+CHANGES |= {
+    BEGUN: N_("Recount started"),
+    ENDED: N_("Recount finished"),
+    "ledger.repair": N_("Numbers repaired"),
+}
+
+NEWS_MS = 5_000
+"""Within this time, a worker that recounts has published its progress to the others."""
+
+REASON = "koyjabo verify --repair"
+
+
+class RecountState(NamedTuple):
+    """`last` is the newest audit line about a recount.
+
+    An ENDED line has in its details `agrees`, `rows`, `seconds`, `problems` (at most MOST_TOLD sentences) and
+    `problem_count`, or an `error` when the recount failed. A BEGUN line means that the recount was interrupted, unless
+    `running` is set.
+    """
+
+    running: Progress | None  # of any worker
+    last: AuditRecord | None
+
+
+class RecountEnd(NamedTuple):
+    """The result of a recount, as a line of the audit log, and an event for webhooks unless the ledger agrees."""
+
+    entry: AuditEntry
+    began_ms: int
+
+    def store(self, session: Any) -> None:
+        self.entry.store(session)
+        details = self.entry.details
+        if not details.get("agrees"):
+            data = {
+                "problems": details.get("problem_count"),
+                "error": details.get("error"),
+                "at": iso(self.entry.at_ms),
+            }
+            key = f"recount.failed:{self.began_ms}"
+            event_queries.record(session, "recount.failed", key, SITE, self.entry.at_ms, data)
+
+
+class Recounts:
+    """Methods that take an account raise Forbidden unless it is an admin of the site. All raise LedgerUnavailable.
+
+    `on_change` is called when a recount of this worker has begun or ended.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        workers: Workers,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._on_change = on_change
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._workers = workers
+        self._progress: Progress | None = None
+        self._lock = threading.Lock()  # guards the beginning; code that holds it must not wait
+
+    def run(self, progress: ReportProgress) -> RecountResult:
+        """Recount everything as of this moment, for the operator. `progress` is called on another thread."""
+
+        def count(session: Any) -> RecountResult:
+            connection = session.connection()
+            with progress(newest_id(connection, "visits"), "Recounting") as advance:
+                return recount(connection, advance)
+
+        return self._database.long_read(count)
+
+    def verify(self, progress: ReportProgress) -> RecountResult:
+        """As `run`, with a line in the audit log, so that the server knows the result, too."""
+        by, began_ms = audit.actor(OPERATOR, self._clock), self._clock.elapsed_ms()
+        result = self.run(progress)
+        details = {**result.details(), "seconds": self._seconds_since(began_ms)}
+        end = RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms)
+        try:
+            self._database.write(end.store)
+        except LedgerUnavailable as error:  # the command still has its result
+            log.warning("recount_not_recorded cause=%r", str(error.__cause__ or error))
+        return result
+
+    def begin(self, account: Account) -> None:
+        """Begin a recount in the background, which ends with a line in the audit log. Does nothing while any known
+        worker recounts.
+
+        The recount ends with its worker: SIGTERM does not wait for it, since it may take hours. The audit log then has
+        its beginning only, and no other worker continues it.
+        """
+        account.require_site_admin()
+        by = audit.actor(account, self._clock)
+        with self._lock:
+            if self._running() is not None:
+                return
+            self._progress = Progress(by.at_ms, 0, 0)
+        has_begun = False
+        try:
+            has_begun = self._begin(by)
+        finally:
+            if not has_begun:
+                self._end()
+        if has_begun:
+            self._on_change()
+            self._runtime.start_task(partial(self._recount, by))
+
+    def progress(self) -> Progress | None:
+        """The progress of this worker's recount; None while it makes none."""
+        return self._progress
+
+    def state(self, account: Account) -> RecountState:
+        """While Redis is away, a recount of another worker looks interrupted. Also for viewers of the site."""
+        account.require_site_viewer()
+        running, last = self._running(), self._database.read(_newest)
+        if last and running is None and _started_recently(last, self._clock.now_ms()):
+            running = Progress(last.at_ms, 0, 0)
+        return RecountState(running, last)
+
+    def _running(self) -> Progress | None:
+        return self._progress or next((worker.recount for worker in self._workers.live() if worker.recount), None)
+
+    def _begin(self, by: Actor) -> bool:
+        """Write the BEGUN line, unless another worker wrote one so recently that its progress may not be known yet."""
+
+        def entry(last: AuditRecord | None) -> AuditEntry | None:
+            return None if _started_recently(last, by.at_ms) else by.entry(BEGUN, LEDGER)
+
+        return not _started_recently(self._database.write(_newest, audit=entry), by.at_ms)
+
+    def _end(self) -> None:
+        self._progress = None
+        self._on_change()
+
+    def _recount(self, by: Actor) -> None:
+        try:
+            details = self._outcome()
+            self._store(RecountEnd(by._replace(at_ms=self._clock.now_ms()).entry(ENDED, LEDGER, **details), by.at_ms))
+        finally:
+            self._end()
+
+    def _outcome(self) -> dict[str, Any]:
+        began_ms = self._clock.elapsed_ms()
+        try:
+            details = self.run(self._reported).details()
+        except KoyJaboError as error:
+            details = {"error": str(error)}
+        except Exception:
+            log.exception("recount_failed")
+            details = {"error": KoyJaboError.sentence}
+        progress = self._progress
+        return {**details, "rows": progress.rows if progress else 0, "seconds": self._seconds_since(began_ms)}
+
+    def _seconds_since(self, began_ms: int) -> float:
+        return round((self._clock.elapsed_ms() - began_ms) / 1000, 1)
+
+    def _store(self, end: RecountEnd) -> None:
+        """An attempt that timed out may have succeeded, so each attempt looks for the line first."""
+
+        def once(newest: tuple[AuditRecord, ...]) -> RecountEnd | None:
+            return None if newest and newest[0][1:] == end.entry else end
+
+        if not is_stored(
+            lambda: self._database.write(queries.newest, Selection(actions=(ENDED,)), count=1, audit=once)
+        ):
+            log.error("recount_not_written agrees=%s", end.entry.details.get("agrees"))
+
+    @contextmanager
+    def _reported(self, rows: int, label: str) -> Iterator[Advance]:
+        """Runs on a real thread."""
+        if self._progress is not None:
+            self._progress = self._progress._replace(rows=rows)
+        yield self._advance
+
+    def _advance(self, rows: int) -> None:
+        if self._progress is not None:
+            self._progress = self._progress._replace(done=self._progress.done + rows)
+
+
+def _newest(session: Any) -> AuditRecord | None:
+    """The newest audit line about a recount."""
+    lines = [line for action in (BEGUN, ENDED) for line in queries.newest(session, Selection(actions=(action,)), 1)]
+    return max(lines, key=lambda line: line.id, default=None)
+
+
+def _started_recently(last: AuditRecord | None, now_ms: int) -> bool:
+    return last is not None and last.action == BEGUN and abs(now_ms - last.at_ms) < NEWS_MS
+
+
+class Repaired(NamedTuple):
+    """One sentence for each problem that was repaired, and for each that is left."""
+
+    repaired: list[str]
+    left: list[str]
+
+
+def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repaired:
+    """Recount, and if there are problems, repair them and recount again, in one transaction for which writers wait.
+
+    Without problems, no writer waits. If a total falls, a new epoch begins, so that pages accept it. Raises
+    LedgerUnavailable and UnusableDatabase.
+    """
+    with engine.translated_errors():
+        if not recounts.verify(progress).problems:
+            return Repaired([], [])
+        with exclusive_transaction() as connection:
+            with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
+                before = recount_queries.repair(connection, clock, advance, REASON)
+                result = recount(connection, advance)
+            by = audit.actor(OPERATOR, clock)
+            left = result.problems
+            repaired = [problem for problem in before if problem not in left]
+            if repaired:
+                details = {"problems": repaired[:MOST_TOLD], "problem_count": len(repaired), "left": len(left)}
+                by.entry("ledger.repair", LEDGER, **details).store(connection)
+                by.entry(ENDED, LEDGER, **result.details(), seconds=0.0).store(connection)
+        return Repaired(repaired, left)

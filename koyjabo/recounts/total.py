@@ -1,0 +1,84 @@
+"""Sets the total by hand, to continue an older counter. This makes the only permitted gap between ordinals."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, NamedTuple
+
+from koyjabo.audit import log
+from koyjabo.audit.log import CHANGES, Subject
+from koyjabo.core.clock import Clock, iso
+from koyjabo.core.errors import InvalidInput, TotalWouldFall
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import Account
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.models import SITE
+from koyjabo.recounts.total_queries import Totals, adjust_total, read_count
+from koyjabo.settings.checks import LARGEST_TOTAL
+from koyjabo.webhooks import event_queries
+
+TOTAL = Subject("total", "site", "")
+TOTAL_RANGE = N_("must be from 0 to 1,000,000,000,000,000")
+
+CHANGES["total.set"] = N_("Total changed")
+
+
+class Preview(NamedTuple):
+    """A change of the total. `version` stays the same while visits are counted, until the total is set again."""
+
+    totals: Totals
+    version: str
+
+
+class TotalAdjuster:
+    """For admins of the site, and for OPERATOR; raises Forbidden for other accounts. Raises LedgerUnavailable."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def preview(self, account: Account, total: int, new_epoch: bool = False) -> Preview:
+        """What `set_total` would do now. Raises as it does, and changes nothing."""
+        account.require_site_admin()
+        _require_in_range(total)
+        count = self._database.read(read_count)
+        _require_new_epoch(Totals(count.total, total), new_epoch)
+        return Preview(Totals(count.total, total), f"{count.epoch} {count.total - count.visits}")
+
+    def set_total(self, account: Account, total: int, reason: str, new_epoch: bool = False) -> Totals:
+        """Set the total, so that the ordinal of the next visit is `total` + 1. `reason` is stored.
+
+        A lower total needs `new_epoch`, because open pages ignore totals that fall within an epoch; raises
+        TotalWouldFall without it. Raises InvalidInput.
+        """
+        account.require_site_admin()
+        _require_in_range(total)
+        by = log.actor(account, self._clock)
+        return self._database.write(
+            _set_total,
+            *(total, new_epoch, by.at_ms, reason),
+            audit=lambda totals: by.entry("total.set", TOTAL, **totals._asdict(), new_epoch=new_epoch, reason=reason),
+        )
+
+
+def _set_total(session: Any, total: int, new_epoch: bool, now_ms: int, reason: str) -> Totals:
+    totals = adjust_total(session, total, new_epoch, now_ms, reason)
+    _require_new_epoch(totals, new_epoch)
+    data = {"from": totals.before, "to": totals.after, "new_epoch": new_epoch, "at": iso(now_ms)}
+    event_queries.record(session, "total.set", f"total.set:{uuid.uuid4()}", SITE, now_ms, data)
+    return totals
+
+
+def _require_in_range(total: int) -> None:
+    """Raises InvalidInput."""
+    if not 0 <= total <= LARGEST_TOTAL:
+        raise InvalidInput(details={"total": TOTAL_RANGE})
+
+
+def _require_new_epoch(totals: Totals, new_epoch: bool) -> None:
+    """Raises TotalWouldFall for a lower total without one."""
+    if totals.after < totals.before and not new_epoch:
+        raise TotalWouldFall(
+            f"The total is {totals.before:,}, and open pages would ignore a lower total ({totals.after:,}). "
+            "Start a new count, which they accept (at the command line: --new-epoch)."
+        )

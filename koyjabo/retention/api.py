@@ -1,0 +1,29 @@
+"""POST /api/visitor/forget"""
+
+from __future__ import annotations
+
+from flask import request
+
+from koyjabo.counting.schemas.requests import REFUSALS, ForgetBody
+from koyjabo.counting.services import CountingServices
+from koyjabo.retention.erasure import Erasure
+from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.current import current
+from koyjabo.webkit.limits import limits
+from koyjabo.webkit.openapi.describe import describe
+
+
+@bp.post("/visitor/forget")
+@describe(
+    "Erase a visitor; the totals stay the same",
+    {204: None, **REFUSALS, 503: "not done, or not finished; repeat the request, see Retry-After"},
+    body=ForgetBody,
+)
+def forget() -> tuple[str, int]:
+    """Erase a visitor, and their anonymous visits of today. 204 also if the id is unknown. Knowing the id is enough to
+    erase it.
+    """
+    limits.count_address("erasures")
+    visitor_id, services = ForgetBody.of(request).visitorId, current()
+    services[Erasure].forget_oneself(visitor_id, *services[CountingServices].anonymity.names(visitor_id))
+    return "", 204

@@ -1,0 +1,160 @@
+"""Erases all data of a visitor, without a change of any total."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+
+from koyjabo.audit import log
+from koyjabo.audit.log import CHANGES, Actor, AuditEntry, Subject
+from koyjabo.cluster.base import Base
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable, NotYetForgotten, UnknownVisitor
+from koyjabo.core.i18n import N_
+from koyjabo.core.identity import OPERATOR, Account
+from koyjabo.core.runtime import Advance, Runtime
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.throttle import Throttle
+from koyjabo.jobs.running_jobs import ERASURE, RunningJobs
+from koyjabo.models import SITE, Scope
+from koyjabo.retention import erasure_queries
+from koyjabo.retention.erasure_queries import Renamed
+
+logger = logging.getLogger(__name__)
+
+VISITOR = Subject("visitor", "", "")
+"""The audit log must not identify the erased visitor."""
+
+CHANGES["visitor.forget"] = N_("Visitor data erased")
+
+PATIENCE_S = 5.0
+"""The longest request. A visitor with a few visits a day for years is erased within milliseconds."""
+
+
+class Erasure:
+    """After the commit, `on_forgotten` is called with the visitor_id and the scopes of their visits; `drain` waits
+    until that is published to the other workers.
+
+    A visitor with a million visits takes minutes. An interrupted erasure keeps the visits renamed so far, and the next
+    call continues it. All methods raise LedgerUnavailable.
+    """
+
+    def __init__(
+        self,
+        database: DatabaseExecutor,
+        clock: Clock,
+        runtime: Runtime,
+        jobs: RunningJobs,
+        on_forgotten: Callable[[str, Collection[Scope]], object],
+        drain: Callable[[], None],
+    ) -> None:
+        self._on_forgotten = on_forgotten
+        self._drain = drain
+        self._database = database
+        self._clock = clock
+        self._runtime = runtime
+        self._jobs = jobs
+
+    def count(self, visitor_id: str) -> int:
+        """The number of the visitor's visits that are stored."""
+        return self._database.report(erasure_queries.count_visits, visitor_id)
+
+    def forget_oneself(self, *visitor_ids: str) -> None:
+        """Erase a visitor, under all of its ids, at their own request; the id is the proof. Does not reveal whether it
+        was known.
+
+        Raises NotYetForgotten after PATIENCE_S; repeat the call to continue.
+        """
+        by = Actor("", "", "", self._clock.now_ms())  # without a place: the log must not identify the visitor
+        began = time.monotonic()
+
+        def advance(visits: int) -> None:
+            if time.monotonic() - began > PATIENCE_S:
+                raise NotYetForgotten
+
+        for visitor_id in visitor_ids:
+            with suppress(UnknownVisitor):
+                self._forget(by, visitor_id, advance)
+
+    def forget(self, visitor_id: str, advance: Advance = lambda visits: None, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, under all of its ids, for the operator, without a time limit. Calls `advance` with the
+        number of visits erased since the last call. Raises UnknownVisitor if no id is known.
+        """
+        by, is_known = log.actor(OPERATOR, self._clock), False
+        for any_id in (visitor_id, *other_ids):
+            with suppress(UnknownVisitor):
+                advance(self._forget(by, any_id, advance))
+                is_known = True
+        if not is_known:
+            raise UnknownVisitor
+        self._drain()  # because the program ends right afterwards
+
+    def begin(self, account: Account, visitor_id: str, other_ids: Collection[str] = ()) -> None:
+        """Erase a visitor, under all of its ids, in the background; its progress is among the jobs of this worker.
+
+        For admins of the site; raises Forbidden for other accounts, and UnknownVisitor if no id is known. If the
+        worker ends meanwhile, begin again.
+        """
+        account.require_site_admin()
+        known_ids = [known_id for known_id in (visitor_id, *other_ids) if self.is_known(known_id)]
+        if not known_ids:
+            raise UnknownVisitor
+        by = log.actor(account, self._clock)
+        self._runtime.start_task(partial(self._work, by, known_ids))
+
+    def is_known(self, visitor_id: str) -> bool:
+        return SITE in self._database.report(erasure_queries.scopes_of, visitor_id)
+
+    def _work(self, by: Actor, visitor_ids: list[str]) -> None:
+        try:
+            with self._jobs.reported(ERASURE)(sum(map(self.count, visitor_ids)), "") as advance:
+                for visitor_id in visitor_ids:
+                    with suppress(UnknownVisitor):  # someone else has erased it meanwhile
+                        advance(self._forget(by, visitor_id, advance))
+        except (LedgerUnavailable, NotYetForgotten) as error:
+            logger.warning("erasure_interrupted cause=%r", str(error.__cause__ or error))
+        except Exception:
+            logger.exception("erasure_failed")
+
+    def _forget(self, by: Actor, visitor_id: str, advance: Advance) -> int:
+        """Returns the visits of the last piece. They are not reported by `advance`, which may raise: after the commit,
+        `on_forgotten` must be called.
+        """
+        scopes = self._database.report(erasure_queries.scopes_of, visitor_id)
+        throttle = Throttle(self._database)
+        if SITE not in scopes:
+            while throttle.do(erasure_queries.rename_events, visitor_id):
+                advance(0)
+            raise UnknownVisitor
+
+        def entry(piece: Renamed) -> AuditEntry | None:
+            return None if piece.has_more else by.entry("visitor.forget", VISITOR)
+
+        while (piece := throttle.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:
+            scopes |= piece.scopes
+            advance(piece.visits)
+            scopes |= self._rename_visits(throttle, visitor_id, advance)
+        self._on_forgotten(visitor_id, scopes | piece.scopes)
+        return piece.visits
+
+    def _rename_visits(self, throttle: Throttle, visitor_id: str, advance: Advance) -> frozenset[Scope]:
+        """Rename all current visits of the visitor. Returns their scopes."""
+        scopes: frozenset[Scope] = frozenset()
+        has_more = True
+        while has_more:
+            piece = throttle.do(erasure_queries.rename_visits, visitor_id)
+            scopes |= piece.scopes
+            has_more = piece.has_more
+            advance(piece.visits)
+        return scopes
+
+
+def build(base: Base) -> Erasure:
+    def forgotten(visitor_id: str, scopes: Collection[Scope]) -> None:
+        base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
+
+    jobs = base.services[RunningJobs]
+    return Erasure(base.database, base.clock, base.runtime, jobs, forgotten, base.cluster.drain)

@@ -1,0 +1,178 @@
+"""Erases visitors: all rows get a random name that no visitor can have, no row leads to the visitor any more, and no
+sum changes.
+
+A visitor with very many visits has two names until the last visit is renamed. Both are listed as visitors meanwhile,
+with the same first visit, so that visits of both are by one person; `forgotten_visitors` is one less for each second
+name.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.core.identity import DELETED
+from koyjabo.core.urls import origin_of
+from koyjabo.counting.daily_people import visitor
+from koyjabo.database.json_rows import insert_sums
+from koyjabo.models import SITE, Counter, ForgottenVisitors, Scope, Visit
+from koyjabo.models.ledger import LOST
+from koyjabo.network import campaigns, user_agents
+from koyjabo.reports.events import event_queries
+from koyjabo.reports.projection import folding_queries, referrer_queries
+
+RENAMED = "~"
+"""The first character of names that no visitor can have (specification: Register a visit)."""
+
+FIRST_VISIT = text("SELECT first_visit FROM visitors WHERE scope = 'site' AND visitor_id = :visitor_id")
+LIST_NAME = text("""
+INSERT INTO visitors (scope, visitor_id, first_visit, user_id)
+SELECT scope, :name, first_visit, CASE WHEN user_id IS NOT NULL THEN :name END FROM visitors
+WHERE scope IN :scopes AND visitor_id = :visitor_id ON CONFLICT DO NOTHING RETURNING scope
+""").bindparams(bindparam("scopes", expanding=True))
+REMOVE_VISITOR = text("DELETE FROM visitors WHERE scope IN :scopes AND visitor_id = :visitor_id RETURNING scope")
+REMOVE_VISITOR = REMOVE_VISITOR.bindparams(bindparam("scopes", expanding=True))
+COUNT_FORGOTTEN = text(insert_sums(ForgottenVisitors, "(:scope, :by)"))
+REMOVE_ZEROS = text("DELETE FROM forgotten_visitors WHERE visitors = 0")
+
+REDUCED: dict[str, Callable[[str | None], str | None]] = {
+    "referrer": origin_of,
+    "campaign": campaigns.of_forgotten,
+    "user_agent": lambda sent: user_agents.reduced(sent or "") or None,
+    "user_id": lambda user_id: DELETED if user_id else None,
+}
+"""What is left of the columns that are not kept or lost as a whole (`models.ledger`)."""
+
+REPLACED = ("visitor_id", "visit_id", *REDUCED)
+CHANGES = ", ".join([*(f"{name} = :{name}" for name in REPLACED), *(f"{name} = NULL" for name in LOST)])
+RENAME_VISIT = text(f"UPDATE visits SET {CHANGES} WHERE id = :id")
+COLUMNS = (Visit.id, Visit.scope, *(getattr(Visit, name) for name in REDUCED))
+# Visitors are indexed by scope first: one index lookup for each scope that ever had visits.
+SCOPES = text("""
+WITH RECURSIVE s(scope) AS (
+    SELECT min(scope) FROM daily_visits
+    UNION ALL SELECT (SELECT min(d.scope) FROM daily_visits d WHERE d.scope > s.scope) FROM s WHERE s.scope IS NOT NULL
+)
+SELECT w.scope FROM s JOIN visitors w ON w.scope = s.scope AND w.visitor_id = :visitor_id
+""")
+RENAME_PERSON = text("UPDATE people SET person = :new_name WHERE scope = :scope AND person = :person")
+LEAVE_LOGINS = text("UPDATE pending_steps SET visitor_id = NULL WHERE visitor_id = :visitor_id")
+RENAME_CONVERSION = text(
+    "UPDATE conversions SET visitor_id = :new_name WHERE scope = :scope AND visitor_id = :visitor_id"
+)
+
+
+class Renamed(NamedTuple):
+    """How many visits were renamed, their scopes, and whether there may be more rows."""
+
+    visits: int
+    scopes: frozenset[Scope]
+    has_more: bool
+    name: str
+
+
+def scopes_of(session: Session, visitor_id: str) -> frozenset[Scope]:
+    """The scopes that the visitor has ever visited, including deleted communities."""
+    return frozenset(map(Scope, session.scalars(SCOPES, {"visitor_id": visitor_id})))
+
+
+def count_visits(session: Session, visitor_id: str) -> int:
+    return session.scalar(select(func.count()).where(Visit.visitor_id == visitor_id)) or 0
+
+
+def rename_visits(session: Session, visitor_id: str, size: int) -> Renamed:
+    """Rename the next `size` visits of the visitor."""
+    folding_queries.lock(session)
+    return rename(session, visitor_id, size)
+
+
+def erase(session: Session, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
+    """Rename up to `size` remaining visits, and erase the visitor from `scopes` and those of these visits. If there may
+    be more visits, the visitor is not erased yet.
+    """
+    folding_queries.lock(session)
+    _lock_counters(session, {SITE})  # no visit can be registered,
+    event_queries.lock(session)  # nor an event recorded
+    piece = rename(session, visitor_id, size)
+    if not piece.has_more:
+        everywhere = scopes | piece.scopes | {SITE}
+        _lock_counters(session, everywhere - {SITE})  # and no visitor identified as a user
+        list_name(session, visitor_id, piece.name, everywhere)
+        remove_visitor(session, visitor_id, everywhere)
+        for scope in sorted(everywhere):
+            new_name = visitor(piece.name)
+            session.execute(RENAME_PERSON, {"scope": scope, "person": visitor(visitor_id), "new_name": new_name})
+            renamed = {"scope": scope, "visitor_id": visitor_id, "new_name": piece.name}
+            session.execute(RENAME_CONVERSION, renamed)
+        session.execute(LEAVE_LOGINS, {"visitor_id": visitor_id})
+    return piece
+
+
+def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
+    """Lock in the ledger's order, which avoids deadlocks."""
+    rows = select(Counter.scope).where(Counter.scope.in_(scopes)).order_by(Counter.scope)
+    session.execute(rows.with_for_update()).all()
+
+
+def rename(session: Session, visitor_id: str, size: int) -> Renamed:
+    """Rename up to `size` visits of a listed visitor, the first one among them, and as many events."""
+    rows, name = _next(session, visitor_id, size)
+    scopes = frozenset(Scope(row.scope) for row in rows)
+    list_name(session, visitor_id, name, scopes | {SITE})
+    if rows:
+        session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
+        referrer_queries.cut(session, {row.id: origin_of(row.referrer) for row in rows})
+    events = event_queries.rename(session, visitor_id, name, size)
+    return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
+
+
+def rename_events(session: Session, visitor_id: str, size: int) -> bool:
+    """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
+    folding_queries.lock(session)
+    return event_queries.rename(session, visitor_id, random_name(), size) >= size
+
+
+def random_name() -> str:
+    return f"{RENAMED}{secrets.token_urlsafe(12)}"
+
+
+def list_name(session: Session, visitor_id: str, name: str, scopes: Iterable[Scope]) -> None:
+    """List the name as that of a visitor, beside the old one, in those scopes where it is not listed yet."""
+    values = {"visitor_id": visitor_id, "name": name, "scopes": sorted(scopes)}
+    _count_forgotten(session, session.scalars(LIST_NAME, values), -1)
+
+
+def remove_visitor(session: Session, visitor_id: str, scopes: Iterable[Scope]) -> None:
+    """After the last visit is renamed: the name alone remains."""
+    values = {"visitor_id": visitor_id, "scopes": sorted(scopes)}
+    _count_forgotten(session, session.scalars(REMOVE_VISITOR, values), 1)
+    session.execute(REMOVE_ZEROS)
+
+
+def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]:
+    """The visits to rename, and the name: the present name of a first visit that was renamed, or a new one. Of a first
+    visit that is folded, its number: the name has to be the same for each piece, and is listed with it in any case.
+    """
+    first_id = session.scalar(FIRST_VISIT, {"visitor_id": visitor_id})
+    first = session.execute(select(*COLUMNS, Visit.visitor_id).where(Visit.id == first_id)).one_or_none()
+    theirs = select(*COLUMNS).where(Visit.visitor_id == visitor_id).order_by(Visit.visit_id).limit(size)
+    rows = list(session.execute(theirs))
+    if first is None:
+        return rows, f"{RENAMED}{first_id}" if first_id else random_name()
+    if first.visitor_id == visitor_id:
+        return [first, *(row for row in rows if row.id != first.id)][:size], random_name()
+    return rows, first.visitor_id
+
+
+def _values(row: Any, name: str) -> dict[str, Any]:
+    left = {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
+    return {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}", **left}
+
+
+def _count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:
+    for scope in sorted(scopes):
+        session.execute(COUNT_FORGOTTEN, {"scope": scope, "by": by})

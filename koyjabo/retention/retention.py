@@ -1,0 +1,255 @@
+"""Retention: visits older than RETENTION_DAYS are folded into sums, exact user agents are replaced after 30 days, and
+expired rows are removed: once a day, at a quiet hour, on one worker of all servers.
+
+No figure changes. A retry of a folded visit is a new visit (specification: Register a visit).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.runtime import Advance, Runtime
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.database.throttle import Throttle
+from koyjabo.jobs.daily_work import DailyWork
+from koyjabo.reports.events import event_fold_queries, event_queries
+from koyjabo.reports.projection import interned_queries
+from koyjabo.reports.projection.folding_queries import NotProjected
+from koyjabo.reports.projection.projection import Projection
+from koyjabo.retention import retention_queries
+from koyjabo.retention.retention_queries import Foldable
+from koyjabo.visit_log import import_queries
+from koyjabo.visit_log.import_queries import ImportUnderWay
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+
+WORK = "retention"
+IMPORTED, PROJECTED = "visits are imported", "visits are projected"
+"""Why the work waits."""
+
+QUIET_S = 3 * 3600 + 1800
+"""Seconds after the beginning of the local day: 03:30, except in a night in which the clocks change."""
+
+LOOK_S = 30.0
+"""Seconds between two calls of `tick`."""
+
+PREVIEW_MS = 10_000
+"""For how long a preview is shown without another look at the database."""
+
+USER_AGENT_DAYS = 30
+"""How long a visit keeps its exact user agent (specification: Reports)."""
+
+UNCOUNTED = (
+    retention_queries.invitations,
+    retention_queries.panel_invitations,
+    retention_queries.email_links,
+    retention_queries.mails,
+    retention_queries.mail_budgets,
+    retention_queries.pending_steps,
+    retention_queries.spent_codes,
+    retention_queries.shares,
+    retention_queries.webhook_deliveries,
+    retention_queries.removed_webhooks,
+    retention_queries.webhook_events,
+)
+"""Rows that are removed and not reported."""
+
+
+class FoldRange(NamedTuple):
+    """The visits to fold: those of days before `first_kept`, with ids over `after` and up to `last`."""
+
+    first_kept: str
+    after: int
+    last: int
+
+    @property
+    def length(self) -> int:
+        """How many ids there are to read."""
+        return max(0, self.last - self.after)
+
+
+class Pruned(NamedTuple):
+    visits: int
+    longest_ms: float  # the longest time for which a transaction held the writer
+
+
+class Swept(NamedTuple):
+    """How many rows were removed."""
+
+    sessions: int
+    login_failures: int
+    audit_lines: int
+
+
+class Retention:
+    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and NotProjected. Commits before an error
+    stay.
+    """
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, projection: Projection, days: int) -> None:
+        self._database = database
+        self._clock = clock
+        self._projection = projection
+        self._days = days
+
+    def past(self, days: int | None = None) -> FoldRange:
+        """The visits to fold as of now: today and the `days` before it are kept, by default RETENTION_DAYS."""
+        first_kept = self._first_kept(self._clock.today(), days)
+        began_ms = self._clock.began_s(first_kept) * 1000
+        return FoldRange(first_kept, *self._database.report(retention_queries.ids_before, began_ms))
+
+    def foldable(self, day: str, days: int | None = None) -> Foldable:
+        """The visits that `prune` would fold on a local day, as of now. Reads sums, and no visits."""
+        return self._database.read(retention_queries.foldable, self._first_kept(day, days))
+
+    def _first_kept(self, today: str, days: int | None = None) -> str:
+        return shifted(today, -(self._days if days is None else days))
+
+    def count(self, past: FoldRange) -> int:
+        """How many visits these are. Reads each of them."""
+        return self._database.long_read(retention_queries.count_old, *past)
+
+    def prune(self, past: FoldRange, advance: Advance = lambda ids: None) -> Pruned:
+        """Fold them and remove the events of these days, in transactions of some milliseconds with pauses in between.
+
+        `advance` is given the number of ids done since the last call; what it raises ends the work.
+        """
+        self._projection.catch_up(lambda visits: advance(0))
+        self._database.write(retention_queries.begin_folding, *past)
+        # First, so that no report says how many people came on several days while some of their visits are gone.
+        self._projection.leave_people_out(past.first_kept, advance)
+        throttle, visits, after = Throttle(self._database), 0, past.after
+        while after < past.last:
+            piece = throttle.do(retention_queries.fold_old, **past._replace(after=after)._asdict())
+            visits += piece.folded
+            advance(piece.reached - after)
+            after = piece.reached
+        self._merge_event_sums(throttle, past.first_kept, advance)
+        while throttle.do(event_queries.remove_before, past.first_kept):
+            advance(0)
+        return Pruned(visits, round(1000 * throttle.longest_s, 1))
+
+    def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
+        """Replace the user agents of visits older than USER_AGENT_DAYS by what reports read of them."""
+        before_ms = self._clock.now_ms() - USER_AGENT_DAYS * DAY_MS
+        after, last = self._database.report(retention_queries.user_agents_to_read, before_ms)
+        throttle, piece = Throttle(self._database), retention_queries.UserAgents(after, True)
+        while piece.reached < last:
+            reached = piece.reached
+            piece = throttle.do(retention_queries.replace_user_agents, before_ms, piece, last)
+            advance(piece.reached - reached)
+
+    def _merge_event_sums(self, throttle: Throttle, first_kept: str, advance: Advance) -> None:
+        for scope, day in self._database.long_read(event_fold_queries.days_with_names, first_kept):
+            self._database.write(event_fold_queries.forget_names, scope, day)
+        for group in self._database.long_read(event_fold_queries.crowded, first_kept):
+            while throttle.do(event_fold_queries.merge_smallest, group):
+                advance(0)
+        for scope, day in self._database.long_read(event_fold_queries.crowded_days, first_kept):
+            while throttle.do(event_fold_queries.merge_properties, scope, day):
+                advance(0)
+
+    def sweep_values(self, advance: Advance = lambda rows: None) -> None:
+        """Remove addresses and traits that no visit has any more."""
+        throttle = Throttle(self._database)
+        for table in interned_queries.TABLES:
+            unused = self._database.long_read(interned_queries.unused, table)
+            while unused.ids:
+                unused = throttle.do(interned_queries.remove, table, unused)
+                advance(0)
+
+    def sweep(self, advance: Advance = lambda rows: None) -> Swept:
+        """Remove expired sessions, failed logins and the like, and old audit lines."""
+        now_ms = self._clock.now_ms()
+        for remove in UNCOUNTED:
+            self._sweep(remove, now_ms, advance)
+        return Swept(
+            self._sweep(retention_queries.sessions, now_ms, advance),
+            self._sweep(retention_queries.login_failures, now_ms, advance),
+            self._sweep(retention_queries.audit_lines, now_ms - self._days * DAY_MS, advance),
+        )
+
+    def _sweep(self, remove: Callable[..., int], before_ms: int, advance: Advance) -> int:
+        throttle, removed = Throttle(self._database), 0
+        while done := throttle.do(remove, before_ms):
+            removed += done
+            advance(done)
+        return removed
+
+
+class Nightly:
+    """Call `tick` every LOOK_S."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, retention: Retention) -> None:
+        self._database = database
+        self._clock = clock
+        self._retention = retention
+        self._work = DailyWork(database, clock, runtime, WORK, "nightly_work")
+        self._postponed_for = ""
+        self._preview: tuple[int, Foldable] | None = None  # when it was read, and what
+
+    def tick(self) -> None:
+        """Start the work in a task if it is due, unless another worker has claimed it or visits are being imported."""
+        self._work.begin(self._day(), self._is_possible, self._do)
+
+    def forget(self) -> None:
+        """Ask the database again whether the work of the day is done."""
+        self._work.forget()
+
+    def preview(self) -> Foldable:
+        """The visits that the next run will fold, unless more of these days are imported. At most PREVIEW_MS old.
+        Raises LedgerUnavailable.
+        """
+        now_ms = self._clock.elapsed_ms()
+        if self._preview is None or now_ms - self._preview[0] >= PREVIEW_MS:
+            self._preview = now_ms, self._retention.foldable(self._next_day())
+        return self._preview[1]
+
+    def _next_day(self) -> str:
+        """The local day on which the next run begins: today until today's run has ended."""
+        today = self._clock.today()
+        is_done = self._day() == today and self._work.is_done(today)
+        return shifted(today, 1) if is_done else today
+
+    def _day(self) -> str:
+        """The newest day whose quiet hour has come."""
+        today = self._clock.today()
+        has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(today) + QUIET_S)
+        return today if has_come else shifted(today, -1)
+
+    def _is_possible(self, day: str) -> bool:
+        if self._database.read(import_queries.is_going_on):
+            self._postpone(day, IMPORTED)
+            return False
+        return True
+
+    def _postpone(self, day: str, cause: str) -> None:
+        """Wait until something has ended. Logged once a day, so that an import that never ends is noticed."""
+        if self._postponed_for != day:
+            self._postponed_for = day
+            log.warning("nightly_work_put_off day=%s cause=%r", day, cause)
+
+    def _do(self, day: str, renew: Advance) -> Callable[[], None] | None:
+        began_ms = self._clock.elapsed_ms()
+        try:
+            pruned = self._retention.prune(self._retention.past(), renew)
+        except (ImportUnderWay, NotProjected) as error:
+            self._postpone(day, IMPORTED if isinstance(error, ImportUnderWay) else PROJECTED)
+            return None
+        self._retention.reduce_user_agents(renew)
+        self._retention.sweep_values(renew)
+        swept = self._retention.sweep(renew)
+
+        def at_end() -> None:
+            self._preview = None
+            log.info(
+                "nightly_work_done day=%s visits=%d longest_ms=%s sessions=%d logins=%d audit_lines=%d seconds=%.1f",
+                *(day, *pruned, *swept, (self._clock.elapsed_ms() - began_ms) / 1000),
+            )
+
+        return at_end

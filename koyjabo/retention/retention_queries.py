@@ -1,0 +1,248 @@
+"""Removes expired rows, at most `size` at a time; replaces exact user agents of old visits by what reports read of
+them, "Chrome on Android (phone)"; and folds old visits: adds them to the sums in `folded_visits` and deletes their
+rows, in one transaction. The counters and rollups are the sum of `folded_visits` and the rows that are left
+(`recount_queries`).
+
+A function that removes returns how many it removed; 0 when none are left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, delete, func, select, text
+from sqlalchemy.orm import Session
+
+from koyjabo.accounts.second_factor.one_time_codes import STEP_MS
+from koyjabo.accounts.second_factor.queries import KEPT_STEPS
+from koyjabo.counting.milestones import REACHED
+from koyjabo.counting.queries import id_range
+from koyjabo.database.json_rows import adding
+from koyjabo.database.rows import changed_rows
+from koyjabo.mail.outbox_queries import FAILED_KEPT_MS, SENT_KEPT_MS
+from koyjabo.models import (
+    AuditLine,
+    EmailLink,
+    FoldedVisits,
+    Invitation,
+    LoginFailures,
+    LoginSession,
+    MailBudget,
+    OutboxMail,
+    PanelInvitation,
+    PendingStep,
+    Share,
+    SpentCode,
+    Visit,
+    Watermark,
+    WebhookDelivery,
+    WebhookEvent,
+)
+from koyjabo.network import user_agents
+from koyjabo.recounts.derived_tables_queries import SUMS
+from koyjabo.reports.projection import folding_queries, state_queries
+from koyjabo.visit_log import import_queries
+from koyjabo.webhooks import queries as webhook_queries
+
+SHARES_KEPT_MS = 30 * 86_400_000
+"""For so long the list of share links says that one has expired."""
+
+DELIVERIES_KEPT_MS = 30 * 86_400_000
+"""How long a delivery of a webhook is kept after its end, and an event after its deliveries were made."""
+
+POSITION = "user_agents"
+STORE_POSITION = text("""
+INSERT INTO watermarks (name, upto, version) VALUES (:name, :upto, 0)
+ON CONFLICT (name) DO UPDATE SET upto = excluded.upto
+""")
+REPLACE = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
+
+Remove = Callable[[Session, int, int], int]
+
+OLD = "v.id > :after AND v.id <= :upto AND v.day < :first_kept"
+FOLD_OLD = text(f"""
+INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) {SUMS.format(which=OLD)} {adding(FoldedVisits)}
+""")
+REMOVE_OLD = text(f"DELETE FROM visits AS v WHERE {OLD}")
+
+NEXT_UPTO = text(
+    "SELECT max(id) FROM (SELECT id FROM visits WHERE id > :after AND id <= :last ORDER BY id LIMIT :size) AS x"
+)
+
+COUNT_OLD = text("SELECT count(*) FROM visits AS v WHERE v.id > :after AND v.id <= :last AND v.day < :first_kept")
+
+# The sums of a day have all its visits, and `folded_visits` those whose rows are gone.
+FOLDABLE = text("""
+SELECT coalesce(sum(d.visits - coalesce(f.visits, 0)), 0), count(*) FROM daily_visits d
+LEFT JOIN (
+    SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' AND day < :first_kept GROUP BY day
+) f ON f.day = d.day
+WHERE d.scope = 'site' AND d.day < :first_kept AND d.visits > coalesce(f.visits, 0)
+""")
+
+# Before the first visit is folded, since the process may be killed.
+SET_FOLDED_BEFORE = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', :day, '', 0)
+ON CONFLICT (name) DO UPDATE SET day = excluded.day
+""")
+
+
+class UserAgents(NamedTuple):
+    """The last id that was read, and whether no visit up to it has its exact user agent still."""
+
+    reached: int
+    is_done: bool
+
+
+def _expired(key: Any, kept_ms: int = 0) -> Remove:
+    """For a table with the primary key `key` and the time `expires_ms`, whose rows are kept that long after it."""
+
+    def remove(session: Session, before_ms: int, size: int) -> int:
+        return _remove(session, key, size, key.class_.expires_ms <= before_ms - kept_ms)
+
+    return remove
+
+
+# A session that was ended earlier stays until its tokens expire, so that they are recognised.
+sessions = _expired(LoginSession.id)
+login_failures = _expired(LoginFailures.account)
+invitations = _expired(Invitation.id)
+panel_invitations = _expired(PanelInvitation.id)
+shares = _expired(Share.id, SHARES_KEPT_MS)
+email_links = _expired(EmailLink.id)
+pending_steps = _expired(PendingStep.token)
+mail_budgets = _expired(MailBudget.key)
+
+
+def spent_codes(session: Session, before_ms: int, size: int) -> int:
+    """Remove what `size` users have left: it tells when they logged in."""
+    is_old = SpentCode.step < before_ms // STEP_MS - KEPT_STEPS
+    users = select(SpentCode.user_id).where(is_old).distinct().limit(size)
+    removal = delete(SpentCode).where(is_old, SpentCode.user_id.in_(users))
+    return changed_rows(session, removal.execution_options(synchronize_session=False))
+
+
+def mails(session: Session, before_ms: int, size: int) -> int:
+    """Remove letters that were sent or given up, long enough ago (`outbox_queries`), and waiting letters once this
+    server sends no mails any more.
+    """
+    is_sent = (OutboxMail.done_ms <= before_ms - SENT_KEPT_MS) & OutboxMail.failure.is_(None)
+    is_old = func.coalesce(OutboxMail.done_ms, OutboxMail.created_ms) <= before_ms - FAILED_KEPT_MS
+    return _remove(session, OutboxMail.id, size, is_sent | is_old)
+
+
+def webhook_deliveries(session: Session, before_ms: int, size: int) -> int:
+    """Remove deliveries that ended long enough ago."""
+    return _remove(session, WebhookDelivery.n, size, WebhookDelivery.done_ms <= before_ms - DELIVERIES_KEPT_MS)
+
+
+def removed_webhooks(session: Session, before_ms: int, size: int) -> int:
+    """Remove deliveries of webhooks that were deleted, alone or with their community."""
+    webhook_id = webhook_queries.removed_webhook(session)
+    return webhook_queries.remove_deliveries(session, webhook_id, size) if webhook_id else 0
+
+
+def webhook_events(session: Session, before_ms: int, size: int) -> int:
+    """Remove old events; milestones stay, because their rows are what makes them happen once."""
+    is_old = (WebhookEvent.dispatched_ms <= before_ms - DELIVERIES_KEPT_MS) & (WebhookEvent.type != REACHED)
+    return _remove(session, WebhookEvent.id, size, is_old)
+
+
+def audit_lines(session: Session, before_ms: int, size: int) -> int:
+    """Remove the oldest lines. They are found in the order of ids, since times have no index."""
+    oldest = select(AuditLine.id, AuditLine.at_ms).order_by(AuditLine.id).limit(size)
+    old = [row.id for row in session.execute(oldest) if row.at_ms < before_ms]
+    return _remove(session, AuditLine.id, size, AuditLine.id.in_(old)) if old else 0
+
+
+def user_agents_to_read(session: Session, before_ms: int) -> tuple[int, int]:
+    """The ids of visits before a moment, ms, that have not been read: over the first of the two, up to the second."""
+    after, last = id_range(session, None, before_ms)
+    read = session.scalar(select(Watermark.upto).where(Watermark.name == POSITION)) or 0
+    return max(after, read), last
+
+
+def replace_user_agents(session: Session, before_ms: int, after: UserAgents, last: int, size: int) -> UserAgents:
+    """Replace those of visits before `before_ms` among the next `size` rows, up to the id `last`.
+
+    An import may have put newer visits among older ones. The next night begins at the first of them.
+    """
+    folding_queries.lock(session)  # a visitor may be renamed at the same time, in another order of visits
+    query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
+    rows = session.execute(query.order_by(Visit.id).limit(size)).all()
+    old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
+    reduced = {id: user_agents.reduced(sent) or None for id, sent in old.items()}
+    changed = [{"visit": id, "reduced": text} for id, text in reduced.items() if text != old[id]]
+    if changed:
+        session.execute(REPLACE, changed)
+    reached = rows[-1].id if len(rows) == size else last
+    newer = next((row.id for row in rows if row.at_ms >= before_ms), None)
+    if after.is_done:
+        session.execute(STORE_POSITION, {"name": POSITION, "upto": reached if newer is None else newer - 1})
+    return UserAgents(reached, after.is_done and newer is None)
+
+
+def _remove(session: Session, key: Any, size: int, which: ColumnElement[bool]) -> int:
+    expired = select(key).where(which).limit(size)
+    removal = delete(key.class_).where(key.in_(expired)).execution_options(synchronize_session=False)
+    return changed_rows(session, removal)
+
+
+class FoldedPiece(NamedTuple):
+    """How many rows were folded, and the last id that was read."""
+
+    folded: int
+    reached: int
+
+
+def ids_before(session: Session, moment_ms: int) -> tuple[int, int]:
+    """The ids of visits before a moment, ms: over the first of the two returned, up to the second."""
+    return id_range(session, None, moment_ms)
+
+
+def count_old(session: Session, first_kept: str, after: int, last: int) -> int:
+    """The number of visits of days before `first_kept`, with ids over `after` and up to `last`."""
+    return int(session.execute(COUNT_OLD, {"after": after, "last": last, "first_kept": first_kept}).scalar_one())
+
+
+class Foldable(NamedTuple):
+    visits: int
+    days: int  # to which these visits belong
+
+
+def foldable(session: Session, first_kept: str) -> Foldable:
+    """The visits of days before `first_kept` that have rows still, by the sums of days: reads no visits."""
+    visits, days = session.execute(FOLDABLE, {"first_kept": first_kept}).one()
+    return Foldable(int(visits), days)
+
+
+def begin_folding(session: Session, first_kept: str, after: int, last: int) -> None:
+    """Before the first visit is folded: from now on, the sums of these days cannot tell visitors apart.
+
+    Raises NotProjected and ImportUnderWay.
+    """
+    folding_queries.lock(session)
+    import_queries.exclude_imports(session)
+    folding_queries.require_read(session, last)
+    if folding_queries.folded_before(session) < first_kept:
+        session.execute(SET_FOLDED_BEFORE, {"day": first_kept})
+        state_queries.changed(session)
+
+
+def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> FoldedPiece:
+    """Fold the visits of days before `first_kept` among the next `size` rows, with ids over `after` and up to `last`,
+    after `begin_folding`.
+
+    Raises NotProjected, while they are read again, and ImportUnderWay.
+    """
+    folding_queries.lock(session)
+    import_queries.exclude_imports(session)
+    folding_queries.require_read(session, last)
+    upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "size": size}).scalar_one()
+    if upto is None:
+        return FoldedPiece(0, last)
+    folding_queries.remove_facts(session, first_kept, after, upto)
+    piece = {"after": after, "upto": upto, "first_kept": first_kept}
+    session.execute(FOLD_OLD, piece)
+    return FoldedPiece(changed_rows(session, REMOVE_OLD, piece), upto)

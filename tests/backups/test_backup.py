@@ -1,0 +1,195 @@
+"""Backups: what comes back is what there was, on either kind of database, or nothing is changed."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from support.application.site import Site
+from support.people.accounts import sign_up
+from support.sites.backups import back_up, restore
+from support.sites.full_site import everything, in_context
+
+from koyjabo.accounts.services import AccountServices
+from koyjabo.backups import backup_queries
+from koyjabo.backups.backup import TargetInUse
+from koyjabo.backups.backup_file import UnusableBackup
+from koyjabo.core.extensions import db
+from koyjabo.reports.services import PeopleServices
+from koyjabo.visit_log.import_queries import only_one
+
+NEW = {"epoch", "revision", "revoked_ms", "version"}
+"""What a restored database has of its own."""
+
+
+def test_invitations_end_with_a_restore_because_they_may_have_been_withdrawn_since(full, empty, tmp_path):
+    columns = "id, email, email_key, role, invited_by, created_ms, expires_ms"
+    values = "users.id, 'rani@example.com', 'rani@example.com', 'admin', users.id, 1, 9"
+    full.rows(f"INSERT INTO panel_invitations ({columns}) SELECT {values} FROM users LIMIT 1")
+    to_community = f"SELECT communities.id, {values} FROM communities, users LIMIT 1"
+    full.rows(f"INSERT INTO invitations (community_id, {columns}) {to_community}")
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    found = everything(empty)
+    assert found["users"]
+    assert (found["invitations"], found["panel_invitations"]) == ([], [])
+
+
+def test_restored_database_has_no_waiting_mails_and_no_links_of_mails(full, empty, tmp_path):
+    row = "'reset', 'ayesha@example.com', 'x', '{}', 1, 1, 0"
+    full.rows(f"INSERT INTO outbox (kind, email, recipient, data, created_ms, due_ms, attempts) VALUES ({row})")
+    full.rows("INSERT INTO email_links SELECT id, id, 'reset', email_key, 9 FROM users")
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    assert (empty.rows("SELECT * FROM outbox"), empty.rows("SELECT * FROM email_links")) == ([], [])
+
+
+def test_delivery_of_before_a_restore_is_not_sent_after_it(empty, full, tmp_path):
+    empty.rows(
+        "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, next_ms, log) "
+        "VALUES ('w', 'e', 'pending', 0, 0, '[]')"
+    )
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    assert empty.rows("SELECT * FROM webhook_deliveries") == []
+
+
+def kept(site: Site) -> dict[str, list[dict]]:
+    """All there is but for what is new in a restored database, and the rows that tell of backup and restore."""
+    found = everything(site)
+    found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
+    for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
+        found.pop(table)  # in no backup
+    for row in found["watermarks"]:
+        row["upto"] *= row["name"] != "changes"
+    found["audit_log"] = [row for row in found["audit_log"] if row["action"] not in ("ledger.backup", "ledger.restore")]
+    return {table: [{k: v for k, v in row.items() if k not in NEW} for row in rows] for table, rows in found.items()}
+
+
+def backups(site: Site) -> int:
+    """How many the audit log tells of."""
+    return sum(row["action"] == "ledger.backup" for row in everything(site)["audit_log"])
+
+
+@pytest.mark.parametrize(
+    ("module_database_kind", "target"), [("sqlite", "postgres"), ("postgres", "sqlite")], indirect=True
+)
+def test_every_table_comes_back_on_either_kind_of_database_in_a_new_epoch(full, target, tmp_path):
+    full.rows("UPDATE communities SET ref = 'mirpur'")
+    full.services[AccountServices].external.find_or_make({"4711": "Zarina"})
+    before, access = target.stats(), [everything(site)["access_version"][0]["version"] for site in (target, full)]
+    head = restore(target, back_up(full, tmp_path / "koyjabo.backup"))
+    assert kept(target) == {**kept(full), "invitations": [], "panel_invitations": []}
+    earlier = backups(full) - 1  # whose lines are in this one
+    assert backups(target) == earlier
+    rows = {table: len(rows) for table, rows in kept(full).items()}
+    assert head.rows == {**rows, "audit_log": rows["audit_log"] + earlier}
+    assert target.recount() == []
+    after, found = target.stats(), everything(target)
+    assert after["totalVisits"] == full.stats()["totalVisits"] == head.total
+    assert int(after["epoch"], 36) > max(int(before["epoch"], 36), int(full.stats()["epoch"], 36))
+    assert after["revision"] > before["revision"]
+    (note,) = [row for row in found["adjustments"] if row["reason"].startswith("restored a backup of 20")]
+    assert note["total_before"] == note["total_after"] == after["totalVisits"]
+    assert (found["audit_log"][-1]["action"], found["audit_log"][-1]["actor_id"]) == ("ledger.restore", None)
+    assert found["sessions"]
+    assert all(row["revoked_ms"] for row in found["sessions"])
+    assert found["access_version"][0]["version"] > max(access)
+    assert target.register("somebody").ordinal == after["totalVisits"] + 1
+    assert target.register("v1", visitId="visit-8").duplicate
+    target.register("v1", visitId="by-ref", communityId="mirpur")
+    target.set_total(20_000)  # keys are handed out where those of the backup end
+    target.services[PeopleServices].reports.attend(found["communities"][0]["id"], ["u"], target.time())
+    assert target.recount() == []
+
+
+@pytest.mark.parametrize("of_backup", [False, True])
+def test_epoch_and_revision_exceed_those_before_also_where_the_clock_was_put_back(full, empty, tmp_path, of_backup):
+    """Those of the backup, and those of the database that it replaces: servers and pages drop what is older."""
+    sites = (full, empty)
+    ahead = sites[not of_backup]
+    ahead.time.put_right(days=400)
+    for site in sites:
+        site.set_total(9500, new_epoch=True)
+    before = max(site.rows("SELECT epoch, revision FROM counters WHERE scope = 'site'")[0] for site in sites)
+    ahead.time.put_right(days=-400)
+    restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    for epoch, revision in empty.rows("SELECT epoch, revision FROM counters"):
+        assert (epoch > before[0], revision > before[1]) == (True, True)
+
+
+def log_in(site: Site) -> str:
+    answer = site.post("/api/auth/login", json={"email": "boss@example.com", "password": "ferry at noon"})
+    assert answer.status_code == 200, answer.text
+    return answer.json["access_token"]
+
+
+def found_community(site: Site) -> None:
+    headers = {"Authorization": f"Bearer {log_in(site)}"}
+    assert site.post("/api/communities", json={"name": "Mirpur"}, headers=headers).status_code == 201
+    site.rows("DELETE FROM sessions")
+
+
+def sign_up_a_user(site: Site) -> None:
+    sign_up(site, "ayesha")
+    site.rows("DELETE FROM sessions")
+
+
+USES = {  # each alone
+    "a visit": lambda site: site.register(),
+    "a user": sign_up_a_user,
+    "a login session": log_in,
+    "a community": found_community,
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_database_in_use_is_refused_unless_forced(file, empty, use):
+    use(empty)
+    before = everything(empty)
+    with pytest.raises(TargetInUse, match="--force"):
+        restore(empty, file)
+    assert everything(empty) == before
+    restore(empty, file, force=True)
+    assert empty.recount() == []
+
+
+def test_restore_waits_for_no_import(file, empty):
+    """Its second half would come into what was restored, without the first."""
+    with in_context(empty), only_one(db.engine.url), pytest.raises(TargetInUse, match="An import"):
+        restore(empty, file)
+    assert restore(empty, file).total == empty.stats()["totalVisits"]
+
+
+def test_backup_replaces_no_file_unless_forced(full, tmp_path):
+    path = tmp_path / "there"
+    path.write_text("precious")
+    with pytest.raises(TargetInUse, match="--force"):
+        back_up(full, path)
+    assert path.read_text() == "precious"
+    back_up(full, path, force=True)
+    assert path.stat().st_mode & 0o777 == 0o600  # for its owner alone
+    assert gzip.decompress(path.read_bytes()).startswith(b'{"koyjabo_backup"')
+
+
+def test_backup_that_fails_leaves_no_file(full, tmp_path, monkeypatch):
+    def broken(connection, table):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backup_queries, "rows", broken)
+    with pytest.raises(UnusableBackup, match="No space left"):
+        back_up(full, tmp_path / "koyjabo.backup")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.both_kinds
+def test_backup_is_as_of_one_moment(full, empty, tmp_path, monkeypatch):
+    rows, written = backup_queries.rows, []
+
+    def slowly(connection, table):
+        full.register("meanwhile")
+        written.append(table)
+        return rows(connection, table)
+
+    before = full.stats()["totalVisits"]
+    monkeypatch.setattr(backup_queries, "rows", slowly)
+    head = restore(empty, back_up(full, tmp_path / "koyjabo.backup"))
+    assert head.total == empty.stats()["totalVisits"] == before
+    assert full.stats()["totalVisits"] == before + len(written)

@@ -1,0 +1,189 @@
+"""Files that are no backup, or of another version: they are refused, or restored as what they are."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.sites.backups import restore
+from support.sites.full_site import everything
+
+from koyjabo.backups.backup_file import UnusableBackup
+
+
+def lines_of(file: Path) -> list[bytes]:
+    return gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+
+
+def rewritten(file: Path, lines: list[bytes]) -> None:
+    file.write_bytes(gzip.compress(b"".join(lines)))
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-100])
+
+
+def flip_a_bit(file: Path) -> None:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+
+
+def be_something_else(file: Path) -> None:
+    file.write_bytes(b"SQLite format 3\0" + bytes(100))
+
+
+def of_lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
+    return lambda file: rewritten(file, change(lines_of(file)))
+
+
+def of_head(**changed: object) -> Callable[[Path], None]:
+    return of_lines(lambda lines: [json.dumps({**json.loads(lines[0]), **changed}).encode() + b"\n", *lines[1:]])
+
+
+BROKEN = {
+    "cut off": cut,
+    "changed since": of_lines(lambda lines: [line.replace(b"Dhaka", b"Dhakb") for line in lines]),
+    "end is missing": of_lines(lambda lines: lines[:-1]),
+    "damaged": flip_a_bit,
+    "its contents do not match": of_lines(
+        lambda lines: [line.replace(b'"client_ms"', b'"shoe_size"') for line in lines]
+    ),
+    "do not match its end": of_lines(lambda lines: [line for line in lines if b"visit-8" not in line]),
+    "changed since it was made": of_lines(lambda lines: [*lines, b"[]\n"]),
+    "newer version of this program.*9999": of_head(schema="9999"),
+    "newer version": of_head(koyjabo_backup=2),
+    "not a backup of this program": be_something_else,
+    "No such file": Path.unlink,
+    "table visits": lambda file: file.write_bytes(
+        sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)])
+    ),
+}
+
+
+def test_broken_file_is_refused_and_nothing_changed(file, empty, tmp_path):
+    before = everything(empty)
+    for sentence, harm in BROKEN.items():
+        broken = tmp_path / "broken"
+        broken.write_bytes(file.read_bytes())
+        harm(broken)
+        with pytest.raises(UnusableBackup, match=sentence):
+            restore(empty, broken)
+        assert everything(empty) == before, sentence
+
+
+def sealed(lines: list[bytes]) -> bytes:
+    """With an end that fits: as a program that made such a backup would have written it."""
+    end = json.loads(lines[-1])
+    end["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
+    return gzip.compress(b"".join(lines[:-1]) + json.dumps(end).encode())
+
+
+def head_with(**values: object) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [json.dumps({**json.loads(lines[0]), **values}).encode() + b"\n", *lines[1:]]
+
+
+def line_of_visits(change: Callable[[list[str], list[object]], object]) -> Callable[[list[bytes]], list[bytes]]:
+    """Changes their first row, or puts what it returns in its place."""
+
+    def changed(lines: list[bytes]) -> list[bytes]:
+        where = next(n for n, line in enumerate(lines) if line.startswith(b'{"table":"visits"'))
+        row = json.loads(lines[where + 1])
+        instead = change(json.loads(lines[where])["columns"], row)
+        return [
+            *lines[: where + 1],
+            json.dumps(row if instead is None else instead).encode() + b"\n",
+            *lines[where + 2 :],
+        ]
+
+    return changed
+
+
+def visit_with(column: str, value: object) -> Callable[[list[bytes]], list[bytes]]:
+    return line_of_visits(lambda columns, row: row.__setitem__(columns.index(column), value))
+
+
+HOSTILE = {
+    "a head that is a text": lambda lines: [b'"x"\n', *lines[1:]],
+    "a head of lists in lists": lambda lines: [b"[" * 900_000 + b"\n", *lines[1:]],
+    "a total that is a text": head_with(total="x"),
+    "a schema that is a list": head_with(schema=[]),
+    "a moment in a million years": head_with(made_ms=10**19),
+    "more visits than there are": head_with(rows={"visits": 10**12}),
+    "lists in lists": lambda lines: [lines[0], b"[" * 400_000 + b"]" * 400_000 + b"\n", *lines[1:]],
+    "columns that are no names": lambda lines: [lines[0], b'{"table":"visits","columns":[[]]}\n[]\n', *lines[1:]],
+    "too few values": line_of_visits(lambda columns, row: row[:-1]),
+    "a text for a number": visit_with("at_ms", "x"),
+    "a number of 65 bits": visit_with("at_ms", 2**64),
+    "a list for a text": visit_with("place", ["x"]),
+    "nothing": visit_with("visitor_id", None),
+    "half a character": visit_with("place", "\ud800"),
+    "NUL": visit_with("place", "\0"),
+    "a visit twice": lambda lines: [*lines[:-1], *line_of_visits(lambda _, row: row)(lines)[1:-1], lines[-1]],
+}
+
+
+@pytest.mark.both_kinds
+def test_backup_with_values_that_no_table_has_is_refused_and_nothing_changed(file, empty, tmp_path):
+    """SQLite would store a text in the place of a number, and the server would not start again."""
+    before, hostile = everything(empty), tmp_path / "hostile"
+    for what, harm in HOSTILE.items():
+        hostile.write_bytes(sealed(harm(lines_of(file))))
+        with pytest.raises(UnusableBackup):
+            restore(empty, hostile)
+        assert everything(empty) == before, what
+
+
+def without_bots(lines: list[bytes]) -> list[bytes]:
+    """As of before visits had `is_bot` and the columns after it."""
+    made, inside, kept = [], False, 0
+    for line in lines:
+        said = json.loads(line)
+        if isinstance(said, dict):
+            inside = said.get("table") == "visits"
+            kept = said["columns"].index("is_bot") if inside else 0
+            said = {**said, "columns": said["columns"][:kept]} if inside else said
+        elif inside:
+            said = said[:kept]
+        made.append(json.dumps(said).encode() + b"\n")
+    return made
+
+
+def test_backup_of_an_older_version_is_restored_with_what_is_new_as_it_would_have_been(file, empty, tmp_path):
+    old = tmp_path / "old"
+    old.write_bytes(sealed(without_bots(lines_of(file))))
+    restore(empty, old)
+    assert {row["is_bot"] for row in everything(empty)["visits"]} == {False}
+
+
+def test_rows_of_a_table_that_is_unused_by_now_are_left_out(file, empty, tmp_path):
+    old, lines = tmp_path / "old", lines_of(file)
+    head, end = json.loads(lines[0]), json.loads(lines[-1])
+    head["rows"] = end["rows"] = {**end["rows"], "measurements": 1}
+    table = {"table": "measurements", "columns": ["name", "since_ms", "amount"]}
+    made = [head, *map(json.loads, lines[1:-1]), table, ["retries_absorbed", 5, 7], end]
+    old.write_bytes(sealed([json.dumps(each).encode() + b"\n" for each in made]))
+    restore(empty, old)
+    assert len(everything(empty)["visits"]) == head["rows"]["visits"] > 0
+
+
+@pytest.mark.parametrize("target", ["sqlite", "postgres"], indirect=True)
+def test_backup_of_a_ledger_that_does_not_agree_changes_nothing(file, target, tmp_path):
+    wrong = tmp_path / "wrong"
+    lines = lines_of(file)
+    where = next(n for n, line in enumerate(lines) if b'"table":"counters"' in line)
+    lines[where + 1 : where + 3] = [
+        json.dumps([*json.loads(line)[:2], 10**6, *json.loads(line)[3:]]).encode() + b"\n"
+        for line in lines[where + 1 : where + 3]
+    ]
+    wrong.write_bytes(sealed(lines))
+    before = everything(target)
+    with pytest.raises(UnusableBackup, match="is inconsistent"):
+        restore(target, wrong)
+    assert everything(target) == before
+    target.register()  # keys and locks are as before
+    target.set_total(5)

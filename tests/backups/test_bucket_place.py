@@ -1,0 +1,237 @@
+"""Backups in a bucket, whatever its server does."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from support.servers import s3_server
+from support.servers.s3_server import BUCKET, CUT, HANG, LOST, S3Server, refusal
+from support.sites.backup_names import nights, others
+
+from koyjabo.backups import bucket_place
+from koyjabo.backups.bucket_place import ASKING, TRANSFER, BucketPlace, CallLimits
+from koyjabo.backups.places import BackupPlaceError
+from koyjabo.backups.transfers import place_of
+from koyjabo.settings.backup_places import s3_url
+
+SHORT = CallLimits(0.3, 1.0)
+"""A hanging call is tried again, more than once."""
+
+OLD = nights(5)
+AWAY = f"could not be reached to list the backups in s3://{BUCKET}/nightly/"
+ADVICE = "Check the endpoint and the network."
+REFUSALS = {403: "Check AWS_ACCESS_KEY_ID", 404: r"Create it|Check bucket, prefix and name"}
+
+
+@pytest.fixture
+def place(s3, monkeypatch) -> BucketPlace:
+    monkeypatch.setattr(bucket_place, "SMALLEST_PART", 64 << 10)
+    s3.objects |= {f"nightly/{name}": b"old" for name in (*OLD, *others(OLD[0]))}
+    return BucketPlace(s3_url(s3.url("nightly")), SHORT, SHORT)
+
+
+class Operations:
+    """Each operation of a place, on a bucket with backups, and what must hold of the bucket afterwards."""
+
+    def __init__(self, place: BucketPlace, s3: S3Server, made, tmp_path) -> None:
+        self._place, self._s3, self._made, self._target = place, s3, made, tmp_path / "fetched"
+        self.before = dict(s3.objects)
+        self.all: dict[str, Callable[[], object]] = {
+            "put": self.put,
+            "small": self.small,
+            "fetch": self.fetch,
+            "names": self.names,
+            "remove": self.remove,
+        }
+
+    def put(self) -> None:
+        self._place.put(self._made, "new", lambda done: None)
+        assert self._s3.objects["nightly/new"] == self._made.read_bytes()
+
+    def small(self) -> None:
+        path = self._made.with_name("small")
+        path.write_bytes(b"small")
+        self._place.put(path, "new", lambda done: None)
+        assert self._s3.objects["nightly/new"] == b"small"
+
+    def fetch(self) -> None:
+        self._s3.objects["nightly/new"] = self._made.read_bytes()
+        self._place.fetch("new", self._target, lambda done: None)
+        assert self._target.read_bytes() == self._made.read_bytes()
+
+    def names(self) -> None:
+        assert self._place.names() == OLD
+
+    def remove(self) -> None:
+        self._s3.objects["nightly/new"] = b"small"
+        self._place.remove("new")
+        assert "nightly/new" not in self._s3.objects
+
+    def assert_nothing_half_done(self) -> None:
+        """Others are untouched, and the new one is whole if it is there at all."""
+        new = self._s3.objects.get("nightly/new", b"small")
+        assert new in (b"small", self._made.read_bytes())
+        assert {key: value for key, value in self._s3.objects.items() if key != "nightly/new"} == self.before
+
+    def reset(self) -> None:
+        self._s3.reset()
+        self._s3.objects |= self.before
+
+    def calls(self, name: str) -> int:
+        """How many an operation makes when nothing fails."""
+        self.reset()
+        self.all[name]()
+        return len(self._s3.calls)
+
+
+@pytest.fixture
+def operations(place, s3, made, tmp_path) -> Operations:
+    return Operations(place, s3, made, tmp_path)
+
+
+def failed(operations: Operations, s3: S3Server, name: str, fault: Callable[[int], int | str | None]) -> str:
+    """The sentence of the error, or "" for success."""
+    operations.reset()
+    s3.fault = fault
+    try:
+        operations.all[name]()
+    except BackupPlaceError as error:
+        return str(error)
+    finally:
+        s3.fault = lambda number: None
+        operations.assert_nothing_half_done()
+    return ""
+
+
+def once(call: int, fault: int | str) -> Callable[[int], int | str | None]:
+    return lambda number: fault if number == call else None
+
+
+def test_refusal_of_any_call_fails_at_once_and_says_what_to_do(operations, s3):
+    for name in operations.all:
+        for call in range(1, operations.calls(name) + 1):
+            for status, advice in REFUSALS.items():
+                said = failed(operations, s3, name, once(call, status))
+                assert re.search(advice, said), (name, call, status, said)
+                assert len(s3.calls) <= call + 1, "an aborted upload at most"
+                assert s3.uploads == {}
+
+
+def assert_survived(operations: Operations, s3: S3Server, fault: int | str) -> None:
+    for name in operations.all:
+        for call in range(1, operations.calls(name) + 1):
+            assert failed(operations, s3, name, once(call, fault)) == "", (name, call)
+            assert len(s3.calls) > call
+            assert s3.uploads == {} or fault in (LOST, HANG), "one whose name was never known"
+
+
+def test_error_that_passes_is_survived_by_every_call(operations, s3):
+    assert_survived(operations, s3, 503)
+
+
+def test_answer_that_is_lost_fails_neither_an_upload_nor_a_removal(operations, s3):
+    """An upload that is completed again is unknown to the server, and the library does not repeat a removal."""
+    assert failed(operations, s3, "put", once(operations.calls("put"), LOST)) == ""
+    assert failed(operations, s3, "remove", once(1, HANG)) == ""
+
+
+@pytest.mark.long(proved_by="backups/test_bucket_place.py::test_error_that_passes_is_survived_by_every_call")
+@pytest.mark.parametrize("fault", [500, 429, CUT, LOST, HANG])
+def test_every_error_that_passes_is_survived_by_every_call(operations, s3, fault):
+    assert_survived(operations, s3, fault)
+
+
+def assert_given_up(operations: Operations, s3: S3Server, fault: int | str, advice: str) -> None:
+    """By every call from which on it does not pass."""
+    for name in operations.all:
+        for call in range(1, operations.calls(name) + 1):
+            said = failed(operations, s3, name, lambda number, call=call: fault if number >= call else None)
+            assert re.search(advice, said), (name, call, said)
+
+
+def test_server_that_is_away_is_given_up_within_a_minute(operations, s3, monkeypatch):
+    monkeypatch.setattr(s3_server, "HANG_S", 600)
+    said = failed(operations, s3, "names", lambda number: HANG)
+    assert said == f"{s3.endpoint} {AWAY}: it does not answer. {ADVICE}"
+    assert sum(ASKING) <= 60
+    assert max(TRANSFER) <= 60
+
+
+def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
+    place = BucketPlace(s3_url(s3.url()), asking=SHORT, transfer=CallLimits(30, 30))
+    slow = 1.5 * sum(SHORT)
+    s3.fault = lambda number: time.sleep(slow) if s3.calls[-1] in ("PUT", "GET") else None
+    place.put(made, "new", lambda done: None)
+    place.fetch("new", tmp_path / "fetched", lambda done: None)
+    assert (tmp_path / "fetched").read_bytes() == made.read_bytes()
+
+
+@pytest.mark.long(proved_by="backups/test_bucket_place.py::test_server_that_is_away_is_given_up_within_a_minute")
+@pytest.mark.parametrize(
+    ("fault", "advice"), [(500, "Try again later"), (503, r"\(503.*later"), (CUT, ADVICE), (HANG, ADVICE)]
+)
+def test_no_call_waits_for_ever(operations, s3, fault, advice):
+    assert_given_up(operations, s3, fault, advice)
+
+
+def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):
+    def said(url: str) -> str:
+        with pytest.raises(BackupPlaceError) as error:
+            place_of(url).names()
+        return str(error.value)
+
+    assert (
+        said(s3.url("nightly", bucket="padma")) == f"{s3.endpoint} has no bucket padma. Create it, or correct the URL."
+    )
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another one")
+    assert f"refused to list the backups in s3://{BUCKET}/nightly/ (403 SignatureDoesNotMatch). Check AWS" in said(
+        s3.url("nightly")
+    )
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
+    assert "(403 InvalidAccessKeyId)" in said(s3.url())
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    assert (
+        said(s3.url())
+        == f"There are no credentials for s3://{BUCKET}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+    )
+
+
+def test_why_a_server_cannot_be_reached_is_said(s3):
+    short = CallLimits(5, 0.1)
+    for host, reason in (("127.0.0.1:1", "it refuses connections"), ("nowhere.invalid", "its name is not known")):
+        with pytest.raises(BackupPlaceError) as error:
+            BucketPlace(s3_url(f"s3://{BUCKET}/nightly?endpoint=http://{host}"), short, short).names()
+        assert str(error.value) == f"http://{host} {AWAY}: {reason}. {ADVICE}"
+
+
+def test_bucket_of_another_region_is_said(s3, monkeypatch):
+    monkeypatch.setattr(s3_server, "refusal", lambda status, code="": refusal(400, "AuthorizationHeaderMalformed"))
+    s3.fail(403)
+    with pytest.raises(BackupPlaceError, match=f"^The bucket {BUCKET} is in another region: name it, as region="):
+        place_of(s3.url()).names()
+
+
+def test_object_that_became_shorter_is_refused(s3, place, tmp_path, monkeypatch):
+    s3.objects["nightly/new"] = bytes(100)
+    monkeypatch.setattr(BucketPlace, "size", lambda self, name: 101)
+    with pytest.raises(BackupPlaceError, match=rf"failed to read s3://{BUCKET}/nightly/new: Requested"):
+        place.fetch("new", tmp_path / "fetched", lambda done: None)
+
+
+def test_package_that_is_missing_is_named(s3, monkeypatch):
+    monkeypatch.setitem(sys.modules, "koyjabo.backups.bucket_place", None)
+    with pytest.raises(BackupPlaceError, match=r"not installed: pip install 'koyjabo\[s3\]'\.$"):
+        place_of(s3.url())
+
+
+def test_variables_that_are_empty_are_not_set(s3, monkeypatch):
+    """As compose.yaml has them where the operator has none."""
+    for name in ("AWS_SESSION_TOKEN", "AWS_REGION", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.setenv(name, "")
+    assert place_of(s3.url()).names() == []
+    assert "AWS_SESSION_TOKEN" not in os.environ

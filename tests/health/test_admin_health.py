@@ -1,0 +1,206 @@
+"""The page Health: what is well and what is not, and whom the server takes one for."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from support.application.site import Site
+from support.people.admins import panel
+from support.people.page_readers import Reader, words
+from support.sites.backup_rows import add_backup, add_failure
+
+from koyjabo.core.identity import OPERATOR
+from koyjabo.counting.outage import Unsaved
+from koyjabo.counting.services import CountingServices
+from koyjabo.database.executor import DatabaseThread
+from koyjabo.database.timelines import TIMELINES
+from koyjabo.health.findings import CAUSES, CHECKS, DANGER, FINDINGS, WARNING, HealthCheck
+from koyjabo.health.health import Health
+from koyjabo.health.system import System
+from koyjabo.network import geolocation
+from koyjabo.webkit.pages.guides import guide
+
+PEER = "10.0.0.9"
+FORWARDED = "198.51.100.7, 203.0.113.5, 10.0.0.1"
+
+
+@pytest.fixture
+def site(sqlite_database):
+    """Not on PostgreSQL, which has a clock of its own: one that is set by a test would be reported as wrong."""
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def hops(page):
+    """Address by number of proxies, and the number that is in force."""
+    found = re.findall(r'data-label="Proxies">(\d+)</th>\s*<td[^>]*><code>([^<]*)</code>( <span)?', page)
+    return [address for _, address, _ in found], [int(number) for number, _, is_in_force in found if is_in_force]
+
+
+def seen_from(site, admin, **headers):
+    environ = {"REMOTE_ADDR": PEER}
+    answer = admin.client.get("/admin/health", headers={**admin.headers, **headers}, environ_overrides=environ)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def test_every_check_is_said_with_its_level(site, admin):
+    site.register("ayesha")
+    page = admin.get("/admin/health")
+    levels = dict(re.findall(r'<li id="check-(\w+)" data-level="(\w+)"', page))
+    report = site.services[Health].report(OPERATOR, False)
+    assert levels == {check.name: check.level for check in report.checks}
+    assert "Something needs attention" in words(page.partition("</h2>")[0])  # there is no backup
+    assert re.search(r"(SQLite|PostgreSQL) responds in \d+\.\d ms; the database is [\d.]+ [kMG]?B\.", words(page))
+    for said in (
+        "Not used (single worker)",
+        "Visits are saved at once: 1 are stored",
+        "No backup yet. Set BACKUP_DIR or BACKUP_TO",
+    ):
+        assert said in words(page)
+
+
+def test_backups_of_the_server_are_said_with_what_they_proved(sqlite_database, tmp_path):
+    """BACKUP_AT is 03:30, and it is 10:48 on 16 December."""
+    with Site(sqlite_database.url, BACKUP_DIR=str(tmp_path)) as site:
+        admin = panel(site)
+        assert of_backups(admin) == ("off", "The first one will be made on 17 Dec 2025, 03:30 .")
+        add_backup(site, hours_ago=3)
+        proven = "estored 16 Dec 2025, 07:48 : 22,121 = 22,121."
+        assert of_backups(admin) == ("good", f"R{proven}")
+        assert 'data-age="10800000"' in admin.get("/admin/health")
+        add_failure(site, hours_ago=2)
+        failed = f"No space is left on /backups. The last proven one was r{proven} Data shows at which step."
+        level, said = of_backups(admin)
+        assert (level, failed in said) == ("danger", True)
+        admin.headers["Accept-Language"] = "bn"
+        assert "২২,১২১ = ২২,১২১" in of_backups(admin)[1]
+        assert '<span lang="en">No space is left on /backups.</span>' in admin.get("/admin/health")
+        assert 'data-kind="danger" data-health' in admin.get("/admin/")
+        add_backup(site, hours_ago=1)
+        site.time.pass_(seconds=1)
+        assert 'data-kind="danger" data-health' not in admin.get("/admin/")  # red is looked at again each second
+
+
+def of_backups(admin: Reader) -> tuple[str, str]:
+    """The level and the sentences of the check."""
+    check = admin.get("/admin/health").partition('<li id="check-backups" data-level="')[2].partition("</li>")[0]
+    return check.partition('"')[0], words(check.partition("<p>")[2]).partition(" Data</a>")[0].removesuffix(" Data")
+
+
+def test_level_of_the_whole_is_on_every_page_of_the_panel(site, admin):
+    for path in ("/admin/", "/admin/users", "/admin/settings"):
+        assert re.search(r'data-kind="good" data-health>\s*<span class="hidden-text">All is well<', admin.get(path))
+    site.register("ayesha")
+    site.time.pass_(seconds=11)
+    assert 'data-kind="warning" data-health>' in admin.get("/admin/")
+
+
+def test_every_problem_has_its_section_of_the_guide():
+    found = [HealthCheck.of(*name.split(".")) for name in FINDINGS]
+    assert {check.name for check in found} == set(CHECKS)
+    sections = {check.section for check in found if check.section} | {cause.section for cause in CAUSES.values()}
+    assert [name for name in sections if f' id="{name}"' not in guide("troubleshooting").html] == []
+    wrong = [check for check in found if check.level in (WARNING, DANGER)]
+    assert {check.name for check in wrong if check.advice and not check.section} == set()
+
+
+def test_missing_countries_are_said_with_what_to_do(sqlite_database, monkeypatch, tmp_path):
+    monkeypatch.setattr(geolocation, "COUNTRIES", tmp_path / "missing.mmdb")
+    with Site(sqlite_database.url) as site:
+        page = words(panel(site).get("/admin/health"))
+    assert "places are unknown. Run make assets, then restart the server." in page
+
+
+def test_nothing_secret_is_said_and_countries_that_are_there_are_not_called_missing(site, admin):
+    page = admin.get("/admin/health")
+    assert "make assets" not in words(page)
+    assert site.settings["SECRET_KEY"] not in page
+    assert site.database_url not in page
+    assert "koyjabo.db" not in page
+
+
+def test_address_is_shown_as_each_number_of_proxies_gives_it_and_kept_nowhere(site, admin):
+    page = seen_from(site, admin, **{"X-Forwarded-For": FORWARDED})
+    assert hops(page) == ([PEER, "10.0.0.1", "203.0.113.5", "198.51.100.7"], [0])
+    assert f"The server sees your address as {PEER} ." in words(page)
+    tables = ("audit_log", "visits", "sessions", "users", "communities")
+    kept = "".join(str(site.rows(f"SELECT * FROM {table}")) for table in tables)
+    assert not any(address in kept for address in (PEER, "203.0.113.5", "198.51.100.7"))
+
+
+def test_address_is_the_one_of_the_number_in_force_without_its_port(sqlite_database):
+    with Site(sqlite_database.url, TRUSTED_PROXIES="2") as site:
+        said = '", 198.51.100.7:5678, [2001:db8::1]:443, 10.0.0.1'
+        page = seen_from(site, panel(site), **{"X-Forwarded-For": said})
+        assert hops(page) == ([PEER, "10.0.0.1", "2001:db8::1", "198.51.100.7", "&#34;"], [2])
+        assert "The server sees your address as 2001:db8::1 ." in words(page)
+
+
+def test_invalid_forwarded_addresses_are_ignored(site, admin):
+    page = seen_from(site, admin, **{"X-Forwarded-For": ", <script>alert(1)</script>,," + "1.1.1.1," * 50})
+    assert "<script>alert" not in page
+    assert len(hops(page)[0]) == 11
+
+
+def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, admin, monkeypatch):
+    """Open pages must learn that visits are not saved just then; `/readyz` tells everyone as much."""
+    assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
+
+    def fail(_):
+        raise OperationalError("", {}, Exception("away"))
+
+    monkeypatch.setattr(DatabaseThread, "_connected", fail)
+    site.services[CountingServices].unsaved.since_ms = site.time.ms
+    said = json.loads(admin.get("/admin/state"))
+    assert (said["unsaved"], said["health"]) == ("Visits have not been saved since 10:48:38.", "danger")
+    admin.get("/admin/users", 503)
+    Reader(site).get("/admin/state", 303)
+    site.services[CountingServices].unsaved.since_ms = None
+    site.time.pass_(seconds=11)
+    assert json.loads(admin.get("/admin/state"))["health"] == "danger"
+    monkeypatch.setattr(TIMELINES, "refusal", "The server is on timeline 1, and timeline 2 was seen.")
+    assert json.loads(admin.get("/admin/state"))["words"].startswith("An old primary of the database came back")
+
+
+def test_time_of_another_day_is_said_with_the_day(site, admin):
+    site.services[CountingServices].unsaved.since_ms = site.time.ms - 86_400_000
+    assert "since 15 Dec, 10:48:38." in json.loads(admin.get("/admin/state"))["unsaved"]
+
+
+def test_health_opens_while_the_database_is_away_for_those_who_were_there_just_before(site, admin, monkeypatch):
+    admin.get("/admin/health")
+    with monkeypatch.context() as patch:
+        patch.setattr(DatabaseThread, "_connected", away)
+        site.services[CountingServices].visits.site.update(None)  # as the regular read of every second does
+        page = admin.get("/admin/health")
+        assert "The database cannot be read. What only the database knows is as of" in words(page)
+        assert re.search(r'id="check-database" data-level="danger"', page)
+        assert "Reports Unknown Not known while the database cannot be read." in words(page)
+        admin.get("/admin/users", 503)
+        assert 'id="the-database-does-not-answer"' in admin.get("/docs/troubleshooting.md")
+        Reader(site).get("/admin/health", 303)
+        site.services.signals.access_revoked.send("somebody")
+        admin.get("/admin/health", 503)
+
+
+def away(_):
+    raise OperationalError("", {}, Exception("away"))
+
+
+def test_problem_is_said_with_its_cause_and_leads_to_its_section(site, admin, monkeypatch):
+    system = site.services[System]
+    known = system._gauges._replace(unsaved=lambda: Unsaved(site.time.ms, "locked", 14))
+    monkeypatch.setattr(system, "_gauges", known)
+    page = admin.get("/admin/health")
+    assert "Refused since then: 14. Their pages keep them and send them again. Another program has" in words(page)
+    assert 'href="/docs/troubleshooting.md#the-database-is-locked">Troubleshooting' in page
+    assert "#redis-is-down" not in page

@@ -1,0 +1,56 @@
+"""The facts about the server behind Health and Data."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support.application.site import SECRET, Site
+from support.databases.database import SqliteDatabase
+
+from koyjabo.cluster.workers import SOCKET_KINDS
+from koyjabo.core.identity import OPERATOR, Account
+from koyjabo.database.startup_queries import NEWEST_REVISION
+from koyjabo.health.system import Data, System
+from koyjabo.recounts.total import TotalAdjuster
+
+
+@pytest.fixture
+def site(database, monkeypatch):
+    monkeypatch.setattr("os.path.ismount", lambda _: False)  # the tests' files may lie on a disk of their own
+    with Site(database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+def data(site: Site, admin: Account = OPERATOR) -> Data:
+    return site.services[System].data(admin)
+
+
+def test_facts_are_those_of_this_server_without_a_secret(site, admin, kind):
+    site.register("ayesha")
+    facts = site.services[System].facts(admin)
+    assert facts.installation.kind == {"sqlite": "SQLite", "postgres": "PostgreSQL"}[kind]
+    assert facts.installation.survives_deploy == (kind == "postgres")
+    assert (facts.database.schema, facts.database.visits) == (NEWEST_REVISION, 1)
+    assert facts.database.bytes > 100_000
+    assert facts.database.newest_commit_ms >= site.time.ms
+    assert (facts.clock_off_ms is None) == (kind == "sqlite")
+    assert 0 < facts.database_ms < 5000
+    assert 0 < facts.disk.free < facts.disk.total
+    assert (facts.installation.has_redis, facts.redis_ms) == (False, None)
+    (worker,) = facts.workers
+    assert worker.memory_kb > 10_000
+    assert worker.sockets == dict.fromkeys(SOCKET_KINDS, 0)
+    assert worker.started_ms == worker.seen_ms == site.time.ms
+    shown = json.dumps([facts._asdict(), data(site)._asdict()], default=str)
+    assert SECRET not in shown
+
+
+def test_starting_total_stays_what_it_was_whatever_is_set_later(site, tmp_path):
+    with Site(SqliteDatabase.migrated(tmp_path / "other.db").url) as other:
+        other.register()
+        for each, starting_total in ((site, 4000), (other, 0)):
+            each.services[TotalAdjuster].set_total(OPERATOR, 6000, "STARTING_TOTAL")
+            assert data(each).starting_total == starting_total
+    adjustments = [(each.total_before, each.total_after, each.reason) for each in data(site).adjustments]
+    assert adjustments == [(4000, 6000, "STARTING_TOTAL"), (0, 4000, "STARTING_TOTAL")]

@@ -1,0 +1,152 @@
+"""The page Data: recount, erasure, imports, backups, jobs that are running, and the total set by hand."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+from support.people.admins import last_line, panel
+from support.people.communities import site_admin
+from support.people.page_readers import words
+from support.programs.processes import wait_until
+
+from koyjabo.audit.log import Subject, actor
+from koyjabo.core.extensions import db
+from koyjabo.core.identity import OPERATOR
+from koyjabo.jobs.running_jobs import RunningJobs
+from koyjabo.visit_log.services import VisitLogServices
+from koyjabo.visit_log.visit_log import VisitFilter
+
+
+@pytest.fixture
+def site(sqlite_database):
+    with Site(sqlite_database.url, STARTING_TOTAL=4000) as site:
+        yield site
+
+
+@pytest.fixture
+def admin(site):
+    return panel(site)
+
+
+def recount(site, admin) -> str:
+    """What the page says of it in the end."""
+    before = site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'")
+    admin.send("/admin/data/recount")
+    assert "The recount has started." in admin.get(admin.location)
+    ended = "SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'"
+    wait_until(lambda: site.rows(ended) > before, "the recount ends")
+    return words(admin.get("/admin/data"))
+
+
+def test_recount_says_whether_all_agrees(site, admin):
+    site.register("ayesha")
+    assert "No recount yet." in words(admin.get("/admin/data"))
+    assert "All numbers agree" in recount(site, admin)
+    site.rows("UPDATE daily_visits SET visits = 7")
+    page = recount(site, admin)
+    assert "Some numbers do not agree" in page
+    assert "problems" in page
+
+
+def test_recount_whose_worker_died_is_shown_as_interrupted(site, admin):
+    recount(site, admin)
+    site.rows("DELETE FROM audit_log WHERE action = 'ledger.recounted'")  # as if its worker had been sent away
+    assert "Counting: 0 of 0 rows" in words(admin.get("/admin/data"))
+    site.time.pass_(seconds=5)
+    assert "Interrupted 16 Dec 2025" in words(admin.get("/admin/data"))
+
+
+def test_total_is_set_and_the_next_visit_is_one_more(site, admin):
+    admin.confirm("/admin/data/total", total=" 5000 ", reason="Counted by hand <b>before</b>")
+    page = admin.get(admin.location)
+    assert "The total was changed." in page
+    assert "4,000 5,000 Counted by hand" in words(page).replace("<b>", "")
+    assert last_line(site)[:2] == ("Rani", "total.set")
+    assert "Counted by hand" in admin.get("/admin/audit")
+    assert site.register("ayesha").ordinal == 5001
+
+
+def test_total_falls_only_when_that_is_confirmed(site, admin):
+    page = admin.send("/admin/data/total", 409, total="100", reason="too many")
+    assert 'id="new_epoch-error" class="error">This would lower the total.' in page
+    assert 'value="100"' in page
+    assert site.stats()["totalVisits"] == 4000
+    before = site.stats()["epoch"]
+    admin.confirm("/admin/data/total", total="100", reason="too many", new_epoch="on")
+    assert (site.stats()["totalVisits"], site.stats()["epoch"] > before) == (100, True)
+
+
+def test_total_is_read_as_pages_write_numbers_and_what_is_none_is_refused_at_the_field(site, admin):
+    for total in ("", "-1", "1.5", "x", "5,0", "5,,000", "9" * 18, "9" * 40):
+        assert 'id="total-error"' in admin.send("/admin/data/total", 422, total=total, reason="because"), total
+    assert 'id="reason-error"' in admin.send("/admin/data/total", 422, total="5000", reason=" ")
+    assert site.stats()["totalVisits"] == 4000
+    for total, read in (("5,000", 5000), ("৫,০০১", 5001)):
+        admin.confirm("/admin/data/total", total=total, reason="because")
+        assert site.stats()["totalVisits"] == read
+
+
+def test_visitor_is_erased_by_an_admin_and_the_total_stays(site, admin):
+    for number in range(3):
+        site.register("ayesha", visitId=str(number))
+    admin.confirm("/admin/data/erasure", visitor_id=" ayesha ")
+    assert "The erasure has begun." in admin.get(admin.location)
+    wait_until(lambda: last_line(site)[1] == "visitor.forget", "it has ended")
+    assert last_line(site)[0] == "Rani"
+    assert site.rows("SELECT count(*) FROM visits WHERE visitor_id = 'ayesha'") == [(0,)]
+    assert site.stats()["totalVisits"] == 4003
+
+
+def test_visitor_who_is_not_known_is_no_reason_for_a_question(admin):
+    for visitor in ("nobody", "", "x" * 129, "a b"):
+        assert 'id="visitor_id-error"' in admin.send("/admin/data/erasure", 422, visitor_id=visitor), visitor
+
+
+def test_export_is_shown_while_it_runs(site, admin):
+    for number in range(3):
+        site.register(f"v{number}")
+    jobs = site.services[RunningJobs]
+    account = site_admin(site)
+    pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
+    next(pieces)
+    next(pieces)
+    assert "Export 3 of 3 rows" in words(admin.get("/admin/data"))
+    assert list(pieces) == []
+    assert "of 3 rows" not in words(admin.get("/admin/data"))
+
+    pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
+    next(pieces)
+    next(pieces)
+    assert len(jobs.running()) == 1
+    del pieces
+    assert jobs.running() == ()
+
+
+def test_backups_and_imports_are_said(site, admin):
+    page = words(admin.get("/admin/data"))
+    assert "No backup yet." in page
+    assert "Nothing was imported yet." in page
+    assert "koyjabo backup" in page
+    record(site, "ledger.backup", rows=12, total=4000)
+    record(site, "visits.import", new=1200, known=3)
+    page = words(admin.get("/admin/data"))
+    assert "The last one was made on 16 Dec 2025, 10:48 ." in page
+    assert "New visits: 1,200, known ones: 3" in page
+
+
+def test_page_says_what_tonight_folds(site, admin):
+    assert "Tonight, no visits will be summed up." in words(admin.get("/admin/data"))
+    site.time.pass_(days=-365)
+    site.register("ayesha")
+    site.time.pass_(days=365, seconds=10)  # after which the preview is read again
+    site.register("babul")
+    site.rows("INSERT INTO nightly_work VALUES ('retention', '2025-12-16', '', 0, 0)")
+    sentence = "Tonight, 1 visit of 1 day will be summed up. After that, filtered reports show – for these days."
+    assert sentence in words(admin.get("/admin/data"))
+    assert sentence in words(admin.get("/admin/settings?query=retention"))
+
+
+def record(site: Site, action: str, **details: int) -> None:
+    entry = actor(OPERATOR, site.services.clock).entry(action, Subject("visits", "", ""), **details)
+    with site.app.app_context(), db.engine.begin() as connection:
+        entry.store(connection)

@@ -1,0 +1,207 @@
+"""The work of the night: once a day, by one worker of all, even if workers die and the clock is set."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from support.application.site import Site
+from support.sites.full_site import in_context
+
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.extensions import db
+from koyjabo.core.runtime import ThreadRuntime
+from koyjabo.database.work_claim_queries import SILENT_MS
+from koyjabo.retention.retention import Nightly, Retention
+from koyjabo.visit_log import import_queries
+
+DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
+
+
+class InPlace(ThreadRuntime):
+    """Tasks are done before their caller goes on."""
+
+    def start_task(self, main: Callable[[], None]) -> None:
+        main()
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, RETENTION_DAYS="30") as site:
+        yield site
+
+
+@pytest.fixture
+def nights(caplog):
+    """The days for which the work was done, in that order."""
+    caplog.set_level(logging.INFO, "koyjabo.retention.retention")
+
+    def days() -> list[str]:
+        return [record.args[0] for record in caplog.records if record.msg.startswith(DONE)]
+
+    return days
+
+
+def worker(site: Site) -> Nightly:
+    services = site.services
+    return Nightly(
+        services[Retention]._database,
+        services.clock,
+        InPlace(),
+        services[Retention],
+    )
+
+
+def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights):
+    first, second = worker(site), worker(site)
+    site.time.go_to("2025-12-16T03:29:59.999+06:00")
+    for each in (first, second, first):
+        each.tick()
+    assert nights() == ["2025-12-15"]  # this server was not there in time
+    site.time.go_to("2025-12-16T03:30:00+06:00")
+    for each in (second, first, second):
+        each.tick()
+    assert nights() == ["2025-12-15", "2025-12-16"]
+    site.restart()
+    worker(site).tick()
+    assert nights() == ["2025-12-15", "2025-12-16"]
+
+
+def test_preview_is_what_the_next_run_folds(site, caplog):
+    caplog.set_level(logging.INFO, "koyjabo.retention.retention")
+    for hour, visits in ((14, 1), (15, 2), (16, 3), (17, 4)):
+        site.time.go_to(f"2025-11-{hour}T00:00:00+06:00")
+        for number in range(visits):
+            site.register(f"{hour}-{number}", visitId="1")
+    night, previews = worker(site), []
+    for moment in ("16T03:29:59.999", "16T03:30:00", "16T23:59:59", "17T00:00:00", "17T03:29:59", "17T03:30:00"):
+        site.time.go_to(f"2025-12-{moment}+06:00")
+        previews.append(tuple(night.preview()))
+        if moment.endswith("03:30:00"):
+            night.tick()
+    folded = [record.args[1] for record in caplog.records if record.msg.startswith(DONE)]
+    assert previews == [(3, 2), (3, 2), *3 * [(3, 1)], (3, 1)]
+    assert folded == [3, 3]
+    assert night.preview() == (4, 1)
+
+
+@pytest.mark.both_kinds
+def test_one_of_many_at_once_does_it(site, nights):
+    """Servers of their own, with connections of their own."""
+    with Site(site.database_url, site.time) as second, Site(site.database_url, site.time) as third:
+        with ThreadPoolExecutor(3) as threads:
+            list(threads.map(Nightly.tick, map(worker, (site, second, third))))
+        assert (nights(), ended(site)) == (["2025-12-16"], True)
+
+
+def ended(site: Site) -> bool:
+    return site.rows("SELECT count(*) FROM nightly_work WHERE ended_ms IS NOT NULL") == [(1,)]
+
+
+def claimed_by_one_who_died(site: Site) -> None:
+    def die(*_) -> None:
+        raise SystemExit  # it logs, ends and takes back nothing
+
+    with pytest.MonkeyPatch.context() as dying:
+        dying.setattr(site.services[Retention], "prune", die)
+        with pytest.raises(SystemExit):
+            worker(site).tick()
+    assert not ended(site)
+
+
+def test_work_of_a_dead_worker_is_taken_over_when_it_has_been_silent(site, nights):
+    claimed_by_one_who_died(site)
+    site.time.pass_(milliseconds=SILENT_MS)
+    worker(site).tick()
+    assert nights() == []
+    site.time.pass_(milliseconds=1)
+    worker(site).tick()
+    assert nights() == ["2025-12-16"]
+    site.time.put_right(days=400)
+    claimed_by_one_who_died(site)
+    site.time.put_right(days=-400)  # which does not hide a dead worker
+    worker(site).tick()
+    assert nights() == ["2025-12-16"] * 2
+
+
+def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, monkeypatch):
+    """And one that was frozen, and has lost it, does not go on."""
+    first, second = worker(site), worker(site)
+    retention = site.services[Retention]
+    sweep = retention.sweep
+
+    def slow(alive):
+        for _ in range(3):
+            site.time.pass_(milliseconds=SILENT_MS - 1)
+            alive(1)
+            second.tick()
+        monkeypatch.undo()
+        site.time.pass_(milliseconds=SILENT_MS + 1)
+        second.tick()
+        taken_over.extend(nights())
+        site.time.pass_(milliseconds=SILENT_MS)
+        alive(1)
+        return sweep(alive)
+
+    taken_over: list[str] = []
+    monkeypatch.setattr(retention, "sweep", slow)
+    first.tick()
+    assert taken_over == nights() == ["2025-12-16"]
+
+
+def with_one_of_long_ago(site: Site) -> Site:
+    site.register()
+    site.time.pass_(days=31)
+    return site
+
+
+def visits(site: Site) -> int:
+    return site.rows("SELECT count(*) FROM visits")[0][0]
+
+
+def put_off(caplog) -> int:
+    return sum(record.msg.startswith(PUT_OFF) for record in caplog.records)
+
+
+def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
+    waiting = worker(with_one_of_long_ago(site))
+    with in_context(site), import_queries.only_one(db.engine.url):
+        for _ in range(3):
+            waiting.tick()
+            site.time.pass_(seconds=30)
+    assert (nights(), visits(site), put_off(caplog)) == ([], 1, 1)
+    worker(site).tick()  # at the next look, and by any worker
+    assert (nights(), visits(site)) == (["2026-01-16"], 0)
+
+
+def test_clock_that_was_wrong_does_not_end_it_for_ever(site, nights):
+    for wrong in ({"days": 400}, {"days": -400}, {"hours": 3}, {"hours": -3}):
+        before = len(nights())
+        site.time.put_right(**wrong)
+        worker(site).tick()
+        site.time.put_right(**{unit: -by for unit, by in wrong.items()})
+        worker(site).tick()
+        site.time.pass_(days=1)
+        worker(site).tick()
+        assert nights()[-1] == site.services.clock.today(), wrong
+        assert len(nights()) <= before + 3, wrong
+
+
+def test_outage_is_no_end_of_it(site, nights, monkeypatch):
+    retention = site.services[Retention]
+
+    def gone(*_):
+        raise LedgerUnavailable
+
+    with monkeypatch.context() as outage:
+        outage.setattr(retention._database, "read", gone)
+        worker(site).tick()
+        outage.undo()
+        outage.setattr(retention, "prune", gone)
+        worker(site).tick()
+    assert nights() == []
+    site.time.pass_(milliseconds=SILENT_MS + 1)
+    worker(site).tick()
+    assert nights() == ["2025-12-16"]
