@@ -37,7 +37,8 @@ def patch() -> None:
     from koyjabo.server.process import patching
 
     os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")  # saves 9 MB; see `dns`
-    patching.patch()
+    with _hidden("OpenSSL"):  # eventlet imports it if there is one, for errors of its connections: 11 MB
+        patching.patch()
 
 
 def load(settings: Settings) -> None:
@@ -63,7 +64,7 @@ def load(settings: Settings) -> None:
 
 
 @contextmanager
-def _hidden(name: str, unless: bool) -> Iterator[None]:
+def _hidden(name: str, unless: bool = False) -> Iterator[None]:
     """Let imports of a package fail, as if it were not installed."""
     if unless:
         yield

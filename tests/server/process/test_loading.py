@@ -8,9 +8,9 @@ from support.programs.processes import run
 ANY_REDIS = "redis://127.0.0.1:1/0"
 LOAD = """
 import sys
-from koyjabo.server.loop import eventlet_loop
 from koyjabo.server.process import loading
 loading.patch()
+from koyjabo.server.loop import eventlet_loop
 import config
 settings = config.load()
 loading.load(settings)
@@ -20,7 +20,7 @@ ENDED = "---"
 END = f"\nprint('{ENDED}')\n"
 HEAVY = """
 import sys
-print(*sorted({"alembic", "psycopg2", "redis", "sqlite3"} & set(sys.modules)))
+print(*sorted({"OpenSSL", "alembic", "psycopg2", "redis", "sqlite3"} & set(sys.modules)))
 """
 PUBLIC_KEYS = """
 from jwt.algorithms import has_crypto
