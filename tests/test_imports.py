@@ -19,8 +19,8 @@ models: .
 database: .
 cluster: .
 jobs: .
-jwks: .
 outbound: .
+jwks: .
 observability: . services
 webkit: limits schemas http . assets login forms panel pages lanes openapi
 audit: . admin

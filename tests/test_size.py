@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LINES_OF_CODE = {
     "(top)": 44,
-    "accounts": 5058,
+    "accounts": 5040,
     "alerts": 303,
     "api_keys": 484,
     "application": 549,  # builds what a class of 13 fields passed on; that class is gone

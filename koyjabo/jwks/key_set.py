@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from koyjabo.outbound.messages import Answer
+
 LONGEST, MOST_KEYS, SHORTEST_RSA = 64 * 1024, 20, 2048
 """Of a document, bytes; of its keys; of an RSA key, bits."""
 
@@ -53,6 +55,13 @@ class KeySet:
         """
         fitting = [each for each in self._keys if each.fits(algorithm) and key_id in (None, each.data.get("kid"))]
         return fitting[0].public if len(fitting) == 1 else None
+
+
+def of_answer(answer: Answer) -> KeySet:
+    """The keys that another server has sent. Raises InvalidKeySet."""
+    if answer.status != 200:
+        raise InvalidKeySet(f"status {answer.status}")
+    return read(answer.body)
 
 
 def read(document: bytes) -> KeySet:

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
 from koyjabo.core.errors import InvalidToken
 from koyjabo.core.identity import Login, TokenLogins
+from koyjabo.jwks import key_set
+from koyjabo.jwks.key_set import KeySet
+from koyjabo.jwks.published_keys import LOOK_S, PublishedKeys
 from koyjabo.outbound.client import HttpClient
+from koyjabo.outbound.messages import ANYWHERE, Request
 from koyjabo.settings.schema import Settings
 from koyjabo.settings.trusted_issuer import claims_of
 from koyjabo.trusted_tokens.external_logins import ExternalLogins
-from koyjabo.trusted_tokens.published_keys import LOOK_S, PublishedKeys
 from koyjabo.trusted_tokens.verifier import SharedSecret, SigningKeys, TokenRules, TokenVerifier
+
+TIMEOUT_S = 10.0
 
 
 def build(base: Base) -> TokenLogins:
     settings = base.settings
     keys: SigningKeys
     if settings.auth_jwks_url:
-        published = PublishedKeys(settings.auth_jwks_url, HttpClient(base.runtime), base.runtime, base.clock)
+        read = partial(read_keys, HttpClient(base.runtime), settings.auth_jwks_url)
+        published = PublishedKeys(read, base.runtime, base.clock)
         base.services.lifetime.every(LOOK_S, published.tick)
         keys = published
     elif settings.auth_shared_secret:
@@ -29,6 +37,12 @@ def build(base: Base) -> TokenLogins:
     logins = ExternalLogins(verifier, people, base.runtime, base.clock)
     base.signals.epoch_began.connect(lambda _: logins.forget(), weak=False)
     return TokenLogins(logins.login_of)
+
+
+def read_keys(http: HttpClient, url: str) -> KeySet:
+    """Raises OutboundError, InvalidKeySet."""
+    request = Request("GET", url, timeout_s=TIMEOUT_S, most_bytes=key_set.LONGEST, destinations=ANYWHERE)
+    return key_set.of_answer(http.fetch(request))
 
 
 def rules_of(settings: Settings) -> TokenRules:

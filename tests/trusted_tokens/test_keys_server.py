@@ -15,16 +15,19 @@ from support.servers.odd_server import OddServer
 
 pytestmark = [
     pytest.mark.honest_start,
-    pytest.mark.long(
-        proved_by="trusted_tokens/test_published_keys.py::test_server_that_hangs_costs_its_time_and_no_more"
-    ),
+    pytest.mark.long(proved_by="jwks/test_published_keys.py::test_server_that_hangs_costs_its_time_and_no_more"),
 ]
 
 KEY = rsa.generate_private_key(65537, 2048)
 DOCUMENT = json.dumps({"keys": [{**json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key())), "kid": "a"}]})
 OK = b"HTTP/1.1 200 OK\r\n"
 ANSWER = OK + f"Content-Length: {len(DOCUMENT)}\r\n\r\n{DOCUMENT}".encode()
-OFTEN = {"FRESH_S": 0.2, "PAUSE_S": 0.2, "TIMEOUT_S": 3600, "LOOK_S": 0.1}
+OFTEN = {
+    "jwks.published_keys.FRESH_S": 0.2,
+    "jwks.published_keys.PAUSE_S": 0.2,
+    "trusted_tokens.services.TIMEOUT_S": 3600,
+    "trusted_tokens.services.LOOK_S": 0.1,
+}
 PINGS = 20
 FAULTS = {
     "drips": (ANSWER, 0.01),
@@ -46,7 +49,7 @@ def keys():
 @pytest.fixture
 def server(sqlite_database, tmp_path, keys):
     auth = {"AUTH_JWKS_URL": keys.url.replace("127.0.0.1", "localhost"), "AUTH_ISSUER": "me", "AUTH_AUDIENCE": "live"}
-    changes = {f"koyjabo.trusted_tokens.published_keys.{name}": value for name, value in OFTEN.items()}
+    changes = {f"koyjabo.{name}": value for name, value in OFTEN.items()}
     server = ChangedServer(sqlite_database, tmp_path, CHANGES=json.dumps(changes), WATCHED=1, **auth)
     yield server
     server.kill()

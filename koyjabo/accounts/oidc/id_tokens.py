@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import jwt
 
 from koyjabo.core import credential_rules
+from koyjabo.jwks.key_set import KINDS
 from koyjabo.settings.login_providers import LoginProvider
 
-ALGORITHMS = ("RS256", "ES256", "EdDSA", "PS256", "RS384", "RS512", "ES384", "ES512", "PS384", "PS512")
 LEEWAY_S = 30
 LONGEST, LONGEST_SUBJECT = 16 * 1024, 255
 REQUIRED = ["iss", "sub", "aud", "exp", "iat"]
@@ -61,7 +61,7 @@ def read(token: str, provider: LoginProvider, nonce: str, find_key: Callable[[st
     try:
         header = jwt.get_unverified_header(token)
         algorithm, key_id = header.get("alg"), header.get("kid")
-        if algorithm not in ALGORITHMS or "crit" in header:
+        if algorithm not in KINDS or "crit" in header:
             raise InvalidIdToken("algorithm")
         key = find_key(key_id if isinstance(key_id, str) else None, algorithm)
         if key is None:
@@ -83,8 +83,8 @@ def _checked(claims: dict[str, Any], provider: LoginProvider, nonce: str) -> Pro
     if not compare_digest(str(claims.get("nonce", "")).encode("utf-8", "surrogatepass"), nonce.encode()):
         raise InvalidIdToken("nonce")
     subject = claims["sub"]
-    if not (isinstance(subject, str) and 0 < len(subject) <= LONGEST_SUBJECT and subject.isascii()):
+    if not isinstance(subject, str) or not 0 < len(subject) <= LONGEST_SUBJECT:
         raise InvalidIdToken("sub")
-    if not subject.isprintable():
+    if not (subject.isascii() and subject.isprintable()):
         raise InvalidIdToken("sub")
     return ProviderUser(provider.issuer, subject, claims)

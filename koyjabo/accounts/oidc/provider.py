@@ -15,8 +15,11 @@ from koyjabo.accounts.oidc import authorization, id_tokens
 from koyjabo.accounts.oidc.authorization import Authorization
 from koyjabo.accounts.oidc.id_tokens import InvalidIdToken, ProviderUser
 from koyjabo.core.clock import Clock
+from koyjabo.core.errors import KeysUnavailable
+from koyjabo.core.runtime import Runtime
 from koyjabo.jwks import key_set
 from koyjabo.jwks.key_set import InvalidKeySet, KeySet
+from koyjabo.jwks.published_keys import PublishedKeys
 from koyjabo.outbound.client import HttpClient
 from koyjabo.outbound.messages import ANYWHERE, PUBLIC, Answer, OutboundError, Request
 from koyjabo.settings.login_providers import LoginProvider, is_secure
@@ -25,11 +28,8 @@ log = logging.getLogger(__name__)
 
 DISCOVERY = "/.well-known/openid-configuration"
 TIMEOUT_S, MOST_BYTES = 10.0, 64 * 1024
-KEPT_MS = 3_600_000
-"""How long addresses are used before they are asked for again; after a failure, the last ones go on."""
-
-KEYS_KEPT_MS, AGAIN_MS = 600_000, 30_000
-"""How long keys are kept, and how soon they are asked for again because of an unknown one."""
+KEPT_MS, AGAIN_MS = 3_600_000, 30_000
+"""How long addresses are used before they are asked for again. After a failure, the last ones go on for AGAIN_MS."""
 
 JSON = "application/json"
 BEARER = re.compile(r"[A-Za-z0-9\-._~+/]{1,8000}=*", re.ASCII)
@@ -55,20 +55,19 @@ class Metadata(NamedTuple):
 class Provider:
     """Its answers are kept in the memory of this worker. All methods raise ProviderUnavailable."""
 
-    def __init__(self, settings: LoginProvider, http: HttpClient, clock: Clock) -> None:
+    def __init__(self, settings: LoginProvider, http: HttpClient, runtime: Runtime, clock: Clock) -> None:
         self.settings = settings
         self._http = http
         self._clock = clock
         self._metadata: tuple[Metadata, int] | None = None  # and when to ask again, ms
-        self._keys: tuple[KeySet, int] | None = None  # and when they were read, ms
+        self._keys = PublishedKeys(self._read_keys, runtime, clock)
 
     def require_available(self) -> None:
         self._known()
 
     def url(self, browser: Authorization, redirect_uri: str) -> str:
         """Where the browser asks for a code."""
-        endpoint = self._known().authorization_endpoint
-        return authorization.url(endpoint, self.settings, browser, redirect_uri)
+        return authorization.url(self._known().authorization_endpoint, self.settings, browser, redirect_uri)
 
     def require_issuer(self, issuer: str | None) -> None:
         """Refuse an answer in the browser that comes from another provider (RFC 9700, 4.4). Raises
@@ -94,7 +93,9 @@ class Provider:
         if not isinstance(token, str):
             raise self._refused("no_id_token")
         try:
-            user = id_tokens.read(token, self.settings, browser.nonce, self._find_key)
+            user = id_tokens.read(token, self.settings, browser.nonce, self._keys.find_or_read)
+        except KeysUnavailable:
+            raise ProviderUnavailable from None
         except InvalidIdToken as error:
             raise self._refused(f"id_token_{error}") from None
         return user if user.email else self._completed(user, str(found.get("access_token", "")))
@@ -150,30 +151,14 @@ class Provider:
         options = takes_basic, tells_issuer, userinfo if is_secure(userinfo) else ""
         return Metadata(authorize, token, keys, *options)
 
-    def _find_key(self, key_id: str | None, algorithm: str) -> Any:
-        now_ms = self._clock.now_ms()
-        if self._keys is None or now_ms - self._keys[1] >= KEYS_KEPT_MS:
-            self._keys = self._read_keys(), now_ms
-        key = self._keys[0].find(key_id, algorithm)
-        if key is None and now_ms - self._keys[1] >= AGAIN_MS:
-            self._keys = self._read_keys(), now_ms
-            key = self._keys[0].find(key_id, algorithm)
-        return key
-
     def _read_keys(self) -> KeySet:
-        """The last ones if the provider does not answer."""
+        """Raises KeysUnavailable."""
         try:
-            answer = self._fetch("GET", self._known().jwks_uri, {"Accept": JSON})
-            if answer.status != 200:
-                raise self._unavailable("keys")
-            return key_set.read(answer.body)
+            return key_set.of_answer(self._fetch("GET", self._known().jwks_uri, {"Accept": JSON}))
         except InvalidKeySet:
-            problem = self._unavailable("keys")
-        except ProviderUnavailable as error:
-            problem = error
-        if self._keys is None:
-            raise problem
-        return self._keys[0]
+            raise KeysUnavailable from self._unavailable("keys")
+        except ProviderUnavailable:
+            raise KeysUnavailable from None
 
     def _fetch(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Hosts that OIDC_{NAME}_ISSUER names may be private, and no others."""

@@ -67,7 +67,10 @@ def connect(session: Session, user_id: str, identity: Identity, now_ms: int) -> 
         raise ProviderConnected
     if owner is None:
         session.add(OidcIdentity(**identity._asdict(), user_id=user_id, created_ms=now_ms))
-        _flush(session)
+        try:
+            session.flush()
+        except IntegrityError:  # of several concurrent callers, for all but one
+            raise ProviderConnected from None
     return owner is None
 
 
@@ -98,11 +101,3 @@ def _is(identity: Identity) -> tuple[Any, ...]:
 def _locked(session: Session, user_id: str) -> User | None:
     """So that two changes of a user's ways to log in come one after the other."""
     return session.execute(select(User).where(User.id == user_id).with_for_update()).scalar_one_or_none()
-
-
-def _flush(session: Session) -> None:
-    """Raises ProviderConnected to all but one of several concurrent callers."""
-    try:
-        session.flush()
-    except IntegrityError:
-        raise ProviderConnected from None

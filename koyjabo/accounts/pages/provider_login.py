@@ -10,7 +10,6 @@ from flask_babel import gettext as _
 
 from koyjabo.accounts.errors import ProviderConnected, ProviderLoginRefused, ProviderUnavailable
 from koyjabo.accounts.login import provider_login
-from koyjabo.accounts.login.provider_login import Answered
 from koyjabo.accounts.login.schemas import LoginBody
 from koyjabo.accounts.login_sessions import Grant
 from koyjabo.accounts.oidc.provider import Provider
@@ -18,7 +17,6 @@ from koyjabo.accounts.oidc.services import OidcServices
 from koyjabo.accounts.pages.login import landing, logged_in, onwards_from, secret_page, show, to
 from koyjabo.accounts.pages.security_changes import SecurityChange, ask, carry_out
 from koyjabo.core.errors import AccountDisabled, KoyJaboError
-from koyjabo.core.identity import Login
 from koyjabo.webkit.blueprints import pages as bp
 from koyjabo.webkit.current import current
 from koyjabo.webkit.forms.forms import Form
@@ -50,7 +48,9 @@ def take_provider_answer(provider_name: str) -> Response:
     try:
         answered = provider_login.take_answer(provider)
         if answered.login is not None:
-            return _connect(answered.login, answered)
+            settings = provider.settings
+            current()[OidcServices].logins.connect(answered.login.account, settings.name, answered.user)
+            return done("provider_connected", "pages.account", settings.label)
         outcome = provider_login.log_in(answered)
     except PROBLEMS as error:
         return _problem(provider, error, path)
@@ -94,13 +94,6 @@ def disconnect_provider(provider_name: str) -> Response:
         return done("provider_disconnected", "pages.account", settings.label)
 
     return carry_out(login, _disconnection(provider), disconnect)
-
-
-def _connect(login: Login, answered: Answered) -> Response:
-    """Raises ProviderConnected."""
-    provider = answered.provider.settings
-    current()[OidcServices].logins.connect(login.account, provider.name, answered.user)
-    return done("provider_connected", "pages.account", provider.label)
 
 
 def _connection(provider: Provider) -> SecurityChange:

@@ -1,8 +1,9 @@
-"""The keys of AUTH_JWKS_URL: read in the background, kept when the other server fails, and read again for a new one."""
+"""The keys of another server: read in the background, kept when it fails, and read again for a new one."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,9 +16,10 @@ from support.servers.odd_server import OddServer
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KeysUnavailable
+from koyjabo.jwks.published_keys import FRESH_S, PAUSE_S, PublishedKeys
 from koyjabo.outbound.client import HttpClient
-from koyjabo.trusted_tokens import published_keys
-from koyjabo.trusted_tokens.published_keys import FRESH_S, PAUSE_S, PublishedKeys
+from koyjabo.trusted_tokens import services
+from koyjabo.trusted_tokens.services import read_keys
 
 
 def document(*names: str) -> bytes:
@@ -36,7 +38,7 @@ class Reader:
     def __init__(self, runtime: Any, server: OddServer) -> None:
         self.time, self._runtime = Time(), runtime
         clock = Clock(ZoneInfo("Asia/Dhaka"), now_ms=self.time, elapsed_ms=self.time.elapsed_ms)
-        self.keys = PublishedKeys(server.url, HttpClient(runtime), runtime, clock)
+        self.keys = PublishedKeys(partial(read_keys, HttpClient(runtime), server.url), runtime, clock)
 
     def has(self, name: str) -> bool | None:
         """None before any keys were read."""
@@ -66,6 +68,26 @@ def test_no_request_waits_for_the_first_keys(reader):
     assert reader.has("first") is None
     reader.settle()
     assert reader.has("first") is True
+
+
+def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
+    find = partial(reader.keys.find_or_read, algorithm="ES256")
+    assert find("first") is not None
+    server.answer = answer(document("second"))
+    assert (find("second"), len(server.requests)) == (None, 1)
+    reader.time.pass_(seconds=PAUSE_S)
+    assert (find("second") is not None, len(server.requests)) == (True, 2)
+    server.answer = answer(document("third"))
+    reader.time.pass_(seconds=FRESH_S)
+    assert (find("second"), len(server.requests)) == (None, 3)
+
+
+def test_login_without_any_keys_is_told_and_tries_again(reader, server):
+    right, server.answer = server.answer, b""
+    with pytest.raises(KeysUnavailable):
+        reader.keys.find_or_read("first", "ES256")
+    server.answer = right
+    assert reader.keys.find_or_read("first", "ES256") is not None
 
 
 def test_unknown_key_is_looked_for_once_in_a_while(reader, server):
@@ -123,7 +145,7 @@ def test_failure_keeps_the_keys_and_is_tried_again(reader, server, bad, caplog):
 def test_server_that_hangs_costs_its_time_and_no_more(reader, server, monkeypatch):
     reader.keys.tick()
     server.pause_s = None
-    monkeypatch.setattr(published_keys, "TIMEOUT_S", 0.3)
+    monkeypatch.setattr(services, "TIMEOUT_S", 0.3)
     reader.time.pass_(seconds=FRESH_S)
     assert reader.has("second") is False  # begins to read
     assert reader.has("first") is True

@@ -1,18 +1,17 @@
-"""The public keys of another system, read from AUTH_JWKS_URL and kept in memory. No request waits for them."""
+"""The public keys of another server, kept in the memory of a worker and read again in time."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KeysUnavailable
 from koyjabo.core.runtime import Runtime
-from koyjabo.jwks import key_set
-from koyjabo.jwks.key_set import LONGEST, InvalidKeySet, KeySet
-from koyjabo.outbound.client import HttpClient
-from koyjabo.outbound.messages import ANYWHERE, OutboundError, Request
+from koyjabo.jwks.key_set import InvalidKeySet, KeySet
+from koyjabo.outbound.messages import OutboundError
 
 log = logging.getLogger(__name__)
 
@@ -20,17 +19,18 @@ FRESH_S = 600
 PAUSE_S = 30
 """Between two attempts, at least: after one that failed, and when a token names a key that is not known."""
 
-TIMEOUT_S = 10.0
 LOOK_S = 5.0
-OK = 200
 
 
 class PublishedKeys:
-    """Call `tick` every LOOK_S. An attempt that fails leaves the keys as they are."""
+    """An attempt that fails leaves the keys as they are.
 
-    def __init__(self, url: str, http: HttpClient, runtime: Runtime, clock: Clock) -> None:
-        self._url = url
-        self._http = http
+    `read` calls the other server, which takes time. It raises OutboundError, InvalidKeySet, or KeysUnavailable after it
+    has logged why.
+    """
+
+    def __init__(self, read: Callable[[], KeySet], runtime: Runtime, clock: Clock) -> None:
+        self._read_keys = read
         self._runtime = runtime
         self._clock = clock
         self._keys: KeySet | None = None
@@ -40,7 +40,9 @@ class PublishedKeys:
         self._lock = threading.Lock()  # guards the last two; its holder must not wait
 
     def find(self, key_id: str | None, algorithm: str) -> Any:
-        """As in `SigningKeys`. A key that is not known may be new: the keys are read again, for later requests."""
+        """The key that verifies a token, or None. Does not wait: an unknown key may be new, so the keys are read again
+        for later requests. Raises KeysUnavailable before any keys were read.
+        """
         keys = self._keys
         key = keys.find(key_id, algorithm) if keys is not None else None
         if key is None and self._begins(PAUSE_S):
@@ -49,8 +51,23 @@ class PublishedKeys:
             raise KeysUnavailable
         return key
 
+    def find_or_read(self, key_id: str | None, algorithm: str) -> Any:
+        """As `find`, but waits for keys that are missing, old or unknown, for requests that wait for the other server
+        anyway.
+        """
+        if self._keys is None:
+            self._read()
+        self.tick()
+        if self._keys is None:
+            raise KeysUnavailable
+        key = self._keys.find(key_id, algorithm)
+        if key is None and self._begins(PAUSE_S):
+            self._read()
+            key = self._keys.find(key_id, algorithm)
+        return key
+
     def tick(self) -> None:
-        """Read the keys when it is time. Waits for them."""
+        """Read the keys when it is time. Waits for them. To be called every LOOK_S where requests use `find`."""
         if self._begins(self._wait_s):
             self._read()
 
@@ -67,12 +84,9 @@ class PublishedKeys:
     def _read(self) -> None:
         self._wait_s = PAUSE_S
         try:
-            answer = self._http.fetch(
-                Request("GET", self._url, timeout_s=TIMEOUT_S, most_bytes=LONGEST, destinations=ANYWHERE)
-            )
-            if answer.status != OK:
-                raise InvalidKeySet(f"status {answer.status}")
-            self._keys, self._wait_s = key_set.read(answer.body), FRESH_S
+            self._keys, self._wait_s = self._read_keys(), FRESH_S
+        except KeysUnavailable:
+            pass
         except (OutboundError, InvalidKeySet) as error:
             log.warning("keys_not_read reason=%r kept=%s", str(error), self._keys is not None)
         finally:
