@@ -10,7 +10,8 @@ from pathlib import Path
 
 import click
 
-from koyjabo.accounts import hash_queue, login_throttle
+from koyjabo.accounts import hash_queue
+from koyjabo.accounts.throttle import login_throttle
 from koyjabo.cli import main
 from koyjabo.core import close_codes
 from koyjabo.core.close_codes import CLOSE_CODES

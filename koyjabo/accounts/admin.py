@@ -13,7 +13,7 @@ from koyjabo.accounts.login.invitations import PanelInvitationBody, SentInvitati
 from koyjabo.accounts.login.schemas import ProofBody
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
-from koyjabo.accounts.user_admin import USER_ORDERS, UserLine
+from koyjabo.accounts.users.user_admin import USER_ORDERS, UserLine
 from koyjabo.core.errors import Forbidden, KoyJaboError, LastAdmin
 from koyjabo.core.identity import SITE_ADMIN, SITE_MEMBER, SITE_VIEWER
 from koyjabo.mail.outbox import MailOutbox

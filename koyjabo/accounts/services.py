@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.email_links import EmailLinks
-from koyjabo.accounts.external_people import ExternalPeople
-from koyjabo.accounts.invitations import Invitations, PanelRole, PanelScope
+from koyjabo.accounts.invitations.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.accounts.login_sessions import Sessions
-from koyjabo.accounts.login_throttle import LoginThrottle
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
-from koyjabo.accounts.user_admin import Users
+from koyjabo.accounts.throttle.login_throttle import LoginThrottle
+from koyjabo.accounts.users.external_people import ExternalPeople
+from koyjabo.accounts.users.user_admin import Users
 from koyjabo.cluster.base import Base
 from koyjabo.core.identity import Logins
 from koyjabo.mail.link_tokens import LinkTokens

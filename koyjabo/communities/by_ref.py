@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from koyjabo.accounts.external_people import ExternalPeople
+from koyjabo.accounts.users.external_people import ExternalPeople
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.communities import archiving, memberships, ref_queries, roles

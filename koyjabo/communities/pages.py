@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, make_response, render_template, request, url_for
 from flask_babel import gettext as _
 
-from koyjabo.accounts.invitations import PanelRole
+from koyjabo.accounts.invitations.invitations import PanelRole
 from koyjabo.accounts.login.invitations import link
 from koyjabo.accounts.second_factor.one_time_codes import svg
 from koyjabo.accounts.services import AccountServices

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, func, in
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo import models
-from koyjabo.accounts.invitation_queries import INVITER, InvitationRows
+from koyjabo.accounts.invitations.invitation_queries import INVITER, InvitationRows
 from koyjabo.accounts.queries import record_revocation
 from koyjabo.audit.queries import AuditEntry
 from koyjabo.core.identity import Account

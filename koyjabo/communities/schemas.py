@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from koyjabo.accounts.invitation_queries import PANEL, Offer
+from koyjabo.accounts.invitations.invitation_queries import PANEL, Offer
 from koyjabo.communities.communities import ROLES, CommunityAccess, Member
 from koyjabo.core.clock import iso
 from koyjabo.core.i18n import N_

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from koyjabo.accounts.invitations import Invitations
+from koyjabo.accounts.invitations.invitations import Invitations
 from koyjabo.accounts.services import AccountServices
 from koyjabo.cluster.base import Base
 from koyjabo.communities.by_ref import CommunitiesByRef

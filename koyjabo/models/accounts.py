@@ -68,7 +68,7 @@ class LoginFailures(Model):
     account: Mapped[str] = mapped_column(String(64), primary_key=True)  # a keyed hash of purpose and email
     failures: Mapped[int] = mapped_column(Integer)  # since the last success
     began_ms: Mapped[int] = mapped_column(BigInteger)
-    state: Mapped[str] = mapped_column(Text, server_default="{}")  # koyjabo.accounts.guess_budget, in JSON
+    state: Mapped[str] = mapped_column(Text, server_default="{}")  # koyjabo.accounts.throttle.guess_budget, in JSON
     expires_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 

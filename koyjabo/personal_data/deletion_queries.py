@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Update, delete, exists, or_, select, text,
 from sqlalchemy.orm import Session, aliased
 
 from koyjabo.accounts.queries import record_revocation
-from koyjabo.accounts.user_admin_queries import require_another_admin
+from koyjabo.accounts.users.user_admin_queries import require_another_admin
 from koyjabo.communities.roles import ADMIN
 from koyjabo.core.errors import InvalidToken, LastAdmin
 from koyjabo.core.i18n import N_

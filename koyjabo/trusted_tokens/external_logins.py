@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from koyjabo.accounts.external_people import ExternalPeople, ExternalPerson
+from koyjabo.accounts.users.external_people import ExternalPeople, ExternalPerson
 from koyjabo.core.clock import Clock
 from koyjabo.core.identity import Account, Login
 from koyjabo.core.runtime import Runtime

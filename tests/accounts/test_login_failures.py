@@ -1,5 +1,5 @@
 """How often logging in to an account may fail, by anyone and anywhere: kept in the database. How the attempts that
-are left are shared out is proved in tests/accounts/test_guess_budget.py.
+are left are shared out is proved in tests/accounts/throttle/test_guess_budget.py.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from support.application.statements import recorded
 from support.people.accounts import PASSWORD as RIGHT
 from support.people.accounts import Person, sign_up, try_login
 
-from koyjabo.accounts.guess_budget import Plan
-from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.accounts.services import AccountServices
+from koyjabo.accounts.throttle.guess_budget import Plan
+from koyjabo.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.core.identity import OPERATOR
 

@@ -10,9 +10,9 @@ from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try_login
 
 from koyjabo.accounts import passwords
-from koyjabo.accounts.guess_budget import Plan
-from koyjabo.accounts.login_throttle import LOGIN, PLANS
 from koyjabo.accounts.services import AccountServices
+from koyjabo.accounts.throttle.guess_budget import Plan
+from koyjabo.accounts.throttle.login_throttle import LOGIN, PLANS
 
 PHONE, OTHER, GUESSING = "203.0.113.7", "203.0.113.8", "198.51.100.0"
 WRONG = {"password": "something else"}

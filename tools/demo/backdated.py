@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
-from koyjabo.accounts.invitations import Invitations
+from koyjabo.accounts.invitations.invitations import Invitations
 from koyjabo.accounts.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.communities.communities import Communities

@@ -24,13 +24,13 @@ from koyjabo.accounts.login.schemas import (
     SignupBody,
 )
 from koyjabo.accounts.login_sessions import Grant, browser_mark_of
-from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
 from koyjabo.accounts.pending_steps import REMEMBERED_S, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.second_step import Enrolled, LoginBrowser
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
+from koyjabo.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, Attempt
 from koyjabo.core.credential_rules import email_key
 from koyjabo.core.errors import InvalidInput, TooManyRequests, WrongCode, WrongCredentials
 from koyjabo.core.identity import Account, Login

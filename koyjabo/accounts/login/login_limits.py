@@ -1,5 +1,5 @@
 """Limits the logins of one address and account. Guesses at an account are counted in the database as well
-(`koyjabo.accounts.login_throttle`).
+(`koyjabo.accounts.throttle.login_throttle`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from flask import Response, after_this_request, current_app, request
 
 from koyjabo.accounts.hash_queue import PasswordClient
-from koyjabo.accounts.login_throttle import account_key
+from koyjabo.accounts.throttle.login_throttle import account_key
 from koyjabo.core.errors import KoyJaboError, TooManyRequests, WrongCredentials
 from koyjabo.network import client_address
 from koyjabo.webkit.http import cookies

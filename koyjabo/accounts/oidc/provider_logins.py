@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import letters, passwords, user_admin_queries
+from koyjabo.accounts import letters, passwords
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
@@ -22,6 +22,7 @@ from koyjabo.accounts.oidc.queries import Identity, WaysToLogIn
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.second_step import LoginBrowser
+from koyjabo.accounts.users import user_admin_queries
 from koyjabo.audit import log
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock

@@ -8,7 +8,7 @@ from contextlib import suppress
 from flask import Response, request
 from pydantic import BaseModel, Field
 
-from koyjabo.accounts.invitations import PanelRole
+from koyjabo.accounts.invitations.invitations import PanelRole
 from koyjabo.accounts.login.invitations import InvitedAnswer, PanelRoleAnswer
 from koyjabo.communities.communities import CommunityAccess, Enrolment
 from koyjabo.communities.live.online_people import OLDEST, ORDERS, OnlinePerson, OnlineSearch

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
-from koyjabo.accounts import guess_budget
-from koyjabo.accounts.guess_budget import GuessState, Plan
+from koyjabo.accounts.throttle import guess_budget
+from koyjabo.accounts.throttle.guess_budget import GuessState, Plan
 from koyjabo.models import LoginFailures
 
 MOST_SWEPT = 100

@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from koyjabo.accounts import user_admin_queries
 from koyjabo.accounts.audit_entries import subject
-from koyjabo.accounts.user_admin_queries import Changed, UserLine, UserMembership
+from koyjabo.accounts.users import user_admin_queries
+from koyjabo.accounts.users.user_admin_queries import Changed, UserLine, UserMembership
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, AuditEntry
 from koyjabo.core import credential_rules

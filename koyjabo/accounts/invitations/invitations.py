@@ -8,9 +8,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from koyjabo.accounts import invitation_queries, letters, user_admin_queries
-from koyjabo.accounts.invitation_queries import PANEL, PANEL_ROWS, WEEK_MS, InvitationRows, Offer, PendingInvitation
+from koyjabo.accounts import letters
+from koyjabo.accounts.invitations import invitation_queries
+from koyjabo.accounts.invitations.invitation_queries import (
+    PANEL,
+    PANEL_ROWS,
+    WEEK_MS,
+    InvitationRows,
+    Offer,
+    PendingInvitation,
+)
 from koyjabo.accounts.letters import Invited, Mailed
+from koyjabo.accounts.users import user_admin_queries
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, Subject
 from koyjabo.core.clock import Clock

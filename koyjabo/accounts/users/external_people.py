@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from koyjabo.accounts import external_queries
-from koyjabo.accounts.external_queries import ExternalPerson
+from koyjabo.accounts.users import external_queries
+from koyjabo.accounts.users.external_queries import ExternalPerson
 from koyjabo.core.clock import Clock
 from koyjabo.database.executor import DatabaseExecutor
 

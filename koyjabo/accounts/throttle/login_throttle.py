@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from koyjabo.accounts import guess_budget, login_throttle_queries, queries
+from koyjabo.accounts import queries
 from koyjabo.accounts.audit_entries import subject
-from koyjabo.accounts.guess_budget import Decision, GuessState, Plan
+from koyjabo.accounts.throttle import guess_budget, login_throttle_queries
+from koyjabo.accounts.throttle.guess_budget import Decision, GuessState, Plan
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor
 from koyjabo.core.clock import MINUTE_MS, Clock

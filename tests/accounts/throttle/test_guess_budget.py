@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from support.runs.fuzz_effort import effort
 
-from koyjabo.accounts import guess_budget
-from koyjabo.accounts.guess_budget import DAY_MS, MOST_NETWORKS, GuessState
-from koyjabo.accounts.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
+from koyjabo.accounts.throttle import guess_budget
+from koyjabo.accounts.throttle.guess_budget import DAY_MS, MOST_NETWORKS, GuessState
+from koyjabo.accounts.throttle.login_throttle import FAMILIAR, LOGIN, PASSWORD, PLANS
 from koyjabo.network.client_address import Level, levels, neighbourhood
 
 MINUTE_MS = 60_000

@@ -1,0 +1,1 @@
+"""Limits of guesses at the passwords of an account."""
