@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from koyjabo.accounts import hash_queue
+from koyjabo.accounts.passwords import hash_queue
 from koyjabo.accounts.throttle import login_throttle
 from koyjabo.cli import main
 from koyjabo.core import close_codes

@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection
 
 from koyjabo.accounts import letters, queries
 from koyjabo.accounts.audit_entries import own_entry, subject
-from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.login_session_queries import line
 from koyjabo.accounts.login_sessions import Grant, Proof, account_of, browser_mark_of, grant_of
-from koyjabo.accounts.passwords import Passwords, is_outdated, is_usable
+from koyjabo.accounts.passwords.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.passwords.passwords import Passwords, is_outdated, is_usable
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import NewHash, NewSession, UserRecord
 from koyjabo.audit import log

@@ -12,9 +12,9 @@ from koyjabo.accounts import email_link_queries, letters, queries
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.email_link_queries import EmailState, Reset
 from koyjabo.accounts.errors import UnknownLink
-from koyjabo.accounts.hash_queue import FIRST, PasswordClient
 from koyjabo.accounts.login_sessions import browser_mark_of
-from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.passwords.hash_queue import FIRST, PasswordClient
+from koyjabo.accounts.passwords.passwords import Passwords
 from koyjabo.accounts.queries import NewHash
 from koyjabo.audit import log
 from koyjabo.audit.log import Actor, AuditEntry

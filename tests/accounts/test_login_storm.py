@@ -25,7 +25,7 @@ SLOW = PasswordHasher(time_cost=60)
 """A hash takes a second and more of the processor."""
 
 ADDRESSES = [f"198.51.100.{number}" for number in range(60)]
-PATIENT = {"koyjabo.accounts.hash_queue.PATIENCE_S": 3600}
+PATIENT = {"koyjabo.accounts.passwords.hash_queue.PATIENCE_S": 3600}
 OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 
@@ -87,7 +87,7 @@ def flood(server: Server, *emails: str) -> Iterator[list[int]]:
 
 @pytest.mark.honest_start
 @pytest.mark.long(
-    proved_by="accounts/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
+    proved_by="accounts/passwords/test_hash_queue.py::test_flood_of_60_addresses_delays_another_one_by_one_turn_of_each"
 )
 def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
     """Neither on a familiar browser nor on a new one, which waits for a turn of each address."""

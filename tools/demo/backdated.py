@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.invitations.invitations import Invitations
-from koyjabo.accounts.passwords import Passwords
+from koyjabo.accounts.passwords.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.communities.communities import Communities
 from koyjabo.communities.invitations import CommunityScope

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
-from koyjabo.accounts import letters, passwords
+from koyjabo.accounts import letters
 from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
@@ -19,6 +19,7 @@ from koyjabo.accounts.login_sessions import Grant, Proof
 from koyjabo.accounts.oidc import queries
 from koyjabo.accounts.oidc.id_tokens import ProviderUser
 from koyjabo.accounts.oidc.queries import Identity, WaysToLogIn
+from koyjabo.accounts.passwords import passwords
 from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.second_step import LoginBrowser

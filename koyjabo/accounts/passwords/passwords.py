@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 
-from koyjabo.accounts.hash_queue import FIRST, HashQueue, PasswordClient
+from koyjabo.accounts.passwords.hash_queue import FIRST, HashQueue, PasswordClient
 from koyjabo.core.errors import LedgerUnavailable, TooBusy
 from koyjabo.core.runtime import Runtime, out_of_turn
 from koyjabo.database.batch_worker import BatchWorker, Job

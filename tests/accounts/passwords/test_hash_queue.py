@@ -13,8 +13,8 @@ from support.people.accounts import log_in, sign_up, try_login
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
-from koyjabo.accounts import hash_queue, passwords
-from koyjabo.accounts.hash_queue import MOST_OF_AN_ADDRESS, HashQueue, PasswordClient
+from koyjabo.accounts.passwords import hash_queue, passwords
+from koyjabo.accounts.passwords.hash_queue import MOST_OF_AN_ADDRESS, HashQueue, PasswordClient
 from koyjabo.core.errors import TooBusy
 from koyjabo.core.runtime import ThreadRuntime
 from koyjabo.network.client_address import neighbourhood
