@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LINES_OF_CODE = {
     "(top)": 44,
-    "accounts": 5040,
-    "alerts": 303,
+    "accounts": 5053,
+    "alerts": 304,
     "api_keys": 484,
     "application": 549,  # builds what a class of 13 fields passed on; that class is gone
     "audit": 416,
@@ -39,7 +39,7 @@ LINES_OF_CODE = {
     "importers": 1201,
     "install": 37,
     "jobs": 355,
-    "jwks": 50,
+    "jwks": 121,  # one cache of keys, in place of the two in accounts and trusted_tokens
     "mail": 781,
     "models": 753,
     "network": 509,
@@ -56,7 +56,7 @@ LINES_OF_CODE = {
     "server": 3191,
     "settings": 898,
     "sockets": 835,
-    "trusted_tokens": 246,
+    "trusted_tokens": 193,
     "visit_log": 1687,
     "webhooks": 1601,
     "webkit": 2603,
