@@ -25,7 +25,7 @@ observability: . services
 webkit: limits schemas http . assets login forms panel pages lanes openapi
 audit: . admin
 mail: . services
-accounts: passwords . users invitations throttle services second_factor oidc login api pages admin cli
+accounts: passwords . users invitations throttle services second_factor oidc login api pages cli
 presence: members . visitors services
 counting: . services schemas incoming api pages cli
 realtime: . services

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.email_links import EmailLinks
 from koyjabo.accounts.invitations.invitations import Invitations, PanelRole, PanelScope
 from koyjabo.accounts.login_sessions import Sessions
 from koyjabo.accounts.passwords.passwords import Passwords
 from koyjabo.accounts.pending_steps import PendingSteps
 from koyjabo.accounts.throttle.login_throttle import LoginThrottle
+from koyjabo.accounts.users.accounts import Accounts
 from koyjabo.accounts.users.external_people import ExternalPeople
 from koyjabo.accounts.users.user_admin import Users
 from koyjabo.cluster.base import Base

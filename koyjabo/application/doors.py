@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 DOORS = {
     "webkit": "pages",
     "audit": "admin",
-    "accounts": "api pages admin",
+    "accounts": "api pages",
     "personal_data": "api pages",
     "communities": "api pages admin",
     "webhooks": "api admin",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
-from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.second_factor.services import SecondFactorServices
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.users import first_admin
+from koyjabo.accounts.users.accounts import Accounts
 from koyjabo.application.assembly import assemble
 from koyjabo.core.clock import Clock
 from koyjabo.core.extensions import db

@@ -10,7 +10,7 @@ from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
 
-from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.users.accounts import Accounts
 
 ME = "/api/auth/me"
 

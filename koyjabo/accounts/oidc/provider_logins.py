@@ -12,7 +12,6 @@ from functools import partial
 from typing import NamedTuple
 
 from koyjabo.accounts import letters
-from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import ProviderLoginRefused
 from koyjabo.accounts.login_sessions import Grant, Proof
@@ -24,6 +23,7 @@ from koyjabo.accounts.pending_steps import PendingSteps, SecondFactorDue
 from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor.second_step import LoginBrowser
 from koyjabo.accounts.users import user_admin_queries
+from koyjabo.accounts.users.accounts import Accounts
 from koyjabo.audit import log
 from koyjabo.core import credential_rules
 from koyjabo.core.clock import Clock

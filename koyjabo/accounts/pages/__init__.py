@@ -8,4 +8,5 @@ from koyjabo.accounts.pages import (  # noqa: F401  (they add their routes)
     login,
     provider_login,
     second_factor,
+    users,
 )

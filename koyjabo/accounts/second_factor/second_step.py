@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from koyjabo.accounts import pending_step_queries
 from koyjabo.accounts import queries as account_queries
-from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.audit_entries import own_entry
 from koyjabo.accounts.errors import SecondFactorExpired, WrongPasskey
 from koyjabo.accounts.login_sessions import Grant, Proof
@@ -18,6 +17,7 @@ from koyjabo.accounts.queries import UserRecord
 from koyjabo.accounts.second_factor import ceremonies, queries
 from koyjabo.accounts.second_factor.ceremonies import RelyingParty
 from koyjabo.accounts.second_factor.codes import Codes
+from koyjabo.accounts.users.accounts import Accounts
 from koyjabo.audit import log
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import WrongCode

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import secrets
 
-from koyjabo.accounts.accounts import Accounts
+from koyjabo.accounts.users.accounts import Accounts
 from koyjabo.core.errors import EmailTaken
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from support.application.site import Site, assert_error
 from support.people.accounts import log_in, sign_up, try_login
 
 from config import SettingsError
-from koyjabo.accounts.accounts import Accounts
 from koyjabo.accounts.services import AccountServices
 from koyjabo.accounts.users import first_admin
+from koyjabo.accounts.users.accounts import Accounts
 
 pytestmark = pytest.mark.empty_database
 
