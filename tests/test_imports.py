@@ -22,7 +22,7 @@ jobs: .
 outbound: .
 jwks: .
 observability: . services
-webkit: limits schemas http . assets login forms panel pages lanes openapi
+webkit: limits schemas http . assets login forms panel pages fast_path openapi
 audit: . admin
 mail: . services
 accounts: passwords . users invitations throttle services second_factor oidc login api pages cli
@@ -88,7 +88,7 @@ audit: log
 database: batch_worker executor json_rows lease outage_causes postgres sqlite timelines
 network: campaigns client_address geolocation languages origins rate_limiter services user_agents
 presence: services visitors.active_visitors
-webkit: blueprints current http.responses lanes.request_context login.tokens openapi.describe schemas.bodies
+webkit: blueprints current http.responses fast_path.request_context login.tokens openapi.describe schemas.bodies
  schemas.fields
 """
 """What the modules of `counting` that register a visit import of other packages, beside core and models. A feature

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LINES_OF_CODE = {
     "(top)": 44,
-    "accounts": 5053,
+    "accounts": 5054,
     "alerts": 304,
     "api_keys": 484,
     "application": 549,  # builds what a class of 13 fields passed on; that class is gone
@@ -53,7 +53,7 @@ LINES_OF_CODE = {
     "recounts": 634,
     "reports": 7261,
     "retention": 601,
-    "server": 3191,
+    "server": 3192,
     "settings": 898,
     "sockets": 835,
     "trusted_tokens": 193,

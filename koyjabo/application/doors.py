@@ -78,11 +78,11 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def wrap(app: Flask, settings: Settings) -> None:
     """Put WSGI middleware around `app`, which also the requests of Socket.IO pass. Call it last."""
+    from koyjabo.webkit.fast_path import fast_path
     from koyjabo.webkit.http import middleware, response_headers
-    from koyjabo.webkit.lanes import lanes
 
     middleware.take_turns(app)
-    lanes.init_app(app)
+    fast_path.init_app(app)
     bridged: tuple[str, ...] = ()
     if settings.bridges:
         from koyjabo.bridges import koyjabo

@@ -18,9 +18,9 @@ from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.i18n import LANGUAGES
 from koyjabo.counting.stats import base36, encode
 from koyjabo.observability.services import ObservabilityServices
+from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path, with_query
 from koyjabo.webkit.http.responses import JSON, PlainResponse, answer_or_304
 from koyjabo.webkit.i18n import number_in
-from koyjabo.webkit.lanes.request_context import RequestContext, lane, with_query
 from koyjabo.webkit.openapi.describe import Image, describe
 from koyjabo.webkit.pages import errors
 
@@ -77,7 +77,7 @@ _kept: dict[tuple[str, Badge], Kept] = {}  # by media type; a query may be long
     headers={"If-None-Match": "an ETag from an earlier answer"},
     query=QUERY,
 )
-@lane
+@fast_path
 @with_query
 def badge_svg(context: RequestContext) -> PlainResponse:
     """Counts nothing. Never older than the request."""
@@ -101,7 +101,7 @@ def badge_svg(context: RequestContext) -> PlainResponse:
     headers={"If-None-Match": "an ETag from an earlier answer"},
     query=QUERY,
 )
-@lane
+@fast_path
 @with_query
 def badge_json(context: RequestContext) -> PlainResponse:
     """The schema of an endpoint of shields.io. Counts nothing. Never older than the request."""

@@ -37,7 +37,7 @@ LABELS = {
         ONLINE: "এখন অনলাইনে",
     },
 }
-"""Here and not in the catalogues, because a lane has no request of Flask."""
+"""Here and not in the catalogues, because the fast path has no request of Flask."""
 
 
 class Number(NamedTuple):

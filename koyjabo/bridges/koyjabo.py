@@ -15,8 +15,8 @@ from koyjabo.counting.incoming import register
 from koyjabo.counting.schemas.requests import REFUSALS, NewVisitBody
 from koyjabo.counting.services import CountingServices
 from koyjabo.webkit.current import current
+from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path
 from koyjabo.webkit.http.responses import PlainResponse
-from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import pattern, refuse, text, visit_id, visitor_id
@@ -76,7 +76,7 @@ class GlobalStatsAnswer(BaseModel):
 
 @bp.post(PATH)
 @describe("Count a visit of koyjabo.com", {204: None, 404: NOTHING_ELSE, **REFUSALS}, body=VisitRecordBody)
-@lane
+@fast_path
 def record_visit(context: RequestContext) -> PlainResponse:
     """204, for a visit that was counted before, too. The rules of POST /api/visitor/register apply."""
     context.count_address("registrations")

@@ -34,8 +34,8 @@ from koyjabo.network.services import NetworkServices
 from koyjabo.network.user_agents import is_bot
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.fast_path.request_context import FlaskContext, RequestContext, fast_path
 from koyjabo.webkit.http.responses import CONTENT, PlainResponse, answer, revalidated
-from koyjabo.webkit.lanes.request_context import FlaskContext, RequestContext, lane
 from koyjabo.webkit.login import tokens
 from koyjabo.webkit.openapi.describe import Image, describe
 
@@ -47,7 +47,7 @@ from koyjabo.webkit.openapi.describe import Image, describe
     body=NewVisitBody,
     headers={"Idempotency-Key": "used as visitId if the body has none"},
 )
-@lane
+@fast_path
 def register_visit(context: RequestContext) -> PlainResponse:
     """Register a visit. 200 with the stats and the receipt, which is null for an ignored crawler. NewVisitBody says
     what is refused.
@@ -108,7 +108,7 @@ def register_visits() -> Response:
 @describe(
     "Keep a visitor active", {204: None, 404: "this visitor has not registered a visit", **REFUSALS}, body=HeartbeatBody
 )
-@lane
+@fast_path
 def heartbeat(context: RequestContext) -> PlainResponse:
     """Keep a visitor active. 204, or 404 for a visitor without a registered visit."""
     context.count_address("heartbeats")
@@ -135,7 +135,7 @@ class PulseAnswer(BaseModel):
     {200: StatsAnswer, 304: None},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
-@lane
+@fast_path
 def stats(context: RequestContext) -> PlainResponse:
     """The stats object, or 304 if `If-None-Match` names its revision."""
     return stats_or_304(context.environ, writer.write(context.services[CountingServices].visits.stats()))
@@ -147,7 +147,7 @@ def stats(context: RequestContext) -> PlainResponse:
     {200: PulseAnswer, 304: None, 503: "the database cannot be read; see Retry-After"},
     headers={"If-None-Match": "an ETag from an earlier answer"},
 )
-@lane
+@fast_path
 def pulse(context: RequestContext) -> PlainResponse:
     """The visits of the last hour by minute, and the newest one. 304 if `If-None-Match` names the present answer."""
     pulse = context.services[CountingServices].pulse

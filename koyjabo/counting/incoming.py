@@ -17,7 +17,7 @@ from koyjabo.network import languages
 from koyjabo.network.origins import other_host
 from koyjabo.network.services import NetworkServices
 from koyjabo.presence.services import PresenceServices
-from koyjabo.webkit.lanes.request_context import RequestContext
+from koyjabo.webkit.fast_path.request_context import RequestContext
 
 AT_ONCE = 100
 """The maximum number of visits of a list in one commit. The visit of a page waits for a hundred, not for the list."""

@@ -15,8 +15,8 @@ from koyjabo.network import client_address
 from koyjabo.observability.metrics import CONTENT_TYPE
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import current
+from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path
 from koyjabo.webkit.http.responses import PlainResponse
-from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.openapi.describe import Text, describe
 
@@ -51,7 +51,7 @@ class ReadyAnswer(BaseModel):
 
 @health_bp.get("/healthz")
 @describe("Liveness check", {200: AliveAnswer})
-@lane
+@fast_path
 def healthz(context: RequestContext) -> PlainResponse:
     """Liveness: this process answers. The database is not checked."""
     return ALIVE

@@ -13,8 +13,8 @@ from koyjabo.counting.stats import base36, encode
 from koyjabo.receipts.receipts import ReceiptPart, Receipts, TotalReceipt
 from koyjabo.webkit.blueprints import api as bp
 from koyjabo.webkit.current import current
+from koyjabo.webkit.fast_path.request_context import FlaskContext
 from koyjabo.webkit.http.responses import CONTENT, JSON, PRIVATE, answer_or_304, as_response
-from koyjabo.webkit.lanes.request_context import FlaskContext
 from koyjabo.webkit.openapi.describe import describe
 
 

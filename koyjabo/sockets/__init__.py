@@ -16,7 +16,7 @@ def init_app(app: Flask, runtime: Runtime, fanout: LocalFanout, workers: int) ->
     from functools import partial
 
     from koyjabo.sockets import routes, socketio_handlers, socketio_setup
-    from koyjabo.webkit.lanes.lanes import STREAM_OPENER
+    from koyjabo.webkit.fast_path.fast_path import STREAM_OPENER
 
     socketio_handlers.register()
     app.extensions[STREAM_OPENER] = partial(routes.open_stream, app, routes.STATS)

@@ -30,8 +30,8 @@ from koyjabo.reports.events.records import (
 )
 from koyjabo.reports.services import ReportServices
 from koyjabo.webkit.blueprints import api as bp
+from koyjabo.webkit.fast_path.request_context import RequestContext, fast_path
 from koyjabo.webkit.http.responses import CONTENT, PlainResponse
-from koyjabo.webkit.lanes.request_context import RequestContext, lane
 from koyjabo.webkit.openapi.describe import describe
 from koyjabo.webkit.schemas.bodies import Body
 from koyjabo.webkit.schemas.fields import (
@@ -168,7 +168,7 @@ NOTHING = Recorded(0, 0)
 
 @bp.post("/events")
 @describe("Record page views and events", {200: RecordedAnswer, **REFUSALS}, body=EventsBody)
-@lane
+@fast_path
 def record_events(context: RequestContext) -> PlainResponse:
     """Record up to 50 events of a visitor, all or none. 200 once they are on disk, with how many were new; 0 and 0 for
     an ignored crawler. Each belongs to the newest visit of its visitor.

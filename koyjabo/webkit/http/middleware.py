@@ -78,7 +78,7 @@ class RequestOfAnyBytes(flask.Request):
 
 def take_turns(app: Flask) -> None:
     """Let the requests that reach Flask take turns, so that a client with many connections waits for itself. Call it
-    before other layers are put around Flask; lanes cost too little to wait.
+    before other layers are put around Flask; the fast path costs too little to wait.
     """
     app.wsgi_app = InTurns(app.wsgi_app)  # type: ignore[method-assign]
 

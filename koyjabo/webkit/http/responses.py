@@ -16,7 +16,7 @@ PRIVATE = ("Cache-Control", "private, no-store")
 
 
 class PlainResponse(NamedTuple):
-    """The response of a handler, whether Flask or a lane called it."""
+    """The response of a handler, whether Flask or the fast path called it."""
 
     status: HTTPStatus
     headers: list[tuple[str, str]]

@@ -15,7 +15,7 @@ from support.application.site import Site
 from support.databases.database import SqliteDatabase
 
 from koyjabo.network import rate_limiter
-from koyjabo.webkit.lanes import lanes
+from koyjabo.webkit.fast_path import fast_path
 
 
 class Asked(NamedTuple):
@@ -109,17 +109,17 @@ def twins(tmp_path_factory) -> Iterator[tuple[Twin, Twin]]:
         yield Twin(fast), Twin(flask, HTTP_COOKIE="")
 
 
-def test_lane_answers_what_flask_would(twins, monkeypatch):
+def test_fast_path_answers_what_flask_would(twins, monkeypatch):
     monkeypatch.setattr(rate_limiter, "time", SimpleNamespace(monotonic=lambda: 0.0, time=lambda: 0.0))
     by_a_lane: Counter[int] = Counter()
-    answer = lanes._answer
+    answer = fast_path._answer
 
     def watched(*arguments: Any) -> Any:
         found = answer(*arguments)
         by_a_lane[found.status.value] += 1
         return found
 
-    monkeypatch.setattr(lanes, "_answer", watched)
+    monkeypatch.setattr(fast_path, "_answer", watched)
     for asked in USUAL:
         fast, flask = (twin.ask(asked) for twin in twins)
         assert fast == flask, asked

@@ -1,8 +1,8 @@
 """Answers the most frequent requests without Flask, whose routing and contexts cost more than they do.
 
-A lane is a handler that takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `Lanes`
+A handler on the fast path takes a `RequestContext` and returns a `PlainResponse`. Each path has one handler: `FastPath`
 calls it for a request that is in no way unusual, and its Flask route for any other one. All layers around Flask are
-around `Lanes` as well, so headers, ids and addresses are the same by construction (decision 48).
+around `FastPath` as well, so headers, ids and addresses are the same by construction (decision 48).
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from koyjabo.core.errors import KoyJaboError
 from koyjabo.core.identity import Account
 from koyjabo.observability.services import ObservabilityServices
 from koyjabo.webkit.current import services_of
+from koyjabo.webkit.fast_path.request_context import Handler, Model, RequestContext
 from koyjabo.webkit.http.middleware import log_request
 from koyjabo.webkit.http.responses import PlainResponse
-from koyjabo.webkit.lanes.request_context import Handler, Model, RequestContext
 from koyjabo.webkit.limits import limits
 from koyjabo.webkit.limits.limits import Usage
 from koyjabo.webkit.pages import errors
@@ -32,13 +32,13 @@ UNUSUAL = (
 
 STREAM_OPENER = "koyjabo.stream_opener"
 """The extension that answers handshakes for the stream at `/`: called with the request, it raises the KoyJaboError of a
-refusal. `sockets` provides it, and imports features whose doors import lanes.
+refusal. `sockets` provides it, and imports features whose doors import this module.
 """
 
 USUAL_TYPES = {"application/json", "application/json; charset=utf-8", "text/plain", "text/plain;charset=UTF-8"}
 
 
-class LaneContext(RequestContext):
+class FastContext(RequestContext):
     def __init__(self, app: Flask, environ: dict[str, Any]) -> None:
         self.services = services_of(app)
         self.environ = environ
@@ -54,11 +54,11 @@ class LaneContext(RequestContext):
 
 
 def init_app(app: Flask) -> None:
-    """Install the lanes of all routes. Call it before other layers are put around Flask, and after the routes."""
-    app.wsgi_app = Lanes(app)  # type: ignore[method-assign]
+    """Install the fast path of all routes. Call it before other layers are put around Flask, and after the routes."""
+    app.wsgi_app = FastPath(app)  # type: ignore[method-assign]
 
 
-class Lanes:
+class FastPath:
     def __init__(self, app: Flask) -> None:
         self._flask = app
         self._app = app.wsgi_app
@@ -76,7 +76,7 @@ class Lanes:
         handler = self._handlers.get((environ["REQUEST_METHOD"], environ["PATH_INFO"]))
         if handler is None or not _is_usual(environ, hasattr(handler, "takes_query")):
             return self._app(environ, start_response)
-        context = LaneContext(self._flask, environ)
+        context = FastContext(self._flask, environ)
         answer = _answer(handler, context)
         body = answer.body.encode()
         headers = [*answer.headers, *context.usage.headers()]
@@ -110,7 +110,7 @@ def _is_handshake(environ: dict[str, Any]) -> bool:
     return is_websocket and environ["REQUEST_METHOD"] == "GET"
 
 
-def _answer(handler: Handler, context: LaneContext) -> PlainResponse:
+def _answer(handler: Handler, context: FastContext) -> PlainResponse:
     try:
         return handler(context)
     except KoyJaboError as error:
@@ -119,7 +119,7 @@ def _answer(handler: Handler, context: LaneContext) -> PlainResponse:
         return _refusal(errors.unexpected(error), context)
 
 
-def _refusal(error: KoyJaboError, context: LaneContext) -> PlainResponse:
+def _refusal(error: KoyJaboError, context: FastContext) -> PlainResponse:
     context.services[ObservabilityServices].metrics.error(error.code)
     return errors.error_answer(error)
 

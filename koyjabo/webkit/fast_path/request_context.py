@@ -1,4 +1,4 @@
-"""The argument of a handler that has a Flask route and a lane (see `lanes`)."""
+"""The argument of a handler that has a Flask route and is on the fast path."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound="Body")
 
 
 class RequestContext(ABC):
-    """One request, of Flask or of a lane. `environ` is its WSGI environment. Methods `count_` raise TooManyRequests."""
+    """One request, of Flask or on the fast path. `environ` is that of WSGI. Methods `count_` raise TooManyRequests."""
 
     services: Services
     environ: dict[str, Any]
@@ -87,8 +87,8 @@ class FlaskContext(RequestContext):
         return login.account if login else None
 
 
-def lane(handler: Handler) -> Callable[[], Response]:
-    """Make a Flask view of a handler that has a lane as well."""
+def fast_path(handler: Handler) -> Callable[[], Response]:
+    """Put a handler on the fast path, too, and make a Flask view of it."""
 
     @wraps(handler)
     def view() -> Response:
@@ -99,6 +99,6 @@ def lane(handler: Handler) -> Callable[[], Response]:
 
 
 def with_query(handler: Handler) -> Handler:
-    """Let the lane of a handler take requests with a query, which others leave to Flask."""
+    """Let a handler answer requests with a query on the fast path, which others leave to Flask."""
     handler.takes_query = True  # type: ignore[attr-defined]
     return handler
