@@ -61,7 +61,7 @@ class PublishedKeys:
         if self._keys is None:
             raise KeysUnavailable
         key = self._keys.find(key_id, algorithm)
-        if key is None and self._begins(PAUSE_S):
+        if key is None and (self._is_reading or self._begins(PAUSE_S)):  # what another request reads may come too late
             self._read()
             key = self._keys.find(key_id, algorithm)
         return key

@@ -16,6 +16,8 @@ from support.servers.odd_server import OddServer
 
 from koyjabo.core.clock import Clock
 from koyjabo.core.errors import KeysUnavailable
+from koyjabo.jwks import key_set
+from koyjabo.jwks.key_set import KeySet
 from koyjabo.jwks.published_keys import FRESH_S, PAUSE_S, PublishedKeys
 from koyjabo.outbound.client import HttpClient
 from koyjabo.trusted_tokens import services
@@ -80,6 +82,24 @@ def test_login_waits_for_keys_that_are_missing_old_or_unknown(reader, server):
     server.answer = answer(document("third"))
     reader.time.pass_(seconds=FRESH_S)
     assert (find("second"), len(server.requests)) == (None, 3)
+
+
+def test_login_reads_a_new_key_itself_while_another_one_reads():
+    time, published, found = Time(), [document("first"), document("first"), document("second")], []
+
+    def read() -> KeySet:
+        answered = key_set.read(published.pop(0))
+        if len(published) == 1:
+            found.append(keys.find_or_read("second", "ES256"))
+        return answered
+
+    with loop_on() as runtime:
+        clock = Clock(ZoneInfo("Asia/Dhaka"), now_ms=time, elapsed_ms=time.elapsed_ms)
+        keys = PublishedKeys(read, runtime, clock)
+        keys.tick()
+        time.pass_(seconds=FRESH_S)
+        keys.tick()
+    assert len(found) == 1 and found[0] is not None
 
 
 def test_login_without_any_keys_is_told_and_tries_again(reader, server):
