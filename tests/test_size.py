@@ -51,7 +51,7 @@ LINES_OF_CODE = {
     "realtime": 942,
     "receipts": 281,
     "recounts": 634,
-    "reports": 7261,
+    "reports": 7233,
     "retention": 601,
     "server": 3192,
     "settings": 898,

@@ -1,25 +1,21 @@
 """Mails the weekly report to the users who want it: on Sunday morning in TIMEZONE, by one worker of all servers.
 
-The claim (`work_claim_queries`) is like that of the nightly work: a server that was down on that morning does it when
-it is back. The outbox takes the report of a week to a user once, so a worker that continues the work of another one
-sends none twice.
+A server that was down on that morning does it when it is back (`koyjabo.jobs.daily_work`). The outbox takes the report
+of a week to a user once, so a worker that continues the work of another one sends none twice.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
+from collections.abc import Callable
 from datetime import date
-from functools import partial
-from typing import Any
 
 from koyjabo.core.clock import Clock, shifted
-from koyjabo.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.core.errors import StillCounting
 from koyjabo.core.i18n import LANGUAGES, N_
-from koyjabo.core.runtime import Runtime
-from koyjabo.database import work_claim_queries
+from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database.executor import DatabaseExecutor
-from koyjabo.database.work_claim_queries import Claim, ClaimLost
+from koyjabo.jobs.daily_work import DailyWork
 from koyjabo.mail.contents import Speech
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.reports import differences
@@ -28,7 +24,7 @@ from koyjabo.reports.engine.answers import MOST_ROWS, Breakdown
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.engine.requests import BreakdownRequest
 from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.weekly_report_queries import Recipient, Week
+from koyjabo.reports.weekly_report_queries import Week
 
 log = logging.getLogger(__name__)
 
@@ -56,30 +52,17 @@ class WeeklyReport:
         self._database = database
         self._insights = insights
         self._clock = clock
-        self._runtime = runtime
         self._outbox = outbox
-        self._done_for = ""
-        self._busy = False
+        self._work = DailyWork(database, clock, runtime, WORK, "weekly_report")
 
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it."""
-        sunday = self._sunday()
-        if not self._outbox.is_on or self._busy or sunday == self._done_for:
-            return
-        claim = Claim(WORK, sunday, secrets.token_hex(16))
-        try:
-            if not self._database.read(work_claim_queries.is_free, claim, self._clock.now_ms()):
-                return
-            if not self._database.write(work_claim_queries.take, claim, self._clock.now_ms()):
-                return
-        except LedgerUnavailable:
-            return  # the next tick tries again
-        self._busy = True
-        self._runtime.start_task(partial(self._work, claim))
+        if self._outbox.is_on:
+            self._work.begin(self._sunday(), lambda sunday: True, self._do)
 
     def forget(self) -> None:
         """Ask the database again whether the report of the week is written."""
-        self._done_for = ""
+        self._work.forget()
 
     def _sunday(self) -> str:
         """The newest Sunday whose morning has come."""
@@ -88,41 +71,30 @@ class WeeklyReport:
         has_come = self._clock.now_ms() >= 1000 * (self._clock.began_s(sunday) + MORNING_S)
         return sunday if has_come else shifted(sunday, -7)
 
-    def _work(self, claim: Claim) -> None:
-        try:
-            self._do(claim)
-        except (LedgerUnavailable, StillCounting, ClaimLost) as error:  # the next worker continues the work
-            log.warning("weekly_report_interrupted day=%s cause=%r", claim.day, str(error.__cause__ or error))
-        except Exception:
-            log.exception("weekly_report_failed day=%s", claim.day)
-        finally:
-            self._busy = False
-
-    def _do(self, claim: Claim) -> None:
-        week = Week(shifted(claim.day, -7), shifted(claim.day, -1))
+    def _do(self, sunday: str, renew: Advance) -> Callable[[], None] | None:
+        week = Week(shifted(sunday, -7), shifted(sunday, -1))
         site = self._database.read(queries.of_site, week)
-        lists = {
-            language: {
-                **top_values(self._insights, week, language),
-                "difference": told(self._insights, week, Speech(language, self._clock.zone)),
+        try:
+            lists = {
+                language: {
+                    **top_values(self._insights, week, language),
+                    "difference": told(self._insights, week, Speech(language, self._clock.zone)),
+                }
+                for language in LANGUAGES
             }
-            for language in LANGUAGES
-        }
+        except StillCounting:  # after an update
+            return None
         count, last_id = 0, ""
         while recipients := self._database.read(queries.recipients, last_id):
-            for each in recipients:
-                communities = self._database.read(queries.of_communities, each.id, week)
-                top = lists.get(each.language or DEFAULT, lists[DEFAULT]) if each.sees_panel else {}
-                self._write(claim, each, {**site, **top, "communities": communities, **week._asdict()})
+            for to in recipients:
+                communities = self._database.read(queries.of_communities, to.id, week)
+                top = lists.get(to.language or DEFAULT, lists[DEFAULT]) if to.sees_panel else {}
+                figures = {**site, **top, "communities": communities, **week._asdict()}
+                letter = self._outbox.letter("weekly", to.email, to.language, f"weekly {sunday} {to.id}", **figures)
+                self._database.write(lambda session: None, mail=letter)
+                renew(1)
             count, last_id = count + len(recipients), recipients[-1].id
-        self._database.write(work_claim_queries.end, claim, self._clock.now_ms())
-        self._done_for = claim.day
-        log.info("weekly_report_done day=%s mails=%d", claim.day, count)
-
-    def _write(self, claim: Claim, to: Recipient, figures: dict[str, Any]) -> None:
-        once = f"weekly {claim.day} {to.id}"
-        letter = self._outbox.letter("weekly", to.email, to.language, once, **figures)
-        self._database.write(_renew, claim, self._clock.now_ms(), mail=letter)
+        return lambda: log.info("weekly_report_done day=%s mails=%d", sunday, count)
 
 
 def top_values(insights: Insights, week: Week, language: str) -> dict[str, list[Line]]:
@@ -153,9 +125,3 @@ def told(insights: Insights, week: Week, speech: Speech) -> str:
 def _lines(now: Breakdown, before: Breakdown) -> list[Line]:
     past = {row.value: row.sums.visits or 0 for row in before.rows}
     return [(row.label, row.sums.visits or 0, past.get(row.value, 0)) for row in now.rows]
-
-
-def _renew(session: Any, claim: Claim, now_ms: int) -> None:
-    """Raises ClaimLost."""
-    if not work_claim_queries.renew(session, claim, now_ms):
-        raise ClaimLost(claim.worker)

@@ -172,7 +172,7 @@ def write(site: Site) -> None:
     """Do what is due, and wait for it, but send nothing."""
     weekly = site.services[ReportServices].weekly_report
     weekly.tick()
-    wait_until(lambda: not weekly._busy, "the work is done")
+    wait_until(lambda: not weekly._work._is_busy, "the work is done")
 
 
 def written(site: Site) -> int:
