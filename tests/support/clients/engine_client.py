@@ -11,7 +11,6 @@ import requests
 import websocket
 
 from support.programs.patience import SILENT_PATIENCE_S
-from support.programs.processes import wait_until
 
 OPEN, CLOSE, PING, PONG, MESSAGE, UPGRADE, NOOP = "0123456"
 SEPARATOR = "\x1e"
@@ -67,9 +66,6 @@ class Polling:
     def is_known(self) -> bool:
         """Whether the server still knows the session. It may be asked only where a poll ends soon."""
         return self.get().status_code == 200
-
-    def wait_until_forgotten(self) -> None:
-        wait_until(lambda: not self.is_known, "the session is closed", SILENT_PATIENCE_S)
 
 
 class Socket:

@@ -66,10 +66,6 @@ def form_on(page: str) -> FormOnPage:
     return form
 
 
-def is_question(page: str) -> bool:
-    return f'name="{CONFIRMED}"' in page
-
-
 def answer(page: str) -> FormOnPage:
     """The form of a question, filled in by a person who confirms it: what is to be typed stands after a colon, and the
     password is the one of all people here.
