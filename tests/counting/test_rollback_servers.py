@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.assertions.ledger import assert_verified
 from support.clients.concurrent_registrations import Crowd
+from support.clients.members import Member
 from support.clients.worker_connections import assert_never_fell, flat, pages, two_workers, worker_connections
 
 VISITS, CLIENTS = 240, 8
@@ -85,13 +86,16 @@ def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
+    """Of communities, too, which nothing but the start reads."""
     server = new_server(database, REDIS_URL=disposable_redis.url).start()
-    server.register("ayesha")
+    community = Member(server).found()
+    server.register("ayesha", communityId=community)
     remembered = database.remember()
-    acknowledged = [server.register("ayesha") for _ in range(3)][-1]
+    acknowledged = [server.register("ayesha", communityId=community) for _ in range(3)][-1]
     server.stop()
     database.go_back(remembered)
     server.start()
     assert server.stats().total == acknowledged.ordinal
     assert server.stats().epoch > acknowledged.stats.epoch
-    assert server.register("ayesha").ordinal == acknowledged.ordinal + 1
+    assert server.register("ayesha", communityId=community).ordinal == acknowledged.ordinal + 1
+    assert sorted(database.rows(LOST)) == sorted([("site", 1, 4), (community, 1, 4)])
