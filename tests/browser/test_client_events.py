@@ -114,6 +114,8 @@ def test_page_views_end_with_the_choice_not_to_be_counted(host_page, site):
     tab = Tab(host_page, site, pageViews=True)
     host_page.evaluate(loaded)
     tab.wait_for_names("search")
+    # What is not answered yet is sent once more when the page is left.
+    wait_for(host_page, lambda: host_page.evaluate("window.koyjabo.waiting") == 0, "it is answered")
     sent = sent_by(host_page, "/api/events")
     host_page.evaluate("async (url) => (await import(url)).KoyJabo.doNotCount()", url)
     tab.go("pushState /a")
