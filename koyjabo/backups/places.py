@@ -80,9 +80,8 @@ class BackupTargets(NamedTuple):
         if self.backup_dir:
             found.append((FOLDER, self.backup_dir))
         if self.backup_to:
-            found.append((BUCKET, self.backup_to.partition("?")[0]))
-            if s3_url(self.backup_to).endpoint:
-                found[-1] = (BUCKET, f"{found[-1][1]} ({urlsplit(s3_url(self.backup_to).endpoint).hostname})")
+            place, endpoint = self.backup_to.partition("?")[0], s3_url(self.backup_to).endpoint
+            found.append((BUCKET, f"{place} ({urlsplit(endpoint).hostname})" if endpoint else place))
         return found
 
     def restore_argument(self, name: str) -> str:

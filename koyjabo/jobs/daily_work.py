@@ -50,7 +50,7 @@ class DailyWork:
         """Whether any worker has done it. Raises LedgerUnavailable."""
         return self._database.read(work_claim_queries.is_done, self._name, day)
 
-    def begin(self, day: str, is_possible: Callable[[str], bool], work: Work) -> None:
+    def begin(self, day: str, work: Work, is_possible: Callable[[str], bool] = lambda day: True) -> None:
         """Do the work in a task, unless it is done, another worker has claimed it, or it is not possible now."""
         if self._is_busy or day == self._done_for:
             return

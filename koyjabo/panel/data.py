@@ -137,9 +137,9 @@ def _pieces(values: dict[str, str], what: str, kind: str) -> Iterator[str]:
     """Raises InvalidInput."""
     log, jobs = current()[VisitLogServices].log, current()[RunningJobs]
     which = VisitFilter(**{name: values[name] for name in VisitFilter._fields})
-    return (
-        log.export(me(), which, kind, jobs.reported(EXPORT)) if what == VISITS else log.export_days(me(), which, kind)
-    )
+    if what == DAYS:
+        return log.export_days(me(), which, kind)
+    return log.export(me(), which, kind, jobs.reported(EXPORT))
 
 
 @bp.post("/data/recount")
@@ -154,14 +154,12 @@ def erase_visitor() -> Response:
     body = form.read()
     if body is None:
         return show(422, erasure=form)
-    erasure, hashes = (
-        current()[Erasure],
-        current()[CountingServices].anonymity.names(body.visitor_id),
-    )
+    erasure, hashes = current()[Erasure], current()[CountingServices].anonymity.names(body.visitor_id)
+    names = (body.visitor_id, *hashes)
     try:
-        if not any(map(erasure.is_known, (body.visitor_id, *hashes))):
+        if not any(map(erasure.is_known, names)):
             raise UnknownVisitor
-        confirm(_erasure(sum(map(erasure.count, (body.visitor_id, *hashes)))))
+        confirm(_erasure(sum(map(erasure.count, names))))
         erasure.begin(me(), body.visitor_id, hashes)
     except UnknownVisitor:
         form.errors["visitor_id"] = _("No visitor has this ID. It is in the list of visits, beside each visit.")

@@ -58,7 +58,7 @@ class WeeklyReport:
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it."""
         if self._outbox.is_on:
-            self._work.begin(self._sunday(), lambda sunday: True, self._do)
+            self._work.begin(self._sunday(), self._do)
 
     def forget(self) -> None:
         """Ask the database again whether the report of the week is written."""

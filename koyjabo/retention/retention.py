@@ -33,13 +33,13 @@ IMPORTED, PROJECTED = "visits are imported", "visits are projected"
 """Why the work waits."""
 
 QUIET_S = 3 * 3600 + 1800
-"""Seconds after the beginning of the local day: 03:30, except in a night in which the clocks change."""
+"""Seconds after the beginning of the local day: 03:30, except in a night when the clocks change."""
 
 LOOK_S = 30.0
 """Seconds between two calls of `tick`."""
 
 PREVIEW_MS = 10_000
-"""For how long a preview is shown without another look at the database."""
+"""How long a preview is shown before the database is read again, ms."""
 
 USER_AGENT_DAYS = 30
 """How long a visit keeps its exact user agent (specification: Reports)."""
@@ -195,7 +195,7 @@ class Nightly:
 
     def tick(self) -> None:
         """Start the work in a task if it is due, unless another worker has claimed it or visits are being imported."""
-        self._work.begin(self._day(), self._is_possible, self._do)
+        self._work.begin(self._day(), self._do, self._is_possible)
 
     def forget(self) -> None:
         """Ask the database again whether the work of the day is done."""
@@ -211,7 +211,7 @@ class Nightly:
         return self._preview[1]
 
     def _next_day(self) -> str:
-        """The local day on which the next run begins: today until today's run has ended."""
+        """The local day of the next run: today until today's run has ended."""
         today = self._clock.today()
         is_done = self._day() == today and self._work.is_done(today)
         return shifted(today, 1) if is_done else today

@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Of the whole run, and of each process of xdist, which has the environment of the run."""
+    """Called in the run and in each process of xdist, which inherits the environment of the run."""
     if worker := getattr(config, "workerinput", None):
         use_ports_of(int(worker["workerid"].removeprefix("gw")))
     else:
@@ -98,7 +98,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    cpu.report(terminalreporter, sum(config.stash[CPU_S]))
+    if workers_s := sum(config.stash[CPU_S]):
+        cpu.report(terminalreporter, workers_s)
     if (seed := config.option.random_order) is not None:
         terminalreporter.write_line(f"in a random order; to repeat it: --random-order {seed}")
     if config.option.store_durations:
