@@ -76,7 +76,7 @@ def test_4000_becomes_4001_as_is_shown(port):
 
 @pytest.mark.parametrize("command", sorted({*OURS, *TARGETS}))
 def test_each_command_of_ours_succeeds(port, checkout, settings, command):
-    """Those of make are shown, not run: one of them is the run that this test is part of. `make bench` needs a name."""
+    """`make` only shows its commands: one of them is the run that includes this test. `make bench` needs a name."""
     shown = " --dry-run NAME=register" if command.startswith("make ") else ""
     done = subprocess.run(
         command + shown,

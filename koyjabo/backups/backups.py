@@ -65,7 +65,7 @@ PIECE, POLL_S = 256 * 1024, 0.1
 """Bytes of a download that are read at once, and seconds between two polls of its file."""
 
 MOST_DOWNLOADS = 2
-"""Of a worker. Each reads the whole database and has a file as large as the backup in the temporary folder."""
+"""Downloads at once on one worker. Each reads the whole database and has a file as large as the backup."""
 
 
 class BackupState(NamedTuple):

@@ -55,7 +55,7 @@ MOST_CHARACTERS = 300
 NO_CREDENTIALS = "There are no credentials for {}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
 
 ANSWER = re.compile(r"status code: (\d{3})(?:.*?<Code>(\w{1,64})</Code>)?", re.DOTALL)
-"""In the messages of the library: where listing fails, its class of errors does not say why."""
+"""Why listing failed, in messages of the library: its class of errors does not say."""
 
 UPLOAD_IS_OVER = "NoSuchUpload"
 """Also of one that was completed while its answer was lost."""

@@ -20,8 +20,8 @@ from koyjabo.webhooks.services import WebhookServices
 def backup(file: Path | None, url: str | None, force: bool) -> None:
     """Back up the whole database to FILE, as it is at this moment, or under a name of its own to a folder or bucket.
 
-    Safe to run beside a busy server. A backup of SQLite can be restored into PostgreSQL, and the other way round. The
-    file contains password hashes, so only its owner can read it.
+    Safe to run while the server is busy. A backup of SQLite can be restored into PostgreSQL, and the other way round.
+    The file contains password hashes, so only its owner can read it.
     """
     from koyjabo.backups import backup as backups
     from koyjabo.backups import transfers

@@ -35,7 +35,7 @@ IN_REPORTS = ("step", "done", "goal", "bytes", "made_ms", "epoch", "total", "res
 
 
 class BackupReport(NamedTuple):
-    """As of now; None is not known yet."""
+    """The state of a backup. None is not known yet."""
 
     step: str = WRITING
     done: int = 0  # of this step, in rows or bytes

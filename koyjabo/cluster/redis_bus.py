@@ -30,13 +30,15 @@ LISTEN_S = 1.0
 """After this time without a message the server is asked whether it is there."""
 
 MOST_UNANSWERED = 2
-"""With so many questions unanswered it counts as gone."""
+"""Unanswered questions after which Redis counts as gone."""
 
 Receive = Callable[[str, bytes | None], object]
 """Is given a channel and what was published there; None when Redis has confirmed the subscription."""
 
 
 class Listener:
+    """One connection to Redis, in a task. It subscribes to channels that come and go."""
+
     def __init__(self, client: RedisClient, runtime: Runtime, channels: Iterable[str], receive: Receive) -> None:
         self.channels = set(channels)
         self._client = client

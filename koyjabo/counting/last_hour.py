@@ -1,4 +1,6 @@
-"""The visits of the last 60 minutes by minute, kept up to date by reading only the rows that are new."""
+"""Visits of a scope over time: the last 60 minutes by minute, kept up to date by reading only new rows, and past
+hours and days from the rollups.
+"""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ def _workers(seen: Seen) -> HealthCheck:
     values = {"count": len(workers), "wanted": wanted, "ms": round(slowest.lag_ms), "worker": str(slowest.pid)}
     if not seen.ready["loop"].ok or slowest.lag_ms > LATE_S * 1000:
         return HealthCheck.of("workers", "late", values)
-    if _is_redis_silent(seen) and wanted > 1:  # each then sees itself alone
+    if _is_redis_silent(seen) and wanted > 1:  # each then sees only itself
         return HealthCheck.of("workers", "unseen", values)
     if len(workers) < wanted:
         return HealthCheck.of("workers", "missing", values)

@@ -30,8 +30,8 @@ class Finding(NamedTuple):
     level: str  # the usual one of LEVELS
     sentence: str
     advice: str = ""  # what to do; "" if there is nothing to do
-    section: str = ""  # of docs/troubleshooting.md; "" for that of the check
-    state: str = ""  # what a grey finding means; "" for that of its level
+    section: str = ""  # of docs/troubleshooting.md; "" for the section of the check
+    state: str = ""  # what a grey finding means; "" for the state of its level
 
 
 class OutageCause(NamedTuple):
@@ -304,7 +304,7 @@ class HealthCheck(NamedTuple):
 
     @classmethod
     def of(cls, name: str, code: str, values: Mapping[str, object] = NOTHING) -> HealthCheck:
-        """With the level that FINDINGS has for it."""
+        """A check with the level that FINDINGS has for it."""
         return cls(name, FINDINGS[f"{name}.{code}"].level, code, values)
 
     @property
@@ -331,7 +331,7 @@ class HealthCheck(NamedTuple):
 
     @property
     def section(self) -> str:
-        """Of docs/troubleshooting.md; "" if nothing is wrong."""
+        """The section of docs/troubleshooting.md; "" if nothing is wrong."""
         if self.level not in (WARNING, DANGER):
             return ""
         return self.cause.section if self.cause else self.finding.section or self.guide.section

@@ -32,7 +32,7 @@ def import_(file: Path, program: str | None, site: str | None, kind: str | None,
 
     Each visit needs a visitor_id and an at, which is ISO 8601 or ms since 1970; docs/backup.md describes the other
     columns. Visits keep their times and get new ordinals. Visits that are stored already are not counted again: after
-    an interruption, import the same file again. Safe to run beside a busy server.
+    an interruption, import the same file again. Safe to run while the server is busy.
 
     With --program, FILE is an export of another counter. The visits in the page views of umami and goatcounter are
     added like other visits, and the sums by day of plausible and ga4 to the total. Lines that cannot be used are named,

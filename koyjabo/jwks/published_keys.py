@@ -52,8 +52,8 @@ class PublishedKeys:
         return key
 
     def find_or_read(self, key_id: str | None, algorithm: str) -> Any:
-        """As `find`, but waits for keys that are missing, old or unknown, for requests that wait for the other server
-        anyway.
+        """Find a key as `find` does, but wait for keys that are missing, old or unknown. For requests that wait for the
+        other server anyway.
         """
         if self._keys is None:
             self._read()

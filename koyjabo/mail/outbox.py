@@ -29,7 +29,11 @@ ADDRESS_SHARE, NETWORK_SHARE = 10, 2
 
 
 class Budgets:
-    """`most` is RATE_LIMIT_MAILS: 0 leaves only the limit of each account."""
+    """How many mails a day go to strangers: to unconfirmed emails, such as in invitations and signups. A flood of them
+    costs the sender's domain its reputation, and then mails that people wait for do not arrive.
+
+    `most` is RATE_LIMIT_MAILS: 0 leaves only the limit of each account.
+    """
 
     def __init__(self, clock: Clock, key: bytes, most: int) -> None:
         self._clock = clock
@@ -49,7 +53,7 @@ class Budgets:
         return self._charge("account", account_id, OF_AN_ACCOUNT), *self.shared()
 
     def shared(self, pool: str = "") -> tuple[Charge, ...]:
-        """Without those of an account. Each `pool` has as many mails of its own."""
+        """The budgets of networks and of the server. Each `pool` has as many mails."""
         server = self.server(pool)
         return (*self._networks(pool), server) if server else ()
 

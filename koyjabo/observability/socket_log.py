@@ -26,7 +26,12 @@ SIZE = ENTRIES * ENTRY.size
 
 
 class Reconnections:
-    """The shared table; without a folder, or without disk space in it, a table of this process alone."""
+    """Recognises clients that lost a connection and return within a minute, on any worker of this server.
+
+    Workers share one table of times (s) in `folder`; without a folder or disk space the table belongs to this process.
+    A keyed hash of the client's id gives its entry, so the table identifies no one. Two clients with the same entry
+    are mistaken for each other: one in sixty at a thousand lost connections a minute.
+    """
 
     def __init__(self, folder: str | None, secret: str) -> None:
         self._key = blake2b(secret.encode()).digest()

@@ -31,7 +31,7 @@ class EncodedEvent:
     """An event as bytes for each kind of client, built from one encoding as JSON.
 
     `revision` orders the event among the values of its room. By default it is the revision of the stats in the event,
-    or None for an event without stats. `epoch` is that of an event without stats, in base 36.
+    or None for an event without stats. `epoch` belongs to an event without stats, in base 36.
     """
 
     __slots__ = ("packet", "plain", "revision", "socketio", "stream")

@@ -30,7 +30,7 @@ KINDS = {START: START, IMPORTED: IMPORTED, SET: ADJUSTED, ROLLED_BACK: ROLLED_BA
 ORDER = (*KINDS.values(), VISITS)
 
 MOST_PARTS = 60
-"""Of a total with more until its last change, the oldest are combined by their kind."""
+"""Parts of a total until its last change. With more, the oldest are combined by their kind."""
 
 
 class ReceiptPart(NamedTuple):
@@ -42,9 +42,9 @@ class ReceiptPart(NamedTuple):
     amount: int  # negative where the total was lowered
     first: int | None = None
     last: int | None = None
-    at_ms: int | None = None  # None of visits; of combined parts: that of the newest of them
+    at_ms: int | None = None  # None for visits; combined parts have the newest moment
     reason: str | None = None
-    by: str | None = None  # OPERATOR_NAME, or the name of a user; None if it is not known any more, or not told
+    by: str | None = None  # OPERATOR_NAME, or the name of a user; None if it is unknown or not shown
 
     @property
     def total_after(self) -> int | None:
@@ -78,7 +78,7 @@ def _upto_last_change(changes: tuple[TotalChange, ...]) -> tuple[tuple[ReceiptPa
 def _part(
     kind: str, amount: int, before: int, at_ms: int | None = None, reason: str | None = None
 ) -> tuple[ReceiptPart, ...]:
-    """Of a total that was `before`; none for 0."""
+    """The first part of a total that was `before`; none for 0."""
     after = before + amount
     return (ReceiptPart(kind, amount, min(before, after) + 1, max(before, after), at_ms, reason),) if amount else ()
 

@@ -1,6 +1,6 @@
 """Count the ledger again, compare with it every table that is derived from it, and derive anew what does not agree.
 
-A recount reads pieces of bounded size on one snapshot: it may run beside a busy server.
+A recount reads pieces of bounded size on one snapshot: it may run while the server is busy.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from koyjabo.retention.retention import Retention
 def forget(visitor_id: str) -> None:
     """Erase the data of the visitor VISITOR_ID, with the anonymous visits of today. All totals stay the same.
 
-    A later visit with this id counts as a new visitor. Safe to run beside a busy server. If it is interrupted, run it
-    again.
+    A later visit with this id counts as a new visitor. Safe to run while the server is busy. If it is interrupted,
+    run it again.
     """
     with application() as services:
         erasure, hashes = services[Erasure], services[CountingServices].anonymity.names(visitor_id)
@@ -32,8 +32,8 @@ def forget(visitor_id: str) -> None:
 def prune(days: int | None, dry_run: bool) -> None:
     """Fold old visits into sums, as the server does every night.
 
-    All numbers stay the same; who came, when and from where is deleted. Safe to run beside a busy server, but not
-    beside an import. If it is interrupted, the next run continues from there.
+    All numbers stay the same; who came, when and from where is deleted. Safe to run while the server is busy, but not
+    during an import. If it is interrupted, the next run continues from there.
     """
     with application() as services:
         past = services[Retention].past(days)

@@ -46,7 +46,11 @@ class EventConnection(Connection, Protocol):
 
 
 class ServerSentEvents(Stream):
-    """Owns all streams of one path."""
+    """All streams of one path: the rooms of plain WebSockets, for pages that cannot open these.
+
+    A refusal is an HTTP response. A client that loses its permission later receives an event of type `error`, and the
+    stream ends.
+    """
 
     kind = KIND
 

@@ -70,6 +70,8 @@ class Client:
 
 
 class JoinedRooms:
+    """The community rooms that each Socket.IO client of this worker has joined."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
         self._clients: dict[str, Client] = {}
@@ -167,7 +169,7 @@ class JoinedRooms:
         return RequestedRoom.of(message, lambda text: client.named.get(text) or known(text) or text)
 
     def _end(self, sid: str, requested: RequestedRoom, named: str, problem: KoyJaboError) -> None:
-        """`named` is the id or ref by which the client has joined, and by which it knows the room."""
+        """`named` is the id or ref that the client joined with, and that it knows the room by."""
         client = self._clients.get(sid)
         if client is not None:
             if (participant := client.participants.get(requested)) and not participant.is_taken:

@@ -45,7 +45,7 @@ def child_of(server: Server) -> psutil.Process:
 
     def found() -> psutil.Process | None:
         family = psutil.Process(server.pid).children(recursive=True)
-        return next((each for each in family if "koyjabo.backups.run" in each.cmdline()), None)
+        return next((process for process in family if "koyjabo.backups.run" in process.cmdline()), None)
 
     return wait_until(found, "the process is there")
 

@@ -16,8 +16,8 @@ MOST_TABS = 40
 NOTE_LISTS = """
 () => {
   window.lists = [];
-  const told = (name) => name.textContent + (name.closest("[data-left]") ? " left" : "");
-  const note = () => lists.push([...document.querySelectorAll("#online-list strong")].map(told).join(", "));
+  const shown = (name) => name.textContent + (name.closest("[data-left]") ? " left" : "");
+  const note = () => lists.push([...document.querySelectorAll("#online-list strong")].map(shown).join(", "));
   new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
 }
 """

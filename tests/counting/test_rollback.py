@@ -243,7 +243,7 @@ def test_a_list_from_before_the_question_is_looked_up_again(site, database, monk
 
 
 def test_a_list_recovers_once(site, database, kind, monkeypatch):
-    """Not once for each of its visits: workers that do not answer are waited for. PostgreSQL is another server, too."""
+    """It does not recover for each visit: each recovery waits for silent workers. PostgreSQL is also another server."""
     visits(site, "kept")
     remembered = database.remember()
     visits(site, "lost")

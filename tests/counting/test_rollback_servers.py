@@ -86,7 +86,7 @@ def test_in_the_middle_of_a_crowd_no_ordinal_is_given_twice(database, new_server
 
 @pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
 def test_a_server_that_starts_again_remembers_by_redis_what_it_acknowledged(database, new_server, disposable_redis):
-    """Of communities, too, which nothing but the start reads."""
+    """Only the start reads the marks of communities."""
     server = new_server(database, REDIS_URL=disposable_redis.url).start()
     community = Member(server).found()
     server.register("ayesha", communityId=community)

@@ -1,4 +1,4 @@
-"""Visits of long ago, folded beside a real server."""
+"""Old visits are folded while a real server runs."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def build(base: Base) -> OidcServices:
     accounts, outbox = base.services[AccountServices], base.services[MailOutbox]
     rules = ProviderRules(settings.oidc_signup, settings.oidc_admin_claim, settings.oidc_trust_mfa)
     return OidcServices(
-        {each.name: Provider(each, http, base.runtime, base.clock) for each in settings.oidc_providers},
+        {provider.name: Provider(provider, http, base.runtime, base.clock) for provider in settings.oidc_providers},
         Authorizations(accounts.pending, settings.secret_key),
         ProviderLogins(base.database, base.clock, accounts.credentials, accounts.pending, outbox, rules),
     )

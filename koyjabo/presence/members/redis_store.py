@@ -36,7 +36,7 @@ TakeIn = Callable[[list[Sent], SyncAnswer, bool], None]
 
 
 def run_all(exchanges: Iterable[Exchange], ask: Ask) -> None:
-    """Run all exchanges to their ends."""
+    """Run all exchanges to their ends. Their simultaneous requests share a round trip."""
     pending: dict[Exchange, SyncRequest] = {}
     for exchange in exchanges:
         with suppress(StopIteration):
@@ -100,11 +100,11 @@ class SyncPlanner:
     def _request(
         self, scope: Scope, mirror: MemberMirror, batch: list[tuple[SyncReport, Change | None]]
     ) -> SyncRequest:
-        """Sorts the news in the batch to its front, where changes are to be told."""
+        """Sort the news in the batch to its front if changes are reported."""
         news = None
         if self._listener.is_wanted(scope):
             batch.sort(key=lambda each: not mirror.is_news(*each))
-            news = sum(mirror.is_news(*each) for each in batch)
+            news = sum(mirror.is_news(*sent) for sent in batch)
         return SyncRequest(scope, mirror.seen_version, [report for report, _ in batch], mirror.occupied_born, news)
 
     def _batch(

@@ -47,6 +47,8 @@ class ActiveAnswer(NamedTuple):
 
 
 class TouchScript:
+    """Runs touch.lua: sends touches to Redis and parses the reply."""
+
     def __init__(self, client: RedisClient, window_ms: int) -> None:
         self._script = redis_client.load(client, __file__, "touch")
         self._keep_ms = KEEP_FOR_WINDOWS * window_ms

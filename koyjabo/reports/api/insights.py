@@ -1,5 +1,5 @@
 """The routes of reports: of the site, for its admins and viewers; of a community, for its moderators; and by share
-links, whose filters hold beside those of the request.
+links, whose filters are added to the filters of the request.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ NO_FILTERS: Filters = {}
 
 
 class Report(NamedTuple):
-    """`others` are its parameters beside range and filters; `columns` are those of CSV."""
+    """`others` are its parameters besides range and filters; `columns` are the columns of CSV."""
 
     others: tuple[str, ...]
     find: Callable[[Insights, Parameters], Any]
@@ -103,10 +103,10 @@ def respond(
     default: str = DEFAULT,
     insights: Insights | None = None,
 ) -> Response:
-    """The answer to the current request, for one of REPORTS. `filters` hold beside those of the request; `default` is
-    the range of a request without one.
+    """The answer to the current request, for one of REPORTS. `filters` are added to the filters of the request;
+    `default` is the range of a request without one.
 
-    Raises InvalidInput, StillCounting, LedgerUnavailable, and TooBusy if `insights` are those of share links.
+    Raises InvalidInput, StillCounting, LedgerUnavailable, and TooBusy for `insights` of share links.
     """
     report, insights = REPORTS[name], insights or current()[ReportServices].reports
     pairs = list(request.args.items(multi=True))

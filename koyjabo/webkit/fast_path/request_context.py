@@ -24,7 +24,7 @@ Model = TypeVar("Model", bound="Body")
 
 
 class RequestContext(ABC):
-    """One request, of Flask or on the fast path. `environ` is that of WSGI. Methods `count_` raise TooManyRequests."""
+    """One request, of Flask or on the fast path, with its WSGI environment. Methods `count_` raise TooManyRequests."""
 
     services: Services
     environ: dict[str, Any]

@@ -39,7 +39,7 @@ def is_page() -> bool:
 
 
 def page(status: int, sentence: str, code: str, retry_after_s: int | None = None) -> Response:
-    """With the form that was sent, if it may succeed later."""
+    """An error page. It has the form that was sent if sending it again may succeed."""
     wait = None if retry_after_s is None else duration(retry_after_s)
     sent = sent_form(is_editable=True) if status in TRY_AGAIN and _is_form() else None
     known = {"status": status, "sentence": sentence, "code": code, "wait": wait, "retry_after_s": retry_after_s}

@@ -74,7 +74,7 @@ def _template_for(arguments: tuple[str, ...]) -> str | None:
 
 
 class Template:
-    """A process from which programs are forked. It begins with the first of them, and ends with who asks it."""
+    """A process that forks programs. It starts with the first program and ends with the process that asks it."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
