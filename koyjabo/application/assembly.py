@@ -83,8 +83,8 @@ def assemble(settings: Settings, runtime: Runtime, clock: Clock, snapshot: Count
     cluster = open_cluster(settings, runtime, services.signals)
     base = Base(settings, clock, runtime, DatabaseExecutor(settings.database, runtime), cluster, services)
     _build(base, snapshot)
-    event_handlers.connect(services, base.database)
-    _tick(services, settings.active_window_seconds)
+    event_handlers.connect(services)
+    _tick(base)
     _close_in_order(services, base)
     _bind_tracker(services)
     return services
@@ -141,8 +141,9 @@ def _build_upkeep(base: Base) -> None:
     add(health.build(base))
 
 
-def _tick(services: Services, window_s: int) -> None:
+def _tick(base: Base) -> None:
     """Schedule the periodic work. Calls of one line run one after the other; leases must not wait for a database."""
+    services, window_s = base.services, base.settings.active_window_seconds
     counting, presence = services[CountingServices], services[PresenceServices]
     communities, mails = services[CommunityServices], services[MailOutbox]
     visits, every = counting.visits, services.lifetime.every
@@ -160,7 +161,7 @@ def _tick(services: Services, window_s: int) -> None:
     every(TICK_S, communities.revocation.recheck_if_revoked)
     every(MINUTE_S, services[ApiKeys].write_uses)
     every(refs.LOOK_S, communities.refs.refresh)
-    every(TICK_S, counting.recovery.shared.renew)
+    every(TICK_S, counting.recovery.shared.renew, base.database.leave_replaced)
     every(TICK_S, counting.unsaved.refresh, services[System].report, services[ObservabilityServices].publish)
     upkeep = services[Nightly].tick, services[ReportServices].weekly_report.tick, counting.anonymity.sweep
     every(retention.LOOK_S, *upkeep, services[VersionLog].record)

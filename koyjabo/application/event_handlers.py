@@ -18,7 +18,6 @@ from koyjabo.core.errors import LedgerUnavailable
 from koyjabo.core.services import Services
 from koyjabo.counting.live_stats import newest_credible
 from koyjabo.counting.services import CountingServices
-from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.health.health import Health
 from koyjabo.models import SITE, Scope
@@ -46,8 +45,8 @@ HIGH_WATER = "high_water"
 """The subject of the message with which a worker asks the others for what they have acknowledged: a question."""
 
 
-def connect(services: Services, database: DatabaseExecutor) -> None:
-    handlers, signals = Handlers(services, database), services.signals
+def connect(services: Services) -> None:
+    handlers, signals = Handlers(services), services.signals
     communities, live_panel = services[CommunityServices], services[VisitLogServices].live_panel
 
     _on(signals.active_changed, handlers.publish_site_stats, of=SITE)
@@ -83,7 +82,7 @@ def _on(signal: Signal, *receivers: Callable[..., object], of: Any = ANY) -> Non
 class Handlers:
     """Those that need more than one call of one service."""
 
-    def __init__(self, services: Services, database: DatabaseExecutor) -> None:
+    def __init__(self, services: Services) -> None:
         self._clock = services.clock
         self._logins = services[RememberedLogins]
         self._visits = services[CountingServices].visits
@@ -95,7 +94,6 @@ class Handlers:
         self._people = services[PeopleServices]
         self._live_panel = services[VisitLogServices].live_panel
         self._at_epoch: tuple[Callable[[], None], ...] = (
-            database.look_again,
             self._anonymity.forget_secrets,
             services[GettingStarted].look_again,
             self._visits.texts.clear,

@@ -133,7 +133,7 @@ class SqliteStore:
     def commit(self, batch: list[tuple[NewVisit, str]]) -> list[Receipt | KoyJaboError]:
         """Write `batch` in one transaction. After an error, nothing of it is written. Raises DatabaseWentBack."""
         if self._writing is None or self._writing.is_replaced:
-            self._writing = connect(self._path)
+            self._writing = connect(self._path, instead_of=self._writing)
             self._mark.name = _name(self._writing)
         execute = self._writing.execute
         try:
@@ -213,11 +213,13 @@ class SqliteStore:
         with self._read_lock:
             try:
                 if self._reading is None or self._is_replaced(self._reading):
-                    self._reading = connect(self._path, timeout_s=READ_TIMEOUT_S)
+                    self._reading = connect(self._path, READ_TIMEOUT_S, instead_of=self._reading)
                     self._reading.execute("PRAGMA cache_size = -256")  # KiB; it always reads the same few rows
                 return self._reading.execute(statement, parameters).fetchone()
             except self.unreadable:
-                self._reading = None  # the next read opens a new connection
+                failed, self._reading = self._reading, None  # the next read opens a new connection
+                if failed is not None:
+                    failed.close()
                 raise
 
     def _is_replaced(self, connection: SqliteConnection) -> bool:

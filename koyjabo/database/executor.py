@@ -129,10 +129,11 @@ class DatabaseExecutor:
         thread.close()  # not after KeyboardInterrupt: that thread ends with the process
         return result
 
-    def look_again(self) -> None:
+    def leave_replaced(self) -> None:
         """Let threads that have nothing to do close their connections, if the database was replaced. Does not wait."""
         for thread in self._threads():
-            self._runtime.start_task(thread.look_again)
+            if thread.is_left_behind:
+                self._runtime.start_task(thread.reconnect)
 
     def close(self) -> None:
         for thread in self._threads():
@@ -172,11 +173,14 @@ class DatabaseThread:
         result: Result = self._group.do(operation)
         return result
 
-    def look_again(self) -> None:
-        """Leave a connection to a database that was replaced."""
-        if self._connection is not None:
-            with suppress(LedgerUnavailable):
-                self.run(lambda session: None)
+    @property
+    def is_left_behind(self) -> bool:
+        """Whether it has a connection to a database that was replaced."""
+        return self._connection is not None and not self._backend.trusts(self._driver)
+
+    def reconnect(self) -> None:
+        with suppress(LedgerUnavailable):
+            self.run(lambda session: None)
 
     def close(self) -> None:
         self._group.close()

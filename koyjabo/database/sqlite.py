@@ -48,9 +48,12 @@ class SqliteConnection(sqlite3.Connection):
         return _number_of(self.path) != self.file
 
 
-def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> SqliteConnection:
+def connect(
+    path: str, timeout_s: float = BUSY_TIMEOUT_S, instead_of: SqliteConnection | None = None
+) -> SqliteConnection:
     """Open the database file in WAL mode with full sync; callers begin transactions themselves. Only the owner may
-    read and write it (mode 0600).
+    read and write it (mode 0600). Closes the connection `instead_of`, which its cache of statements refers to: dropped
+    without, it would keep its files open until the garbage collector finds the two.
 
     A file that this process has opened before, and that is gone, is not made anew: raises sqlite3.OperationalError.
     """
@@ -68,6 +71,8 @@ def connect(path: str, timeout_s: float = BUSY_TIMEOUT_S) -> SqliteConnection:
         connection.execute(f"PRAGMA {pragma}")
     connection.path, connection.file = path, _number_of(path)
     _remember(path, OpenFile(connection.file, _number_of(f"{path}-wal")))
+    if instead_of is not None:
+        instead_of.close()
     return connection
 
 

@@ -29,8 +29,8 @@ PAUSE_OF_TIME = 1 / 200
 AGREE_WITHIN_S = 15.0
 RECOVERS_WITHIN_S = 30.0
 TOKENS_LAST_S = 300.0
-ERROR_OF_TRACEBACK = re.compile(r"Traceback.*\n(?:\s.*\n)*(\S.*)")
-"""Its last line, the only one that is not indented."""
+ERROR_OF_TRACEBACK = re.compile(r"^( *)Traceback.*\n(?:\1\s.*\n)*\1(\S.*)", re.MULTILINE)
+"""Its last line is the next one that is indented no further."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,6 @@ def check_log(world: World) -> None:
     log = world.supervisor.log()
     if found := log.count("Traceback"):
         at = log.index("Traceback")
-        error = ERROR_OF_TRACEBACK.match(log, at)
-        said = error[1] if error else "unfinished"
+        error = ERROR_OF_TRACEBACK.search(log)
+        said = error[2] if error else "unfinished"
         world.journal.breach(f"{found} tracebacks in the log, the first {said}: …{log[max(0, at - 300) : at + 3000]}")

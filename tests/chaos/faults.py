@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -200,7 +200,9 @@ def _master(world: World) -> RedisNode:
 @contextmanager
 def lock_database(world: World, chance: random.Random) -> Iterator[None]:
     """Another program writes, and takes its time."""
-    with suppress(psycopg2.Error), world.database.locked():  # it may be killed meanwhile, or end our session
+    with suppress(psycopg2.Error), ExitStack() as stack:  # the server may be killed meanwhile, or end our session
+        with suppress(psycopg2.Error):  # a frozen worker may have the lock
+            stack.enter_context(world.database.locked())
         yield
 
 

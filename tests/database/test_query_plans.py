@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from typing import Any
 
 import psycopg2.extensions
 import pytest
@@ -101,8 +102,8 @@ def recorded_on_sqlite(monkeypatch) -> Iterator[list[str]]:
     statements: list[str] = []
     connect = ledger_sqlite.connect
 
-    def tracing(path: str, **options: float):
-        connection = connect(path, **options)
+    def tracing(*arguments: Any, **options: Any):
+        connection = connect(*arguments, **options)
         connection.set_trace_callback(statements.append)
         return connection
 

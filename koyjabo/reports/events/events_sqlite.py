@@ -64,7 +64,7 @@ class SqliteEventStore:
     def commit(self, batch: list[NewEvents]) -> list[Recorded]:
         """Write `batch` in one transaction. After an error, nothing of it is written."""
         if self._connection is None or self._connection.is_replaced:
-            self._connection = connect(self._path)
+            self._connection = connect(self._path, instead_of=self._connection)
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
