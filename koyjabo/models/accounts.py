@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.models.columns import BigKey, Model
+from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class User(Model):
@@ -16,12 +16,7 @@ class User(Model):
     __tablename__ = "users"
     __table_args__ = (
         Index("uq_users_external", "external_ref", "external_issuer", unique=True),
-        Index(
-            "ix_users_traffic_alerts",
-            "id",
-            sqlite_where=text("traffic_alerts = 1"),
-            postgresql_where=text("traffic_alerts"),
-        ),
+        partial_index("ix_users_traffic_alerts", "id", where="traffic_alerts"),
     )
 
     id: Mapped[str] = mapped_column(String(36), primary_key=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NewType
 
-from sqlalchemy import BigInteger, Integer, Text
+from sqlalchemy import BigInteger, Index, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
 from koyjabo.core.extensions import db
@@ -26,6 +26,13 @@ SITE = Scope("site")
 
 # SQLite uses its built-in row id as the key only if the key is declared INTEGER.
 BigKey = BigInteger().with_variant(Integer, "sqlite")
+
+
+def partial_index(name: str, *columns: str, where: str) -> Index:
+    """An index of the rows `where` a condition holds, which the migrations create: SQLAlchemy would load PostgreSQL's
+    dialect into every process to check `postgresql_where`.
+    """
+    return Index(name, *columns, info={"where": where})
 
 
 class JsonText(TypeDecorator[Any]):

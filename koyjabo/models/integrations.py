@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.models.columns import BigKey, Model
+from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class ApiKey(Model):
@@ -81,12 +81,7 @@ class WebhookDelivery(Model):
         Index("ix_webhook_deliveries_due", "state", "webhook_id", "next_ms"),
         Index("ix_webhook_deliveries_page", "webhook_id", "n"),
         Index("ix_webhook_deliveries_done", "done_ms"),
-        Index(
-            "ix_webhook_deliveries_waiting",
-            *("state", "webhook_id", "n", "bytes"),
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
+        partial_index("ix_webhook_deliveries_waiting", "state", "webhook_id", "n", "bytes", where="state = 'pending'"),
     )
 
     n: Mapped[int] = mapped_column(BigKey, primary_key=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false, text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.core.i18n import N_
-from koyjabo.models.columns import BigKey, Model
+from koyjabo.models.columns import BigKey, Model, partial_index
 
-HAS_USER = text("user_id IS NOT NULL")
+HAS_USER = "user_id IS NOT NULL"
 
 KEPT, REDUCED = {"forgotten": "kept"}, {"forgotten": "reduced"}
 """What becomes of a column of `visits` when its visitor is forgotten, or is anonymous: it stays, or a rule of its own
@@ -45,14 +45,8 @@ class Visit(Model):
     __tablename__ = "visits"
     __table_args__ = (
         Index("uq_visits_visitor_visit", "visitor_id", "visit_id", unique=True),
-        Index(
-            "ix_visits_community",
-            "scope",
-            "id",
-            sqlite_where=text("scope <> 'site'"),
-            postgresql_where=text("scope <> 'site'"),
-        ),
-        Index("ix_visits_user", "user_id", "id", sqlite_where=HAS_USER, postgresql_where=HAS_USER),
+        partial_index("ix_visits_community", "scope", "id", where="scope <> 'site'"),
+        partial_index("ix_visits_user", "user_id", "id", where=HAS_USER),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False, info=KEPT)
@@ -133,7 +127,7 @@ class Visitor(Model):
 
     __tablename__ = "visitors"
     __table_args__ = (
-        Index("ix_visitors_user", "user_id", sqlite_where=HAS_USER, postgresql_where=HAS_USER),
+        partial_index("ix_visitors_user", "user_id", where=HAS_USER),
         {"sqlite_with_rowid": False},
     )
 

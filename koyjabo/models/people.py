@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from koyjabo.models.columns import BigKey, Model
+from koyjabo.models.columns import BigKey, Model, partial_index
 
 
 class Person(Model):
@@ -40,13 +40,7 @@ class Return(Model):
 
     __tablename__ = "returns"
     __table_args__ = (
-        Index(
-            "ix_returns_first",
-            "scope",
-            "anonymous",
-            sqlite_where=text("previous_day = ''"),
-            postgresql_where=text("previous_day = ''"),
-        ),
+        partial_index("ix_returns_first", "scope", "anonymous", where="previous_day = ''"),
         {"sqlite_with_rowid": False},
     )
 

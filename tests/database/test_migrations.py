@@ -54,6 +54,15 @@ def differences(site: Site) -> list:
         return compare_metadata(MigrationContext.configure(connection, opts=options), db.metadata)
 
 
+def partial_indexes(site: Site) -> dict[str, str]:
+    """Their conditions, as the database reports them."""
+    with site.app.app_context():
+        look, option = inspect(db.engine), f"{db.engine.dialect.name}_where"
+        indexes = [index for table in look.get_table_names() for index in look.get_indexes(table)]
+        options = {index["name"]: index.get("dialect_options", {}) for index in indexes}
+        return {name: str(said[option]) for name, said in options.items() if option in said}
+
+
 def tables(site: Site) -> set[str]:
     with site.app.app_context():
         return set(inspect(db.engine).get_table_names())
@@ -73,6 +82,11 @@ def test_models_and_migrations_agree(site):
     assert ScriptDirectory(str(MIGRATIONS)).get_heads() == [NEWEST_REVISION]
     assert site.rows("SELECT version_num FROM alembic_version") == [(NEWEST_REVISION,)]
     assert differences(site) == []
+    declared = {index.name: index.info.get("where") for table in db.metadata.tables.values() for index in table.indexes}
+    columns = {name: where.split()[0] for name, where in declared.items() if where}
+    found = partial_indexes(site)
+    assert {name: column for name, column in columns.items() if column in found.get(name, "")} == columns
+    assert sorted(found) == sorted(columns)
     assert tables(site) - MODELS == {"alembic_version"}
 
 

@@ -43,8 +43,8 @@ def patch() -> None:
 
 def load(settings: Settings) -> None:
     """Import the application, and only the backends and the driver that `settings` name."""
-    with _hidden("redis", unless=bool(settings.redis_url)):
-        import flask_socketio  # noqa: F401 - python-socketio imports Redis' client if there is one: 15 MB
+    with _hidden("redis", unless=bool(settings.redis_url)), _hidden("requests"):
+        import flask_socketio  # noqa: F401 - python-socketio imports both if there are any: 15 MB and 5 MB
     with _hidden("cryptography", unless=bool(settings.auth_jwks_url or settings.oidc_providers)):
         import jwt  # noqa: F401 - PyJWT imports it if there is one, for algorithms of public keys: 10 MB
     from koyjabo.application import doors

@@ -20,7 +20,8 @@ ENDED = "---"
 END = f"\nprint('{ENDED}')\n"
 HEAVY = """
 import sys
-print(*sorted({"OpenSSL", "alembic", "psycopg2", "redis", "sqlite3"} & set(sys.modules)))
+heavy = {"OpenSSL", "alembic", "psycopg2", "redis", "requests", "sqlalchemy.dialects.postgresql", "sqlite3"}
+print(*sorted(heavy & set(sys.modules)))
 """
 PUBLIC_KEYS = """
 from jwt.algorithms import has_crypto
@@ -99,7 +100,9 @@ def test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_l
     proved_by="server/process/test_loading.py::test_backends_that_settings_name_are_loaded_and_nothing_of_ours_is_left_to_load"
 )
 def test_driver_of_postgres_is_loaded_where_it_is_used(said):
-    assert said(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == ["psycopg2 sqlite3"]
+    assert said(HEAVY, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing") == [
+        "psycopg2 sqlalchemy.dialects.postgresql sqlite3"
+    ]
 
 
 def test_forks_share_no_hub_thread_file_or_random_state(with_redis):
