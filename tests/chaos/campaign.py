@@ -202,6 +202,6 @@ def check_log(world: World) -> None:
     log = world.supervisor.log()
     if found := log.count("Traceback"):
         at = log.index("Traceback")
-        error = ERROR_OF_TRACEBACK.search(log)
-        said = error[2] if error else "unfinished"
-        world.journal.breach(f"{found} tracebacks in the log, the first {said}: …{log[max(0, at - 300) : at + 3000]}")
+        errors = Counter(each[2] for each in ERROR_OF_TRACEBACK.finditer(log))
+        said = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
+        world.journal.breach(f"{found} tracebacks in the log, {said}: …{log[max(0, at - 300) : at + 3000]}")
