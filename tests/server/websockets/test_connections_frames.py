@@ -8,7 +8,6 @@ import pytest
 from support.clients.websocket import (
     BINARY,
     FINAL,
-    KINDS,
     MORE,
     PING,
     PONG,
@@ -28,10 +27,10 @@ LARGEST = 4096
 ASKED = {WebSocket: '{"type": "ping"}', SocketIO: '42["ping"]'}
 
 
-@pytest.fixture(params=KINDS)
-def client(request, server):
+@pytest.fixture
+def client(kind, server):
     """One of each kind, after its first event."""
-    with KINDS[request.param](server.port) as client:
+    with kind(server.port) as client:
         client.event()
         yield client
 
@@ -129,16 +128,15 @@ WRONG = {
 }
 
 
-def test_what_is_no_frame_closes_the_connection_with_a_code(server):
-    for kind in KINDS.values():
-        codes = {}
-        for what, (code, sent) in WRONG.items():
-            with kind(server.port) as client:
-                client.event()
-                codes[what] = client.send(sent).close_frame().code
-                client.send(close(code))
-                assert client.is_lost(), what
-        assert codes == {what: code for what, (code, _) in WRONG.items()}, kind
+def test_what_is_no_frame_closes_the_connection_with_a_code(server, kind):
+    codes = {}
+    for what, (code, sent) in WRONG.items():
+        with kind(server.port) as client:
+            client.event()
+            codes[what] = client.send(sent).close_frame().code
+            client.send(close(code))
+            assert client.is_lost(), what
+    assert codes == {what: code for what, (code, _) in WRONG.items()}
 
 
 def test_after_our_close_frame_nothing_else_is_said(server, client):
@@ -161,21 +159,19 @@ WRONG_CLOSES = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_close_is_answered_with_its_code_and_the_connection_ends(server, kind):
     for code in (*WELCOME, None):
-        with KINDS[kind](server.port) as client:
+        with kind(server.port) as client:
             client.event()
             client.send(close(None) if code is None else close(code, "অবসর".encode()))
             assert client.close_frame() == CloseFrame(code, "")
             assert client.rest() == b""
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_close_that_may_not_be_sent_is_an_error(server, kind):
     """With a code that is none or for others, with half a code, with a reason that is no text or too long."""
     for sent, code in WRONG_CLOSES.items():
-        with KINDS[kind](server.port) as client:
+        with kind(server.port) as client:
             client.event()
             assert client.send(sent).close_frame().code == code, sent
 

@@ -35,9 +35,8 @@ def opened(server: ChangedServer) -> Polling:
     return session
 
 
-@pytest.mark.parametrize("kind", KINDS)
 def test_client_that_answers_no_ping_is_dropped(server, kind):
-    with KINDS[kind](server.port) as client:
+    with kind(server.port) as client:
         client.event()
         server.pass_(INTERVAL_S)
         pinged = client.frame()

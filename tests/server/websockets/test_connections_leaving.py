@@ -6,10 +6,9 @@ import signal
 import threading
 
 import pytest
-import requests
+from support.clients.engine_client import Polling
 from support.clients.websocket import KINDS, SOCKETIO, CloseFrame, WebSocket, close
 from support.clients.websocket_pool import Listeners
-from support.programs.patience import PATIENCE_S
 from support.programs.processes import open_sockets, wait_until
 from support.servers.changed_server import changed_server
 
@@ -17,7 +16,6 @@ GOING_AWAY = 1001
 GOODBYE = CloseFrame(GOING_AWAY, "the server is going away")
 CLOSE_TIMEOUT_S = "koyjabo.server.websockets.connection_loop.CLOSE_TIMEOUT_S"
 GOODBYE_S = "koyjabo.server.websockets.websockets.GOODBYE_S"
-OPEN = "/socket.io/?EIO=4&transport=polling"
 
 
 @pytest.fixture
@@ -35,15 +33,14 @@ def impatient(tmp_path):
 
 
 def test_every_kind_of_client_is_notified_and_the_server_leaves_promptly(server):
-    sid = server.get(OPEN).text.split('"sid":"')[1].split('"')[0]
-    assert server.post(f"{OPEN}&sid={sid}", data="40").ok
-    while "visitor_update" not in server.get(f"{OPEN}&sid={sid}").text:
+    session = Polling(server.port)
+    assert session.post("40").ok
+    while not any("visitor_update" in packet for packet in session.next_packets()):
         pass
-    upgrading = WebSocket(server.port, path=f"{SOCKETIO}&sid={sid}")
+    upgrading = WebSocket(server.port, path=f"{SOCKETIO}&sid={session.sid}")
     clients = [kind(server.port) for kind in list(KINDS.values()) * 10]
     answers, before = [], open_sockets(server.worker)
-    path = f"{server.url}{OPEN}&sid={sid}"
-    poll = threading.Thread(target=lambda: answers.append(requests.get(path, timeout=PATIENCE_S)))
+    poll = threading.Thread(target=lambda: answers.append(session.get()))
     poll.start()
     wait_until(lambda: open_sockets(server.worker) > before, "the poll has been accepted")
     assert all(client.is_answered() for client in clients)

@@ -14,11 +14,6 @@ RESETS = 100
 EVENTS = 100
 
 
-def assert_nothing_is_left(server, sockets: int) -> None:
-    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
-    wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
-
-
 def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
     """In mid-frame, in mid-handshake, with events unread: those that are left receive every event."""
     assert not any(server.held().values())
@@ -36,7 +31,8 @@ def test_resets_in_the_middle_of_broadcasts_disturb_no_other_client(server):
         goners.join()
         assert all(each.revisions[-EVENTS:] == sent for each in crowd.all)
         server.wait_until_held(sockets=100)
-    assert_nothing_is_left(server, sockets)
+    wait_until(lambda: not any(server.held().values()), "nothing is left of them")
+    wait_until(lambda: open_sockets(server.worker) <= sockets, "its sockets are closed")
     assert "Traceback" not in server.log, server.log
     assert "failed" not in server.log
 
