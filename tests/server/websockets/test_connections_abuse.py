@@ -58,8 +58,10 @@ def test_client_that_repeats_it_gets_an_error_each_time_and_then_is_closed_alone
         assert other.is_answered(), "its errors are not the other's"
 
 
-NO_ENGINEIO = {"unknown packet": "9", "no packet": "hello", "empty": ""}
-NO_SOCKETIO = {
+NO_PACKETS = {
+    "unknown packet": "9",
+    "no packet": "hello",
+    "empty": "",
     "unknown type": "49",
     "no type": "4abc",
     "an empty packet": "4",
@@ -89,13 +91,12 @@ HARMLESS = {
 def test_what_is_no_engineio_or_socketio_is_closed_and_fills_no_log(server):
     """The protocol's own test suite expects the close; a traceback for each packet would fill a disk."""
     said, codes = len(server.log), {}
-    every = NO_ENGINEIO | NO_SOCKETIO
-    for what, nonsense in every.items():
+    for what, nonsense in NO_PACKETS.items():
         with SocketIO(server.port) as client:
             client.event()
             client.send(*[frame(nonsense)] * 3)
             codes[what] = client.close_frame().code
-    assert codes == dict.fromkeys(every, ABUSE)
+    assert codes == dict.fromkeys(NO_PACKETS, ABUSE)
     assert "Traceback" not in server.log[said:]
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
@@ -111,19 +112,13 @@ def test_useless_packets_on_socketio_disturb_no_other_client(server):
     wait_until(lambda: not any(server.held().values()), "nothing is left of them")
 
 
-FLOODS = {
-    "tiny pings": frame("", PING),
-    "questions": say(type="request_count"),
-}
-"""Of which one is answered by the loop, and one in a task."""
+QUESTIONS = {WebSocket: say(type="request_count"), SocketIO: frame('420["request_count"]')}
 
 
-SOCKETIO_FLOODS = {**FLOODS, "questions": frame('420["request_count"]')}
-
-
-@pytest.mark.parametrize("flood", FLOODS)
-def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kind, flood):
-    sent = (SOCKETIO_FLOODS if kind is SocketIO else FLOODS)[flood]
+@pytest.mark.parametrize("asks", [False, True], ids=["tiny pings", "questions"])
+def test_flood_is_closed_and_the_others_have_their_answers_meanwhile(server, kind, asks):
+    """A ping is answered by the loop, a question in a task."""
+    sent = QUESTIONS[kind] if asks else frame("", PING)
     with kind(server.port) as client, WebSocket(server.port) as plain, SocketIO(server.port) as other:
         thread = threading.Thread(target=send_until_closed, args=(client, sent))
         thread.start()
@@ -147,8 +142,6 @@ def test_as_many_frames_as_are_allowed_are_all_answered(server):
 
 
 def send_until_closed(client: WebSocket, sent: bytes) -> None:
-    try:
+    with suppress(ConnectionError):
         for _ in range(ENOUGH // 100):
             client.send(sent * 100)
-    except ConnectionError:
-        pass

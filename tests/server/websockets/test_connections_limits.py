@@ -160,11 +160,8 @@ def test_one_too_many_of_all_is_closed_wherever_it_comes_from(limited, path):
     assert limited.connect().is_answered()
 
 
-def page_of(visitor: str, kind: str = "plain") -> dict:
-    return {
-        "kind": KINDS[kind],
-        "path": f"{KINDS[kind].path}{'&' if '?' in KINDS[kind].path else '?'}visitorId={visitor}",
-    }
+def page_of(visitor: str, kind: type[WebSocket] = WebSocket) -> dict:
+    return {"kind": kind, "path": f"{kind.path}{'&' if '?' in kind.path else '?'}visitorId={visitor}"}
 
 
 @limit("of_an_address")
@@ -185,13 +182,12 @@ def test_network_that_sends_large_bodies_slowly_leaves_places_to_others(limited)
 
 
 @limit("of_visitors")
-@pytest.mark.parametrize("kind", KINDS)
 def test_one_too_many_of_a_visitor_at_an_address_is_closed(limited, kind):
     tabs = [limited.connect(ADDRESS, **page_of("ayesha", kind)) for _ in range(MOST)]
     assert all(tab.is_answered() for tab in tabs)
     assert limited.connect(ADDRESS, **page_of("ayesha", kind)).close_frame() == TOO_MANY_TABS
     assert limited.connect(ADDRESS, **page_of("babul", kind)).is_answered()
-    assert limited.connect(ADDRESS, kind=KINDS[kind]).is_answered(), "one that does not say whose it is"
+    assert limited.connect(ADDRESS, kind=kind).is_answered(), "one that does not say whose it is"
     assert limited.connect(ANOTHER, **page_of("ayesha", kind)).is_answered(), "a stranger keeps no other out"
     before = limited.server.held()["paired"]
     tabs[0].end()
@@ -246,27 +242,21 @@ def test_one_handshake_too_many_of_an_address_is_closed(limited, path, address):
         assert limited.connect().is_answered(), "this machine"
 
 
-def test_handshake_is_answered_as_the_rfc_says(server, kind):
-    with kind(server.port) as client:
-        assert f"Sec-WebSocket-Accept: {ACCEPT}\r\n" in client.handshake
-
-
 @pytest.fixture
 def connection(server):
     with Connection(server.port) as connection:
         yield connection
 
 
-def test_wrong_version_is_answered_with_the_right_one(connection):
+def test_bad_handshake_is_refused_with_an_error_and_the_connection_stays_usable(connection):
+    """A wrong version is answered with the right one."""
     answer = connection.send(upgrade(Sec_WebSocket_Version="8")).answer("GET")
     assert (answer.status, answer.headers["Sec-WebSocket-Version"]) == (426, "13")
     assert answer.json["code"] == "upgrade_required"
-
-
-def test_bad_key_is_refused_with_an_error_and_the_connection_stays_usable(connection):
     for key in (None, "", "YQ==", "#" * 24):
         answer = connection.send(upgrade(Sec_WebSocket_Key=key)).answer("GET")
         assert (answer.status, answer.json["code"]) == (400, "bad_handshake"), key
+    assert connection.send(upgrade("/nowhere")).answer("GET").status == 404
     assert connection.ask("GET", "/healthz").status == 200
 
 
@@ -293,13 +283,10 @@ def test_upgrade_may_stand_among_other_tokens_in_any_case_and_follow_a_request(s
             assert connection._socket.recv(12) == b"HTTP/1.1 101"
 
 
-def test_upgrade_where_there_is_nothing_is_not_found(connection):
-    assert connection.send(upgrade("/nowhere")).answer("GET").status == 404
-
-
-def test_neither_compression_nor_a_subprotocol_is_chosen(server, kind):
+def test_handshake_is_answered_as_the_rfc_says_and_chooses_neither_compression_nor_a_subprotocol(server, kind):
     asked = ("Sec-WebSocket-Extensions: permessage-deflate", "Sec-WebSocket-Protocol: Authorization, chat")
     with kind(server.port, *asked) as client:
+        assert f"Sec-WebSocket-Accept: {ACCEPT}\r\n" in client.handshake
         assert "Sec-WebSocket-Extensions" not in client.handshake
         assert "Sec-WebSocket-Protocol" not in client.handshake
         assert client.is_answered()
