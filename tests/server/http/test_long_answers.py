@@ -7,7 +7,6 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from struct import pack
@@ -15,7 +14,7 @@ from urllib.parse import urlencode
 
 import psutil
 import pytest
-from support.application.http_server import CLOSE, GET, Gate, all_of, answering, served, serving, until
+from support.application.http_server import CLOSE, GET, Gate, all_of, answering, eventlet, served, serving, until
 from support.clients.connection import head
 from support.clients.members import Member, promote
 from support.programs.patience import PATIENCE_S
@@ -63,19 +62,14 @@ def admin(server: ChangedServer) -> Member:
 
 def begin_export(admin: Member) -> tuple[socket.socket, http.client.HTTPResponse]:
     cookies = {cookie.name: cookie.value for cookie in admin.http.cookies}
-    body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"})
+    said = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    body = urlencode({"csrf_token": cookies["csrf_access_token"], "what": "visits", "kind": "csv"}).encode()
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
     connection.settimeout(PATIENCE_S)
     connection.connect(("127.0.0.1", admin.server.port))
-    head = [
-        "POST /admin/data/export HTTP/1.1",
-        "Host: localhost",
-        "Content-Type: application/x-www-form-urlencoded",
-        f"Content-Length: {len(body)}",
-        f"Cookie: {'; '.join(f'{name}={value}' for name, value in cookies.items())}",
-    ]
-    connection.sendall("\r\n".join([*head, "", body]).encode())
+    asked = head("POST", "/admin/data/export", f"Content-Length: {len(body)}", f"Cookie: {said}")
+    connection.sendall(asked.replace(b"application/json", b"application/x-www-form-urlencoded") + body)
     answer = http.client.HTTPResponse(connection, method="POST")
     answer.begin()
     assert answer.status == 200
@@ -128,11 +122,6 @@ def test_who_stops_reading_an_export_is_ended(server, admin, whole):
         with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
             read += answer.read()
     assert len(read) < len(whole)
-
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # eventlet's own, about itself
-    import eventlet
 
 
 def test_client_that_sends_more_than_its_last_request_is_not_reset():

