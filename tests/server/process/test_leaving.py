@@ -24,7 +24,6 @@ from support.servers.server import START_S, Server
 from koyjabo.database.sqlite import FileLock
 
 CLIENTS = 300
-LONG_S = PATIENCE_S
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def test_connections_that_are_idle_or_ask_without_pause_do_not_delay_the_exit(sq
         assert idle.ask("GET", "/api/stats").status == 200
         load.run_for(0.5)
         server.tell(signal.SIGTERM)
-        load.run_for(LONG_S)
+        load.run_for(PATIENCE_S)
         assert load.open == 0
         assert silent.is_closed()
         assert idle.is_closed()
@@ -106,5 +105,5 @@ def test_worker_does_not_outlive_a_parent_killed_while_it_starts(sqlite_database
 
 def accepts(port: int) -> bool:
     with socket.socket() as caller:
-        caller.settimeout(LONG_S)
+        caller.settimeout(PATIENCE_S)
         return caller.connect_ex(("127.0.0.1", port)) == 0

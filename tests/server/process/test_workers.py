@@ -34,9 +34,7 @@ def test_killed_worker_is_replaced_and_its_visits_are_all_there(server):
 
 @pytest.fixture(scope="module")
 def two_workers(module_database, module_servers):
-    server = module_servers(module_database, WEB_CONCURRENCY=2, REDIS_URL=ANY_REDIS).start()
-    wait_until(lambda: len(server.worker_pids()) == 2, "two workers")
-    return server
+    return two_workers_serve(module_servers(module_database, REDIS_URL=ANY_REDIS))
 
 
 def test_two_workers_both_serve_and_number_visits_as_one(two_workers):
