@@ -7,8 +7,6 @@ import io
 import json
 
 import pytest
-from support.application.site import Site, Time
-from support.databases.database import SqliteDatabase
 from support.people.admins import ExampleCommunity, last_line, panel
 
 from koyjabo.core.errors import Forbidden
@@ -16,15 +14,8 @@ from koyjabo.visit_log import visit_log
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    time = Time()
-    time.go_to("2025-12-16T12:00:00+06:00")
-    with Site(SqliteDatabase.migrated(tmp_path_factory.mktemp("admin") / "site.db").url, time) as site:
-        yield site
-
-
-@pytest.fixture(scope="module")
 def example(site):
+    site.time.go_to("2025-12-16T12:00:00+06:00")
     example = ExampleCommunity(site, name="=Mirpur")
     for number in range(120):
         if number == 70:

@@ -6,7 +6,6 @@ import fcntl
 import os
 import threading
 from collections.abc import Callable
-from functools import partial
 
 import pytest
 from support.application.site import SPEC_MOMENT, Site
@@ -32,7 +31,6 @@ OLD = "2024-05-01T10:00:00Z"
 LINES = 9
 
 only_postgres = pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)
-LONG_SILENT = "UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'"
 OPEN = "SELECT count(*) FROM imported_visits WHERE upto_visit IS NULL"
 
 
@@ -71,7 +69,7 @@ def prune(site: Site, advance: Callable[[int], None] = lambda ids: None) -> Prun
     return retention.prune(retention.past(), advance)
 
 
-@pytest.mark.parametrize("database_kind", ["postgres"], indirect=True)  # SQLite is not even begun with
+@only_postgres  # SQLite is not even begun with
 def test_database_that_locks_an_import_out_is_unavailable(site, database):
     with database.locked(), pytest.raises(LedgerUnavailable):
         bring(site, rows("a,1,1714585000000"))
@@ -97,11 +95,11 @@ def when_folded(site: Site, do: Callable[[], None]) -> Callable[[int], None]:
 
 def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
     def begin_to_import() -> None:
-        during = once(1, partial(prune_on, site))
+        during = once(1, try_to_prune)
         with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
             bring(site, imported, advance=during)
 
-    def prune_on(site: Site) -> None:
+    def try_to_prune() -> None:
         with pytest.raises(ImportUnderWay):
             prune(site)
 
@@ -110,13 +108,10 @@ def test_fold_that_an_import_came_into_goes_on_another_time(site, imported):
 
 
 def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, imported):
-    class Killed(Exception):
-        pass
-
     def killed() -> None:
-        raise Killed
+        raise KeyboardInterrupt
 
-    with pytest.raises(Killed):
+    with pytest.raises(KeyboardInterrupt):
         prune(site, when_folded(site, killed))
     assert site.rows("SELECT count(*) FROM visits") == [(LINES - 2,)]
     with pytest.raises(BadLine, match=r"^Line 2: at is on a day whose visits were folded"):
@@ -161,18 +156,13 @@ def is_asked_for(database) -> bool:
         return not import_queries._locked(file, fcntl.LOCK_SH)
 
 
-@pytest.fixture
-def frozen(monkeypatch):
-    """Processes that import renew no lease, as if they were frozen."""
-    monkeypatch.setattr(lease, "RENEW_S", 60)
-
-
 @only_postgres
-def test_import_that_has_lost_its_lease_ends(site, imported, database, frozen):
+def test_import_that_has_lost_its_lease_ends(site, imported, database, monkeypatch):
     """And leaves it to the next import to say what times are among its visits."""
+    monkeypatch.setattr(lease, "RENEW_S", 60)  # it renews none, as if it were frozen
 
     def lose_it() -> None:
-        database.rows(LONG_SILENT)
+        database.rows("UPDATE nightly_work SET seen_ms = 0 WHERE name = 'import'")
         prune(site)
 
     with pytest.raises(DatabaseInUse, match="import the same file again"):

@@ -52,15 +52,11 @@ def visits(site: Site) -> list[dict]:
     return [{k: v for k, v in row.items() if k not in NOT_SAME} for row in everything(site)["visits"]]
 
 
-def communities_of(full: Site, site: Site) -> None:
-    for row in everything(full)["communities"]:
-        site.add_community(row["id"])
-
-
 @pytest.mark.both_kinds
 @pytest.mark.parametrize("export_kind", KINDS)
 def test_what_was_exported_is_the_same_when_it_is_imported(full, site, export_kind):
-    communities_of(full, site)
+    for row in everything(full)["communities"]:
+        site.add_community(row["id"])
     file = export(full, export_kind)
     assert bring(site, file, export_kind) == Imported(41, 0)
     assert visits(site) == visits(full)

@@ -27,10 +27,6 @@ def log(module_database):
         yield Log(site)
 
 
-def local_day(log: Log, visit: LoggedVisit) -> str:
-    return log.site.services.clock.bucket(visit.at_ms).day
-
-
 def test_everything_is_there_newest_first(log):
     assert len(log.everything) == 24
     assert [visit.ordinal for visit in log.everything] == list(range(4024, 4000, -1))
@@ -51,8 +47,9 @@ def test_pages_fit_together(log):
 
 
 def test_days_are_those_of_the_time_zone_both_included(log):
+    clock = log.site.services.clock
     for first, last in ((DAYS[1], DAYS[1]), (DAYS[1], ""), ("", DAYS[1]), (DAYS[0], DAYS[2]), ("2025-12-20", "")):
-        wanted = [each for each in log.everything if (first or "0") <= local_day(log, each) <= (last or "9")]
+        wanted = [each for each in log.everything if (first or "0") <= clock.bucket(each.at_ms).day <= (last or "9")]
         assert log.pages(first_day=first, last_day=last) == wanted, (first, last)
 
 
@@ -106,8 +103,13 @@ def own(database):
         yield site, account_of(sign_up(site))._replace(is_admin=True)
 
 
-def test_number_finds_the_visit_of_every_count(own):
+def found_in(own, **which: str) -> tuple[LoggedVisit, ...]:
     site, admin = own
+    return site.services[VisitLogServices].log.page(admin, VisitFilter(**which)).visits
+
+
+def test_number_finds_the_visit_of_every_count(own):
+    site, _ = own
     for visitor in ("a", "b", "c"):
         site.register(visitor)
     site.set_total(0, new_epoch=True)
@@ -117,9 +119,7 @@ def test_number_finds_the_visit_of_every_count(own):
     site.register("f")
 
     def of(text: str) -> list[str]:
-        return [
-            visit.visitor_id for visit in site.services[VisitLogServices].log.page(admin, VisitFilter(text=text)).visits
-        ]
+        return [visit.visitor_id for visit in found_in(own, text=text)]
 
     assert [of("1"), of("2"), of("3"), of("101"), of("4")] == [["d", "a"], ["e", "b"], ["c"], ["f"], []]
     assert of(str(2**63 - 1)) == []
@@ -138,17 +138,15 @@ def test_folded_visits_are_counted_in_no_log(own):
 
 
 def test_visits_that_were_committed_a_little_out_of_order_are_found(own):
-    site, admin = own
+    site, _ = own
     midnight = SPEC_MOMENT - SPEC_MOMENT % 86_400_000 + 18 * 3_600_000  # of Dhaka
     for number, late_ms in enumerate((-30_000, 5_000, -20_000, 12_000, -1, 0, -9_000, 30_000)):
         visit = NewVisit(f"v{number}", None, at_ms=midnight + late_ms)
         site.services[CountingServices].visits.register(visit)
     day = site.services.clock.bucket(midnight).day
-    found_on = site.services[VisitLogServices].log.page(admin, VisitFilter(first_day=day)).visits
-    assert {visit.visitor_id for visit in found_on} == {"v1", "v3", "v5", "v7"}
+    assert {visit.visitor_id for visit in found_in(own, first_day=day)} == {"v1", "v3", "v5", "v7"}
     day_before = site.services.clock.bucket(midnight - 1).day
-    before = site.services[VisitLogServices].log.page(admin, VisitFilter(last_day=day_before)).visits
-    assert {visit.visitor_id for visit in before} == {"v0", "v2", "v4", "v6"}
+    assert {visit.visitor_id for visit in found_in(own, last_day=day_before)} == {"v0", "v2", "v4", "v6"}
 
 
 def test_names_of_users_and_communities_are_those_of_now(own):
@@ -158,9 +156,9 @@ def test_names_of_users_and_communities_are_those_of_now(own):
     answer = site.post(json={"visitorId": "v1", "communityId": community}, headers=bearer(karim.access))
     assert answer.status_code == 200
     site.services[CommunityServices].directory.archive(admin, community)
-    (visit,) = site.services[VisitLogServices].log.page(admin, VisitFilter(community_id=community.upper())).visits
+    (visit,) = found_in(own, community_id=community.upper())
     assert (visit.user_id, visit.user, visit.community_id, visit.community) == (karim.id, "Karim", community, "Ours")
     site.services[CommunityServices].directory.restore(admin, community)
     site.services[CommunityServices].directory.delete(admin, community)
-    (visit,) = site.services[VisitLogServices].log.page(admin, VisitFilter(community_id=community)).visits
+    (visit,) = found_in(own, community_id=community)
     assert (visit.community_id, visit.community) == (community, None)

@@ -23,16 +23,15 @@ WINDOW_S = 300
 
 
 @pytest.fixture
-def time() -> Time:
-    time = Time()
-    time.go_to("2025-12-16T10:30:30+06:00")
-    return time
+def site(database):
+    with Site(database.url, ACTIVE_WINDOW_SECONDS=WINDOW_S) as site:
+        site.time.go_to("2025-12-16T10:30:30+06:00")
+        yield site
 
 
 @pytest.fixture
-def site(database, time):
-    with Site(database.url, time, ACTIVE_WINDOW_SECONDS=WINDOW_S) as site:
-        yield site
+def time(site) -> Time:
+    return site.time
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from functools import partial
 
 import pytest
 from support.clients.members import PASSWORD, Member, PanelSocket, promote
@@ -42,8 +41,8 @@ def ordinals(panel: PanelSocket) -> list[int]:
     return [visit["ordinal"] for event in panel.events[1:] for visit in reversed(event["visits"])]
 
 
-def has(panel: PanelSocket, ordinal: int) -> bool:
-    return ordinal in ordinals(panel)
+def wait_for(panel: PanelSocket, ordinal: int) -> None:
+    wait_until(lambda: ordinal in ordinals(panel), f"visit {ordinal} is shown")
 
 
 def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
@@ -56,7 +55,7 @@ def test_every_ordinal_comes_once_and_in_order_at_both_workers(server, admin):
                 connection.register(f"visitor-{number}").ordinal for number in range(20) for connection in both
             ]
             for panel in panels:
-                wait_until(partial(has, panel, registered[-1]), "the last one is shown")
+                wait_for(panel, registered[-1])
         for panel in panels:
             assert ordinals(panel) == list(range(before + 1, before + 40 * ROUNDS + 1))
             assert sum(latest_minutes(panel).values()) == counted + 40 * ROUNDS
@@ -80,7 +79,7 @@ def test_row_that_redis_loses_comes_with_the_next_read(server, admin, redis):
                 client.client_kill_filter(_id=each["id"])
         registered = [connection.register("ayesha").ordinal for connection in both]
         for panel in panels:
-            wait_until(partial(has, panel, registered[-1]), "both are shown")
+            wait_for(panel, registered[-1])
             assert ordinals(panel) == registered
 
 
@@ -99,7 +98,7 @@ def test_who_loses_the_right_or_the_session_is_closed_everywhere(server, admin):
             with WorkerConnection(server) as connection:
                 registered = connection.register("karim")
             for other in others:
-                wait_until(partial(has, other, registered.ordinal), "the others go on")
+                wait_for(other, registered.ordinal)  # the others go on
             assert all(registered.ordinal not in ordinals(panel) for panel in panels)
 
 
