@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 from support.application.site import Site
 
@@ -15,22 +17,14 @@ EDGE = "10.0.0.1"
 @pytest.fixture
 def behind(sqlite_database):
     """`behind(2)` is a site with two proxies of ours in front of it."""
-    sites = []
-
-    def make(proxies: int) -> Site:
-        sites.append(Site(sqlite_database.url, TRUSTED_PROXIES=proxies))
-        return sites[-1]
-
-    yield make
-    for site in sites:
-        site.close()
+    with ExitStack() as sites:
+        yield lambda proxies: sites.enter_context(Site(sqlite_database.url, TRUSTED_PROXIES=proxies))
 
 
-def register(site: Site, peer: str, forwarded: str | None = None, visitor: str = "ayesha", **headers: str) -> dict:
+def register(site: Site, peer: str, forwarded: str | None = None, **headers: str) -> dict:
     """The places after a visit, which are those of the answer and of the next read."""
     headers |= {"X-Forwarded-For": forwarded} if forwarded else {}
-    environ = {"environ_overrides": {"REMOTE_ADDR": peer}}
-    answer = site.post(json={"visitorId": visitor}, headers=headers, **environ)
+    answer = site.post(json={"visitorId": "ayesha"}, headers=headers, environ_overrides={"REMOTE_ADDR": peer})
     assert answer.status_code == 200, answer.text
     locations = answer.json["stats"]["locations"]
     assert site.stats()["locations"] == locations

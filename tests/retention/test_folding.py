@@ -17,49 +17,33 @@ from koyjabo.models import Scope
 
 HERE = "1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b"
 DAY_MS = 86_400_000
-VISITORS = 700
-VISITS, BATCH = 300, 100
+VISITS = 300
 """Few: on a busy machine each transaction takes long, and prune rests for twice as long after it."""
 
 
 @pytest.fixture
-def past(database, new_server):
-    """`past(300)` is a server, not started, on a database with so many visits of 400 to 370 days ago."""
-
-    def write(visits: int):
-        with Site(database.url) as site:
-            site.add_community(HERE)
-        clock = Clock(ZoneInfo("Asia/Dhaka"))
-        store = open_store(make_url(database.url), clock)
-        for first in range(0, visits, BATCH):
-            numbers = range(first, first + BATCH)
-            with store.writing():
-                store.commit([(visit_of(number, visits, clock.now_ms()), f"~{number}") for number in numbers])
-        store.close()
-        return new_server(database)
-
-    return write
-
-
-def visit_of(number: int, of: int, now_ms: int) -> NewVisit:
-    at_ms = now_ms - 400 * DAY_MS + 30 * DAY_MS * number // of
-    return NewVisit(f"visitor-{number % VISITORS}", None, Scope("site" if number % 3 else HERE), at_ms=at_ms)
+def server(database, new_server):
+    """A server with visits of 400 to 370 days ago, for which the work of this night is done."""
+    with Site(database.url) as site:
+        site.add_community(HERE)
+    clock = Clock(ZoneInfo("Asia/Dhaka"))
+    store, visits = open_store(make_url(database.url), clock), []
+    for number in range(VISITS):
+        at_ms = clock.now_ms() - 400 * DAY_MS + 30 * DAY_MS * number // VISITS
+        visit = NewVisit(f"visitor-{number}", None, Scope("site" if number % 3 else HERE), at_ms=at_ms)
+        visits.append((visit, f"~{number}"))
+    with store.writing():
+        store.commit(visits)
+    store.close()
+    database.rows(f"INSERT INTO nightly_work VALUES ('retention', '{clock.today()}', '', {clock.now_ms()}, 0)")
+    return new_server(database).start()
 
 
 def rows(database) -> int:
     return database.rows("SELECT count(*) FROM visits")[0][0]
 
 
-def has_been_night(database) -> None:
-    """Servers that start have nothing to do today."""
-    clock = Clock(ZoneInfo("Asia/Dhaka"))
-    database.rows(f"INSERT INTO nightly_work VALUES ('retention', '{clock.today()}', '', {clock.now_ms()}, 0)")
-
-
-def test_prune_beside_a_busy_server_costs_no_visit(past, database):
-    server = past(VISITS)
-    has_been_night(database)
-    server.start()
+def test_prune_beside_a_busy_server_costs_no_visit(server, database):
     of_all, of_some = (server.koyjabo("prune", "--dry-run", *more).stdout for more in ((), ("--days", "390")))
     assert f": {VISITS}. Nothing was changed." in of_all
     assert 0 < int(of_some.partition(": ")[2].partition(".")[0]) < rows(database) == VISITS

@@ -17,7 +17,7 @@ from koyjabo.database.work_claim_queries import SILENT_MS
 from koyjabo.retention.retention import Nightly, Retention
 from koyjabo.visit_log import import_queries
 
-DONE, PUT_OFF = "nightly_work_done", "nightly_work_put_off"
+DONE = "nightly_work_done"
 
 
 class InPlace(ThreadRuntime):
@@ -45,13 +45,8 @@ def nights(caplog):
 
 
 def worker(site: Site) -> Nightly:
-    services = site.services
-    return Nightly(
-        services[Retention]._database,
-        services.clock,
-        InPlace(),
-        services[Retention],
-    )
+    retention = site.services[Retention]
+    return Nightly(retention._database, site.services.clock, InPlace(), retention)
 
 
 def test_once_a_day_at_the_quiet_hour_and_not_again_after_a_restart(site, nights):
@@ -151,29 +146,18 @@ def test_worker_that_lives_keeps_its_claim_however_long_it_takes(site, nights, m
     assert taken_over == nights() == ["2025-12-16"]
 
 
-def with_one_of_long_ago(site: Site) -> Site:
+def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
     site.register()
     site.time.pass_(days=31)
-    return site
-
-
-def visits(site: Site) -> int:
-    return site.rows("SELECT count(*) FROM visits")[0][0]
-
-
-def put_off(caplog) -> int:
-    return sum(record.msg.startswith(PUT_OFF) for record in caplog.records)
-
-
-def test_work_is_put_off_until_an_import_is_over(site, caplog, nights):
-    waiting = worker(with_one_of_long_ago(site))
+    waiting, visits = worker(site), "SELECT count(*) FROM visits"
     with in_context(site), import_queries.only_one(db.engine.url):
         for _ in range(3):
             waiting.tick()
             site.time.pass_(seconds=30)
-    assert (nights(), visits(site), put_off(caplog)) == ([], 1, 1)
+    assert (nights(), site.rows(visits)) == ([], [(1,)])
+    assert [record.msg.startswith("nightly_work_put_off") for record in caplog.records].count(True) == 1
     worker(site).tick()  # at the next look, and by any worker
-    assert (nights(), visits(site)) == (["2026-01-16"], 0)
+    assert (nights(), site.rows(visits)) == (["2026-01-16"], [(0,)])
 
 
 def test_clock_that_was_wrong_does_not_end_it_for_ever(site, nights):

@@ -150,19 +150,6 @@ DAYS = ("2025-11-01", "2025-11-02", "2025-12-20", "2025-11-03", "2025-12-21")
 """An import has put an older day behind a newer one."""
 
 
-def fill_with_agents(site: Site) -> None:
-    site.time.go_to("2025-12-22T12:00:00+06:00")
-    for number, day in enumerate(DAYS):
-        at_ms = site.services.clock.began_s(day) * 1000
-        agent = PHONE if number else "curl/8.5.0"
-        site.services[CountingServices].visits.register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
-    site.rows("INSERT INTO imported_visits (after_visit, upto_visit, first_ms, last_ms) VALUES (3, 4, 0, :m)", m=10**15)
-
-
-def stored(site: Site) -> list[str]:
-    return [agent for (agent,) in site.rows("SELECT user_agent FROM visits ORDER BY id")]
-
-
 def summaries(site: Site) -> list:
     insights = site.services[ReportServices].reports
     question = Question(DAYS[0], "2025-12-31")
@@ -172,13 +159,17 @@ def summaries(site: Site) -> list:
 def test_they_are_replaced_by_what_is_read_of_them(site, monkeypatch):
     for name in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, name, 2)
-    fill_with_agents(site)
-    before, reduce = summaries(site), site.services[Retention].reduce_user_agents
-    reduce()
-    assert stored(site) == ["curl (desktop)", SHORT, PHONE, SHORT, PHONE]
-    assert summaries(site) == before
-    site.time.pass_(days=29)
-    reduce()
-    assert stored(site) == ["curl (desktop)", SHORT, SHORT, SHORT, SHORT]
-    assert summaries(site) == before
+    site.time.go_to("2025-12-22T12:00:00+06:00")
+    for number, day in enumerate(DAYS):
+        at_ms = site.services.clock.began_s(day) * 1000
+        agent = PHONE if number else "curl/8.5.0"
+        site.services[CountingServices].visits.register(NewVisit("ayesha", None, at_ms=at_ms, user_agent=agent))
+    site.rows("INSERT INTO imported_visits (after_visit, upto_visit, first_ms, last_ms) VALUES (3, 4, 0, :m)", m=10**15)
+    before = summaries(site)
+    for days, agents in ((0, [SHORT, PHONE, SHORT, PHONE]), (29, [SHORT] * 4)):
+        site.time.pass_(days=days)
+        site.services[Retention].reduce_user_agents()
+        stored = site.rows("SELECT user_agent FROM visits ORDER BY id")
+        assert stored == [("curl (desktop)",), *((agent,) for agent in agents)]
+        assert summaries(site) == before
     assert site.recount() == []

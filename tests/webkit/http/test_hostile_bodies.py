@@ -1,9 +1,9 @@
 """Requests of strangers are read on the event loop, so none of them may hold the loop for long.
 
 The processor time of the thread that reads is measured, and the best of a few tries counts. On a busy machine the same
-work takes twice as much processor time, so slow tries are compared with known work in between, and repeated many times:
-other programs can only add to the least of them. Python looks for garbage as rarely as in a worker: otherwise many lists
-take eight times as long.
+work takes twice as much processor time, so slow tries are compared with known work in between, and repeated up to 40
+times: other programs can only add to the least of them. Python looks for garbage as rarely as in a worker: otherwise
+many lists take eight times as long.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def bodies(size: int, fields: list[str]) -> Iterator[tuple[str, bytes]]:
 
 
 def held_ms(read: Callable[[], object]) -> float:
-    """The least that the thread works for it, of TRIES and more. If all are slow, in ms of a machine that is not busy."""
+    """The least that the thread works for it. If all tries are slow, in ms of a machine that is not busy."""
     tries: list[float] = []
     references: list[float] = []
     held = MOST_MS + 1
