@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from itertools import pairwise
 
 import pytest
@@ -16,11 +15,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE, Scope
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
-STORES, EACH, SECOND_MS = 3, 20, 1000
-
-
-def ms(moment: str) -> int:
-    return round(datetime.fromisoformat(moment).timestamp() * 1000)
+STORES, EACH, SECOND_MS, DAY_MS = 3, 20, 1000, 86_400_000
 
 
 @pytest.fixture
@@ -47,7 +42,7 @@ def commit(site):
 
 @pytest.mark.both_kinds
 def test_a_batch_across_midnight_and_an_import_continue_each_day(site, commit):
-    late, early, old = site.time.ms, site.time.ms + 20 * SECOND_MS, ms("2025-11-02T09:00:00+06:00")
+    late, early, old = site.time.ms, site.time.ms + 20 * SECOND_MS, site.time.ms - 44 * DAY_MS
     assert site.register("first").today == 1
     assert commit(("a", late), ("b", early), ("c", late), ("d", early), ("a", late)) == [2, 1, 3, 2, 2]
     assert commit(("e", late), scope=HERE) == [4]  # among those of the site
@@ -83,9 +78,8 @@ def test_several_servers_number_their_visits_together(site):
                 at_ms = midnight + (-1 if (number + each) % 3 else 0)
                 batch.append((NewVisit(f"{server}", f"{number}-{each}", at_ms=at_ms), f"{number}-{each}"))
             with store.writing():
-                committed += [
-                    (visit.at_ms, r.day_number) for (visit, _), r in zip(batch, store.commit(batch), strict=True)
-                ]
+                receipts = store.commit(batch)
+            committed += [(visit.at_ms, r.day_number) for (visit, _), r in zip(batch, receipts, strict=True)]
         store.close()
         return committed
 

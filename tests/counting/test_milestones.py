@@ -37,10 +37,8 @@ def rows(site: Site) -> list[tuple[str, str, int]]:
 def pushes(site: Site, room: str = "stats") -> list[int | None]:
     """The milestones of the events that are now due to a room."""
     source = site.services[RealtimeServices].rooms.get(room).source
-    after, site.seen_revision = (
-        getattr(site, "seen_revision", 0),
-        site.services[CountingServices].visits.stats().revision,
-    )
+    after = getattr(site, "seen_revision", 0)
+    site.seen_revision = site.services[CountingServices].visits.stats().revision
     return [event.as_object().get("milestone") for event in source.events_after(after)]
 
 

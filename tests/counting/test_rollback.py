@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import SPEC_MOMENT, Site
+from support.people.accounts import bearer
 from support.programs.processes import METRICS_TOKEN, wait_until
 
 from koyjabo.core.errors import LedgerUnavailable
@@ -33,13 +34,19 @@ def visits(site, *names, **fields):
     return [site.register("ayesha", visitId=name, **fields).ordinal for name in names]
 
 
+def lose(site, database, *names, **fields):
+    """Visits that are acknowledged before the database goes back."""
+    remembered = database.remember()
+    ordinals = visits(site, *names, **fields)
+    database.go_back(remembered)
+    return ordinals
+
+
 @pytest.mark.both_kinds
 def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_what_it_lost(site, database, caplog):
     visits(site, "kept")
-    epoch, remembered = site.stats()["epoch"], database.remember()
-    assert visits(site, "lost", "too", communityId=HERE) == [2, 3]
-    database.go_back(remembered)
-
+    epoch = site.stats()["epoch"]
+    assert lose(site, database, "lost", "too", communityId=HERE) == [2, 3]
     assert site.register("ayesha", visitId="next").ordinal == 4
     stats = site.stats()
     assert (stats["totalVisits"], stats["epoch"] > epoch, stats.get("stale")) == (4, True, None)
@@ -49,18 +56,14 @@ def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_w
     assert site.rows("SELECT total FROM counters ORDER BY scope DESC") == [(4,), (2,)]
     told = [{"scope": scope, "from": after, "to": before, "lost": 2} for scope, before, after, _ in rows]
     for table, kind, details in (("webhook_events", "type", "data"), ("audit_log", "action", "details")):
-        found = [
-            json.loads(text)
-            for (text,) in site.rows(f"SELECT {details} FROM {table} WHERE {kind} = 'ledger.rolled_back'")
-        ]
-        assert sorted(
-            [{key: value for key, value in each.items() if key != "at"} for each in found], key=str
-        ) == sorted(told, key=str)
+        stored = site.rows(f"SELECT {details} FROM {table} WHERE {kind} = 'ledger.rolled_back'")
+        found = [json.loads(text) for (text,) in stored]
+        for each in found:
+            each.pop("at", None)
+        assert sorted(found, key=str) == sorted(told, key=str)
     assert "ledger_rolled_back scope=site from=3 to=1 lost=2" in caplog.text
-    assert (
-        "koyjabo_ledger_rollbacks_total 1.0"
-        in site.client.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}).text
-    )
+    metrics = site.client.get("/metrics", headers=bearer(METRICS_TOKEN)).text
+    assert "koyjabo_ledger_rollbacks_total 1.0" in metrics
     assert site.recount() == []
 
 
@@ -76,9 +79,7 @@ def test_link_of_a_held_number_goes_on_working_and_that_of_a_lost_one_does_not(s
 
 def test_a_lost_visit_that_is_sent_again_is_a_new_one_and_a_held_one_has_its_number(site, database):
     visits(site, "held")
-    remembered = database.remember()
-    visits(site, "lost")
-    database.go_back(remembered)
+    lose(site, database, "lost")
     again = [site.register("ayesha", visitId=name) for name in ("lost", "held", "lost")]
     assert [(each.ordinal, each.duplicate) for each in again] == [(3, False), (1, True), (3, True)]
 
@@ -97,9 +98,7 @@ def test_a_read_finds_it_and_never_shows_a_total_that_has_fallen(site, database)
 
 
 def test_a_community_that_is_read_alone_does_not_fall_either(site, database):
-    remembered = database.remember()
-    visits(site, "1", "2", communityId=HERE)
-    database.go_back(remembered)
+    lose(site, database, "1", "2", communityId=HERE)
     assert site.services[CountingServices].visits.community(Scope(HERE)).stats().total == 2
     assert [row[0] for row in site.rows(LOST)] == ["site", HERE]
 
@@ -121,9 +120,7 @@ class CountingLock:
 
 def test_those_who_wait_for_an_attempt_that_fails_fail_with_it(site, database, monkeypatch):
     """And Health says since when visits are not saved."""
-    remembered = database.remember()
-    visits(site, "lost")
-    database.go_back(remembered)
+    lose(site, database, "lost")
     visits_of = site.services[CountingServices].visits
     recovery, lock, attempts = visits_of._ledger._recovery, CountingLock(), []
     begin = recovery._begin_epoch
@@ -192,8 +189,9 @@ def test_a_total_that_an_admin_lowers_has_not_gone_back(site):
     assert site.rows(LOST) == []
 
 
-def test_a_commit_from_before_the_question_is_looked_up_again(site, database, monkeypatch):
-    """The answer to the worker that asks does not have it, so that its number is given to another visit."""
+@pytest.fixture
+def overtaken(site, database, monkeypatch) -> list[int]:
+    """In the next commit the database goes back, and another server goes on: the ordinals that this one gives."""
     remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
     others: list[int] = []
 
@@ -205,9 +203,14 @@ def test_a_commit_from_before_the_question_is_looked_up_again(site, database, mo
             ledger._high_water.questions += 1
 
     monkeypatch.setattr(ledger, "_on_batch", go_back)
+    return others
+
+
+def test_a_commit_from_before_the_question_is_looked_up_again(site, overtaken):
+    """The answer to the worker that asks does not have it, so that its number is given to another visit."""
     ours = site.register("ayesha", visitId="ours")
-    assert (ours.ordinal, ours.duplicate) == (others[0] + 1, False)
-    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(others[0],), (ours.ordinal,)]
+    assert (ours.ordinal, ours.duplicate) == (overtaken[0] + 1, False)
+    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(overtaken[0],), (ours.ordinal,)]
 
 
 def listed(*names):
@@ -216,38 +219,23 @@ def listed(*names):
 
 def test_a_list_goes_on_above_what_was_acknowledged(site, database):
     visits(site, "kept")
-    remembered = database.remember()
-    assert visits(site, "lost", "too") == [2, 3]
-    database.go_back(remembered)
+    assert lose(site, database, "lost", "too") == [2, 3]
     receipts = site.services[CountingServices].visits.register_all(listed("kept", "next", "last"))
     assert [(each.ordinal, each.duplicate) for each in receipts] == [(1, True), (4, False), (5, False)]
     assert site.recount() == []
 
 
-def test_a_list_from_before_the_question_is_looked_up_again(site, database, monkeypatch):
-    remembered, ledger = database.remember(), site.services[CountingServices].visits._ledger
-    others: list[int] = []
-
-    def go_back(*batch):
-        if not others:
-            database.go_back(remembered)
-            with Site(database.url) as other:
-                others.extend(visits(other, "another"))
-            ledger._high_water.questions += 1
-
-    monkeypatch.setattr(ledger, "_on_batch", go_back)
+def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
     receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
-    numbers = [others[0] + 1, others[0] + 2]
+    numbers = [overtaken[0] + 1, overtaken[0] + 2]
     assert [(each.ordinal, each.duplicate) for each in receipts] == [(number, False) for number in numbers]
-    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(others[0],), *((each,) for each in numbers)]
+    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(overtaken[0],), *((each,) for each in numbers)]
 
 
 def test_a_list_recovers_once(site, database, kind, monkeypatch):
     """It does not recover for each visit: each recovery waits for silent workers. PostgreSQL is also another server."""
     visits(site, "kept")
-    remembered = database.remember()
-    visits(site, "lost")
-    database.go_back(remembered)
+    lose(site, database, "lost")
     counting, asked = site.services[CountingServices], []
     gather = counting.recovery._gather
     monkeypatch.setattr(counting.recovery, "_gather", lambda: (asked.append(True), gather()))
@@ -257,9 +245,7 @@ def test_a_list_recovers_once(site, database, kind, monkeypatch):
 
 
 def test_a_recovery_that_fails_is_an_outage(site, database, monkeypatch):
-    remembered = database.remember()
-    visits(site, "lost")
-    database.go_back(remembered)
+    lose(site, database, "lost")
     counting = site.services[CountingServices]
 
     def fail(marks):

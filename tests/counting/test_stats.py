@@ -1,4 +1,7 @@
-"""GET /api/stats: the stats object, what lets a client ask for it again at no cost, and `last` beside it."""
+"""GET /api/stats: the stats object, what lets a client ask for it again at no cost, and `last` beside it.
+
+Also while the ledger cannot be read, and after a restore.
+"""
 
 from __future__ import annotations
 
@@ -166,6 +169,29 @@ def test_state_of_another_server_that_is_older_is_ignored(site):
     live.merge(older)
     assert live.stats().total == newest["totalVisits"]
     assert site.stats()["totalVisits"] == newest["totalVisits"]
+
+
+@pytest.mark.parametrize("database_kind", ["sqlite"], indirect=True)
+def test_last_known_stats_are_marked_stale_until_the_ledger_can_be_read_again(site):
+    site.register("ayesha")
+    known = site.client.get("/api/stats")
+    site.rows("ALTER TABLE counters RENAME TO lost")
+    again = site.client.get("/api/stats", headers={"If-None-Match": known.headers["ETag"]})
+    newer = ("revision", "timestamp")
+    assert {**again.json, **{name: known.json[name] for name in newer}} == {**known.json, "stale": True}
+    site.rows("ALTER TABLE lost RENAME TO counters")
+    assert site.stats() == {**known.json, **{name: site.stats()[name] for name in newer}}
+
+
+@pytest.mark.parametrize("path", ["/api/stats", "/api/pulse"])
+def test_tag_of_another_epoch_is_another_one(site, path):
+    """A restored count may have the same revision, and other visits."""
+    site.register("ayesha")
+    tag = site.client.get(path).headers["ETag"]
+    assert site.client.get(path, headers={"If-None-Match": tag}).status_code == 304
+    site.rows("UPDATE counters SET epoch = epoch + 1")
+    site.restart()
+    assert site.client.get(path, headers={"If-None-Match": tag}).status_code == 200
 
 
 DOCUMENTED = {
