@@ -176,22 +176,9 @@ def test_who_waits_is_served_before_thousands_of_invitations_and_these_are_not_r
     [
         "You have won, claim it at https://evil.example/claim",
         *("www.evil", "evil.example", "Evil.Example/claim", "evil。example", "evil\uff0eexample", "evil\u2024example"),
-        *(
-            "e\u200bvil.\u200bexample",
-            "ｅｖｉｌ．ｅｘａｍｐｌｅ",
-            "evil.рф",
-            "evil.বাংলা",
-            "i❤.ws",
-            "evil.xn--54b7fta0cc",
-        ),
-        *(
-            "h\u2060ttp:\u2215\u2215evil",
-            "me@evil",
-            "192.0.2.1/x",
-            "\\\\evil\\share",
-            "evil\u0701example",
-            "evil\ufe52com",
-        ),
+        *("e\u200bvil.\u200bexample", "ｅｖｉｌ．ｅｘａｍｐｌｅ", "evil.рф", "evil.বাংলা", "i❤.ws"),
+        *("evil.xn--54b7fta0cc", "h\u2060ttp:\u2215\u2215evil", "me@evil", "192.0.2.1/x"),
+        *("\\\\evil\\share", "evil\u0701example", "evil\ufe52com"),
     ],
 )
 def test_name_with_the_address_of_a_page_is_in_no_mail(name):

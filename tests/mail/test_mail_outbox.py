@@ -123,14 +123,10 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     mailbox.refusal = "550 no"
     site.time.pass_(days=1)
     send(site)
-    retention, tables = (
-        site.services[Retention],
-        ("outbox", "email_links", "invitations", "mail_budgets"),
-    )
-    counts = []
+    tables, counts = ("outbox", "email_links", "invitations", "mail_budgets"), []
     for days in (0, 1, 6, 30):
         site.time.pass_(days=days, minutes=1)
-        retention.sweep()
+        site.services[Retention].sweep()
         counts.append([site.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables])
     assert counts == [[1, 1, 1, 3], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
     sign_up(site, "salma")

@@ -215,7 +215,7 @@ def test_login_in_two_steps_is_mailed_after_the_second_if_the_browser_is_not_fam
 
 
 def test_login_with_a_passkey_alone_is_mailed_if_the_browser_is_not_familiar(database, mailbox):
-    with Site(database.url, **{**mailbox.settings(), "PUBLIC_URL": "http://localhost"}) as site:
+    with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
         person, key = sign_up(site), Authenticator()
         confirm(site, "ayesha")
         options = person.post(f"{PASSKEYS}/options", json={"password": PASSWORD}).json["options"]
@@ -280,7 +280,7 @@ def test_question_before_a_role_on_the_site_says_that_an_email_is_not_confirmed(
 
 def test_passkey_needs_a_confirmed_email(database, mailbox):
     """It opens the account alone, also after the owner of the email has reset the password."""
-    with Site(database.url, **{**mailbox.settings(), "PUBLIC_URL": "http://localhost"}) as site:
+    with Site(database.url, **mailbox.settings(PUBLIC_URL="http://localhost")) as site:
         reader, password = Reader(site).sign_up("ayesha"), {"password": PASSWORD}
         person = log_in(site)
         assert_error(person.post(f"{PASSKEYS}/options", json=password), 409, "email_unconfirmed")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import maxminddb
@@ -257,7 +256,7 @@ def test_sum_is_kept_and_nothing_larger_is_left_out(places, most):
     assert shown.get("Unknown") == places.get("Unknown")
 
 
-SCRIPT = Path(__file__).resolve().parents[2] / "koyjabo" / "static" / "webkit" / "places.js"
+SCRIPT = ROOT / "koyjabo" / "static" / "webkit" / "places.js"
 PLACES = [
     ("Bangladesh", "Bangladesh", "বাংলাদেশ"),
     ("Hong Kong", "Hong Kong", "হংকং"),
