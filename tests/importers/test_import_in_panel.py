@@ -28,12 +28,6 @@ PROVED_BY = (
 )
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
-
-
 def state(site: Site) -> FileImport:
     found = site.services[FileImports].state(OPERATOR)
     assert found is not None
@@ -177,36 +171,32 @@ def test_page_says_that_the_database_cannot_store_how_the_import_stands(sqlite_d
         assert "The server was restarted meanwhile." in words(admin.get(PATH))
 
 
-def test_cancelling_is_not_overheard_while_the_import_begins(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        write, now_ms = site.services[FileImports]._database.write, site.services.clock.now_ms()
-        row = write(queries.begin, FileImport(begun_by="Rani", worker="worker", file=[]), now_ms)
-        write(queries.renew, row, now_ms, state=queries.CHECKED)
-        assert write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
-        assert write(queries.ask, row.id, queries.CANCEL, (queries.CHECKED,))
-        assert not write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
-        asked = write(queries.renew, row, now_ms, asked=queries.UNLESS_CANCELLED)
-        assert asked == queries.CANCEL
+def test_cancelling_is_not_overheard_while_the_import_begins(site):
+    write, now_ms = site.services[FileImports]._database.write, site.services.clock.now_ms()
+    row = write(queries.begin, FileImport(begun_by="Rani", worker="worker", file=[]), now_ms)
+    write(queries.renew, row, now_ms, state=queries.CHECKED)
+    assert write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
+    assert write(queries.ask, row.id, queries.CANCEL, (queries.CHECKED,))
+    assert not write(queries.ask, row.id, queries.IMPORT, (queries.CHECKED,))
+    asked = write(queries.renew, row, now_ms, asked=queries.UNLESS_CANCELLED)
+    assert asked == queries.CANCEL
 
 
-def test_file_for_which_there_is_no_room_says_so(sqlite_database, monkeypatch):
-    with Site(sqlite_database.url) as site:
-        admin = panel(site)
-        monkeypatch.setattr(
-            site.app.view_functions["admin.upload_import"], "new_file", partial(io.FileIO, "/dev/full", "r+")
-        )
-        assert "The file does not fit on this server." in words(upload(admin, visits(f"a,v,{at(1)}"), status=507))
+def test_file_for_which_there_is_no_room_says_so(site, monkeypatch):
+    admin = panel(site)
+    route = site.app.view_functions["admin.upload_import"]
+    monkeypatch.setattr(route, "new_file", partial(io.FileIO, "/dev/full", "r+"))
+    assert "The file does not fit on this server." in words(upload(admin, visits(f"a,v,{at(1)}"), status=507))
 
 
-def test_only_admins_may_send_a_file(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        reader = Reader(site).sign_up("nila")
-        upload(reader, "x", status=403)
-        site.rows("UPDATE users SET is_viewer = true")
-        upload(reader, "x", status=403)
-        admin = panel(site)
-        upload(admin, "x", status=403, csrf_token="another")
-        assert site.rows("SELECT count(*) FROM file_imports") == [(0,)]
+def test_only_admins_may_send_a_file(site):
+    reader = Reader(site).sign_up("nila")
+    upload(reader, "x", status=403)
+    site.rows("UPDATE users SET is_viewer = true")
+    upload(reader, "x", status=403)
+    admin = panel(site)
+    upload(admin, "x", status=403, csrf_token="another")
+    assert site.rows("SELECT count(*) FROM file_imports") == [(0,)]
 
 
 @pytest.mark.long(proved_by=PROVED_BY)

@@ -16,12 +16,6 @@ from koyjabo.visit_log import import_queries
 from koyjabo.visit_log.importing import Busy
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
-
-
 def plausible(*visits: int, first: int = 1) -> bytes:
     """The archive of days of November 2025."""
     days = [f"2025-11-{day:02},9,99,5,{count},600" for day, count in enumerate(visits, first)]

@@ -27,12 +27,6 @@ ANDROID = (
 )
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
-
-
 def visits(site: Site) -> list[tuple]:
     return [(iso(row["at_ms"]), *(row[name] for name in SEEN)) for row in everything(site)["visits"]]
 

@@ -1,0 +1,12 @@
+"""A site into which files are imported."""
+
+from __future__ import annotations
+
+import pytest
+from support.application.site import Site
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url) as site:
+        yield site
