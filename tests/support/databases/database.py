@@ -301,17 +301,12 @@ class PostgresDatabases:
         return self._uri.replace(NAME, name)
 
 
-class Postgres(PostgresDatabases):
-    """A PostgreSQL of a test's own, in a new folder: it can be killed and started again."""
-
-    def __init__(self, folder: Path | None = None, options: tuple[str, ...] = installed_postgres.MEMORY) -> None:
-        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
-        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")), options)
-        super().__init__(self._server.pgdata, self._server.get_uri(NAME))
+class PostgresServer(PostgresDatabases):
+    """A PostgreSQL of a test's own, with its data in `folder`."""
 
     @property
     def pid(self) -> int:
-        return self._server.get_pid()
+        return int((self.folder / "postmaster.pid").read_text().split()[0])
 
     def processes(self) -> list[psutil.Process]:
         """The postmaster first, then those that serve a connection."""
@@ -322,8 +317,21 @@ class Postgres(PostgresDatabases):
     def running(self) -> bool:
         try:
             return not is_gone(self.processes()[0])
-        except psutil.NoSuchProcess:
+        except (psutil.NoSuchProcess, FileNotFoundError):
             return False
+
+    def frozen(self) -> AbstractContextManager[None]:
+        """While it is held, connections stay open, the kernel takes new ones, and none is answered."""
+        return suspended(self.processes())
+
+
+class Postgres(PostgresServer):
+    """One in a new folder: it can be killed and started again."""
+
+    def __init__(self, folder: Path | None = None, options: tuple[str, ...] = installed_postgres.MEMORY) -> None:
+        # Not below pytest's folders: only their owner may enter those, and PostgreSQL refuses to run as root.
+        self._server = installed_postgres.start(folder or Path(tempfile.mkdtemp(prefix="postgres-")), options)
+        super().__init__(self._server.pgdata, self._server.get_uri(NAME))
 
     def kill(self) -> None:
         """kill -9: no checkpoint, no goodbye to any client."""
@@ -334,10 +342,6 @@ class Postgres(PostgresDatabases):
     def start(self) -> None:
         """Start again after `kill`, which recovers what was committed."""
         self._server.ensure_postgres_running()
-
-    def frozen(self) -> AbstractContextManager[None]:
-        """While it is held, connections stay open and are not answered."""
-        return suspended(self.processes())
 
     def close(self) -> None:
         self._server.cleanup()

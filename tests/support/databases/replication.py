@@ -20,9 +20,9 @@ import psutil
 import psycopg2
 
 from support.databases import installed_postgres
-from support.databases.database import MIGRATED, NAME, PostgresDatabase, PostgresDatabases
+from support.databases.database import MIGRATED, NAME, PostgresDatabase, PostgresDatabases, PostgresServer
 from support.programs.ports import free_port
-from support.programs.processes import is_gone, kill_all, suspended, wait_until
+from support.programs.processes import kill_all, wait_until
 
 SETTINGS = """
 listen_addresses = '127.0.0.1'
@@ -41,7 +41,7 @@ STREAM = "SELECT 1 FROM pg_stat_wal_receiver WHERE status = 'streaming'"
 LIMIT_S = 60
 
 
-class PostgresNode(PostgresDatabases):
+class PostgresNode(PostgresServer):
     """A server of PostgreSQL, on a port of its own, with new data or those of `primary`, whose standby it is."""
 
     def __init__(self, primary: PostgresNode | None = None) -> None:
@@ -79,25 +79,10 @@ class PostgresNode(PostgresDatabases):
         self._copy(primary)
         self.start()
 
-    @property
-    def running(self) -> bool:
-        try:
-            return not is_gone(self.processes()[0])
-        except (psutil.NoSuchProcess, FileNotFoundError):
-            return False
-
     def kill(self) -> None:
         """kill -9: no goodbye to any client."""
         with suppress(psutil.NoSuchProcess, FileNotFoundError):
             kill_all(self.processes())
-
-    def processes(self) -> list[psutil.Process]:
-        postmaster = psutil.Process(int((self.folder / "postmaster.pid").read_text().split()[0]))
-        return [postmaster, *postmaster.children()]
-
-    def frozen(self) -> AbstractContextManager[None]:
-        """While it is held, the kernel takes connections, and nothing is answered."""
-        return suspended(self.processes())
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
         with closing(psycopg2.connect(self.url_of("postgres"))) as connection, connection.cursor() as cursor:
