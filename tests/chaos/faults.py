@@ -22,11 +22,10 @@ from support.databases.replication import Replication
 from support.programs.processes import is_gone, kill_all, suspended, wait_until
 from support.servers.server import Exit
 
-from chaos.promotions import promote_behind, promote_in_step
+from chaos.promotions import ROLLBACKS, promote_behind, promote_in_step
 from chaos.world import World
 
 LOSES_S = ((0.0, 0.05), (0.05, 2.0))
-ROLLBACKS = "SELECT 1 FROM adjustments WHERE scope = 'site' AND kind = 'rolled_back'"
 FROZEN_S = (5.0, 5.0)
 AWAY_S = (0.5, 2.5)
 REPLACED_S = (0.5, 8.0)
@@ -165,26 +164,12 @@ def kill_master(world: World, chance: random.Random) -> Iterator[None]:
 
 
 @contextmanager
-def freeze_master(world: World, chance: random.Random) -> Iterator[None]:
-    """Another one serves meanwhile, and the frozen one still takes itself for the master when it goes on."""
-    master = _master(world)
-    master.freeze()
-    try:
+def freeze_node(world: World, node: RedisNode) -> Iterator[None]:
+    """Of the master, another one serves meanwhile, and the frozen one still takes itself for the master when it goes
+    on. Of a replica, nobody notices anything.
+    """
+    with between(node.freeze, node.thaw):
         yield
-    finally:
-        master.thaw()
-    world.redis.settle()
-
-
-@contextmanager
-def freeze_node(world: World, chance: random.Random) -> Iterator[None]:
-    """Any: of a replica, nobody notices anything."""
-    node = chance.choice(world.redis.nodes)
-    node.freeze()
-    try:
-        yield
-    finally:
-        node.thaw()
     world.redis.settle()
 
 
@@ -328,8 +313,13 @@ OF_ONE_REDIS = (
 )
 OF_SENTINELS = (
     Fault("master of Redis killed", "redis", kill_master, REPLACED_S),
-    Fault("master of Redis frozen", "redis", freeze_master, REPLACED_S),
-    Fault("SIGSTOP of a Redis or a Sentinel", "redis", freeze_node, FROZEN_S),
+    Fault("master of Redis frozen", "redis", lambda world, _: freeze_node(world, _master(world)), REPLACED_S),
+    Fault(
+        "SIGSTOP of a Redis or a Sentinel",
+        "redis",
+        lambda world, chance: freeze_node(world, chance.choice(world.redis.nodes)),
+        FROZEN_S,
+    ),
     CUT_REDIS,
 )
 

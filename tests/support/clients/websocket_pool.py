@@ -151,8 +151,8 @@ class Listeners:
     def wait_for_revision(self, revision: int) -> Self:
         return self.run(lambda each: each.revisions and each.revisions[-1] >= revision, f"revision {revision}")
 
-    def are_over(self, timeout_s: float = PATIENCE_S) -> Self:
-        return self.run(lambda each: each.over, "its end", timeout_s)
+    def are_over(self) -> Self:
+        return self.run(lambda each: each.over, "its end")
 
 
 def _allow_files() -> None:

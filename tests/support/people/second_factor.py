@@ -62,6 +62,6 @@ def second_step(site: Site, token: str, code: str, client: Any = None, **fields:
     return (client or bare(site)).post(SECOND, json={"token": token, "code": code, **fields})
 
 
-def log_in_with(site: Site, code: str, name: str = "ayesha", **fields: Any) -> Any:
+def log_in_with(site: Site, code: str) -> Any:
     """Both steps."""
-    return second_step(site, first_step(site, name).token, code, **fields)
+    return second_step(site, first_step(site).token, code)
