@@ -154,11 +154,7 @@ def test_invalid_forwarded_addresses_are_ignored(site, admin):
 def test_state_of_the_server_is_shown_while_the_database_does_not_answer(site, admin, monkeypatch):
     """Open pages must learn that visits are not saved just then; `/readyz` tells everyone as much."""
     assert json.loads(admin.get("/admin/state")) == {"unsaved": "", "health": "good", "words": "All is well"}
-
-    def fail(_):
-        raise OperationalError("", {}, Exception("away"))
-
-    monkeypatch.setattr(DatabaseThread, "_connected", fail)
+    monkeypatch.setattr(DatabaseThread, "_connected", away)
     site.services[CountingServices].unsaved.since_ms = site.time.ms
     said = json.loads(admin.get("/admin/state"))
     assert (said["unsaved"], said["health"]) == ("Visits have not been saved since 10:48:38.", "danger")

@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
 
 import pytest
 from support.programs.patience import PATIENCE_S
@@ -35,15 +33,13 @@ def checks(server: Server) -> dict[str, dict]:
 
 def test_red_while_visits_wait_for_their_commit_and_green_after(server):
     answers: list[int] = []
-    with closing(sqlite3.connect(server.database.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with server.database.locked():
         visit = threading.Thread(target=lambda: answers.append(server.post_visit("ayesha", "1").status_code))
         visit.start()
         found = wait_until(lambda: not (now := checks(server))["writer"]["ok"] and now, "it is red")
         assert answers == [], "it was red only after the visitor got an error"
         assert found["database"]["ok"], "reads go on"
         assert server.get("/readyz").headers["Retry-After"]
-        other.execute("ROLLBACK")
     visit.join()
     assert answers == [200]
     wait_until(lambda: server.get("/readyz").ok, "it is green again")
@@ -51,11 +47,9 @@ def test_red_while_visits_wait_for_their_commit_and_green_after(server):
 
 def test_red_after_a_commit_failed_and_not_for_ever(server):
     """Who is sent elsewhere because of it cannot show that it is over."""
-    with closing(sqlite3.connect(server.database.path, isolation_level=None)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with server.database.locked():
         assert server.post_visit("ayesha").status_code == 503
         assert checks(server)["writer"] == {"ok": False, "error": "The last commit failed."}
-        other.execute("ROLLBACK")
     wait_until(lambda: server.get("/readyz").ok, "it is green although there were no visits")
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -17,7 +16,6 @@ from zoneinfo import ZoneInfo
 import pytest
 from support.clients.members import Member, promote
 from support.clients.worker_connections import only, two_workers
-from support.databases.database import SqliteDatabase
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.server import Server
@@ -35,11 +33,8 @@ DAY_S = 86_400
 
 
 @pytest.fixture(scope="module")
-def server(module_servers, shared_redis, tmp_path_factory) -> Server:
-    with shared_redis.client() as client:
-        client.flushall()
-    database = SqliteDatabase.migrated(tmp_path_factory.mktemp("database") / "koyjabo.db")
-    return two_workers(module_servers(database, REDIS_URL=shared_redis.url))
+def server(module_servers, module_sqlite_database, redis) -> Server:
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +44,8 @@ def boss(server) -> Member:
     return boss
 
 
-def stored(server: Server, statement: str) -> list[tuple]:
-    connection = sqlite3.connect(server.database.path)
-    try:
-        return connection.execute(statement).fetchall()
-    finally:
-        connection.close()
-
-
 def begun(server: Server) -> int:
-    return stored(server, "SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
+    return server.database.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.recount'")[0][0]
 
 
 class Panel:
@@ -101,9 +88,9 @@ def panels(server: Server, boss: Member) -> Iterator[list[Panel]]:
         yield found
 
 
-def test_recount_is_one_at_a_time_on_all_workers(server, boss, shared_redis, monkeypatch):
+def test_recount_is_one_at_a_time_on_all_workers(server, boss, redis, monkeypatch):
     """A third worker recounts, as Redis has it, and neither of the two begins another."""
-    client = connect(shared_redis.url)
+    client = connect(redis.url)
     third = RedisWorkers(client, RedisOutbox(ThreadRuntime(), client.ping, lambda: None))
     busy = Worker("third", "elsewhere", 7, 1, 2, None, dict.fromkeys(SOCKET_KINDS, 0), Progress(1, 5, 20))
     before = begun(server)
