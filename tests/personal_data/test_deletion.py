@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, sign_up, try_login
-from support.people.communities import found, give
+from support.people.communities import found, give, site_admin
 from support.programs.patience import PATIENCE_S
 from support.sites.full_account import AccountHistory, figures, tables_of_users, tables_with
 from support.sites.full_site import register
@@ -123,9 +123,7 @@ def test_of_two_admins_who_leave_at_once_one_stays(site):
             return type(problem)
         return None
 
-    sign_up(site, "boss")
-    site.rows("UPDATE users SET is_admin = true WHERE email = 'boss@example.com'")
-    boss = site.services[AccountServices].credentials.find("boss@example.com")
+    boss = site_admin(site)
     with Site(site.database_url) as another, ThreadPoolExecutor() as threads:
         for number in range(3):
             ayesha = sign_up(site, f"ayesha{number}")

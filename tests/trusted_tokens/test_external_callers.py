@@ -7,7 +7,7 @@ import time
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import bare, bearer
-from support.people.communities import PATH, Cast
+from support.people.communities import PATH
 from support.people.other_system import AUTH, SHARED, token
 from support.people.routes import CHANGING, method_of, path_of, rules, stored
 
@@ -24,11 +24,6 @@ api.community_report_summary api.community_report_timeline api.community_report_
 def site(module_sqlite_database):
     with Site(module_sqlite_database.url, **AUTH, RATE_LIMIT_LOGINS="0") as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def cast(site) -> Cast:
-    return Cast(site)
 
 
 @pytest.fixture(scope="module")
