@@ -20,7 +20,8 @@ POSTGRES = "postgresql://user@db/koyjabo"
 ON_THE_ROOT = "sqlite:////a-folder-that-is-no-mount/koyjabo.db"
 MOUNTED = [Path("/dev/shm"), Path("/dev"), Path("/proc")]
 """Of these every Linux has one."""
-RATE_LIMITS = [str(field.alias) for field in Settings.model_fields.values() if "RATE_LIMIT_" in str(field.alias)]
+NAMES = [str(field.alias) for field in Settings.model_fields.values()]
+RATE_LIMITS = [name for name in NAMES if "RATE_LIMIT_" in name]
 CLAIMS = ("USER_CLAIM", "NAME_CLAIM", "COMMUNITIES_CLAIM")
 BAD = [
     *[("ENVIRONMENT", bad) for bad in ("staging", "Production")],
@@ -58,20 +59,9 @@ BAD = [
     *[("WEBHOOK_ALLOW", bad) for bad in ("10.0.0.0/33", "10.0.0.1/8", "inside", "10.0.0.0/8;fd00::/8", "*")],
     *[("SECRET_KEY_FILE", bad) for bad in ("secret_key", "./secret_key")],
     *[("BACKUP_DIR", bad) for bad in ("backups", "./backups", "~/backups")],
-    *[
-        ("BACKUP_TO", bad)
-        for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://bucket?x=1", "s3://bucket?endpoint=a")
-    ],
-    *[
-        ("BACKUP_TO", bad)
-        for bad in (
-            "s3://bucket/a//b",
-            "s3://bucket/../b",
-            "s3://bucket?endpoint=https://k:s@a.com",
-            "s3://[",
-            "s3://bucket?x",
-        )
-    ],
+    *[("BACKUP_TO", bad) for bad in ("bucket", "s3://", "s3://A/x", "s3://b", "s3://[", "s3://bucket?x")],
+    *[("BACKUP_TO", bad) for bad in ("s3://bucket?x=1", "s3://bucket?endpoint=a", "s3://bucket/a//b")],
+    *[("BACKUP_TO", bad) for bad in ("s3://bucket/../b", "s3://bucket?endpoint=https://k:s@a.com")],
     *[("BACKUP_AT", bad) for bad in ("3:30", "24:00", "03:60", "half past three", "03:30:00")],
     *[("BACKUP_KEEP", bad) for bad in ("0", "-1", "all")],
     *[("PUBLIC_URL", bad) for bad in ("a.com", "https://a.com/x", "ftp://a.com", "https://a.com,ftp://b", "a\nb")],
@@ -96,7 +86,7 @@ BAD = [
 @pytest.fixture(autouse=True)
 def clean(monkeypatch, tmp_path):
     """No setting of this machine takes part, and `.env` is the test's own."""
-    for name in [field.alias for field in Settings.model_fields.values()] + ["RENDER", "DYNO"]:
+    for name in (*NAMES, "RENDER", "DYNO"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(config, "ROOT", tmp_path)
 
@@ -119,7 +109,7 @@ def test_bad_value_stops_with_a_sentence_that_names_the_setting(load):
         assert sentence.startswith(name), (name, bad, sentence)
         assert sentence.endswith("."), (name, bad, sentence)
         assert not any(said in sentence for said in ("\n", KEY)), (name, bad, sentence)
-    assert {name for name, _ in BAD} == {field.alias for field in Settings.model_fields.values()}
+    assert {name for name, _ in BAD} == set(NAMES)
 
 
 def test_refusal_does_not_say_a_value_that_people_put_secrets_into(load):
@@ -222,11 +212,7 @@ DATABASES = {
     "sqlite+pysqlite:////var/data/x.db": "sqlite:////var/data/x.db",
 }
 REDIS = ["redis://localhost", "redis://:p%2Fss@host:6380/3", "redis://user:p@ss@host/0/"]
-
-
 REDIS += ["rediss://host:6379?ssl_cert_reqs=none", "redis://[2001:db8::1]:6379?socket_timeout=0.5"]
-
-
 REDIS += ["unix:///run/redis.sock?db=1"]
 REDIS += ["redis+sentinel://user:p%2Fss@a:26379,b/mymaster/3?sentinel_password=x", "rediss+sentinel://a/my%20master"]
 
@@ -252,18 +238,15 @@ def test_redis_cluster_is_refused_with_what_to_use_instead(load):
         )
 
 
-def test_file_that_render_deletes_is_refused_unless_allowed(load):
+def test_file_that_render_deletes_is_refused_unless_allowed_or_on_a_mounted_disk(load):
     on_render = {"RENDER": "true", "SECRET_KEY": KEY}
     with pytest.raises(SettingsError, match=r"^DATABASE_URL.*ALLOW_EPHEMERAL_STORAGE"):
         load(**on_render, DATABASE_URL=ON_THE_ROOT)
     assert load(**on_render, DATABASE_URL=ON_THE_ROOT, ALLOW_EPHEMERAL_STORAGE="1").allow_ephemeral_storage
     assert load(**on_render, DATABASE_URL=POSTGRES).database_url
     assert load(**PRODUCTION, DATABASE_URL=ON_THE_ROOT).database_url  # elsewhere nothing is deleted
-
-
-def test_file_on_a_mounted_disk_stays(load):
     (mounted, *_) = (path for path in MOUNTED if path.is_mount())
-    assert load(RENDER="true", SECRET_KEY=KEY, DATABASE_URL=f"sqlite:///{mounted}/a/b/koyjabo.db").database_url
+    assert load(**on_render, DATABASE_URL=f"sqlite:///{mounted}/a/b/koyjabo.db").database_url
 
 
 WEAK = [
@@ -294,8 +277,6 @@ def test_what_is_random_is_taken():
 
 
 OBVIOUS = ["password", "Password1!", "12345678", "administrator", "admin2026", "changeme-now", "qwertyuiop", "boss1234"]
-
-
 OBVIOUS += ["koyjabo2026", "abcdabcd", "aaaaaaaa"]
 
 
@@ -311,7 +292,6 @@ def test_password_that_anybody_would_try_first_is_refused_in_production_alone(tm
     assert [each for each in taken if operator_secrets.is_obvious(each, "boss@example.com")] == []
 
 
-NAMES = [str(field.alias) for field in Settings.model_fields.values()]
 TELLING = ("SECRET", "PASSWORD", "TOKEN", "_URL")
 
 
