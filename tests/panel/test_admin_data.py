@@ -30,10 +30,10 @@ def admin(site):
 
 def recount(site, admin) -> str:
     """What the page says of it in the end."""
-    before = site.rows("SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'")
+    ended = "SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'"
+    before = site.rows(ended)
     admin.send("/admin/data/recount")
     assert "The recount has started." in admin.get(admin.location)
-    ended = "SELECT count(*) FROM audit_log WHERE action = 'ledger.recounted'"
     wait_until(lambda: site.rows(ended) > before, "the recount ends")
     return words(admin.get("/admin/data"))
 
@@ -105,18 +105,20 @@ def test_visitor_who_is_not_known_is_no_reason_for_a_question(admin):
 def test_export_is_shown_while_it_runs(site, admin):
     for number in range(3):
         site.register(f"v{number}")
-    jobs = site.services[RunningJobs]
-    account = site_admin(site)
-    pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
-    next(pieces)
-    next(pieces)
+    jobs, account = site.services[RunningJobs], site_admin(site)
+
+    def begun():
+        pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
+        next(pieces)
+        next(pieces)
+        return pieces
+
+    pieces = begun()
     assert "Export 3 of 3 rows" in words(admin.get("/admin/data"))
     assert list(pieces) == []
     assert "of 3 rows" not in words(admin.get("/admin/data"))
 
-    pieces = site.services[VisitLogServices].log.export(account, VisitFilter(), "csv", jobs.reported("export"))
-    next(pieces)
-    next(pieces)
+    pieces = begun()
     assert len(jobs.running()) == 1
     del pieces
     assert jobs.running() == ()

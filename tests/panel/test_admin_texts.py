@@ -40,14 +40,11 @@ def admin(site, example):
 def paths(example):
     community, user = f"/admin/communities/{example.community}", f"/admin/users/{example.member.id}"
     found = ["/admin/", "/admin/communities", community, "/admin/users", user, "/admin/visits", "/admin/audit"]
-    found += [
-        f"/communities/{example.community}{page}"
-        for page in ("", "/members", "/dashboard", "/reports", "/settings", "/delete")
-    ]
-    asked = quote(HOSTILE)
+    pages = ("", "/members", "/dashboard", "/reports", "/settings", "/delete")
+    found += [f"/communities/{example.community}{page}" for page in pages]
     searches = ("communities?query", "users?query", "visits?place", "visits?text", "audit?actor", "data?place")
     searches += ("settings?query", "find?q")
-    return found + [f"/admin/{search}={asked}" for search in searches]
+    return found + [f"/admin/{search}={quote(HOSTILE)}" for search in searches]
 
 
 def test_texts_of_others_are_text(admin, example):
