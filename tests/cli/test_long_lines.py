@@ -38,9 +38,9 @@ def refuse(error: BadLine) -> None:
 def visits(folder: Path, *before: bytes) -> Path:
     """A file whose last line takes no space on the disk, and has no end."""
     path = folder / "visits.jsonl"
-    path.write_bytes(b"".join(before))
-    with path.open("r+b") as file:
-        file.truncate(len(b"".join(before)) + HUGE)
+    with path.open("wb") as file:
+        file.writelines(before)
+        file.truncate(file.tell() + HUGE)
     return path
 
 
