@@ -37,13 +37,19 @@ def get(site: Site, path: str, text: str):
     return bare(site).get(path, headers=bearer(text))
 
 
-def test_role_of_the_claim_opens_what_it_opens_to_members(site, community):
+def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, community):
     for said, member, moderator in (("moderator", 200, 200), ("member", 200, 403), ("owner", 404, 404)):
         text = token("u1", communities={"mirpur": said})
         for ref in ("mirpur", community):
             assert get(site, f"{PATH}/{ref}/stats", text).status_code == member, said
             assert get(site, f"{PATH}/{ref}/visitors/online", text).status_code == moderator, said
     assert_error(get(site, f"{PATH}/nowhere/stats", token(communities={"nowhere": "admin"})), 404, "unknown_community")
+    assert roles_listed(site, token("u2", communities={"mirpur": "moderator"})) == [(community, "moderator")]
+
+
+def roles_listed(site: Site, text: str) -> list[tuple[str, str]]:
+    """The communities in which the caller has a role, with the role."""
+    return [(each["id"], each["role"]) for each in get(site, PATH, text).json if each["role"]]
 
 
 def test_claim_gives_no_role_by_our_id(site, cast, community):
@@ -52,7 +58,7 @@ def test_claim_gives_no_role_by_our_id(site, cast, community):
     text = token("u1", communities={hidden: "admin", community: "admin"})
     for named in (hidden, community, "mirpur"):
         assert_error(get(site, f"{PATH}/{named}/members", text), 404, "unknown_community")
-    assert [each["role"] for each in get(site, PATH, text).json if each["role"]] == []
+    assert roles_listed(site, text) == []
 
 
 def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site, cast, community):
@@ -60,16 +66,10 @@ def test_without_the_claim_memberships_by_ref_count_and_with_it_they_do_not(site
     cast["site_admin"].put(f"{PATH}/mirpur/members/by-ref/m1", json={"role": "moderator", "name": "Mitu"})
     assert get(site, f"{PATH}/mirpur/visitors/online", token("m1")).status_code == 200
     assert_error(get(site, f"{PATH}/mirpur/stats", token("m1", communities={})), 404, "unknown_community")
-    listed = get(site, PATH, token("m1")).json
-    assert [(each["id"], each["role"]) for each in listed if each["role"]] == [(community, "moderator")]
+    assert roles_listed(site, token("m1")) == [(community, "moderator")]
     assert [each for each in get(site, PATH, token("m1", communities={})).json if each["id"] == community] == []
     cast["site_admin"].delete(f"{PATH}/mirpur/members/by-ref/m1")
     assert_error(get(site, f"{PATH}/mirpur/stats", token("m1")), 404, "unknown_community")
-
-
-def test_communities_of_the_claim_are_listed_with_its_roles(site, community):
-    listed = get(site, PATH, token("u2", communities={"mirpur": "moderator"})).json
-    assert [(each["id"], each["role"]) for each in listed if each["role"]] == [(community, "moderator")]
 
 
 def test_person_is_made_once_with_the_name_of_the_newest_token(site, community):
