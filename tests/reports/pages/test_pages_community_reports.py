@@ -5,33 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.application.site import Site, Time
 from support.people.accounts import sign_up
-from support.people.communities import found
-from support.people.page_readers import Reader, words
-
-
-@pytest.fixture
-def time() -> Time:
-    time = Time()
-    time.go_to("2025-12-15T09:30:00+06:00")
-    return time
-
-
-@pytest.fixture
-def site(sqlite_database, time):
-    with Site(sqlite_database.url, time) as site:
-        yield site
-
-
-@pytest.fixture
-def community(site):
-    return found(sign_up(site, "ayesha"))["id"]
-
-
-@pytest.fixture
-def reader(site, community):
-    return Reader(site).log_in("ayesha")
+from support.people.page_readers import words
 
 
 def rows(page: str, chart: str) -> list[list[str]]:
@@ -43,29 +18,19 @@ def rows(page: str, chart: str) -> list[list[str]]:
     ]
 
 
-def test_numbers_are_those_of_the_reports(site, time, reader, community):
-    for visitor in ("a", "b"):
-        site.register(visitor, communityId=community)
-    time.go_to("2025-12-16T10:30:00+06:00")
-    for visitor in ("b", "c", "d"):
-        site.register(visitor, communityId=community)
-    sign_up(site, "karim", visitorId="d")
+@pytest.mark.usefixtures("two_days")
+def test_numbers_are_those_of_the_reports(reader, community):
     page = words(reader.get(f"/communities/{community}/reports"))
-    for shown in (
-        "Conversion rate 25%",
-        "Last 7 days 4",
-        "Previous 7 days 0",
-        "Difference +4 (new)",
-        "Last 30 days 4",
-    ):
+    growth = "Last 7 days 4", "Previous 7 days 0", "Difference +4 (new)", "Last 30 days 4"
+    for shown in ("Conversion rate 25%", *growth):
         assert shown in page
 
 
-def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time, reader, community):
-    site.register("a", communityId=community)
+def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(new_site, time, reader, community):
+    new_site.register("a", communityId=community)
     time.go_to("2025-12-16T10:30:00+06:00")
-    site.register("b", communityId=community)
-    sign_up(site, "karim", visitorId="b")
+    new_site.register("b", communityId=community)
+    sign_up(new_site, "karim", visitorId="b")
     page = reader.get(f"/communities/{community}/reports")
     head, *by_hour = rows(page, "by-hour")
     assert head == ["Hour", "With an account", "Without an account", "Together"]
@@ -77,13 +42,13 @@ def test_charts_are_tables_the_newest_first_from_the_first_visitor_on(site, time
     assert [row[1:] for row in by_day[:3]] == [["1", "0", "1"], ["0", "1", "1"], ["0", "0", "0"]]
 
 
-def test_growth_is_a_percentage_only_of_what_was_counted_in_full(site, time, reader, community):
+def test_growth_is_a_percentage_only_of_what_was_counted_in_full(new_site, time, reader, community):
     """The community is of 15 December: the seven days before the 22nd are the first that were counted in full."""
     path = f"/communities/{community}/reports"
     for visitor in ("a", "b"):
-        site.register(visitor, communityId=community)
+        new_site.register(visitor, communityId=community)
     time.go_to("2025-12-27T10:30:00+06:00")
-    site.register("c", communityId=community)
+    new_site.register("c", communityId=community)
     assert "Previous 7 days 2 Difference -1 Last 30 days" in words(reader.get(path))
     time.go_to("2025-12-28T10:30:00+06:00")
     assert "Previous 7 days 2 Difference -1 (-50%)" in words(reader.get(path))

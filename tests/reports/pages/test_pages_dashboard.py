@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.application.site import Site, Time
 from support.people.accounts import sign_up
-from support.people.communities import found
 from support.people.page_readers import Reader, words
 
 from koyjabo.models import Scope
@@ -15,40 +13,17 @@ from koyjabo.presence.services import PresenceServices
 
 
 @pytest.fixture
-def time() -> Time:
-    time = Time()
-    time.go_to("2025-12-15T09:30:00+06:00")
-    return time
-
-
-@pytest.fixture
-def site(sqlite_database, time):
-    with Site(sqlite_database.url, time) as site:
-        yield site
-
-
-@pytest.fixture
-def community(site):
-    return found(sign_up(site, "ayesha"))["id"]
-
-
-@pytest.fixture
-def reader(site, community):
-    return Reader(site).log_in("ayesha")
-
-
-@pytest.fixture
-def come(site, community, time):
+def come(new_site, community, time):
     """Let people come online, one each second; they are members of the community."""
 
     def come(*names: str) -> list[str]:
-        people = [sign_up(site, f"person{number}") for number in range(len(names))]
+        people = [sign_up(new_site, f"person{number}") for number in range(len(names))]
         for name, person in zip(names, people, strict=True):
-            site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
+            new_site.rows("UPDATE users SET name = :name WHERE id = :id", name=name, id=person.id)
         for person in people:
             assert person.post(f"/api/communities/{community}/join").status_code == 201
             time.pass_(seconds=1)
-            site.services[PresenceServices].members.connect(Scope(community), person.id, f"hold {person.id}")
+            new_site.services[PresenceServices].members.connect(Scope(community), person.id, f"hold {person.id}")
         return [person.id for person in people]
 
     return come
@@ -58,14 +33,9 @@ def listed(page: str) -> list[str]:
     return re.findall(r"<strong dir=\"auto\">(.*?)</strong>", page)
 
 
-def test_numbers_are_those_of_the_day(site, time, reader, community):
-    for visitor in ("a", "b"):
-        site.register(visitor, communityId=community)
-    time.go_to("2025-12-16T10:30:00+06:00")
-    for visitor in ("b", "c", "d"):
-        site.register(visitor, communityId=community)
-    sign_up(site, "karim", visitorId="d")
-    site.services[PresenceServices].peaks.record(Scope(community), 7)
+@pytest.mark.usefixtures("two_days")
+def test_numbers_are_those_of_the_day(new_site, reader, community):
+    new_site.services[PresenceServices].peaks.record(Scope(community), 7)
     page = words(reader.get(f"/communities/{community}/dashboard"))
     for shown in (
         "Online now 0 ",
@@ -110,28 +80,26 @@ def test_page_has_as_many_as_fit_and_says_so(reader, community, come, monkeypatc
     assert "Showing 3–3 of 3." in words(second)
 
 
-def test_admins_change_roles_and_remove_people_where_they_see_them(site, reader, community, come):
+def test_admins_change_roles_and_remove_people_where_they_see_them(new_site, reader, community, come):
     path, (karim, _) = f"/communities/{community}/dashboard", come("Karim", "Salma")
     member = f"/communities/{community}/members/{karim}"
     assert f'formaction="{member}?query=Karim&amp;from=dashboard"' in reader.get(path)
     reader.send(f"{member}?query=Karim&from=dashboard", role="moderator")
     assert reader.location == path
-    assert "moderator" in site.rows("SELECT role FROM memberships WHERE user_id = :id", id=karim)[0]
-    moderator = Reader(site).log_in("person0")
+    assert "moderator" in new_site.rows("SELECT role FROM memberships WHERE user_id = :id", id=karim)[0]
+    moderator = Reader(new_site).log_in("person0")
     assert "formaction" not in moderator.get(path)
     reader.confirm(f"{member}/remove?query=Karim&from=dashboard")
     assert reader.location == path
 
 
 def test_list_comes_by_itself_for_the_page_that_keeps_it_up_to_date(reader, community, come):
+    path = f"/communities/{community}/dashboard"
+    assert "No one is here right now." in words(reader.get(path))
     come("Karim")
-    part = reader.get(f"/communities/{community}/dashboard?part=people")
+    part = reader.get(f"{path}?part=people")
     assert listed(part) == ["Karim"]
     assert "<main" not in part
-
-
-def test_absence_is_said_in_words(reader, community):
-    assert "No one is here right now." in words(reader.get(f"/communities/{community}/dashboard"))
 
 
 def test_programs_ask_in_the_same_orders(reader, community, come):
