@@ -33,13 +33,6 @@ def admin(site):
     return panel(site)
 
 
-@pytest.fixture
-def viewer(site):
-    viewer = Reader(site).sign_up("nila")
-    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
-    return viewer
-
-
 def go_back(site: Site, database, *scopes: str) -> None:
     """After a visit to each of these scopes, all of which are lost."""
     remembered = database.remember()
@@ -55,7 +48,9 @@ def check(page: str) -> tuple[str, str]:
     return level, words(shown)
 
 
-def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, viewer, sqlite_database):
+def test_loss_is_red_until_an_admin_has_seen_it_and_so_is_the_next(site, admin, sqlite_database):
+    viewer = Reader(site).sign_up("nila")
+    site.rows("UPDATE users SET is_viewer = true WHERE email = 'nila@example.com'")
     go_back(site, sqlite_database, SITE, SITE)
     site.time.pass_(seconds=11)
     go_back(site, sqlite_database, SITE)

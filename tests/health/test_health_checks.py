@@ -26,6 +26,7 @@ from koyjabo.webhooks.queries import Standing
 
 NOW_MS = 1_765_860_518_412
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 GB = 10**9
 OK = Ready(True)
 FAILED = Ready(False, error="It does not answer.")
@@ -150,12 +151,7 @@ FACTS = [
     ("webhooks", at("database", webhooks=Standing(3, 0, NOW_MS - HOUR_MS - 1)), WARNING, "failing"),
     ("webhooks", at("database", webhooks=Standing(3, 1, None)), WARNING, "disabled"),
     ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - HOUR_MS, "a.example")), WARNING, "dropped"),
-    (
-        "webhooks",
-        at("database", webhooks=Standing(3, 1, None, NOW_MS - 24 * HOUR_MS, "a.example")),
-        WARNING,
-        "disabled",
-    ),
+    ("webhooks", at("database", webhooks=Standing(3, 1, None, NOW_MS - DAY_MS, "a.example")), WARNING, "disabled"),
     ("mails", SEEN._replace(mail=None), OFF, "off"),
     ("mails", SEEN._replace(mail=Status(0, None, None, [Failure("reset", "550", 1)])), WARNING, "given_up"),
     ("mails", SEEN._replace(mail=Status(3, NOW_MS - HOUR_MS, "450", [])), WARNING, "late"),
