@@ -300,17 +300,12 @@ def test_every_setting_is_in_one_group():
 
 
 def test_secrets_have_no_value():
-    made = catalogue(
-        config.load(
-            {"SMTP_URL": "smtp://a:hush@mail.example.com?from=a%40b.example", "PUBLIC_URL": "https://x.example"}
-        )
-    )
+    smtp = "smtp://a:hush@mail.example.com?from=a%40b.example"
+    made = catalogue(config.load({"SMTP_URL": smtp, "PUBLIC_URL": "https://x.example"}))
     assert "hush" not in str(made)
     assert {each.name for each in made if each.value is None} == SECRETS
-    assert {name for name in NAMES if any(part in name for part in TELLING)} - SECRETS == {
-        "PUBLIC_URL",
-        "AUTH_JWKS_URL",
-    }
+    telling = {name for name in NAMES if any(part in name for part in TELLING)}
+    assert telling - SECRETS == {"PUBLIC_URL", "AUTH_JWKS_URL"}
 
 
 def test_only_other_values_than_the_default_are_changed():
