@@ -124,8 +124,7 @@ def test_moderators_see_and_end_the_links_of_their_communities(site, cast, commu
     assert cast["moderator"].delete(f"{PATH}/{theirs['id']}").status_code == 204
     assert_error(cast["moderator"].delete(f"{PATH}/{theirs['id']}"), 404, "unknown_share")
     lines = site.rows("SELECT action, target FROM audit_log WHERE target_kind = 'share' ORDER BY id DESC LIMIT 2")
-    assert lines[0] == ("share.end", "Ours")
-    assert lines[1] == ("share.create", "All")
+    assert lines == [("share.end", "Ours"), ("share.create", "All")]
 
 
 def test_link_is_unknown_when_it_has_ended_or_expired_or_never_was(site, cast):

@@ -223,13 +223,8 @@ def test_a_comparison_with_a_running_day_moves_with_the_clock(site, ask):
 def test_unusable_parameters_are_named(ask):
     for query, field in UNUSABLE.items():
         assert_error(ask(f"/api/reports/summary?{query}"), 400, "invalid_input", field)
-    bad = {
-        "": "by",
-        "by=x": "by",
-        "by=page&limit=0": "limit",
-        "by=page&limit=1001": "limit",
-        "by=page&offset=-1": "offset",
-    }
+    bad = {"": "by", "by=x": "by", "by=page&offset=-1": "offset"}
+    bad |= {f"by=page&limit={limit}": "limit" for limit in (0, 1001)}
     for query, field in bad.items():
         assert_error(ask(f"/api/reports/breakdown?{query}"), 400, "invalid_input", field)
 

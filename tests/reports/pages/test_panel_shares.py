@@ -11,6 +11,7 @@ from support.people.page_readers import Reader, words
 
 PAGE = "/admin/shares"
 NEW = f"{PAGE}/new"
+EMPTY = {"range": "", "until": "", "password": ""}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_own_days_of_a_view_are_those_of_its_link(site, rani):
 
 
 def test_end_is_asked_for_and_tells_its_name(site, rani):
-    made = rani.send(NEW, 200, name="100% <b>mine</b>", range="", until="", password="")
+    made = rani.send(NEW, 200, name="100% <b>mine</b>", **EMPTY)
     path = url_in(made).removeprefix("http://localhost")
     share_id = site.rows("SELECT id FROM shares WHERE name LIKE '100%'")[0][0]
     rani.confirm(f"{PAGE}/{share_id}/end")
@@ -81,8 +82,7 @@ def test_fields_that_cannot_be_are_said_beside_them_and_filters_above(rani):
         ({"until": "2025-12-01"}, "must be in the future"),
         ({"until": "x"}, "must be a day"),
     ):
-        given = {"name": "Traffic", "range": "", "until": "", "password": "", **fields}
-        assert sentence in words(rani.send(NEW, 422, **given))
-    page = rani.send(f"{NEW}?source={'x' * 600}", 422, name="Traffic", range="", until="", password="")
+        assert sentence in words(rani.send(NEW, 422, **{"name": "Traffic", **EMPTY, **fields}))
+    page = rani.send(f"{NEW}?source={'x' * 600}", 422, name="Traffic", **EMPTY)
     assert "Source: must not be longer than 512 characters" in words(page)
     assert 'id="name-error"' not in page

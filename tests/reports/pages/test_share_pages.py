@@ -150,13 +150,9 @@ def test_pass_is_good_for_one_link_for_half_a_day(site, boss):
 
 
 def guess(site: Site, token: str, password: str, address: str) -> int:
-    answer = site.app.test_client().post(
-        f"/share/{token}",
-        data={"password": password},
-        headers={"Accept": "text/html"},
-        environ_overrides={"REMOTE_ADDR": address},
-    )
-    return answer.status_code
+    said = {"data": {"password": password}, "headers": {"Accept": "text/html"}}
+    client = site.app.test_client()
+    return client.post(f"/share/{token}", environ_overrides={"REMOTE_ADDR": address}, **said).status_code
 
 
 def test_one_address_has_ten_guesses_a_minute(site, boss):

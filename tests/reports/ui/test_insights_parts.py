@@ -114,13 +114,8 @@ def row(value, visits=5):
 
 def test_cities_have_dots_by_every_name_and_countries_shapes():
     names = ["Dhaka, BD", "Chittagong, BD", "Chattogram, BD", "Cox's Bazar, BD", "Dhaka, IN", "Atlantis, BD", None]
-    found = Breakdown(
-        [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)],
-        Sums(0, 0, 0),
-        Sums(9, 9, 9),
-        7,
-        None,
-    )
+    cities = [row(name, visits) for visits, name in zip(range(9, 2, -1), names, strict=True)]
+    found = Breakdown(cities, Sums(0, 0, 0), Sums(9, 9, 9), 7, None)
     dots = maps.dots(breakdowns.values(found, None, Question(TODAY, TODAY), "city", HERE, 0))
     assert [dot.line.value for dot in dots] == names[:4]
     assert dots[1][:2] == dots[2][:2] != dots[0][:2]
