@@ -30,7 +30,6 @@ worker.work = None
 sys.exit(serve())
 """
 
-
 NO_COUNTRIES = """
 import sys
 from pathlib import Path
@@ -220,11 +219,10 @@ def sockets(server: Server, member: Member, community: str) -> None:
         with WebSocket(server.port, f"User-Agent: {PERSONAL}", f"X-Forwarded-For: {ADDRESS}", path=path) as socket:
             socket.frame()
             socket.send(f'{{"type": "{PERSONAL}"}}'.encode())  # not even a frame
+    auth = {"token": member.token, "visitorId": PERSONAL}
     with (
         PlainMember(server.port, community, member.token) as plain,
-        SocketioMember(
-            server.port, community, member.token, auth={"token": member.token, "visitorId": PERSONAL}
-        ) as client,
+        SocketioMember(server.port, community, member.token, auth=auth) as client,
     ):
         plain.say({"type": PERSONAL})
         client.client.emit(PERSONAL, {"token": PERSONAL})

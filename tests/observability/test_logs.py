@@ -36,15 +36,9 @@ def written(monkeypatch):
 def test_json_has_each_value_by_its_name(written):
     log, out = written("json")
     log.info("socket_closed kind=%s code=%d duration_s=%.1f", "site", 1000, 2.5)
-    line = json.loads(out.getvalue())
-    assert {name: line[name] for name in ("level", "logger", "event", "kind", "code", "duration_s")} == {
-        "level": "info",
-        "logger": "koyjabo.test",
-        "event": "socket_closed",
-        "kind": "site",
-        "code": 1000,
-        "duration_s": 2.5,
-    }
+    expected = {"level": "info", "logger": "koyjabo.test", "event": "socket_closed"}
+    expected |= {"kind": "site", "code": 1000, "duration_s": 2.5}
+    assert json.loads(out.getvalue()).items() >= expected.items()
 
 
 @pytest.mark.parametrize("style", ["text", "json"])

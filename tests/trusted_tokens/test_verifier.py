@@ -54,8 +54,7 @@ def by_secret() -> TokenVerifier:
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(time.time())
     made = {"sub": "u1", "user_id": "u1", "iss": ISSUER, "aud": AUDIENCE, "exp": now + 300, "token_type": "access"}
-    made |= changes
-    return {name: value for name, value in made.items() if value is not None}
+    return {name: value for name, value in {**made, **changes}.items() if value is not None}
 
 
 def signed(algorithm: str = "RS256", key: str = "rsa", kid: Any = "rsa", **changes: Any) -> str:
