@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
-import pytest
 from sqlalchemy.exc import OperationalError
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, bare, disable, log_in, send, sign_up, try_login
@@ -15,12 +14,6 @@ from koyjabo.reports.services import PeopleServices
 
 SIGNUP, LOGIN, ME = "/api/auth/signup", "/api/auth/login", "/api/auth/me"
 SQL = "x'); DROP TABLE users; --"
-
-
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
 
 
 def post(site, path=SIGNUP, **fields):

@@ -34,12 +34,6 @@ def few(monkeypatch):
     monkeypatch.setitem(PLANS, PASSWORD, Plan(MOST, 600_000, MOST, 600_000))
 
 
-@pytest.fixture
-def site(database):
-    with Site(database.url, RATE_LIMIT_LOGINS=0) as site:
-        yield site
-
-
 def attempt(site: Site, name: str = "ayesha", number: int = 0, **fields: str):
     """Each number is an address."""
     return try_login(site, name, {"REMOTE_ADDR": f"198.51.{number // 256}.{number % 256}"}, **fields)
@@ -120,7 +114,7 @@ def test_success_takes_the_failures_back(site):
 
 def test_of_many_at_once_on_two_workers_no_more_are_tried(site, database):
     sign_up(site)
-    with Site(database.url, RATE_LIMIT_LOGINS=0) as other, ThreadPoolExecutor(8) as pool:
+    with Site(database.url) as other, ThreadPoolExecutor(8) as pool:
         assert attempt(site, **WRONG).status_code == 401
         calls = [pool.submit(attempt, (site, other)[n % 2], **WRONG) for n in range(3 * MOST)]
         statuses = sorted(call.result().status_code for call in calls)

@@ -101,7 +101,7 @@ def test_60_addresses_that_flood_logins_keep_no_owner_from_logging_in(tmp_path):
 
 @pytest.fixture
 def site(sqlite_database):
-    with Site(sqlite_database.url, RATE_LIMIT_LOGINS=0) as site:
+    with Site(sqlite_database.url) as site:
         yield site
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.application.site import Site, assert_error
+from support.application.site import assert_error
 from support.people.accounts import PASSWORD, log_in, sign_up, try_login
 from support.people.page_readers import Reader, words
 from support.people.second_factor import turn_on
@@ -13,17 +13,6 @@ from support.people.second_factor import turn_on
 from koyjabo.accounts.users.accounts import Accounts
 
 ME = "/api/auth/me"
-
-
-@pytest.fixture
-def site(database):
-    with Site(database.url, RATE_LIMIT_LOGINS="0") as site:
-        yield site
-
-
-@pytest.fixture
-def ayesha(site):
-    return sign_up(site)
 
 
 def change(person, **fields):

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from support.application.site import Site, assert_error
 from support.people.accounts import PASSWORD, Person, bare, log_in, sign_up, try_login
+from support.people.communities import losses as losses_of
 
 from koyjabo.accounts.services import AccountServices
 
@@ -15,21 +16,11 @@ NEW_PASSWORD = "launch at dusk"
 
 
 @pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
-
-
-@pytest.fixture
 def losses(site):
     """Grows with every call of the hook."""
     versions = []
-    site.services.signals.access_revoked.connect(lambda whose: versions.append(version(site)), weak=False)
+    site.services.signals.access_revoked.connect(lambda whose: versions.append(losses_of(site)), weak=False)
     return versions
-
-
-def version(site: Site) -> int:
-    return site.rows("SELECT version FROM access_version")[0][0]
 
 
 def lives(person: Person) -> bool:
@@ -88,7 +79,7 @@ def test_refresh_token_shown_twice_at_once_is_good_for_one(database):
             answers = threads.map(Person.renew, shown)
             assert sorted(answer.status_code for answer in answers) == [200, 401]
             assert lives(person)
-        assert version(one) == 0
+        assert losses_of(one) == 0
 
 
 def test_logout_ends_the_session_with_both_its_tokens_and_no_other(site, losses):

@@ -19,12 +19,6 @@ ME = "/api/auth/me"
 
 
 @pytest.fixture
-def site(database):
-    with Site(database.url, RATE_LIMIT_LOGINS="0") as site:
-        yield site
-
-
-@pytest.fixture
 def boss(site) -> Person:
     return site_admin(site, "boss")
 
@@ -135,12 +129,12 @@ def test_invitation_is_good_for_a_week(site, boss, karim):
 
 
 def test_new_admin_needs_the_second_factor_that_the_site_asks_of_admins(database):
-    with Site(database.url, RATE_LIMIT_LOGINS="0") as site:
+    with Site(database.url) as site:
         boss = site_admin(site, "boss")
         karim, salma = sign_up(site, "karim"), sign_up(site, "salma")
         turn_on(salma)
         tokens = [invite(boss, person.email, "admin") for person in (karim, salma)]
-    with Site(database.url, RATE_LIMIT_LOGINS="0", REQUIRE_TWO_FACTOR="admins") as site:
+    with Site(database.url, REQUIRE_TWO_FACTOR="admins") as site:
         karim.site = salma.site = site
         page = words(Reader(site).log_in("karim").get(f"/invitations/{tokens[0]}"))
         assert "This site asks for a second step." in page

@@ -1,4 +1,4 @@
-"""A site, and a user who has signed up."""
+"""A site on SQLite alone."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 from support.application.site import Site
-from support.people.accounts import Person, sign_up
 
 
 @pytest.fixture
 def site(sqlite_database) -> Iterator[Site]:
     with Site(sqlite_database.url) as site:
         yield site
-
-
-@pytest.fixture
-def ayesha(site) -> Person:
-    return sign_up(site)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import sign_up, try_login
+from support.people.accounts import Person, promote, sign_up, try_login
 from support.people.communities import PATH, give
 from support.people.page_readers import Reader
 
@@ -33,8 +33,16 @@ def community(site) -> str:
     return site.services[CommunityServices].by_ref.put(OPERATOR, "dhaka", values)[0].community.id
 
 
-def put(site: Site, by, role: str = "admin") -> str:
-    answer = by.put(f"{PATH}/dhaka/members/by-ref/{REF}", json={"role": role, "name": "Zarina"})
+@pytest.fixture(scope="module")
+def boss(site) -> Person:
+    person = sign_up(site, "boss")
+    promote(site, person.email)
+    return person
+
+
+def put(by: Person, community: str = "dhaka") -> str:
+    """The person becomes an admin."""
+    answer = by.put(f"{PATH}/{community}/members/by-ref/{REF}", json={"role": "admin", "name": "Zarina"})
     assert answer.status_code < 300, answer.text
     return answer.json["user_id"]
 
@@ -46,29 +54,23 @@ def test_site_without_accounts_has_none_by_them(sqlite_database):
         assert (person.name, people.credentials.has_users()) == ("first", False)
 
 
-def test_people_without_account_are_in_no_list_of_accounts(site, people, community):
-    boss = sign_up(site, "boss")
-    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
-    user_id, users = put(site, boss), people.users
+def test_people_without_account_are_in_no_list_of_accounts(site, people, community, boss):
+    user_id, users = put(boss), people.users
     assert "Zarina" not in [each.name for each in users.page(OPERATOR).items]
     for query in ("Zarina", user_id, "~"):
         assert users.page(OPERATOR, query).total == 0, query
     for refused in (users.get, users.disable, users.log_out, users.unlock, lambda *who: users.set_role(*who, "admin")):
         with pytest.raises(UnknownUser):
             refused(OPERATOR, user_id)
-    reader = Reader(site)
-    reader.log_in("boss")
+    reader = Reader(site).log_in("boss")
     assert "Zarina" not in reader.get("/admin/users")
     reader.get(f"/admin/users/{user_id}", 404)
 
 
-def test_panel_and_members_see_who_is_of_another_system(site, people, community):
-    boss = sign_up(site, "second")
-    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
-    user_id = put(site, boss)
+def test_panel_and_members_see_who_is_of_another_system(site, community, boss):
+    user_id = put(boss)
     assert give(boss, community, boss, "admin").status_code == 201
-    reader = Reader(site)
-    reader.log_in("second")
+    reader = Reader(site).log_in("boss")
     for page in (f"/admin/communities/{community}", f"/communities/{community}/members"):
         seen = reader.get(page)
         assert ("Zarina" in seen, f"<code>{REF}</code>" in seen) == (True, True), page
@@ -86,13 +88,11 @@ def test_nobody_logs_in_as_them(site, people, community, password):
     assert_error(site.client.get(f"{PATH}/dhaka/members"), 401, "unauthenticated")
 
 
-def test_external_admin_is_nobody_whom_a_community_could_rely_on(site, people):
+def test_external_admin_is_nobody_whom_a_community_could_rely_on(site, boss):
     """Another admin with an account has to stay, for only they can log in."""
     founder = sign_up(site, "founder")
     own = founder.post(PATH, json={"name": "Ours"}).json["id"]
-    boss = sign_up(site, "third")
-    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=boss.id)
-    boss.put(f"{PATH}/{own}/members/by-ref/{REF}", json={"role": "admin", "name": "Zarina"})
+    put(boss, own)
     assert_error(founder.post(f"{PATH}/{own}/leave"), 409, "last_admin")
     body = {"password": "rickshaw at dawn"}
     assert founder.delete("/api/auth/me", json=body).json["code"] == "last_admin"

@@ -9,6 +9,7 @@ import pytest
 from support.application.site import Site
 from support.people.accounts import Person, log_in, sign_up, try_login
 from support.people.communities import account_of
+from support.people.communities import losses as losses_of
 from support.programs.patience import PATIENCE_S
 
 from koyjabo.accounts.services import AccountServices
@@ -18,12 +19,6 @@ from koyjabo.core.identity import OPERATOR, Account
 
 ME = "/api/auth/me"
 NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def site(database):
-    with Site(database.url) as site:
-        yield site
 
 
 @pytest.fixture
@@ -73,10 +68,6 @@ def test_role_on_the_site_is_one_of_three_and_the_loss_of_a_right_is_announced(s
         ("user.promote", {"role": "admin", "before": "viewer"}),
         ("user.role", {"role": "viewer", "before": "member"}),
     ]
-
-
-def losses_of(site: Site) -> int:
-    return site.rows("SELECT version FROM access_version")[0][0]
 
 
 def test_user_who_is_disabled_or_logged_out_everywhere_has_no_session(site, admin, ayesha):
