@@ -82,6 +82,13 @@ def test_one_address_makes_half_as_many_accounts(site):
     assert sign_ups(site, 1, OTHER) == [201]
 
 
+def familiar(answer) -> str:
+    """The value of the cookie that makes a browser familiar."""
+    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    assert [name in cookie for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
+    return cookie.partition("=")[2].partition(";")[0]
+
+
 @dataclass
 class Attack:
     """An account that many addresses have been guessing at, until none of them may go on, and its owner's browser."""
@@ -106,9 +113,7 @@ def attack(site, monkeypatch):
     answer = try_login(site, "ayesha", {"REMOTE_ADDR": PHONE})
     guess(site, "198.51.100")
     assert tries(site, 1, "ayesha", peer=GUESSING, **WRONG) == [429]
-    set_cookies = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
-    assert [name in set_cookies[0] for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
-    return Attack(site, owner, {"familiar_browser": set_cookies[0].partition("=")[2].partition(";")[0]})
+    return Attack(site, owner, {"familiar_browser": familiar(answer)})
 
 
 def test_owner_gets_in_from_a_browser_they_have_used_before(attack, monkeypatch):
@@ -134,11 +139,10 @@ def test_failures_at_the_same_address_keep_no_familiar_browser_out(attack):
 def test_cookie_of_another_account_or_made_up_is_not_familiar(attack):
     sign_up(attack.site, "karim")
     answer = try_login(attack.site, "karim", {"REMOTE_ADDR": PHONE})
-    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
     mark, _, signature = attack.cookies["familiar_browser"].partition(".")
     assert (len(mark), len(signature)) == (16, 64)
     forged = ["x", "é", "0" * 64, ".", f".{'0' * 64}", f"{'0' * 16}.{'0' * 64}", f"{mark[::-1]}.{signature}"]
-    for shown in (cookie.partition("=")[2].partition(";")[0], *forged):
+    for shown in (familiar(answer), *forged):
         assert attack.log_in(familiar_browser=shown) == 429, shown
     assert attack.log_in(**attack.cookies) == 200
 
@@ -156,8 +160,7 @@ def test_browser_is_familiar_no_longer_when_the_password_is_another(attack):
     answer = attack.owner.post("/api/auth/password", json=body)
     assert answer.status_code == 204, "who is logged in may change it during the attack"
     assert attack.log_in(**attack.cookies, password="something new") == 429
-    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
-    shown = cookie.partition("=")[2].partition(";")[0]
+    shown = familiar(answer)
     assert attack.log_in(familiar_browser=shown, password="something new") == 200, "the one that changed it still is"
 
 

@@ -227,35 +227,28 @@ def renew(reader: Reader) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_expired_access_token_is_good_next_to_the_refresh_token(site, ayesha):
+def test_expired_access_token_is_good_next_to_the_refresh_token_and_pages_renew_nothing(site, ayesha):
+    before = site.rows("SELECT refresh_id, renewed_ms FROM sessions")
     expired = changed(cookie(ayesha, ACCESS), exp=1)
     reader = showing(site, expired, cookie(ayesha, REFRESH))
     assert opens(reader)
+    assert site.rows("SELECT refresh_id, renewed_ms FROM sessions") == before
     (field,) = {jwt.decode(expired, options={"verify_signature": False})["csrf"]}
     assert tokens_in(reader.get("/account")) == {field}
     reader.send("/logout", csrf_token=field)
     assert not opens(ayesha)
 
 
-def test_access_token_alone_is_good_until_it_expires(site, ayesha):
-    token = cookie(ayesha, ACCESS)
+def test_expired_access_token_is_nothing_without_the_refresh_token_of_its_session(site, ayesha):
+    token, refresh = cookie(ayesha, ACCESS), cookie(ayesha, REFRESH)
     assert opens(showing(site, token))
-    assert not opens(showing(site, changed(token, exp=1)))
-
-
-def test_refresh_token_is_no_access_token(site, ayesha):
-    refresh = cookie(ayesha, REFRESH)
-    assert not opens(showing(site, refresh))
-    assert not opens(showing(site, refresh, refresh))
-
-
-def test_expired_access_token_is_nothing_next_to_another_session_or_another_kind(site, ayesha):
-    expired, karim = changed(cookie(ayesha, ACCESS), exp=1), Reader(site).sign_up("karim")
+    expired, karim = changed(token, exp=1), Reader(site).sign_up("karim")
     elsewhere = Reader(site).log_in("ayesha")
-    beside = [cookie(karim, REFRESH), cookie(elsewhere, REFRESH), cookie(ayesha, ACCESS), expired, "x"]
-    beside.append(changed(cookie(ayesha, REFRESH), exp=1))
-    for each in beside:
+    others = [cookie(karim, REFRESH), cookie(elsewhere, REFRESH), changed(refresh, exp=1)]
+    for each in (None, token, expired, "x", *others):
         assert not opens(showing(site, expired, each)), each
+    for each in (None, refresh):
+        assert not opens(showing(site, refresh, each)), "a refresh token is no access token"
 
 
 def test_refresh_token_that_was_renewed_opens_the_pages_for_some_seconds_more(site, ayesha):
@@ -269,9 +262,3 @@ def test_refresh_token_that_was_renewed_opens_the_pages_for_some_seconds_more(si
     assert [opens(showing(site, expired, each)) for each in (first, second, third)] == [False, True, True]
     site.time.pass_(seconds=TOGETHER_MS / 1000)
     assert [opens(showing(site, expired, each)) for each in (first, second, third)] == [False, False, True]
-
-
-def test_page_renews_nothing(site, ayesha):
-    before = site.rows("SELECT refresh_id, renewed_ms FROM sessions")
-    assert opens(showing(site, changed(cookie(ayesha, ACCESS), exp=1), cookie(ayesha, REFRESH)))
-    assert site.rows("SELECT refresh_id, renewed_ms FROM sessions") == before

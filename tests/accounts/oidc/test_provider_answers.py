@@ -211,6 +211,16 @@ def test_provider_that_fails_is_said_to_and_the_known_one_goes_on(site, work):
         assert begin(Reader(fresh)).startswith(work.issuer)
 
 
+def gets_no_answer(site: Site, provider: OddServer) -> None:
+    """The login says so, on a site whose provider is this one."""
+    settings = {**site.settings, "OIDC_WORK_ISSUER": provider.url.removesuffix("/")}
+    try:
+        with Site(site.database_url, **settings) as fresh:
+            assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
+    finally:
+        provider.stop()
+
+
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_description_of_another_issuer_or_without_https_is_refused")
 def test_endless_and_broken_answers_are_refused(site):
     for answer in (
@@ -219,25 +229,14 @@ def test_endless_and_broken_answers_are_refused(site):
         b"HTTP/1.1 200 OK\r\n\r\n[1]",
         b"x" * 70_000,
     ):
-        odd = OddServer(answer)
-        settings = {"OIDC_WORK_ISSUER": odd.url.removesuffix("/")}
-        try:
-            with Site(site.database_url, **{**site.settings, **settings}) as fresh:
-                assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
-        finally:
-            odd.stop()
+        gets_no_answer(site, OddServer(answer))
 
 
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_that_fails_is_said_to_and_the_known_one_goes_on")
 def test_provider_that_hangs_is_given_ten_seconds(site):
-    odd = OddServer(pause_s=None)
-    try:
-        with Site(site.database_url, **{**site.settings, "OIDC_WORK_ISSUER": odd.url.removesuffix("/")}) as fresh:
-            began = time.monotonic()
-            assert AWAY in words(Reader(fresh).get("/auth/oidc/work", 503))
-            assert time.monotonic() - began > 8
-    finally:
-        odd.stop()
+    began = time.monotonic()
+    gets_no_answer(site, OddServer(pause_s=None))
+    assert time.monotonic() - began > 8
 
 
 @pytest.mark.long(proved_by=f"{HERE_IN_TESTS}::test_provider_that_fails_is_said_to_and_the_known_one_goes_on")

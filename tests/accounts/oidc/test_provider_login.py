@@ -14,8 +14,6 @@ from support.people.page_readers import Reader, words
 from support.people.provider_logins import begin, end, log_in
 from support.people.second_factor import App, turn_on
 
-DETAILS = "SELECT action, actor, details FROM audit_log ORDER BY id DESC LIMIT {}"
-
 HERE_IN_TESTS = "accounts/oidc/test_provider_login.py"
 
 

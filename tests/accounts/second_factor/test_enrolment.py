@@ -44,7 +44,7 @@ def begin(person):
     return person.post(TOTP, json={"password": PASSWORD})
 
 
-def test_app_needs_what_the_answer_has(site, ayesha):
+def test_app_needs_what_the_answer_has_and_counts_when_it_is_confirmed(site, ayesha):
     answer = begin(ayesha)
     assert set(answer.json) == {"secret", "uri", "svg"}
     assert answer.headers["Cache-Control"] == "private, no-store"
@@ -54,10 +54,7 @@ def test_app_needs_what_the_answer_has(site, ayesha):
     drawing = ElementTree.fromstring(answer.json["svg"])
     assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
     assert not any("style" in element.attrib for element in drawing.iter())
-
-
-def test_it_counts_when_it_is_confirmed(site, ayesha):
-    app = App(site, begin(ayesha).json["secret"])
+    app = App(site, answer.json["secret"])
     assert "access_token" in try_login(site).json
     assert_error(ayesha.post(CONFIRM, json={"code": "12345"}), 401, "wrong_code")
     assert "access_token" in try_login(site).json
