@@ -8,7 +8,6 @@ import pytest
 from support.application.site import Site
 from support.people.admins import panel
 from support.people.api_keys import call, make
-from support.people.communities import Cast
 from support.people.page_readers import Reader, words
 
 PAGE = "/admin/keys"
@@ -24,11 +23,6 @@ def site(module_database):
 @pytest.fixture(scope="module")
 def rani(site) -> Reader:
     return panel(site)
-
-
-@pytest.fixture(scope="module")
-def cast(site) -> Cast:
-    return Cast(site)
 
 
 def key_in(page: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from support.application.site import Site, assert_error
 from support.people.api_keys import call, key
-from support.people.communities import Cast
 from support.people.routes import method_of, path_of, rules, stored
 
 from koyjabo.api_keys.api_keys import OF_COMMUNITY, SCOPES
@@ -39,11 +38,6 @@ CALLS = {
 def site(module_database):
     with Site(module_database.url, RATE_LIMIT_REPORTS="0", RATE_LIMIT_KEYS="0") as site:
         yield site
-
-
-@pytest.fixture(scope="module")
-def cast(site) -> Cast:
-    return Cast(site)
 
 
 @pytest.fixture(scope="module")

@@ -27,5 +27,5 @@ def mailbox(shared_mailbox: Mailbox) -> Mailbox:
 
 @pytest.fixture
 def site(database, mailbox) -> Iterator[Site]:
-    with Site(database.url, RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
+    with Site(database.url, **mailbox.settings()) as site:
         yield site

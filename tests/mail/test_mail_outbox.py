@@ -123,7 +123,8 @@ def test_night_removes_what_was_sent_and_what_has_expired(site, mailbox):
     mailbox.refusal = "550 no"
     site.time.pass_(days=1)
     send(site)
-    tables, counts = ("outbox", "email_links", "invitations", "mail_budgets"), []
+    tables = ("outbox", "email_links", "invitations", "mail_budgets")
+    counts = []
     for days in (0, 1, 6, 30):
         site.time.pass_(days=days, minutes=1)
         site.services[Retention].sweep()

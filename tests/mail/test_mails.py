@@ -72,9 +72,8 @@ def test_link_confirms_the_email_by_a_button_and_once(site, mailbox):
     first, path = map(path_in, mailbox.to("ayesha@example.com"))
     assert "Not confirmed" in words(reader.get("/account"))
     page = reader.get(path)
-    assert reader.headers_of_answer["Referrer-Policy"] == "same-origin", (
-        "else a browser's form has no login: Origin: null"
-    )
+    policy = reader.headers_of_answer["Referrer-Policy"]
+    assert policy == "same-origin", "else a browser's form has no login: Origin: null"
     assert "Not confirmed" in words(reader.get("/account"))
     assert "Confirm that ayesha@example.com is yours." in words(page)
     site.rows("UPDATE users SET email = 'b@example.com', email_key = 'b@example.com'")
@@ -180,6 +179,13 @@ def test_language_is_that_of_the_signup_until_one_is_chosen_on_a_page(site, mail
     assert site.rows("SELECT language FROM users") == [("en",)]
 
 
+def reset_link(site: Site, mailbox) -> str:
+    """The path of the link in the mail that was asked for."""
+    assert site.client.post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
+    send(site)
+    return path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
+
+
 LOGIN = {"email": "ayesha@example.com", "password": PASSWORD}
 PASSKEYS, ASK = "/api/auth/passkeys", "/api/auth/second-factor/options"
 NEW = "launch at dusk"
@@ -187,7 +193,7 @@ NEW = "launch at dusk"
 
 def news(site: Site, mailbox) -> list[str]:
     """The subjects of the mails since the last call."""
-    site.services[MailOutbox].send_all()
+    send(site)
     subjects = mailbox.subjects()
     mailbox.mails.clear()
     return subjects
@@ -246,10 +252,7 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
     browser = site.app.test_client()
     assert second_step(site, first_step(site).token, app.code(), browser, remember=True).status_code == 200
     waiting = first_step(site).token
-    assert bare(site).post("/api/auth/password-reset", json={"email": LOGIN["email"]}).status_code == 202
-    site.services[MailOutbox].send_all()
-    path = path_in(mailbox.wait_for(LOGIN["email"], "Choose a new password"))
-    Reader(site).send(path, new_password=NEW)
+    Reader(site).send(reset_link(site, mailbox), new_password=NEW)
     assert second_step(site, waiting, app.next_code()).status_code == 401
     for client in (browser, bare(site)):
         assert list(client.post("/api/auth/login", json={**LOGIN, "password": NEW}).json) == ["second_factor"]
@@ -260,11 +263,10 @@ def test_new_password_by_mail_leaves_the_second_factor_and_forgets_browsers(site
 def test_role_on_the_site_keeps_its_second_factor_also_without_a_confirmed_email(site, mailbox, app, role):
     """Who mistypes a new email would give the role to a stranger."""
     site.rows(f"UPDATE users SET verified_ms = NULL, {role} = true")
-    bare(site).post("/api/auth/password-reset", json={"email": LOGIN["email"]})
-    send(site)
-    mail = mailbox.wait_for(LOGIN["email"], "Choose a new password")
+    path = reset_link(site, mailbox)
+    (mail,) = mailbox.mails
     assert "authenticator apps" not in text_of(mail)
-    Reader(site).send(path_in(mail), new_password=NEW)
+    Reader(site).send(path, new_password=NEW)
     assert first_step(site, password=NEW).methods == ["totp", "recovery"]
 
 
@@ -299,9 +301,7 @@ def test_passkey_needs_a_confirmed_email(database, mailbox):
 def test_other_new_password_ends_the_links_for_one(site, mailbox):
     """Else who reads an old mail could replace it for half an hour."""
     person = sign_up(site)
-    bare(site).post("/api/auth/password-reset", json={"email": person.email})
-    site.services[MailOutbox].send_all()
-    path = path_in(mailbox.wait_for(person.email, "Choose a new password"))
+    path = reset_link(site, mailbox)
     new = {"current_password": PASSWORD, "new_password": NEW}
     assert person.post("/api/auth/password", json=new).status_code == 204
     Reader(site).send(path, 404, new_password="yet another one")

@@ -25,6 +25,12 @@ def receiver(shared_receiver: WebhookReceiver) -> WebhookReceiver:
 
 
 @pytest.fixture
+def site(sqlite_database) -> Iterator[Site]:
+    with Site(sqlite_database.url) as site:
+        yield site
+
+
+@pytest.fixture
 def hooked(database, receiver: WebhookReceiver) -> Iterator[HookedSite]:
     settings = {"ENVIRONMENT": "development", "WEBHOOK_ALLOW": LOOPBACK, "PUBLIC_URL": "https://live.example.com"}
     # Receivers refuse signatures of another time.

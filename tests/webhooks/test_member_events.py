@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
-import pytest
 from support.application.site import Site
 from support.people.accounts import PASSWORD, sign_up
 from support.programs.processes import wait_until
@@ -23,12 +21,6 @@ from koyjabo.webhooks.member_events import MemberEvents
 from koyjabo.webhooks.services import WebhookServices
 
 ALL = ("member.joined", "member.left", "community.occupied", "community.vacated")
-
-
-@pytest.fixture
-def site(sqlite_database) -> Iterator[Site]:
-    with Site(sqlite_database.url) as site:
-        yield site
 
 
 def services(site: Site) -> tuple[WebhookEvents, MemberEvents, PresenceServices]:

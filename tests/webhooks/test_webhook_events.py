@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -19,12 +18,6 @@ from koyjabo.webhooks.events import WebhookEvents
 from koyjabo.webhooks.services import WebhookServices
 
 HERE = Scope("1b4e28ba-2fa1-4f3b-a3f5-ef19b5a7633b")
-
-
-@pytest.fixture
-def site(sqlite_database) -> Iterator[Site]:
-    with Site(sqlite_database.url) as site:
-        yield site
 
 
 @pytest.fixture

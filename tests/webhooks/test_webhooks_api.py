@@ -23,12 +23,6 @@ ROWS = ("webhooks", "webhook_events", "webhook_deliveries")
 
 
 @pytest.fixture
-def site(sqlite_database):
-    with Site(sqlite_database.url) as site:
-        yield site
-
-
-@pytest.fixture
 def cast(site) -> Cast:
     return Cast(site)
 
