@@ -65,8 +65,7 @@ def wait_for(hooked, **states: int) -> None:
     wait_until(lambda: dict(map(tuple, hooked.site.rows(STATES))) == states, f"deliveries are {states}")
 
 
-def test_deliveries_of_new_events_are_made_in_small_steps(hooked, receiver, monkeypatch):
-    hooked.add()
+def test_deliveries_of_new_events_are_made_in_small_steps(hooked, monkeypatch):
     dispatch, steps = delivery_queries.dispatch, []
 
     def watched(*args, **size):
@@ -74,9 +73,7 @@ def test_deliveries_of_new_events_are_made_in_small_steps(hooked, receiver, monk
         return dispatch(*args, **size)
 
     monkeypatch.setattr(delivery_queries, "dispatch", watched)
-    for each in range(7):
-        hooked.happen(str(each))
-    hooked.deliver(7)
+    deliver_seven(hooked)
     assert steps == [{"size": 2}] * 4
 
 
