@@ -198,12 +198,6 @@ def test_making_rotating_and_revoking_are_audited(site, boss):
     assert not re.search("_[0-9A-Za-z]{49}", str(lines))
 
 
-def test_key_makes_and_manages_no_keys(site, boss):
-    made = make(boss, *SCOPES)
-    for method, path in (("GET", PATH), ("POST", PATH), ("DELETE", f"{PATH}/{made['id']}")):
-        assert_error(call(site, made["key"], path, method, json={}), 403, "forbidden")
-
-
 def test_key_is_refused_wherever_it_could_be_seen(site, boss):
     text = key(boss, *SCOPES)
     in_address = bare(site).get(f"{SUMMARY}?token={text}")

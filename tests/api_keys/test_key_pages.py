@@ -29,10 +29,6 @@ def key_in(page: str) -> str:
     return unescape(page.partition('data-copy="')[2].partition('"')[0])
 
 
-def id_of(site: Site, name: str) -> str:
-    return site.rows("SELECT id FROM api_keys WHERE name = :name", name=name)[0][0]
-
-
 def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     site.rows("DELETE FROM api_keys")  # of other tests
     assert "No keys" in words(rani.get(PAGE))
@@ -43,7 +39,8 @@ def test_key_is_made_shown_once_rotated_and_revoked(site, rani):
     assert text not in listed
     for said in ("Grafana <b>", f"{text[:11]}_…", "Read reports", "Valid until", "Never used"):
         assert said in words(listed)
-    where = f"{PAGE}/{id_of(site, 'Grafana <b>')}"
+    ((key_id,),) = site.rows("SELECT id FROM api_keys")
+    where = f"{PAGE}/{key_id}"
     assert "Rotate the key Grafana <b>" in words(rani.get(f"{where}/rotate"))
     second = key_in(rani.send(f"{where}/rotate", 200, grace_s="0"))
     assert [call(site, each, SUMMARY).status_code for each in (text, second)] == [401, 200]

@@ -12,7 +12,7 @@ from support.people.accounts import PASSWORD
 from support.people.accounts import log_in as log_in_by_api
 from support.people.page_readers import Reader, words
 from support.people.provider_logins import begin, end, log_in
-from support.people.second_factor import App, turn_on
+from support.people.second_factor import turn_on
 
 HERE_IN_TESTS = "accounts/oidc/test_provider_login.py"
 
@@ -147,16 +147,10 @@ def test_claim_makes_an_admin_and_never_takes_the_role(site, work):
     assert {name: bool(is_admin) for name, is_admin in roles.items()} == {"Hena": True, "Jui": False}
 
 
-@pytest.fixture
-def app(site, work) -> App:
-    """Of an account that is connected as w12 and has a second factor."""
+def test_second_factor_is_asked_for_unless_the_provider_is_trusted(site, work):
     work.know("w12", email="kona@work.example")
-    kona = log_in(site, work, "w12")
-    kona.send("/account/password/first", new_password=PASSWORD)
-    return turn_on(log_in_by_api(site, email="kona@work.example"))
-
-
-def test_second_factor_is_asked_for_unless_the_provider_is_trusted(site, work, app):
+    log_in(site, work, "w12").send("/account/password/first", new_password=PASSWORD)
+    app = turn_on(log_in_by_api(site, email="kona@work.example"))
     reader = Reader(site)
     page = end(reader, work.approve(begin(reader, next="/account"), "w12"), 200)
     assert reader.csrf == ""

@@ -78,11 +78,11 @@ class Account:
         self.reload()
         guess_budget.forgive(self.state)
 
-    def wait_of_owner(self, others: Callable[[], object], networks: Networks = OWNER) -> int:
+    def wait_of_owner(self, others: Callable[[], object]) -> int:
         """How long an owner takes who tries every 5 s, ms, while others do what they do before each try."""
         began_ms = self.now_ms
         others()
-        while self.log_in(networks):
+        while self.log_in(OWNER):
             self.now_ms += 5_000
             others()
             assert self.now_ms - began_ms < DAY_MS

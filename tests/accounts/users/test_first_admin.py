@@ -52,10 +52,8 @@ def test_who_looked_too_early_makes_no_second_one(database, monkeypatch):
     """Two servers start at once: each sees that there is no account."""
     with Site(database.url, **ADMIN) as site:
         monkeypatch.setattr(Accounts, "find", lambda *_: None)
-        assert (
-            first_admin.ensure(site.services[AccountServices].credentials, ADMIN["ADMIN_EMAIL"], "another password")
-            is False
-        )
+        credentials = site.services[AccountServices].credentials
+        assert first_admin.ensure(credentials, ADMIN["ADMIN_EMAIL"], "another password") is False
         monkeypatch.undo()
         assert site.rows(USERS) == [("Boss@example.com", "Boss", True)]
         assert log_in(site, **AS_ADMIN).email == "Boss@example.com"
