@@ -1,4 +1,4 @@
-"""A site for the tests of a module, on a database of each kind."""
+"""A site for the tests of a module, on a database of each kind, who is on it, and a server."""
 
 from __future__ import annotations
 
@@ -6,9 +6,30 @@ from collections.abc import Iterator
 
 import pytest
 from support.application.site import Site
+from support.people.accounts import Person, promote, sign_up
+from support.servers.server import Server
 
 
 @pytest.fixture(scope="module")
 def site(module_database) -> Iterator[Site]:
     with Site(module_database.url) as site:
         yield site
+
+
+@pytest.fixture(scope="module")
+def boss(site: Site) -> Person:
+    """An admin of the site."""
+    person = sign_up(site, "rani")
+    promote(site, person.email)
+    return person
+
+
+@pytest.fixture
+def ayesha(site: Site) -> Person:
+    return sign_up(site)
+
+
+@pytest.fixture(scope="module")
+def server(sqlite_server: Server) -> Server:
+    """On which `founder` and `community` are, too."""
+    return sqlite_server

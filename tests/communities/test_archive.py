@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.application.site import Site, assert_error
-from support.people.accounts import Person, log_in, sign_up
+from support.people.accounts import log_in, sign_up
 from support.people.communities import PATH, found, give
 
 from koyjabo.communities.communities import Communities
@@ -20,11 +20,6 @@ NOBODY = "3f2b8c1e-0000-4000-8000-000000000000"
 def site(database):
     with Site(database.url, STARTING_TOTAL=4000) as site:
         yield site
-
-
-@pytest.fixture
-def ayesha(site) -> Person:
-    return sign_up(site)
 
 
 @pytest.fixture

@@ -20,13 +20,6 @@ from koyjabo.accounts.services import AccountServices
 numbers = count(1)
 
 
-@pytest.fixture(scope="module")
-def boss(site) -> Person:
-    person = sign_up(site, "rani")
-    site.rows("UPDATE users SET is_admin = true WHERE id = :id", id=person.id)
-    return person
-
-
 @pytest.fixture
 def here(boss) -> str:
     """The path of a new community with a ref."""

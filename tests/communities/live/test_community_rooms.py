@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.application.site import UPGRADE, Site, assert_error
-from support.people.accounts import Person, sign_up
+from support.people.accounts import sign_up
 from support.people.communities import found
 from support.people.seats import seat_of
 from support.programs.processes import wait_until
@@ -20,11 +20,6 @@ from koyjabo.realtime.services import RealtimeServices
 def site(sqlite_database):
     with Site(sqlite_database.url) as site:
         yield site
-
-
-@pytest.fixture
-def ayesha(site) -> Person:
-    return sign_up(site)
 
 
 @pytest.fixture

@@ -24,19 +24,9 @@ SOON_S = PATIENCE_S
 """For a machine that is busy; the specification promises a second (Credentials)."""
 
 
-@pytest.fixture(scope="module")
-def founder(sqlite_server: Server) -> Member:
-    return Member(sqlite_server, "founder")
-
-
-@pytest.fixture(scope="module")
-def community(founder: Member) -> str:
-    return founder.found()
-
-
 @pytest.fixture
-def member(sqlite_server: Server, community: str) -> Member:
-    return Member(sqlite_server).join(community)
+def member(server: Server, community: str) -> Member:
+    return Member(server).join(community)
 
 
 def signed(member: Member, key: str = SECRET, algorithm: str = "HS256", **changed: Any) -> str:
@@ -67,8 +57,8 @@ def refused_with(port: int, community: str, token: str | None) -> set[int | None
 # All ways to say who one is.
 
 
-def test_token_may_come_in_several_places(sqlite_server, community, member):
-    port = sqlite_server.port
+def test_token_may_come_in_several_places(server, community, member):
+    port = server.port
     for path, token, options in (
         ("visitors/", member.token, {}),
         ("visitors", member.token, {}),
@@ -86,12 +76,12 @@ def test_token_may_come_in_several_places(sqlite_server, community, member):
             assert socket.event()["type"] == "visitor_count"
 
 
-def test_socketio_takes_a_token_from_each_place(sqlite_server, community, member):
+def test_socketio_takes_a_token_from_each_place(server, community, member):
     for where in ("join", "auth", "query", "header"):
         client = socketio.Client(reconnection=False)
         query = f"?token={member.token}" if where == "query" else ""
         client.connect(
-            f"http://127.0.0.1:{sqlite_server.port}/{query}",
+            f"http://127.0.0.1:{server.port}/{query}",
             auth={"token": member.token} if where == "auth" else None,
             headers=member.bearer if where == "header" else {},
             transports=["websocket"],
@@ -101,7 +91,7 @@ def test_socketio_takes_a_token_from_each_place(sqlite_server, community, member
         client.disconnect()
 
 
-def test_token_that_is_not_ours_is_4002_and_comes_before_4003(sqlite_server, community, member):
+def test_token_that_is_not_ours_is_4002_and_comes_before_4003(server, community, member):
     wrong = {
         "no token": "x.y.z",
         "another key": signed(member, key="another key, as long as the one of the server is"),
@@ -109,24 +99,24 @@ def test_token_that_is_not_ours_is_4002_and_comes_before_4003(sqlite_server, com
         "another algorithm": signed(member, algorithm="HS512"),
         "a refresh token": member.refresh,
     }
-    found = {why: refused_with(sqlite_server.port, community, token) for why, token in wrong.items()}
+    found = {why: refused_with(server.port, community, token) for why, token in wrong.items()}
     assert found == {why: {INVALID} for why in wrong}
     member.call("POST", "/api/auth/logout")
-    assert refused_with(sqlite_server.port, "none", member.token) == {INVALID}
+    assert refused_with(server.port, "none", member.token) == {INVALID}
 
 
-def test_expired_token_is_4004_but_next_to_a_live_session(sqlite_server, community, member):
-    port, cookies = sqlite_server.port, cookies_of(member)
+def test_expired_token_is_4004_but_next_to_a_live_session(server, community, member):
+    port, cookies = server.port, cookies_of(member)
     assert refused_with(port, community, expired(member)) == {EXPIRED}
     assert code_for(port, community, expired(member), cookie=cookies) is None
     member.call("POST", "/api/auth/logout")
     assert code_for(port, community, expired(member), cookie=cookies) == EXPIRED
 
 
-def test_what_is_no_community_is_4003(sqlite_server):
-    stranger = Member(sqlite_server)
+def test_what_is_no_community_is_4003(server):
+    stranger = Member(server)
     for asked in (str(uuid.uuid4()), "none", "%2e%2e", "%00"):
-        assert refused_with(sqlite_server.port, asked, stranger.token) == {FORBIDDEN}
+        assert refused_with(server.port, asked, stranger.token) == {FORBIDDEN}
 
 
 # What is taken away while one is connected.
@@ -161,14 +151,14 @@ ACCESS_REVOKED = {
 
 
 @pytest.mark.parametrize("loss", ACCESS_REVOKED)
-def test_sockets_of_one_who_loses_the_right_are_closed(sqlite_server, founder, loss):
+def test_sockets_of_one_who_loses_the_right_are_closed(server, founder, loss):
     code, lose = ACCESS_REVOKED[loss]
     community = founder.found()
-    member, other = (Member(sqlite_server).join(community) for _ in range(2))
+    member, other = (Member(server).join(community) for _ in range(2))
     with (
-        PlainMember(sqlite_server.port, community, member.token) as socket,
-        SocketioMember(sqlite_server.port, community, member.token) as client,
-        PlainMember(sqlite_server.port, community, other.token) as bystander,
+        PlainMember(server.port, community, member.token) as socket,
+        SocketioMember(server.port, community, member.token) as client,
+        PlainMember(server.port, community, other.token) as bystander,
     ):
         bystander.wait_for_count(2)
         lose(founder, member, community)
@@ -181,11 +171,11 @@ def test_sockets_of_one_who_loses_the_right_are_closed(sqlite_server, founder, l
             assert bystander.code is None
 
 
-def test_dashboard_closes_for_one_who_is_no_moderator_any_more(sqlite_server, founder, community, member):
+def test_dashboard_closes_for_one_who_is_no_moderator_any_more(server, founder, community, member):
     founder.give(community, member, "moderator")
     with (
-        PlainMember(sqlite_server.port, community, member.token, path="visitor-dashboard/") as dashboard,
-        PlainMember(sqlite_server.port, community, member.token) as socket,
+        PlainMember(server.port, community, member.token, path="visitor-dashboard/") as dashboard,
+        PlainMember(server.port, community, member.token) as socket,
     ):
         dashboard.next_of_type("dashboard_update")
         socket.next_of_type("visitor_count")
@@ -194,23 +184,21 @@ def test_dashboard_closes_for_one_who_is_no_moderator_any_more(sqlite_server, fo
         assert socket.ask("ping", "pong")
 
 
-def test_expiry_of_the_token_closes_nothing(sqlite_server, community, member):
+def test_expiry_of_the_token_closes_nothing(server, community, member):
     soon = signed(member, exp=int(time.time()) - 1)  # within the leeway for clocks, and some seconds later out of it
-    with PlainMember(sqlite_server.port, community, soon) as socket:
+    with PlainMember(server.port, community, soon) as socket:
         socket.next_of_type("visitor_count")
-        port = sqlite_server.port
+        port = server.port
         wait_until(lambda: code_for(port, community, soon) == EXPIRED, "the token has expired", every_s=0.3)
-        Member(sqlite_server).call("POST", "/api/auth/logout")  # all are checked again
+        Member(server).call("POST", "/api/auth/logout")  # all are checked again
         assert socket.ask("ping", "pong")
 
 
 # What may be said.
 
 
-def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but_rubbish(
-    sqlite_server, community, member
-):
-    with PlainMember(sqlite_server.port, community, member.token) as socket:
+def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but_rubbish(server, community, member):
+    with PlainMember(server.port, community, member.token) as socket:
         first = socket.next_of_type("visitor_count")
         assert socket.ask("ping", "pong")["timestamp"]
         assert socket.ask("request_count", "visitor_count")["count"] == first["count"]
@@ -222,18 +210,18 @@ def test_plain_clients_ping_and_ask_for_the_count_and_are_closed_for_nothing_but
         assert socket.wait_for_code() == 1008
 
 
-def test_dashboard_answers_request_update_and_other_sockets_do_not(sqlite_server, community, founder):
+def test_dashboard_answers_request_update_and_other_sockets_do_not(server, community, founder):
     """As the clients of Citinfos ask, who read the `message` of an error."""
-    with PlainMember(sqlite_server.port, community, founder.token, "visitor-dashboard/") as dashboard:
+    with PlainMember(server.port, community, founder.token, "visitor-dashboard/") as dashboard:
         first = dashboard.next_of_type("dashboard_update")
         assert dashboard.ask("request_update", "dashboard_update")["data"].keys() == first["data"].keys()
-    with PlainMember(sqlite_server.port, community, founder.token) as socket:
+    with PlainMember(server.port, community, founder.token) as socket:
         refused = socket.ask("request_update", "error")
         assert refused["message"] == refused["error"]
 
 
-def test_socketio_clients_ask_for_the_count_of_the_room_they_name(sqlite_server, community, member):
-    with SocketioMember(sqlite_server.port, community, member.token) as client:
+def test_socketio_clients_ask_for_the_count_of_the_room_they_name(server, community, member):
+    with SocketioMember(server.port, community, member.token) as client:
         answer = client.ask("request_count", client.where)
         assert (answer["ok"], answer["type"]) == (True, "visitor_count")
         assert client.ask("request_count", {**client.where, "room": "visitor_dashboard"})["ok"] is False
@@ -242,10 +230,10 @@ def test_socketio_clients_ask_for_the_count_of_the_room_they_name(sqlite_server,
         assert client.ask("ping")["ok"] is True
 
 
-def test_join_that_names_no_room_is_refused(sqlite_server, community, member):
+def test_join_that_names_no_room_is_refused(server, community, member):
     bodies = [None, "visitors", [], {}, {"room": "visitors"}, {"room": "stats", "communityId": "x"}]
     for said in (*bodies, {"room": 5}, {"room": []}):
-        with SocketioMember(sqlite_server.port, community, member.token) as client:
+        with SocketioMember(server.port, community, member.token) as client:
             for event in ("join", "leave"):
                 answer = client.ask(event, said)
                 assert (said, answer["ok"], answer["code"]) == (said, False, "invalid_message")

@@ -6,7 +6,6 @@ import re
 import time
 from contextlib import closing
 
-import pytest
 from support.application.site import Time
 from support.application.visitor_workers import clock_of, flush
 from support.clients.members import Member, PlainMember, SocketioMember
@@ -14,7 +13,6 @@ from support.clients.worker_connections import all_ready, only
 from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 from support.servers.changed_server import changed_server
-from support.servers.server import Server
 
 from koyjabo.cluster.outbox import RedisOutbox
 from koyjabo.cluster.redis_client import connect
@@ -28,16 +26,6 @@ HOUR_S = 3600
 SOON_S = PATIENCE_S
 
 DASHBOARD = "visitor-dashboard/"
-
-
-@pytest.fixture
-def founder(sqlite_server: Server) -> Member:
-    return Member(sqlite_server)
-
-
-@pytest.fixture
-def community(founder: Member) -> str:
-    return founder.found()
 
 
 def updates(listener) -> list[dict]:
@@ -57,9 +45,9 @@ def flat(update: dict) -> dict:
     return {**update["data"]["today_visitors"], "realtime_count": update["data"]["realtime_count"]}
 
 
-def test_first_update_is_the_present_state(sqlite_server, founder, community):
+def test_first_update_is_the_present_state(server, founder, community):
     founder.visit("a-visitor", community)
-    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         first = dashboard.next_of_type("dashboard_update")
     assert list(first) == ["type", "data", "revision", "timestamp"]
     assert first["data"]["community_id"] == community
@@ -71,19 +59,19 @@ def test_first_update_is_the_present_state(sqlite_server, founder, community):
     }
 
 
-def test_visits_members_and_who_is_online_show_at_once(sqlite_server, founder, community):
-    member = Member(sqlite_server).join(community)
-    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+def test_visits_members_and_who_is_online_show_at_once(server, founder, community):
+    member = Member(server).join(community)
+    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         dashboard.next_of_type("dashboard_update")
-        sqlite_server.register("anonymous-1", communityId=community)
+        server.register("anonymous-1", communityId=community)
         wait_for(dashboard, anonymous_visitors=1, realtime_count=0)
-        with PlainMember(sqlite_server.port, community, member.token):
+        with PlainMember(server.port, community, member.token):
             wait_for(dashboard, authenticated_visitors=1, total_unique_visitors=2, realtime_count=1)
         wait_for(dashboard, authenticated_visitors=1, realtime_count=0)
 
 
-def test_who_is_here_with_how_many_tabs_who_came_and_who_left(sqlite_server, founder, community):
-    member = Member(sqlite_server, "nusrat").join(community)
+def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, community):
+    member = Member(server, "nusrat").join(community)
 
     def seen(data: dict) -> tuple[list, int, int]:
         people = [(each["name"], each["tabs"]) for each in data["people"]]
@@ -95,34 +83,34 @@ def test_who_is_here_with_how_many_tabs_who_came_and_who_left(sqlite_server, fou
 
         return wait_until(shown, f"the dashboard shows {wanted}", SOON_S)[0]
 
-    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         wait_until_shown([], 0, 0)
-        with PlainMember(sqlite_server.port, community, member.token):
+        with PlainMember(server.port, community, member.token):
             (person,) = wait_until_shown([("nusrat", 1)], 1, 0)["people"]
             assert person["user_id"] == member.id
             assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", person["since"])
-            with PlainMember(sqlite_server.port, community, member.token):
+            with PlainMember(server.port, community, member.token):
                 assert wait_until_shown([("nusrat", 2)], 1, 0)["people"][0]["since"] == person["since"]
         wait_until_shown([], 1, 1)
 
 
-def test_member_who_opens_the_socket_is_a_visitor_of_today_once(sqlite_server, founder, community):
-    member = Member(sqlite_server).join(community)
+def test_member_who_opens_the_socket_is_a_visitor_of_today_once(server, founder, community):
+    member = Member(server).join(community)
     for _ in range(2):
-        with PlainMember(sqlite_server.port, community, member.token) as socket:
+        with PlainMember(server.port, community, member.token) as socket:
             socket.next_of_type("visitor_count")
     today = f"/api/communities/{community}/visitors/today"
     wait_until(lambda: founder.call("GET", today)["authenticated_visitors"] == 1, "they are a visitor of today")
     assert founder.call("GET", f"/api/communities/{community}/stats")["totalVisits"] == 0
 
 
-def test_there_is_at_most_one_update_a_second(sqlite_server, founder, community):
-    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+def test_there_is_at_most_one_update_a_second(server, founder, community):
+    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         dashboard.next_of_type("dashboard_update")
         began, visits = time.monotonic(), 0
         while len(updates(dashboard)) < 5:
             visits += 1
-            sqlite_server.register(f"visitor-{visits}", communityId=community)
+            server.register(f"visitor-{visits}", communityId=community)
             time.sleep(0.05)
         wait_for(dashboard, anonymous_visitors=visits)
         later = len(updates(dashboard)) - 2  # without the greeting, and one that was on its way when this began
@@ -192,12 +180,12 @@ def test_it_is_said_again_while_nothing_changes_to_pages_of_all_workers_and_then
             each.close()
 
 
-def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(sqlite_server, founder, community):
+def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(server, founder, community):
     for visitor in ("rahim-1", "karim-1"):
-        sqlite_server.register(visitor, communityId=community)
-    with PlainMember(sqlite_server.port, community, founder.token, DASHBOARD) as dashboard:
+        server.register(visitor, communityId=community)
+    with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         wait_for(dashboard, anonymous_visitors=2)
-        rahim = Member(sqlite_server, visitorId="rahim-1")
+        rahim = Member(server, visitorId="rahim-1")
         events = [dashboard.next_of_type("analytics_update", after) for after in range(2)]
         wait_for(dashboard, authenticated_visitors=1, anonymous_visitors=1, total_unique_visitors=2)
         assert [each["metric"] for each in events] == ["conversion", "conversion_rate"]
@@ -207,6 +195,6 @@ def test_anonymous_visitor_who_signs_up_is_a_conversion_sent_once(sqlite_server,
         assert {each["community_id"] for each in events} == {community}
         rahim.log_in(visitorId="rahim-1")
         rahim.join(community, visitorId="rahim-1")
-        Member(sqlite_server).join(community, visitorId="karim-1")
+        Member(server).join(community, visitorId="karim-1")
         assert dashboard.next_of_type("analytics_update", 3)["value"] == 100.0
         assert len(dashboard.of_type("analytics_update")) == 4

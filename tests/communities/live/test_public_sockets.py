@@ -20,11 +20,6 @@ from koyjabo.core.errors import Forbidden
 LOG_IN, FORBIDDEN = 4001, 4003
 
 
-@pytest.fixture(scope="module")
-def server(sqlite_server):
-    return sqlite_server
-
-
 def open_all(server, stack: ExitStack, community: str, token: str | None):
     stream = StreamListener(server.port, of_community(community), token)
     return [stack.enter_context(each) for each in (*(kind(server.port, community, token) for kind in KINDS), stream)]
