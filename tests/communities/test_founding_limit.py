@@ -36,11 +36,8 @@ def assert_refused(person) -> None:
 
 def test_one_account_founds_so_many_until_one_of_them_is_gone(site):
     """The founder counts, not who is an admin now: others cannot use up the limit of the founder."""
-    ayesha, babul, directory = (
-        sign_up(site, "ayesha"),
-        sign_up(site, "babul"),
-        site.services[CommunityServices].directory,
-    )
+    ayesha, babul = sign_up(site, "ayesha"), sign_up(site, "babul")
+    directory = site.services[CommunityServices].directory
     communities = [found(ayesha)["id"] for _ in range(MOST)]
     assert_refused(ayesha)
     for community in communities:

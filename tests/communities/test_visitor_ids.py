@@ -83,16 +83,13 @@ def test_no_event_has_one(site, cast, community):
     other = socketio.test_client(site.app)
     here = {"room": "visitors", "communityId": community, "token": person.access}
     received.append(other.emit("join", here, callback=True))
-    wait_for(client, received, "analytics_update")
+
+    def has_come() -> bool:
+        received.extend(client.get_received())
+        return any(each.get("name") == "analytics_update" for each in received)
+
+    wait_until(has_come, "analytics_update is received")
     other.disconnect()
     client.disconnect()
     assert EVENTS >= {each["name"] for each in received if "name" in each} >= {"analytics_update", "visitor_update"}
     assert MARK not in repr(received)
-
-
-def wait_for(client: Any, received: list[Any], event: str) -> None:
-    def has_come() -> bool:
-        received.extend(client.get_received())
-        return any(each.get("name") == event for each in received)
-
-    wait_until(has_come, f"{event} is received")

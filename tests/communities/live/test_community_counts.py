@@ -42,12 +42,6 @@ def half_a_grace_passes(elapsed: SharedNumber) -> None:
     elapsed.set(elapsed.get() + GRACE_S * 500)
 
 
-def online(founder: Member, community: str) -> dict[str, int]:
-    """Tabs, by the id of the person."""
-    people = founder.call("GET", f"/api/communities/{community}/visitors/online")
-    return {each["user_id"]: each["tabs"] for each in people}
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_joiner_receives_the_count_with_themselves_and_no_event_of_their_own_join(server, founder, community, kind):
     first, second, third = members(server, community, 3)
@@ -97,7 +91,8 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
 
     def tabs_of(people: list[Member]) -> list[int | None]:
         """None of those who are not online."""
-        tabs = online(founder, community)
+        online = founder.call("GET", f"/api/communities/{community}/visitors/online")
+        tabs = {each["user_id"]: each["tabs"] for each in online}
         return [tabs.get(each.id) for each in people]
 
     with PlainMember(server.port, community, first.token) as watcher, ExitStack() as stack:
