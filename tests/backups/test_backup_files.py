@@ -19,34 +19,22 @@ def lines_of(file: Path) -> list[bytes]:
     return gzip.decompress(file.read_bytes()).splitlines(keepends=True)
 
 
-def rewritten(file: Path, lines: list[bytes]) -> None:
-    file.write_bytes(gzip.compress(b"".join(lines)))
-
-
-def cut(file: Path) -> None:
-    file.write_bytes(file.read_bytes()[:-100])
-
-
 def flip_a_bit(file: Path) -> None:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
 
 
-def be_something_else(file: Path) -> None:
-    file.write_bytes(b"SQLite format 3\0" + bytes(100))
-
-
 def of_lines(change: Callable[[list[bytes]], list[bytes]]) -> Callable[[Path], None]:
-    return lambda file: rewritten(file, change(lines_of(file)))
+    return lambda file: file.write_bytes(gzip.compress(b"".join(change(lines_of(file)))))
 
 
-def of_head(**changed: object) -> Callable[[Path], None]:
-    return of_lines(lambda lines: [json.dumps({**json.loads(lines[0]), **changed}).encode() + b"\n", *lines[1:]])
+def head_with(**values: object) -> Callable[[list[bytes]], list[bytes]]:
+    return lambda lines: [json.dumps({**json.loads(lines[0]), **values}).encode() + b"\n", *lines[1:]]
 
 
 BROKEN = {
-    "cut off": cut,
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-100]),
     "changed since": of_lines(lambda lines: [line.replace(b"Dhaka", b"Dhakb") for line in lines]),
     "end is missing": of_lines(lambda lines: lines[:-1]),
     "damaged": flip_a_bit,
@@ -55,9 +43,9 @@ BROKEN = {
     ),
     "do not match its end": of_lines(lambda lines: [line for line in lines if b"visit-8" not in line]),
     "changed since it was made": of_lines(lambda lines: [*lines, b"[]\n"]),
-    "newer version of this program.*9999": of_head(schema="9999"),
-    "newer version": of_head(koyjabo_backup=2),
-    "not a backup of this program": be_something_else,
+    "newer version of this program.*9999": of_lines(head_with(schema="9999")),
+    "newer version": of_lines(head_with(koyjabo_backup=2)),
+    "not a backup of this program": lambda file: file.write_bytes(b"SQLite format 3\0" + bytes(100)),
     "No such file": Path.unlink,
     "table visits": lambda file: file.write_bytes(
         sealed([line.replace(b'"client_ms"', b'"shoe_size"') for line in lines_of(file)])
@@ -81,10 +69,6 @@ def sealed(lines: list[bytes]) -> bytes:
     end = json.loads(lines[-1])
     end["sha256"] = hashlib.sha256(b"".join(lines[:-1])).hexdigest()
     return gzip.compress(b"".join(lines[:-1]) + json.dumps(end).encode())
-
-
-def head_with(**values: object) -> Callable[[list[bytes]], list[bytes]]:
-    return lambda lines: [json.dumps({**json.loads(lines[0]), **values}).encode() + b"\n", *lines[1:]]
 
 
 def line_of_visits(change: Callable[[list[str], list[object]], object]) -> Callable[[list[bytes]], list[bytes]]:

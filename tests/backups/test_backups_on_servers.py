@@ -5,7 +5,6 @@ process along.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -15,17 +14,9 @@ from support.servers.changed_server import TRESPASS, ChangedServer
 from support.servers.s3_server import CREDENTIALS, HANG
 from support.servers.server import Server
 
-from koyjabo.backups.places import Folder
-
 pytestmark = pytest.mark.long(proved_by="backups/test_backups.py::test_backup_is_made_at_its_time_and_proven")
 
 ON_LONG_AGO = "INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)"
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    (tmp_path / "backups").mkdir()
-    return tmp_path / "backups"
 
 
 @pytest.fixture
@@ -52,7 +43,7 @@ def child_of(server: Server) -> psutil.Process:
 
 @pytest.fixture
 def changed(waiting, folder, tmp_path) -> Iterator[ChangedServer]:
-    server = ChangedServer(waiting, tmp_path, CHANGES="{}", WATCHED=1, BACKUP_DIR=str(folder))
+    server = ChangedServer(waiting, tmp_path, CHANGES="{}", WATCHED=1, BACKUP_DIR=str(folder.path))
     yield server
     server.kill()
 
@@ -66,14 +57,14 @@ def test_backup_of_a_server_that_was_down_is_made_when_it_is_back(changed, folde
     assert child.nice() == 19
     assert "SECRET" not in " ".join(child.cmdline()) + str(changed.database.url in child.cmdline())
     wait_until(lambda: states(changed.database) == ["proven"], "it is proven")
-    assert len(Folder(folder).names()) == 1
+    assert len(folder.names()) == 1
     assert changed.stop().status == 0
     assert TRESPASS not in changed.log, changed.log
 
 
 @pytest.mark.both_kinds
 def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_server):
-    settings = {"BACKUP_DIR": str(folder), "REDIS_URL": redis_server.url}
+    settings = {"BACKUP_DIR": str(folder.path), "REDIS_URL": redis_server.url}
     servers = [new_server(waiting, WEB_CONCURRENCY="2", **settings).launch() for _ in range(2)]
     for server in servers:
         server.wait_until_serving()
@@ -83,7 +74,7 @@ def test_one_of_several_servers_makes_it(waiting, folder, new_server, redis_serv
         server.stop()
         server.start()
     assert states(waiting) == ["proven"]
-    assert len(Folder(folder).names()) == 1
+    assert len(folder.names()) == 1
 
 
 @pytest.fixture

@@ -146,14 +146,6 @@ def test_every_error_that_passes_is_survived_by_every_call(operations, s3, fault
     assert_survived(operations, s3, fault)
 
 
-def assert_given_up(operations: Operations, s3: S3Server, fault: int | str, advice: str) -> None:
-    """By every call from which on it does not pass."""
-    for name in operations.all:
-        for call in range(1, operations.calls(name) + 1):
-            said = failed(operations, s3, name, lambda number, call=call: fault if number >= call else None)
-            assert re.search(advice, said), (name, call, said)
-
-
 def test_server_that_is_away_is_given_up_within_a_minute(operations, s3, monkeypatch):
     monkeypatch.setattr(s3_server, "HANG_S", 600)
     said = failed(operations, s3, "names", lambda number: HANG)
@@ -176,7 +168,11 @@ def test_part_has_the_time_of_a_transfer_both_ways(s3, made, tmp_path):
     ("fault", "advice"), [(500, "Try again later"), (503, r"\(503.*later"), (CUT, ADVICE), (HANG, ADVICE)]
 )
 def test_no_call_waits_for_ever(operations, s3, fault, advice):
-    assert_given_up(operations, s3, fault, advice)
+    """From whichever call on the error does not pass."""
+    for name in operations.all:
+        for call in range(1, operations.calls(name) + 1):
+            said = failed(operations, s3, name, lambda number, call=call: fault if number >= call else None)
+            assert re.search(advice, said), (name, call, said)
 
 
 def test_what_is_wrong_with_url_or_credentials_is_said(s3, made, monkeypatch):

@@ -29,7 +29,6 @@ tabs = st.sampled_from(["1", "2"])
 lines = st.tuples(people, tabs)
 pick = st.integers(0, MOST_WORKERS - 1)
 
-
 LATEST_S = 10
 """A killed worker's people are gone after that; before, they may be counted or not."""
 
@@ -40,14 +39,13 @@ Line = tuple[str, str]
 class Model:
     """Who is here, as a plain set. Times are ms of a clock that is never set. Workers are named by numbers."""
 
-    def __init__(self, grace_s: float) -> None:
-        self.grace_ms = grace_s * 1000
+    def __init__(self) -> None:
         self.lines: dict[int, dict[Line, float | None]] = {}  # by worker; until when a lost one lasts
         self.dying: list[tuple[float, set[str]]] = []  # people of killed workers, and when they are gone for sure
 
     def connection_lost(self, worker: int, line: Line, now_ms: float) -> None:
         if line in self.lines[worker] and self.lines[worker][line] is None:
-            self.lines[worker][line] = now_ms + self.grace_ms
+            self.lines[worker][line] = now_ms + GRACE_S * 1000
 
     def kill(self, worker: int, now_ms: float) -> None:
         people = {person for person, _ in self.lines.pop(worker)}
@@ -81,7 +79,7 @@ class HoldsMachine(RuleBasedStateMachine):
     @initialize(workers=st.integers(1, MOST_WORKERS))
     def begin(self, workers: int) -> None:
         self.world = self.new_world()
-        self.model = Model(GRACE_S)
+        self.model = Model()
         self.numbers = count()
         self.names: dict[int, int] = {}  # of workers, by their identity
         self.last_counts: dict[int, tuple[int, int]] = {}  # by worker

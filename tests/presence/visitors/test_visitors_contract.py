@@ -28,14 +28,6 @@ def world(request):
             yield world
 
 
-def places(world, scope: Scope = SITE) -> dict[str, int]:
-    """What is counted at once, which is also what is counted when all is said."""
-    at_once = dict(world.visitors.count(scope).places)
-    world.settle()
-    assert world.visitors.count(scope).places == at_once
-    return at_once
-
-
 VISITORS, PLACES = st.sampled_from("ab"), st.sampled_from([DHAKA, SYLHET, "ঢাকা", OTHER, UNKNOWN, None])
 SCOPES = st.sampled_from([SITE, HIKERS])
 STEPS = st.one_of(
@@ -131,4 +123,4 @@ def test_twenty_largest_places_then_other_and_unknown(world):
     world.settle()
     ranked = sorted(set(sizes) - {UNKNOWN}, key=lambda place: (-sizes[place], place))
     expected = {place: sizes[place] for place in ranked[:20]} | {OTHER: 3 + 3, UNKNOWN: 20}
-    assert list(places(world).items()) == list(expected.items())
+    assert list(world.visitors.count(SITE).places.items()) == list(expected.items())
