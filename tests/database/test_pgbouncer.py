@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import psutil
 import psycopg2
@@ -103,7 +102,8 @@ def test_start_goes_on_after_one_that_was_killed_while_it_migrated(pooled, datab
 
 
 def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, database, tmp_path):
-    server = impatient(tmp_path, database, pgbouncer.url_of(database.name))
+    changes = json.dumps({"koyjabo.database.engine.PATIENCE_S": 2})
+    server = ChangedServer(database, tmp_path, CHANGES=changes, DATABASE_URL=pgbouncer.url_of(database.name))
     with connected(database.url, application_name="watch of the night") as holder:
         holder.execute(f"SELECT pg_advisory_xact_lock({LOCK}), pg_backend_pid()")
         pid = holder.fetchone()[1]
@@ -115,8 +115,3 @@ def test_start_that_finds_the_lock_held_says_by_whom_and_gives_up(pgbouncer, dat
     assert f"SELECT pg_terminate_backend({pid})" in sentence
     assert server.start().register("ayesha").ordinal == 1
     server.kill()
-
-
-def impatient(folder: Path, database: PostgresDatabase, url: str) -> Server:
-    changes = {"koyjabo.database.engine.PATIENCE_S": 2}
-    return ChangedServer(database, folder, CHANGES=json.dumps(changes), DATABASE_URL=url)

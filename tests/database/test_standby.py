@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from support.application.site import Site
 from support.clients.worker_connections import flat, pages, two_workers
 from support.databases.database import PostgresDatabase
@@ -63,10 +63,6 @@ def server(pair, database, new_server) -> Server:
     return new_server(database, DATABASE_URL=pair.url_of(database.name)).start()
 
 
-def url_of(pair: Replication, database: PostgresDatabase) -> URL:
-    return make_url(normal(pair.url_of(database.name), Path()))
-
-
 LOST = "SELECT scope, total_before, total_after FROM adjustments WHERE kind = 'rolled_back'"
 TAKES_OVER = "database/test_standby.py::test_promoted_standby_takes_over_and_its_old_primary_is_not_used"
 
@@ -107,8 +103,11 @@ def test_promoted_standby_takes_over_and_its_old_primary_is_not_used(pair, datab
 def test_promoted_standby_that_was_behind_is_counted_on_from_what_was_acknowledged(
     pair, database, new_server, disposable_redis, workers, how
 ):
-    server = new_server(database, DATABASE_URL=pair.url_of(database.name), **redis_for(workers, disposable_redis.url))
-    server = two_workers(server) if workers == 2 else server.start()
+    settings = {"DATABASE_URL": pair.url_of(database.name)}
+    if workers == 2:
+        server = two_workers(new_server(database, REDIS_URL=disposable_redis.url, **settings))
+    else:
+        server = new_server(database, **settings).start()
     with pages(server) as open_pages, ExitStack() as stack:
         server.register("ayesha", "1")
         pair.wait_until_in_step()
@@ -138,10 +137,6 @@ def harm(primary: PostgresNode, how: str, stack: ExitStack) -> None:
         stack.enter_context(primary.frozen())
     else:
         {"killed": primary.kill, "stopped": primary.stop}[how]()
-
-
-def redis_for(workers: int, url: str) -> dict[str, object]:
-    return {"REDIS_URL": url, "WEB_CONCURRENCY": workers} if workers > 1 else {}
 
 
 @pytest.mark.long(proved_by=TAKES_OVER)
@@ -237,7 +232,8 @@ def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby
 
     lost: list[bool] = []
     clock = Clock(ZoneInfo("Asia/Dhaka"))
-    with closing(open_store(url_of(pair, database), clock, lose)) as ledger:
+    url = make_url(normal(pair.url_of(database.name), Path()))
+    with closing(open_store(url, clock, lose)) as ledger:
         lost.append(True)
         ledger.commit(visits("1"))
         pair.wait_until_in_step()
@@ -254,9 +250,6 @@ def test_visit_of_an_unknown_commit_is_decided_by_the_rows_of_a_promoted_standby
 
 def visits(*names: str) -> list[tuple[NewVisit, str]]:
     return [(NewVisit("ayesha", name, SITE, at_ms=1), name) for name in names]
-
-
-WAITS = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
 
 
 def test_redis_remembers_which_timelines_were_seen(redis_server, monkeypatch):
@@ -299,7 +292,8 @@ def test_killed_primary_with_a_synchronous_standby_loses_nothing(pair, database,
     ordinals = [server.register("ayesha", str(visit)).ordinal for visit in range(50)]
     pair.standby.follow(None)
     waiting = in_thread(lambda: server.post_visit("ayesha", "50").status_code)
-    wait_until(lambda: pair.primary.rows(WAITS), "the visit waits for the standby")
+    waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    wait_until(lambda: pair.primary.rows(waits), "the visit waits for the standby")
     pair.primary.kill()
     pair.standby.promote()
     assert waiting.result(AGAIN_S) in (200, 503)

@@ -23,8 +23,6 @@ from koyjabo.core.runtime import ThreadRuntime
 
 BEAT_S = 2
 HOUR_S = 3600
-SOON_S = PATIENCE_S
-
 DASHBOARD = "visitor-dashboard/"
 
 
@@ -38,7 +36,7 @@ def wait_for(listener, **data) -> dict:
     def shown() -> list[dict]:
         return [each for each in updates(listener) if flat(each).items() >= data.items()]
 
-    return wait_until(shown, f"the dashboard shows {data}", SOON_S, 0.005)[0]
+    return wait_until(shown, f"the dashboard shows {data}", every_s=0.005)[0]
 
 
 def flat(update: dict) -> dict:
@@ -81,7 +79,7 @@ def test_who_is_here_with_how_many_tabs_who_came_and_who_left(server, founder, c
         def shown() -> list[dict]:
             return [update["data"] for update in updates(dashboard) if seen(update["data"]) == wanted]
 
-        return wait_until(shown, f"the dashboard shows {wanted}", SOON_S)[0]
+        return wait_until(shown, f"the dashboard shows {wanted}")[0]
 
     with PlainMember(server.port, community, founder.token, DASHBOARD) as dashboard:
         wait_until_shown([], 0, 0)

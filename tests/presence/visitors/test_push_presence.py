@@ -15,7 +15,6 @@ from support.programs.patience import PATIENCE_S
 from support.programs.processes import wait_until
 
 WINDOW_S = 3
-SOON_S = PATIENCE_S
 SILENT = "Mozilla/5.0 (Windows NT 10.0) a browser that does not say who it is"
 
 
@@ -27,7 +26,7 @@ def module_server(module_servers, module_sqlite_database):
 @pytest.fixture
 def server(module_server):
     """A server without active visitors."""
-    wait_until(lambda: active(module_server) == 0, "those of the test before have gone", SOON_S)
+    wait_until(lambda: active(module_server) == 0, "those of the test before have gone")
     return module_server
 
 
@@ -73,9 +72,9 @@ def test_visitor_is_active_while_their_page_is_open_and_a_window_longer(server):
         opened(PlainListener(port, agent=SILENT)).first()
         register(server, "without_a_page")  # last, so that all others would have to go first
         wait_until(lambda: active(server) == 12, "all of them are active")
-        wait_until(lambda: active(server) == 11, "the one without a page has gone", SOON_S)
+        wait_until(lambda: active(server) == 11, "the one without a page has gone")
         closing_at = time.monotonic()
-    wait_until(lambda: active(server) == 0, "all have gone", SOON_S)
+    wait_until(lambda: active(server) == 0, "all have gone")
     assert time.monotonic() - closing_at >= WINDOW_S - 0.1
 
 
@@ -107,7 +106,7 @@ def test_first_event_holds_what_opening_changed_and_others_receive_it_once(serve
     register(server, "ayesha")
     with PlainListener(server.port) as plain, SocketioListener(server.port) as other:
         for page in (plain, other):
-            page.wait_for(lambda stats: stats.active == 0, "none is active, which is pushed", SOON_S)
+            page.wait_for(lambda stats: stats.active == 0, "none is active, which is pushed", PATIENCE_S)
         received = [len(page.updates) for page in (plain, other)]
         with kind(server.port, visitor="ayesha") as opened:
             assert opened.first().active == 1
