@@ -33,16 +33,10 @@ SEARCHES = "SELECT count(*) FROM events WHERE name = 'search'"
 pytestmark = pytest.mark.long(proved_by="browser/test_client_module.py::test_any_page_can_import_it_and_is_one_visit")
 
 
-@pytest.fixture
-def entry() -> str:
-    """Of the package, as the application imports it."""
-    return "koyjabo"
-
-
-@pytest.fixture
-def shop(page, project, site, entry):
-    """A page of the application, as if it came from the site."""
-    (project / "application.js").write_text(APPLICATION.replace("%s", entry))
+@pytest.fixture(params=["koyjabo", "koyjabo/all"])
+def shop(page, project, request):
+    """A page of the application, as if it came from the site. It imports one of the entries of the package."""
+    (project / "application.js").write_text(APPLICATION.replace("%s", request.param))
     command = ["node_modules/esbuild/bin/esbuild", "application.js", *BUNDLE]
     succeed(subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=60, check=False))
     page.route("**/shop/", lambda route: route.fulfill(content_type="text/html", body=PAGE))
@@ -54,8 +48,7 @@ def shop(page, project, site, entry):
     return page
 
 
-@pytest.mark.parametrize("entry", ["koyjabo", "koyjabo/all"])
-def test_application_shows_the_numbers_live_and_counts(shop, site, entry):
+def test_application_shows_the_numbers_live_and_counts(shop, site):
     assert shop.evaluate("window.problem") == "KoyJabo needs baseUrl, the origin of your server"
     before, searches = site.stats().total, site.database.rows(SEARCHES)[0][0]
     shop.evaluate("start()")

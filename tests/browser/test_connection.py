@@ -5,14 +5,13 @@ the page is, and gone when it does.
 from __future__ import annotations
 
 import re
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psutil
 import pytest
 from support.browser.pages import away, expect
-from support.programs.processes import ROOT
+from support.programs.processes import ROOT, suspended
 
 long = pytest.mark.long(proved_by="browser/test_connection.py::test_banner_is_in_bangla_with_bengali_digits")
 
@@ -42,14 +41,9 @@ def pages(community, new_device, session):
 @contextmanager
 def stopped(site) -> Iterator[None]:
     """As by SIGSTOP: connections stay open, and nothing is answered."""
-    processes = [psutil.Process(site.pid), *psutil.Process(site.pid).children(recursive=True)]
-    for process in processes:
-        process.send_signal(signal.SIGSTOP)
-    try:
+    server = psutil.Process(site.pid)
+    with suspended([server, *server.children(recursive=True)]):
         yield
-    finally:
-        for process in processes:
-            process.send_signal(signal.SIGCONT)
 
 
 @contextmanager
@@ -65,14 +59,6 @@ def banner(page):
     return page.locator("[data-connection]")
 
 
-def says_so(page) -> None:
-    expect(banner(page)).to_have_text(SAYS)
-
-
-def is_silent(page) -> None:
-    expect(banner(page)).to_be_empty()
-
-
 @long
 def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
     """One trouble after the other, on the same pages: to open all of them takes longer than a trouble lasts."""
@@ -82,10 +68,10 @@ def test_server_that_does_not_answer_is_said_on_every_page(site, pages):
     for trouble in (away(site), stopped(site), cut(pages[0].context)):
         with trouble:
             for page in pages:
-                says_so(page)
+                expect(banner(page)).to_have_text(SAYS)
             expect(pushed).to_have_attribute("data-stale", "")
         for page in pages:
-            is_silent(page)
+            expect(banner(page)).to_be_empty()
         line.evaluate("dispatchEvent(new Event('online'))")  # by itself it waits for up to 30 s
         expect(pushed).not_to_have_attribute("data-stale", "")
         expect(line).to_contain_text("Live")

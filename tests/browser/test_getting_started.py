@@ -7,6 +7,10 @@ from urllib.parse import urlsplit
 import pytest
 from support.browser.pages import expect, visit
 
+pytestmark = pytest.mark.long(
+    proved_by="getting_started/test_steps.py::test_each_step_is_done_when_it_is_and_then_it_can_be_closed"
+)
+
 STEPS = ("site", "page", "mail", "second_factor", "person", "backups")
 
 
@@ -16,13 +20,6 @@ def site(new_site):
     return new_site()
 
 
-def said(page, step: str) -> str:
-    return page.locator(f"#step-{step}").get_attribute("data-state")
-
-
-@pytest.mark.long(
-    proved_by="getting_started/test_steps.py::test_each_step_is_done_when_it_is_and_then_it_can_be_closed"
-)
 def test_step_is_ticked_when_the_copied_line_counts_elsewhere(new_device, session, site, other_site):
     device = new_device(storage_state=session, permissions=["clipboard-read", "clipboard-write"])
     page = device.context.new_page()
@@ -43,13 +40,10 @@ def test_step_is_ticked_when_the_copied_line_counts_elsewhere(new_device, sessio
     expect(page.get_by_label("Total of the other counter")).to_have_value("5000")
 
 
-@pytest.mark.long(
-    proved_by="getting_started/test_steps.py::test_each_step_is_done_when_it_is_and_then_it_can_be_closed"
-)
 def test_all_steps_are_skipped_and_brought_back_without_scripts(new_device, session, site):
     page = new_device(storage_state=session, java_script_enabled=False).open("/admin/")
     for step in STEPS:
-        if said(page, step) == "open":
+        if page.locator(f"#step-{step}").get_attribute("data-state") == "open":
             page.get_by_role("button", name="Skip").first.click()
     expect(page.get_by_role("heading", name="All set")).to_be_visible()
     page.get_by_role("button", name="Close").click()
