@@ -11,6 +11,7 @@ import pytest
 from support.browser import chromium as browsers
 from support.browser.host_pages import FakeServer, HostPages
 from support.browser.pages import EMAIL, PASSWORD, Device, kept_login
+from support.clients.members import PASSWORD as OF_MEMBERS
 from support.clients.members import Member
 from support.databases.database import SqliteDatabase
 from support.programs.ports import free_port
@@ -21,6 +22,17 @@ if TYPE_CHECKING:
 
 NewDevice = Callable[..., Device]
 SETTINGS = {"STARTING_TOTAL": 4000, "ADMIN_EMAIL": EMAIL, "ADMIN_PASSWORD": PASSWORD}
+
+LETTERS = "অবিচ্ছিন্ননাম"  # words without a space, as addresses have
+NAME, TEXT, PATH = LETTERS * 7, LETTERS * 30, "/routes/" + "mirpur-10-to-motijheel" * 8
+LONG_DATE_MS = 1_790_524_800_000  # in September, whose name is long in both languages
+GIVEN_UP = (
+    "INSERT INTO webhook_events (id, type, key, scope, at_ms, data, dispatched_ms) "
+    f"VALUES ('{{webhook}}', 'member.joined', '{{webhook}}', '{{community}}', {LONG_DATE_MS}, '{{{{}}}}', 1)",
+    "INSERT INTO webhook_deliveries (webhook_id, event_id, state, attempts, last_status, next_ms, done_ms, log) VALUES "
+    "('{webhook}', '{webhook}', 'dead', 7, '500', 0, 0, "
+    f"""'[{{{{"at_ms": {LONG_DATE_MS}, "status": "500", "took_ms": 9999, "answer": "{LETTERS * 9}"}}}}]')""",
+)
 
 known: dict[tuple[Server, str], Member] = {}
 
@@ -152,6 +164,35 @@ def karim(site: Server) -> Member:
 @pytest.fixture
 def community(founder: Member) -> str:
     return founder.found()
+
+
+@pytest.fixture(scope="module")
+def wordy(site: Server) -> Member:
+    """One with a long name."""
+    member = _member(site, "wordy")
+    member.call("PATCH", "/api/auth/me", {"name": NAME, "password": OF_MEMBERS})
+    return member
+
+
+@pytest.fixture(scope="module")
+def addresses(site: Server, wordy: Member) -> dict[str, str]:
+    """What paths name, of things with long texts, which have to be broken."""
+    community = wordy.found(NAME, description=TEXT, public_count=True)
+    who = {"email": f"{'x' * 60}@example.com", "role": "member"}
+    link = wordy.call("POST", f"/api/communities/{community}/members", who)["link"]
+    visit = wordy.visit("wordy", community, page=PATH, referrer=f"https://{'sub.' * 20}example.com/")["visit"]
+    site.database.rows(f"UPDATE memberships SET joined_ms = {LONG_DATE_MS}")
+    hook = {"url": f"https://93.184.215.14{PATH}", "events": ["milestone.reached"], "description": NAME}
+    webhook = wordy.call_as_admin("POST", "/api/webhooks", {**hook, "community": community})["id"]
+    for statement in GIVEN_UP:
+        site.database.rows(statement.format(community=community, webhook=webhook))
+    scopes = {"scopes": ["stats:read", "reports:read", "presence:read"], "community": community}
+    key = wordy.call_as_admin("POST", "/api/keys", {"name": NAME, **scopes})["id"]
+    return {
+        **{"community": community, "user": wordy.id, "visit": str(visit["ordinal"]), "number": visit["share"]},
+        **{"invitation": link.rpartition("/")[2], "path": PATH},
+        **{"webhook": webhook, "key": key, "name": NAME},
+    }
 
 
 def _member(site: Server, name: str) -> Member:
