@@ -60,8 +60,6 @@ def test_series_stand_out_and_neighbours_differ_in_luminance(theme):
 
 
 VENDOR, PACKAGE = FOLDER / "vendor", FOLDER.parent
-
-
 NAMES = re.compile(r'(?:icon|draw)\("([a-z0-9-]+)"\)|icon="([a-z0-9-]+)"')
 
 

@@ -18,14 +18,8 @@ from support.people.routes import CHANGING, method_of, path_of, rules
 EVIL = "evil.example"
 
 TARGETS = (
-    *(
-        "//evil.example",
-        "///evil.example",
-        "////evil.example/",
-        ".//evil.example",
-        " //evil.example",
-        "/ /evil.example",
-    ),
+    *("//evil.example", "///evil.example", "////evil.example/"),
+    *(".//evil.example", " //evil.example", "/ /evil.example"),
     *("https://evil.example", "https:evil.example", "https:/evil.example", "HTTPS://evil.example"),
     *("http://localhost@evil.example/", "@evil.example", "evil.example", "?next=//evil.example"),
     *("/\\evil.example", "\\\\evil.example", "\\/evil.example", "/\t/evil.example", "\t//evil.example"),
@@ -117,9 +111,9 @@ def test_nothing_that_is_sent_becomes_a_header(site):
 
 
 def test_language_cookie_is_one_of_ours_or_none(site):
-    for said in ("xx", "bn; evil=1", "<script>", "bn\r\n", "../bn", "ঢাকা"):
+    for said in ("fr", "", "bn; evil=1", "<script>", "bn\n", "bn\r\n", "../bn", "ঢাকা"):
         answer = site.client.post("/language", data={"language": said})
-        assert "Set-Cookie" not in answer.headers
+        assert (answer.status_code, answer.headers.getlist("Set-Cookie")) == (303, [])
         reader = Reader(site)
         reader.client.set_cookie("language", said)
         assert '<html lang="en"' in reader.get("/")

@@ -28,13 +28,8 @@ TOO_LARGE = {"more": "x" * 17_000}
 
 @pytest.fixture(scope="module")
 def site(module_sqlite_database):
-    limits = {
-        "RATE_LIMIT_LOGINS": 4,
-        "RATE_LIMIT_REPORTS": 2,
-        "RATE_LIMIT_REGISTRATIONS": 1,
-        "RATE_LIMIT_HEARTBEATS": 1,
-    }
-    with Site(module_sqlite_database.url, **limits) as site:
+    limits = {"LOGINS": 4, "REPORTS": 2, "REGISTRATIONS": 1, "HEARTBEATS": 1}
+    with Site(module_sqlite_database.url, **{f"RATE_LIMIT_{name}": limits[name] for name in limits}) as site:
         yield site
 
 

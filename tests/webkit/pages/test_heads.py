@@ -102,11 +102,7 @@ def test_crawlers_stay_out_of_panel_and_api(site):
 
 
 TAG = re.compile(r"<(script|link)\b([^>]*)>")
-
-
 ADDRESS = re.compile(r'(?:src|href)="/static/v-[0-9a-f]+/([^"]+)"')
-
-
 STATEMENT = re.compile(r"""(?:^|\n|;)\s*(?:import|export)\s(?:[^"';]*?\sfrom\s*)?["']([^"']+)["']""")
 """Read in another way than the server does."""
 
@@ -158,13 +154,14 @@ def all_pages(site, cast) -> dict[str, str]:
 
 
 def test_pages_preload_what_their_scripts_import_and_nothing_twice(all_pages):
-    seen = 0
+    found = []
     for path, page in all_pages.items():
         scripts, preloaded = modules_of(page)
         assert set(preloaded) == set().union(*map(requested, scripts)), path
         assert len(preloaded) == len(set(preloaded)), path
-        seen += len(preloaded)
-    assert seen > 20
+        found.append(set(preloaded))
+    assert sum(map(len, found)) > 20
+    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in found)
 
 
 def test_page_with_a_bundle_has_no_other_scripts(all_pages):
@@ -172,8 +169,3 @@ def test_page_with_a_bundle_has_no_other_scripts(all_pages):
     scripts, _ = modules_of(all_pages["/admin/ boss"])
     assert scripts == {"panel/pages/overview.js"}  # of a site with steps left, too
     assert modules_of(all_pages["/ stranger"])[0] == {"home/pages/home.js"}
-
-
-def test_pages_have_what_this_test_relies_on(all_pages):
-    found = [set(modules_of(page)[1]) for page in all_pages.values()]
-    assert any({CLIENT, "webkit/figures.js", "webkit/page.js"} <= preloaded for preloaded in found)

@@ -65,14 +65,8 @@ def test_who_looks_is_asked_for_once_while_the_database_is_away(site, monkeypatc
 
 
 ERROR = re.compile(r'(?s)<(?:small id="[^"]*" class="error"|p class="notice warning" role="alert")>(.*?)</')
-
-
 ENGLISH = re.compile(r"[A-Za-z]{2,}")
-
-
 EXAMPLES = "ayesha@example.com"
-
-
 SENT = {
     "no email, short password": ("/signup", {"name": "a", "email": "a", "password": "1234567"}, 2),
     "long email, long password": ("/signup", {"name": "a", "email": "a" * 300 + "@b.cd", "password": "1" * 129}, 2),
@@ -92,8 +86,6 @@ SENT = {
 
 
 WRONG_ADDRESS = "এই পাতার ঠিকানা ঠিক নয়।"
-
-
 ADDRESSES = {
     "/admin/visits?before=x": WRONG_ADDRESS,
     "/admin/visits?first_day=x": "একটি তারিখ দিন",
