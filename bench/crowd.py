@@ -22,7 +22,7 @@ from harness.folders import RESULTS, scratch
 from harness.measurements.broadcasts import PLAIN_ENDPOINT
 from harness.measurements.crowds import Ending, Experiment, ManyVisits, OneVisit, Opening
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, say_targets
 from harness.servers import versions
 from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, settings_on
 from harness.servers.server import Server
@@ -82,8 +82,7 @@ def main(
     runs: dict[tuple[str, Version], Run] = {}
     with scratch() as folder:
         for database in databases or (SQLITE, POSTGRES):
-            for version in (before, THIS) if before else (THIS,):
-                progress(1, 1, f"{pages:,} pages on {version.name}, {database}")
+            for version in in_turn((before, THIS) if before else (THIS,), 1, f", {database}: {pages:,} pages"):
                 runs[database, version] = run(folder, version, database, Parameters(pages, workers, seconds))
     say_runs(report, runs, pages)
     if not quick:

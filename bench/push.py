@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import median
 
 import click
@@ -32,7 +33,7 @@ from harness.measurements.broadcasts import (
 )
 from harness.measurements.contenders import Testbed
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, say_targets
+from harness.reporting.tables import NO_WORSE, Report, Target, ratio, say_targets
 from harness.servers import versions
 from harness.servers.versions import Version
 
@@ -145,13 +146,11 @@ def trouble(seen: Result) -> str:
 
 
 def targets(size: int, results: Results, pairs: Sequence[tuple[Candidate, Candidate]]) -> list[Target]:
-    """A ratio is the median of its rounds' ratios: both had the same weather."""
     found = []
     for ours, theirs in pairs:
         one, other = results[ours], results[theirs]
-        rounds = zip(one.turns, other.turns, strict=True)
         ratios = {
-            "CPU/frame": median(turn.cpu_us / max(older.cpu_us, 1e-9) for turn, older in rounds),
+            "CPU/frame": ratio(one.turns, other.turns, attrgetter("cpu_us")),
             "memory/connection": one.idle_kb / max(other.idle_kb, 1e-9),
             "GET /api/stats, p99": one.latency.p99_ms / other.latency.p99_ms if one.latency and other.latency else 0.0,
         }

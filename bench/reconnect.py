@@ -10,6 +10,7 @@ import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from operator import attrgetter
 from statistics import median
 
 import click
@@ -18,7 +19,7 @@ from harness.folders import RESULTS, scratch
 from harness.measurements.broadcasts import Candidate, deployed
 from harness.measurements.contenders import Testbed
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
 from harness.servers.databases import fresh, settings_on
@@ -60,14 +61,12 @@ def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None
     candidates = [*ours, *older]
     found: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
     with scratch() as folder:
-        for step in range(rounds * len(candidates)):
-            candidate = candidates[step % len(candidates)]
-            progress(step + 1, rounds * len(candidates), f"{candidate.name}: {sockets:,} connections")
+        for candidate in in_turn(candidates, rounds, f": {sockets:,} connections"):
             found[candidate].append(reconnect(candidate, Testbed(folder, server_core, load_core), sockets))
     report.table(HEAD, [row(candidate.name, each) for candidate, each in found.items()])
     if older:
         pairs = zip(ours, older, strict=True)
-        say_targets(report, [ratio(found, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
+        say_targets(report, [compare(found, *pair, figure) for pair in pairs for figure in ("cpu_us", "took_s")])
     if not quick:
         report.save(RESULTS / "reconnect.txt")
 
@@ -93,10 +92,8 @@ def row(name: str, each: Sequence[Reconnection]) -> list[str]:
     return [name, f"{median(cpu):.0f}", spreads[0], f"{median(took):.2f}", spreads[1], f"{missing}", f"{lost}"]
 
 
-def ratio(found: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
-    """The median of the rounds' ratios."""
-    pairs = zip(found[ours], found[theirs], strict=True)
-    measured = median(getattr(one, figure) / getattr(other, figure) for one, other in pairs)
+def compare(found: dict[Candidate, list[Reconnection]], ours: Candidate, theirs: Candidate, figure: str) -> Target:
+    measured = ratio(found[ours], found[theirs], attrgetter(figure))
     what = {"cpu_us": "CPU/connect", "took_s": "seconds until all are back"}[figure]
     return Target(f"{what}, {ours.name} / {theirs.name}", measured, most=NO_WORSE)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import itemgetter
 from statistics import median
 
 import click
 from harness.clients import http_load as load
 from harness.folders import RESULTS, scratch
 from harness.measurements import contenders
-from harness.measurements.contenders import POSTGRES, WARM_UP_S, Contender, Figures, Testbed
+from harness.measurements.contenders import POSTGRES, WARM_UP_S, Contender, Testbed
 from harness.reporting import machine
-from harness.reporting.tables import Report, Target, progress, say_targets
+from harness.reporting.tables import Report, Target, in_turn, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
 from harness.servers.databases import fresh, is_exact, postgres
@@ -34,7 +35,7 @@ class Run:
     where nothing is stored.
     """
 
-    figures: dict[int, Figures] = field(default_factory=dict)
+    figures: dict[int, load.Figures] = field(default_factory=dict)
     registered: int = 0
     rss_before: float = 0.0
     rss_after: float = 0.0
@@ -56,6 +57,7 @@ def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None
     server_core, load_core = machine.two_cores()
     older = contenders.of_version(before) if before else ()
     candidates = [contenders.ON_SQLITE, contenders.ON_POSTGRES, *older, contenders.FLASK, contenders.NODE]
+    runs: dict[Contender, list[Run]] = {contender: [] for contender in candidates}
     report = Report()
     machine.say_head(
         report,
@@ -66,22 +68,13 @@ def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None
     with scratch() as folder, postgres(load_core) as database:
         testbed = Testbed(folder, server_core, load_core, database)
         fsync_ms = machine.fsync_ms(folder)
-        runs = in_turn(candidates, testbed, rounds, seconds)
+        for contender in in_turn(candidates, rounds):
+            runs[contender].append(run(contender, testbed, seconds))
     say_runs(report, runs)
     report.say(f"The disk syncs in {fsync_ms:.2f} ms.")
     say_targets(report, targets(runs, older, fsync_ms))
     if not quick:
         report.save(RESULTS / "register.txt")
-
-
-def in_turn(candidates: Sequence[Contender], testbed: Testbed, rounds: int, seconds: int) -> Runs:
-    """All in turn, so that other work of the machine affects all alike."""
-    runs: dict[Contender, list[Run]] = {contender: [] for contender in candidates}
-    for step in range(rounds * len(candidates)):
-        contender = candidates[step % len(candidates)]
-        progress(step + 1, rounds * len(candidates), contender.name)
-        runs[contender].append(run(contender, testbed, seconds))
-    return runs
 
 
 def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
@@ -91,11 +84,10 @@ def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
         with testbed.server(contender, database) as server:
             found.rss_before = proc.rss_mb(server.worker)
             warm_up = load.register(server.port, WARM_UP_CONNECTIONS, WARM_UP_S, testbed.load_core)
-            found.registered = warm_up.requests
             for connections in LOADS:
                 start = partial(load.register, server.port, connections, seconds, testbed.load_core)
-                found.figures[connections], answered = testbed.measure(contender, server, start)
-                found.registered += answered
+                found.figures[connections] = testbed.measure(contender, server, start)
+            found.registered = warm_up["requests"] + sum(each["requests"] for each in found.figures.values())
             found.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:
             found.exact = is_exact(database, found.registered)
@@ -122,7 +114,7 @@ def say_runs(report: Report, runs: Runs) -> None:
     report.table(("", "at start MB", "at the end MB", "registrations", "ledger"), rows)
 
 
-def at(runs: Runs, contender: Contender, connections: int) -> list[Figures]:
+def at(runs: Runs, contender: Contender, connections: int) -> list[load.Figures]:
     return [run.figures[connections] for run in runs[contender]]
 
 
@@ -134,18 +126,18 @@ def ledger(runs: Sequence[Run]) -> str:
 def targets(runs: Runs, older: Sequence[Contender], fsync_ms: float) -> list[Target]:
     """At 64 connections, but for the delay on an idle server."""
 
-    def ratio(ours: Contender, theirs: Contender, figure: str, **bounds: float) -> Target:
-        measured = load.ratio(at(runs, ours, BUSY), at(runs, theirs, BUSY), figure)
+    def compare(ours: Contender, theirs: Contender, figure: str, **bounds: float) -> Target:
+        measured = ratio(at(runs, ours, BUSY), at(runs, theirs, BUSY), itemgetter(figure))
         what = {"rate": "requests/s", "cpu_us": "CPU"}[figure]
         return Target(f"{what}, {ours.name} / {theirs.name}", measured, **bounds)
 
     found = [
-        ratio(contenders.ON_SQLITE, contenders.FLASK, "rate", least=0.8),
-        ratio(contenders.ON_POSTGRES, contenders.FLASK, "rate", least=0.7),
-        ratio(contenders.ON_SQLITE, contenders.NODE, "rate", least=0.25),
+        compare(contenders.ON_SQLITE, contenders.FLASK, "rate", least=0.8),
+        compare(contenders.ON_POSTGRES, contenders.FLASK, "rate", least=0.7),
+        compare(contenders.ON_SQLITE, contenders.NODE, "rate", least=0.25),
     ]
     for ours, theirs in zip((contenders.ON_SQLITE, contenders.ON_POSTGRES), older, strict=False):
-        found += [ratio(ours, theirs, "cpu_us", most=1.1), ratio(ours, theirs, "rate", least=0.9)]
+        found += [compare(ours, theirs, "cpu_us", most=1.1), compare(ours, theirs, "rate", least=0.9)]
     alone = {each: median(figures["p50_ms"] for figures in at(runs, each, 1)) for each in runs}
     for ours in (contenders.ON_SQLITE, contenders.ON_POSTGRES):
         extra, what = alone[ours] - alone[contenders.FLASK], f"{ours.name}, alone: over Flask's constant"

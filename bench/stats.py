@@ -11,14 +11,15 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 
 import click
 from harness.clients import http_load as load
 from harness.folders import RESULTS, scratch
 from harness.measurements import contenders
-from harness.measurements.contenders import WARM_UP_S, Contender, Figures, Testbed
+from harness.measurements.contenders import WARM_UP_S, Contender, Testbed
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, ratio, say_targets
 from harness.servers import versions
 from harness.servers.databases import postgres
 from harness.servers.ledgers import filled, wait_until_read
@@ -56,7 +57,7 @@ class Subject:
     questions: tuple[Question, ...]
 
 
-Readings = Mapping[tuple[str, Question], list[Figures]]
+Readings = Mapping[tuple[str, Question], list[load.Figures]]
 """Of each round, by the name of the subject."""
 
 
@@ -88,7 +89,7 @@ def main(visits: int, with_postgres: bool, rounds: int, seconds: int, quick: boo
     )
     with scratch() as folder, postgres(load_core) if with_postgres else nullcontext() as database:
         testbed = Testbed(folder, server_core, load_core, database)
-        found = in_turn(subjects(visits, testbed, before), testbed, rounds, seconds)
+        found = read_all(subjects(visits, testbed, before), testbed, rounds, seconds)
     say_readings(report, found)
     say_targets(report, targets(found, visits, with_postgres, before))
     if not quick:
@@ -112,11 +113,9 @@ def subjects(visits: int, testbed: Testbed, before: Version | None) -> list[Subj
     return found
 
 
-def in_turn(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: int) -> Readings:
-    found: dict[tuple[str, Question], list[Figures]] = {}
-    for step in range(rounds * len(subjects)):
-        subject = subjects[step % len(subjects)]
-        progress(step + 1, rounds * len(subjects), subject.name)
+def read_all(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: int) -> Readings:
+    found: dict[tuple[str, Question], list[load.Figures]] = {}
+    for subject in in_turn(subjects, rounds):
         with testbed.server(subject.server, subject.database) as server:
             if subject.server.migrates:
                 register_few(server)
@@ -133,11 +132,11 @@ def register_few(server: Server) -> None:
         server.ask("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
 
 
-def read(subject: Subject, question: Question, server: Server, testbed: Testbed, seconds: int) -> Figures:
+def read(subject: Subject, question: Question, server: Server, testbed: Testbed, seconds: int) -> load.Figures:
     etag = server.ask("GET", question.path)[2]["ETag"] if question.is_conditional else None
     begin = partial(load.get, server.port, question.path, CONNECTIONS, core=testbed.load_core, etag=etag)
     begin(WARM_UP_S)
-    figures, _ = testbed.measure(subject.server, server, partial(begin, seconds))
+    figures = testbed.measure(subject.server, server, partial(begin, seconds))
     parameters = 304 if question.is_conditional else 200
     status, _, _ = server.ask("GET", question.path, headers={"If-None-Match": etag} if etag else {})
     if status != parameters:
@@ -155,12 +154,12 @@ def say_readings(report: Report, found: Readings) -> None:
 
 def targets(found: Readings, visits: int, on_postgres: bool, before: Version | None) -> list[Target]:
     def rate(name: str, other: str, **bounds: float) -> Target:
-        measured = load.ratio(found[name, Question(STATS)], found[other, Question(STATS)], "rate")
+        measured = ratio(found[name, Question(STATS)], found[other, Question(STATS)], itemgetter("rate"))
         return Target(f"{name} / {other}", measured, **bounds)
 
     def cpu(path: str, other: str, most: float) -> Target:
-        ratio = load.ratio(found[OURS, Question(path)], found[other, Question(path)], "cpu_us")
-        return Target(f"{Question(path)}: CPU, {OURS} / {other}", ratio, most=most)
+        measured = ratio(found[OURS, Question(path)], found[other, Question(path)], itemgetter("cpu_us"))
+        return Target(f"{Question(path)}: CPU, {OURS} / {other}", measured, most=most)
 
     parameters = []
     for where in ("SQLite", "PostgreSQL") if on_postgres else ("SQLite",):
@@ -168,7 +167,7 @@ def targets(found: Readings, visits: int, on_postgres: bool, before: Version | N
         parameters += [rate(each, contenders.FLASK.name, least=0.9) for each in (few, many)]
         parameters.append(rate(many, few, least=0.9, most=1.1))
     parameters += [cpu(STATS, contenders.NODE.name, 1.5), cpu(ALIVE, contenders.NODE.name, 1.0)]
-    badge = load.ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], "rate")
+    badge = ratio(found[OURS, Question(BADGE)], found[OURS, Question(STATS)], itemgetter("rate"))
     parameters.append(Target(f"{Question(BADGE)} / {Question(STATS)}", badge, least=0.9))
     older = contenders.of_version(before)[0].name if before else None
     return parameters + [cpu(question.path, older, NO_WORSE) for question in EVERYTHING if older]

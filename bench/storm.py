@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 
 import click
 from harness.clients.steady_requests import OK, Answer, Steady
@@ -22,7 +21,7 @@ from harness.folders import RESULTS, scratch
 from harness.measurements.broadcasts import PLAIN_ENDPOINT, SOCKET_IO_ENDPOINT
 from harness.measurements.deliveries import Deliveries, Visit, visit
 from harness.reporting import machine
-from harness.reporting.tables import NO_WORSE, Report, Target, progress, say_targets
+from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, progress, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
 from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, settings_on
@@ -84,10 +83,8 @@ def main(
     candidates = (before, THIS) if before else (THIS,)
     storms: dict[Version, list[Storm]] = {version: [] for version in candidates}
     with scratch() as folder:
-        for _ in range(rounds if before else 1):
-            for version in candidates:
-                progress(1, 1, f"a storm of {version.name}")
-                storms[version].append(run(folder, version, Parameters(sockets, rate, seconds, on_postgres)))
+        for version in in_turn(candidates, rounds if before else 1):
+            storms[version].append(run(folder, version, Parameters(sockets, rate, seconds, on_postgres)))
     kept = say_storm(report, storms[THIS][-1], rate, seconds)
     if before:
         say_targets(report, since(storms[THIS], storms[before]))
@@ -97,12 +94,8 @@ def main(
 
 
 def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
-    rounds = list(zip(ours, theirs, strict=True))
-    p99 = median(
-        one.deliveries.from_commit.percentile_ms(99) / other.deliveries.from_commit.percentile_ms(99)
-        for one, other in rounds
-    )
-    cpu = median(one.cpu_percent["workers"] / other.cpu_percent["workers"] for one, other in rounds)
+    p99 = ratio(ours, theirs, lambda storm: storm.deliveries.from_commit.percentile_ms(99))
+    cpu = ratio(ours, theirs, lambda storm: storm.cpu_percent["workers"])
     return [Target("from the commit, p99, / before", p99, most=NO_WORSE), Target("CPU of the workers / before", cpu)]
 
 

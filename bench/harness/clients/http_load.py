@@ -6,58 +6,47 @@ import json
 import secrets
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from operator import itemgetter
 from statistics import median
 
 from harness.folders import compiled
+from harness.reporting.tables import ratio
 
 PATIENCE_S = 20
 HEAD = ("", "requests/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs", "errors", "of Flask's constant")
 
-
-@dataclass(frozen=True)
-class Load:
-    """What the client saw. `errors` are broken connections, timeouts and answers of 400 and above."""
-
-    requests: int  # answered, also after the end
-    rate: float  # answers a second, until the end
-    p50_ms: float
-    p99_ms: float
-    errors: int
+Figures = dict[str, float]
+"""What the client saw. `errors` are broken connections, timeouts and answers of 400 and above; `requests` are all
+that were answered, also after the end, and `rate` counts the answers a second until the end.
+"""
 
 
-def register(port: int, connections: int, seconds: int, core: int | None) -> Load:
+def register(port: int, connections: int, seconds: int, core: int) -> Figures:
     """Registrations, each a visit of its own."""
     return _load(port, connections, seconds, core, "register", secrets.token_hex(4))
 
 
-def get(port: int, path: str, connections: int, seconds: int, core: int | None, etag: str | None = None) -> Load:
+def get(port: int, path: str, connections: int, seconds: int, core: int, etag: str | None = None) -> Figures:
     """GET requests, with If-None-Match when `etag` is given."""
     return _load(port, connections, seconds, core, "get", path, *([etag] if etag else []))
 
 
-def ratio(ours: Sequence[dict[str, float]], theirs: Sequence[dict[str, float]], figure: str) -> float:
-    """The median of the rounds' ratios of a figure: what disturbed a round disturbed both."""
-    return median(one[figure] / max(other[figure], 1e-9) for one, other in zip(ours, theirs, strict=True))
-
-
-def row(name: str, each: Sequence[dict[str, float]], flask: Sequence[dict[str, float]] | None) -> list[str]:
+def row(name: str, each: Sequence[Figures], flask: Sequence[Figures] | None) -> list[str]:
     """The line of a table with HEAD: medians of the rounds, and the ratio to a constant answer of Flask."""
     at = {name: median(figures[name] for figures in each) for name in each[0]}
     database = f"{at['database_cpu_us']:.0f}" if "database_cpu_us" in at else "-"
     times = [f"{at['rate']:,.0f}", f"{at['p50_ms']:.2f}", f"{at['p99_ms']:.2f}", f"{at['cpu_us']:.0f}", database]
     errors = sum(figures["errors"] for figures in each)
-    return [name, *times, f"{errors:.0f}", f"{ratio(each, flask, 'rate'):.2f} ×" if flask else "-"]
+    return [name, *times, f"{errors:.0f}", f"{ratio(each, flask, itemgetter('rate')):.2f} ×" if flask else "-"]
 
 
-def _load(port: int, connections: int, seconds: int, core: int | None, *words: str) -> Load:
-    command = [compiled("httpload"), *map(str, (port, connections, seconds)), *words]
-    pinned = [] if core is None else ["taskset", "-c", str(core)]
-    summary = json.loads(subprocess.check_output([*pinned, *command], timeout=seconds + PATIENCE_S))
-    return Load(
-        requests=summary["requests"],
-        rate=(summary["requests"] - summary["late"]) * 1e6 / summary["duration_us"],
-        p50_ms=summary["p50_us"] / 1000,
-        p99_ms=summary["p99_us"] / 1000,
-        errors=summary["broken"] + summary["refused"],
-    )
+def _load(port: int, connections: int, seconds: int, core: int, *words: str) -> Figures:
+    command = ["taskset", "-c", str(core), compiled("httpload"), *map(str, (port, connections, seconds)), *words]
+    summary = json.loads(subprocess.check_output(command, timeout=seconds + PATIENCE_S))
+    return {
+        "requests": summary["requests"],
+        "rate": (summary["requests"] - summary["late"]) * 1e6 / summary["duration_us"],
+        "p50_ms": summary["p50_us"] / 1000,
+        "p99_ms": summary["p99_us"] / 1000,
+        "errors": summary["broken"] + summary["refused"],
+    }

@@ -14,7 +14,7 @@ from harness.clients.steady_requests import OK, Answer, Steady, percentile
 from harness.clients.websocket_clients import PLAIN, SOCKET_IO, STREAM, Broadcast, Endpoint, WebSocketClients, connect
 from harness.folders import ROOT
 from harness.measurements.contenders import Testbed
-from harness.reporting.tables import progress
+from harness.reporting.tables import in_turn, progress
 from harness.servers import process_figures as proc
 from harness.servers.databases import fresh, settings_on
 from harness.servers.server import Server
@@ -114,8 +114,7 @@ def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Ite
     """All servers at once, with `size` connections each."""
     with ExitStack() as stack:
         measurements = []
-        for step, candidate in enumerate(candidates):
-            progress(step + 1, len(candidates), f"{candidate.name}: {size:,} connections")
+        for step, candidate in enumerate(in_turn(candidates, 1, f": {size:,} connections")):
             folder = testbed.folder / f"{step}-{size}"
             folder.mkdir()
             settings = settings_on(stack.enter_context(fresh(folder)))

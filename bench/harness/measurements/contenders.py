@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.databases.database import Database, Postgres
 
-from harness.clients import http_load as load
+from harness.clients.http_load import Figures
 from harness.folders import BENCH, ROOT
 from harness.servers import process_figures as proc
 from harness.servers.databases import settings_on
@@ -19,7 +19,6 @@ from harness.servers.versions import THIS, Version
 SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 SERVERS = BENCH / "servers"
 WARM_UP_S = 1
-Figures = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -69,14 +68,12 @@ class Testbed:
         settings = {**settings_on(database), **dict(contender.env)}
         return Server(contender.command, settings, self.server_core, self.folder, contender.folder)
 
-    def measure(self, contender: Contender, server: Server, start: Callable[[], load.Load]) -> tuple[Figures, int]:
-        """The load that `start` begins: its figures, and how many requests were answered."""
+    def measure(self, contender: Contender, server: Server, start: Callable[[], Figures]) -> Figures:
+        """The load that `start` begins, with what each of its requests costs."""
         roots = {"cpu_us": server.pid}
         if contender.backend == POSTGRES and self.postgres:
             roots["database_cpu_us"] = self.postgres.pid
         before = {name: proc.cpu_us(root) for name, root in roots.items()}
         seen = start()
-        used = {name: proc.cpu_us(root) - before[name] for name, root in roots.items()}
-        figures = {"rate": seen.rate, "p50_ms": seen.p50_ms, "p99_ms": seen.p99_ms, "errors": float(seen.errors)}
-        figures.update({name: cpu / max(1, seen.requests) for name, cpu in used.items()})
-        return figures, seen.requests
+        answered = max(1, seen["requests"])
+        return {**seen, **{name: (proc.cpu_us(root) - before[name]) / answered for name, root in roots.items()}}

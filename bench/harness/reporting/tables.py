@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
+from typing import Any, TypeVar
 
 import click
+
+Candidate = TypeVar("Candidate", bound=Any)
 
 
 class Report:
@@ -64,6 +68,20 @@ class Target:
 def say_targets(report: Report, targets: Sequence[Target]) -> None:
     if targets:
         report.table(("target", "measured", "wanted", ""), [target.row() for target in targets])
+
+
+def ratio(ours: Sequence[Any], theirs: Sequence[Any], figure: Callable[[Any], float]) -> float:
+    """The median of the rounds' ratios of a figure: what disturbed a round disturbed both."""
+    return median(figure(one) / max(figure(other), 1e-9) for one, other in zip(ours, theirs, strict=True))
+
+
+def in_turn(candidates: Sequence[Candidate], rounds: int, words: str = "") -> Iterator[Candidate]:
+    """All in turn, `rounds` times, so that other work of the machine affects all alike. Each has a name."""
+    steps = rounds * len(candidates)
+    for step in range(steps):
+        candidate = candidates[step % len(candidates)]
+        progress(step + 1, steps, f"{candidate.name}{words}")
+        yield candidate
 
 
 def progress(step: int, steps: int, what: str) -> None:
