@@ -26,6 +26,7 @@ from harness.servers.ledgers import filled, wait_until_read
 from harness.servers.server import Server
 from harness.servers.versions import THIS
 from support.databases.database import Database
+from support.programs.processes import wait_until
 
 WINDOW_S, RATE = 5.0, 200
 MOST = 1.1
@@ -108,14 +109,15 @@ def begin(server: Server, database: Database) -> int:
     database.rows("DELETE FROM backups")
     database.rows("DELETE FROM nightly_work WHERE name = 'backups'")
     database.rows("INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('backups', '', '', 0)")
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        for pid in proc.tree(server.pid):
-            with suppress(OSError):
-                if PROGRAM in Path(f"/proc/{pid}/cmdline").read_bytes():
-                    return pid
-        time.sleep(0.1)
-    raise click.ClickException("the server begins no backup")
+    return wait_until(lambda: process_of_backup(server), "the server begins a backup", PATIENCE_S)
+
+
+def process_of_backup(server: Server) -> int | None:
+    for pid in proc.tree(server.pid):
+        with suppress(OSError):
+            if PROGRAM in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return pid
+    return None
 
 
 def is_running(database: Database) -> bool:

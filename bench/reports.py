@@ -33,7 +33,6 @@ ROUNDS, FILTERED_ROUNDS = 20, 5
 """How often each question about the site is asked."""
 
 EMAIL, PASSWORD = "admin@example.com", "benchmarks keep no secrets"
-JSON = {"Content-Type": "application/json"}
 RANGES = {"30d": 50, "365d": 200}
 FILTERED = {"30d": 1000, "365d": 10_000}
 LISTS = ("page", "source", "referrer", "city", "browser", "channel", "visitor_kind")
@@ -146,7 +145,7 @@ def filtered_questions() -> list[Question]:
 
 def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: int) -> Reading:
     """Asks all questions in turn, `rounds` times, after 5 s without questions."""
-    status, answer, _ = server.ask("POST", "/api/auth/login", json.dumps({"email": EMAIL, "password": PASSWORD}), JSON)
+    status, answer, _ = server.post("/api/auth/login", {"email": EMAIL, "password": PASSWORD})
     if status != OK:
         raise RuntimeError(f"the admin cannot log in: {answer.decode()}")
     headers = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
@@ -159,7 +158,7 @@ def ask_all(server: Server, questions: Sequence[Question], rounds: int, core: in
 
 
 def ask(server: Server, question: Question, headers: dict[str, str], times: Times) -> None:
-    server.ask("POST", "/api/visitor/register", json.dumps({"visitorId": "bench_insights", "page": "/"}), JSON)
+    server.post("/api/visitor/register", {"visitorId": "bench_insights", "page": "/"})
     for taken in (times.cold, times.kept):
         began = time.perf_counter()
         status, _, _ = server.ask("GET", f"/api/reports/{question.path}", None, headers, timeout_s=60)

@@ -6,7 +6,6 @@ targets; the same text goes to bench/results/stats.txt.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -128,8 +127,8 @@ def read_all(subjects: list[Subject], testbed: Testbed, rounds: int, seconds: in
 def register_few(server: Server) -> None:
     """Through HTTP: the tables of another version may not be ours."""
     for number in range(FEW):
-        body = json.dumps({"visitorId": f"visitor_{number}_few", "visitId": f"few-{number}"})
-        server.ask("POST", "/api/visitor/register", body, {"Content-Type": "application/json"})
+        visit = {"visitorId": f"visitor_{number}_few", "visitId": f"few-{number}"}
+        server.post("/api/visitor/register", visit)
 
 
 def read(subject: Subject, question: Question, server: Server, testbed: Testbed, seconds: int) -> load.Figures:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,10 +19,6 @@ from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 
 FEW = 20
-REST_S = 0.5
-LOADED_S, LOADED_MB = 3, 0.5
-"""A server is loaded when its memory has changed by less for so long."""
-
 FRAMES_A_TURN = 20_000
 FEWEST, MOST = 3, 10
 """Broadcasts in a turn: many where each is short."""
@@ -120,8 +114,8 @@ def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Ite
             settings = settings_on(stack.enter_context(fresh(folder)))
             server = Server(candidate.command, settings, testbed.server_core, folder, candidate.folder)
             stack.enter_context(server)
-            _warm_up(candidate, server, testbed)
-            cpu, empty_mb = proc.cpu_us(server.pid), proc.tree_rss_mb(server.pid)
+            empty_mb = _warm_up(candidate, server, testbed)
+            cpu = proc.cpu_us(server.pid)
             clients = stack.enter_context(connect(server.port, candidate.endpoint, size, testbed.load_core))
             clients.settle()
             measurement = Measurement(candidate, server, clients, empty_mb, (proc.cpu_us(server.pid) - cpu) / size)
@@ -130,15 +124,12 @@ def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Ite
         yield measurements
 
 
-def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> None:
-    """Have everything loaded that is loaded on first use, or some seconds after the start."""
+def _warm_up(candidate: Candidate, server: Server, testbed: Testbed) -> float:
+    """Have everything loaded that is loaded on first use, or some seconds after the start. Its memory then, MB."""
     with connect(server.port, candidate.endpoint, FEW, testbed.load_core) as few:
         few.settle()
         few.emit(1)
-    seen_mb: deque[float] = deque(maxlen=round(LOADED_S / REST_S))
-    while len(seen_mb) < LOADED_S / REST_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
-        time.sleep(REST_S)
-        seen_mb.append(proc.tree_rss_mb(server.pid))
+    return proc.loaded_mb(server.pid, proc.tree_rss_mb)
 
 
 def run_rounds(measurements: Sequence[Measurement], rounds: int) -> None:

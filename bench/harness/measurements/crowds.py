@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from secrets import token_hex
@@ -24,9 +23,6 @@ REST_S = 3.0
 """Longer than a room rests after a broadcast, so that no visit waits for the one before."""
 
 IDLE_S = 2.0
-LOADED_S, LOADED_MB, LOOK_S = 3, 0.5, 0.5
-"""A server is loaded when its memory has changed by less for so long."""
-
 DEAD_S = 10.0
 
 
@@ -66,7 +62,7 @@ class Experiment:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._empty_mb = _loaded_mb(server)
+        self._empty_mb = proc.loaded_mb(server.pid, proc.tree_pss_mb)
         self._before_us = proc.cpu_us(server.pid)
         self.total = STARTING_TOTAL
 
@@ -137,22 +133,11 @@ class Experiment:
         return (proc.cpu_us(self._server.pid) - before) / (time.monotonic() - began)
 
     def _register(self) -> None:
-        body = json.dumps({"visitorId": f"visitor_{token_hex(8)}", "page": "/"})
-        status, said, _ = self._server.ask(
-            "POST", "/api/visitor/register", body, {"Content-Type": "application/json"}, timeout_s=20
-        )
+        visit = {"visitorId": f"visitor_{token_hex(8)}", "page": "/"}
+        status, said, _ = self._server.post("/api/visitor/register", visit, timeout_s=20)
         if status != OK:
             raise RuntimeError(f"a visit was answered with {status}: {said!r}")
         self.total += 1
-
-
-def _loaded_mb(server: Server) -> float:
-    """Its memory without pages, once everything is loaded that is loaded some seconds after the start."""
-    seen_mb: deque[float] = deque(maxlen=round(LOADED_S / LOOK_S))
-    while len(seen_mb) < LOADED_S / LOOK_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
-        time.sleep(LOOK_S)
-        seen_mb.append(proc.tree_pss_mb(server.pid))
-    return seen_mb[-1]
 
 
 def _clients_us(crowd: Crowd) -> float:

@@ -7,13 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from support.databases.database import SqliteDatabase
+from support.programs.processes import wait_until
 
 from harness.folders import ROOT
 from harness.reporting.machine import all_cores
@@ -27,7 +27,6 @@ from pictures import ADMIN, GUIDE, MEMBER, NOBODY, PAGES, SITE_ADMIN  # noqa: E4
 
 from demo import cast  # noqa: E402
 
-JSON = {"Content-Type": "application/json"}
 CROWD, ENOUGH, PATIENCE_S = 60, 40, 120
 LEFT_OUT = {"missing", "forbidden"}
 """Pages of PAGES that are errors."""
@@ -65,13 +64,17 @@ def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
     """All pages that have names, or those with the given ones."""
     password = cast.password(SETTINGS["SECRET_KEY"])
     readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
-    said = {"visit": str(json.loads(server.ask("GET", "/api/stats")[1])["totalVisits"])}
+    said = {"visit": str(stats(server)["totalVisits"])}
     said |= _share(server, readers[SITE_ADMIN], password)
     return [
         Subject(name, path.format(**said, **readers[who].names), readers[who].cookies)
         for name, (who, path) in PAGES.items()
         if (name in names if names else name not in LEFT_OUT)
     ]
+
+
+def stats(server: Server) -> dict[str, Any]:
+    return json.loads(server.ask("GET", "/api/stats")[1])
 
 
 def _fill(server: Server, env: dict[str, str]) -> None:
@@ -81,20 +84,15 @@ def _fill(server: Server, env: dict[str, str]) -> None:
         env={**os.environ, **env, "PYTHONPATH": "tools"},
         stdout=subprocess.DEVNULL,
     )
-    deadline = time.monotonic() + PATIENCE_S
     try:
-        while json.loads(server.ask("GET", "/api/stats")[1])["activeUsers"] < ENOUGH:
-            if time.monotonic() > deadline or demo.poll() is not None:
-                raise SystemExit("the demo brings no visitors")
-            time.sleep(1)
+        wait_until(lambda: stats(server)["activeUsers"] >= ENOUGH, "the demo brings visitors", PATIENCE_S, 1)
     finally:
         demo.send_signal(signal.SIGINT)
         demo.wait(30)
 
 
 def _log_in(server: Server, email: str, password: str) -> Reader:
-    body = json.dumps({"email": email, "password": password})
-    status, answer, headers = server.ask("POST", "/api/auth/login", body, JSON)
+    status, answer, headers = server.post("/api/auth/login", {"email": email, "password": password})
     assert status == 200, answer
     cookies = dict(each.partition(";")[0].split("=", 1) for each in headers.get_all("Set-Cookie"))  # type: ignore[attr-defined]
     bearer = {"Authorization": f"Bearer {json.loads(answer)['access_token']}"}
@@ -108,8 +106,7 @@ def _share(server: Server, admin: Reader, password: str) -> dict[str, str]:
     links = {"share": {"filters": {"channel": ["search"]}}, "locked": {"password": password}}
     made = {}
     for name, link in links.items():
-        body = json.dumps({"name": name, **link})
-        status, answer, _ = server.ask("POST", "/api/shares", body, JSON | admin.header)
+        status, answer, _ = server.post("/api/shares", {"name": name, **link}, admin.header)
         assert status == 201, answer
         made[name] = json.loads(answer)["token"]
     return made

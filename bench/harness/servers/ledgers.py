@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import click
 from sqlalchemy import create_engine, text
 from support.databases.database import EMPTY, Database, Postgres, SqliteDatabase
+from support.programs.processes import wait_until
 
 from harness.folders import CACHE
 from harness.servers import process_figures as proc
@@ -151,8 +152,5 @@ def wait_until_read(server: Server, database: Database) -> tuple[float, float]:
     else meanwhile.
     """
     began, used_us = time.monotonic(), proc.cpu_us(server.pid)
-    while database.rows(UNREAD)[0][0] > 0:
-        if time.monotonic() - began > PATIENCE_S:
-            raise RuntimeError("the projection does not catch up")
-        time.sleep(0.5)
+    wait_until(lambda: database.rows(UNREAD)[0][0] <= 0, "the projection catches up", PATIENCE_S, 0.5)
     return time.monotonic() - began, (proc.cpu_us(server.pid) - used_us) / 1e6

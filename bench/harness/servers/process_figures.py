@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
+import time
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 from support.programs.processes import child_pids
 
 PROC = Path("/proc")
+LOADED_S, LOADED_MB, LOOK_S = 3, 0.5, 0.5
+"""A server is loaded when its memory has changed by less for so long."""
 
 
 def tree(root: int) -> list[int]:
@@ -34,11 +40,9 @@ def cpu_us(root: int) -> float:
 
 def rss_mb(pid: int) -> float:
     """Resident memory of one process, MB (10⁶ bytes); 0 when it is gone."""
-    try:
-        pages = int((PROC / str(pid) / "statm").read_text().split()[1])
-    except OSError:
-        return 0.0
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).memory_info().rss / 1e6
+    return 0.0
 
 
 def tree_rss_mb(root: int) -> float:
@@ -51,6 +55,15 @@ def tree_pss_mb(root: int) -> float:
     return sum(map(_pss_mb, tree(root)))
 
 
+def loaded_mb(root: int, memory_mb: Callable[[int], float]) -> float:
+    """The memory of a tree, once everything is loaded that is loaded some seconds after the start."""
+    seen_mb: deque[float] = deque(maxlen=round(LOADED_S / LOOK_S))
+    while len(seen_mb) < LOADED_S / LOOK_S or max(seen_mb) - min(seen_mb) > LOADED_MB:
+        time.sleep(LOOK_S)
+        seen_mb.append(memory_mb(root))
+    return seen_mb[-1]
+
+
 def pin(root: int, core: int) -> None:
     """Keep every process of the tree, and what it starts later, on one core."""
     for pid in tree(root):
@@ -59,10 +72,8 @@ def pin(root: int, core: int) -> None:
 
 
 def _pss_mb(pid: int) -> float:
-    with suppress(OSError):
-        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024 / 1e6
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).memory_full_info().pss / 1e6
     return 0.0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,6 +15,9 @@ from harness.folders import ROOT
 from harness.servers import process_figures
 
 PROBE = "/healthz"
+JSON = {"Content-Type": "application/json"}
+Answer = tuple[int, bytes, Mapping[str, str]]
+"""To one request: status, body and headers."""
 
 
 class Server(Service):
@@ -52,8 +56,7 @@ class Server(Service):
         body: str | None = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float = 5,
-    ) -> tuple[int, bytes, Mapping[str, str]]:
-        """One request: status, body and headers of the answer."""
+    ) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_s)
         try:
             connection.request(method, path, body, dict(headers or {}))
@@ -61,6 +64,10 @@ class Server(Service):
             return response.status, response.read(), response.headers
         finally:
             connection.close()
+
+    def post(self, path: str, body: object, headers: Mapping[str, str] | None = None, timeout_s: float = 5) -> Answer:
+        """`body` as JSON."""
+        return self.ask("POST", path, json.dumps(body), {**JSON, **(headers or {})}, timeout_s)
 
     def _answers(self) -> bool:
         """Any HTTP answer will do."""
