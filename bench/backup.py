@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections import defaultdict
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from harness.folders import RESULTS, scratch
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, progress, say_targets
 from harness.servers import process_figures as proc
-from harness.servers.databases import postgres, settings_on
+from harness.servers.databases import POSTGRES, SQLITE, server_for, settings_on
 from harness.servers.ledgers import filled, wait_until_read
 from harness.servers.server import Server
 from harness.servers.versions import THIS
@@ -51,14 +51,13 @@ class Seen:
 @click.command(help=__doc__)
 @click.option("--visits", default=1_000_000, show_default=True)
 @click.option("--rounds", default=3, show_default=True, help="backups of each database")
-@click.option("--only", type=click.Choice(["SQLite", "PostgreSQL"]), help="on this database alone")
-def main(visits: int, rounds: int, only: str | None) -> None:
+def main(visits: int, rounds: int) -> None:
     machine.demand("taskset")
     report = Report()
     machine.say_head(report, f"{visits:,} visits, {RATE} more a second, {rounds} backups, windows of {WINDOW_S:.0f} s")
     targets = []
-    for where in (only,) if only else ("SQLite", "PostgreSQL"):
-        with scratch() as folder, postgres() if where == "PostgreSQL" else nullcontext() as server:
+    for where in (SQLITE, POSTGRES):
+        with scratch() as folder, server_for(where) as server:
             database = filled("backup", visits, server, is_kept=server is None)
             (folder / "backups").mkdir()
             settings = {**settings_on(database), "BACKUP_DIR": str(folder / "backups"), "TMPDIR": str(folder)}
@@ -68,7 +67,7 @@ def main(visits: int, rounds: int, only: str | None) -> None:
                 seen = in_turn(running, database, rounds)
         targets.append(say(report, where, seen))
     say_targets(report, targets)
-    if visits == 1_000_000 and not only:
+    if visits == 1_000_000:
         report.save(RESULTS / "backup.txt")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -24,22 +24,13 @@ from harness.measurements.crowds import Ending, Experiment, ManyVisits, OneVisit
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, say_targets
 from harness.servers import versions
-from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, settings_on
+from harness.servers.databases import POSTGRES, SQLITE, STARTING_TOTAL, fresh, is_exact, server_for, settings_on
 from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 from support.databases.redis import Redis
 
-PAGES, WORKERS = 100_000, 6
-QUICK_PAGES, QUICK_WORKERS, QUICK_SECONDS = 600, 2, 2
-VISITS, VISITS_A_SECOND, SECONDS = 5, 170, 20
-SQLITE, POSTGRES = "SQLite", "PostgreSQL"
-
-
-@dataclass(frozen=True)
-class Parameters:
-    pages: int
-    workers: int
-    seconds: int
+PAGES = 100_000
+VISITS, VISITS_A_SECOND = 5, 170
 
 
 @dataclass(frozen=True)
@@ -65,49 +56,45 @@ class Run:
 
 @click.command(help=__doc__)
 @click.option("--pages", default=PAGES, show_default=True, help="how many are open")
-@click.option("--workers", default=WORKERS, show_default=True)
-@click.option("--seconds", default=SECONDS, show_default=True, help=f"how long {VISITS_A_SECOND} visits a second come")
-@click.option("--database", "databases", type=click.Choice((SQLITE, POSTGRES)), multiple=True, help="both if not said")
 @click.option("--quick", is_flag=True, help="600 pages on SQLite: proves that it works; its figures are not kept")
 @versions.option
-def main(
-    pages: int, workers: int, seconds: int, databases: tuple[str, ...], quick: bool, before: Version | None
-) -> None:
+def main(pages: int, quick: bool, before: Version | None) -> None:
+    databases, workers, seconds = (SQLITE, POSTGRES), 6, 20
     if quick:
-        pages, workers, seconds, databases = QUICK_PAGES, QUICK_WORKERS, QUICK_SECONDS, (SQLITE,)
+        pages, databases, workers, seconds = 600, (SQLITE,), 2, 2
     machine.demand("cc", "taskset")
     allow_files(pages // workers)
     report = Report()
     machine.say_head(report, f"{pages:,} open pages, {workers} workers, Redis, and the clients, all on this machine")
     runs: dict[tuple[str, Version], Run] = {}
     with scratch() as folder:
-        for database in databases or (SQLITE, POSTGRES):
+        for database in databases:
             for version in in_turn((before, THIS) if before else (THIS,), 1, f", {database}: {pages:,} pages"):
-                runs[database, version] = run(folder, version, database, Parameters(pages, workers, seconds))
+                runs[database, version] = run(folder, version, database, pages, workers, seconds)
     say_runs(report, runs, pages)
     if not quick:
         report.save(RESULTS / "crowd.txt")
     sys.exit(0 if all(each.exact and not each.behind for each in runs.values()) else 1)
 
 
-def run(folder: Path, version: Version, database_name: str, parameters: Parameters) -> Run:
+def run(folder: Path, version: Version, kind: str, pages: int, workers: int, seconds: int) -> Run:
     with ExitStack() as stack:
-        database_server = stack.enter_context(postgres() if database_name == POSTGRES else nullcontext())
+        database_server = stack.enter_context(server_for(kind))
         database = stack.enter_context(fresh(folder, database_server, is_empty=version != THIS))
         redis = stack.enter_context(Redis())
         settings = {
             **settings_on(database),
             "REDIS_URL": redis.url,
-            "WEB_CONCURRENCY": str(parameters.workers),
-            "MAX_CONNECTIONS": str(parameters.pages),
+            "WEB_CONCURRENCY": str(workers),
+            "MAX_CONNECTIONS": str(pages),
         }
         server = stack.enter_context(Server(version.server, settings, machine.all_cores(), folder, version.folder))
         experiment = Experiment(server)
-        crowd = stack.enter_context(gathered(server.port, PLAIN_ENDPOINT, parameters.pages))
+        crowd = stack.enter_context(gathered(server.port, PLAIN_ENDPOINT, pages))
         opening = experiment.opened(crowd)
         experiment.one_visit(crowd)  # brings everything into the caches; not counted
         visits = [experiment.one_visit(crowd) for _ in range(VISITS)]
-        many = experiment.many_visits(crowd, VISITS_A_SECOND, parameters.seconds)
+        many = experiment.many_visits(crowd, VISITS_A_SECOND, seconds)
         kb = experiment.kb(crowd)
         back_s = experiment.lose_a_worker(crowd)
         ending = experiment.end(crowd)

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from statistics import median
 
 import click
-from harness.clients.websocket_clients import Counts, allow_files
-from harness.folders import RESULTS, scratch
+from harness.clients.websocket_clients import allow_files
+from harness.folders import RESULTS
 from harness.measurements.broadcasts import (
     OURS,
     OURS_DEFLATE,
@@ -22,23 +21,19 @@ from harness.measurements.broadcasts import (
     OURS_STREAMS,
     READS_A_SECOND,
     VISITS_A_SECOND,
-    Candidate,
     HttpLatency,
     Measurement,
-    Turn,
-    measure_http,
     run_rounds,
     started,
     with_trigger,
 )
-from harness.measurements.contenders import Testbed
+from harness.measurements.contenders import Candidate, prepared
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, ratio, say_targets
 from harness.servers import versions
 from harness.servers.versions import Version
 
 FEW, MANY = 1_000, 10_000
-QUICK_SIZE, QUICK_ROUNDS, QUICK_SECONDS = 200, 3, 2
 MOST_KB = {OURS: 5.0, OURS_PLAIN: 1.5, OURS_DEFLATE: 1.5, OURS_STREAMS: 1.5}
 HEAD = (
     "",
@@ -54,33 +49,18 @@ HEAD = (
 LATENCY_HEAD = ("", "updates/s to each", "p99 ms before", "p99 ms", "most ms", "errors")
 
 
-@dataclass(frozen=True)
-class Result:
-    """What remains of a measurement when it is over."""
-
-    turns: Sequence[Turn]
-    connect_us: float
-    idle_kb: float
-    later_kb: float
-    counts: Counts
-    latency: HttpLatency | None
-
-
-Results = Mapping[Candidate, Result]
+Results = Mapping[Candidate, Measurement]
 
 
 @click.command(help=__doc__)
 @click.option("--rounds", default=9, show_default=True, help="how often each has a turn")
-@click.option("--seconds", default=20, show_default=True, help="how long GET /api/stats is watched")
 @click.option("--size", "sizes", type=int, multiple=True, help="how many connections; 1,000 and 10,000 if not said")
 @click.option("--quick", is_flag=True, help="200 connections, 3 rounds: proves that it works; not kept")
 @versions.option
-def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before: Version | None) -> None:
-    sizes = sizes or (FEW, MANY)
-    if quick:
-        sizes, rounds, seconds = (QUICK_SIZE,), QUICK_ROUNDS, QUICK_SECONDS
+def main(rounds: int, sizes: tuple[int, ...], quick: bool, before: Version | None) -> None:
+    sizes, rounds, seconds = ((200,), 3, 2) if quick else (sizes or (FEW, MANY), rounds, 20)
     machine.demand("cc", "taskset")
-    server_core, load_core = machine.two_cores()
+    cores = machine.two_cores()
     allow_files(max(sizes))
     older = with_trigger(before) if before else ()
     candidates = (OURS, OURS_PLAIN, OURS_DEFLATE, OURS_STREAMS, *older)
@@ -88,28 +68,23 @@ def main(rounds: int, seconds: int, sizes: tuple[int, ...], quick: bool, before:
     machine.say_head(
         report,
         "visitor_update to all open connections",
-        f"servers on core {server_core}, clients on core {load_core}; one worker each",
+        f"servers on core {cores[0]}, clients on core {cores[1]}; one worker each",
         f"medians of {rounds} interleaved rounds; CPU is the server's own, without what asking for it costs",
     )
-    os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
+    os.sched_setaffinity(0, {cores[1]})  # we, too, keep off the servers' core
     found: list[Target] = []
-    with scratch() as folder:
-        testbed = Testbed(folder, server_core, load_core)
+    with prepared(cores) as testbed:
         for size in sizes:
             with started(candidates, testbed, size) as measurements:
                 run_rounds(measurements, rounds)
-                results = {measurement.candidate: result(measurement, testbed, seconds) for measurement in measurements}
+                for measurement in measurements:
+                    measurement.finish(testbed, seconds)
+            results = {measurement.candidate: measurement for measurement in measurements}
             say_results(report, size, results)
             found += targets(size, results, list(zip((OURS, OURS_PLAIN), older, strict=False)))
     say_targets(report, found)
     if not quick:
         report.save(RESULTS / "push.txt")
-
-
-def result(measurement: Measurement, testbed: Testbed, seconds: int) -> Result:
-    counts, later_kb = measurement.clients.counts(), measurement.kb_a_connection()
-    latency = None if measurement.candidate.endpoint.deflate else measure_http(measurement, testbed, seconds)
-    return Result(measurement.turns, measurement.connect_us, measurement.idle_kb, later_kb, counts, latency)
 
 
 def say_results(report: Report, size: int, results: Results) -> None:
@@ -123,7 +98,7 @@ def say_results(report: Report, size: int, results: Results) -> None:
     )
 
 
-def row(name: str, seen: Result) -> list[str]:
+def row(name: str, seen: Measurement) -> list[str]:
     cpu, last = [turn.cpu_us for turn in seen.turns], [turn.last_ms for turn in seen.turns]
     times = [f"{median(cpu):.2f}", f"{min(cpu):.2f}-{max(cpu):.2f}", f"{median(last):.1f}"]
     memory = [f"{seen.idle_kb:.1f}", f"{seen.later_kb:.1f}", f"{seen.connect_us:.0f}"]
@@ -135,7 +110,7 @@ def latency_row(name: str, seen: HttpLatency) -> list[str]:
     return [name, f"{seen.updates_a_second:.1f}", *times, str(seen.errors)]
 
 
-def trouble(seen: Result) -> str:
+def trouble(seen: Measurement) -> str:
     counts = {
         "updates missing": sum(turn.missing for turn in seen.turns),
         "updates too many": sum(turn.extra for turn in seen.turns),

@@ -15,18 +15,16 @@ from statistics import median
 
 import click
 from harness.clients.websocket_clients import allow_files, connect
-from harness.folders import RESULTS, scratch
-from harness.measurements.broadcasts import Candidate, deployed
-from harness.measurements.contenders import Testbed
+from harness.folders import RESULTS
+from harness.measurements.broadcasts import deployed
+from harness.measurements.contenders import Candidate, Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.databases import fresh, settings_on
-from harness.servers.server import Server
+from harness.servers.databases import fresh
 from harness.servers.versions import THIS, Version
 
-QUICK_SOCKETS = 300
 HEAD = ("", "CPU µs/connect", "least-most", "all back s", "least-most", "without number", "lost")
 
 
@@ -39,30 +37,27 @@ class Reconnection:
 
 
 @click.command(help=__doc__)
-@click.option("--sockets", default=10_000, show_default=True, help="of each kind")
-@click.option("--rounds", default=3, show_default=True, help="how often each has a turn")
 @click.option("--quick", is_flag=True, help="300 sockets, one round: proves that it works; not kept")
 @versions.option
-def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None:
-    if quick:
-        sockets, rounds = QUICK_SOCKETS, 1
+def main(quick: bool, before: Version | None) -> None:
+    sockets, rounds = (300, 1) if quick else (10_000, 3)
     machine.demand("cc", "taskset")
-    server_core, load_core = machine.two_cores()
+    cores = machine.two_cores()
     allow_files(sockets)
     report = Report()
     machine.say_head(
         report,
         f"{sockets:,} sockets of one kind come back after a restart of their server",
-        f"server on core {server_core}, clients on core {load_core}; one worker on SQLite",
+        f"server on core {cores[0]}, clients on core {cores[1]}; one worker on SQLite",
         f"medians of {rounds} interleaved rounds",
     )
-    os.sched_setaffinity(0, {load_core})  # we, too, keep off the servers' core
+    os.sched_setaffinity(0, {cores[1]})  # we, too, keep off the servers' core
     ours, older = deployed(THIS), deployed(before) if before else ()
     candidates = [*ours, *older]
     found: dict[Candidate, list[Reconnection]] = {candidate: [] for candidate in candidates}
-    with scratch() as folder:
+    with prepared(cores) as testbed:
         for candidate in in_turn(candidates, rounds, f": {sockets:,} connections"):
-            found[candidate].append(reconnect(candidate, Testbed(folder, server_core, load_core), sockets))
+            found[candidate].append(reconnect(candidate, testbed, sockets))
     report.table(HEAD, [row(candidate.name, each) for candidate, each in found.items()])
     if older:
         pairs = zip(ours, older, strict=True)
@@ -73,8 +68,7 @@ def main(sockets: int, rounds: int, quick: bool, before: Version | None) -> None
 
 def reconnect(candidate: Candidate, testbed: Testbed, size: int) -> Reconnection:
     with ExitStack() as stack:
-        settings = settings_on(stack.enter_context(fresh(testbed.folder)))
-        server = Server(candidate.command, settings, testbed.server_core, testbed.folder, candidate.folder)
+        server = testbed.server(candidate, stack.enter_context(fresh(testbed.folder)))
         with server:
             clients = stack.enter_context(connect(server.port, candidate.endpoint, size, testbed.load_core))
             clients.settle()

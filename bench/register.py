@@ -13,14 +13,14 @@ from statistics import median
 
 import click
 from harness.clients import http_load as load
-from harness.folders import RESULTS, scratch
+from harness.folders import RESULTS
 from harness.measurements import contenders
-from harness.measurements.contenders import POSTGRES, WARM_UP_S, Contender, Testbed
+from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, in_turn, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.databases import fresh, is_exact, postgres
+from harness.servers.databases import POSTGRES, fresh, is_exact
 from harness.servers.versions import Version
 
 WARM_UP_CONNECTIONS = 8
@@ -46,15 +46,12 @@ Runs = Mapping[Contender, Sequence[Run]]
 
 
 @click.command(help=__doc__)
-@click.option("--rounds", default=3, show_default=True, help="how often each has a turn")
-@click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
 @versions.option
-def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None:
-    if quick:
-        rounds, seconds = 1, 1
+def main(quick: bool, before: Version | None) -> None:
+    rounds, seconds = (1, 1) if quick else (3, 4)
     machine.demand("cc", "taskset", "node")
-    server_core, load_core = machine.two_cores()
+    cores = machine.two_cores()
     older = contenders.of_version(before) if before else ()
     candidates = [contenders.ON_SQLITE, contenders.ON_POSTGRES, *older, contenders.FLASK, contenders.NODE]
     runs: dict[Contender, list[Run]] = {contender: [] for contender in candidates}
@@ -62,12 +59,11 @@ def main(rounds: int, seconds: int, quick: bool, before: Version | None) -> None
     machine.say_head(
         report,
         "POST /api/visitor/register",
-        f"server on core {server_core}, clients and PostgreSQL on core {load_core}; Node {machine.node_version()}",
+        f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}; Node {machine.node_version()}",
         f"medians of {rounds} interleaved rounds, {seconds} s each, a fresh database for each run",
     )
-    with scratch() as folder, postgres(load_core) as database:
-        testbed = Testbed(folder, server_core, load_core, database)
-        fsync_ms = machine.fsync_ms(folder)
+    with prepared(cores, POSTGRES) as testbed:
+        fsync_ms = machine.fsync_ms(testbed.folder)
         for contender in in_turn(candidates, rounds):
             runs[contender].append(run(contender, testbed, seconds))
     say_runs(report, runs)

@@ -11,18 +11,17 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from statistics import median
 
 import click
 from harness.clients.steady_requests import OK, Steady, percentile
-from harness.folders import RESULTS, scratch
+from harness.folders import RESULTS
 from harness.measurements import contenders
-from harness.measurements.contenders import Testbed
+from harness.measurements.contenders import Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import Report, Target, say_targets
-from harness.servers.databases import postgres
+from harness.servers.databases import POSTGRES, SQLITE
 from harness.servers.ledgers import VISITS_EACH, filled, wait_until_read
 from harness.servers.server import Server
 from support.databases.database import Database
@@ -72,32 +71,30 @@ class Reading:
 
 @click.command(help=__doc__)
 @click.option("--visits", default=ALL_VISITS, show_default=True, help="how many, a tenth as many people make them")
-@click.option("--only", type=click.Choice(["SQLite", "PostgreSQL"]), help="on this database alone")
-def main(visits: int, only: str | None) -> None:
+def main(visits: int) -> None:
     machine.demand("taskset")
-    server_core, load_core = machine.two_cores()
+    cores = machine.two_cores()
     report = Report()
     machine.say_head(
         report,
         f"{visits:,} visits of {visits // VISITS_EACH:,} people over a year",
-        f"server on core {server_core}, clients and PostgreSQL on core {load_core}",
+        f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}",
         "cold: right after a commit; kept: asked again",
     )
     targets: list[Target] = []
-    for where in (only,) if only else ("SQLite", "PostgreSQL"):
-        with scratch() as folder, postgres(load_core) if where == "PostgreSQL" else nullcontext() as server:
-            targets += of_site(report, Testbed(folder, server_core, load_core, server), where, visits)
+    for where in (SQLITE, POSTGRES):
+        with prepared(cores, where) as testbed:
+            targets += of_site(report, testbed, where, visits)
     say_targets(report, targets)
-    if visits == ALL_VISITS and not only:
+    if visits == ALL_VISITS:
         report.save(RESULTS / "reports.txt")
 
 
 def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[Target]:
     contender = contenders.ON_SQLITE if testbed.postgres is None else contenders.ON_POSTGRES
-    contender = replace(contender, env=(("ADMIN_EMAIL", EMAIL), ("ADMIN_PASSWORD", PASSWORD)))
     database = filled("site", visits, testbed.postgres)
     before = size_of(database)
-    with testbed.server(contender, database) as server:
+    with testbed.server(contender, database, ADMIN_EMAIL=EMAIL, ADMIN_PASSWORD=PASSWORD) as server:
         took_s, used_s = wait_until_read(server, database)
         sums = ask_all(server, all_questions(), ROUNDS, testbed.load_core)
         rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, testbed.load_core)

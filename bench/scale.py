@@ -40,10 +40,9 @@ WORDS = {
 @click.option("--stay", default=Load.stay_s, show_default=True, help="how long a page is open, s")
 @click.option("--members", default=Load.members, show_default=True, help="share of pages of members in a community")
 @click.option("--mean", default=Load.mean, show_default=True, help="the mean of a day, of its peak")
-@click.option("--new-visitors", default=Load.new_visitors, show_default=True, help="of the visits")
-def main(stay: float, members: float, mean: float, new_visitors: float) -> None:
+def main(stay: float, members: float, mean: float) -> None:
     costs, report = Costs(**json.loads((RESULTS / "costs.json").read_text())), Report()
-    load = Load(0, stay, new_visitors=new_visitors, members=members, mean=mean)
+    load = Load(0, stay, members=members, mean=mean)
     say_head(report, load)
     report.table(("what one costs", ""), [[name, f"{value:,.2f}"] for name, value in asdict(costs).items()])
     say_worker(report, costs, load)

@@ -7,20 +7,19 @@ targets; the same text goes to bench/results/stats.txt.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from operator import itemgetter
 
 import click
 from harness.clients import http_load as load
-from harness.folders import RESULTS, scratch
+from harness.folders import RESULTS
 from harness.measurements import contenders
-from harness.measurements.contenders import WARM_UP_S, Contender, Testbed
+from harness.measurements.contenders import WARM_UP_S, Contender, Testbed, prepared
 from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, ratio, say_targets
 from harness.servers import versions
-from harness.servers.databases import postgres
+from harness.servers.databases import POSTGRES, SQLITE
 from harness.servers.ledgers import filled, wait_until_read
 from harness.servers.server import Server
 from harness.servers.versions import Version
@@ -64,30 +63,26 @@ def name_of(where: str, visits: int) -> str:
     return f"this server, {where}, {visits:,} visits"
 
 
-OURS = name_of("SQLite", FEW)
+OURS = name_of(SQLITE, FEW)
 
 
 @click.command(help=__doc__)
 @click.option("--visits", default=10_000_000, show_default=True, help="how many visits the big ledger holds")
 @click.option("--postgres", "with_postgres", is_flag=True, help="on PostgreSQL too")
-@click.option("--rounds", default=3, show_default=True, help="how often each has a turn")
-@click.option("--seconds", default=4, show_default=True, help="how long each load lasts")
 @click.option("--quick", is_flag=True, help="one round of one second: proves that it works, measures little; not kept")
 @versions.option
-def main(visits: int, with_postgres: bool, rounds: int, seconds: int, quick: bool, before: Version | None) -> None:
-    if quick:
-        rounds, seconds = 1, 1
+def main(visits: int, with_postgres: bool, quick: bool, before: Version | None) -> None:
+    rounds, seconds = (1, 1) if quick else (3, 4)
     machine.demand("cc", "taskset", "node")
-    server_core, load_core = machine.two_cores()
+    cores = machine.two_cores()
     report = Report()
     machine.say_head(
         report,
         f"GET /api/stats and other routes, {CONNECTIONS} connections",
-        f"server on core {server_core}, clients and PostgreSQL on core {load_core}; Node {machine.node_version()}",
+        f"server on core {cores[0]}, clients and PostgreSQL on core {cores[1]}; Node {machine.node_version()}",
         f"medians of {rounds} interleaved rounds, {seconds} s each",
     )
-    with scratch() as folder, postgres(load_core) if with_postgres else nullcontext() as database:
-        testbed = Testbed(folder, server_core, load_core, database)
+    with prepared(cores, POSTGRES if with_postgres else SQLITE) as testbed:
         found = read_all(subjects(visits, testbed, before), testbed, rounds, seconds)
     say_readings(report, found)
     say_targets(report, targets(found, visits, with_postgres, before))
@@ -161,7 +156,7 @@ def targets(found: Readings, visits: int, on_postgres: bool, before: Version | N
         return Target(f"{Question(path)}: CPU, {OURS} / {other}", measured, most=most)
 
     parameters = []
-    for where in ("SQLite", "PostgreSQL") if on_postgres else ("SQLite",):
+    for where in (SQLITE, POSTGRES) if on_postgres else (SQLITE,):
         few, many = name_of(where, FEW), name_of(where, visits)
         parameters += [rate(each, contenders.FLASK.name, least=0.9) for each in (few, many)]
         parameters.append(rate(many, few, least=0.9, most=1.1))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,27 +24,18 @@ from harness.reporting import machine
 from harness.reporting.tables import NO_WORSE, Report, Target, in_turn, progress, ratio, say_targets
 from harness.servers import process_figures as proc
 from harness.servers import versions
-from harness.servers.databases import STARTING_TOTAL, fresh, is_exact, postgres, settings_on
+from harness.servers.databases import POSTGRES, SQLITE, STARTING_TOTAL, fresh, is_exact, server_for, settings_on
 from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 from support.databases.redis import Redis
 
-QUICK_SOCKETS, QUICK_SECONDS = 100, 4
-WORKERS = 2
+WORKERS, RATE = 2, 200
 REGISTERING_CONNECTIONS = 16
 MOST_OF_A_LOG = 3000
 P99_MS = 100.0
 LEAST_SHARE = 0.95
 IDLE_ENOUGH_PERCENT = 50.0
 """A reading client busier than that may be what is slow."""
-
-
-@dataclass(frozen=True)
-class Parameters:
-    sockets: int
-    rate: int
-    seconds: int
-    on_postgres: bool
 
 
 @dataclass(frozen=True)
@@ -60,32 +51,25 @@ class Storm:
 
 
 @click.command(help=__doc__)
-@click.option("--sockets", default=1000, show_default=True, help="half of them plain, half Socket.IO")
-@click.option("--rate", default=200, show_default=True, help="registrations a second")
-@click.option("--seconds", default=30, show_default=True, help="how long they come")
 @click.option("--postgres", "on_postgres", is_flag=True, help="on PostgreSQL; SQLite if not said")
 @click.option("--quick", is_flag=True, help="100 sockets, 4 s: proves that it works; its figures are not kept")
-@click.option("--rounds", default=3, show_default=True, help="storms of each version, with --before")
 @versions.option
-def main(
-    sockets: int, rate: int, seconds: int, on_postgres: bool, quick: bool, rounds: int, before: Version | None
-) -> None:
-    if quick:
-        sockets, seconds, rounds = QUICK_SOCKETS, QUICK_SECONDS, 1
+def main(on_postgres: bool, quick: bool, before: Version | None) -> None:
+    sockets, seconds, rounds = (100, 4, 1) if quick else (1000, 30, 3 if before else 1)
     machine.demand("cc", "taskset")
     allow_files(sockets)
     report = Report()
-    database = "PostgreSQL" if on_postgres else "SQLite"
+    database = POSTGRES if on_postgres else SQLITE
     machine.say_head(
         report,
-        f"{rate} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis",
+        f"{RATE} visits a second for {seconds} s, {sockets:,} sockets, {WORKERS} workers, {database}, Redis",
     )
     candidates = (before, THIS) if before else (THIS,)
     storms: dict[Version, list[Storm]] = {version: [] for version in candidates}
     with scratch() as folder:
-        for version in in_turn(candidates, rounds if before else 1):
-            storms[version].append(run(folder, version, Parameters(sockets, rate, seconds, on_postgres)))
-    kept = say_storm(report, storms[THIS][-1], rate, seconds)
+        for version in in_turn(candidates, rounds):
+            storms[version].append(run(folder, version, database, sockets // 2, seconds))
+    kept = say_storm(report, storms[THIS][-1], seconds)
     if before:
         say_targets(report, since(storms[THIS], storms[before]))
     if not quick:
@@ -99,11 +83,11 @@ def since(ours: list[Storm], theirs: list[Storm]) -> list[Target]:
     return [Target("from the commit, p99, / before", p99, most=NO_WORSE), Target("CPU of the workers / before", cpu)]
 
 
-def run(folder: Path, version: Version, parameters: Parameters) -> Storm:
+def run(folder: Path, version: Version, kind: str, clients: int, seconds: int) -> Storm:
+    """With so many clients of each kind, on that kind of database."""
     endpoints = {PLAIN_ENDPOINT: folder / "plain.log", SOCKET_IO_ENDPOINT: folder / "socketio.log"}
-    clients = parameters.sockets // 2
     with ExitStack() as stack:
-        database_server = stack.enter_context(postgres() if parameters.on_postgres else nullcontext())
+        database_server = stack.enter_context(server_for(kind))
         database = stack.enter_context(fresh(folder, database_server, is_empty=version != THIS))
         redis = stack.enter_context(Redis())
         settings = {**settings_on(database), "REDIS_URL": redis.url, "WEB_CONCURRENCY": str(WORKERS)}
@@ -113,7 +97,7 @@ def run(folder: Path, version: Version, parameters: Parameters) -> Storm:
                 opened.enter_context(connect(server.port, endpoint, clients, None, log))
                 for endpoint, log in endpoints.items()
             ]
-            answers, cpu_percent = register_visits(server, redis.pid, groups, parameters)
+            answers, cpu_percent = register_visits(server, redis.pid, groups, seconds)
             counts = [group.counts() for group in groups]
         acknowledged = sum(answer.status == OK for answer in answers)
         exact = version != THIS or is_exact(database, acknowledged)  # the tables of another version may be others
@@ -128,14 +112,13 @@ def run(folder: Path, version: Version, parameters: Parameters) -> Storm:
 
 
 def register_visits(
-    server: Server, redis: int, groups: list[WebSocketClients], parameters: Parameters
+    server: Server, redis: int, groups: list[WebSocketClients], seconds: int
 ) -> tuple[list[Answer], dict[str, float]]:
     """The storm itself, until the last update has come; and the CPU that each process had meanwhile."""
     for group in groups:
         group.settle()
-    seconds = parameters.seconds
-    progress(1, 1, f"{parameters.sockets} sockets are open; {seconds} s of visits begin")
-    steady = Steady(server.port, "register", parameters.rate, seconds, REGISTERING_CONNECTIONS)
+    progress(1, 1, f"{sum(group.size for group in groups)} sockets are open; {seconds} s of visits begin")
+    steady = Steady(server.port, "register", RATE, seconds, REGISTERING_CONNECTIONS)
     roots = {"workers": server.pid, "Redis": redis, "registering client": steady.pid}
     roots |= {f"reading client {at + 1}": group.pid for at, group in enumerate(groups)}
     before = {name: proc.cpu_us(root) for name, root in roots.items()}
@@ -147,7 +130,7 @@ def register_visits(
     return answers, percent
 
 
-def say_storm(report: Report, storm: Storm, rate: int, seconds: int) -> bool:
+def say_storm(report: Report, storm: Storm, seconds: int) -> bool:
     """Say everything; True when all promises were kept."""
     seen = storm.deliveries
     rows = [
@@ -163,7 +146,7 @@ def say_storm(report: Report, storm: Storm, rate: int, seconds: int) -> bool:
     report.say(f"the reading clients' longest batch: {batches} ms")
     report.say("CPU, % of a core: " + ", ".join(f"{who} {share:.0f}" for who, share in storm.cpu_percent.items()))
     report.say()
-    found = [*promises(storm), *conditions(storm, rate, seconds)]
+    found = [*promises(storm), *conditions(storm, seconds)]
     say_targets(report, found)
     return all(target.met for target in found)
 
@@ -182,11 +165,11 @@ def promises(storm: Storm) -> Sequence[Target]:
     ]
 
 
-def conditions(storm: Storm, rate: int, seconds: int) -> Sequence[Target]:
+def conditions(storm: Storm, seconds: int) -> Sequence[Target]:
     """Without which the promises would be kept too easily, or would not be the server's to keep."""
     busiest = max(share for name, share in storm.cpu_percent.items() if name.startswith("reading"))
     return [
-        Target("registrations a second", len(storm.visits) / seconds, least=rate * LEAST_SHARE, unit="/s"),
+        Target("registrations a second", len(storm.visits) / seconds, least=RATE * LEAST_SHARE, unit="/s"),
         none("registrations refused", sum(answer.status != OK for answer in storm.answers)),
         Target("CPU of the busiest reading client", busiest, most=IDLE_ENOUGH_PERCENT, unit="%"),
     ]

@@ -9,12 +9,20 @@ from pathlib import Path
 from statistics import median
 
 from harness.clients.steady_requests import OK, Answer, Steady, percentile
-from harness.clients.websocket_clients import PLAIN, SOCKET_IO, STREAM, Broadcast, Endpoint, WebSocketClients, connect
-from harness.folders import ROOT
-from harness.measurements.contenders import Testbed
+from harness.clients.websocket_clients import (
+    PLAIN,
+    SOCKET_IO,
+    STREAM,
+    Broadcast,
+    Counts,
+    Endpoint,
+    WebSocketClients,
+    connect,
+)
+from harness.measurements.contenders import Candidate, Testbed
 from harness.reporting.tables import in_turn, progress
 from harness.servers import process_figures as proc
-from harness.servers.databases import fresh, settings_on
+from harness.servers.databases import fresh
 from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 
@@ -31,16 +39,6 @@ TRIGGER = Path("bench", "servers", "push.py")
 
 SOCKET_IO_ENDPOINT = Endpoint("/socket.io/?EIO=4&transport=websocket", SOCKET_IO)
 PLAIN_ENDPOINT = Endpoint("/", PLAIN)
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A server to start in `folder`, and the endpoint of its clients."""
-
-    name: str
-    command: tuple[str, ...]
-    endpoint: Endpoint
-    folder: Path = ROOT
 
 
 def with_trigger(version: Version) -> tuple[Candidate, Candidate]:
@@ -97,10 +95,19 @@ class Measurement:
     connect_us: float  # CPU for each connection
     idle_kb: float = 0.0  # resident memory for each connection, 1,000 bytes, before any broadcast
     turns: list[Turn] = field(default_factory=list)
+    later_kb: float = 0.0  # as `idle_kb`, after all rounds
+    counts: Counts | None = None
+    latency: HttpLatency | None = None
 
     def kb_a_connection(self) -> float:
         """Now."""
         return 1000 * (proc.tree_rss_mb(self.server.pid) - self.empty_mb) / self.clients.size
+
+    def finish(self, testbed: Testbed, seconds: int) -> None:
+        """After all rounds."""
+        self.counts, self.later_kb = self.clients.counts(), self.kb_a_connection()
+        if not self.candidate.endpoint.deflate:
+            self.latency = measure_http(self, testbed, seconds)
 
 
 @contextmanager
@@ -111,9 +118,7 @@ def started(candidates: Sequence[Candidate], testbed: Testbed, size: int) -> Ite
         for step, candidate in enumerate(in_turn(candidates, 1, f": {size:,} connections")):
             folder = testbed.folder / f"{step}-{size}"
             folder.mkdir()
-            settings = settings_on(stack.enter_context(fresh(folder)))
-            server = Server(candidate.command, settings, testbed.server_core, folder, candidate.folder)
-            stack.enter_context(server)
+            server = stack.enter_context(testbed.server(candidate, stack.enter_context(fresh(folder))))
             empty_mb = _warm_up(candidate, server, testbed)
             cpu = proc.cpu_us(server.pid)
             clients = stack.enter_context(connect(server.port, candidate.endpoint, size, testbed.load_core))

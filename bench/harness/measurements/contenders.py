@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from support.databases.database import Database, Postgres
 
 from harness.clients.http_load import Figures
-from harness.folders import BENCH, ROOT
+from harness.clients.websocket_clients import Endpoint
+from harness.folders import BENCH, ROOT, scratch
 from harness.servers import process_figures as proc
-from harness.servers.databases import settings_on
+from harness.servers.databases import POSTGRES, SQLITE, server_for, settings_on
 from harness.servers.server import Server
 from harness.servers.versions import THIS, Version
 
-SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 SERVERS = BENCH / "servers"
 WARM_UP_S = 1
 
@@ -29,7 +30,6 @@ class Contender:
     backend: str
     command: tuple[str, ...]
     keeps: bool = True
-    env: tuple[tuple[str, str], ...] = ()
     folder: Path = ROOT
 
     @property
@@ -55,6 +55,16 @@ def of_version(version: Version) -> tuple[Contender, Contender]:
 
 
 @dataclass(frozen=True)
+class Candidate:
+    """A server to start in `folder`, and the endpoint of its clients."""
+
+    name: str
+    command: tuple[str, ...]
+    endpoint: Endpoint
+    folder: Path = ROOT
+
+
+@dataclass(frozen=True)
 class Testbed:
     """A folder on a real disk, the cores of servers and of their clients, and a PostgreSQL where one takes part."""
 
@@ -63,9 +73,9 @@ class Testbed:
     load_core: int
     postgres: Postgres | None = None
 
-    def server(self, contender: Contender, database: Database) -> Server:
+    def server(self, contender: Contender | Candidate, database: Database, **settings: str) -> Server:
         """Not yet started."""
-        settings = {**settings_on(database), **dict(contender.env)}
+        settings = {**settings_on(database), **settings}
         return Server(contender.command, settings, self.server_core, self.folder, contender.folder)
 
     def measure(self, contender: Contender, server: Server, start: Callable[[], Figures]) -> Figures:
@@ -77,3 +87,10 @@ class Testbed:
         seen = start()
         answered = max(1, seen["requests"])
         return {**seen, **{name: (proc.cpu_us(root) - before[name]) / answered for name, root in roots.items()}}
+
+
+@contextmanager
+def prepared(cores: tuple[int, int], kind: str = SQLITE) -> Iterator[Testbed]:
+    """A testbed for databases of this kind, until the block ends."""
+    with scratch() as folder, server_for(kind, cores[1]) as postgres:
+        yield Testbed(folder, *cores, postgres)

@@ -13,6 +13,7 @@ from support.programs.processes import NO_LIMITS, run
 from harness.folders import CACHE
 from harness.servers import process_figures
 
+SQLITE, POSTGRES = "SQLite", "PostgreSQL"
 STARTING_TOTAL = 4000
 SETTINGS = {
     "SECRET_KEY": "benchmarks-sign-nothing-that-matters",
@@ -48,8 +49,13 @@ def migrate(database: Database) -> None:
 
 
 @contextmanager
-def postgres(core: int | None = None) -> Iterator[Postgres]:
-    """Run PostgreSQL until the block ends; on `core` only, unless it is None. Its data is on the disk of the cache."""
+def server_for(kind: str, core: int | None = None) -> Iterator[Postgres | None]:
+    """For databases of this kind: PostgreSQL, until the block ends; on `core` only, unless it is None. Its data is on
+    the disk of the cache. SQLite needs none.
+    """
+    if kind == SQLITE:
+        yield None
+        return
     CACHE.mkdir(exist_ok=True)
     server = Postgres(Path(tempfile.mkdtemp(prefix="postgres-", dir=CACHE)), options=())
     try:
