@@ -25,7 +25,6 @@ class Closed:
     """The end of all pages. `last_at_ns` is that of the last one, monotonic clock."""
 
     last_at_ns: int
-    still_open: int
     without_goodbye: int  # pages that were cut off without a close frame
 
 
@@ -64,7 +63,6 @@ class Crowd:
         answers = self._answers()
         return Closed(
             max(answer["last_at_ns"] for answer in answers),
-            sum(answer["open"] for answer in answers),
             self.size - sum(answer["said_goodbye"] for answer in answers),
         )
 
