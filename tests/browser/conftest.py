@@ -188,10 +188,13 @@ def addresses(site: Server, wordy: Member) -> dict[str, str]:
         site.database.rows(statement.format(community=community, webhook=webhook))
     scopes = {"scopes": ["stats:read", "reports:read", "presence:read"], "community": community}
     key = wordy.call_as_admin("POST", "/api/keys", {"name": NAME, **scopes})["id"]
+    filters = {"community": [community], "page": [PATH]}
+    links = [{"name": NAME, "filters": filters, **more} for more in ({}, {"password": NAME})]
+    share, locked = (wordy.call("POST", "/api/shares", each)["token"] for each in links)
     return {
         **{"community": community, "user": wordy.id, "visit": str(visit["ordinal"]), "number": visit["share"]},
         **{"invitation": link.rpartition("/")[2], "path": PATH},
-        **{"webhook": webhook, "key": key, "name": NAME},
+        **{"webhook": webhook, "key": key, "share": share, "locked": locked},
     }
 
 

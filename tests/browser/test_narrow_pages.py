@@ -49,15 +49,6 @@ AT_RISK = {"nobody": ["/"], "admin": ["/admin/communities/{community}", "/admin/
 ALL = {"nobody": NOBODYS, "member": MEMBERS, "admin": [f"/admin/{path}" for path in PANEL]}
 
 
-@pytest.fixture(scope="module")
-def addresses(wordy, addresses) -> dict[str, str]:
-    """With those of share links."""
-    name, filters = addresses["name"], {"community": [addresses["community"]], "page": [addresses["path"]]}
-    links = [{"name": name, "filters": filters, **more} for more in ({}, {"password": name})]
-    share, locked = (wordy.call("POST", "/api/shares", each)["token"] for each in links)
-    return {**addresses, "share": share, "locked": locked}
-
-
 def check(new_device, wordy, session, addresses, locale: str, paths: dict[str, list[str]]) -> None:
     found = {}
     for who, seen in paths.items():

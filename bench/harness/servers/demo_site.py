@@ -65,7 +65,7 @@ def subjects(server: Server, names: tuple[str, ...]) -> list[Subject]:
     password = cast.password(SETTINGS["SECRET_KEY"])
     readers = {who: _log_in(server, who, password) for who in (MEMBER, SITE_ADMIN)} | {NOBODY: Reader({}, {}, {})}
     said = {"visit": str(stats(server)["totalVisits"])}
-    said |= _share(server, readers[SITE_ADMIN], password)
+    said |= _made_by(server, readers[SITE_ADMIN], password)
     return [
         Subject(name, path.format(**said, **readers[who].names), readers[who].cookies)
         for name, (who, path) in PAGES.items()
@@ -101,12 +101,16 @@ def _log_in(server: Server, email: str, password: str) -> Reader:
     return Reader(cookies, bearer, {"community": community, "user": json.loads(answer)["user"]["id"]})
 
 
-def _share(server: Server, admin: Reader, password: str) -> dict[str, str]:
-    """The tokens of two links, one of them with a password."""
-    links = {"share": {"filters": {"channel": ["search"]}}, "locked": {"password": password}}
+def _made_by(server: Server, admin: Reader, password: str) -> dict[str, str]:
+    """The tokens of two share links, one of them with a password, and the id of a webhook."""
+    wanted = {
+        "share": ("shares", "token", {"name": "share", "filters": {"channel": ["search"]}}),
+        "locked": ("shares", "token", {"name": "locked", "password": password}),
+        "webhook": ("webhooks", "id", {"url": "https://hooks.example.com/koyjabo", "events": ["total.set"]}),
+    }
     made = {}
-    for name, link in links.items():
-        status, answer, _ = server.post("/api/shares", {"name": name, **link}, admin.header)
+    for name, (kind, field, fields) in wanted.items():
+        status, answer, _ = server.post(f"/api/{kind}", fields, admin.header)
         assert status == 201, answer
-        made[name] = json.loads(answer)["token"]
+        made[name] = json.loads(answer)[field]
     return made
