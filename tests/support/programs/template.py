@@ -171,6 +171,7 @@ def serve(control: socket.socket) -> dict[str, Any]:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, by which a run may be started, ignores it
             close([control.detach(), wake, woken, *(each.detach() for each in running.values())])
             return take_over(json.loads(data), files)
         close(files[:3])
