@@ -83,7 +83,7 @@ def run(contender: Contender, testbed: Testbed, seconds: int) -> Run:
             for connections in LOADS:
                 start = partial(load.register, server.port, connections, seconds, testbed.load_core)
                 found.figures[connections] = testbed.measure(contender, server, start)
-            found.registered = warm_up["requests"] + sum(each["requests"] for each in found.figures.values())
+            found.registered = warm_up["requests"] + sum(figures["requests"] for figures in found.figures.values())
             found.rss_after = proc.rss_mb(server.worker)
         if contender.keeps:
             found.exact = is_exact(database, found.registered)

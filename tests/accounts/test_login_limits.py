@@ -84,7 +84,7 @@ def test_one_address_makes_half_as_many_accounts(site):
 
 def familiar(answer) -> str:
     """The value of the cookie that makes a browser familiar."""
-    (cookie,) = [each for each in answer.headers.getlist("Set-Cookie") if each.startswith("familiar_browser=")]
+    (cookie,) = [cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("familiar_browser=")]
     assert [name in cookie for name in ("HttpOnly", "SameSite=Lax", "Secure", "Path=/")] == [True] * 4
     return cookie.partition("=")[2].partition(";")[0]
 

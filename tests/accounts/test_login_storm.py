@@ -29,19 +29,26 @@ PATIENT = {"koyjabo.accounts.passwords.hash_queue.PATIENCE_S": 3600}
 OWNER = {"email": "owner@example.com", "password": "rickshaw at dawn"}
 
 
-def test_login_that_waits_for_a_hash_delays_no_other_request(sqlite_server):
+@pytest.fixture
+def patient_server(tmp_path):
+    """A server that gives a hash as long as it takes: 20 s are too short on a busy machine."""
+    with changed_server(tmp_path, {"koyjabo.accounts.passwords.passwords.LIMIT_S": 3600}) as server:
+        yield server
+
+
+def test_login_that_waits_for_a_hash_delays_no_other_request(patient_server):
     """The stats are read while the hash of a login is computed."""
-    base = f"http://localhost:{sqlite_server.port}"
+    base = f"http://localhost:{patient_server.port}"
     assert requests.post(f"{base}/api/auth/signup", json=OWNER, timeout=PATIENCE_S).status_code == 201
     slow = SLOW.hash("another password")
-    sqlite_server.database.rows(f"UPDATE users SET password = '{slow}' WHERE email = '{OWNER['email']}'")
+    patient_server.database.rows(f"UPDATE users SET password = '{slow}' WHERE email = '{OWNER['email']}'")
     with ThreadPoolExecutor(1) as pool, requests.Session() as session:
         login = pool.submit(requests.post, f"{base}/api/auth/login", json=OWNER, timeout=PATIENCE_S)
         read = 0
         while not login.done():
             assert session.get(f"{base}/api/stats", timeout=PATIENCE_S).status_code == 200
             read += 1
-        assert login.result().status_code in (401, 503), "503 if the machine is so busy that it takes 20 s"
+        assert login.result().status_code == 401
     assert read > 100, "only before the login came, and after it"
 
 

@@ -37,15 +37,13 @@ def mailbox():
 
 @pytest.fixture
 def site(database) -> Iterator[Site]:
-    time = Time()
-    time.go_to(NOON)
+    time = Time.at(NOON)
     with Site(database.url, time) as site:
         yield site
 
 
 def noon() -> int:
-    time = Time()
-    time.go_to(NOON)
+    time = Time.at(NOON)
     return time.ms
 
 
@@ -162,8 +160,7 @@ def test_those_who_want_mails_are_found_without_reading_all_users(sqlite_databas
 
 def test_mail_goes_once_to_each_who_wants_it_and_has_confirmed_the_email(database, mailbox):
     mailbox.mails.clear()
-    time = Time()
-    time.go_to(NOON)
+    time = Time.at(NOON)
     with Site(database.url, time, RATE_LIMIT_LOGINS="0", **mailbox.settings()) as site:
         for name, language in (("ayesha", "en"), ("rahim", "bn"), ("karim", "en")):
             reader = Reader(site, language).sign_up(name)

@@ -51,8 +51,7 @@ def proven(minutes: int = 0, **fields: Any) -> Backup:
     ],
 )
 def test_once_on_each_local_day(zone, at, now, newest, next):
-    time = Time()
-    time.go_to(now.replace("Z", "+00:00"))
+    time = Time.at(now.replace("Z", "+00:00"))
     schedule = Schedule(Clock(ZoneInfo(zone), now_ms=time), at)
     assert (iso(schedule.newest_ms()), iso(schedule.next_ms())) == (f"{newest}:00.000Z", f"{next}:00.000Z")
 

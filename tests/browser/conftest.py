@@ -176,7 +176,7 @@ def wordy(site: Server) -> Member:
 
 @pytest.fixture(scope="module")
 def addresses(site: Server, wordy: Member) -> dict[str, str]:
-    """What paths name, of things with long texts, which have to be broken."""
+    """Ids and tokens for paths. Their things have long texts, which browsers have to break."""
     community = wordy.found(NAME, description=TEXT, public_count=True)
     who = {"email": f"{'x' * 60}@example.com", "role": "member"}
     link = wordy.call("POST", f"/api/communities/{community}/members", who)["link"]
@@ -190,7 +190,7 @@ def addresses(site: Server, wordy: Member) -> dict[str, str]:
     key = wordy.call_as_admin("POST", "/api/keys", {"name": NAME, **scopes})["id"]
     filters = {"community": [community], "page": [PATH]}
     links = [{"name": NAME, "filters": filters, **more} for more in ({}, {"password": NAME})]
-    share, locked = (wordy.call("POST", "/api/shares", each)["token"] for each in links)
+    share, locked = (wordy.call("POST", "/api/shares", link)["token"] for link in links)
     return {
         **{"community": community, "user": wordy.id, "visit": str(visit["ordinal"]), "number": visit["share"]},
         **{"invitation": link.rpartition("/")[2], "path": PATH},

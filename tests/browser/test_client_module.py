@@ -119,7 +119,7 @@ def test_a_view_may_ask_for_polling(host_page, site):
 
 @counted
 def test_page_without_storage_is_one_visit_for_as_long_as_it_is_open(host_page, site):
-    """Which it sends again where there was no network."""
+    """The page sends the visit again when the network is back."""
     host_page.add_init_script(BLOCK_STORAGE)
     host_page.reload()
     host_page.route("**/api/visitor/register", lambda route: route.abort(), times=1)

@@ -202,6 +202,6 @@ def check_log(world: World) -> None:
     log = world.supervisor.log()
     if found := log.count("Traceback"):
         at = log.index("Traceback")
-        errors = Counter(each[2] for each in ERROR_OF_TRACEBACK.finditer(log))
+        errors = Counter(found_error[2] for found_error in ERROR_OF_TRACEBACK.finditer(log))
         said = "; ".join(f"{times} of {error}" for error, times in errors.most_common())
         world.journal.breach(f"{found} tracebacks in the log, {said}: …{log[max(0, at - 300) : at + 3000]}")

@@ -165,8 +165,8 @@ def kill_master(world: World, chance: random.Random) -> Iterator[None]:
 
 @contextmanager
 def freeze_node(world: World, node: RedisNode) -> Iterator[None]:
-    """Of the master, another one serves meanwhile, and the frozen one still takes itself for the master when it goes
-    on. Of a replica, nobody notices anything.
+    """If it is the master, another node takes over, and the frozen one still acts as master when it goes on. Nobody
+    notices a frozen replica.
     """
     with between(node.freeze, node.thaw):
         yield
@@ -185,7 +185,7 @@ def _master(world: World) -> RedisNode:
 @contextmanager
 def lock_database(world: World, chance: random.Random) -> Iterator[None]:
     """Another program writes, and takes its time."""
-    with suppress(psycopg2.Error), ExitStack() as stack:  # the server may be killed meanwhile, or end our session
+    with suppress(psycopg2.Error), ExitStack() as stack:  # the server may be killed, or end our session
         with suppress(psycopg2.Error):  # a frozen worker may have the lock
             stack.enter_context(world.database.locked())
         yield

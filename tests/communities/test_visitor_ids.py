@@ -86,10 +86,10 @@ def test_no_event_has_one(site, cast, community):
 
     def has_come() -> bool:
         received.extend(client.get_received())
-        return any(each.get("name") == "analytics_update" for each in received)
+        return any(event.get("name") == "analytics_update" for event in received)
 
     wait_until(has_come, "analytics_update is received")
     other.disconnect()
     client.disconnect()
-    assert EVENTS >= {each["name"] for each in received if "name" in each} >= {"analytics_update", "visitor_update"}
+    assert EVENTS >= {event["name"] for event in received if "name" in event} >= {"analytics_update", "visitor_update"}
     assert MARK not in repr(received)

@@ -29,9 +29,7 @@ HASHED = re.compile(r"anonymous_[0-9a-f]{32}")
 
 @pytest.fixture
 def time():
-    time = Time()
-    time.go_to(NOON)
-    return time
+    return Time.at(NOON)
 
 
 @pytest.fixture

@@ -54,13 +54,13 @@ def test_ordinals_go_on_above_those_that_were_acknowledged_and_each_scope_says_w
     assert [row[:3] for row in rows] == [("site", 1, 3), (HERE, 0, 2)]
     assert site.rows("SELECT DISTINCT epoch FROM counters") == [(began,)]
     assert site.rows("SELECT total FROM counters ORDER BY scope DESC") == [(4,), (2,)]
-    told = [{"scope": scope, "from": after, "to": before, "lost": 2} for scope, before, after, _ in rows]
+    losses = [{"scope": scope, "from": after, "to": before, "lost": 2} for scope, before, after, _ in rows]
     for table, kind, details in (("webhook_events", "type", "data"), ("audit_log", "action", "details")):
         stored = site.rows(f"SELECT {details} FROM {table} WHERE {kind} = 'ledger.rolled_back'")
         found = [json.loads(text) for (text,) in stored]
-        for each in found:
-            each.pop("at", None)
-        assert sorted(found, key=str) == sorted(told, key=str)
+        for loss in found:
+            loss.pop("at", None)
+        assert sorted(found, key=str) == sorted(losses, key=str)
     assert "ledger_rolled_back scope=site from=3 to=1 lost=2" in caplog.text
     metrics = site.client.get("/metrics", headers=bearer(METRICS_TOKEN)).text
     assert "koyjabo_ledger_rollbacks_total 1.0" in metrics
@@ -229,7 +229,8 @@ def test_a_list_from_before_the_question_is_looked_up_again(site, overtaken):
     receipts = site.services[CountingServices].visits.register_all(listed("one", "two"))
     numbers = [overtaken[0] + 1, overtaken[0] + 2]
     assert [(each.ordinal, each.duplicate) for each in receipts] == [(number, False) for number in numbers]
-    assert site.rows("SELECT ordinal FROM visits ORDER BY ordinal") == [(overtaken[0],), *((each,) for each in numbers)]
+    stored = [ordinal for (ordinal,) in site.rows("SELECT ordinal FROM visits ORDER BY ordinal")]
+    assert stored == [overtaken[0], *numbers]
 
 
 def test_a_list_recovers_once(site, database, kind, monkeypatch):

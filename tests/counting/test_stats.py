@@ -1,4 +1,4 @@
-"""GET /api/stats: the stats object, what lets a client ask for it again at no cost, and `last` beside it.
+"""GET /api/stats: the stats object, what lets a client ask for it again at no cost, and `last`.
 
 Also while the ledger cannot be read, and after a restore.
 """

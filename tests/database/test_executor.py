@@ -75,7 +75,7 @@ def test_every_write_that_cannot_have_the_lock_is_given_up_in_time(sqlite_databa
 
 
 def test_threads_with_nothing_to_do_leave_a_file_that_was_replaced(sqlite_database):
-    """Also by one with the same visits, in which nobody finds that any is missing."""
+    """Also if the new file has the same visits, so that no visit is missing and no epoch begins."""
     path = sqlite_database.path
 
     def left_open() -> list[str]:

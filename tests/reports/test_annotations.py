@@ -43,7 +43,7 @@ def rani(shared_site):
 
 def texts(site: Site, first: str, last: str, scope: Scope = SITE) -> list[tuple[str, str]]:
     found = site.services[ReportServices].annotations.between(scope, first, last)
-    return [(each.day, each.text or each.action) for each in found]
+    return [(annotation.day, annotation.text or annotation.action) for annotation in found]
 
 
 def test_note_is_at_its_day_and_scope_until_it_is_removed(site):

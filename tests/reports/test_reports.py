@@ -151,8 +151,7 @@ def test_change_on_another_server_is_seen_at_once(dhaka, change):
 
 @pytest.fixture
 def site(database) -> Iterator[Site]:
-    time = Time()
-    time.go_to("2025-12-15T23:59:00+06:00")
+    time = Time.at("2025-12-15T23:59:00+06:00")
     with Site(database.url, time) as site:
         yield site
 

@@ -45,8 +45,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def site(module_database):
-    time = Time()
-    time.go_to("2025-10-10T10:30:00+06:00")
+    time = Time.at("2025-10-10T10:30:00+06:00")
     with Site(module_database.url, time) as site:
         yield site
 

@@ -34,9 +34,7 @@ def site(database, mailbox):
 
 
 def at(moment: str) -> Time:
-    time = Time()
-    time.go_to(moment)
-    return time
+    return Time.at(moment)
 
 
 def wants(site: Site, mailbox: Mailbox, name: str, language: str = "en") -> Reader:

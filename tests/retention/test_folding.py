@@ -23,7 +23,7 @@ VISITS = 300
 
 @pytest.fixture
 def server(database, new_server):
-    """A server with visits of 400 to 370 days ago, for which the work of this night is done."""
+    """A server with visits of 400 to 370 days ago. The work of this night is done."""
     with Site(database.url) as site:
         site.add_community(HERE)
     clock = Clock(ZoneInfo("Asia/Dhaka"))

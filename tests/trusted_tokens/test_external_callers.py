@@ -48,8 +48,8 @@ def test_role_of_the_claim_opens_what_it_opens_to_members_and_is_listed(site, co
 
 
 def roles_listed(site: Site, text: str) -> list[tuple[str, str]]:
-    """The communities in which the caller has a role, with the role."""
-    return [(each["id"], each["role"]) for each in get(site, PATH, text).json if each["role"]]
+    """The communities that give the caller a role, each with the role."""
+    return [(community["id"], community["role"]) for community in get(site, PATH, text).json if community["role"]]
 
 
 def test_claim_gives_no_role_by_our_id(site, cast, community):

@@ -49,8 +49,8 @@ def test_person_is_online_once_at_all_kinds_of_sockets(server, admin):
         PlainMember(server.port, REF, member("u2")) as other,
     ):
         assert first.event()["count"] == third.joined["count"] == 1
-        for alone in (second, fourth):
-            assert alone.next_of_type("visitor_count")["count"] == 1
+        for client in (second, fourth):
+            assert client.next_of_type("visitor_count")["count"] == 1
         assert other.next_of_type("visitor_count")["count"] == 2
         assert online(admin) == 2
         people = admin.call("GET", f"/api/communities/{REF}/visitors/online")

@@ -235,10 +235,10 @@ def test_expired_access_token_is_nothing_without_the_refresh_token_of_its_sessio
     expired, karim = changed(token, exp=1), Reader(site).sign_up("karim")
     elsewhere = Reader(site).log_in("ayesha")
     others = [cookie(karim, REFRESH), cookie(elsewhere, REFRESH), changed(refresh, exp=1)]
-    for each in (None, token, expired, "x", *others):
-        assert not opens(showing(site, expired, each)), each
-    for each in (None, refresh):
-        assert not opens(showing(site, refresh, each)), "a refresh token is no access token"
+    for useless in (None, token, expired, "x", *others):
+        assert not opens(showing(site, expired, useless)), useless
+    for second in (None, refresh):
+        assert not opens(showing(site, refresh, second)), "a refresh token is no access token"
 
 
 def test_refresh_token_that_was_renewed_opens_the_pages_for_some_seconds_more(site, ayesha):

@@ -1,4 +1,4 @@
-"""A site on SQLite alone."""
+"""A site on SQLite, also in the run on both kinds of database."""
 
 from __future__ import annotations
 

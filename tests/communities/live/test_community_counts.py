@@ -92,7 +92,7 @@ def test_lost_line_has_left_after_the_grace_and_not_before_unless_it_comes_back(
     def tabs_of(people: list[Member]) -> list[int | None]:
         """None of those who are not online."""
         online = founder.call("GET", f"/api/communities/{community}/visitors/online")
-        tabs = {each["user_id"]: each["tabs"] for each in online}
+        tabs = {member["user_id"]: member["tabs"] for member in online}
         return [tabs.get(each.id) for each in people]
 
     with PlainMember(server.port, community, first.token) as watcher, ExitStack() as stack:

@@ -24,9 +24,7 @@ NOW_ONLINE = {HIKERS: 4, RIDERS: 3}
 
 @pytest.fixture
 def time() -> Time:
-    time = Time()
-    time.go_to("2025-12-16T12:00:00+06:00")
-    return time
+    return Time.at("2025-12-16T12:00:00+06:00")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def module_server(module_servers, module_sqlite_database):
 @pytest.fixture
 def server(module_server):
     """A server without active visitors."""
-    wait_until(lambda: active(module_server) == 0, "those of the test before have gone")
+    wait_until(lambda: active(module_server) == 0, "the visitors of the previous test have gone")
     return module_server
 
 

@@ -41,8 +41,7 @@ UNUSABLE = {
 
 @pytest.fixture(scope="module")
 def site(module_database):
-    time = Time()
-    time.go_to("2025-10-08T10:30:00+06:00")
+    time = Time.at("2025-10-08T10:30:00+06:00")
     with Site(module_database.url, time) as site:
         yield site
 
@@ -165,8 +164,7 @@ def test_an_answer_is_sent_once_until_something_changes(ask):
 @pytest.fixture
 def own(sqlite_database):
     """A site with one visit, to which more come, and its admin."""
-    time = Time()
-    time.go_to("2025-10-10T10:30:00+06:00")
+    time = Time.at("2025-10-10T10:30:00+06:00")
     with Site(sqlite_database.url, time) as site:
         site.register("ayesha", page="/")
         boss = sign_up(site, "boss")

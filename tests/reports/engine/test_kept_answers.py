@@ -15,8 +15,7 @@ AT_HOME = {"page": Filter(frozenset(["/"]))}
 
 @pytest.fixture
 def site(sqlite_database):
-    time = Time()
-    time.go_to(f"{FRIDAY}T10:30:00+06:00")
+    time = Time.at(f"{FRIDAY}T10:30:00+06:00")
     with Site(sqlite_database.url, time) as site:
         site.register("ayesha", page="/")
         time.pass_(days=1)

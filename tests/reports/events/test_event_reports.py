@@ -17,8 +17,7 @@ numbers = count()
 
 @pytest.fixture
 def site(database):
-    time = Time()
-    time.go_to(f"{FIRST}T09:00:00+06:00")
+    time = Time.at(f"{FIRST}T09:00:00+06:00")
     with Site(database.url, time) as site:
         yield site
 

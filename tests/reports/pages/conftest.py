@@ -11,9 +11,7 @@ from support.people.page_readers import Reader
 
 @pytest.fixture
 def time() -> Time:
-    time = Time()
-    time.go_to("2025-12-15T09:30:00+06:00")
-    return time
+    return Time.at("2025-12-15T09:30:00+06:00")
 
 
 @pytest.fixture

@@ -36,8 +36,7 @@ def unfolded(database, monkeypatch):
     monkeypatch.setattr(folding_queries, "MOST_VALUES", 2)
     for limit in ("FIRST", "FEWEST", "MOST"):
         monkeypatch.setattr(throttle, limit, 2)
-    time = Time()
-    time.go_to("2025-10-08T10:30:00+06:00")
+    time = Time.at("2025-10-08T10:30:00+06:00")
     with Site(database.url, time, RETENTION_DAYS=1) as site:
         for day in range(2):
             for number, page in enumerate(PAGES):

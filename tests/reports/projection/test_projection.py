@@ -19,8 +19,7 @@ FACTS = "SELECT visit_id, visitor, day, hour_s, scope, new_in FROM visit_facts O
 
 @pytest.fixture
 def site(database):
-    time = Time()
-    time.go_to("2025-10-08T10:30:00+06:00")
+    time = Time.at("2025-10-08T10:30:00+06:00")
     with Site(database.url, time) as site:
         site.add_community(HERE)
         visit(site)

@@ -218,7 +218,7 @@ def run_in_turn(loop, *calls) -> None:
 
 
 def switch_later(loop, call, *arguments) -> None:
-    """As a timer of eventlet does, to the greenlet that has set it."""
+    """Do what a timer of eventlet does: it switches to the greenlet that has set it."""
     loop.soon(lambda: call(*arguments))
 
 

@@ -25,7 +25,7 @@ BIG, PIECES = 30_000, 40
 
 
 def test_clients_that_never_read_are_dropped_and_the_others_receive_everything(tmp_path):
-    """Not even their first event."""
+    """They do not read their first event either."""
     with changed_server(tmp_path) as server, Listeners(server.port, READERS) as readers, ExitStack() as stuck:
         readers.wait_for_first()
         server.resident()  # nothing is loaded any more

@@ -53,11 +53,17 @@ class Time:
         self.ms = now_ms
         self._put_right_by_ms = 0
 
+    @classmethod
+    def at(cls, moment: str) -> Time:
+        """`2025-12-16T23:59:59.999+06:00`"""
+        time = cls()
+        time.go_to(moment)
+        return time
+
     def __call__(self) -> int:
         return self.ms
 
     def go_to(self, moment: str) -> None:
-        """`2025-12-16T23:59:59.999+06:00`"""
         self.ms = round(datetime.fromisoformat(moment).timestamp() * 1000)
 
     def pass_(self, **how_long: float) -> None:

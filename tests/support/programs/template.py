@@ -46,8 +46,9 @@ SET_CHILD_SUBREAPER = 36
 
 REQUEST_SIZE = 1 << 20
 FILES = 4
-SECRET = "a secret for tests, and for nothing but tests"
 """Standard input, output and error, and a socket for the pid and the exit status."""
+
+SECRET = "a secret for tests, and for nothing but tests"
 
 
 class Patch:
@@ -171,7 +172,7 @@ def serve(control: socket.socket) -> dict[str, Any]:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup, by which a run may be started, ignores it
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a run under nohup ignores it
             close([control.detach(), wake, woken, *(each.detach() for each in running.values())])
             return take_over(json.loads(data), files)
         close(files[:3])
