@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 from support.application.runtimes import loop_on, pause
@@ -149,13 +150,20 @@ def test_requests_beyond_the_threads_wait_for_their_turn(new_odd):
             except OutboundError as error:
                 ended.append(error.kind)
 
+        def wait_for(is_so: Callable[[], bool]) -> None:
+            while not is_so():
+                pause(runtime)
+
         for _ in range(MOST_AT_ONCE):
-            runtime.start_task(lambda: ask(silent.url, 2 * TIME_S))
+            runtime.start_task(lambda: ask(silent.url, PATIENCE_S))
+        wait_for(lambda: len(silent.requests) == MOST_AT_ONCE)
         runtime.start_task(lambda: ask(quick.url, TIME_S))
-        runtime.start_task(lambda: ask(quick.url, 20 * TIME_S))
-        while len(ended) < MOST_AT_ONCE + 2:
-            pause(runtime)
-    assert Counter(ended) == {FailureKind.TIMEOUT: MOST_AT_ONCE + 1, "200": 1}
+        runtime.start_task(lambda: ask(quick.url, PATIENCE_S))
+        wait_for(lambda: bool(ended))
+        assert (ended, quick.requests) == ([FailureKind.TIMEOUT], [])
+        silent.stop()  # it closes all connections
+        wait_for(lambda: len(ended) == MOST_AT_ONCE + 2)
+    assert Counter(ended[1:]) == {FailureKind.CONNECTION: MOST_AT_ONCE, "200": 1}
     assert len(quick.requests) == 1
 
 
