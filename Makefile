@@ -177,7 +177,7 @@ $(VENV)/node: $(VENV)/made
 	@touch $@
 
 COUNTRIES := koyjabo/network/data/countries.mmdb
-SOURCES := koyjabo/reports/projection/data/sources.json
+SOURCES := koyjabo/reports/log/data/sources.json
 
 # The countries are replaced atomically: a server that has the old file open continues to read that.
 $(VENV)/assets: $(VENV)/run $(VENV)/node package-lock.json $(wildcard tools/assets/*) $(wildcard $(TRANSLATIONS)/*/LC_MESSAGES/*.po)

@@ -100,7 +100,7 @@ def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[T
         rows = ask_all(server, filtered_questions(), FILTERED_ROUNDS, testbed.load_core)
     growth = 100 * (size_of(database) - before) / before
     report.say(
-        f"{where}: the projection read {visits:,} visits in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
+        f"{where}: blocks of {visits:,} visits were stored in {took_s:.0f} s, {visits / took_s:,.0f} a second, with "
         f"{used_s / visits * 1e6:.1f} µs of a core each"
     )
     report.say(f"The database had {before / 1e6:,.0f} MB, and grew by {growth:.1f} %")
@@ -110,7 +110,7 @@ def of_site(report: Report, testbed: Testbed, where: str, visits: int) -> list[T
     return [
         *targets_of(where, sums),
         *targets_of(where, rows),
-        Target(f"{where}, projection of 2,000 visits a second", share, most=10, unit="% of a core"),
+        Target(f"{where}, blocks of 2,000 visits a second", share, most=10, unit="% of a core"),
         Target(f"{where}, growth of the database", growth, most=20, unit="%"),
     ]
 

@@ -4,15 +4,21 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, make_url
 
 import config
-import koyjabo.models  # noqa: F401 (the tables)
 from koyjabo.core.extensions import db
 from koyjabo.database.engine import engine_options
+from koyjabo.models import REMOVED_TABLES
+
+
+def is_declared(item: object, name: str | None, kind: str, *found: object) -> bool:
+    """Tables that a later version removes are left alone (decision 99)."""
+    return kind != "table" or name not in REMOVED_TABLES
 
 
 def run(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=db.metadata,
+        include_object=is_declared,
         render_as_batch=connection.dialect.name == "sqlite",
         transactional_ddl=True,  # SQLite can, too: a migration happens as a whole or not at all
     )

@@ -93,20 +93,19 @@ def test_sum_that_is_no_recount_is_a_breach(journal, wrong):
 
 
 @pytest.mark.parametrize(
-    ("rows", "counted", "what"),
+    ("rows", "what"),
     [
-        ([AYESHA, KARIM], 2, ""),
-        ([AYESHA], 1, ""),
-        ([AYESHA, AYESHA], 2, "2 events are in 1 places"),
-        ([AYESHA, KARIM], 1, "and 1 in sums"),
-        ([KARIM], 1, "are not in the database"),
-        ([AYESHA, RAHIM], 2, "were never sent"),
+        ([AYESHA, KARIM], ""),
+        ([AYESHA], ""),
+        ([AYESHA, AYESHA], "2 events are in 1 places"),
+        ([KARIM], "are not in the database"),
+        ([AYESHA, RAHIM], "were never sent"),
     ],
 )
-def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, counted, what):
+def test_events_that_are_lost_doubled_or_unknown_are_breaches(journal, rows, what):
     journal.sending_events([AYESHA, KARIM])
     journal.events_acknowledged([AYESHA])
-    check_event_rows(journal, rows, counted)
+    check_event_rows(journal, rows)
     assert what in breaches(journal)
     assert bool(what) == bool(journal.breaches)
 

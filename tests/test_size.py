@@ -24,7 +24,7 @@ LINES_OF_CODE = {
     "api_keys": 484,
     "application": 549,  # builds what a class of 13 fields passed on; that class is gone
     "audit": 416,
-    "backups": 1473,
+    "backups": 1472,
     "badges": 376,
     "bridges": 76,
     "cli": 96,
@@ -41,23 +41,23 @@ LINES_OF_CODE = {
     "jobs": 355,
     "jwks": 121,  # one cache of keys, in place of the two in accounts and trusted_tokens
     "mail": 781,
-    "models": 753,
+    "models": 708,
     "network": 509,
     "observability": 394,
     "outbound": 473,
-    "panel": 535,  # has the pages Data and Settings of what was maintenance
+    "panel": 533,  # has the pages Data and Settings of what was maintenance
     "personal_data": 621,
     "presence": 1741,
     "realtime": 942,
     "receipts": 281,
-    "recounts": 634,
-    "reports": 7233,
-    "retention": 601,
+    "recounts": 631,
+    "reports": 6310,
+    "retention": 611,  # stores the sums of a day before its rows go, in place of the projection
     "server": 3192,
     "settings": 898,
     "sockets": 835,
     "trusted_tokens": 193,
-    "visit_log": 1687,
+    "visit_log": 1717,  # finds browsers by what visits sent: the tables that knew their names are gone, with 970 lines
     "webhooks": 1601,
     "webkit": 2603,
 }
@@ -65,11 +65,11 @@ LINES_OF_CODE = {
 
 OTHERS = {
     "settings": 62,
-    "tables": 54,
+    "tables": 52,
     "classes of errors": 88,
     "entries of the root folder": 30,
     "commands of make": 25,
-    "words of documents": 124_700,
+    "words of documents": 124_400,
 }
 
 SPARE = 20

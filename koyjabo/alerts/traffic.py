@@ -13,7 +13,7 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.mail.outbox import MailOutbox
 from koyjabo.mail.outbox_queries import Letter
 from koyjabo.models import SITE
-from koyjabo.reports.projection.folding_queries import folded_before
+from koyjabo.reports.log import state_queries
 from koyjabo.webhooks import event_queries
 from koyjabo.webhooks.events import WebhookEvents
 
@@ -175,10 +175,10 @@ class TrafficAlerts:
 
     def _first_ms(self) -> int | None:
         """From when on all visits are stored."""
-        first_s, folded = self._database.read(queries.first_hour_s), self._database.read(folded_before)
+        first_s, log = self._database.read(queries.first_hour_s), self._database.read(state_queries.read)
         if first_s is None:
             return None
-        return 1000 * max(first_s, self._clock.began_s(folded) if folded else 0)
+        return 1000 * max(first_s, self._clock.began_s(log.folded_before) if log.folded_before else 0)
 
     def _read(self, spans: Sequence[tuple[int, int]]) -> Mapping[int, int]:
         return self._database.background_read(queries.visits_by_window, spans, WINDOW_MS)

@@ -58,7 +58,7 @@ from koyjabo.receipts import receipts
 from koyjabo.recounts.recounts import Recounts
 from koyjabo.recounts.total import TotalAdjuster
 from koyjabo.reports import services as reports
-from koyjabo.reports.projection import projection
+from koyjabo.reports.live import storing
 from koyjabo.reports.services import PeopleServices, ReportServices
 from koyjabo.retention import erasure, retention
 from koyjabo.retention.retention import Nightly, Retention
@@ -129,8 +129,9 @@ def _build_upkeep(base: Base) -> None:
     add = services.add
     add(RunningJobs(clock))
     add(TotalAdjuster(database, clock))
-    add(Recounts(database, clock, runtime, base.cluster.workers, lambda: services[System].report()))
-    add(Retention(database, clock, services[ReportServices].projection, settings.retention_days))
+    parser = services[ReportServices].parser
+    add(Recounts(database, clock, runtime, base.cluster.workers, parser, lambda: services[System].report()))
+    add(Retention(database, clock, services[ReportServices], settings.retention_days))
     add(Nightly(database, clock, runtime, services[Retention]))
     add(erasure.build(base))
     add(Backups(database, clock, runtime, services[MailOutbox], settings))
@@ -167,7 +168,7 @@ def _tick(base: Base) -> None:
     every(retention.LOOK_S, *upkeep, services[VersionLog].record)
     every(backups.READ_S, services[Backups].refresh)
     every(retention.LOOK_S, services[Backups].tick)
-    every(projection.LOOK_S, services[ReportServices].projection.tick)
+    every(storing.LOOK_S, services[ReportServices].storing.tick)
     every(TICK_S, services[WebhookServices].member_events.tick)
     every(sender.LOOK_S, services[WebhookServices].events.tick, services[WebhookServices].sender.tick)
     every(alerts.LOOK_S, services[AlertServices].alerts.tick)

@@ -53,7 +53,7 @@ def values_of(services: Services) -> Values:
         COMMUNITIES.name: _largest(services[CommunityServices].participants.counts()),
         WAITING.name: {"": writer.waiting},
         OLDEST.name: {"": writer.oldest_s},
-        UNPROJECTED.name: {"": reports.projection.last_behind},
+        UNPROJECTED.name: {"": reports.storing.last_behind},
         LAG.name: {"": observability.lag_s()},
         DATABASE.name: {"": float(not visits.newest().stale)},
         **({FREE.name: {"": disk.free}} if disk else {}),

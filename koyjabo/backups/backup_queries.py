@@ -31,7 +31,7 @@ from koyjabo.models import (
     WebhookDelivery,
 )
 from koyjabo.recounts.total_queries import record_epoch
-from koyjabo.reports.projection.state_queries import CHANGES
+from koyjabo.reports.log.state_queries import CHANGES
 
 AT_ONCE = 1_000
 """Rows read at once."""

@@ -96,7 +96,7 @@ class BackupsOff(KoyJaboError):
 
 
 class StillCounting(KoyJaboError):
-    """The projection of the ledger has many visits to read, after an upgrade or a repair (specification: Reports)."""
+    """Many visits have no block yet, after an upgrade or a repair (specification: Reports)."""
 
     code = "still_counting"
     status = 503

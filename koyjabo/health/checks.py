@@ -14,7 +14,7 @@ from koyjabo.health.readiness import Ready
 from koyjabo.health.system import SystemFacts
 from koyjabo.mail.outbox_queries import Status
 from koyjabo.recounts.recounts import BEGUN
-from koyjabo.reports.engine.unprojected_queries import MOST_KEPT
+from koyjabo.reports.log.log import MOST_UNREAD
 
 SLOW_MS = 100.0
 """A database or Redis that takes longer to answer is slow: each page and each commit waits for it."""
@@ -259,9 +259,9 @@ def _retention(seen: Seen) -> HealthCheck:
 
 
 def _reports(seen: Seen) -> HealthCheck:
-    """Reports parse the visits that their sums lack, up to `unprojected_queries.MOST_KEPT`; more make them slow."""
+    """With more visits without a block, reports are not answered."""
     unread = seen.facts.database.unread
-    return HealthCheck.of("reports", "late" if unread > MOST_KEPT else "ready", {"count": unread})
+    return HealthCheck.of("reports", "late" if unread > MOST_UNREAD else "ready", {"count": unread})
 
 
 def _webhooks(seen: Seen) -> HealthCheck:

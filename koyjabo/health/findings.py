@@ -213,7 +213,7 @@ FINDINGS = {
     "reports.ready": good(N_("Reports are up to date. Newest visits, which are added as you look: %(count)s")),
     "reports.late": warning(
         N_("Reports are catching up. Visits still to add: %(count)s"),
-        N_("Reports are slow until then. If the number does not fall, see projection in the log."),
+        N_("Reports wait until then. If the number does not fall, see blocks in the log."),
     ),
     "mails.sent": good(N_("Email works. Messages waiting: %(count)s")),
     "mails.off": off(N_("Email is not set up on this server. Set SMTP_URL and PUBLIC_URL.")),

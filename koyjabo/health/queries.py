@@ -16,7 +16,7 @@ from koyjabo.core.i18n import N_
 from koyjabo.counting.rollback_queries import EVENT as ROLLED_BACK
 from koyjabo.models import SITE, Adjustment, AuditLine, Backup, Counter, ImportedVisits, NightlyWork
 from koyjabo.recounts.recounts import ENDED
-from koyjabo.reports.projection import state_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.webhooks import queries as webhooks
 from koyjabo.webhooks.queries import Standing
 
@@ -81,7 +81,7 @@ class DatabaseFacts(NamedTuple):
     newest_commit_ms: int  # of visits, by the hybrid clock (specification: Words)
     backup: AuditRecord | None  # the newest
     retention_ms: int | None  # when the nightly work last ended; None before the first night
-    unread: int = 0  # visits that the sums of reports do not have yet
+    unread: int = 0  # visits without a block, which each report reads
     standbys: Standbys = Standbys()
     rollback: Rollback | None = None
     webhooks: Standing = Standing()
@@ -113,7 +113,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         revision,
         _newest(session, BACKUP),
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
-        state_queries.behind(session),
+        block_queries.without_block(session),
         _standbys(session),
         _rollback(session),
         webhooks.standing(session),

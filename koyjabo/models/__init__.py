@@ -34,15 +34,13 @@ from koyjabo.models.accounts import (
 )
 from koyjabo.models.columns import SITE, Scope
 from koyjabo.models.insights import (
-    Address,
     Annotation,
     Event,
+    EventBlock,
     EventSum,
     InsightSum,
     Share,
-    Traits,
-    VisitFact,
-    VisitorNumber,
+    VisitBlock,
     Watermark,
 )
 from koyjabo.models.integrations import ApiKey, OidcIdentity, Webhook, WebhookDelivery
@@ -72,14 +70,18 @@ from koyjabo.models.upkeep import (
     WebhookEvent,
 )
 
-REMOVED_TABLES = frozenset({"health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"})
+REMOVED_TABLES = frozenset(
+    {
+        *("health_spans", "measured_minutes", "measurements", "member_spans", "time_spent"),
+        *("addresses", "traits", "visit_facts", "visitor_numbers"),
+    }
+)
 """Earlier backups have rows of these tables, which a restore leaves out."""
 
 __all__ = [
     "REMOVED_TABLES",
     "SITE",
     "AccessVersion",
-    "Address",
     "Adjustment",
     "Annotation",
     "ApiKey",
@@ -93,6 +95,7 @@ __all__ = [
     "DaySecret",
     "EmailLink",
     "Event",
+    "EventBlock",
     "EventSum",
     "FileImport",
     "FoldedVisits",
@@ -124,12 +127,10 @@ __all__ = [
     "SpentCode",
     "StartingStep",
     "TotpSecret",
-    "Traits",
     "User",
     "Visit",
-    "VisitFact",
+    "VisitBlock",
     "Visitor",
-    "VisitorNumber",
     "Watermark",
     "Webhook",
     "WebhookDelivery",

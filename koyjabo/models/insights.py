@@ -1,79 +1,15 @@
-"""What Insights reads: the parsed values of visits, page views and events, their sums, and what admins made of them.
-
-`traits`, `addresses`, `visitor_numbers`, `visit_facts` and `insight_sums` are a projection of `visits` and `events`:
-everything in them can be thrown away and made again (`koyjabo.reports.projection`), but for the days whose visits are
-folded.
-"""
+"""What Insights reads: visits and events as columns, events, sums of folded days, and what admins made of them."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, SmallInteger, String, Text
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from koyjabo.models.columns import BigKey, Model
 
 
-class Traits(Model):
-    """One combination of parsed values that visits have in common. None: not recorded."""
-
-    __tablename__ = "traits"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    digest: Mapped[str] = mapped_column(String(32), unique=True)  # of all values below
-    browser: Mapped[str | None] = mapped_column(Text)
-    system: Mapped[str | None] = mapped_column(Text)
-    device: Mapped[str | None] = mapped_column(String(16))  # bot, tablet, phone or desktop
-    language: Mapped[str | None] = mapped_column(String(8))
-    source: Mapped[str | None] = mapped_column(Text)
-    channel: Mapped[str | None] = mapped_column(String(16))
-    utm_source: Mapped[str | None] = mapped_column(Text)
-    utm_medium: Mapped[str | None] = mapped_column(Text)
-    utm_campaign: Mapped[str | None] = mapped_column(Text)
-    utm_term: Mapped[str | None] = mapped_column(Text)
-    utm_content: Mapped[str | None] = mapped_column(Text)
-    country: Mapped[str | None] = mapped_column(String(2))
-    city: Mapped[str | None] = mapped_column(Text)
-
-
-class Address(Model):
-    """A page or a referrer, stored once."""
-
-    __tablename__ = "addresses"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    text: Mapped[str] = mapped_column(Text, unique=True)
-
-
-class VisitFact(Model):
-    """A visit with its parsed values, narrow enough to read millions of rows. Deleted with its visit."""
-
-    __tablename__ = "visit_facts"
-
-    visit_id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
-    visitor: Mapped[int] = mapped_column(BigInteger)  # the visitor's first visit on the site: a number for the person
-    day: Mapped[int] = mapped_column(Integer)  # days since 1970-01-01 of `visits.day`
-    hour_s: Mapped[int] = mapped_column(BigInteger)
-    scope: Mapped[str] = mapped_column(String(64))
-    new_in: Mapped[int] = mapped_column(SmallInteger)  # bits: 1 new on the site, 2 new in its own scope
-    traits_id: Mapped[int] = mapped_column(Integer)
-    page_id: Mapped[int | None] = mapped_column(Integer)
-    referrer_id: Mapped[int | None] = mapped_column(Integer)
-
-
-class VisitorNumber(Model):
-    """The numbers 1, 2, … of visitors in bitmaps: they are small there because these numbers have no gaps."""
-
-    __tablename__ = "visitor_numbers"
-
-    first_visit: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)  # on the site
-    number: Mapped[int] = mapped_column(BigInteger)
-
-
 class InsightSum(Model):
-    """Sums of one value of a dimension in a period of a scope, up to the watermark of their projection.
-
-    `koyjabo.reports.projection.additions` says how dimensions, periods and values are written.
-    """
+    """Sums of one value of a dimension in a period of a scope, of visits that are folded (`reports.query.sum_keys`)."""
 
     __tablename__ = "insight_sums"
 
@@ -85,22 +21,44 @@ class InsightSum(Model):
     new_visitors: Mapped[int] = mapped_column(BigInteger)
     count: Mapped[int] = mapped_column(BigInteger)  # page views or events, of dimensions that count these
     visitors: Mapped[int | None] = mapped_column(BigInteger)  # distinct ones; None if unknown
-    people: Mapped[bytes | None] = mapped_column(LargeBinary)  # their numbers (`projection.people`); None once folded
+    people: Mapped[bytes | None] = mapped_column(LargeBinary)  # of the version before, of days that are not folded
+
+
+class _Block:
+    """Rows with consecutive ids, packed (`reports.log.blocks`). `first` follows the last id of the block before."""
+
+    first: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=False)
+    last: Mapped[int] = mapped_column(BigInteger)
+    first_day: Mapped[str] = mapped_column(String(10))
+    last_day: Mapped[str] = mapped_column(String(10))
+    packed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class VisitBlock(_Block, Model):
+    """Of visits, with their parsed values. Made of them, and removed or changed with them."""
+
+    __tablename__ = "visit_blocks"
+
+
+class EventBlock(_Block, Model):
+    """Of events."""
+
+    __tablename__ = "event_blocks"
 
 
 class Watermark(Model):
-    """Up to which row a projection has read its table, and other numbers of the kind (`projection.state_queries`)."""
+    """Up to where rows have been read, and counted changes (`reports.log.state_queries`)."""
 
     __tablename__ = "watermarks"
     __table_args__ = {"sqlite_with_rowid": False}
 
     name: Mapped[str] = mapped_column(String(32), primary_key=True)
-    upto: Mapped[int] = mapped_column(BigInteger)  # an id
-    version: Mapped[int] = mapped_column(Integer)  # of the rules; rows of other rules are made again
+    upto: Mapped[int] = mapped_column(BigInteger)
+    version: Mapped[int] = mapped_column(Integer)  # of the rules
 
 
 class Event(Model):
-    """Something that a visitor did on a page, or a page view. Stored RETENTION_DAYS; their sums for ever."""
+    """Something that a visitor did on a page, or a page view. Stored RETENTION_DAYS; sums of folded days for ever."""
 
     __tablename__ = "events"
     __table_args__ = (
@@ -123,9 +81,8 @@ class Event(Model):
 
 
 class EventSum(Model):
-    """How many page views or events there were, by value, in a period of a scope. Written with the events.
-
-    `koyjabo.reports.events.event_plan` says which values the dimensions count.
+    """How many page views or events there were, by value, in a period of a scope, of days that are folded. Earlier
+    versions wrote those of other days, too.
     """
 
     __tablename__ = "event_sums"

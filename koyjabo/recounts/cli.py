@@ -62,8 +62,8 @@ def _repair() -> None:
 
     with application() as services:
         result = repairs.repair(services[Recounts], services.clock, progress)
-        with progress(services[ReportServices].projection.behind(), "Reading visits for reports") as advance:
-            services[ReportServices].projection.catch_up(advance)
+        with progress(services[ReportServices].storing.behind(), "Reading visits for reports") as advance:
+            services[ReportServices].storing.catch_up(advance)
     for problem in result.repaired:
         click.echo(f"Repaired: {problem}")
     for problem in result.left:

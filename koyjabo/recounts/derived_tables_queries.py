@@ -14,7 +14,6 @@ from koyjabo.counting.daily_people import SLOT_S, SLOTS
 from koyjabo.database.json_rows import key_and_sums
 from koyjabo.models import DailyVisits, HourlyPeople, HourlyVisits, Return
 from koyjabo.models.columns import Model
-from koyjabo.reports.projection import recount_queries
 
 PIECES = {"visits": 50_000, "people": 5_000}
 """The number of ids in a piece."""
@@ -173,14 +172,9 @@ LEDGER_CHECKS = (
     Invariant("visits", "ordinals differ from their id plus the adjustments before", "visits", ORDINALS),
     Invariant("visitors", "visits are by visitors who are not listed", "visits", UNLISTED),
 )
-FACT_CHECKS = (
-    Invariant("visit_facts", "visits differ from their facts", "visits", recount_queries.DIFFERENT),
-    Invariant("visit_facts", "are of visits that are not there", "visits", recount_queries.WITHOUT_VISIT),
-)
 ABSENCES = Invariant("person_days", "visits are in hours in which their person is not present", "visits", COUNT_ABSENT)
 CHECKS = (
     *LEDGER_CHECKS,
-    *FACT_CHECKS,
     Invariant("visits", "numbers in their day are repeated or over its sum", "visits", DAY_NUMBERS),
     ABSENCES,
     Invariant("people", "have a last day that is not the last of their days", "people", LAST_DAYS, REPAIR_PEOPLE),

@@ -24,11 +24,11 @@ from koyjabo.models import SITE, Counter
 from koyjabo.recounts import derived_tables_queries as derived
 from koyjabo.recounts.derived_tables_queries import Invariant, Rollup
 from koyjabo.recounts.total_queries import record_epoch
-from koyjabo.reports.projection.recount_queries import problems as wrong_sums
-from koyjabo.reports.projection.recount_queries import reject
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.trait_parser import TraitParser
 
 MOST_PROBLEMS = 1_000
-"""Of the sums of reports, which all are made again for one of them."""
+"""Of blocks, which all are made again for one of them."""
 
 MOST_TOLD = 20
 """How many problems of a recount the audit log stores."""
@@ -61,7 +61,7 @@ class RecountResult(NamedTuple):
     is_ledger_sound: bool  # nothing is wrong with the visits themselves, from which all else is derived
     absences: int  # visits in hours in which their person is not present
     mismatches: list[Mismatch]
-    is_projected: bool  # the tables of reports agree with the visits
+    has_right_blocks: bool
 
     def details(self) -> dict[str, Any]:
         """For a line of the audit log."""
@@ -69,8 +69,10 @@ class RecountResult(NamedTuple):
         return {"agrees": not self.problems, **told, "rows": self.rows}
 
 
-def recount(connection: Connection, advance: Advance) -> RecountResult:
-    """Find every way in which the visits, the counters and the other derived tables disagree."""
+def recount(connection: Connection, advance: Advance, parser: TraitParser | None = None) -> RecountResult:
+    """Find every way in which the visits, the counters and the other derived tables disagree. Without a parser, blocks
+    are not looked at: a database that was just restored has none.
+    """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
     faults: Tally[Invariant] = Tally()
     for table in derived.PIECES:
@@ -81,7 +83,9 @@ def recount(connection: Connection, advance: Advance) -> RecountResult:
                     faults[check] += connection.execute(check.select, piece).scalar_one()
             if table == "visits":
                 advance(piece["upto"] - piece["after"])
-    insights = list(islice(wrong_sums(Session(connection)), MOST_PROBLEMS))
+    session = Session(connection)
+    blocks = block_queries.problems(session, parser, lambda: advance(0)) if parser else ()
+    insights = list(islice(blocks, MOST_PROBLEMS))
     return _result(connection, sums, faults, insights)
 
 
@@ -134,9 +138,7 @@ def _result(
         *insights,
     ]
     is_sound = not missing and not any(faults[check] for check in derived.LEDGER_CHECKS)
-    wrong_facts = any(faults[check] for check in derived.FACT_CHECKS)
-    is_projected = not insights and not wrong_facts
-    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches, is_projected)
+    return RecountResult(newest, problems, is_sound, faults[derived.ABSENCES], mismatches, not insights)
 
 
 def _missing(newest: int, counted: int) -> list[str]:
@@ -173,20 +175,20 @@ def _unclear(counters: Sequence[Any], by_scope: Sums) -> Iterator[str]:
             yield f"counters: {row.scope}: visitors are {first_visits} by first visits, but {row.listed} are listed"
 
 
-def repair(connection: Connection, clock: Clock, advance: Advance, reason: str) -> list[str]:
+def repair(connection: Connection, clock: Clock, advance: Advance, parser: TraitParser, reason: str) -> list[str]:
     """Repair the derived tables, in an exclusive transaction. Returns the problems found before.
 
     If the visits themselves are damaged, nothing is changed: they cannot be derived from any other table.
     """
-    result = recount(connection, advance)
+    result = recount(connection, advance, parser)
     if result.is_ledger_sound:
         if result.absences:
             _mark_present(connection, clock)
         for statement in (statement for check in derived.CHECKS for statement in check.repair):
             connection.execute(statement)
-        _write(connection, recount(connection, advance).mismatches, clock.now_ms(), reason)
-        if not result.is_projected:
-            reject(Session(connection))
+        _write(connection, recount(connection, advance, parser).mismatches, clock.now_ms(), reason)
+        if not result.has_right_blocks:
+            block_queries.remove_all(Session(connection))
     return result.problems
 
 

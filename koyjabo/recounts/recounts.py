@@ -28,6 +28,7 @@ from koyjabo.jobs.ending import is_stored
 from koyjabo.models import SITE
 from koyjabo.recounts import recount_queries
 from koyjabo.recounts.recount_queries import MOST_TOLD, RecountResult, newest_id, recount
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.webhooks import event_queries
 
 log = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class Recounts:
         clock: Clock,
         runtime: Runtime,
         workers: Workers,
+        parser: TraitParser,
         on_change: Callable[[], None],
     ) -> None:
         self._on_change = on_change
@@ -97,6 +99,7 @@ class Recounts:
         self._clock = clock
         self._runtime = runtime
         self._workers = workers
+        self.parser = parser
         self._progress: Progress | None = None
         self._lock = threading.Lock()  # guards the beginning; code that holds it must not wait
 
@@ -106,7 +109,7 @@ class Recounts:
         def count(session: Any) -> RecountResult:
             connection = session.connection()
             with progress(newest_id(connection, "visits"), "Recounting") as advance:
-                return recount(connection, advance)
+                return recount(connection, advance, self.parser)
 
         return self._database.long_read(count)
 
@@ -245,8 +248,8 @@ def repair(recounts: Recounts, clock: Clock, progress: ReportProgress) -> Repair
             return Repaired([], [])
         with exclusive_transaction() as connection:
             with progress(3 * newest_id(connection, "visits"), "Repairing") as advance:
-                before = recount_queries.repair(connection, clock, advance, REASON)
-                result = recount(connection, advance)
+                before = recount_queries.repair(connection, clock, advance, recounts.parser, REASON)
+                result = recount(connection, advance, recounts.parser)
             by = audit.actor(OPERATOR, clock)
             left = result.problems
             repaired = [problem for problem in before if problem not in left]

@@ -20,8 +20,8 @@ from koyjabo.reports.annotations import Annotations
 from koyjabo.reports.community_people import Reports, Visitors
 from koyjabo.reports.engine.insights import Insights
 from koyjabo.reports.events.ledger import Events, open_store
-from koyjabo.reports.projection.projection import Projection
-from koyjabo.reports.projection.trait_parser import TraitParser
+from koyjabo.reports.live.storing import Storing
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.shares import Shares
 from koyjabo.reports.weekly_report import WeeklyReport
 from koyjabo.settings.database_url import file_of
@@ -35,7 +35,7 @@ class ReportServices:
     open_shares: Insights
     events: Events
     annotations: Annotations
-    projection: Projection
+    storing: Storing
     shares: Shares
     parser: TraitParser
     weekly_report: WeeklyReport
@@ -76,7 +76,7 @@ def build(base: Base) -> ReportServices:
         open_shares=shared_reports.for_open_pages(),
         events=Events(open_store(settings.database, clock), base.runtime, settings.bot_policy == "ignore", space),
         annotations=Annotations(database, clock),
-        projection=Projection(database, clock, base.runtime, parser),
+        storing=Storing(database, clock, base.runtime, reports.live),
         shares=Shares(database, clock, base.services[AccountServices].passwords, settings.secret_key),
         parser=parser,
         weekly_report=WeeklyReport(database, clock, base.runtime, base.services[MailOutbox], reports),

@@ -41,7 +41,7 @@ def prune(days: int | None, dry_run: bool) -> None:
             count = services[Retention].count(past)
             click.echo(f"Visits before {past.first_kept}: {count:,}. Nothing was changed.")
             return
-        with progress(past.length, "Folding") as advance:
+        with progress(services[Retention].count(past), "Folding") as advance:
             pruned = services[Retention].prune(past, advance)
     click.echo(
         f"Folded {pruned.visits:,} visits from before {past.first_kept} into sums "

@@ -20,6 +20,9 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.jobs.running_jobs import ERASURE, RunningJobs
 from koyjabo.models import SITE, Scope
+from koyjabo.reports.log import row_queries
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.reports.services import ReportServices
 from koyjabo.retention import erasure_queries
 from koyjabo.retention.erasure_queries import Renamed
 
@@ -48,6 +51,7 @@ class Erasure:
         clock: Clock,
         runtime: Runtime,
         jobs: RunningJobs,
+        parser: TraitParser,
         on_forgotten: Callable[[str, Collection[Scope]], object],
         drain: Callable[[], None],
     ) -> None:
@@ -57,6 +61,7 @@ class Erasure:
         self._clock = clock
         self._runtime = runtime
         self._jobs = jobs
+        self._read = row_queries.visits(parser)
 
     def count(self, visitor_id: str) -> int:
         """The number of the visitor's visits that are stored."""
@@ -133,7 +138,7 @@ class Erasure:
         def entry(piece: Renamed) -> AuditEntry | None:
             return None if piece.has_more else by.entry("visitor.forget", VISITOR)
 
-        while (piece := throttle.do(erasure_queries.erase, visitor_id, scopes, audit=entry)).has_more:
+        while (piece := throttle.do(erasure_queries.erase, self._read, visitor_id, scopes, audit=entry)).has_more:
             scopes |= piece.scopes
             advance(piece.visits)
             scopes |= self._rename_visits(throttle, visitor_id, advance)
@@ -145,7 +150,7 @@ class Erasure:
         scopes: frozenset[Scope] = frozenset()
         has_more = True
         while has_more:
-            piece = throttle.do(erasure_queries.rename_visits, visitor_id)
+            piece = throttle.do(erasure_queries.rename_visits, self._read, visitor_id)
             scopes |= piece.scopes
             has_more = piece.has_more
             advance(piece.visits)
@@ -157,4 +162,5 @@ def build(base: Base) -> Erasure:
         base.signals.visitor_forgotten.send(visitor_id, scopes=scopes)
 
     jobs = base.services[RunningJobs]
-    return Erasure(base.database, base.clock, base.runtime, jobs, forgotten, base.cluster.drain)
+    parser = base.services[ReportServices].parser
+    return Erasure(base.database, base.clock, base.runtime, jobs, parser, forgotten, base.cluster.drain)

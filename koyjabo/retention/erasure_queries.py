@@ -23,7 +23,10 @@ from koyjabo.models import SITE, Counter, ForgottenVisitors, Scope, Visit
 from koyjabo.models.ledger import LOST
 from koyjabo.network import campaigns, user_agents
 from koyjabo.reports.events import event_queries
-from koyjabo.reports.projection import folding_queries, referrer_queries
+from koyjabo.reports.folded import fold_queries
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.row_queries import VISITS, ReadRows
+from koyjabo.retention.retention_queries import fold_of_visitor
 
 RENAMED = "~"
 """The first character of names that no visitor can have (specification: Register a visit)."""
@@ -84,20 +87,20 @@ def count_visits(session: Session, visitor_id: str) -> int:
     return session.scalar(select(func.count()).where(Visit.visitor_id == visitor_id)) or 0
 
 
-def rename_visits(session: Session, visitor_id: str, size: int) -> Renamed:
-    """Rename the next `size` visits of the visitor."""
-    folding_queries.lock(session)
-    return rename(session, visitor_id, size)
+def rename_visits(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
+    """Rename the next `size` visits of the visitor. `read` reads visits for their blocks."""
+    fold_queries.lock(session)
+    return rename(session, read, visitor_id, size)
 
 
-def erase(session: Session, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
+def erase(session: Session, read: ReadRows, visitor_id: str, scopes: frozenset[Scope], size: int) -> Renamed:
     """Rename up to `size` remaining visits, and erase the visitor from `scopes` and those of these visits. If there may
     be more visits, the visitor is not erased yet.
     """
-    folding_queries.lock(session)
+    fold_queries.lock(session)
     _lock_counters(session, {SITE})  # no visit can be registered,
     event_queries.lock(session)  # nor an event recorded
-    piece = rename(session, visitor_id, size)
+    piece = rename(session, read, visitor_id, size)
     if not piece.has_more:
         everywhere = scopes | piece.scopes | {SITE}
         _lock_counters(session, everywhere - {SITE})  # and no visitor identified as a user
@@ -118,21 +121,22 @@ def _lock_counters(session: Session, scopes: Iterable[Scope]) -> None:
     session.execute(rows.with_for_update()).all()
 
 
-def rename(session: Session, visitor_id: str, size: int) -> Renamed:
+def rename(session: Session, read: ReadRows, visitor_id: str, size: int) -> Renamed:
     """Rename up to `size` visits of a listed visitor, the first one among them, and as many events."""
+    fold_of_visitor(session, visitor_id)
     rows, name = _next(session, visitor_id, size)
     scopes = frozenset(Scope(row.scope) for row in rows)
     list_name(session, visitor_id, name, scopes | {SITE})
     if rows:
         session.execute(RENAME_VISIT, [_values(row, name) for row in rows])
-        referrer_queries.cut(session, {row.id: origin_of(row.referrer) for row in rows})
+        block_queries.follow(session, VISITS, [row.id for row in rows if _is_reduced(row)], read)
     events = event_queries.rename(session, visitor_id, name, size)
     return Renamed(len(rows), scopes, len(rows) >= size or events >= size, name)
 
 
 def rename_events(session: Session, visitor_id: str, size: int) -> bool:
     """Rename up to `size` events of a visitor who has no visit. Returns whether there may be more."""
-    folding_queries.lock(session)
+    fold_queries.lock(session)
     return event_queries.rename(session, visitor_id, random_name(), size) >= size
 
 
@@ -171,6 +175,11 @@ def _next(session: Session, visitor_id: str, size: int) -> tuple[list[Any], str]
 def _values(row: Any, name: str) -> dict[str, Any]:
     left = {column: reduced(getattr(row, column)) for column, reduced in REDUCED.items()}
     return {"id": row.id, "visitor_id": name, "visit_id": f"{RENAMED}{row.id}", **left}
+
+
+def _is_reduced(row: Any) -> bool:
+    """Whether reports say less of a visit now. What is left of its user agent, they read as before."""
+    return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 
 def _count_forgotten(session: Session, scopes: Iterable[str], by: int) -> None:

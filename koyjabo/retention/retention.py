@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
-from koyjabo.core.clock import Clock, shifted
+from koyjabo.core.clock import Clock, Days, shifted
+from koyjabo.core.errors import StillCounting
 from koyjabo.core.runtime import Advance, Runtime
+from koyjabo.counting.queries import id_range
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.throttle import Throttle
 from koyjabo.jobs.daily_work import DailyWork
-from koyjabo.reports.events import event_fold_queries, event_queries
-from koyjabo.reports.projection import interned_queries
-from koyjabo.reports.projection.folding_queries import NotProjected
-from koyjabo.reports.projection.projection import Projection
+from koyjabo.reports.folded import fold_queries
+from koyjabo.reports.query.ranges import MARGIN
+from koyjabo.reports.services import ReportServices
 from koyjabo.retention import retention_queries
 from koyjabo.retention.retention_queries import Foldable
 from koyjabo.visit_log import import_queries
@@ -29,7 +31,7 @@ log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 
 WORK = "retention"
-IMPORTED, PROJECTED = "visits are imported", "visits are projected"
+IMPORTED, COUNTED = "visits are imported", "reports are catching up"
 """Why the work waits."""
 
 QUIET_S = 3 * 3600 + 1800
@@ -67,11 +69,6 @@ class FoldRange(NamedTuple):
     after: int
     last: int
 
-    @property
-    def length(self) -> int:
-        """How many ids there are to read."""
-        return max(0, self.last - self.after)
-
 
 class Pruned(NamedTuple):
     visits: int
@@ -87,14 +84,12 @@ class Swept(NamedTuple):
 
 
 class Retention:
-    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and NotProjected. Commits before an error
-    stay.
-    """
+    """All methods raise LedgerUnavailable, and `prune` ImportUnderWay and StillCounting. What is committed stays."""
 
-    def __init__(self, database: DatabaseExecutor, clock: Clock, projection: Projection, days: int) -> None:
+    def __init__(self, database: DatabaseExecutor, clock: Clock, reports: ReportServices, days: int) -> None:
         self._database = database
         self._clock = clock
-        self._projection = projection
+        self._reports = reports
         self._days = days
 
     def past(self, days: int | None = None) -> FoldRange:
@@ -114,25 +109,37 @@ class Retention:
         """How many visits these are. Reads each of them."""
         return self._database.long_read(retention_queries.count_old, *past)
 
-    def prune(self, past: FoldRange, advance: Advance = lambda ids: None) -> Pruned:
-        """Fold them and remove the events of these days, in transactions of some milliseconds with pauses in between.
+    def prune(self, past: FoldRange, advance: Advance = lambda visits: None) -> Pruned:
+        """Fold them and remove the events of these days, in transactions of some milliseconds with pauses in between:
+        one day after the other, its sums first.
 
-        `advance` is given the number of ids done since the last call; what it raises ends the work.
+        `advance` is given the number of visits folded since the last call; what it raises ends the work.
         """
-        self._projection.catch_up(lambda visits: advance(0))
-        self._database.write(retention_queries.begin_folding, *past)
-        # First, so that no report says how many people came on several days while some of their visits are gone.
-        self._projection.leave_people_out(past.first_kept, advance)
-        throttle, visits, after = Throttle(self._database), 0, past.after
-        while after < past.last:
-            piece = throttle.do(retention_queries.fold_old, **past._replace(after=after)._asdict())
-            visits += piece.folded
-            advance(piece.reached - after)
-            after = piece.reached
-        self._merge_event_sums(throttle, past.first_kept, advance)
-        while throttle.do(event_queries.remove_before, past.first_kept):
+        self._reports.storing.catch_up(lambda visits: advance(0))
+        throttle, visits = Throttle(self._database), 0
+        while self._database.report(fold_queries.has_old, self._clock):
+            throttle.do(fold_queries.clear_old, self._clock)
             advance(0)
+        for day in self._database.report(fold_queries.days, past.first_kept):
+            visits += self._fold(throttle, day, advance)
         return Pruned(visits, round(1000 * throttle.longest_s, 1))
+
+    def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
+        """Returns how many visits were folded."""
+        sums = self._reports.reports.day_sums(day)
+        while not self._database.write(retention_queries.begin_folding, sums):  # rows have changed
+            sums = self._reports.reports.day_sums(day)
+        that, visits = date.fromisoformat(day), 0
+        times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
+        after, last = self._database.report(id_range, *times_ms)
+        after, last = self._database.report(fold_queries.ids, day, after, min(last, sums.seen.visits))
+        while after < last:
+            piece = throttle.do(retention_queries.fold_old, day, after, last)
+            visits, after = visits + piece.folded, piece.reached
+            advance(piece.folded)
+        while throttle.do(fold_queries.remove_events, day, sums.seen.events):
+            advance(0)
+        return visits
 
     def reduce_user_agents(self, advance: Advance = lambda ids: None) -> None:
         """Replace the user agents of visits older than USER_AGENT_DAYS by what reports read of them."""
@@ -143,25 +150,6 @@ class Retention:
             reached = piece.reached
             piece = throttle.do(retention_queries.replace_user_agents, before_ms, piece, last)
             advance(piece.reached - reached)
-
-    def _merge_event_sums(self, throttle: Throttle, first_kept: str, advance: Advance) -> None:
-        for scope, day in self._database.long_read(event_fold_queries.days_with_names, first_kept):
-            self._database.write(event_fold_queries.forget_names, scope, day)
-        for group in self._database.long_read(event_fold_queries.crowded, first_kept):
-            while throttle.do(event_fold_queries.merge_smallest, group):
-                advance(0)
-        for scope, day in self._database.long_read(event_fold_queries.crowded_days, first_kept):
-            while throttle.do(event_fold_queries.merge_properties, scope, day):
-                advance(0)
-
-    def sweep_values(self, advance: Advance = lambda rows: None) -> None:
-        """Remove addresses and traits that no visit has any more."""
-        throttle = Throttle(self._database)
-        for table in interned_queries.TABLES:
-            unused = self._database.long_read(interned_queries.unused, table)
-            while unused.ids:
-                unused = throttle.do(interned_queries.remove, table, unused)
-                advance(0)
 
     def sweep(self, advance: Advance = lambda rows: None) -> Swept:
         """Remove expired sessions, failed logins and the like, and old audit lines."""
@@ -238,11 +226,10 @@ class Nightly:
         began_ms = self._clock.elapsed_ms()
         try:
             pruned = self._retention.prune(self._retention.past(), renew)
-        except (ImportUnderWay, NotProjected) as error:
-            self._postpone(day, IMPORTED if isinstance(error, ImportUnderWay) else PROJECTED)
+        except (ImportUnderWay, StillCounting) as error:
+            self._postpone(day, IMPORTED if isinstance(error, ImportUnderWay) else COUNTED)
             return None
         self._retention.reduce_user_agents(renew)
-        self._retention.sweep_values(renew)
         swept = self._retention.sweep(renew)
 
         def at_end() -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, delete, func, select, text
+from sqlalchemy import ColumnElement, TextClause, delete, func, select, text
 from sqlalchemy.orm import Session
 
 from koyjabo.accounts.second_factor.one_time_codes import STEP_MS
@@ -41,7 +41,10 @@ from koyjabo.models import (
 )
 from koyjabo.network import user_agents
 from koyjabo.recounts.derived_tables_queries import SUMS
-from koyjabo.reports.projection import folding_queries, state_queries
+from koyjabo.reports.folded import fold_queries
+from koyjabo.reports.folded.day_sums import SumsOfDay
+from koyjabo.reports.log import block_queries, state_queries
+from koyjabo.reports.log.row_queries import VISITS
 from koyjabo.visit_log import import_queries
 from koyjabo.webhooks import queries as webhook_queries
 
@@ -60,14 +63,23 @@ REPLACE = text("UPDATE visits SET user_agent = :reduced WHERE id = :visit")
 
 Remove = Callable[[Session, int, int], int]
 
-OLD = "v.id > :after AND v.id <= :upto AND v.day < :first_kept"
-FOLD_OLD = text(f"""
-INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors) {SUMS.format(which=OLD)} {adding(FoldedVisits)}
-""")
-REMOVE_OLD = text(f"DELETE FROM visits AS v WHERE {OLD}")
+OF_DAY = "v.id > :after AND v.id <= :upto AND v.day = :day"
+OF_VISITOR = "v.visitor_id = :visitor_id AND v.day = :day AND v.id <= :upto"
+
+
+def _fold(which: str) -> tuple[TextClause, TextClause]:
+    """The statements that add visits to `folded_visits` and delete their rows."""
+    into = "INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors)"
+    return text(f"{into} {SUMS.format(which=which)} {adding(FoldedVisits)}"), text(
+        f"DELETE FROM visits AS v WHERE {which}"
+    )
+
+
+FOLD_DAY, FOLD_VISITOR = _fold(OF_DAY), _fold(OF_VISITOR)
 
 NEXT_UPTO = text(
-    "SELECT max(id) FROM (SELECT id FROM visits WHERE id > :after AND id <= :last ORDER BY id LIMIT :size) AS x"
+    "SELECT max(id) FROM "
+    "(SELECT id FROM visits WHERE id > :after AND id <= :last AND day = :day ORDER BY id LIMIT :size) AS x"
 )
 
 COUNT_OLD = text("SELECT count(*) FROM visits AS v WHERE v.id > :after AND v.id <= :last AND v.day < :first_kept")
@@ -79,12 +91,6 @@ LEFT JOIN (
     SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' AND day < :first_kept GROUP BY day
 ) f ON f.day = d.day
 WHERE d.scope = 'site' AND d.day < :first_kept AND d.visits > coalesce(f.visits, 0)
-""")
-
-# Before the first visit is folded, since the process may be killed.
-SET_FOLDED_BEFORE = text("""
-INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', :day, '', 0)
-ON CONFLICT (name) DO UPDATE SET day = excluded.day
 """)
 
 
@@ -168,7 +174,7 @@ def replace_user_agents(session: Session, before_ms: int, after: UserAgents, las
 
     An import may have put newer visits among older ones. The next night begins at the first of them.
     """
-    folding_queries.lock(session)  # a visitor may be renamed at the same time, in another order of visits
+    fold_queries.lock(session)  # a visitor may be renamed at the same time, in another order of visits
     query = select(Visit.id, Visit.at_ms, Visit.user_agent).where(Visit.id > after.reached, Visit.id <= last)
     rows = session.execute(query.order_by(Visit.id).limit(size)).all()
     old = {row.id: row.user_agent for row in rows if row.at_ms < before_ms and row.user_agent}
@@ -217,32 +223,42 @@ def foldable(session: Session, first_kept: str) -> Foldable:
     return Foldable(int(visits), days)
 
 
-def begin_folding(session: Session, first_kept: str, after: int, last: int) -> None:
-    """Before the first visit is folded: from now on, the sums of these days cannot tell visitors apart.
-
-    Raises NotProjected and ImportUnderWay.
+def begin_folding(session: Session, sums: SumsOfDay) -> bool:
+    """Store the sums of a day, from which on its rows are not counted any more. Returns False, and stores nothing, if
+    rows have changed since. Raises ImportUnderWay.
     """
-    folding_queries.lock(session)
+    fold_queries.lock(session)
     import_queries.exclude_imports(session)
-    folding_queries.require_read(session, last)
-    if folding_queries.folded_before(session) < first_kept:
-        session.execute(SET_FOLDED_BEFORE, {"day": first_kept})
+    return fold_queries.store(session, sums)
+
+
+def fold_old(session: Session, day: str, after: int, last: int, size: int) -> FoldedPiece:
+    """Fold the visits of a day among the next `size` rows, with ids over `after` and up to `last`, after
+    `begin_folding`. Raises ImportUnderWay.
+    """
+    fold_queries.lock(session)
+    import_queries.exclude_imports(session)
+    upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "day": day, "size": size}).scalar_one()
+    if upto is None:
+        return FoldedPiece(0, last)
+    removed = _remove_folded(session, FOLD_DAY, after=after, upto=upto, day=day)
+    if removed:
+        fold_queries.remove_blocks(session, day, after, upto)
+    return FoldedPiece(removed, upto)
+
+
+def fold_of_visitor(session: Session, visitor_id: str) -> None:
+    """Fold those visits of a visitor that are in the sums of their day: these cannot follow an erasure any more. The
+    caller has the lock of folds.
+    """
+    state = state_queries.lock(session)
+    these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}
+    if _remove_folded(session, FOLD_VISITOR, **these):
+        block_queries.remove(session, VISITS, 0, state.folding_upto, state.folding, state.folding)
         state_queries.changed(session)
 
 
-def fold_old(session: Session, first_kept: str, after: int, last: int, size: int) -> FoldedPiece:
-    """Fold the visits of days before `first_kept` among the next `size` rows, with ids over `after` and up to `last`,
-    after `begin_folding`.
-
-    Raises NotProjected, while they are read again, and ImportUnderWay.
-    """
-    folding_queries.lock(session)
-    import_queries.exclude_imports(session)
-    folding_queries.require_read(session, last)
-    upto = session.execute(NEXT_UPTO, {"after": after, "last": last, "size": size}).scalar_one()
-    if upto is None:
-        return FoldedPiece(0, last)
-    folding_queries.remove_facts(session, first_kept, after, upto)
-    piece = {"after": after, "upto": upto, "first_kept": first_kept}
-    session.execute(FOLD_OLD, piece)
-    return FoldedPiece(changed_rows(session, REMOVE_OLD, piece), upto)
+def _remove_folded(session: Session, statements: tuple[TextClause, TextClause], **these: Any) -> int:
+    fold, remove = statements
+    session.execute(fold, these)
+    return changed_rows(session, remove, these)

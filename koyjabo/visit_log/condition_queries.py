@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from typing import NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import text as sql
 from sqlalchemy.orm import Session
 
 from koyjabo.counting.queries import OF_A_COMMUNITY, ids_between_ordinals, ids_of
 from koyjabo.database.text_search import has, has_words
 from koyjabo.models import Community, User, Visit
+from koyjabo.network import user_agents
 from koyjabo.network.geolocation import NAMES
-from koyjabo.reports.projection.name_queries import of_browser
 from koyjabo.visit_log import search_terms
+
+REDUCED_UPTO = sql("SELECT upto FROM watermarks WHERE name = 'user_agents'")
+"""Visits up to this id have a text in place of their user agent (`retention.retention_queries`)."""
+
+STRETCH = sql("SELECT id, user_agent FROM visits WHERE id > :after ORDER BY id LIMIT 5000")
+LISTED = {
+    "sqlite": "visits.user_agent IN (SELECT value FROM json_each(:texts))",
+    "postgresql": "visits.user_agent IN (SELECT json_array_elements_text(CAST(:texts AS json)))",
+}
 
 MANY = 1_000
 """A visitor with at least this number of visits is searched for without the index of visitors."""
@@ -134,8 +145,39 @@ def _of_place(text: str) -> ColumnElement[bool]:
 
 
 def _of_browser(session: Session, text: str) -> ColumnElement[bool]:
-    named = of_browser(session, text)
-    return has(Visit.user_agent, text) if named is None else named
+    """Of the browser or system of this name, in any case, or else of one whose name begins so; without such a name,
+    those with the text in their user agent.
+    """
+    after = session.scalar(REDUCED_UPTO) or 0
+    known = {each: set(filter(None, user_agents.of(each))) for each in _sent(session, after)}
+    wanted, names = text.casefold(), {name for each in known.values() for name in each}
+    meant = {name for name in names if name.casefold() == wanted}
+    meant = meant or {name for name in names if wanted and name.casefold().startswith(wanted)}
+    if not meant:
+        return has(Visit.user_agent, text)
+    theirs = [user_agent for user_agent, its in known.items() if not meant.isdisjoint(its)]
+    listed = sql(LISTED[session.get_bind().dialect.name]).bindparams(texts=json.dumps(theirs))
+    return or_(and_(Visit.id > after, listed), and_(Visit.id <= after, or_(*map(_says, sorted(meant)))))
+
+
+def _sent(session: Session, after: int) -> set[str]:
+    """The user agents of visits with ids over this one."""
+    found: set[str] = set()
+    while rows := session.execute(STRETCH, {"after": after}).all():
+        found.update(user_agent for _, user_agent in rows if user_agent)
+        after = rows[-1][0]
+    return found
+
+
+def _says(name: str) -> ColumnElement[bool]:
+    """Whether the text that replaces a user agent after 30 days has this browser or system (`user_agents.reduced`)."""
+    begins = (f"{name} on ", f"{name} (", f"on {name} (")
+    return or_(
+        Visit.user_agent.in_([name, f"on {name}"]),
+        *(Visit.user_agent.startswith(text, autoescape=True) for text in begins),
+        Visit.user_agent.endswith(f" on {name}", autoescape=True),
+        Visit.user_agent.contains(f" on {name} (", autoescape=True),
+    )
 
 
 def _users(session: Session, part: str, sees_emails: bool) -> list[str]:

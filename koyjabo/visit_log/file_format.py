@@ -7,7 +7,7 @@ from typing import Any
 
 from koyjabo.core import spreadsheet
 from koyjabo.core.clock import iso
-from koyjabo.reports.projection.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
 from koyjabo.reports.query.dimensions import UTM
 from koyjabo.visit_log.queries import OTHERS, LoggedVisit
 

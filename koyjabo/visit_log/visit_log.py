@@ -19,7 +19,7 @@ from koyjabo.counting.queries import Visited, ids_of, visits_by_day
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.database.text_search import LONGEST_SEARCH
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.projection.trait_parser import TraitParser
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.visit_log import file_format, queries, search_terms
 from koyjabo.visit_log.condition_queries import SearchFilter
 from koyjabo.visit_log.queries import Count, Frequent, LoggedVisit, Search

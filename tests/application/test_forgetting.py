@@ -5,6 +5,7 @@ back).
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from support.application.site import Site
@@ -17,7 +18,7 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.services import PresenceServices
 from koyjabo.reports.engine.requests import BreakdownRequest
-from koyjabo.reports.projection import batch_queries
+from koyjabo.reports.log import block_queries, blocks
 from koyjabo.reports.query.parameters import Question
 from koyjabo.reports.services import ReportServices
 from koyjabo.retention.retention import Nightly
@@ -53,24 +54,29 @@ def test_reports_are_those_of_the_visits_that_are_left(site, database):
         site.register("chumki", page="/next")
         assert pages(site) == pages(other) == {"/kept": 1, "/next": 1}
         assert [sum(map(sum, hours.minutes(HERE).values()))] == [1]
-    site.services[ReportServices].projection.catch_up()
+    site.services[ReportServices].storing.catch_up()
     assert site.recount() == []
     assert pages(site) == {"/kept": 1, "/next": 1}
 
 
-def test_a_batch_of_visits_that_are_lost_is_not_projected(site, database):
-    projection, reports = site.services[ReportServices].projection, site.services[ReportServices].reports
-    projection.catch_up()
+def test_a_block_of_visits_that_are_lost_is_not_stored(site, database, monkeypatch):
+    monkeypatch.setattr(blocks, "SIZE", 1)
+    storing, reports = site.services[ReportServices].storing, site.services[ReportServices].reports
+    storing.catch_up()
     remembered = database.remember()
     site.register("badal", page="/lost")
-    batch = projection._prepared()
+    site.register("badal", page="/lost")
+    read = reports._database.scan(reports.live.read_some)
+    assert read.unsaved
     database.go_back(remembered)
+    save = partial(reports._database.write, block_queries.save, read.state, reports.live.rules, read.unsaved)
     with suppress(LedgerUnavailable):  # its connection was of the database before
-        reports._database.write(batch_queries.write, batch)
-    assert reports._database.write(batch_queries.write, batch) is False
-    site.register("chumki", page="/next")
-    assert reports._database.write(batch_queries.write, batch) is False
-    projection.catch_up()
+        save()
+    for _ in range(2):
+        save()
+        assert site.rows("SELECT first FROM visit_blocks WHERE last > 2") == []
+        site.register("chumki", page="/next")
+    storing.catch_up()
     assert site.recount() == []
 
 

@@ -53,8 +53,7 @@ def kept(site: Site) -> dict[str, list[dict]]:
     found["adjustments"] = [row for row in found["adjustments"] if not row["reason"].startswith("restored")]
     for table in ("day_secrets", "database_identity", "webhook_deliveries", "backups", "file_imports"):
         found.pop(table)  # in no backup
-    for row in found["watermarks"]:
-        row["upto"] *= row["name"] != "changes"
+    found["watermarks"] = [row for row in found["watermarks"] if row["name"] != "changes"]
     found["audit_log"] = [row for row in found["audit_log"] if row["action"] not in ("ledger.backup", "ledger.restore")]
     return {table: [{k: v for k, v in row.items() if k not in NEW} for row in rows] for table, rows in found.items()}
 

@@ -18,7 +18,13 @@ READS = ("stats", "members", "visitors", "visitors/today", "visitors/trends", "v
 REPORTS = ("summary", "timeline", "breakdown?by=page", "summary?range=yesterday&page=/", "hours?page=/")
 """From sums and from rows, with closed days whose answers are kept."""
 
-AT_ONCE = json.dumps({"koyjabo.reports.projection.projection.PATIENCE_MS": 0})
+AT_ONCE = json.dumps(
+    {
+        "koyjabo.reports.live.storing.LOOK_S": 0.2,
+        "koyjabo.reports.log.blocks.SIZE": 4,
+        "koyjabo.reports.log.block_queries.SIZE": 4,
+    }
+)
 
 
 def test_no_thread_meets_what_belongs_to_the_loop(database, redis_server, tmp_path):
@@ -55,7 +61,7 @@ def use(server: ChangedServer, admin: Member) -> None:
         read = [clients.submit(admin.call, "GET", f"/api/communities/{community}/{path}") for path in READS]
     for done in (*visits, *joined, *read):
         done.result()
-    wait_until(lambda: server.database.rows("SELECT count(*) FROM insight_sums")[0][0], "there are sums")
+    wait_until(lambda: server.database.rows("SELECT 1 FROM watermarks WHERE name = 'blocks'"), "blocks are stored")
     for path in REPORTS:
         admin.call("GET", f"/api/reports/{path}")
     before = recounted(server)

@@ -160,8 +160,8 @@ FACTS = [
     ("version", at("database", schema="9999"), WARNING, "newer"),
     ("retention", at("database", retention_ms=NOW_MS - 49 * HOUR_MS), WARNING, "late"),
     ("retention", at("database", retention_ms=None), OFF, "never"),
-    ("reports", at("database", unread=5001), WARNING, "late"),
-    ("reports", at("database", unread=5000), GOOD, "ready"),
+    ("reports", at("database", unread=100_001), WARNING, "late"),
+    ("reports", at("database", unread=100_000), GOOD, "ready"),
     ("places", SEEN._replace(has_countries=False), WARNING, "missing"),
 ]
 

@@ -53,13 +53,13 @@ class Pause:
         self.begun, self.over, self._real = threading.Event(), threading.Event(), recounts.recount
         monkeypatch.setattr(recounts, "recount", self._recount)
 
-    def _recount(self, connection, progress):
+    def _recount(self, connection, progress, parser):
         def pausing(rows: int) -> None:
             self.begun.set()
             assert self.over.wait(PATIENCE_S)
             progress(rows)
 
-        return self._real(connection, pausing)
+        return self._real(connection, pausing, parser)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from support.sites.visit_log import DAYS, DHAKA, Log
 
 from koyjabo.audit.log import Audit
 from koyjabo.core import spreadsheet
-from koyjabo.reports.projection.trait_parser import TraitParser
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.visit_log import file_format, visit_log
 from koyjabo.visit_log.visit_log import LoggedVisit, VisitFilter
 

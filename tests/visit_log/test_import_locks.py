@@ -49,7 +49,7 @@ def imported(site, monkeypatch) -> str:
         monkeypatch.setattr(throttle, name, 2)
     said = rows(*(f"v{n},{n},{OLD}" for n in range(LINES)))
     assert bring(site, said) == Imported(LINES, 0)
-    site.services[ReportServices].projection.catch_up()  # only visits that reports have read are folded
+    site.services[ReportServices].storing.catch_up()  # only visits that reports have read are folded
     return said
 
 
@@ -123,13 +123,12 @@ def test_day_of_which_only_some_was_folded_is_as_one_that_was_folded(site, impor
 def test_import_waits_for_what_is_being_folded(site, imported, database):
     """And learns neither that another import is going on, nor what was there before."""
     retention = site.services[Retention]
-    past = retention.past()
-    retention._database.write(retention_queries.begin_folding, *past)
-    site.services[ReportServices].projection.leave_people_out(past.first_kept)
+    sums = retention._reports.reports.day_sums(site.rows("SELECT min(day) FROM visits")[0][0])
+    retention._database.write(retention_queries.begin_folding, sums)
     is_folding, may_commit = threading.Event(), threading.Event()
 
     def fold_slowly(session) -> None:
-        retention_queries.fold_old(session, *past, size=2)
+        retention_queries.fold_old(session, sums.day, 0, sums.seen.visits, size=2)
         is_folding.set()
         assert may_commit.wait(PATIENCE_S)
 

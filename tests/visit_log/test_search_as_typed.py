@@ -11,7 +11,6 @@ from koyjabo.core.identity import MASKED
 from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log import queries, visit_log
 from koyjabo.visit_log.services import VisitLogServices
 from koyjabo.visit_log.visit_log import Count, VisitFilter
@@ -121,19 +120,6 @@ def test_filter_means_exactly_what_was_chosen(world):
 
 def test_search_is_read_for_200_characters(world):
     assert ordinals(world, text="b2" + " " * 198 + "x" * 7000) == [22302]
-
-
-def test_browser_is_found_by_its_traits_when_its_user_agent_is_gone(database):
-    with Site(database.url) as site:
-        for agent in (IPHONE, ANDROID, "curl/8.5.0"):
-            site.register("ayesha", userAgent=agent)
-        site.services[ReportServices].projection.catch_up()
-        site.rows("UPDATE visits SET user_agent = NULL")
-        site.register("ayesha", userAgent=IPHONE)
-        log, admin = site.services[VisitLogServices].log, account_of(sign_up(site, "nusrat"))._replace(is_admin=True)
-        for name, ordinals_ in (("safari", [1, 4]), ("iOS", [1, 4]), ("Andr", [2]), ("CURL", [3]), ("opera", [])):
-            for which in ({"browser": name}, {"text": name}):
-                assert sorted(each.ordinal for each in log.page(admin, VisitFilter(**which)).visits) == ordinals_
 
 
 def test_viewer_searches_by_anything_but_ids_and_emails(world):

@@ -63,8 +63,7 @@ unique_visitors = (SELECT count(*) FROM visitors) WHERE scope = 'site'
 """
 COUNTED = "SELECT visits, total FROM counters WHERE scope = 'site'"
 UNREAD = """
-SELECT c.visits - coalesce((SELECT w.upto FROM watermarks w WHERE w.name = 'visits'), 0)
-FROM counters c WHERE c.scope = 'site'
+SELECT c.visits - coalesce((SELECT max(last) FROM visit_blocks), 0) - 8192 FROM counters c WHERE c.scope = 'site'
 """
 PATIENCE_S = 3600
 
@@ -100,8 +99,8 @@ POSTGRES = Dialect(
 
 
 def filled(name: str, visits: int, server: Postgres | None = None, is_kept: bool = False) -> Database:
-    """A database with so many visits, in a file or on `server`, which no projection has read. One that is kept is taken
-    again by the next run, if it has as many.
+    """A database with so many visits, in a file or on `server`, without blocks. One that is kept is taken again by the
+    next run, if it has as many.
     """
     database: Database
     if server is not None:
@@ -148,9 +147,9 @@ def _fill(url: str, visits: int, advance) -> None:
 
 
 def wait_until_read(server: Server, database: Database) -> tuple[float, float]:
-    """Until the projection has read all visits: how long it took, s, and how much of a core, s. The server does nothing
+    """Until all visits have their blocks: how long it took, s, and how much of a core, s. The server does nothing
     else meanwhile.
     """
     began, used_us = time.monotonic(), proc.cpu_us(server.pid)
-    wait_until(lambda: database.rows(UNREAD)[0][0] <= 0, "the projection catches up", PATIENCE_S, 0.5)
+    wait_until(lambda: database.rows(UNREAD)[0][0] <= 0, "blocks are stored", PATIENCE_S, 0.5)
     return time.monotonic() - began, (proc.cpu_us(server.pid) - used_us) / 1e6

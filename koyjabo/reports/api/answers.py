@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from koyjabo.reports.engine.answers import Breakdown, Figures, Hours, Period, Row, Summary, Sums
+from koyjabo.reports.engine.answers import Breakdown, Figures, Hours, Period, Row, Summary
+from koyjabo.reports.query.groups import Sums
 
 Object = dict[str, Any]
 Number = int | None

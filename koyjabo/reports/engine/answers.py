@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from koyjabo.core.i18n import N_
-from koyjabo.reports.query.report_query import Value
+from koyjabo.reports.query.groups import Sums
+from koyjabo.reports.query.report_query import Question, Value, one_value
 
 FOLDED = N_(
     "Some visits of these days are kept only as sums, so visitors cannot be told apart over several days. With "
@@ -20,6 +21,12 @@ FOLDED_EVENTS = N_(
     "filtered."
 )
 """Reasons why an answer is not exact."""
+
+
+def reason_of_folded(question: Question, knows_visits: bool) -> str:
+    """Why not everything is known of folded days."""
+    return FOLDED if knows_visits or not one_value(question) else FOLDED_VALUE
+
 
 MOST_ROWS = 1_000
 """Rows of a breakdown that one answer can have (specification: Questions)."""
@@ -59,13 +66,6 @@ class Period(NamedTuple):
     new_visitors: int | None
     page_views: int | None
     so_far: bool
-
-
-class Sums(NamedTuple):
-    visits: int | None
-    visitors: int | None
-    new_visitors: int | None
-    count: int | None = None  # type: ignore[assignment]  # page views or events, by the dimensions that count these
 
 
 class Row(NamedTuple):

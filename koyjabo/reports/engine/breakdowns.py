@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
-from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, Sums
-from koyjabo.reports.engine.event_row_queries import VALUE
-from koyjabo.reports.engine.event_value_queries import VisitSet, visits_by_value
-from koyjabo.reports.engine.groups import EVERYTHING, REST, Group, merged, minus, total
-from koyjabo.reports.engine.raw_queries import reason_of_folded
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Row, reason_of_folded
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.events.event_plan import VIEWED_PAGE
 from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.groups import REST, VALUE, Group, Sums, VisitSet, merged, minus, total
 from koyjabo.reports.query.labels import community_of
 from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 
 UNKNOWN = (None, None, None)
 
@@ -45,7 +42,7 @@ def breakdown(
     values: RankedValues
     if not has_many(dimension):
         values = VisitValues(snapshot, question, dimension)
-    elif snapshot.events(question).unknown_hours():
+    elif snapshot.events(question).unknown_hours:
         return Breakdown([], Sums(*UNKNOWN), Sums(*UNKNOWN), 0, FOLDED_EVENTS)
     else:
         values = EventValues(snapshot, question, dimension)
@@ -74,20 +71,12 @@ class VisitValues:
     """Visits have one value each, so that what is left of all belongs to the rest."""
 
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
-        self._snapshot, self._question, self._dimension = snapshot, question, dimension
-        stored = snapshot.rollups.by(question, dimension)
-        self._is_stored = stored is not None
-        self._groups = snapshot.raw.by(question, dimension) if stored is None else stored
-        self._all = self._whole(snapshot)
+        self._question, self._dimension = question, dimension
+        self._folded = snapshot.folded(question)
+        self._groups = snapshot.by(question, dimension)
+        self._all = snapshot.total(question)
         self.total = self._all.sums
         self.ranks: Ranks = {value: (group.visits or 0, 0) for value, group in self._groups.items() if value != REST}
-
-    def _whole(self, snapshot: Snapshot) -> Group:
-        if self._is_stored:
-            return snapshot.total(self._question)
-        if snapshot.folded_days(self._question):
-            return snapshot.raw.by(self._question, EVERYTHING)[None]
-        return merged(self._groups.values())
 
     def sums(self, value: Value) -> Sums:
         return self._groups[value].sums
@@ -104,13 +93,11 @@ class VisitValues:
         return Sums(visits, None if others.people is None else len(others.people), new)
 
     def complete(self, shown: Collection[Value]) -> set[Value]:
-        if not self._is_stored:
-            return set(shown)
-        return self._snapshot.rollups.complete(self._question, self._dimension, shown)
+        return self._folded.complete(self._dimension, shown) if self._folded else set(shown)
 
     def reason(self, figures: Collection[Sums], is_complete: bool) -> str | None:
         is_known = all(each.visitors is not None for each in figures)
-        if is_known and is_complete and not self._snapshot.folded_days(self._question):
+        if not self._folded or (is_known and is_complete):
             return None
         return reason_of_folded(self._question, self.total.visits is not None)
 
@@ -123,8 +110,8 @@ class EventValues:
     def __init__(self, snapshot: Snapshot, question: Question, dimension: str) -> None:
         self._dimension, self._events = dimension, snapshot.events(question)
         self._counts = self._events.by(dimension, VALUE)
-        self._is_folded = bool(snapshot.folded_days(question))
-        self._visits = {} if self._is_folded else visits_by_value(snapshot, question, dimension)
+        self._is_folded = snapshot.folded(question) is not None
+        self._visits = {} if self._is_folded else snapshot.visits_by_value(question, dimension)
         if dimension == VIEWED_PAGE and not self._is_folded:
             pages = snapshot.by(question, "page")
             self._counts.update({page: group.visits or 0 for page, group in pages.items() if page not in (None, REST)})

@@ -18,20 +18,20 @@ from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
-from koyjabo.reports.engine.cached_queries import answer_all
 from koyjabo.reports.engine.requests import (
     BreakdownRequest,
     HoursRequest,
     ReportRequest,
     SummaryRequest,
     TimelineRequest,
-    dimensions,
 )
 from koyjabo.reports.engine.shared_reads import SharedReads
-from koyjabo.reports.engine.snapshot_queries import Caches, NeedsScan
-from koyjabo.reports.projection.trait_parser import TraitParser
+from koyjabo.reports.engine.snapshot_queries import answer_all
+from koyjabo.reports.folded import day_sums
+from koyjabo.reports.folded.day_sums import SumsOfDay
+from koyjabo.reports.live.live import Live
+from koyjabo.reports.log.trait_parser import TraitParser
 from koyjabo.reports.query import labels
-from koyjabo.reports.query.dimensions import has_many
 from koyjabo.reports.query.parameters import NOT_A_DIMENSION, Pairs, Parameters, is_dimension
 from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, MONTH, MOST_PERIODS, WEEK, check
 from koyjabo.reports.query.ranges import DEFAULT, PREVIOUS, YEAR, compared
@@ -48,7 +48,7 @@ MANY_READERS = N_("Many people are viewing shared reports right now. Please try 
 
 
 class Insights:
-    """All methods wait, and raise LedgerUnavailable. Answers raise StillCounting until the projection is filled, and
+    """All methods wait, and raise LedgerUnavailable. Answers raise StillCounting until most visits have a block, and
     TooBusy for readers of share links. `unwritten_peaks`: those of this worker that are not in the database, by day.
     """
 
@@ -58,7 +58,8 @@ class Insights:
         self._database = database
         self._clock = clock
         self._unwritten_peaks = unwritten_peaks
-        self._reporting, self._scanning = (Caches.new(parser, may_scan) for may_scan in (False, True))
+        self.live = Live(parser, clock)
+        """Of the thread for scans."""
         self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
         self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
         self._is_public = False
@@ -78,8 +79,8 @@ class Insights:
         """The same for pages that ask again whenever a visit has come: those that wait share one snapshot, and there is
         a rest between two. Answers have every visit that was acknowledged before the call.
         """
-        insights, quick, slow = copy(self), SharedReads(self._answers), SharedReads(self._answers)
-        insights._answered = lambda requests: (slow if _are_filtered(requests) else quick).answers(requests)
+        insights = copy(self)
+        insights._answered = SharedReads(self._answers).answers
         return insights
 
     def asked(
@@ -141,6 +142,10 @@ class Insights:
         moves = is_compared and question.last == self._clock.today()
         return f"{known}.{now_ms // MINUTE_MS if moves else self._clock.bucket(now_ms).hour_s}"
 
+    def day_sums(self, day: str) -> SumsOfDay:
+        """What is left of a day when it is folded. Raises StillCounting."""
+        return self._database.scan(day_sums.of_day, self.live, day)
+
     def first_day(self, scope: Scope = SITE) -> str | None:
         """The first day with visits; None without any."""
         return self._database.read(ledger_queries.first_day, scope)
@@ -154,15 +159,8 @@ class Insights:
         return max(known, default=None)
 
     def _answers(self, requests: Sequence[ReportRequest]) -> list[Any]:
-        """On the thread for scans if stored sums cannot answer all."""
-        names = {name for request in requests for name in dimensions(request)}
         with self._turn():
-            if not _are_filtered(requests) and not any(map(has_many, names)):
-                try:
-                    return self._database.report(answer_all, self._clock, self._reporting, requests)
-                except NeedsScan:
-                    pass
-            return self._database.scan(answer_all, self._clock, self._scanning, requests)
+            return self._database.scan(answer_all, self._clock, self.live, requests)
 
     def _check(self, request: ReportRequest) -> None:
         """Raises InvalidInput."""
@@ -191,10 +189,6 @@ class Insights:
         """Names of the communities among the values, by the keys that `labels.community_of` finds."""
         keys = {key for value in values if (key := labels.community_of(dimension, value))}
         return self._database.read(ledger_queries.community_names, keys, self._is_public) if keys else {}
-
-
-def _are_filtered(requests: Sequence[ReportRequest]) -> bool:
-    return any(request.question.filters for request in requests)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What reports need to know beside facts and sums: folded days, peaks, names, and versions."""
+"""What reports need to know beside visits: peaks, names, and versions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import islice
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from koyjabo.models import Community, Counter, DailyVisits, Event, FoldedVisits, Peak, Scope
-from koyjabo.reports.projection import state_queries
+from koyjabo.models import Community, Counter, DailyVisits, Event, Peak, Scope
+from koyjabo.reports.log import state_queries
 from koyjabo.reports.query.report_query import Question
 
 AT_ONCE = 500
@@ -20,14 +20,6 @@ def batched(keys: Collection[str], most: int) -> Iterator[list[str]]:
     rest = iter(keys)
     while some := list(islice(rest, most)):
         yield some
-
-
-def folded_days(session: Session, question: Question) -> set[str]:
-    """The days of the range of which visits are folded, all or some."""
-    wanted = select(FoldedVisits.day).where(
-        FoldedVisits.scope == question.scope, FoldedVisits.day.between(question.first, question.last)
-    )
-    return set(session.scalars(wanted.distinct()))
 
 
 def first_day(session: Session, scope: Scope) -> str | None:

@@ -8,16 +8,24 @@ from datetime import datetime
 from typing import Any
 
 from koyjabo.core.clock import Clock
-from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS, Breakdown, Figures, Hours, Period, Summary
+from koyjabo.reports.engine.answers import (
+    FOLDED,
+    FOLDED_EVENTS,
+    Breakdown,
+    Figures,
+    Hours,
+    Period,
+    Summary,
+    reason_of_folded,
+)
 from koyjabo.reports.engine.breakdowns import breakdown
-from koyjabo.reports.engine.groups import EVERYTHING, NO_VISITS, WEEKDAY, minus
-from koyjabo.reports.engine.groups import total as sum_of
-from koyjabo.reports.engine.raw_queries import reason_of_folded
 from koyjabo.reports.engine.snapshot_queries import Snapshot
-from koyjabo.reports.events.event_plan import VIEWED_PAGE
 from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, WEEKDAY, minus
+from koyjabo.reports.query.groups import total as sum_of
 from koyjabo.reports.query.periods import periods, running
 from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.sum_keys import VIEWED_PAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +60,7 @@ class TimelineRequest:
 
     def answer(self, snapshot: Snapshot) -> list[Period]:
         groups = snapshot.by(self.question, self.granularity)
-        views, unknown = snapshot.events(self.question).views(self.granularity, snapshot.clock)
+        views, unknown = snapshot.events(self.question).views(self.granularity)
         names = {*periods(self.question, self.granularity, snapshot.clock), *groups, *views, *unknown}
         now = self._running(snapshot.clock)
         rows = []
@@ -98,11 +106,11 @@ class HoursRequest:
         yield self.question, WEEKDAY
 
     def answer(self, snapshot: Snapshot) -> Hours:
-        hours = snapshot.rollups.by(self.question, WEEKDAY)
-        if hours is None and snapshot.folded_days(self.question):
+        folded = snapshot.folded(self.question)
+        if folded and not folded.knows_hours:
             return Hours([], FOLDED)
         week = [[0] * 24 for _ in range(7)]
-        for (weekday, hour), group in (snapshot.raw.by(self.question, WEEKDAY) if hours is None else hours).items():
+        for (weekday, hour), group in snapshot.by(self.question, WEEKDAY).items():
             week[weekday][hour] = group.visits or 0
         return Hours(week, None)
 
@@ -122,8 +130,7 @@ class LedgerRequest:
 
 
 ReportRequest = SummaryRequest | TimelineRequest | BreakdownRequest | HoursRequest | LedgerRequest
-"""Hashable. `wanted` are the groups that it reads, questions and keys; `answer` raises NeedsScan, StillCounting and
-LedgerUnavailable.
+"""Hashable. `wanted` are the groups that it reads, questions and keys; `answer` raises LedgerUnavailable.
 """
 
 

@@ -1,72 +1,57 @@
-"""The snapshot that answers all reports of a request or page, from the first source that can."""
+"""The snapshot that answers all reports of a request or page: rows that are there, and sums of folded days."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from koyjabo.core.clock import Clock
+from koyjabo.models import Scope
 from koyjabo.reports.engine import ledger_queries
-from koyjabo.reports.engine.event_row_queries import EventCounts, EventRows
-from koyjabo.reports.engine.event_sum_queries import EventSums
-from koyjabo.reports.engine.groups import EVERYTHING, Group, Groups
-from koyjabo.reports.engine.moment_queries import Moment
-from koyjabo.reports.engine.raw_queries import Raw
-from koyjabo.reports.engine.rollup_queries import Rollups
-from koyjabo.reports.engine.unprojected_queries import ParsedVisits
-from koyjabo.reports.projection.trait_parser import TraitParser
-from koyjabo.reports.query.report_query import Question
-from koyjabo.reports.query.result_cache import ResultCache
-
-MOST_CACHED = 32_000_000
-"""Bytes, about, of sums of closed days."""
-
-MOST_ANSWERS = 1_000
+from koyjabo.reports.engine.event_counts import EventCounts
+from koyjabo.reports.folded.folded_queries import FoldedDays, folded_days
+from koyjabo.reports.live.live import Live
+from koyjabo.reports.log import state_queries
+from koyjabo.reports.query.groups import EVERYTHING, Group, Groups, VisitSet
+from koyjabo.reports.query.report_query import Question, Value
 
 
-class Caches(NamedTuple):
-    """What a thread of the database keeps from one snapshot to the next."""
+class Snapshot:
+    """The session reads one moment of the database. `wanted` are the keys of the groups that will be asked for, by
+    question, so that the same rows are read once for all. It has every visit that was acknowledged until `at_ms`.
+    """
 
-    may_scan: bool  # whether it is the thread for what takes seconds
-    parsed: ParsedVisits
-    closed: ResultCache  # sums of closed days
-    answers: ResultCache  # about closed days
-
-    @classmethod
-    def new(cls, parser: TraitParser, may_scan: bool) -> Caches:
-        return cls(may_scan, ParsedVisits(parser), ResultCache(MOST_CACHED), ResultCache(MOST_ANSWERS))
-
-
-class NeedsScan(Exception):
-    """Single visits have to be read, on the thread for what takes seconds."""
-
-
-class Snapshot(Moment):
-    """The sources of one moment, each of which has the groups of a question by a key, or None."""
-
-    def __init__(self, session: Session, clock: Clock, caches: Caches) -> None:
-        super().__init__(session, clock, caches.parsed)
-        self.rollups = Rollups(self, caches.closed)
-        self._raw = Raw(self)
-        self._may_scan = caches.may_scan
+    def __init__(self, session: Session, clock: Clock, live: Live) -> None:
+        self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
+        self._is_refreshed, self._kept = False, live
+        self.wanted: defaultdict[Question, set[str]] = defaultdict(set)
+        self._folded_before = state_queries.read(session).folded_before
+        self._folded: dict[Question, FoldedDays | None] = {}
         self._events: dict[Question, EventCounts] = {}
 
     @property
-    def raw(self) -> Raw:
-        """Raises NeedsScan."""
-        if not self._may_scan:
-            raise NeedsScan
-        return self._raw
+    def _live(self) -> Live:
+        """With all rows of the moment. Raises StillCounting."""
+        if not self._is_refreshed:
+            self._kept.refresh(self.session)
+            self._is_refreshed = True
+        return self._kept
 
     def by(self, question: Question, key: str) -> Groups:
-        """The groups of a question, from the first source that has them.
+        """The visits of a question, by the name of a period, a value, REST, (weekday, hour), or None for everything."""
+        folded = self.folded(question)
+        return folded.by(key) if folded else self._ask(question, key)
 
-        Raises NeedsScan, StillCounting, LedgerUnavailable.
-        """
-        groups = self.rollups.by(question, key)
-        return self.raw.by(question, key) if groups is None else groups
+    def folded(self, question: Question) -> FoldedDays | None:
+        """What is known of the folded days of a question; None without any."""
+        if question not in self._folded:
+            days = {day for day in self._folded_days(question.scope) if question.first <= day <= question.last}
+            folded = FoldedDays(self.session, self.clock, question, days, self._ask) if days else None
+            self._folded[question] = folded
+        return self._folded[question]
 
     def total(self, question: Question) -> Group:
         return self.by(question, EVERYTHING).get(None, Group())
@@ -74,9 +59,13 @@ class Snapshot(Moment):
     def events(self, question: Question) -> EventCounts:
         """Page views and events of a question."""
         if question not in self._events:
-            rows = EventRows(self, question, lambda: self.raw) if question.filters else None
-            self._events[question] = rows or EventSums(self, question)
+            counts = EventCounts(self.session, self.clock, self._live, question, self._folded_before)
+            self._events[question] = counts
         return self._events[question]
+
+    def visits_by_value(self, question: Question, dimension: str) -> dict[Value, VisitSet]:
+        """The visits of a question by a value of their events. Not of folded days."""
+        return self._live.visits_by_value(self.session, question, dimension)
 
     def listed_communities(self, keys: Collection[str]) -> Collection[str]:
         """Those of the ids and refs that everybody may see."""
@@ -84,3 +73,22 @@ class Snapshot(Moment):
 
     def peak(self, question: Question) -> int | None:
         return ledger_queries.peak(self.session, question)
+
+    def _folded_days(self, scope: Scope) -> set[str]:
+        known = self._live.of_version
+        if scope not in known:
+            known[scope] = folded_days(self.session, scope, self._folded_before)
+        days: set[str] = known[scope]
+        return days
+
+    def _ask(self, question: Question, key: str) -> Groups:
+        return self._live.by(self.session, question, key, self.wanted.get(question, ()))
+
+
+def answer_all(session: Session, clock: Clock, live: Live, requests: Sequence[Any]) -> list[Any]:
+    """In the order of the requests, all of one moment. Raises StillCounting, LedgerUnavailable."""
+    snapshot = Snapshot(session, clock, live)
+    for request in requests:
+        for question, key in request.wanted():
+            snapshot.wanted[question].add(key)
+    return [request.answer(snapshot) for request in requests]

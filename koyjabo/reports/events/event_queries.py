@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-
-from sqlalchemy import bindparam, delete, select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
-from koyjabo.database.rows import changed_rows
-from koyjabo.models import SITE, Event
-from koyjabo.reports.events.event_plan import SumKey, of_properties
-from koyjabo.reports.projection import state_queries
-from koyjabo.reports.projection.additions import OTHER
+from koyjabo.models import Event
+from koyjabo.reports.log import block_queries, row_queries
+from koyjabo.reports.log.row_queries import EVENTS
 
 EVENTS_LOCK = 0x6B6F7965  # "koye", one of PostgreSQL's advisory locks
 
@@ -35,9 +30,6 @@ LOCK = text(f"SELECT pg_advisory_xact_lock({EVENTS_LOCK})")
 RENAME = text("""
 UPDATE events SET visitor_id = :name, event_id = '~' || id, client_ms = NULL, props = NULL WHERE id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
-KEY = "scope = :scope AND dimension = :dimension AND period = :period AND value = :value"
-TAKE = text(f"UPDATE event_sums SET count = count - :count WHERE {KEY} RETURNING count")
-REMOVE = text(f"DELETE FROM event_sums WHERE {KEY} AND count = 0")
 
 
 def newest_visit(visitor: str, greatest: str) -> str:
@@ -57,38 +49,12 @@ def lock(session: Session) -> None:
 
 def rename(session: Session, visitor_id: str, name: str, size: int) -> int:
     """Put a name in place of a visitor, in up to `size` events, which lose their properties. Returns how many these
-    were. Sums by these properties follow: an event without a value in them is one that has none.
-
-    The caller has the lock of folds, under which erasures lock watermarks before events, and this after them.
+    were. The caller has the lock of folds.
     """
     lock(session)
-    columns = (Event.id, Event.scope, Event.day, Event.name, Event.props)
+    columns = (Event.id, Event.props)
     rows = session.execute(select(*columns).where(Event.visitor_id == visitor_id).limit(size)).all()
     if rows:
         session.execute(RENAME, {"name": name, "ids": [row.id for row in rows]})
-    counted: Counter[SumKey] = Counter()
-    for row in rows:
-        for scope in {SITE, row.scope}:
-            counted.update((scope, *each) for each in of_properties(row.name, json.loads(row.props or "{}"), row.day))
-    for (*group, value), count in sorted(counted.items()):
-        _take(session, (*group, value), count) or _take(session, (*group, OTHER), count)
-    if counted:
-        state_queries.changed(session)
+    block_queries.follow(session, EVENTS, [row.id for row in rows if row.props], row_queries.events)
     return len(rows)
-
-
-def _take(session: Session, key: tuple[str, ...], count: int) -> bool:
-    """Whether there is such a sum."""
-    values = dict(zip(("scope", "dimension", "period", "value"), key, strict=True))
-    left = session.scalar(TAKE, {**values, "count": count})
-    if left == 0:
-        session.execute(REMOVE, values)
-    return left is not None
-
-
-def remove_before(session: Session, first_kept: str, size: int) -> int:
-    """Remove the events of days before `first_kept` among the `size` oldest. Returns how many."""
-    oldest = session.execute(select(Event.id, Event.day).order_by(Event.id).limit(size))
-    old = [row.id for row in oldest if row.day < first_kept]
-    removal = delete(Event).where(Event.id.in_(old)).execution_options(synchronize_session=False)
-    return changed_rows(session, removal) if old else 0

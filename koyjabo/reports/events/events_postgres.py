@@ -1,5 +1,4 @@
-"""The transactions of events on PostgreSQL: two round trips for a batch of any size, and one more if it has new values
-(see `counting.ledger_postgres`).
+"""The transactions of events on PostgreSQL: two round trips for a batch of any size (see `counting.ledger_postgres`).
 
 An advisory lock orders the writers, so that ids become visible in their order. The tables are locked before it, so that
 a restore, which replaces all rows, comes before or after.
@@ -9,28 +8,24 @@ from __future__ import annotations
 
 import json
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL
 
 from koyjabo.core.clock import Clock
-from koyjabo.database.json_rows import adding, postgres_insert
+from koyjabo.database.json_rows import postgres_insert
 from koyjabo.database.postgres import UNAVAILABLE, PostgresLink, limits, was_committed, was_refused
 from koyjabo.database.timelines import ServerTimeline
-from koyjabo.models import Event, EventSum
-from koyjabo.reports.events import sum_limits
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS, EventPlan, Found, KnownEvents, SumKey, keys, plan, visitors
+from koyjabo.models import Event
+from koyjabo.reports.events.event_plan import EVENT_COLUMNS, EventPlan, Found, KnownEvents, keys, plan, visitors
 from koyjabo.reports.events.event_queries import EVENTS_LOCK, newest_visit
 from koyjabo.reports.events.records import NewEvents, Recorded
-from koyjabo.reports.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
 
 LOOK_UP = f"""
 BEGIN ISOLATION LEVEL READ COMMITTED; {limits()}
-LOCK TABLE events, event_sums IN ROW EXCLUSIVE MODE;
+LOCK TABLE events IN ROW EXCLUSIVE MODE;
 SELECT pg_advisory_xact_lock({EVENTS_LOCK});
-SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events),
-(SELECT coalesce(max(upto), 0) FROM watermarks WHERE name = 'changes'), ARRAY(
+SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events), ARRAY(
     SELECT (SELECT e.id FROM events e WHERE e.visitor_id = b.visitor AND e.event_id = b.event)
     FROM unnest(%s::text[], %s::text[]) AS b(visitor, event)
 ), ARRAY(
@@ -40,18 +35,7 @@ SELECT txid_current(), (SELECT coalesce(max(id), 0) FROM events),
     ) FROM unnest(%s::text[]) AS b(visitor)
 )
 """
-LOOK_UP_SUMS = f"""
-SELECT ARRAY(
-    SELECT json_build_array(s.scope, s.dimension, s.period, s.value)::text FROM jsonb_array_elements(%s) r
-    JOIN event_sums s ON s.scope = r->>0 AND s.dimension = r->>1 AND s.period = r->>2 AND s.value = r->>3
-), ARRAY(
-    SELECT (SELECT count(*) FROM (
-        SELECT 1 FROM event_sums s WHERE s.scope = r->>0 AND s.dimension = r->>1 AND s.period = r->>2
-        LIMIT {MOST_VALUES}
-    ) AS these) FROM jsonb_array_elements(%s) r
-)
-"""
-ADD = postgres_insert(Event, EVENT_COLUMNS) + postgres_insert(EventSum, conflict=adding(EventSum))
+ADD = postgres_insert(Event, EVENT_COLUMNS)
 COMMIT = "COMMIT"
 
 
@@ -72,7 +56,6 @@ class PostgresEventStore:
         self._clock = clock
         self._link = PostgresLink(url)
         self._planned: PlannedEvents | None = None
-        self._sums = KnownSums()
 
     def writing(self) -> AbstractContextManager[object]:
         """Holds nothing: servers queue at the advisory lock."""
@@ -98,8 +81,7 @@ class PostgresEventStore:
         try:
             with connection.cursor() as cursor:
                 transaction, known = _look_up(cursor, batch)
-                made, sums = plan(batch, known, self._clock), self._sums.at(known.changes)
-                sum_limits.limit(made, sums, partial(_look_up_sums, cursor))
+                made = plan(batch, known, self._clock)
                 if first and was_committed(cursor, first.transaction, first.server):
                     made.found = first.found
                 self._planned = PlannedEvents(transaction, connection.server, made.found)
@@ -107,7 +89,6 @@ class PostgresEventStore:
         except BaseException:
             self._link.close()
             raise
-        sums.add(*made.sums)
         return made
 
     def interrupt(self) -> None:
@@ -121,23 +102,16 @@ def _message(made: EventPlan) -> tuple[str, list[str]]:
     """The writes of a plan and the commit, with their parameters."""
     if not made.rows:
         return COMMIT, []
-    return ADD + COMMIT, [json.dumps(made.rows), json.dumps(made.sum_rows())]
+    return ADD + COMMIT, [json.dumps(made.rows)]
 
 
 def _look_up(cursor: Any, batch: list[NewEvents]) -> tuple[int, KnownEvents]:
     """Begin a transaction, take the lock, and read the rows that `batch` needs. Returns its number, and the rows."""
     events, people = keys(batch), visitors(batch)
     cursor.execute(LOOK_UP, ([visitor for visitor, _ in events], [event for _, event in events], people))
-    transaction, newest, changes, ids, visits = cursor.fetchone()
+    transaction, newest, ids, visits = cursor.fetchone()
     return transaction, KnownEvents(
         newest=newest,
-        changes=changes,
         ids={key: number for key, number in zip(events, ids, strict=True) if number is not None},
         visits={who: tuple(json.loads(visit)) for who, visit in zip(people, visits, strict=True) if visit is not None},
     )
-
-
-def _look_up_sums(cursor: Any, keys: list[SumKey], groups: list[Group]) -> Stored:
-    cursor.execute(LOOK_UP_SUMS, (json.dumps(keys), json.dumps(groups)))
-    stored, sizes = cursor.fetchone()
-    return Stored.of(groups, [json.loads(each) for each in stored], sizes)

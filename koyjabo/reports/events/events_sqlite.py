@@ -1,6 +1,4 @@
-"""The transactions of events on SQLite: four statements for a batch of any size, and one more if it has new values
-(see `counting.ledger_sqlite`).
-"""
+"""The transactions of events on SQLite: four statements for a batch of any size (see `counting.ledger_sqlite`)."""
 
 from __future__ import annotations
 
@@ -9,19 +7,15 @@ import sqlite3
 from contextlib import AbstractContextManager
 
 from koyjabo.core.clock import Clock
-from koyjabo.database.json_rows import adding, sqlite_insert
+from koyjabo.database.json_rows import sqlite_insert
 from koyjabo.database.sqlite import FileLock, SqliteConnection, connect
-from koyjabo.models import Event, EventSum
-from koyjabo.reports.events import sum_limits
-from koyjabo.reports.events.event_plan import EVENT_COLUMNS, KnownEvents, SumKey, keys, plan, visitors
+from koyjabo.models import Event
+from koyjabo.reports.events.event_plan import EVENT_COLUMNS, KnownEvents, keys, plan, visitors
 from koyjabo.reports.events.event_queries import newest_visit
 from koyjabo.reports.events.records import NewEvents, Recorded
-from koyjabo.reports.events.sum_limits import MOST_VALUES, Group, KnownSums, Stored
 
 LOOK_UP = f"""
 SELECT (SELECT coalesce(max(id), 0) FROM events), (
-    SELECT coalesce(max(upto), 0) FROM watermarks WHERE name = 'changes'
-), (
     SELECT json_group_array(json_array(e.visitor_id, e.event_id, e.id)) FROM json_each(?) j
     JOIN events e ON e.visitor_id = j.value ->> 0 AND e.event_id = j.value ->> 1
 ), (
@@ -30,19 +24,6 @@ SELECT (SELECT coalesce(max(id), 0) FROM events), (
 )
 """
 ADD = sqlite_insert(Event, EVENT_COLUMNS)
-ADD_SUMS = sqlite_insert(EventSum, conflict=adding(EventSum))
-LOOK_UP_SUMS = f"""
-SELECT (
-    SELECT json_group_array(json_array(s.scope, s.dimension, s.period, s.value)) FROM json_each(?) j
-    JOIN event_sums s ON s.scope = j.value ->> 0 AND s.dimension = j.value ->> 1 AND s.period = j.value ->> 2
-        AND s.value = j.value ->> 3
-), (
-    SELECT json_group_array((SELECT count(*) FROM (
-        SELECT 1 FROM event_sums s WHERE s.scope = j.value ->> 0 AND s.dimension = j.value ->> 1
-        AND s.period = j.value ->> 2 LIMIT {MOST_VALUES}
-    ))) FROM json_each(?) j
-)
-"""
 
 
 class SqliteEventStore:
@@ -54,7 +35,6 @@ class SqliteEventStore:
         self._path = path
         self._clock = clock
         self._lock = FileLock(path)
-        self._sums = KnownSums()
         self._connection: SqliteConnection | None = None
 
     def writing(self) -> AbstractContextManager[object]:
@@ -68,36 +48,25 @@ class SqliteEventStore:
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
-            known = self._known(batch)
-            made, sums = plan(batch, known, self._clock), self._sums.at(known.changes)
-            sum_limits.limit(made, sums, self._stored)
+            made = plan(batch, self._known(batch), self._clock)
             if made.rows:
                 execute(ADD, (json.dumps(made.rows),))
-                execute(ADD_SUMS, (json.dumps(made.sum_rows()),))
             execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
                 self._connection.rollback()
             raise
-        sums.add(*made.sums)
         return made.recorded()
 
     def _known(self, batch: list[NewEvents]) -> KnownEvents:
         assert self._connection is not None
         wanted = (json.dumps(keys(batch)), json.dumps(visitors(batch)))
-        newest, changes, stored, visits = self._connection.execute(LOOK_UP, wanted).fetchone()
+        newest, stored, visits = self._connection.execute(LOOK_UP, wanted).fetchone()
         return KnownEvents(
             newest=newest,
-            changes=changes,
             ids={(visitor, event): number for visitor, event, number in json.loads(stored)},
             visits={visitor: (number, scope) for visitor, number, scope in json.loads(visits)},
         )
-
-    def _stored(self, keys: list[SumKey], groups: list[Group]) -> Stored:
-        assert self._connection is not None
-        wanted = (json.dumps(keys), json.dumps(groups))
-        stored, sizes = self._connection.execute(LOOK_UP_SUMS, wanted).fetchone()
-        return Stored.of(groups, *map(json.loads, (stored, sizes)))
 
     def interrupt(self) -> None:
         """Does nothing: SQLite limits its waits itself."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -54,16 +54,13 @@ class Recorded(NamedTuple):
     stored_bytes: int = 0  # that the database grew by, about
 
 
-ROW_BYTES, SUM_BYTES = 200, 100
+ROW_BYTES = 200
 """Of a row without the texts that clients choose."""
 
-OF_TEXTS, OF_IDS, OF_KEYS = 1.5, 3, 2.4
-"""How many bytes each byte takes, where pages of the database are not full: of the page and the properties; of ids,
-which are in the row and in its index; and of the keys of sums, as well.
+OF_TEXTS, OF_IDS = 1.5, 3
+"""How many bytes each byte takes, where pages of the database are not full: of the page and the properties; and of ids,
+which are in the row and in its index.
 """
-
-LONGEST_SUM_BYTES = 250
-"""Of a row of sums without its value and the names of a property: scope, dimension and period have up to 60 letters."""
 
 ENCODER = json.JSONEncoder(ensure_ascii=False)  # `json.dumps` would make one for each event
 JSON_BYTES = 6
@@ -76,22 +73,19 @@ class Size(NamedTuple):
     """Of the events of a request."""
 
     uses: int  # of the limits a minute: one for each event, or for USE_BYTES of its texts if these are more
-    most_bytes: int  # that are stored if each value is new, in the sums of the site and of a community
+    most_bytes: int  # that are stored if each event is new
 
 
 def size_of(events: NewEvents) -> Size:
     """The events as they are stored, anonymous ones under their hashes."""
-    texts = ids = names = sums = 0
+    texts = ids = 0
     for _, event_id, name, _, page, props, *_ in events:
         ids += len(event_id)
         texts += len(name) + (_bytes(page) if page else 0)
-        sums += 1 + 2 * len(props)
         for each, value in props.items():
             texts += len(each) + _bytes(value) + JSON_BYTES
-            names += 2 * len(name) + len(each)
     of_rows = len(events) * (ROW_BYTES + OF_IDS * len(events[0].visitor_id)) + OF_IDS * ids + int(OF_TEXTS * texts)
-    of_sums = 2 * (sums * LONGEST_SUM_BYTES + int(OF_KEYS * (texts + names)))
-    return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows + of_sums)
+    return Size(min(max(len(events), -(-(texts + ids) // USE_BYTES)), MOST_USES), of_rows)
 
 
 def props_text(event: NewEvent) -> str | None:
@@ -102,10 +96,6 @@ def props_text(event: NewEvent) -> str | None:
 def of_row(event: NewEvent, props: str | None) -> int:
     ids = len(event.visitor_id) + len(event.event_id)
     return ROW_BYTES + OF_IDS * ids + len(event.name) + int(OF_TEXTS * (_bytes(event.page) + _bytes(props)))
-
-
-def of_sum(key: Iterable[str]) -> int:
-    return SUM_BYTES + int(OF_KEYS * sum(map(_bytes, key)))
 
 
 def _bytes(text: str | None) -> int:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 UTM = ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content")
 TRAITS = ("browser", "system", "device", "language", "source", "channel", *UTM, "country", "city")
-"""Parsed values of a visit; columns of the table `traits`."""
+"""Parsed values of a visit."""
 
-DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", "visitor_kind", "event")
+VISITOR_KIND, NEW, RETURNING = "visitor_kind", "new", "returning"
+"""A dimension, and its values."""
+
+DIMENSIONS = ("page", "viewed_page", "referrer", *TRAITS, "community", VISITOR_KIND, "event")
 """Beside these, `event:{name}:{property}`."""
-
-NEW, RETURNING = "new", "returning"
-"""The values of `visitor_kind`."""
 
 COUNTED = ("viewed_page", "event")
 """Rows by these dimensions, and by `event:…`, carry a `count`."""

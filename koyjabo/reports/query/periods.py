@@ -55,6 +55,11 @@ def period_of(day: str, granularity: str) -> str:
     return f"{day[:8]}01" if granularity == MONTH else day
 
 
+def weekday_of(local: str) -> tuple[int, int]:
+    """The weekday, from 0, and the hour of a local time."""
+    return date.fromisoformat(local[:10]).weekday(), int(local[11:13])
+
+
 def spans(first: str, last: str, granularity: str) -> dict[str, tuple[str, str]]:
     """The first and the last day of each period by its name, from `first` to `last`; not of hours."""
     by_name: dict[str, tuple[str, str]] = {}

@@ -71,3 +71,14 @@ class Question:
     def _conflicts(self, dimension: str, other: Filter) -> bool:
         any_of = self.filters[dimension].any_of
         return has_many(dimension) and bool(any_of and other.any_of) and any_of != other.any_of
+
+
+def one_value(question: Question) -> tuple[str, Value] | None:
+    """The dimension and the value, if the question is filtered by these alone, and days have sums of the dimension."""
+    if len(question.filters) != 1:
+        return None
+    ((dimension, filter_),) = question.filters.items()
+    if len(filter_.any_of) != 1 or filter_.none_of or has_many(dimension):
+        return None
+    (value,) = filter_.any_of
+    return dimension, value

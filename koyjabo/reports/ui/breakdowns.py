@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from flask_babel import gettext as _
 
-from koyjabo.reports.engine.answers import Breakdown, Row, Sums
+from koyjabo.reports.engine.answers import Breakdown, Row
 from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.groups import Sums
 from koyjabo.reports.query.parameters import escaped
 from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.ui import cards

@@ -11,7 +11,8 @@ from support.assertions.openapi import assert_described
 from support.people.accounts import Person, promote, sign_up
 from support.people.communities import PATH
 
-from koyjabo.reports.engine import fact_queries, unprojected_queries
+from koyjabo.reports.live import live
+from koyjabo.reports.log import log
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.services import ReportServices
 
@@ -48,11 +49,11 @@ def site(module_database):
 
 @pytest.fixture(scope="module")
 def community(site, cast):
-    """With visits of Wednesday, which are projected, and, two days later, of today, which are not yet."""
+    """With visits of Wednesday, and, two days later, of today."""
     community = cast.community(open=True)
     site.register("ayesha", page="/fares", referrer="https://www.google.com/search")
     site.register("babul", page="/", communityId=community)
-    site.services[ReportServices].projection.catch_up()
+    site.services[ReportServices].storing.catch_up()
     site.time.pass_(days=2)
     site.register("ayesha", page="/", communityId=community)
     site.register("ayesha", page="/=cmd", communityId=community)
@@ -246,14 +247,15 @@ def test_every_dimension_filters(ask):
     assert ask("/api/reports/summary?referrer=!https://www.google.com/search").json["visits"] == 3
 
 
-def test_reports_wait_until_the_visits_of_before_are_counted(ask, monkeypatch):
-    monkeypatch.setattr(unprojected_queries, "MOST_KEPT", 1)
-    monkeypatch.setattr(unprojected_queries, "MOST_PARSED", 1)
+def test_reports_wait_until_the_visits_of_before_are_counted(site, ask, monkeypatch):
+    site.services[ReportServices].reports.live.visits.forget()
+    monkeypatch.setattr(log, "MOST_UNREAD", 1)
     answer = ask("/api/reports/summary?page=/")
     assert_error(answer, 503, "still_counting")
     assert answer.headers["Retry-After"] == "10"
 
 
-def test_a_report_that_takes_too_long_ends(ask, monkeypatch):
-    monkeypatch.setattr(fact_queries, "REPORT_LIMIT_S", -1)
+def test_a_report_that_takes_too_long_ends(site, ask, monkeypatch):
+    site.services[ReportServices].reports.live.forget()
+    monkeypatch.setattr(live, "REPORT_LIMIT_S", -1)
     assert_error(ask("/api/reports/summary?page=/"), 503, "ledger_unavailable")

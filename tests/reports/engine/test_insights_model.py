@@ -122,7 +122,7 @@ class History:
             self.time.pass_(minutes=self.choose.choice([1, 20, 70]))
 
     def project(self) -> None:
-        self.site.services[ReportServices].projection.catch_up()
+        self.site.services[ReportServices].storing.catch_up()
 
     def pass_time(self) -> None:
         self.time.pass_(hours=self.choose.choice([1, 5, 24, 50, -3]))

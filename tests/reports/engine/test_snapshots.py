@@ -1,13 +1,13 @@
-"""A page of reports is answered from one moment of the database, in one scan."""
+"""A page of reports is answered from one moment of the database, and reads its visits once."""
 
 from __future__ import annotations
 
 import pytest
 from support.application.site import Site
 
-from koyjabo.reports.engine.fact_queries import Facts
 from koyjabo.reports.engine.requests import BreakdownRequest, HoursRequest, SummaryRequest, TimelineRequest
 from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.live.visit_sums import VisitSums
 from koyjabo.reports.query.report_query import Filter, Question
 from koyjabo.reports.services import ReportServices
 
@@ -17,12 +17,12 @@ PAGES = ("/", "/", "/fares", None)
 
 @pytest.fixture
 def site(database):
-    """Visits with and without facts, today."""
+    """Visits of today."""
     with Site(database.url) as site:
         for number, page in enumerate(PAGES):
             site.register(f"v{number}", page=page, referrer="https://www.google.com/search")
             if number == 1:
-                site.services[ReportServices].projection.catch_up()
+                site.services[ReportServices].storing.catch_up()
         yield site
 
 
@@ -36,7 +36,7 @@ def count_calls(monkeypatch, cls: type, name: str) -> list[object]:
 def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     today = site.services.clock.today()
     question = Question(today, today, filters={"source": Filter(frozenset(["google.com"]))})
-    snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, Facts, "by")
+    snapshots, scans = count_calls(monkeypatch, Snapshot, "__init__"), count_calls(monkeypatch, VisitSums, "_follow")
     requests = [SummaryRequest(question), TimelineRequest(question, "hour"), HoursRequest(question)]
     requests += [BreakdownRequest(question, dimension) for dimension in DIMENSIONS]
     summary, hours, week, *breakdowns = site.services[ReportServices].reports.read(requests)
@@ -49,13 +49,6 @@ def test_the_parts_of_a_page_are_read_at_once(site, monkeypatch):
     assert asked_alone == [summary, hours, week, *breakdowns]
 
 
-def test_a_page_without_filters_reads_no_single_visits(site, monkeypatch):
-    today, scans = site.services.clock.today(), count_calls(monkeypatch, Facts, "by")
-    requests = [SummaryRequest(Question(today, today)), BreakdownRequest(Question(today, today), "page")]
-    summary, pages = site.services[ReportServices].reports.read(requests)
-    assert (summary.figures.visits, pages.total.visits, scans) == (4, 4, [])
-
-
 def test_a_day_is_cut_at_its_time_also_after_the_clock_was_put_back(site):
     site.time.go_to("2025-12-18T13:10:00+06:00")
     for number in range(5):
@@ -63,7 +56,7 @@ def test_a_day_is_cut_at_its_time_also_after_the_clock_was_put_back(site):
     site.time.pass_(hours=-3)
     for number in range(2):
         site.register(f"early{number}")
-    site.services[ReportServices].projection.catch_up()
+    site.services[ReportServices].storing.catch_up()
     until_ms = site.time.ms + 60_000
     site.time.pass_(days=1)
     cut = Question("2025-12-18", "2025-12-18", until_ms=until_ms)

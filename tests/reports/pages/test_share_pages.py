@@ -192,15 +192,15 @@ def test_form_of_another_site_is_refused(site, boss):
 
 def test_links_are_read_one_answer_at_a_time_and_the_panel_does_not_wait(site, boss, monkeypatch):
     token, database = share(boss)["token"], site.services[ReportServices].reports._database
-    report, begun, may_end = database.report, Event(), Event()
+    scan, begun, may_end = database.scan, Event(), Event()
 
     def slow(*args):
-        monkeypatch.setattr(database, "report", report)
+        monkeypatch.setattr(database, "scan", scan)
         begun.set()
         assert may_end.wait(PATIENCE_S)
-        return report(*args)
+        return scan(*args)
 
-    monkeypatch.setattr(database, "report", slow)
+    monkeypatch.setattr(database, "scan", slow)
     monkeypatch.setattr(insights, "PATIENCE_S", 0)
     with ThreadPoolExecutor(1) as visitor:
         try:

@@ -11,7 +11,7 @@ from typing import Any
 from koyjabo.core.clock import Clock
 from koyjabo.counting.records import NewVisit
 from koyjabo.models import SITE
-from koyjabo.reports.projection.trait_parser import TraitParser, VisitRow
+from koyjabo.reports.log.trait_parser import TraitParser, VisitRow
 from koyjabo.reports.query.dimensions import NEW, RETURNING
 from koyjabo.reports.query.report_query import Filter, Question, Value
 

@@ -15,7 +15,7 @@ from koyjabo.counting.records import NewVisit
 from koyjabo.counting.services import CountingServices
 from koyjabo.models import Scope
 from koyjabo.presence.services import PresenceServices
-from koyjabo.reports.projection import recount_queries
+from koyjabo.reports.log import block_queries
 from koyjabo.reports.services import ReportServices
 from koyjabo.visit_log.importing import Imported, import_visits
 from support.application.site import Site
@@ -39,7 +39,7 @@ def fill(site: Site, visits: int = 40) -> str:
     sign_up(site, "nila", visitorId="v1")
     site.services[PresenceServices].peaks.record(Scope(here), 7)
     site.services[PresenceServices].peaks.write()
-    site.services[ReportServices].projection.catch_up()
+    site.services[ReportServices].storing.catch_up()
     assert site.recount() == []
     return here
 
@@ -102,5 +102,5 @@ def bring(
 
 def rebuild(site: Site) -> None:
     """Read all visits for reports again, as after a repair."""
-    site.services[ReportServices].reports._database.write(recount_queries.reject)
-    site.services[ReportServices].projection.catch_up()
+    site.services[ReportServices].reports._database.write(block_queries.remove_all)
+    site.services[ReportServices].storing.catch_up()

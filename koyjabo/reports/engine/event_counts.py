@@ -1,0 +1,72 @@
+"""Page views and events, the second measure of a question. They count on their own day, with the visits to which they
+belong.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from functools import cached_property
+from typing import Any
+
+from koyjabo.core.clock import Clock
+from koyjabo.reports.folded.folded_queries import FoldedEvents
+from koyjabo.reports.live.live import Live
+from koyjabo.reports.log.state_queries import Reading
+from koyjabo.reports.query.periods import DAY, HOUR, period_of
+from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
+
+
+class EventCounts:
+    """Of one question: of rows that are there, and of sums of folded days."""
+
+    def __init__(self, session: Reading, clock: Clock, live: Live, question: Question, folded_before: str) -> None:
+        self._session, self._clock, self._live, self._question = session, clock, live, question
+        has_folded = question.first < folded_before
+        self._folded = FoldedEvents(session, clock, question, folded_before) if has_folded else None
+
+    def by(self, dimension: str, key: str) -> Counter[Any]:
+        """How many events that the dimension counts there were, by DAY, by the start of the hour in s (page views
+        alone), or by VALUE, without those of `other`.
+        """
+        counts = Counter(self._live.events_by(self._session, self._question, dimension, key))  # the live ones are kept
+        return counts + self._sums.by(dimension, key) if self._sums else counts
+
+    def other(self, dimension: str) -> int:
+        """How many have a value that is not known any more."""
+        return self._sums.other(dimension) if self._sums else 0
+
+    def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
+        """Those of the values whose counts lack nothing."""
+        return self._sums.complete(dimension, values) if self._sums else set(values)
+
+    @cached_property
+    def unknown_hours(self) -> set[int]:
+        """The beginnings of hours, s, of which it is not known how many events there were: nothing tells whether the
+        visits of these events pass the filters.
+        """
+        hours = self._live.unknown_hours(self._session, self._question)
+        return hours | self._folded.hours() if self._folded and not self._sums else hours
+
+    def totals(self) -> tuple[int | None, int | None]:
+        """Page views that are events, and other events; None if they are not known."""
+        if self.unknown_hours:
+            return None, None
+        views, events = (self.by(dimension, DAY).total() for dimension in (VIEWED_PAGE, EVENT))
+        return views, events
+
+    def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
+        """Page views that are events, by the name of the period, and the periods of which they are not known."""
+        local, unknown = self._clock.local, self.unknown_hours
+        if granularity == HOUR:
+            by_hour = self.by(VIEWED_PAGE, HOUR).items()
+            return Counter({local(hour_s): count for hour_s, count in by_hour}), set(map(local, unknown))
+        by_period: Counter[str] = Counter()
+        for day, count in self.by(VIEWED_PAGE, DAY).items():
+            by_period[period_of(day, granularity)] += count
+        return by_period, {period_of(local(hour_s)[:10], granularity) for hour_s in unknown}
+
+    @property
+    def _sums(self) -> FoldedEvents | None:
+        return None if self._question.filters else self._folded

@@ -1,0 +1,130 @@
+"""The sums of a day that is to be folded: what reports say of it while its rows are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.events.records import PAGEVIEW
+from koyjabo.reports.live.live import Live
+from koyjabo.reports.log import state_queries
+from koyjabo.reports.log.state_queries import LogState, Reading
+from koyjabo.reports.query import periods
+from koyjabo.reports.query.dimensions import TRAITS, VISITOR_KIND
+from koyjabo.reports.query.groups import EVERYTHING, VALUE, Group, merged
+from koyjabo.reports.query.parameters import COMMUNITY
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.query.sum_keys import (
+    ALL,
+    EVENT,
+    HOUR,
+    MOST_VALUES,
+    OTHER,
+    PROPERTIES,
+    REST,
+    TOTAL,
+    VIEWED_PAGE,
+    encoded,
+    hour,
+)
+
+DIMENSIONS = ("page", "referrer", VISITOR_KIND, COMMUNITY, *TRAITS)
+
+
+class DaySum(NamedTuple):
+    """A row of `insight_sums` without its scope. `visitors` are the different ones."""
+
+    dimension: str
+    period: str
+    value: str
+    visits: int
+    new_visitors: int
+    count: int  # type: ignore[assignment]
+    visitors: int
+
+
+class EventCount(NamedTuple):
+    """A row of `event_sums` without its scope."""
+
+    dimension: str
+    period: str
+    value: str
+    count: int  # type: ignore[assignment]
+
+
+class SumsOfDay(NamedTuple):
+    """Of one day, by scope, of the rows as they were `seen`."""
+
+    day: str
+    seen: LogState
+    visits: Mapping[Scope, list[DaySum]]
+    events: Mapping[Scope, list[EventCount]]
+
+
+def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
+    """Raises StillCounting. The session reads a snapshot."""
+    live.refresh(session)
+    scopes = live.scopes(session, day)
+    visits = {scope: list(_visits(session, live, Question(day, day, scope))) for scope in scopes}
+    events = {scope: list(_events(session, live, Question(day, day, scope))) for scope in scopes}
+    return SumsOfDay(day, state_queries.read(session), visits, events)
+
+
+def _visits(session: Reading, live: Live, question: Question) -> Iterator[DaySum]:
+    keys = (EVERYTHING, periods.HOUR, *DIMENSIONS)
+    for group in live.by(session, question, EVERYTHING, keys).values():
+        yield _sum(TOTAL, question.first, ALL, group)
+    for local, group in live.by(session, question, periods.HOUR).items():
+        yield _sum(HOUR, hour(int(datetime.fromisoformat(local).timestamp())), ALL, group)
+    for dimension in DIMENSIONS:
+        if dimension == COMMUNITY and question.scope != SITE:
+            continue
+        groups = live.by(session, question, dimension)
+        order = sorted(groups, key=lambda value: (-_number(groups[value]), encoded(value)))
+        for value in order[:MOST_VALUES]:
+            yield _sum(dimension, question.first, encoded(value), groups[value])
+        if len(order) > MOST_VALUES:
+            others = merged([groups[value] for value in order[MOST_VALUES:]])
+            yield _sum(dimension, question.first, OTHER, others)
+
+
+def _number(group: Group) -> int:
+    return group.visits or 0
+
+
+def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
+    pages = group.pages if dimension in (TOTAL, HOUR) else 0
+    return DaySum(dimension, period, value, group.visits or 0, group.new or 0, pages or 0, group.visitors or 0)
+
+
+def _events(session: Reading, live: Live, question: Question) -> Iterator[EventCount]:
+    day = question.first
+    for hour_s, count in live.events_by(session, question, VIEWED_PAGE, periods.HOUR).items():
+        yield EventCount(HOUR, str(hour_s), ALL, count)
+    kept = {}
+    for dimension in (VIEWED_PAGE, EVENT):
+        kept[dimension] = list(_largest(dimension, day, live.events_by(session, question, dimension, VALUE)))
+        yield from kept[dimension]
+    names = {each.value for each in kept[EVENT]}
+    counts = live.properties(session, question)
+    known = [name for name in counts if OTHER not in names or _event(name) in names or _event(name) == PAGEVIEW]
+    order = sorted(known, key=lambda name: (-counts[name].total(), name))[:MOST_VALUES]
+    for name in order:
+        yield from _largest(f"{PROPERTIES}{name}", day, counts[name])
+    lost = sum(counts[name].total() for name in counts.keys() - set(order))
+    if lost:
+        yield EventCount(REST, day, OTHER, lost)
+
+
+def _event(name: str) -> str:
+    return name.partition(":")[0]
+
+
+def _largest(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[EventCount]:
+    order = sorted(counts, key=lambda value: (-counts[value], encoded(value)))
+    for value in order[:MOST_VALUES]:
+        yield EventCount(dimension, day, encoded(value), counts[value])
+    if len(order) > MOST_VALUES:
+        yield EventCount(dimension, day, OTHER, sum(counts[value] for value in order[MOST_VALUES:]))

@@ -1,0 +1,211 @@
+"""Writes the sums of a day, from which on its rows are not counted any more, and removes these in pieces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from operator import add
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
+from koyjabo.database.rows import changed_rows
+from koyjabo.models import EventSum, InsightSum, Scope
+from koyjabo.models.columns import Model
+from koyjabo.reports.folded.day_sums import DaySum, SumsOfDay
+from koyjabo.reports.log import block_queries, state_queries
+from koyjabo.reports.log.row_queries import EVENTS, VISITS
+from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
+
+FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
+LOCK = text(f"SELECT pg_advisory_xact_lock({FOLD_LOCK})")
+
+# Before the first row is removed, since the process may be killed.
+MARK = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folding', :day, '', :upto)
+ON CONFLICT (name) DO UPDATE SET day = excluded.day, seen_ms = excluded.seen_ms
+""")
+SET_FOLDED_BEFORE = text("""
+INSERT INTO nightly_work (name, day, worker, seen_ms) VALUES ('folded', :day, '', 0)
+ON CONFLICT (name) DO UPDATE SET day = excluded.day
+""")
+COUNTED = text("SELECT scope, visits FROM daily_visits WHERE day = :day")
+IN_SUMS = text("""
+SELECT visits FROM insight_sums
+WHERE scope = :scope AND dimension = 'total' AND period = :day AND value = '' AND people IS NULL
+""")
+WITH_OTHER = text("""
+SELECT value FROM insight_sums WHERE scope = :scope AND dimension = :dimension AND period = :day AND EXISTS (
+    SELECT 1 FROM insight_sums WHERE scope = :scope AND dimension = :dimension AND period = :day AND value = :other)
+""")
+ADD_VISITS = """
+ON CONFLICT (scope, dimension, period, value) DO UPDATE SET visits = insight_sums.visits + excluded.visits,
+    new_visitors = insight_sums.new_visitors + excluded.new_visitors, count = insight_sums.count + excluded.count,
+    visitors = NULL
+"""
+
+DAYS = text("""
+SELECT d.day FROM daily_visits d LEFT JOIN (
+    SELECT day, sum(visits) AS visits FROM folded_visits WHERE scope = 'site' AND day < :first_kept GROUP BY day
+) f ON f.day = d.day
+WHERE d.scope = 'site' AND d.day < :first_kept AND d.visits > coalesce(f.visits, 0)
+""")
+IDS = text("SELECT min(id), max(id) FROM visits WHERE id > :after AND id <= :upto AND day = :day")
+OLDEST_EVENT = text("SELECT day FROM events ORDER BY id LIMIT 1")
+SOME_EVENTS = text("""
+SELECT max(id) FROM (SELECT id, day FROM events WHERE id <= :upto ORDER BY id LIMIT :size) AS x WHERE day <= :day
+""")
+REMOVE_EVENTS = text("DELETE FROM events WHERE id <= :upto AND day <= :day")
+
+OLD_KEYS = {"visit_facts": "visit_id", "traits": "id", "addresses": "id", "visitor_numbers": "first_visit"}
+"""Tables of the version before, which makes them again if it runs (decision 99); nothing reads them any more."""
+
+OLD_PERIOD = "CASE dimension WHEN 'hour' THEN period >= :hour ELSE period >= :day END"
+KEY = "scope, dimension, period, value"
+REMOVE_OLD = (
+    *(f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} LIMIT :size)" for table, key in OLD_KEYS.items()),
+    f"""DELETE FROM insight_sums WHERE ({KEY}) IN (
+        SELECT {KEY} FROM insight_sums WHERE people IS NOT NULL OR {OLD_PERIOD} LIMIT :size)""",
+    f"DELETE FROM event_sums WHERE ({KEY}) IN (SELECT {KEY} FROM event_sums WHERE {OLD_PERIOD} LIMIT :size)",
+)
+HAS_OLD = (
+    *(f"SELECT 1 FROM {table} LIMIT 1" for table in OLD_KEYS),
+    *(f"SELECT 1 FROM insight_sums WHERE {which} LIMIT 1" for which in ("people IS NOT NULL", OLD_PERIOD)),
+    f"SELECT 1 FROM event_sums WHERE {OLD_PERIOD} LIMIT 1",
+)
+READ_AGAIN = (
+    text("""
+UPDATE watermarks SET upto = (SELECT max(upto) FROM watermarks WHERE name IN ('visits', 'reread')) WHERE name = 'reread'
+"""),
+    text("UPDATE watermarks SET upto = 0, version = 0 WHERE name = 'visits'"),
+)
+
+
+def lock(session: Session) -> None:
+    """Let one transaction fold at a time, so that it removes the rows it has counted. SQLite has one writer anyway."""
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(LOCK)
+
+
+def days(session: Session, first_kept: str) -> list[str]:
+    """Those before `first_kept` that have rows, the first one first; before these a day whose fold was interrupted."""
+    folding = state_queries.read(session).folding
+    found = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
+    found = {day for day in found if day < first_kept or day == folding}
+    day = session.scalar(OLDEST_EVENT)
+    while day is not None and day < first_kept:
+        found.add(day)
+        day = shifted(day, 1)
+    return sorted(found, key=lambda day: (day != folding, day))
+
+
+def store(session: Session, sums: SumsOfDay) -> bool:
+    """From now on, the rows of the day that were seen are not counted any more. Returns False, and writes nothing, if
+    rows have changed since. The caller has `lock`.
+    """
+    state = state_queries.lock(session)
+    if state.version != sums.seen.version:
+        return False
+    counted = {Scope(scope): visits for scope, visits in session.execute(COUNTED, {"day": sums.day})}
+    for scope, rows in sums.visits.items():
+        _insert(session, InsightSum, DaySum._fields, _new_sums(session, sums.day, scope, rows, counted), ADD_VISITS)
+    if sums.day >= state.folded_before:
+        for scope, counts in sums.events.items():
+            _insert(
+                session, EventSum, ("dimension", "period", "value", "count"), _with(scope, counts), adding(EventSum)
+            )
+        session.execute(SET_FOLDED_BEFORE, {"day": shifted(sums.day, 1)})
+    session.execute(MARK, {"day": sums.day, "upto": sums.seen.visits})
+    state_queries.changed(session)
+    return True
+
+
+def _new_sums(
+    session: Session, day: str, scope: Scope, rows: Sequence[DaySum], counted: dict[Scope, int]
+) -> Iterator[Sequence[Any]]:
+    """What is added. Sums that have all visits of the day are left as they are: the version before wrote them first."""
+    before = session.scalar(IN_SUMS, {"scope": scope, "day": day}) or 0
+    visits = next((row.visits for row in rows if row.dimension == TOTAL), 0)
+    whole = counted.get(scope, 0)
+    if before == whole or (before and before + visits != whole):
+        return
+    is_complete = visits == whole
+    summed: dict[tuple[str, str, str], list[int]] = {}
+    for dimension in dict.fromkeys(row.dimension for row in rows):
+        key = {"scope": scope, "dimension": dimension, "day": day, "other": OTHER}
+        kept = set(session.scalars(WITH_OTHER, key)) if before else set()
+        for row in rows:
+            if row.dimension == dimension:
+                value = row.value if not kept or row.value in kept else OTHER
+                numbers = summed.setdefault((dimension, row.period, value), [0, 0, 0])
+                numbers[:] = map(add, numbers, row[3:6])
+    visitors = {row[:3]: row.visitors for row in rows} if is_complete else {}
+    for each, numbers in summed.items():
+        yield (scope, *each, *numbers, visitors.get(each))
+
+
+def _with(scope: Scope, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    return ((scope, *row) for row in rows)
+
+
+def _insert(
+    session: Session, model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str
+) -> None:
+    """`columns` beside the scope."""
+    values = json.dumps(list(rows))
+    connection = session.connection()
+    insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
+    connection.exec_driver_sql(insert(model, ("scope", *columns), conflict), (values,))
+
+
+def has_old(session: Session, clock: Clock) -> bool:
+    """Whether there is what `clear_old` removes. Reads all sums."""
+    these = _not_folded(session, clock)
+    return any(session.execute(text(statement), these).first() for statement in HAS_OLD)
+
+
+def clear_old(session: Session, clock: Clock, size: int) -> int:
+    """Remove what the version before derived of rows that are there, `size` rows of each table. Returns how many."""
+    lock(session)
+    state_queries.lock(session)
+    these = {"size": size, **_not_folded(session, clock)}
+    removed = sum(changed_rows(session, text(statement), these) for statement in REMOVE_OLD)
+    for statement in READ_AGAIN if removed else ():
+        session.execute(statement)
+    if removed:  # it may have removed rows without counting a change
+        block_queries.remove_all(session)
+    return removed
+
+
+def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
+    """The first periods whose rows are there."""
+    day = state_queries.read(session).folded_before
+    return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
+
+
+def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:
+    """Of the visits of a day: over the first, up to the second. They are over `after` and up to `upto`."""
+    first, last = session.execute(IDS, {"day": day, "after": after, "upto": upto}).one()
+    return (upto, upto) if first is None else (first - 1, last)
+
+
+def remove_blocks(session: Session, day: str, after: int, upto: int) -> None:
+    """Of visits of a day that are removed, with ids over `after` and up to `upto`. Also counts the change."""
+    state_queries.lock(session)
+    block_queries.remove(session, VISITS, after, upto, day, day)
+    state_queries.changed(session)
+
+
+def remove_events(session: Session, day: str, upto: int, size: int) -> int:
+    """Remove some of the oldest events of a day and days before it, up to an id. Returns how many."""
+    lock(session)
+    state_queries.lock(session)
+    newest = session.scalar(SOME_EVENTS, {"upto": upto, "day": day, "size": size})
+    if newest is None:
+        return 0
+    block_queries.remove(session, EVENTS, 0, newest, "", day)
+    state_queries.changed(session)
+    return changed_rows(session, REMOVE_EVENTS, {"upto": newest, "day": day})

@@ -1,0 +1,264 @@
+"""The source of days whose visits and events are folded: their sums, and what the ledger tells beside these.
+
+Over several such days visitors cannot be told apart. With a filter, or for a day that is cut, only visits are known,
+and these with one value of one dimension as filter.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.counting.queries import visits_by_day, visits_by_hour
+from koyjabo.models import EventSum, FoldedVisits, InsightSum, Scope
+from koyjabo.reports.events.records import PAGEVIEW
+from koyjabo.reports.query.groups import EVERYTHING, NO_VISITS, REST, WEEKDAY, Group, Groups, merged, merged_by, minus
+from koyjabo.reports.query.periods import DAY, GRANULARITIES, HOUR, period_of, weekday_of
+from koyjabo.reports.query.report_query import Question, Value, one_value
+from koyjabo.reports.query.sum_keys import (
+    ALL,
+    EVENT,
+    OTHER,
+    PROPERTIES,
+    TOTAL,
+    VIEWED_PAGE,
+    decoded,
+    encoded,
+    hour,
+    property_of,
+)
+from koyjabo.reports.query.sum_keys import HOUR as STORED_HOUR
+from koyjabo.reports.query.sum_keys import REST as PROPERTY_REST
+
+IS_KEPT = EventSum.value != OTHER
+
+Ask = Callable[[Question, str], Groups]
+"""What the rows that are there say of a question by a key."""
+
+
+def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
+    """All days of which visits are folded, some or all, or are in sums."""
+    removed = select(FoldedVisits.day).where(FoldedVisits.scope == scope)
+    summed = select(InsightSum.period).where(
+        InsightSum.scope == scope,
+        InsightSum.dimension == TOTAL,
+        InsightSum.period < folded_before,
+        InsightSum.people.is_(None),  # of the version before, days that are not folded have sums, too
+    )
+    return {*session.scalars(removed.distinct()), *session.scalars(summed)}
+
+
+class FoldedDays:
+    """Of a question of whose days some are folded; the others come from `ask`."""
+
+    def __init__(self, session: Session, clock: Clock, question: Question, days: set[str], ask: Ask) -> None:
+        self._session, self._clock, self._question, self._days, self._ask = session, clock, question, days, ask
+        cut = None if question.until_ms is None else clock.bucket(question.until_ms).day
+        self.knows_sums = not question.filters and (cut is None or all(day < cut for day in days))
+        self._cut = cut
+
+    def by(self, key: str) -> Groups:
+        """By the name of a period, a value or REST, (weekday, hour), or None for everything."""
+        if key in (HOUR, WEEKDAY):
+            return self._by_hour(key)
+        if key == EVERYTHING or key in GRANULARITIES:
+            return merged_by(self._by_day.items(), lambda day: None if key == EVERYTHING else period_of(day, key))
+        return self._by_value(key) if self.knows_sums else self._one_value(key)
+
+    @property
+    def knows_hours(self) -> bool:
+        """Whether hours of the folded days are known: these are not, after a change of TIMEZONE."""
+        return self.knows_sums and self._hours is not None
+
+    def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
+        """Those of the values that have a row on each of the days with merged values."""
+        if not self.knows_sums:
+            return set(values)
+        if self._incomplete:
+            return set()
+        these = self._sums(dimension)
+        lossy = list(self._session.scalars(select(InsightSum.period).where(*these, InsightSum.value == OTHER)))
+        if not lossy:
+            return set(values)
+        texts = {encoded(value): value for value in values}
+        own = (InsightSum.period.in_(lossy), InsightSum.value.in_(texts))
+        wanted = select(InsightSum.value).where(*these, *own).group_by(InsightSum.value)
+        return {texts[text] for text in self._session.scalars(wanted.having(func.count() == len(lossy)))}
+
+    @cached_property
+    def _by_day(self) -> Groups:
+        rest = {day: group for day, group in self._ask(self._question, DAY).items() if day not in self._days}
+        if not self.knows_sums:
+            return {**rest, **{day: Group.visits_alone(visits) for day, visits in self._visits_of_days().items()}}
+        known, ledger = self._stored(TOTAL), self._ledger
+        return {**rest, **{day: self._group(*ledger[day], known.get(day), self._rows.get(day)) for day in self._days}}
+
+    def _by_hour(self, key: str) -> Groups:
+        rows = self._ask(self._question, key)
+        if not self.knows_hours:
+            unknown = {self._clock.local(hour_s) for day in self._days for hour_s in self._clock.hours(day, day)}
+            return rows if key == WEEKDAY else {**rows, **dict.fromkeys(unknown, Group.visits_alone(None))}
+        by_hour, known, groups = self._ask(self._question, HOUR), self._stored(STORED_HOUR), {}
+        for hour_s, (visits, new) in (self._hours or {}).items():
+            local = self._clock.local(hour_s)
+            groups[local] = self._group(visits, new, known.get(hour(hour_s)), by_hour.get(local))
+        if key == HOUR:
+            return {**rows, **groups}
+        folded = {local: minus(each.visits, by_hour.get(local, NO_VISITS).visits) for local, each in groups.items()}
+        return merged_by([*rows.items(), *((weekday_of(local), Group(visits)) for local, visits in folded.items())])
+
+    @staticmethod
+    def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
+        """Of one day or hour, of which the ledger has so many visits."""
+        there = rows or NO_VISITS
+        if (stored.visits if stored else 0) + (there.visits or 0) != visits:
+            return Group(visits, new, None, None)
+        number = stored.visitors if stored and not there.visits else None
+        return Group(visits, new, (stored.count if stored else 0) + (there.pages or 0), None, number)
+
+    def _by_value(self, dimension: str) -> Groups:
+        columns: Any = (InsightSum.visits, InsightSum.new_visitors)
+        sums = (*map(func.sum, columns), func.count(), func.max(InsightSum.visitors))
+        wanted: Any = select(InsightSum.value, *sums).where(*self._sums(dimension)).group_by(InsightSum.value)
+        groups = [*self._ask(self._question, dimension).items()]
+        is_one_day = self._question.first == self._question.last
+        for value, visits, new, rows, visitors in self._session.execute(wanted):
+            number = visitors if is_one_day and rows == 1 and not self._incomplete else None
+            name = REST if value == OTHER else decoded(value)
+            groups.append((name, Group(int(visits), int(new), 0, None, number)))
+        if self._incomplete:
+            groups.append((REST, Group(people=None)))
+        return merged_by(groups)
+
+    def _one_value(self, dimension: str) -> Groups:
+        """By the dimension of the filter, its value has all visits."""
+        visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
+        return {asked[1]: Group.visits_alone(visits)} if visits and asked and asked[0] == dimension else {}
+
+    def _visits_of_days(self) -> dict[str, int | None]:
+        """None of a day that is cut, and of one that has merged values but not the one that is asked for."""
+        asked = one_value(self._question)
+        if self._question.filters and not asked:
+            return dict.fromkeys(self._days)
+        known: dict[str, int | None] = {day: self._ledger[day][0] for day in self._days}
+        if asked:
+            total, rows = self._stored(TOTAL), self._ask(self._question, DAY)
+            own, others = (self._stored(asked[0], value) for value in (encoded(asked[1]), OTHER))
+            for day in self._days:
+                there = self._rows.get(day, NO_VISITS).visits or 0
+                is_whole = (total[day].visits if day in total else 0) + there == known[day]
+                visits = (own[day].visits if day in own else 0) + (rows.get(day, NO_VISITS).visits or 0)
+                known[day] = visits if is_whole and (day in own or day not in others) else None
+        return {day: None if self._cut is not None and day >= self._cut else visits for day, visits in known.items()}
+
+    @cached_property
+    def _ledger(self) -> Mapping[str, tuple[int, int]]:
+        by_day = visits_by_day(self._session, self._question.scope, self._question.first, self._question.last)
+        return {day: by_day.get(day, (0, 0)) for day in self._days}
+
+    @cached_property
+    def _hours(self) -> Mapping[int, tuple[int, int]] | None:
+        """Of the folded days. None if the hours are those of another TIMEZONE."""
+        clock, hours = self._clock, dict[int, tuple[int, int]]()
+        for day in self._days:
+            last_s = clock.began_s(shifted(day, 1)) - 1
+            hours |= visits_by_hour(self._session, self._question.scope, clock.began_s(day), last_s)
+        counted = sum(visits for visits, _ in hours.values())
+        return hours if counted == sum(visits for visits, _ in self._ledger.values()) else None
+
+    @cached_property
+    def _rows(self) -> Groups:
+        """Visits of folded days that have rows all the same, such as imported ones."""
+        groups = self._ask(replace(self._question, filters={}), DAY)
+        return {day: group for day, group in groups.items() if day in self._days}
+
+    @cached_property
+    def _incomplete(self) -> set[str]:
+        """The days whose sums lack visits: they were folded before there were sums."""
+        return {day for day in self._days if self._by_day[day].pages is None}
+
+    def _stored(self, dimension: str, value: str = ALL) -> Mapping[str, Any]:
+        """By period."""
+        columns = (InsightSum.period, InsightSum.visits, InsightSum.count, InsightSum.visitors)
+        these = (*self._sums(dimension), InsightSum.value == value)
+        return {row.period: row for row in self._session.execute(select(*columns).where(*these))}
+
+    def _sums(self, dimension: str) -> tuple[Any, ...]:
+        periods: Any = InsightSum.period.in_(self._days)
+        if dimension == STORED_HOUR:
+            began = [(hour(self._clock.began_s(day)), hour(self._clock.began_s(shifted(day, 1)))) for day in self._days]
+            periods = or_(*(and_(InsightSum.period >= first, InsightSum.period < end) for first, end in began))
+        these = (InsightSum.scope == self._question.scope, InsightSum.dimension == dimension, periods)
+        return (*these, InsightSum.people.is_(None))
+
+
+class FoldedEvents:
+    """Page views and events of the days of a question without filters that are before `folded_before`."""
+
+    def __init__(self, session: Session, clock: Clock, question: Question, folded_before: str) -> None:
+        self._session, self._clock, self._question = session, clock, question
+        self._last = min(question.last, shifted(folded_before, -1))
+
+    def by(self, dimension: str, key: str) -> Counter[Any]:
+        """As `live.events_by`, without those of `other`."""
+        if key == HOUR:
+            first_s, end_s = (self._clock.began_s(day) for day in (self._question.first, shifted(self._last, 1)))
+            by_hour = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
+            return Counter({int(hour_s): count for hour_s, count in by_hour.items()})
+        if key == DAY:
+            return self._days(dimension, EventSum.period)
+        values = Counter({decoded(value): n for value, n in self._days(dimension, EventSum.value, IS_KEPT).items()})
+        if dimension.startswith(PROPERTIES):
+            values[None] = self._of_event(dimension) - values.total() - self.other(dimension)
+        return +values
+
+    def other(self, dimension: str) -> int:
+        """How many have a value that is not known any more."""
+        merged_ = self._days(dimension, EventSum.period, ~IS_KEPT).total()
+        if lost := self._lost(dimension):
+            merged_ += self._of_event(dimension, EventSum.period.in_(lost))
+        return merged_
+
+    def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
+        """Those of the values whose counts lack nothing."""
+        lossy = self._days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
+        texts = {encoded(value): value for value in values}
+        these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
+        found: Counter[str] = Counter()
+        for day in lossy:
+            found.update(self._read(dimension, EventSum.value, day, day, *these).keys())
+        return {value for text, value in texts.items() if found[text] == len(lossy)}
+
+    def hours(self) -> set[int]:
+        """The beginnings of the hours of days that have events, s."""
+        days = {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}
+        return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
+
+    def _lost(self, dimension: str) -> set[str]:
+        """The days of which a property is not known, because it or its event was not among the largest."""
+        if not dimension.startswith(PROPERTIES):
+            return set()
+        lossy = self._days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._days(PROPERTY_REST, EventSum.period).keys()
+        return lossy - self._days(dimension, EventSum.period).keys() if lossy else set()
+
+    def _of_event(self, dimension: str, *which: Any) -> int:
+        """How many events have the name of a property."""
+        name = property_of(dimension)[0]
+        if name == PAGEVIEW:
+            return self._days(VIEWED_PAGE, EventSum.period, *which).total()
+        return self._days(EVENT, EventSum.period, EventSum.value == name, *which).total()
+
+    def _days(self, dimension: str, key: Any, *which: Any) -> Counter[Any]:
+        return self._read(dimension, key, self._question.first, self._last, *which)
+
+    def _read(self, dimension: str, key: Any, first: str, last: str, *which: Any) -> Counter[Any]:
+        these = (EventSum.scope == self._question.scope, EventSum.dimension == dimension)
+        wanted = select(key, func.sum(EventSum.count)).where(*these, EventSum.period.between(first, last), *which)
+        return Counter({name: int(count) for name, count in self._session.execute(wanted.group_by(key))})

@@ -1,0 +1,188 @@
+"""Page views and events of a question, and the visits to which they belong. Each event counts on its own day, if its
+visit passes the filters, whenever that was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from pyroaring import BitMap
+
+from koyjabo.core.clock import Clock
+from koyjabo.models import SITE
+from koyjabo.reports.events.records import PAGEVIEW
+from koyjabo.reports.live.followed import Followed
+from koyjabo.reports.log.blocks import Rows
+from koyjabo.reports.log.log import BEGINNING, Log, Position
+from koyjabo.reports.log.row_queries import NO_VISIT
+from koyjabo.reports.log.state_queries import Reading
+from koyjabo.reports.query.dimensions import VISITOR_KIND, has_many
+from koyjabo.reports.query.groups import VALUE
+from koyjabo.reports.query.periods import DAY
+from koyjabo.reports.query.report_query import Filter, Filters, Question, Value
+from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE, property_of
+
+MOST_KNOWN = 50
+"""Sets of visits by the values of their events that stay."""
+
+Texts = frozenset[str] | None
+"""Values; None: any."""
+
+
+def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
+    """The events that have a value of the dimension, or none where others of their kind have one; the column of the
+    values, and what its numbers stand for.
+    """
+    events, values = rows.copy(), rows.block.values
+    if dimension == EVENT:
+        events.check("name", [name != PAGEVIEW for name in values["name"]])
+        return events, "name", values["name"]
+    if dimension == VIEWED_PAGE:
+        events.check("name", [name == PAGEVIEW for name in values["name"]])
+        return events, "page", values["page"]
+    event, property_ = property_of(dimension)
+    events.check("name", [name == event for name in values["name"]])
+    return events, "props", [properties_of(text).get(property_) for text in values["props"]]
+
+
+@lru_cache(maxsize=16_384)
+def properties_of(text: str | None) -> Mapping[str, str]:
+    """Of an event."""
+    props: dict[str, str] = json.loads(text or "{}")
+    return props
+
+
+class VisitsWithEvents:
+    """The ids of visits that have an event with one of some values."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, Texts], tuple[BitMap, Position]] = {}
+
+    def ids(self, session: Reading, events: Log, dimension: str, texts: Texts) -> BitMap:
+        found, upto = self._known.pop((dimension, texts), (BitMap(), BEGINNING))
+        for rows in events.rows(session, upto, events.end, "", "~"):
+            if dimension == EVENT and texts is not None:  # also by the name of page views
+                theirs, column = rows, "name"
+                values: Sequence[Value] = rows.block.values["name"]
+            else:
+                theirs, column, values = counted(rows, dimension)
+            theirs.check(column, [value is not None if texts is None else value in texts for value in values])
+            found.update(theirs.column("visit_id"))
+        self._known[dimension, texts] = found, events.end
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+        return found
+
+    def check(self, session: Reading, events: Log, dimension: str, wanted: Filter) -> Callable[[Rows], None]:
+        """Leaves the visits that pass a filter by events."""
+        some, all_, no = (
+            self._ids_and_pages(session, events, dimension, _texts(values))
+            for values in (wanted.any_of, None, wanted.none_of)
+        )
+
+        def leave(visits: Rows) -> None:
+            has_any, has_value, has_none = (each(visits) for each in (some, all_, no))
+            if wanted.any_of:
+                may_lack = None in wanted.any_of
+                visits.keep(one or (may_lack and not value) for one, value in zip(has_any, has_value, strict=True))
+            if wanted.none_of:
+                must_have = None in wanted.none_of
+                visits.keep(
+                    not other if value else not must_have for other, value in zip(has_none, has_value, strict=True)
+                )
+
+        return leave
+
+    def _ids_and_pages(
+        self, session: Reading, events: Log, dimension: str, texts: Texts
+    ) -> Callable[[Rows], Sequence[bool]]:
+        """Whether each visit has one of the values; of VIEWED_PAGE, the page that was opened first counts as well."""
+        ids = self.ids(session, events, dimension, texts)
+
+        def having(visits: Rows) -> Sequence[bool]:
+            found = list(map(ids.__contains__, visits.all("id")))
+            if dimension != VIEWED_PAGE:
+                return found
+            pages = visits.block.values["page"]
+            first = [page is not None if texts is None else page in texts for page in pages]
+            return [one or first[page] for one, page in zip(found, visits.all("page"), strict=True)]
+
+        return having
+
+
+def _texts(values: frozenset[Value] | None) -> Texts:
+    return None if values is None else frozenset(value for value in values if value is not None)
+
+
+class PassingVisits:
+    """Which visits pass the filters of a question. Each is looked at once, when an event of it is asked about."""
+
+    def __init__(self, question: Question, visits: Log, check: Callable[[Rows], None]) -> None:
+        self._visits, self._check = visits, check
+        self._judged, self._passing, self.gone = BitMap(), BitMap(), BitMap()
+        if _passes_without_visit(question.filters):
+            self._passing.add(NO_VISIT)
+        self._judged.add(NO_VISIT)
+
+    def look_at(self, session: Reading, events: Rows) -> None:
+        new = BitMap(events.column("visit_id")) - self._judged
+        if new:
+            for rows in self._visits.rows_with(session, list(new)):
+                self._judged.update(rows.all("id"))
+                self._check(rows)
+                self._passing.update(rows.column("id"))
+            self.gone |= new - self._judged
+            self._judged |= new
+
+    def leave(self, events: Rows) -> None:
+        events.within(self._passing, "visit_id")
+
+
+class EventSums(Followed[Counter[Any]]):
+    """How many events there were, by dimension and key: DAY, the beginning of the hour in s, or VALUE."""
+
+    def __init__(self, question: Question, clock: Clock, passing: PassingVisits | None = None) -> None:
+        """`passing`: of a question with filters."""
+        super().__init__(question, clock)
+        self._passing = passing
+        self.unknown_hours: set[int] = set()
+        """Those with events whose visits are gone: nothing tells whether these pass."""
+
+    def size_of(self, sums: Counter[Any]) -> int:
+        return 200 * len(sums)
+
+    def _new(self, key: tuple[str, str]) -> Counter[Any]:
+        return Counter()
+
+    def _add(self, session: Reading, sums: Counter[Any], key: tuple[str, str], rows: Rows) -> None:
+        dimension, part = key
+        values: Sequence[Any]
+        events, column, values = counted(rows, dimension)
+        if part != VALUE:
+            column = "day" if part == DAY else "hour_s"
+            values = events.block.values[column]
+        for number, count in Counter(events.column(column)).items():
+            sums[values[number]] += count
+
+    def _check(self, session: Reading, rows: Rows) -> None:
+        if self.question.scope != SITE:
+            rows.check("scope", [scope == self.question.scope for scope in rows.block.values["scope"]])
+        if self._passing:
+            self._passing.look_at(session, rows)
+            if self._passing.gone:
+                lost = rows.copy()
+                lost.within(self._passing.gone, "visit_id")
+                self.unknown_hours.update(lost.named("hour_s", rows.block.values["hour_s"]))
+            self._passing.leave(rows)
+
+
+def _passes_without_visit(filters: Filters) -> bool:
+    """Whether an event of a visitor without a visit passes: all dimensions of visits are None for it."""
+    return not any(
+        dimension == VISITOR_KIND or has_many(dimension) or not wanted.passes((), is_none=True)
+        for dimension, wanted in filters.items()
+    )

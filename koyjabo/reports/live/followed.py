@@ -1,0 +1,116 @@
+"""Sums of a question that follow a log: each answer adds the rows since the last one, and no more.
+
+The end of a compared day moves with the clock. Then the rows of that day between the two moments are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from koyjabo.core.clock import Clock, shifted
+from koyjabo.reports.log.blocks import Rows
+from koyjabo.reports.log.log import BEGINNING, Log, Position
+from koyjabo.reports.log.state_queries import Reading
+from koyjabo.reports.query.report_query import Question
+
+MARGIN_DAYS = 2
+"""Days in another TIMEZONE begin and end at most so much earlier or later."""
+
+Kept = TypeVar("Kept")
+
+
+@dataclass
+class _Place(Generic[Kept]):
+    """Sums, and the place up to which they are complete."""
+
+    sums: Kept
+    upto: Position = BEGINNING
+    until_ms: int | None = None
+
+    @property
+    def at(self) -> tuple[Position, int | None]:
+        return self.upto, self.until_ms
+
+
+class Followed(Generic[Kept]):
+    """Of one question, by key; `until_ms` is given with each call. For one thread, and one version of the log."""
+
+    def __init__(self, question: Question, clock: Clock) -> None:
+        self.question, self.clock = question, clock
+        self._by_key: dict[Any, _Place[Kept]] = {}
+
+    def _new(self, key: Any) -> Kept:
+        raise NotImplementedError
+
+    def _add(self, session: Reading, sums: Kept, key: Any, rows: Rows) -> None:
+        raise NotImplementedError
+
+    def _check(self, session: Reading, rows: Rows) -> None:
+        """Leave the rows of the question. Their days and moments are checked."""
+        raise NotImplementedError
+
+    def size_of(self, sums: Kept) -> int:
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory, roughly."""
+        return sum(self.size_of(each.sums) for each in self._by_key.values())
+
+    def followed(
+        self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()
+    ) -> Kept:
+        """The sums of a key, up to the end of the log. Those of `others` follow in the same pass."""
+        keys = {key, *others}
+        for each in keys:
+            known = self._by_key.get(each)
+            if known is None or _is_earlier(until_ms, known.until_ms):  # or the clock was set back
+                self._by_key[each] = _Place(self._new(each))
+        asked = self._by_key[key]
+        if asked.at != (log.end, until_ms):
+            self._follow(session, log, [each for each in keys if self._by_key[each].at == asked.at], until_ms)
+        return asked.sums
+
+    def rows(
+        self, session: Reading, log: Log, start: Position, end: Position, since_ms: int | None, until_ms: int | None
+    ) -> Iterator[Rows]:
+        """The rows of the question from one position to another: those before `until_ms`, and from `since_ms` on."""
+        first = max(self.question.first, self._near(since_ms))
+        for rows in log.rows(session, start, end, first, self.question.last):
+            if until_ms is not None:
+                rows.keep_moments(self._near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
+            self._check(session, rows)
+            if rows:
+                yield rows
+
+    def leave(self, session: Reading, rows: Rows, until_ms: int | None) -> None:
+        """Of any rows those of the question."""
+        first, last = self.question.first, self.question.last
+        rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
+        if until_ms is not None:
+            rows.keep_moments(self._near(until_ms), 0, until_ms)
+        self._check(session, rows)
+
+    def _near(self, moment_ms: int | None) -> str:
+        """A row of an earlier day was before this moment, in whatever zone its day was counted."""
+        return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
+
+    def _follow(self, session: Reading, log: Log, keys: Sequence[Any], until_ms: int | None) -> None:
+        places = [self._by_key.pop(key) for key in keys]  # if reading fails, none stays that has half of the rows
+        upto, before_ms = places[0].at
+        spans: list[tuple[Position, Position, int | None]] = [(upto, log.end, None)]
+        if before_ms != until_ms and upto != BEGINNING:
+            spans.append((BEGINNING, upto, before_ms))
+        for start, end, since_ms in spans:
+            for rows in self.rows(session, log, start, end, since_ms, until_ms):
+                for key, place in zip(keys, places, strict=True):
+                    self._add(session, place.sums, key, rows)
+        for key, place in zip(keys, places, strict=True):
+            place.upto, place.until_ms = log.end, until_ms
+            self._by_key[key] = place
+
+
+def _is_earlier(until_ms: int | None, before_ms: int | None) -> bool:
+    return until_ms is not None and before_ms is not None and until_ms < before_ms

@@ -1,0 +1,185 @@
+"""What a thread keeps to answer questions about rows that are there: both logs, and the sums of the questions that were
+asked last.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from koyjabo.core.clock import Clock
+from koyjabo.database.executor import REPORT_LIMIT_S
+from koyjabo.models import SITE, Scope
+from koyjabo.reports.live.event_sums import EventSums, PassingVisits, VisitsWithEvents, properties_of
+from koyjabo.reports.live.value_visits import Landings, VisitsOfValues, union_of
+from koyjabo.reports.live.visit_sums import VisitSums, check
+from koyjabo.reports.log import row_queries, state_queries
+from koyjabo.reports.log.blocks import Block, Rows
+from koyjabo.reports.log.log import BEGINNING, Log
+from koyjabo.reports.log.row_queries import EVENTS, VISITS
+from koyjabo.reports.log.state_queries import LogState, Reading
+from koyjabo.reports.log.trait_parser import TraitParser
+from koyjabo.reports.query.dimensions import has_many
+from koyjabo.reports.query.groups import Groups, VisitSet
+from koyjabo.reports.query.periods import DAY
+from koyjabo.reports.query.report_query import Question, Value
+from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
+
+MOST_KEPT, QUESTION_SIZE = 16 * 1024 * 1024, 2_000
+"""Bytes of sums, and of a question without any."""
+
+
+class Read(NamedTuple):
+    """What the rows were when they were read, blocks that are not stored yet, and whether there are more rows."""
+
+    state: LogState
+    unsaved: list[Block]
+    has_more: bool
+
+
+@dataclass
+class _Asked:
+    """The sums of one question."""
+
+    visits: VisitSums
+    events: EventSums
+    landings: Landings
+    values: VisitsOfValues
+
+    @property
+    def size(self) -> int:
+        return QUESTION_SIZE + sum(each.size for each in (self.visits, self.events, self.landings, self.values))
+
+
+class Live:
+    """For one thread; `refresh` begins each snapshot."""
+
+    def __init__(self, parser: TraitParser, clock: Clock) -> None:
+        self._clock, self.rules = clock, parser.rules
+        self.visits, self.events = Log(VISITS, row_queries.visits(parser)), Log(EVENTS, row_queries.events)
+        self.forget()
+
+    def forget(self) -> None:
+        self._version: Any = None
+        properties_of.cache_clear()
+        self._asked: dict[Any, _Asked] = {}  # the most recently used one is last
+        self._with_events = VisitsWithEvents()
+        self.of_version: dict[Any, Any] = {}
+        """What else is right until rows change."""
+
+    def refresh(self, session: Reading) -> None:
+        """Have all rows of the snapshot. Raises StillCounting."""
+        state = self._at(session)
+        self.visits.refresh(session, state.visits)
+        self.events.refresh(session, state.events)
+        for each in [each for each in self._asked if _is_fleeting(each[0])]:
+            del self._asked[each]
+        size = sum(each.size for each in self._asked.values())
+        while size > MOST_KEPT:
+            size -= self._asked.pop(next(iter(self._asked))).size
+
+    def read_some(self, session: Reading) -> Read:
+        """Read some of these rows."""
+        state = self._at(session)
+        has_more = self.visits.read_some(session, state.visits) or self.events.read_some(session, state.events)
+        return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
+
+    def by(self, session: Reading, question: Question, key: str, others: Collection[str] = ()) -> Groups:
+        """The visits of a question, by the name of a period, a value, (weekday, hour), or None for everything. `others`
+        are keys that will be asked for, too.
+        """
+        return self._of(session, question).visits.by(session, self.visits, key, question.until_ms, others)
+
+    def events_by(self, session: Reading, question: Question, dimension: str, key: str) -> Counter[Any]:
+        """How many events a dimension counts, by a key of `EventSums`."""
+        both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key == DAY else []
+        sums = self._of(session, question).events
+        return sums.followed(session, self.events, (dimension, key), question.until_ms, both)
+
+    def unknown_hours(self, session: Reading, question: Question) -> set[int]:
+        """The beginnings of hours, s, with events of which nothing tells whether their visits pass."""
+        self.events_by(session, question, VIEWED_PAGE, DAY)
+        return self._of(session, question).events.unknown_hours
+
+    def visits_by_value(self, session: Reading, question: Question, dimension: str) -> dict[Value, VisitSet]:
+        """The visits of a question by a value of their events; for VIEWED_PAGE, the page that was opened first counts
+        as well.
+        """
+        asked = self._of(session, question)
+        if question.until_ms is not None:  # visits come in time whose events have been read
+            asked.values = VisitsOfValues(asked.visits, self.visits, question.until_ms)
+        by_value = asked.values.followed(session, self.events, dimension, None)
+        if dimension != VIEWED_PAGE:
+            return by_value
+        landings = asked.landings.followed(session, self.visits, "page", question.until_ms)
+        values = by_value.keys() | landings.keys()
+        return {value: union_of(each[value] for each in (by_value, landings) if value in each) for value in values}
+
+    def scopes(self, session: Reading, day: str) -> set[Scope]:
+        """Those with a visit or event of a day."""
+        found = {SITE}
+        for log in (self.visits, self.events):
+            for rows in log.rows(session, BEGINNING, log.end, day, day):
+                found |= {Scope(rows.block.values["scope"][number]) for number in set(rows.column("scope"))}
+        return found
+
+    def properties(self, session: Reading, question: Question) -> dict[str, Counter[str]]:
+        """How many events of a question have each value of each property, `{name}:{property}`."""
+        found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for rows in self.events.rows(session, BEGINNING, self.events.end, question.first, question.last):
+            values = rows.block.values
+            rows.check("scope", [question.scope in (SITE, scope) for scope in values["scope"]])
+            pairs = Counter(zip(rows.column("name"), rows.column("props"), strict=True))
+            for (name, props), count in pairs.items():
+                for key, value in properties_of(values["props"][props]).items():
+                    found[f"{values['name'][name]}:{key}"][value] += count
+        return found
+
+    def drop_if_changed(self, session: Reading) -> None:
+        """Forget what was read of rows that are others now, such as those of a forgotten visitor."""
+        self._at(session)
+
+    def _at(self, session: Reading) -> LogState:
+        """The state of the snapshot. What was read is dropped if it is not right any more."""
+        state = state_queries.read(session)
+        is_back = state.visits < self.visits.upto or state.events < self.events.upto
+        if is_back or state.version != self._version:
+            self.forget()
+            self.visits.forget()
+            self.events.forget()
+            self._version = state.version
+            self.visits.summed, self.events.first_day = (state.folding, state.folding_upto), state.folded_before
+        self.visits.deadline_s = self.events.deadline_s = time.monotonic() + REPORT_LIMIT_S
+        self.visits.has_blocks = self.events.has_blocks = state.has_blocks
+        return state
+
+    def _of(self, session: Reading, question: Question) -> _Asked:
+        key = replace(question, until_ms=None), question.until_ms is not None
+        asked = self._asked.pop(key, None) or self._new(session, key[0])
+        self._asked[key] = asked
+        return asked
+
+    def _new(self, session: Reading, question: Question) -> _Asked:
+        by_events = [
+            self._with_events.check(session, self.events, dimension, wanted)
+            for dimension, wanted in question.filters.items()
+            if has_many(dimension)
+        ]
+
+        def passes(rows: Rows) -> None:
+            check(rows, question, self._clock)
+            for each in by_events:
+                each(rows)
+
+        passing = PassingVisits(question, self.visits, passes) if question.filters else None
+        visits = VisitSums(question, self._clock, passes)
+        events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
+        return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits))
+
+
+def _is_fleeting(question: Question) -> bool:
+    """A later event changes which visits pass: the sums are made for each snapshot."""
+    return any(map(has_many, question.filters))

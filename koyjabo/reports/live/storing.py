@@ -1,0 +1,98 @@
+"""Stores blocks of visits and events when these have their rows: one worker of all servers at a time, in pieces.
+
+Reports read rows without a block themselves, so it need not hurry.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from contextlib import suppress
+
+from koyjabo.core.clock import Clock
+from koyjabo.core.errors import LedgerUnavailable
+from koyjabo.core.runtime import Advance, Runtime
+from koyjabo.database import work_claim_queries
+from koyjabo.database.executor import DatabaseExecutor
+from koyjabo.reports.live.live import Live
+from koyjabo.reports.log import block_queries, state_queries
+
+log = logging.getLogger(__name__)
+
+LEASE = "insights"
+LOOK_S = 5.0
+"""Seconds between two calls of `tick`."""
+
+RENEW_MS = 20_000
+"""The interval of renewals of the lease: a third of its length."""
+
+
+class LeaseLost(Exception):
+    """This worker did not renew its lease for so long that another one has taken it."""
+
+
+class Storing:
+    """All methods wait, and raise LedgerUnavailable. `live` is that of the thread for scans."""
+
+    def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
+        self._database, self._clock, self._runtime, self._live = database, clock, runtime, live
+        self._worker = secrets.token_hex(16)
+        self._has_begun = False  # blocks of other rules are replaced once: two servers may differ for long
+        self._busy = False
+        self._renewed_ms = 0
+        self.last_behind = 0
+        """How many visits had no block at the last `tick`."""
+
+    def tick(self) -> None:
+        """Store blocks in a task if there may be some, unless another worker does it. Raises no error."""
+        if self._busy:
+            return
+        with suppress(LedgerUnavailable):  # the next tick tries again
+            self.last_behind = self.behind()
+            self._database.scan(self._live.drop_if_changed)
+            if (self._has_other_rules() or self._database.read(block_queries.are_due)) and self._is_leased():
+                self._busy = True
+                self._runtime.start_task(self._work)
+
+    def behind(self) -> int:
+        """How many visits have no block yet."""
+        return self._database.read(block_queries.without_block)
+
+    def catch_up(self, advance: Advance = lambda visits: None) -> None:
+        """Store all blocks there are now. Calls `advance` with the number of visits since the last call; what it raises
+        ends the work. Correct beside another worker that does the same.
+        """
+        if self._has_other_rules():
+            self._database.write(block_queries.begin_anew, self._live.rules)
+            self._has_begun = True
+        has_more, upto = True, 0
+        while has_more:
+            read = self._database.scan(self._live.read_some)
+            if read.unsaved:
+                self._database.write(block_queries.save, read.state, self._live.rules, read.unsaved)
+            advance(max(0, self._live.visits.upto - upto))
+            has_more, upto = read.has_more, self._live.visits.upto
+
+    def _has_other_rules(self) -> bool:
+        """Whether the stored blocks are to be made again, because they were made by other rules."""
+        return not self._has_begun and self._database.read(state_queries.read).rules not in (None, self._live.rules)
+
+    def _is_leased(self) -> bool:
+        """Take or renew the lease. Returns False if another worker has it."""
+        self._renewed_ms = self._clock.elapsed_ms()
+        return self._database.write(work_claim_queries.renew_lease, LEASE, self._worker, self._clock.now_ms())
+
+    def _renew(self, visits: int) -> None:
+        if self._clock.elapsed_ms() - self._renewed_ms >= RENEW_MS and not self._is_leased():
+            raise LeaseLost
+
+    def _work(self) -> None:
+        try:
+            self.catch_up(self._renew)
+            self._database.write(work_claim_queries.release_lease, LEASE, self._worker)
+        except (LedgerUnavailable, LeaseLost) as error:
+            log.warning("blocks_interrupted cause=%r", str(error.__cause__ or error))
+        except Exception:
+            log.exception("blocks_failed")
+        finally:
+            self._busy = False

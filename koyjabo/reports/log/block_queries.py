@@ -1,0 +1,155 @@
+"""Reads and writes stored blocks."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterable, Iterator
+from typing import NamedTuple
+
+from sqlalchemy import TextClause, text
+from sqlalchemy.orm import Session
+
+from koyjabo.reports.log import row_queries, state_queries
+from koyjabo.reports.log.blocks import LEAST, SIZE, Block, BlockKind
+from koyjabo.reports.log.row_queries import EVENTS, VISITS, ReadRows
+from koyjabo.reports.log.state_queries import LogState
+from koyjabo.reports.log.trait_parser import TraitParser
+
+HEADS = "SELECT first, last, first_day, last_day FROM {table} WHERE first > :after ORDER BY first"
+PACKED = "SELECT packed FROM {table} WHERE first = :first"
+INSERT = """
+INSERT INTO {table} (first, last, first_day, last_day, packed) SELECT :first, :last, :first_day, :last_day, :packed
+WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE last >= :first AND first <= :last)
+"""
+REPACK = "UPDATE {table} SET packed = :packed WHERE first = :first"
+REMOVE = "DELETE FROM {table} WHERE last > :after AND first <= :upto AND first_day <= :day AND last_day >= :first_day"
+MORE = "SELECT count(*) FROM (SELECT 1 FROM {source} WHERE id > :after AND id <= :upto LIMIT :most) AS x"
+NEWEST = "SELECT coalesce(max(last), 0) FROM {table}"
+DAYS = """
+SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :least),
+       (SELECT day FROM {source} ORDER BY id DESC LIMIT 1)
+"""
+
+
+class BlockHead(NamedTuple):
+    """A block without its columns."""
+
+    first: int
+    last: int
+    first_day: str
+    last_day: str
+
+
+def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
+    """Of the stored blocks that begin after this id."""
+    return [BlockHead._make(row) for row in session.execute(_statement(HEADS, kind), {"after": after})]
+
+
+def block(session: Session, kind: BlockKind, head: BlockHead) -> Block:
+    packed = _packed(session, kind, head)
+    return Block.unpack(kind, head.first, head.last, packed)
+
+
+def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int) -> bool:
+    """Whether there are more than `most` rows with ids over `after`, up to `upto`."""
+    found = session.execute(_statement(MORE, kind), {"after": after, "upto": upto, "most": most + 1})
+    return bool(found.scalar_one() > most)
+
+
+def without_block(session: Session) -> int:
+    """How many visits, about, have no block yet; at most 1,000,000."""
+    newest = session.execute(_statement(NEWEST, VISITS)).scalar_one() if state_queries.read(session).has_blocks else 0
+    found = session.execute(_statement(MORE, VISITS), {"after": newest, "upto": 2**62, "most": 1_000_000})
+    return int(found.scalar_one())
+
+
+def are_due(session: Session) -> bool:
+    """Whether there may be rows of a block that is not stored."""
+    has_blocks = state_queries.read(session).has_blocks
+    for kind in (VISITS, EVENTS):
+        after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
+        these = {"after": after, "upto": 2**62, "most": SIZE, "least": LEAST - 1}
+        if session.execute(_statement(MORE, kind), these).scalar_one() >= SIZE:
+            return True
+        day, newest_day = session.execute(_statement(DAYS, kind), these).one()
+        if day is not None and day != newest_day:
+            return True
+    return False
+
+
+def begin_anew(session: Session, rules: int) -> None:
+    """Let all blocks be made again by these rules, if those that are stored were made by others."""
+    if state_queries.lock(session).rules != rules:
+        remove_all(session)
+        state_queries.mark_blocks(session, state_queries.read(session).changes, rules)
+
+
+def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) -> None:
+    """Store blocks that were made of the rows as they were `seen`; none, if these may be others by now."""
+    now = state_queries.lock(session)
+    if now.version != seen.version or now.visits < seen.visits or now.events < seen.events:
+        return
+    if not now.has_blocks:
+        for kind in (VISITS, EVENTS):
+            session.execute(text(f"DELETE FROM {kind.table}"))
+        state_queries.mark_blocks(session, now.changes, rules)
+    for each in blocks:
+        first_day, last_day = each.days
+        row = {"first": each.first, "last": each.last, "first_day": first_day, "last_day": last_day}
+        session.execute(_statement(INSERT, each.kind), {**row, "packed": each.pack()})
+
+
+def remove_all(session: Session) -> None:
+    """Let all blocks be made again."""
+    for kind in (VISITS, EVENTS):
+        session.execute(text(f"DELETE FROM {kind.table}"))
+    state_queries.changed(session)
+
+
+def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: str, day: str) -> None:
+    """Those that may have rows of these days with ids over `after`, up to `upto`: some are removed."""
+    these = {"after": after, "upto": upto, "first_day": first_day, "day": day}
+    session.execute(_statement(REMOVE, kind), these)
+
+
+def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
+    """Make the blocks right that have these rows, after the rows have changed, and count the change."""
+    wanted = sorted(ids)
+    if wanted:
+        state_queries.lock(session)
+        state_queries.changed(session)
+    for head in heads(session, kind) if wanted else ():
+        theirs = wanted[bisect_left(wanted, head.first) : bisect_right(wanted, head.last)]
+        if theirs:
+            changed = block(session, kind, head)
+            changed.replace({id: coded for id in theirs for _, coded in read(session, id - 1, id, 1)})
+            session.execute(_statement(REPACK, kind), {"first": head.first, "packed": changed.pack()})
+
+
+def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
+    """A sentence for each block that is not what its rows give: made again, and compared byte by byte. Nothing if they
+    were made by other rules, and are going to be made again.
+    """
+    state, edge = state_queries.read(session), 0
+    if not state.has_blocks or state.rules != parser.rules:
+        return
+    for kind, read in ((VISITS, row_queries.visits(parser)), (EVENTS, row_queries.events)):
+        for head in heads(session, kind):
+            if head.first <= edge:
+                yield f"{kind.table}: {kind.source} {head.first} to {edge} are in two blocks"
+            edge = head.last
+            made = Block.after(kind, head.first - 1)
+            for plain, coded in read(session, head.first - 1, head.last, head.last - head.first + 1):
+                made.append(plain, coded)
+            if made.pack() != _packed(session, kind, head):
+                yield f"{kind.table}: {kind.source} {head.first} to {head.last} are not what their block says"
+            advance()
+        edge = 0
+
+
+def _packed(session: Session, kind: BlockKind, head: BlockHead) -> bytes:
+    return bytes(session.execute(_statement(PACKED, kind), {"first": head.first}).scalar_one())
+
+
+def _statement(sql: str, kind: BlockKind) -> TextClause:
+    return text(sql.format(table=kind.table, source=kind.source))

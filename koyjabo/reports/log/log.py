@@ -1,0 +1,183 @@
+"""All rows of a table as columns: closed blocks, most of which the database keeps packed, and the open block of the
+newest rows. A worker that answers reports reads only what is new.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+
+from koyjabo.core.errors import LedgerUnavailable, StillCounting
+from koyjabo.reports.log import block_queries
+from koyjabo.reports.log.block_queries import BlockHead
+from koyjabo.reports.log.blocks import SIZE, Block, BlockKind, Rows
+from koyjabo.reports.log.row_queries import ReadRows
+from koyjabo.reports.log.state_queries import Reading
+
+MOST_UNREAD = 100_000
+"""More rows without a block are not read for an answer (in about 1 s): the blocks are being made."""
+
+AT_ONCE = 20_000
+"""Rows of one statement."""
+
+MOST_KEPT = 12 * 1024 * 1024
+"""Bytes of blocks that stay unpacked."""
+
+Position = tuple[int, int]
+"""So many blocks, and so many rows of the next one."""
+
+BEGINNING: Position = (0, 0)
+
+
+class Log:
+    """For one thread. All methods are given a session that reads a snapshot."""
+
+    def __init__(self, kind: BlockKind, read: ReadRows) -> None:
+        self._kind, self._read_rows = kind, read
+        self.has_blocks = False  # whether those that are stored are right
+        self.deadline_s = math.inf  # of the answer, monotonic s: then `rows` raises LedgerUnavailable
+        self.first_day = ""  # rows of earlier days are in sums,
+        self.summed = ("", 0)  # and those of this day up to this id
+        self.forget()
+
+    def forget(self) -> None:
+        """Read everything again."""
+        self.upto = 0  # rows up to this id have been read
+        self._heads: list[BlockHead] = []  # of closed blocks
+        self._open = Block.after(self._kind, 0)
+        self.unsaved: dict[int, Block] = {}  # closed here, and not known to be stored, by first id
+        self._kept: dict[int, Block] = {}  # by first id; the most recently used one is last
+        self._size = 0  # bytes of these
+
+    def refresh(self, session: Reading, newest: int) -> None:
+        """Have all rows up to the id `newest`. Raises StillCounting."""
+        if newest > self.upto:
+            self._adopt(session, newest, math.inf)
+            while newest > self.upto:
+                self._read(session, newest)
+
+    def read_some(self, session: Reading, newest: int) -> bool:
+        """Read the next AT_ONCE of these rows. Returns whether there are more."""
+        if self._adopt(session, newest, AT_ONCE):
+            self._read(session, newest)
+        return self.upto < newest
+
+    @property
+    def end(self) -> Position:
+        return len(self._heads), len(self._open)
+
+    def rows(self, session: Reading, start: Position, end: Position, first: str, last: str) -> Iterator[Rows]:
+        """Those from one position to another, of the days from `first` to `last`, without those that are in sums."""
+        first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
+        for place in range(start[0], min(end[0], len(self._heads)) + 1):
+            if time.monotonic() > self.deadline_s:
+                raise LedgerUnavailable
+            first_day, last_day = self._days(place)
+            if first_day > last or last_day < first:
+                continue
+            block = self._block(session, place)
+            rows = Rows(block, start[1] if place == start[0] else 0, end[1] if place == end[0] else len(block))
+            rows.check("day", [first <= day <= last for day in block.values["day"]])
+            if summed_day in block.values["day"] and block.first <= summed_upto:
+                is_summed = [day == summed_day for day in block.values["day"]]
+                ids = zip(rows.all("day"), rows.all("id"), strict=True)
+                rows.keep(not is_summed[day] or id > summed_upto for day, id in ids)
+            if rows:
+                yield rows
+
+    def rows_with(self, session: Reading, ids: list[int]) -> Iterator[Rows]:
+        """Rows with these ids, which are sorted, and others between them. Rows that are gone are left out."""
+        firsts = [head.first for head in self._heads] + [self._open.first]
+        at = bisect_left(ids, firsts[0])
+        while at < len(ids):
+            place = bisect_right(firsts, ids[at]) - 1
+            upto = len(ids) if place + 1 == len(firsts) else bisect_left(ids, firsts[place + 1], at)
+            block = self._block(session, place)
+            column = block.columns["id"]
+            start, end = bisect_left(column, ids[at]), bisect_right(column, ids[upto - 1])
+            if start < end:
+                yield Rows(block, start, end)
+            at = upto
+
+    def _days(self, place: int) -> tuple[str, str]:
+        return self._open.days if place == len(self._heads) else self._heads[place][2:]
+
+    def _block(self, session: Reading, place: int) -> Block:
+        if place == len(self._heads):
+            return self._open
+        head = self._heads[place]
+        if head.first in self.unsaved:
+            return self.unsaved[head.first]
+        if head.first in self._kept:
+            self._kept[head.first] = self._kept.pop(head.first)
+        else:
+            self._keep(block_queries.block(session, self._kind, head))
+        return self._kept[head.first]
+
+    def _keep(self, block: Block) -> None:
+        self._kept[block.first] = block
+        self._size += block.size
+        while self._size > MOST_KEPT and len(self._kept) > 1:
+            self._size -= self._kept.pop(next(iter(self._kept))).size
+
+    def _adopt(self, session: Reading, newest: int, most: float) -> bool:
+        """Take blocks that are stored, and the rows between two of them, of which about `most` are read. Returns
+        whether these were all. Raises StillCounting if any number may be read, and there are too many without a block.
+        """
+        edge = self._heads[-1].last if self._heads else 0
+        is_due = not self._heads or newest - self.upto > SIZE or self.unsaved
+        after = min([*self.unsaved, edge + 1]) - 1
+        for head in block_queries.heads(session, self._kind, after) if self.has_blocks and is_due else ():
+            if self._heads and head.first <= self._heads[-1].last:
+                self._saved(head.first)
+                continue
+            if self._open.first < head.first:  # a block is gone
+                if most == math.inf:
+                    self._require_few(session, head.first - 1)
+                most -= self._read_gap(session, head.first - 1, most)
+                if self.upto < head.first - 1:
+                    return False
+                if len(self._open):
+                    self._close(head.first - 1)
+            self._heads.append(head)
+            self.upto, self._open = head.last, Block.after(self._kind, head.last)
+        if most == math.inf:
+            self._require_few(session, newest)
+        return True
+
+    def _require_few(self, session: Reading, upto: int) -> None:
+        is_far = upto - self.upto > MOST_UNREAD
+        if is_far and block_queries.are_more(session, self._kind, self.upto, upto, MOST_UNREAD):
+            raise StillCounting
+
+    def _read_gap(self, session: Reading, upto: int, most: float) -> int:
+        """Read rows up to this id, about `most` of them. Returns how many."""
+        count = 0
+        while self.upto < upto and count < most:
+            count += self._read(session, upto)
+        return count
+
+    def _saved(self, first: int) -> None:
+        block = self.unsaved.pop(first, None)
+        if block is not None:
+            self._keep(block)
+
+    def _read(self, session: Reading, newest: int) -> int:
+        """Read the next AT_ONCE rows. Returns how many these were."""
+        count = 0
+        for plain, coded in self._read_rows(session, self.upto, newest, AT_ONCE):
+            if self._open.ends_before(coded[0]):
+                self._close(self._open.last)
+            self._open.append(plain, coded)
+            self.upto, count = self._open.last, count + 1
+        if count < AT_ONCE:
+            self.upto = newest
+        return count
+
+    def _close(self, last: int) -> None:
+        block, self._open = self._open, Block.after(self._kind, last)
+        block.last = last
+        self.unsaved[block.first] = block
+        self._heads.append(BlockHead(block.first, last, *block.days))

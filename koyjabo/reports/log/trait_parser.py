@@ -1,0 +1,91 @@
+"""Reads the values of a visit that reports break down by, from what its row has (specification: Reports).
+
+Pure: the same row has the same values, whenever and wherever it is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+from zlib import crc32
+
+from koyjabo.network import languages, place_names, user_agents
+from koyjabo.network.campaigns import Campaign
+from koyjabo.reports.log.sources import Sources
+from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
+
+CACHE_SIZE = 4096
+
+RULES = 1
+"""The version of the rules by which visits are read. With another one, everything is read again."""
+
+
+class VisitRow(NamedTuple):
+    """Columns of `visits`."""
+
+    user_agent: str | None
+    referrer: str | None
+    page: str | None
+    place: str
+    language: str | None
+    campaign: str | None
+    is_bot: bool
+
+
+class ParsedTraits(NamedTuple):
+    """The fields are those of `dimensions.TRAITS`, in that order. None: not recorded."""
+
+    browser: str | None
+    system: str | None
+    device: str | None
+    language: str | None
+    source: str | None
+    channel: str | None
+    utm_source: str | None
+    utm_medium: str | None
+    utm_campaign: str | None
+    utm_term: str | None
+    utm_content: str | None
+    country: str | None
+    city: str | None
+
+
+class TraitParser:
+    """`own_hosts` are those of this site (PUBLIC_URL, ALLOWED_ORIGINS), whose pages are no source.
+
+    The first call loads the rules of user agents (`network.user_agents`).
+    """
+
+    def __init__(self, own_hosts: Iterable[str] = ()) -> None:
+        hosts = sorted(own_hosts)
+        self._sources = Sources(hosts)
+        self.rules = crc32(json.dumps([RULES, hosts]).encode()) >> 1
+        """A number of 31 bits: with another one, visits may be read otherwise."""
+
+    def parse(self, row: VisitRow) -> ParsedTraits:
+        agent, source = user_agents.parsed(row.user_agent or ""), self._sources.of(row.referrer)
+        campaign = _campaign(row.campaign)
+        return ParsedTraits(
+            agent.name or None,
+            agent.system or None,
+            BOT if row.is_bot else agent.device or None,
+            languages.first_of(row.language),
+            source.domain,
+            CAMPAIGN if row.campaign else source.channel,
+            *campaign,
+            *_place(row.place),
+        )
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _campaign(text: str | None) -> Campaign:
+    return Campaign.read(text)
+
+
+@lru_cache(maxsize=CACHE_SIZE)
+def _place(place: str) -> tuple[str | None, str | None]:
+    """The code of the country, and the city."""
+    code = place_names.country_of(place)
+    return code, place if code and place not in place_names.CODES else None

@@ -1,0 +1,125 @@
+"""Visits that have a key in common, and the keys by which reports group them.
+
+Every source has them in the same shape, by key, so that an answer does not depend on where its figures come from.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from pyroaring import BitMap
+
+from koyjabo.reports.query.periods import GRANULARITIES
+
+EVERYTHING, WEEKDAY = "everything", "weekday"
+"""Keys beside GRANULARITIES and the dimensions of visits: all visits together, and (weekday from 0, hour)."""
+
+PERIODS = (EVERYTHING, *GRANULARITIES)
+"""The keys whose groups have `pages`."""
+
+VALUE = "value"
+"""A key of events, beside periods."""
+
+REST = ("rest",)
+"""In place of a value: visits of folded days whose values were merged."""
+
+People = BitMap | None
+"""Numbers of visitors; None if they cannot be told apart."""
+
+
+class Sums(NamedTuple):
+    visits: int | None
+    visitors: int | None
+    new_visitors: int | None
+    count: int | None = None  # type: ignore[assignment]  # page views or events, by the dimensions that count these
+
+
+class Group(NamedTuple):
+    """What is None is not known. `number` is that of the different visitors of one folded day, whose `people` are not
+    known any more.
+    """
+
+    visits: int | None = 0
+    new: int | None = 0
+    pages: int | None = 0  # visits that name a page, by the keys PERIODS
+    people: People = BitMap()
+    number: int | None = None
+
+    @classmethod
+    def visits_alone(cls, visits: int | None) -> Group:
+        return cls(visits, None, None, None)
+
+    @property
+    def known(self) -> tuple[int | None, int | None, int | None]:
+        return self.visits, self.new, self.pages
+
+    @property
+    def visitors(self) -> int | None:
+        return self.number if self.people is None else len(self.people)
+
+    @property
+    def sums(self) -> Sums:
+        return Sums(self.visits, self.visitors, self.new)
+
+
+NO_VISITS = Group()
+Groups = Mapping[Any, Group]
+"""By period, value, (weekday, hour), or None for everything."""
+
+
+class VisitSet(NamedTuple):
+    """Ids of visits, those of visits that are new, and numbers of visitors."""
+
+    all: BitMap
+    new: BitMap
+    people: BitMap
+
+    @classmethod
+    def none(cls) -> VisitSet:
+        return cls(BitMap(), BitMap(), BitMap())
+
+    def take(self, other: VisitSet) -> None:
+        for own, others in zip(self, other, strict=True):
+            own |= others
+
+    def sums(self, count: int) -> Sums:
+        return Sums(len(self.all), len(self.people), len(self.new), count)
+
+
+def merged(groups: Collection[Group]) -> Group:
+    """All together. What is not known of one is not known of all."""
+    if len(groups) <= 1:
+        return next(iter(groups), NO_VISITS)
+    visits, new, pages = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))
+    return Group(visits, new, pages, union([group.people for group in groups]))
+
+
+def merged_by(groups: Iterable[tuple[Any, Group]], name: Callable[[Any], Hashable] = lambda key: key) -> Groups:
+    """Those that have the same name together."""
+    by_name: defaultdict[Any, list[Group]] = defaultdict(list)
+    for key, group in groups:
+        by_name[name(key)].append(group)
+    return {each: merged(parts) for each, parts in by_name.items()}
+
+
+def total(numbers: Iterable[int | None]) -> int | None:
+    """The sum; None if one is not known."""
+    result = 0
+    for each in numbers:
+        if each is None:
+            return None
+        result += each
+    return result
+
+
+def minus(whole: int | None, part: int | None) -> int | None:
+    return None if whole is None or part is None else whole - part
+
+
+def union(people: list[People]) -> People:
+    known = [each for each in people if each is not None]
+    if len(known) < len(people):
+        return None
+    return known[0] if len(known) == 1 else BitMap.union(*known) if known else BitMap()

@@ -1,0 +1,52 @@
+"""How `insight_sums` and `event_sums` write what a sum is of."""
+
+from __future__ import annotations
+
+from koyjabo.reports.query.report_query import Value
+
+TOTAL, HOUR = "total", "hour"
+"""Dimensions with one value, ALL: visits by day and by hour, page views by hour. Their `count` is that of the visits
+that name a page.
+"""
+
+EVENT, VIEWED_PAGE = "event", "viewed_page"
+"""Events by name, and page views by page; beside them `event:{name}:{property}`."""
+
+PROPERTIES = f"{EVENT}:"
+"""How the dimensions of properties begin."""
+
+ALL = ""
+MARK = "~"
+NONE = MARK
+OTHER = "~other"
+"""The values of a folded day that are not among its largest."""
+
+REST = f"{PROPERTIES}{OTHER}"
+"""A dimension with one value, OTHER: the properties that a day has lost."""
+
+MOST_VALUES = 1_000
+"""Values of a dimension that a folded day keeps, and properties (specification: Reports)."""
+
+
+def encoded(value: Value) -> str:
+    if value is None:
+        return NONE
+    return MARK + value if value.startswith(MARK) else value
+
+
+def decoded(text: str) -> Value:
+    """The opposite of `encoded`; OTHER is none of its results."""
+    if text == NONE:
+        return None
+    return text.removeprefix(MARK)
+
+
+def hour(hour_s: int) -> str:
+    """The period of an hour of visits: texts compare as their numbers."""
+    return f"{hour_s:010}"
+
+
+def property_of(dimension: str) -> tuple[str, str]:
+    """The names in `event:{name}:{property}`."""
+    _, name, property_ = dimension.split(":", 2)
+    return name, property_

@@ -1,0 +1,305 @@
+"""A folded day keeps how many visitors it had and the largest values of each dimension, and no visitor."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+import pytest
+from support.application.site import Site, Time
+from support.people.accounts import promote, sign_up
+from support.people.admins import panel
+from support.people.page_readers import words
+from support.people.share_links import share
+from support.sites.full_site import bring, rebuild
+
+from koyjabo.database import throttle
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_VALUE
+from koyjabo.reports.folded import day_sums
+from koyjabo.reports.log import blocks, state_queries
+from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.services import ReportServices
+from koyjabo.retention.erasure import Erasure
+from koyjabo.retention.retention import Retention
+
+FOLDED_AND_NOT = "2025-10-08", "2025-10-09"
+PAGES = ("/", "/", "/", "/a", "/a", "/b", "/c")
+
+
+@pytest.fixture
+def unfolded(database, monkeypatch):
+    """Two days of visits; a folded day keeps two values, and each transaction folds two rows."""
+    monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
+    for limit in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, limit, 2)
+    time = Time.at("2025-10-08T10:30:00+06:00")
+    with Site(database.url, time, RETENTION_DAYS=1) as site:
+        for day in range(2):
+            for number, page in enumerate(PAGES):
+                site.register(f"v{number % 3 + day}", page=page)
+            time.pass_(days=1)
+        yield site
+
+
+@pytest.fixture
+def site(unfolded):
+    """The first day is folded."""
+    assert prune(unfolded) == len(PAGES)
+    assert unfolded.recount() == []
+    return unfolded
+
+
+def prune(site: Site, transactions: int = 1000) -> int:
+    """Fold what is to be folded, or be interrupted after so many transactions."""
+    left = iter(range(transactions))
+
+    def advance(ids: int) -> None:
+        if next(left, None) is None:
+            raise InterruptedError
+
+    retention = site.services[Retention]
+    return retention.prune(retention.past(), advance).visits
+
+
+def ask(site: Site, first: str, last: str, by: str = "page"):
+    question = Question(first, last)
+    return site.services[ReportServices].reports.summary(question), site.services[ReportServices].reports.breakdown(
+        question, by, 10
+    )
+
+
+@pytest.mark.both_kinds
+def test_a_folded_day_has_its_visitors_and_its_largest_values(site):
+    assert check_first_day(site) == 2
+    check_second_day(site)
+
+
+def check_first_day(site: Site) -> int:
+    """Returns how many values of the day there are still."""
+    summary, pages = ask(site, "2025-10-08", "2025-10-08")
+    assert summary.figures[2:7] == (7, 3, 3, 0, 7)
+    assert [(row.value, row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows[:2]] == [
+        ("/", 3, 3, False),
+        ("/a", 2, 2, False),
+    ]
+    assert (pages.total.visits, pages.total.visitors) == (7, 3)
+    assert sum(row.sums.visits for row in pages.rows) + pages.other.visits == 7
+    return len(pages.rows)
+
+
+def check_second_day(site: Site) -> None:
+    """It has all its rows."""
+    summary, pages = ask(site, "2025-10-09", "2025-10-10")
+    assert (summary.figures.visitors, summary.reason, len(pages.rows)) == (3, None, 4)
+
+
+def test_visitors_of_several_days_are_unknown_when_one_is_folded(site):
+    summary, pages = ask(site, "2025-10-08", "2025-10-09")
+    assert summary.figures[2:7] == (14, None, 4, None, 14)
+    assert summary.reason
+    rows = {row.value: (row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows}
+    assert rows == {"/": (6, None, False), "/a": (4, None, False), "/b": (1, 1, True), "/c": (1, 1, True)}
+    assert (pages.other.visits, pages.other.visitors) == (2, None)
+
+
+@pytest.mark.both_kinds
+def test_a_filter_by_one_value_has_the_visits_of_folded_days(site):
+    """The first day is folded; the last visit came to it after its sums had been read."""
+    site.time.put_right(days=-2)
+    site.register("late", page="/")
+    site.time.pass_(days=2)
+    reports = site.services[ReportServices].reports
+    for _ in range(2):
+        asked = of_page("/")
+        summary, pages = reports.summary(asked, "previous"), reports.breakdown(asked, "page")
+        assert (summary.figures[2:7], summary.compared.visits, summary.reason) == ((7, *[None] * 4), 0, FOLDED)
+        assert [(row.value, row.sums[:3], row.share) for row in pages.rows] == [("/", (7, None, None), 1.0)]
+        assert (pages.total.visits, pages.other.visits, pages.values, pages.reason) == (7, 0, 1, FOLDED)
+        other = reports.breakdown(asked, "device")
+        assert (other.rows, other.other.visits, other.total.visits) == ([], 7, 7)
+        days, weeks, hours = (reports.timeline(asked, each) for each in ("day", "week", "hour"))
+        assert [each[1:5] for each in days] == [(4, None, None, None), (3, 3, 1, 3)]
+        assert [each[1:3] for each in weeks] == [(7, None)]
+        assert {each.visits for each in hours} == {None, 0, 3}
+        site.services[ReportServices].storing.catch_up()
+
+
+def test_page_and_share_links_have_the_visits_of_one_value(site):
+    days = "start=2025-10-08&end=2025-10-09"
+    page = panel(site).get(f"/admin/insights?{days}&page=/&granularity=day")
+    assert re.search(r'data-stat="visits" data-value="6"', page)
+    assert re.findall(r'<td class="number" data-value="(\d*)"', page) == ["3", "3"]
+    assert FOLDED in words(page)
+    boss = sign_up(site, "boss")
+    promote(site, boss.email)
+    link = share(boss, filters={"page": ["/"]})["token"]
+    summary = site.client.get(f"/api/shares/{link}/reports/summary?{days}").json
+    assert (summary["visits"], summary["visitors"], summary["exact"], summary["reason"]) == (6, None, False, FOLDED)
+
+
+def test_a_value_that_a_folded_day_has_merged_is_unknown(site):
+    """Also one that never was: nothing tells it from those. Two values, or two filters, are unknown as well."""
+    reports = site.services[ReportServices].reports
+    for asked in (of_page("/b"), of_page("/never")):
+        assert reports.summary(asked).figures.visits is None
+        assert reports.summary(asked).reason == reports.breakdown(asked, "page").reason == FOLDED_VALUE
+        assert reports.breakdown(asked, "page").total.visits is None
+    assert [each.visits for each in reports.timeline(of_page("/b"), "day")] == [None, 1]
+    nowhere = {"country": Filter(frozenset(["ZZ"]))}
+    assert reports.summary(Question(*FOLDED_AND_NOT, filters=nowhere)).figures.visits == 0
+    for filters in (of_page("/").filters | nowhere, {"page": Filter(frozenset(["/", "/a"]))}):
+        found = reports.summary(Question(*FOLDED_AND_NOT, filters=filters))
+        assert (found.figures.visits, found.reason) == (None, FOLDED)
+
+
+def of_page(page: str) -> Question:
+    return Question(*FOLDED_AND_NOT, filters={"page": Filter(frozenset([page]))})
+
+
+def test_files_mark_what_they_may_lack(site):
+    admin = sign_up(site, "boss")
+    promote(site, admin.email)
+
+    def file(report: str, query: str = "") -> list[dict[str, str]]:
+        days = "start=2025-10-08&end=2025-10-09"
+        answer = admin.get(f"/api/reports/{report}?{days}&{query}", headers={"Accept": "text/csv"})
+        assert answer.status_code == 200, answer.text
+        return list(csv.DictReader(io.StringIO(answer.text)))
+
+    pages = {row["value"]: (row["visitors"], row["at_least"], row["exact"]) for row in file("breakdown", "by=page")}
+    assert pages == {
+        **{"/": ("", "false", "false"), "/a": ("", "false", "false")},
+        **{"/b": ("1", "true", "false"), "/c": ("1", "true", "false")},
+    }
+    for query, visits in (("", "14"), ("page=/", "6")):
+        (summary,) = file("summary", query)
+        assert (summary["visits"], summary["visitors"], summary["exact"]) == (visits, "", "false")
+    hours = file("hours", "page=/")
+    assert len(hours) == 7 * 24
+    assert {(row["visits"], row["exact"]) for row in hours} == {("", "false")}
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("transactions", [1, 2, 3])
+def test_fold_that_was_interrupted_counts_nothing_twice(unfolded, transactions):
+    """Its sums are there before the first row is gone."""
+    with pytest.raises(InterruptedError):
+        prune(unfolded, transactions)
+    folded = unfolded.rows("SELECT coalesce(sum(visits), 0) FROM folded_visits WHERE scope = 'site'")[0][0]
+    assert folded < len(PAGES)
+    for _ in range(2):
+        rebuild(unfolded)
+        assert unfolded.recount() == []
+        check_first_day(unfolded)
+        check_second_day(unfolded)
+        prune(unfolded)
+    assert check_first_day(unfolded) == 2
+
+
+def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
+    """Also if visits of a day before it are imported, and its visits are to be kept longer."""
+    with pytest.raises(InterruptedError):
+        prune(unfolded, 1)
+    bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
+    retention = unfolded.services[Retention]
+    retention.prune(retention.past(30))
+    assert check_first_day(unfolded) == 2
+    assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08'") == [(0,)]
+    assert unfolded.recount() == []
+
+
+def test_rows_that_change_before_the_sums_of_their_day_are_stored_are_summed_up_again(unfolded, monkeypatch):
+    """A visit is imported, and another one changed, after the sums were read."""
+    reports, calls = unfolded.services[ReportServices].reports, []
+    read = reports.day_sums
+
+    def day_sums_(day: str):
+        found = read(day)
+        calls.append(day)
+        if len(calls) == 1:
+            bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-10-08T12:00:00+06:00,/\n")
+            reports._database.write(state_queries.changed)
+        return found
+
+    monkeypatch.setattr(reports, "day_sums", day_sums_)
+    assert prune(unfolded) == len(PAGES) + 1
+    assert calls == ["2025-10-08"] * 2
+    assert unfolded.recount() == []
+    summary, pages = ask(unfolded, "2025-10-08", "2025-10-08")
+    assert (summary.figures[2:5], pages.rows[0].sums.visits) == ((8, 4, 4), 4)
+
+
+@pytest.mark.both_kinds
+def test_visitor_who_is_forgotten_in_the_middle_of_a_fold_is_counted_once(unfolded):
+    with pytest.raises(InterruptedError):
+        prune(unfolded, 1)
+    unfolded.services[Erasure].forget("v0")
+    assert unfolded.recount() == []
+    check_first_day(unfolded)
+    assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08' AND visitor_id LIKE '~%'") == [(0,)]
+    prune(unfolded)
+    assert unfolded.recount() == []
+    check_first_day(unfolded)
+
+
+OLD = (
+    "INSERT INTO insight_sums VALUES ('site', 'total', '2025-10-09', '', 99, 9, 9, 9, {people})",
+    "INSERT INTO insight_sums VALUES ('site', 'page', '2025-10-08', '/b', 99, 9, 9, 9, {people})",
+    "INSERT INTO event_sums VALUES ('site', 'event', '2025-10-08', 'search', 99)",
+    "INSERT INTO visit_facts VALUES (1, 1, 20369, 0, 'site', 1, 1, NULL, NULL)",
+    "INSERT INTO addresses VALUES (1, 'https://a.example/private')",
+)
+
+
+@pytest.mark.both_kinds
+def test_what_the_version_before_has_derived_goes_and_counts_nowhere(unfolded, database_kind):
+    """It makes all of this again if it runs once more: its number of the newest visit is gone, too."""
+    unfolded.rows("INSERT INTO watermarks VALUES ('visits', 14, 1), ('reread', 0, 0)")
+    people = "x'2e01'" if database_kind == "sqlite" else "'\\x2e01'::bytea"
+    for statement in OLD:
+        unfolded.rows(statement.format(people=people))
+    check_first_day_of_rows(unfolded)
+    prune(unfolded)
+    check_first_day(unfolded)
+    check_second_day(unfolded)
+    assert (
+        unfolded.rows("SELECT count(*) FROM visit_facts") == unfolded.rows("SELECT count(*) FROM addresses") == [(0,)]
+    )
+    assert unfolded.rows("SELECT count(*) FROM event_sums") == [(0,)]
+    assert unfolded.rows("SELECT upto, version FROM watermarks WHERE name IN ('reread', 'visits') ORDER BY name") == [
+        (14, 0),
+        (0, 0),
+    ]
+
+
+def test_rows_that_another_version_has_changed_are_read_again(unfolded, monkeypatch):
+    """It counts a change, and knows no blocks."""
+    monkeypatch.setattr(blocks, "SIZE", 2)
+    unfolded.services[ReportServices].storing.catch_up()
+    unfolded.rows("UPDATE visits SET page = '/other' WHERE page = '/b'")
+    unfolded.rows("UPDATE watermarks SET upto = upto + 1 WHERE name = 'changes'")
+    for _ in range(2):
+        _, pages = ask(unfolded, "2025-10-08", "2025-10-09")
+        assert {row.value for row in pages.rows} == {"/", "/a", "/other", "/c"}
+        unfolded.services[ReportServices].storing.catch_up()
+
+
+def check_first_day_of_rows(site: Site) -> None:
+    summary, pages = ask(site, "2025-10-08", "2025-10-08")
+    assert (summary.figures[2:7], len(pages.rows)) == ((7, 3, 3, 0, 7), 4)
+
+
+@pytest.mark.both_kinds
+def test_values_that_a_folded_day_has_lost_stay_lost(site):
+    """What is imported to a folded day has its values until it is folded, and then adds to the others."""
+    lines = [f"w{number},{number},2025-10-08T12:00:00+06:00,{page}" for number, page in enumerate(("/", "/b", "/d"))]
+    bring(site, "visitor_id,visit_id,at,page\n" + "\n".join(lines), even_folded=True)
+    largest = [("/", 4, None, False), ("/a", 2, 2, False)]
+    for smallest, other in (([("/b", 1, 1, True), ("/d", 1, 1, True)], 2), ([], 4)):
+        assert site.recount() == []
+        _, pages = ask(site, "2025-10-08", "2025-10-08")
+        rows = [(row.value, row.sums.visits, row.sums.visitors, row.at_least) for row in pages.rows]
+        assert rows == largest + smallest
+        assert (pages.other.visits, pages.total.visits, pages.total.visitors) == (other, 10, None)
+        prune(site)

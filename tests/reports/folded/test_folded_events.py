@@ -1,0 +1,168 @@
+"""Counts of events stay when their rows go: a folded day keeps the largest values, and all that is in none is other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from support.application.site import Site
+from support.sites.full_site import bring
+
+from koyjabo.database import throttle
+from koyjabo.reports.engine.answers import FOLDED, FOLDED_EVENTS
+from koyjabo.reports.engine.insights import DAY, HOUR
+from koyjabo.reports.folded import day_sums
+from koyjabo.reports.query.report_query import Filter, Question
+from koyjabo.reports.services import ReportServices
+from koyjabo.retention.retention import Retention
+
+FIRST, SECOND = "2025-12-16", "2025-12-17"
+COMMUNITY = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+WITHOUT_COUNTRY = {"country": Filter(frozenset([None]))}
+NAMES = ["search"] * 4 + ["signup"] * 2 + ["bang", "boom"]
+FROM = {"from": "home"}
+
+
+@pytest.fixture
+def site(database, monkeypatch):
+    """Two values are kept."""
+    monkeypatch.setattr(day_sums, "MOST_VALUES", 2)
+    with Site(database.url, RETENTION_DAYS=1) as site:
+        yield site
+
+
+def send(site: Site, *events: dict, visitor: str = "ayesha") -> None:
+    day = site.services.clock.today()
+    sent = [{"id": f"{day}-{number}", **event} for number, event in enumerate(events)]
+    answer = site.post("/api/events", json={"visitorId": visitor, "events": sent})
+    assert answer.json["accepted"] == len(events), answer.text
+
+
+def send_all(site: Site) -> None:
+    """8 events, of which the 4 searches have 3 values of `to` and one has none, and 4 page views."""
+    searches = [{"to": "Mirpur", **FROM}, {"to": "Mirpur"}, {"to": "Uttara", **FROM}, {}]
+    props = [*searches, {"plan": "~other"}, {"plan": "other"}, FROM, FROM]
+    views = [{"name": "pageview", "page": page} for page in ("/", "/", "/a", "/b")]
+    send(site, *({"name": name, "props": each} for name, each in zip(NAMES, props, strict=True)), *views)
+
+
+def fold(site: Site) -> None:
+    site.time.pass_(days=1)
+    retention = site.services[Retention]
+    retention.prune(retention.past())
+
+
+def sums(site: Site) -> dict[str, int]:
+    found: Counter[str] = Counter()
+    for scope, dimension, _, _, count in site.rows("SELECT * FROM event_sums WHERE period = '2025-12-16'"):
+        assert scope == "site"
+        found[dimension] += count if dimension != "property" else 0
+    return dict(found)
+
+
+def ask(site: Site, by: str, last: str = FIRST):
+    found = site.services[ReportServices].reports.breakdown(Question(FIRST, last), by)
+    return {row.value: (row.sums.count, row.at_least) for row in found.rows}, found.other.count, found.total.count
+
+
+@pytest.mark.both_kinds
+def test_a_folded_day_keeps_the_largest_values_and_every_count(site):
+    send_all(site)
+    site.time.pass_(days=1)
+    send_all(site)
+    fold(site)
+    assert site.rows("SELECT DISTINCT day FROM events") == [(SECOND,)]
+    after = sums(site)
+    assert {name: after[name] for name in ("event", "viewed_page")} == {"event": 8, "viewed_page": 4}
+    assert after["event:~other"] == 2 + 2  # plan of signup, from of bang and boom
+    assert ask(site, "event") == ({"search": (4, False), "signup": (2, False)}, 2, 8)
+    assert ask(site, "viewed_page") == ({"/": (2, False), "/a": (1, False)}, 1, 4)
+    assert ask(site, "event", SECOND)[1:] == (0 + 2, 16)
+    assert ask(site, "event", SECOND)[0]["bang"] == (1, True)
+    figures = site.services[ReportServices].reports.summary(Question(FIRST, SECOND)).figures
+    assert (figures.page_views, figures.events) == (8, 16)
+
+
+@pytest.mark.both_kinds
+def test_properties_that_a_day_has_lost_are_not_called_unrecorded(site):
+    send_all(site)
+    site.time.pass_(days=1)
+    fold(site)
+    assert set(sums(site)) >= {"event:search:to", "event:search:from", "event:~other"}
+    assert ask(site, "event:search:to") == ({"Mirpur": (2, False), "Uttara": (1, False), None: (1, False)}, 0, 4)
+    assert ask(site, "event:signup:plan") == ({}, 2, 2)
+    assert ask(site, "event:bang:from") == ({}, 0, 0)
+
+
+def test_values_beyond_the_largest_are_other_and_one_called_so_is_itself(site):
+    send(site, *({"name": "search", "props": {"to": to}} for to in ["~other"] * 3 + ["other"] * 2 + ["a", "b", "c"]))
+    site.time.pass_(days=1)
+    fold(site)
+    assert ask(site, "event:search:to") == ({"~other": (3, False), "other": (2, False)}, 3, 8)
+
+
+@pytest.mark.both_kinds
+@pytest.mark.parametrize("transactions", [1, 2])
+def test_fold_that_was_interrupted_counts_no_event_twice(site, monkeypatch, transactions):
+    for limit in ("FIRST", "FEWEST", "MOST"):
+        monkeypatch.setattr(throttle, limit, 2)
+    send_all(site)
+    site.time.pass_(days=2)
+    left, retention = iter(range(transactions)), site.services[Retention]
+
+    def advance(rows: int) -> None:
+        if next(left, None) is None:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        retention.prune(retention.past(), advance)
+    for _ in range(2):
+        assert ask(site, "event") == ({"search": (4, False), "signup": (2, False)}, 2, 8)
+        assert ask(site, "viewed_page") == ({"/": (2, False), "/a": (1, False)}, 1, 4)
+        retention.prune(retention.past())
+    assert site.rows("SELECT count(*) FROM events") == [(0,)]
+
+
+def test_filtered_events_of_folded_visits_are_unknown_and_not_missing(site):
+    site.register("ayesha", page="/")
+    site.time.pass_(days=1)
+    site.add_community(COMMUNITY)
+    site.register("babul", page="/a", communityId=COMMUNITY)
+    send(site, {"name": "search"}, {"name": "pageview", "page": "/"})
+    site.time.pass_(hours=2)
+    send(site, {"name": "search"}, {"name": "pageview", "page": "/a"}, visitor="babul")
+    insights = site.services[ReportServices].reports
+    asked = Question(SECOND, SECOND, filters=WITHOUT_COUNTRY)
+    assert insights.summary(asked).figures[2:8] == (1, 1, 1, 0, 3, 2)
+    assert insights.summary(asked).exact
+    fold(site)
+    elsewhere = insights.summary(replace(asked, scope=COMMUNITY))
+    assert (elsewhere.figures[2:8], elsewhere.exact) == ((1, 1, 1, 0, 2, 1), True)
+    summary = insights.summary(asked)
+    assert summary.figures[2:8] == (1, 1, 1, 0, None, None)
+    assert summary.reason == FOLDED_EVENTS
+    assert insights.breakdown(asked, "event").reason == FOLDED_EVENTS
+    assert [each.page_views for each in insights.timeline(asked, DAY)] == [None]
+    hours = [each.page_views for each in insights.timeline(asked, HOUR) if each.page_views != 0]
+    assert hours == [None, 1]
+    assert insights.summary(Question(SECOND, SECOND)).figures[2:8] == (1, 1, 1, 0, 3, 2)
+    assert insights.summary(Question(FIRST, SECOND, filters=asked.filters)).reason == FOLDED
+
+
+@pytest.mark.parametrize("is_followed", [True, False])
+def test_events_find_their_visit_among_imported_ones(site, is_followed):
+    """And notice that it is folded: ids of imported visits are not in the order of time."""
+    site.time.pass_(days=6)
+    for name in ("a", "b", "c"):
+        site.register(name)
+    bring(site, f"visitor_id,visit_id,at\nbabul,1,{FIRST}T12:00:00Z\n")
+    if is_followed:
+        site.register("d")
+    send(site, {"name": "search"}, visitor="a")
+    send(site, {"name": "search"}, visitor="babul")
+    today, insights = site.services.clock.today(), site.services[ReportServices].reports
+    assert insights.summary(Question(today, today, filters=WITHOUT_COUNTRY)).figures.events == 2
+    retention = site.services[Retention]
+    assert retention.prune(retention.past()).visits == 1
+    assert insights.summary(Question("2025-12-17", today, filters=WITHOUT_COUNTRY)).reason == FOLDED_EVENTS

@@ -1,0 +1,204 @@
+"""Blocks of visits and events: all workers store the same, nothing twice and nothing lost, and a recount finds what is
+wrong.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.application.site import Site, Time
+from support.sites.full_site import in_context, quiet
+
+from koyjabo.recounts.recounts import Recounts, repair
+from koyjabo.reports.log import block_queries, blocks, log
+from koyjabo.reports.log.blocks import Block
+from koyjabo.reports.log.row_queries import EVENTS
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+
+HERE = "5c0f7d0e-3f60-4a7c-9d7b-2f1f2f9d0a11"
+STORED = "SELECT first, last, first_day, last_day, packed FROM {} ORDER BY first"
+REMOVED = """
+UPDATE watermarks SET upto = (SELECT max(upto) + 1 FROM watermarks WHERE name IN ('changes', 'blocks'))
+WHERE name IN ('changes', 'blocks')
+"""
+CHANGES = """
+INSERT INTO watermarks VALUES ('changes', 1, 0) ON CONFLICT (name) DO UPDATE SET upto = watermarks.upto + 1
+"""
+
+
+@pytest.fixture
+def site(database, monkeypatch):
+    """Blocks end after eight rows, and with their day after four."""
+    monkeypatch.setattr(blocks, "SIZE", 8)
+    monkeypatch.setattr(blocks, "LEAST", 4)
+    monkeypatch.setattr(log, "SIZE", 8)
+    monkeypatch.setattr(log, "AT_ONCE", 5)
+    with Site(database.url, Time.at("2025-10-08T10:30:00+06:00")) as site:
+        site.add_community(HERE)
+        visit(site)
+        yield site
+
+
+def visit(site: Site, count: int = 30) -> None:
+    for number in range(count):
+        page, community = ("/", "/fares?utm_source=mail")[number % 2], {"communityId": HERE} if number % 3 else {}
+        site.register(f"v{number % 5}", page=page, referrer="https://www.google.com/search", **community)
+        event = {"id": f"{site.time.ms}", "name": "search", "props": {"n": number}}
+        site.post("/api/events", json={"visitorId": f"v{number % 5}", "events": [event]})
+        site.time.pass_(hours=3)
+
+
+def stored(site: Site) -> list[tuple]:
+    site.services[ReportServices].storing.catch_up()
+    assert site.recount() == []
+    return [(*row[:4], bytes(row[4])) for table in ("visit_blocks", "event_blocks") for row in rows_of(site, table)]
+
+
+def rows_of(site: Site, table: str) -> list[tuple]:
+    return site.rows(STORED.format(table))
+
+
+def counted(site: Site) -> tuple:
+    reports, question = site.services[ReportServices].reports, Question("2025-10-08", site.services.clock.today())
+    return reports.summary(question).figures[2:8]
+
+
+@pytest.mark.both_kinds
+def test_what_is_stored_in_pieces_or_by_another_worker_is_as_at_once(site):
+    pieces = stored(site)
+    visit(site, 10)
+    pieces = stored(site)
+    assert [row[1] - row[0] + 1 for row in rows_of(site, "visit_blocks")] == [5, *[8] * 4]
+    site.rows(CHANGES)  # a program that knows no blocks has changed rows
+    with Site(site.database_url, site.time) as other:
+        assert counted(other) == counted(site) == (40, 5, 5, 0, 40, 40)
+        assert stored(other) == pieces
+
+
+@pytest.mark.both_kinds
+def test_two_workers_that_store_at_once_store_each_block_once(site):
+    with Site(site.database_url, site.time) as other, ThreadPoolExecutor(2) as threads:
+        begin = threading.Barrier(2)
+
+        def store(each: Site) -> None:
+            begin.wait()
+            each.services[ReportServices].storing.catch_up()
+
+        list(threads.map(store, (site, other)))
+        firsts = [(row[0], row[1]) for row in rows_of(site, "visit_blocks")]
+        assert [first for first, _ in firsts[1:]] == [last + 1 for _, last in firsts[:-1]]
+        assert counted(site) == counted(other) == (30, 5, 5, 0, 30, 30)
+
+
+def test_another_worker_waits_until_the_lease_is_free(site):
+    with Site(site.database_url, site.time) as other:
+        first, second = site.services[ReportServices].storing, other.services[ReportServices].storing
+        assert first._is_leased()
+        assert not second._is_leased()
+        site.time.pass_(seconds=61)
+        assert second._is_leased()
+
+
+@pytest.mark.parametrize("rows", ["first < 3", "first = 14", "first > 20"])
+def test_rows_whose_block_is_gone_are_read(site, rows):
+    right = stored(site)
+    site.rows(f"DELETE FROM visit_blocks WHERE {rows}")
+    with Site(site.database_url, site.time) as other:
+        assert counted(other) == (30, 5, 5, 0, 30, 30)
+        assert stored(other) == right
+
+
+def test_blocks_of_other_rules_are_made_again(site):
+    right = stored(site)
+    with Site(site.database_url, site.time, PUBLIC_URL="https://www.google.com") as other:
+        others = stored(other)
+        assert others != right
+        sources = other.services[ReportServices].reports.breakdown(Question("2025-10-08", "2025-10-08"), "source")
+        assert [row.value for row in sources.rows] == [None]
+        assert stored(site) == right
+        assert stored(other) == right  # each makes them again once, and not in turns for ever
+
+
+@pytest.mark.both_kinds
+def test_blocks_do_not_overlap_after_the_first_ones_are_gone(site):
+    """A worker that has read nothing yet begins where the stored blocks begin, however few rows there are."""
+    stored_ids(site)
+    for table in ("visit", "event"):
+        site.rows(f"DELETE FROM {table}_blocks WHERE first < 6")
+        site.rows(f"DELETE FROM {table}s WHERE id < 6")
+    site.rows(CHANGES)
+    site.rows(REMOVED)
+    with Site(site.database_url, site.time) as other:
+        visit(other, 10)
+        stored_ids(other)
+        assert counted(other)[0] == counted(site)[0] == 35
+
+
+def stored_ids(site: Site) -> None:
+    site.services[ReportServices].storing.catch_up()
+    for table in ("visit_blocks", "event_blocks"):
+        rows = rows_of(site, table)
+        assert [row[0] for row in rows[1:]] == [row[1] + 1 for row in rows[:-1]]
+
+
+WRONG = (
+    "UPDATE visit_blocks SET packed = (SELECT packed FROM visit_blocks WHERE first = 14) WHERE first = 6",
+    "UPDATE event_blocks SET packed = (SELECT packed FROM event_blocks WHERE first = 14) WHERE first = 6",
+    "UPDATE visits SET page = '/other' WHERE id = 3",
+    "DELETE FROM events WHERE id = 3",
+)
+
+
+@pytest.mark.both_kinds
+def test_recount_finds_each_change_and_repair_makes_blocks_again(site):
+    stored(site)
+    for change in WRONG:
+        site.rows(change)
+        (problem,) = site.recount()
+        assert problem.endswith("are not what their block says"), change
+        assert "other" not in problem
+        with in_context(site):
+            assert repair(site.services[Recounts], site.services.clock, quiet).left == []
+        stored(site)
+
+
+def test_blocks_that_rows_changed_under_are_not_stored(site):
+    storing = site.services[ReportServices].storing
+    for _ in range(3):
+        read = storing._database.scan(storing._live.read_some)
+    site.rows(CHANGES)
+    assert read.unsaved
+    storing._database.write(block_queries.save, read.state, storing._live.rules, read.unsaved)
+    assert rows_of(site, "visit_blocks") == []
+
+
+texts = st.one_of(st.none(), st.text(st.characters(codec="utf-8"), max_size=5))
+rows = st.lists(st.tuples(st.integers(1, 3), st.integers(0, 2**50), st.integers(0, 9), texts, texts), max_size=60)
+
+
+def block_of(found: list[tuple]) -> Block:
+    made, id = Block.after(EVENTS, 0), 0
+    for gap, at_ms, visit_id, page, props in found:
+        id += gap
+        made.append((id, at_ms, visit_id), ("2025-10-08", at_ms // 3_600_000, "site", "search", page, props))
+    return made
+
+
+@given(rows, st.integers(0, 2**32))
+def test_block_is_unpacked_as_it_was_and_changed_as_if_it_had_always_been_so(found, seed):
+    made = block_of(found)
+    read = Block.unpack(EVENTS, made.first, made.last, made.pack())
+    assert (read.columns, read.values) == (made.columns, made.values)
+    choose, changed = Random(seed), list(found)
+    new = {}
+    for at in choose.sample(range(len(found)), len(found) // 3):
+        changed[at] = (*found[at][:3], "/new", None)
+        new[made.columns["id"][at]] = ("2025-10-08", found[at][1] // 3_600_000, "site", "search", "/new", None)
+    read.replace(new)
+    assert read.pack() == block_of(changed).pack()

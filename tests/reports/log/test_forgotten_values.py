@@ -1,0 +1,66 @@
+"""What a visitor has left in tables of reports goes with the visitor, whenever it is asked for, and every sum stays."""
+
+from __future__ import annotations
+
+import zlib
+
+import pytest
+from support.application.site import Site, Time
+
+from koyjabo.reports.log import blocks
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.services import ReportServices
+
+SECRET = "https://mail.example.net/inbox/ayesha"
+PAGE = "/a?utm_source=news&utm_medium=mail&utm_campaign=eid&utm_term=ayesha&utm_content=a%40example.net"
+DAY = "2025-12-16"
+WHERE = (
+    ("visits", "campaign", "%ayesha%"),
+    ("visits", "referrer", "%ayesha%"),
+)
+
+
+@pytest.fixture
+def site(database):
+    with Site(database.url, Time(), RETENTION_DAYS=1) as site:
+        site.register("ayesha", page=PAGE, referrer=SECRET)
+        site.register("ayesha", page="/b?utm_term=ayesha")
+        site.register("babul", page="/a", referrer="https://mail.example.net/")
+        yield site
+
+
+def forget(site: Site) -> None:
+    assert site.post("/api/visitor/forget", json={"visitorId": "ayesha"}).status_code == 204
+
+
+def traces(site: Site) -> list[str]:
+    found = [
+        (table, site.rows(f"SELECT {column} FROM {table} WHERE {column} LIKE '{like}'"))
+        for table, column, like in WHERE
+    ]
+    blocks = [zlib.decompress(packed) for (packed,) in site.rows("SELECT packed FROM visit_blocks")]
+    texts = [text for text in ("ayesha", "a@example") if any(text.encode() in block for block in blocks)]
+    return [f"{table}: {rows}" for table, rows in found if rows] + texts
+
+
+def values(site: Site, dimension: str) -> dict:
+    found = site.services[ReportServices].reports.breakdown(Question(DAY, DAY), dimension)
+    return {row.value: row.sums.visits for row in found.rows}
+
+
+@pytest.mark.both_kinds
+def test_terms_contents_and_paths_go_and_campaigns_stay(site, monkeypatch):
+    """From blocks, too, which are then as if these had never been."""
+    monkeypatch.setattr(blocks, "SIZE", 2)
+    site.services[ReportServices].storing.catch_up()
+    assert len(site.rows("SELECT first FROM visit_blocks")) == 1
+    assert len(traces(site)) == len(WHERE) + 2
+    forget(site)
+    assert traces(site) == []
+    assert len(site.rows("SELECT first FROM visit_blocks")) == 1
+    site.services[ReportServices].storing.catch_up()
+    assert values(site, "utm_term") == values(site, "utm_content") == {None: 3}
+    assert values(site, "utm_campaign") == {"eid": 1, None: 2}
+    assert values(site, "channel") == {"campaign": 2, "referral": 1}
+    assert values(site, "referrer") == {"https://mail.example.net": 1, "https://mail.example.net/": 1, None: 1}
+    assert site.recount() == []
