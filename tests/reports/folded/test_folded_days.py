@@ -203,7 +203,7 @@ def test_fold_that_was_interrupted_ends_before_another_day_is_begun(unfolded):
         prune(unfolded, 1)
     bring(unfolded, "visitor_id,visit_id,at,page\nw,1,2025-09-01T12:00:00+06:00,/\n")
     retention = unfolded.services[Retention]
-    retention.prune(retention.past(30))
+    retention.prune(retention.past(30), lambda visits: check_first_day(unfolded) and None)
     assert check_first_day(unfolded) == 2
     assert unfolded.rows("SELECT count(*) FROM visits WHERE day = '2025-10-08'") == [(0,)]
     assert unfolded.recount() == []
