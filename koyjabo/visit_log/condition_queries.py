@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -58,10 +59,11 @@ class Conditions(NamedTuple):
 
 
 def conditions(session: Session, which: SearchFilter) -> Conditions:
-    clauses = [*_time(which), *_fields(session, which)]
+    browsers = _Browsers(session)
+    clauses = [*_time(which), *_fields(browsers, which)]
     if not which.text:
         return Conditions(tuple(clauses), False)
-    named, is_indexed = _exact_match(session, which) or (_partial_match(session, which), False)
+    named, is_indexed = _exact_match(session, which) or (_partial_match(session, browsers, which), False)
     return Conditions((*clauses, named), is_indexed)
 
 
@@ -70,7 +72,7 @@ def _time(which: SearchFilter) -> list[ColumnElement[bool]]:
     return ([Visit.at_ms >= began] if began is not None else []) + ([Visit.at_ms < ended] if ended is not None else [])
 
 
-def _fields(session: Session, which: SearchFilter) -> list[ColumnElement[bool]]:
+def _fields(browsers: _Browsers, which: SearchFilter) -> list[ColumnElement[bool]]:
     clauses: list[ColumnElement[bool]] = []
     if which.is_bot is not None:
         clauses.append(Visit.is_bot.is_(which.is_bot))
@@ -79,7 +81,7 @@ def _fields(session: Session, which: SearchFilter) -> list[ColumnElement[bool]]:
     if which.page:
         clauses.append(Visit.page == which.page)
     if which.browser:
-        clauses.append(_of_browser(session, which.browser))
+        clauses.append(browsers.named(which.browser))
     matches = ((_of_host, which.source), (_of_place, which.place))
     return clauses + [match(value) for match, value in matches if value]
 
@@ -103,12 +105,12 @@ def _exact_match(session: Session, which: SearchFilter) -> tuple[ColumnElement[b
     return (by_index, True) if count < MANY else (Visit.visitor_id.concat("") == which.text, False)
 
 
-def _partial_match(session: Session, which: SearchFilter) -> ColumnElement[bool]:
-    return and_(*(_of_anything(session, part, which.sees_ids) for part in search_terms.parts(which.text)))
+def _partial_match(session: Session, browsers: _Browsers, which: SearchFilter) -> ColumnElement[bool]:
+    return and_(*(_of_anything(session, browsers, part, which.sees_ids) for part in search_terms.parts(which.text)))
 
 
-def _of_anything(session: Session, part: str, sees_ids: bool) -> ColumnElement[bool]:
-    clauses = [_in_page(part), has(Visit.referrer, part), _of_place(part), _of_browser(session, part)]
+def _of_anything(session: Session, browsers: _Browsers, part: str, sees_ids: bool) -> ColumnElement[bool]:
+    clauses = [_in_page(part), has(Visit.referrer, part), _of_place(part), browsers.named(part)]
     if users := _users(session, part, sees_ids):
         clauses.append(Visit.user_id.in_(users))
     if communities := _communities(session, part):
@@ -144,29 +146,38 @@ def _of_place(text: str) -> ColumnElement[bool]:
     return or_(*named) if meant.is_country else or_(has(Visit.place, text), *named)
 
 
-def _of_browser(session: Session, text: str) -> ColumnElement[bool]:
-    """Of the browser or system of this name, in any case, or else of one whose name begins so; without such a name,
-    those with the text in their user agent.
-    """
-    after = session.scalar(REDUCED_UPTO) or 0
-    known = {each: set(filter(None, user_agents.of(each))) for each in _sent(session, after)}
-    wanted, names = text.casefold(), {name for each in known.values() for name in each}
-    meant = {name for name in names if name.casefold() == wanted}
-    meant = meant or {name for name in names if wanted and name.casefold().startswith(wanted)}
-    if not meant:
-        return has(Visit.user_agent, text)
-    theirs = [user_agent for user_agent, its in known.items() if not meant.isdisjoint(its)]
-    listed = sql(LISTED[session.get_bind().dialect.name]).bindparams(texts=json.dumps(theirs))
-    return or_(and_(Visit.id > after, listed), and_(Visit.id <= after, or_(*map(_says, sorted(meant)))))
+class _Browsers:
+    """Finds visits by the name of a browser or system. Reads the user agents of the last 30 days at its first use."""
 
+    def __init__(self, session: Session) -> None:
+        self._session = session
 
-def _sent(session: Session, after: int) -> set[str]:
-    """The user agents of visits with ids over this one."""
-    found: set[str] = set()
-    while rows := session.execute(STRETCH, {"after": after}).all():
-        found.update(user_agent for _, user_agent in rows if user_agent)
-        after = rows[-1][0]
-    return found
+    def named(self, text: str) -> ColumnElement[bool]:
+        """The condition for visits with the browser or system of this name, in any case, or else with one whose name
+        begins with the text; without such a name, for visits with the text in their user agent.
+        """
+        wanted, names = text.casefold(), {name for named in self._known.values() for name in named}
+        meant = {name for name in names if name.casefold() == wanted}
+        meant = meant or {name for name in names if wanted and name.casefold().startswith(wanted)}
+        if not meant:
+            return has(Visit.user_agent, text)
+        sent = [user_agent for user_agent, named in self._known.items() if not meant.isdisjoint(named)]
+        listed = sql(LISTED[self._session.get_bind().dialect.name]).bindparams(texts=json.dumps(sent))
+        after = self._reduced_upto
+        return or_(and_(Visit.id > after, listed), and_(Visit.id <= after, or_(*map(_says, sorted(meant)))))
+
+    @cached_property
+    def _reduced_upto(self) -> int:
+        return self._session.scalar(REDUCED_UPTO) or 0
+
+    @cached_property
+    def _known(self) -> dict[str, set[str]]:
+        """The names of browser and system, by user agent."""
+        found, after = set[str](), self._reduced_upto
+        while rows := self._session.execute(STRETCH, {"after": after}).all():
+            found.update(user_agent for _, user_agent in rows if user_agent)
+            after = rows[-1][0]
+        return {user_agent: set(filter(None, user_agents.of(user_agent))) for user_agent in found}
 
 
 def _says(name: str) -> ColumnElement[bool]:
