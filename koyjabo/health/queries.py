@@ -113,7 +113,7 @@ def facts(session: Session, retention: str) -> DatabaseFacts:
         revision,
         _newest(session, BACKUP),
         session.scalar(select(NightlyWork.ended_ms).where(NightlyWork.name == retention)) or None,
-        block_queries.without_block(session),
+        block_queries.backlog(session).visits,
         _standbys(session),
         _rollback(session),
         webhooks.standing(session),

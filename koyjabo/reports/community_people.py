@@ -18,7 +18,6 @@ from koyjabo.models import Scope
 from koyjabo.reports import people_queries
 from koyjabo.reports.people_queries import People, Period, VisitorConversion
 from koyjabo.reports.query import periods
-from koyjabo.reports.query.result_cache import ResultCache
 
 __all__ = ["GRANULARITIES", "Growth", "MomentReports", "People", "Reports", "Trend", "VisitorConversion", "Visitors"]
 
@@ -72,6 +71,34 @@ class _Lookup:
     def __init__(self) -> None:
         self.done = threading.Event()
         self.rows: list[Any] | None = None
+
+
+class ResultCache:
+    """Holds at most `most` rows of results, and evicts the least recently used ones. The owner has a lock."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._rows = 0
+        self._results: dict[Hashable, tuple[Hashable, list[Any]]] = {}  # the most recently used one is last
+
+    def get(self, key: Hashable, version: Hashable) -> list[Any] | None:
+        """The result stored for `key`, if it was stored with the same `version`."""
+        kept = self._results.get(key)
+        if kept is None or kept[0] != version:
+            return None
+        self._results[key] = self._results.pop(key)
+        return kept[1]
+
+    def store(self, key: Hashable, version: Hashable, rows: list[Any]) -> None:
+        self._drop(key)
+        self._results[key] = version, rows
+        self._rows += len(rows)
+        while self._rows > self._most:
+            self._drop(next(iter(self._results)))
+
+    def _drop(self, key: Hashable) -> None:
+        _, rows = self._results.pop(key, (None, []))
+        self._rows -= len(rows)
 
 
 class Reports:

@@ -126,9 +126,9 @@ class Retention:
 
     def _fold(self, throttle: Throttle, day: str, advance: Advance) -> int:
         """Returns how many visits were folded."""
-        sums = self._reports.reports.day_sums(day)
-        while not self._database.write(retention_queries.begin_folding, sums):  # rows have changed
-            sums = self._reports.reports.day_sums(day)
+        read = self._reports.reports.day_sums
+        while not self._database.write(retention_queries.begin_folding, sums := read(day)):
+            pass  # rows have changed since they were read
         that, visits = date.fromisoformat(day), 0
         times_ms = self._clock.range_ms(Days(that - MARGIN, that + MARGIN))
         after, last = self._database.report(id_range, *times_ms)

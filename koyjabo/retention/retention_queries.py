@@ -70,9 +70,8 @@ OF_VISITOR = "v.visitor_id = :visitor_id AND v.day = :day AND v.id <= :upto"
 def _fold(which: str) -> tuple[TextClause, TextClause]:
     """The statements that add visits to `folded_visits` and delete their rows."""
     into = "INSERT INTO folded_visits (scope, day, hour_s, visits, new_visitors)"
-    return text(f"{into} {SUMS.format(which=which)} {adding(FoldedVisits)}"), text(
-        f"DELETE FROM visits AS v WHERE {which}"
-    )
+    fold = f"{into} {SUMS.format(which=which)} {adding(FoldedVisits)}"
+    return text(fold), text(f"DELETE FROM visits AS v WHERE {which}")
 
 
 FOLD_DAY, FOLD_VISITOR = _fold(OF_DAY), _fold(OF_VISITOR)
@@ -243,7 +242,7 @@ def fold_old(session: Session, day: str, after: int, last: int, size: int) -> Fo
         return FoldedPiece(0, last)
     removed = _remove_folded(session, FOLD_DAY, after=after, upto=upto, day=day)
     if removed:
-        fold_queries.remove_blocks(session, day, after, upto)
+        block_queries.remove(session, VISITS, after, upto, day, day)
     return FoldedPiece(removed, upto)
 
 
@@ -255,7 +254,6 @@ def fold_of_visitor(session: Session, visitor_id: str) -> None:
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}
     if _remove_folded(session, FOLD_VISITOR, **these):
         block_queries.remove(session, VISITS, 0, state.folding_upto, state.folding, state.folding)
-        state_queries.changed(session)
 
 
 def _remove_folded(session: Session, statements: tuple[TextClause, TextClause], **these: Any) -> int:

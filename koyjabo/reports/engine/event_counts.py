@@ -21,10 +21,10 @@ from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 class EventCounts:
     """Of one question: of rows that are there, and of sums of folded days."""
 
-    def __init__(self, session: Reading, clock: Clock, live: Live, question: Question, folded_before: str) -> None:
+    def __init__(self, session: Reading, clock: Clock, live: Live, question: Question) -> None:
         self._session, self._clock, self._live, self._question = session, clock, live, question
-        has_folded = question.first < folded_before
-        self._folded = FoldedEvents(session, clock, question, folded_before) if has_folded else None
+        before = live.folded_before
+        self._folded = FoldedEvents(session, clock, question, before) if question.first < before else None
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
         """How many events that the dimension counts there were, by DAY, by the start of the hour in s (page views

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,7 +15,6 @@ from koyjabo.reports.engine import ledger_queries
 from koyjabo.reports.engine.event_counts import EventCounts
 from koyjabo.reports.folded.folded_queries import FoldedDays, folded_days
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.log import state_queries
 from koyjabo.reports.query.groups import EVERYTHING, Group, Groups, VisitSet
 from koyjabo.reports.query.report_query import Question, Value
 
@@ -26,18 +26,15 @@ class Snapshot:
 
     def __init__(self, session: Session, clock: Clock, live: Live) -> None:
         self.session, self.clock, self.at_ms = session, clock, clock.now_ms()
-        self._is_refreshed, self._kept = False, live
+        self._kept = live
         self.wanted: defaultdict[Question, set[str]] = defaultdict(set)
-        self._folded_before = state_queries.read(session).folded_before
         self._folded: dict[Question, FoldedDays | None] = {}
         self._events: dict[Question, EventCounts] = {}
 
-    @property
+    @cached_property
     def _live(self) -> Live:
-        """With all rows of the moment. Raises StillCounting."""
-        if not self._is_refreshed:
-            self._kept.refresh(self.session)
-            self._is_refreshed = True
+        """Reads all new rows of the moment when it is first used. Raises StillCounting."""
+        self._kept.refresh(self.session)
         return self._kept
 
     def by(self, question: Question, key: str) -> Groups:
@@ -59,7 +56,7 @@ class Snapshot:
     def events(self, question: Question) -> EventCounts:
         """Page views and events of a question."""
         if question not in self._events:
-            counts = EventCounts(self.session, self.clock, self._live, question, self._folded_before)
+            counts = EventCounts(self.session, self.clock, self._live, question)
             self._events[question] = counts
         return self._events[question]
 
@@ -77,7 +74,7 @@ class Snapshot:
     def _folded_days(self, scope: Scope) -> set[str]:
         known = self._live.of_version
         if scope not in known:
-            known[scope] = folded_days(self.session, scope, self._folded_before)
+            known[scope] = folded_days(self.session, scope, self._live.folded_before)
         days: set[str] = known[scope]
         return days
 

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 from koyjabo.models import SITE, Scope
 from koyjabo.reports.events.records import PAGEVIEW
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.log import state_queries
 from koyjabo.reports.log.state_queries import LogState, Reading
 from koyjabo.reports.query import periods
 from koyjabo.reports.query.dimensions import TRAITS, VISITOR_KIND
@@ -65,11 +64,11 @@ class SumsOfDay(NamedTuple):
 
 def of_day(session: Reading, live: Live, day: str) -> SumsOfDay:
     """Raises StillCounting. The session reads a snapshot."""
-    live.refresh(session)
+    seen = live.refresh(session)
     scopes = live.scopes(session, day)
     visits = {scope: list(_visits(session, live, Question(day, day, scope))) for scope in scopes}
     events = {scope: list(_events(session, live, Question(day, day, scope))) for scope in scopes}
-    return SumsOfDay(day, state_queries.read(session), visits, events)
+    return SumsOfDay(day, seen, visits, events)
 
 
 def _visits(session: Reading, live: Live, question: Question) -> Iterator[DaySum]:
@@ -82,16 +81,12 @@ def _visits(session: Reading, live: Live, question: Question) -> Iterator[DaySum
         if dimension == COMMUNITY and question.scope != SITE:
             continue
         groups = live.by(session, question, dimension)
-        order = sorted(groups, key=lambda value: (-_number(groups[value]), encoded(value)))
+        order = sorted(groups, key=lambda value: (-(groups[value].visits or 0), encoded(value)))
         for value in order[:MOST_VALUES]:
             yield _sum(dimension, question.first, encoded(value), groups[value])
         if len(order) > MOST_VALUES:
             others = merged([groups[value] for value in order[MOST_VALUES:]])
             yield _sum(dimension, question.first, OTHER, others)
-
-
-def _number(group: Group) -> int:
-    return group.visits or 0
 
 
 def _sum(dimension: str, period: str, value: str, group: Group) -> DaySum:
@@ -107,19 +102,15 @@ def _events(session: Reading, live: Live, question: Question) -> Iterator[EventC
     for dimension in (VIEWED_PAGE, EVENT):
         kept[dimension] = list(_largest(dimension, day, live.events_by(session, question, dimension, VALUE)))
         yield from kept[dimension]
-    names = {each.value for each in kept[EVENT]}
+    names = {PAGEVIEW, *(event.value for event in kept[EVENT])}
     counts = live.properties(session, question)
-    known = [name for name in counts if OTHER not in names or _event(name) in names or _event(name) == PAGEVIEW]
+    known = [name for name in counts if OTHER not in names or name.partition(":")[0] in names]
     order = sorted(known, key=lambda name: (-counts[name].total(), name))[:MOST_VALUES]
     for name in order:
         yield from _largest(f"{PROPERTIES}{name}", day, counts[name])
     lost = sum(counts[name].total() for name in counts.keys() - set(order))
     if lost:
         yield EventCount(REST, day, OTHER, lost)
-
-
-def _event(name: str) -> str:
-    return name.partition(":")[0]
 
 
 def _largest(dimension: str, day: str, counts: Mapping[Any, int]) -> Iterator[EventCount]:

@@ -15,9 +15,9 @@ from koyjabo.database.json_rows import adding, postgres_insert, sqlite_insert
 from koyjabo.database.rows import changed_rows
 from koyjabo.models import EventSum, InsightSum, Scope
 from koyjabo.models.columns import Model
-from koyjabo.reports.folded.day_sums import DaySum, SumsOfDay
+from koyjabo.reports.folded.day_sums import DaySum, EventCount, SumsOfDay
 from koyjabo.reports.log import block_queries, state_queries
-from koyjabo.reports.log.row_queries import EVENTS, VISITS
+from koyjabo.reports.log.row_queries import EVENTS
 from koyjabo.reports.query.sum_keys import OTHER, TOTAL, hour
 
 FOLD_LOCK = 0x6B6F7966  # "koyf", one of PostgreSQL's advisory locks
@@ -114,9 +114,8 @@ def store(session: Session, sums: SumsOfDay) -> bool:
         _insert(session, InsightSum, DaySum._fields, _new_sums(session, sums.day, scope, rows, counted), ADD_VISITS)
     if sums.day >= state.folded_before:
         for scope, counts in sums.events.items():
-            _insert(
-                session, EventSum, ("dimension", "period", "value", "count"), _with(scope, counts), adding(EventSum)
-            )
+            rows_of_scope = ((scope, *count) for count in counts)
+            _insert(session, EventSum, EventCount._fields, rows_of_scope, adding(EventSum))
         session.execute(SET_FOLDED_BEFORE, {"day": shifted(sums.day, 1)})
     session.execute(MARK, {"day": sums.day, "upto": sums.seen.visits})
     state_queries.changed(session)
@@ -132,23 +131,25 @@ def _new_sums(
     whole = counted.get(scope, 0)
     if before == whole or (before and before + visits != whole):
         return
-    is_complete = visits == whole
     summed: dict[tuple[str, str, str], list[int]] = {}
-    for dimension in dict.fromkeys(row.dimension for row in rows):
-        key = {"scope": scope, "dimension": dimension, "day": day, "other": OTHER}
-        kept = set(session.scalars(WITH_OTHER, key)) if before else set()
-        for row in rows:
-            if row.dimension == dimension:
-                value = row.value if not kept or row.value in kept else OTHER
-                numbers = summed.setdefault((dimension, row.period, value), [0, 0, 0])
-                numbers[:] = map(add, numbers, row[3:6])
-    visitors = {row[:3]: row.visitors for row in rows} if is_complete else {}
-    for each, numbers in summed.items():
-        yield (scope, *each, *numbers, visitors.get(each))
+    kept = _kept_values(session, day, scope, rows) if before else {}
+    for row in rows:
+        values = kept.get(row.dimension)
+        value = row.value if not values or row.value in values else OTHER
+        numbers = summed.setdefault((row.dimension, row.period, value), [0, 0, 0])
+        numbers[:] = map(add, numbers, row[3:6])
+    visitors = {row[:3]: row.visitors for row in rows} if visits == whole else {}
+    for key, numbers in summed.items():
+        yield (scope, *key, *numbers, visitors.get(key))
 
 
-def _with(scope: Scope, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    return ((scope, *row) for row in rows)
+def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum]) -> dict[str, set[str]]:
+    """The values that the day keeps, by dimension; none of a dimension that has lost no value."""
+    these = {"scope": scope, "day": day, "other": OTHER}
+    return {
+        dimension: set(session.scalars(WITH_OTHER, {**these, "dimension": dimension}))
+        for dimension in {row.dimension for row in rows}
+    }
 
 
 def _insert(
@@ -192,20 +193,11 @@ def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:
     return (upto, upto) if first is None else (first - 1, last)
 
 
-def remove_blocks(session: Session, day: str, after: int, upto: int) -> None:
-    """Of visits of a day that are removed, with ids over `after` and up to `upto`. Also counts the change."""
-    state_queries.lock(session)
-    block_queries.remove(session, VISITS, after, upto, day, day)
-    state_queries.changed(session)
-
-
 def remove_events(session: Session, day: str, upto: int, size: int) -> int:
     """Remove some of the oldest events of a day and days before it, up to an id. Returns how many."""
     lock(session)
-    state_queries.lock(session)
     newest = session.scalar(SOME_EVENTS, {"upto": upto, "day": day, "size": size})
     if newest is None:
         return 0
     block_queries.remove(session, EVENTS, 0, newest, "", day)
-    state_queries.changed(session)
     return changed_rows(session, REMOVE_EVENTS, {"upto": newest, "day": day})

@@ -23,7 +23,7 @@ from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.dimensions import VISITOR_KIND, has_many
 from koyjabo.reports.query.groups import VALUE
 from koyjabo.reports.query.periods import DAY
-from koyjabo.reports.query.report_query import Filter, Filters, Question, Value
+from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE, property_of
 
 MOST_KNOWN = 50
@@ -121,12 +121,11 @@ def _texts(values: frozenset[Value] | None) -> Texts:
 class PassingVisits:
     """Which visits pass the filters of a question. Each is looked at once, when an event of it is asked about."""
 
-    def __init__(self, question: Question, visits: Log, check: Callable[[Rows], None]) -> None:
+    def __init__(self, visits: Log, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
+        """`passes_without_visit`: whether events of visitors without a visit pass."""
         self._visits, self._check = visits, check
-        self._judged, self._passing, self.gone = BitMap(), BitMap(), BitMap()
-        if _passes_without_visit(question.filters):
-            self._passing.add(NO_VISIT)
-        self._judged.add(NO_VISIT)
+        self._judged, self.gone = BitMap([NO_VISIT]), BitMap()
+        self._passing = BitMap([NO_VISIT] if passes_without_visit else [])
 
     def look_at(self, session: Reading, events: Rows) -> None:
         new = BitMap(events.column("visit_id")) - self._judged
@@ -180,9 +179,9 @@ class EventSums(Followed[Counter[Any]]):
             self._passing.leave(rows)
 
 
-def _passes_without_visit(filters: Filters) -> bool:
+def passes_without_visit(question: Question) -> bool:
     """Whether an event of a visitor without a visit passes: all dimensions of visits are None for it."""
     return not any(
         dimension == VISITOR_KIND or has_many(dimension) or not wanted.passes((), is_none=True)
-        for dimension, wanted in filters.items()
+        for dimension, wanted in question.filters.items()
     )

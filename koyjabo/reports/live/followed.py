@@ -77,23 +77,15 @@ class Followed(Generic[Kept]):
         self, session: Reading, log: Log, start: Position, end: Position, since_ms: int | None, until_ms: int | None
     ) -> Iterator[Rows]:
         """The rows of the question from one position to another: those before `until_ms`, and from `since_ms` on."""
-        first = max(self.question.first, self._near(since_ms))
+        first = max(self.question.first, self.near(since_ms))
         for rows in log.rows(session, start, end, first, self.question.last):
             if until_ms is not None:
-                rows.keep_moments(self._near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
+                rows.keep_moments(self.near(until_ms if since_ms is None else since_ms), since_ms or 0, until_ms)
             self._check(session, rows)
             if rows:
                 yield rows
 
-    def leave(self, session: Reading, rows: Rows, until_ms: int | None) -> None:
-        """Of any rows those of the question."""
-        first, last = self.question.first, self.question.last
-        rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
-        if until_ms is not None:
-            rows.keep_moments(self._near(until_ms), 0, until_ms)
-        self._check(session, rows)
-
-    def _near(self, moment_ms: int | None) -> str:
+    def near(self, moment_ms: int | None) -> str:
         """A row of an earlier day was before this moment, in whatever zone its day was counted."""
         return "" if moment_ms is None else shifted(self.clock.bucket(moment_ms).day, -MARGIN_DAYS)
 

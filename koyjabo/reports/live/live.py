@@ -13,7 +13,13 @@ from typing import Any, NamedTuple
 from koyjabo.core.clock import Clock
 from koyjabo.database.executor import REPORT_LIMIT_S
 from koyjabo.models import SITE, Scope
-from koyjabo.reports.live.event_sums import EventSums, PassingVisits, VisitsWithEvents, properties_of
+from koyjabo.reports.live.event_sums import (
+    EventSums,
+    PassingVisits,
+    VisitsWithEvents,
+    passes_without_visit,
+    properties_of,
+)
 from koyjabo.reports.live.value_visits import Landings, VisitsOfValues, union_of
 from koyjabo.reports.live.visit_sums import VisitSums, check
 from koyjabo.reports.log import row_queries, state_queries
@@ -70,9 +76,14 @@ class Live:
         self.of_version: dict[Any, Any] = {}
         """What else is right until rows change."""
 
-    def refresh(self, session: Reading) -> None:
-        """Have all rows of the snapshot. Raises StillCounting."""
-        state = self._at(session)
+    @property
+    def folded_before(self) -> str:
+        """Sums contain all events of days before this one, and the visits without a row."""
+        return self.events.first_day
+
+    def refresh(self, session: Reading) -> LogState:
+        """Read all new rows of the snapshot. Raises StillCounting."""
+        state = self.at(session)
         self.visits.refresh(session, state.visits)
         self.events.refresh(session, state.events)
         for each in [each for each in self._asked if _is_fleeting(each[0])]:
@@ -80,10 +91,11 @@ class Live:
         size = sum(each.size for each in self._asked.values())
         while size > MOST_KEPT:
             size -= self._asked.pop(next(iter(self._asked))).size
+        return state
 
     def read_some(self, session: Reading) -> Read:
         """Read some of these rows."""
-        state = self._at(session)
+        state = self.at(session)
         has_more = self.visits.read_some(session, state.visits) or self.events.read_some(session, state.events)
         return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
 
@@ -138,12 +150,8 @@ class Live:
                     found[f"{values['name'][name]}:{key}"][value] += count
         return found
 
-    def drop_if_changed(self, session: Reading) -> None:
-        """Forget what was read of rows that are others now, such as those of a forgotten visitor."""
-        self._at(session)
-
-    def _at(self, session: Reading) -> LogState:
-        """The state of the snapshot. What was read is dropped if it is not right any more."""
+    def at(self, session: Reading) -> LogState:
+        """Read the state of the snapshot. Forget all rows if some have changed since, as after an erasure."""
         state = state_queries.read(session)
         is_back = state.visits < self.visits.upto or state.events < self.events.upto
         if is_back or state.version != self._version:
@@ -174,7 +182,7 @@ class Live:
             for each in by_events:
                 each(rows)
 
-        passing = PassingVisits(question, self.visits, passes) if question.filters else None
+        passing = PassingVisits(self.visits, passes, passes_without_visit(question)) if question.filters else None
         visits = VisitSums(question, self._clock, passes)
         events, landings = EventSums(question, self._clock, passing), Landings(question, self._clock, passes)
         return _Asked(visits, events, landings, VisitsOfValues(visits, self.visits))

@@ -15,7 +15,7 @@ from koyjabo.core.runtime import Advance, Runtime
 from koyjabo.database import work_claim_queries
 from koyjabo.database.executor import DatabaseExecutor
 from koyjabo.reports.live.live import Live
-from koyjabo.reports.log import block_queries, state_queries
+from koyjabo.reports.log import block_queries
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +48,15 @@ class Storing:
         if self._busy:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
-            self.last_behind = self.behind()
-            self._database.scan(self._live.drop_if_changed)
-            if (self._has_other_rules() or self._database.read(block_queries.are_due)) and self._is_leased():
+            has_other_rules = self._has_other_rules()
+            self.last_behind, is_due = self._database.read(block_queries.backlog)
+            if (has_other_rules or is_due) and self._is_leased():
                 self._busy = True
                 self._runtime.start_task(self._work)
 
     def behind(self) -> int:
         """How many visits have no block yet."""
-        return self._database.read(block_queries.without_block)
+        return self._database.read(block_queries.backlog).visits
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks there are now. Calls `advance` with the number of visits since the last call; what it raises
@@ -74,8 +74,11 @@ class Storing:
             has_more, upto = read.has_more, self._live.visits.upto
 
     def _has_other_rules(self) -> bool:
-        """Whether the stored blocks are to be made again, because they were made by other rules."""
-        return not self._has_begun and self._database.read(state_queries.read).rules not in (None, self._live.rules)
+        """Whether to make the stored blocks again, because they were made by other rules. Also lets this worker forget
+        rows that have changed, within LOOK_S.
+        """
+        rules = self._database.scan(self._live.at).rules
+        return not self._has_begun and rules not in (None, self._live.rules)
 
     def _is_leased(self) -> bool:
         """Take or renew the lease. Returns False if another worker has it."""

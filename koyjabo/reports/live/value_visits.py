@@ -6,16 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pyroaring import BitMap
-
 from koyjabo.core.clock import Clock, shifted
 from koyjabo.models import SITE
-from koyjabo.reports.live.event_sums import counted
+from koyjabo.reports.live.event_sums import PassingVisits, counted
 from koyjabo.reports.live.followed import MARGIN_DAYS, Followed
 from koyjabo.reports.live.visit_sums import Check, VisitSums
 from koyjabo.reports.log.blocks import Rows
 from koyjabo.reports.log.log import Log
-from koyjabo.reports.log.row_queries import IN_COMMUNITY, NO_VISIT, ON_SITE
+from koyjabo.reports.log.row_queries import IN_COMMUNITY, ON_SITE
 from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.groups import VisitSet
 from koyjabo.reports.query.parameters import LAST_DAY
@@ -29,8 +27,8 @@ SET_SIZE = 1_000
 
 def union_of(sets: Iterable[VisitSet]) -> VisitSet:
     found = VisitSet.none()
-    for each in sets:
-        found.take(each)
+    for visits in sets:
+        found.take(visits)
     return found
 
 
@@ -52,22 +50,20 @@ def read(visits: Rows, question: Question) -> list[tuple[int, int, bool]]:
     return list(zip(visits.column("id"), visits.column("visitor"), are_new, strict=True))
 
 
-def size_of(sets: ValueVisits) -> int:
-    return sum(SET_SIZE + 6 * len(each.all) for each in sets.values())
+class _SumsByValue(Followed[ValueVisits]):
+    def size_of(self, sums: ValueVisits) -> int:
+        return sum(SET_SIZE + 6 * len(visits.all) for visits in sums.values())
+
+    def _new(self, key: str) -> ValueVisits:
+        return {}
 
 
-class Landings(Followed[ValueVisits]):
-    """The visits of a question by the page that was opened first. `passes` as of `VisitSums`."""
+class Landings(_SumsByValue):
+    """The visits of a question by the page that was opened first. `passes` as in `VisitSums`."""
 
     def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
         super().__init__(question, clock)
         self._passes = passes
-
-    def size_of(self, sums: ValueVisits) -> int:
-        return size_of(sums)
-
-    def _new(self, key: str) -> ValueVisits:
-        return {}
 
     def _check(self, session: Reading, rows: Rows) -> None:
         self._passes(rows)
@@ -79,34 +75,24 @@ class Landings(Followed[ValueVisits]):
         add(sums, landed.named("page", pages), read(landed, self.question))
 
 
-class VisitsOfValues(Followed[ValueVisits]):
-    """Follows the events, whenever these were, by dimension."""
+class VisitsOfValues(_SumsByValue):
+    """The visits of a question by dimension and value of their events, whenever these events happened."""
 
     def __init__(self, visits: VisitSums, log: Log, until_ms: int | None = None) -> None:
-        """`until_ms` is that of the visits."""
-        question, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
-        super().__init__(replace(question, first=first, last=LAST_DAY, filters={}), visits.clock)
-        self._visits, self._log, self._until_ms = visits, log, until_ms
-        self._judged, self._passing = BitMap([NO_VISIT]), BitMap()
-
-    def size_of(self, sums: ValueVisits) -> int:
-        return size_of(sums)
-
-    def _new(self, key: str) -> ValueVisits:
-        return {}
+        """`until_ms`: the end of the visits."""
+        self._asked, first = visits.question, shifted(visits.question.first, -MARGIN_DAYS)  # clocks may be set back
+        super().__init__(replace(self._asked, first=first, last=LAST_DAY, filters={}), visits.clock)
+        self._log = log
+        self._passing = PassingVisits(log, lambda rows: visits.leave(rows, until_ms), passes_without_visit=False)
 
     def _check(self, session: Reading, rows: Rows) -> None:
-        new = BitMap(rows.column("visit_id")) - self._judged
-        for visits in self._log.rows_with(session, list(new)) if new else ():
-            self._visits.leave(session, visits, self._until_ms)
-            self._passing.update(visits.column("id"))
-        self._judged |= new
-        rows.within(self._passing, "visit_id")
+        self._passing.look_at(session, rows)
+        self._passing.leave(rows)
 
     def _add(self, session: Reading, sums: ValueVisits, key: str, rows: Rows) -> None:
         events, column, values = counted(rows, key)
         ids = events.column("visit_id")
-        found: dict[int, tuple[int, int, bool]] = {}
-        for visits in self._log.rows_with(session, sorted(set(ids))):
-            found |= {visit[0]: visit for visit in read(visits, self._visits.question)}
-        add(sums, events.named(column, values), [found[id] for id in ids])
+        visits: dict[int, tuple[int, int, bool]] = {}
+        for some in self._log.rows_with(session, sorted(set(ids))):
+            visits |= {visit[0]: visit for visit in read(some, self._asked)}
+        add(sums, events.named(column, values), [visits[id] for id in ids])

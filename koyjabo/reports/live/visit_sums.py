@@ -102,6 +102,14 @@ class VisitSums(Followed[VisitCounts]):
         """The groups of a key. `others` are keys that will be asked for: the same rows are read for all."""
         return self.followed(session, log, key, until_ms, others).groups()
 
+    def leave(self, rows: Rows, until_ms: int | None) -> None:
+        """Keep only the visits of the question; `rows` may be of any day."""
+        first, last = self.question.first, self.question.last
+        rows.check("day", [first <= day <= last for day in rows.block.values["day"]])
+        if until_ms is not None:
+            rows.keep_moments(self.near(until_ms), 0, until_ms)
+        self._passes(rows)
+
     def size_of(self, sums: VisitCounts) -> int:
         return sums.size
 

@@ -31,6 +31,12 @@ SELECT (SELECT day FROM {source} WHERE id > :after ORDER BY id LIMIT 1 OFFSET :l
 """
 
 
+MOST_COUNTED = 1_000_000
+"""Maximum number of visits without a block that are counted."""
+
+LARGEST_ID = 2**62
+
+
 class BlockHead(NamedTuple):
     """A block without its columns."""
 
@@ -38,6 +44,11 @@ class BlockHead(NamedTuple):
     last: int
     first_day: str
     last_day: str
+
+
+class Backlog(NamedTuple):
+    visits: int  # without a block, at most MOST_COUNTED
+    is_due: bool  # whether a block can be made of visits or events without one
 
 
 def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
@@ -56,25 +67,21 @@ def are_more(session: Session, kind: BlockKind, after: int, upto: int, most: int
     return bool(found.scalar_one() > most)
 
 
-def without_block(session: Session) -> int:
-    """How many visits, about, have no block yet; at most 1,000,000."""
-    newest = session.execute(_statement(NEWEST, VISITS)).scalar_one() if state_queries.read(session).has_blocks else 0
-    found = session.execute(_statement(MORE, VISITS), {"after": newest, "upto": 2**62, "most": 1_000_000})
-    return int(found.scalar_one())
-
-
-def are_due(session: Session) -> bool:
-    """Whether there may be rows of a block that is not stored."""
+def backlog(session: Session) -> Backlog:
     has_blocks = state_queries.read(session).has_blocks
-    for kind in (VISITS, EVENTS):
-        after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
-        these = {"after": after, "upto": 2**62, "most": SIZE, "least": LEAST - 1}
-        if session.execute(_statement(MORE, kind), these).scalar_one() >= SIZE:
-            return True
-        day, newest_day = session.execute(_statement(DAYS, kind), these).one()
-        if day is not None and day != newest_day:
-            return True
-    return False
+    (visits, *are_due), (_, *events_are_due) = (
+        _without_block(session, kind, has_blocks, most) for kind, most in ((VISITS, MOST_COUNTED), (EVENTS, SIZE))
+    )
+    return Backlog(visits, any(are_due + events_are_due))
+
+
+def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: int) -> tuple[int, bool]:
+    """The number of rows without a block, at most `most`, and whether some of them may be a whole block."""
+    after = session.execute(_statement(NEWEST, kind)).scalar_one() if has_blocks else 0
+    these = {"after": after, "upto": LARGEST_ID, "most": most, "least": LEAST - 1}
+    rows = int(session.execute(_statement(MORE, kind), these).scalar_one())
+    day, newest_day = session.execute(_statement(DAYS, kind), these).one()
+    return rows, rows >= SIZE or (day is not None and day != newest_day)
 
 
 def begin_anew(session: Session, rules: int) -> None:
@@ -90,8 +97,7 @@ def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) 
     if now.version != seen.version or now.visits < seen.visits or now.events < seen.events:
         return
     if not now.has_blocks:
-        for kind in (VISITS, EVENTS):
-            session.execute(text(f"DELETE FROM {kind.table}"))
+        _delete(session)
         state_queries.mark_blocks(session, now.changes, rules)
     for each in blocks:
         first_day, last_day = each.days
@@ -100,16 +106,19 @@ def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) 
 
 
 def remove_all(session: Session) -> None:
-    """Let all blocks be made again."""
-    for kind in (VISITS, EVENTS):
-        session.execute(text(f"DELETE FROM {kind.table}"))
+    """Remove all blocks, so that they are made again."""
+    _delete(session)
     state_queries.changed(session)
 
 
 def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: str, day: str) -> None:
-    """Those that may have rows of these days with ids over `after`, up to `upto`: some are removed."""
+    """Remove the blocks that may contain rows of these days with ids over `after`, up to `upto`, and count the change:
+    the transaction removes some of these rows.
+    """
+    state_queries.lock(session)
     these = {"after": after, "upto": upto, "first_day": first_day, "day": day}
     session.execute(_statement(REMOVE, kind), these)
+    state_queries.changed(session)
 
 
 def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
@@ -145,6 +154,11 @@ def problems(session: Session, parser: TraitParser, advance: Callable[[], object
                 yield f"{kind.table}: {kind.source} {head.first} to {head.last} are not what their block says"
             advance()
         edge = 0
+
+
+def _delete(session: Session) -> None:
+    for kind in (VISITS, EVENTS):
+        session.execute(text(f"DELETE FROM {kind.table}"))
 
 
 def _packed(session: Session, kind: BlockKind, head: BlockHead) -> bytes:

@@ -63,13 +63,8 @@ def length(question: Question) -> int:
 
 
 def day_number(day: str) -> int:
-    """Days since 1970-01-01, as `visit_facts.day` has them."""
+    """Days since 1970-01-01."""
     return (date.fromisoformat(day) - EPOCH).days
-
-
-def day_of(days: int) -> str:
-    """The opposite of `day_number`."""
-    return (EPOCH + timedelta(days)).isoformat()
 
 
 def _whole_weeks(days: int) -> int:
