@@ -10,7 +10,7 @@ from koyjabo.models import REMOVED_TABLES
 
 
 def is_declared(item: object, name: str | None, kind: str, *found: object) -> bool:
-    """Tables that a later version removes are left alone (decision 99)."""
+    """Ignore tables that a later version removes (decision 99)."""
     return kind != "table" or name not in REMOVED_TABLES
 
 

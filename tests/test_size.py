@@ -51,7 +51,7 @@ LINES_OF_CODE = {
     "realtime": 942,
     "receipts": 281,
     "recounts": 631,
-    "reports": 6310,
+    "reports": 6293,
     "retention": 611,  # stores the sums of a day before its rows go, in place of the projection
     "server": 3192,
     "settings": 898,
@@ -69,7 +69,7 @@ OTHERS = {
     "classes of errors": 88,
     "entries of the root folder": 30,
     "commands of make": 25,
-    "words of documents": 124_400,
+    "words of documents": 123_400,
 }
 
 SPARE = 20

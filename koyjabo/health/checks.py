@@ -259,7 +259,7 @@ def _retention(seen: Seen) -> HealthCheck:
 
 
 def _reports(seen: Seen) -> HealthCheck:
-    """With more visits without a block, reports are not answered."""
+    """Reports respond with 503 while more than MOST_UNREAD visits have no block."""
     unread = seen.facts.database.unread
     return HealthCheck.of("reports", "late" if unread > MOST_UNREAD else "ready", {"count": unread})
 

@@ -35,13 +35,13 @@ class _Block:
 
 
 class VisitBlock(_Block, Model):
-    """Of visits, with their parsed values. Made of them, and removed or changed with them."""
+    """Visits with their parsed values. The transaction that changes or removes a visit also changes its block."""
 
     __tablename__ = "visit_blocks"
 
 
 class EventBlock(_Block, Model):
-    """Of events."""
+    """Page views and events."""
 
     __tablename__ = "event_blocks"
 
@@ -81,8 +81,8 @@ class Event(Model):
 
 
 class EventSum(Model):
-    """How many page views or events there were, by value, in a period of a scope, of days that are folded. Earlier
-    versions wrote those of other days, too.
+    """Counts of page views or events on folded days, by value, in a period of a scope. Earlier versions also wrote
+    rows for days that were not folded.
     """
 
     __tablename__ = "event_sums"

@@ -46,7 +46,7 @@ COMMUNITIES = Gauge(
 )
 WAITING = Gauge("koyjabo_visits_waiting", "visits that wait for their commit", sum)
 OLDEST = Gauge("koyjabo_oldest_visit_waiting_seconds", "how long the first of them has waited", max)
-UNPROJECTED = Gauge("koyjabo_visits_unprojected", "visits that no block of reports has yet", max)
+UNPROJECTED = Gauge("koyjabo_visits_unprojected", "visits without a block for reports", max)
 LAG = Gauge("koyjabo_loop_lag_seconds", "how late a worker is with its work of every second", max)
 FREE = Gauge("koyjabo_disk_free_bytes", "free space on the disk of the SQLite file; absent with PostgreSQL", min)
 DATABASE = Gauge("koyjabo_database_up", "1 while the database answers all workers", min)

@@ -28,7 +28,7 @@ from koyjabo.reports.log import block_queries
 from koyjabo.reports.log.trait_parser import TraitParser
 
 MOST_PROBLEMS = 1_000
-"""Of blocks, which all are made again for one of them."""
+"""Maximum number of wrong blocks that are listed. A repair rebuilds all blocks if one is wrong."""
 
 MOST_TOLD = 20
 """How many problems of a recount the audit log stores."""
@@ -70,8 +70,8 @@ class RecountResult(NamedTuple):
 
 
 def recount(connection: Connection, advance: Advance, parser: TraitParser | None = None) -> RecountResult:
-    """Find every way in which the visits, the counters and the other derived tables disagree. Without a parser, blocks
-    are not looked at: a database that was just restored has none.
+    """Find all differences between the visits, the counters and the other derived tables. Without a parser, blocks are
+    not checked: a database that was just restored has none.
     """
     sums: dict[Rollup, Sums] = {rollup: _no_sums() for rollup in derived.ROLLUPS}
     faults: Tally[Invariant] = Tally()

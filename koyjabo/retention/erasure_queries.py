@@ -178,7 +178,7 @@ def _values(row: Any, name: str) -> dict[str, Any]:
 
 
 def _is_reduced(row: Any) -> bool:
-    """Whether reports say less of a visit now. What is left of its user agent, they read as before."""
+    """Whether the erasure changes values of the visit in reports. A reduced user agent keeps the same values."""
     return any(REDUCED[column](getattr(row, column)) != getattr(row, column) for column in ("referrer", "campaign"))
 
 

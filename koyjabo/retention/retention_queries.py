@@ -223,8 +223,8 @@ def foldable(session: Session, first_kept: str) -> Foldable:
 
 
 def begin_folding(session: Session, sums: SumsOfDay) -> bool:
-    """Store the sums of a day, from which on its rows are not counted any more. Returns False, and stores nothing, if
-    rows have changed since. Raises ImportUnderWay.
+    """Store the sums of a day, which replace its rows in reports. Returns False, and stores nothing, if rows have
+    changed since the sums were computed. Raises ImportUnderWay.
     """
     fold_queries.lock(session)
     import_queries.exclude_imports(session)
@@ -247,8 +247,8 @@ def fold_old(session: Session, day: str, after: int, last: int, size: int) -> Fo
 
 
 def fold_of_visitor(session: Session, visitor_id: str) -> None:
-    """Fold those visits of a visitor that are in the sums of their day: these cannot follow an erasure any more. The
-    caller has the lock of folds.
+    """Fold the visits of a visitor that the sums of their day already contain, because an erasure cannot change these
+    sums. The caller holds the lock of folds.
     """
     state = state_queries.lock(session)
     these = {"visitor_id": visitor_id, "day": state.folding, "upto": state.folding_upto}

@@ -181,7 +181,7 @@ class _Browsers:
 
 
 def _says(name: str) -> ColumnElement[bool]:
-    """Whether the text that replaces a user agent after 30 days has this browser or system (`user_agents.reduced`)."""
+    """The condition for texts that replace user agents after 30 days and name it (`user_agents.reduced`)."""
     begins = (f"{name} on ", f"{name} (", f"on {name} (")
     return or_(
         Visit.user_agent.in_([name, f"on {name}"]),

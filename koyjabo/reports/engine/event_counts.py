@@ -1,5 +1,5 @@
-"""Page views and events, the second measure of a question. They count on their own day, with the visits to which they
-belong.
+"""Counts page views and events, the second measure of a question. An event counts on the day it happened, if its visit
+passes the filters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 
 class EventCounts:
-    """Of one question: of rows that are there, and of sums of folded days."""
+    """The counts for one question, from stored rows and from the sums of folded days."""
 
     def __init__(self, session: Reading, clock: Clock, live: Live, question: Question) -> None:
         self._session, self._clock, self._live, self._question = session, clock, live, question
@@ -27,8 +27,8 @@ class EventCounts:
         self._folded = FoldedEvents(session, clock, question, before) if question.first < before else None
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """How many events that the dimension counts there were, by DAY, by the start of the hour in s (page views
-        alone), or by VALUE, without those of `other`.
+        """Count the events of a dimension by DAY, by the start of the hour in s (only page views), or by VALUE. Counts
+        by VALUE leave out `other`.
         """
         counts = Counter(self._live.events_by(self._session, self._question, dimension, key))  # the live ones are kept
         return counts + self._sums.by(dimension, key) if self._sums else counts
@@ -38,13 +38,13 @@ class EventCounts:
         return self._sums.other(dimension) if self._sums else 0
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Those of the values whose counts lack nothing."""
+        """Return the values whose counts are complete."""
         return self._sums.complete(dimension, values) if self._sums else set(values)
 
     @cached_property
     def unknown_hours(self) -> set[int]:
-        """The beginnings of hours, s, of which it is not known how many events there were: nothing tells whether the
-        visits of these events pass the filters.
+        """The starts of hours, s, with an unknown number of events: their visits have no rows, so it is unknown whether
+        they pass the filters.
         """
         hours = self._live.unknown_hours(self._session, self._question)
         return hours | self._folded.hours() if self._folded and not self._sums else hours
@@ -57,7 +57,7 @@ class EventCounts:
         return views, events
 
     def views(self, granularity: str) -> tuple[Counter[str], set[str]]:
-        """Page views that are events, by the name of the period, and the periods of which they are not known."""
+        """Page views that are events, by the name of the period, and the periods with an unknown number."""
         local, unknown = self._clock.local, self.unknown_hours
         if granularity == HOUR:
             by_hour = self.by(VIEWED_PAGE, HOUR).items()

@@ -59,7 +59,7 @@ class Insights:
         self._clock = clock
         self._unwritten_peaks = unwritten_peaks
         self.live = Live(parser, clock)
-        """Of the thread for scans."""
+        """Only the thread for scans may use it."""
         self._turn: Callable[[], AbstractContextManager[None]] = nullcontext
         self._answered: Callable[[Sequence[ReportRequest]], list[Any]] = self._answers
         self._is_public = False

@@ -1,4 +1,4 @@
-"""What reports need to know beside visits: peaks, names, and versions."""
+"""Reads peaks, names of communities, and versions for reports."""
 
 from __future__ import annotations
 

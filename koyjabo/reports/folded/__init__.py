@@ -1,1 +1,1 @@
-"""Sums of days whose visits and events are folded: written when a day is folded, and the second source of reports."""
+"""Writes the sums of a day when it is folded, and answers questions about folded days."""

@@ -1,4 +1,4 @@
-"""The sums of a day that is to be folded: what reports say of it while its rows are there."""
+"""Computes the sums of a day before it is folded, from the figures that reports show while its rows exist."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class EventCount(NamedTuple):
 
 
 class SumsOfDay(NamedTuple):
-    """Of one day, by scope, of the rows as they were `seen`."""
+    """The sums of one day by scope. `seen` is the state of the log when its rows were read."""
 
     day: str
     seen: LogState

@@ -1,4 +1,4 @@
-"""Writes the sums of a day, from which on its rows are not counted any more, and removes these in pieces."""
+"""Stores the sums of a day, which replace its rows in reports, and removes these rows in pieces."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ SELECT max(id) FROM (SELECT id, day FROM events WHERE id <= :upto ORDER BY id LI
 REMOVE_EVENTS = text("DELETE FROM events WHERE id <= :upto AND day <= :day")
 
 OLD_KEYS = {"visit_facts": "visit_id", "traits": "id", "addresses": "id", "visitor_numbers": "first_visit"}
-"""Tables of the version before, which makes them again if it runs (decision 99); nothing reads them any more."""
+"""Tables that only earlier versions use; they fill them again if they run (decision 99)."""
 
 OLD_PERIOD = "CASE dimension WHEN 'hour' THEN period >= :hour ELSE period >= :day END"
 KEY = "scope, dimension, period, value"
@@ -91,7 +91,7 @@ def lock(session: Session) -> None:
 
 
 def days(session: Session, first_kept: str) -> list[str]:
-    """Those before `first_kept` that have rows, the first one first; before these a day whose fold was interrupted."""
+    """The days before `first_kept` that have rows, in order. A day whose fold was interrupted comes first."""
     folding = state_queries.read(session).folding
     found = set(session.scalars(DAYS, {"first_kept": max(first_kept, shifted(folding, 1) if folding else "")}))
     found = {day for day in found if day < first_kept or day == folding}
@@ -103,8 +103,8 @@ def days(session: Session, first_kept: str) -> list[str]:
 
 
 def store(session: Session, sums: SumsOfDay) -> bool:
-    """From now on, the rows of the day that were seen are not counted any more. Returns False, and writes nothing, if
-    rows have changed since. The caller has `lock`.
+    """Store the sums of a day. Reports then ignore the rows in these sums. Returns False, and writes nothing, if rows
+    have changed since the sums were computed. The caller holds `lock`.
     """
     state = state_queries.lock(session)
     if state.version != sums.seen.version:
@@ -125,7 +125,7 @@ def store(session: Session, sums: SumsOfDay) -> bool:
 def _new_sums(
     session: Session, day: str, scope: Scope, rows: Sequence[DaySum], counted: dict[Scope, int]
 ) -> Iterator[Sequence[Any]]:
-    """What is added. Sums that have all visits of the day are left as they are: the version before wrote them first."""
+    """The rows to add. None if the sums contain all visits of the day: an earlier version wrote them first."""
     before = session.scalar(IN_SUMS, {"scope": scope, "day": day}) or 0
     visits = next((row.visits for row in rows if row.dimension == TOTAL), 0)
     whole = counted.get(scope, 0)
@@ -144,7 +144,7 @@ def _new_sums(
 
 
 def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum]) -> dict[str, set[str]]:
-    """The values that the day keeps, by dimension; none of a dimension that has lost no value."""
+    """The values of the day by dimension. A dimension without OTHER has an empty set, because it keeps all values."""
     these = {"scope": scope, "day": day, "other": OTHER}
     return {
         dimension: set(session.scalars(WITH_OTHER, {**these, "dimension": dimension}))
@@ -155,7 +155,7 @@ def _kept_values(session: Session, day: str, scope: Scope, rows: Sequence[DaySum
 def _insert(
     session: Session, model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str
 ) -> None:
-    """`columns` beside the scope."""
+    """`columns` are the columns after the scope."""
     values = json.dumps(list(rows))
     connection = session.connection()
     insert = sqlite_insert if connection.dialect.name == "sqlite" else postgres_insert
@@ -163,13 +163,13 @@ def _insert(
 
 
 def has_old(session: Session, clock: Clock) -> bool:
-    """Whether there is what `clear_old` removes. Reads all sums."""
+    """Whether `clear_old` has rows to remove. Reads all sums."""
     these = _not_folded(session, clock)
     return any(session.execute(text(statement), these).first() for statement in HAS_OLD)
 
 
 def clear_old(session: Session, clock: Clock, size: int) -> int:
-    """Remove what the version before derived of rows that are there, `size` rows of each table. Returns how many."""
+    """Remove rows that an earlier version derived from existing visits, `size` rows per table. Returns how many."""
     lock(session)
     state_queries.lock(session)
     these = {"size": size, **_not_folded(session, clock)}
@@ -182,19 +182,19 @@ def clear_old(session: Session, clock: Clock, size: int) -> int:
 
 
 def _not_folded(session: Session, clock: Clock) -> dict[str, str]:
-    """The first periods whose rows are there."""
+    """The first day and hour after the folded days, as parameters of statements."""
     day = state_queries.read(session).folded_before
     return {"day": day, "hour": hour(clock.began_s(day)) if day else ""}
 
 
 def ids(session: Session, day: str, after: int, upto: int) -> tuple[int, int]:
-    """Of the visits of a day: over the first, up to the second. They are over `after` and up to `upto`."""
+    """The ids of the visits of a day: over the first, up to the second. Reads ids over `after`, up to `upto`."""
     first, last = session.execute(IDS, {"day": day, "after": after, "upto": upto}).one()
     return (upto, upto) if first is None else (first - 1, last)
 
 
 def remove_events(session: Session, day: str, upto: int, size: int) -> int:
-    """Remove some of the oldest events of a day and days before it, up to an id. Returns how many."""
+    """Remove events of a day, and of days before it, among the `size` oldest events up to an id. Returns how many."""
     lock(session)
     newest = session.scalar(SOME_EVENTS, {"upto": upto, "day": day, "size": size})
     if newest is None:

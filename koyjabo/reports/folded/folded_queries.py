@@ -1,7 +1,7 @@
-"""The source of days whose visits and events are folded: their sums, and what the ledger tells beside these.
+"""Reads folded days: from their sums, and from the daily and hourly totals of the ledger.
 
-Over several such days visitors cannot be told apart. With a filter, or for a day that is cut, only visits are known,
-and these with one value of one dimension as filter.
+Distinct visitors are unknown for several folded days. With one value as a filter, only visits are known; with other
+filters, and for a day that `until_ms` cuts, nothing is known.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from koyjabo.reports.query.sum_keys import REST as PROPERTY_REST
 IS_KEPT = EventSum.value != OTHER
 
 Ask = Callable[[Question, str], Groups]
-"""What the rows that are there say of a question by a key."""
+"""Returns the groups of a question by a key, from stored rows."""
 
 
 def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
-    """All days of which visits are folded, some or all, or are in sums."""
+    """All days with folded visits or with sums."""
     removed = select(FoldedVisits.day).where(FoldedVisits.scope == scope)
     summed = select(InsightSum.period).where(
         InsightSum.scope == scope,
@@ -56,7 +56,7 @@ def folded_days(session: Session, scope: Scope, folded_before: str) -> set[str]:
 
 
 class FoldedDays:
-    """Of a question of whose days some are folded; the others come from `ask`."""
+    """Answers a question about a range with folded days. `ask` answers for stored rows."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, days: set[str], ask: Ask) -> None:
         self._session, self._clock, self._question, self._days, self._ask = session, clock, question, days, ask
@@ -74,11 +74,11 @@ class FoldedDays:
 
     @property
     def knows_hours(self) -> bool:
-        """Whether hours of the folded days are known: these are not, after a change of TIMEZONE."""
+        """Whether hours of the folded days are known. A change of TIMEZONE makes them unknown."""
         return self.knows_sums and self._hours is not None
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Those of the values that have a row on each of the days with merged values."""
+        """Return the values that have a row on each day that has merged values."""
         if not self.knows_sums:
             return set(values)
         if self._incomplete:
@@ -116,7 +116,7 @@ class FoldedDays:
 
     @staticmethod
     def _group(visits: int, new: int, stored: Any, rows: Group | None) -> Group:
-        """Of one day or hour, of which the ledger has so many visits."""
+        """The group of one day or hour. `visits` and `new` are the totals of the ledger."""
         there = rows or NO_VISITS
         if (stored.visits if stored else 0) + (there.visits or 0) != visits:
             return Group(visits, new, None, None)
@@ -138,12 +138,12 @@ class FoldedDays:
         return merged_by(groups)
 
     def _one_value(self, dimension: str) -> Groups:
-        """By the dimension of the filter, its value has all visits."""
+        """The value of the filter has all visits of its dimension."""
         visits, asked = merged(list(self._by_day.values())).visits, one_value(self._question)
         return {asked[1]: Group.visits_alone(visits)} if visits and asked and asked[0] == dimension else {}
 
     def _visits_of_days(self) -> dict[str, int | None]:
-        """None of a day that is cut, and of one that has merged values but not the one that is asked for."""
+        """Visits by folded day. None if `until_ms` cuts the day, or if the value may be among its merged values."""
         asked = one_value(self._question)
         if self._question.filters and not asked:
             return dict.fromkeys(self._days)
@@ -165,7 +165,7 @@ class FoldedDays:
 
     @cached_property
     def _hours(self) -> Mapping[int, tuple[int, int]] | None:
-        """Of the folded days. None if the hours are those of another TIMEZONE."""
+        """Totals by hour of the folded days. None if they were counted in another TIMEZONE."""
         clock, hours = self._clock, dict[int, tuple[int, int]]()
         for day in self._days:
             last_s = clock.began_s(shifted(day, 1)) - 1
@@ -175,7 +175,7 @@ class FoldedDays:
 
     @cached_property
     def _rows(self) -> Groups:
-        """Visits of folded days that have rows all the same, such as imported ones."""
+        """Visits of folded days that still have rows, such as imported visits."""
         groups = self._ask(replace(self._question, filters={}), DAY)
         return {day: group for day, group in groups.items() if day in self._days}
 
@@ -185,7 +185,7 @@ class FoldedDays:
         return {day for day in self._days if self._by_day[day].pages is None}
 
     def _stored(self, dimension: str, value: str = ALL) -> Mapping[str, Any]:
-        """By period."""
+        """The sums of one value by period."""
         columns = (InsightSum.period, InsightSum.visits, InsightSum.count, InsightSum.visitors)
         these = (*self._sums(dimension), InsightSum.value == value)
         return {row.period: row for row in self._session.execute(select(*columns).where(*these))}
@@ -200,14 +200,14 @@ class FoldedDays:
 
 
 class FoldedEvents:
-    """Page views and events of the days of a question without filters that are before `folded_before`."""
+    """Counts page views and events before `folded_before`, for a question without filters."""
 
     def __init__(self, session: Session, clock: Clock, question: Question, folded_before: str) -> None:
         self._session, self._clock, self._question = session, clock, question
         self._last = min(question.last, shifted(folded_before, -1))
 
     def by(self, dimension: str, key: str) -> Counter[Any]:
-        """As `live.events_by`, without those of `other`."""
+        """Count events as `Live.events_by` does, without `other`."""
         if key == HOUR:
             first_s, end_s = (self._clock.began_s(day) for day in (self._question.first, shifted(self._last, 1)))
             by_hour = self._read(STORED_HOUR, EventSum.period, str(first_s), str(end_s - 1))
@@ -220,14 +220,14 @@ class FoldedEvents:
         return +values
 
     def other(self, dimension: str) -> int:
-        """How many have a value that is not known any more."""
+        """The number of events with an unknown value."""
         merged_ = self._days(dimension, EventSum.period, ~IS_KEPT).total()
         if lost := self._lost(dimension):
             merged_ += self._of_event(dimension, EventSum.period.in_(lost))
         return merged_
 
     def complete(self, dimension: str, values: Collection[Value]) -> set[Value]:
-        """Those of the values whose counts lack nothing."""
+        """Return the values whose counts are complete."""
         lossy = self._days(dimension, EventSum.period, ~IS_KEPT).keys() | self._lost(dimension)
         texts = {encoded(value): value for value in values}
         these = (EventSum.value.in_(texts), EventSum.period.in_(lossy))
@@ -237,19 +237,19 @@ class FoldedEvents:
         return {value for text, value in texts.items() if found[text] == len(lossy)}
 
     def hours(self) -> set[int]:
-        """The beginnings of the hours of days that have events, s."""
+        """The starts of all hours of days with events, s."""
         days = {day for dimension in (VIEWED_PAGE, EVENT) for day in self._days(dimension, EventSum.period)}
         return {hour_s for day in days for hour_s in self._clock.hours(day, day)}
 
     def _lost(self, dimension: str) -> set[str]:
-        """The days of which a property is not known, because it or its event was not among the largest."""
+        """The days that lost a property, because the property or its event was not among the largest."""
         if not dimension.startswith(PROPERTIES):
             return set()
         lossy = self._days(EVENT, EventSum.period, ~IS_KEPT).keys() | self._days(PROPERTY_REST, EventSum.period).keys()
         return lossy - self._days(dimension, EventSum.period).keys() if lossy else set()
 
     def _of_event(self, dimension: str, *which: Any) -> int:
-        """How many events have the name of a property."""
+        """The number of events with the name in a property."""
         name = property_of(dimension)[0]
         if name == PAGEVIEW:
             return self._days(VIEWED_PAGE, EventSum.period, *which).total()

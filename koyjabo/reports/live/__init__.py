@@ -1,1 +1,1 @@
-"""Answers about all rows that are there: sums of questions, which follow the log."""
+"""Answers questions about stored rows, with sums that follow the log."""

@@ -1,5 +1,5 @@
-"""Page views and events of a question, and the visits to which they belong. Each event counts on its own day, if its
-visit passes the filters, whenever that was.
+"""Page views and events of a question, and their visits. An event counts on the day it happened, if its visit passes
+the filters. The visit may be of any day.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from koyjabo.reports.query.report_query import Filter, Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE, property_of
 
 MOST_KNOWN = 50
-"""Sets of visits by the values of their events that stay."""
+"""Maximum number of sets of visits in memory."""
 
 Texts = frozenset[str] | None
-"""Values; None: any."""
+"""Values of events; None stands for any value."""
 
 
 def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
-    """The events that have a value of the dimension, or none where others of their kind have one; the column of the
-    values, and what its numbers stand for.
+    """Return the events of a dimension, including events without a value; the column of the values; and the value of
+    each number in this column.
     """
     events, values = rows.copy(), rows.block.values
     if dimension == EVENT:
@@ -51,13 +51,13 @@ def counted(rows: Rows, dimension: str) -> tuple[Rows, str, Sequence[Value]]:
 
 @lru_cache(maxsize=16_384)
 def properties_of(text: str | None) -> Mapping[str, str]:
-    """Of an event."""
+    """Read the properties of an event."""
     props: dict[str, str] = json.loads(text or "{}")
     return props
 
 
 class VisitsWithEvents:
-    """The ids of visits that have an event with one of some values."""
+    """Finds the visits that have events with certain values."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, Texts], tuple[BitMap, Position]] = {}
@@ -78,14 +78,14 @@ class VisitsWithEvents:
         return found
 
     def check(self, session: Reading, events: Log, dimension: str, wanted: Filter) -> Callable[[Rows], None]:
-        """Leaves the visits that pass a filter by events."""
+        """Return a check that keeps the visits that pass a filter by events."""
         some, all_, no = (
             self._ids_and_pages(session, events, dimension, _texts(values))
             for values in (wanted.any_of, None, wanted.none_of)
         )
 
         def leave(visits: Rows) -> None:
-            has_any, has_value, has_none = (each(visits) for each in (some, all_, no))
+            has_any, has_value, has_none = (having(visits) for having in (some, all_, no))
             if wanted.any_of:
                 may_lack = None in wanted.any_of
                 visits.keep(one or (may_lack and not value) for one, value in zip(has_any, has_value, strict=True))
@@ -100,7 +100,7 @@ class VisitsWithEvents:
     def _ids_and_pages(
         self, session: Reading, events: Log, dimension: str, texts: Texts
     ) -> Callable[[Rows], Sequence[bool]]:
-        """Whether each visit has one of the values; of VIEWED_PAGE, the page that was opened first counts as well."""
+        """Return a function: which visits have one of the values. The first page of a visit counts for VIEWED_PAGE."""
         ids = self.ids(session, events, dimension, texts)
 
         def having(visits: Rows) -> Sequence[bool]:
@@ -119,7 +119,7 @@ def _texts(values: frozenset[Value] | None) -> Texts:
 
 
 class PassingVisits:
-    """Which visits pass the filters of a question. Each is looked at once, when an event of it is asked about."""
+    """Finds out which visits pass a check. Checks each visit once, when one of its events is counted."""
 
     def __init__(self, visits: Log, check: Callable[[Rows], None], passes_without_visit: bool) -> None:
         """`passes_without_visit`: whether events of visitors without a visit pass."""
@@ -142,14 +142,14 @@ class PassingVisits:
 
 
 class EventSums(Followed[Counter[Any]]):
-    """How many events there were, by dimension and key: DAY, the beginning of the hour in s, or VALUE."""
+    """Counts events by dimension and key: DAY, the start of the hour in s, or VALUE."""
 
     def __init__(self, question: Question, clock: Clock, passing: PassingVisits | None = None) -> None:
-        """`passing`: of a question with filters."""
+        """`passing` is None for a question without filters."""
         super().__init__(question, clock)
         self._passing = passing
         self.unknown_hours: set[int] = set()
-        """Those with events whose visits are gone: nothing tells whether these pass."""
+        """The hours with events whose visits have no rows: it is unknown whether these pass the filters."""
 
     def size_of(self, sums: Counter[Any]) -> int:
         return 200 * len(sums)

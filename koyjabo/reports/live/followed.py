@@ -1,6 +1,6 @@
-"""Sums of a question that follow a log: each answer adds the rows since the last one, and no more.
+"""Sums of a question that follow a log: each answer adds only the rows after the position of the last answer.
 
-The end of a compared day moves with the clock. Then the rows of that day between the two moments are added.
+The end of a compared day moves with the clock. The rows between the two moments are then added.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from koyjabo.reports.log.state_queries import Reading
 from koyjabo.reports.query.report_query import Question
 
 MARGIN_DAYS = 2
-"""Days in another TIMEZONE begin and end at most so much earlier or later."""
+"""Maximum number of days between the beginning of a day in two time zones."""
 
 Kept = TypeVar("Kept")
 
 
 @dataclass
 class _Place(Generic[Kept]):
-    """Sums, and the place up to which they are complete."""
+    """Sums, and the position in the log that they have reached."""
 
     sums: Kept
     upto: Position = BEGINNING
@@ -35,7 +35,7 @@ class _Place(Generic[Kept]):
 
 
 class Followed(Generic[Kept]):
-    """Of one question, by key; `until_ms` is given with each call. For one thread, and one version of the log."""
+    """The sums of one question by key, for one thread and one version of the log. Each call passes `until_ms`."""
 
     def __init__(self, question: Question, clock: Clock) -> None:
         self.question, self.clock = question, clock
@@ -48,7 +48,7 @@ class Followed(Generic[Kept]):
         raise NotImplementedError
 
     def _check(self, session: Reading, rows: Rows) -> None:
-        """Leave the rows of the question. Their days and moments are checked."""
+        """Keep only the rows that belong to the question. Their days and moments have been checked."""
         raise NotImplementedError
 
     def size_of(self, sums: Kept) -> int:
@@ -57,20 +57,20 @@ class Followed(Generic[Kept]):
     @property
     def size(self) -> int:
         """Bytes in memory, roughly."""
-        return sum(self.size_of(each.sums) for each in self._by_key.values())
+        return sum(self.size_of(place.sums) for place in self._by_key.values())
 
     def followed(
         self, session: Reading, log: Log, key: Any, until_ms: int | None, others: Collection[Any] = ()
     ) -> Kept:
         """The sums of a key, up to the end of the log. Those of `others` follow in the same pass."""
         keys = {key, *others}
-        for each in keys:
-            known = self._by_key.get(each)
+        for name in keys:
+            known = self._by_key.get(name)
             if known is None or _is_earlier(until_ms, known.until_ms):  # or the clock was set back
-                self._by_key[each] = _Place(self._new(each))
+                self._by_key[name] = _Place(self._new(name))
         asked = self._by_key[key]
         if asked.at != (log.end, until_ms):
-            self._follow(session, log, [each for each in keys if self._by_key[each].at == asked.at], until_ms)
+            self._follow(session, log, [name for name in keys if self._by_key[name].at == asked.at], until_ms)
         return asked.sums
 
     def rows(

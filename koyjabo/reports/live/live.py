@@ -1,6 +1,4 @@
-"""What a thread keeps to answer questions about rows that are there: both logs, and the sums of the questions that were
-asked last.
-"""
+"""The memory of a thread that answers questions about stored rows: both logs, and the sums of recent questions."""
 
 from __future__ import annotations
 
@@ -35,11 +33,11 @@ from koyjabo.reports.query.report_query import Question, Value
 from koyjabo.reports.query.sum_keys import EVENT, VIEWED_PAGE
 
 MOST_KEPT, QUESTION_SIZE = 16 * 1024 * 1024, 2_000
-"""Bytes of sums, and of a question without any."""
+"""Maximum bytes of sums, and the bytes of a question without sums."""
 
 
 class Read(NamedTuple):
-    """What the rows were when they were read, blocks that are not stored yet, and whether there are more rows."""
+    """The state of the log at the time of reading, the blocks to store, and whether there are more rows."""
 
     state: LogState
     unsaved: list[Block]
@@ -57,7 +55,7 @@ class _Asked:
 
     @property
     def size(self) -> int:
-        return QUESTION_SIZE + sum(each.size for each in (self.visits, self.events, self.landings, self.values))
+        return QUESTION_SIZE + sum(sums.size for sums in (self.visits, self.events, self.landings, self.values))
 
 
 class Live:
@@ -74,11 +72,11 @@ class Live:
         self._asked: dict[Any, _Asked] = {}  # the most recently used one is last
         self._with_events = VisitsWithEvents()
         self.of_version: dict[Any, Any] = {}
-        """What else is right until rows change."""
+        """Other results that stay valid until rows change."""
 
     @property
     def folded_before(self) -> str:
-        """Sums contain all events of days before this one, and the visits without a row."""
+        """The first day after the folded days. Sums contain all earlier events, and earlier visits without a row."""
         return self.events.first_day
 
     def refresh(self, session: Reading) -> LogState:
@@ -86,9 +84,9 @@ class Live:
         state = self.at(session)
         self.visits.refresh(session, state.visits)
         self.events.refresh(session, state.events)
-        for each in [each for each in self._asked if _is_fleeting(each[0])]:
-            del self._asked[each]
-        size = sum(each.size for each in self._asked.values())
+        for key in [key for key in self._asked if _is_fleeting(key[0])]:
+            del self._asked[key]
+        size = sum(asked.size for asked in self._asked.values())
         while size > MOST_KEPT:
             size -= self._asked.pop(next(iter(self._asked))).size
         return state
@@ -100,25 +98,25 @@ class Live:
         return Read(state, [*self.visits.unsaved.values(), *self.events.unsaved.values()], has_more)
 
     def by(self, session: Reading, question: Question, key: str, others: Collection[str] = ()) -> Groups:
-        """The visits of a question, by the name of a period, a value, (weekday, hour), or None for everything. `others`
-        are keys that will be asked for, too.
+        """Group the visits of a question by the name of a period, a value, (weekday, hour), or None for everything. The
+        same pass also reads the keys in `others`.
         """
         return self._of(session, question).visits.by(session, self.visits, key, question.until_ms, others)
 
     def events_by(self, session: Reading, question: Question, dimension: str, key: str) -> Counter[Any]:
-        """How many events a dimension counts, by a key of `EventSums`."""
+        """Count the events of a dimension by a key of `EventSums`."""
         both = [(VIEWED_PAGE, DAY), (EVENT, DAY)] if key == DAY else []
         sums = self._of(session, question).events
         return sums.followed(session, self.events, (dimension, key), question.until_ms, both)
 
     def unknown_hours(self, session: Reading, question: Question) -> set[int]:
-        """The beginnings of hours, s, with events of which nothing tells whether their visits pass."""
+        """The starts of hours, s, with events whose visits have no rows, so that filters cannot be applied."""
         self.events_by(session, question, VIEWED_PAGE, DAY)
         return self._of(session, question).events.unknown_hours
 
     def visits_by_value(self, session: Reading, question: Question, dimension: str) -> dict[Value, VisitSet]:
-        """The visits of a question by a value of their events; for VIEWED_PAGE, the page that was opened first counts
-        as well.
+        """Group the visits of a question by the values of their events. For VIEWED_PAGE, the first page of a visit also
+        counts.
         """
         asked = self._of(session, question)
         if question.until_ms is not None:  # visits come in time whose events have been read
@@ -128,10 +126,11 @@ class Live:
             return by_value
         landings = asked.landings.followed(session, self.visits, "page", question.until_ms)
         values = by_value.keys() | landings.keys()
-        return {value: union_of(each[value] for each in (by_value, landings) if value in each) for value in values}
+        both = (by_value, landings)
+        return {value: union_of(sets[value] for sets in both if value in sets) for value in values}
 
     def scopes(self, session: Reading, day: str) -> set[Scope]:
-        """Those with a visit or event of a day."""
+        """The site, and all communities with a visit or event on a day."""
         found = {SITE}
         for log in (self.visits, self.events):
             for rows in log.rows(session, BEGINNING, log.end, day, day):
@@ -139,7 +138,7 @@ class Live:
         return found
 
     def properties(self, session: Reading, question: Question) -> dict[str, Counter[str]]:
-        """How many events of a question have each value of each property, `{name}:{property}`."""
+        """Count the events of a question by property, `{name}:{property}`, and by its value."""
         found: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for rows in self.events.rows(session, BEGINNING, self.events.end, question.first, question.last):
             values = rows.block.values
@@ -179,8 +178,8 @@ class Live:
 
         def passes(rows: Rows) -> None:
             check(rows, question, self._clock)
-            for each in by_events:
-                each(rows)
+            for leave in by_events:
+                leave(rows)
 
         passing = PassingVisits(self.visits, passes, passes_without_visit(question)) if question.filters else None
         visits = VisitSums(question, self._clock, passes)
@@ -189,5 +188,5 @@ class Live:
 
 
 def _is_fleeting(question: Question) -> bool:
-    """A later event changes which visits pass: the sums are made for each snapshot."""
+    """Whether sums last only for one snapshot: a later event changes whether an earlier visit passes the filters."""
     return any(map(has_many, question.filters))

@@ -1,6 +1,6 @@
-"""Stores blocks of visits and events when these have their rows: one worker of all servers at a time, in pieces.
+"""Stores complete blocks of visits and events, in pieces, on one worker of all servers at a time.
 
-Reports read rows without a block themselves, so it need not hurry.
+Reports also read rows without a block, so blocks may be late.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class LeaseLost(Exception):
 
 
 class Storing:
-    """All methods wait, and raise LedgerUnavailable. `live` is that of the thread for scans."""
+    """All methods wait, and raise LedgerUnavailable. `live` belongs to the thread for scans."""
 
     def __init__(self, database: DatabaseExecutor, clock: Clock, runtime: Runtime, live: Live) -> None:
         self._database, self._clock, self._runtime, self._live = database, clock, runtime, live
@@ -41,10 +41,10 @@ class Storing:
         self._busy = False
         self._renewed_ms = 0
         self.last_behind = 0
-        """How many visits had no block at the last `tick`."""
+        """The number of visits without a block at the last `tick`."""
 
     def tick(self) -> None:
-        """Store blocks in a task if there may be some, unless another worker does it. Raises no error."""
+        """Start a task that stores blocks, if some are due and no other worker does it. Raises no error."""
         if self._busy:
             return
         with suppress(LedgerUnavailable):  # the next tick tries again
@@ -55,12 +55,12 @@ class Storing:
                 self._runtime.start_task(self._work)
 
     def behind(self) -> int:
-        """How many visits have no block yet."""
+        """The number of visits without a block."""
         return self._database.read(block_queries.backlog).visits
 
     def catch_up(self, advance: Advance = lambda visits: None) -> None:
         """Store all blocks there are now. Calls `advance` with the number of visits since the last call; what it raises
-        ends the work. Correct beside another worker that does the same.
+        ends the work. Two workers may do this at the same time.
         """
         if self._has_other_rules():
             self._database.write(block_queries.begin_anew, self._live.rules)

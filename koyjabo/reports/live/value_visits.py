@@ -1,4 +1,4 @@
-"""The visits of a question by a value of their events, which may be several, or none."""
+"""The visits of a question by the values of their events. A visit may have several values, or none."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from koyjabo.reports.query.report_query import Question, Value
 ValueVisits = dict[Value, VisitSet]
 
 SET_SIZE = 1_000
-"""Bytes of a value, without its numbers."""
+"""Bytes of a value without visits."""
 
 
 def union_of(sets: Iterable[VisitSet]) -> VisitSet:
@@ -33,7 +33,7 @@ def union_of(sets: Iterable[VisitSet]) -> VisitSet:
 
 
 def add(sets: ValueVisits, values: Sequence[Value], visits: Sequence[tuple[int, int, bool]]) -> None:
-    """`visits` have their id, their visitor and whether they are new."""
+    """Add visits to the sets of their values. A visit is (id, visitor, is new)."""
     found: defaultdict[Value, list[tuple[int, int, bool]]] = defaultdict(list)
     for value, visit in zip(values, visits, strict=True):
         found[value].append(visit)

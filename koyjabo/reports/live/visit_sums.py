@@ -1,4 +1,4 @@
-"""The visits of a question by a key: each answer adds the visits since the last one, and no more."""
+"""The visits of a question by a key. Each answer adds only the visits since the last answer."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from koyjabo.reports.query.periods import DAY, HOUR, MONTH, WEEK, period_of, wee
 from koyjabo.reports.query.report_query import Question
 
 KINDS = {True: (RETURNING, NEW, RETURNING, NEW), False: (RETURNING, RETURNING, NEW, NEW)}
-"""Of `new_in`, by whether the scope is the site."""
+"""The value of VISITOR_KIND for each value of `new_in`, by whether the scope is the site."""
 
 Check = Callable[[Rows], None]
-"""Leaves the rows that pass."""
+"""Keeps only the rows that pass."""
 
 
 def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Sequence[Any]]:
-    """The column that a key is read from, and the names of its numbers."""
+    """Return the column of a key, and the name of each number in this column."""
     values = block.values
     if key == EVERYTHING:
         return "new_in", (None,) * 4
@@ -49,18 +49,18 @@ def names(block: Block, key: str, clock: Clock, is_site: bool) -> tuple[str, Seq
 
 
 NAME_SIZE, CONTAINER, CONTAINER_SIZE = 500, 65_536, 8_192
-"""Bytes of a name, and of what a bitmap takes at most for so many numbers."""
+"""Bytes of a name; and the maximum bytes of a bitmap for each CONTAINER numbers."""
 
 
 class VisitCounts:
-    """Visits, new ones, those that name a page, and visitors, by name."""
+    """Visits, first visits, visits that name a page, and visitors, by name."""
 
     def __init__(self, has_pages: bool) -> None:
         self._has_pages = has_pages
         self._visits, self._new, self._pages = Counter[Any](), Counter[Any](), Counter[Any]()
         self._people: defaultdict[Any, BitMap] = defaultdict(BitMap)
         self.size = 0
-        """Bytes in memory, roughly, and rather more."""
+        """An upper estimate of bytes in memory."""
 
     def add(self, rows: Rows, column: str, names: Sequence[Any], is_site: bool) -> None:
         values = rows.named(column, names)
@@ -90,7 +90,7 @@ def _size(visits: int, rows: Rows) -> int:
 
 
 class VisitSums(Followed[VisitCounts]):
-    """Of one question, by key. `passes` leaves the visits of its scope that pass its filters."""
+    """The visits of one question by key. `passes` keeps the visits of its scope that pass its filters."""
 
     def __init__(self, question: Question, clock: Clock, passes: Check) -> None:
         super().__init__(question, clock)
@@ -99,7 +99,7 @@ class VisitSums(Followed[VisitCounts]):
     def by(
         self, session: Reading, log: Log, key: str, until_ms: int | None, others: Collection[str] = ()
     ) -> Mapping[Any, Group]:
-        """The groups of a key. `others` are keys that will be asked for: the same rows are read for all."""
+        """Group the visits by a key. The same pass also reads the keys in `others`."""
         return self.followed(session, log, key, until_ms, others).groups()
 
     def leave(self, rows: Rows, until_ms: int | None) -> None:
@@ -128,7 +128,7 @@ class VisitSums(Followed[VisitCounts]):
 
 
 def check(rows: Rows, question: Question, clock: Clock) -> None:
-    """Leave the visits of the scope that pass the filters by what visits have."""
+    """Keep the visits of the scope that pass all filters by visits, not by events."""
     block, is_site = rows.block, question.scope == SITE
     if not is_site:
         rows.check("scope", [scope == question.scope for scope in block.values["scope"]])

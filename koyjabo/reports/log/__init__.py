@@ -1,1 +1,1 @@
-"""All visits and events that have rows, as columns: blocks that the database keeps packed, and the newest rows."""
+"""Stores visits and events as columns: packed blocks in the database, and the newest rows in memory."""

@@ -52,7 +52,7 @@ class Backlog(NamedTuple):
 
 
 def heads(session: Session, kind: BlockKind, after: int = 0) -> list[BlockHead]:
-    """Of the stored blocks that begin after this id."""
+    """The heads of the stored blocks that begin after this id."""
     return [BlockHead._make(row) for row in session.execute(_statement(HEADS, kind), {"after": after})]
 
 
@@ -85,24 +85,24 @@ def _without_block(session: Session, kind: BlockKind, has_blocks: bool, most: in
 
 
 def begin_anew(session: Session, rules: int) -> None:
-    """Let all blocks be made again by these rules, if those that are stored were made by others."""
+    """Remove all blocks that were made by other rules, so that they are made again by these."""
     if state_queries.lock(session).rules != rules:
         remove_all(session)
         state_queries.mark_blocks(session, state_queries.read(session).changes, rules)
 
 
 def save(session: Session, seen: LogState, rules: int, blocks: Iterable[Block]) -> None:
-    """Store blocks that were made of the rows as they were `seen`; none, if these may be others by now."""
+    """Store blocks, unless their rows may have changed since the state that was `seen`."""
     now = state_queries.lock(session)
     if now.version != seen.version or now.visits < seen.visits or now.events < seen.events:
         return
     if not now.has_blocks:
         _delete(session)
         state_queries.mark_blocks(session, now.changes, rules)
-    for each in blocks:
-        first_day, last_day = each.days
-        row = {"first": each.first, "last": each.last, "first_day": first_day, "last_day": last_day}
-        session.execute(_statement(INSERT, each.kind), {**row, "packed": each.pack()})
+    for made in blocks:
+        first_day, last_day = made.days
+        row = {"first": made.first, "last": made.last, "first_day": first_day, "last_day": last_day}
+        session.execute(_statement(INSERT, made.kind), {**row, "packed": made.pack()})
 
 
 def remove_all(session: Session) -> None:
@@ -122,7 +122,7 @@ def remove(session: Session, kind: BlockKind, after: int, upto: int, first_day: 
 
 
 def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRows) -> None:
-    """Make the blocks right that have these rows, after the rows have changed, and count the change."""
+    """Correct the blocks that contain these rows, which have changed, and count the change."""
     wanted = sorted(ids)
     if wanted:
         state_queries.lock(session)
@@ -136,8 +136,8 @@ def follow(session: Session, kind: BlockKind, ids: Collection[int], read: ReadRo
 
 
 def problems(session: Session, parser: TraitParser, advance: Callable[[], object]) -> Iterator[str]:
-    """A sentence for each block that is not what its rows give: made again, and compared byte by byte. Nothing if they
-    were made by other rules, and are going to be made again.
+    """Make each block again, compare it byte by byte, and return a sentence for each difference. Blocks of other rules
+    are not checked, because they will be replaced.
     """
     state, edge = state_queries.read(session), 0
     if not state.has_blocks or state.rules != parser.rules:

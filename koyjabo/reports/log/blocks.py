@@ -1,6 +1,6 @@
-"""Rows with consecutive ids as columns. A column of texts has numbers, which count the different texts of its block.
+"""Rows with consecutive ids as columns. A column of texts contains numbers, which index the distinct texts of a block.
 
-Where a block ends follows from its rows alone, so any worker may store it, and all store the same bytes.
+Only the rows of a block decide where it ends, so any worker may store it, and all would store the same bytes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SIZE, LEAST = 8_192, 256
 """The most rows of a block, and the fewest after which one ends with its day."""
 
 LEVEL = 6
-"""Of zlib: a higher one takes three times as long and saves 2 %."""
+"""The level of zlib. A higher level takes three times as long and saves 2 %."""
 
 DAY = "day"
 
@@ -46,8 +46,8 @@ STEPS = ("id", "at_ms")
 
 
 class Block:
-    """`columns` are as long as there are rows; `values` has what the numbers of a coded column stand for, in the order
-    in which they occur first.
+    """`columns` have one number per row. `values` lists the distinct values of each coded column by number, in the
+    order of their first row.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Block:
 
     @classmethod
     def after(cls, kind: BlockKind, id: int) -> Self:
-        """An empty one, for ids over this one."""
+        """An empty block for ids over this id."""
         columns = {name: array(code) for name, code in kind.columns.items()}
         return cls(kind, id + 1, id, columns, {name: [] for name in kind.coded})
 
@@ -79,7 +79,7 @@ class Block:
 
     @property
     def times_ms(self) -> tuple[int, int]:
-        """The earliest and the latest. Of a block that grows they are looked for again."""
+        """The earliest and the latest time. The open block grows, so they are computed again for each length."""
         if self._times[0] != len(self):
             times = self.columns["at_ms"]
             self._times = len(self), min(times, default=0), max(times, default=0)
@@ -88,11 +88,11 @@ class Block:
     _times = (0, 0, 0)
 
     def ends_before(self, day: str) -> bool:
-        """Whether a row of this day belongs to the next block."""
+        """Whether a row of this day would begin the next block."""
         return len(self) >= SIZE or (len(self) >= LEAST and day not in self._numbers[DAY])
 
     def append(self, plain: Iterable[int], coded: Iterable[Any]) -> None:
-        """A row; `plain` begins with its id and time."""
+        """Add a row. `plain` begins with its id and time."""
         columns = self.columns
         numbers = zip(self.kind.coded, coded, strict=True)
         for name, number in zip((*STEPS, *self.kind.plain), plain, strict=True):
@@ -110,7 +110,7 @@ class Block:
         return {name: {value: number for number, value in enumerate(self.values[name])} for name in self.kind.coded}
 
     def replace(self, rows: Mapping[int, Sequence[Any]]) -> None:
-        """Give rows, by id, other values in the coded columns. The block is then as if they always had these."""
+        """Replace the coded columns of rows, by id. The result is the same as for a new block of the changed rows."""
         ids = self.columns["id"]
         places = {
             place: row for id, row in rows.items() if (place := bisect_left(ids, id)) < len(ids) and ids[place] == id
@@ -146,7 +146,7 @@ class Block:
             if name in STEPS:
                 columns[name] = array(code, accumulate(column))
             at = end
-        return cls(kind, first, last, columns, {name: [_shared(each) for each in values[name]] for name in kind.coded})
+        return cls(kind, first, last, columns, {name: list(map(_shared, values[name])) for name in kind.coded})
 
 
 def _steps(column: array[int]) -> array[int]:
@@ -154,14 +154,14 @@ def _steps(column: array[int]) -> array[int]:
 
 
 def _shared(value: Any) -> Any:
-    """Blocks have mostly the same texts."""
+    """Intern texts, because most blocks have the same texts."""
     if isinstance(value, list):
         return tuple(map(_shared, value))
     return intern(value) if isinstance(value, str) else value
 
 
 class Rows:
-    """The rows of a block from one place to another, or those of them that pass all checks."""
+    """The rows of a block between two positions, without the rows that have failed a check."""
 
     def __init__(self, block: Block, start: int, end: int) -> None:
         self.block, self._span, self._passes = block, slice(start, end), b"\1" * (end - start)
@@ -170,20 +170,20 @@ class Rows:
         return 1 in self._passes
 
     def copy(self) -> Rows:
-        """The same, to be checked on its own."""
+        """A copy, for further checks."""
         return copy(self)
 
     def keep(self, passes: Iterable[Any]) -> None:
-        """Only those for which there is a truth."""
+        """Keep a row if its value is true."""
         self._passes = bytes(map(and_, self._passes, map(bool, passes)))
 
     def check(self, name: str, passing: Sequence[bool]) -> None:
-        """Only those whose number in a coded column passes."""
+        """Keep a row if its number in a coded column passes."""
         if False in passing:
             self.keep(map(passing.__getitem__, self.all(name)))
 
     def keep_moments(self, first_day: str, since_ms: int, until_ms: int) -> None:
-        """Of the rows of this day and later ones, only those from one moment to before another."""
+        """Keep earlier days; of this day and later days, keep the rows from `since_ms` to before `until_ms`."""
         earliest, latest = self.block.times_ms
         if since_ms <= earliest and latest < until_ms:
             return
@@ -195,7 +195,7 @@ class Rows:
             self.keep(not is_late[day] or since_ms <= at_ms < until_ms for day, at_ms in moments)
 
     def all(self, name: str) -> Any:
-        """The column, also of rows that do not pass."""
+        """The column, including rows that failed a check."""
         return self.block.columns[name][self._span]
 
     def column(self, name: str) -> Sequence[int]:
@@ -203,9 +203,9 @@ class Rows:
         return list(compress(numbers, self._passes)) if 0 in self._passes else numbers
 
     def named(self, name: str, names: Sequence[Any]) -> list[Any]:
-        """The names of the numbers of a column."""
+        """The names of the numbers in a column."""
         return list(map(names.__getitem__, self.column(name)))
 
     def within(self, ids: BitMap, name: str = "id") -> None:
-        """Only those with one of these numbers in a column."""
+        """Keep a row if its number in a column is one of these."""
         self.keep(map(ids.__contains__, self.all(name)))

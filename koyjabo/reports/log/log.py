@@ -1,5 +1,5 @@
-"""All rows of a table as columns: closed blocks, most of which the database keeps packed, and the open block of the
-newest rows. A worker that answers reports reads only what is new.
+"""All rows of a table as columns: closed blocks, which the database mostly keeps packed, and the open block of the
+newest rows. A worker that answers reports reads only new rows.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from koyjabo.reports.log.row_queries import ReadRows
 from koyjabo.reports.log.state_queries import Reading
 
 MOST_UNREAD = 100_000
-"""More rows without a block are not read for an answer (in about 1 s): the blocks are being made."""
+"""Maximum number of rows without a block that a report reads, in about 1 s."""
 
 AT_ONCE = 20_000
 """Rows of one statement."""
 
 MOST_KEPT = 12 * 1024 * 1024
-"""Bytes of blocks that stay unpacked."""
+"""Maximum bytes of unpacked blocks in memory."""
 
 Position = tuple[int, int]
-"""So many blocks, and so many rows of the next one."""
+"""A number of blocks, and a number of rows of the next block."""
 
 BEGINNING: Position = (0, 0)
 
@@ -38,8 +38,8 @@ class Log:
         self._kind, self._read_rows = kind, read
         self.has_blocks = False  # whether those that are stored are right
         self.deadline_s = math.inf  # of the answer, monotonic s: then `rows` raises LedgerUnavailable
-        self.first_day = ""  # rows of earlier days are in sums,
-        self.summed = ("", 0)  # and those of this day up to this id
+        self.first_day = ""  # `rows` leaves out earlier days,
+        self.summed = ("", 0)  # and rows of this day up to this id: sums contain them
         self.forget()
 
     def forget(self) -> None:
@@ -52,14 +52,14 @@ class Log:
         self._size = 0  # bytes of these
 
     def refresh(self, session: Reading, newest: int) -> None:
-        """Have all rows up to the id `newest`. Raises StillCounting."""
+        """Read all new rows up to the id `newest`. Raises StillCounting."""
         if newest > self.upto:
             self._adopt(session, newest, math.inf)
             while newest > self.upto:
                 self._read(session, newest)
 
     def read_some(self, session: Reading, newest: int) -> bool:
-        """Read the next AT_ONCE of these rows. Returns whether there are more."""
+        """Read about AT_ONCE new rows up to the id `newest`. Returns whether there are more."""
         if self._adopt(session, newest, AT_ONCE):
             self._read(session, newest)
         return self.upto < newest
@@ -69,7 +69,7 @@ class Log:
         return len(self._heads), len(self._open)
 
     def rows(self, session: Reading, start: Position, end: Position, first: str, last: str) -> Iterator[Rows]:
-        """Those from one position to another, of the days from `first` to `last`, without those that are in sums."""
+        """The rows between two positions, of the days from `first` to `last`, except rows that sums contain."""
         first, (summed_day, summed_upto) = max(first, self.first_day), self.summed
         for place in range(start[0], min(end[0], len(self._heads)) + 1):
             if time.monotonic() > self.deadline_s:
@@ -88,7 +88,7 @@ class Log:
                 yield rows
 
     def rows_with(self, session: Reading, ids: list[int]) -> Iterator[Rows]:
-        """Rows with these ids, which are sorted, and others between them. Rows that are gone are left out."""
+        """Rows with these sorted ids, and other rows between them. Leaves out rows that were removed."""
         firsts = [head.first for head in self._heads] + [self._open.first]
         at = bisect_left(ids, firsts[0])
         while at < len(ids):
@@ -123,8 +123,8 @@ class Log:
             self._size -= self._kept.pop(next(iter(self._kept))).size
 
     def _adopt(self, session: Reading, newest: int, most: float) -> bool:
-        """Take blocks that are stored, and the rows between two of them, of which about `most` are read. Returns
-        whether these were all. Raises StillCounting if any number may be read, and there are too many without a block.
+        """Take over stored blocks, and read about `most` rows between two blocks. Returns whether all were read. Raises
+        StillCounting if `most` is infinite and more than MOST_UNREAD rows have no block.
         """
         edge = self._heads[-1].last if self._heads else 0
         is_due = not self._heads or newest - self.upto > SIZE or self.unsaved

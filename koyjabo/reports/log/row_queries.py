@@ -1,4 +1,4 @@
-"""The rows of the two logs, as blocks have them."""
+"""Reads rows of the two logs in the shape of blocks."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ VISITS = BlockKind(
     {"visitor": "I", "new_in": "B"},
     ("day", "hour_s", "scope", "page", "referrer", "traits"),
 )
-"""`visitor` is the visitor's first visit on the site, a number for the person; `new_in` has the bits ON_SITE and
-IN_COMMUNITY; `traits` are those of `trait_parser.ParsedTraits`.
+"""`visitor` is the id of the visitor's first visit on the site, `new_in` has the bits ON_SITE and IN_COMMUNITY, and
+`traits` is a `trait_parser.ParsedTraits`.
 """
 
 EVENTS = BlockKind("events", "event_blocks", {"visit_id": "I"}, ("day", "hour_s", "scope", "name", "page", "props"))
-"""`visit_id` is NO_VISIT of a visitor without a visit; `props` is JSON."""
+"""`visit_id` is NO_VISIT if the visitor has no visit; `props` is JSON."""
 
 NO_VISIT = 0
 
 ON_SITE, IN_COMMUNITY = 1, 2
-"""Bits of `new_in`: the visit is its visitor's first there."""
+"""Bits of `new_in`: the visit is the first of its visitor on the site, or in its community."""
 
 OF_VISITS = text("""
 SELECT v.id, v.at_ms, w.first_visit, c.first_visit, v.day, v.hour_s, v.scope, v.page, v.referrer,

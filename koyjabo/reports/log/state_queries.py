@@ -1,7 +1,7 @@
-"""The numbers that say whether what was read of the logs is still right, and their lock.
+"""The state of the logs, which shows whether rows in memory and stored blocks are still valid, and its lock.
 
-A transaction that changes or removes rows that may have been read counts a change here, under the lock, and takes along
-the blocks that it has made right. Other versions of this program count changes without blocks: then all are made again.
+A transaction that changes or removes rows counts a change under this lock, and also corrects the blocks. Earlier
+versions of this program count changes without correcting blocks. All blocks are then made again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 Reading = Session
-"""One that reads a snapshot: all of one moment."""
+"""A session that reads a snapshot of one moment."""
 
 CHANGES = "changes"
 """A row of `watermarks`."""
@@ -40,8 +40,8 @@ ON CONFLICT (name) DO UPDATE SET upto = excluded.upto, version = excluded.versio
 
 
 class LogState(NamedTuple):
-    """`changes` counts changes of rows that may have been read. Stored blocks are right while `blocks` is the same;
-    they were made by these `rules` of reading visits.
+    """`changes` counts changes of existing rows. Stored blocks are valid while `blocks` equals `changes`. `rules` is
+    the version of the parser that made them (`trait_parser`).
     """
 
     epoch: int
@@ -50,13 +50,13 @@ class LogState(NamedTuple):
     changes: int
     blocks: int | None
     rules: int | None
-    folded_before: str  # events of days before this one are in sums, as visits that have no rows
-    folding: str  # visits of this day up to `folding_upto` are in sums, too; their rows are being removed
+    folded_before: str  # sums contain all events before this day, and the visits without rows
+    folding: str  # sums also contain the visits of this day up to `folding_upto`; their rows are being removed
     folding_upto: int
 
     @property
     def version(self) -> tuple[int, int, str, str, int]:
-        """With another one, rows that were read may be others, or gone."""
+        """If it differs, rows in memory may have been changed or removed."""
         return self.epoch, self.changes, self.folded_before, self.folding, self.folding_upto
 
     @property
@@ -69,18 +69,18 @@ def read(session: Session) -> LogState:
 
 
 def lock(session: Session) -> LogState:
-    """The state, in which no other transaction counts a change until this one ends."""
+    """Lock the state until the transaction ends: no other transaction can count a change. Returns the state."""
     session.execute(MAKE_ROW)
     session.execute(text(LOCK if session.get_bind().dialect.name == "sqlite" else f"{LOCK} FOR UPDATE"))
     return read(session)
 
 
 def changed(session: Session) -> None:
-    """Tell all who keep what they have read that rows are others now, or gone. The stored blocks are right."""
+    """Count a change of existing rows, so that all workers read them again. The stored blocks are correct."""
     session.execute(MAKE_ROW)
     session.execute(CHANGE)
 
 
 def mark_blocks(session: Session, changes: int, rules: int) -> None:
-    """The stored blocks are right as of now. The caller has the lock."""
+    """Mark the stored blocks as valid. The caller holds the lock."""
     session.execute(MARK, {"changes": changes, "rules": rules})

@@ -19,7 +19,7 @@ from koyjabo.reports.query.dimensions import BOT, CAMPAIGN
 CACHE_SIZE = 4096
 
 RULES = 1
-"""The version of the rules by which visits are read. With another one, everything is read again."""
+"""The version of the parsing rules. If it changes, all visits are read again."""
 
 
 class VisitRow(NamedTuple):
@@ -62,7 +62,7 @@ class TraitParser:
         hosts = sorted(own_hosts)
         self._sources = Sources(hosts)
         self.rules = crc32(json.dumps([RULES, hosts]).encode()) >> 1
-        """A number of 31 bits: with another one, visits may be read otherwise."""
+        """A hash of 31 bits. It differs if the parser may read visits differently."""
 
     def parse(self, row: VisitRow) -> ParsedTraits:
         agent, source = user_agents.parsed(row.user_agent or ""), self._sources.of(row.referrer)

@@ -20,7 +20,7 @@ PERIODS = (EVERYTHING, *GRANULARITIES)
 """The keys whose groups have `pages`."""
 
 VALUE = "value"
-"""A key of events, beside periods."""
+"""A key of events, like DAY and HOUR."""
 
 REST = ("rest",)
 """In place of a value: visits of folded days whose values were merged."""
@@ -70,7 +70,7 @@ Groups = Mapping[Any, Group]
 
 
 class VisitSet(NamedTuple):
-    """Ids of visits, those of visits that are new, and numbers of visitors."""
+    """Ids of visits, ids of first visits, and visitors."""
 
     all: BitMap
     new: BitMap
@@ -89,7 +89,7 @@ class VisitSet(NamedTuple):
 
 
 def merged(groups: Collection[Group]) -> Group:
-    """All together. What is not known of one is not known of all."""
+    """The sum of all groups. A figure that one group lacks is None."""
     if len(groups) <= 1:
         return next(iter(groups), NO_VISITS)
     visits, new, pages = (total(numbers) for numbers in zip(*(group.known for group in groups), strict=True))

@@ -74,7 +74,7 @@ class Question:
 
 
 def one_value(question: Question) -> tuple[str, Value] | None:
-    """The dimension and the value, if the question is filtered by these alone, and days have sums of the dimension."""
+    """The dimension and value of the only filter, if it has one value and days have sums of the dimension."""
     if len(question.filters) != 1:
         return None
     ((dimension, filter_),) = question.filters.items()

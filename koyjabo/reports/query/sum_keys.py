@@ -1,16 +1,16 @@
-"""How `insight_sums` and `event_sums` write what a sum is of."""
+"""The keys of `insight_sums` and `event_sums`."""
 
 from __future__ import annotations
 
 from koyjabo.reports.query.report_query import Value
 
 TOTAL, HOUR = "total", "hour"
-"""Dimensions with one value, ALL: visits by day and by hour, page views by hour. Their `count` is that of the visits
-that name a page.
+"""Dimensions with the single value ALL: visits by day and by hour, and page views by hour. `count` is the number of
+visits that name a page.
 """
 
 EVENT, VIEWED_PAGE = "event", "viewed_page"
-"""Events by name, and page views by page; beside them `event:{name}:{property}`."""
+"""Events by name, and page views by page. Properties have the dimensions `event:{name}:{property}`."""
 
 PROPERTIES = f"{EVENT}:"
 """How the dimensions of properties begin."""

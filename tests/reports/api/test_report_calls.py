@@ -49,7 +49,7 @@ def site(module_database):
 
 @pytest.fixture(scope="module")
 def community(site, cast):
-    """With visits of Wednesday, and, two days later, of today."""
+    """A community with visits on Wednesday and, two days later, on the present day."""
     community = cast.community(open=True)
     site.register("ayesha", page="/fares", referrer="https://www.google.com/search")
     site.register("babul", page="/", communityId=community)

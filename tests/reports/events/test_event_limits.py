@@ -28,7 +28,7 @@ PHONE = {"REMOTE_ADDR": "203.0.113.7"}
 MINUTE_S, DAY_S = 60, 86_400
 BANGLA = {"to": "\u0995" * 120}
 LETTERS = [chr(0x0985 + number) for number in range(50)]
-"""Of 3 bytes each; chosen at random, they cannot be compressed to a part of that."""
+"""Letters of 3 bytes. Random texts of them cannot be compressed to a small part."""
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Model:
             event["has_row"] = event["has_row"] and event["day"] >= first_kept
 
     def sums(self) -> Counter[tuple[str, str, str, str]]:
-        """Of events whose rows are gone."""
+        """The sums of events whose rows were removed."""
         found: Counter[tuple[str, str, str, str]] = Counter()
         for event in (event for event in self.events if not event["has_row"]):
             name, day = event["name"], event["day"]
@@ -124,7 +124,7 @@ class History:
         self.time.pass_(hours=self.choose.choice([1, 7, 24, 50]))
 
     def compare_today(self) -> None:
-        """What reports say of events on a day of which all rows are kept."""
+        """Compare reports of events on a day with all its rows."""
         reports = self.site.services[ReportServices].reports
         events = [event for event in self.model.events if event["day"] == self.day]
         for scope, name, key in product(("site", HERE), (*NAMES, None), ("to", "n")):
