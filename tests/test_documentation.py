@@ -121,6 +121,7 @@ def test_realtime_lists_every_event_with_its_fields_and_no_other():
         *(events.CountChanged("community", 2, change, 1) for change in (0, 1, -1)),
         events.DashboardUpdate({}, 1),
         events.PanelUpdate([], {name: {} for name in PARTS}, 1, True),
+        events.ViewUpdate("view", 1, "14:00:00", {"figures.visits": [1]}, {"figures": "1"}, 1, True),
         events.PanelState(None, 0),
         events.AnalyticsUpdate("conversion_rate", 14.5, "community", 0),
         events.CommunityMessage("community", [], 0),

@@ -60,6 +60,7 @@ from koyjabo.recounts.total import TotalAdjuster
 from koyjabo.reports import services as reports
 from koyjabo.reports.live import storing
 from koyjabo.reports.services import PeopleServices, ReportServices
+from koyjabo.reports.ui import live_views
 from koyjabo.retention import erasure, retention
 from koyjabo.retention.retention import Nightly, Retention
 from koyjabo.settings.schema import Settings
@@ -114,6 +115,7 @@ def _build(base: Base, snapshot: CounterSnapshot) -> None:
     add(api_keys.build(base))
     add(reports.build(base))
     add(reports.build_people(base))
+    live_views.build(base)
     add(visit_log.build(base))
     add(personal_data.build(base))
     _build_upkeep(base)

@@ -10,8 +10,8 @@ from koyjabo.counting.services import CountingServices
 from koyjabo.getting_started.getting_started import GettingStarted
 from koyjabo.models import SITE
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import annotation_texts, cards, comparisons
-from koyjabo.reports.ui.base import Placement
+from koyjabo.reports.ui import annotation_texts, comparisons
+from koyjabo.reports.ui.base import OVERVIEW
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
 from koyjabo.visit_log.services import VisitLogServices
@@ -27,18 +27,8 @@ NEWEST = 6
 @for_viewers
 def overview() -> Response:
     lists, notes = url_for("admin.insights"), partial(annotation_texts.notes, SITE)
-    annotate = url_for("admin.list_annotations")
-    base = Placement(
-        url_for("admin.overview"),
-        "/api/reports",
-        cards=cards.SHORT,
-        has_hours=False,
-        notes=notes,
-        lists=lists,
-        annotate=annotate,
-        has_totals=True,
-        compare=comparisons.remembered(),
-    )
+    path, annotate, compare = url_for("admin.overview"), url_for("admin.list_annotations"), comparisons.remembered()
+    base = OVERVIEW._replace(path=path, notes=notes, lists=lists, annotate=annotate, compare=compare)
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("reports/parts.html", view=view))

@@ -25,6 +25,7 @@ class PanelStream(PermittedStream):
     """An open socket has every change, so `request_count` is answered with what no event says."""
 
     kind = PANEL
+    shows_views = True
 
     def send_present(self, connection: Connection) -> None:
         unsaved = self._services[System].unsaved()

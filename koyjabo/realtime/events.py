@@ -20,6 +20,14 @@ PANEL_ROOM = "panel"
 """The room of the admins and viewers of the site who have a page of the panel open."""
 
 
+VIEW = "view "
+"""The beginning of the names of these rooms: the pages that show one view of reports."""
+
+
+def view_room(view: tuple[str, ...]) -> str:
+    return f"{VIEW}{view}"
+
+
 def visitors_room(community_id: str) -> str:
     """The room of the members of a community who are online."""
     return f"visitors_{community_id}"
@@ -112,6 +120,28 @@ class PanelUpdate:
             "revision": self.revision,
             "timestamp": iso(self.revision),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class ViewUpdate:
+    """The numbers of a view that have changed, by cell, and the versions of parts of which more has changed.
+
+    `is_whole`: everything, to replace all known values. `view` names the view, `moment` orders its answers.
+    """
+
+    type: ClassVar[str] = "view_update"
+    view: str
+    moment: int
+    at: str  # local time of the answer, HH:MM:SS
+    cells: Mapping[str, Any]
+    versions: Mapping[str, str]
+    revision: int
+    is_whole: bool
+
+    def as_object(self) -> dict[str, Any]:
+        changed = {"whole": self.is_whole, "cells": self.cells, "parts": self.versions}
+        found = {name: value for name, value in changed.items() if value}
+        return {"type": self.type, "view": self.view, "moment": self.moment, "at": self.at, **found}
 
 
 @dataclass(frozen=True, slots=True)

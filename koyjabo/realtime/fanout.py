@@ -19,7 +19,7 @@ from socketio.packet import EVENT
 
 from koyjabo.cluster.workers import SOCKET_KINDS
 from koyjabo.realtime.client_rooms import ClientRooms
-from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, dashboard_room
+from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, VIEW, dashboard_room
 from koyjabo.realtime.frames import frame, stream_frame
 from koyjabo.realtime.sinks import NOTHING, Member, Members, Sinks
 
@@ -358,7 +358,8 @@ def socket_counts(fanout: LocalFanout) -> dict[str, int]:
     counts = dict.fromkeys(SOCKET_KINDS, 0)
     counts[SOCKETIO], counts[STREAMS] = fanout.clients(), fanout.streams()
     for room, members in fanout.plain_sockets().items():
-        counts[_kind(room)] += members
+        if not room.startswith(VIEW):  # their members are in another room, too
+            counts[_kind(room)] += members
     return counts
 
 

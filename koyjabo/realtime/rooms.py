@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from koyjabo.cluster.bus import Bus
 from koyjabo.core.clock import system_elapsed_ms
 from koyjabo.core.runtime import Runtime
-from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM
+from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, VIEW
 from koyjabo.realtime.fanout import LocalFanout
 from koyjabo.realtime.room import ClientEvent, Closed, Room, RoomSource
 from koyjabo.realtime.sinks import Member
@@ -30,6 +30,7 @@ class Rooms:
         self._runtime = runtime
         self._bus = bus
         self._rooms: dict[str, Room] = {}
+        self._of_panel: set[str] = set()
         self._unused_since_ms: dict[str, int] = {}
         self._lock = threading.Lock()  # for `_rooms`; while it is held, only locks of sources may be taken
 
@@ -37,6 +38,8 @@ class Rooms:
         self._rooms[name] = room = Room(
             name, source, self._fanout, self._runtime, partial(self._bus.hear, _heard(name))
         )
+        if _heard(name) != name:
+            self._of_panel.add(name)
         return room
 
     def get(self, name: str) -> Room:
@@ -69,6 +72,7 @@ class Rooms:
             with self._lock:
                 if self._rooms.get(name) is room:
                     del self._rooms[name]
+                    self._of_panel.discard(name)
 
     def disconnect(self, sid: str, code: int, why: str) -> None:
         """Disconnect a Socket.IO client, with a close code if it has a WebSocket."""
@@ -108,6 +112,11 @@ class Rooms:
         if room is not None:
             room.changed()
 
+    def refresh_panel(self) -> None:
+        """Read again what pages of the panel show, and views of reports: there are new visits, or other numbers."""
+        for name in list(self._of_panel):
+            self.refresh(name)
+
     def receive(self, name: str, state: Any) -> None:
         """Merge the state of a room that another worker has published, and broadcast the result."""
         room = self._rooms.get(name)
@@ -117,5 +126,5 @@ class Rooms:
 
 
 def _heard(name: str) -> str:
-    """The room that a worker hears for a room: the values of the panel are made anew when those of the site change."""
-    return STATS_ROOM if name == PANEL_ROOM else name
+    """The room that a worker hears for a room: the panel and its views are read again when the site's values change."""
+    return STATS_ROOM if name == PANEL_ROOM or name.startswith(VIEW) else name

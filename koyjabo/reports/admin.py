@@ -12,7 +12,7 @@ from koyjabo.models import SITE
 from koyjabo.reports.annotations import LONGEST, AnnotationEntry
 from koyjabo.reports.services import ReportServices
 from koyjabo.reports.ui import annotation_texts, comparisons
-from koyjabo.reports.ui.base import Placement
+from koyjabo.reports.ui.base import INSIGHTS
 from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
 from koyjabo.webkit.blueprints import admin as bp
@@ -31,7 +31,7 @@ def insights() -> Response:
     notes, annotate = partial(annotation_texts.notes, SITE), url_for("admin.list_annotations")
     share = url_for("admin.new_share") if me().is_admin else ""
     path, compare = url_for("admin.insights"), comparisons.remembered()
-    base = Placement(path, "/api/reports", share=share, notes=notes, annotate=annotate, compare=compare)
+    base = INSIGHTS._replace(path=path, share=share, notes=notes, annotate=annotate, compare=compare)
     view, problems = view_of(base, request.args.items(multi=True))
     if view.wanted:
         return make_response(render_template("reports/parts.html", view=view))

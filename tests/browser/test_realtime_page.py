@@ -53,28 +53,33 @@ def test_panel_goes_from_4000_to_4001(admin_tab, new_device, site):
     assert admin.evaluate("window.neverReloaded") is True
 
 
-def test_all_figures_of_a_range_are_of_the_moment_that_they_say(admin_tab, site):
+def test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for(admin_tab, site):
     page, held = open_live(admin_tab, "/admin/"), []
-    figures, line = page.locator(".totals output, #insights-figures output"), page.locator("#insights-moment")
-    page.wait_for_load_state("networkidle")  # visits of before may still be asked for
-    before, said = figures.all_inner_texts(), line.inner_text()
-    page.route(re.compile(r"/admin/(\?.*)?$"), lambda route: held.append(route))
+    line, listed = page.locator("#insights-moment"), page.locator("#insights-pages-list")
+    site.register("somebody", page="/fares")
+    expect(listed).to_contain_text("/fares")
+    page.wait_for_load_state("networkidle")
+    page.route(re.compile(r"/admin/\?"), lambda route: held.append(route))
     receipt = site.register("somebody-else", page="/fares")
-    expect(page.locator("[data-newest] tbody tr").first).to_contain_text(f"{receipt.ordinal:,}")
-    wait_for(page, lambda: held, "the figures are asked for")
-    assert "part=figures%2Cchart%2Cpages" in held[0].request.url
-    assert (ledgers(figures.all_inner_texts()), line.inner_text()) == (ledgers(before), said)
-    for request in held:
-        request.continue_()
-    expect(line).to_contain_text(re.compile(rf"Exact up to visit no\. {receipt.ordinal:,} · \d\d:\d\d:\d\d · "))
-    for name in ("totalVisits", "todayVisits", "visits", "visitors", "new_visitors", "page_views"):
-        expect(stat(page, name)).not_to_have_text(before[6] if name == "totalVisits" else before[0])
-    expect(page.locator("#insights-pages-list")).to_contain_text("/fares")
-
-
-def ledgers(figures: list[str]) -> list[str]:
-    """Without those who are here now, and the most of them at once."""
-    return [each for at, each in enumerate(figures) if at not in (5, 8)]
+    said = re.compile(rf"Exact up to visit no\. {receipt.ordinal:,} · \d\d:\d\d:\d\d · ")
+    expect(line).to_contain_text(said)
+    total, visits = stat(page, "totalVisits"), stat(page, "visits")
+    expect(total).to_have_text(f"{receipt.ordinal:,}")
+    expect(visits).to_have_text(f"{receipt.ordinal - 4000}")
+    expect(page.locator("#insights-periods tbody tr:first-child [data-value]")).to_have_text(visits.inner_text())
+    row = listed.locator("tbody tr", has_text="/fares").locator("[data-as=count]")
+    expect(row).to_have_text("2")
+    assert held == []
+    other = site.register("somebody-else", page="/elsewhere")
+    expect(line).to_contain_text(f"{other.ordinal:,}")
+    wait_for(page, lambda: held, "the list is asked for")
+    assert held[0].request.url.endswith("part=pages")
+    older = page.locator("[data-older]")
+    expect(older).to_have_attribute("id", "insights-pages")
+    expect(older.locator(".as-of")).to_contain_text("As of")
+    held[0].continue_()
+    expect(listed).to_contain_text("/elsewhere")
+    expect(older).to_have_count(0)
 
 
 def test_overview_has_ranges_and_leads_into_insights(admin_tab, site):
@@ -140,15 +145,15 @@ AGREE = """() => {
   window.moments = new Set();
   const number = (element) => Number(element.textContent.replace(/[^0-9]/g, ""));
   const of = (name) => number(document.querySelector(`[data-stat="${name}"]`));
+  const PAGES = "#insights-page-values tr > :nth-child(2)";
   const sum = (cells) => Array.from(document.querySelectorAll(cells), number).reduce((all, each) => all + each, 0);
   const look = () => {
     const visits = of("visits");
     window.moments.add(visits);
     const shown = {
-      total: [of("totalVisits"), of("upto")],
-      today: [of("todayVisits"), visits],
+      total: [of("upto"), visits + 4000],
       chart: [sum("#insights-periods-rows [data-value]"), visits],
-      pages: [sum("#insights-page-values tr > :nth-child(2)"), visits],
+      pages: document.querySelector("#insights-pages[data-older]") ? [] : [sum(PAGES), visits],
       people: [of("new_visitors") + of("returning_visitors"), of("visitors")],
     };
     const differ = Object.entries(shown).filter(([, [one, other]]) => one !== other);
@@ -161,7 +166,7 @@ AGREE = """() => {
 
 
 @pytest.mark.long(
-    proved_by="browser/test_realtime_page.py::test_all_figures_of_a_range_are_of_the_moment_that_they_say",
+    proved_by="browser/test_realtime_page.py::test_totals_and_numbers_of_a_view_are_pushed_and_a_list_with_a_new_value_is_asked_for",
 )
 def test_figures_agree_at_every_look_while_visits_come(admin_tab, site):
     page = open_live(admin_tab, "/admin/?range=today")
@@ -177,7 +182,7 @@ def test_figures_agree_at_every_look_while_visits_come(admin_tab, site):
     newest = site.register("focused", page="/stops/1")
     expect(stat(page, "upto")).to_have_text(f"{newest.ordinal:,}")
     held = page.locator("#insights-pages[data-older]")
-    expect(held.locator("[data-as-of]")).to_contain_text("As of")
+    expect(held.locator(".as-of")).to_contain_text("As of")
     page.locator("h1").click()
     page.evaluate("document.activeElement.blur()")
     expect(held).to_have_count(0)

@@ -17,9 +17,9 @@ from support.runs.fuzz_effort import effort
 from koyjabo.reports.log import log
 from koyjabo.reports.query.dimensions import DIMENSIONS
 from koyjabo.reports.services import ReportServices
-from koyjabo.reports.ui import breakdowns, view
+from koyjabo.reports.ui import asked, breakdowns, view
+from koyjabo.reports.ui.asked import SENT
 from koyjabo.reports.ui.base import SHOWN
-from koyjabo.reports.ui.view import SENT
 
 THURSDAY = "2025-12-11"
 PAGES = {"/": 6, "/fares": 4, "/<b>&amp;": 1, "!bang": 1, "\\!back": 1, "/জায়গা": 1}
@@ -27,7 +27,7 @@ HREF = re.compile(r'href="(/admin/insights[^"]*)"')
 PART = re.compile(r'data-part="(?!problems)(\w+)"')
 ROW = re.compile(
     r'(?s)<a data-key="value (?P<dimension>\w+) [^>]*href="(?P<url>[^"]*)"[^>]*>(?P<label>.*?)</a></th>'
-    r'\s*<td class="number">(?P<number>[^<]*)<'
+    r'\s*<td class="number"><span data-as="count">(?P<number>[^<]*)<'
 )
 FIGURE = re.compile(r'(?s)data-stat="(\w+)" data-value="(\d+)"')
 numbers = count()
@@ -140,7 +140,7 @@ def test_whole_list_is_searched_and_has_pages(admin, monkeypatch):
     assert [*rows(admin.get("/admin/insights?by=page&range=all&find=FARE"), "page")] == ["/fares"]
     assert "Nothing found." in admin.get("/admin/insights?by=page&range=all&find=nowhere")
     assert "searched" not in admin.get("/admin/insights?by=page&range=all&find=FARE")
-    monkeypatch.setattr(view, "MOST_ROWS", 2)
+    monkeypatch.setattr(asked, "MOST_ROWS", 2)
     found = words(admin.get("/admin/insights?by=page&range=all&find=FARE"))
     assert "1 to 1 of 1 · searched in the 2 largest" in found
     assert PART.findall(admin.get(link(second, "back")))[-1] == "hours"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -22,9 +21,8 @@ ANSWERS = 8
 
 
 def numbers_of(page: str) -> dict[str, int]:
-    found = re.search(r'id="insights-numbers" data-live>(.*?)</script>', page)
-    assert found
-    return json.loads(found[1])
+    found = re.findall(r'data-stat="(\w+)" data-value="(\d+)"', page)
+    return {name: int(value) for name, value in found}
 
 
 def cells(page: str, start: str, end: str, pattern: str) -> int:
@@ -37,11 +35,9 @@ def check(page: str) -> int:
     numbers, lines = numbers_of(page), LINE.findall(words(page))
     assert len(lines) == 1
     upto = int(lines[0][0].replace(",", ""))
-    assert numbers["upto"] == numbers["totalVisits"] == upto
-    assert numbers["todayVisits"] == numbers["visits"]
-    assert numbers["visitors"] == numbers["uniqueVisitors"]
+    assert numbers["upto"] == numbers["visits"] == upto
     assert cells(page, "insights-periods-rows", "</tbody>", r'data-value="(\d+)"') == numbers["visits"]
-    listed = cells(page, "insights-page-values", "</tbody>", r'<td class="number">([\d,]+)</td>')
+    listed = cells(page, "insights-page-values", "</tbody>", r'<td class="number"><span data-as="count">([\d,]+)<')
     assert listed == numbers["visits"]
     return upto
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from koyjabo.communities.live.participant import Participant, Participants
 from koyjabo.communities.permissions import Permissions
 from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
-from koyjabo.models import SITE
+from koyjabo.models import SITE, Scope
 from koyjabo.realtime.events import PANEL_ROOM, dashboard_room, visitors_room
 from koyjabo.realtime.room import RoomSource
 from koyjabo.realtime.rooms import Rooms
@@ -24,6 +24,9 @@ class CommunityRooms:
 
     panel: Callable[[], RoomSource]
     """Returns a source of the panel's room with current values; may wait. The feature of that room sets it."""
+
+    view: Callable[[Scope, Mapping[str, Any]], tuple[str, Callable[[], RoomSource]]]
+    """Returns the room of the view of reports that a message names, and what opens it. Reports set it."""
 
     def __init__(
         self,
@@ -74,6 +77,23 @@ class CommunityRooms:
         room = self._rooms.find(self.room_of(participant)) if participant.is_taken else None
         return room.send_present(participant.client) if room else None
 
+    def show_view(self, participant: Participant, message: Mapping[str, Any]) -> None:
+        """Let a dashboard or a page of the panel follow a view of reports, in place of the one before. Waits. Raises
+        InvalidInput, LedgerUnavailable.
+        """
+        name, source = self.view(participant.scope, message)
+        self._leave_view(participant)
+        participant.view = name
+        self._rooms.admit(name, source, participant.client)
+        self._rooms.refresh(name)
+        if not participant.is_taken:
+            self._leave_view(participant)
+
+    def _leave_view(self, participant: Participant) -> None:
+        if room := self._rooms.find(participant.view):
+            room.dismiss(participant.client)
+            self._rooms.close_if_empty(participant.view)
+
     @staticmethod
     def room_of(participant: Participant) -> str:
         if participant.scope == SITE:
@@ -112,5 +132,6 @@ class CommunityRooms:
         if room is not None:
             room.dismiss(participant.client)
             self._rooms.close_if_empty(name)
+        self._leave_view(participant)
         if participant.is_online:
             self._people.disconnect(participant)

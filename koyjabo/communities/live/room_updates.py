@@ -8,7 +8,7 @@ from koyjabo.counting.live_stats import LiveStats
 from koyjabo.counting.visits import Visits
 from koyjabo.models import SITE, Scope
 from koyjabo.presence.members.online_members import OnlineMembers
-from koyjabo.realtime.events import PANEL_ROOM, STATS_ROOM, visitors_room
+from koyjabo.realtime.events import STATS_ROOM, visitors_room
 from koyjabo.realtime.rooms import Rooms
 
 
@@ -23,7 +23,7 @@ class RoomUpdates:
         """The numbers of a scope have changed on this worker, which tells the others."""
         if live_stats.scope == SITE:
             self._rooms.changed(STATS_ROOM, live_stats.state)
-            self._rooms.refresh(PANEL_ROOM)
+            self._rooms.refresh_panel()
         else:
             self._rooms.changed(visitors_room(live_stats.scope), lambda: {STATS: live_stats.state()}, STATS)
             self._dashboards.changed(live_stats.scope)
@@ -40,7 +40,7 @@ class RoomUpdates:
         room = self._rooms.find(name)
         if name == STATS_ROOM:
             self._visits.stats()
-            self._rooms.refresh(PANEL_ROOM)
+            self._rooms.refresh_panel()
         elif room is not None and isinstance(room.source, MemberRoom):
             self._visits.refresh(room.source.live_stats)
         self._rooms.refresh(name)

@@ -93,9 +93,9 @@ class Insights:
         """The question about the range that `compare`, one of COMPARISONS, names."""
         return compared(question, compare, self._clock)
 
-    def read(self, requests: Sequence[ReportRequest], language: str = "en") -> list[Any]:
+    def read(self, requests: Sequence[ReportRequest], language: str | None = "en") -> list[Any]:
         """The answers to all requests, of one moment: a page asks at once for whatever it shows. Labels are in the
-        language. Raises InvalidInput.
+        language, or missing without one. Raises InvalidInput.
         """
         for request in requests:
             self._check(request)
@@ -169,12 +169,12 @@ class Insights:
         elif isinstance(request, BreakdownRequest) and not is_dimension(request.dimension):
             raise InvalidInput(details={"by": NOT_A_DIMENSION})
 
-    def _finished(self, request: ReportRequest, answer: Any, language: str) -> Any:
+    def _finished(self, request: ReportRequest, answer: Any, language: str | None) -> Any:
         """With what does not come from the snapshot: labels, and the peak of the last minute."""
         if isinstance(request, SummaryRequest):
             peak = self._peak(request.question, answer.figures.peak_active)
             return answer._replace(figures=answer.figures._replace(peak_active=peak))
-        if isinstance(request, BreakdownRequest):
+        if isinstance(request, BreakdownRequest) and language:
             names = self._names(request.dimension, [row.value for row in answer.rows if row.value])
             label = partial(labels.label, request.dimension, language=language, names=names)
             return answer._replace(rows=[row._replace(label=label(row.value)) for row in answer.rows])

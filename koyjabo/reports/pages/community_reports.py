@@ -9,8 +9,8 @@ from flask import Response, make_response, render_template, request, url_for
 from koyjabo.communities import ui as member_forms
 from koyjabo.communities.roles import MODERATOR
 from koyjabo.models import Scope
-from koyjabo.reports.ui import annotation_texts, cards, community, comparisons
-from koyjabo.reports.ui.base import Placement
+from koyjabo.reports.ui import annotation_texts, community, comparisons
+from koyjabo.reports.ui.base import Placement, of_community
 from koyjabo.reports.ui.share_forms import ShareDesk
 from koyjabo.reports.ui.view import view_of
 from koyjabo.reports.ui.yesterday import yesterday
@@ -75,7 +75,6 @@ def community_reports(community_id: str) -> Response:
 def _base(scope: Scope) -> Placement:
     path = url_for("pages.community_reports", community_id=scope)
     notes, share = partial(annotation_texts.notes, scope), url_for("pages.new_share", community_id=scope)
-    reports = f"/api/communities/{scope}/reports"
     compare = comparisons.remembered()
-    base = Placement(path, reports, scope, cards.of_a_community(), notes=notes, share=share, compare=compare)
+    base = of_community(scope)._replace(path=path, notes=notes, share=share, compare=compare)
     return base._replace(beside=community.of_moment)

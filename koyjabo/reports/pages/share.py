@@ -60,6 +60,7 @@ def _show(link: OpenLink, token: str) -> Response:
     limits.count_address("shared_reports")
     shares.check(request.args.items(multi=True))
     base = Placement(
+        f"share {link.id}",
         url_for("pages.share", token=token),
         f"/api/shares/{token}/reports",
         shares.scope_of(link),

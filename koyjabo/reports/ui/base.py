@@ -20,6 +20,9 @@ SHOWN = ("metric", "granularity", "tabs", "by", "offset", "find")
 
 
 class Placement(NamedTuple):
+    """`path`, `lists`, `annotate`, `share`, `notes` and `beside` are of a page, not of what it asks."""
+
+    name: str  # of the kind of page; of a share link its own
     path: str
     reports: str  # the path of the API's reports
     scope: Scope = SITE
@@ -31,10 +34,17 @@ class Placement(NamedTuple):
     range: str = DEFAULT  # of an address without one
     share: str = ""  # the path of the page that makes a share link of a view
     is_shared: bool = False  # for readers of a share link
-    has_totals: bool = False  # the page shows the totals of the scope above them
     beside: Callable[[Snapshot, Question], Any] | None = None  # what the page shows of the same moment, without filters
     compare: str = NO_COMPARISON  # of an address without one
     has_hours: bool = True
+
+
+OVERVIEW = Placement("overview", "", "/api/reports", cards=cards.SHORT, has_hours=False)
+INSIGHTS = Placement("insights", "", "/api/reports")
+
+
+def of_community(scope: Scope) -> Placement:
+    return Placement("community", "", f"/api/communities/{scope}/reports", scope, cards.of_a_community())
 
 
 class Links:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_babel.speaklater import LazyString
 
@@ -29,6 +28,8 @@ SHORT: dict[str, LazyString] = {
 
 CHARTED = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
 """The figures that timelines have."""
+
+NEW = "new"
 
 PRECISE = 10
 """Percents below have one decimal."""
@@ -69,10 +70,10 @@ def _figure(name: str, summary: Summary, address: PageAddress, chosen: str) -> F
 
 
 def change(now: int | None, before: int | None) -> float | str | None:
-    """In percent, or "new" where there was nothing, for the macro `ui.change`. None: one of them is not known."""
+    """In percent, or NEW where there was nothing, for the macro `ui.change`. None: one of them is not known."""
     if now is None or before is None:
         return None
     if before == 0:
-        return str(gettext("new")) if now else 0.0
+        return NEW if now else 0.0
     percent = 100 * (now - before) / before
     return round(percent, 0 if abs(percent) >= PRECISE else 1)

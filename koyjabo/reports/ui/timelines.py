@@ -93,7 +93,6 @@ def rows(
     """Oldest first; the periods are those of the question. `compared` are beside them in their order: their days have
     other dates.
     """
-    pairs = list(zip_longest(periods, compared))[: len(periods)]
     return [
         TimelineRow(
             now.period,
@@ -106,9 +105,13 @@ def rows(
             "" if step == HOUR else ranges.of_days(address, *_within_range(now.period, step, question)),
             texts,
         )
-        for (now, before), texts in zip(pairs, _noted(periods, notes), strict=True)
+        for (now, before), texts in zip(pairs(periods, compared), _noted(periods, notes), strict=True)
         for earlier in [figures.value(before, name) if before else None]
     ]
+
+
+def pairs(periods: Sequence[Period], compared: Iterable[Period]) -> list[tuple[Period, Period | None]]:
+    return list(zip_longest(periods, compared))[: len(periods)]
 
 
 def _noted(periods: Sequence[Period], notes: Iterable[Note]) -> list[list[str]]:
@@ -148,9 +151,16 @@ def _weekdays(width: Literal["abbreviated", "wide"]) -> list[str]:
     return [names[day] for day in range(7)]
 
 
-def _busiest(rows: list[list[int]]) -> str:
+def busiest(rows: list[list[int]]) -> tuple[int, int] | None:
+    """The weekday, from 0, and the hour with the most visits, the first of several; None without visits."""
     cells = ((value, -day, -hour) for day, row in enumerate(rows) for hour, value in enumerate(row))
     most, day, hour = max(cells, default=(0, 0, 0))
-    if not most:
+    return (-day, -hour) if most else None
+
+
+def _busiest(rows: list[list[int]]) -> str:
+    found = busiest(rows)
+    if found is None:
         return ""
-    return str(gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[-day], hour=digits(f"{-hour:02}:00")))
+    day, hour = found
+    return str(gettext("Busiest: %(day)s, %(hour)s", day=_weekdays("wide")[day], hour=digits(f"{hour:02}:00")))

@@ -36,8 +36,9 @@ function end() {
  * @param {string} room  of the community
  * @param {(event: ServerEvent) => void} hear  called with each event
  * @param {() => void} [after]  called when the user has lost access
+ * @param {(socket: WebSocket) => void} [opened]
  */
-export function listen(room, hear, after) {
+export function listen(room, hear, after, opened) {
   const url = new URL(`/ws/communities/${community}/${room}/`, location.href);
   const line = new Line(url, {
     hear(event) {
@@ -45,7 +46,10 @@ export function listen(room, hear, after) {
       showLine("live", phrases.live);
       hear(event);
     },
-    opened: () => page.refresh(),
+    opened(socket) {
+      page.refresh();
+      opened?.(socket);
+    },
     lost() {
       connection.doubt();
       showLine("offline", phrases.offline);
@@ -64,6 +68,6 @@ export function listen(room, hear, after) {
   function again() {
     showLine("offline", phrases.offline);
     page.refresh();
-    setTimeout(() => isLookedAt().then(() => listen(room, hear, after)), AGAIN_MS);
+    setTimeout(() => isLookedAt().then(() => listen(room, hear, after, opened)), AGAIN_MS);
   }
 }

@@ -30,7 +30,7 @@ const QUESTION = '{"type":"request_count"}';
 const STATE_LIMIT_MS = 2_000; // together with the next, so that a server that hangs is noticed within 10 s
 const POLL_LIMIT_MS = 2_500;
 
-/** Dispatches `update` with each PanelUpdate, `state` when visits are no longer or again saved; without a line `polled` with
+/** Dispatches `opened`, `update` with each PanelUpdate, `view` with each ViewUpdate, `state` when visits are no longer or again saved; without a line `polled` with
  * Stats, or `lost`.
  */
 class Panel extends EventTarget {
@@ -71,10 +71,16 @@ class Panel extends EventTarget {
   #opened(socket) {
     this.#socket = socket;
     this.#question(); // the answer has the server's time
+    this.dispatchEvent(new Event("opened"));
   }
 
   #question() {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(QUESTION);
+    this.send(QUESTION);
+  }
+
+  /** Without a line it does nothing; `opened` tells of the next one. @param {string} text */
+  send(text) {
+    if (text && this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(text);
   }
 
   /** @param {{type: string, timestamp: string, unsaved_since?: string | null}} event */
@@ -82,6 +88,7 @@ class Panel extends EventTarget {
     connection.heard();
     this.dispatchEvent(new Event("heard"));
     if (event.type === "panel_state") this.#take(event.timestamp, event.unsaved_since ?? "");
+    if (event.type === "view_update") this.dispatchEvent(new CustomEvent("view", { detail: event }));
     if (event.type === "panel_update") this.dispatchEvent(new CustomEvent("update", { detail: event }));
   }
 

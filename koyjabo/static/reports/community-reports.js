@@ -1,16 +1,24 @@
-/** Keeps the reports of a community up to date: all of them come with one answer (insights.js), when events tell of a change. */
+/** Keeps the reports of a community up to date: numbers of the view are pushed, the others are asked for. */
 
 import { listen, outside } from "../communities/inside.js";
-import { refresh } from "./insights.js";
+import { question, refresh, take } from "./insights.js";
 
 /** @typedef {import("../communities/inside.js").ServerEvent} ServerEvent */
 
 const LEAVE_MS = 5_000; // time to read the reason
 
 let numbers = "";
+/** @type {WebSocket | undefined} */
+let socket;
+
+function ask() {
+  const text = question();
+  if (text && socket?.readyState === WebSocket.OPEN) socket.send(text);
+}
 
 /** @param {ServerEvent} event */
 function hear(event) {
+  if (event.type === "view_update") take(/** @type {any} */ (event));
   if (event.type === "analytics_update") refresh();
   if (event.type !== "dashboard_update") return;
   const now = JSON.stringify([event.data.today_visitors, event.data.minutes]);
@@ -18,6 +26,10 @@ function hear(event) {
   numbers = now;
 }
 
-listen("visitor-dashboard", hear, () => {
-  setTimeout(() => location.assign(outside), LEAVE_MS);
+const ended = () => void setTimeout(() => location.assign(outside), LEAVE_MS);
+
+listen("visitor-dashboard", hear, ended, (opened) => {
+  socket = opened;
+  ask();
 });
+document.addEventListener("view", ask);

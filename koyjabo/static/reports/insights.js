@@ -1,22 +1,19 @@
 /** Insights without reloads: its links and forms are fetched, and the parts of the page replaced. Keys choose ranges. */
 
-import { Figures } from "../webkit/figures.js";
+import { LiveCells } from "./live-cells.js";
 import { LivePage, replaceParts } from "../webkit/live.js";
-import { find, readJson, write } from "../webkit/page.js";
+import { find, write } from "../webkit/page.js";
 import "../webkit/parts/roving.js";
 
 const ANSWER_LIMIT_MS = 300_000; // a filtered year of a large site takes a minute
 const NOTICED_MS = 300; // an answer that takes longer shows its progress
 const AT_ONCE = 2; // requests for parts
-const REST_MS = 2_000; // from an answer to the next question
-const OFTEN_ENOUGH_MS = 60_000; // also without a visit: shares of a running day, and the most at once, change with the time
+const REST_MS = 2_000, WHOLE_REST_MS = 10_000; // from an answer to the next question
+const LONGEST_QUESTION = 4_000; // characters; the server refuses a message of 4 KB
 const TYPING = "input, select, textarea, [contenteditable]";
 
 const root = find("[data-insights]");
 const progress = find("[data-insights-progress]");
-let figures = new Figures(root);
-const beside = Array.from(document.querySelectorAll("[data-sums]"), (part) => new Figures(part));
-let active = 0; // visitors of the site, where the page hears of them
 let asking = new AbortController();
 let shown = location.pathname + location.search;
 
@@ -52,6 +49,7 @@ async function go(url, isNew) {
     replace(/** @type {HTMLElement} */ (newer.querySelector("[data-insights]")));
     replaceParts(newer); // those beside Insights, of the same days
     tell(focused);
+    document.dispatchEvent(new Event("view"));
     await fill(signal);
     say();
   } catch {
@@ -102,7 +100,7 @@ async function fillPart(part, signal) {
   const focused = focusNow();
   if (answer && newer) {
     replacePart(newer);
-    showMoment(answer);
+    showAnswer(answer);
   } else showFailure(part);
   tell(focused);
   compare();
@@ -130,8 +128,6 @@ async function retry(part) {
 
 /** For what listens to changes of the page, and for the focus. @param {() => HTMLElement | null} focused */
 function tell(focused) {
-  figures = new Figures(root);
-  showNumbers();
   root.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
   if (document.activeElement === document.body) focused()?.focus({ preventScroll: true });
 }
@@ -204,41 +200,42 @@ addEventListener("popstate", () => {
   if (location.pathname + location.search !== shown) void go(location.href, false);
 });
 
-// One moment: all figures and lists come with one answer, and the line above them says up to which visit they are exact.
+// One moment: the line above the figures says up to which visit they are exact. The server pushes the numbers of the view.
 
-/** @returns {Record<string, number>} the figures of the moment, by name */
-export const numbers = () => readJson("insights-numbers") ?? {};
+/** What the page sends over its socket, so that the server pushes the numbers of the view; "" if it is too long for that. */
+export function question() {
+  const text = JSON.stringify({ type: "view", page: root.dataset.page, query: present().search });
+  return present().href && text.length <= LONGEST_QUESTION ? text : "";
+}
 
-function showNumbers() {
-  const known = numbers();
-  if ("peak_active" in known && root.querySelector("[data-today]")) known.peak_active = Math.max(known.peak_active, active);
-  for (const each of [figures, ...beside]) each.show(known);
+const live = new LiveCells(root);
+
+/** @param {import("./live-cells.js").ViewUpdate} update */
+export function take(update) {
+  const wanted = live.take(update);
+  compare();
+  if (wanted) page.refresh();
 }
 
 /** The most at once are never fewer than the visitors who are here now. @param {number} visitors */
-export function showActive(visitors) {
-  active = visitors;
-  showNumbers();
-}
+export const showActive = (visitors) => live.showActive(visitors);
 
 /** @param {ParentNode} newer  whose line says of which moment it is */
-function showMoment(newer) {
+function showAnswer(newer) {
   const line = find("#insights-moment"), next = /** @type {HTMLElement | null} */ (newer.querySelector("#insights-moment"));
   if (!line || !next) return;
-  if (line.hasAttribute("data-exact") !== next.hasAttribute("data-exact")) {
-    line.replaceWith(document.importNode(next, true));
-    figures = new Figures(root);
-  }
-  line.dataset.moment = next.dataset.moment;
-  write(find("#insights-time"), next.querySelector("#insights-time")?.textContent ?? "");
-  figures.show({ upto: Number(next.querySelector("[data-stat]")?.getAttribute("data-value")) });
+  if (line.hasAttribute("data-exact") !== next.hasAttribute("data-exact")) line.replaceWith(document.importNode(next, true));
+  live.tell(Number(next.dataset.moment), next.querySelector("#insights-time")?.textContent ?? "");
 }
 
 /** @param {Element} part  @param {Element} newer  of which it shows the contents */
 function date(part, newer) {
-  const moment = newer.getAttribute("data-moment"), asOf = part.querySelector(":scope > [data-as-of]"), next = newer.querySelector(":scope > [data-as-of]");
-  if (moment) part.setAttribute("data-moment", moment);
-  else part.removeAttribute("data-moment"); // it is still counted
+  const asOf = part.querySelector("[data-as-of]"), next = newer.querySelector("[data-as-of]");
+  for (const name of ["data-moment", "data-version"]) {
+    const value = newer.getAttribute(name);
+    if (value) part.setAttribute(name, value);
+    else part.removeAttribute(name); // it is still counted
+  }
   if (asOf && next) write(asOf, next.textContent ?? "");
 }
 
@@ -252,40 +249,41 @@ function compare() {
 
 /** A list with the focus waits until the focus leaves it. @param {Element} part  @param {Document} newer */
 function isHeld(part, newer) {
-  const live = document.activeElement?.closest("[data-live]");
-  return live && part.contains(live) && newer.getElementById(live.id)?.isEqualNode(live) === false;
+  const held = document.activeElement?.closest("[data-live]");
+  return held && part.contains(held) && newer.getElementById(held.id)?.isEqualNode(held) === false;
 }
 
 document.addEventListener("answered", (event) => {
   const newer = /** @type {CustomEvent<Document>} */ (event).detail;
-  showMoment(newer);
+  if (dated().every((part) => newer.getElementById(part.id))) showAnswer(newer);
+  else live.adopt(newer);
   for (const part of dated()) {
     const next = newer.getElementById(part.id);
     if (next && !isHeld(part, newer)) date(part, next);
   }
   compare();
 });
-root.addEventListener("replaced", (event) => {
-  if (/** @type {Element} */ (event.target).id === "insights-numbers") showNumbers();
-});
 
-/** The address of all parts alone, or of a page that shows more of the same moment. */
-function live() {
-  const url = present();
-  if (!root.hasAttribute("data-whole")) url.searchParams.set("part", dated().map((part) => part.dataset.part).join());
+/** The address of all parts alone, or of those of which more than numbers has changed. */
+function ofParts() {
+  const url = present(), changed = live.changed();
+  url.searchParams.set("part", changed.length ? changed.join() : dated().map((part) => part.dataset.part).join());
   return url.href;
 }
 
-const page = new LivePage(live, REST_MS);
+const page = new LivePage(ofParts, REST_MS);
+const whole = new LivePage(() => present().href, WHOLE_REST_MS); // of a page that shows more of the same moment
 
-/** For pages that hear of visits. */
+/** Asks for everything: for pages that hear of changes of which no number is pushed. */
 export function refresh() {
-  const isShown = dated().length && (root.querySelector("[data-today]") || document.querySelector("[data-sums]"));
-  if (isShown && !root.hasAttribute("data-busy")) page.refresh();
+  const isShown = dated().length && root.querySelector("[data-today]");
+  if (!isShown || root.hasAttribute("data-busy")) return;
+  if (root.hasAttribute("data-whole")) whole.refresh();
+  else page.refresh();
 }
 
-root.addEventListener("focusout", () => root.querySelector("[data-older]") && setTimeout(refresh));
-setInterval(refresh, Number(root.dataset.everyMs ?? OFTEN_ENOUGH_MS));
+root.addEventListener("focusout", () => root.querySelector("[data-older]") && setTimeout(() => page.refresh()));
+if (root.dataset.everyMs) setInterval(refresh, Number(root.dataset.everyMs));
 
 /** @type {Promise<void> | undefined} */
 let following;

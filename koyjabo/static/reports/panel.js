@@ -1,17 +1,18 @@
-/** On pages of the panel, whose line tells of visits, and of a day that begins: then all figures are asked for. */
+/** On pages of the panel, whose line pushes the numbers of the view. */
 
 import { panel } from "../realtime/panel-line.js";
-import { numbers, refresh, showActive } from "./insights.js";
+import { question, refresh, showActive, take } from "./insights.js";
 
 /** @typedef {import("../realtime/panel-line.js").PanelUpdate} PanelUpdate */
 
-let isBegun = false; // the first update has what the page has, unless a visit has come meanwhile
+const ask = () => panel.send(question());
 
+panel.addEventListener("opened", ask);
+document.addEventListener("view", ask);
+panel.addEventListener("view", (event) => take(/** @type {CustomEvent} */ (event).detail));
 panel.addEventListener("update", (event) => {
-  const { whole, stats } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
+  const { stats } = /** @type {CustomEvent<PanelUpdate>} */ (event).detail;
   if (stats?.activeUsers !== undefined) showActive(stats.activeUsers);
-  const { totalVisits = numbers().upto, todayVisits } = stats ?? {};
-  if (totalVisits !== numbers().upto || (isBegun && (whole || todayVisits !== undefined))) refresh();
-  isBegun = true;
+  if (!question() && stats?.totalVisits !== undefined) refresh();
 });
 panel.addEventListener("polled", refresh);

@@ -24,14 +24,11 @@ const traffic = find("#traffic") && new Traffic(find("#traffic"));
 let stats = {};
 let isLive = false;
 
-/** Where reports show the sums of the same visits, these come with them. @param {Record<string, any>} all */
-const showStats = (all) => figures.show(find("[data-sums]") ? { activeUsers: all.activeUsers } : all);
-
 /** @param {PanelUpdate} event */
 function show(event) {
   isLive = true;
   stats = { ...stats, ...event.stats };
-  showStats(stats);
+  figures.show(stats);
   newest.take(event.visits, event.whole);
   if (event.minutes) minutes.take(event.minutes, event.whole);
   if (event.places) places.take(event.places, event.whole);
@@ -54,7 +51,7 @@ panel.addEventListener("update", (event) => show(/** @type {CustomEvent} */ (eve
 panel.addEventListener("polled", (event) => {
   const { detail } = /** @type {CustomEvent} */ (event);
   isLive = false;
-  showStats(detail);
+  figures.show(detail);
   showLine("polling", detail.stale ? phrases.stale : phrases.polling);
 });
 panel.addEventListener("state", tick);

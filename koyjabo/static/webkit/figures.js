@@ -61,20 +61,15 @@ class Figure {
     const rolls = !still.matches && from.length === to.length;
     this.#shown = this.#newest;
     if (rolls) await this.#animate(from, to, direction);
-    this.#put(to);
+    put(this.#element, to);
     if (rolls) await rest(REST_MS);
   }
 
   #write() {
     this.#shown = this.#newest;
-    this.#put(written(this.#shown));
+    put(this.#element, written(this.#shown));
   }
 
-  /** @param {string} text */
-  #put(text) {
-    this.#element.textContent = text;
-    this.#element.dataset.length = String(LENGTHS.find((most) => text.length <= most) ?? "most");
-  }
 
   /** @param {string} from  @param {string} to  of the same length  @param {1 | -1} direction */
   async #animate(from, to, direction) {
@@ -85,6 +80,19 @@ class Figure {
     await Promise.allSettled(animations.map((animation) => animation.finished));
     this.#isRolling = false;
   }
+}
+
+/** @param {HTMLElement} element  @param {string} text */
+function put(element, text) {
+  element.textContent = text;
+  element.dataset.length = String(LENGTHS.find((most) => text.length <= most) ?? "most");
+}
+
+/** Shows a number at once, where others beside it change in the same moment. @param {HTMLElement} element  @param {number} number */
+export function showNumber(element, number) {
+  if (element.dataset.value === String(number)) return;
+  element.dataset.value = String(number);
+  put(element, written(number));
 }
 
 /** @param {string} digit  @param {string} old  @param {1 | -1} direction */

@@ -165,7 +165,7 @@ class LivePanel:
 
     def changed(self) -> None:
         """Visits or numbers of the site have changed, on this worker or another."""
-        self._rooms.refresh(PANEL_ROOM)
+        self._rooms.refresh_panel()
 
     def reload(self) -> None:
         """A visitor was erased, or the database went back."""

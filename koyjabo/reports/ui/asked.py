@@ -1,0 +1,195 @@
+"""What the address of a view asks of reports, and the requests that answer its parts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+from koyjabo.core.errors import InvalidInput
+from koyjabo.core.i18n import N_
+from koyjabo.reports.engine import ledger_queries
+from koyjabo.reports.engine.answers import MOST_ROWS, MomentTotals
+from koyjabo.reports.engine.insights import Insights
+from koyjabo.reports.engine.requests import (
+    BreakdownRequest,
+    HoursRequest,
+    LedgerRequest,
+    ReportRequest,
+    SummaryRequest,
+    TimelineRequest,
+)
+from koyjabo.reports.engine.snapshot_queries import Snapshot
+from koyjabo.reports.query.parameters import NOT_A_DIMENSION, is_dimension
+from koyjabo.reports.query.periods import GRANULARITIES, NOT_A_GRANULARITY, possible
+from koyjabo.reports.query.ranges import NO_COMPARISON
+from koyjabo.reports.query.report_query import Question
+from koyjabo.reports.ui import breakdowns, cards, comparisons, figures, maps, timelines
+from koyjabo.reports.ui.address import Pairs
+from koyjabo.reports.ui.base import SHOWN, Placement
+from koyjabo.reports.ui.cards import Card
+
+Answers = Mapping[ReportRequest, Any]
+
+SENT = ("part", "whole", comparisons.KEEP)
+"""Parameters of how a page is sent: these parts alone, or all of them, however long they take, and with a cookie."""
+
+ON_MAPS = {cards.WORLD: ("country", maps.SHAPES), cards.BANGLADESH: ("city", MOST_ROWS)}
+"""What a map shows: a dimension, and of how many values."""
+
+
+def totals(snapshot: Snapshot, question: Question) -> MomentTotals:
+    return MomentTotals(*ledger_queries.totals(snapshot.session, question.scope, question.last), snapshot.at_ms)
+
+
+class AskedView:
+    """`today` is a day. Raises InvalidInput for an address that is not valid, and LedgerUnavailable."""
+
+    def __init__(self, base: Placement, pairs: Iterable[tuple[str, str]], insights: Insights, today: str) -> None:
+        self.base, self.insights, self.today = base, insights, today
+        self.parameters = insights.asked(_with_comparison(pairs, base), base.scope, (*SHOWN, *SENT), base.range)
+        self.question = self.parameters.question.within(base.filters)
+        self._check()
+
+    @property
+    def pairs(self) -> Pairs:
+        """The parameters in a fixed order. A page of the panel has its comparison always, because another reader has
+        chosen another one.
+        """
+        pairs = tuple(self.parameters.pairs())
+        is_said = self.parameters.compare or self.base.is_shared
+        return pairs if is_said else (*pairs, ("compare", NO_COMPARISON))
+
+    @cached_property
+    def key(self) -> str:
+        """Tells the views of one page from each other."""
+        return f"{crc32(repr(self.view).encode()):x}"
+
+    @property
+    def view(self) -> tuple[str, ...]:
+        """What is equal for all readers of the view, and for these alone."""
+        return (self.base.name, self.base.scope, *(f"{name}={value}" for name, value in self.pairs if name not in SENT))
+
+    @cached_property
+    def compared(self) -> Question | None:
+        """None without a comparison, and if the site was not counting on any of its days."""
+        if not self.parameters.compare:
+            return None
+        other = self.insights.compared(self.question, self.parameters.compare)
+        began = self.insights.first_day(self.base.scope)
+        return other if began and began <= other.last else None
+
+    def upto(self, found: MomentTotals) -> int | None:
+        """The number of the newest visit in the scope; None for readers of a share link with filters."""
+        return None if self.base.is_shared and self.base.filters else found.total
+
+    def moment(self, found: MomentTotals) -> int:
+        """Orders answers of one view by their moments."""
+        upto = self.upto(found)
+        return found.at_ms if upto is None else upto
+
+    # What is chosen
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The names of the parts that are asked for; empty: all."""
+        return frozenset(filter(None, self.other("part").split(",")))
+
+    @property
+    def by(self) -> str:
+        """The dimension whose whole list is shown; "" for the cards."""
+        return self.other("by")
+
+    @property
+    def metric(self) -> str:
+        metric = self.other("metric")
+        return metric if metric in figures.CHARTED else figures.CHARTED[0]
+
+    @property
+    def granularity(self) -> str:
+        """The requested one; for very many days the next longer one."""
+        return possible(self.question, self.other("granularity") or timelines.granularity(self.question))
+
+    @property
+    def find(self) -> str:
+        return self.other("find").strip()
+
+    @property
+    def offset(self) -> int:
+        return int(self.other("offset") or 0)
+
+    @property
+    def tabs(self) -> list[str]:
+        return self.other("tabs").split(",")
+
+    def tab(self, card: Card) -> str:
+        """The open one."""
+        return next((each for each in self.tabs if each in card.tabs), card.tabs[0])
+
+    def other(self, name: str) -> str:
+        return self.parameters.others.get(name, "")
+
+    # The requests of its parts
+
+    def requests(self, draws: Callable[[str], bool]) -> Iterator[ReportRequest]:
+        """The requests of the parts that `draws` takes by their names."""
+        yield self.totals_request
+        if draws("figures"):
+            yield self.summary_request
+        if draws("chart"):
+            yield from self.timeline_requests
+        if self.by:
+            yield from self.breakdown_requests(*self.whole_list) if draws("list") else ()
+            return
+        for tab in (self.tab(card) for card in self.base.cards if draws(card.name)):
+            yield from self.breakdown_requests(cards.MAPS.get(tab, tab))
+            yield from self.breakdown_requests(*ON_MAPS[tab]) if tab in ON_MAPS else ()
+        if self.base.has_hours and draws("hours"):
+            yield self.hours_request
+
+    @property
+    def totals_request(self) -> LedgerRequest:
+        return LedgerRequest(Question(self.today, self.today, self.base.scope), totals)
+
+    @property
+    def summary_request(self) -> SummaryRequest:
+        return SummaryRequest(self.question, self.compared)
+
+    @property
+    def timeline_requests(self) -> list[TimelineRequest]:
+        """Of the question, and of the one that it is compared with."""
+        return [TimelineRequest(each, self.granularity) for each in (self.question, self.compared) if each]
+
+    @property
+    def hours_request(self) -> HoursRequest:
+        return HoursRequest(self.question)
+
+    def breakdown_requests(
+        self, dimension: str, limit: int = breakdowns.IN_A_CARD, offset: int = 0
+    ) -> list[BreakdownRequest]:
+        """The same of a breakdown; of the compared days all values."""
+        requests = [BreakdownRequest(self.question, dimension, limit, offset)]
+        return [*requests, BreakdownRequest(self.compared, dimension, MOST_ROWS)] if self.compared else requests
+
+    @property
+    def whole_list(self) -> tuple[str, int, int]:
+        """Of the whole list: dimension, limit and offset. A search is in as many values as one answer can have."""
+        return (self.by, MOST_ROWS, 0) if self.find else (self.by, breakdowns.IN_A_LIST, self.offset)
+
+    def _check(self) -> None:
+        problems: dict[str, Any] = {}
+        if self.other("granularity") not in ("", *GRANULARITIES):
+            problems["granularity"] = NOT_A_GRANULARITY
+        if self.by and not is_dimension(self.by):
+            problems["by"] = NOT_A_DIMENSION
+        if not re.fullmatch(r"[0-9]{0,6}", self.other("offset")):
+            problems["offset"] = N_("must be a number")
+        if problems:
+            raise InvalidInput(details=problems)
+
+
+def _with_comparison(pairs: Iterable[tuple[str, str]], base: Placement) -> list[tuple[str, str]]:
+    given = list(pairs)
+    return given if any(name == "compare" for name, _ in given) else [*given, ("compare", base.compare)]

@@ -1,0 +1,117 @@
+"""The numbers of a view, by the keys of the cells that show them: a page that has a socket writes what is pushed into
+its cells, and asks for the HTML of a part only when anything else of it has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from koyjabo.reports.engine.answers import Breakdown, Hours, Period, Summary
+from koyjabo.reports.ui import breakdowns, cards, figures, timelines
+from koyjabo.reports.ui.address import PageAddress
+from koyjabo.reports.ui.asked import ON_MAPS, Answers, AskedView
+from koyjabo.reports.ui.breakdowns import Values
+from koyjabo.reports.ui.cards import Card
+
+Cell = Sequence[int | float | str | None]
+"""What the elements of a cell show, in their order."""
+
+MOST_PERIODS = 800
+"""A longer chart has no cells: its first event would fill what a socket may hold back."""
+
+NOWHERE = PageAddress("", ())
+
+
+class Numbers(NamedTuple):
+    """`versions`, by part, differ when anything of the part does but the numbers of its cells."""
+
+    cells: dict[str, Cell]
+    versions: dict[str, str]
+
+
+def values(
+    asked: AskedView,
+    answers: Answers,
+    address: PageAddress,
+    dimension: str,
+    limit: int = breakdowns.IN_A_CARD,
+    offset: int = 0,
+) -> Values:
+    """The lines of a dimension; `address`: of the page to which they lead."""
+    now, *before = (answers[each] for each in asked.breakdown_requests(dimension, limit, offset))
+    return breakdowns.values(now, next(iter(before), None), asked.question, dimension, address, offset)
+
+
+def numbers(asked: AskedView, answers: Answers, draws: Callable[[str], bool]) -> Numbers:
+    """Of the parts that `draws` takes by their names."""
+    cells: dict[str, Cell] = {}
+    rest: dict[str, Any] = {}  # all of a part that is in no cell
+    if draws("figures"):
+        rest["figures"] = _figures(answers[asked.summary_request], cells)
+    if draws("chart"):
+        rest["chart"] = _chart(asked, [answers[each] for each in asked.timeline_requests], cells)
+    if asked.by:
+        if draws("list"):
+            rest["list"] = _whole(asked, answers, asked.whole_list)
+    else:
+        for card in asked.base.cards:
+            if draws(card.name):
+                rest[card.name] = _card(asked, answers, card, cells)
+        if asked.base.has_hours and draws("hours"):
+            rest["hours"] = _hours(answers[asked.hours_request], cells)
+    return Numbers(cells, {name: f"{crc32(repr(each).encode()):x}" for name, each in rest.items()})
+
+
+def _figures(summary: Summary, cells: dict[str, Cell]) -> Any:
+    rest: list[Any] = [summary.reason]
+    for name in figures.LABELS:
+        now, before = getattr(summary.figures, name), getattr(summary.compared, name, None)
+        change = figures.change(now, before)
+        cells[f"figures.{name}"] = [now, change, before] if summary.compared else [now]
+        rest.append((now is None, change is None))
+    if summary.until:
+        cells["until"] = [summary.until[11:16]]
+    return rest
+
+
+def _chart(asked: AskedView, periods: list[list[Period]], cells: dict[str, Cell]) -> Any:
+    now, *others = periods
+    if len(now) > MOST_PERIODS:
+        return periods
+    rest = []
+    for at, (period, other) in enumerate(timelines.pairs(now, others[0] if others else ())):
+        value = figures.value(period, asked.metric)
+        before = figures.value(other, asked.metric) if other else None
+        cells[f"chart.{at}"] = [value, before, figures.change(value, before)] if others else [value]
+        rest.append((period.period, period.so_far, other and other.period))
+    return rest
+
+
+def _card(asked: AskedView, answers: Answers, card: Card, cells: dict[str, Cell]) -> Any:
+    tab = asked.tab(card)
+    found = values(asked, answers, NOWHERE, cards.MAPS.get(tab, tab))
+    for at, line in enumerate(found.lines):
+        compared = [line.change] if asked.compared else []
+        bar = round(100 * (line.number or 0) / found.largest, 1)
+        cells[f"{card.name}.{at}"] = [bar, line.number, *compared, round(line.percent, 1)]
+    others = [found.other_values] if found.other_values > 0 else []
+    cells[f"{card.name}.other"] = [*others, found.other.count if found.is_counted else found.other.visits]
+    cells[f"{card.name}.all"] = [found.values]
+    mapped = _whole(asked, answers, ON_MAPS[tab]) if tab in ON_MAPS else []
+    cells[f"{card.name}.rows"] = [line.value or "" for line in found.lines]
+    least = sorted(line.value or "" for line in found.lines if line.at_least)
+    return bool(found.lines), least, bool(others), found.has_others, found.reason, mapped
+
+
+def _whole(asked: AskedView, answers: Answers, listed: tuple[str, int, int] | tuple[str, int]) -> list[Breakdown]:
+    """All of a list that has no cells, in no language."""
+    found: list[Breakdown] = [answers[each] for each in asked.breakdown_requests(*listed)]
+    return [each._replace(rows=[row._replace(label="") for row in each.rows]) for each in found]
+
+
+def _hours(found: Hours, cells: dict[str, Cell]) -> Any:
+    for day, row in enumerate(found.rows):
+        cells[f"hours.{day}"] = row
+    return timelines.busiest(found.rows), found.reason

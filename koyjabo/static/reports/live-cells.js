@@ -1,0 +1,201 @@
+/** Writes the numbers of a view into its cells, as the server pushes them. */
+
+import { locale, showNumber, written } from "../webkit/figures.js";
+import { write } from "../webkit/page.js";
+
+/** @typedef {(number | string | null)[]} Cell  what its elements show, in their order */
+/**
+ * @typedef {object} ViewUpdate
+ * @property {string} view  its key
+ * @property {number} moment  later ones are greater
+ * @property {string} at  HH:MM:SS in the zone of the server's days
+ * @property {boolean} [whole]  everything is there, not only what has changed
+ * @property {Record<string, Cell>} [cells]  by key
+ * @property {Record<string, string>} [parts]  the versions of parts by name: another one has more than other numbers
+ */
+
+const share = new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const percent = new Intl.NumberFormat(locale, { maximumFractionDigits: 2 });
+
+/** @param {string} text  @returns {string} with the digits of the language */
+const digits = (text) => text.replace(/\d/g, (digit) => written(Number(digit)));
+
+/** @param {number | string | null} value */
+const inWords = (value) => (value === null ? "–" : written(Number(value)));
+
+/** How an element shows a value, by its `data-as`. @type {Record<string, (element: HTMLElement, value: any) => void>} */
+const SHOW = {
+  bar: (element, value) => element.setAttribute("width", value),
+  share: (element, value) => write(element, `${share.format(value)}%`),
+  time: (element, value) => write(element, digits(value)),
+  stat: showNumber,
+  change: (element, value) => element.replaceChildren(value === null ? "–" : change(value)),
+  count(element, value) {
+    write(element, inWords(value));
+    const cell = element.closest("td"); // charts read it from there
+    for (const name of ["value", "compared"]) if (cell && name in cell.dataset) cell.dataset[name] = value ?? "";
+  },
+  heat(element, value) {
+    element.dataset.value = value;
+    element.title = element.title.replace(/[^ ]*$/, written(value));
+    write(/** @type {Element} */ (element.firstElementChild), written(value));
+  },
+};
+
+/** "▲ 15%". @param {number | string} value  in percent, or "new" */
+function change(value) {
+  const kinds = /** @type {HTMLTemplateElement} */ (document.querySelector("template[data-changes]")).content.children;
+  const kind = typeof value === "string" ? 3 : value > 0 ? 0 : value < 0 ? 1 : 2;
+  const shown = document.importNode(kinds[kind], true);
+  if (kind < 2) /** @type {ChildNode} */ (shown.lastChild).textContent = `${percent.format(Math.abs(Number(value)))}%`;
+  return shown;
+}
+
+/** Each cell of a table of hours is as dark as its part of the largest. @param {Element} part */
+function darken(part) {
+  const cells = /** @type {HTMLElement[]} */ ([...part.querySelectorAll("[data-as=heat]")]);
+  const most = Math.max(1, ...cells.map((cell) => Number(cell.dataset.value)));
+  for (const cell of cells) cell.dataset.level = String(Math.ceil((5 * Number(cell.dataset.value)) / most));
+}
+
+/** @param {HTMLElement} list  @param {(HTMLElement | undefined)[]} rows */
+const isOrder = (list, rows) => list.querySelectorAll("[data-value]").length === rows.length && rows.every((row, at) => row === list.children[at]);
+
+export class LiveCells {
+  #root;
+  #active = 0; // visitors of the site, where the page hears of them
+  #view = "";
+  #moment = 0;
+  #time = ""; // of the moment, in words
+  /** @type {Record<string, Cell>} */
+  #cells = {};
+  /** @type {Record<string, string>} */
+  #versions = {};
+  /** What each cell shows. @type {WeakMap<Element, string>} */
+  #shown = new WeakMap();
+  /** The rows of lists that were seen in this view, by list and value. @type {Map<string, HTMLElement>} */
+  #rows = new Map();
+
+  /** @param {HTMLElement} root  of Insights */
+  constructor(root) {
+    this.#root = root;
+  }
+
+  /** @param {ViewUpdate} update  @returns {boolean} whether the HTML of parts has to be asked for */
+  take({ view, moment, at, whole = false, cells = {}, parts = {} }) {
+    if (view !== this.#find("[data-view]")?.dataset.view) return false; // of the view that was shown before
+    if (view !== this.#view) this.#rows.clear();
+    if (whole || view !== this.#view) [this.#cells, this.#versions] = [{}, {}];
+    const isBack = !whole && view === this.#view && moment < this.#moment; // the database was restored
+    [this.#view, this.#moment] = [view, moment];
+    Object.assign(this.#cells, cells);
+    Object.assign(this.#versions, parts);
+    this.#time = digits(at);
+    if (!isBack && moment < Number(this.#line?.dataset.moment)) return false; // the page is newer: the next update will not be
+    this.#fillAll(this.#parts());
+    this.tell(moment, this.#time);
+    return this.changed().length > 0;
+  }
+
+  /** Puts the numbers of the present moment into HTML that was asked for. @param {ParentNode} newer */
+  adopt(newer) {
+    if (this.#view) this.#fillAll(/** @type {HTMLElement[]} */ ([...newer.querySelectorAll("[data-part][data-version]")]));
+  }
+
+  /** @param {HTMLElement[]} parts */
+  #fillAll(parts) {
+    for (const part of parts.filter((each) => !this.#hasChanged(each))) {
+      this.#fill(part);
+      part.dataset.moment = String(this.#moment);
+      write(/** @type {Element} */ (part.querySelector("[data-as-of]")), this.#time);
+    }
+  }
+
+  /** @returns {string[]} the names of parts of which more than numbers has changed */
+  changed() {
+    return this.#parts().filter((part) => this.#hasChanged(part) && Number(part.dataset.moment) < this.#moment).map((part) => part.dataset.part ?? "");
+  }
+
+  /** The most at once, of days that are not over, are never fewer. @param {number} visitors  here now */
+  showActive(visitors) {
+    this.#active = visitors;
+    const most = this.#find("[data-stat=peak_active]");
+    if (most) showNumber(most, this.#most(Number(most.dataset.value)));
+  }
+
+  /** Of which moment the figures are. @param {number} moment  @param {string} time  in words */
+  tell(moment, time) {
+    const line = this.#line;
+    if (!line) return;
+    line.dataset.moment = String(moment);
+    write(/** @type {Element} */ (line.querySelector("#insights-time")), time);
+    const upto = this.#find("[data-stat=upto]");
+    if (upto) showNumber(upto, moment);
+    this.#fill(line);
+  }
+
+  get #line() {
+    return this.#find("#insights-moment");
+  }
+
+  /** @param {string} selector */
+  #find(selector) {
+    return /** @type {HTMLElement | null} */ (this.#root.querySelector(selector));
+  }
+
+  #parts() {
+    return /** @type {HTMLElement[]} */ ([...this.#root.querySelectorAll("[data-part][data-version]")]);
+  }
+
+  /** Whether it needs other HTML. @param {HTMLElement} part */
+  #hasChanged(part) {
+    const known = this.#versions[part.dataset.part ?? ""];
+    if (known !== undefined && known !== part.dataset.version) return true;
+    const list = /** @type {HTMLElement | null} */ (part.querySelector("[data-rows]")), rows = list && this.#ordered(list);
+    if (!list || !rows || isOrder(list, rows)) return false;
+    return !rows.every(Boolean) || list.contains(document.activeElement); // which would lose the focus
+  }
+
+  /** The rows of a list in the order that was pushed; undefined: one that was never seen. @param {HTMLElement} list */
+  #ordered(list) {
+    const name = list.dataset.rows ?? "", known = /** @type {NodeListOf<HTMLElement>} */ (list.querySelectorAll("[data-value]"));
+    for (const row of known) this.#rows.set(`${name} ${row.dataset.value}`, row);
+    return this.#cells[name]?.map((value) => this.#rows.get(`${name} ${value}`));
+  }
+
+  /** Puts the rows of a list into another order. @param {HTMLElement} list */
+  #order(list) {
+    const rows = /** @type {HTMLElement[] | undefined} */ (this.#ordered(list)), last = list.querySelector("tr:not([data-value])");
+    if (!rows || isOrder(list, rows)) return;
+    const name = (list.dataset.rows ?? "").replace(/rows$/, "");
+    rows.forEach((row, at) => (row.dataset.cell = `${name}${at}`));
+    list.replaceChildren(...rows, ...(last ? [last] : []));
+  }
+
+  /** @param {HTMLElement} part */
+  #fill(part) {
+    const list = /** @type {HTMLElement | null} */ (part.querySelector("[data-rows]"));
+    if (list) this.#order(list);
+    const changed = [...part.querySelectorAll("[data-cell]")].filter((cell) => this.#fillCell(/** @type {HTMLElement} */ (cell)));
+    if (changed.some((cell) => cell.querySelector("[data-as=heat]"))) darken(part);
+    changed.find((cell) => cell.closest("[data-chart]"))?.dispatchEvent(new CustomEvent("replaced", { bubbles: true }));
+  }
+
+  /** @param {HTMLElement} cell  @returns {boolean} whether it shows something else now */
+  #fillCell(cell) {
+    const values = this.#cells[cell.dataset.cell ?? ""], text = JSON.stringify(values);
+    if (!values || this.#shown.get(cell) === text) return false;
+    this.#shown.set(cell, text);
+    const elements = cell.dataset.as ? [cell] : /** @type {NodeListOf<HTMLElement>} */ (cell.querySelectorAll("[data-as]"));
+    elements.forEach((element, at) => {
+      const value = values[at] ?? null, isMost = element.dataset.stat === "peak_active";
+      SHOW[element.dataset.as ?? ""](element, isMost ? this.#most(Number(value)) : value);
+    });
+    return true;
+  }
+
+  /** @param {number} most */
+  #most(most) {
+    return this.#find("[data-today]") ? Math.max(most, this.#active) : most;
+  }
+}

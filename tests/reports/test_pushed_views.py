@@ -1,0 +1,164 @@
+"""Views of reports that are pushed: what sockets are sent is what the pages and the API answer, at every worker."""
+
+from __future__ import annotations
+
+import re
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import requests
+from support.clients.members import Member, PanelSocket, PlainMember, promote
+from support.clients.worker_connections import only, two_workers, worker_connections
+from support.programs.patience import PATIENCE_S
+from support.programs.processes import wait_until
+from support.servers.server import Server
+
+PAGE, VIEW = "overview", "?range=7d&compare=weekday"
+FIGURES = ("visits", "visitors", "new_visitors", "returning_visitors", "page_views")
+LISTS = ("pages", "sources", "places", "devices")
+VERSION = re.compile(r'data-part="(\w+)"[^>]*data-version="(\w+)"')
+
+
+@pytest.fixture(scope="module")
+def server(module_servers, module_sqlite_database, redis) -> Server:
+    return two_workers(module_servers(module_sqlite_database, REDIS_URL=redis.url))
+
+
+@pytest.fixture(scope="module")
+def admin(server) -> Member:
+    member = Member(server)
+    promote(server, member)
+    return member
+
+
+class Shown:
+    """What a page shows that keeps to what one socket was sent."""
+
+    def __init__(self, socket: PlainMember) -> None:
+        self.socket = socket
+
+    def ask(self, page: str = PAGE, query: str = VIEW) -> Shown:
+        self.socket.say({"type": "view", "page": page, "query": query})
+        return self
+
+    @property
+    def updates(self) -> list[dict[str, Any]]:
+        return [received.event for received in self.socket.of_type("view_update")]
+
+    @property
+    def states(self) -> list[tuple[int, dict[str, Any], dict[str, str]]]:
+        """After each update: its moment, all cells, all versions."""
+        cells, versions, found = {}, {}, []
+        for update in self.updates:
+            if update.get("whole"):
+                cells, versions = {}, {}
+            cells, versions = cells | update.get("cells", {}), versions | update.get("parts", {})
+            found.append((update["moment"], cells, versions))
+        return found
+
+    def wait_for(self, moment: int) -> tuple[dict[str, Any], dict[str, str]]:
+        wait_until(lambda: self.states and self.states[-1][0] >= moment, f"visit {moment} is in the view")
+        return self.states[-1][1:]
+
+
+def page_of(server: Server, member: Member, path: str) -> str:
+    cookies = "; ".join(f"{name}={value}" for name, value in member.http.cookies.get_dict().items())
+    url, headers = f"http://127.0.0.1:{server.port}{path}", {"Cookie": cookies}
+    answer = requests.get(url, headers=headers, timeout=PATIENCE_S, proxies={})
+    assert answer.ok, answer.status_code
+    return answer.text
+
+
+def on_each_worker(stack: ExitStack, server: Server, member: Member) -> list[Shown]:
+    found = []
+    for worker in server.workers():
+        with only(server, worker):
+            found.append(Shown(stack.enter_context(PanelSocket(server.port, member.token))).ask())
+            wait_until(lambda: found[-1].states and found[-1].states[-1][1], "its view is answered")
+    return found
+
+
+def listed(cells: dict[str, Any], part: str) -> int:
+    """The visits of a list, with those of its other values."""
+    rows = [cell for name, cell in cells.items() if name.startswith(f"{part}.") and name.split(".")[1].isdigit()]
+    return sum(row[1] for row in rows) + cells[f"{part}.other"][-1]
+
+
+def test_each_update_adds_up_and_the_last_is_what_the_api_answers(server, admin):
+    """Visits of both workers are in the views of both. How soon, and at what cost: `make bench NAME=reports`."""
+    with ExitStack() as stack:
+        both, views = stack.enter_context(worker_connections(server)), on_each_worker(stack, server, admin)
+        for number in range(30):
+            newest = max(each.register(f"passenger-{number}").ordinal for each in both)
+        for view in views:
+            cells, _ = view.wait_for(newest)
+            summary = admin.call("GET", f"/api/reports/summary{VIEW}")
+            assert {name: cells[f"figures.{name}"][0] for name in FIGURES} == {name: summary[name] for name in FIGURES}
+            moments = [moment for moment, *_ in view.states]
+            assert moments == sorted(moments)
+            for shown in (cells for _, cells, _ in view.states if cells):
+                visits = shown["figures.visits"][0]
+                assert visits == sum(cell[0] for name, cell in shown.items() if name.startswith("chart."))
+                assert {listed(shown, part) for part in LISTS} == {visits}
+
+
+def test_pages_have_the_versions_that_are_pushed_until_more_than_numbers_changes(server, admin):
+    site_of_before = f"/admin/{VIEW}"
+    with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
+        view = Shown(socket).ask()
+        _, before = view.wait_for(connection.register("somebody").ordinal)
+        assert dict(VERSION.findall(page_of(server, admin, site_of_before))) == before
+        number = connection.ask("POST", "/api/visitor/register", {"visitorId": "somebody", "page": "/fares"})
+        assert number[0] == 200
+        _, after = view.wait_for(number[1]["stats"]["totalVisitors"])
+        assert before == after, "rows of other values come with their order"
+        page = page_of(server, admin, site_of_before)
+        assert dict(VERSION.findall(page)) == after
+        assert re.findall(r'data-view="(\w+)"', page) == [view.updates[-1]["view"]]
+
+
+def test_another_view_takes_the_place_of_the_one_before(server, admin):
+    with PanelSocket(server.port, admin.token) as socket, worker_connections(server) as (connection, _):
+        view = Shown(socket).ask()
+        view.wait_for(connection.register("somebody").ordinal)
+        view.ask("insights", "?range=today&compare=none&page=/fares")
+        wait_until(lambda: view.updates[-1].get("cells", {}).get("hours.0"), "the other view is answered")
+        before, first = len(view.updates), view.updates[-1]["view"]
+        _, answer = connection.ask("POST", "/api/visitor/register", {"visitorId": "somebody", "page": "/fares"})
+        cells, _ = view.wait_for(answer["stats"]["totalVisitors"])
+        summary = admin.call("GET", "/api/reports/summary?range=today&page=/fares")
+        assert cells["figures.visits"] == [summary["visits"]]
+        assert {each["view"] for each in view.updates[before:]} == {first}
+
+
+@pytest.mark.parametrize("asked", [{"page": "elsewhere"}, {"query": "?range=eternity"}, {"query": 7}])
+def test_view_that_does_not_exist_is_an_invalid_message(server, admin, asked):
+    with PanelSocket(server.port, admin.token) as socket:
+        socket.say({"type": "view", "page": PAGE, "query": VIEW, **asked})
+        assert socket.next_of_type("error")["error"] == "There is no such view."
+
+
+def test_moderator_follows_the_reports_of_a_community_and_a_member_nothing(server):
+    moderator, member = Member(server), Member(server)
+    community = moderator.found()
+    member.join(community)
+    with PlainMember(server.port, community, moderator.token, "visitor-dashboard/") as socket:
+        view = Shown(socket).ask("insights", "?compare=none")
+        moderator.visit("somebody")  # of the site alone
+        moderator.visit("somebody", community)
+        cells, _ = view.wait_for(1)
+        assert (cells["figures.visits"], listed(cells, "pages")) == ([1], 1)
+    with PlainMember(server.port, community, member.token) as socket:
+        socket.say({"type": "view", "page": "insights", "query": ""})
+        assert "no message of type 'view'" in socket.next_of_type("error")["error"]
+
+
+def test_views_are_no_connections_of_their_own_and_end_with_their_pages(server, admin):
+    """The next update to others would fail if one that has left stayed a member."""
+    with ExitStack() as stack:
+        views = on_each_worker(stack, server, admin)
+        wait_until(lambda: 'koyjabo_connections{kind="communities"} 0.0' in server.metrics(), "they are panels alone")
+        views[0].socket.close()
+        both = stack.enter_context(worker_connections(server))
+        views[1].wait_for(max(each.register("nusrat").ordinal for each in both))
